@@ -1,0 +1,54 @@
+import type { ZodType } from 'zod';
+import type { GatewayError } from './errors.ts';
+import type { RunEvent } from './event.ts';
+import type { Json } from './json.ts';
+import type { RunFeed, UseCases } from './use-cases.ts';
+
+/** A request as a dialect sees it: parsed by the operation's own schemas. */
+export type Decoded<Params, Query, Body> = {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  readonly tenant: string;
+  /** Fires when the client left or the gateway drains. */
+  readonly signal: AbortSignal;
+  /** The value of `Last-Event-ID` as a sequence number; 0 when there is none. */
+  readonly afterSeq: number;
+};
+
+/** An answer, in the dialect's words. `runId` makes the `Content-Location` header. */
+export type Answer =
+  | { readonly kind: 'json'; readonly status: number; readonly body: Json; readonly runId?: string }
+  | { readonly kind: 'empty'; readonly status: number }
+  | { readonly kind: 'stream'; readonly feed: RunFeed; readonly runId: string; readonly encode: EventEncoder };
+
+/** The JSON of one SSE `data:` line; null where the dialect has no word for the event. */
+export type EventEncoder = (event: RunEvent) => Json | null;
+
+/** One row of a dialect's route matrix. The schemas are also what its OpenAPI document is made from. */
+export type Operation<Params = unknown, Query = unknown, Body = unknown> = {
+  /** `operationId` of the protocol's own document. */
+  readonly id: string;
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Such as `/runs/:run_id`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly params: ZodType<Params>;
+  readonly query: ZodType<Query>;
+  /** `z.undefined()`-like schemas take no body. */
+  readonly body: ZodType<Body>;
+  handle(use: UseCases, request: Decoded<Params, Query, Body>): Promise<Answer>;
+};
+
+/** Keeps a row's types together while it is written, and forgets them for the matrix. */
+export function operation<Params, Query, Body>(row: Operation<Params, Query, Body>): Operation {
+  return row as Operation;
+}
+
+/** One outward protocol: what it is called, its rows, its error body. No Koa, no use case of its own. */
+export interface Dialect {
+  readonly name: string;
+  readonly prefix: string;
+  readonly operations: readonly Operation[];
+  encodeError(error: GatewayError): Json;
+}

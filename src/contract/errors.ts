@@ -1,0 +1,56 @@
+/**
+ * Every error that a client can be told, in one table. `message` is constant and safe to send; what differs
+ * from case to case comes as `detail`, written by us in the caller's terms; `cause` goes to the log only.
+ */
+export const errorTable = {
+  malformed_json: { http: 422, message: 'the request body is not valid JSON', retryable: false },
+  invalid_request: { http: 422, message: 'the request is not valid', retryable: false },
+  invalid_input: { http: 422, message: "the input does not match the agent's schema", retryable: false },
+  agent_required: { http: 422, message: 'agent_id is missing and no default agent is configured', retryable: false },
+  run_not_found: { http: 404, message: 'no such run', retryable: false },
+  agent_not_found: { http: 404, message: 'no such agent', retryable: false },
+  route_not_found: { http: 404, message: 'no such path', retryable: false },
+  method_not_allowed: { http: 405, message: 'the path does not take this method', retryable: false },
+  run_not_interrupted: { http: 409, message: 'the run is not interrupted', retryable: false },
+  run_conflict: { http: 409, message: 'the run changed meanwhile; read it again', retryable: true },
+  body_too_large: { http: 413, message: 'the request body is too large', retryable: false },
+  unsupported_media_type: { http: 415, message: 'the request body must be application/json', retryable: false },
+  storage_unavailable: { http: 503, message: 'the store does not answer; nothing was accepted', retryable: true },
+  draining: { http: 503, message: 'the gateway is shutting down', retryable: true },
+  internal: { http: 500, message: 'internal error', retryable: false },
+} as const satisfies Readonly<
+  Record<string, { readonly http: number; readonly message: string; readonly retryable: boolean }>
+>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+export type ErrorDetails = {
+  /** What exactly is wrong, in the caller's terms; sent. */
+  readonly detail?: string | undefined;
+  /** JSON path of the offending value, such as `input/url`; sent. */
+  readonly path?: string | undefined;
+  /** Sent as the `Retry-After` header, whole seconds. */
+  readonly retryAfterSeconds?: number | undefined;
+  /** Logged, never sent. */
+  readonly cause?: unknown;
+};
+
+/** An error that a client is told; anything else that is thrown reaches it as `internal`. */
+export class GatewayError extends Error {
+  readonly code: ErrorCode;
+  readonly http: number;
+  readonly detail: string | undefined;
+  readonly path: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: ErrorCode, details: ErrorDetails = {}) {
+    const row = errorTable[code];
+    super(details.detail === undefined ? row.message : `${row.message}: ${details.detail}`, { cause: details.cause });
+    this.name = 'GatewayError';
+    this.code = code;
+    this.http = row.http;
+    this.detail = details.detail;
+    this.path = details.path;
+    this.retryAfterSeconds = details.retryAfterSeconds;
+  }
+}

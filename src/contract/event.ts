@@ -1,0 +1,24 @@
+import type { Json } from './json.ts';
+import type { RunPhase, RunStatus } from './run.ts';
+
+/** What changed. `result` and `error` are terminal: nothing follows them. */
+export type Change =
+  | { readonly kind: 'phase'; readonly phase: RunPhase; readonly note?: string | undefined }
+  | { readonly kind: 'partial'; readonly value: Json }
+  | { readonly kind: 'interrupt'; readonly payload: Json }
+  | { readonly kind: 'result'; readonly value: Json }
+  | { readonly kind: 'error'; readonly errcode: number; readonly description: string };
+
+/** One recorded change of a run. `seq` starts at 1, has no gaps, and is the SSE `id` (design, section 4). */
+export type RunEvent = {
+  readonly runId: string;
+  readonly seq: number;
+  readonly atMs: number;
+  /** The run's status after the change. */
+  readonly status: RunStatus;
+  readonly change: Change;
+};
+
+export function isTerminal(event: RunEvent): boolean {
+  return event.change.kind === 'result' || event.change.kind === 'error';
+}

@@ -1,0 +1,76 @@
+import type { Json, JsonObject } from './json.ts';
+
+/** ACP's five outward statuses (design, section 4). */
+export const runStatuses = ['pending', 'success', 'error', 'timeout', 'interrupted'] as const;
+export type RunStatus = (typeof runStatuses)[number];
+
+/**
+ * What may be done next with a run; finer than its status, so that a crash at any moment leaves a record
+ * that says whether the vendor may have been asked.
+ *
+ * - `queued`: durable, the vendor was not asked.
+ * - `starting`: written just before the vendor is asked; found with a dead owner, the start's outcome is unknown.
+ * - `running`: the vendor answered with its own run, which is observed.
+ * - `interrupted`: the agent waits for a payload.
+ * - `resuming`: a payload was accepted and is not yet sent.
+ * - `delivering`: written just before the payload is sent; found with a dead owner, its delivery is unknown.
+ * - `done`: final.
+ */
+export const runPhases = ['queued', 'starting', 'running', 'interrupted', 'resuming', 'delivering', 'done'] as const;
+export type RunPhase = (typeof runPhases)[number];
+
+/** What a vendor calls the run: ids only, defined and read by its adapter. */
+export type UpstreamRef = { readonly runId: string; readonly [name: string]: string };
+
+export type Outcome =
+  | { readonly kind: 'result'; readonly value: Json }
+  | { readonly kind: 'interrupt'; readonly payload: Json }
+  | { readonly kind: 'error'; readonly errcode: number; readonly description: string };
+
+/** What the client asked for, in no protocol's words; written once, echoed by each dialect in its own. */
+export type RunRequest = {
+  readonly input?: Json | undefined;
+  readonly config?: JsonObject | undefined;
+  readonly metadata?: JsonObject | undefined;
+  readonly webhook?: string | undefined;
+  /** Names of the streaming modes that the client named, kept for the echo. */
+  readonly streamModes?: readonly string[] | undefined;
+};
+
+/** A payload that a client sent to an interrupted run. */
+export type Resumption = { readonly payload: Json; readonly interrupt: Json };
+
+export type Run = {
+  /** UUID v7: sorts by creation. */
+  readonly runId: string;
+  readonly tenant: string;
+  readonly agentId: string;
+  readonly agentName: string;
+  readonly threadId: string | null;
+  readonly request: RunRequest;
+  readonly phase: RunPhase;
+  readonly status: RunStatus;
+  readonly upstream: UpstreamRef | null;
+  /** The last result, interrupt or error; null while there was none. */
+  readonly outcome: Outcome | null;
+  /** Present in `resuming` and `delivering`. */
+  readonly resumption: Resumption | null;
+  /** Canonical JSON of the interrupt payload that was answered last, so that a stale one does not interrupt again. */
+  readonly answeredInterrupt: string | null;
+  /** Failed attempts of the step under way (start or delivery), for its backoff. */
+  readonly attempts: number;
+  /** Sequence number of the newest event; the first event of a run has 1. */
+  readonly lastSeq: number;
+  /** Grows by one with every write; a writer that read an older one is refused. */
+  readonly version: number;
+  /** The replica that drives the run; null when none does. */
+  readonly owner: string | null;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly startedAtMs: number | null;
+  /** Past it the run ends as `timeout`. */
+  readonly deadlineAtMs: number;
+};
+
+/** Names one run as its owner may see it. */
+export type RunKey = { readonly tenant: string; readonly runId: string };

@@ -1,0 +1,89 @@
+import type { RunEvent } from './event.ts';
+import type { JsonObject } from './json.ts';
+import type { Run, RunKey, RunStatus } from './run.ts';
+
+export type RunQuery = {
+  readonly tenant: string;
+  readonly agentId?: string | undefined;
+  readonly threadId?: string | undefined;
+  readonly status?: RunStatus | undefined;
+  /** Runs whose metadata has each of these keys with an equal value. */
+  readonly metadata?: JsonObject | undefined;
+  /** 1 to 1000. */
+  readonly limit: number;
+  readonly offset: number;
+};
+
+/** A write that holds only if the run is still what the writer read. */
+export type RunUpdate = {
+  /** The run after the change; its version is `expectedVersion + 1`. */
+  readonly run: Run;
+  readonly expectedVersion: number;
+  /** Given by a driver: refused when the run belongs to another replica. Left out by a use case. */
+  readonly expectedOwner?: string | undefined;
+  readonly events: readonly RunEvent[];
+};
+
+/** Ties a client's retry to the run that its first try made (draft-ietf-httpapi-idempotency-key-header). */
+export type Idempotency = {
+  readonly tenant: string;
+  readonly key: string;
+  /** Hash of the request: the same key with another one is a client's mistake. */
+  readonly fingerprint: string;
+  readonly expiresAtMs: number;
+};
+
+export type Insertion =
+  | { readonly kind: 'inserted' }
+  /** The key was used before with the same fingerprint, for this run. */
+  | { readonly kind: 'replayed'; readonly runId: string }
+  /** The key was used before with another fingerprint. */
+  | { readonly kind: 'mismatch' };
+
+export type Claim = {
+  readonly replica: string;
+  /** A replica whose last beat is older than this is dead. */
+  readonly deadAfterMs: number;
+  readonly limit: number;
+};
+
+/**
+ * Durable runs and events. A promise that resolves means committed: power may fail after it. Every method rejects
+ * with `StorageFault` when the store cannot answer, and then nothing of that call was written. Time is the store's
+ * own where replicas share it, the caller's never.
+ */
+export interface Store {
+  /** Whether other processes may write to it: then a run that this process does not own must be read anew. */
+  readonly shared: boolean;
+  insert(run: Run, events: readonly RunEvent[], idempotency?: Idempotency): Promise<Insertion>;
+  /** False: the run is gone, has another version or another owner; nothing was written. */
+  update(update: RunUpdate): Promise<boolean>;
+  /** Removes a run and its events. False: it has another version, or is gone. */
+  remove(key: RunKey, expectedVersion: number): Promise<boolean>;
+  find(key: RunKey): Promise<Run | null>;
+  /** Newest first. */
+  search(query: RunQuery): Promise<readonly Run[]>;
+  /** Events after `afterSeq`, in order, at most `limit`. */
+  events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]>;
+  /** Says that `replica` lives. One write per replica, however many runs it drives. */
+  beat(replica: string): Promise<void>;
+  /** Makes `replica` the owner of live runs that no living replica owns, oldest first; their versions grow by one. */
+  claim(claim: Claim): Promise<readonly Run[]>;
+  /** The replica leaves: its runs are free to claim at once. */
+  release(replica: string): Promise<void>;
+  /** Calls back with the id of a run that another process changed or removed; null: some may have been missed. */
+  subscribe(listener: (runId: string | null) => void): () => void;
+  /** Removes up to `limit` runs that ended before the instant, with their events, and dead idempotency keys; how many. */
+  expire(finishedBeforeMs: number, nowMs: number, limit: number): Promise<number>;
+  /** Resolves when the store answers. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The store cannot answer now; the message is for the log. */
+export class StorageFault extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'StorageFault';
+  }
+}

@@ -1,0 +1,43 @@
+import type { Agent } from './agent.ts';
+import type { RunEvent } from './event.ts';
+import type { Json } from './json.ts';
+import type { Run, RunKey, RunRequest } from './run.ts';
+import type { RunQuery } from './store.ts';
+
+export type CreateRun = {
+  readonly tenant: string;
+  /** UUID or configured name; left out, the config's default agent. */
+  readonly agent: string | undefined;
+  readonly request: RunRequest;
+};
+
+export type AgentQuery = {
+  readonly name?: string | undefined;
+  readonly version?: string | undefined;
+  readonly limit: number;
+  readonly offset: number;
+};
+
+/** The events of one run, pulled by one reader. */
+export interface RunFeed {
+  /** The next events, in order and without a gap; waits for them. Null: the terminal event was given, or the run is gone. */
+  next(): Promise<readonly RunEvent[] | null>;
+  /** The reader left. Ends a waiting `next` with null. */
+  close(): void;
+}
+
+/** What the core can do, in no protocol's words. Every method throws `GatewayError`. */
+export interface UseCases {
+  /** Durable when it resolves; the start at the vendor is not waited for. */
+  createRun(command: CreateRun): Promise<Run>;
+  getRun(key: RunKey): Promise<Run>;
+  /** The run as soon as it is not pending, or as it is after `blockMs` or once `signal` fires. */
+  awaitRun(key: RunKey, blockMs: number, signal: AbortSignal): Promise<Run>;
+  watchRun(key: RunKey, afterSeq: number): Promise<RunFeed>;
+  resumeRun(key: RunKey, payload: Json): Promise<Run>;
+  /** Cancels where the run is live, then removes it; the run as it was at its end. */
+  deleteRun(key: RunKey): Promise<Run>;
+  searchRuns(query: RunQuery): Promise<readonly Run[]>;
+  getAgent(idOrName: string): Agent;
+  searchAgents(query: AgentQuery): readonly Agent[];
+}

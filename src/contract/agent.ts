@@ -34,6 +34,8 @@ export type Agent = {
   readonly checkInput: Check;
   /** The agent's config schema and the adapter's run options. */
   readonly checkConfig: Check;
+  /** Checks a resume payload against the schema that goes with the interrupt's `interrupt_type`, where there is one. */
+  readonly checkResume: (interrupt: Json, payload: Json) => Violation | null;
   readonly timeoutMs: number;
   /** How long the vendor may answer 404 for a run that it started before the run is given up. */
   readonly lostAfterMs: number;

@@ -30,6 +30,7 @@ export type Outcome =
 /** What the client asked for, in no protocol's words; written once, echoed by each dialect in its own. */
 export type RunRequest = {
   readonly input?: Json | undefined;
+  readonly messages?: readonly Json[] | undefined;
   readonly config?: JsonObject | undefined;
   readonly metadata?: JsonObject | undefined;
   readonly webhook?: string | undefined;

@@ -1,0 +1,42 @@
+import { LRUCache } from 'lru-cache';
+import type { Run, RunKey } from '../contract/run.ts';
+import type { Store } from '../contract/store.ts';
+
+/** Rough bytes that a cached run holds on to beside its payloads. */
+const bytesPerRun = 1024;
+
+/** Reads runs. A run that is done never changes again but by removal, so it is kept, within bounds. */
+export class Archive {
+  readonly #store: Store;
+  readonly #finished: LRUCache<string, Run>;
+
+  constructor(store: Store, bounds: { readonly mostRuns: number; readonly mostBytes: number }) {
+    this.#store = store;
+    this.#finished = new LRUCache({ max: bounds.mostRuns, maxSize: bounds.mostBytes, sizeCalculation: sizeOf });
+  }
+
+  /** The run as it is; null when there is none, or it is another tenant's. */
+  async find(key: RunKey): Promise<Run | null> {
+    const cached = this.#finished.get(key.runId);
+    if (cached !== undefined) return cached.tenant === key.tenant ? cached : null;
+    const run = await this.#store.find(key);
+    if (run !== null) this.keep(run);
+    return run;
+  }
+
+  keep(run: Run): void {
+    if (run.phase === 'done') this.#finished.set(run.runId, run);
+  }
+
+  forget(runId: string): void {
+    this.#finished.delete(runId);
+  }
+
+  forgetAll(): void {
+    this.#finished.clear();
+  }
+}
+
+function sizeOf(run: Run): number {
+  return bytesPerRun + 2 * (JSON.stringify(run.request).length + JSON.stringify(run.outcome).length);
+}

@@ -1,0 +1,127 @@
+import type { Agent } from '../contract/agent.ts';
+import { assertNever } from '../contract/json.ts';
+import type { Log } from '../contract/log.ts';
+import type { Run, RunKey } from '../contract/run.ts';
+import { type AskingParts, deliverPayload, startRun } from './asking.ts';
+import { Observer, type ObserverParts } from './observer.ts';
+import { Tenure } from './tenure.ts';
+import { unknownStart } from './vendor-faults.ts';
+
+export type DriverParts = AskingParts & ObserverParts & ConstructorParameters<typeof Tenure>[0] & { readonly log: Log };
+
+const deadlineRetryMs = 1000;
+const defectPauseMs = 5000;
+
+/**
+ * The one loop that owns a live run in one process: starts it, observes it, records changes. It ends when the run is
+ * done, when the run was taken away, or when it is told to stop.
+ */
+export class Driver {
+  readonly #parts: DriverParts;
+  readonly #agent: Agent;
+  readonly #log: Log;
+  readonly #tenure: Tenure;
+  readonly #observer: Observer;
+  #cancelDeadline: () => void = () => {};
+
+  /** `inherited`: another process drove the run before. */
+  constructor(parts: DriverParts, agent: Agent, run: Run, inherited: boolean) {
+    this.#parts = parts;
+    this.#agent = agent;
+    this.#log = parts.log.child({ run_id: run.runId, agent: agent.name, backend: agent.backend });
+    this.#tenure = new Tenure(parts, this.#log, run);
+    this.#observer = new Observer(this.#tenure, agent, parts, this.#log, inherited);
+  }
+
+  get key(): RunKey {
+    const { tenant, runId } = this.#tenure.run;
+    return { tenant, runId };
+  }
+
+  /** The run changed elsewhere in this process; null: it was removed. */
+  refresh(run: Run | null): void {
+    this.#tenure.refresh(run);
+    if (this.#tenure.over) this.#observer.abort();
+  }
+
+  /** A watcher came: the next look is due sooner. */
+  hurry(): void {
+    this.#tenure.wake();
+  }
+
+  /** The vendor says that something happened: look at once. */
+  poke(): void {
+    this.#observer.poke();
+  }
+
+  /** Ends the loop; a start or a delivery under way is finished and recorded first. */
+  stop(): void {
+    this.#tenure.leave();
+    this.#observer.abort();
+  }
+
+  /** Resolves when the driver is through with the run. Never rejects. */
+  async drive(inherited: boolean): Promise<void> {
+    this.#armDeadline(Math.max(0, this.#tenure.run.deadlineAtMs - this.#parts.clock.nowMs()));
+    if (inherited) await this.#guarded(() => this.#settleOpenCall('the gateway stopped during the call'));
+    while (!this.#tenure.over) await this.#guarded(() => this.#takeTurn());
+    this.#cancelDeadline();
+  }
+
+  /** A defect of ours in one turn must neither end the loop nor repeat a call whose outcome nobody knows. */
+  async #guarded(turn: () => Promise<void>): Promise<void> {
+    try {
+      await turn();
+    } catch (error) {
+      this.#log.error({ err: error }, 'a turn of a run failed; the run goes on');
+      await this.#settleOpenCall('the gateway failed during the call').catch((second: unknown) =>
+        this.#log.error({ err: second }, 'an open call could not be settled'),
+      );
+      await this.#tenure.sleepThrough(defectPauseMs);
+    }
+  }
+
+  /** Beside the loop, because a call to a slow vendor must not hold the deadline up. */
+  #armDeadline(delayMs: number): void {
+    this.#cancelDeadline = this.#parts.clock.schedule(delayMs, () => {
+      this.#parts.terminator.expire(this.#tenure.run, this.#agent).catch((error: unknown) => {
+        this.#log.warn({ err: error }, 'a deadline could not be recorded; trying again');
+        this.#armDeadline(deadlineRetryMs);
+      });
+    });
+  }
+
+  /** A run found in the middle of a call: nobody knows whether the vendor was reached. */
+  async #settleOpenCall(reason: string): Promise<void> {
+    if (this.#tenure.run.phase === 'starting') {
+      if (this.#agent.onUnknownStart === 'retry') await this.#tenure.record({ kind: 'postpone' });
+      else await this.#tenure.record({ kind: 'end', ending: unknownStart(reason) });
+    } else if (this.#tenure.run.phase === 'delivering') {
+      await this.#tenure.record({
+        kind: 'undelivered',
+        note: `it is not known whether the payload arrived: ${reason}`,
+      });
+    }
+  }
+
+  async #takeTurn(): Promise<void> {
+    const { phase } = this.#tenure.run;
+    switch (phase) {
+      case 'queued':
+      case 'starting':
+        await startRun(this.#tenure, this.#agent, this.#parts, this.#log);
+        return this.#observer.restart();
+      case 'resuming':
+      case 'delivering':
+        await deliverPayload(this.#tenure, this.#agent, this.#parts, this.#log);
+        return this.#observer.restart();
+      case 'running':
+      case 'interrupted':
+        return await this.#observer.takeTurn();
+      case 'done':
+        return;
+      default:
+        return assertNever(phase);
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import { v7 as uuidV7 } from 'uuid';
+import type { AgentDirectory } from '../contract/agent.ts';
+import type { Clock } from '../contract/clock.ts';
+import type { Log, Metrics } from '../contract/log.ts';
+import type { Store } from '../contract/store.ts';
+import { Archive } from './archive.ts';
+import { Fleet } from './fleet.ts';
+import { Journal } from './journal.ts';
+import type { PacingLimits } from './pacing.ts';
+import { followOtherReplicas } from './remote.ts';
+import { Replica, type ReplicaSettings } from './replica.ts';
+import { sweepExpired } from './retention.ts';
+import { Service } from './service.ts';
+import { Terminator } from './terminator.ts';
+import { FaultLedger } from './vendor-faults.ts';
+import { Watch } from './watch.ts';
+
+export type EngineParts = {
+  readonly agents: AgentDirectory;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly pacing: PacingLimits;
+  readonly replica: ReplicaSettings;
+  /** How long a run is kept after its end. */
+  readonly retentionMs: number;
+  readonly cache: { readonly mostRuns: number; readonly mostBytes: number };
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** True the first time a key is seen. */
+  readonly firstTime: (key: string) => boolean;
+};
+
+export type Engine = {
+  readonly service: Service;
+  /** Whether this process may ask vendors for anything that must not happen twice. */
+  holdsLease(): boolean;
+  /** How many live runs this process drives. */
+  liveRuns(): number;
+  /** Takes on the live runs that nobody drives; rejects with `StorageFault`. */
+  start(): Promise<void>;
+  /** Refuses new work; what is under way at vendors is finished, recorded, and the rest left for the next owner. */
+  stop(): Promise<void>;
+};
+
+/** Puts the room together: use cases over drivers over one store. */
+export function createEngine(parts: EngineParts): Engine {
+  const { store, clock, log, metrics } = parts;
+  const id = uuidV7();
+  const watch = new Watch();
+  const archive = new Archive(store, parts.cache);
+  const ledger = new FaultLedger(metrics, parts.firstTime);
+  const journal = new Journal({ store, clock, watch, log, metrics });
+  const terminator = new Terminator({ store, journal, clock, ledger, log });
+  const driverParts = {
+    replica: id,
+    store,
+    journal,
+    watch,
+    terminator,
+    clock,
+    pacing: parts.pacing,
+    ledger,
+    log,
+    metrics,
+  };
+  const fleet = new Fleet(driverParts, parts.agents);
+  const replica = new Replica(id, { store, clock, log }, parts.replica, (run) => fleet.adopt(run, true));
+  const service = new Service({
+    replica: id,
+    agents: parts.agents,
+    store,
+    archive,
+    journal,
+    watch,
+    fleet,
+    terminator,
+    clock,
+    log,
+  });
+
+  watch.onNews((news) => {
+    if (news.run === null) archive.forget(news.runId);
+    else archive.keep(news.run);
+    fleet.refresh(news.runId, news.run);
+  });
+  const stopFollowing = followOtherReplicas({ store, archive, watch, fleet, clock, log });
+  const stopSweeping = sweepExpired({ store, archive, clock, log }, parts.retentionMs);
+  watch.onFirstWatcher((runId) => fleet.driverOf(runId)?.hurry());
+
+  return {
+    service,
+    holdsLease: () => replica.holdsLease(),
+    liveRuns: () => fleet.size,
+    start: () => replica.start(),
+    stop: async () => {
+      service.drain();
+      stopFollowing();
+      stopSweeping();
+      await fleet.stop();
+      terminator.stop();
+      await terminator.settle();
+      await replica.stop();
+    },
+  };
+}

@@ -1,0 +1,88 @@
+import type { Clock } from '../contract/clock.ts';
+import type { RunEvent } from '../contract/event.ts';
+import type { Log, Metrics } from '../contract/log.ts';
+import type { Run, RunKey } from '../contract/run.ts';
+import type { Idempotency, Insertion, Store } from '../contract/store.ts';
+import { advance, type Step } from './life.ts';
+import type { Watch } from './watch.ts';
+
+/** What became of a step. `lost`: somebody else changed the run first. `refused`: its phase does not allow the step. */
+export type Written =
+  | { readonly kind: 'written'; readonly run: Run }
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'refused' };
+
+/** The one place where runs are written: step, conditional write, and only then the news. */
+export class Journal {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #watch: Watch;
+  readonly #log: Log;
+  readonly #metrics: Metrics;
+
+  constructor(parts: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly watch: Watch;
+    readonly log: Log;
+    readonly metrics: Metrics;
+  }) {
+    this.#store = parts.store;
+    this.#clock = parts.clock;
+    this.#watch = parts.watch;
+    this.#log = parts.log;
+    this.#metrics = parts.metrics;
+  }
+
+  async insert(run: Run, born: RunEvent, idempotency?: Idempotency): Promise<Insertion> {
+    const insertion = await this.#store.insert(run, [born], idempotency);
+    if (insertion.kind === 'inserted') this.#metrics.count('runs_created');
+    return insertion;
+  }
+
+  /**
+   * Takes one step. A driver names itself as `owner`, so that it cannot write to a run that was taken from it.
+   * Rejects with `StorageFault`.
+   */
+  async write(run: Run, step: Step, owner?: string): Promise<Written> {
+    const transition = advance(run, step, this.#clock.nowMs());
+    if (transition === null) return { kind: 'refused' };
+    const held = await this.#store.update({
+      run: transition.run,
+      expectedVersion: run.version,
+      expectedOwner: owner,
+      events: transition.events,
+    });
+    if (!held) {
+      this.#metrics.count('conditional_writes_lost');
+      return { kind: 'lost' };
+    }
+    this.#tell(transition.run, transition.events);
+    return { kind: 'written', run: transition.run };
+  }
+
+  /** False: the run changed since it was read. */
+  async remove(run: Run): Promise<boolean> {
+    const key: RunKey = { tenant: run.tenant, runId: run.runId };
+    const held = await this.#store.remove(key, run.version);
+    if (held) this.#watch.publish({ runId: run.runId, run: null, events: [] });
+    return held;
+  }
+
+  #tell(run: Run, events: readonly RunEvent[]): void {
+    this.#watch.publish({ runId: run.runId, run, events });
+    if (run.phase !== 'done') return;
+    this.#metrics.count('runs_ended', { status: run.status });
+    const errcode = run.outcome?.kind === 'error' ? run.outcome.errcode : undefined;
+    this.#log.info(
+      {
+        run_id: run.runId,
+        agent: run.agentName,
+        status: run.status,
+        errcode,
+        tookMs: run.updatedAtMs - run.createdAtMs,
+      },
+      'run ended',
+    );
+  }
+}

@@ -1,0 +1,60 @@
+import type { RunEvent } from '../contract/event.ts';
+import type { Run, RunKey } from '../contract/run.ts';
+
+/** What happened to a run. `run` is null when it was removed; `events` may be empty when only a re-read is due. */
+export type News = { readonly runId: string; readonly run: Run | null; readonly events: readonly RunEvent[] };
+export type Listener = (news: News) => void;
+
+/**
+ * Who waits for which run in this process. Publishing follows the commit, so nobody is told of what could still be
+ * lost; a run that nobody watches costs one failed look-up.
+ */
+export class Watch {
+  readonly #watched = new Map<string, { readonly key: RunKey; readonly listeners: Set<Listener> }>();
+  #onNews: Listener = () => {};
+  #onFirstWatcher: (runId: string) => void = () => {};
+
+  /** Called for every run, before its watchers are: what this process keeps of a run must not be older than they. */
+  onNews(callback: Listener): void {
+    this.#onNews = callback;
+  }
+
+  /** Called when a run gets its first watcher: its driver may be asleep for long. */
+  onFirstWatcher(callback: (runId: string) => void): void {
+    this.#onFirstWatcher = callback;
+  }
+
+  subscribe(key: RunKey, listener: Listener): () => void {
+    const { runId } = key;
+    const known = this.#watched.get(runId);
+    const entry = known ?? { key, listeners: new Set<Listener>() };
+    entry.listeners.add(listener);
+    if (known === undefined) {
+      this.#watched.set(runId, entry);
+      this.#onFirstWatcher(runId);
+    }
+    return () => {
+      entry.listeners.delete(listener);
+      if (entry.listeners.size === 0 && this.#watched.get(runId) === entry) this.#watched.delete(runId);
+    };
+  }
+
+  publish(news: News): void {
+    this.#onNews(news);
+    const listeners = this.#watched.get(news.runId)?.listeners;
+    // A copy: a listener that is done leaves while the others are still told.
+    if (listeners !== undefined) for (const listener of [...listeners]) listener(news);
+  }
+
+  isWatched(runId: string): boolean {
+    return this.#watched.has(runId);
+  }
+
+  keyOf(runId: string): RunKey | undefined {
+    return this.#watched.get(runId)?.key;
+  }
+
+  keys(): readonly RunKey[] {
+    return [...this.#watched.values()].map((entry) => entry.key);
+  }
+}

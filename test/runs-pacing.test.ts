@@ -1,0 +1,50 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { nextPollMs, nextRetryMs } from '../src/runs/pacing.ts';
+
+const limits = { floorMs: 100, watchedCeilingMs: 1000, ceilingMs: 15_000 };
+const facts = { watched: false, ageMs: 0, faults: 0, retryAfterMs: null, random: 0 };
+
+describe('pacing', () => {
+  test('grows in proportion to age, between floor and ceiling', () => {
+    const delays = [0, 1000, 10_000, 60_000, 3_600_000].map((ageMs) => nextPollMs({ ...facts, ageMs }, limits));
+    expect(delays).toEqual([100, 200, 2000, 12_000, 15_000]);
+  });
+
+  test('is faster for a watched run, and never slower than its own ceiling', () => {
+    expect(nextPollMs({ ...facts, watched: true, ageMs: 3_600_000 }, limits)).toBe(1000);
+    fc.assert(
+      fc.property(fc.nat(10 ** 8), fc.double({ min: 0, max: 0.999, noNaN: true }), (ageMs, random) => {
+        const unwatched = nextPollMs({ ...facts, ageMs, random }, limits);
+        expect(nextPollMs({ ...facts, ageMs, random, watched: true }, limits)).toBeLessThanOrEqual(unwatched);
+      }),
+    );
+  });
+
+  test('faults slow it down, up to the ceiling', () => {
+    const delays = [1, 2, 3, 20].map((faults) => nextPollMs({ ...facts, faults, watched: true }, limits));
+    expect(delays).toEqual([200, 400, 800, 6400]);
+    expect(nextPollMs({ ...facts, faults: 20, ageMs: 10 ** 7 }, limits)).toBe(15_000);
+  });
+
+  test("never goes below the vendor's own wish", () => {
+    fc.assert(
+      fc.property(
+        fc.nat(10 ** 6),
+        fc.nat(10),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        (retryAfterMs, faults, random) => {
+          expect(nextPollMs({ ...facts, faults, random, retryAfterMs }, limits)).toBeGreaterThanOrEqual(retryAfterMs);
+          expect(nextRetryMs(faults, retryAfterMs, random)).toBeGreaterThanOrEqual(retryAfterMs);
+        },
+      ),
+    );
+  });
+
+  test('retries double from a quarter second to half a minute', () => {
+    expect([0, 1, 2, 7, 50].map((attempts) => nextRetryMs(attempts, null, 1))).toEqual([
+      250, 500, 1000, 30_000, 30_000,
+    ]);
+    expect(nextRetryMs(2, null, 0)).toBe(500);
+  });
+});

@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { kinds, openRig, type Rig, tenant } from './engine-rig.ts';
+import { fault } from './scripted-vendor.ts';
+
+const question = { interrupt_type: 'approval', text: 'buy?' };
+
+describe('interrupts', () => {
+  let rig: Rig;
+  beforeEach(async () => {
+    rig = await openRig();
+  });
+  afterEach(() => rig.close());
+
+  async function interruptedRun() {
+    rig.vendor.observeScript.splice(0, Number.POSITIVE_INFINITY, { status: 'running', question });
+    const run = await rig.create();
+    await rig.clock.advance(1000);
+    expect(await rig.read(run)).toMatchObject({
+      status: 'interrupted',
+      outcome: { kind: 'interrupt', payload: question },
+    });
+    return { run, key: { tenant, runId: run.runId } };
+  }
+
+  test('a run is resumed once, and the stale payload does not interrupt it again', async () => {
+    const { run, key } = await interruptedRun();
+    expect(await rig.engine.service.resumeRun(key, { ok: true })).toMatchObject({ status: 'pending' });
+    await rig.clock.advance(20_000);
+    expect(rig.vendor.resumptions).toEqual([{ answer: { ok: true } }]);
+    expect((await rig.read(run)).status).toBe('pending');
+    rig.vendor.observeScript.splice(0, 1, { status: 'success', output: 'bought' });
+    await rig.clock.advance(20_000);
+    expect(kinds(await rig.events(run))).toEqual(['queued', 'running', 'interrupt', 'resuming', 'running', 'result']);
+  });
+
+  test('another question, or the same after it was gone, interrupts again', async () => {
+    const { run, key } = await interruptedRun();
+    await rig.engine.service.resumeRun(key, 1);
+    await rig.clock.advance(2000);
+    rig.vendor.observeScript.splice(0, 1, { status: 'running', question: 'really?' });
+    await rig.clock.advance(5000);
+    expect(await rig.read(run)).toMatchObject({ status: 'interrupted', outcome: { payload: 'really?' } });
+    await rig.engine.service.resumeRun(key, 2);
+    await rig.clock.advance(2000);
+    rig.vendor.observeScript.splice(0, 1, { status: 'running' });
+    await rig.clock.advance(5000);
+    rig.vendor.observeScript.splice(0, 1, { status: 'running', question: 'really?' });
+    await rig.clock.advance(5000);
+    expect((await rig.read(run)).status).toBe('interrupted');
+  });
+
+  test('of two who resume at once one wins, and the vendor hears one', async () => {
+    const { key } = await interruptedRun();
+    const both = await Promise.allSettled([rig.engine.service.resumeRun(key, 1), rig.engine.service.resumeRun(key, 2)]);
+    expect(both.map((one) => one.status).sort()).toEqual(['fulfilled', 'rejected']);
+    await rig.clock.advance(2000);
+    expect(rig.vendor.resumptions).toHaveLength(1);
+  });
+
+  test('a run that is not interrupted cannot be resumed', async () => {
+    const run = await rig.create();
+    await rig.clock.settle();
+    await expect(rig.engine.service.resumeRun({ tenant, runId: run.runId }, {})).rejects.toMatchObject({
+      code: 'run_not_interrupted',
+      http: 409,
+    });
+  });
+
+  test('a delivery that the vendor puts off is tried again; one that it refuses interrupts the run again', async () => {
+    const { run, key } = await interruptedRun();
+    rig.vendor.resumeScript.push(fault('retry'), fault('retry'));
+    await rig.engine.service.resumeRun(key, 'a');
+    await rig.clock.advance(20_000);
+    expect(rig.vendor.resumptions).toHaveLength(3);
+    rig.vendor.observeScript.splice(0, 1, { status: 'running', question: 'second' });
+    await rig.clock.advance(20_000);
+    rig.vendor.resumeScript.push(fault('rejected', { message: 'no such event' }));
+    await rig.engine.service.resumeRun(key, 'b');
+    await rig.clock.advance(20_000);
+    expect(rig.vendor.resumptions).toHaveLength(4);
+    expect((await rig.read(run)).status).toBe('interrupted');
+    const notes = (await rig.events(run)).flatMap(({ change }) =>
+      change.kind === 'phase' && change.note ? [change.note] : [],
+    );
+    expect(notes).toEqual(['the payload was not taken: no such event']);
+  });
+
+  test('a vendor that goes on by itself clears the interrupt', async () => {
+    const { run } = await interruptedRun();
+    rig.vendor.observeScript.splice(0, 1, { status: 'running' });
+    await rig.clock.advance(20_000);
+    expect((await rig.read(run)).status).toBe('pending');
+    rig.vendor.observeScript.splice(0, 1, { status: 'success', output: 1 });
+    await rig.clock.advance(20_000);
+    expect((await rig.read(run)).status).toBe('success');
+  });
+});

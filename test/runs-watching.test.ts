@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { drainFeed, kinds, openRig, type Rig, tenant } from './engine-rig.ts';
+
+const never = new AbortController().signal;
+
+describe('waiting for a run', () => {
+  let rig: Rig;
+  beforeEach(async () => {
+    rig = await openRig();
+  });
+  afterEach(() => rig.close());
+
+  test('a blocking call answers in the turn in which the end is recorded', async () => {
+    const run = await rig.create();
+    await rig.clock.settle();
+    const waiting = rig.engine.service.awaitRun({ tenant, runId: run.runId }, 60_000, never);
+    rig.vendor.observeScript.push({ status: 'success', output: 42 });
+    await rig.clock.advance(1000);
+    expect(await waiting).toMatchObject({ status: 'success', outcome: { value: 42 } });
+  });
+
+  test('a blocking call ends with its time, with the client, and without waiting when the run is over', async () => {
+    const run = await rig.create();
+    const key = { tenant, runId: run.runId };
+    await rig.clock.settle();
+    const timed = rig.engine.service.awaitRun(key, 3000, never);
+    await rig.clock.advance(3000);
+    expect((await timed).status).toBe('pending');
+    const client = new AbortController();
+    const left = rig.engine.service.awaitRun(key, 3_000_000, client.signal);
+    client.abort();
+    expect((await left).status).toBe('pending');
+    rig.vendor.observeScript.push({ status: 'success', output: 1 });
+    await rig.clock.advance(10_000);
+    const timers = rig.clock.timers;
+    expect((await rig.engine.service.awaitRun(key, 60_000, never)).status).toBe('success');
+    expect(rig.clock.timers).toBe(timers);
+  });
+
+  test('a run that is removed while somebody waits is not found', async () => {
+    const run = await rig.create();
+    const key = { tenant, runId: run.runId };
+    const reader = await rig.engine.service.watchRun(key, 0);
+    const reading = drainFeed(reader);
+    await rig.clock.settle();
+    await rig.engine.service.deleteRun(key);
+    await rig.clock.settle();
+    expect(kinds(await reading)).toEqual(['queued', 'running', 'error']);
+    await expect(rig.engine.service.watchRun(key, 0)).rejects.toMatchObject({ code: 'run_not_found' });
+  });
+
+  test('a late reader gets history and end; one that comes back gets exactly what it missed', async () => {
+    rig.vendor.observeScript.push({ status: 'success', output: 1 });
+    const run = await rig.create();
+    await rig.clock.advance(5000);
+    const key = { tenant, runId: run.runId };
+    for (const [afterSeq, missed] of [
+      [0, [1, 2, 3]],
+      [1, [2, 3]],
+      [3, []],
+      [99, []],
+    ] as const) {
+      const events = await drainFeed(await rig.engine.service.watchRun(key, afterSeq));
+      expect(events.map((event) => event.seq)).toEqual(missed);
+    }
+  });
+
+  test('a reader that joins and leaves at any moment sees no gap and no repeat', async () => {
+    for (let step = 1; step <= 40; step += 1) rig.vendor.observeScript.push({ status: 'running', output: step });
+    rig.vendor.observeScript.push({ status: 'success', output: 'end' });
+    const run = await rig.create();
+    const key = { tenant, runId: run.runId };
+    const seen: number[] = [];
+    for (let turn = 0; turn < 400 && seen.length < 43; turn += 1) {
+      const feed = await rig.engine.service.watchRun(key, seen.at(-1) ?? 0);
+      const next = feed.next();
+      await rig.clock.advance(500);
+      if (turn % 3 === 0) feed.close();
+      const events = await next;
+      if (events !== null) seen.push(...events.map((event) => event.seq));
+      feed.close();
+    }
+    expect(seen).toEqual(Array.from({ length: 43 }, (_, index) => index + 1));
+  });
+
+  test('a slow reader of a long history is fed from the store, in order', async () => {
+    for (let step = 1; step <= 300; step += 1) rig.vendor.observeScript.push({ status: 'running', output: step });
+    rig.vendor.observeScript.push({ status: 'success', output: 'end' });
+    const run = await rig.create();
+    const feed = await rig.engine.service.watchRun({ tenant, runId: run.runId }, 0);
+    await rig.clock.advance(900_000);
+    const events = await drainFeed(feed);
+    expect(events.map((event) => event.seq)).toEqual(Array.from({ length: 303 }, (_, index) => index + 1));
+  });
+});

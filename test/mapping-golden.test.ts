@@ -59,7 +59,7 @@ describe.each(['intuned', 'restack'])('%s', (vendor) => {
     const readme = readFileSync(here('../mappings/README.md'), 'utf8');
     for (const [word, errcode] of Object.entries(errcodes)) {
       expect(Math.floor(errcode / 1000) * 1000).toBe(first);
-      expect(readme).toMatch(new RegExp(`^\\| ${errcode} \\| ${vendor} \\| .*\`${word}\``, 'im'));
+      expect(readme).toMatch(new RegExp(`^\\| ${errcode} +\\| ${vendor} +\\| .*\`${word}\``, 'im'));
     }
   });
 });

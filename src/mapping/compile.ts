@@ -1,0 +1,97 @@
+import type { ZodError } from 'zod';
+import { isJsonObject } from '../contract/json.ts';
+import type { Mapping } from '../contract/mapping.ts';
+import { type CompiledCase, CompiledMapping, type MappingParts } from './compiled-mapping.ts';
+import { type Budgets, compileExpression, defaultBudgets, type Expression } from './evaluate.ts';
+import { type ExpressionKey, expressionKeys, type MappingDocument, mappingKeys, mappingSchema } from './schema.ts';
+
+/** One mapping as its YAML was parsed, and what problems call it: a file name, or a place in the config. */
+export type MappingLayer = { readonly source: string; readonly mapping: unknown };
+
+/** `path` is the key inside the layer, such as `status.failed[0].when`; empty for the layer as a whole. */
+export type MappingProblem = { readonly source: string; readonly path: string; readonly message: string };
+
+export type MappingCompilation =
+  | { readonly kind: 'compiled'; readonly mapping: Mapping }
+  | { readonly kind: 'refused'; readonly problems: readonly MappingProblem[] };
+
+export type CompileOptions = { readonly budgets?: Partial<Budgets> | undefined };
+
+/**
+ * Puts layers together, later ones over earlier ones, and compiles the result. A later layer replaces an
+ * expression, a single status row, or a single errcode; what it does not name stays. Reports every problem of
+ * every layer at once and throws nothing.
+ */
+export function compileMapping(layers: readonly MappingLayer[], options: CompileOptions = {}): MappingCompilation {
+  const budgets = { ...defaultBudgets, ...options.budgets };
+  const problems: MappingProblem[] = [];
+  const lane = {};
+
+  const compile = (key: string, text: string) => compileExpression(text, { key, lane, budgets });
+
+  const parsed = layers.flatMap((layer) => parseLayer(layer, problems));
+  const expressions: { [key in ExpressionKey]?: Expression } = {};
+  const status = new Map<string, readonly CompiledCase[]>();
+  const errcodes = new Map<string, number>();
+  for (const document of parsed) {
+    for (const key of expressionKeys) {
+      const text = document[key];
+      if (text !== undefined) expressions[key] = compile(key, text);
+    }
+    for (const [vendorStatus, cases] of Object.entries(document.status ?? {})) {
+      const compiled = cases.map(({ when, is }, index) => ({
+        when: when === undefined ? undefined : compile(`status.${vendorStatus}[${index}].when`, when),
+        is,
+      }));
+      status.set(vendorStatus, compiled);
+    }
+    for (const [word, errcode] of Object.entries(document.errcodes ?? {})) errcodes.set(word, errcode);
+  }
+
+  const { output } = expressions;
+  if (problems.length === 0 && output !== undefined && status.size > 0) {
+    const { input, error, interrupt, resume } = expressions;
+    const parts: MappingParts = { status, input, output, error, interrupt, resume, errcodes };
+    return { kind: 'compiled', mapping: new CompiledMapping(parts) };
+  }
+  if (problems.length === 0) {
+    const source = layers.at(-1)?.source ?? 'mapping';
+    if (status.size === 0) problems.push({ source, path: 'status', message: 'no layer has a status table' });
+    if (output === undefined) problems.push({ source, path: 'output', message: 'no layer has an output expression' });
+  }
+  return { kind: 'refused', problems };
+}
+
+function parseLayer({ source, mapping }: MappingLayer, problems: MappingProblem[]): MappingDocument[] {
+  const result = mappingSchema.safeParse(mapping);
+  if (result.success) return [result.data];
+  for (const problem of describe(result.error, mapping)) problems.push({ source, ...problem });
+  return [];
+}
+
+function describe(error: ZodError, mapping: unknown): Omit<MappingProblem, 'source'>[] {
+  return error.issues.flatMap((issue) => {
+    const parts = withoutShorthand(issue.path, mapping);
+    if (issue.code !== 'unrecognized_keys') return [{ path: printPath(parts), message: issue.message }];
+    const known = parts.length === 0 ? mappingKeys : ['when', 'is'];
+    return issue.keys.map((key) => ({
+      path: printPath([...parts, key]),
+      message: `unknown key; known keys are ${known.join(', ')}`,
+    }));
+  });
+}
+
+/** A row that was written as a bare status is parsed as a list; its author knows no `[0].is`. */
+function withoutShorthand(path: readonly PropertyKey[], mapping: unknown): readonly PropertyKey[] {
+  const [key, row] = path;
+  const rows = isJsonObject(mapping) ? mapping.status : undefined;
+  const written = key === 'status' && isJsonObject(rows) && row !== undefined ? rows[String(row)] : undefined;
+  return typeof written === 'string' ? path.slice(0, 2) : path;
+}
+
+function printPath(parts: readonly PropertyKey[]): string {
+  return parts.reduce<string>((path, part) => {
+    if (typeof part === 'number') return `${path}[${part}]`;
+    return path === '' ? String(part) : `${path}.${String(part)}`;
+  }, '');
+}

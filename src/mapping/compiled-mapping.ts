@@ -1,0 +1,113 @@
+import type { Observation } from '../contract/adapter.ts';
+import { assertNever, isJsonObject, type Json } from '../contract/json.ts';
+import {
+  type InputContext,
+  type Mapping,
+  MappingFault,
+  type Reading,
+  type ResumeContext,
+} from '../contract/mapping.ts';
+import type { RunStatus } from '../contract/run.ts';
+import { BudgetFault, type Expression } from './evaluate.ts';
+import { type ErrcodeTable, readFailure } from './failure.ts';
+
+export type CompiledCase = { readonly when: Expression | undefined; readonly is: RunStatus };
+
+/** The parts of a mapping after all layers were put together. */
+export type MappingParts = {
+  readonly status: ReadonlyMap<string, readonly CompiledCase[]>;
+  readonly input: Expression | undefined;
+  readonly output: Expression;
+  readonly error: Expression | undefined;
+  readonly interrupt: Expression | undefined;
+  readonly resume: Expression | undefined;
+  readonly errcodes: ErrcodeTable;
+};
+
+/** Reads observations by compiled parts. Stateless: one instance serves all runs of an agent at once. */
+export class CompiledMapping implements Mapping {
+  readonly interrupts: boolean;
+  readonly #parts: MappingParts;
+
+  constructor(parts: MappingParts) {
+    const rows = [...parts.status.values()].flat();
+    this.interrupts = parts.interrupt !== undefined || rows.some((row) => row.is === 'interrupted');
+    this.#parts = parts;
+  }
+
+  async input(context: InputContext): Promise<Json> {
+    const { input } = this.#parts;
+    const given = input === undefined ? context.input : await input.evaluate(context);
+    return given ?? {};
+  }
+
+  async resume(context: ResumeContext): Promise<Json> {
+    const { resume } = this.#parts;
+    return resume === undefined ? context.payload : ((await resume.evaluate(context)) ?? {});
+  }
+
+  async read(observation: Observation): Promise<Reading> {
+    const { status: vendorStatus, raw } = observation;
+    const cases = this.#parts.status.get(vendorStatus);
+    if (cases === undefined) return { kind: 'unmapped', vendorStatus };
+    const status = await choose(cases, raw);
+    switch (status) {
+      case undefined:
+        return { kind: 'unmapped', vendorStatus };
+      case 'pending':
+        return await this.#readPending(raw);
+      case 'interrupted':
+        return { kind: 'interrupted', payload: (await this.#parts.interrupt?.evaluate(raw)) ?? {} };
+      case 'success':
+        return { kind: 'success', output: await this.#readOutput(raw) };
+      case 'error':
+      case 'timeout': {
+        const failure = await this.#parts.error?.evaluate(raw);
+        return { kind: 'failed', status, ...readFailure(failure, this.#parts.errcodes, vendorStatus) };
+      }
+      default:
+        return assertNever(status);
+    }
+  }
+
+  async #readPending(raw: Json): Promise<Reading> {
+    const payload = await this.#parts.interrupt?.evaluate(raw);
+    if (payload !== undefined && payload !== null) return { kind: 'interrupted', payload };
+    return { kind: 'pending', partial: await this.#readPartial(raw) };
+  }
+
+  async #readOutput(raw: Json): Promise<Json> {
+    const output = await this.#parts.output.evaluate(raw);
+    // Null is a result that the vendor gave; only a missing one has no JSON of its own.
+    return output === undefined ? {} : output;
+  }
+
+  async #readPartial(raw: Json): Promise<Json | undefined> {
+    try {
+      const partial = await this.#parts.output.evaluate(raw);
+      return isNothing(partial) ? undefined : partial;
+    } catch (error) {
+      // An output that is not there yet may break an expression that will work on the finished run.
+      if (error instanceof MappingFault && !(error instanceof BudgetFault)) return undefined;
+      throw error;
+    }
+  }
+}
+
+async function choose(cases: readonly CompiledCase[], raw: Json): Promise<RunStatus | undefined> {
+  for (const { when, is } of cases) {
+    if (when === undefined || holds(await when.evaluate(raw))) return is;
+  }
+  return undefined;
+}
+
+/** JSONata's own idea of truth (`$boolean`), so that `when: error.code` may be written without a comparison. */
+function holds(value: Json | undefined): boolean {
+  if (Array.isArray(value)) return value.some(holds);
+  if (isJsonObject(value)) return Object.keys(value).length > 0;
+  return Boolean(value);
+}
+
+function isNothing(value: Json | undefined): value is null | undefined {
+  return value === undefined || value === null || (isJsonObject(value) && Object.keys(value).length === 0);
+}

@@ -1,0 +1,43 @@
+import type { Json } from '../contract/json.ts';
+
+/** A value is no JSON; the message says what it is. */
+export class NotJson extends Error {
+  constructor(what: string) {
+    super(`it gives ${what}, which is no JSON`);
+    this.name = 'NotJson';
+  }
+}
+
+/**
+ * A copy of an expression's result that is JSON and nothing else: the marks that JSONata leaves on its arrays are
+ * gone, members without a value are dropped. Undefined stays undefined.
+ *
+ * @throws NotJson for a function or a number without a JSON form, at any depth; RangeError when nested too deeply
+ */
+export function toPlainJson(value: unknown): Json | undefined {
+  switch (typeof value) {
+    case 'undefined':
+      return undefined;
+    case 'string':
+    case 'boolean':
+      return value;
+    case 'number':
+      if (Number.isFinite(value)) return value;
+      throw new NotJson(`the number ${value}`);
+    case 'object':
+      if (value === null) return null;
+      return Array.isArray(value) ? Array.from(value, (item) => toPlainJson(item) ?? null) : copyMembers(value);
+    default:
+      throw new NotJson(`a ${typeof value}`);
+  }
+}
+
+function copyMembers(value: object): Json {
+  const members: [string, Json][] = [];
+  for (const [name, member] of Object.entries(value)) {
+    const plain = toPlainJson(member);
+    if (plain !== undefined) members.push([name, plain]);
+  }
+  // Unlike an assignment, fromEntries makes a vendor's "__proto__" an ordinary member.
+  return Object.fromEntries(members);
+}

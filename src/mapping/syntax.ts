@@ -1,0 +1,117 @@
+import jsonata from 'jsonata';
+
+/** What can be told about an expression without running it. */
+type Syntax = {
+  /** Member names from the root, when the expression is a plain dotted path and nothing more. */
+  readonly path: readonly string[] | undefined;
+  /** JSONata marks arrays of its input while it evaluates such an expression. */
+  readonly marksInput: boolean;
+  /** What is sure to fail when the expression runs: in practice, misspelt functions. */
+  readonly mistakes: readonly string[];
+};
+
+type Node = { readonly [key: string]: unknown };
+
+/** JSONata's functions, without `$eval`: data of a vendor must never run as an expression. */
+export const functionNames: ReadonlySet<string> = new Set(
+  (
+    'sum count max min average string substring substringBefore substringAfter lowercase uppercase length trim pad ' +
+    'match contains replace split join formatNumber formatBase formatInteger parseInteger number floor ceil round ' +
+    'abs sqrt power random boolean not map zip filter single reduce sift keys lookup append exists spread merge ' +
+    'reverse each error assert type sort shuffle distinct base64encode base64decode encodeUrlComponent encodeUrl ' +
+    'decodeUrlComponent decodeUrl toMillis fromMillis clone now millis'
+  ).split(' '),
+);
+
+/** Why an expression must not be used; undefined when nothing speaks against it. */
+export function findMistake(text: string): string | undefined {
+  try {
+    const { mistakes } = readSyntax(jsonata(text).ast());
+    return mistakes.length === 0 ? undefined : `the expression cannot work: ${mistakes.join('; ')}`;
+  } catch (error) {
+    // JSONata throws plain objects that only look like errors.
+    const { message, position } = error as { message?: unknown; position?: unknown };
+    const place = typeof position === 'number' ? ` (at character ${position})` : '';
+    return `the expression does not parse: ${String(message)}${place}`;
+  }
+}
+
+/** Reads a syntax tree of JSONata 2.2. Names are collected without regard to scope: it is a check for typos. */
+export function readSyntax(tree: unknown): Syntax {
+  const used = new Set<string>();
+  const called = new Set<string>();
+  const defined = new Set<string>(['', '$']);
+  let marksInput = false;
+  for (const node of nodesOf(tree)) {
+    if (node.type === 'variable' && typeof node.value === 'string') used.add(node.value);
+    if (node.type === 'function') called.add(nameWithoutSign(node.procedure));
+    if (node.keepArray === true || node.keepSingletonArray === true) marksInput = true;
+    for (const name of definedBy(node)) defined.add(name);
+  }
+  called.delete('');
+  const unknown = [...used].filter((name) => !defined.has(name) && !functionNames.has(name));
+  const mistakes = [
+    ...unknown.map((name) => `nothing defines $${name}`),
+    ...[...called].map((name) => `${name}(...) calls no function; did you mean $${name}(...)?`),
+  ];
+  return { path: pathOf(tree), marksInput, mistakes };
+}
+
+/** The name of a called member, as in `not(x)`; empty for a proper call. */
+function nameWithoutSign(procedure: unknown): string {
+  if (!isNode(procedure) || procedure.type !== 'path' || !Array.isArray(procedure.steps)) return '';
+  const [first] = procedure.steps;
+  return isNode(first) && first.type === 'name' ? String(first.value) : '';
+}
+
+function definedBy(node: Node): string[] {
+  const names: unknown[] = [node.focus, node.index];
+  if (node.type === 'index') names.push(node.value);
+  if (node.type === 'bind' && isNode(node.lhs)) names.push(node.lhs.value);
+  if (node.type === 'lambda' && Array.isArray(node.arguments)) {
+    for (const argument of node.arguments) if (isNode(argument)) names.push(argument.value);
+  }
+  return names.filter((name) => typeof name === 'string');
+}
+
+function pathOf(tree: unknown): readonly string[] | undefined {
+  if (isRoot(tree)) return [];
+  if (!isNode(tree) || tree.type !== 'path' || !Array.isArray(tree.steps) || !onlyHas(tree, ['steps', 'type'])) {
+    return undefined;
+  }
+  const names: string[] = [];
+  for (const [index, step] of tree.steps.entries()) {
+    if (index === 0 && isRoot(step)) continue;
+    if (!isNode(step) || step.type !== 'name' || typeof step.value !== 'string' || !isBare(step)) return undefined;
+    names.push(step.value);
+  }
+  return names;
+}
+
+function isRoot(node: unknown): boolean {
+  return isNode(node) && node.type === 'variable' && (node.value === '' || node.value === '$') && isBare(node);
+}
+
+function isBare(node: Node): boolean {
+  return onlyHas(node, ['type', 'value', 'position']);
+}
+
+function onlyHas(node: Node, keys: readonly string[]): boolean {
+  return Object.keys(node).every((key) => keys.includes(key));
+}
+
+function* nodesOf(tree: unknown): Generator<Node> {
+  const seen = new Set<object>();
+  const left: unknown[] = [tree];
+  while (left.length > 0) {
+    const next = left.pop();
+    if (typeof next !== 'object' || next === null || seen.has(next)) continue;
+    seen.add(next);
+    left.push(...Object.values(next));
+    if (isNode(next)) yield next;
+  }
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

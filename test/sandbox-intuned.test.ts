@@ -45,7 +45,8 @@ describe('starting at Intuned', () => {
     onTestFinished(() => own.close());
     const url = `${own.intunedUrl}/ws/projects/p/run/start`;
     const statusOf = async (key: string) =>
-      (await send(url, { method: 'POST', body: { api: 'echo', parameters: {} }, headers: { 'x-api-key': key } })).status;
+      (await send(url, { method: 'POST', body: { api: 'echo', parameters: {} }, headers: { 'x-api-key': key } }))
+        .status;
     expect([await statusOf('k1'), await statusOf('k2'), await statusOf('sandbox-key')]).toEqual([201, 201, 401]);
   });
 
@@ -53,7 +54,11 @@ describe('starting at Intuned', () => {
     ['no api', { parameters: {} }, 'api'],
     ['no parameters', { api: 'echo' }, 'parameters'],
     ['parameters that are a list', { api: 'echo', parameters: [1] }, 'parameters'],
-    ['a sink that calls out', { api: 'echo', parameters: {}, sink: { type: 'webhook', url: 'https://a.example/' } }, 'sink'],
+    [
+      'a sink that calls out',
+      { api: 'echo', parameters: {}, sink: { type: 'webhook', url: 'https://a.example/' } },
+      'sink',
+    ],
     ['wrong retry', { api: 'echo', parameters: {}, retry: { maximumAttempts: 0 } }, 'retry.maximumAttempts'],
     ['malformed JSON', '{"api":', 'JSON'],
   ])('refuses %s with 400 and a message that names it', async (_name, body, word) => {
@@ -75,7 +80,12 @@ describe('starting at Intuned', () => {
 describe('results at Intuned', () => {
   it('go from pending over started to completed, by the clock alone', async () => {
     const client = intunedClient(sandbox);
-    const parameters = { ms: 1_000, queuedMs: 50, page: 3, extendedPayloads: [{ api: 'next', parameters: { page: 4 } }] };
+    const parameters = {
+      ms: 1_000,
+      queuedMs: 50,
+      page: 3,
+      extendedPayloads: [{ api: 'next', parameters: { page: 4 } }],
+    };
     const runId = await client.begin('slow', parameters);
     const seen = [(await client.result(runId)).body];
     for (const passMs of [50, 999, 1]) {

@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import { isJsonObject, type Json, type JsonObject } from '../../contract/json.ts';
+import { findScript } from '../agents.ts';
+import type { Ids } from '../ids.ts';
+import type { RunTable } from '../run-table.ts';
+import type { Call, Headers, Reply, Wire } from '../vendor-server.ts';
+import { isLoopback, type WebhookSink } from '../webhook-sink.ts';
+import { encodeDelivery, encodeResult } from './result.ts';
+
+const webhook = z.looseObject({
+  type: z.literal('webhook'),
+  url: z.httpUrl().or(z.url({ protocol: /^https?$/ })),
+  headers: z.record(z.string(), z.string()).default({}),
+  skipOnFail: z.boolean().default(false),
+  apisToSend: z.array(z.string()).optional(),
+});
+
+const startBody = z.looseObject({
+  api: z.string().min(1),
+  // Parsed from JSON already: only its kind is left to check.
+  parameters: z.custom<JsonObject>(isJsonObject, 'must be an object'),
+  retry: z.looseObject({ maximumAttempts: z.int().positive().optional() }).optional(),
+  requestTimeout: z.number().positive().optional(),
+  proxy: z.unknown().optional(),
+  saveTrace: z.boolean().optional(),
+  authSession: z.looseObject({ id: z.string().optional() }).optional(),
+  // An S3 sink is accepted and never written: nothing outside this machine is reached from here.
+  sink: webhook.or(z.looseObject({ type: z.literal('s3') })).optional(),
+});
+type StartBody = z.infer<typeof startBody>;
+
+export type IntunedParts = {
+  readonly runs: RunTable;
+  readonly ids: Ids;
+  readonly sink: WebhookSink;
+  readonly apiKeys: readonly string[];
+};
+
+/** Intuned's Run API (design, section 9), below `/api/v1/workspace`. */
+export function intunedWire({ runs, ids, sink, apiKeys }: IntunedParts): Wire {
+  const keys = new Set(apiKeys);
+
+  function start(workspaceId: string, project: string, body: unknown): Reply {
+    const parsed = startBody.safeParse(body);
+    if (!parsed.success) return fail(400, describe(parsed.error));
+    const { api, parameters, authSession } = parsed.data;
+    const target = readWebhook(parsed.data);
+    if (target !== null && !isLoopback(target.url)) return fail(400, 'sink.url: the sandbox calls this machine only');
+    const script = findScript('api', api);
+    if (script === null) return fail(404, `the project has no API ${api}`);
+    const order = { vendor: 'intuned', scope: scopeOf(workspaceId, project), agent: api, script } as const;
+    const { run, fault } = runs.start({ ...order, input: parameters, runId: ids.nanoId(), groupId: '' });
+    if (run === null) return { ...fail(500, 'not started'), fault };
+    if (target !== null) {
+      const place = { workspaceId, project, api, authSessionId: authSession?.id };
+      sink.watch(run, target.url, target.headers, (view) => {
+        const answer = view.kind === 'failed' && target.skipOnFail ? null : encodeResult(run, view);
+        return answer === null ? null : encodeDelivery(run, place, answer);
+      });
+    }
+    return { status: 201, body: { runId: run.runId, status: 'pending' }, fault };
+  }
+
+  function observe(workspaceId: string, project: string, runId: string): Reply {
+    const run = runs.find('intuned', scopeOf(workspaceId, project), runId);
+    if (run === null) return fail(404, 'run not found');
+    const { view, fault } = runs.observe(run);
+    const answer = encodeResult(run, view);
+    return answer === null ? { ...fail(404, 'run not found'), fault } : { status: 200, body: answer, fault };
+  }
+
+  function guarded(operation: Call['operation'], handle: (body: unknown) => Reply): Call {
+    return {
+      operation,
+      handle: (body: unknown, headers: Headers) =>
+        keys.has(String(headers['x-api-key'])) ? handle(body) : fail(401, 'the x-api-key header is missing or wrong'),
+    };
+  }
+
+  return {
+    vendor: 'intuned',
+    encodeError,
+    route(method, parts) {
+      const [api, version, root, workspaceId, projects, project, noun, ...rest] = parts;
+      if (api !== 'api' || version !== 'v1' || root !== 'workspace' || projects !== 'projects' || noun !== 'run') {
+        return null;
+      }
+      if (!workspaceId || !project) return null;
+      const [first, last] = rest;
+      if (method === 'POST' && first === 'start' && rest.length === 1) {
+        return guarded('start', (body) => start(workspaceId, project, body));
+      }
+      if (method === 'GET' && first && last === 'result' && rest.length === 2) {
+        return guarded('observe', () => observe(workspaceId, project, first));
+      }
+      return null;
+    },
+  };
+}
+
+function encodeError(status: number, message: string): JsonObject {
+  return { statusCode: status, message };
+}
+
+function fail(status: number, message: string): { readonly status: number; readonly body: Json } {
+  return { status, body: encodeError(status, message) };
+}
+
+function scopeOf(workspaceId: string, project: string): string {
+  return `${workspaceId}\n${project}`;
+}
+
+function readWebhook({ api, sink }: StartBody): z.infer<typeof webhook> | null {
+  const parsed = webhook.safeParse(sink);
+  if (!parsed.success) return null;
+  return parsed.data.apisToSend?.includes(api) === false ? null : parsed.data;
+}
+
+function describe(error: z.ZodError): string {
+  const [issue] = error.issues;
+  return issue === undefined ? 'the body is not valid' : `${issue.path.join('.') || 'body'}: ${issue.message}`;
+}

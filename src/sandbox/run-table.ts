@@ -1,0 +1,197 @@
+import { canonicalJson, type Json } from '../contract/json.ts';
+import type { Fault, Vendor } from './faults.ts';
+import { takesEffect } from './faults.ts';
+import type { Ledger, RunNote } from './ledger.ts';
+import { type AgentEvent, type Ended, parseKnobs, type Script, type ScriptedRun, type View } from './script.ts';
+
+/** A run at one of the sandbox's vendors. */
+export type SandboxRun = ScriptedRun & {
+  /** Where it lives, such as a workspace's project or an agent's name; the same id elsewhere is another run. */
+  readonly scope: string;
+  /** Second id of a Restack run; empty at Intuned. */
+  readonly groupId: string;
+  readonly script: Script;
+  readonly startedAtMs: number;
+  readonly events: AgentEvent[];
+  observes: number;
+  ended: Ended | null;
+};
+
+export type StartOrder = {
+  readonly vendor: Vendor;
+  readonly scope: string;
+  readonly agent: string;
+  readonly script: Script;
+  readonly input: Json;
+  readonly runId: string;
+  readonly groupId: string;
+};
+
+/** What became of a start: a run, a spoiled answer, or a run with a spoiled answer. */
+export type StartResult = { readonly run: SandboxRun | null; readonly fault: Fault | null };
+
+export type Limits = {
+  /** More live runs than this are turned down with 429. */
+  readonly maxLive: number;
+  /** Finished runs beyond this number are forgotten, oldest first. */
+  readonly maxFinished: number;
+  /** Finished runs are forgotten after this time. */
+  readonly keepFinishedMs: number;
+};
+
+// The agents that turn down the first starts of an input must tell inputs apart, for a bounded number of them.
+const maxTurnedDown = 10_000;
+
+/** The runs of all vendors. Their states are computed when somebody asks: no timer belongs to a run. */
+export class RunTable {
+  readonly #ledger: Ledger;
+  readonly #limits: Limits;
+  readonly #nowMs: () => number;
+  readonly #runs = new Map<string, SandboxRun>();
+  readonly #turnedDown = new Map<string, number>();
+  /** No fewer than there are; exact after a sweep. */
+  #liveAtMost = 0;
+  #sweepAtSize: number;
+
+  constructor(ledger: Ledger, limits: Limits, nowMs: () => number) {
+    this.#ledger = ledger;
+    this.#limits = limits;
+    this.#nowMs = nowMs;
+    this.#sweepAtSize = this.#sweepStep();
+  }
+
+  get nowMs(): number {
+    return this.#nowMs();
+  }
+
+  get size(): number {
+    return this.#runs.size;
+  }
+
+  start(order: StartOrder): StartResult {
+    if (this.#runs.size >= this.#sweepAtSize || this.#liveAtMost >= this.#limits.maxLive) this.sweep();
+    if (this.#liveAtMost >= this.#limits.maxLive) {
+      return { run: null, fault: { kind: 'status', status: 429, retryAfterSeconds: 1, message: 'too many live runs' } };
+    }
+    const knobs = parseKnobs(order.input);
+    const fault = this.#spoilStart(order, knobs);
+    if (fault !== null && !takesEffect(fault)) return { run: null, fault };
+    const startedAtMs = this.#nowMs();
+    const { vendor, scope, script, input, runId, groupId } = order;
+    const begunAtMs = startedAtMs + (knobs.queuedMs ?? 0);
+    const place = { vendor, scope, groupId, runId, script, input, knobs };
+    const run: SandboxRun = { ...place, startedAtMs, begunAtMs, events: [], observes: 0, ended: null };
+    this.#runs.set(runId, run);
+    this.#liveAtMost += 1;
+    this.#ledger.countStart(knobs.key ?? null, runId);
+    return { run, fault };
+  }
+
+  find(vendor: Vendor, scope: string, runId: string): SandboxRun | null {
+    const run = this.#runs.get(runId);
+    return run?.scope === scope && run.vendor === vendor ? run : null;
+  }
+
+  view(run: SandboxRun): View {
+    if (run.ended !== null) return run.ended;
+    const nowMs = this.#nowMs();
+    if (nowMs < run.begunAtMs) return { kind: 'queued' };
+    const view = run.script.view(run, nowMs);
+    if (view.kind === 'completed' || view.kind === 'failed' || view.kind === 'canceled') run.ended = view;
+    return view;
+  }
+
+  /** The run as one observation sees it; counts it. */
+  observe(run: SandboxRun): { readonly view: View; readonly fault: Fault | null } {
+    const fault = run.script.spoilObserve?.(run.knobs, run.observes) ?? null;
+    run.observes += 1;
+    return { view: this.view(run), fault };
+  }
+
+  /** Gives an event to a living agent. `end` is taken by every one and completes it with what it showed last. */
+  send(run: SandboxRun, name: string, input: Json): 'taken' | 'not-running' | 'not-heard' {
+    const view = this.view(run);
+    if (run.ended !== null || view.kind === 'forgotten') return 'not-running';
+    const atMs = this.#nowMs();
+    if (name === 'end') {
+      const output = view.kind === 'running' && view.output !== undefined ? view.output : {};
+      run.ended = { kind: 'completed', output, endedAtMs: atMs };
+      return 'taken';
+    }
+    if (run.script.hears?.(name) !== true) return 'not-heard';
+    run.events.push({ name, input, atMs });
+    return 'taken';
+  }
+
+  /** All runs of a key, with those that were dropped meanwhile. */
+  notesOf(key: string): readonly RunNote[] {
+    const dropped = new Map(this.#ledger.notes(key).map((note) => [note.runId, note]));
+    return this.#ledger.runIds(key).flatMap((runId) => {
+      const run = this.#runs.get(runId);
+      const note = run === undefined ? dropped.get(runId) : this.#note(run);
+      return note === undefined ? [] : [note];
+    });
+  }
+
+  countLive(): number {
+    let live = 0;
+    for (const run of this.#runs.values()) if (!isOver(this.view(run))) live += 1;
+    return live;
+  }
+
+  /** Forgets finished runs that are too old or too many. */
+  sweep(): void {
+    const oldestMs = this.#nowMs() - this.#limits.keepFinishedMs;
+    const live = this.countLive();
+    let excess = this.#runs.size - live - this.#limits.maxFinished;
+    for (const run of this.#runs.values()) {
+      if (!isOver(this.view(run))) continue;
+      const endedAtMs = run.ended?.endedAtMs ?? run.startedAtMs;
+      if (excess > 0 || endedAtMs < oldestMs) this.#drop(run);
+      excess -= 1;
+    }
+    // Waiting for a share of new runs keeps the cost of sweeps constant for each start.
+    this.#sweepAtSize = this.#runs.size + this.#sweepStep();
+    this.#liveAtMost = live;
+  }
+
+  clear(): void {
+    this.#runs.clear();
+    this.#turnedDown.clear();
+    this.#liveAtMost = 0;
+    this.#sweepAtSize = this.#sweepStep();
+  }
+
+  #sweepStep(): number {
+    return Math.max(1_000, Math.ceil(this.#limits.maxFinished / 4));
+  }
+
+  #drop(run: SandboxRun): void {
+    this.#runs.delete(run.runId);
+    if (run.knobs.key !== undefined) this.#ledger.note(run.knobs.key, this.#note(run));
+  }
+
+  #note(run: SandboxRun): RunNote {
+    const status = this.view(run).kind;
+    const { vendor, runId, startedAtMs, observes } = run;
+    return { vendor, runId, startedAtMs, endedAtMs: run.ended?.endedAtMs ?? null, status, observes };
+  }
+
+  #spoilStart(order: StartOrder, knobs: SandboxRun['knobs']): Fault | null {
+    if (order.script.spoilStart === undefined) return null;
+    const name = `${order.vendor} ${order.scope} ${order.agent} ${knobs.key ?? canonicalJson(order.input)}`;
+    const earlier = this.#turnedDown.get(name) ?? 0;
+    const fault = order.script.spoilStart(knobs, earlier);
+    this.#turnedDown.delete(name);
+    if (fault !== null && !takesEffect(fault)) this.#turnedDown.set(name, earlier + 1);
+    if (this.#turnedDown.size > maxTurnedDown) {
+      const [oldest] = this.#turnedDown.keys();
+      if (oldest !== undefined) this.#turnedDown.delete(oldest);
+    }
+    return fault;
+  }
+}
+
+function isOver(view: View): boolean {
+  return view.kind !== 'queued' && view.kind !== 'running' && view.kind !== 'odd';
+}

@@ -1,0 +1,133 @@
+import { type SandboxControl, type SandboxStats, serveControl } from './control.ts';
+import { FaultOrders } from './faults.ts';
+import { Ids } from './ids.ts';
+import { intunedWire } from './intuned/wire.ts';
+import { Ledger } from './ledger.ts';
+import { type RestackShape, restackWire } from './restack/wire.ts';
+import { RunTable } from './run-table.ts';
+import { VendorServer } from './vendor-server.ts';
+import { WebhookSink } from './webhook-sink.ts';
+
+export type SandboxOptions = {
+  /** Default 127.0.0.1; the sandbox has no business on another interface. */
+  readonly host?: string;
+  /** Ports default to 0: one that is free. */
+  readonly intunedPort?: number;
+  readonly restackPort?: number;
+  readonly controlPort?: number;
+  /** Makes the run ids foretold. */
+  readonly seed?: number;
+  /** Accepted in Intuned's `x-api-key`; default `sandbox-key`. */
+  readonly apiKeys?: readonly string[];
+  /** Restack's bearer token; none is asked for when left out. */
+  readonly restackToken?: string;
+  readonly restackShape?: RestackShape;
+  /** More live runs than this are turned down with 429; default 200,000. */
+  readonly maxLiveRuns?: number;
+  /** Finished runs that are kept; default 20,000. */
+  readonly maxFinishedRuns?: number;
+  /** How long finished runs are kept; default ten minutes. */
+  readonly keepFinishedMs?: number;
+  /** Keys that starts are counted by; default 500,000. */
+  readonly maxKeys?: number;
+  /** Milliseconds since the Unix epoch; a test puts its own clock here. */
+  readonly nowMs?: () => number;
+};
+
+/** The vendor stand-ins, listening. */
+export type Sandbox = SandboxControl & {
+  /** Base URL of an `intuned` backend. */
+  readonly intunedUrl: string;
+  /** Base URL of a `restack` backend. */
+  readonly restackUrl: string;
+  /** Base URL of the control API. */
+  readonly controlUrl: string;
+  close(): Promise<void>;
+};
+
+export const defaultApiKey = 'sandbox-key';
+
+/** Starts Intuned's and Restack's stand-ins and the control port. Rejects when a port is taken. */
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const { host = '127.0.0.1', intunedPort = 0, restackPort = 0, controlPort = 0 } = options;
+  const ledger = new Ledger(options.maxKeys ?? 500_000);
+  const faults = new FaultOrders();
+  const ids = new Ids(options.seed);
+  const limits = {
+    maxLive: options.maxLiveRuns ?? 200_000,
+    maxFinished: options.maxFinishedRuns ?? 20_000,
+    keepFinishedMs: options.keepFinishedMs ?? 600_000,
+  };
+  const runs = new RunTable(ledger, limits, options.nowMs ?? Date.now);
+  const sink = new WebhookSink(runs, ledger);
+  const intuned = intunedWire({ runs, ids, sink, apiKeys: options.apiKeys ?? [defaultApiKey] });
+  const shape = options.restackShape ?? 'engine';
+  const restack = restackWire({ runs, ids, shape, token: options.restackToken ?? null });
+  const servers = {
+    intuned: new VendorServer(intuned, ledger, faults, host, intunedPort),
+    restack: new VendorServer(restack, ledger, faults, host, restackPort),
+  };
+  const control = bindControl({ ledger, faults, runs, sink, servers });
+  const opened: { close(): Promise<void> }[] = [];
+  const close = async (): Promise<void> => {
+    sink.close();
+    await Promise.all(opened.map((server) => server.close()));
+  };
+  try {
+    for (const server of [servers.intuned, servers.restack]) {
+      await server.listen();
+      opened.push(server);
+    }
+    const controlServer = await serveControl(control, host, controlPort);
+    opened.push(controlServer);
+    return {
+      ...control,
+      intunedUrl: `${servers.intuned.origin}/api/v1/workspace`,
+      restackUrl: servers.restack.origin,
+      controlUrl: controlServer.url,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+type Parts = {
+  readonly ledger: Ledger;
+  readonly faults: FaultOrders;
+  readonly runs: RunTable;
+  readonly sink: WebhookSink;
+  readonly servers: { readonly intuned: VendorServer; readonly restack: VendorServer };
+};
+
+function bindControl({ ledger, faults, runs, sink, servers }: Parts): SandboxControl {
+  const clearFaults = async (): Promise<void> => {
+    faults.clear();
+    for (const server of [servers.intuned, servers.restack]) if (server.refuses) await server.listen();
+  };
+  return {
+    starts: ({ atLeast = 1, offset = 0, limit = Number.POSITIVE_INFINITY } = {}) =>
+      ledger.starts({ atLeast, offset, limit }),
+    runs: (key) => runs.notesOf(key),
+    faults: () => faults.list(),
+    clearFaults,
+    stats: (): SandboxStats => ({
+      ...ledger.totals(),
+      liveRuns: runs.countLive(),
+      heldRuns: runs.size,
+      inFlight: servers.intuned.inFlight + servers.restack.inFlight,
+    }),
+    async orderFault(order) {
+      faults.add(order);
+      if (order.kind === 'refuse') servers[order.vendor].refuse();
+    },
+    async reset({ keepRuns = false } = {}) {
+      await clearFaults();
+      ledger.clear();
+      if (keepRuns) return;
+      sink.forget();
+      runs.clear();
+    },
+  };
+}

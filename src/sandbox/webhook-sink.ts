@@ -1,0 +1,104 @@
+import { type ClientRequest, request } from 'node:http';
+import type { JsonObject } from '../contract/json.ts';
+import type { Ledger } from './ledger.ts';
+import type { RunTable, SandboxRun } from './run-table.ts';
+import type { View } from './script.ts';
+
+const attempts = 4;
+const firstRetryMs = 100;
+const timeoutMs = 5_000;
+// setTimeout fires at once for anything longer.
+const longestTimerMs = 2 ** 31 - 1;
+
+/** Sends the results of runs to this machine when they end; the only runs of the sandbox that cost a timer. */
+export class WebhookSink {
+  readonly #runs: RunTable;
+  readonly #ledger: Ledger;
+  readonly #closed = new AbortController();
+  readonly #timers = new Set<NodeJS.Timeout>();
+
+  constructor(runs: RunTable, ledger: Ledger) {
+    this.#runs = runs;
+    this.#ledger = ledger;
+  }
+
+  /** Posts what `encode` makes of the run's end; null is not sent. Runs that do not end by themselves send nothing. */
+  watch(
+    run: SandboxRun,
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    encode: (view: View) => JsonObject | null,
+  ): void {
+    const leftMs = run.script.endsAtMs(run) - this.#runs.nowMs;
+    if (!Number.isFinite(leftMs)) return;
+    this.#after(Math.min(leftMs, longestTimerMs), () => {
+      const view = this.#runs.view(run);
+      if (view.kind === 'queued' || view.kind === 'running') return this.watch(run, url, headers, encode);
+      const body = encode(view);
+      if (body !== null) void this.#deliver(url, headers, JSON.stringify(body), 1);
+    });
+  }
+
+  close(): void {
+    this.#closed.abort();
+    this.forget();
+  }
+
+  /** Drops what is not under way yet. */
+  forget(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  async #deliver(url: string, headers: Readonly<Record<string, string>>, body: string, attempt: number): Promise<void> {
+    if (await post(url, headers, body, this.#closed.signal)) return this.#ledger.countWebhook(true);
+    if (this.#closed.signal.aborted) return;
+    if (attempt >= attempts) return this.#ledger.countWebhook(false);
+    this.#after(firstRetryMs * 2 ** (attempt - 1), () => void this.#deliver(url, headers, body, attempt + 1));
+  }
+
+  #after(delayMs: number, callback: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      callback();
+    }, delayMs);
+    timer.unref();
+    this.#timers.add(timer);
+  }
+}
+
+/** Whether a URL names this machine: what a client writes into a sink must not make the sandbox call out. */
+export function isLoopback(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return (
+    protocol === 'http:' && (/^127(\.\d{1,3}){3}$/.test(hostname) || hostname === '[::1]' || hostname === 'localhost')
+  );
+}
+
+/** Whether the receiver took it: any 2xx. */
+function post(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    const own = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+    let call: ClientRequest;
+    try {
+      call = request(url, { method: 'POST', headers: { ...headers, ...own }, signal, timeout: timeoutMs });
+    } catch {
+      // Header names and values come from outside; Node throws for those that HTTP cannot carry.
+      return resolve(false);
+    }
+    call.on('response', (response) => {
+      response.resume();
+      const { statusCode = 0 } = response;
+      resolve(statusCode >= 200 && statusCode < 300);
+    });
+    call.on('timeout', () => call.destroy());
+    call.on('error', () => resolve(false));
+    call.on('close', () => resolve(false));
+    call.end(body);
+  });
+}

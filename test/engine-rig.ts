@@ -73,6 +73,7 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
     clock: mortal.clock,
     pacing: { floorMs: 100, watchedCeilingMs: 1000, ceilingMs: 10_000 },
     replica: { heartbeatMs: 5000, deadAfterMs: 15_000 },
+    idempotencyMs: 86_400_000,
     retentionMs: 30 * 86_400_000,
     cache: { mostRuns: 100, mostBytes: 1_000_000 },
     log,
@@ -88,7 +89,8 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
     store,
     logged,
     counts,
-    create: (request = { input: { a: 1 } }) => engine.service.createRun({ tenant, agent: undefined, request }),
+    create: async (request = { input: { a: 1 } }) =>
+      (await engine.service.createRun({ tenant, agent: undefined, request })).run,
     read: (run) => engine.service.getRun({ tenant, runId: run.runId }),
     events: (run) => store.events(run.runId, 0, 1000),
     crash: async () => {

@@ -19,7 +19,7 @@ export class VirtualClock implements Clock {
   }
 
   schedule(delayMs: number, callback: () => void): () => void {
-    const timer = { atMs: this.#nowMs + Math.max(0, delayMs), callback };
+    const timer = { atMs: this.#nowMs + Math.max(0, Math.ceil(delayMs)), callback };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
   }

@@ -1,6 +1,6 @@
 /** Time as `runs/` sees it; tests put a virtual one in its place. */
 export interface Clock {
-  /** Milliseconds since the Unix epoch. */
+  /** Whole milliseconds since the Unix epoch. */
   nowMs(): number;
   /** Calls back once after `delayMs`; the returned function takes the call back. */
   schedule(delayMs: number, callback: () => void): () => void;

@@ -19,7 +19,7 @@ export type Decoded<Params, Query, Body> = {
 /** An answer, in the dialect's words. `runId` makes the `Content-Location` header. */
 export type Answer =
   | { readonly kind: 'json'; readonly status: number; readonly body: Json; readonly runId?: string }
-  | { readonly kind: 'empty'; readonly status: number }
+  | { readonly kind: 'empty'; readonly status: number; readonly runId?: string }
   | { readonly kind: 'stream'; readonly feed: RunFeed; readonly runId: string; readonly encode: EventEncoder };
 
 /** The JSON of one SSE `data:` line; null where the dialect has no word for the event. */

@@ -12,6 +12,16 @@ export const errorTable = {
   route_not_found: { http: 404, message: 'no such path', retryable: false },
   method_not_allowed: { http: 405, message: 'the path does not take this method', retryable: false },
   run_not_interrupted: { http: 409, message: 'the run is not interrupted', retryable: false },
+  idempotency_mismatch: {
+    http: 422,
+    message: 'the idempotency key was used before, for another request',
+    retryable: false,
+  },
+  idempotency_in_progress: {
+    http: 409,
+    message: 'a request with this idempotency key is still being carried out',
+    retryable: true,
+  },
   run_conflict: { http: 409, message: 'the run changed meanwhile; read it again', retryable: true },
   body_too_large: { http: 413, message: 'the request body is too large', retryable: false },
   unsupported_media_type: { http: 415, message: 'the request body must be application/json', retryable: false },

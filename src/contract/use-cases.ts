@@ -9,7 +9,12 @@ export type CreateRun = {
   /** UUID or configured name; left out, the config's default agent. */
   readonly agent: string | undefined;
   readonly request: RunRequest;
+  /** The client's name for this very creation: a second one with it makes no second run. */
+  readonly idempotencyKey?: string | undefined;
 };
+
+/** `replayed`: the run was made by an earlier request with the same idempotency key. */
+export type Creation = { readonly run: Run; readonly replayed: boolean };
 
 export type AgentQuery = {
   readonly name?: string | undefined;
@@ -29,7 +34,7 @@ export interface RunFeed {
 /** What the core can do, in no protocol's words. Every method throws `GatewayError`. */
 export interface UseCases {
   /** Durable when it resolves; the start at the vendor is not waited for. */
-  createRun(command: CreateRun): Promise<Run>;
+  createRun(command: CreateRun): Promise<Creation>;
   getRun(key: RunKey): Promise<Run>;
   /** The run as soon as it is not pending, or as it is after `blockMs` or once `signal` fires. */
   awaitRun(key: RunKey, blockMs: number, signal: AbortSignal): Promise<Run>;

@@ -23,6 +23,8 @@ export type EngineParts = {
   readonly replica: ReplicaSettings;
   /** How long a run is kept after its end. */
   readonly retentionMs: number;
+  /** How long an idempotency key is kept. */
+  readonly idempotencyMs: number;
   readonly cache: { readonly mostRuns: number; readonly mostBytes: number };
   readonly log: Log;
   readonly metrics: Metrics;
@@ -75,7 +77,7 @@ export function createEngine(parts: EngineParts): Engine {
     fleet,
     terminator,
     clock,
-    log,
+    idempotencyMs: parts.idempotencyMs,
   });
 
   watch.onNews((news) => {

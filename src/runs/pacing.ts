@@ -41,8 +41,8 @@ export function nextPollMs(facts: PollFacts, limits: PacingLimits): number {
           limits.ceilingMs,
         );
   const jitteredMs = slowedMs * (1 - jitterShare * facts.random);
-  if (facts.retryAfterMs === null) return jitteredMs;
-  return Math.max(jitteredMs, facts.retryAfterMs * (1 + jitterShare * facts.random));
+  if (facts.retryAfterMs === null) return Math.round(jitteredMs);
+  return Math.ceil(Math.max(jitteredMs, facts.retryAfterMs * (1 + jitterShare * facts.random)));
 }
 
 const firstRetryMs = 250;
@@ -52,7 +52,9 @@ const longestRetryMs = 30_000;
 export function nextRetryMs(attempts: number, retryAfterMs: number | null, random: number): number {
   const doubledMs = Math.min(firstRetryMs * 2 ** Math.min(attempts, 16), longestRetryMs);
   const jitteredMs = doubledMs * (0.5 + 0.5 * random);
-  return retryAfterMs === null ? jitteredMs : Math.max(jitteredMs, retryAfterMs * (1 + jitterShare * random));
+  return Math.ceil(
+    retryAfterMs === null ? jitteredMs : Math.max(jitteredMs, retryAfterMs * (1 + jitterShare * random)),
+  );
 }
 
 function clamp(value: number, low: number, high: number): number {

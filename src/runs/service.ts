@@ -1,12 +1,12 @@
+import { createHash } from 'node:crypto';
 import { v7 as uuidV7 } from 'uuid';
 import type { Agent, AgentDirectory } from '../contract/agent.ts';
 import type { Clock } from '../contract/clock.ts';
 import { GatewayError } from '../contract/errors.ts';
-import type { Json } from '../contract/json.ts';
-import type { Log } from '../contract/log.ts';
+import { assertNever, canonicalJson, type Json } from '../contract/json.ts';
 import type { Run, RunKey } from '../contract/run.ts';
-import { type RunQuery, StorageFault, type Store } from '../contract/store.ts';
-import type { AgentQuery, CreateRun, RunFeed, UseCases } from '../contract/use-cases.ts';
+import { type Insertion, type RunQuery, StorageFault, type Store } from '../contract/store.ts';
+import type { AgentQuery, CreateRun, Creation, RunFeed, UseCases } from '../contract/use-cases.ts';
 import type { Archive } from './archive.ts';
 import { Feed } from './feed.ts';
 import type { Fleet } from './fleet.ts';
@@ -25,7 +25,8 @@ export type ServiceParts = {
   readonly fleet: Fleet;
   readonly terminator: Terminator;
   readonly clock: Clock;
-  readonly log: Log;
+  /** How long an idempotency key is kept. */
+  readonly idempotencyMs: number;
 };
 
 const storageRetryAfterSeconds = 1;
@@ -34,6 +35,10 @@ const drainRetryAfterSeconds = 5;
 /** The use cases: what a dialect can ask for. */
 export class Service implements UseCases {
   readonly #parts: ServiceParts;
+  /** Idempotency keys of creations under way. */
+  readonly #creating = new Set<string>();
+  /** Ends each wait under way. */
+  readonly #waits = new Set<() => void>();
   #draining = false;
 
   constructor(parts: ServiceParts) {
@@ -43,19 +48,45 @@ export class Service implements UseCases {
   /** From now on nothing new is accepted, and nobody is kept waiting. */
   drain(): void {
     this.#draining = true;
+    for (const endWait of this.#waits) endWait();
   }
 
-  async createRun(command: CreateRun): Promise<Run> {
+  async createRun(command: CreateRun): Promise<Creation> {
     this.#refuseWhenDraining();
     const agent = this.#agentFor(command.agent);
     const violation = agent.checkInput(command.request.input ?? {}) ?? agent.checkConfig(command.request.config ?? {});
     if (violation !== null)
       throw new GatewayError('invalid_input', { path: violation.path, detail: violation.message });
     const run = this.#newRun(command, agent);
-    await answering(this.#parts.journal.insert(run, bornEvent(run)));
-    // Durable now. The driver begins in this very turn; the client does not wait for it.
-    this.#parts.fleet.adopt(run, false);
-    return run;
+    const insertion = await answering(this.#insert(run, command));
+    switch (insertion.kind) {
+      case 'inserted':
+        // Durable now. The driver begins in this very turn; the client does not wait for it.
+        this.#parts.fleet.adopt(run, false);
+        return { run, replayed: false };
+      case 'replayed':
+        return { run: await this.getRun({ tenant: run.tenant, runId: insertion.runId }), replayed: true };
+      case 'mismatch':
+        throw new GatewayError('idempotency_mismatch');
+      default:
+        return assertNever(insertion);
+    }
+  }
+
+  /** Of two creations with one key at the same time, the second is told to come back rather than made to wait. */
+  async #insert(run: Run, command: CreateRun): Promise<Insertion> {
+    const { idempotencyKey: key, tenant } = command;
+    if (key === undefined) return await this.#parts.journal.insert(run, bornEvent(run));
+    const underWay = `${tenant} ${key}`;
+    if (this.#creating.has(underWay)) throw new GatewayError('idempotency_in_progress', { retryAfterSeconds: 1 });
+    this.#creating.add(underWay);
+    try {
+      const fingerprint = fingerprintOf(command, run.agentId);
+      const expiresAtMs = run.createdAtMs + this.#parts.idempotencyMs;
+      return await this.#parts.journal.insert(run, bornEvent(run), { tenant, key, fingerprint, expiresAtMs });
+    } finally {
+      this.#creating.delete(underWay);
+    }
   }
 
   async getRun(key: RunKey): Promise<Run> {
@@ -169,13 +200,15 @@ export class Service implements UseCases {
       if (news.run === null || news.run.status !== 'pending') settle(news.run);
     });
     const cancelTimer = this.#parts.clock.schedule(blockMs, () => settle(null));
-    const onAbort = () => settle(null);
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) settle(null);
+    const endWait = () => settle(null);
+    this.#waits.add(endWait);
+    signal.addEventListener('abort', endWait, { once: true });
+    if (signal.aborted) endWait();
     const cancel = () => {
       unsubscribe();
       cancelTimer();
-      signal.removeEventListener('abort', onAbort);
+      this.#waits.delete(endWait);
+      signal.removeEventListener('abort', endWait);
     };
     return { settled, cancel };
   }
@@ -183,6 +216,16 @@ export class Service implements UseCases {
   #refuseWhenDraining(): void {
     if (this.#draining) throw new GatewayError('draining', { retryAfterSeconds: drainRetryAfterSeconds });
   }
+}
+
+/** The same for equal requests, however their JSON was written. */
+function fingerprintOf(command: CreateRun, agentId: string): string {
+  const { input, messages, config, metadata, webhook, streamModes } = command.request;
+  const told = { agentId, input, messages, config, metadata, webhook, streamModes };
+  // Through JSON once, so that members that are absent and members that are undefined are the same.
+  return createHash('sha256')
+    .update(canonicalJson(JSON.parse(JSON.stringify(told))))
+    .digest('hex');
 }
 
 /** Tells a client of a store that does not answer, in the client's terms. */

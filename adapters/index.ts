@@ -1,0 +1,6 @@
+import type { Adapter } from '../src/contract/adapter.ts';
+import { intuned } from './intuned/adapter.ts';
+import { restack } from './restack/adapter.ts';
+
+/** Every adapter that a config may name. */
+export const adapters: readonly Adapter[] = [intuned, restack];

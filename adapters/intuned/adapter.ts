@@ -1,0 +1,65 @@
+import { defineAdapter, type StartRequest } from '../../src/contract/adapter.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../src/contract/json.ts';
+import { UpstreamFault } from '../../src/contract/upstream.ts';
+import { fillPath } from '../path.ts';
+import { optionNames, runConfig, settings, type Target, target } from './settings.ts';
+import { findErrorMessage, paths, resultAnswer, startAnswer } from './wire.ts';
+
+/** Intuned's Run API. It has no cancel, and a run takes no payload; its webhook sink can push (design, section 9). */
+export const intuned = defineAdapter({
+  name: 'intuned',
+  capabilities: { resume: false, cancel: false, push: true },
+  settings,
+  target,
+  runConfig,
+  capabilitiesOf: () => ({ resume: false, cancel: false, push: true }),
+  secretsOf: ({ apiKey }) => [apiKey],
+
+  connect({ workspaceId, apiKey }, http) {
+    const shared = { headers: { 'x-api-key': apiKey }, errorMessage: findErrorMessage } as const;
+    return {
+      async start(request, signal) {
+        const { body } = await http.call({
+          ...shared,
+          operation: 'start',
+          method: 'POST',
+          path: fillPath(paths.start, { workspaceId, project: request.target.project }),
+          body: buildStart(request),
+          answer: startAnswer,
+          signal,
+        });
+        return { runId: body.runId };
+      },
+
+      async observe({ project }, { runId }, signal) {
+        const { body, raw } = await http.call({
+          ...shared,
+          operation: 'observe',
+          method: 'GET',
+          path: fillPath(paths.result, { workspaceId, project, runId }),
+          answer: resultAnswer,
+          signal,
+        });
+        return { status: body.status, raw };
+      },
+    };
+  },
+});
+
+function buildStart({ target, input, config }: StartRequest<Target>): JsonObject {
+  if (!isJsonObject(input)) throw refuse('the input of an Intuned run must be an object');
+  const run = runConfig.safeParse(config);
+  if (!run.success) throw refuse(`the run's config is not valid: ${run.error.issues[0]?.path.join('.')}`);
+  const options: Record<string, Json> = {};
+  for (const name of optionNames) {
+    // Whole options override, not their members: half of two auth sessions makes no third one.
+    const value = run.data[name] ?? run.data.configurable?.[name] ?? target[name];
+    if (value !== undefined && value !== null) options[name] = value as Json;
+  }
+  return { ...options, api: target.api, parameters: input };
+}
+
+/** Nothing was sent, and nothing would be different the next time. */
+function refuse(message: string): UpstreamFault {
+  return new UpstreamFault({ consequence: 'rejected', kind: 'malformed', message });
+}

@@ -1,0 +1,21 @@
+import { z } from 'zod';
+
+/** A name or id that becomes one part of a path. Dots alone would climb out of it, percent-encoded or not. */
+export const pathPart = z
+  .string()
+  .min(1)
+  .max(500)
+  .refine((part) => part !== '.' && part !== '..', 'must not be dots only')
+  .refine((part) => part.isWellFormed() && !/\p{Cc}/u.test(part), 'must not contain control characters');
+
+/** A header's value: HTTP takes visible ASCII without quarrel. */
+export const headerValue = z.string().regex(/^[\x21-\x7e]+$/, 'must be visible ASCII without spaces');
+
+/** Puts parts in the place of `{name}`, percent-encoded; throws `TypeError` for a name without a part. */
+export function fillPath(template: string, parts: Readonly<Record<string, string | undefined>>): string {
+  return template.replace(/\{(\w+)\}/g, (_whole, name: string) => {
+    const part = parts[name];
+    if (part === undefined) throw new TypeError(`the path ${template} needs a ${name}`);
+    return encodeURIComponent(part.toWellFormed());
+  });
+}

@@ -1,0 +1,120 @@
+import { defineAdapter } from '../../src/contract/adapter.ts';
+import type { Json } from '../../src/contract/json.ts';
+import type { UpstreamRef } from '../../src/contract/run.ts';
+import { type HttpCall, type HttpClient, UpstreamFault } from '../../src/contract/upstream.ts';
+import { fillPath } from '../path.ts';
+import { defaultPaths, type Paths, runConfig, type Settings, settings, type Target, target } from './settings.ts';
+import { type AgentEvent, agentEvent, eventAnswer, findErrorMessage, runAnswer, startAnswer } from './wire.ts';
+
+/** Restack's engine: agents, which take events, and workflows (design, section 10). */
+export const restack = defineAdapter({
+  name: 'restack',
+  capabilities: { resume: true, cancel: true, push: false },
+  settings,
+  target,
+  runConfig,
+  capabilitiesOf: ({ agent, cancelEvent }) => ({
+    resume: agent !== undefined,
+    cancel: cancelEvent !== undefined,
+    push: false,
+  }),
+  secretsOf: ({ token }) => (token === undefined ? [] : [token]),
+
+  connect(settings, http) {
+    const engine = reachEngine(settings, http);
+    return {
+      async start({ target, input }, signal) {
+        const { body } = await engine.call({
+          operation: 'start',
+          method: 'POST',
+          path: engine.pathOf('start', target, {}),
+          body: { input },
+          answer: startAnswer,
+          signal,
+        });
+        const { runId, agentId, workflowId } = body;
+        return { runId, ...(agentId ? { agentId } : {}), ...(workflowId ? { workflowId } : {}) };
+      },
+
+      async observe(target, upstream, signal) {
+        const { body, raw } = await engine.observe(target, upstream, signal);
+        return { status: body.status, raw };
+      },
+
+      async resume(target, upstream, resumption, signal) {
+        const event = agentEvent.safeParse(resumption);
+        if (!event.success) throw refuse("the mapping's resume must give an object with an eventName");
+        await engine.send('resume', target, upstream, event.data, signal);
+      },
+
+      async cancel(target, upstream, signal) {
+        if (target.cancelEvent === undefined) throw refuse('no cancelEvent is configured for this agent');
+        await engine.send('cancel', target, upstream, target.cancelEvent, signal);
+      },
+    };
+  },
+});
+
+function reachEngine({ token, paths: corrections }: Settings, http: HttpClient) {
+  const paths: Paths = { ...defaultPaths, ...corrections };
+  const headers: Readonly<Record<string, string>> = token ? { authorization: `Bearer ${token}` } : {};
+  const shared = { headers, errorMessage: findErrorMessage };
+  const call = <T>(rest: Omit<HttpCall<T>, keyof typeof shared>) => http.call<T>({ ...shared, ...rest });
+
+  /** A moved path may ask for an id that the engine did not give; the run's own id is the nearest there is. */
+  function pathOf(step: 'start' | 'get', target: Target, upstream: Partial<UpstreamRef>): string {
+    const { runId } = upstream;
+    if (target.agent !== undefined) {
+      const { agentId = runId } = upstream;
+      return fillPath(step === 'start' ? paths.startAgent : paths.getAgent, {
+        agentName: target.agent,
+        agentId,
+        runId,
+      });
+    }
+    const { workflowId = runId } = upstream;
+    const parts = { workflowName: target.workflow, workflowId, runId };
+    return fillPath(step === 'start' ? paths.startWorkflow : paths.getWorkflow, parts);
+  }
+
+  function observe(target: Target, upstream: UpstreamRef, signal: AbortSignal) {
+    const path = pathOf('get', target, upstream);
+    return call({ operation: 'observe', method: 'GET', path, answer: runAnswer, signal });
+  }
+
+  /**
+   * An event is addressed by agentId and runId. Where the start did not answer the agentId, the run is asked for it;
+   * where the run does not know it either, the runId stands in, which is what the documented answer leaves a client.
+   */
+  async function findAgentId(target: Target, upstream: UpstreamRef, signal: AbortSignal): Promise<string> {
+    if (upstream.agentId !== undefined) return upstream.agentId;
+    try {
+      return (await observe(target, upstream, signal)).body.agentId ?? upstream.runId;
+    } catch (error) {
+      // A fault of this question is one of nothing sent, so "retry" stands; "gone" is left to the event to find out.
+      if (error instanceof UpstreamFault && error.consequence === 'gone') return upstream.runId;
+      throw error;
+    }
+  }
+
+  async function send(
+    operation: 'resume' | 'cancel',
+    target: Target,
+    upstream: UpstreamRef,
+    { eventName, eventInput }: AgentEvent,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (target.agent === undefined) throw refuse('a workflow takes no events');
+    const agentId = await findAgentId(target, upstream, signal);
+    const path = fillPath(paths.sendEvent, { agentName: target.agent, agentId, runId: upstream.runId });
+    const body: Json = eventInput === undefined ? { eventName } : { eventName, eventInput };
+    await call({ operation, method: 'PUT', path, body, answer: eventAnswer, signal });
+  }
+
+  return { call, pathOf, observe, send };
+}
+
+/** Nothing was sent, and nothing would be different the next time. */
+function refuse(message: string): UpstreamFault {
+  return new UpstreamFault({ consequence: 'rejected', kind: 'malformed', message });
+}

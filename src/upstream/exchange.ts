@@ -1,0 +1,149 @@
+import type { Dispatcher } from 'undici';
+import type { Happening } from './fault-rule.ts';
+import type { AnswerHeaders } from './retry-after.ts';
+
+/** An error answer is read for its message only. */
+const mostErrorBytes = 65_536;
+
+export type ExchangeResult =
+  /** `bytes` is null where an error answer could not be read to its end; its status says enough. */
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly headers: AnswerHeaders;
+      readonly bytes: Uint8Array | null;
+    }
+  | { readonly kind: 'failed'; readonly happening: Happening; readonly cause: string };
+
+export type ExchangeLimits = {
+  /** Of the whole call, with the wait for a connection. */
+  readonly timeoutMs: number;
+  readonly maxAnswerBytes: number;
+  /** False: this process lost the right to act, so the request must not be written. */
+  readonly fence: () => boolean;
+};
+
+/** Runs one request over the pool. Never rejects, and settles within `timeoutMs` whatever the pool does. */
+export function exchange(
+  pool: Dispatcher,
+  request: Dispatcher.DispatchOptions,
+  limits: ExchangeLimits,
+  signal: AbortSignal,
+): Promise<ExchangeResult> {
+  return new Promise((resolve) => {
+    const handler = new ExchangeHandler(limits, signal, resolve);
+    if (!handler.settled) pool.dispatch(request, handler);
+  });
+}
+
+class ExchangeHandler implements Dispatcher.DispatchHandler {
+  readonly #limits: ExchangeLimits;
+  readonly #signal: AbortSignal;
+  readonly #resolve: (result: ExchangeResult) => void;
+  readonly #timer: NodeJS.Timeout;
+  #controller: Dispatcher.DispatchController | null = null;
+  #status = 0;
+  #headers: AnswerHeaders = {};
+  #chunks: Uint8Array[] = [];
+  #size = 0;
+  settled = false;
+
+  constructor(limits: ExchangeLimits, signal: AbortSignal, resolve: (result: ExchangeResult) => void) {
+    this.#limits = limits;
+    this.#signal = signal;
+    this.#resolve = resolve;
+    this.#timer = setTimeout(() => this.#stop('timeout'), limits.timeoutMs);
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+    if (signal.aborted) this.#stop('aborted');
+  }
+
+  /** undici calls this in the same turn as the socket write, and not before a connection stands. */
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    const again = this.#controller !== null;
+    if (!again && !this.settled && !this.#limits.fence()) {
+      this.#fail({ kind: 'aborted', sent: false }, 'the fence is down');
+    }
+    // A request that was written is never written twice, and one that was given up is not written at all.
+    if (again) this.#end({ kind: 'cut' }, 'the pool wanted to send the request again');
+    if (again || this.settled) controller.abort(new Error('the call is over'));
+    else this.#controller = controller;
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: AnswerHeaders): void {
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = headers;
+    if (Number(headers['content-length']) > this.#mostBytes()) this.#overflow();
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    this.#size += chunk.byteLength;
+    if (this.#size > this.#mostBytes()) this.#overflow();
+    else if (!this.settled) this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#settle({ kind: 'answer', status: this.#status, headers: this.#headers, bytes: Buffer.concat(this.#chunks) });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#end(classify(error, this.#controller !== null), describe(error));
+  }
+
+  readonly #onAbort = () => this.#stop('aborted');
+
+  #stop(kind: 'timeout' | 'aborted'): void {
+    this.#end({ kind, sent: this.#controller !== null }, kind);
+    this.#controller?.abort(new Error(kind));
+  }
+
+  #overflow(): void {
+    this.#end({ kind: 'too-large' }, 'the answer is over its limit');
+    this.#controller?.abort(new Error('too large'));
+  }
+
+  /** Once an error status has come, that is the answer, however its body ends. */
+  #end(happening: Happening, cause: string): void {
+    if (this.#status >= 300) {
+      this.#settle({ kind: 'answer', status: this.#status, headers: this.#headers, bytes: null });
+    } else this.#fail(happening, cause);
+  }
+
+  #fail(happening: Happening, cause: string): void {
+    this.#settle({ kind: 'failed', happening, cause });
+  }
+
+  #settle(result: ExchangeResult): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.#chunks = [];
+    clearTimeout(this.#timer);
+    this.#signal.removeEventListener('abort', this.#onAbort);
+    this.#resolve(result);
+  }
+
+  #mostBytes(): number {
+    return this.#status >= 300 ? Math.min(mostErrorBytes, this.#limits.maxAnswerBytes) : this.#limits.maxAnswerBytes;
+  }
+}
+
+function classify(error: Error, sent: boolean): Happening {
+  const code = codeOf(error);
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') return { kind: 'unsendable' };
+  if (!sent) {
+    if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return { kind: 'timeout', sent };
+    if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED') return { kind: 'aborted', sent };
+    return { kind: code === 'ECONNRESET' || code === 'EPIPE' ? 'reset' : 'refused' };
+  }
+  if (code === 'UND_ERR_HEADERS_OVERFLOW') return { kind: 'too-large' };
+  return { kind: code.startsWith('HPE_') ? 'malformed' : 'cut' };
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+/** For the log. Only code and message: undici's errors carry pieces of the answer, which may hold secrets. */
+function describe(error: Error): string {
+  return `${codeOf(error)} ${error.message}`.trim();
+}

@@ -1,0 +1,140 @@
+import { assertNever } from '../contract/json.ts';
+import { type HttpAnswer, type HttpCall, UpstreamFault } from '../contract/upstream.ts';
+import type { ExchangeResult } from './exchange.ts';
+import { type Happening, judge } from './fault-rule.ts';
+import { parseAnswer } from './parse-answer.ts';
+import type { Redactor } from './redact.ts';
+import { type AnswerHeaders, readRetryAfterMs } from './retry-after.ts';
+
+const longestMessage = 500;
+
+/** Turns what came over the wire into the call's answer, or throws the {@link UpstreamFault} that it is. */
+export function readAnswer<T>(
+  call: HttpCall<T>,
+  result: ExchangeResult,
+  redactor: Redactor,
+  maxAnswerBytes: number,
+): HttpAnswer<T> {
+  if (result.kind === 'failed') {
+    const message = describeHappening(result.happening, result.cause, maxAnswerBytes);
+    throw makeFault(call, result.happening, message, redactor.text(result.cause));
+  }
+  const { status, headers, bytes } = result;
+  if (status < 200 || status >= 300 || bytes === null) {
+    throw new UpstreamFault({
+      consequence: judge(call.operation, { kind: 'http-status', status }),
+      kind: 'http-status',
+      message: findMessage(call, headers, bytes, redactor) ?? `the vendor answered ${status}`,
+      httpStatus: status,
+      retryAfterMs: readRetryAfterMs(status, headers, Date.now()),
+    });
+  }
+  return readBody(call, status, bytes, redactor);
+}
+
+function readBody<T>(call: HttpCall<T>, status: number, bytes: Uint8Array, redactor: Redactor): HttpAnswer<T> {
+  const parsed = parseAnswer(bytes);
+  if (parsed.kind === 'json') {
+    const raw = redactor.json(parsed.value, parsed.text);
+    const answer = call.answer.safeParse(raw);
+    if (answer.success) return { body: answer.data, raw };
+    const path = answer.error.issues[0]?.path.join('.');
+    const where = path === undefined || path === '' ? '' : ` (${path})`;
+    throw makeFault(
+      call,
+      { kind: 'malformed' },
+      `the vendor's answer has not the expected shape${where}`,
+      null,
+      status,
+    );
+  }
+  // A schema that takes "nothing" has no use for a body, so that the status alone is the answer.
+  for (const nothing of [undefined, null]) {
+    const answer = call.answer.safeParse(nothing);
+    if (answer.success) return { body: answer.data, raw: null };
+  }
+  const message = parsed.kind === 'empty' ? "the vendor's answer is empty" : parsed.message;
+  throw makeFault(call, { kind: 'malformed' }, message, null, status);
+}
+
+function findMessage<T>(
+  call: HttpCall<T>,
+  headers: AnswerHeaders,
+  bytes: Uint8Array | null,
+  redactor: Redactor,
+): string | null {
+  if (bytes === null) return null;
+  const parsed = parseAnswer(bytes);
+  if (parsed.kind === 'empty') return null;
+  const found =
+    parsed.kind === 'json'
+      ? call.errorMessage(redactor.json(parsed.value, parsed.text))
+      : readPlainText(headers, parsed.text);
+  return found === null ? null : tidy(redactor.text(found));
+}
+
+/** Some servers explain themselves in plain text; a page of HTML explains nothing. */
+function readPlainText(headers: AnswerHeaders, text: string): string | null {
+  const type = headers['content-type'];
+  const isPlain = type === undefined || (typeof type === 'string' && type.startsWith('text/plain'));
+  return isPlain && !text.trimStart().startsWith('<') ? text : null;
+}
+
+function tidy(message: string): string | null {
+  // Control characters would let a vendor forge lines of a log or of a terminal.
+  const line = message.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
+  if (line === '') return null;
+  return line.length > longestMessage ? `${line.slice(0, longestMessage).toWellFormed()}…` : line;
+}
+
+function makeFault<T>(
+  call: HttpCall<T>,
+  happening: Happening,
+  message: string,
+  cause: string | null,
+  httpStatus: number | null = null,
+): UpstreamFault {
+  return new UpstreamFault({
+    consequence: judge(call.operation, happening),
+    kind: happening.kind === 'unsendable' ? 'malformed' : happening.kind,
+    message,
+    httpStatus,
+    cause: cause ?? undefined,
+  });
+}
+
+function describeHappening(happening: Happening, cause: string, maxAnswerBytes: number): string {
+  switch (happening.kind) {
+    case 'refused':
+      return describeRefusal(cause);
+    case 'reset':
+      return 'the vendor closed the connection before anything was sent';
+    case 'unsendable':
+      return 'the request cannot be sent: a header or the path has a character that HTTP does not allow';
+    case 'timeout':
+      return happening.sent ? 'the vendor did not answer in time' : 'no connection to the vendor in time';
+    case 'aborted':
+      return happening.sent
+        ? 'the call was given up before the vendor answered'
+        : 'the call was given up before it was sent';
+    case 'cut':
+      return 'the vendor closed the connection before its answer was complete';
+    case 'malformed':
+      return "the vendor's answer is not HTTP";
+    case 'too-large':
+      return `the vendor's answer is larger than ${maxAnswerBytes} bytes`;
+    case 'http-status':
+      return `the vendor answered ${happening.status}`;
+    default:
+      return assertNever(happening);
+  }
+}
+
+function describeRefusal(cause: string): string {
+  if (/^(ENOTFOUND|EAI_)/.test(cause)) return "the vendor's host name was not found";
+  if (/^(ERR_TLS|ERR_SSL|CERT_|DEPTH_|SELF_SIGNED|UNABLE_TO|ERR_OSSL|EPROTO)/.test(cause)) {
+    return 'no secure connection to the vendor';
+  }
+  if (/^(EHOSTUNREACH|ENETUNREACH)/.test(cause)) return 'the vendor cannot be reached';
+  return 'the vendor refused the connection';
+}

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import type { Adapter } from '../contract/adapter.ts';
+import { isJsonObject } from '../contract/json.ts';
+import type { BackendConfig } from './config.ts';
+import { findNearest } from './nearest.ts';
+import type { ConfigReader } from './reader.ts';
+import { backendSchema, nameSchema } from './sections.ts';
+
+export type BackendEntries = {
+  readonly backends: readonly BackendConfig[];
+  /** All names that were written, right or wrong, with the adapter where it is known. */
+  readonly adapters: ReadonlyMap<string, Adapter | undefined>;
+};
+
+const sharedKeys = Object.keys(backendSchema.shape);
+
+/** Reads `backends`: the keys that all have by our schema, the others by the adapter's. */
+export function readBackends(value: unknown, adapters: readonly Adapter[], reader: ConfigReader): BackendEntries {
+  const known = new Map<string, Adapter | undefined>();
+  const entries = reader.parse(z.record(z.string(), z.unknown()), value, ['backends']) ?? {};
+  if (isJsonObject(value) && Object.keys(value).length === 0) reader.report(['backends'], 'must not be empty');
+  const backends: BackendConfig[] = [];
+  for (const [name, entry] of Object.entries(entries)) {
+    reader.parse(nameSchema, name, ['backends', name]);
+    const adapter = findAdapter(name, entry, adapters, reader);
+    known.set(name, adapter);
+    const backend = readBackend(name, entry, adapter, reader);
+    if (backend !== undefined) backends.push(backend);
+  }
+  return { backends, adapters: known };
+}
+
+function findAdapter(
+  name: string,
+  entry: unknown,
+  adapters: readonly Adapter[],
+  reader: ConfigReader,
+): Adapter | undefined {
+  const path = ['backends', name, 'adapter'];
+  // A missing or ill-typed one is reported with the other shared keys.
+  if (!isJsonObject(entry) || typeof entry.adapter !== 'string' || reader.hasFailed(path)) return undefined;
+  const adapter = adapters.find((candidate) => candidate.name === entry.adapter);
+  if (adapter === undefined) {
+    const names = adapters.map((candidate) => candidate.name);
+    reader.report(path, `is no adapter; there are ${names.join(', ')}`, findNearest(entry.adapter, names));
+  }
+  return adapter;
+}
+
+function readBackend(
+  name: string,
+  entry: unknown,
+  adapter: Adapter | undefined,
+  reader: ConfigReader,
+): BackendConfig | undefined {
+  const path = ['backends', name];
+  const members = reader.parse(z.record(z.string(), z.unknown()), entry, path);
+  if (members === undefined) return undefined;
+  const pick = (isShared: boolean) =>
+    Object.fromEntries(Object.entries(members).filter(([key]) => sharedKeys.includes(key) === isShared));
+  const shared = reader.parse(backendSchema, pick(true), path);
+  if (adapter === undefined) return undefined;
+  const settings = reader.parse(refuseUnknownKeys(adapter.settings), pick(false), path, sharedKeys);
+  if (shared === undefined || settings === undefined) return undefined;
+  return {
+    name,
+    adapter,
+    baseUrl: shared.baseUrl,
+    requestTimeoutMs: Math.ceil(shared.requestTimeoutSeconds * 1000),
+    maxConnections: shared.maxConnections,
+    settings,
+    secrets: adapter.secretsOf(settings).filter((secret) => secret !== ''),
+  };
+}
+
+/** An adapter that forgot to be strict must not make a misspelt key vanish. */
+export function refuseUnknownKeys<T>(schema: z.ZodType<T>): z.ZodType<T>;
+export function refuseUnknownKeys(schema: z.ZodType): z.ZodType {
+  return schema instanceof z.ZodObject && schema.def.catchall === undefined ? schema.strict() : schema;
+}

@@ -1,0 +1,49 @@
+import type { z } from 'zod';
+import type { Adapter } from '../contract/adapter.ts';
+import type { Agent } from '../contract/agent.ts';
+import type {
+  limitsSchema,
+  logSchema,
+  pacingSchema,
+  replicasSchema,
+  retentionSchema,
+  serverSchema,
+  storeSchema,
+} from './sections.ts';
+
+/** A backend of the config, its settings parsed by its adapter. */
+export type BackendConfig = {
+  readonly name: string;
+  readonly adapter: Adapter;
+  /** Without a trailing slash, without credentials. */
+  readonly baseUrl: string;
+  readonly requestTimeoutMs: number;
+  readonly maxConnections: number;
+  readonly settings: unknown;
+  /** Values that must never leave the process. */
+  readonly secrets: readonly string[];
+};
+
+/** An agent of the config; all that it lacks to run is a live connection to its backend. */
+export type AgentConfig = Omit<Agent, 'connection'>;
+
+type Section<Schema extends z.ZodType> = Readonly<z.output<Schema>>;
+
+/** A config that was read, interpolated, parsed, cross-checked and frozen. Sections keep the names of the file. */
+export type Config = {
+  /** Where it was read from, as it was named. */
+  readonly file: string;
+  readonly server: Section<typeof serverSchema>;
+  readonly store: Section<typeof storeSchema>;
+  readonly limits: Section<typeof limitsSchema>;
+  readonly pacing: Section<typeof pacingSchema>;
+  readonly retention: Section<typeof retentionSchema>;
+  readonly replicas: Section<typeof replicasSchema>;
+  readonly log: Section<typeof logSchema>;
+  /** Name of an agent. */
+  readonly defaultAgent: string | null;
+  readonly backends: readonly BackendConfig[];
+  readonly agents: readonly AgentConfig[];
+  /** Every secret of the config, for the log's scrubber. */
+  readonly secrets: readonly string[];
+};

@@ -1,0 +1,21 @@
+import { createScrubber } from '../observe/scrub.ts';
+import type { Config } from './config.ts';
+
+/** The config as it took effect, defaults included, with every secret replaced; plain JSON, for a human to read. */
+export function describeConfig(config: Config): unknown {
+  const { backends, agents, secrets, ...sections } = config;
+  const dump = {
+    ...sections,
+    backends: Object.fromEntries(
+      backends.map(({ name, adapter, baseUrl, requestTimeoutMs, maxConnections, settings }) => [
+        name,
+        { adapter: adapter.name, baseUrl, requestTimeoutMs, maxConnections, settings },
+      ]),
+    ),
+    agents: agents.map(({ checkInput, checkConfig, checkResume, mapping, ...agent }) => ({
+      ...agent,
+      interrupts: mapping.interrupts,
+    })),
+  };
+  return createScrubber(secrets, { depth: 100, items: Number.POSITIVE_INFINITY }).value(dump);
+}

@@ -1,0 +1,78 @@
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLError } from 'yaml';
+import type { ConfigPath, ConfigProblem } from './config-error.ts';
+
+export type Position = { readonly line: number; readonly column: number };
+
+/** A YAML text, parsed; `locate` finds where a value is written, or the nearest value around it. */
+export type YamlDocument = {
+  readonly value: unknown;
+  readonly problems: readonly ConfigProblem[];
+  locate(path: ConfigPath): Position | undefined;
+};
+
+/** Reads one YAML 1.2 document. Syntax errors, duplicate keys and unknown tags are problems with line and column. */
+export function readDocument(text: string): YamlDocument {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true, uniqueKeys: true });
+  const problems = findIndependent([...document.errors, ...document.warnings]).map((error): ConfigProblem => {
+    const { line, col } = lines.linePos(error.pos[0]);
+    return { path: '', message: `is not valid YAML: ${sayError(error, text)}`, line, column: col };
+  });
+
+  function locate(path: ConfigPath): Position | undefined {
+    const offset = findOffset(document.contents, path);
+    if (offset === undefined) return undefined;
+    const { line, col } = lines.linePos(offset);
+    return { line, column: col };
+  }
+
+  if (problems.length > 0) return { value: undefined, problems, locate };
+  try {
+    return { value: document.toJS(), problems, locate };
+  } catch (error) {
+    // Aliases that multiply, or that name no anchor, are found only here.
+    const reason = error instanceof Error ? error.message : 'it cannot be read';
+    return { value: undefined, problems: [{ path: '', message: `is not valid YAML: ${reason}` }], locate };
+  }
+}
+
+/** One slip makes the parser stumble over all that follows, so of the other errors only the first says something. */
+function findIndependent(errors: readonly YAMLError[]): readonly YAMLError[] {
+  const first = errors.find((error) => error.code !== 'DUPLICATE_KEY');
+  return errors.filter((error) => error.code === 'DUPLICATE_KEY' || error === first);
+}
+
+function sayError(error: YAMLError, text: string): string {
+  if (error.code === 'DUPLICATE_KEY') return 'the key stands twice in one mapping';
+  const [offset] = error.pos;
+  if (text.slice(offset - 1, offset + 1) === '${') return 'inside braces or brackets a placeholder needs quotes';
+  // What follows the colon quotes the text, which may be a secret.
+  return error.message.replace(/: ".*$/s, '');
+}
+
+function findOffset(root: Node | null, path: ConfigPath): number | undefined {
+  let node: unknown = root;
+  let offset = root?.range?.[0];
+  for (const part of path) {
+    const step = stepInto(node, part);
+    if (step === undefined) break;
+    offset = step.offset ?? offset;
+    node = step.node;
+  }
+  return offset;
+}
+
+/** A value in a mapping is shown at its key: that is where the reader looks. */
+function stepInto(node: unknown, part: string | number): { offset: number | undefined; node: unknown } | undefined {
+  if (isMap(node)) {
+    const pair = node.items.find((item) => isScalar(item.key) && item.key.value === part);
+    if (pair === undefined) return undefined;
+    return { offset: isScalar(pair.key) ? pair.key.range?.[0] : undefined, node: pair.value };
+  }
+  if (isSeq(node) && typeof part === 'number') {
+    const item = node.items[part];
+    if (item === undefined) return undefined;
+    return { offset: isScalar(item) || isMap(item) || isSeq(item) ? item.range?.[0] : undefined, node: item };
+  }
+  return undefined;
+}

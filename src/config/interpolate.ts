@@ -1,0 +1,114 @@
+import type { ConfigPath } from './config-error.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads the file that `${FILE:path}` names; throws an Error whose message says why it cannot. */
+export type ReadSecretFile = (path: string) => Promise<string>;
+
+export type InterpolatedScalar = {
+  readonly path: ConfigPath;
+  /** The whole scalar was one `${…}`: it may stand for a number or a boolean. */
+  readonly whole: boolean;
+  readonly problems: readonly string[];
+  /** Contents of secret files, and values of variables whose names say that they are secret. */
+  readonly secrets: readonly string[];
+};
+
+export type Interpolation = { readonly value: unknown; readonly scalars: readonly InterpolatedScalar[] };
+
+/** Says that a value is code of its own, where `${` means what its language says. */
+export type IsVerbatim = (path: ConfigPath, value: unknown) => boolean;
+
+const token = /\$\$\{|\$\{([^}]*)\}|\$\{/g;
+const variable = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
+const secretName = /KEY|TOKEN|SECRET|PASSW|CREDENTIAL/i;
+
+/**
+ * Replaces `${NAME}`, `${NAME:-default}` and `${FILE:path}` in every string of a parsed document; `$${` gives `${`.
+ * The document is parsed before, so a value can never become YAML of its own. Keys are left alone.
+ */
+export async function interpolate(
+  value: unknown,
+  env: Environment,
+  readFile: ReadSecretFile,
+  isVerbatim: IsVerbatim,
+): Promise<Interpolation> {
+  const scalars: InterpolatedScalar[] = [];
+
+  async function walk(node: unknown, path: ConfigPath): Promise<unknown> {
+    if (isVerbatim(path, node)) return node;
+    if (typeof node === 'string') return await replace(node, path);
+    if (Array.isArray(node)) {
+      const items: unknown[] = [];
+      for (const [index, item] of node.entries()) items.push(await walk(item, [...path, index]));
+      return items;
+    }
+    if (typeof node === 'object' && node !== null) {
+      const members: [string, unknown][] = [];
+      for (const [key, member] of Object.entries(node)) members.push([key, await walk(member, [...path, key])]);
+      return Object.fromEntries(members);
+    }
+    return node;
+  }
+
+  async function replace(text: string, path: ConfigPath): Promise<string> {
+    const matches = [...text.matchAll(token)];
+    if (matches.length === 0) return text;
+    const problems: string[] = [];
+    const secrets: string[] = [];
+    let result = '';
+    let end = 0;
+    for (const match of matches) {
+      result += text.slice(end, match.index);
+      end = match.index + match[0].length;
+      if (match[0] === '$${') {
+        result += '${';
+        continue;
+      }
+      const found = await lookUp(match[1], env, readFile);
+      if (found.kind === 'problem') problems.push(found.message);
+      else result += found.value;
+      if (found.kind === 'secret') secrets.push(found.value);
+    }
+    result += text.slice(end);
+    const whole = matches.length === 1 && matches[0]?.[0] === text && text !== '$${';
+    scalars.push({ path, whole, problems, secrets });
+    return result;
+  }
+
+  return { value: await walk(value, []), scalars };
+}
+
+type Found =
+  | { readonly kind: 'value'; readonly value: string }
+  | { readonly kind: 'secret'; readonly value: string }
+  | { readonly kind: 'problem'; readonly message: string };
+
+async function lookUp(inner: string | undefined, env: Environment, readFile: ReadSecretFile): Promise<Found> {
+  if (inner === undefined)
+    return problem('has a "${" that is never closed; write "$${" for the characters "${" themselves');
+  const [, name, fallback] = variable.exec(inner) ?? [];
+  if (name !== undefined) return lookUpVariable(name, fallback, env);
+  if (inner.startsWith('FILE:')) return await lookUpFile(inner.slice('FILE:'.length), readFile);
+  return problem('has a placeholder that names no variable; write "$${" for the characters "${" themselves');
+}
+
+function lookUpVariable(name: string, fallback: string | undefined, env: Environment): Found {
+  const value = Object.hasOwn(env, name) ? env[name] : undefined;
+  // As in a shell, a default also stands in for an empty value.
+  if (fallback !== undefined && (value === undefined || value === '')) return { kind: 'value', value: fallback };
+  if (value !== undefined) return { kind: secretName.test(name) ? 'secret' : 'value', value };
+  return problem(`the environment has no ${name}; set it, or give a default as \${${name}:-default}`);
+}
+
+async function lookUpFile(path: string, readFile: ReadSecretFile): Promise<Found> {
+  try {
+    return { kind: 'secret', value: (await readFile(path)).replace(/\r?\n$/, '') };
+  } catch (error) {
+    return problem(`the file ${path} cannot be read: ${error instanceof Error ? error.message : 'unknown reason'}`);
+  }
+}
+
+function problem(message: string): Found {
+  return { kind: 'problem', message };
+}

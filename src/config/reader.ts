@@ -1,0 +1,81 @@
+import type { ZodType } from 'zod';
+import { type ConfigPath, type ConfigProblem, formatPath } from './config-error.ts';
+import type { Position } from './document.ts';
+import type { InterpolatedScalar } from './interpolate.ts';
+import { findNearest } from './nearest.ts';
+import { parsePlainly } from './plain-issues.ts';
+
+/** Parses the parts of a config and gathers every problem, so that one run of the check shows all of them. */
+export class ConfigReader {
+  readonly #problems: ConfigProblem[] = [];
+  readonly #locate: (path: ConfigPath) => Position | undefined;
+  readonly #whole = new Set<string>();
+  readonly #failed = new Set<string>();
+
+  constructor(locate: (path: ConfigPath) => Position | undefined, scalars: readonly InterpolatedScalar[]) {
+    this.#locate = locate;
+    for (const scalar of scalars) {
+      if (scalar.whole) this.#whole.add(formatPath(scalar.path));
+      for (const message of scalar.problems) this.report(scalar.path, message);
+      if (scalar.problems.length > 0) this.#failed.add(formatPath(scalar.path));
+    }
+  }
+
+  get problems(): readonly ConfigProblem[] {
+    return this.#problems;
+  }
+
+  report(path: ConfigPath, message: string, hint?: string): void {
+    this.#problems.push({
+      path: formatPath(path),
+      message,
+      ...(hint === undefined ? {} : { hint }),
+      ...this.#locate(path),
+    });
+  }
+
+  /** Whether the value there is only what is left of a `${…}` that gave nothing; it was reported already. */
+  hasFailed(path: ConfigPath): boolean {
+    return this.#failed.has(formatPath(path));
+  }
+
+  /**
+   * The value as its schema gives it back, or undefined after having reported what is wrong with it. A scalar that was
+   * one whole `${…}` is a number or a boolean where the schema wants one. `alsoKnown` are keys for the hint only.
+   */
+  parse<T>(schema: ZodType<T>, value: unknown, path: ConfigPath, alsoKnown: readonly string[] = []): T | undefined {
+    let current = value;
+    let parsed = parsePlainly(schema, current);
+    if (parsed.ok) return parsed.value;
+    for (const issue of parsed.issues) {
+      if (issue.expected === undefined || !this.#whole.has(formatPath([...path, ...issue.path]))) continue;
+      current = replaceAt(current, issue.path, (text) => coerce(text, issue.expected));
+    }
+    parsed = parsePlainly(schema, current);
+    if (parsed.ok) return parsed.value;
+    for (const issue of parsed.issues) {
+      const place = [...path, ...issue.path];
+      if (this.hasFailed(place)) continue;
+      const known = [...issue.known, ...(issue.path.length === 1 ? alsoKnown : [])];
+      this.report(place, issue.message, issue.given === undefined ? undefined : findNearest(issue.given, known));
+    }
+    return undefined;
+  }
+}
+
+function coerce(text: unknown, expected: string | undefined): unknown {
+  if (typeof text !== 'string') return text;
+  if (expected === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
+  if ((expected === 'number' || expected === 'int') && /^-?\d+(\.\d+)?$/.test(text)) return Number(text);
+  return text;
+}
+
+function replaceAt(value: unknown, path: ConfigPath, change: (value: unknown) => unknown): unknown {
+  const [part, ...rest] = path;
+  if (part === undefined) return change(value);
+  if (Array.isArray(value)) return value.map((item, index) => (index === part ? replaceAt(item, rest, change) : item));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) => [key, key === part ? replaceAt(member, rest, change) : member]),
+  );
+}

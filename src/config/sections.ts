@@ -1,0 +1,161 @@
+import { z } from 'zod';
+
+/** Node's timers and people's patience: about 23 days. */
+const LONGEST_SECONDS = 2_000_000;
+
+const seconds = z.number().positive().max(LONGEST_SECONDS);
+const milliseconds = z
+  .number()
+  .positive()
+  .max(LONGEST_SECONDS * 1000);
+const count = z.int().positive();
+
+/** Names of agents and backends: they stand in URLs, logs and metrics as they are. */
+export const nameSchema = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
+    'must be 1 to 128 letters, digits, ".", "_" or "-", and begin with a letter or digit',
+  );
+
+/** An absolute http or https URL, given back without its trailing slash. Its problems never quote it. */
+const baseUrlSchema = z.string().transform((text, context) => {
+  const refuse = (message: string): never => {
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  };
+  const url = URL.parse(text);
+  if (url === null) return refuse('must be an absolute URL, such as https://host/path');
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return refuse('must begin with http:// or https://');
+  if (url.username !== '' || url.password !== '') return refuse('must hold no credentials');
+  if (url.search !== '' || url.hash !== '') return refuse('must hold no query and no fragment');
+  return url.href.replace(/\/+$/, '');
+});
+
+/** `sqlite:path` (relative to the current directory) or `postgres://user:password@host/database`. */
+const storeUrlSchema = z.string().refine(isStoreUrl, 'must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE');
+
+export const serverSchema = z.strictObject({
+  host: z.string().min(1).default('127.0.0.1'),
+  /** 0 picks a free one. */
+  port: z.int().min(0).max(65_535).default(8080),
+  /** From the signal to the end of the process. */
+  drainSeconds: seconds.default(10),
+  /** Between two signs of life on a silent stream; proxies cut silence at 30 to 60 s. */
+  heartbeatSeconds: seconds.max(300).default(15),
+  /** The dialect that is served without a prefix. */
+  rootDialect: z.string().min(1).default('acp-v0.1'),
+  /** What a request's unknown members do. */
+  unknownFields: z.enum(['reject', 'ignore']).default('reject'),
+});
+
+export const storeSchema = z.strictObject({ url: storeUrlSchema.default('sqlite:./data/rungate.db') });
+
+export const limitsSchema = z.strictObject({
+  /** The longest `block_timeout` that a client may ask for. */
+  maxBlockSeconds: z.int().min(0).max(LONGEST_SECONDS).default(3600),
+  maxBodyBytes: count.default(1_048_576),
+  /** Of one answer of a vendor. */
+  maxAnswerBytes: count.default(10_485_760),
+  idempotencyHours: z.number().positive().max(8760).default(24),
+  /** Finished runs that are kept in memory. */
+  cacheRuns: count.default(10_000),
+  /** Of one mapping expression. */
+  mappingTimeMs: milliseconds.default(100),
+});
+
+/** How often upstream runs are observed; see `runs/pacing.ts`. */
+export const pacingSchema = z
+  .strictObject({
+    floorMs: milliseconds.default(250),
+    watchedCeilingMs: milliseconds.default(1000),
+    ceilingMs: milliseconds.default(15_000),
+  })
+  .refine((pacing) => pacing.floorMs <= pacing.watchedCeilingMs, {
+    path: ['watchedCeilingMs'],
+    message: 'must be at least floorMs',
+  })
+  .refine((pacing) => pacing.watchedCeilingMs <= pacing.ceilingMs, {
+    path: ['ceilingMs'],
+    message: 'must be at least watchedCeilingMs',
+  });
+
+/** Finished runs are removed this long after their end. */
+export const retentionSchema = z.strictObject({ days: z.number().positive().max(36_500).default(30) });
+
+export const replicasSchema = z
+  .strictObject({ heartbeatSeconds: seconds.default(5), deadAfterSeconds: seconds.default(15) })
+  // One late beat must not cost a living replica its runs.
+  .refine((replicas) => replicas.deadAfterSeconds >= 2 * replicas.heartbeatSeconds, {
+    path: ['deadAfterSeconds'],
+    message: 'must be at least twice heartbeatSeconds',
+  });
+
+export const logSchema = z.strictObject({
+  level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+});
+
+/** The keys that every backend has; the others belong to its adapter. */
+export const backendSchema = z.strictObject({
+  adapter: z.string(),
+  baseUrl: baseUrlSchema,
+  requestTimeoutSeconds: seconds.default(30),
+  maxConnections: count.max(10_000).default(128),
+});
+
+const jsonObject = z.record(z.string(), z.json());
+
+export const agentSchema = z.strictObject({
+  name: nameSchema.refine(
+    (name) => !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(name),
+    'must not look like a UUID: requests name agents by either',
+  ),
+  version: z.string().min(1).default('0.0.0'),
+  description: z.string().default(''),
+  backend: z.string(),
+  /** The adapter's to read. */
+  target: z.unknown().optional(),
+  timeoutSeconds: seconds.default(3600),
+  lostAfterSeconds: z.number().min(0).max(LONGEST_SECONDS).default(60),
+  onUnknownStart: z.enum(['fail', 'retry']).default('fail'),
+  metadata: jsonObject.default({}),
+  schemas: z
+    .strictObject({
+      input: jsonObject.default({}),
+      output: jsonObject.default({}),
+      config: jsonObject.default({}),
+      interrupts: z
+        .array(
+          z.strictObject({
+            interrupt_type: z.string().min(1),
+            interrupt_payload: jsonObject.default({}),
+            resume_payload: jsonObject.default({}),
+          }),
+        )
+        .default([]),
+    })
+    .prefault({}),
+  /** The mapping room's to read; a string names a file. */
+  mapping: z.unknown().optional(),
+});
+
+export type AgentEntry = z.output<typeof agentSchema>;
+
+/** The top level; its members are parsed one by one, so that each shows its own problems. */
+export const rootSchema = z.strictObject({
+  server: z.unknown().optional(),
+  store: z.unknown().optional(),
+  limits: z.unknown().optional(),
+  pacing: z.unknown().optional(),
+  retention: z.unknown().optional(),
+  replicas: z.unknown().optional(),
+  log: z.unknown().optional(),
+  defaultAgent: z.unknown().optional(),
+  backends: z.unknown().optional(),
+  agents: z.unknown().optional(),
+});
+
+function isStoreUrl(url: string): boolean {
+  if (url.startsWith('sqlite:')) return url.length > 'sqlite:'.length;
+  return /^postgres(ql)?:\/\//.test(url) && URL.canParse(url);
+}

@@ -1,0 +1,124 @@
+import { buildAgents } from './config/agents.ts';
+import type { Config } from './config/config.ts';
+import type { Connection } from './contract/adapter.ts';
+import type { Dialect } from './contract/dialect.ts';
+import type { Log } from './contract/log.ts';
+import { createAcpV01 } from './dialects/acp-v01/dialect.ts';
+import { createApp } from './http/app.ts';
+import { listen } from './http/server.ts';
+import { createMetrics } from './observe/metrics.ts';
+import { createOnce } from './observe/once.ts';
+import { createEngine, type Engine } from './runs/engine.ts';
+import { systemClock } from './runs/system-clock.ts';
+import { openStore } from './store/open.ts';
+import { connectUpstream, type Upstream } from './upstream/connect.ts';
+
+export type Gateway = {
+  /** Where it listens, with the port that was picked. */
+  readonly url: string;
+  /** Drains, within the config's `server.drainSeconds`, and closes everything. */
+  stop(): Promise<void>;
+};
+
+const cacheBytes = 64 * 1024 * 1024;
+/** Kinds of faults that are told apart in the log before the oldest is forgotten. */
+const mostKinds = 10_000;
+const dayMs = 86_400_000;
+const hourMs = 3_600_000;
+/** When a stream's reader should come back after a drain. */
+const streamRetryMs = 1000;
+
+/** The one composition: config to store, connections, agents, engine and app. Rejects when one cannot be had. */
+export async function startGateway(config: Config, log: Log): Promise<Gateway> {
+  const store = await openStore(config.store.url, { log });
+  const upstreams: Upstream[] = [];
+  const connections = new Map<string, Connection>();
+  // The lease is the engine's, which needs the connections first.
+  let engine: Engine | null = null;
+  const fence = (): boolean => engine?.holdsLease() ?? false;
+  for (const { name, adapter, settings, ...backend } of config.backends) {
+    const { baseUrl, maxConnections, secrets, requestTimeoutMs: timeoutMs } = backend;
+    const { maxAnswerBytes } = config.limits;
+    const upstream = connectUpstream({ baseUrl, timeoutMs, maxConnections, maxAnswerBytes, secrets, fence, log });
+    upstreams.push(upstream);
+    connections.set(name, adapter.connect(settings, upstream.client));
+  }
+  engine = createEngine({
+    agents: buildAgents(config, connections),
+    store,
+    clock: systemClock,
+    pacing: config.pacing,
+    replica: {
+      heartbeatMs: config.replicas.heartbeatSeconds * 1000,
+      deadAfterMs: config.replicas.deadAfterSeconds * 1000,
+    },
+    idempotencyMs: config.limits.idempotencyHours * hourMs,
+    retentionMs: config.retention.days * dayMs,
+    cache: { mostRuns: config.limits.cacheRuns, mostBytes: cacheBytes },
+    log,
+    metrics: createMetrics(),
+    firstTime: createOnce(mostKinds),
+  });
+
+  let draining = false;
+  const app = createApp({
+    mounts: mountDialects(config),
+    use: engine.service,
+    log,
+    limits: { maxBodyBytes: config.limits.maxBodyBytes },
+    heartbeatMs: config.server.heartbeatSeconds * 1000,
+    readiness: [
+      { name: 'store', check: () => store.ping() },
+      {
+        name: 'draining',
+        check: () => (draining ? Promise.reject(new Error('the gateway stops')) : Promise.resolve()),
+      },
+    ],
+  });
+  const { stop: stopEngine } = engine;
+  const closeUnder = async (): Promise<void> => {
+    await stopEngine();
+    await Promise.all(upstreams.map((upstream) => upstream.close()));
+    await store.close();
+  };
+  try {
+    await engine.start();
+    const server = await listen(app, config.server);
+    return {
+      url: server.url,
+      stop: async () => {
+        draining = true;
+        const drainMs = config.server.drainSeconds * 1000;
+        const drained = drainWithin(drainMs, closeUnder, log);
+        app.drain(streamRetryMs);
+        await drained;
+        await server.close(0);
+      },
+    };
+  } catch (error) {
+    await closeUnder();
+    throw error;
+  }
+}
+
+/** Every dialect under its own prefix, and the one that the config names at the root too. */
+function mountDialects(config: Config): readonly { readonly dialect: Dialect; readonly prefix: string }[] {
+  const { unknownFields, rootDialect } = config.server;
+  const dialects = [createAcpV01({ maxBlockSeconds: config.limits.maxBlockSeconds, unknownFields })];
+  const mounts = dialects.map((dialect) => ({ dialect, prefix: dialect.prefix }));
+  const root = dialects.find((dialect) => dialect.name === rootDialect);
+  if (root === undefined) {
+    throw new Error(
+      `server.rootDialect: no dialect ${rootDialect}; there are ${dialects.map(({ name }) => name).join(', ')}`,
+    );
+  }
+  return [...mounts, { dialect: root, prefix: '' }];
+}
+
+async function drainWithin(drainMs: number, close: () => Promise<void>, log: Log): Promise<void> {
+  const late = Promise.withResolvers<'late'>();
+  const timer = setTimeout(() => late.resolve('late'), drainMs);
+  const outcome = await Promise.race([close().then(() => 'closed' as const), late.promise]);
+  clearTimeout(timer);
+  if (outcome === 'late') log.warn({ drainMs }, 'the drain took too long; what was open is left to recovery');
+}

@@ -1,0 +1,20 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson, type Json, type JsonObject } from '../contract/json.ts';
+
+// PostgreSQL refuses index entries of a few kilobytes; what is longer is compared by its hash.
+const maxEntryLength = 256;
+
+/**
+ * One text per key of the metadata; two texts are equal exactly when key and value are, whatever the order of the keys
+ * inside. A text holds no raw control character, since JSON escapes them all.
+ */
+export function listEntries(metadata: JsonObject | undefined): readonly string[] {
+  return Object.entries(metadata ?? {}).map(([key, value]) => formatEntry(key, value));
+}
+
+function formatEntry(key: string, value: Json): string {
+  const entry = `${JSON.stringify(key)}:${canonicalJson(value)}`;
+  if (entry.length <= maxEntryLength) return entry;
+  // A short entry begins with a quote, so that no value of a client's can pass for a hash.
+  return `sha256:${createHash('sha256').update(entry).digest('hex')}`;
+}

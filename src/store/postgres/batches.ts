@@ -1,0 +1,121 @@
+import { StorageFault } from '../../contract/store.ts';
+import { isCollision, isStatementFault, toStorageFault } from './faults.ts';
+
+const maxBatch = 200;
+// A server that is away must end in faults, not in a queue that eats the memory.
+const maxPending = 50_000;
+// While so many statements are under way, what comes meanwhile gathers into the next one.
+const maxInFlight = 3;
+const collisionRetries = 5;
+
+type Pending<Op, Result> = {
+  readonly op: Op;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (fault: StorageFault) => void;
+};
+
+/**
+ * Group commit: the operations of one event-loop turn go out as one statement, which is one transaction and one round
+ * trip. Each promise resolves after the commit.
+ *
+ * An operation that fails on its own is found by trying each one alone, and harms no neighbour. When the connection
+ * breaks while the server commits, nobody can know the outcome: all of the batch is rejected, and may be found written.
+ * For an insert that means a run is executed although its client was told to come again; the client's idempotency key
+ * then leads its retry to that run. Nothing acknowledged is lost by it.
+ */
+export class Batches<Op, Result> {
+  readonly #send: (ops: readonly Op[]) => Promise<readonly Result[]>;
+  readonly #keysOf: (op: Op) => readonly string[];
+  #pending: Pending<Op, Result>[] = [];
+  readonly #inFlight = new Set<Promise<void>>();
+  #scheduled = false;
+  #closed = false;
+
+  /**
+   * @param options.send one statement; its results in the order of the operations.
+   * @param options.keysOf names the rows that an operation writes: one statement can write a row only once.
+   */
+  constructor(options: {
+    readonly send: (ops: readonly Op[]) => Promise<readonly Result[]>;
+    readonly keysOf: (op: Op) => readonly string[];
+  }) {
+    this.#send = options.send;
+    this.#keysOf = options.keysOf;
+  }
+
+  /** Rejects with `StorageFault`. */
+  submit(op: Op): Promise<Result> {
+    if (this.#closed) return Promise.reject(new StorageFault('the store is closed'));
+    if (this.#pending.length >= maxPending) return Promise.reject(new StorageFault('too many writes wait already'));
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ op, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Settles everything that was submitted, and refuses more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#flush();
+    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    while (this.#pending.length > 0 && this.#inFlight.size < maxInFlight) {
+      const sent = this.#settle(this.#takeBatch()).then(() => {
+        this.#inFlight.delete(sent);
+        this.#flush();
+      });
+      this.#inFlight.add(sent);
+    }
+  }
+
+  #takeBatch(): readonly Pending<Op, Result>[] {
+    const batch: Pending<Op, Result>[] = [];
+    const left: Pending<Op, Result>[] = [];
+    const keys = new Set<string>();
+    let seen = 0;
+    for (; seen < this.#pending.length && batch.length < maxBatch; seen++) {
+      const pending = this.#pending[seen] as Pending<Op, Result>;
+      const wanted = this.#keysOf(pending.op);
+      if (wanted.some((key) => keys.has(key))) left.push(pending);
+      else batch.push(pending);
+      // Also of those left behind: they keep their order among themselves.
+      for (const key of wanted) keys.add(key);
+    }
+    this.#pending = left.concat(this.#pending.slice(seen));
+    return batch;
+  }
+
+  async #settle(batch: readonly Pending<Op, Result>[]): Promise<void> {
+    try {
+      resolveAll(batch, await this.#send(batch.map(({ op }) => op)));
+    } catch (error) {
+      if (isStatementFault(error)) for (const pending of batch) await this.#settleAlone(pending);
+      else for (const { reject } of batch) reject(toStorageFault(error));
+    }
+  }
+
+  async #settleAlone(pending: Pending<Op, Result>): Promise<void> {
+    for (let retriesLeft = collisionRetries; ; retriesLeft--) {
+      try {
+        return resolveAll([pending], await this.#send([pending.op]));
+      } catch (error) {
+        if (!isCollision(error) || retriesLeft === 0) return pending.reject(toStorageFault(error));
+      }
+    }
+  }
+}
+
+function resolveAll<Op, Result>(batch: readonly Pending<Op, Result>[], results: readonly Result[]): void {
+  for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
+}

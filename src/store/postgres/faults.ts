@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { StorageFault } from '../../contract/store.ts';
+
+const serverError = z.object({ code: z.string().regex(/^[0-9A-Z]{5}$/) });
+
+function readSqlState(error: unknown): string | null {
+  const parsed = serverError.safeParse(error);
+  // Node's own codes, such as EPIPE, can look alike.
+  return parsed.success && /\d/.test(parsed.data.code) ? parsed.data.code : null;
+}
+
+/** Classes of SQLSTATE that blame the statement or its data, https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const statementClasses: ReadonlySet<string> = new Set(['21', '22', '23', '40', '54']);
+
+/**
+ * The server refused the statement and rolled it back, and is well otherwise: another statement may fare better.
+ * Anything else (no connection, a timeout, no disk) leaves open whether the statement was committed.
+ */
+export function isStatementFault(error: unknown): boolean {
+  return statementClasses.has(readSqlState(error)?.slice(0, 2) ?? '');
+}
+
+/** The statement lost against a concurrent one (deadlock, serialization); the same again can succeed. */
+export function isCollision(error: unknown): boolean {
+  return readSqlState(error)?.startsWith('40') ?? false;
+}
+
+export function toStorageFault(error: unknown): StorageFault {
+  if (error instanceof StorageFault) return error;
+  return new StorageFault(`PostgreSQL: ${error instanceof Error ? error.message : 'unknown error'}`, error);
+}

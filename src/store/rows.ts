@@ -1,0 +1,138 @@
+import { z } from 'zod';
+import type { RunEvent } from '../contract/event.ts';
+import { isJsonObject, type Json, type JsonObject } from '../contract/json.ts';
+import { type Run, type RunRequest, runPhases, runStatuses } from '../contract/run.ts';
+import { StorageFault } from '../contract/store.ts';
+
+// What JSON.parse gave is JSON by construction: only the presence and the outer kind are worth a look.
+const json = z.custom<Json>((value) => value !== undefined);
+const jsonObject = z.custom<JsonObject>(isJsonObject);
+const integer = z.number().int();
+
+const stateSchema = z.object({
+  upstream: z.object({ runId: z.string() }).catchall(z.string()).nullable(),
+  outcome: z
+    .discriminatedUnion('kind', [
+      z.object({ kind: z.literal('result'), value: json }),
+      z.object({ kind: z.literal('interrupt'), payload: json }),
+      z.object({ kind: z.literal('error'), errcode: z.number(), description: z.string() }),
+    ])
+    .nullable(),
+  resumption: z.object({ payload: json, interrupt: json }).nullable(),
+  answeredInterrupt: z.string().nullable(),
+  attempts: integer,
+  lastSeq: integer,
+  startedAtMs: z.number().nullable(),
+  deadlineAtMs: z.number(),
+});
+
+// Spelled out by key, so that a field that the contract gains cannot be forgotten here.
+const requestSchema = z.object({
+  input: json.optional(),
+  messages: z.array(json).optional(),
+  config: jsonObject.optional(),
+  metadata: jsonObject.optional(),
+  webhook: z.string().optional(),
+  streamModes: z.array(z.string()).optional(),
+  afterMs: z.number().optional(),
+  onCompletion: z.enum(['delete', 'keep']).optional(),
+  echo: jsonObject.optional(),
+} satisfies Record<keyof RunRequest, z.ZodType>);
+
+const changeSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('phase'), phase: z.enum(runPhases), note: z.string().optional() }),
+  z.object({ kind: z.literal('partial'), value: json }),
+  z.object({ kind: z.literal('interrupt'), payload: json }),
+  z.object({ kind: z.literal('result'), value: json }),
+  z.object({ kind: z.literal('error'), errcode: z.number(), description: z.string() }),
+]);
+
+const runRowSchema = z.object({
+  run_id: z.string(),
+  tenant: z.string(),
+  agent_id: z.string(),
+  agent_name: z.string(),
+  thread_id: z.string().nullable(),
+  phase: z.enum(runPhases),
+  status: z.enum(runStatuses),
+  owner: z.string().nullable(),
+  version: integer,
+  created_at_ms: z.number(),
+  updated_at_ms: z.number(),
+  state: z.string(),
+  request: z.string(),
+});
+
+const eventRowSchema = z.object({
+  seq: integer,
+  at_ms: z.number(),
+  status: z.enum(runStatuses),
+  change: z.string(),
+});
+
+/** Columns of `runs` and `requests` that {@link decodeRun} reads, for a select list. */
+export const runColumns = [
+  ...['run_id', 'tenant', 'agent_id', 'agent_name', 'thread_id', 'phase', 'status', 'owner', 'version'],
+  ...['created_at_ms', 'updated_at_ms', 'state'],
+]
+  .map((column) => `runs.${column}`)
+  .concat('requests.request')
+  .join(', ');
+
+export function encodeRequest(request: RunRequest): string {
+  return JSON.stringify(request);
+}
+
+/** The part of a run that changes and is never searched. */
+export function encodeState(run: Run): string {
+  const { upstream, outcome, resumption, answeredInterrupt, attempts, lastSeq, startedAtMs, deadlineAtMs } = run;
+  return JSON.stringify({
+    ...{ upstream, outcome, resumption, answeredInterrupt },
+    ...{ attempts, lastSeq, startedAtMs, deadlineAtMs },
+  });
+}
+
+/** When the run ended; null while it lives. */
+export function endOf(run: Run): number | null {
+  return run.phase === 'done' ? run.updatedAtMs : null;
+}
+
+/** @throws StorageFault when the row is none of ours. */
+export function decodeRun(row: unknown): Run {
+  try {
+    const columns = runRowSchema.parse(row);
+    return {
+      ...stateSchema.parse(JSON.parse(columns.state)),
+      request: requestSchema.parse(JSON.parse(columns.request)),
+      runId: columns.run_id,
+      tenant: columns.tenant,
+      agentId: columns.agent_id,
+      agentName: columns.agent_name,
+      threadId: columns.thread_id,
+      phase: columns.phase,
+      status: columns.status,
+      owner: columns.owner,
+      version: columns.version,
+      createdAtMs: columns.created_at_ms,
+      updatedAtMs: columns.updated_at_ms,
+    };
+  } catch (cause) {
+    throw new StorageFault('a run in the database cannot be read', cause);
+  }
+}
+
+/** @throws StorageFault when the row is none of ours. */
+export function decodeEvent(runId: string, row: unknown): RunEvent {
+  try {
+    const columns = eventRowSchema.parse(row);
+    return {
+      runId,
+      seq: columns.seq,
+      atMs: columns.at_ms,
+      status: columns.status,
+      change: changeSchema.parse(JSON.parse(columns.change)),
+    };
+  } catch (cause) {
+    throw new StorageFault('an event in the database cannot be read', cause);
+  }
+}

@@ -1,0 +1,37 @@
+import { runStatuses } from '../contract/run.ts';
+import type { RunQuery } from '../contract/store.ts';
+
+export type Sql = { readonly text: string; readonly values: readonly (string | number)[] };
+
+export type Page = {
+  readonly limit: number;
+  readonly offset: number;
+  /** Only runs older than this one. */
+  readonly beforeRunId?: string | undefined;
+  /** Bounds each range by itself, for a planner that would otherwise read them whole and sort. */
+  readonly limitRanges?: boolean | undefined;
+};
+
+/**
+ * A select that yields the ids of the runs that a query asks for, newest first, its metadata aside. Without a status
+ * it merges one range per status, because the indexes are ordered by id only below a status.
+ */
+export function selectRunIds(query: RunQuery, page: Page): Sql {
+  const values: (string | number)[] = [];
+  const bind = (value: string | number): string => `$${values.push(value)}`;
+  const conditions = [`tenant = ${bind(query.tenant)}`];
+  if (query.threadId !== undefined) conditions.push(`thread_id = ${bind(query.threadId)}`);
+  if (query.agentId !== undefined) conditions.push(`agent_id = ${bind(query.agentId)}`);
+  if (page.beforeRunId !== undefined) conditions.push(`run_id < ${bind(page.beforeRunId)}`);
+
+  const oneRange = query.status !== undefined || query.threadId !== undefined;
+  const ranges = (oneRange ? [query.status] : runStatuses).map((status) => {
+    const all = status === undefined ? conditions : [...conditions, `status = ${bind(status)}`];
+    return `SELECT run_id FROM runs WHERE ${all.join(' AND ')}`;
+  });
+  const bounds = `ORDER BY run_id DESC LIMIT ${bind(page.limit)} OFFSET ${bind(page.offset)}`;
+  if (!page.limitRanges || oneRange) return { text: `${ranges.join(' UNION ALL ')} ${bounds}`, values };
+  const most = bind(page.limit + page.offset);
+  const limited = ranges.map((range) => `(${range} ORDER BY run_id DESC LIMIT ${most})`);
+  return { text: `${limited.join(' UNION ALL ')} ${bounds}`, values };
+}

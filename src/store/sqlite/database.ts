@@ -1,0 +1,42 @@
+import { DatabaseSync } from 'node:sqlite';
+import { z } from 'zod';
+import { readMigrations, selectPending } from '../migrations.ts';
+
+export type Synchronous = 'full' | 'normal';
+
+/** Opens the database of a store and brings its schema up to date. Throws SQLite's errors. */
+export function openDatabase(file: string, synchronous: Synchronous): DatabaseSync {
+  const database = new DatabaseSync(file, { timeout: 1000 });
+  try {
+    database.exec('PRAGMA journal_mode = WAL');
+    database.exec(`PRAGMA synchronous = ${synchronous.toUpperCase()}`);
+    database.exec('PRAGMA temp_store = MEMORY');
+    database.exec('PRAGMA cache_size = -65536');
+    migrate(database);
+    // From here on a lock is waited for outside SQLite, where it does not stop the event loop (write queue).
+    database.exec('PRAGMA busy_timeout = 0');
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function migrate(database: DatabaseSync): void {
+  database.exec(
+    'CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at_ms INTEGER NOT NULL) STRICT',
+  );
+  const row = database.prepare('SELECT coalesce(max(version), 0) AS version FROM migrations').get();
+  const { version: current } = z.object({ version: z.number() }).parse(row);
+  for (const { version, name, sql } of selectPending(readMigrations('sqlite'), current)) {
+    database.exec('BEGIN IMMEDIATE');
+    try {
+      database.exec(sql);
+      database.prepare('INSERT INTO migrations VALUES (?, ?, ?)').run(version, name, Date.now());
+      database.exec('COMMIT');
+    } catch (error) {
+      if (database.isTransaction) database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}

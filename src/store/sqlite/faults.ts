@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { StorageFault } from '../../contract/store.ts';
+
+/** Primary result codes, https://www.sqlite.org/rescode.html */
+const codes = { error: 1, busy: 5, locked: 6, tooBig: 18, constraint: 19, mismatch: 20, range: 25 } as const;
+
+/** Codes by which SQLite refuses one statement, while the database itself is well. */
+const statementCodes: ReadonlySet<number> = new Set([
+  ...[codes.error, codes.tooBig, codes.constraint, codes.mismatch, codes.range],
+]);
+
+const sqliteError = z.object({ code: z.literal('ERR_SQLITE_ERROR'), errcode: z.number() });
+
+function primaryCode(error: unknown): number | null {
+  const parsed = sqliteError.safeParse(error);
+  // The upper bytes of an extended code only refine the lowest one.
+  return parsed.success ? parsed.data.errcode & 0xff : null;
+}
+
+/** Another connection holds the lock that was asked for. */
+export function isBusy(error: unknown): boolean {
+  const code = primaryCode(error);
+  return code === codes.busy || code === codes.locked;
+}
+
+/** The database cannot be written now (disk full, I/O error, locked); otherwise only the one operation is at fault. */
+export function isDatabaseFault(error: unknown): boolean {
+  const code = primaryCode(error);
+  return code !== null && !statementCodes.has(code);
+}
+
+export function toStorageFault(error: unknown): StorageFault {
+  if (error instanceof StorageFault) return error;
+  return new StorageFault(`SQLite: ${error instanceof Error ? error.message : 'unknown error'}`, error);
+}

@@ -1,0 +1,65 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import type { Log } from '../../contract/log.ts';
+import { StorageFault, type Store } from '../../contract/store.ts';
+import { Checkpoints } from './checkpoints.ts';
+import { openDatabase } from './database.ts';
+import { toStorageFault } from './faults.ts';
+import { lockFile } from './file-lock.ts';
+import { SqliteStore } from './sqlite-store.ts';
+
+const optionsSchema = z.strictObject({
+  synchronous: z.enum(['full', 'normal']).default('full'),
+  busyTimeoutMs: z.coerce.number().int().min(0).max(60_000).default(2000),
+});
+
+type Place = z.infer<typeof optionsSchema> & { readonly file: string };
+
+/** Opens a SQLite store; see `openStore`. One process has a file at a time. Throws `StorageFault`. */
+export function openSqliteStore(url: string, { log }: { readonly log: Log }): Store {
+  const { file, synchronous, busyTimeoutMs } = parseUrl(url);
+  if (file === ':memory:') {
+    const database = openDatabase(file, synchronous);
+    return new SqliteStore({ database, busyTimeoutMs, onCommit: () => {}, close: () => database.close() });
+  }
+  let unlock = (): void => {};
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    unlock = lockFile(file);
+    const database = openDatabase(file, synchronous);
+    database.exec('PRAGMA wal_autocheckpoint = 0');
+    const checkpoints = new Checkpoints({
+      file,
+      log,
+      onLost: () => {
+        if (database.isOpen) database.exec('PRAGMA wal_autocheckpoint = 1000');
+      },
+    });
+    return new SqliteStore({
+      database,
+      busyTimeoutMs,
+      onCommit: () => checkpoints.note(),
+      close: async () => {
+        await checkpoints.close();
+        // Closed before the lock goes, so that the next owner finds no connection of ours.
+        database.close();
+        unlock();
+      },
+    });
+  } catch (error) {
+    unlock();
+    throw toStorageFault(error);
+  }
+}
+
+function parseUrl(url: string): Place {
+  const rest = url.slice('sqlite:'.length);
+  const mark = rest.indexOf('?');
+  const path = (mark < 0 ? rest : rest.slice(0, mark)).replace(/^\/\//, '');
+  if (path === '') throw new StorageFault('a sqlite: URL names a file, such as sqlite:./data/rungate.db');
+  const given = Object.fromEntries(new URLSearchParams(mark < 0 ? '' : rest.slice(mark)));
+  const options = optionsSchema.safeParse(given);
+  if (!options.success) throw new StorageFault(`the options of the sqlite: URL: ${z.prettifyError(options.error)}`);
+  return { ...options.data, file: path };
+}

@@ -1,0 +1,128 @@
+import type { SQLInputValue } from 'node:sqlite';
+import { z } from 'zod';
+import type { RunEvent } from '../../contract/event.ts';
+import type { Run, RunKey } from '../../contract/run.ts';
+import type { Claim, Idempotency, Insertion, RunUpdate } from '../../contract/store.ts';
+import { listEntries } from '../metadata.ts';
+import { decodeRun, encodeRequest, encodeState, endOf } from '../rows.ts';
+import type { Statements } from './statements.ts';
+
+// Each function encodes what it was given at once and returns the work to do inside a transaction: a value that is no
+// JSON fails its caller, and what the caller changes afterwards changes nothing here.
+
+const idRow = z.object({ id: z.number() });
+const keyRow = z.object({ fingerprint: z.string(), run_id: z.string() });
+const ownerRow = z.object({ owner: z.string() });
+
+type EncodedEvent = readonly [seq: number, atMs: number, status: string, change: string];
+
+function encodeEvents(events: readonly RunEvent[]): readonly EncodedEvent[] {
+  return events.map(({ seq, atMs, status, change }) => [seq, atMs, status, JSON.stringify(change)]);
+}
+
+function appendEvents(statements: Statements, id: number | bigint, events: readonly EncodedEvent[]): void {
+  for (const event of events) statements.insertEvent.run(id, ...event);
+}
+
+/** The lines that `requests.metadata` holds; null when there is none. */
+export function formatMetadata(run: Run): string | null {
+  const entries = listEntries(run.request.metadata);
+  return entries.length === 0 ? null : `\n${entries.join('\n')}\n`;
+}
+
+export function prepareInsert(
+  statements: Statements,
+  run: Run,
+  events: readonly RunEvent[],
+  idempotency: Idempotency | undefined,
+): () => Insertion {
+  const columns: SQLInputValue[] = [run.runId, run.tenant, run.agentId, run.agentName, run.threadId, run.phase];
+  columns.push(run.status, run.owner, run.version, run.createdAtMs, run.updatedAtMs, endOf(run), encodeState(run));
+  const request = encodeRequest(run.request);
+  const metadata = formatMetadata(run);
+  const encoded = encodeEvents(events);
+  return () => {
+    if (idempotency !== undefined) {
+      const { tenant, key, fingerprint, expiresAtMs } = idempotency;
+      const used = statements.findKey.get(tenant, key, Date.now());
+      if (used !== undefined) {
+        const earlier = keyRow.parse(used);
+        if (earlier.fingerprint !== fingerprint) return { kind: 'mismatch' };
+        return { kind: 'replayed', runId: earlier.run_id };
+      }
+      statements.storeKey.run(tenant, key, fingerprint, run.runId, expiresAtMs);
+    }
+    const { lastInsertRowid: id } = statements.insertRun.run(...columns);
+    statements.insertRequest.run(id, metadata, request);
+    appendEvents(statements, id, encoded);
+    return { kind: 'inserted' };
+  };
+}
+
+export function prepareUpdate(statements: Statements, update: RunUpdate): () => boolean {
+  const { run, expectedVersion, expectedOwner = null } = update;
+  const columns: SQLInputValue[] = [run.runId, run.tenant, expectedVersion, run.phase, run.status, run.owner];
+  columns.push(run.version, run.updatedAtMs, endOf(run), encodeState(run), expectedOwner);
+  const encoded = encodeEvents(update.events);
+  return () => {
+    const changed = statements.updateRun.get(...columns);
+    if (changed === undefined) return false;
+    appendEvents(statements, idRow.parse(changed).id, encoded);
+    return true;
+  };
+}
+
+export function prepareRemove(statements: Statements, key: RunKey, expectedVersion: number): () => boolean {
+  return () => {
+    const removed = statements.removeRun.get(key.runId, key.tenant, expectedVersion);
+    if (removed === undefined) return false;
+    const { id } = idRow.parse(removed);
+    statements.removeRequest.run(id);
+    statements.removeEvents.run(id);
+    return true;
+  };
+}
+
+/** `isLiving` tells of a replica other than the claimer. */
+export function prepareClaim(
+  statements: Statements,
+  { replica, limit }: Claim,
+  isLiving: (owner: string) => boolean,
+): () => readonly Run[] {
+  return () => {
+    const owners: (string | null)[] = [null];
+    // One step of the index per owner, not per run: the living may own very many.
+    for (let owner = ''; ; owners.push(owner)) {
+      const row = statements.nextOwner.get(owner);
+      if (row === undefined) break;
+      owner = ownerRow.parse(row).owner;
+    }
+    return owners
+      .filter((owner) => owner === null || (owner !== replica && !isLiving(owner)))
+      .flatMap((owner) => statements.ownedRuns.all(owner, limit).map(decodeRun))
+      .sort((a, b) => (a.runId < b.runId ? -1 : 1))
+      .slice(0, limit)
+      .map((run) => {
+        statements.claimRun.run(replica, run.runId);
+        return { ...run, owner: replica, version: run.version + 1 };
+      });
+  };
+}
+
+export function prepareExpire(
+  statements: Statements,
+  finishedBeforeMs: number,
+  nowMs: number,
+  limit: number,
+): () => number {
+  return () => {
+    const expired = statements.expireRuns.all(finishedBeforeMs, limit).map((row) => idRow.parse(row).id);
+    for (const id of expired) {
+      statements.removeRequest.run(id);
+      statements.removeEvents.run(id);
+    }
+    const { changes: keys } = statements.expireKeys.run(nowMs, limit);
+    // A caller repeats while it gets `limit`: neither runs nor keys may be left behind by that.
+    return Math.max(expired.length, Number(keys));
+  };
+}

@@ -1,0 +1,111 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { RunEvent } from '../../contract/event.ts';
+import type { Run, RunKey } from '../../contract/run.ts';
+import type { Claim, Idempotency, Insertion, RunQuery, RunUpdate, Store } from '../../contract/store.ts';
+import { decodeEvent, decodeRun } from '../rows.ts';
+import { toStorageFault } from './faults.ts';
+import { RunSearch } from './run-search.ts';
+import { prepareClaim, prepareExpire, prepareInsert, prepareRemove, prepareUpdate } from './run-writes.ts';
+import { prepareStatements, type Statements } from './statements.ts';
+import { WriteQueue } from './write-queue.ts';
+
+/**
+ * Runs and events in one SQLite file. Reads are answered at once, between two transactions; writes go through the
+ * queue. Replicas that beat are kept in memory: the file has one process, so whoever beat before it is dead.
+ */
+export class SqliteStore implements Store {
+  readonly shared = false;
+  readonly #statements: Statements;
+  readonly #search: RunSearch;
+  readonly #writes: WriteQueue;
+  readonly #close: () => Promise<void> | void;
+  /** When each replica beat last, on the monotonic clock, in milliseconds. */
+  readonly #beats = new Map<string, number>();
+  #closing: Promise<void> | null = null;
+
+  constructor(options: {
+    readonly database: DatabaseSync;
+    readonly busyTimeoutMs: number;
+    readonly onCommit: () => void;
+    /** Closes the database, after the last write. */
+    readonly close: () => Promise<void> | void;
+  }) {
+    this.#statements = prepareStatements(options.database);
+    this.#search = new RunSearch(options.database, this.#statements);
+    this.#writes = new WriteQueue(options);
+    this.#close = options.close;
+  }
+
+  async insert(run: Run, events: readonly RunEvent[], idempotency?: Idempotency): Promise<Insertion> {
+    return await this.#writes.submit(prepareInsert(this.#statements, run, events, idempotency));
+  }
+
+  async update(update: RunUpdate): Promise<boolean> {
+    return await this.#writes.submit(prepareUpdate(this.#statements, update));
+  }
+
+  async remove(key: RunKey, expectedVersion: number): Promise<boolean> {
+    return await this.#writes.submit(prepareRemove(this.#statements, key, expectedVersion));
+  }
+
+  async find(key: RunKey): Promise<Run | null> {
+    return read(() => {
+      const row = this.#statements.find.get(key.runId, key.tenant);
+      return row === undefined ? null : decodeRun(row);
+    });
+  }
+
+  async search(query: RunQuery): Promise<readonly Run[]> {
+    try {
+      return await this.#search.find(query);
+    } catch (error) {
+      throw toStorageFault(error);
+    }
+  }
+
+  async events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]> {
+    return read(() => this.#statements.events.all(runId, afterSeq, limit).map((row) => decodeEvent(runId, row)));
+  }
+
+  async beat(replica: string): Promise<void> {
+    this.#beats.set(replica, performance.now());
+  }
+
+  async claim(claim: Claim): Promise<readonly Run[]> {
+    const isLiving = (owner: string): boolean => {
+      const beatMs = this.#beats.get(owner);
+      return beatMs !== undefined && performance.now() - beatMs < claim.deadAfterMs;
+    };
+    await this.beat(claim.replica);
+    return await this.#writes.submit(prepareClaim(this.#statements, claim, isLiving));
+  }
+
+  async release(replica: string): Promise<void> {
+    this.#beats.delete(replica);
+  }
+
+  subscribe(): () => void {
+    return () => {};
+  }
+
+  async expire(finishedBeforeMs: number, nowMs: number, limit: number): Promise<number> {
+    return await this.#writes.submit(prepareExpire(this.#statements, finishedBeforeMs, nowMs, limit));
+  }
+
+  async ping(): Promise<void> {
+    read(() => this.#statements.ping.get());
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#writes.close().then(this.#close);
+    return this.#closing;
+  }
+}
+
+function read<T>(query: () => T): T {
+  try {
+    return query();
+  } catch (error) {
+    throw toStorageFault(error);
+  }
+}

@@ -1,0 +1,38 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { runColumns } from '../rows.ts';
+
+const selectRun = `SELECT ${runColumns} FROM runs JOIN requests ON requests.id = runs.id`;
+
+const texts = {
+  findKey: 'SELECT fingerprint, run_id FROM idempotency WHERE tenant = ? AND key = ? AND expires_at_ms > ?',
+  storeKey: `INSERT OR REPLACE INTO idempotency (tenant, key, fingerprint, run_id, expires_at_ms)
+    VALUES (?, ?, ?, ?, ?)`,
+  insertRun: `INSERT INTO runs (run_id, tenant, agent_id, agent_name, thread_id, phase, status, owner, version,
+    created_at_ms, updated_at_ms, ended_at_ms, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  insertRequest: 'INSERT INTO requests (id, metadata, request) VALUES (?, ?, ?)',
+  insertEvent: 'INSERT INTO events (run, seq, at_ms, status, change) VALUES (?, ?, ?, ?, ?)',
+  updateRun: `UPDATE runs SET phase = ?4, status = ?5, owner = ?6, version = ?7, updated_at_ms = ?8, ended_at_ms = ?9,
+    state = ?10 WHERE run_id = ?1 AND tenant = ?2 AND version = ?3 AND (?11 IS NULL OR owner = ?11) RETURNING id`,
+  removeRun: 'DELETE FROM runs WHERE run_id = ? AND tenant = ? AND version = ? RETURNING id',
+  removeRequest: 'DELETE FROM requests WHERE id = ?',
+  removeEvents: 'DELETE FROM events WHERE run = ?',
+  find: `${selectRun} WHERE runs.run_id = ? AND runs.tenant = ?`,
+  events: `SELECT seq, at_ms, status, change FROM events
+    WHERE run = (SELECT id FROM runs WHERE run_id = ?) AND seq > ? ORDER BY seq LIMIT ?`,
+  nextOwner: `SELECT owner FROM runs WHERE ended_at_ms IS NULL AND owner > ? ORDER BY owner LIMIT 1`,
+  ownedRuns: `${selectRun} WHERE runs.ended_at_ms IS NULL AND runs.owner IS ? ORDER BY runs.run_id LIMIT ?`,
+  claimRun: 'UPDATE runs SET owner = ?, version = version + 1 WHERE run_id = ?',
+  expireRuns: `DELETE FROM runs WHERE id IN
+    (SELECT id FROM runs WHERE ended_at_ms < ? ORDER BY ended_at_ms LIMIT ?) RETURNING id`,
+  expireKeys: `DELETE FROM idempotency WHERE rowid IN
+    (SELECT rowid FROM idempotency WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ?)`,
+  ping: 'SELECT count(*) FROM migrations',
+} as const;
+
+export type Statements = { readonly [name in keyof typeof texts]: StatementSync };
+
+/** Prepares every statement of a hot path once. */
+export function prepareStatements(database: DatabaseSync): Statements {
+  const prepared = Object.entries(texts).map(([name, text]) => [name, database.prepare(text)]);
+  return Object.fromEntries(prepared) as Statements;
+}

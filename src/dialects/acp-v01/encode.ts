@@ -1,0 +1,89 @@
+import type { GatewayError } from '../../contract/errors.ts';
+import type { RunEvent } from '../../contract/event.ts';
+import { assertNever, type Json, type JsonObject } from '../../contract/json.ts';
+import type { Outcome, Run } from '../../contract/run.ts';
+
+/**
+ * ACP 0.1 `Run`, and beside it the flat members of the Agent Protocol's Run (seed 001), so that clients of either
+ * read it. A member is sent only where its value is true of this run.
+ */
+export function encodeRun(run: Run): JsonObject {
+  const asked = encodeRequest(run);
+  return {
+    creation: { agent_id: run.agentId, ...asked, ...encodeStreaming(run) },
+    run_id: run.runId,
+    agent_id: run.agentId,
+    ...(run.threadId === null ? {} : { thread_id: run.threadId }),
+    created_at: new Date(run.createdAtMs).toISOString(),
+    updated_at: new Date(run.updatedAtMs).toISOString(),
+    status: run.status,
+    ...asked,
+    // The Agent Protocol requires it, also where the client sent none.
+    metadata: run.request.metadata ?? {},
+  };
+}
+
+function encodeRequest({ request, threadId }: Run): JsonObject {
+  const { input, metadata, config, webhook } = request;
+  return {
+    ...(threadId === null ? {} : { thread_id: threadId }),
+    ...(input === undefined ? {} : { input }),
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(config === undefined ? {} : { config }),
+    ...(webhook === undefined ? {} : { webhook }),
+  };
+}
+
+function encodeStreaming({ request }: Run): JsonObject {
+  const mode = request.streamModes?.[0];
+  return mode === undefined ? {} : { streaming: mode };
+}
+
+/** ACP 0.1 `RunOutput` (seed 000); null while there is none to give. */
+export function encodeOutput(run: Run): JsonObject | null {
+  if (run.status === 'pending') return null;
+  if (run.outcome === null) throw new TypeError(`run ${run.runId} is ${run.status} without an outcome`);
+  return encodeOutcome(run.outcome, run.runId, run.status);
+}
+
+/** One event of the stream. Results, interrupts and errors look as they do in the output. */
+export function encodeEvent({ runId, status, change }: RunEvent): JsonObject {
+  switch (change.kind) {
+    case 'phase': {
+      const { phase, note } = change;
+      return { type: 'custom', run_id: runId, status, update: note === undefined ? { phase } : { phase, note } };
+    }
+    case 'partial':
+      return encodeOutcome({ kind: 'result', value: change.value }, runId, status);
+    case 'interrupt':
+    case 'result':
+    case 'error':
+      return encodeOutcome(change, runId, status);
+    default:
+      return assertNever(change);
+  }
+}
+
+function encodeOutcome(outcome: Outcome, runId: string, status: string): JsonObject {
+  switch (outcome.kind) {
+    case 'result':
+      return { type: 'result', run_id: runId, status, result: outcome.value };
+    case 'interrupt':
+      return { type: 'interrupt', run_id: runId, status, interrupt: outcome.payload };
+    case 'error':
+      return {
+        type: 'error',
+        run_id: runId,
+        status,
+        errcode: outcome.errcode,
+        description: outcome.description,
+      };
+    default:
+      return assertNever(outcome);
+  }
+}
+
+/** ACP 0.1 `ErrorResponse` is a bare string. */
+export function encodeError(error: GatewayError): Json {
+  return error.path === undefined ? error.message : `${error.message} (${error.path})`;
+}

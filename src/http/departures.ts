@@ -1,0 +1,25 @@
+import type { ServerResponse } from 'node:http';
+
+/** Tells those who wait on behalf of a client that it left, or that the gateway is about to. */
+export class Departures {
+  readonly #waiting = new Set<AbortController>();
+  #drained = false;
+
+  /** Fires when the answer's connection closes before the answer is complete, or on {@link drain}. */
+  signalFor(response: ServerResponse): AbortSignal {
+    if (this.#drained || response.closed) return AbortSignal.abort();
+    const controller = new AbortController();
+    this.#waiting.add(controller);
+    response.once('close', () => {
+      this.#waiting.delete(controller);
+      if (!response.writableFinished) controller.abort();
+    });
+    return controller.signal;
+  }
+
+  drain(): void {
+    this.#drained = true;
+    for (const controller of this.#waiting) controller.abort();
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,76 @@
+import type { Context, Middleware } from 'koa';
+import type { Dialect } from '../contract/dialect.ts';
+import { errorTable, GatewayError } from '../contract/errors.ts';
+import type { Json } from '../contract/json.ts';
+import type { Log } from '../contract/log.ts';
+import { readRequestId } from './request-id.ts';
+
+const problemType = 'application/problem+json';
+
+/** Which dialect a path belongs to; errors are told in its words, also where no route was found. */
+export type DialectOf = (path: string) => Dialect | null;
+
+/** The outermost step, and the one place where an error becomes an answer. */
+export function answerErrors(dialectOf: DialectOf, log: Log): Middleware {
+  return async (context, next) => {
+    const requestId = readRequestId(context.req);
+    context.res.setHeader('X-Request-Id', requestId);
+    try {
+      await next();
+    } catch (thrown) {
+      const error = thrown instanceof GatewayError ? thrown : new GatewayError('internal', { cause: thrown });
+      record(log, context, requestId, error);
+      if (context.writable && !context.headerSent) sendError(context, dialectOf(context.path), requestId, error);
+    }
+  };
+}
+
+function record(log: Log, context: Context, requestId: string, error: GatewayError): void {
+  const fields = { requestId, method: context.method, path: context.path, code: error.code, err: error.cause };
+  if (error.http >= 500) log.error(fields, 'request failed');
+  else log.debug(fields, 'request refused');
+}
+
+function sendError(context: Context, dialect: Dialect | null, requestId: string, error: GatewayError): void {
+  const asProblem = dialect === null || wantsProblem(context.get('Accept'));
+  context.status = error.http;
+  context.set('Content-Type', asProblem ? problemType : 'application/json');
+  context.vary('Accept');
+  if (error.retryAfterSeconds !== undefined) context.set('Retry-After', String(error.retryAfterSeconds));
+  context.body = JSON.stringify(asProblem ? describeProblem(error, requestId) : dialect.encodeError(error));
+}
+
+/** RFC 9457. `code`, `path`, `retryable` and `request_id` are extension members. */
+function describeProblem(error: GatewayError, requestId: string): Json {
+  const { message, retryable } = errorTable[error.code];
+  return {
+    type: `urn:rungate:problem:${error.code}`,
+    title: message,
+    status: error.http,
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+    code: error.code,
+    ...(error.path === undefined ? {} : { path: error.path }),
+    retryable,
+    request_id: requestId,
+  };
+}
+
+/**
+ * Whether `Accept` names problem+json, and no less than plain JSON. A wildcard does not ask for it: clients that
+ * accept anything expect their protocol's own errors.
+ */
+function wantsProblem(accept: string): boolean {
+  if (!accept.includes('/problem+json')) return false;
+  const asked = qualityOf(accept, problemType);
+  return asked > 0 && asked >= qualityOf(accept, 'application/json');
+}
+
+function qualityOf(accept: string, type: string): number {
+  for (const range of accept.split(',')) {
+    const [name, ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+    if (name !== type) continue;
+    const quality = parameters.find((parameter) => parameter.startsWith('q='));
+    return quality === undefined ? 1 : Number(quality.slice(2)) || 0;
+  }
+  return 0;
+}

@@ -1,0 +1,45 @@
+import type { Context, Middleware } from 'koa';
+import type { Log } from '../contract/log.ts';
+
+/** One thing that the gateway needs in order to work; `check` rejects while it does not have it. */
+export type ReadinessCheck = { readonly name: string; check(): Promise<void> };
+
+/** A probe that hangs is worse than one that fails. */
+const patienceMs = 2000;
+
+/** `/health/live`: the process answers. `/health/ready`: it can take work; 503 says not now. */
+export function answerHealth(checks: readonly ReadinessCheck[], log: Log): Middleware {
+  return async (context, next) => {
+    const isProbe = context.path === '/health/live' || context.path === '/health/ready';
+    if (!isProbe || !(context.method === 'GET' || context.method === 'HEAD')) return await next();
+    context.set('Cache-Control', 'no-store');
+    if (context.path === '/health/live') return sendJson(context, 200, { status: 'ok' });
+    const results = await Promise.all(checks.map((each) => probe(each, log)));
+    const isReady = results.every(([, result]) => result === 'ok');
+    sendJson(context, isReady ? 200 : 503, {
+      status: isReady ? 'ok' : 'unavailable',
+      checks: Object.fromEntries(results),
+    });
+  };
+}
+
+/** Why a check fails is for the log; a probe is answered to anybody. */
+async function probe({ name, check }: ReadinessCheck, log: Log): Promise<readonly [string, 'ok' | 'failing']> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${patienceMs} ms`)), patienceMs);
+  try {
+    await Promise.race([check(), late.promise]);
+    return [name, 'ok'];
+  } catch (fault) {
+    log.warn({ check: name, err: fault }, 'not ready');
+    return [name, 'failing'];
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function sendJson(context: Context, status: number, body: object): void {
+  context.status = status;
+  context.set('Content-Type', 'application/json');
+  context.body = JSON.stringify(body);
+}

@@ -1,0 +1,94 @@
+import type { IncomingMessage } from 'node:http';
+import { Router } from '@koa/router';
+import type { Context, Middleware } from 'koa';
+import { z } from 'zod';
+import type { Answer, Dialect, Operation } from '../contract/dialect.ts';
+import { assertNever } from '../contract/json.ts';
+import type { UseCases } from '../contract/use-cases.ts';
+import type { BodyReader } from './body.ts';
+import type { Departures } from './departures.ts';
+import { Exchange } from './exchange.ts';
+import { parsePart } from './refusal.ts';
+import { type Streams, streamHeaders } from './sse.ts';
+import { refuseMethod } from './unrouted.ts';
+
+/** A dialect at a place; `''` is the root. One dialect may stand at several. */
+export type Mount = { readonly dialect: Dialect; readonly prefix: string };
+
+export type RouteParts = {
+  readonly use: UseCases;
+  readonly readBody: BodyReader;
+  readonly departures: Departures;
+  readonly streams: Streams;
+  /** Whose runs a request may see. */
+  readonly tenantOf: (request: IncomingMessage) => string;
+};
+
+/** A dialect's matrix as one router. Whatever it does not know goes to the next step. */
+export function routeMount({ dialect, prefix }: Mount, parts: RouteParts): Middleware {
+  const router = new Router({ prefix, sensitive: true });
+  // A path of fixed words also matches its neighbour with a parameter; the first one registered is taken.
+  const fixedFirst = dialect.operations.toSorted((a, b) => countParams(a) - countParams(b));
+  for (const each of fixedFirst) router.register(each.path, [each.method], serve(each, prefix, parts));
+  return router.routes() as unknown as Middleware;
+}
+
+function countParams({ path }: Operation): number {
+  return path.split('/:').length - 1;
+}
+
+function serve(operation: Operation, prefix: string, parts: RouteParts): Middleware {
+  const takesBody = !(operation.body instanceof z.ZodUndefined);
+  // An operation without query parameters has none that could be misspelt.
+  const takesQuery = operation.query instanceof z.ZodObject && Object.keys(operation.query.shape).length > 0;
+  return async (context) => {
+    const params = parseParams(operation, context);
+    const query = takesQuery ? parsePart(operation.query, context.query) : {};
+    const tenant = parts.tenantOf(context.req);
+    const body = takesBody ? parsePart(operation.body, await parts.readBody(context)) : undefined;
+    const exchange = new Exchange(context, parts.departures, { params, query, body, tenant });
+    send(context, await operation.handle(parts.use, exchange), prefix, parts.streams);
+  };
+}
+
+function parseParams(operation: Operation, context: Context): unknown {
+  try {
+    return parsePart(operation.params, context.params);
+  } catch (refusal) {
+    // `GET /runs/search` is no run with a bad id but a path that takes POST alone.
+    refuseMethod(context, (layer) => layer.paramNames.length < countParams(operation));
+    throw refusal;
+  }
+}
+
+function send(context: Context, answer: Answer, prefix: string, streams: Streams): void {
+  if (answer.runId !== undefined) context.res.setHeader('Content-Location', `${prefix}/runs/${answer.runId}`);
+  switch (answer.kind) {
+    case 'json':
+      if (answer.replayed === true) context.res.setHeader('Idempotent-Replayed', 'true');
+      context.status = answer.status;
+      context.res.setHeader('Content-Type', 'application/json');
+      context.body = JSON.stringify(answer.body);
+      return;
+    case 'empty':
+      context.status = answer.status;
+      return;
+    case 'stream':
+      sendStream(context, answer, streams);
+      return;
+    default:
+      assertNever(answer);
+  }
+}
+
+function sendStream(context: Context, answer: Extract<Answer, { kind: 'stream' }>, streams: Streams): void {
+  if (context.method === 'HEAD') {
+    answer.feed.close();
+    context.status = 200;
+    context.set(streamHeaders);
+    return;
+  }
+  // Koa would end the answer as soon as this step returns.
+  context.respond = false;
+  streams.start(context.res, answer);
+}

@@ -38,6 +38,8 @@ const inputContext: InputContext = {
   messages: [{ role: 'user', content: 'Hi' }],
   config: { locale: 'de' },
   metadata: { team: 'a' },
+  state: null,
+  history: [],
   agent: { name: 'scraper', version: '1.2.0' },
 };
 const resumeContext: ResumeContext = {

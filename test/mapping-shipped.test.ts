@@ -18,7 +18,15 @@ function shipped(vendor: string, inline: unknown = {}): Mapping {
 }
 
 const inputOf = (vendor: string, input: Json, messages: Json = null) =>
-  shipped(vendor).input({ input, messages, config: {}, metadata: {}, agent: { name: 'a', version: '1' } });
+  shipped(vendor).input({
+    input,
+    messages,
+    config: {},
+    metadata: {},
+    state: null,
+    history: [],
+    agent: { name: 'a', version: '1' },
+  });
 
 const resumeWith = (payload: Json) =>
   shipped('restack').resume({ payload, interrupt: {}, run: { run_id: 'r', upstream: { runId: 'u' } } });

@@ -35,6 +35,10 @@ export interface Connection<Target = unknown> {
   /** `resumption` is what the mapping's `resume` made of the client's payload. */
   resume?(target: Target, upstream: UpstreamRef, resumption: Json, signal: AbortSignal): Promise<void>;
   cancel?(target: Target, upstream: UpstreamRef, signal: AbortSignal): Promise<void>;
+  /** Sends a run's input to the living agent of its thread; its answer is the run's output. */
+  converse?(target: Target, upstream: UpstreamRef, input: Json, signal: AbortSignal): Promise<Json>;
+  /** Ends the living agent of a thread that is removed. */
+  endLiving?(target: Target, upstream: UpstreamRef, signal: AbortSignal): Promise<void>;
 }
 
 /** Code that speaks one vendor's wire. See `adapters/README.md`. */

@@ -12,6 +12,8 @@ export type Decoded<Params, Query, Body> = {
   readonly tenant: string;
   /** Fires when the client left or the gateway drains. */
   readonly signal: AbortSignal;
+  /** Whether the client is gone; a drain is not that. */
+  clientLeft(): boolean;
   /** The value of `Last-Event-ID` as a sequence number; 0 when there is none. */
   readonly afterSeq: number;
   /** The value of `Idempotency-Key`, without the quotes of its draft's syntax. */
@@ -31,7 +33,24 @@ export type Answer =
       readonly replayed?: boolean;
     }
   | { readonly kind: 'empty'; readonly status: number; readonly runId?: string }
-  | { readonly kind: 'stream'; readonly feed: RunFeed; readonly runId: string; readonly encode: EventEncoder };
+  | {
+      readonly kind: 'stream';
+      readonly feed: RunFeed;
+      readonly runId: string;
+      readonly encode: EventEncoder;
+      /** The stream ends after such an event although the run may go on; left out, it ends with the run. */
+      readonly endsAfter?: (event: RunEvent) => boolean;
+      /** The client left before the end. */
+      readonly onLeft?: () => void;
+    };
+
+/** One status that an operation may answer with, for its document; left out, the schema has no body. */
+export type AnswerShape = {
+  readonly description: string;
+  readonly schema?: ZodType | undefined;
+  /** Default `application/json`. */
+  readonly contentType?: string | undefined;
+};
 
 /** The JSON of one SSE `data:` line; null where the dialect has no word for the event. */
 export type EventEncoder = (event: RunEvent) => Json | null;
@@ -48,6 +67,8 @@ export type Operation<Params = unknown, Query = unknown, Body = unknown> = {
   readonly query: ZodType<Query>;
   /** `z.undefined()`-like schemas take no body. */
   readonly body: ZodType<Body>;
+  /** By status; what the protocol's own document says, errors too. */
+  readonly answers?: Readonly<Record<number, AnswerShape>>;
   handle(use: UseCases, request: Decoded<Params, Query, Body>): Promise<Answer>;
 };
 

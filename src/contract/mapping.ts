@@ -8,7 +8,20 @@ export type InputContext = {
   readonly messages: Json;
   readonly config: JsonObject;
   readonly metadata: JsonObject;
+  /** The values of the run's thread; null without one. */
+  readonly state: Json;
+  /** The messages of the run's thread before this run. */
+  readonly history: Json;
   readonly agent: { readonly name: string; readonly version: string };
+};
+
+/** What a `threadState` expression sees. */
+export type StateContext = {
+  /** The thread's values before the run; null before the first. */
+  readonly state: Json;
+  readonly input: Json;
+  readonly messages: Json;
+  readonly output: Json;
 };
 
 /** What a `resume` expression sees. */
@@ -38,6 +51,8 @@ export interface Mapping {
   input(context: InputContext): Promise<Json>;
   read(observation: Observation): Promise<Reading>;
   resume(context: ResumeContext): Promise<Json>;
+  /** The thread's values after a run that succeeded; without an expression the run's output. */
+  threadState(context: StateContext): Promise<Json>;
 }
 
 /** An expression failed or went over its budget at run time; the message names the expression, not the data. */

@@ -34,6 +34,12 @@ export type RunRequest = {
   readonly config?: JsonObject | undefined;
   readonly metadata?: JsonObject | undefined;
   readonly webhook?: string | undefined;
+  /** The vendor is not asked before this long after the creation. */
+  readonly afterMs?: number | undefined;
+  /** Whether a thread that was made for this run alone, or named by it, goes when the run ends. */
+  readonly onCompletion?: 'delete' | 'keep' | undefined;
+  /** Members of the request that only its dialect reads, kept for the echo. */
+  readonly echo?: JsonObject | undefined;
   /** Names of the streaming modes that the client named, kept for the echo. */
   readonly streamModes?: readonly string[] | undefined;
 };

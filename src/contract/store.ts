@@ -1,11 +1,13 @@
 import type { RunEvent } from './event.ts';
 import type { JsonObject } from './json.ts';
 import type { Run, RunKey, RunStatus } from './run.ts';
+import type { Admission, ThreadEffect, ThreadStore } from './thread.ts';
 
 export type RunQuery = {
   readonly tenant: string;
   readonly agentId?: string | undefined;
-  readonly threadId?: string | undefined;
+  /** Null: only runs of no thread. */
+  readonly threadId?: string | null | undefined;
   readonly status?: RunStatus | undefined;
   /** Runs whose metadata has each of these keys with an equal value. */
   readonly metadata?: JsonObject | undefined;
@@ -22,6 +24,8 @@ export type RunUpdate = {
   /** Given by a driver: refused when the run belongs to another replica. Left out by a use case. */
   readonly expectedOwner?: string | undefined;
   readonly events: readonly RunEvent[];
+  /** What the change does to the run's thread. */
+  readonly thread?: ThreadEffect | undefined;
 };
 
 /** Ties a client's retry to the run that its first try made (draft-ietf-httpapi-idempotency-key-header). */
@@ -38,7 +42,10 @@ export type Insertion =
   /** The key was used before with the same fingerprint, for this run. */
   | { readonly kind: 'replayed'; readonly runId: string }
   /** The key was used before with another fingerprint. */
-  | { readonly kind: 'mismatch' };
+  | { readonly kind: 'mismatch' }
+  /** The run's thread does not exist, or has a live run. */
+  | { readonly kind: 'thread-missing' }
+  | { readonly kind: 'thread-busy' };
 
 export type Claim = {
   readonly replica: string;
@@ -52,10 +59,11 @@ export type Claim = {
  * with `StorageFault` when the store cannot answer, and then nothing of that call was written. Time is the store's
  * own where replicas share it, the caller's never.
  */
-export interface Store {
+export interface Store extends ThreadStore {
   /** Whether other processes may write to it: then a run that this process does not own must be read anew. */
   readonly shared: boolean;
-  insert(run: Run, events: readonly RunEvent[], idempotency?: Idempotency): Promise<Insertion>;
+  /** `admission` is given for a run with a thread. Decided in one transaction, the idempotency key first. */
+  insert(run: Run, events: readonly RunEvent[], idempotency?: Idempotency, admission?: Admission): Promise<Insertion>;
   /** False: the run is gone, has another version or another owner; nothing was written. */
   update(update: RunUpdate): Promise<boolean>;
   /** Removes a run and its events. False: it has another version, or is gone. */

@@ -3,6 +3,7 @@ import type { RunEvent } from './event.ts';
 import type { Json } from './json.ts';
 import type { Run, RunKey, RunRequest } from './run.ts';
 import type { RunQuery } from './store.ts';
+import type { ThreadUseCases } from './thread-use-cases.ts';
 
 export type CreateRun = {
   readonly tenant: string;
@@ -11,6 +12,15 @@ export type CreateRun = {
   readonly request: RunRequest;
   /** The client's name for this very creation: a second one with it makes no second run. */
   readonly idempotencyKey?: string | undefined;
+  readonly thread?: JoinThread | undefined;
+};
+
+/** How a run joins a thread. */
+export type JoinThread = {
+  readonly threadId: string;
+  readonly ifNotExists: 'reject' | 'create';
+  /** What happens when a run of the thread is live: refuse, wait, cancel it and keep it, cancel it and remove it. */
+  readonly whenBusy: 'reject' | 'enqueue' | 'interrupt' | 'rollback';
 };
 
 /** `replayed`: the run was made by an earlier request with the same idempotency key. */
@@ -32,7 +42,7 @@ export interface RunFeed {
 }
 
 /** What the core can do, in no protocol's words. Every method throws `GatewayError`. */
-export interface UseCases {
+export interface UseCases extends ThreadUseCases {
   /** Durable when it resolves; the start at the vendor is not waited for. */
   createRun(command: CreateRun): Promise<Creation>;
   getRun(key: RunKey): Promise<Run>;
@@ -40,6 +50,11 @@ export interface UseCases {
   awaitRun(key: RunKey, blockMs: number, signal: AbortSignal): Promise<Run>;
   watchRun(key: RunKey, afterSeq: number): Promise<RunFeed>;
   resumeRun(key: RunKey, payload: Json): Promise<Run>;
+  /**
+   * Ends a live run as cancelled; one that is done stays as it is. `rollback` removes it too, so that the thread is as
+   * before it. With `wait` it resolves after the vendor was told, else as soon as it is durable.
+   */
+  cancelRun(key: RunKey, options: { readonly action: 'interrupt' | 'rollback'; readonly wait: boolean }): Promise<Run>;
   /** Cancels where the run is live, then removes it; the run as it was at its end. */
   deleteRun(key: RunKey): Promise<Run>;
   searchRuns(query: RunQuery): Promise<readonly Run[]>;

@@ -32,7 +32,7 @@ function record(log: Log, context: Context, requestId: string, error: GatewayErr
 }
 
 function sendError(context: Context, dialect: Dialect | null, requestId: string, error: GatewayError): void {
-  const asProblem = dialect === null || wantsProblem(context.get('Accept'));
+  const asProblem = dialect === null || wantsProblem(context.get('Accept').toLowerCase());
   context.status = error.http;
   context.set('Content-Type', asProblem ? problemType : 'application/json');
   context.vary('Accept');
@@ -67,7 +67,7 @@ function wantsProblem(accept: string): boolean {
 
 function qualityOf(accept: string, type: string): number {
   for (const range of accept.split(',')) {
-    const [name, ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+    const [name, ...parameters] = range.split(';').map((part) => part.trim());
     if (name !== type) continue;
     const quality = parameters.find((parameter) => parameter.startsWith('q='));
     return quality === undefined ? 1 : Number(quality.slice(2)) || 0;

@@ -32,6 +32,10 @@ export class Exchange<Params, Query, Body> implements Decoded<Params, Query, Bod
     return this.#departures.signalFor(this.#context.res);
   }
 
+  clientLeft(): boolean {
+    return this.#context.res.destroyed && !this.#context.res.writableFinished;
+  }
+
   /** Throws `invalid_request`: to begin again at 1 would repeat what the reader has seen. */
   get afterSeq(): number {
     const value = this.#context.headers['last-event-id'];

@@ -1,4 +1,5 @@
 import type { Context, Middleware } from 'koa';
+import { GatewayError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 
 /** One thing that the gateway needs in order to work; `check` rejects while it does not have it. */
@@ -10,8 +11,11 @@ const patienceMs = 2000;
 /** `/health/live`: the process answers. `/health/ready`: it can take work; 503 says not now. */
 export function answerHealth(checks: readonly ReadinessCheck[], log: Log): Middleware {
   return async (context, next) => {
-    const isProbe = context.path === '/health/live' || context.path === '/health/ready';
-    if (!isProbe || !(context.method === 'GET' || context.method === 'HEAD')) return await next();
+    if (context.path !== '/health/live' && context.path !== '/health/ready') return await next();
+    if (context.method !== 'GET' && context.method !== 'HEAD') {
+      context.set('Allow', 'HEAD, GET');
+      throw new GatewayError('method_not_allowed');
+    }
     context.set('Cache-Control', 'no-store');
     if (context.path === '/health/live') return sendJson(context, 200, { status: 'ok' });
     const results = await Promise.all(checks.map((each) => probe(each, log)));

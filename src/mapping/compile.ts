@@ -50,8 +50,8 @@ export function compileMapping(layers: readonly MappingLayer[], options: Compile
 
   const { output } = expressions;
   if (problems.length === 0 && output !== undefined && status.size > 0) {
-    const { input, error, interrupt, resume } = expressions;
-    const parts: MappingParts = { status, input, output, error, interrupt, resume, errcodes };
+    const { input, error, interrupt, resume, threadState } = expressions;
+    const parts: MappingParts = { status, input, output, error, interrupt, resume, threadState, errcodes };
     return { kind: 'compiled', mapping: new CompiledMapping(parts) };
   }
   if (problems.length === 0) {

@@ -6,6 +6,7 @@ import {
   MappingFault,
   type Reading,
   type ResumeContext,
+  type StateContext,
 } from '../contract/mapping.ts';
 import type { RunStatus } from '../contract/run.ts';
 import { BudgetFault, type Expression } from './evaluate.ts';
@@ -21,6 +22,7 @@ export type MappingParts = {
   readonly error: Expression | undefined;
   readonly interrupt: Expression | undefined;
   readonly resume: Expression | undefined;
+  readonly threadState: Expression | undefined;
   readonly errcodes: ErrcodeTable;
 };
 
@@ -44,6 +46,11 @@ export class CompiledMapping implements Mapping {
   async resume(context: ResumeContext): Promise<Json> {
     const { resume } = this.#parts;
     return resume === undefined ? context.payload : ((await resume.evaluate(context)) ?? {});
+  }
+
+  async threadState(context: StateContext): Promise<Json> {
+    const { threadState } = this.#parts;
+    return threadState === undefined ? context.output : ((await threadState.evaluate(context)) ?? null);
   }
 
   async read(observation: Observation): Promise<Reading> {

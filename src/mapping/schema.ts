@@ -44,12 +44,13 @@ export const mappingSchema = z.strictObject({
   error: expressionSchema.optional(),
   interrupt: expressionSchema.optional(),
   resume: expressionSchema.optional(),
+  threadState: expressionSchema.optional(),
   errcodes: z.record(z.string().min(1), errcodeSchema).optional(),
 });
 
 /** A parsed mapping: every status row is a list of cases. */
 export type MappingDocument = z.infer<typeof mappingSchema>;
 
-export const expressionKeys = ['input', 'output', 'error', 'interrupt', 'resume'] as const;
+export const expressionKeys = ['input', 'output', 'error', 'interrupt', 'resume', 'threadState'] as const;
 export type ExpressionKey = (typeof expressionKeys)[number];
 export const mappingKeys: readonly string[] = Object.keys(mappingSchema.shape);

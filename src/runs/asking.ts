@@ -29,6 +29,8 @@ export async function startRun(tenure: Tenure, agent: Agent, parts: AskingParts,
       messages: request.messages ?? [],
       config: request.config ?? {},
       metadata: request.metadata ?? {},
+      state: null,
+      history: [],
       agent: { name: agent.name, version: agent.version },
     });
   } catch (error) {

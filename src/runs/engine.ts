@@ -4,6 +4,7 @@ import type { Clock } from '../contract/clock.ts';
 import type { Log, Metrics } from '../contract/log.ts';
 import type { Store } from '../contract/store.ts';
 import { Archive } from './archive.ts';
+import { Creator } from './creation.ts';
 import { Fleet } from './fleet.ts';
 import { Journal } from './journal.ts';
 import type { PacingLimits } from './pacing.ts';
@@ -12,6 +13,8 @@ import { Replica, type ReplicaSettings } from './replica.ts';
 import { sweepExpired } from './retention.ts';
 import { Service } from './service.ts';
 import { Terminator } from './terminator.ts';
+import { ThreadKeeper } from './thread-keeper.ts';
+import { Threads } from './threads.ts';
 import { FaultLedger } from './vendor-faults.ts';
 import { Watch } from './watch.ts';
 
@@ -51,7 +54,8 @@ export function createEngine(parts: EngineParts): Engine {
   const watch = new Watch();
   const archive = new Archive(store, parts.cache);
   const ledger = new FaultLedger(metrics, parts.firstTime);
-  const journal = new Journal({ store, clock, watch, log, metrics });
+  const keeper = new ThreadKeeper(store, parts.agents);
+  const journal = new Journal({ store, clock, watch, threads: keeper, log, metrics });
   const terminator = new Terminator({ store, journal, clock, ledger, log });
   const driverParts = {
     replica: id,
@@ -67,18 +71,19 @@ export function createEngine(parts: EngineParts): Engine {
   };
   const fleet = new Fleet(driverParts, parts.agents);
   const replica = new Replica(id, { store, clock, log }, parts.replica, (run) => fleet.adopt(run, true));
-  const service = new Service({
+  const creator = new Creator({
     replica: id,
     agents: parts.agents,
     store,
-    archive,
     journal,
-    watch,
     fleet,
     terminator,
     clock,
     idempotencyMs: parts.idempotencyMs,
   });
+  const threads = new Threads({ agents: parts.agents, store, clock, log });
+  const serviceParts = { agents: parts.agents, store, archive, journal, watch, terminator, creator, threads, clock };
+  const service = new Service(serviceParts);
 
   watch.onNews((news) => {
     if (news.run === null) archive.forget(news.runId);

@@ -3,7 +3,10 @@ import type { RunEvent } from '../contract/event.ts';
 import type { Log, Metrics } from '../contract/log.ts';
 import type { Run, RunKey } from '../contract/run.ts';
 import type { Idempotency, Insertion, Store } from '../contract/store.ts';
+import type { Admission, ThreadEffect } from '../contract/thread.ts';
 import { advance, type Step } from './life.ts';
+import type { ThreadKeeper } from './thread-keeper.ts';
+import { failedMapping } from './vendor-faults.ts';
 import type { Watch } from './watch.ts';
 
 /** What became of a step. `lost`: somebody else changed the run first. `refused`: its phase does not allow the step. */
@@ -17,6 +20,7 @@ export class Journal {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #watch: Watch;
+  readonly #threads: ThreadKeeper;
   readonly #log: Log;
   readonly #metrics: Metrics;
 
@@ -24,18 +28,20 @@ export class Journal {
     readonly store: Store;
     readonly clock: Clock;
     readonly watch: Watch;
+    readonly threads: ThreadKeeper;
     readonly log: Log;
     readonly metrics: Metrics;
   }) {
     this.#store = parts.store;
     this.#clock = parts.clock;
     this.#watch = parts.watch;
+    this.#threads = parts.threads;
     this.#log = parts.log;
     this.#metrics = parts.metrics;
   }
 
-  async insert(run: Run, born: RunEvent, idempotency?: Idempotency): Promise<Insertion> {
-    const insertion = await this.#store.insert(run, [born], idempotency);
+  async insert(run: Run, born: RunEvent, idempotency?: Idempotency, admission?: Admission): Promise<Insertion> {
+    const insertion = await this.#store.insert(run, [born], idempotency, admission);
     if (insertion.kind === 'inserted') this.#metrics.count('runs_created');
     return insertion;
   }
@@ -47,11 +53,19 @@ export class Journal {
   async write(run: Run, step: Step, owner?: string): Promise<Written> {
     const transition = advance(run, step, this.#clock.nowMs());
     if (transition === null) return { kind: 'refused' };
+    let thread: ThreadEffect | undefined;
+    try {
+      thread = await this.#threads.effectOf(transition.run, step);
+    } catch (error) {
+      // The vendor's work is done, but the thread cannot be told what came of it: the run ends so.
+      return await this.write(run, { kind: 'end', ending: failedMapping(error) }, owner);
+    }
     const held = await this.#store.update({
       run: transition.run,
       expectedVersion: run.version,
       expectedOwner: owner,
       events: transition.events,
+      thread,
     });
     if (!held) {
       this.#metrics.count('conditional_writes_lost');

@@ -1,6 +1,7 @@
 import type { Change, RunEvent } from '../contract/event.ts';
 import { assertNever, canonicalJson, type Json } from '../contract/json.ts';
 import type { Outcome, Run, RunPhase, RunStatus, UpstreamRef } from '../contract/run.ts';
+import type { LivingAgent } from '../contract/thread.ts';
 
 /** How a run ends. */
 export type Ending =
@@ -13,7 +14,7 @@ export type Step =
   | { readonly kind: 'begin' }
   /** The vendor was not asked, or said "later". */
   | { readonly kind: 'postpone' }
-  | { readonly kind: 'started'; readonly upstream: UpstreamRef }
+  | { readonly kind: 'started'; readonly upstream: UpstreamRef; readonly living?: LivingAgent }
   | { readonly kind: 'partial'; readonly value: Json }
   | { readonly kind: 'interrupt'; readonly payload: Json }
   /** The vendor went on without us. */
@@ -27,7 +28,8 @@ export type Step =
   | { readonly kind: 'delivered' }
   /** The payload did not arrive, or nobody knows: the vendor's next answer decides, and may interrupt again. */
   | { readonly kind: 'undelivered'; readonly note: string }
-  | { readonly kind: 'end'; readonly ending: Ending };
+  /** `living`: what becomes of the thread's agent at the vendor; left out, it stays. */
+  | { readonly kind: 'end'; readonly ending: Ending; readonly living?: LivingAgent | null };
 
 export type Transition = { readonly run: Run; readonly events: readonly RunEvent[] };
 

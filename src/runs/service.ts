@@ -1,42 +1,36 @@
-import { createHash } from 'node:crypto';
-import { v7 as uuidV7 } from 'uuid';
 import type { Agent, AgentDirectory } from '../contract/agent.ts';
 import type { Clock } from '../contract/clock.ts';
 import { GatewayError } from '../contract/errors.ts';
-import { assertNever, canonicalJson, type Json } from '../contract/json.ts';
+import type { Json } from '../contract/json.ts';
 import type { Run, RunKey } from '../contract/run.ts';
-import { type Insertion, type RunQuery, StorageFault, type Store } from '../contract/store.ts';
+import type { RunQuery, Store } from '../contract/store.ts';
 import type { AgentQuery, CreateRun, Creation, RunFeed, UseCases } from '../contract/use-cases.ts';
+import { answering } from './answering.ts';
 import type { Archive } from './archive.ts';
+import type { Creator } from './creation.ts';
 import { Feed } from './feed.ts';
-import type { Fleet } from './fleet.ts';
 import type { Journal } from './journal.ts';
-import { bornEvent } from './life.ts';
 import type { Terminator } from './terminator.ts';
+import type { Threads } from './threads.ts';
 import type { News, Watch } from './watch.ts';
 
 export type ServiceParts = {
-  readonly replica: string;
   readonly agents: AgentDirectory;
   readonly store: Store;
   readonly archive: Archive;
   readonly journal: Journal;
   readonly watch: Watch;
-  readonly fleet: Fleet;
   readonly terminator: Terminator;
+  readonly creator: Creator;
+  readonly threads: Threads;
   readonly clock: Clock;
-  /** How long an idempotency key is kept. */
-  readonly idempotencyMs: number;
 };
 
-const storageRetryAfterSeconds = 1;
 const drainRetryAfterSeconds = 5;
 
 /** The use cases: what a dialect can ask for. */
 export class Service implements UseCases {
   readonly #parts: ServiceParts;
-  /** Idempotency keys of creations under way. */
-  readonly #creating = new Set<string>();
   /** Ends each wait under way. */
   readonly #waits = new Set<() => void>();
   #draining = false;
@@ -53,40 +47,9 @@ export class Service implements UseCases {
 
   async createRun(command: CreateRun): Promise<Creation> {
     this.#refuseWhenDraining();
-    const agent = this.#agentFor(command.agent);
-    const violation = agent.checkInput(command.request.input ?? {}) ?? agent.checkConfig(command.request.config ?? {});
-    if (violation !== null)
-      throw new GatewayError('invalid_input', { path: violation.path, detail: violation.message });
-    const run = this.#newRun(command, agent);
-    const insertion = await answering(this.#insert(run, command));
-    switch (insertion.kind) {
-      case 'inserted':
-        // Durable now. The driver begins in this very turn; the client does not wait for it.
-        this.#parts.fleet.adopt(run, false);
-        return { run, replayed: false };
-      case 'replayed':
-        return { run: await this.getRun({ tenant: run.tenant, runId: insertion.runId }), replayed: true };
-      case 'mismatch':
-        throw new GatewayError('idempotency_mismatch');
-      default:
-        return assertNever(insertion);
-    }
-  }
-
-  /** Of two creations with one key at the same time, the second is told to come back rather than made to wait. */
-  async #insert(run: Run, command: CreateRun): Promise<Insertion> {
-    const { idempotencyKey: key, tenant } = command;
-    if (key === undefined) return await this.#parts.journal.insert(run, bornEvent(run));
-    const underWay = `${tenant} ${key}`;
-    if (this.#creating.has(underWay)) throw new GatewayError('idempotency_in_progress', { retryAfterSeconds: 1 });
-    this.#creating.add(underWay);
-    try {
-      const fingerprint = fingerprintOf(command, run.agentId);
-      const expiresAtMs = run.createdAtMs + this.#parts.idempotencyMs;
-      return await this.#parts.journal.insert(run, bornEvent(run), { tenant, key, fingerprint, expiresAtMs });
-    } finally {
-      this.#creating.delete(underWay);
-    }
+    const created = await this.#parts.creator.create(command);
+    if (created.kind === 'new') return { run: created.run, replayed: false };
+    return { run: await this.getRun({ tenant: command.tenant, runId: created.runId }), replayed: true };
   }
 
   async getRun(key: RunKey): Promise<Run> {
@@ -126,15 +89,39 @@ export class Service implements UseCases {
     return written.run;
   }
 
+  async cancelRun(
+    key: RunKey,
+    options: { readonly action: 'interrupt' | 'rollback'; readonly wait: boolean },
+  ): Promise<Run> {
+    const ended = options.action === 'rollback' ? await this.deleteRun(key) : await this.#end(key);
+    if (options.wait) await this.#parts.terminator.settleRun(key.runId);
+    return ended;
+  }
+
   async deleteRun(key: RunKey): Promise<Run> {
     for (;;) {
-      const run = await this.getRun(key);
-      const ended =
-        run.phase === 'done' ? run : await answering(this.#parts.terminator.cancel(run, this.#agentOf(run)));
-      if (ended === null) throw new GatewayError('run_not_found');
+      const ended = await this.#end(key);
       if (await answering(this.#parts.journal.remove(ended))) return ended;
     }
   }
+
+  /** The run at its end: cancelled now, or as it ended before. */
+  async #end(key: RunKey): Promise<Run> {
+    const run = await this.getRun(key);
+    if (run.phase === 'done') return run;
+    const ended = await answering(this.#parts.terminator.cancel(run, this.#parts.agents.find(run.agentId)));
+    if (ended === null) throw new GatewayError('run_not_found');
+    return ended;
+  }
+
+  readonly createThread: UseCases['createThread'] = (command) => this.#parts.threads.createThread(command);
+  readonly getThread: UseCases['getThread'] = (key) => this.#parts.threads.getThread(key);
+  readonly searchThreads: UseCases['searchThreads'] = (query) => this.#parts.threads.searchThreads(query);
+  readonly patchThread: UseCases['patchThread'] = (key, patch) => this.#parts.threads.patchThread(key, patch);
+  readonly copyThread: UseCases['copyThread'] = (key) => this.#parts.threads.copyThread(key);
+  readonly deleteThread: UseCases['deleteThread'] = (key) => this.#parts.threads.deleteThread(key);
+  readonly threadHistory: UseCases['threadHistory'] = (key, query) => this.#parts.threads.threadHistory(key, query);
+  readonly stateAfterRun: UseCases['stateAfterRun'] = (key) => this.#parts.threads.stateAfterRun(key);
 
   searchRuns(query: RunQuery): Promise<readonly Run[]> {
     return answering(this.#parts.store.search(query));
@@ -151,43 +138,6 @@ export class Service implements UseCases {
       .filter((agent) => query.name === undefined || agent.name === query.name)
       .filter((agent) => query.version === undefined || agent.version === query.version)
       .slice(query.offset, query.offset + query.limit);
-  }
-
-  #agentFor(idOrName: string | undefined): Agent {
-    if (idOrName !== undefined) return this.getAgent(idOrName);
-    const { defaultAgent } = this.#parts.agents;
-    if (defaultAgent === null) throw new GatewayError('agent_required');
-    return defaultAgent;
-  }
-
-  #agentOf(run: Run): Agent | null {
-    return this.#parts.agents.find(run.agentId);
-  }
-
-  #newRun(command: CreateRun, agent: Agent): Run {
-    const nowMs = this.#parts.clock.nowMs();
-    return {
-      runId: uuidV7(),
-      tenant: command.tenant,
-      agentId: agent.agentId,
-      agentName: agent.name,
-      threadId: null,
-      request: command.request,
-      phase: 'queued',
-      status: 'pending',
-      upstream: null,
-      outcome: null,
-      resumption: null,
-      answeredInterrupt: null,
-      attempts: 0,
-      lastSeq: 1,
-      version: 1,
-      owner: this.#parts.replica,
-      createdAtMs: nowMs,
-      updatedAtMs: nowMs,
-      startedAtMs: null,
-      deadlineAtMs: nowMs + agent.timeoutMs,
-    };
   }
 
   /** Settles with the run once it is not pending, or with null when time is over, the client left, or it was removed. */
@@ -215,25 +165,5 @@ export class Service implements UseCases {
 
   #refuseWhenDraining(): void {
     if (this.#draining) throw new GatewayError('draining', { retryAfterSeconds: drainRetryAfterSeconds });
-  }
-}
-
-/** The same for equal requests, however their JSON was written. */
-function fingerprintOf(command: CreateRun, agentId: string): string {
-  const { input, messages, config, metadata, webhook, streamModes } = command.request;
-  const told = { agentId, input, messages, config, metadata, webhook, streamModes };
-  // Through JSON once, so that members that are absent and members that are undefined are the same.
-  return createHash('sha256')
-    .update(canonicalJson(JSON.parse(JSON.stringify(told))))
-    .digest('hex');
-}
-
-/** Tells a client of a store that does not answer, in the client's terms. */
-async function answering<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (!(error instanceof StorageFault)) throw error;
-    throw new GatewayError('storage_unavailable', { retryAfterSeconds: storageRetryAfterSeconds, cause: error });
   }
 }

@@ -19,7 +19,8 @@ export class Terminator {
   readonly #ledger: FaultLedger;
   readonly #log: Log;
   readonly #abort = new AbortController();
-  readonly #underWay = new Set<Promise<void>>();
+  /** Cancellations that vendors are being asked for, by run. */
+  readonly #underWay = new Map<string, Promise<void>>();
 
   constructor(parts: {
     readonly store: Store;
@@ -69,13 +70,18 @@ export class Terminator {
   /** Asks the vendor to stop a run, a few times, beside everything else. Where the vendor cannot, does nothing. */
   cancelUpstream(run: Run, upstream: UpstreamRef, agent: Agent): void {
     if (!agent.capabilities.cancel || agent.connection.cancel === undefined) return;
-    const task = this.#askToCancel(run, upstream, agent).finally(() => this.#underWay.delete(task));
-    this.#underWay.add(task);
+    const task = this.#askToCancel(run, upstream, agent).finally(() => this.#underWay.delete(run.runId));
+    this.#underWay.set(run.runId, task);
   }
 
   /** Resolves when no cancellation is under way. */
   async settle(): Promise<void> {
-    await Promise.allSettled(this.#underWay);
+    await Promise.allSettled(this.#underWay.values());
+  }
+
+  /** Resolves when the vendor was told of this run's end, or could not be. */
+  async settleRun(runId: string): Promise<void> {
+    await this.#underWay.get(runId);
   }
 
   /** Gives up the waits between tries; a call that was sent is left to its end. */

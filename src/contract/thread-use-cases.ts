@@ -1,0 +1,39 @@
+import type { Json, JsonObject } from './json.ts';
+import type { RunKey } from './run.ts';
+import type { Checkpoint, Thread, ThreadKey, ThreadQuery } from './thread.ts';
+
+export type CreateThread = {
+  readonly tenant: string;
+  /** The client's own id; left out, a UUID v7. */
+  readonly threadId?: string | undefined;
+  /** UUID or configured name of the agent that the thread is for. */
+  readonly agent?: string | undefined;
+  readonly metadata: JsonObject;
+  readonly ifExists: 'raise' | 'do_nothing';
+};
+
+/** What a patch changes; `values` or `messages` make a checkpoint. */
+export type ThreadPatch = {
+  readonly metadata?: JsonObject | undefined;
+  readonly values?: Json | undefined;
+  readonly messages?: readonly Json[] | undefined;
+  /** The patch goes on from this checkpoint instead of from the newest. */
+  readonly checkpointId?: string | undefined;
+};
+
+export type HistoryQuery = { readonly limit: number; readonly beforeId: string | null };
+
+/** What the core can do with threads, in no protocol's words. Every method throws `GatewayError`. */
+export interface ThreadUseCases {
+  createThread(command: CreateThread): Promise<Thread>;
+  getThread(key: ThreadKey): Promise<Thread>;
+  searchThreads(query: ThreadQuery): Promise<readonly Thread[]>;
+  patchThread(key: ThreadKey, patch: ThreadPatch): Promise<Thread>;
+  copyThread(key: ThreadKey): Promise<Thread>;
+  /** 409 while a run of the thread is live. Removes its runs too. */
+  deleteThread(key: ThreadKey): Promise<void>;
+  /** The state that a run left behind. Null: the run has no thread, or left none. */
+  stateAfterRun(key: RunKey): Promise<Checkpoint | null>;
+  /** Newest first. */
+  threadHistory(key: ThreadKey, query: HistoryQuery): Promise<readonly Checkpoint[]>;
+}

@@ -1,0 +1,112 @@
+import type { Json, JsonObject } from './json.ts';
+import type { RunStatus, UpstreamRef } from './run.ts';
+
+export const threadStatuses = ['idle', 'busy', 'interrupted', 'error'] as const;
+export type ThreadStatus = (typeof threadStatuses)[number];
+
+/** A sequence of runs that share a state. At most one of them is active at a time, also across replicas. */
+export type Thread = {
+  readonly threadId: string;
+  readonly tenant: string;
+  /** The agent that the thread was made for, or that of its first run; null before either. */
+  readonly agentId: string | null;
+  readonly metadata: JsonObject;
+  /** `busy` while a run of it is pending, `interrupted` while one waits for a payload, `error` after one failed. */
+  readonly status: ThreadStatus;
+  /** What the newest checkpoint holds; null before the first. */
+  readonly values: Json;
+  readonly messages: readonly Json[];
+  /** The run that has the thread; null when none has. */
+  readonly activeRunId: string | null;
+  /** The vendor's own living agent of the thread, where the target's mode is `thread`. */
+  readonly living: LivingAgent | null;
+  /** Grows by one with every write. */
+  readonly version: number;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+};
+
+/** Whose vendor agent lives, and what the vendor calls it. */
+export type LivingAgent = { readonly agentId: string; readonly upstream: UpstreamRef };
+
+export type ThreadKey = { readonly tenant: string; readonly threadId: string };
+
+/** The state of a thread after a run, or after a patch. */
+export type Checkpoint = {
+  /** UUID v7: sorts by time. */
+  readonly checkpointId: string;
+  readonly threadId: string;
+  readonly values: Json;
+  readonly messages: readonly Json[];
+  readonly metadata: JsonObject;
+  /** Null for a patch. */
+  readonly runId: string | null;
+  readonly atMs: number;
+};
+
+export type ThreadQuery = {
+  readonly tenant: string;
+  readonly agentId?: string | undefined;
+  readonly status?: ThreadStatus | undefined;
+  /** Threads whose metadata has each of these keys with an equal value. */
+  readonly metadata?: JsonObject | undefined;
+  /** Threads whose values are an object that has each of these keys with an equal value. */
+  readonly values?: JsonObject | undefined;
+  /** 1 to 1000. */
+  readonly limit: number;
+  readonly offset: number;
+};
+
+/** What a run does to its thread; written with the run's own change, or not at all. */
+export type ThreadEffect = {
+  /** The thread's status after it; where the run gives the thread up and another one waits, it is `busy` instead. */
+  readonly status: ThreadStatus;
+  /** The run ended: the next one may have the thread. */
+  readonly release: boolean;
+  /** The new state, kept as the newest checkpoint; left out, the state stays. */
+  readonly checkpoint?: Checkpoint | undefined;
+  /** Set, or cleared with null; left out, it stays. */
+  readonly living?: LivingAgent | null | undefined;
+};
+
+/** How a new run is let into its thread. */
+export type Admission = {
+  /** Made when there is no such thread; left out, the run is refused then. */
+  readonly create?: Thread | undefined;
+  /** Refuse the run while another one of the thread is live. */
+  readonly refuseBusy: boolean;
+};
+
+/** The status that a thread takes from its run. A cancelled run leaves the state as it was, so it is no error. */
+export function threadStatusAfter(status: RunStatus, cancelled: boolean): ThreadStatus {
+  if (status === 'interrupted') return 'interrupted';
+  if (status === 'pending') return 'busy';
+  return status === 'success' || cancelled ? 'idle' : 'error';
+}
+
+/** Threads of a store; the transactions that touch a run too are in `Store` itself. Rejects with `StorageFault`. */
+export interface ThreadStore {
+  /** False: the id is taken, by whomever; nothing was written. */
+  insertThread(thread: Thread): Promise<boolean>;
+  findThread(key: ThreadKey): Promise<Thread | null>;
+  /** Writes metadata, status, values, messages and living agent. False: another version, or gone. */
+  updateThread(thread: Thread, expectedVersion: number, checkpoint: Checkpoint | null): Promise<boolean>;
+  /** Newest first, by creation. */
+  searchThreads(query: ThreadQuery): Promise<readonly Thread[]>;
+  /** Newest first; only those older than `beforeId` where it is given. */
+  checkpoints(threadId: string, limit: number, beforeId: string | null): Promise<readonly Checkpoint[]>;
+  /** A new thread with the source's state and checkpoints (with new ids). Null: there is no such source. */
+  copyThread(source: ThreadKey, copy: { readonly threadId: string; readonly nowMs: number }): Promise<Thread | null>;
+  /** The checkpoint with the id, or the one that the run left; null when the thread has none such. */
+  findCheckpoint(
+    threadId: string,
+    by: { readonly checkpointId: string } | { readonly runId: string },
+  ): Promise<Checkpoint | null>;
+  /**
+   * Removes a thread with its checkpoints, and with its runs and their events unless they are kept. `busy`: a run of
+   * it is live; nothing was removed.
+   */
+  removeThread(key: ThreadKey, keepRuns: boolean): Promise<'removed' | 'missing' | 'busy'>;
+  /** Gives the thread to a run, unless another live one has it. Giving it again to the same run is true again. */
+  acquireThread(threadId: string, runId: string): Promise<boolean>;
+}

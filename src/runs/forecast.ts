@@ -1,0 +1,127 @@
+/**
+ * When runs of an agent end, told from the durations of earlier ones. Arrays run in step over ascending ages, the first
+ * of which is 0; between two ages everything grows in a straight line.
+ */
+export type Forecast = {
+  readonly agesMs: Float64Array;
+  /** The chance that a run has ended by that age. */
+  readonly ended: Float64Array;
+  /**
+   * The square root of the hazard, summed up to that age. For a given number of looks the mean lag is least when they
+   * are spaced evenly in it: a look costs its share of the runs that still live, and saves lag where runs end.
+   */
+  readonly unrest: Float64Array;
+};
+
+/** Below so many durations a pace that knows nothing is the better one. */
+const fewestDurations = 8;
+/** A duration is blurred at least by this share of it: no measurement of ours is finer. */
+const leastBlurShare = 0.01;
+
+/** Null when too few durations are known. They may come in any order; the result depends on nothing else. */
+export function forecastFrom(durationsMs: readonly number[]): Forecast | null {
+  const count = durationsMs.length;
+  if (count < fewestDurations) return null;
+  const sorted = durationsMs.toSorted((a, b) => a - b);
+  const bends = blur(sorted).sort((a, b) => a.atMs - b.atMs);
+  const medianMs = Math.max(at(sorted, count >> 1), 1);
+  // What has never been seen happens too: it gets the weight of two durations in `count`, spread over all ages.
+  const surprise = 1 / (count + 2);
+  const ages = [0];
+  const ended = [0];
+  const unrest = [0];
+  let density = 0;
+  let seen = 0;
+  let last = { ageMs: 0, ended: 0, unrest: 0 };
+  for (const bend of bends) {
+    const widthMs = bend.atMs - last.ageMs;
+    if (widthMs > 0) {
+      seen = Math.min(1, seen + density * widthMs);
+      const living = (1 - surprise) * (1 - seen) + (surprise * medianMs) / (medianMs + bend.atMs);
+      const chance = Math.max(1 - living, last.ended);
+      const hazardMass = (chance - last.ended) / (1 - (chance + last.ended) / 2);
+      last = { ageMs: bend.atMs, ended: chance, unrest: last.unrest + Math.sqrt(hazardMass * widthMs) };
+      ages.push(last.ageMs);
+      ended.push(last.ended);
+      unrest.push(last.unrest);
+    }
+    density = Math.max(0, density + bend.turn);
+  }
+  return { agesMs: Float64Array.from(ages), ended: Float64Array.from(ended), unrest: Float64Array.from(unrest) };
+}
+
+type Bend = { readonly atMs: number; readonly turn: number };
+
+/** Spreads each duration evenly as far as its nearest neighbours reach, so that a gap between two kinds of runs stays one. */
+function blur(sorted: readonly number[]): Bend[] {
+  const neighbours = Math.max(2, Math.round(Math.sqrt(sorted.length)));
+  return sorted.flatMap((durationMs, index) => {
+    let low = index;
+    let high = index;
+    while (high - low < neighbours) {
+      const below = low > 0 ? durationMs - at(sorted, low - 1) : Number.POSITIVE_INFINITY;
+      const above = high < sorted.length - 1 ? at(sorted, high + 1) - durationMs : Number.POSITIVE_INFINITY;
+      if (below <= above) low -= 1;
+      else high += 1;
+    }
+    const reachMs = Math.max(
+      durationMs - at(sorted, low),
+      at(sorted, high) - durationMs,
+      durationMs * leastBlurShare,
+      1,
+    );
+    const fromMs = Math.max(0, durationMs - reachMs);
+    const untilMs = durationMs + reachMs;
+    const turn = 1 / (untilMs - fromMs) / sorted.length;
+    return [
+      { atMs: fromMs, turn },
+      { atMs: untilMs, turn: -turn },
+    ];
+  });
+}
+
+/**
+ * A duration for a run that was seen living at one age and ended at the next: nobody knows when between the two. Half
+ * of the time it is drawn as the forecast says, which keeps its shape although looks are few; half of the time evenly,
+ * which lets it change. The instant of the look itself would make the next forecast out of our own looks.
+ */
+export function drawDurationMs(
+  forecast: Forecast | null,
+  seen: { readonly livingMs: number; readonly endedMs: number },
+  random: () => number,
+): number {
+  const { livingMs, endedMs } = seen;
+  const byForecast = random() < 0.5;
+  const share = random();
+  if (forecast === null || !byForecast) return livingMs + (endedMs - livingMs) * share;
+  const from = interpolate(forecast.agesMs, forecast.ended, livingMs);
+  const until = interpolate(forecast.agesMs, forecast.ended, endedMs);
+  const drawnMs = interpolate(forecast.ended, forecast.agesMs, from + (until - from) * share);
+  return Math.min(Math.max(drawnMs, livingMs), endedMs);
+}
+
+/** The value of `ys` where `xs`, which ascends, has `x`; at both ends the last one known. */
+function interpolate(xs: Float64Array, ys: Float64Array, x: number): number {
+  const index = indexBefore(xs, x);
+  if (index >= xs.length - 1) return at(ys, xs.length - 1);
+  const width = at(xs, index + 1) - at(xs, index);
+  const share = width > 0 ? Math.min(Math.max((x - at(xs, index)) / width, 0), 1) : 0;
+  return at(ys, index) + (at(ys, index + 1) - at(ys, index)) * share;
+}
+
+/** The index of the last element that is not above `x`; 0 where all are. */
+export function indexBefore(xs: Float64Array, x: number): number {
+  let low = 0;
+  let high = xs.length;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (at(xs, middle) <= x) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/** An element of which the caller knows that it is there. */
+export function at(values: ArrayLike<number>, index: number): number {
+  return values[index] ?? Number.NaN;
+}

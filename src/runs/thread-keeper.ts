@@ -1,0 +1,64 @@
+import { v7 as uuidV7 } from 'uuid';
+import type { AgentDirectory } from '../contract/agent.ts';
+import { errcodes } from '../contract/errcodes.ts';
+import { isJsonObject, type Json } from '../contract/json.ts';
+import type { Run } from '../contract/run.ts';
+import type { Store } from '../contract/store.ts';
+import { type Checkpoint, type Thread, type ThreadEffect, threadStatusAfter } from '../contract/thread.ts';
+import type { Step } from './life.ts';
+
+/** Says what a run's step does to the run's thread. */
+export class ThreadKeeper {
+  readonly #store: Store;
+  readonly #agents: AgentDirectory;
+
+  constructor(store: Store, agents: AgentDirectory) {
+    this.#store = store;
+    this.#agents = agents;
+  }
+
+  /** For the run as the step left it. Rejects with `StorageFault`, and with `MappingFault` where the state fails. */
+  async effectOf(run: Run, step: Step): Promise<ThreadEffect | undefined> {
+    if (run.threadId === null) return undefined;
+    const living = step.kind === 'end' || step.kind === 'started' ? step.living : undefined;
+    const cancelled = run.outcome?.kind === 'error' && run.outcome.errcode === errcodes.cancelled;
+    return {
+      status: threadStatusAfter(run.status, cancelled),
+      release: run.phase === 'done',
+      checkpoint: await this.#checkpointAfter(run, run.threadId),
+      living,
+    };
+  }
+
+  /** Only a run that succeeded changes the state: what failed or was cancelled leaves it as it was. */
+  async #checkpointAfter(run: Run, threadId: string): Promise<Checkpoint | undefined> {
+    if (run.outcome?.kind !== 'result') return undefined;
+    const thread = await this.#store.findThread({ tenant: run.tenant, threadId });
+    if (thread === null) return undefined;
+    const output = run.outcome.value;
+    const { input = {}, messages = [] } = run.request;
+    const agent = this.#agents.find(run.agentId);
+    const context = { state: thread.values, input, messages, output };
+    return {
+      checkpointId: uuidV7(),
+      threadId,
+      values: agent === null ? output : await agent.mapping.threadState(context),
+      messages: appendMessages(thread, messages, output),
+      metadata: run.request.metadata ?? {},
+      runId: run.runId,
+      atMs: run.updatedAtMs,
+    };
+  }
+}
+
+/** What was said before, what the client said, what the agent answered. An output that repeats the talk replaces it. */
+function appendMessages(thread: Thread, asked: readonly Json[], output: Json): readonly Json[] {
+  const answered = isJsonObject(output) && Array.isArray(output.messages) ? (output.messages as readonly Json[]) : [];
+  const before = [...thread.messages, ...asked];
+  const repeats = answered.length >= before.length && before.every((message, at) => isSame(message, answered[at]));
+  return repeats ? answered : [...before, ...answered];
+}
+
+function isSame(a: Json, b: Json | undefined): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -27,6 +27,8 @@ const dayMs = 86_400_000;
 const hourMs = 3_600_000;
 /** When a stream's reader should come back after a drain. */
 const streamRetryMs = 1000;
+/** For answers that are being flushed. */
+const closeGraceMs = 500;
 
 /** The one composition: config to store, connections, agents, engine and app. Rejects when one cannot be had. */
 export async function startGateway(config: Config, log: Log): Promise<Gateway> {
@@ -92,7 +94,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
         const drained = drainWithin(drainMs, closeUnder, log);
         app.drain(streamRetryMs);
         await drained;
-        await server.close(0);
+        await server.close(closeGraceMs);
       },
     };
   } catch (error) {

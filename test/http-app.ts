@@ -80,7 +80,7 @@ function recordTo(lines: LogLine[]): Log {
 async function sendRaw({ hostname, port }: URL, request: string): Promise<Raw> {
   const socket = connect(Number(port), hostname);
   let text = '';
-  socket.setEncoding('utf8').on('data', (chunk: string) => {
+  socket.setEncoding('latin1').on('data', (chunk: string) => {
     text += chunk;
   });
   // A connection that the server resets has ended all the same.
@@ -100,5 +100,6 @@ export function dechunk(answer: string): string {
     body += rest.slice(head[0].length, head[0].length + length);
     rest = rest.slice(head[0].length + length + 2);
   }
-  return body;
+  // Chunks are measured in bytes, and one may end within a character.
+  return Buffer.from(body, 'latin1').toString();
 }

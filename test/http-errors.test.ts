@@ -64,7 +64,8 @@ describe('bodies', () => {
     const over = await site.post('/runs', bodyOf(10_001));
     const message = 'the request body is too large: at most 10000 bytes are taken';
     expect([over.status, await over.json()]).toEqual([413, message]);
-    const part = 'x'.repeat(16_000);
+    // More than the system's buffers hold: what is not read away would be in the way of the next request.
+    const part = 'x'.repeat(10_000_000);
     const chunked = `POST /runs HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${part.length.toString(16)}\r\n${part}\r\n0\r\n\r\n`;
     const next = 'GET /health/live HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n';
     const answers = await (await site.raw(chunked + next)).ended;

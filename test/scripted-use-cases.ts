@@ -69,6 +69,16 @@ export class ScriptedUseCases implements UseCases {
   replayed = false;
   /** What every method throws instead. */
   failure: Error | null = null;
+  /** No operation of ACP 0.1 leads to these. */
+  readonly cancelRun = unscripted;
+  readonly createThread = unscripted;
+  readonly getThread = unscripted;
+  readonly searchThreads = unscripted;
+  readonly patchThread = unscripted;
+  readonly copyThread = unscripted;
+  readonly deleteThread = unscripted;
+  readonly stateAfterRun = unscripted;
+  readonly threadHistory = unscripted;
 
   constructor() {
     this.agents.set(agentId, agentOf({}));
@@ -94,7 +104,7 @@ export class ScriptedUseCases implements UseCases {
 
   async awaitRun(key: RunKey, blockMs: number, signal: AbortSignal): Promise<Run> {
     const run = await this.getRun(key);
-    if (run.status !== 'pending') return run;
+    if (run.status !== 'pending' || signal.aborted) return run;
     return await new Promise<Run>((resolve) => {
       this.waiters.push({ blockMs, signal, resolve });
       signal.addEventListener('abort', () => resolve(run));
@@ -142,6 +152,10 @@ export class ScriptedUseCases implements UseCases {
   #mayFail(): void {
     if (this.failure !== null) throw this.failure;
   }
+}
+
+async function unscripted(): Promise<never> {
+  throw new Error('a test that needs this method must script it');
 }
 
 export function runOf(changes: Partial<Run>): Run {
@@ -194,7 +208,7 @@ export function agentOf(changes: Partial<Agent>): Agent {
     timeoutMs: 1000,
     lostAfterMs: 1000,
     onUnknownStart: 'fail',
-    capabilities: { resume: false, cancel: false, push: false },
+    capabilities: { resume: false, cancel: false, push: false, living: false },
     connection: { start: unused, observe: unused },
     mapping: { interrupts: false, input: unused, read: unused, resume: unused, threadState: unused },
     ...changes,

@@ -1,0 +1,54 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+
+const root = resolve(import.meta.dirname, '..');
+const names = z.record(z.string(), z.string()).default({});
+const lockedSchema = z.object({
+  version: z.string().optional(),
+  resolved: z.string().optional(),
+  integrity: z.string().optional(),
+  optionalDependencies: names,
+});
+const { packages } = z
+  .object({ packages: z.record(z.string(), lockedSchema) })
+  .parse(JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')));
+const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
+
+describe('package-lock.json', () => {
+  test('names no place that packages come from, and what each must be', () => {
+    const installed = Object.entries(packages).filter(([path]) => path !== '');
+    expect(installed.length).toBeGreaterThan(100);
+    expect(installed.filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
+    expect(installed.filter(([, { integrity }]) => integrity === undefined)).toEqual([]);
+  });
+
+  // Left out when the registry has one of them not yet, and then `npm ci` refuses the lock on every machine.
+  test('has the packages of all platforms', () => {
+    const locked = new Set(Object.keys(packages).map((path) => path.replace(/^.*node_modules\//, '')));
+    const missing = Object.values(packages)
+      .flatMap(({ optionalDependencies }) => Object.keys(optionalDependencies))
+      .filter((name) => !locked.has(name));
+    expect(missing).toEqual([]);
+  });
+});
+
+describe('Dockerfile', () => {
+  test('copies what is there', () => {
+    const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, files = '']) =>
+      files.split(' '),
+    );
+    expect(copied).toEqual(
+      expect.arrayContaining(['src', 'adapters', 'mappings', 'package.json', 'package-lock.json']),
+    );
+    expect(copied.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+  });
+
+  test('exposes, probes and serves one port, without rights', () => {
+    const ports = [/^EXPOSE (\d+)$/m, /127\.0\.0\.1:(\d+)\/health\/live/, /"--port", "(\d+)"/];
+    expect(ports.map((port) => port.exec(dockerfile)?.[1])).toEqual(['8080', '8080', '8080']);
+    expect(dockerfile).toMatch(/^USER node$/m);
+    expect(dockerfile).toMatch(/npm ci --omit=dev /);
+  });
+});

@@ -135,6 +135,21 @@ export function describeRuns(bench: () => Bench): void {
       expect(events.map((event) => event.change)).toEqual([{ kind: 'partial', value: winner }]);
     });
 
+    test('of changes of one version without events exactly one holds, too', async () => {
+      const { store } = bench();
+      const [run, removed] = [makeRun(), makeRun()];
+      await store.insert(run, []);
+      await store.insert(removed, []);
+      const changes = [1, 2, 3].map((attempts) => nextVersion(run, { attempts }));
+      const held = await Promise.all(
+        changes.map((next) => store.update({ run: next, expectedVersion: 1, events: [] })),
+      );
+      expect(held.filter(Boolean)).toHaveLength(1);
+      expect(await store.find(run)).toEqual(changes[held.indexOf(true)]);
+      const gone = await Promise.all([store.remove(removed, 1), store.remove(removed, 1)]);
+      expect(gone.filter(Boolean)).toHaveLength(1);
+    });
+
     test('events come back in order, whole, after a number and in pages', async () => {
       const { store } = bench();
       const run = makeRun({ lastSeq: 6 });

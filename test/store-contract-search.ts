@@ -81,6 +81,8 @@ export function describeSearch(bench: () => Bench): void {
       team: 'a',
       count: 1,
       none: null,
+      big: 12,
+      'a"odd': 1,
       deep: { list: [1, { b: 2, a: 1 }], text: 'line\nfeed "quoted" \u0000 \ud800' },
       long,
     };
@@ -102,6 +104,8 @@ export function describeSearch(bench: () => Bench): void {
       { team: 'a"\n"count":1' },
       { long: `${long}x` },
       { te: 'a' },
+      { big: 1 },
+      { odd: 1 },
     ];
     test.each(matching)('%j is found', async (metadata) => {
       const run = makeRun({ request: { metadata: stored } });

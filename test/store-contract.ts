@@ -6,6 +6,9 @@ import { describeDurability } from './store-contract-durability.ts';
 import { describeIdempotency } from './store-contract-idempotency.ts';
 import { describeRuns } from './store-contract-runs.ts';
 import { describeSearch } from './store-contract-search.ts';
+import { describeThreadRuns } from './store-contract-thread-runs.ts';
+import { describeThreadSearch } from './store-contract-thread-search.ts';
+import { describeThreads } from './store-contract-threads.ts';
 import { silentLog } from './store-runs.ts';
 
 /** An implementation under test. */
@@ -28,7 +31,7 @@ export type Bench = {
 
 /** Everything that `contract/store.ts` promises, tried on one implementation. */
 export function describeStore(name: string, subject: Subject): void {
-  describe(`${name} store`, () => {
+  describe(`${name} store`, { timeout: 60_000 }, () => {
     const opened: Store[] = [];
     let current: Bench | undefined;
 
@@ -63,6 +66,9 @@ export function describeStore(name: string, subject: Subject): void {
     describeSearch(bench);
     describeClaims(bench);
     describeIdempotency(bench);
+    describeThreads(bench);
+    describeThreadSearch(bench);
+    describeThreadRuns(bench);
     describeDurability(bench);
   });
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -29,7 +29,7 @@ function makeStore(busyTimeoutMs: number): { store: SqliteStore; database: Datab
   return { store: new SqliteStore({ database, busyTimeoutMs, onCommit: () => {}, close }), database };
 }
 
-describe('opening a SQLite store', () => {
+describe('opening a SQLite store', { timeout: 60_000 }, () => {
   test.each([
     ['sqlite:', /names a file/],
     ['sqlite:x.db?synchronous=off', /synchronous/],
@@ -80,12 +80,14 @@ describe('opening a SQLite store', () => {
       const log = { warn: () => {} };
       const store = await openStore(${JSON.stringify(`sqlite:${makeFile()}`)}, { log });
       await store.ping();`;
-    const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'inherit' });
+    const file = join(directory, 'opens-only.mjs');
+    writeFileSync(file, script);
+    const child = spawn(process.execPath, [file], { stdio: 'inherit', timeout: 20_000 });
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 });
 
-describe('faults of a SQLite store', () => {
+describe('faults of a SQLite store', { timeout: 60_000 }, () => {
   test('a full disk rejects the whole batch, and the store goes on when there is room', async () => {
     const { store, database } = makeStore(0);
     const kept = makeRun();
@@ -159,7 +161,7 @@ describe('faults of a SQLite store', () => {
   });
 });
 
-describe('a SQLite store under load', () => {
+describe('a SQLite store under load', { timeout: 60_000 }, () => {
   test('checkpoints move what was written into the database file and the log does not grow on', async () => {
     const file = makeFile();
     const store = await open(`sqlite:${file}`);

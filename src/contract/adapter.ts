@@ -11,6 +11,8 @@ export type Capabilities = {
   readonly cancel: boolean;
   /** Calls us when a run changes. */
   readonly push: boolean;
+  /** One agent at the vendor lives as long as the thread, and later runs are messages to it. */
+  readonly living: boolean;
 };
 
 /** What an adapter saw of an upstream run, in the vendor's words, before the mapping. */
@@ -26,6 +28,10 @@ export type StartRequest<Target> = {
   readonly input: Json;
   /** The run's `config`, not yet checked: the adapter parses the options it knows. */
   readonly config: JsonObject;
+  /** Whose run it is: a backend may have credentials for each tenant. */
+  readonly tenant?: string | undefined;
+  /** Where a vendor that can push is to call when the run changes. */
+  readonly sink?: { readonly url: string } | undefined;
 };
 
 /** A live connection to one configured backend. Every call throws `UpstreamFault` and nothing else. */
@@ -35,11 +41,16 @@ export interface Connection<Target = unknown> {
   /** `resumption` is what the mapping's `resume` made of the client's payload. */
   resume?(target: Target, upstream: UpstreamRef, resumption: Json, signal: AbortSignal): Promise<void>;
   cancel?(target: Target, upstream: UpstreamRef, signal: AbortSignal): Promise<void>;
+  /** Whether target or config send the vendor's calls elsewhere, so that a `sink` of ours is left out. */
+  ownsSink?(target: Target, config: JsonObject): boolean;
   /** Sends a run's input to the living agent of its thread; its answer is the run's output. */
   converse?(target: Target, upstream: UpstreamRef, input: Json, signal: AbortSignal): Promise<Json>;
   /** Ends the living agent of a thread that is removed. */
   endLiving?(target: Target, upstream: UpstreamRef, signal: AbortSignal): Promise<void>;
 }
+
+/** A URL in a run's `config` that the vendor will connect to; `path` is such as `sink/url`. */
+export type RunUrl = { readonly path: string; readonly url: string; readonly isProxy: boolean };
 
 /** Code that speaks one vendor's wire. See `adapters/README.md`. */
 export interface Adapter<Settings = unknown, Target = unknown> {
@@ -52,6 +63,8 @@ export interface Adapter<Settings = unknown, Target = unknown> {
   readonly target: ZodType<Target>;
   /** A run's `config`, as far as this adapter reads it; a request that breaks it is refused with 422. */
   readonly runConfig: ZodType<unknown>;
+  /** Left out, a run's `config` holds no URLs. Called with what `runConfig` takes. */
+  urlsOf?(config: JsonObject): readonly RunUrl[];
   capabilitiesOf(target: Target): Capabilities;
   /** Values that must never leave the process. */
   secretsOf(settings: Settings): readonly string[];

@@ -28,6 +28,8 @@ export type Agent = {
   readonly version: string;
   readonly description: string;
   readonly backend: string;
+  /** Tenants that have credentials at the backend; left out, it is there for all. */
+  readonly tenants?: readonly string[] | undefined;
   readonly metadata: JsonObject;
   readonly target: unknown;
   readonly schemas: AgentSchemas;

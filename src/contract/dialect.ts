@@ -41,7 +41,9 @@ export type Answer =
       /** The stream ends after such an event although the run may go on; left out, it ends with the run. */
       readonly endsAfter?: (event: RunEvent) => boolean;
       /** The client left before the end. */
-      readonly onLeft?: () => void;
+      readonly onLeft?: () => Promise<void>;
+      /** The SSE event's name; it belongs to `encode`, and is `agent_event` where it is left out. */
+      readonly eventName?: (event: RunEvent) => string;
     };
 
 /** One status that an operation may answer with, for its document; left out, the schema has no body. */
@@ -68,7 +70,11 @@ export type Operation<Params = unknown, Query = unknown, Body = unknown> = {
   /** `z.undefined()`-like schemas take no body. */
   readonly body: ZodType<Body>;
   /** By status; what the protocol's own document says, errors too. */
-  readonly answers?: Readonly<Record<number, AnswerShape>>;
+  readonly answers: Readonly<Record<number, AnswerShape>>;
+  /** Why it is not served; a row that is served leaves it out. */
+  readonly absent?: string;
+  /** The headers that it reads, for its document. */
+  readonly takes?: readonly ('Idempotency-Key' | 'Last-Event-ID')[];
   handle(use: UseCases, request: Decoded<Params, Query, Body>): Promise<Answer>;
 };
 
@@ -82,5 +88,17 @@ export interface Dialect {
   readonly name: string;
   readonly prefix: string;
   readonly operations: readonly Operation[];
+  readonly about: AboutDialect;
   encodeError(error: GatewayError): Json;
 }
+
+/** What a dialect's document says of the dialect as a whole. */
+export type AboutDialect = {
+  readonly title: string;
+  readonly version: string;
+  readonly description: string;
+  /** The body of every error, also of those that no operation lists. */
+  readonly error: ZodType;
+  /** Schemas that the document gives a name. */
+  readonly schemas: Readonly<Record<string, ZodType>>;
+};

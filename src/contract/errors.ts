@@ -9,6 +9,8 @@ export const errorTable = {
   agent_required: { http: 422, message: 'agent_id is missing and no default agent is configured', retryable: false },
   run_not_found: { http: 404, message: 'no such run', retryable: false },
   thread_not_found: { http: 404, message: 'no such thread', retryable: false },
+  thread_state_missing: { http: 409, message: 'the run has left no thread state', retryable: false },
+  not_served: { http: 404, message: 'the gateway does not serve this operation', retryable: false },
   thread_exists: { http: 409, message: 'the thread exists', retryable: false },
   thread_busy: { http: 409, message: 'the thread has a run that is not done', retryable: true },
   agent_not_found: { http: 404, message: 'no such agent', retryable: false },
@@ -26,9 +28,16 @@ export const errorTable = {
     retryable: true,
   },
   run_conflict: { http: 409, message: 'the run changed meanwhile; read it again', retryable: true },
+  unauthorized: { http: 401, message: 'a key or a token that the gateway knows is required', retryable: false },
+  agent_forbidden: { http: 403, message: 'the key may not use this agent', retryable: false },
+  rate_limited: { http: 429, message: 'the key makes too many requests', retryable: true },
+  too_many_runs: { http: 429, message: 'the key has too many live runs', retryable: true },
+  too_many_streams: { http: 429, message: 'the key has too many open streams', retryable: true },
   body_too_large: { http: 413, message: 'the request body is too large', retryable: false },
   unsupported_media_type: { http: 415, message: 'the request body must be application/json', retryable: false },
   storage_unavailable: { http: 503, message: 'the store does not answer; nothing was accepted', retryable: true },
+  streams_exhausted: { http: 503, message: 'the gateway has too many open streams', retryable: true },
+  auth_unavailable: { http: 503, message: 'the token cannot be checked now', retryable: true },
   draining: { http: 503, message: 'the gateway is shutting down', retryable: true },
   internal: { http: 500, message: 'internal error', retryable: false },
 } as const satisfies Readonly<
@@ -38,7 +47,7 @@ export const errorTable = {
 export type ErrorCode = keyof typeof errorTable;
 
 export type ErrorDetails = {
-  /** What exactly is wrong, in the caller's terms; sent. */
+  /** What exactly is wrong, in the caller's terms; with a `path` what is said of it, such as `is required`. Sent. */
   readonly detail?: string | undefined;
   /** JSON path of the offending value, such as `input/url`; sent. */
   readonly path?: string | undefined;
@@ -52,18 +61,24 @@ export type ErrorDetails = {
 export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly http: number;
+  /** A whole sentence, with the path in it. */
   readonly detail: string | undefined;
   readonly path: string | undefined;
   readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, details: ErrorDetails = {}) {
     const row = errorTable[code];
-    super(details.detail === undefined ? row.message : `${row.message}: ${details.detail}`, { cause: details.cause });
+    const detail = sayDetail(details);
+    super(detail === undefined ? row.message : `${row.message}: ${detail}`, { cause: details.cause });
     this.name = 'GatewayError';
     this.code = code;
     this.http = row.http;
-    this.detail = details.detail;
+    this.detail = detail;
     this.path = details.path;
     this.retryAfterSeconds = details.retryAfterSeconds;
   }
+}
+
+function sayDetail({ path, detail }: ErrorDetails): string | undefined {
+  return path === undefined || detail === undefined ? detail : `${path} ${detail}`;
 }

@@ -1,11 +1,14 @@
 import type { RunEvent } from './event.ts';
 import type { JsonObject } from './json.ts';
+import type { PaceStore } from './pace-store.ts';
 import type { Run, RunKey, RunStatus } from './run.ts';
 import type { Admission, ThreadEffect, ThreadStore } from './thread.ts';
 
 export type RunQuery = {
   readonly tenant: string;
   readonly agentId?: string | undefined;
+  /** Only runs of these agents; left out, of all. */
+  readonly agentIds?: readonly string[] | undefined;
   /** Null: only runs of no thread. */
   readonly threadId?: string | null | undefined;
   readonly status?: RunStatus | undefined;
@@ -37,6 +40,9 @@ export type Idempotency = {
   readonly expiresAtMs: number;
 };
 
+/** How many live runs may be counted under one name. */
+export type RunQuota = { readonly name: string; readonly mostLive: number };
+
 export type Insertion =
   | { readonly kind: 'inserted' }
   /** The key was used before with the same fingerprint, for this run. */
@@ -62,6 +68,8 @@ export type Claim = {
 export interface Store extends ThreadStore {
   /** Whether other processes may write to it: then a run that this process does not own must be read anew. */
   readonly shared: boolean;
+  /** What is kept beside the runs. */
+  readonly pace: PaceStore;
   /** `admission` is given for a run with a thread. Decided in one transaction, the idempotency key first. */
   insert(run: Run, events: readonly RunEvent[], idempotency?: Idempotency, admission?: Admission): Promise<Insertion>;
   /** False: the run is gone, has another version or another owner; nothing was written. */

@@ -17,6 +17,11 @@ export type ThreadPatch = {
   readonly metadata?: JsonObject | undefined;
   readonly values?: Json | undefined;
   readonly messages?: readonly Json[] | undefined;
+  /**
+   * How `values` and `messages` meet what is there: `replace` it, or `merge` into it, members of values one by one,
+   * messages in the place of those with their `id`, else at the end.
+   */
+  readonly mode: 'replace' | 'merge';
   /** The patch goes on from this checkpoint instead of from the newest. */
   readonly checkpointId?: string | undefined;
 };

@@ -2,7 +2,7 @@ import type { Agent } from './agent.ts';
 import type { RunEvent } from './event.ts';
 import type { Json } from './json.ts';
 import type { Run, RunKey, RunRequest } from './run.ts';
-import type { RunQuery } from './store.ts';
+import type { RunQuery, RunQuota } from './store.ts';
 import type { ThreadUseCases } from './thread-use-cases.ts';
 
 export type CreateRun = {
@@ -13,6 +13,10 @@ export type CreateRun = {
   /** The client's name for this very creation: a second one with it makes no second run. */
   readonly idempotencyKey?: string | undefined;
   readonly thread?: JoinThread | undefined;
+  /** Names of the agents that may be used, the default one too; left out, all. Another one is `agent_forbidden`. */
+  readonly agents?: ReadonlySet<string> | undefined;
+  /** Refused with `too_many_runs` when the key has so many live runs already. */
+  readonly quota?: RunQuota | undefined;
 };
 
 /** How a run joins a thread. */

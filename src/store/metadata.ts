@@ -12,6 +12,11 @@ export function listEntries(metadata: JsonObject | undefined): readonly string[]
   return Object.entries(metadata ?? {}).map(([key, value]) => formatEntry(key, value));
 }
 
+/** Entries one a line, with a line feed before, between and after, for a search within the text; null for none. */
+export function formatLines(entries: readonly string[]): string | null {
+  return entries.length === 0 ? null : `\n${entries.join('\n')}\n`;
+}
+
 function formatEntry(key: string, value: Json): string {
   const entry = `${JSON.stringify(key)}:${canonicalJson(value)}`;
   if (entry.length <= maxEntryLength) return entry;

@@ -20,11 +20,12 @@ export function selectRunIds(query: RunQuery, page: Page): Sql {
   const values: (string | number)[] = [];
   const bind = (value: string | number): string => `$${values.push(value)}`;
   const conditions = [`tenant = ${bind(query.tenant)}`];
-  if (query.threadId !== undefined) conditions.push(`thread_id = ${bind(query.threadId)}`);
+  if (typeof query.threadId === 'string') conditions.push(`thread_id = ${bind(query.threadId)}`);
+  if (query.threadId === null) conditions.push('thread_id IS NULL');
   if (query.agentId !== undefined) conditions.push(`agent_id = ${bind(query.agentId)}`);
   if (page.beforeRunId !== undefined) conditions.push(`run_id < ${bind(page.beforeRunId)}`);
 
-  const oneRange = query.status !== undefined || query.threadId !== undefined;
+  const oneRange = query.status !== undefined || typeof query.threadId === 'string';
   const ranges = (oneRange ? [query.status] : runStatuses).map((status) => {
     const all = status === undefined ? conditions : [...conditions, `status = ${bind(status)}`];
     return `SELECT run_id FROM runs WHERE ${all.join(' AND ')}`;

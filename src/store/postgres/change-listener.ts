@@ -3,6 +3,9 @@ import type { Log } from '../../contract/log.ts';
 import { makeClient } from './connections.ts';
 import { channel } from './statements.ts';
 
+/** Wake-up calls for drivers are told on this channel as `origin id`. */
+export const nudgeChannel = 'rungate_nudges';
+
 const firstRetryMs = 100;
 const lastRetryMs = 5000;
 // A connection can die without a word, for instance behind a router that forgot it.
@@ -19,6 +22,7 @@ export class ChangeListener {
   readonly #origin: string;
   readonly #log: Log;
   readonly #listeners = new Set<Listener>();
+  readonly #nudged = new Set<(runId: string) => void>();
   #client: Client | null = null;
   #timer: NodeJS.Timeout | undefined;
   #retryMs = firstRetryMs;
@@ -34,13 +38,16 @@ export class ChangeListener {
   /** Resolves when it listens. Throws node-postgres' errors, and then does not try again. */
   async open(): Promise<void> {
     const client = makeClient(this.#url);
-    client.on('notification', ({ payload }) => this.#receive(payload ?? ''));
+    client.on('notification', ({ channel: from, payload = '' }) => {
+      if (from === nudgeChannel) this.#receiveNudge(payload);
+      else this.#receive(payload);
+    });
     // Before the first await: a client without this listener would end the process when its connection breaks.
     client.on('error', (error) => this.#lose(client, error));
     client.on('end', () => this.#lose(client, undefined));
     try {
       await client.connect();
-      await client.query(`LISTEN ${channel}`);
+      await client.query(`LISTEN ${channel}; LISTEN ${nudgeChannel}`);
     } catch (error) {
       discard(client);
       throw error;
@@ -58,6 +65,11 @@ export class ChangeListener {
     return () => this.#listeners.delete(own);
   }
 
+  onNudge(listener: (runId: string) => void): () => void {
+    this.#nudged.add(listener);
+    return () => this.#nudged.delete(listener);
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -69,6 +81,11 @@ export class ChangeListener {
     const [origin, ids = ''] = payload.split(' ');
     if (origin === this.#origin) return;
     for (const runId of ids.split(',')) this.#tell(runId);
+  }
+
+  #receiveNudge(payload: string): void {
+    const [origin, runId = ''] = payload.split(' ');
+    if (origin !== this.#origin) for (const listener of this.#nudged) listener(runId);
   }
 
   #tell(runId: string | null): void {

@@ -11,64 +11,93 @@ import {
   StorageFault,
   type Store,
 } from '../../contract/store.ts';
+import type { Admission } from '../../contract/thread.ts';
 import { decodeEvent, decodeRun } from '../rows.ts';
-import { Batches } from './batches.ts';
 import type { ChangeListener, Listener } from './change-listener.ts';
 import { toStorageFault } from './faults.ts';
+import { PostgresPace } from './pace.ts';
 import { searchRuns } from './run-search.ts';
-import { type EncodedWrite, encodeInsert, encodeRemove, encodeUpdate, toColumns } from './run-writes.ts';
+import { insertRuns, updateRuns } from './run-statements.ts';
+import { encodeInsert, encodeRemove, encodeUpdate } from './run-writes.ts';
 import { statements } from './statements.ts';
+import { insertInThreads, lockThreadsOfRuns, removeRuns, updateInThreads } from './thread-run-statements.ts';
+import { encodeInsertInThread, encodeUpdateInThread, type ThreadWrite, threadLock } from './thread-writes.ts';
+import { PostgresThreads } from './threads.ts';
+import { type EncodedWrite, makeWrites, type Writes } from './writes.ts';
 
 const runIdRow = z.object({ run_id: z.string() });
+const verdictRow = runIdRow.extend({ verdict: z.enum(['inserted', 'key-used', 'thread-missing', 'thread-busy']) });
 const keyRow = z.object({ fingerprint: z.string(), run_id: z.string() });
 const ownerRow = z.object({ owner: z.string() });
 const removedRow = z.object({ removed: z.number() });
 
+type Verdict = z.infer<typeof verdictRow>['verdict'];
+
 const lookups: ReadonlySet<keyof typeof statements> = new Set(['find', 'events', 'findKey', 'beat']);
 
-const eventColumns = 5;
 const keyAttempts = 5;
 
-type Writes = Batches<EncodedWrite, boolean>;
-
-/** Runs and events in PostgreSQL, shared by any number of processes. Its clock is the server's. */
+/** Runs, events and threads in PostgreSQL, shared by any number of processes. Its clock is the server's. */
 export class PostgresStore implements Store {
   readonly shared = true;
+  readonly pace: PostgresPace;
   readonly #pool: Pool;
   readonly #changes: ChangeListener;
   /** Names this store in its notifications. */
   readonly #origin: string;
-  readonly #inserts: Writes;
-  readonly #updates: Writes;
-  readonly #removals: Writes;
+  readonly #inserts: Writes<EncodedWrite, boolean>;
+  readonly #updates: Writes<EncodedWrite, boolean>;
+  readonly #removals: Writes<EncodedWrite, boolean>;
+  readonly #insertsInThreads: Writes<ThreadWrite, Verdict>;
+  readonly #updatesInThreads: Writes<ThreadWrite, boolean>;
+  readonly #threads: PostgresThreads;
   #closing: Promise<void> | null = null;
 
   constructor(options: { readonly pool: Pool; readonly changes: ChangeListener; readonly origin: string }) {
     this.#pool = options.pool;
     this.#changes = options.changes;
     this.#origin = options.origin;
-    this.#inserts = this.#makeWrites('insert', 19, []);
-    this.#updates = this.#makeWrites('update', 11, [this.#origin]);
-    this.#removals = this.#makeWrites('remove', 3, [this.#origin]);
+    this.pace = new PostgresPace(options.pool, options.changes, options.origin);
+    const { pool, origin } = options;
+    this.#threads = new PostgresThreads(pool, origin);
+    const decode = (row: unknown) => [runIdRow.parse(row).run_id, true] as const;
+    const ofRun = { text: lockThreadsOfRuns, keyOf: (write: EncodedWrite) => write.id };
+    const shared = { pool, origin, decode, absent: false };
+    this.#inserts = makeWrites({ ...shared, statement: insertRuns });
+    this.#updates = makeWrites({ ...shared, statement: updateRuns });
+    this.#removals = makeWrites({ ...shared, statement: removeRuns, lock: ofRun });
+    this.#insertsInThreads = makeWrites<ThreadWrite, Verdict>({
+      ...{ pool, origin, statement: insertInThreads, lock: threadLock, absent: 'key-used' },
+      decode: (row) => {
+        const { run_id: runId, verdict } = verdictRow.parse(row);
+        return [runId, verdict];
+      },
+    });
+    this.#updatesInThreads = makeWrites({ ...shared, statement: updateInThreads, lock: threadLock });
   }
 
-  async insert(run: Run, events: readonly RunEvent[], idempotency?: Idempotency): Promise<Insertion> {
-    const write = encodeInsert(run, events, idempotency);
+  async insert(
+    run: Run,
+    events: readonly RunEvent[],
+    idempotency?: Idempotency,
+    admission?: Admission,
+  ): Promise<Insertion> {
+    const tryInsert = this.#prepareInsert(run, events, idempotency, admission);
     for (let attempt = 0; attempt < keyAttempts; attempt++) {
-      if (await this.#inserts.submit(write)) return { kind: 'inserted' };
-      if (idempotency === undefined) break;
-      const [row] = await this.#query('findKey', [idempotency.tenant, idempotency.key]);
-      // The key can expire between the two statements: then it is free.
-      if (row === undefined) continue;
-      const used = keyRow.parse(row);
-      if (used.fingerprint !== idempotency.fingerprint) return { kind: 'mismatch' };
-      return { kind: 'replayed', runId: used.run_id };
+      const verdict = await tryInsert();
+      if (verdict === 'inserted') return { kind: 'inserted' };
+      const earlier = idempotency === undefined ? null : await this.#findEarlier(idempotency);
+      if (earlier !== null) return earlier;
+      // A key can expire between the two statements: then it is free.
+      if (verdict !== 'key-used') return { kind: verdict };
     }
     throw new StorageFault('the run was not inserted');
   }
 
   async update(update: RunUpdate): Promise<boolean> {
-    return await this.#updates.submit(encodeUpdate(update));
+    const { run, thread } = update;
+    if (run.threadId === null || thread === undefined) return await this.#updates.submit(encodeUpdate(update));
+    return await this.#updatesInThreads.submit(encodeUpdateInThread(update, run.threadId, thread));
   }
 
   async remove(key: RunKey, expectedVersion: number): Promise<boolean> {
@@ -117,38 +146,55 @@ export class PostgresStore implements Store {
     return removedRow.parse(row).removed;
   }
 
+  readonly insertThread: Store['insertThread'] = (thread) => this.#threads.insertThread(thread);
+  readonly findThread: Store['findThread'] = (key) => this.#threads.findThread(key);
+  readonly updateThread: Store['updateThread'] = (thread, expectedVersion, checkpoint) =>
+    this.#threads.updateThread(thread, expectedVersion, checkpoint);
+  readonly searchThreads: Store['searchThreads'] = (query) => this.#threads.searchThreads(query);
+  readonly checkpoints: Store['checkpoints'] = (threadId, limit, beforeId) =>
+    this.#threads.checkpoints(threadId, limit, beforeId);
+  readonly findCheckpoint: Store['findCheckpoint'] = (threadId, by) => this.#threads.findCheckpoint(threadId, by);
+  readonly copyThread: Store['copyThread'] = (source, copy) => this.#threads.copyThread(source, copy);
+  readonly removeThread: Store['removeThread'] = (key, keepRuns) => this.#threads.removeThread(key, keepRuns);
+  readonly acquireThread: Store['acquireThread'] = (threadId, runId) => this.#threads.acquireThread(threadId, runId);
+
   async ping(): Promise<void> {
     await this.#query('ping', []);
   }
 
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      await Promise.all([this.#inserts.close(), this.#updates.close(), this.#removals.close()]);
+      const runs = [this.#inserts, this.#updates, this.#removals];
+      const inThreads = [this.#insertsInThreads, this.#updatesInThreads];
+      await Promise.all([...runs, ...inThreads, this.#threads].map((writes) => writes.close()));
       this.#changes.close();
       await this.#pool.end();
     })();
     return this.#closing;
   }
 
-  #makeWrites(name: 'insert' | 'update' | 'remove', width: number, rest: readonly string[]): Writes {
-    return new Batches<EncodedWrite, boolean>({
-      keysOf: ({ runId, key }) => (key === null ? [runId] : [runId, key]),
-      send: async (writes) => {
-        const rows = toColumns(
-          writes.map((write) => write.cells),
-          width,
-        );
-        const events = writes.flatMap((write) => write.events);
-        const columns = name === 'remove' ? [] : toColumns(events, eventColumns);
-        const written = await this.#pool.query({
-          name,
-          text: statements[name],
-          values: [...rows, ...columns, ...rest],
-        });
-        const ids = new Set(written.rows.map((row) => runIdRow.parse(row).run_id));
-        return writes.map((write) => ids.has(write.runId));
-      },
-    });
+  /** Encodes an insert, for one or more tries. */
+  #prepareInsert(
+    run: Run,
+    events: readonly RunEvent[],
+    idempotency: Idempotency | undefined,
+    admission: Admission | undefined,
+  ): () => Promise<Verdict> {
+    const { threadId } = run;
+    if (admission === undefined || threadId === null) {
+      const write = encodeInsert(run, events, idempotency);
+      return async () => ((await this.#inserts.submit(write)) ? 'inserted' : 'key-used');
+    }
+    const write = encodeInsertInThread(run, events, { threadId, admission, idempotency });
+    return () => this.#insertsInThreads.submit(write);
+  }
+
+  /** What an insert comes to whose key was used before; null when the key is free. */
+  async #findEarlier({ tenant, key, fingerprint }: Idempotency): Promise<Insertion | null> {
+    const [row] = await this.#query('findKey', [tenant, key]);
+    if (row === undefined) return null;
+    const used = keyRow.parse(row);
+    return used.fingerprint === fingerprint ? { kind: 'replayed', runId: used.run_id } : { kind: 'mismatch' };
   }
 
   async #query(name: keyof typeof statements, values: unknown[]): Promise<readonly unknown[]> {

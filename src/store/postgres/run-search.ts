@@ -21,7 +21,8 @@ function selectByMetadata(query: RunQuery, entries: readonly string[]): Omit<Sql
   const bind = (value: unknown): string => `$${values.push(value)}`;
   const conditions = [`tenant = ${bind(query.tenant)}`, `metadata @> ${bind(entries)}::text[]`];
   if (query.agentId !== undefined) conditions.push(`agent_id = ${bind(query.agentId)}`);
-  if (query.threadId !== undefined) conditions.push(`thread_id = ${bind(query.threadId)}`);
+  if (typeof query.threadId === 'string') conditions.push(`thread_id = ${bind(query.threadId)}`);
+  if (query.threadId === null) conditions.push('thread_id IS NULL');
   if (query.status !== undefined) conditions.push(`status = ${bind(query.status)}`);
   const text = `SELECT run_id FROM runs JOIN requests USING (run_id) WHERE ${conditions.join(' AND ')}
     ORDER BY run_id DESC LIMIT ${bind(query.limit)} OFFSET ${bind(query.offset)}`;

@@ -28,7 +28,6 @@ export class Checkpoints {
     this.#worker = new Worker(new URL('./checkpoint-worker.ts', import.meta.url), {
       workerData: { file: options.file },
     });
-    
     this.#worker.on('message', (message: unknown) => this.#receive(message));
     this.#worker.on('error', (error) => this.#log.warn({ err: error }, 'the checkpoint worker failed'));
     this.#worker.once('exit', () => {
@@ -36,6 +35,8 @@ export class Checkpoints {
       clearInterval(this.#timer);
       if (!this.#closing) options.onLost();
     });
+    // After the listeners: one for messages makes the worker keep the process alive again.
+    this.#worker.unref();
     this.#timer = setInterval(() => this.#request(), intervalMs);
     this.#timer.unref();
   }

@@ -33,3 +33,12 @@ export function toStorageFault(error: unknown): StorageFault {
   if (error instanceof StorageFault) return error;
   return new StorageFault(`SQLite: ${error instanceof Error ? error.message : 'unknown error'}`, error);
 }
+
+/** Runs a query; what it throws becomes a `StorageFault`. */
+export function read<T>(query: () => T): T {
+  try {
+    return query();
+  } catch (error) {
+    throw toStorageFault(error);
+  }
+}

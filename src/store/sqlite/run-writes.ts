@@ -3,14 +3,17 @@ import { z } from 'zod';
 import type { RunEvent } from '../../contract/event.ts';
 import type { Run, RunKey } from '../../contract/run.ts';
 import type { Claim, Idempotency, Insertion, RunUpdate } from '../../contract/store.ts';
-import { listEntries } from '../metadata.ts';
+import type { Admission } from '../../contract/thread.ts';
+import { formatLines, listEntries } from '../metadata.ts';
 import { decodeRun, encodeRequest, encodeState, endOf } from '../rows.ts';
 import type { Statements } from './statements.ts';
+import { prepareAdmission, prepareEffect } from './thread-effects.ts';
 
 // Each function encodes what it was given at once and returns the work to do inside a transaction: a value that is no
 // JSON fails its caller, and what the caller changes afterwards changes nothing here.
 
 const idRow = z.object({ id: z.number() });
+const removedRow = idRow.extend({ thread_id: z.string().nullable(), ended_at_ms: z.number().nullable() });
 const keyRow = z.object({ fingerprint: z.string(), run_id: z.string() });
 const ownerRow = z.object({ owner: z.string() });
 
@@ -24,34 +27,31 @@ function appendEvents(statements: Statements, id: number | bigint, events: reado
   for (const event of events) statements.insertEvent.run(id, ...event);
 }
 
-/** The lines that `requests.metadata` holds; null when there is none. */
-export function formatMetadata(run: Run): string | null {
-  const entries = listEntries(run.request.metadata);
-  return entries.length === 0 ? null : `\n${entries.join('\n')}\n`;
-}
-
 export function prepareInsert(
   statements: Statements,
   run: Run,
   events: readonly RunEvent[],
   idempotency: Idempotency | undefined,
+  admission: Admission | undefined,
 ): () => Insertion {
   const columns: SQLInputValue[] = [run.runId, run.tenant, run.agentId, run.agentName, run.threadId, run.phase];
   columns.push(run.status, run.owner, run.version, run.createdAtMs, run.updatedAtMs, endOf(run), encodeState(run));
   const request = encodeRequest(run.request);
-  const metadata = formatMetadata(run);
+  const metadata = formatLines(listEntries(run.request.metadata));
   const encoded = encodeEvents(events);
+  const { threadId } = run;
+  const thread =
+    admission === undefined || threadId === null ? null : prepareAdmission(statements, run, threadId, admission);
   return () => {
+    const earlier = idempotency === undefined ? null : findEarlier(statements, idempotency);
+    if (earlier !== null) return earlier;
+    const refusal = thread?.refuse() ?? null;
+    if (refusal !== null) return { kind: refusal };
     if (idempotency !== undefined) {
       const { tenant, key, fingerprint, expiresAtMs } = idempotency;
-      const used = statements.findKey.get(tenant, key, Date.now());
-      if (used !== undefined) {
-        const earlier = keyRow.parse(used);
-        if (earlier.fingerprint !== fingerprint) return { kind: 'mismatch' };
-        return { kind: 'replayed', runId: earlier.run_id };
-      }
       statements.storeKey.run(tenant, key, fingerprint, run.runId, expiresAtMs);
     }
+    thread?.join();
     const { lastInsertRowid: id } = statements.insertRun.run(...columns);
     statements.insertRequest.run(id, metadata, request);
     appendEvents(statements, id, encoded);
@@ -59,15 +59,28 @@ export function prepareInsert(
   };
 }
 
+/** What an insert comes to whose key was used before; null when the key is free. */
+function findEarlier(statements: Statements, { tenant, key, fingerprint }: Idempotency): Insertion | null {
+  const used = statements.findKey.get(tenant, key, Date.now());
+  if (used === undefined) return null;
+  const earlier = keyRow.parse(used);
+  return earlier.fingerprint === fingerprint ? { kind: 'replayed', runId: earlier.run_id } : { kind: 'mismatch' };
+}
+
 export function prepareUpdate(statements: Statements, update: RunUpdate): () => boolean {
   const { run, expectedVersion, expectedOwner = null } = update;
   const columns: SQLInputValue[] = [run.runId, run.tenant, expectedVersion, run.phase, run.status, run.owner];
   columns.push(run.version, run.updatedAtMs, endOf(run), encodeState(run), expectedOwner);
   const encoded = encodeEvents(update.events);
+  const affectThread =
+    update.thread === undefined || run.threadId === null
+      ? null
+      : prepareEffect(statements, run, run.threadId, update.thread);
   return () => {
     const changed = statements.updateRun.get(...columns);
     if (changed === undefined) return false;
     appendEvents(statements, idRow.parse(changed).id, encoded);
+    affectThread?.();
     return true;
   };
 }
@@ -76,9 +89,10 @@ export function prepareRemove(statements: Statements, key: RunKey, expectedVersi
   return () => {
     const removed = statements.removeRun.get(key.runId, key.tenant, expectedVersion);
     if (removed === undefined) return false;
-    const { id } = idRow.parse(removed);
+    const { id, thread_id: threadId, ended_at_ms: endedAtMs } = removedRow.parse(removed);
     statements.removeRequest.run(id);
     statements.removeEvents.run(id);
+    if (threadId !== null) statements.leaveThread.run(threadId, key.tenant, key.runId, Number(endedAtMs === null));
     return true;
   };
 }

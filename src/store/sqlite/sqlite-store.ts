@@ -2,22 +2,27 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { RunEvent } from '../../contract/event.ts';
 import type { Run, RunKey } from '../../contract/run.ts';
 import type { Claim, Idempotency, Insertion, RunQuery, RunUpdate, Store } from '../../contract/store.ts';
+import type { Admission } from '../../contract/thread.ts';
 import { decodeEvent, decodeRun } from '../rows.ts';
-import { toStorageFault } from './faults.ts';
+import { read, toStorageFault } from './faults.ts';
+import { SqlitePace } from './pace.ts';
 import { RunSearch } from './run-search.ts';
 import { prepareClaim, prepareExpire, prepareInsert, prepareRemove, prepareUpdate } from './run-writes.ts';
 import { prepareStatements, type Statements } from './statements.ts';
+import { SqliteThreads } from './threads.ts';
 import { WriteQueue } from './write-queue.ts';
 
 /**
- * Runs and events in one SQLite file. Reads are answered at once, between two transactions; writes go through the
+ * Runs, events and threads in one SQLite file. Reads are answered at once, between two transactions; writes go through the
  * queue. Replicas that beat are kept in memory: the file has one process, so whoever beat before it is dead.
  */
 export class SqliteStore implements Store {
   readonly shared = false;
+  readonly pace: SqlitePace;
   readonly #statements: Statements;
   readonly #search: RunSearch;
   readonly #writes: WriteQueue;
+  readonly #threads: SqliteThreads;
   readonly #close: () => Promise<void> | void;
   /** When each replica beat last, on the monotonic clock, in milliseconds. */
   readonly #beats = new Map<string, number>();
@@ -33,11 +38,18 @@ export class SqliteStore implements Store {
     this.#statements = prepareStatements(options.database);
     this.#search = new RunSearch(options.database, this.#statements);
     this.#writes = new WriteQueue(options);
+    this.#threads = new SqliteThreads(options.database, this.#statements, this.#writes);
+    this.pace = new SqlitePace(options.database, this.#writes);
     this.#close = options.close;
   }
 
-  async insert(run: Run, events: readonly RunEvent[], idempotency?: Idempotency): Promise<Insertion> {
-    return await this.#writes.submit(prepareInsert(this.#statements, run, events, idempotency));
+  async insert(
+    run: Run,
+    events: readonly RunEvent[],
+    idempotency?: Idempotency,
+    admission?: Admission,
+  ): Promise<Insertion> {
+    return await this.#writes.submit(prepareInsert(this.#statements, run, events, idempotency, admission));
   }
 
   async update(update: RunUpdate): Promise<boolean> {
@@ -92,6 +104,18 @@ export class SqliteStore implements Store {
     return await this.#writes.submit(prepareExpire(this.#statements, finishedBeforeMs, nowMs, limit));
   }
 
+  readonly insertThread: Store['insertThread'] = (thread) => this.#threads.insertThread(thread);
+  readonly findThread: Store['findThread'] = (key) => this.#threads.findThread(key);
+  readonly updateThread: Store['updateThread'] = (thread, expectedVersion, checkpoint) =>
+    this.#threads.updateThread(thread, expectedVersion, checkpoint);
+  readonly searchThreads: Store['searchThreads'] = (query) => this.#threads.searchThreads(query);
+  readonly checkpoints: Store['checkpoints'] = (threadId, limit, beforeId) =>
+    this.#threads.checkpoints(threadId, limit, beforeId);
+  readonly findCheckpoint: Store['findCheckpoint'] = (threadId, by) => this.#threads.findCheckpoint(threadId, by);
+  readonly copyThread: Store['copyThread'] = (source, copy) => this.#threads.copyThread(source, copy);
+  readonly removeThread: Store['removeThread'] = (key, keepRuns) => this.#threads.removeThread(key, keepRuns);
+  readonly acquireThread: Store['acquireThread'] = (threadId, runId) => this.#threads.acquireThread(threadId, runId);
+
   async ping(): Promise<void> {
     read(() => this.#statements.ping.get());
   }
@@ -99,13 +123,5 @@ export class SqliteStore implements Store {
   close(): Promise<void> {
     this.#closing ??= this.#writes.close().then(this.#close);
     return this.#closing;
-  }
-}
-
-function read<T>(query: () => T): T {
-  try {
-    return query();
-  } catch (error) {
-    throw toStorageFault(error);
   }
 }

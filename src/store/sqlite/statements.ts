@@ -1,9 +1,11 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { runColumns } from '../rows.ts';
+import { threadTexts } from './thread-statements.ts';
 
 const selectRun = `SELECT ${runColumns} FROM runs JOIN requests ON requests.id = runs.id`;
 
 const texts = {
+  ...threadTexts,
   findKey: 'SELECT fingerprint, run_id FROM idempotency WHERE tenant = ? AND key = ? AND expires_at_ms > ?',
   storeKey: `INSERT OR REPLACE INTO idempotency (tenant, key, fingerprint, run_id, expires_at_ms)
     VALUES (?, ?, ?, ?, ?)`,
@@ -13,7 +15,8 @@ const texts = {
   insertEvent: 'INSERT INTO events (run, seq, at_ms, status, change) VALUES (?, ?, ?, ?, ?)',
   updateRun: `UPDATE runs SET phase = ?4, status = ?5, owner = ?6, version = ?7, updated_at_ms = ?8, ended_at_ms = ?9,
     state = ?10 WHERE run_id = ?1 AND tenant = ?2 AND version = ?3 AND (?11 IS NULL OR owner = ?11) RETURNING id`,
-  removeRun: 'DELETE FROM runs WHERE run_id = ? AND tenant = ? AND version = ? RETURNING id',
+  removeRun: `DELETE FROM runs WHERE run_id = ? AND tenant = ? AND version = ?
+    RETURNING id, thread_id, ended_at_ms`,
   removeRequest: 'DELETE FROM requests WHERE id = ?',
   removeEvents: 'DELETE FROM events WHERE run = ?',
   find: `${selectRun} WHERE runs.run_id = ? AND runs.tenant = ?`,

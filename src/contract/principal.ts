@@ -1,0 +1,28 @@
+/** What one key may use at most; null where nothing is said. */
+export type KeyLimits = {
+  readonly requestsPerSecond: number | null;
+  /** Runs of the key that are not done. */
+  readonly liveRuns: number | null;
+  /** Event streams that are open at the same time. */
+  readonly streams: number | null;
+};
+
+/** On whose behalf a request is made. */
+export type Principal = {
+  readonly tenant: string;
+  /** The key's name, or the token's subject; null where nobody is asked. Limits are counted by tenant and name. */
+  readonly name: string | null;
+  /** Names of the agents that it may use; null: all. */
+  readonly agents: ReadonlySet<string> | null;
+  readonly limits: KeyLimits;
+};
+
+export const noLimits: KeyLimits = { requestsPerSecond: null, liveRuns: null, streams: null };
+
+/** Whoever comes, where the config asks nobody. */
+export const anyone: Principal = { tenant: 'default', name: null, agents: null, limits: noLimits };
+
+/** How the use of one key is counted; no tenant and no name holds a line feed. */
+export function usageKeyOf({ tenant, name }: Principal): string {
+  return `${tenant}\n${name ?? ''}`;
+}

@@ -1,0 +1,62 @@
+import { countTold, nowMs, tell } from './statements.ts';
+import { defineWrite } from './write-statement.ts';
+
+/** Tables of parameters, as {@link defineWrite} takes them. */
+export const insertColumns = `run_id text, tenant text, agent_id text, agent_name text, thread_id text, phase text,
+  status text, owner text, version bigint, created_at_ms bigint, updated_at_ms bigint, ended_at_ms bigint, state text,
+  request text, metadata text, key_tenant text, key text, fingerprint text, key_expires_at_ms bigint`;
+export const updateColumns = `run_id text, tenant text, expected_version bigint, expected_owner text, phase text,
+  status text, owner text, version bigint, updated_at_ms bigint, ended_at_ms bigint, state text`;
+export const eventColumns = 'run_id text, seq bigint, at_ms bigint, status text, change text';
+
+/** Common table expressions that write the runs of `source` whose key is free, into `stored`, and their events. */
+export const storeRuns = (source: string, event: string): string => `taken AS (
+    INSERT INTO idempotency AS used (tenant, key, fingerprint, run_id, expires_at_ms)
+    SELECT key_tenant, key, fingerprint, run_id, key_expires_at_ms FROM ${source} WHERE key IS NOT NULL
+    ORDER BY key_tenant, key
+    ON CONFLICT (tenant, key) DO UPDATE SET fingerprint = excluded.fingerprint, run_id = excluded.run_id,
+      expires_at_ms = excluded.expires_at_ms WHERE used.expires_at_ms <= ${nowMs}
+    RETURNING run_id
+  ), stored AS (
+    INSERT INTO runs (run_id, tenant, agent_id, agent_name, thread_id, phase, status, owner, version,
+      created_at_ms, updated_at_ms, ended_at_ms, state)
+    SELECT run_id, tenant, agent_id, agent_name, thread_id, phase, status, owner, version,
+      created_at_ms, updated_at_ms, ended_at_ms, state
+    FROM ${source} WHERE key IS NULL OR run_id IN (SELECT run_id FROM taken)
+    RETURNING run_id, agent_id, thread_id, updated_at_ms
+  ), asked AS (
+    INSERT INTO requests (run_id, metadata, request)
+    SELECT run_id, string_to_array(metadata, E'\\n'), request FROM ${source} JOIN stored USING (run_id)
+  ), recorded AS (
+    INSERT INTO events (run_id, seq, at_ms, status, change)
+    SELECT run_id, seq, at_ms, event.status, change FROM ${event} JOIN stored USING (run_id)
+  )`;
+
+/** Common table expressions that change the runs of `input`, into `changed`, and write their events. */
+export const changeRuns = (event: string): string => `changed AS (
+    UPDATE runs SET phase = input.phase, status = input.status, owner = input.owner, version = input.version,
+      updated_at_ms = input.updated_at_ms, ended_at_ms = input.ended_at_ms, state = input.state
+    FROM input WHERE runs.run_id = input.run_id AND runs.tenant = input.tenant
+      AND runs.version = input.expected_version
+      AND (input.expected_owner IS NULL OR runs.owner = input.expected_owner)
+    RETURNING runs.run_id
+  ), recorded AS (
+    INSERT INTO events (run_id, seq, at_ms, status, change)
+    SELECT run_id, seq, at_ms, event.status, change FROM ${event} JOIN changed USING (run_id)
+  )`;
+
+export const insertRuns = defineWrite(
+  'insert',
+  { input: insertColumns, event: eventColumns },
+  ({ input, event }) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
+  ), ${storeRuns('input', event)}
+  SELECT run_id FROM stored`,
+);
+
+export const updateRuns = defineWrite(
+  'update',
+  { input: updateColumns, event: eventColumns },
+  ({ input, event }, origin) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
+  ), ${changeRuns(event)}, ${tell('changed', origin)}
+  SELECT run_id, ${countTold} FROM changed`,
+);

@@ -1,0 +1,72 @@
+import * as rows from '../thread-rows.ts';
+import { checkpointColumns, formStates, keepCheckpoints, threadColumns } from './thread-run-statements.ts';
+import { defineWrite } from './write-statement.ts';
+
+export const insertThreads = defineWrite(
+  'insert threads',
+  { creation: threadColumns },
+  ({ creation }) => `WITH creation AS MATERIALIZED (SELECT * FROM ${creation}
+  ), made AS (
+    INSERT INTO threads (thread_id, tenant, agent_id, status, active_run_id, living, version, created_at_ms,
+      updated_at_ms)
+    SELECT thread_id, tenant, agent_id, status, active_run_id, living, version, created_at_ms, updated_at_ms
+    FROM creation ORDER BY thread_id ON CONFLICT (thread_id) DO NOTHING RETURNING thread_id
+  ), ${formStates('made')}
+  SELECT thread_id FROM made`,
+);
+
+export const updateThreads = defineWrite(
+  'update threads',
+  {
+    input: `thread_id text, tenant text, expected_version bigint, status text, living text, updated_at_ms bigint,
+      metadata_entries text, value_entries text, metadata text, state_values text, messages text`,
+    given: checkpointColumns,
+  },
+  ({ input, given }) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
+  ), given AS MATERIALIZED (SELECT * FROM ${given}
+  ), changed AS (
+    UPDATE threads SET status = input.status, living = input.living, updated_at_ms = input.updated_at_ms,
+      version = threads.version + 1
+    FROM input WHERE threads.thread_id = input.thread_id AND threads.tenant = input.tenant
+      AND threads.version = input.expected_version
+    RETURNING threads.thread_id
+  ), renewed AS (
+    UPDATE thread_states SET metadata_entries = string_to_array(input.metadata_entries, E'\\n'),
+      value_entries = string_to_array(input.value_entries, E'\\n'), metadata = input.metadata,
+      state_values = input.state_values, messages = input.messages
+    FROM input JOIN changed ON changed.thread_id = input.thread_id WHERE thread_states.thread_id = input.thread_id
+  ), ${keepCheckpoints('changed')}
+  SELECT thread_id FROM changed`,
+);
+
+const fromCheckpoints = `SELECT ${rows.checkpointColumns} FROM checkpoints WHERE thread_id = $1`;
+
+/** Lookups by key. */
+export const threadLookups = {
+  findThread: `SELECT ${rows.threadColumns} FROM threads JOIN thread_states USING (thread_id)
+    WHERE threads.thread_id = $1 AND tenant = $2`,
+  history: `${fromCheckpoints} ORDER BY position DESC LIMIT $2`,
+  historyBefore: `${fromCheckpoints} AND position < (
+    SELECT position FROM checkpoints WHERE thread_id = $1 AND checkpoint_id = $3) ORDER BY position DESC LIMIT $2`,
+  checkpointById: `${fromCheckpoints} AND checkpoint_id = $2`,
+  checkpointByRun: `${fromCheckpoints} AND run_id = $2 ORDER BY position DESC LIMIT 1`,
+} as const;
+
+export const listPositions = `SELECT position FROM checkpoints JOIN threads USING (thread_id)
+  WHERE thread_id = $1 AND tenant = $2 ORDER BY position`;
+
+/** Takes the source's id and tenant, the new thread's id and instant, and a new id for each position. */
+export const copyThread = `WITH made AS (
+    INSERT INTO threads (thread_id, tenant, agent_id, status, version, created_at_ms, updated_at_ms)
+    SELECT $3, tenant, agent_id, 'idle', 1, $4, $4 FROM threads WHERE thread_id = $1 AND tenant = $2
+    RETURNING thread_id
+  ), formed AS (
+    INSERT INTO thread_states (thread_id, metadata_entries, value_entries, metadata, state_values, messages)
+    SELECT made.thread_id, metadata_entries, value_entries, metadata, state_values, messages
+    FROM thread_states CROSS JOIN made WHERE thread_states.thread_id = $1
+  )
+  INSERT INTO checkpoints (thread_id, ${rows.checkpointColumns})
+  SELECT made.thread_id, ${rows.checkpointColumns.replace('checkpoint_id', 'copies.checkpoint_id')}
+  FROM unnest($5::bigint[], $6::text[]) AS copies (position, checkpoint_id)
+    JOIN checkpoints ON checkpoints.thread_id = $1 AND checkpoints.position = copies.position CROSS JOIN made
+  ORDER BY copies.position`;

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import type { Run } from '../../contract/run.ts';
+import type { Admission, Checkpoint, Thread, ThreadEffect } from '../../contract/thread.ts';
+import { formatLines, listEntries } from '../metadata.ts';
+import { type EncodedState, encodeLiving, encodeMetadata, encodeThreadState } from '../thread-rows.ts';
+import type { Statements } from './statements.ts';
+
+// What a run does to its thread, for the transaction that writes the run. Encoded at once, as in `run-writes.ts`.
+
+const idRow = z.object({ id: z.number() });
+const placeRow = z.object({ id: z.number(), tenant: z.string() });
+
+/** Where a thread is kept, and whose it is; null when there is none of that id. */
+export function placeOf(statements: Statements, threadId: string): z.infer<typeof placeRow> | null {
+  const row = statements.placeOfThread.get(threadId);
+  return row === undefined ? null : placeRow.parse(row);
+}
+
+/** Returns the work that stores a new thread: false when the id is taken. */
+export function prepareThread(statements: Statements, thread: Thread): () => boolean {
+  const { threadId, tenant, agentId, status, activeRunId, living, version, createdAtMs, updatedAtMs } = thread;
+  const named = [threadId, tenant, agentId, status, activeRunId, encodeLiving(living)] as const;
+  const state = encodeThreadState(thread);
+  const texts = [encodeMetadata(thread.metadata), state.values, state.messages] as const;
+  const entries = [formatLines(listEntries(thread.metadata)), formatLines(state.valueEntries)] as const;
+  return () => {
+    const inserted = statements.insertThread.get(...named, version, createdAtMs, updatedAtMs);
+    if (inserted === undefined) return false;
+    statements.insertState.run(idRow.parse(inserted).id, ...entries, ...texts);
+    return true;
+  };
+}
+
+/** The work in two parts: the refusal, before anything is written, and the joining. */
+export function prepareAdmission(
+  statements: Statements,
+  run: Run,
+  threadId: string,
+  { create, refuseBusy }: Admission,
+) {
+  const createThread = create === undefined ? null : prepareThread(statements, create);
+  const { tenant, agentId, updatedAtMs } = run;
+  return {
+    refuse(): 'thread-missing' | 'thread-busy' | null {
+      const place = placeOf(statements, threadId);
+      if (place === null ? createThread === null : place.tenant !== tenant) return 'thread-missing';
+      return refuseBusy && statements.hasLiveRun.get(tenant, threadId) !== undefined ? 'thread-busy' : null;
+    },
+    join(): void {
+      createThread?.();
+      statements.joinThread.run(threadId, agentId, updatedAtMs);
+    },
+  };
+}
+
+/** Returns the work that makes an encoded state that of the thread in a place. */
+export function prepareState(statements: Statements, state: EncodedState): (thread: number) => void {
+  const entries = formatLines(state.valueEntries);
+  return (thread) => statements.updateState.run(thread, entries, state.values, state.messages);
+}
+
+/** Returns the work that adds a checkpoint to the history of the thread in a place. */
+export function prepareCheckpoint(
+  statements: Statements,
+  checkpoint: Checkpoint,
+  state: EncodedState,
+): (thread: number) => void {
+  const { checkpointId, runId, atMs } = checkpoint;
+  const columns = [checkpointId, runId, atMs, encodeMetadata(checkpoint.metadata), state.values, state.messages];
+  return (thread) => statements.insertCheckpoint.run(thread, ...columns);
+}
+
+/** Returns the work that a run's update does to its thread. A thread that is gone is left gone. */
+export function prepareEffect(statements: Statements, run: Run, threadId: string, effect: ThreadEffect): () => void {
+  const steps: ((thread: number) => void)[] = [];
+  if (effect.checkpoint !== undefined) {
+    const state = encodeThreadState(effect.checkpoint);
+    steps.push(prepareState(statements, state), prepareCheckpoint(statements, effect.checkpoint, state));
+  }
+  const living = effect.living === undefined ? [0, null] : [1, encodeLiving(effect.living)];
+  const change = [Number(effect.release), effect.status, ...living, run.updatedAtMs];
+  return () => {
+    const affected = statements.affectThread.get(threadId, run.tenant, run.runId, ...change);
+    if (affected === undefined) return;
+    const { id } = idRow.parse(affected);
+    for (const step of steps) step(id);
+  };
+}

@@ -1,0 +1,90 @@
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import { z } from 'zod';
+import type { Thread, ThreadQuery } from '../../contract/thread.ts';
+import { listEntries } from '../metadata.ts';
+import type { Sql } from '../search.ts';
+import { decodeThread } from '../thread-rows.ts';
+import { walkSlices } from './slices.ts';
+import type { Statements } from './statements.ts';
+
+const candidate = z.object({ thread_id: z.string(), created_at_ms: z.number(), matched: z.number() });
+type Candidate = z.infer<typeof candidate>;
+
+/** Searches threads without holding the event loop for long. Throws SQLite's errors. */
+export class ThreadSearch {
+  readonly #database: DatabaseSync;
+  readonly #statements: Statements;
+
+  constructor(database: DatabaseSync, statements: Statements) {
+    this.#database = database;
+    this.#statements = statements;
+  }
+
+  async find(query: ThreadQuery): Promise<readonly Thread[]> {
+    const load = ({ thread_id: threadId }: Candidate): Thread | null => {
+      const row = this.#statements.findThread.get(threadId, query.tenant);
+      return row === undefined ? null : decodeThread(row);
+    };
+    const tests = selectMatches(query);
+    if (tests === null) {
+      return this.#read(selectThreadIds(query, { ...query, tests }))
+        .map(load)
+        .filter((thread) => thread !== null);
+    }
+    const readSlice = (after: Candidate | undefined, limit: number) =>
+      this.#read(selectThreadIds(query, { tests, after, limit, offset: 0 }));
+    return await walkSlices({ readSlice, load, limit: query.limit, offset: query.offset });
+  }
+
+  #read({ text, values }: Sql): readonly Candidate[] {
+    const rows: Record<string, SQLOutputValue>[] = this.#database.prepare(text).all(...values);
+    return rows.map((row) => candidate.parse(row));
+  }
+}
+
+/** The conditions that no index serves; null when there is none. */
+function selectMatches(query: ThreadQuery): Sql | null {
+  const conditions: string[] = [];
+  const values: string[] = [];
+  if (query.agentId !== undefined) {
+    conditions.push('threads.agent_id = ?');
+    values.push(query.agentId);
+  }
+  for (const column of ['metadata', 'values'] as const) {
+    const name = column === 'metadata' ? 'metadata_entries' : 'value_entries';
+    for (const entry of listEntries(query[column])) {
+      // The line feeds around an entry make a text search an exact one: no entry holds a line feed.
+      conditions.push(`instr(thread_states.${name}, ?) > 0`);
+      values.push(`\n${entry}\n`);
+    }
+  }
+  return conditions.length === 0 ? null : { text: conditions.join(' AND '), values };
+}
+
+/** Threads of a tenant and status, newest first, each with whether it passes the tests. */
+export function selectThreadIds(
+  { tenant, status }: Pick<ThreadQuery, 'tenant' | 'status'>,
+  page: {
+    readonly tests: Sql | null;
+    readonly after?: Pick<Candidate, 'created_at_ms' | 'thread_id'> | undefined;
+    readonly limit: number;
+    readonly offset: number;
+  },
+): Sql {
+  const { tests, after, limit, offset } = page;
+  const conditions = ['threads.tenant = ?'];
+  const values: (string | number)[] = [...(tests?.values ?? []), tenant];
+  if (status !== undefined) {
+    conditions.push('threads.status = ?');
+    values.push(status);
+  }
+  if (after !== undefined) {
+    conditions.push('(threads.created_at_ms, threads.thread_id) < (?, ?)');
+    values.push(after.created_at_ms, after.thread_id);
+  }
+  const join = tests === null ? '' : 'JOIN thread_states ON thread_states.id = threads.id';
+  const matched = tests === null ? '1' : `coalesce(${tests.text}, 0)`;
+  const text = `SELECT threads.thread_id, threads.created_at_ms, ${matched} AS matched FROM threads ${join}
+    WHERE ${conditions.join(' AND ')} ORDER BY threads.created_at_ms DESC, threads.thread_id DESC LIMIT ? OFFSET ?`;
+  return { text, values: [...values, limit, offset] };
+}

@@ -1,0 +1,61 @@
+import { checkpointColumns, threadColumns } from '../thread-rows.ts';
+
+// Not by `run_id <> ?` in the index: the partial index has only the live runs of the thread, which are few.
+const otherLiveRun = (thread: string, runId: string): string => `EXISTS (SELECT 1 FROM runs AS other
+    WHERE other.tenant = ${thread}.tenant AND other.thread_id = ${thread}.thread_id AND other.ended_at_ms IS NULL
+    AND other.run_id IS NOT ${runId})`;
+
+const stateColumns = 'metadata_entries, value_entries, metadata, state_values, messages';
+
+/** Statements on threads, their states and checkpoints. */
+export const threadTexts = {
+  findThread: `SELECT ${threadColumns} FROM threads JOIN thread_states ON thread_states.id = threads.id
+    WHERE threads.thread_id = ? AND threads.tenant = ?`,
+  placeOfThread: 'SELECT id, tenant FROM threads WHERE thread_id = ?',
+  hasLiveRun: 'SELECT 1 FROM runs WHERE tenant = ? AND thread_id = ? AND ended_at_ms IS NULL LIMIT 1',
+  insertThread: `INSERT INTO threads (thread_id, tenant, agent_id, status, active_run_id, living, version,
+    created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (thread_id) DO NOTHING RETURNING id`,
+  insertState: `INSERT INTO thread_states (id, ${stateColumns}) VALUES (?, ?, ?, ?, ?, ?)`,
+  updateThread: `UPDATE threads SET status = ?4, living = ?5, updated_at_ms = ?6, version = version + 1
+    WHERE thread_id = ?1 AND tenant = ?2 AND version = ?3 RETURNING id`,
+  updateState: `UPDATE thread_states SET value_entries = ?2, state_values = ?3, messages = ?4 WHERE id = ?1`,
+  updateMetadata: 'UPDATE thread_states SET metadata_entries = ?2, metadata = ?3 WHERE id = ?1',
+  insertCheckpoint: `INSERT INTO checkpoints (thread, ${checkpointColumns}) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  joinThread: `UPDATE threads SET status = 'busy', agent_id = coalesce(agent_id, ?2), updated_at_ms = ?3,
+    version = version + 1 WHERE thread_id = ?1`,
+  affectThread: `UPDATE threads SET status = CASE WHEN ?4 AND ${otherLiveRun('threads', '?3')} THEN 'busy' ELSE ?5 END,
+    active_run_id = CASE WHEN ?4 AND active_run_id = ?3 THEN NULL ELSE active_run_id END,
+    living = CASE WHEN ?6 THEN ?7 ELSE living END, updated_at_ms = ?8, version = version + 1
+    WHERE thread_id = ?1 AND tenant = ?2 RETURNING id`,
+  leaveThread: `UPDATE threads SET status = CASE WHEN ${otherLiveRun('threads', '?3')} THEN 'busy' ELSE 'idle' END,
+    active_run_id = CASE WHEN active_run_id = ?3 THEN NULL ELSE active_run_id END, version = version + 1
+    WHERE thread_id = ?1 AND tenant = ?2 AND (active_run_id = ?3 OR ?4)`,
+  holdsThread: `SELECT 1 FROM threads JOIN runs ON runs.run_id = threads.active_run_id
+    WHERE threads.thread_id = ?1 AND threads.active_run_id = ?2 AND runs.ended_at_ms IS NULL`,
+  acquireThread: `UPDATE threads SET active_run_id = ?2, version = version + 1 WHERE thread_id = ?1
+    AND NOT EXISTS (SELECT 1 FROM runs WHERE run_id = threads.active_run_id AND ended_at_ms IS NULL)
+    AND EXISTS (SELECT 1 FROM runs WHERE run_id = ?2 AND tenant = threads.tenant AND thread_id = ?1
+      AND ended_at_ms IS NULL)`,
+  copyThread: `INSERT INTO threads (thread_id, tenant, agent_id, status, version, created_at_ms, updated_at_ms)
+    SELECT ?2, tenant, agent_id, 'idle', 1, ?3, ?3 FROM threads WHERE id = ?1 RETURNING id`,
+  copyState: `INSERT INTO thread_states (id, ${stateColumns}) SELECT ?2, ${stateColumns} FROM thread_states
+    WHERE id = ?1`,
+  copyCheckpoint: `INSERT INTO checkpoints (thread, ${checkpointColumns})
+    SELECT ?2, ${checkpointColumns.replace('checkpoint_id', '?3')} FROM checkpoints WHERE id = ?1`,
+  checkpointsOf: 'SELECT id FROM checkpoints WHERE thread = ? ORDER BY id',
+  history: `SELECT ${checkpointColumns} FROM checkpoints
+    WHERE thread = (SELECT id FROM threads WHERE thread_id = ?1) ORDER BY id DESC LIMIT ?2`,
+  historyBefore: `SELECT ${checkpointColumns} FROM checkpoints
+    WHERE thread = (SELECT id FROM threads WHERE thread_id = ?1) AND id < (SELECT id FROM checkpoints
+      WHERE thread = (SELECT id FROM threads WHERE thread_id = ?1) AND checkpoint_id = ?3) ORDER BY id DESC LIMIT ?2`,
+  checkpointById: `SELECT ${checkpointColumns} FROM checkpoints
+    WHERE thread = (SELECT id FROM threads WHERE thread_id = ?) AND checkpoint_id = ?`,
+  checkpointByRun: `SELECT ${checkpointColumns} FROM checkpoints
+    WHERE thread = (SELECT id FROM threads WHERE thread_id = ?) AND run_id = ? ORDER BY id DESC LIMIT 1`,
+  removeThread: 'DELETE FROM threads WHERE id = ?',
+  removeState: 'DELETE FROM thread_states WHERE id = ?',
+  removeCheckpoints: 'DELETE FROM checkpoints WHERE thread = ?',
+  removeRequestsOf: 'DELETE FROM requests WHERE id IN (SELECT id FROM runs WHERE tenant = ? AND thread_id = ?)',
+  removeEventsOf: 'DELETE FROM events WHERE run IN (SELECT id FROM runs WHERE tenant = ? AND thread_id = ?)',
+  removeRunsOf: 'DELETE FROM runs WHERE tenant = ? AND thread_id = ?',
+} as const;

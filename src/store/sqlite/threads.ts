@@ -1,0 +1,80 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Checkpoint, Thread, ThreadKey, ThreadQuery, ThreadStore } from '../../contract/thread.ts';
+import { decodeCheckpoint, decodeThread } from '../thread-rows.ts';
+import { read, toStorageFault } from './faults.ts';
+import type { Statements } from './statements.ts';
+import { prepareThread } from './thread-effects.ts';
+import { ThreadSearch } from './thread-search.ts';
+import { prepareAcquire, prepareCopy, prepareRemoveThread, prepareUpdateThread } from './thread-writes.ts';
+import type { WriteQueue } from './write-queue.ts';
+
+/** Threads and checkpoints in the SQLite file of the runs, over its statements and its write queue. */
+export class SqliteThreads implements ThreadStore {
+  readonly #statements: Statements;
+  readonly #search: ThreadSearch;
+  readonly #writes: WriteQueue;
+
+  constructor(database: DatabaseSync, statements: Statements, writes: WriteQueue) {
+    this.#statements = statements;
+    this.#search = new ThreadSearch(database, statements);
+    this.#writes = writes;
+  }
+
+  async insertThread(thread: Thread): Promise<boolean> {
+    return await this.#writes.submit(prepareThread(this.#statements, thread));
+  }
+
+  async findThread(key: ThreadKey): Promise<Thread | null> {
+    return read(() => {
+      const row = this.#statements.findThread.get(key.threadId, key.tenant);
+      return row === undefined ? null : decodeThread(row);
+    });
+  }
+
+  async updateThread(thread: Thread, expectedVersion: number, checkpoint: Checkpoint | null): Promise<boolean> {
+    return await this.#writes.submit(prepareUpdateThread(this.#statements, thread, expectedVersion, checkpoint));
+  }
+
+  async searchThreads(query: ThreadQuery): Promise<readonly Thread[]> {
+    try {
+      return await this.#search.find(query);
+    } catch (error) {
+      throw toStorageFault(error);
+    }
+  }
+
+  async checkpoints(threadId: string, limit: number, beforeId: string | null): Promise<readonly Checkpoint[]> {
+    const { history, historyBefore } = this.#statements;
+    return read(() => {
+      const rows = beforeId === null ? history.all(threadId, limit) : historyBefore.all(threadId, limit, beforeId);
+      return rows.map((row) => decodeCheckpoint(threadId, row));
+    });
+  }
+
+  async findCheckpoint(
+    threadId: string,
+    by: { readonly checkpointId: string } | { readonly runId: string },
+  ): Promise<Checkpoint | null> {
+    const { checkpointById, checkpointByRun } = this.#statements;
+    return read(() => {
+      const row =
+        'checkpointId' in by ? checkpointById.get(threadId, by.checkpointId) : checkpointByRun.get(threadId, by.runId);
+      return row === undefined ? null : decodeCheckpoint(threadId, row);
+    });
+  }
+
+  async copyThread(
+    source: ThreadKey,
+    copy: { readonly threadId: string; readonly nowMs: number },
+  ): Promise<Thread | null> {
+    return await this.#writes.submit(prepareCopy(this.#statements, source, copy));
+  }
+
+  async removeThread(key: ThreadKey, keepRuns: boolean): Promise<'removed' | 'missing' | 'busy'> {
+    return await this.#writes.submit(prepareRemoveThread(this.#statements, key, keepRuns));
+  }
+
+  async acquireThread(threadId: string, runId: string): Promise<boolean> {
+    return await this.#writes.submit(prepareAcquire(this.#statements, threadId, runId));
+  }
+}

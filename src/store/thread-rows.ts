@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { isJsonObject, type Json, type JsonObject } from '../contract/json.ts';
+import { StorageFault } from '../contract/store.ts';
+import { type Checkpoint, type LivingAgent, type Thread, threadStatuses } from '../contract/thread.ts';
+import { listEntries } from './metadata.ts';
+
+const jsonText = z.string().transform((text): Json => JSON.parse(text));
+const jsonArray = jsonText.refine((value): value is readonly Json[] => Array.isArray(value));
+const jsonObject = jsonText.refine(isJsonObject);
+const integer = z.number().int();
+
+const livingAgent = jsonText.pipe(
+  z.object({ agentId: z.string(), upstream: z.object({ runId: z.string() }).catchall(z.string()) }),
+);
+
+const threadRow = z.object({
+  thread_id: z.string(),
+  tenant: z.string(),
+  agent_id: z.string().nullable(),
+  status: z.enum(threadStatuses),
+  active_run_id: z.string().nullable(),
+  living: livingAgent.nullable(),
+  version: integer,
+  created_at_ms: z.number(),
+  updated_at_ms: z.number(),
+  metadata: jsonObject,
+  state_values: jsonText,
+  messages: jsonArray,
+});
+
+const checkpointRow = z.object({
+  checkpoint_id: z.string(),
+  run_id: z.string().nullable(),
+  at_ms: z.number(),
+  metadata: jsonObject,
+  state_values: jsonText,
+  messages: jsonArray,
+});
+
+/** Columns of `threads` and `thread_states` that {@link decodeThread} reads, for a select list. */
+export const threadColumns = [
+  ...['thread_id', 'tenant', 'agent_id', 'status', 'active_run_id', 'living', 'version', 'created_at_ms'],
+  'updated_at_ms',
+]
+  .map((column) => `threads.${column}`)
+  .concat(['metadata', 'state_values', 'messages'].map((column) => `thread_states.${column}`))
+  .join(', ');
+
+/** Columns of `checkpoints` that {@link decodeCheckpoint} reads. */
+export const checkpointColumns = 'checkpoint_id, run_id, at_ms, metadata, state_values, messages';
+
+/** The state of a thread, as its columns hold it. */
+export type EncodedState = {
+  readonly values: string;
+  readonly valueEntries: readonly string[];
+  readonly messages: string;
+};
+
+export function encodeThreadState({ values, messages }: Pick<Thread, 'values' | 'messages'>): EncodedState {
+  return {
+    values: JSON.stringify(values),
+    valueEntries: isJsonObject(values) ? listEntries(values) : [],
+    messages: JSON.stringify(messages),
+  };
+}
+
+export function encodeMetadata(metadata: JsonObject): string {
+  return JSON.stringify(metadata);
+}
+
+export function encodeLiving(living: LivingAgent | null): string | null {
+  return living === null ? null : JSON.stringify(living);
+}
+
+/** @throws StorageFault when the row is none of ours. */
+export function decodeThread(row: unknown): Thread {
+  try {
+    const columns = threadRow.parse(row);
+    return {
+      threadId: columns.thread_id,
+      tenant: columns.tenant,
+      agentId: columns.agent_id,
+      metadata: columns.metadata,
+      status: columns.status,
+      values: columns.state_values,
+      messages: columns.messages,
+      activeRunId: columns.active_run_id,
+      living: columns.living,
+      version: columns.version,
+      createdAtMs: columns.created_at_ms,
+      updatedAtMs: columns.updated_at_ms,
+    };
+  } catch (cause) {
+    throw new StorageFault('a thread in the database cannot be read', cause);
+  }
+}
+
+/** @throws StorageFault when the row is none of ours. */
+export function decodeCheckpoint(threadId: string, row: unknown): Checkpoint {
+  try {
+    const columns = checkpointRow.parse(row);
+    return {
+      checkpointId: columns.checkpoint_id,
+      threadId,
+      values: columns.state_values,
+      messages: columns.messages,
+      metadata: columns.metadata,
+      runId: columns.run_id,
+      atMs: columns.at_ms,
+    };
+  } catch (cause) {
+    throw new StorageFault('a checkpoint in the database cannot be read', cause);
+  }
+}

@@ -54,7 +54,7 @@ describe('GET /agents/{agent_id}/descriptor', () => {
       metadata: plain.metadata,
       specs: {
         capabilities: {
-          threads: false,
+          threads: true,
           interrupts: false,
           callbacks: false,
           streaming: { result: true, custom: true },
@@ -62,6 +62,7 @@ describe('GET /agents/{agent_id}/descriptor', () => {
         input: { type: 'object', required: ['url'] },
         output: { type: 'array' },
         config: {},
+        thread_state: {},
         custom_streaming_update: {
           type: 'object',
           required: ['phase'],
@@ -98,8 +99,8 @@ describe('GET /agents/{agent_id}/descriptor', () => {
     });
   });
 
-  test('declares the features that the gateway has', async () => {
-    expect(await read(agentOf({}), { threads: true, callbacks: true })).toMatchObject({
+  test('declares threads, and the features that the gateway has', async () => {
+    expect(await read(agentOf({}), { callbacks: true })).toMatchObject({
       specs: { capabilities: { threads: true, callbacks: true } },
     });
   });

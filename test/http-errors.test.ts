@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../src/contract/errors.ts';
+import { anyone } from '../src/contract/principal.ts';
 import { openSite } from './http-app.ts';
 import { absentId, runId } from './scripted-use-cases.ts';
 
@@ -164,7 +165,7 @@ describe('problem+json', () => {
         type: 'urn:rungate:problem:invalid_request',
         title: 'the request is not valid',
         status: 422,
-        detail: 'unknown field "inptu"; did you mean "input"?',
+        detail: 'inptu is not a known member; did you mean "input"?',
         code: 'invalid_request',
         path: 'inptu',
         retryable: false,
@@ -206,9 +207,9 @@ describe('X-Request-Id', () => {
 
 test('a request belongs to the tenant that is found for it, or is refused', async () => {
   await using site = await openSite({
-    tenantOf: ({ headers }) => {
+    authenticate: ({ headers }) => {
       if (headers['x-team'] === undefined) throw new GatewayError('route_not_found');
-      return String(headers['x-team']);
+      return { ...anyone, tenant: String(headers['x-team']) };
     },
   });
   await site.fetch(`/runs/${runId}`, { headers: { 'x-team': 'blue' } });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Dialect, operation } from '../src/contract/dialect.ts';
 import type { RunEvent } from '../src/contract/event.ts';
-import { createSchemas } from '../src/dialects/acp-v01/schemas.ts';
+import { noBody, nothing } from '../src/dialects/requests.ts';
 import { documentsAbsent, openDocument } from './acp-documents.ts';
 import { dechunk, openSite, type Site } from './http-app.ts';
 import { eventOf, runId, type ScriptedFeed, until } from './scripted-use-cases.ts';
@@ -149,7 +149,7 @@ describe('a drain', () => {
     feed.give([history[0] ?? terminal]);
     await until(() => dechunk(reader.text()) === frames[0]);
     site.app.drain(1500);
-    expect(dechunk(await reader.ended)).toBe(`${frames[0]}retry: 1500\n\n`);
+    expect(dechunk(await reader.ended)).toBe(`${frames[0]}retry: 1500\n`);
     await feed.closed;
     expect(site.app.openStreams).toBe(0);
   });
@@ -158,7 +158,7 @@ describe('a drain', () => {
     await using site = await openSite();
     site.app.drain(1500);
     const answer = await (await site.raw(request)).ended;
-    expect(dechunk(answer)).toBe('retry: 1500\n\n');
+    expect(dechunk(answer)).toBe('retry: 1500\n');
     await (await openFeed(site)).closed;
   });
 });
@@ -167,7 +167,7 @@ test('a feed that breaks is logged, and its reader told to come back', async () 
   await using site = await openSite();
   site.use.script = (feed) => feed.give([terminal]).give(new Error('the store is at /secret/path'));
   const answer = await (await site.raw(request)).ended;
-  expect(dechunk(answer)).toBe(`${frames[4]}retry: 1000\n\n`);
+  expect(dechunk(answer)).toBe(`${frames[4]}retry: 1000\n`);
   expect(site.lines.filter(({ level }) => level === 'error')).toMatchObject([
     { message: 'stream failed', fields: { run_id: runId } },
   ]);
@@ -180,7 +180,6 @@ test('an event is encoded once for all its readers, and left out where the diale
     encoded.push(seq);
     return seq === 2 ? null : { seq };
   };
-  const { nothing, noBody } = createSchemas({ unknownFields: 'reject', maxBlockSeconds: 0 });
   const counting: Dialect = {
     name: 'counting',
     prefix: '',
@@ -193,12 +192,14 @@ test('an event is encoded once for all its readers, and left out where the diale
         params: nothing,
         query: nothing,
         body: noBody,
+        answers: {},
         handle: async (use) => {
           const feed = await use.watchRun({ tenant: 'default', runId }, 0);
           return { kind: 'stream', feed, runId, encode };
         },
       }),
     ],
+    about: { title: '', version: '', description: '', error: nothing, schemas: {} },
     encodeError: (error) => error.message,
   };
   await using site = await openSite({ mounts: [{ dialect: counting, prefix: '' }] });

@@ -5,7 +5,10 @@ import type { Change, RunEvent } from '../src/contract/event.ts';
 import type { Json } from '../src/contract/json.ts';
 import type { Run, RunKey } from '../src/contract/run.ts';
 import type { RunQuery } from '../src/contract/store.ts';
+import type { Checkpoint, Thread } from '../src/contract/thread.ts';
+import type { CreateThread } from '../src/contract/thread-use-cases.ts';
 import type { AgentQuery, CreateRun, Creation, RunFeed, UseCases } from '../src/contract/use-cases.ts';
+import { ScriptedThreads } from './scripted-threads.ts';
 
 export const agentId = '7f0c2f6e-0d2e-5f43-9f43-0b8f6f1d2a11';
 export const runId = '0193b3a0-6b7c-7d2e-8f00-1234567890ab';
@@ -51,6 +54,7 @@ export class ScriptedFeed implements RunFeed {
   }
 }
 
+type CancelOptions = Parameters<UseCases['cancelRun']>[1];
 type Waiter = { readonly blockMs: number; readonly signal: AbortSignal; resolve(run: Run): void };
 
 /** The port that dialects talk to, over a map; what it was asked is kept, what it answers is set by the test. */
@@ -69,16 +73,16 @@ export class ScriptedUseCases implements UseCases {
   replayed = false;
   /** What every method throws instead. */
   failure: Error | null = null;
-  /** No operation of ACP 0.1 leads to these. */
-  readonly cancelRun = unscripted;
-  readonly createThread = unscripted;
-  readonly getThread = unscripted;
-  readonly searchThreads = unscripted;
-  readonly patchThread = unscripted;
-  readonly copyThread = unscripted;
-  readonly deleteThread = unscripted;
-  readonly stateAfterRun = unscripted;
-  readonly threadHistory = unscripted;
+  readonly threads = new ScriptedThreads();
+  readonly cancelled: (CancelOptions & RunKey)[] = [];
+  /** What a created run is at once. */
+  born: Partial<Run> = {};
+  readonly getThread: UseCases['getThread'] = (key) => this.threads.getThread(key);
+  readonly searchThreads: UseCases['searchThreads'] = (query) => this.threads.searchThreads(query);
+  readonly patchThread: UseCases['patchThread'] = (key, patch) => this.threads.patchThread(key, patch);
+  readonly copyThread: UseCases['copyThread'] = (key) => this.threads.copyThread(key);
+  readonly deleteThread: UseCases['deleteThread'] = (key) => this.threads.deleteThread(key);
+  readonly threadHistory: UseCases['threadHistory'] = (key, query) => this.threads.threadHistory(key, query);
 
   constructor() {
     this.agents.set(agentId, agentOf({}));
@@ -89,9 +93,19 @@ export class ScriptedUseCases implements UseCases {
     this.#mayFail();
     this.created.push(command);
     const agent = this.getAgent(command.agent ?? agentId);
-    const run = runOf({ agentId: agent.agentId, request: command.request });
+    const threadId = await this.#join(command);
+    const run = runOf({ agentId: agent.agentId, request: command.request, threadId, ...this.born });
     this.runs.set(run.runId, run);
     return { run, replayed: this.replayed };
+  }
+
+  async #join({ thread, tenant }: CreateRun): Promise<string | null> {
+    if (thread === undefined) return null;
+    const { threadId, ifNotExists, whenBusy } = thread;
+    if (ifNotExists === 'create') await this.createThread({ tenant, threadId, metadata: {}, ifExists: 'do_nothing' });
+    const { activeRunId } = await this.getThread({ tenant, threadId });
+    if (activeRunId !== null && whenBusy === 'reject') throw new GatewayError('thread_busy');
+    return threadId;
   }
 
   async getRun(key: RunKey): Promise<Run> {
@@ -126,6 +140,23 @@ export class ScriptedUseCases implements UseCases {
     return { ...run, status: 'pending', phase: 'resuming' };
   }
 
+  async createThread(command: CreateThread): Promise<Thread> {
+    if (command.agent !== undefined) this.getAgent(command.agent);
+    return await this.threads.createThread(command);
+  }
+
+  async cancelRun(key: RunKey, options: CancelOptions): Promise<Run> {
+    const run = await this.getRun(key);
+    this.cancelled.push({ ...key, ...options });
+    if (options.action === 'rollback') this.runs.delete(key.runId);
+    return run;
+  }
+
+  async stateAfterRun(key: RunKey): Promise<Checkpoint | null> {
+    await this.getRun(key);
+    return await this.threads.stateAfterRun(key);
+  }
+
   async deleteRun(key: RunKey): Promise<Run> {
     const run = await this.getRun(key);
     this.runs.delete(key.runId);
@@ -152,10 +183,6 @@ export class ScriptedUseCases implements UseCases {
   #mayFail(): void {
     if (this.failure !== null) throw this.failure;
   }
-}
-
-async function unscripted(): Promise<never> {
-  throw new Error('a test that needs this method must script it');
 }
 
 export function runOf(changes: Partial<Run>): Run {

@@ -1,11 +1,21 @@
-import type { IncomingMessage, RequestListener } from 'node:http';
+import type { RequestListener, ServerResponse } from 'node:http';
 import Koa, { type Middleware } from 'koa';
+import type { Agent } from '../contract/agent.ts';
 import type { Log } from '../contract/log.ts';
+import { anyone } from '../contract/principal.ts';
+import type { RateCounter } from '../contract/rates.ts';
 import type { UseCases } from '../contract/use-cases.ts';
+import { type Exceptions, noExceptions } from '../upstream/ssrf-address.ts';
+import type { Authenticator } from './auth.ts';
 import { createBodyReader } from './body.ts';
 import { Departures } from './departures.ts';
+import { Door } from './door.ts';
 import { answerErrors } from './errors.ts';
+import { allowOrigins, secureHeaders } from './headers.ts';
 import { answerHealth, type ReadinessCheck } from './health.ts';
+import { Limiter } from './limits.ts';
+import { createLocalRates } from './rates.ts';
+import { answerReference } from './reference.ts';
 import { type Mount, routeMount } from './routes.ts';
 import { Streams } from './sse.ts';
 import { refuseUnrouted } from './unrouted.ts';
@@ -14,11 +24,31 @@ export type AppOptions = {
   readonly mounts: readonly Mount[];
   readonly use: UseCases;
   readonly log: Log;
-  readonly limits: { readonly maxBodyBytes: number; readonly maxJsonDepth?: number };
+  readonly limits: AppLimits;
   readonly heartbeatMs: number;
   readonly readiness: readonly ReadinessCheck[];
-  /** May throw a `GatewayError`. Left out, every request belongs to the one tenant `default`. */
-  readonly tenantOf?: (request: IncomingMessage) => string;
+  /** Left out, whoever comes is let in, as the one tenant `default`. */
+  readonly authenticate?: Authenticator;
+  /** Every agent of the config; a principal that is for some agents has no other ones. Default: none. */
+  readonly agents?: readonly Agent[];
+  /** Left out, requests are counted in this process alone. */
+  readonly rates?: RateCounter | null;
+  /** Where a client's URL may lead although it is not public. */
+  readonly exceptions?: Exceptions;
+  /** Whose pages may read answers in a browser; `*` is everybody's. Default: none. */
+  readonly origins?: readonly string[];
+};
+
+export type AppLimits = {
+  readonly maxBodyBytes: number;
+  /** Default 100. */
+  readonly maxJsonDepth?: number;
+  /** Default 65,536. */
+  readonly maxMetadataBytes?: number;
+  /** Default 10,000. */
+  readonly maxStreams?: number;
+  /** A reader that takes nothing of its answer for so long is cut off; default a minute. */
+  readonly slowReaderMs?: number;
 };
 
 export type App = {
@@ -32,22 +62,25 @@ export type App = {
   drain(retryMs: number): void;
 };
 
-const defaultJsonDepth = 100;
+const defaultLimits = { maxJsonDepth: 100, maxMetadataBytes: 65_536, maxStreams: 10_000, slowReaderMs: 60_000 };
 
 /** The gateway's HTTP side: errors and request ids around health probes around the dialects. */
 export function createApp(options: AppOptions): App {
-  const { log, use, mounts } = options;
+  const { log, use, mounts, authenticate = () => anyone, exceptions = noExceptions, origins = [] } = options;
+  const limits = { ...defaultLimits, ...options.limits };
   const departures = new Departures();
-  const streams = new Streams(options.heartbeatMs, log);
+  const streams = new Streams(options.heartbeatMs, log, limits.slowReaderMs);
   let draining = false;
   const app = new Koa();
   app.on('error', (fault: unknown) => log.debug({ err: fault }, 'connection fault'));
-  const readBody = createBodyReader({ maxJsonDepth: defaultJsonDepth, ...options.limits });
-  const tenantOf = options.tenantOf ?? (() => 'default');
+  const readBody = createBodyReader(limits);
+  const limiter = new Limiter(options.rates ?? createLocalRates(), limits.maxStreams);
+  const bounds = { agents: options.agents ?? [], maxMetadataBytes: limits.maxMetadataBytes, exceptions };
+  const door = new Door({ authenticate, limiter, use, bounds });
   const sites = mounts
     // `/acp/v0.1` is asked before the root, which has every path.
     .toSorted((a, b) => b.prefix.length - a.prefix.length)
-    .map((mount) => ({ ...mount, route: routeMount(mount, { use, readBody, departures, streams, tenantOf }) }));
+    .map((mount) => ({ ...mount, route: routeMount(mount, { door, readBody, departures, streams }) }));
   const siteOf = (path: string) => sites.find(({ prefix }) => isUnder(path, prefix));
 
   const closeWhenDraining: Middleware = async (context, next) => {
@@ -56,12 +89,17 @@ export function createApp(options: AppOptions): App {
   };
   app.use(closeWhenDraining);
   app.use(answerErrors((path) => siteOf(path)?.dialect ?? null, log));
+  if (origins.length > 0) app.use(allowOrigins(origins));
   app.use(answerHealth(options.readiness, log));
+  app.use(answerReference(mounts));
   app.use((context, next) => siteOf(context.path)?.route(context, next) ?? next());
   app.use(refuseUnrouted());
   const handle = app.callback();
   return {
-    handle: (request, response) => void handle(request, response),
+    handle: (request, response) => {
+      secureHeaders(response);
+      void handle(request, response).then(() => boundReading(response, limits.slowReaderMs));
+    },
     get openStreams() {
       return streams.size;
     },
@@ -71,6 +109,11 @@ export function createApp(options: AppOptions): App {
       streams.drain(retryMs);
     },
   };
+}
+
+/** Whoever asks for much and takes nothing must not hold it for ever. Node counts what the other side takes as life. */
+function boundReading(response: ServerResponse, slowReaderMs: number): void {
+  if (response.writableEnded && response.writableLength > 0) response.setTimeout(slowReaderMs);
 }
 
 function isUnder(path: string, prefix: string): boolean {

@@ -3,6 +3,7 @@ import type { Dialect } from '../contract/dialect.ts';
 import { errorTable, GatewayError } from '../contract/errors.ts';
 import type { Json } from '../contract/json.ts';
 import type { Log } from '../contract/log.ts';
+import { challenge } from './auth.ts';
 import { readRequestId } from './request-id.ts';
 
 const problemType = 'application/problem+json';
@@ -36,6 +37,7 @@ function sendError(context: Context, dialect: Dialect | null, requestId: string,
   context.status = error.http;
   context.set('Content-Type', asProblem ? problemType : 'application/json');
   context.vary('Accept');
+  if (error.http === 401) context.set('WWW-Authenticate', challenge(context.req));
   if (error.retryAfterSeconds !== undefined) context.set('Retry-After', String(error.retryAfterSeconds));
   context.body = JSON.stringify(asProblem ? describeProblem(error, requestId) : dialect.encodeError(error));
 }

@@ -1,12 +1,17 @@
 import type { EventEncoder } from '../contract/dialect.ts';
 import type { RunEvent } from '../contract/event.ts';
 
+type EventName = (event: RunEvent) => string;
+
+/** What ACP calls every event; what it is stands in its data. */
+const agentEvent: EventName = () => 'agent_event';
+
 /** A comment with ONE newline: some clients turn every blank line into an event (design, section 11). */
 export const heartbeat = Buffer.from(':\n');
 
 /** Tells the client how long to wait before it attaches again. */
 export function encodeRetry(retryMs: number): string {
-  return `retry: ${retryMs}\n\n`;
+  return `retry: ${retryMs}\n`;
 }
 
 /**
@@ -16,7 +21,7 @@ export function encodeRetry(retryMs: number): string {
 export class Frames {
   readonly #byEncoder = new WeakMap<EventEncoder, WeakMap<RunEvent, Buffer | null>>();
 
-  of(event: RunEvent, encode: EventEncoder): Buffer | null {
+  of(event: RunEvent, encode: EventEncoder, eventName: EventName = agentEvent): Buffer | null {
     let known = this.#byEncoder.get(encode);
     if (known === undefined) {
       known = new WeakMap();
@@ -24,15 +29,15 @@ export class Frames {
     }
     let frame = known.get(event);
     if (frame === undefined) {
-      frame = encodeFrame(event, encode);
+      frame = encodeFrame(event, encode, eventName);
       known.set(event, frame);
     }
     return frame;
   }
 }
 
-function encodeFrame(event: RunEvent, encode: EventEncoder): Buffer | null {
+function encodeFrame(event: RunEvent, encode: EventEncoder, eventName: EventName): Buffer | null {
   const data = encode(event);
   if (data === null) return null;
-  return Buffer.from(`id: ${event.seq}\nevent: agent_event\ndata: ${JSON.stringify(data)}\n\n`);
+  return Buffer.from(`id: ${event.seq}\nevent: ${eventName(event)}\ndata: ${JSON.stringify(data)}\n\n`);
 }

@@ -1,27 +1,24 @@
-import type { IncomingMessage } from 'node:http';
 import { Router } from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { z } from 'zod';
 import type { Answer, Dialect, Operation } from '../contract/dialect.ts';
 import { assertNever } from '../contract/json.ts';
-import type { UseCases } from '../contract/use-cases.ts';
 import type { BodyReader } from './body.ts';
 import type { Departures } from './departures.ts';
+import type { Door, Visitor } from './door.ts';
 import { Exchange } from './exchange.ts';
 import { parsePart } from './refusal.ts';
-import { type Streams, streamHeaders } from './sse.ts';
+import { type Streams, streamHeaders, streamType } from './sse.ts';
 import { refuseMethod } from './unrouted.ts';
 
 /** A dialect at a place; `''` is the root. One dialect may stand at several. */
 export type Mount = { readonly dialect: Dialect; readonly prefix: string };
 
 export type RouteParts = {
-  readonly use: UseCases;
+  readonly door: Door;
   readonly readBody: BodyReader;
   readonly departures: Departures;
   readonly streams: Streams;
-  /** Whose runs a request may see. */
-  readonly tenantOf: (request: IncomingMessage) => string;
 };
 
 /** A dialect's matrix as one router. Whatever it does not know goes to the next step. */
@@ -41,13 +38,31 @@ function serve(operation: Operation, prefix: string, parts: RouteParts): Middlew
   const takesBody = !(operation.body instanceof z.ZodUndefined);
   // An operation without query parameters has none that could be misspelt.
   const takesQuery = operation.query instanceof z.ZodObject && Object.keys(operation.query.shape).length > 0;
-  return async (context) => {
+  const mayStream = Object.values(operation.answers).some(({ contentType }) => contentType === streamType);
+  const { door, departures, readBody, streams } = parts;
+
+  async function handle(context: Context, { principal: { tenant }, use }: Visitor): Promise<void> {
     const params = parseParams(operation, context);
     const query = takesQuery ? parsePart(operation.query, context.query) : {};
-    const tenant = parts.tenantOf(context.req);
-    const body = takesBody ? parsePart(operation.body, await parts.readBody(context)) : undefined;
-    const exchange = new Exchange(context, parts.departures, { params, query, body, tenant });
-    send(context, await operation.handle(parts.use, exchange), prefix, parts.streams);
+    const body = takesBody ? parsePart(operation.body, await readBody(context)) : undefined;
+    const exchange = new Exchange(context, departures, { params, query, body, tenant });
+    send(context, await operation.handle(use, exchange), prefix, streams);
+  }
+
+  return async (context) => {
+    const entering = door.enter(context.req, context.res);
+    const visitor = entering instanceof Promise ? await entering : entering;
+    if (!mayStream) return await handle(context, visitor);
+    // Before the work is done: a run must not be made for a reader whom there is no place for.
+    const leave = door.takeStream(visitor);
+    try {
+      await handle(context, visitor);
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    if (context.respond === false && !context.res.closed) context.res.once('close', leave);
+    else leave();
   };
 }
 

@@ -6,6 +6,12 @@ export type ListenOptions = {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
+  /** Further ones are closed as they come; left out, there is no such limit. */
+  readonly maxConnections?: number;
+  /** A request that has not arrived whole after so long is cut off; default 30,000. */
+  readonly slowRequestMs?: number;
+  /** Called when connections are closed because there are too many, at most once a minute. */
+  readonly onFull?: () => void;
 };
 
 export type Listening = {
@@ -14,16 +20,32 @@ export type Listening = {
   close(graceMs: number): Promise<void>;
 };
 
-/** These bound how long a request may take to arrive; an answer may take as long as it likes. */
-const timeouts = { headersTimeout: 15_000, requestTimeout: 120_000, timeout: 0 };
+/** A head is small: who needs longer for it is not slow but waiting for us to tire. */
+const longestHeadMs = 15_000;
+/** How often the requests that are on their way are looked at, at the least. */
+const lookMs = 5000;
+/** Of the head of a request, with all its headers. */
+const maxHeaderSize = 16_384;
+const fullNoticeMs = 60_000;
 
 /** Longer than the idle time of the usual proxies, so that they close first and never write to a closed socket. */
 const keepAliveTimeout = 75_000;
 
 /** Serves the app; rejects when the address cannot be had. */
-export async function listen(app: App, { host, port }: ListenOptions): Promise<Listening> {
-  const server = createServer({ ...timeouts, keepAliveTimeout, noDelay: true, keepAlive: true }, app.handle);
+export async function listen(app: App, options: ListenOptions): Promise<Listening> {
+  const { host, port, maxConnections, onFull, slowRequestMs = 30_000 } = options;
+  // These bound how long a request may take to arrive; an answer may take as long as it likes.
+  const timeouts = {
+    headersTimeout: Math.min(longestHeadMs, slowRequestMs),
+    requestTimeout: slowRequestMs,
+    connectionsCheckingInterval: Math.min(lookMs, slowRequestMs),
+    timeout: 0,
+  };
+  const connection = { keepAliveTimeout, noDelay: true, keepAlive: true, maxHeaderSize };
+  const server = createServer({ ...timeouts, ...connection }, app.handle);
   server.maxHeadersCount = 100;
+  if (maxConnections !== undefined) server.maxConnections = maxConnections;
+  if (onFull !== undefined) server.on('drop', atMostEvery(fullNoticeMs, onFull));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {
@@ -43,5 +65,15 @@ export async function listen(app: App, { host, port }: ListenOptions): Promise<L
       await closed.promise;
       clearTimeout(timer);
     },
+  };
+}
+
+function atMostEvery(periodMs: number, callback: () => void): () => void {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    const nowMs = performance.now();
+    if (nowMs - lastMs < periodMs) return;
+    lastMs = nowMs;
+    callback();
   };
 }

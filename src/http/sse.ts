@@ -1,13 +1,15 @@
 import type { ServerResponse } from 'node:http';
-import type { EventEncoder } from '../contract/dialect.ts';
+import type { Answer } from '../contract/dialect.ts';
 import type { Log } from '../contract/log.ts';
 import type { RunFeed } from '../contract/use-cases.ts';
 import { encodeRetry, Frames, heartbeat } from './frames.ts';
 
-export type StreamSource = { readonly feed: RunFeed; readonly encode: EventEncoder; readonly runId: string };
+export type StreamSource = Omit<Extract<Answer, { kind: 'stream' }>, 'kind'>;
+
+export const streamType = 'text/event-stream';
 
 export const streamHeaders = {
-  'Content-Type': 'text/event-stream',
+  'Content-Type': streamType,
   'Cache-Control': 'no-cache, no-transform',
   'X-Accel-Buffering': 'no',
 };
@@ -21,13 +23,16 @@ export class Streams {
   readonly #frames = new Frames();
   readonly #heartbeatMs: number;
   readonly #log: Log;
+  readonly #slowReaderMs: number;
   #timer: NodeJS.Timeout | null = null;
   /** Set once the gateway drains. */
   #retryMs: number | null = null;
 
-  constructor(heartbeatMs: number, log: Log) {
+  /** A reader that takes nothing for `slowReaderMs` is cut off. */
+  constructor(heartbeatMs: number, log: Log, slowReaderMs: number) {
     this.#heartbeatMs = heartbeatMs;
     this.#log = log;
+    this.#slowReaderMs = slowReaderMs;
   }
 
   get size(): number {
@@ -39,14 +44,16 @@ export class Streams {
     // The reader may have left while its feed was made; then nothing more will be heard of it.
     if (response.closed) {
       source.feed.close();
+      this.#leave(source);
       return;
     }
-    const stream = new Stream(response, source.feed);
+    const stream = new Stream(response, source.feed, this.#slowReaderMs);
     response.writeHead(200, streamHeaders);
     response.flushHeaders();
     this.#add(stream);
     response.once('close', () => {
       this.#remove(stream);
+      if (!stream.isOver) this.#leave(source);
       stream.stop();
     });
     if (this.#retryMs !== null) stream.dismiss(this.#retryMs);
@@ -59,12 +66,14 @@ export class Streams {
     for (const stream of this.#open) stream.dismiss(retryMs);
   }
 
-  async #pump(stream: Stream, { encode, runId }: StreamSource): Promise<void> {
+  async #pump(stream: Stream, source: StreamSource): Promise<void> {
+    const { encode, eventName, endsAfter, runId } = source;
     try {
       for (let events = await stream.next(); events !== null; events = await stream.next()) {
         for (const event of events) {
-          const frame = this.#frames.of(event, encode);
+          const frame = this.#frames.of(event, encode, eventName);
           if (frame !== null) await stream.send(frame);
+          if (endsAfter?.(event) === true) return stream.end();
         }
       }
       stream.end();
@@ -72,6 +81,13 @@ export class Streams {
       this.#log.error({ run_id: runId, err: fault }, 'stream failed');
       stream.dismiss(retryAfterFaultMs);
     }
+  }
+
+  /** The reader left before it was given the end. */
+  #leave({ onLeft, runId }: StreamSource): void {
+    onLeft?.().catch((fault: unknown) =>
+      this.#log.error({ run_id: runId, err: fault }, 'a run was not told that its reader left'),
+    );
   }
 
   #add(stream: Stream): void {
@@ -93,15 +109,21 @@ export class Streams {
 class Stream {
   readonly #response: ServerResponse;
   readonly #feed: RunFeed;
+  readonly #slowReaderMs: number;
   #over = false;
   #resume: (() => void) | null = null;
 
-  constructor(response: ServerResponse, feed: RunFeed) {
+  constructor(response: ServerResponse, feed: RunFeed, slowReaderMs: number) {
     this.#response = response;
     this.#feed = feed;
+    this.#slowReaderMs = slowReaderMs;
     response.on('drain', () => this.#wake());
     // A write may still fail after the reader has left; there is nobody left to tell.
     response.on('error', () => this.stop());
+  }
+
+  get isOver(): boolean {
+    return this.#over;
   }
 
   async next() {
@@ -111,9 +133,12 @@ class Stream {
   /** Resolves when more may be sent. */
   async send(frame: Buffer): Promise<void> {
     if (this.#over || this.#response.write(frame)) return;
+    // Node counts what the reader takes as life, and destroys the socket of one that takes nothing.
+    this.#response.setTimeout(this.#slowReaderMs);
     await new Promise<void>((resolve) => {
       this.#resume = resolve;
     });
+    this.#response.setTimeout(0);
   }
 
   beat(): void {
@@ -125,6 +150,7 @@ class Stream {
   end(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#feed.close();
     this.#response.end();
   }
 

@@ -1,7 +1,8 @@
-import type { GatewayError } from '../../contract/errors.ts';
 import type { RunEvent } from '../../contract/event.ts';
-import { assertNever, type Json, type JsonObject } from '../../contract/json.ts';
+import { assertNever, type JsonObject } from '../../contract/json.ts';
 import type { Outcome, Run } from '../../contract/run.ts';
+import { instantOf } from '../answers.ts';
+import { encodePhase } from '../values.ts';
 
 /**
  * ACP 0.1 `Run`, and beside it the flat members of the Agent Protocol's Run (seed 001), so that clients of either
@@ -14,10 +15,11 @@ export function encodeRun(run: Run): JsonObject {
     run_id: run.runId,
     agent_id: run.agentId,
     ...(run.threadId === null ? {} : { thread_id: run.threadId }),
-    created_at: new Date(run.createdAtMs).toISOString(),
-    updated_at: new Date(run.updatedAtMs).toISOString(),
+    created_at: instantOf(run.createdAtMs),
+    updated_at: instantOf(run.updatedAtMs),
     status: run.status,
     ...asked,
+    ...(run.request.messages === undefined ? {} : { messages: run.request.messages }),
     // The Agent Protocol requires it, also where the client sent none.
     metadata: run.request.metadata ?? {},
   };
@@ -35,8 +37,11 @@ function encodeRequest({ request, threadId }: Run): JsonObject {
 }
 
 function encodeStreaming({ request }: Run): JsonObject {
-  const mode = request.streamModes?.[0];
-  return mode === undefined ? {} : { streaming: mode };
+  for (const mode of request.streamModes ?? []) {
+    if (mode === 'values') return { streaming: 'result' };
+    if (mode === 'custom') return { streaming: 'custom' };
+  }
+  return {};
 }
 
 /** ACP 0.1 `RunOutput` (seed 000); null while there is none to give. */
@@ -49,10 +54,8 @@ export function encodeOutput(run: Run): JsonObject | null {
 /** One event of the stream. Results, interrupts and errors look as they do in the output. */
 export function encodeEvent({ runId, status, change }: RunEvent): JsonObject {
   switch (change.kind) {
-    case 'phase': {
-      const { phase, note } = change;
-      return { type: 'custom', run_id: runId, status, update: note === undefined ? { phase } : { phase, note } };
-    }
+    case 'phase':
+      return { type: 'custom', run_id: runId, status, update: encodePhase(change) };
     case 'partial':
       return encodeOutcome({ kind: 'result', value: change.value }, runId, status);
     case 'interrupt':
@@ -81,9 +84,4 @@ function encodeOutcome(outcome: Outcome, runId: string, status: string): JsonObj
     default:
       return assertNever(outcome);
   }
-}
-
-/** ACP 0.1 `ErrorResponse` is a bare string. */
-export function encodeError(error: GatewayError): Json {
-  return error.path === undefined ? error.message : `${error.message} (${error.path})`;
 }

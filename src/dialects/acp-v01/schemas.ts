@@ -1,84 +1,90 @@
 import { z } from 'zod';
-import type { Json, JsonObject } from '../../contract/json.ts';
 import { runStatuses } from '../../contract/run.ts';
+import { agentSchemas } from '../agents.ts';
+import { anyMessage, anyObject, id, instant, runStatus } from '../answers.ts';
+import {
+  agentReference,
+  closed,
+  json,
+  jsonObject,
+  page,
+  type RequestOptions,
+  resumePayload,
+  uuid,
+  webhook,
+  wholeNumber,
+} from '../requests.ts';
 
-export type SchemaOptions = {
-  /** What a member that the protocol does not know does to a request: refuse it, or nothing. */
-  readonly unknownFields: 'reject' | 'ignore';
+export type SchemaOptions = RequestOptions & {
   /** The longest `block_timeout`. */
   readonly maxBlockSeconds: number;
 };
 
-/** A body is JSON already when it gets here; these only say of what kind, and do not walk through it. */
-const json = z.unknown() as z.ZodType<Json>;
-const jsonObject: z.ZodType<JsonObject> = z.record(z.string(), json);
-
-/** Any layout of hexadecimal digits that looks like a UUID; one of a wrong version is just not found. */
-const uuid = z.guid('must be a UUID').toLowerCase();
-const agentReference = z.string().min(1, 'must not be empty').max(256);
-const webhook = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).max(8192);
-
-const page = {
-  limit: z.int().min(1).max(1000).default(10),
-  offset: z.int().min(0).default(0),
-};
-
-function closed<Shape extends z.core.$ZodLooseShape>(
-  shape: Shape,
-  unknownFields: SchemaOptions['unknownFields'],
-): z.ZodObject<Shape> {
-  const open = z.object(shape);
-  return unknownFields === 'reject' ? open.strict() : open;
-}
-
 /** What requests must look like. Objects are as ACP 0.1 has them; where it is silent, the comment says why. */
-export function createSchemas({ unknownFields, maxBlockSeconds }: SchemaOptions) {
-  const blockTimeout = z
-    .string({ error: 'must be given once' })
-    .regex(/^\d{1,10}$/, 'must be a whole number of seconds')
-    .transform(Number)
-    .refine((seconds) => seconds <= maxBlockSeconds, `must be at most ${maxBlockSeconds} seconds`);
+export function createRequests({ unknownFields, maxBlockSeconds }: SchemaOptions) {
+  const blockTimeout = wholeNumber({ minimum: 0, maximum: maxBlockSeconds, of: 'seconds' });
+  const metadata = jsonObject.optional();
+  const creation = {
+    // The protocol requires a UUID here; a name, and a default for none, cost nobody anything.
+    agent_id: agentReference.optional(),
+    thread_id: uuid.nullish(),
+    input: jsonObject.optional(),
+    metadata,
+    config: jsonObject.optional(),
+    webhook: webhook(8192).optional(),
+    streaming: z.enum(['result', 'custom']).optional(),
+  };
+  const runSearch = { agent_id: agentReference.optional(), status: z.enum(runStatuses).optional(), metadata, ...page };
+  const threadSearch = { agent_id: agentReference.optional(), metadata, ...page };
   return {
-    nothing: z.object({}),
-    noBody: z.undefined(),
-    runParams: z.object({ run_id: uuid }),
-    agentParams: z.object({ agent_id: agentReference }),
-    outputQuery: closed({ block_timeout: blockTimeout.optional() }, unknownFields),
-    runCreate: closed(
-      {
-        // The protocol requires a UUID here; a name, and a default for none, cost nobody anything.
-        agent_id: agentReference.optional(),
-        thread_id: z.null({ error: 'threads are not supported yet' }).optional(),
-        input: jsonObject.optional(),
-        metadata: jsonObject.optional(),
-        config: jsonObject.optional(),
-        webhook: webhook.optional(),
-        streaming: z.enum(['result', 'custom']).optional(),
-      },
-      unknownFields,
-    ),
-    // The agent's own schema says what a payload is; some agents take a bare string.
-    resumePayload: json.refine((payload) => payload !== undefined, 'a payload is required'),
-    runSearch: closed(
-      {
-        agent_id: agentReference.optional(),
-        status: z.enum(runStatuses).optional(),
-        metadata: jsonObject.optional(),
-        ...page,
-      },
-      unknownFields,
-    ).prefault({}),
-    agentSearch: closed(
-      { name: z.string().optional(), version: z.string().optional(), ...page },
-      unknownFields,
-    ).prefault({}),
+    output: closed({ block_timeout: blockTimeout.optional() }, unknownFields),
+    runCreate: closed(creation, unknownFields),
+    resumePayload,
+    runSearch: closed(runSearch, unknownFields).prefault({}),
+    threadCreate: closed({ agent_id: agentReference, metadata }, unknownFields),
+    threadSearch: closed(threadSearch, unknownFields).prefault({}),
   };
 }
 
-export type Schemas = ReturnType<typeof createSchemas>;
-export type RunCreate = z.output<Schemas['runCreate']>;
+export type Requests = ReturnType<typeof createRequests>;
+export type RunCreate = z.output<Requests['runCreate']>;
 
-/** A request may name an agent by either; only a UUID can name one that the config no longer has. */
-export function isUuid(text: string): boolean {
-  return uuid.safeParse(text).success;
-}
+/** What a run was asked for: in `creation`, and beside it for readers of the Agent Protocol's Run. */
+const asked = {
+  thread_id: id.optional(),
+  input: json.optional(),
+  metadata: anyObject.optional(),
+  config: anyObject.optional(),
+  webhook: z.string().optional(),
+};
+
+const run = z.object({
+  ...asked,
+  creation: z.object({ agent_id: id, ...asked, streaming: z.enum(['result', 'custom']).optional() }),
+  run_id: id,
+  agent_id: id,
+  created_at: instant,
+  updated_at: instant,
+  status: runStatus,
+  messages: z.array(anyMessage).optional(),
+  metadata: anyObject,
+});
+
+const told = { run_id: id, status: runStatus };
+// The protocol says "object" of results and interrupts; what an agent gave goes through unchanged.
+const result = z.object({ type: z.literal('result'), ...told, result: json });
+const interrupt = z.object({ type: z.literal('interrupt'), ...told, interrupt: json });
+const error = z.object({ type: z.literal('error'), ...told, errcode: z.int(), description: z.string() });
+const custom = z.object({ type: z.literal('custom'), ...told, update: anyObject });
+
+/** What answers look like, under the names of the protocol's own document. */
+export const answers = {
+  ...agentSchemas,
+  Run: run,
+  RunOutput: z.discriminatedUnion('type', [result, interrupt, error]),
+  StreamEvent: z.discriminatedUnion('type', [result, interrupt, error, custom]),
+  // The agent of a thread that was made without one, through another protocol, is the empty string.
+  Thread: z.object({ thread_id: id, agent_id: z.string(), metadata: anyObject }),
+  ThreadState: json,
+  ErrorResponse: z.string(),
+};

@@ -1,15 +1,16 @@
+import { z } from 'zod';
 import { type Answer, type Operation, operation } from '../../contract/dialect.ts';
-import type { Json } from '../../contract/json.ts';
 import type { Run, RunRequest } from '../../contract/run.ts';
 import type { RunQuery } from '../../contract/store.ts';
-import type { Creation, UseCases } from '../../contract/use-cases.ts';
-import { encodeAgent, encodeDescriptor, type Features } from './descriptor.ts';
+import type { JoinThread } from '../../contract/use-cases.ts';
+import { answersOf, creationAnswer, eventStream, jsonAnswer, success } from '../answers.ts';
+import { findAgentId, noBody, nothing, runParams } from '../requests.ts';
 import { encodeEvent, encodeOutput, encodeRun } from './encode.ts';
-import { isUuid, type RunCreate, type Schemas } from './schemas.ts';
+import { answers, type Requests, type RunCreate } from './schemas.ts';
 
-/** The route matrix of ACP 0.1 (seed 003; agents after the protocol's own document). */
-export function createOperations(schemas: Schemas, features: Features): readonly Operation[] {
-  const { nothing, noBody, runParams, agentParams } = schemas;
+/** Runs as ACP 0.1 has them (seed 003). */
+export function createRunOperations(requests: Requests): readonly Operation[] {
+  const { ErrorResponse: error, Run: run } = answers;
   return [
     operation({
       id: 'search_runs',
@@ -18,13 +19,14 @@ export function createOperations(schemas: Schemas, features: Features): readonly
       summary: 'Search Runs',
       params: nothing,
       query: nothing,
-      body: schemas.runSearch,
+      body: requests.runSearch,
+      answers: answersOf(error, success(z.array(run)), [422]),
       handle: async (use, { body: { agent_id, ...filter }, tenant }) => {
         const agentId = agent_id === undefined ? undefined : findAgentId(use, agent_id);
         // A name that no agent has: no run can be its run.
-        if (agentId === null) return json([]);
+        if (agentId === null) return jsonAnswer([]);
         const query: RunQuery = { ...filter, tenant, agentId };
-        return json((await use.searchRuns(query)).map(encodeRun));
+        return jsonAnswer((await use.searchRuns(query)).map(encodeRun));
       },
     }),
     operation({
@@ -34,10 +36,14 @@ export function createOperations(schemas: Schemas, features: Features): readonly
       summary: 'Create Background Run',
       params: nothing,
       query: nothing,
-      body: schemas.runCreate,
+      body: requests.runCreate,
+      takes: ['Idempotency-Key'],
+      answers: answersOf(error, success(run), [404, 409, 422]),
       handle: async (use, { body, tenant, idempotencyKey }) => {
-        const command = { tenant, agent: body.agent_id, request: decodeRequest(body), idempotencyKey };
-        return creationAnswer(await use.createRun(command));
+        const thread = joinThread(body);
+        const command = { tenant, agent: body.agent_id, request: decodeRequest(body), thread, idempotencyKey };
+        const creation = await use.createRun(command);
+        return creationAnswer(creation, encodeRun(creation.run));
       },
     }),
     operation({
@@ -48,7 +54,9 @@ export function createOperations(schemas: Schemas, features: Features): readonly
       params: runParams,
       query: nothing,
       body: noBody,
-      handle: async (use, { params, tenant }) => json(encodeRun(await use.getRun({ tenant, runId: params.run_id }))),
+      answers: answersOf(error, success(run), [404, 409, 422]),
+      handle: async (use, { params, tenant }) =>
+        jsonAnswer(encodeRun(await use.getRun({ tenant, runId: params.run_id }))),
     }),
     operation({
       id: 'get_run_output',
@@ -56,8 +64,13 @@ export function createOperations(schemas: Schemas, features: Features): readonly
       path: '/runs/:run_id/output',
       summary: 'Retrieve last output of a run if available',
       params: runParams,
-      query: schemas.outputQuery,
+      query: requests.output,
       body: noBody,
+      answers: answersOf(
+        error,
+        { ...success(answers.RunOutput), 204: { description: 'No output yet' } },
+        [404, 409, 422],
+      ),
       handle: async (use, request) => {
         const key = { tenant: request.tenant, runId: request.params.run_id };
         const blockMs = (request.query.block_timeout ?? 0) * 1000;
@@ -73,6 +86,8 @@ export function createOperations(schemas: Schemas, features: Features): readonly
       params: runParams,
       query: nothing,
       body: noBody,
+      takes: ['Last-Event-ID'],
+      answers: answersOf(error, eventStream(answers.StreamEvent), [404, 409, 422]),
       handle: async (use, { params, tenant, afterSeq }) => {
         const runId = params.run_id;
         return { kind: 'stream', feed: await use.watchRun({ tenant, runId }, afterSeq), runId, encode: encodeEvent };
@@ -85,9 +100,10 @@ export function createOperations(schemas: Schemas, features: Features): readonly
       summary: 'Resume an interrupted Run',
       params: runParams,
       query: nothing,
-      body: schemas.resumePayload,
+      body: requests.resumePayload,
+      answers: answersOf(error, success(run), [404, 409, 422]),
       handle: async (use, { params, body, tenant }) =>
-        json(encodeRun(await use.resumeRun({ tenant, runId: params.run_id }, body))),
+        jsonAnswer(encodeRun(await use.resumeRun({ tenant, runId: params.run_id }, body))),
     }),
     operation({
       id: 'delete_run',
@@ -97,47 +113,11 @@ export function createOperations(schemas: Schemas, features: Features): readonly
       params: runParams,
       query: nothing,
       body: noBody,
-      handle: async (use, { params, tenant }) => json(encodeRun(await use.deleteRun({ tenant, runId: params.run_id }))),
-    }),
-    operation({
-      id: 'search_agents',
-      method: 'POST',
-      path: '/agents/search',
-      summary: 'Search Agents',
-      params: nothing,
-      query: nothing,
-      body: schemas.agentSearch,
-      handle: async (use, { body }) => json(use.searchAgents(body).map(encodeAgent)),
-    }),
-    operation({
-      id: 'get_agent_by_ID',
-      method: 'GET',
-      path: '/agents/:agent_id',
-      summary: 'Get Agent',
-      params: agentParams,
-      query: nothing,
-      body: noBody,
-      handle: async (use, { params }) => json(encodeAgent(use.getAgent(params.agent_id))),
-    }),
-    operation({
-      id: 'get_acp_descriptor_by_id',
-      method: 'GET',
-      path: '/agents/:agent_id/descriptor',
-      summary: 'Get Agent ACP Descriptor from its id',
-      params: agentParams,
-      query: nothing,
-      body: noBody,
-      handle: async (use, { params }) => json(encodeDescriptor(use.getAgent(params.agent_id), features)),
+      answers: answersOf(error, success(run), [404, 409, 422]),
+      handle: async (use, { params, tenant }) =>
+        jsonAnswer(encodeRun(await use.deleteRun({ tenant, runId: params.run_id }))),
     }),
   ];
-}
-
-function json(body: Json): Answer {
-  return { kind: 'json', status: 200, body };
-}
-
-function creationAnswer({ run, replayed }: Creation): Answer {
-  return { kind: 'json', status: 200, body: encodeRun(run), runId: run.runId, replayed };
 }
 
 function outputAnswer(run: Run): Answer {
@@ -147,11 +127,14 @@ function outputAnswer(run: Run): Answer {
 }
 
 function decodeRequest({ input, metadata, config, webhook, streaming }: RunCreate): RunRequest {
-  return { input, metadata, config, webhook, streamModes: streaming === undefined ? undefined : [streaming] };
+  // Later versions call this mode by another name, which is the core's too.
+  const mode = streaming === 'result' ? 'values' : streaming;
+  return { input, metadata, config, webhook, streamModes: mode === undefined ? undefined : [mode] };
 }
 
-/** The UUID of an agent that a search names; null for a name that the config does not have. */
-function findAgentId(use: UseCases, idOrName: string): string | null {
-  if (isUuid(idOrName)) return idOrName.toLowerCase();
-  return use.searchAgents({ name: idOrName, limit: 1, offset: 0 })[0]?.agentId ?? null;
+/** The protocol lets a run into a thread that exists and has no pending run. */
+function joinThread({ thread_id: threadId }: RunCreate): JoinThread | undefined {
+  return threadId === undefined || threadId === null
+    ? undefined
+    : { threadId, ifNotExists: 'reject', whenBusy: 'reject' };
 }

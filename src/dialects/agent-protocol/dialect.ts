@@ -1,0 +1,41 @@
+import type { Dialect } from '../../contract/dialect.ts';
+import { jsonObject, type RequestOptions } from '../requests.ts';
+import { createThreadOperations } from '../threads.ts';
+import { asObject } from '../values.ts';
+import { createAbsentOperations } from './absent.ts';
+import { createAgentOperations } from './agents.ts';
+import { encodeError } from './encode.ts';
+import { createRunOperations } from './runs.ts';
+import { answers, createRequests } from './schemas.ts';
+
+/** The Agent Protocol 0.1.6. */
+export function createAgentProtocol({ unknownFields }: RequestOptions): Dialect {
+  const requests = createRequests({ unknownFields });
+  const error = answers.ErrorResponse;
+  const threads = createThreadOperations({
+    unknownFields,
+    error,
+    values: jsonObject,
+    schemas: answers,
+    encodeValues: asObject,
+    patchMode: 'merge',
+  });
+  return {
+    name: 'agent-protocol',
+    prefix: '/agent-protocol',
+    operations: [
+      ...createAgentOperations(requests),
+      ...threads,
+      ...createRunOperations(requests),
+      ...createAbsentOperations(),
+    ],
+    about: {
+      title: 'Agent Protocol',
+      version: '0.1.6',
+      description: 'The Agent Protocol 0.1.6 as rungate serves it: agents, threads and runs.',
+      error,
+      schemas: { ...answers, RunCreate: requests.runCreate, RunStream: requests.runStream },
+    },
+    encodeError,
+  };
+}

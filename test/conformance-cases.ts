@@ -1,0 +1,146 @@
+import type { Json } from '../src/contract/json.ts';
+import type { Run } from '../src/contract/run.ts';
+import { checkpointOf, threadId, threadOf } from './scripted-threads.ts';
+import { absentId, agentId, eventOf, runId, runOf, type ScriptedUseCases } from './scripted-use-cases.ts';
+
+/** One call of one operation, and what the protocol's document says of its answer. */
+export type Case = {
+  readonly operation: string;
+  readonly status: number;
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: string;
+  readonly body?: Json;
+  /** Puts the core into the state that the call needs. */
+  readonly prepare?: (use: ScriptedUseCases) => void;
+};
+
+/** A status of a document that the gateway has no occasion to answer with. */
+export type Unreached = { readonly operation: string; readonly status: number; readonly why: string };
+
+export const known = { run_id: runId, thread_id: threadId, agent_id: agentId };
+export const absent = { run_id: absentId, thread_id: absentId, agent_id: absentId };
+export const malformed = { run_id: 'x', thread_id: 'x', agent_id: 'x'.repeat(257) };
+
+const said: readonly Json[] = [
+  { role: 'user', content: 'what does it cost?' },
+  { role: 'assistant', content: [{ type: 'text', text: '9.50' }], id: 'm-2' },
+];
+
+export const succeeded: Partial<Run> = {
+  status: 'success',
+  phase: 'done',
+  outcome: { kind: 'result', value: { price: 9.5, messages: said } },
+};
+export const failed: Partial<Run> = {
+  status: 'timeout',
+  phase: 'done',
+  outcome: { kind: 'error', errcode: 1001, description: 'too late' },
+};
+export const interrupted: Partial<Run> = {
+  status: 'interrupted',
+  phase: 'interrupted',
+  outcome: { kind: 'interrupt', payload: { ask: 'sure?' } },
+};
+
+export function become(changes: Partial<Run>): (use: ScriptedUseCases) => void {
+  return (use) => {
+    use.born = changes;
+    use.runs.set(runId, runOf({ ...changes, threadId }));
+    use.script = tell;
+  };
+}
+
+/** A run in a thread that has lived. */
+export function live(use: ScriptedUseCases): void {
+  become({})(use);
+  const state = { values: { price: 9.5 }, messages: said };
+  use.threads.threads.set(threadId, threadOf({ ...state, status: 'error', metadata: { team: 'a' } }));
+  use.threads.checkpoints.push(checkpointOf({ ...state, runId }), checkpointOf({ metadata: { by: 'patch' } }));
+}
+
+export function busy(use: ScriptedUseCases): void {
+  live(use);
+  use.threads.threads.set(threadId, threadOf({ status: 'busy', activeRunId: runId }));
+}
+
+function tell(feed: ScriptedUseCases['feeds'][number]): void {
+  feed
+    .give([eventOf(1, { kind: 'phase', phase: 'queued' }), eventOf(2, { kind: 'partial', value: { step: 1 } })])
+    .give([eventOf(3, { kind: 'result', value: { price: 9.5, messages: said } }, 'success')])
+    .give(null);
+}
+
+/** Calls that a document answers alike wherever it has them: found, not found, not valid. */
+export function readCases(operation: string, prepare = live): readonly Case[] {
+  return [
+    { operation, status: 200, params: known, prepare },
+    { operation, status: 404, params: absent, prepare },
+    { operation, status: 422, params: malformed, prepare },
+  ];
+}
+
+export function searchCases(operation: string, filter: Json): readonly Case[] {
+  return [
+    { operation, status: 200, body: {}, prepare: live },
+    { operation, status: 200, body: filter, prepare: live },
+    { operation, status: 422, body: { limit: 0 }, prepare: live },
+  ];
+}
+
+/** `bodies` are answered with 200; one with an agent that is not there is 404, one with an unknown member 422. */
+export function creationCases(operation: string, bodies: readonly Json[], conflict: Json): readonly Case[] {
+  return [
+    ...bodies.map((body) => ({ operation, status: 200, params: known, body, prepare: become(succeeded) })),
+    { operation, status: 200, params: known, body: bodies[0] ?? {}, prepare: become(failed) },
+    { operation, status: 200, params: known, body: bodies[0] ?? {}, prepare: become(interrupted) },
+    { operation, status: 404, params: known, body: { agent_id: absentId } },
+    { operation, status: 409, params: known, body: conflict, prepare: busy },
+    { operation, status: 422, params: known, body: { inptu: {} } },
+  ];
+}
+
+export function deletionCases(operation: string, status: number): readonly Case[] {
+  return [
+    { operation, status, params: known, prepare: live },
+    { operation, status: 404, params: absent },
+    { operation, status: 422, params: malformed },
+  ];
+}
+
+export function resumeCases(operation: string): readonly Case[] {
+  return [
+    { operation, status: 200, params: known, body: { approved: true }, prepare: become(interrupted) },
+    { operation, status: 404, params: absent, body: {} },
+    { operation, status: 409, params: known, body: {}, prepare: live },
+    { operation, status: 422, params: malformed, body: {} },
+  ];
+}
+
+export function cancelCases(operation: string): readonly Case[] {
+  return [
+    { operation, status: 204, params: known, prepare: live },
+    { operation, status: 204, params: known, query: 'wait=true&action=rollback', prepare: live },
+    { operation, status: 404, params: absent },
+    { operation, status: 422, params: known, query: 'action=stop', prepare: live },
+  ];
+}
+
+export function threadCases(patch: Json): readonly Case[] {
+  return [
+    { operation: 'create_thread', status: 200, body: { metadata: { team: 'a' } } },
+    { operation: 'create_thread', status: 200, body: { thread_id: threadId, if_exists: 'do_nothing' }, prepare: live },
+    { operation: 'create_thread', status: 409, body: { thread_id: threadId } },
+    { operation: 'create_thread', status: 422, body: { if_exists: 'maybe' } },
+    ...searchCases('search_threads', { metadata: { team: 'a' }, values: { price: 9.5 }, status: 'idle', limit: 5 }),
+    ...readCases('get_thread_history'),
+    { operation: 'get_thread_history', status: 200, params: known, query: 'limit=1000', prepare: live },
+    { operation: 'get_thread_history', status: 422, params: known, query: 'limit=0', prepare: live },
+    ...readCases('copy_thread'),
+    ...readCases('get_thread'),
+    { operation: 'get_thread', status: 200, params: known },
+    ...deletionCases('delete_thread', 204),
+    { operation: 'patch_thread', status: 200, params: known, body: patch, prepare: live },
+    { operation: 'patch_thread', status: 404, params: absent, body: {} },
+    { operation: 'patch_thread', status: 422, params: known, body: { values: null } },
+  ];
+}

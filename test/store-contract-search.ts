@@ -59,8 +59,13 @@ export function describeSearch(bench: () => Bench): void {
       const { store } = bench();
       const run = makeRun();
       await store.insert(run, []);
-      await store.update({ run: nextVersion(run, { status: 'error', phase: 'done' }), expectedVersion: 1, events: [] });
+      const waiting = nextVersion(run, { status: 'interrupted', phase: 'interrupted' });
+      await store.update({ run: waiting, expectedVersion: 1, events: [] });
       expect(await searchIds({ status: 'pending' })).toEqual([]);
+      expect(await searchIds({ status: 'interrupted' })).toEqual([run.runId]);
+      const ended = nextVersion(waiting, { status: 'error', phase: 'done' });
+      await store.update({ run: ended, expectedVersion: 2, events: [] });
+      expect(await searchIds({ status: 'interrupted' })).toEqual([]);
       expect(await searchIds({ status: 'error' })).toEqual([run.runId]);
     });
 

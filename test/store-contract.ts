@@ -9,6 +9,8 @@ import { describeSearch } from './store-contract-search.ts';
 import { describeThreadRuns } from './store-contract-thread-runs.ts';
 import { describeThreadSearch } from './store-contract-thread-search.ts';
 import { describeThreads } from './store-contract-threads.ts';
+import { describeUsage } from './store-contract-usage.ts';
+import { describeWebhooks } from './store-contract-webhooks.ts';
 import { silentLog } from './store-runs.ts';
 
 /** An implementation under test. */
@@ -69,6 +71,8 @@ export function describeStore(name: string, subject: Subject): void {
     describeThreads(bench);
     describeThreadSearch(bench);
     describeThreadRuns(bench);
+    describeUsage(bench);
+    describeWebhooks(bench);
     describeDurability(bench);
   });
 }

@@ -2,6 +2,7 @@ import type { ZodType } from 'zod';
 import type { GatewayError } from './errors.ts';
 import type { RunEvent } from './event.ts';
 import type { Json } from './json.ts';
+import type { Run } from './run.ts';
 import type { RunFeed, UseCases } from './use-cases.ts';
 
 /** A request as a dialect sees it: parsed by the operation's own schemas. */
@@ -90,6 +91,8 @@ export interface Dialect {
   readonly operations: readonly Operation[];
   readonly about: AboutDialect;
   encodeError(error: GatewayError): Json;
+  /** A run as a webhook tells it. */
+  encodeRun(run: Run): Json;
 }
 
 /** What a dialect's document says of the dialect as a whole. */

@@ -34,6 +34,8 @@ export type RunRequest = {
   readonly config?: JsonObject | undefined;
   readonly metadata?: JsonObject | undefined;
   readonly webhook?: string | undefined;
+  /** Name of the dialect that the webhook is told in; left out, the root's. */
+  readonly dialect?: string | undefined;
   /** The vendor is not asked before this long after the creation. */
   readonly afterMs?: number | undefined;
   /** Whether a thread that was made for this run alone, or named by it, goes when the run ends. */

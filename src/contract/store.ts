@@ -3,11 +3,13 @@ import type { JsonObject } from './json.ts';
 import type { PaceStore } from './pace-store.ts';
 import type { Run, RunKey, RunStatus } from './run.ts';
 import type { Admission, ThreadEffect, ThreadStore } from './thread.ts';
+import type { UsageStore } from './usage-store.ts';
+import type { NewDelivery, Outbox } from './webhook.ts';
 
 export type RunQuery = {
   readonly tenant: string;
   readonly agentId?: string | undefined;
-  /** Only runs of these agents; left out, of all. */
+  /** Only runs of these agents, at least one; left out, of all. */
   readonly agentIds?: readonly string[] | undefined;
   /** Null: only runs of no thread. */
   readonly threadId?: string | null | undefined;
@@ -29,6 +31,8 @@ export type RunUpdate = {
   readonly events: readonly RunEvent[];
   /** What the change does to the run's thread. */
   readonly thread?: ThreadEffect | undefined;
+  /** What the run's receiver is to be told of the change. */
+  readonly delivery?: NewDelivery | undefined;
 };
 
 /** Ties a client's retry to the run that its first try made (draft-ietf-httpapi-idempotency-key-header). */
@@ -39,9 +43,6 @@ export type Idempotency = {
   readonly fingerprint: string;
   readonly expiresAtMs: number;
 };
-
-/** How many live runs may be counted under one name. */
-export type RunQuota = { readonly name: string; readonly mostLive: number };
 
 export type Insertion =
   | { readonly kind: 'inserted' }
@@ -70,6 +71,10 @@ export interface Store extends ThreadStore {
   readonly shared: boolean;
   /** What is kept beside the runs. */
   readonly pace: PaceStore;
+  /** What is counted for keys that have limits. */
+  readonly usage: UsageStore;
+  /** What receivers of webhooks are owed; it stays when its run is removed, until it was sent. */
+  readonly outbox: Outbox;
   /** `admission` is given for a run with a thread. Decided in one transaction, the idempotency key first. */
   insert(run: Run, events: readonly RunEvent[], idempotency?: Idempotency, admission?: Admission): Promise<Insertion>;
   /** False: the run is gone, has another version or another owner; nothing was written. */
@@ -89,7 +94,10 @@ export interface Store extends ThreadStore {
   release(replica: string): Promise<void>;
   /** Calls back with the id of a run that another process changed or removed; null: some may have been missed. */
   subscribe(listener: (runId: string | null) => void): () => void;
-  /** Removes up to `limit` runs that ended before the instant, with their events, and dead idempotency keys; how many. */
+  /**
+   * Removes up to `limit` of each: runs that ended before the instant with their events, deliveries that did, and dead
+   * idempotency keys. Gives the highest of the three counts.
+   */
   expire(finishedBeforeMs: number, nowMs: number, limit: number): Promise<number>;
   /** Resolves when the store answers. */
   ping(): Promise<void>;

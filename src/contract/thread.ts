@@ -47,7 +47,7 @@ export type Checkpoint = {
 export type ThreadQuery = {
   readonly tenant: string;
   readonly agentId?: string | undefined;
-  /** Only threads of these agents, and of none; left out, of all. */
+  /** Only threads of these agents, at least one, and of none; left out, of all. */
   readonly agentIds?: readonly string[] | undefined;
   readonly status?: ThreadStatus | undefined;
   /** Threads whose metadata has each of these keys with an equal value. */

@@ -2,8 +2,9 @@ import type { Agent } from './agent.ts';
 import type { RunEvent } from './event.ts';
 import type { Json } from './json.ts';
 import type { Run, RunKey, RunRequest } from './run.ts';
-import type { RunQuery, RunQuota } from './store.ts';
+import type { RunQuery } from './store.ts';
 import type { ThreadUseCases } from './thread-use-cases.ts';
+import type { RunQuota } from './usage-store.ts';
 
 export type CreateRun = {
   readonly tenant: string;

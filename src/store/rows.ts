@@ -33,6 +33,7 @@ const requestSchema = z.object({
   config: jsonObject.optional(),
   metadata: jsonObject.optional(),
   webhook: z.string().optional(),
+  dialect: z.string().optional(),
   streamModes: z.array(z.string()).optional(),
   afterMs: z.number().optional(),
   onCompletion: z.enum(['delete', 'keep']).optional(),

@@ -23,6 +23,9 @@ export function selectRunIds(query: RunQuery, page: Page): Sql {
   if (typeof query.threadId === 'string') conditions.push(`thread_id = ${bind(query.threadId)}`);
   if (query.threadId === null) conditions.push('thread_id IS NULL');
   if (query.agentId !== undefined) conditions.push(`agent_id = ${bind(query.agentId)}`);
+  // The plus keeps SQLite from an index that would give the runs agent by agent, and not newest first.
+  if (query.agentIds !== undefined)
+    conditions.push(`${page.limitRanges ? '' : '+'}agent_id IN (${query.agentIds.map(bind).join(', ')})`);
   if (page.beforeRunId !== undefined) conditions.push(`run_id < ${bind(page.beforeRunId)}`);
 
   const oneRange = query.status !== undefined || typeof query.threadId === 'string';

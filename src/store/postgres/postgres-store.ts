@@ -15,6 +15,7 @@ import type { Admission } from '../../contract/thread.ts';
 import { decodeEvent, decodeRun } from '../rows.ts';
 import type { ChangeListener, Listener } from './change-listener.ts';
 import { toStorageFault } from './faults.ts';
+import { PostgresOutbox } from './outbox.ts';
 import { PostgresPace } from './pace.ts';
 import { searchRuns } from './run-search.ts';
 import { insertRuns, updateRuns } from './run-statements.ts';
@@ -23,6 +24,7 @@ import { statements } from './statements.ts';
 import { insertInThreads, lockThreadsOfRuns, removeRuns, updateInThreads } from './thread-run-statements.ts';
 import { encodeInsertInThread, encodeUpdateInThread, type ThreadWrite, threadLock } from './thread-writes.ts';
 import { PostgresThreads } from './threads.ts';
+import { PostgresUsage } from './usage.ts';
 import { type EncodedWrite, makeWrites, type Writes } from './writes.ts';
 
 const runIdRow = z.object({ run_id: z.string() });
@@ -41,6 +43,8 @@ const keyAttempts = 5;
 export class PostgresStore implements Store {
   readonly shared = true;
   readonly pace: PostgresPace;
+  readonly usage: PostgresUsage;
+  readonly outbox: PostgresOutbox;
   readonly #pool: Pool;
   readonly #changes: ChangeListener;
   /** Names this store in its notifications. */
@@ -58,6 +62,8 @@ export class PostgresStore implements Store {
     this.#changes = options.changes;
     this.#origin = options.origin;
     this.pace = new PostgresPace(options.pool, options.changes, options.origin);
+    this.usage = new PostgresUsage(options.pool, options.origin);
+    this.outbox = new PostgresOutbox(options.pool);
     const { pool, origin } = options;
     this.#threads = new PostgresThreads(pool, origin);
     const decode = (row: unknown) => [runIdRow.parse(row).run_id, true] as const;

@@ -21,6 +21,7 @@ function selectByMetadata(query: RunQuery, entries: readonly string[]): Omit<Sql
   const bind = (value: unknown): string => `$${values.push(value)}`;
   const conditions = [`tenant = ${bind(query.tenant)}`, `metadata @> ${bind(entries)}::text[]`];
   if (query.agentId !== undefined) conditions.push(`agent_id = ${bind(query.agentId)}`);
+  if (query.agentIds !== undefined) conditions.push(`agent_id = ANY (${bind(query.agentIds)}::text[])`);
   if (typeof query.threadId === 'string') conditions.push(`thread_id = ${bind(query.threadId)}`);
   if (query.threadId === null) conditions.push('thread_id IS NULL');
   if (query.status !== undefined) conditions.push(`status = ${bind(query.status)}`);

@@ -1,3 +1,4 @@
+import { oweDeliveries, owedColumns } from './outbox-statements.ts';
 import { countTold, nowMs, tell } from './statements.ts';
 import { defineWrite } from './write-statement.ts';
 
@@ -32,8 +33,8 @@ export const storeRuns = (source: string, event: string): string => `taken AS (
     SELECT run_id, seq, at_ms, event.status, change FROM ${event} JOIN stored USING (run_id)
   )`;
 
-/** Common table expressions that change the runs of `input`, into `changed`, and write their events. */
-export const changeRuns = (event: string): string => `changed AS (
+/** Common table expressions that change the runs of `input`, into `changed`, and write their events and deliveries. */
+export const changeRuns = (event: string, owed: string): string => `changed AS (
     UPDATE runs SET phase = input.phase, status = input.status, owner = input.owner, version = input.version,
       updated_at_ms = input.updated_at_ms, ended_at_ms = input.ended_at_ms, state = input.state
     FROM input WHERE runs.run_id = input.run_id AND runs.tenant = input.tenant
@@ -43,7 +44,7 @@ export const changeRuns = (event: string): string => `changed AS (
   ), recorded AS (
     INSERT INTO events (run_id, seq, at_ms, status, change)
     SELECT run_id, seq, at_ms, event.status, change FROM ${event} JOIN changed USING (run_id)
-  )`;
+  ), ${oweDeliveries(owed)}`;
 
 export const insertRuns = defineWrite(
   'insert',
@@ -55,8 +56,8 @@ export const insertRuns = defineWrite(
 
 export const updateRuns = defineWrite(
   'update',
-  { input: updateColumns, event: eventColumns },
-  ({ input, event }, origin) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
-  ), ${changeRuns(event)}, ${tell('changed', origin)}
+  { input: updateColumns, event: eventColumns, owed: owedColumns },
+  ({ input, event, owed }, origin) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
+  ), ${changeRuns(event, owed)}, ${tell('changed', origin)}
   SELECT run_id, ${countTold} FROM changed`,
 );

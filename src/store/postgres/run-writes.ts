@@ -3,6 +3,7 @@ import type { Run, RunKey } from '../../contract/run.ts';
 import type { Idempotency, RunUpdate } from '../../contract/store.ts';
 import { listEntries } from '../metadata.ts';
 import { encodeRequest, encodeState, endOf } from '../rows.ts';
+import { encodeDelivery } from './outbox.ts';
 import type { Row } from './write-statement.ts';
 import type { EncodedWrite } from './writes.ts';
 
@@ -21,11 +22,12 @@ export function encodeInsert(run: Run, events: readonly RunEvent[], used: Idempo
   return { id: run.runId, keys, tables: [[cells], encodeEvents(events)] };
 }
 
-export function encodeUpdate({ run, expectedVersion, expectedOwner, events }: RunUpdate): EncodedWrite {
+export function encodeUpdate({ run, expectedVersion, expectedOwner, events, delivery }: RunUpdate): EncodedWrite {
   const { runId, tenant, phase, status, owner, version, updatedAtMs } = run;
   const condition = [runId, tenant, expectedVersion, expectedOwner ?? null];
   const cells = [...condition, phase, status, owner, version, updatedAtMs, endOf(run), encodeState(run)];
-  return { id: runId, keys: [runId], tables: [[cells], encodeEvents(events)] };
+  const owed = delivery === undefined ? [] : [encodeDelivery(delivery)];
+  return { id: runId, keys: [runId], tables: [[cells], encodeEvents(events), owed] };
 }
 
 export function encodeRemove({ tenant, runId }: RunKey, expectedVersion: number): EncodedWrite {

@@ -58,7 +58,12 @@ export const statements = {
       DELETE FROM idempotency WHERE (tenant, key) IN (
         SELECT tenant, key FROM idempotency WHERE expires_at_ms <= $2 ORDER BY expires_at_ms LIMIT $3)
       RETURNING key
+    ), told_all AS (
+      DELETE FROM deliveries WHERE (run_id, seq) IN (
+        SELECT run_id, seq FROM deliveries WHERE ended_at_ms < $1 ORDER BY ended_at_ms LIMIT $3)
+      RETURNING seq
     ), buried AS (DELETE FROM replicas WHERE beat_at < clock_timestamp() - interval '1 day'
     ), ${tell('gone', '$4::text')}
-    SELECT greatest((SELECT count(*) FROM gone), (SELECT count(*) FROM unused)) AS removed, ${countTold}`,
+    SELECT greatest((SELECT count(*) FROM gone), (SELECT count(*) FROM unused), (SELECT count(*) FROM told_all)) AS removed,
+      ${countTold}`,
 } as const;

@@ -1,3 +1,4 @@
+import { owedColumns } from './outbox-statements.ts';
 import { changeRuns, eventColumns, insertColumns, storeRuns, updateColumns } from './run-statements.ts';
 import { countTold, tell } from './statements.ts';
 import { defineWrite } from './write-statement.ts';
@@ -81,11 +82,12 @@ export const updateInThreads = defineWrite(
   {
     input: `${updateColumns}, thread_id text, thread_status text, release boolean, sets_living boolean, living text`,
     event: eventColumns,
+    owed: owedColumns,
     given: checkpointColumns,
   },
-  ({ input, event, given }, origin) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
+  ({ input, event, owed, given }, origin) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
   ), given AS MATERIALIZED (SELECT * FROM ${given}
-  ), ${changeRuns(event)}, affected AS (
+  ), ${changeRuns(event, owed)}, affected AS (
     UPDATE threads SET
       status = CASE WHEN input.release AND ${liveRun('other.run_id <> input.run_id')} THEN 'busy'
         ELSE input.thread_status END,
@@ -113,6 +115,7 @@ export const removeRuns = defineWrite(
     RETURNING runs.run_id, runs.tenant, runs.thread_id, runs.ended_at_ms
   ), unasked AS (DELETE FROM requests USING gone WHERE requests.run_id = gone.run_id
   ), forgotten AS (DELETE FROM events USING gone WHERE events.run_id = gone.run_id
+  ), uncounted AS (DELETE FROM counted_runs USING gone WHERE counted_runs.run_id = gone.run_id
   ), deserted AS (
     SELECT tenant, thread_id, bool_or(ended_at_ms IS NULL) AS was_live, array_agg(run_id) AS run_ids
     FROM gone WHERE thread_id IS NOT NULL GROUP BY tenant, thread_id

@@ -9,6 +9,8 @@ export async function searchThreads(pool: Pool, query: ThreadQuery): Promise<rea
   const bind = (value: unknown): string => `$${values.push(value)}`;
   const conditions = [`tenant = ${bind(query.tenant)}`];
   if (query.agentId !== undefined) conditions.push(`agent_id = ${bind(query.agentId)}`);
+  if (query.agentIds !== undefined)
+    conditions.push(`(agent_id IS NULL OR agent_id = ANY (${bind(query.agentIds)}::text[]))`);
   if (query.status !== undefined) conditions.push(`status = ${bind(query.status)}`);
   const [metadata, state] = [listEntries(query.metadata), listEntries(query.values)];
   if (metadata.length > 0) conditions.push(`metadata_entries @> ${bind(metadata)}::text[]`);

@@ -6,6 +6,7 @@ import type { Claim, Idempotency, Insertion, RunUpdate } from '../../contract/st
 import type { Admission } from '../../contract/thread.ts';
 import { formatLines, listEntries } from '../metadata.ts';
 import { decodeRun, encodeRequest, encodeState, endOf } from '../rows.ts';
+import { prepareDelivery } from './outbox.ts';
 import type { Statements } from './statements.ts';
 import { prepareAdmission, prepareEffect } from './thread-effects.ts';
 
@@ -76,11 +77,15 @@ export function prepareUpdate(statements: Statements, update: RunUpdate): () => 
     update.thread === undefined || run.threadId === null
       ? null
       : prepareEffect(statements, run, run.threadId, update.thread);
+  const owe = update.delivery === undefined ? null : prepareDelivery(statements.insertDelivery, update.delivery);
   return () => {
-    const changed = statements.updateRun.get(...columns);
+    // The end of a run always moves it within the indexes.
+    const inPlace = run.phase === 'done' ? undefined : statements.updateRunInPlace.get(...columns);
+    const changed = inPlace ?? statements.updateRun.get(...columns);
     if (changed === undefined) return false;
     appendEvents(statements, idRow.parse(changed).id, encoded);
     affectThread?.();
+    owe?.();
     return true;
   };
 }
@@ -92,6 +97,7 @@ export function prepareRemove(statements: Statements, key: RunKey, expectedVersi
     const { id, thread_id: threadId, ended_at_ms: endedAtMs } = removedRow.parse(removed);
     statements.removeRequest.run(id);
     statements.removeEvents.run(id);
+    statements.uncountRun.run(key.runId);
     if (threadId !== null) statements.leaveThread.run(threadId, key.tenant, key.runId, Number(endedAtMs === null));
     return true;
   };
@@ -135,8 +141,9 @@ export function prepareExpire(
       statements.removeRequest.run(id);
       statements.removeEvents.run(id);
     }
+    const { changes: deliveries } = statements.expireDeliveries.run(finishedBeforeMs, limit);
     const { changes: keys } = statements.expireKeys.run(nowMs, limit);
-    // A caller repeats while it gets `limit`: neither runs nor keys may be left behind by that.
-    return Math.max(expired.length, Number(keys));
+    // A caller repeats while it gets `limit`: none of the three may be left behind by that.
+    return Math.max(expired.length, Number(deliveries), Number(keys));
   };
 }

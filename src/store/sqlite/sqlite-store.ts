@@ -5,11 +5,13 @@ import type { Claim, Idempotency, Insertion, RunQuery, RunUpdate, Store } from '
 import type { Admission } from '../../contract/thread.ts';
 import { decodeEvent, decodeRun } from '../rows.ts';
 import { read, toStorageFault } from './faults.ts';
+import { SqliteOutbox } from './outbox.ts';
 import { SqlitePace } from './pace.ts';
 import { RunSearch } from './run-search.ts';
 import { prepareClaim, prepareExpire, prepareInsert, prepareRemove, prepareUpdate } from './run-writes.ts';
 import { prepareStatements, type Statements } from './statements.ts';
 import { SqliteThreads } from './threads.ts';
+import { SqliteUsage } from './usage.ts';
 import { WriteQueue } from './write-queue.ts';
 
 /**
@@ -19,6 +21,8 @@ import { WriteQueue } from './write-queue.ts';
 export class SqliteStore implements Store {
   readonly shared = false;
   readonly pace: SqlitePace;
+  readonly usage: SqliteUsage;
+  readonly outbox: SqliteOutbox;
   readonly #statements: Statements;
   readonly #search: RunSearch;
   readonly #writes: WriteQueue;
@@ -40,6 +44,8 @@ export class SqliteStore implements Store {
     this.#writes = new WriteQueue(options);
     this.#threads = new SqliteThreads(options.database, this.#statements, this.#writes);
     this.pace = new SqlitePace(options.database, this.#writes);
+    this.usage = new SqliteUsage(options.database, this.#writes);
+    this.outbox = new SqliteOutbox(options.database, this.#writes);
     this.#close = options.close;
   }
 

@@ -1,11 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { runColumns } from '../rows.ts';
+import { insertDelivery } from './outbox-statements.ts';
 import { threadTexts } from './thread-statements.ts';
 
 const selectRun = `SELECT ${runColumns} FROM runs JOIN requests ON requests.id = runs.id`;
 
 const texts = {
   ...threadTexts,
+  insertDelivery,
   findKey: 'SELECT fingerprint, run_id FROM idempotency WHERE tenant = ? AND key = ? AND expires_at_ms > ?',
   storeKey: `INSERT OR REPLACE INTO idempotency (tenant, key, fingerprint, run_id, expires_at_ms)
     VALUES (?, ?, ?, ?, ?)`,
@@ -15,9 +17,14 @@ const texts = {
   insertEvent: 'INSERT INTO events (run, seq, at_ms, status, change) VALUES (?, ?, ?, ?, ?)',
   updateRun: `UPDATE runs SET phase = ?4, status = ?5, owner = ?6, version = ?7, updated_at_ms = ?8, ended_at_ms = ?9,
     state = ?10 WHERE run_id = ?1 AND tenant = ?2 AND version = ?3 AND (?11 IS NULL OR owner = ?11) RETURNING id`,
+  // SQLite rewrites the entry of every index that a SET names, changed or not; this one names no indexed column.
+  updateRunInPlace: `UPDATE runs SET phase = ?4, version = ?7, updated_at_ms = ?8, state = ?10
+    WHERE run_id = ?1 AND tenant = ?2 AND version = ?3 AND status = ?5 AND owner IS ?6 AND ended_at_ms IS ?9
+    AND (?11 IS NULL OR owner = ?11) RETURNING id`,
   removeRun: `DELETE FROM runs WHERE run_id = ? AND tenant = ? AND version = ?
     RETURNING id, thread_id, ended_at_ms`,
   removeRequest: 'DELETE FROM requests WHERE id = ?',
+  uncountRun: 'DELETE FROM counted_runs WHERE run_id = ?',
   removeEvents: 'DELETE FROM events WHERE run = ?',
   find: `${selectRun} WHERE runs.run_id = ? AND runs.tenant = ?`,
   events: `SELECT seq, at_ms, status, change FROM events
@@ -27,6 +34,8 @@ const texts = {
   claimRun: 'UPDATE runs SET owner = ?, version = version + 1 WHERE run_id = ?',
   expireRuns: `DELETE FROM runs WHERE id IN
     (SELECT id FROM runs WHERE ended_at_ms < ? ORDER BY ended_at_ms LIMIT ?) RETURNING id`,
+  expireDeliveries: `DELETE FROM deliveries WHERE id IN
+    (SELECT id FROM deliveries WHERE ended_at_ms < ? ORDER BY ended_at_ms LIMIT ?)`,
   expireKeys: `DELETE FROM idempotency WHERE rowid IN
     (SELECT rowid FROM idempotency WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ?)`,
   ping: 'SELECT count(*) FROM migrations',

@@ -50,6 +50,10 @@ function selectMatches(query: ThreadQuery): Sql | null {
     conditions.push('threads.agent_id = ?');
     values.push(query.agentId);
   }
+  if (query.agentIds !== undefined) {
+    conditions.push(`coalesce(threads.agent_id IN (${query.agentIds.map(() => '?').join(', ')}), 1)`);
+    values.push(...query.agentIds);
+  }
   for (const column of ['metadata', 'values'] as const) {
     const name = column === 'metadata' ? 'metadata_entries' : 'value_entries';
     for (const entry of listEntries(query[column])) {

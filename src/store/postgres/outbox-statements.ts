@@ -1,0 +1,78 @@
+import { deliveryColumns } from '../outbox-rows.ts';
+import { nowMs } from './statements.ts';
+
+/** A table of parameters, as `defineWrite` takes it. */
+export const owedColumns =
+  'run_id text, seq bigint, tenant text, url text, receiver text, created_at_ms bigint, body text';
+
+/**
+ * A common table expression that stores the deliveries of `owed` whose run is in `changed`: due with those of the run
+ * that are tried again later, and stopped at once if they were.
+ */
+export const oweDeliveries = (owed: string): string => `owing AS (
+    INSERT INTO deliveries (run_id, seq, tenant, url, receiver, state, attempts, created_at_ms, since_ms, due_at_ms,
+      taken, ended_at_ms, body)
+    SELECT owed.run_id, owed.seq, owed.tenant, owed.url, owed.receiver,
+      CASE WHEN stopped.yes THEN 'stopped' ELSE 'waiting' END, 0, owed.created_at_ms, owed.created_at_ms,
+      coalesce((SELECT max(earlier.due_at_ms) FROM deliveries AS earlier WHERE earlier.run_id = owed.run_id
+        AND earlier.ended_at_ms IS NULL AND earlier.attempts > 0), 0),
+      false, CASE WHEN stopped.yes THEN owed.created_at_ms END, owed.body
+    FROM ${owed} JOIN changed ON changed.run_id = owed.run_id CROSS JOIN LATERAL (SELECT EXISTS (
+      SELECT 1 FROM deliveries AS earlier WHERE earlier.run_id = owed.run_id AND earlier.state = 'stopped') AS yes
+    ) AS stopped
+  )`;
+
+/** Each is a transaction of its own. */
+export const outboxStatements = {
+  // One step of the index per receiver, not per delivery: one receiver may be owed very many.
+  receivers: `WITH RECURSIVE walk AS (
+      (SELECT receiver, due_at_ms, 1 AS step FROM deliveries WHERE ended_at_ms IS NULL AND receiver > $1
+        ORDER BY receiver, due_at_ms LIMIT 1)
+      UNION ALL
+      SELECT next.receiver, next.due_at_ms, walk.step + 1 FROM walk CROSS JOIN LATERAL (
+        SELECT receiver, due_at_ms FROM deliveries WHERE ended_at_ms IS NULL AND receiver > walk.receiver
+        ORDER BY receiver, due_at_ms LIMIT 1) AS next
+      WHERE walk.step < $2
+    )
+    SELECT receiver, due_at_ms - ${nowMs} AS wait_ms FROM walk ORDER BY step`,
+
+  take: `WITH heads AS MATERIALIZED (
+      SELECT head.run_id, head.seq FROM unnest($1::text[]) AS wanted (receiver) CROSS JOIN LATERAL (
+        SELECT run_id, seq FROM deliveries
+        WHERE ended_at_ms IS NULL AND deliveries.receiver = wanted.receiver AND due_at_ms <= ${nowMs} AND NOT EXISTS (
+          SELECT 1 FROM deliveries AS earlier WHERE earlier.run_id = deliveries.run_id
+            AND earlier.seq < deliveries.seq AND earlier.ended_at_ms IS NULL)
+        ORDER BY due_at_ms LIMIT $2 FOR UPDATE SKIP LOCKED) AS head
+    )
+    UPDATE deliveries SET taken = true, due_at_ms = ${nowMs} + $3 FROM heads
+    WHERE deliveries.run_id = heads.run_id AND deliveries.seq = heads.seq
+    RETURNING ${deliveryColumns}`,
+
+  // What waits behind the settled one is tried with it, or stopped with it.
+  settle: `WITH settled AS (
+      UPDATE deliveries SET taken = false, state = $4, attempts = attempts + $5,
+        due_at_ms = CASE WHEN $6::bigint IS NULL THEN 0 ELSE ${nowMs} + $6 END,
+        ended_at_ms = CASE WHEN $4 <> 'waiting' THEN ${nowMs} END,
+        failure = coalesce($7, CASE WHEN $5 = 0 THEN failure END),
+        body = CASE WHEN $4 = 'delivered' THEN '' ELSE body END
+      WHERE run_id = $1 AND seq = $2 AND taken AND due_at_ms = $3 AND ended_at_ms IS NULL
+      RETURNING run_id
+    ), behind AS (
+      UPDATE deliveries SET taken = false, state = CASE WHEN $4 = 'stopped' THEN $4 ELSE state END,
+        ended_at_ms = CASE WHEN $4 = 'stopped' THEN ${nowMs} END,
+        failure = CASE WHEN $4 = 'stopped' THEN $7 ELSE failure END,
+        due_at_ms = CASE WHEN $6::bigint IS NULL THEN 0 ELSE ${nowMs} + $6 END
+      FROM settled WHERE deliveries.run_id = settled.run_id AND seq <> $2 AND ended_at_ms IS NULL AND NOT taken
+    )
+    SELECT run_id FROM settled`,
+
+  list: `SELECT ${deliveryColumns} FROM deliveries WHERE state = ANY ($1::text[])
+    ORDER BY created_at_ms DESC, run_id DESC, seq DESC LIMIT $2`,
+
+  listOf: `SELECT ${deliveryColumns} FROM deliveries WHERE run_id = $3 AND state = ANY ($1::text[])
+    ORDER BY seq DESC LIMIT $2`,
+
+  redrive: `UPDATE deliveries SET state = 'waiting', attempts = 0, since_ms = ${nowMs}, due_at_ms = 0,
+      taken = false, ended_at_ms = NULL
+    WHERE ($1::text IS NULL OR run_id = $1) AND state = ANY ($2::text[]) AND NOT (taken AND due_at_ms > ${nowMs})`,
+} as const;

@@ -1,0 +1,41 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { deliveryColumns } from '../outbox-rows.ts';
+
+/** Stores a delivery, due with those of its run that are tried again later; stopped at once if they were. */
+export const insertDelivery = `INSERT INTO deliveries (run_id, seq, tenant, url, receiver, state, attempts,
+    created_at_ms, since_ms, due_at_ms, taken, ended_at_ms, body)
+  SELECT ?1, ?2, ?3, ?4, ?5, iif(stopped, 'stopped', 'waiting'), 0, ?6, ?6, due, 0, iif(stopped, ?6, NULL), ?7
+  FROM (SELECT
+    EXISTS (SELECT 1 FROM deliveries WHERE run_id = ?1 AND state = 'stopped') AS stopped,
+    coalesce((SELECT max(due_at_ms) FROM deliveries WHERE run_id = ?1 AND ended_at_ms IS NULL AND attempts > 0), 0)
+      AS due)`;
+
+const texts = {
+  returnAll: 'UPDATE deliveries SET taken = 0, due_at_ms = 0 WHERE taken = 1',
+  nextReceiver: `SELECT receiver, due_at_ms FROM deliveries WHERE ended_at_ms IS NULL AND receiver > ?
+    ORDER BY receiver, due_at_ms LIMIT 1`,
+  heads: `SELECT ${deliveryColumns} FROM deliveries
+    WHERE ended_at_ms IS NULL AND receiver = ? AND due_at_ms <= ? AND NOT EXISTS (
+      SELECT 1 FROM deliveries AS earlier WHERE earlier.run_id = deliveries.run_id AND earlier.seq < deliveries.seq
+        AND earlier.ended_at_ms IS NULL)
+    ORDER BY due_at_ms LIMIT ?`,
+  take: 'UPDATE deliveries SET taken = 1, due_at_ms = ?3 WHERE run_id = ?1 AND seq = ?2',
+  settle: `UPDATE deliveries SET taken = 0, state = ?4, attempts = attempts + ?5, due_at_ms = ?6, ended_at_ms = ?7,
+      failure = coalesce(?8, iif(?5 = 0, failure, NULL)), body = iif(?4 = 'delivered', '', body)
+    WHERE run_id = ?1 AND seq = ?2 AND taken = 1 AND due_at_ms = ?3 AND ended_at_ms IS NULL`,
+  stop: `UPDATE deliveries SET taken = 0, state = 'stopped', ended_at_ms = ?2, failure = ?3
+    WHERE run_id = ?1 AND ended_at_ms IS NULL`,
+  follow: 'UPDATE deliveries SET due_at_ms = ?2 WHERE run_id = ?1 AND ended_at_ms IS NULL AND taken = 0',
+  list: `SELECT ${deliveryColumns} FROM deliveries WHERE state IN (SELECT value FROM json_each(?1))
+    ORDER BY created_at_ms DESC, run_id DESC, seq DESC LIMIT ?2`,
+  listOf: `SELECT ${deliveryColumns} FROM deliveries WHERE run_id = ?3 AND state IN (SELECT value FROM json_each(?1))
+    ORDER BY seq DESC LIMIT ?2`,
+  redrive: `UPDATE deliveries SET state = 'waiting', attempts = 0, since_ms = ?3, due_at_ms = 0, ended_at_ms = NULL
+    WHERE (?1 IS NULL OR run_id = ?1) AND state IN (SELECT value FROM json_each(?2)) AND taken = 0`,
+} as const;
+
+/** Prepares what the outbox asks and writes by itself. */
+export function prepareOutbox(database: DatabaseSync): { readonly [name in keyof typeof texts]: StatementSync } {
+  const prepared = Object.entries(texts).map(([name, text]) => [name, database.prepare(text)]);
+  return Object.fromEntries(prepared) as { readonly [name in keyof typeof texts]: StatementSync };
+}

@@ -1,0 +1,105 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { z } from 'zod';
+import { assertNever } from '../../contract/json.ts';
+import {
+  type Delivery,
+  deliveryStates,
+  type NewDelivery,
+  type Outbox,
+  type Settlement,
+} from '../../contract/webhook.ts';
+import { decodeDelivery, receiverOf } from '../outbox-rows.ts';
+import { read } from './faults.ts';
+import { prepareOutbox } from './outbox-statements.ts';
+import type { WriteQueue } from './write-queue.ts';
+
+const nextRow = z.object({ receiver: z.string(), due_at_ms: z.number() });
+
+/** Returns the work that stores a delivery in the transaction of the run's change. Encoded at once, as in `run-writes.ts`. */
+export function prepareDelivery(insert: StatementSync, owed: NewDelivery): () => void {
+  const { runId, seq, tenant, url, body, createdAtMs } = owed;
+  const columns = [runId, seq, tenant, url, receiverOf(url), createdAtMs, body];
+  return () => insert.run(...columns);
+}
+
+/** Deliveries in the SQLite file of the runs. It has one process, so what is found taken was left by a dead one. */
+export class SqliteOutbox implements Outbox {
+  readonly #writes: WriteQueue;
+  readonly #statements: ReturnType<typeof prepareOutbox>;
+
+  constructor(database: DatabaseSync, writes: WriteQueue) {
+    this.#writes = writes;
+    this.#statements = prepareOutbox(database);
+    this.#statements.returnAll.run();
+  }
+
+  readonly receivers: Outbox['receivers'] = async ({ after, examine, nowMs }) =>
+    read(() => {
+      const due: string[] = [];
+      let waitMs: number | null = null;
+      let at = after;
+      for (let examined = 0; examined < examine; examined += 1) {
+        const row = this.#statements.nextReceiver.get(at);
+        if (row === undefined) return { due, next: '', waitMs };
+        const { receiver, due_at_ms: dueAtMs } = nextRow.parse(row);
+        at = receiver;
+        if (dueAtMs <= nowMs) due.push(receiver);
+        else waitMs = Math.min(waitMs ?? Number.POSITIVE_INFINITY, dueAtMs - nowMs);
+      }
+      return { due, next: at, waitMs };
+    });
+
+  readonly take: Outbox['take'] = async ({ receivers, each, leaseMs, nowMs }) =>
+    await this.#writes.submit(() =>
+      receivers
+        .flatMap((receiver) => this.#statements.heads.all(receiver, nowMs, each).map(decodeDelivery))
+        .map((delivery) => {
+          this.#statements.take.run(delivery.runId, delivery.seq, nowMs + leaseMs);
+          return { ...delivery, dueAtMs: nowMs + leaseMs };
+        }),
+    );
+
+  async settle(taken: Delivery, settlement: Settlement, nowMs: number): Promise<boolean> {
+    const { runId, seq, dueAtMs } = taken;
+    return await this.#writes.submit(() => {
+      const change = changeFor(settlement, nowMs);
+      if (this.#statements.settle.run(runId, seq, dueAtMs, ...change).changes === 0) return false;
+      if (settlement.kind === 'stopped') this.#statements.stop.run(runId, nowMs, settlement.failure);
+      // What waits behind this one is tried with it: until then it need not be looked at.
+      else this.#statements.follow.run(runId, settlement.kind === 'retry' ? nowMs + settlement.delayMs : 0);
+      return true;
+    });
+  }
+
+  readonly list: Outbox['list'] = async ({ runId, states = deliveryStates, limit }) =>
+    read(() => {
+      const rows =
+        runId === undefined
+          ? this.#statements.list.all(JSON.stringify(states), limit)
+          : this.#statements.listOf.all(JSON.stringify(states), limit, runId);
+      return rows.map(decodeDelivery);
+    });
+
+  readonly redrive: Outbox['redrive'] = async ({ runId = null, states, nowMs }) =>
+    await this.#writes.submit(() => Number(this.#statements.redrive.run(runId, JSON.stringify(states), nowMs).changes));
+}
+
+/** State, whether it was an attempt, due, end and failure. */
+function changeFor(
+  settlement: Settlement,
+  nowMs: number,
+): readonly [string, number, number, number | null, string | null] {
+  switch (settlement.kind) {
+    case 'delivered':
+      return ['delivered', 1, 0, nowMs, null];
+    case 'retry':
+      return ['waiting', 1, nowMs + settlement.delayMs, null, settlement.failure];
+    case 'failed':
+    case 'stopped':
+      return [settlement.kind, 1, 0, nowMs, settlement.failure];
+    case 'returned':
+      return ['waiting', 0, 0, null, null];
+    default:
+      return assertNever(settlement);
+  }
+}

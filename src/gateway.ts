@@ -1,10 +1,15 @@
 import { buildAgents } from './config/agents.ts';
+import { refuseOpenDoor } from './config/auth-door.ts';
 import type { Config } from './config/config.ts';
+import { joinTenants } from './config/tenant-connections.ts';
 import type { Connection } from './contract/adapter.ts';
 import type { Dialect } from './contract/dialect.ts';
 import type { Log } from './contract/log.ts';
 import { createAcpV01 } from './dialects/acp-v01/dialect.ts';
+import { createAcpV02 } from './dialects/acp-v02/dialect.ts';
+import { createAgentProtocol } from './dialects/agent-protocol/dialect.ts';
 import { createApp } from './http/app.ts';
+import { createAuthenticator } from './http/auth.ts';
 import { listen } from './http/server.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createOnce } from './observe/once.ts';
@@ -12,6 +17,7 @@ import { createEngine, type Engine } from './runs/engine.ts';
 import { systemClock } from './runs/system-clock.ts';
 import { openStore } from './store/open.ts';
 import { connectUpstream, type Upstream } from './upstream/connect.ts';
+import { parseExceptions } from './upstream/ssrf-address.ts';
 
 export type Gateway = {
   /** Where it listens, with the port that was picked. */
@@ -32,21 +38,27 @@ const closeGraceMs = 500;
 
 /** The one composition: config to store, connections, agents, engine and app. Rejects when one cannot be had. */
 export async function startGateway(config: Config, log: Log): Promise<Gateway> {
+  watchDoor(config, log);
   const store = await openStore(config.store.url, { log });
   const upstreams: Upstream[] = [];
   const connections = new Map<string, Connection>();
   // The lease is the engine's, which needs the connections first.
   let engine: Engine | null = null;
   const fence = (): boolean => engine?.holdsLease() ?? false;
-  for (const { name, adapter, settings, ...backend } of config.backends) {
-    const { baseUrl, maxConnections, secrets, requestTimeoutMs: timeoutMs } = backend;
-    const { maxAnswerBytes } = config.limits;
-    const upstream = connectUpstream({ baseUrl, timeoutMs, maxConnections, maxAnswerBytes, secrets, fence, log });
-    upstreams.push(upstream);
-    connections.set(name, adapter.connect(settings, upstream.client));
+  for (const backend of config.backends) {
+    const { name, adapter, settings, settingsByTenant, secrets, baseUrl, maxConnections } = backend;
+    const connect = (own: unknown): Connection => {
+      const options = { baseUrl, maxConnections, timeoutMs: backend.requestTimeoutMs, secrets, fence, log };
+      const upstream = connectUpstream({ ...options, maxAnswerBytes: config.limits.maxAnswerBytes });
+      upstreams.push(upstream);
+      return adapter.connect(own, upstream.client);
+    };
+    const byTenant = Object.entries(settingsByTenant ?? {}).map(([tenant, own]) => [tenant, connect(own)] as const);
+    connections.set(name, settingsByTenant === null ? connect(settings) : joinTenants(new Map(byTenant)));
   }
+  const agents = buildAgents(config, connections);
   engine = createEngine({
-    agents: buildAgents(config, connections),
+    agents,
     store,
     clock: systemClock,
     pacing: config.pacing,
@@ -67,7 +79,12 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     mounts: mountDialects(config),
     use: engine.service,
     log,
-    limits: { maxBodyBytes: config.limits.maxBodyBytes },
+    limits: { ...config.limits, slowReaderMs: config.limits.slowReaderSeconds * 1000 },
+    authenticate: createAuthenticator(config.auth),
+    agents: agents.all,
+    usage: store.usage.shared,
+    exceptions: parseExceptions(config.webhooks.allow),
+    origins: config.server.cors?.origins ?? [],
     heartbeatMs: config.server.heartbeatSeconds * 1000,
     readiness: [
       { name: 'store', check: () => store.ping() },
@@ -85,7 +102,12 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
   };
   try {
     await engine.start();
-    const server = await listen(app, config.server);
+    const server = await listen(app, {
+      ...config.server,
+      maxConnections: config.limits.maxConnections,
+      slowRequestMs: config.limits.slowRequestSeconds * 1000,
+      onFull: () => log.warn({ most: config.limits.maxConnections }, 'too many connections; further ones are closed'),
+    });
     return {
       url: server.url,
       stop: async () => {
@@ -103,10 +125,22 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
   }
 }
 
+/** Refuses to open to strangers by accident; says who is let in where nobody is asked. */
+function watchDoor({ server: { host }, auth }: Config, log: Log): void {
+  const refusal = refuseOpenDoor(host, auth);
+  if (refusal !== null) throw new Error(`the host ${host} ${refusal}`);
+  if (auth === null) log.info({ host }, 'no auth is configured: only this machine can connect');
+  if (auth === 'none') log.warn({ host }, 'auth is none: whoever reaches the port can use every agent');
+}
+
 /** Every dialect under its own prefix, and the one that the config names at the root too. */
-function mountDialects(config: Config): readonly { readonly dialect: Dialect; readonly prefix: string }[] {
+export function mountDialects(config: Config): readonly { readonly dialect: Dialect; readonly prefix: string }[] {
   const { unknownFields, rootDialect } = config.server;
-  const dialects = [createAcpV01({ maxBlockSeconds: config.limits.maxBlockSeconds, unknownFields })];
+  const dialects: readonly Dialect[] = [
+    createAcpV01({ maxBlockSeconds: config.limits.maxBlockSeconds, unknownFields }),
+    createAcpV02({ unknownFields }),
+    createAgentProtocol({ unknownFields }),
+  ];
   const mounts = dialects.map((dialect) => ({ dialect, prefix: dialect.prefix }));
   const root = dialects.find((dialect) => dialect.name === rootDialect);
   if (root === undefined) {

@@ -238,9 +238,14 @@ describe('the config', () => {
 
   test('capabilities follow the target', () => {
     const of = (target: JsonObject) => restack.capabilitiesOf(restack.target.parse(target));
-    expect(of({ agent: 'A' })).toEqual({ resume: true, cancel: false, push: false });
-    expect(of({ agent: 'A', cancelEvent: { eventName: 'end' } })).toEqual({ resume: true, cancel: true, push: false });
-    expect(of({ workflow: 'W' })).toEqual({ resume: false, cancel: false, push: false });
+    expect(of({ agent: 'A' })).toEqual({ resume: true, cancel: false, push: false, living: false });
+    expect(of({ agent: 'A', cancelEvent: { eventName: 'end' } })).toEqual({
+      resume: true,
+      cancel: true,
+      push: false,
+      living: false,
+    });
+    expect(of({ workflow: 'W' })).toEqual({ resume: false, cancel: false, push: false, living: false });
   });
 });
 

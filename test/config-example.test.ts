@@ -35,7 +35,10 @@ describe('rungate.example.yaml', () => {
   });
 
   test('reads port and host from the environment', async () => {
-    const config = await loadConfig(file, { ...env, RUNGATE_HOST: '0.0.0.0', RUNGATE_PORT: '0' }, adapters);
+    const outside = { ...env, RUNGATE_HOST: '0.0.0.0', RUNGATE_PORT: '0' };
+    await expect(loadConfig(file, outside, adapters)).rejects.toThrow(/server\.host: lets other machines in/);
+    const text = `${await readFile(file, 'utf8')}\nauth: none\n`;
+    const config = await parseConfig(text, { file, env: outside, registry: adapters });
     expect(config.server).toMatchObject({ host: '0.0.0.0', port: 0 });
   });
 
@@ -51,7 +54,7 @@ describe('rungate.example.yaml', () => {
     const bare = await loadConfig(file, env, adapters);
     // Every commented line of the form `key: value` is put in force, and must change nothing.
     const active = text.replaceAll(/^( *)# ( *\w+:(?: +[\w.-]+)?)( +#.*)?$/gm, '$1$2');
-    expect(active.match(/^ *(drainSeconds|floorMs|days|level|maxConnections): \w+/gm)).toHaveLength(5);
+    expect(active.match(/^ *(drainSeconds|floorMs|days|level|maxConnections): \w+/gm)).toHaveLength(6);
     const full = await parseConfig(active, { file, env, registry: adapters });
     expect(describeConfig(full)).toEqual(describeConfig(bare));
   });

@@ -8,7 +8,9 @@ import type { Run, RunRequest } from '../src/contract/run.ts';
 import type { Store } from '../src/contract/store.ts';
 import type { RunFeed } from '../src/contract/use-cases.ts';
 import { compileMapping } from '../src/mapping/compile.ts';
+import type { BackendTerms } from '../src/runs/backends.ts';
 import { createEngine, type Engine } from '../src/runs/engine.ts';
+import type { WebhookTerms } from '../src/runs/webhooks/webhooks.ts';
 import { openStore } from '../src/store/open.ts';
 import { ScriptedVendor } from './scripted-vendor.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -40,7 +42,7 @@ export type Rig = {
   readonly store: Store;
   readonly logged: readonly Logged[];
   readonly counts: ReadonlyMap<string, number>;
-  create(request?: RunRequest): Promise<Run>;
+  create(request?: RunRequest, agent?: string): Promise<Run>;
   read(run: Run): Promise<Run>;
   events(run: Run): Promise<readonly RunEvent[]>;
   /** Leaves as a killed process would: nothing is finished, nothing is written; and opens the store anew. */
@@ -48,7 +50,24 @@ export type Rig = {
   close(): Promise<void>;
 };
 
-export type RigOptions = { readonly agent?: Partial<Agent>; readonly mapping?: Readonly<Record<string, unknown>> };
+export type RigOptions = {
+  readonly agent?: Partial<Agent>;
+  /** Further agents, as the first one but for this. */
+  readonly others?: readonly Partial<Agent>[];
+  readonly mapping?: Readonly<Record<string, unknown>>;
+  /** Of the backend `scripted`. */
+  readonly terms?: Partial<BackendTerms>;
+  readonly webhooks?: WebhookTerms;
+};
+
+const boundless = {
+  name: 'scripted',
+  requestsPerSecond: null,
+  burst: null,
+  maxConcurrentRuns: null,
+  push: null,
+  secrets: [],
+};
 
 export async function openRig(options: RigOptions = {}): Promise<Rig> {
   const folder = mkdtempSync(join(tmpdir(), 'rungate-runs-'));
@@ -62,18 +81,21 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
   const store = await openStore(`sqlite:${join(folder, 'runs.db')}`, { log });
   const agent = agentOver(vendor, options);
   const mortal = clock.mortal();
+  const all = [agent, ...(options.others ?? []).map((other) => ({ ...agent, ...other }))];
   const agents: AgentDirectory = {
-    all: [agent],
+    all,
     defaultAgent: agent,
-    find: (name) => (name === agent.name || name === agent.agentId ? agent : null),
+    find: (name) => all.find((one) => name === one.name || name === one.agentId) ?? null,
   };
   const engine = createEngine({
     agents,
     store,
     clock: mortal.clock,
+    backends: [{ ...boundless, ...options.terms }],
     pacing: { floorMs: 100, watchedCeilingMs: 1000, ceilingMs: 10_000 },
     replica: { heartbeatMs: 5000, deadAfterMs: 15_000 },
     idempotencyMs: 86_400_000,
+    webhooks: options.webhooks,
     retentionMs: 30 * 86_400_000,
     cache: { mostRuns: 100, mostBytes: 1_000_000 },
     log,
@@ -89,8 +111,8 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
     store,
     logged,
     counts,
-    create: async (request = { input: { a: 1 } }) =>
-      (await engine.service.createRun({ tenant, agent: undefined, request })).run,
+    create: async (request = { input: { a: 1 } }, name = undefined) =>
+      (await engine.service.createRun({ tenant, agent: name, request })).run,
     read: (run) => engine.service.getRun({ tenant, runId: run.runId }),
     events: (run) => store.events(run.runId, 0, 1000),
     crash: async () => {
@@ -129,7 +151,7 @@ function agentOver(vendor: ScriptedVendor, options: RigOptions): Agent {
     timeoutMs: 3_600_000,
     lostAfterMs: 60_000,
     onUnknownStart: 'fail',
-    capabilities: { resume: true, cancel: true, push: false },
+    capabilities: { resume: true, cancel: true, push: false, living: false },
     connection: vendor,
     mapping: compiled.mapping,
     ...options.agent,

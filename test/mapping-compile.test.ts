@@ -162,7 +162,7 @@ describe('refusals', () => {
       'interrupt: the expression cannot work: not(...) calls no function; did you mean $not',
     ],
     [{ input: "$eval('1')" }, 'input: the expression cannot work: nothing defines $eval'],
-    [{ status: { open: 'waiting' } }, 'status.open: Invalid option: expected one of "pending"|"success"|'],
+    [{ status: { open: 'waiting' } }, 'status.open: must be one of pending, success, '],
     [{ status: { open: [] } }, 'status.open: a list of cases must not be empty'],
     [{ status: { open: [{ when: 'a', is: 'error' }] } }, 'status.open[0]: the last case must be a bare "is"'],
     [

@@ -1,23 +1,30 @@
+import type { z } from 'zod';
 import { defineAdapter, type StartRequest } from '../../src/contract/adapter.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../src/contract/json.ts';
 import { UpstreamFault } from '../../src/contract/upstream.ts';
 import { fillPath } from '../path.ts';
-import { optionNames, runConfig, settings, type Target, target } from './settings.ts';
+import { findUrls, optionNames, runConfig, settings, type Target, target } from './settings.ts';
 import { findErrorMessage, paths, resultAnswer, startAnswer } from './wire.ts';
 
 /** Intuned's Run API. It has no cancel, and a run takes no payload; its webhook sink can push (design, section 9). */
 export const intuned = defineAdapter({
   name: 'intuned',
-  capabilities: { resume: false, cancel: false, push: true },
+  capabilities: { resume: false, cancel: false, push: true, living: false },
   settings,
   target,
   runConfig,
-  capabilitiesOf: () => ({ resume: false, cancel: false, push: true }),
+  urlsOf: findUrls,
+  capabilitiesOf: () => ({ resume: false, cancel: false, push: true, living: false }),
   secretsOf: ({ apiKey }) => [apiKey],
 
   connect({ workspaceId, apiKey }, http) {
     const shared = { headers: { 'x-api-key': apiKey }, errorMessage: findErrorMessage } as const;
     return {
+      ownsSink(target, config) {
+        const run = runConfig.safeParse(config);
+        return run.success && pickOptions(run.data, target).sink !== undefined;
+      },
+
       async start(request, signal) {
         const { body } = await http.call({
           ...shared,
@@ -46,17 +53,22 @@ export const intuned = defineAdapter({
   },
 });
 
-function buildStart({ target, input, config }: StartRequest<Target>): JsonObject {
+function buildStart({ target, input, config, sink }: StartRequest<Target>): JsonObject {
   if (!isJsonObject(input)) throw refuse('the input of an Intuned run must be an object');
   const run = runConfig.safeParse(config);
   if (!run.success) throw refuse(`the run's config is not valid: ${run.error.issues[0]?.path.join('.')}`);
+  const ours: JsonObject = sink === undefined ? {} : { sink: { type: 'webhook', url: sink.url } };
+  return { ...ours, ...pickOptions(run.data, target), api: target.api, parameters: input };
+}
+
+function pickOptions(run: z.output<typeof runConfig>, target: Target): JsonObject {
   const options: Record<string, Json> = {};
   for (const name of optionNames) {
     // Whole options override, not their members: half of two auth sessions makes no third one.
-    const value = run.data[name] ?? run.data.configurable?.[name] ?? target[name];
+    const value = run[name] ?? run.configurable?.[name] ?? target[name];
     if (value !== undefined && value !== null) options[name] = value as Json;
   }
-  return { ...options, api: target.api, parameters: input };
+  return options;
 }
 
 /** Nothing was sent, and nothing would be different the next time. */

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { RunUrl } from '../../src/contract/adapter.ts';
+import type { JsonObject } from '../../src/contract/json.ts';
 import { headerValue, pathPart } from '../path.ts';
 
 export const settings = z.strictObject({ workspaceId: pathPart, apiKey: headerValue });
@@ -32,3 +34,20 @@ export type Target = z.infer<typeof target>;
 
 /** A run's `config`: the options themselves, or under `configurable` as ACP 0.2 and the Agent Protocol nest them. */
 export const runConfig = z.looseObject({ ...runOptions, configurable: z.looseObject(runOptions).nullish() });
+
+/** Where a run's own options send the vendor: its proxy, its sink, and the endpoint of a sink that is a store. */
+export function findUrls(config: JsonObject): readonly RunUrl[] {
+  const run = runConfig.safeParse(config);
+  if (!run.success) return [];
+  const { configurable, ...options } = run.data;
+  return [...urlsIn(options, ''), ...urlsIn(configurable ?? {}, 'configurable/')];
+}
+
+function urlsIn({ proxy, sink }: Pick<z.output<typeof runConfig>, 'proxy' | 'sink'>, at: string): readonly RunUrl[] {
+  const urls = [
+    { path: `${at}proxy`, url: proxy, isProxy: true },
+    { path: `${at}sink/url`, url: sink?.url, isProxy: false },
+    { path: `${at}sink/endpoint`, url: sink?.endpoint, isProxy: false },
+  ];
+  return urls.flatMap(({ url, ...rest }) => (typeof url === 'string' ? [{ ...rest, url }] : []));
+}

@@ -9,14 +9,15 @@ import { type AgentEvent, agentEvent, eventAnswer, findErrorMessage, runAnswer, 
 /** Restack's engine: agents, which take events, and workflows (design, section 10). */
 export const restack = defineAdapter({
   name: 'restack',
-  capabilities: { resume: true, cancel: true, push: false },
+  capabilities: { resume: true, cancel: true, push: false, living: true },
   settings,
   target,
   runConfig,
-  capabilitiesOf: ({ agent, cancelEvent }) => ({
+  capabilitiesOf: ({ agent, cancelEvent, mode }) => ({
     resume: agent !== undefined,
     cancel: cancelEvent !== undefined,
     push: false,
+    living: mode === 'thread',
   }),
   secretsOf: ({ token }) => (token === undefined ? [] : [token]),
 
@@ -50,6 +51,16 @@ export const restack = defineAdapter({
       async cancel(target, upstream, signal) {
         if (target.cancelEvent === undefined) throw refuse('no cancelEvent is configured for this agent');
         await engine.send('cancel', target, upstream, target.cancelEvent, signal);
+      },
+
+      async converse(target, upstream, input, signal) {
+        const event = agentEvent.parse({ ...target.messageEvent, eventInput: input });
+        // A message is as little repeatable as a start, so a fault of it means the same.
+        return await engine.send('start', target, upstream, event, signal);
+      },
+
+      async endLiving(target, upstream, signal) {
+        await engine.send('cancel', target, upstream, target.endEvent, signal);
       },
     };
   },
@@ -98,17 +109,17 @@ function reachEngine({ token, paths: corrections }: Settings, http: HttpClient) 
   }
 
   async function send(
-    operation: 'resume' | 'cancel',
+    operation: 'start' | 'resume' | 'cancel',
     target: Target,
     upstream: UpstreamRef,
     { eventName, eventInput }: AgentEvent,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<Json> {
     if (target.agent === undefined) throw refuse('a workflow takes no events');
     const agentId = await findAgentId(target, upstream, signal);
     const path = fillPath(paths.sendEvent, { agentName: target.agent, agentId, runId: upstream.runId });
     const body: Json = eventInput === undefined ? { eventName } : { eventName, eventInput };
-    await call({ operation, method: 'PUT', path, body, answer: eventAnswer, signal });
+    return (await call({ operation, method: 'PUT', path, body, answer: eventAnswer, signal })).raw ?? {};
   }
 
   return { call, pathOf, observe, send };

@@ -39,12 +39,24 @@ export const settings = z.strictObject({
 });
 export type Settings = z.infer<typeof settings>;
 
+const event = z.strictObject({ eventName: z.string().min(1), eventInput: z.json().optional() });
+
 export const target = z
   .strictObject({
     agent: pathPart.optional(),
     workflow: pathPart.optional(),
     /** What tells the agent to stop: the engine has no cancel of its own. */
-    cancelEvent: z.strictObject({ eventName: z.string().min(1), eventInput: z.json().optional() }).optional(),
+    cancelEvent: event.optional(),
+    /** `thread`: one agent lives as long as the thread; the first run schedules it, later ones are messages to it. */
+    mode: z.enum(['run', 'thread']).default('run'),
+    /** The event that carries a later run's input to the living agent; its answer is the run's output. */
+    messageEvent: z.strictObject({ eventName: z.string().min(1) }).default({ eventName: 'message' }),
+    /** Sent to the living agent when its thread is deleted. */
+    endEvent: event.default({ eventName: 'end' }),
+  })
+  .refine(({ workflow, mode }) => workflow === undefined || mode === 'run', {
+    message: 'is for agents: a workflow takes no messages',
+    path: ['mode'],
   })
   .refine(({ agent, workflow }) => (agent === undefined) !== (workflow === undefined), {
     message: 'must name an agent or a workflow, and not both',

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Adapter, Capabilities } from '../contract/adapter.ts';
 import type { Agent, AgentSchemas, Check } from '../contract/agent.ts';
 import { isJsonObject, type JsonObject } from '../contract/json.ts';
+import type { Exceptions } from '../upstream/ssrf-address.ts';
 import { type BackendEntries, refuseUnknownKeys } from './backends.ts';
 import type { AgentConfig } from './config.ts';
 import type { ConfigPath } from './config-error.ts';
@@ -10,6 +11,7 @@ import { type CheckRoot, compileCheck, joinChecks, wrapZodCheck } from './input-
 import type { MappingLoader } from './mapping-layers.ts';
 import { findNearest } from './nearest.ts';
 import type { ConfigReader } from './reader.ts';
+import { checkRunUrls } from './run-urls.ts';
 import { type AgentEntry, agentSchema } from './sections.ts';
 
 /** Fixed for ever: agent ids that clients keep are made from it. */
@@ -26,12 +28,16 @@ export type AgentEntries = {
   readonly names: readonly string[];
 };
 
-/** Reads `agents` and checks each against its backend, its adapter and its mapping. */
+/**
+ * Reads `agents` and checks each against its backend, its adapter and its mapping. `mayLeadTo`: where the URLs of their
+ * runs may lead although it is not public.
+ */
 export async function readAgents(
   value: unknown,
   backends: BackendEntries,
   mappings: MappingLoader,
   reader: ConfigReader,
+  mayLeadTo: Exceptions,
 ): Promise<AgentEntries> {
   const entries = reader.parse(z.array(z.unknown()).min(1), value, ['agents']) ?? [];
   const agents: AgentConfig[] = [];
@@ -42,7 +48,7 @@ export async function readAgents(
     const first = name === undefined ? undefined : names.get(name);
     if (first !== undefined) reader.report([...path, 'name'], `is the name of agents[${first}] too`);
     else if (name !== undefined) names.set(name, index);
-    const agent = await readAgent(raw, path, backends, mappings, reader);
+    const agent = await readAgent(raw, path, backends, mappings, reader, mayLeadTo);
     if (agent !== undefined) agents.push(agent);
   }
   return { agents, names: [...names.keys()] };
@@ -54,6 +60,7 @@ async function readAgent(
   backends: BackendEntries,
   mappings: MappingLoader,
   reader: ConfigReader,
+  mayLeadTo: Exceptions,
 ): Promise<AgentConfig | undefined> {
   const entry = reader.parse(agentSchema, raw, path);
   const adapter = findBackendAdapter(raw, path, backends, reader);
@@ -81,7 +88,7 @@ async function readAgent(
     target: targeted.target,
     schemas: shapeSchemas(entry),
     checkInput: checks.input,
-    checkConfig: joinChecks(checks.config, wrapZodCheck(adapter.runConfig, 'config')),
+    checkConfig: joinChecks(checks.config, wrapZodCheck(adapter.runConfig, 'config'), checkRunUrls(adapter, mayLeadTo)),
     checkResume: checks.resume,
     timeoutMs: Math.ceil(entry.timeoutSeconds * 1000),
     lostAfterMs: Math.ceil(entry.lostAfterSeconds * 1000),
@@ -166,5 +173,7 @@ function shapeSchemas({ schemas }: AgentEntry): AgentSchemas {
 
 /** For messages: what there is to choose from, unless that is too much to read. */
 export function listNames(names: readonly string[]): string {
-  return names.length === 0 || names.length > 12 ? '' : `; there are ${names.join(', ')}`;
+  return names.length === 0 || names.length > 12
+    ? ''
+    : `; there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
 }

@@ -1,6 +1,7 @@
 import { validate as isUuid } from 'uuid';
 import type { Connection } from '../contract/adapter.ts';
 import type { Agent, AgentDirectory } from '../contract/agent.ts';
+import { boundOutput } from '../mapping/output-bound.ts';
 import type { Config } from './config.ts';
 
 /**
@@ -8,10 +9,14 @@ import type { Config } from './config.ts';
  * none: that is a mistake of the caller.
  */
 export function buildAgents(config: Config, connections: ReadonlyMap<string, Connection>): AgentDirectory {
+  const tenantsOf = new Map(
+    config.backends.map(({ name, settingsByTenant }) => [name, settingsByTenant && Object.keys(settingsByTenant)]),
+  );
   const all = config.agents.map((agent): Agent => {
     const connection = connections.get(agent.backend);
     if (connection === undefined) throw new TypeError(`no connection to the backend ${agent.backend}`);
-    return Object.freeze({ ...agent, connection });
+    const mapping = boundOutput(agent.mapping, config.limits.maxOutputBytes);
+    return Object.freeze({ ...agent, connection, mapping, tenants: tenantsOf.get(agent.backend) ?? undefined });
   });
   const byKey = new Map<string, Agent>();
   for (const agent of all) byKey.set(agent.name, agent).set(agent.agentId, agent);

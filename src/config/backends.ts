@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Adapter } from '../contract/adapter.ts';
 import { isJsonObject } from '../contract/json.ts';
 import type { BackendConfig } from './config.ts';
+import type { ConfigPath } from './config-error.ts';
 import { findNearest } from './nearest.ts';
 import type { ConfigReader } from './reader.ts';
 import { backendSchema, nameSchema } from './sections.ts';
@@ -11,6 +12,8 @@ export type BackendEntries = {
   /** All names that were written, right or wrong, with the adapter where it is known. */
   readonly adapters: ReadonlyMap<string, Adapter | undefined>;
 };
+
+type Members = Readonly<Record<string, unknown>>;
 
 const sharedKeys = Object.keys(backendSchema.shape);
 
@@ -60,17 +63,74 @@ function readBackend(
     Object.fromEntries(Object.entries(members).filter(([key]) => sharedKeys.includes(key) === isShared));
   const shared = reader.parse(backendSchema, pick(true), path);
   if (adapter === undefined) return undefined;
+  const byTenant = shared?.credentialsByTenant;
+  if (shared !== undefined && byTenant !== undefined) {
+    const settingsByTenant = readTenants(byTenant, pick(false), adapter, path, reader);
+    if (settingsByTenant === undefined) return undefined;
+    checkBudgetAndPush(shared, adapter, settingsByTenant.secrets, path, reader);
+    return { ...shapeBackend(name, adapter, shared), settings: undefined, ...settingsByTenant };
+  }
   const settings = reader.parse(refuseUnknownKeys(adapter.settings), pick(false), path, sharedKeys);
   if (shared === undefined || settings === undefined) return undefined;
+  const secrets = secretsOf(adapter, settings);
+  checkBudgetAndPush(shared, adapter, secrets, path, reader);
+  return { ...shapeBackend(name, adapter, shared), settings, settingsByTenant: null, secrets };
+}
+
+function shapeBackend(name: string, adapter: Adapter, shared: z.output<typeof backendSchema>) {
   return {
     name,
     adapter,
     baseUrl: shared.baseUrl,
     requestTimeoutMs: Math.ceil(shared.requestTimeoutSeconds * 1000),
     maxConnections: shared.maxConnections,
-    settings,
-    secrets: adapter.secretsOf(settings).filter((secret) => secret !== ''),
+    requestsPerSecond: shared.requestsPerSecond ?? null,
+    burst: shared.burst ?? null,
+    maxConcurrentRuns: shared.maxConcurrentRuns ?? null,
+    push: shared.push ?? null,
   };
+}
+
+function checkBudgetAndPush(
+  { burst, requestsPerSecond, push }: z.output<typeof backendSchema>,
+  adapter: Adapter,
+  secrets: readonly string[],
+  path: ConfigPath,
+  reader: ConfigReader,
+): void {
+  if (burst !== undefined && burst > Math.max(requestsPerSecond ?? 0, 1)) {
+    const message = requestsPerSecond === undefined ? 'needs requestsPerSecond' : 'must be at most requestsPerSecond';
+    reader.report([...path, 'burst'], message);
+  }
+  if (push === undefined) return;
+  if (!adapter.capabilities.push) reader.report([...path, 'push'], `is not known to the ${adapter.name} adapter`);
+  // The tokens of the calls are made of them: without any, everybody could make one.
+  else if (secrets.length === 0) reader.report([...path, 'push'], 'needs a backend that has a secret');
+}
+
+/** What a tenant does not say for itself is as the backend has it; together it must be all that the adapter needs. */
+function readTenants(
+  byTenant: Readonly<Record<string, Members>>,
+  shared: Members,
+  adapter: Adapter,
+  path: ConfigPath,
+  reader: ConfigReader,
+): Pick<BackendConfig, 'settingsByTenant' | 'secrets'> | undefined {
+  const before = reader.problems.length;
+  const entries = Object.entries(byTenant).map(([tenant, own]) => {
+    const place = [...path, 'credentialsByTenant', tenant];
+    return [tenant, reader.parse(refuseUnknownKeys(adapter.settings), { ...shared, ...own }, place)] as const;
+  });
+  if (entries.length === 0) reader.report([...path, 'credentialsByTenant'], 'must not be empty');
+  if (reader.problems.length > before) return undefined;
+  return {
+    settingsByTenant: Object.fromEntries(entries),
+    secrets: entries.flatMap(([, settings]) => secretsOf(adapter, settings)),
+  };
+}
+
+function secretsOf(adapter: Adapter, settings: unknown): readonly string[] {
+  return adapter.secretsOf(settings).filter((secret) => secret !== '');
 }
 
 /** An adapter that forgot to be strict must not make a misspelt key vanish. */

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Adapter } from '../contract/adapter.ts';
 import type { Agent } from '../contract/agent.ts';
+import type { AuthConfig } from './auth-config.ts';
 import type {
   limitsSchema,
   logSchema,
@@ -9,6 +10,7 @@ import type {
   retentionSchema,
   serverSchema,
   storeSchema,
+  webhooksSchema,
 } from './sections.ts';
 
 /** A backend of the config, its settings parsed by its adapter. */
@@ -19,7 +21,17 @@ export type BackendConfig = {
   readonly baseUrl: string;
   readonly requestTimeoutMs: number;
   readonly maxConnections: number;
+  /** Null: no bound. */
+  readonly requestsPerSecond: number | null;
+  /** Null: as many as a second allows. */
+  readonly burst: number | null;
+  /** Null: no bound. */
+  readonly maxConcurrentRuns: number | null;
+  /** Null: the vendor does not call us. */
+  readonly push: { readonly publicUrl: string } | null;
   readonly settings: unknown;
+  /** Instead of `settings`, which are undefined then, where every tenant has its own. */
+  readonly settingsByTenant: Readonly<Record<string, unknown>> | null;
   /** Values that must never leave the process. */
   readonly secrets: readonly string[];
 };
@@ -40,6 +52,9 @@ export type Config = {
   readonly retention: Section<typeof retentionSchema>;
   readonly replicas: Section<typeof replicasSchema>;
   readonly log: Section<typeof logSchema>;
+  /** Null: nothing is said of it. */
+  readonly auth: AuthConfig | 'none' | null;
+  readonly webhooks: Section<typeof webhooksSchema>;
   /** Name of an agent. */
   readonly defaultAgent: string | null;
   readonly backends: readonly BackendConfig[];

@@ -7,10 +7,7 @@ export function describeConfig(config: Config): unknown {
   const dump = {
     ...sections,
     backends: Object.fromEntries(
-      backends.map(({ name, adapter, baseUrl, requestTimeoutMs, maxConnections, settings }) => [
-        name,
-        { adapter: adapter.name, baseUrl, requestTimeoutMs, maxConnections, settings },
-      ]),
+      backends.map(({ name, adapter, secrets: _, ...backend }) => [name, { adapter: adapter.name, ...backend }]),
     ),
     agents: agents.map(({ checkInput, checkConfig, checkResume, mapping, ...agent }) => ({
       ...agent,

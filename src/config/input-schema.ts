@@ -4,7 +4,7 @@ import addFormats from 'ajv-formats';
 import type { ZodType } from 'zod';
 import type { Check, Violation } from '../contract/agent.ts';
 import { isJsonObject, type JsonObject } from '../contract/json.ts';
-import { parsePlainly } from './plain-issues.ts';
+import { jsonWords, parsePlainly } from './plain-issues.ts';
 
 /** What a violation's path starts with: what the checked value is to the client. */
 export type CheckRoot = 'input' | 'config' | 'payload' | 'output';
@@ -36,7 +36,7 @@ export function compileCheck(schema: JsonObject, root: CheckRoot): Check {
 /** A check by a zod schema, with violations of the same form. */
 export function wrapZodCheck(schema: ZodType<unknown>, root: CheckRoot): Check {
   return (value) => {
-    const parsed = parsePlainly(schema, value);
+    const parsed = parsePlainly(schema, value, jsonWords);
     if (parsed.ok) return null;
     const issue = parsed.issues[0];
     return { path: [root, ...(issue?.path ?? [])].join('/'), message: issue?.message ?? 'is not valid' };
@@ -59,8 +59,14 @@ function compileSchema(schema: JsonObject): ValidateFunction {
     return chooseAjv(schema).compile(schema);
   } catch (error) {
     const reason = error instanceof Error ? error.message : 'it cannot be compiled';
-    throw new TypeError(`is not a valid JSON Schema: ${reason.replace(/^schema is invalid: /, '')}`, { cause: error });
+    throw new TypeError(`is not a valid JSON Schema: ${sayFirst(reason)}`, { cause: error });
   }
+}
+
+/** Of one wrong word, Ajv tells every branch of its meta-schema that did not like it; and it calls a schema "data". */
+function sayFirst(reason: string): string {
+  const [first = reason] = reason.replace(/^schema is invalid: /, '').split(', data/');
+  return first.replace(/^data\//, '');
 }
 
 function chooseAjv(schema: JsonObject): Ajv {
@@ -94,6 +100,7 @@ function describeError(error: ErrorObject, root: CheckRoot): Violation {
       return { path: at, message: `must be one of the allowed values${list}` };
     }
     default:
-      return { path: at, message: error.message ?? 'is not valid' };
+      // Ajv shouts.
+      return { path: at, message: error.message?.replace('NOT', 'not') ?? 'is not valid' };
   }
 }

@@ -4,7 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Adapter } from '../contract/adapter.ts';
 import { isJsonObject } from '../contract/json.ts';
+import { parseExceptions } from '../upstream/ssrf-address.ts';
 import { listNames, readAgents } from './agent-entries.ts';
+import { refuseOpenDoor } from './auth-door.ts';
+import { readAuth } from './auth-section.ts';
 import { readBackends } from './backends.ts';
 import type { Config } from './config.ts';
 import { ConfigError, type ConfigPath, type ConfigProblem } from './config-error.ts';
@@ -25,6 +28,7 @@ import {
   rootSchema,
   serverSchema,
   storeSchema,
+  webhooksSchema,
 } from './sections.ts';
 
 /** The adapters that a config may name. */
@@ -78,6 +82,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
   const retention = section('retention', retentionSchema);
   const replicas = section('replicas', replicasSchema);
   const log = section('log', logSchema);
+  const webhooks = section('webhooks', webhooksSchema);
   const backends = readBackends(raw.backends, registry, reader);
   const mappings = new MappingLoader(
     {
@@ -87,15 +92,20 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
     },
     reader,
   );
-  const agents = await readAgents(raw.agents, backends, mappings, reader);
+  const agents = await readAgents(raw.agents, backends, mappings, reader, parseExceptions(webhooks?.allow ?? []));
   const defaultAgent = readDefaultAgent(raw.defaultAgent, agents.names, reader);
+  const auth = readAuth(raw.auth, agents.names, reader);
+  const openDoor = server === undefined || auth === undefined ? null : refuseOpenDoor(server.host, auth);
+  if (openDoor !== null) reader.report(['server', 'host'], openDoor);
 
   if (reader.problems.length > 0) throw new ConfigError(file, inOrder(reader.problems));
-  if (!server || !store || !limits || !pacing || !retention || !replicas || !log) {
+  if (!server || !store || !limits || !pacing || !retention || !replicas || !log || !webhooks) {
     throw new TypeError('a section was refused without a problem');
   }
+  if (auth === undefined) throw new TypeError('auth was refused without a problem');
   const secrets = [
     ...backends.backends.flatMap((backend) => backend.secrets),
+    ...webhooks.secrets,
     ...findUrlPasswords(value),
     ...keepLongSecrets(scalars.flatMap((scalar) => scalar.secrets)),
   ];
@@ -108,6 +118,8 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
     retention,
     replicas,
     log,
+    auth,
+    webhooks,
     defaultAgent,
     backends: backends.backends,
     agents: agents.agents,

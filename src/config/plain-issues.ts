@@ -16,24 +16,50 @@ export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly issues: readonly PlainIssue[] };
 
+/** What the author of a value calls its kinds. */
+export type Vocabulary = {
+  readonly object: string;
+  readonly array: string;
+  readonly null: string;
+  readonly member: string;
+  /** What helps where a text was meant and something else was read. */
+  readonly textHint: string;
+};
+
+export const yamlWords: Vocabulary = {
+  object: 'a mapping',
+  array: 'a list',
+  null: 'empty',
+  member: 'key',
+  textHint: '; put it in quotes',
+};
+
+export const jsonWords: Vocabulary = {
+  object: 'an object',
+  array: 'an array',
+  null: 'null',
+  member: 'member',
+  textHint: '',
+};
+
 const knownKeysMark = 'known keys: ';
 
 /** Parses a value by a zod schema; on failure gives every issue, an unknown key as one issue at its own path. */
-export function parsePlainly<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> {
-  const result = schema.safeParse(value, { error: sayIssue, reportInput: true });
+export function parsePlainly<T>(schema: z.ZodType<T>, value: unknown, words: Vocabulary): Parsed<T> {
+  const result = schema.safeParse(value, { error: (issue) => sayIssue(issue, words), reportInput: true });
   if (result.success) return { ok: true, value: result.data };
-  return { ok: false, issues: result.error.issues.flatMap(flatten) };
+  return { ok: false, issues: result.error.issues.flatMap((issue) => flatten(issue, words)) };
 }
 
 /** Only the raw issue knows its schema and, so, the keys that it takes; they travel to {@link flatten} in the message. */
-function sayIssue(issue: z.core.$ZodRawIssue): string | undefined {
+function sayIssue(issue: z.core.$ZodRawIssue, words: Vocabulary): string | undefined {
   switch (issue.code) {
     case 'unrecognized_keys':
       return issue.inst instanceof z.ZodObject
         ? `${knownKeysMark}${JSON.stringify(Object.keys(issue.inst.shape))}`
         : undefined;
     case 'invalid_type':
-      return sayType(issue.expected, issue.input);
+      return sayType(issue.expected, issue.input, words);
     case 'invalid_value':
       return issue.input === undefined ? 'is required' : `must be ${issue.values.map(String).join(' or ')}`;
     case 'too_small':
@@ -55,7 +81,7 @@ function sayIssue(issue: z.core.$ZodRawIssue): string | undefined {
   }
 }
 
-function flatten(issue: z.core.$ZodIssue): readonly PlainIssue[] {
+function flatten(issue: z.core.$ZodIssue, words: Vocabulary): readonly PlainIssue[] {
   const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
   const plain: PlainIssue = { path, message: issue.message, known: [], given: undefined, expected: undefined };
   if (issue.code === 'unrecognized_keys') {
@@ -63,7 +89,7 @@ function flatten(issue: z.core.$ZodIssue): readonly PlainIssue[] {
     return issue.keys.map((key) => ({
       ...plain,
       path: [...path, key],
-      message: 'is not a known key',
+      message: `is not a known ${words.member}`,
       known,
       given: key,
     }));
@@ -72,7 +98,7 @@ function flatten(issue: z.core.$ZodIssue): readonly PlainIssue[] {
     return [{ ...plain, known: issue.values.map(String), given: issue.input }];
   }
   if (issue.code === 'invalid_type') return [{ ...plain, expected: issue.expected }];
-  if (issue.code === 'invalid_union') return flattenUnion(issue.errors, path, plain);
+  if (issue.code === 'invalid_union') return flattenUnion(issue.errors, path, plain, words);
   return [plain];
 }
 
@@ -81,8 +107,9 @@ function flattenUnion(
   branches: readonly (readonly z.core.$ZodIssue[])[],
   path: readonly (string | number)[],
   plain: PlainIssue,
+  words: Vocabulary,
 ): readonly PlainIssue[] {
-  const flat = branches.map((branch) => branch.flatMap(flatten));
+  const flat = branches.map((branch) => branch.flatMap((issue) => flatten(issue, words)));
   const nearest = flat
     .filter(
       (issues) => issues.length > 0 && !issues.some((issue) => issue.expected !== undefined && issue.path.length === 0),
@@ -98,29 +125,38 @@ function readKnownKeys(message: string): readonly string[] {
   return z.array(z.string()).parse(JSON.parse(message.slice(knownKeysMark.length)));
 }
 
-const typeWords: Readonly<Record<string, string>> = {
-  string: 'a string',
-  number: 'a number',
-  int: 'a whole number',
-  boolean: 'true or false',
-  object: 'a mapping',
-  record: 'a mapping',
-  array: 'a list',
-};
-
-function sayType(expected: string, input: unknown): string {
+function sayType(expected: string, input: unknown, words: Vocabulary): string {
   if (input === undefined) return 'is required';
-  const wanted = typeWords[expected] ?? expected;
-  if (input === null) return `must be ${wanted}, is empty`;
+  const wanted = sayKind(expected, words);
+  if (expected === 'int' && typeof input === 'number') return `must be ${wanted}`;
   const isQuotable = expected === 'string' && (typeof input === 'number' || typeof input === 'boolean');
-  return `must be ${wanted}, is ${sayTypeOf(input)}${isQuotable ? '; put it in quotes' : ''}`;
+  return `must be ${wanted}, is ${sayKindOf(input, words)}${isQuotable ? words.textHint : ''}`;
 }
 
-function sayTypeOf(input: unknown): string {
-  if (Array.isArray(input)) return 'a list';
+function sayKind(expected: string, words: Vocabulary): string {
+  switch (expected) {
+    case 'string':
+    case 'number':
+      return `a ${expected}`;
+    case 'int':
+      return 'a whole number';
+    case 'boolean':
+      return 'true or false';
+    case 'object':
+    case 'record':
+      return words.object;
+    case 'array':
+      return words.array;
+    default:
+      return expected;
+  }
+}
+
+function sayKindOf(input: unknown, words: Vocabulary): string {
+  if (input === null) return words.null;
+  if (Array.isArray(input)) return words.array;
   if (typeof input === 'number') return Number.isFinite(input) ? 'a number' : 'not a finite number';
-  if (typeof input === 'boolean') return 'a boolean';
-  return typeof input === 'object' ? 'a mapping' : `a ${typeof input}`;
+  return typeof input === 'object' ? words.object : `a ${typeof input}`;
 }
 
 function sayShort(minimum: number, unit: 'characters' | 'items'): string {

@@ -3,7 +3,7 @@ import { type ConfigPath, type ConfigProblem, formatPath } from './config-error.
 import type { Position } from './document.ts';
 import type { InterpolatedScalar } from './interpolate.ts';
 import { findNearest } from './nearest.ts';
-import { parsePlainly } from './plain-issues.ts';
+import { parsePlainly, yamlWords } from './plain-issues.ts';
 
 /** Parses the parts of a config and gathers every problem, so that one run of the check shows all of them. */
 export class ConfigReader {
@@ -45,13 +45,13 @@ export class ConfigReader {
    */
   parse<T>(schema: ZodType<T>, value: unknown, path: ConfigPath, alsoKnown: readonly string[] = []): T | undefined {
     let current = value;
-    let parsed = parsePlainly(schema, current);
+    let parsed = parsePlainly(schema, current, yamlWords);
     if (parsed.ok) return parsed.value;
     for (const issue of parsed.issues) {
       if (issue.expected === undefined || !this.#whole.has(formatPath([...path, ...issue.path]))) continue;
       current = replaceAt(current, issue.path, (text) => coerce(text, issue.expected));
     }
-    parsed = parsePlainly(schema, current);
+    parsed = parsePlainly(schema, current, yamlWords);
     if (parsed.ok) return parsed.value;
     for (const issue of parsed.issues) {
       const place = [...path, ...issue.path];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseException } from '../upstream/ssrf-address.ts';
 
 /** Node's timers and people's patience: about 23 days. */
 const LONGEST_SECONDS = 2_000_000;
@@ -35,6 +36,14 @@ const baseUrlSchema = z.string().transform((text, context) => {
 /** `sqlite:path` (relative to the current directory) or `postgres://user:password@host/database`. */
 const storeUrlSchema = z.string().refine(isStoreUrl, 'must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE');
 
+/** As a browser sends it; `*` is everyone. */
+const originSchema = z
+  .string()
+  .refine(
+    (text) => text === '*' || URL.parse(text)?.origin === text,
+    'must be an origin, such as https://app.example, or "*"',
+  );
+
 export const serverSchema = z.strictObject({
   host: z.string().min(1).default('127.0.0.1'),
   /** 0 picks a free one. */
@@ -47,6 +56,8 @@ export const serverSchema = z.strictObject({
   rootDialect: z.string().min(1).default('acp-v0.1'),
   /** What a request's unknown members do. */
   unknownFields: z.enum(['reject', 'ignore']).default('reject'),
+  /** Left out, browsers let no page of another origin read the answers. */
+  cors: z.strictObject({ origins: z.array(originSchema).min(1) }).optional(),
 });
 
 export const storeSchema = z.strictObject({ url: storeUrlSchema.default('sqlite:./data/rungate.db') });
@@ -62,6 +73,39 @@ export const limitsSchema = z.strictObject({
   cacheRuns: count.default(10_000),
   /** Of one mapping expression. */
   mappingTimeMs: milliseconds.default(100),
+  /** Of a run or a thread, as JSON. */
+  maxMetadataBytes: count.default(65_536),
+  /** Of what a mapping makes of a vendor's answer, as JSON. */
+  maxOutputBytes: count.default(10_485_760),
+  /** Further ones are closed as they come. */
+  maxConnections: count.default(16_384),
+  /** Event streams that are open at the same time. */
+  maxStreams: count.default(10_000),
+  /** A reader that takes nothing of its answer for so long is cut off. */
+  slowReaderSeconds: seconds.default(60),
+  /** A request that has not arrived whole after so long is cut off. */
+  slowRequestSeconds: seconds.default(30),
+});
+
+/** As Standard Webhooks has them: `whsec_` and the base64 of 24 to 64 bytes. Its problem never quotes it. */
+const webhookSecretSchema = z
+  .string()
+  .refine(
+    (text) => /^whsec_(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text) && isKeyLength(text),
+    'must be "whsec_" and the base64 of 24 to 64 random bytes',
+  );
+
+export const webhooksSchema = z.strictObject({
+  /** The first one signs first, the others beside it. Without one, no webhook is called. */
+  secrets: z.array(webhookSecretSchema).max(8).default([]),
+  /** A receiver that takes a delivery at no attempt within so long is not tried any more. */
+  giveUpHours: z.number().positive().max(8760).default(24),
+  /** Of one attempt. */
+  timeoutSeconds: seconds.max(300).default(10),
+  /** URLs that clients give must lead to the public internet, or to one of these hosts, addresses and ranges. */
+  allow: z
+    .array(z.string().refine((entry) => parseException(entry) !== null, 'must be a host, an address or a range'))
+    .default([]),
 });
 
 /** How often upstream runs are observed; see `runs/pacing.ts`. */
@@ -101,6 +145,21 @@ export const backendSchema = z.strictObject({
   baseUrl: baseUrlSchema,
   requestTimeoutSeconds: seconds.default(30),
   maxConnections: count.max(10_000).default(128),
+  /** Of all replicas together, in any second. Left out, there is no bound. */
+  requestsPerSecond: z
+    .number()
+    .positive()
+    .max(100_000)
+    .refine((rate) => rate < 1 || Number.isInteger(rate), 'must be a whole number, or less than 1')
+    .optional(),
+  /** How many of a second's requests may go back to back; left out, all of them. */
+  burst: count.optional(),
+  /** Runs that may be live at the vendor at once; further ones wait. */
+  maxConcurrentRuns: count.optional(),
+  /** Where the vendor reaches this gateway, so that it can say when a run ends. */
+  push: z.strictObject({ publicUrl: baseUrlSchema }).optional(),
+  /** By tenant: the adapter's keys that differ. A tenant that is not named has no use of the backend at all. */
+  credentialsByTenant: z.record(nameSchema, z.record(z.string(), z.unknown())).optional(),
 });
 
 const jsonObject = z.record(z.string(), z.json());
@@ -150,10 +209,17 @@ export const rootSchema = z.strictObject({
   retention: z.unknown().optional(),
   replicas: z.unknown().optional(),
   log: z.unknown().optional(),
+  auth: z.unknown().optional(),
+  webhooks: z.unknown().optional(),
   defaultAgent: z.unknown().optional(),
   backends: z.unknown().optional(),
   agents: z.unknown().optional(),
 });
+
+function isKeyLength(secret: string): boolean {
+  const { length } = Buffer.from(secret.slice('whsec_'.length), 'base64');
+  return length >= 24 && length <= 64;
+}
 
 function isStoreUrl(url: string): boolean {
   if (url.startsWith('sqlite:')) return url.length > 'sqlite:'.length;

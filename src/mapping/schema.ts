@@ -11,7 +11,8 @@ const expressionSchema = z
     if (message !== undefined) context.addIssue({ code: 'custom', message });
   });
 
-const caseSchema = z.strictObject({ when: expressionSchema.optional(), is: z.enum(runStatuses) });
+const statusSchema = z.enum(runStatuses, `must be one of ${runStatuses.join(', ')}`);
+const caseSchema = z.strictObject({ when: expressionSchema.optional(), is: statusSchema });
 
 // A bare status is short for a list of one case, so that every later step knows one shape only.
 const rowSchema = z.preprocess(

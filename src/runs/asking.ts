@@ -1,16 +1,19 @@
 import type { Agent } from '../contract/agent.ts';
-import type { Clock } from '../contract/clock.ts';
 import type { Json } from '../contract/json.ts';
 import type { Log, Metrics } from '../contract/log.ts';
-import { MappingFault } from '../contract/mapping.ts';
-import type { UpstreamRef } from '../contract/run.ts';
+import { type InputContext, MappingFault } from '../contract/mapping.ts';
+import type { Run, UpstreamRef } from '../contract/run.ts';
+import type { Thread } from '../contract/thread.ts';
+import { UpstreamFault } from '../contract/upstream.ts';
+import type { Crossing } from './crossing.ts';
+import type { Pass } from './gate.ts';
 import { nextRetryMs } from './pacing.ts';
 import type { Tenure } from './tenure.ts';
 import type { Terminator } from './terminator.ts';
+import { livingOf, type TurnParts, threadOf, waitForTurn } from './turn.ts';
 import { type FaultLedger, failedMapping, faultOf, rejectedStart, unknownStart } from './vendor-faults.ts';
 
-export type AskingParts = {
-  readonly clock: Clock;
+export type AskingParts = TurnParts & {
   readonly terminator: Terminator;
   readonly ledger: FaultLedger;
   readonly metrics: Metrics;
@@ -20,37 +23,99 @@ export type AskingParts = {
 const neverAborted = new AbortController().signal;
 
 /** Asks the vendor to start a queued run, once: `starting` is durable before the first byte is sent. */
-export async function startRun(tenure: Tenure, agent: Agent, parts: AskingParts, log: Log): Promise<void> {
-  const { request } = tenure.run;
+export async function startRun(
+  tenure: Tenure,
+  agent: Agent,
+  parts: AskingParts,
+  log: Log,
+  crossing: Crossing,
+): Promise<void> {
+  if (!(await waitForTurn(tenure, parts, log))) return;
+  const pass = await crossing.enterToStart();
+  if (pass === null) return;
+  try {
+    await start(tenure, agent, parts, log, { crossing, pass });
+  } finally {
+    pass.drop();
+  }
+}
+
+type StartPass = { readonly crossing: Crossing; readonly pass: Pass };
+
+async function start(
+  tenure: Tenure,
+  agent: Agent,
+  parts: AskingParts,
+  log: Log,
+  { crossing, pass }: StartPass,
+): Promise<void> {
+  const thread = await threadOf(tenure, parts.store);
   let input: Json;
   try {
-    input = await agent.mapping.input({
-      input: request.input ?? {},
-      messages: request.messages ?? [],
-      config: request.config ?? {},
-      metadata: request.metadata ?? {},
-      state: null,
-      history: [],
-      agent: { name: agent.name, version: agent.version },
-    });
+    input = await agent.mapping.input(inputContext(tenure.run, agent, thread));
   } catch (error) {
     await tenure.record({ kind: 'end', ending: failedMapping(error) });
     return;
   }
   if ((await tenure.record({ kind: 'begin' })) !== 'recorded') return;
+  crossing.began();
+  const living = livingOf(thread, agent);
+  if (living !== null) return await converse(tenure, agent, living, input, parts, log, { crossing, pass });
   let upstream: UpstreamRef;
   try {
-    const start = { target: agent.target, input, config: request.config ?? {} };
-    upstream = await agent.connection.start(start, neverAborted);
+    const { tenant, request: asked } = tenure.run;
+    const { config = {} } = asked;
+    const request = { target: agent.target, input, config, tenant, sink: crossing.sink ?? undefined };
+    upstream = await pass.send(() => agent.connection.start(request, neverAborted));
   } catch (error) {
-    return await settleFailedStart(tenure, agent, parts, log, error);
+    return await settleFailedStart(tenure, agent, parts, log, error, crossing);
   }
   parts.metrics.count('starts', { backend: agent.backend, result: 'accepted' });
   log.debug({ upstream }, 'the vendor took the run');
+  const lives = agent.capabilities.living && thread !== null;
+  const started = {
+    kind: 'started',
+    upstream,
+    ...(lives ? { living: { agentId: agent.agentId, upstream } } : {}),
+  } as const;
   // It may have been cancelled or removed while the vendor was asked: then what was started must be stopped.
-  if ((await tenure.record({ kind: 'started', upstream })) === 'overtaken') {
+  if ((await tenure.record(started)) === 'overtaken') {
     parts.terminator.cancelUpstream(tenure.run, upstream, agent);
   }
+}
+
+function inputContext({ request }: Run, agent: Agent, thread: Thread | null): InputContext {
+  return {
+    input: request.input ?? {},
+    messages: request.messages ?? [],
+    config: request.config ?? {},
+    metadata: request.metadata ?? {},
+    state: thread?.values ?? null,
+    history: thread?.messages ?? [],
+    agent: { name: agent.name, version: agent.version },
+  };
+}
+
+/** Sends a run's input to the living agent of its thread, once; the answer is the output. */
+async function converse(
+  tenure: Tenure,
+  agent: Agent,
+  upstream: UpstreamRef,
+  input: Json,
+  parts: AskingParts,
+  log: Log,
+  { crossing, pass }: StartPass,
+): Promise<void> {
+  let value: Json | undefined;
+  try {
+    value = await pass.send(async () => agent.connection.converse?.(agent.target, upstream, input, neverAborted));
+  } catch (error) {
+    // An agent that the vendor no longer has is not asked again: the thread's next run schedules a new one.
+    const isGone = error instanceof UpstreamFault && error.httpStatus === 404;
+    return await settleFailedStart(tenure, agent, parts, log, error, crossing, isGone ? null : undefined);
+  }
+  parts.metrics.count('starts', { backend: agent.backend, result: 'accepted' });
+  await tenure.record({ kind: 'end', ending: { status: 'success', value: value ?? {} } });
 }
 
 async function settleFailedStart(
@@ -59,31 +124,43 @@ async function settleFailedStart(
   parts: AskingParts,
   log: Log,
   error: unknown,
+  crossing: Crossing,
+  living?: null,
 ): Promise<void> {
   const fault = faultOf(error);
   parts.ledger.note(log, agent, 'start', fault);
   parts.metrics.count('starts', { backend: agent.backend, result: fault.consequence });
   if (fault.consequence === 'retry' || (fault.consequence === 'unknown' && agent.onUnknownStart === 'retry')) {
     const delayMs = nextRetryMs(tenure.run.attempts, fault.retryAfterMs, parts.clock.random());
-    if ((await tenure.record({ kind: 'postpone' })) === 'recorded') await tenure.sleepThrough(delayMs);
+    const postponed = await tenure.record({ kind: 'postpone' });
+    crossing.leave();
+    if (postponed === 'recorded') await tenure.sleepThrough(delayMs);
     return;
   }
   const ending = fault.consequence === 'unknown' ? unknownStart(fault.message) : rejectedStart(fault.message);
-  await tenure.record({ kind: 'end', ending });
+  await tenure.record({ kind: 'end', ending, ...(living === undefined ? {} : { living }) });
 }
 
 /** Sends an accepted payload to the interrupted upstream run, once. */
-export async function deliverPayload(tenure: Tenure, agent: Agent, parts: AskingParts, log: Log): Promise<void> {
+export async function deliverPayload(
+  tenure: Tenure,
+  agent: Agent,
+  parts: AskingParts,
+  log: Log,
+  crossing: Crossing,
+): Promise<void> {
   const { mapping, connection, target } = agent;
   const { resumption, upstream, runId } = tenure.run;
   if (resumption === null || upstream === null || connection.resume === undefined) {
     await tenure.record({ kind: 'undelivered', note: 'the agent cannot take a payload' });
     return;
   }
+  const pass = await crossing.enter('start');
+  if (pass === null) return;
   try {
     const payload = await mapping.resume({ ...resumption, run: { run_id: runId, upstream } });
     if ((await tenure.record({ kind: 'deliver' })) !== 'recorded') return;
-    await connection.resume(target, upstream, payload, neverAborted);
+    await pass.send(async () => connection.resume?.(target, upstream, payload, neverAborted));
     await tenure.record({ kind: 'delivered' });
   } catch (error) {
     if (error instanceof MappingFault) {
@@ -99,5 +176,7 @@ export async function deliverPayload(tenure: Tenure, agent: Agent, parts: Asking
     }
     // Refused or unknown: only the vendor's next answer can tell, and a client may decide to send it again.
     await tenure.record({ kind: 'undelivered', note: `the payload was not taken: ${fault.message}` });
+  } finally {
+    pass.drop();
   }
 }

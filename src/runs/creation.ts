@@ -34,6 +34,8 @@ export type Created =
 
 /** Live runs of one thread that one `interrupt` or `rollback` looks at, at a time. */
 const displacedBatch = 100;
+/** Who has too many live runs may come again when one may have ended. */
+const quotaRetrySeconds = 5;
 
 /** Makes runs: checked, durable, and handed to a driver in the turn in which they are. */
 export class Creator {
@@ -46,14 +48,14 @@ export class Creator {
   }
 
   async create(command: CreateRun): Promise<Created> {
-    const agent = this.#agentFor(command.agent);
+    const agent = this.#agentFor(command);
     const { input = {}, config = {} } = command.request;
     const violation = agent.checkInput(input) ?? agent.checkConfig(config);
     if (violation !== null)
       throw new GatewayError('invalid_input', { path: violation.path, detail: violation.message });
     const thread = this.#threadOf(command);
     const run = this.#newRun(command, agent, thread?.threadId ?? null);
-    const insertion = await this.#insert(run, command, thread);
+    const insertion = await this.#insertCounted(run, command, thread);
     switch (insertion.kind) {
       case 'inserted':
         // Durable now. The driver begins in this very turn; the client does not wait for it.
@@ -72,10 +74,13 @@ export class Creator {
     }
   }
 
-  #agentFor(idOrName: string | undefined): Agent {
+  #agentFor({ agent: idOrName, agents: usable }: CreateRun): Agent {
     const { agents } = this.#parts;
     const agent = idOrName === undefined ? agents.defaultAgent : agents.find(idOrName);
-    if (agent === null) throw new GatewayError(idOrName === undefined ? 'agent_required' : 'agent_not_found');
+    if (agent === null && idOrName === undefined) throw new GatewayError('agent_required');
+    // Whoever may use only some agents is not told which others there are.
+    if (usable !== undefined && (agent === null || !usable.has(agent.name))) throw new GatewayError('agent_forbidden');
+    if (agent === null) throw new GatewayError('agent_not_found');
     return agent;
   }
 
@@ -83,6 +88,23 @@ export class Creator {
   #threadOf(command: CreateRun): JoinThread | undefined {
     if (command.thread !== undefined || command.request.onCompletion !== 'keep') return command.thread;
     return { threadId: uuidV7(), ifNotExists: 'create', whenBusy: 'reject' };
+  }
+
+  /** Where the client's key has a limit of live runs, the run is counted first, and no longer if there is none of it. */
+  async #insertCounted(run: Run, command: CreateRun, thread: JoinThread | undefined): Promise<Insertion> {
+    const { quota, tenant, idempotencyKey: key } = command;
+    if (quota === undefined) return await this.#insert(run, command, thread);
+    const { usage } = this.#parts.store;
+    const retry = key === undefined ? undefined : { tenant, key };
+    if (!(await answering(usage.admitRun(quota, run.runId, retry)))) {
+      throw new GatewayError('too_many_runs', {
+        retryAfterSeconds: quotaRetrySeconds,
+        detail: `at most ${quota.mostLive}`,
+      });
+    }
+    const insertion = await this.#insert(run, command, thread);
+    if (insertion.kind !== 'inserted') await answering(usage.dismissRun(run.runId));
+    return insertion;
   }
 
   /** Of two creations with one key at the same time, the second is told to come back rather than made to wait. */

@@ -3,11 +3,15 @@ import { assertNever } from '../contract/json.ts';
 import type { Log } from '../contract/log.ts';
 import type { Run, RunKey } from '../contract/run.ts';
 import { type AskingParts, deliverPayload, startRun } from './asking.ts';
+import type { Backends } from './backends.ts';
+import { Crossing } from './crossing.ts';
 import { Observer, type ObserverParts } from './observer.ts';
 import { Tenure } from './tenure.ts';
 import { unknownStart } from './vendor-faults.ts';
 
-export type DriverParts = AskingParts & ObserverParts & ConstructorParameters<typeof Tenure>[0] & { readonly log: Log };
+export type DriverParts = AskingParts &
+  ObserverParts &
+  ConstructorParameters<typeof Tenure>[0] & { readonly log: Log; readonly backends: Backends };
 
 const deadlineRetryMs = 1000;
 const defectPauseMs = 5000;
@@ -21,16 +25,18 @@ export class Driver {
   readonly #agent: Agent;
   readonly #log: Log;
   readonly #tenure: Tenure;
+  readonly #crossing: Crossing;
   readonly #observer: Observer;
   #cancelDeadline: () => void = () => {};
 
-  /** `inherited`: another process drove the run before. */
-  constructor(parts: DriverParts, agent: Agent, run: Run, inherited: boolean) {
+  /** `lookWithinMs`: another process drove the run before, and it is looked at within so long; null: none did. */
+  constructor(parts: DriverParts, agent: Agent, run: Run, lookWithinMs: number | null) {
     this.#parts = parts;
     this.#agent = agent;
     this.#log = parts.log.child({ run_id: run.runId, agent: agent.name, backend: agent.backend });
     this.#tenure = new Tenure(parts, this.#log, run);
-    this.#observer = new Observer(this.#tenure, agent, parts, this.#log, inherited);
+    this.#crossing = new Crossing(parts.backends.of(agent.backend), agent, run, this.#log);
+    this.#observer = new Observer(this.#tenure, agent, this.#crossing, parts, this.#log, lookWithinMs);
   }
 
   get key(): RunKey {
@@ -38,15 +44,20 @@ export class Driver {
     return { tenant, runId };
   }
 
+  get threadId(): string | null {
+    return this.#tenure.run.threadId;
+  }
+
   /** The run changed elsewhere in this process; null: it was removed. */
   refresh(run: Run | null): void {
     this.#tenure.refresh(run);
-    if (this.#tenure.over) this.#observer.abort();
+    if (this.#tenure.over) this.#giveUp();
   }
 
   /** A watcher came: the next look is due sooner. */
   hurry(): void {
     this.#tenure.wake();
+    this.#crossing.hurry();
   }
 
   /** The vendor says that something happened: look at once. */
@@ -57,7 +68,12 @@ export class Driver {
   /** Ends the loop; a start or a delivery under way is finished and recorded first. */
   stop(): void {
     this.#tenure.leave();
+    this.#giveUp();
+  }
+
+  #giveUp(): void {
     this.#observer.abort();
+    this.#crossing.abort();
   }
 
   /** Resolves when the driver is through with the run. Never rejects. */
@@ -65,6 +81,7 @@ export class Driver {
     this.#armDeadline(Math.max(0, this.#tenure.run.deadlineAtMs - this.#parts.clock.nowMs()));
     if (inherited) await this.#guarded(() => this.#settleOpenCall('the gateway stopped during the call'));
     while (!this.#tenure.over) await this.#guarded(() => this.#takeTurn());
+    this.#crossing.leave();
     this.#cancelDeadline();
   }
 
@@ -94,8 +111,10 @@ export class Driver {
   /** A run found in the middle of a call: nobody knows whether the vendor was reached. */
   async #settleOpenCall(reason: string): Promise<void> {
     if (this.#tenure.run.phase === 'starting') {
-      if (this.#agent.onUnknownStart === 'retry') await this.#tenure.record({ kind: 'postpone' });
-      else await this.#tenure.record({ kind: 'end', ending: unknownStart(reason) });
+      if (this.#agent.onUnknownStart === 'retry') {
+        await this.#tenure.record({ kind: 'postpone' });
+        this.#crossing.leave();
+      } else await this.#tenure.record({ kind: 'end', ending: unknownStart(reason) });
     } else if (this.#tenure.run.phase === 'delivering') {
       await this.#tenure.record({
         kind: 'undelivered',
@@ -109,12 +128,12 @@ export class Driver {
     switch (phase) {
       case 'queued':
       case 'starting':
-        await startRun(this.#tenure, this.#agent, this.#parts, this.#log);
-        return this.#observer.restart();
+        await startRun(this.#tenure, this.#agent, this.#parts, this.#log, this.#crossing);
+        return this.#observer.restart({ resumed: false });
       case 'resuming':
       case 'delivering':
-        await deliverPayload(this.#tenure, this.#agent, this.#parts, this.#log);
-        return this.#observer.restart();
+        await deliverPayload(this.#tenure, this.#agent, this.#parts, this.#log, this.#crossing);
+        return this.#observer.restart({ resumed: true });
       case 'running':
       case 'interrupted':
         return await this.#observer.takeTurn();

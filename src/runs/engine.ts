@@ -4,8 +4,11 @@ import type { Clock } from '../contract/clock.ts';
 import type { Log, Metrics } from '../contract/log.ts';
 import type { Store } from '../contract/store.ts';
 import { Archive } from './archive.ts';
+import { Backends, type BackendTerms } from './backends.ts';
 import { Creator } from './creation.ts';
 import { Fleet } from './fleet.ts';
+import type { BackendState } from './gate.ts';
+import { History } from './history.ts';
 import { Journal } from './journal.ts';
 import type { PacingLimits } from './pacing.ts';
 import { followOtherReplicas } from './remote.ts';
@@ -17,17 +20,22 @@ import { ThreadKeeper } from './thread-keeper.ts';
 import { Threads } from './threads.ts';
 import { FaultLedger } from './vendor-faults.ts';
 import { Watch } from './watch.ts';
+import { createCourier, type WebhookTerms } from './webhooks/webhooks.ts';
 
 export type EngineParts = {
   readonly agents: AgentDirectory;
   readonly store: Store;
   readonly clock: Clock;
   readonly pacing: PacingLimits;
+  /** Budgets and pushes; a backend that is left out has no bounds. */
+  readonly backends?: readonly BackendTerms[];
   readonly replica: ReplicaSettings;
   /** How long a run is kept after its end. */
   readonly retentionMs: number;
   /** How long an idempotency key is kept. */
   readonly idempotencyMs: number;
+  /** Left out, the `webhook` of a run is not called. */
+  readonly webhooks?: WebhookTerms | undefined;
   readonly cache: { readonly mostRuns: number; readonly mostBytes: number };
   readonly log: Log;
   readonly metrics: Metrics;
@@ -41,6 +49,9 @@ export type Engine = {
   holdsLease(): boolean;
   /** How many live runs this process drives. */
   liveRuns(): number;
+  backends(): readonly { readonly name: string; readonly state: BackendState }[];
+  /** A vendor says that a run changed, which is looked at then. False: the token is none that a start carried. */
+  pushed(backend: string, token: string): Promise<boolean>;
   /** Takes on the live runs that nobody drives; rejects with `StorageFault`. */
   start(): Promise<void>;
   /** Refuses new work; what is under way at vendors is finished, recorded, and the rest left for the next owner. */
@@ -55,8 +66,17 @@ export function createEngine(parts: EngineParts): Engine {
   const archive = new Archive(store, parts.cache);
   const ledger = new FaultLedger(metrics, parts.firstTime);
   const keeper = new ThreadKeeper(store, parts.agents);
-  const journal = new Journal({ store, clock, watch, threads: keeper, log, metrics });
-  const terminator = new Terminator({ store, journal, clock, ledger, log });
+  const courier = parts.webhooks === undefined ? null : createCourier({ store, clock, log, metrics }, parts.webhooks);
+  const webhooks =
+    parts.webhooks === undefined
+      ? undefined
+      : { encodeRun: parts.webhooks.encodeRun, onOwed: () => courier?.wake() };
+  const journal = new Journal({ store, clock, watch, threads: keeper, log, metrics, webhooks });
+  const { pace } = store;
+  const backendParts = { clock, log, agents: parts.agents, replica: id, shares: pace.shares };
+  const backends = new Backends(backendParts, parts.backends ?? []);
+  const history = new History({ store: pace, clock, log });
+  const terminator = new Terminator({ store, journal, clock, ledger, backends, log });
   const driverParts = {
     replica: id,
     store,
@@ -65,6 +85,8 @@ export function createEngine(parts: EngineParts): Engine {
     terminator,
     clock,
     pacing: parts.pacing,
+    backends,
+    history,
     ledger,
     log,
     metrics,
@@ -93,19 +115,37 @@ export function createEngine(parts: EngineParts): Engine {
   const stopFollowing = followOtherReplicas({ store, archive, watch, fleet, clock, log });
   const stopSweeping = sweepExpired({ store, archive, clock, log }, parts.retentionMs);
   watch.onFirstWatcher((runId) => fleet.driverOf(runId)?.hurry());
+  const stopNudges = pace.onNudge((runId) => fleet.driverOf(runId)?.poke());
 
   return {
     service,
     holdsLease: () => replica.holdsLease(),
     liveRuns: () => fleet.size,
-    start: () => replica.start(),
+    backends: () => backends.states(),
+    pushed: async (backend, token) => {
+      const runId = backends.find(backend)?.push?.read(token) ?? null;
+      if (runId === null) return false;
+      const driver = fleet.driverOf(runId);
+      if (driver !== undefined) driver.poke();
+      else if (store.shared) await pace.nudge(runId);
+      return true;
+    },
+    start: async () => {
+      await history.load(parts.agents.all.map((agent) => agent.agentId));
+      await replica.start();
+      courier?.start();
+    },
     stop: async () => {
       service.drain();
       stopFollowing();
       stopSweeping();
+      stopNudges();
       await fleet.stop();
       terminator.stop();
       await terminator.settle();
+      await courier?.stop();
+      await history.stop();
+      await backends.stop();
       await replica.stop();
     },
   };

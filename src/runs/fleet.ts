@@ -2,11 +2,16 @@ import type { AgentDirectory } from '../contract/agent.ts';
 import type { Run, RunKey } from '../contract/run.ts';
 import { Driver, type DriverParts } from './driver.ts';
 
+/** Runs that were taken over together are looked at so far apart, so that a restart is no stampede. */
+const spacingMs = 2;
+const leastSpreadMs = 1000;
+
 /** The live runs that this process drives. */
 export class Fleet {
   readonly #parts: DriverParts;
   readonly #agents: AgentDirectory;
   readonly #drivers = new Map<string, Driver>();
+  readonly #byThread = new Map<string, Set<Driver>>();
   readonly #driving = new Set<Promise<void>>();
   #stopped = false;
 
@@ -31,10 +36,13 @@ export class Fleet {
       );
       return;
     }
-    const driver = new Driver(this.#parts, agent, run, inherited);
+    const lookWithinMs = Math.min(Math.max(this.size * spacingMs, leastSpreadMs), this.#parts.pacing.ceilingMs);
+    const driver = new Driver(this.#parts, agent, run, inherited ? lookWithinMs : null);
     this.#drivers.set(run.runId, driver);
+    this.#index(run.threadId, driver);
     const task = driver.drive(inherited).finally(() => {
       if (this.#drivers.get(run.runId) === driver) this.#drivers.delete(run.runId);
+      this.#unindex(run.threadId, driver);
       this.#driving.delete(task);
     });
     this.#driving.add(task);
@@ -48,9 +56,29 @@ export class Fleet {
     return this.#drivers.get(runId);
   }
 
-  /** Tells a run's driver that the run changed; null: removed. */
+  /** Tells a run's driver that the run changed; null: removed. Who waits for its thread looks again. */
   refresh(runId: string, run: Run | null): void {
-    this.#drivers.get(runId)?.refresh(run);
+    const driver = this.#drivers.get(runId);
+    driver?.refresh(run);
+    const threadId = run?.threadId ?? driver?.threadId ?? null;
+    if (threadId !== null && (run === null || run.phase === 'done')) this.#wakeThread(threadId);
+  }
+
+  /** In the order in which they came, so that the first of them has the thread. */
+  #wakeThread(threadId: string): void {
+    for (const driver of this.#byThread.get(threadId) ?? []) driver.hurry();
+  }
+
+  #index(threadId: string | null, driver: Driver): void {
+    if (threadId === null) return;
+    const others = this.#byThread.get(threadId) ?? new Set<Driver>();
+    this.#byThread.set(threadId, others.add(driver));
+  }
+
+  #unindex(threadId: string | null, driver: Driver): void {
+    const others = threadId === null ? undefined : this.#byThread.get(threadId);
+    others?.delete(driver);
+    if (threadId !== null && others?.size === 0) this.#byThread.delete(threadId);
   }
 
   /** Stops every driver. Resolves when the calls to vendors that were under way are finished and recorded. */

@@ -80,10 +80,13 @@ function blur(sorted: readonly number[]): Bend[] {
   });
 }
 
+/** How often a duration is drawn as the forecast says, and not evenly. */
+const faithShare = 0.8;
+
 /**
- * A duration for a run that was seen living at one age and ended at the next: nobody knows when between the two. Half
- * of the time it is drawn as the forecast says, which keeps its shape although looks are few; half of the time evenly,
- * which lets it change. The instant of the look itself would make the next forecast out of our own looks.
+ * A duration for a run that was seen living at one age and ended at the next: nobody knows when between the two. Mostly
+ * it is drawn as the forecast says, which keeps its shape although looks are few; else evenly, which lets it change. The
+ * instant of the look itself would make the next forecast out of our own looks.
  */
 export function drawDurationMs(
   forecast: Forecast | null,
@@ -91,7 +94,7 @@ export function drawDurationMs(
   random: () => number,
 ): number {
   const { livingMs, endedMs } = seen;
-  const byForecast = random() < 0.5;
+  const byForecast = random() < faithShare;
   const share = random();
   if (forecast === null || !byForecast) return livingMs + (endedMs - livingMs) * share;
   const from = interpolate(forecast.agesMs, forecast.ended, livingMs);

@@ -4,10 +4,12 @@ import type { Log, Metrics } from '../contract/log.ts';
 import type { Run, RunKey } from '../contract/run.ts';
 import type { Idempotency, Insertion, Store } from '../contract/store.ts';
 import type { Admission, ThreadEffect } from '../contract/thread.ts';
+import type { RunEncoder } from '../contract/webhook.ts';
 import { advance, type Step } from './life.ts';
 import type { ThreadKeeper } from './thread-keeper.ts';
 import { failedMapping } from './vendor-faults.ts';
 import type { Watch } from './watch.ts';
+import { deliveryOf } from './webhooks/owing.ts';
 
 /** What became of a step. `lost`: somebody else changed the run first. `refused`: its phase does not allow the step. */
 export type Written =
@@ -23,6 +25,8 @@ export class Journal {
   readonly #threads: ThreadKeeper;
   readonly #log: Log;
   readonly #metrics: Metrics;
+  readonly #encodeRun: RunEncoder | null;
+  readonly #onOwed: () => void;
 
   constructor(parts: {
     readonly store: Store;
@@ -31,6 +35,8 @@ export class Journal {
     readonly threads: ThreadKeeper;
     readonly log: Log;
     readonly metrics: Metrics;
+    /** Left out, nobody is told by webhook. `onOwed` is called once somebody is owed a delivery. */
+    readonly webhooks?: { readonly encodeRun: RunEncoder; readonly onOwed: () => void } | undefined;
   }) {
     this.#store = parts.store;
     this.#clock = parts.clock;
@@ -38,6 +44,8 @@ export class Journal {
     this.#threads = parts.threads;
     this.#log = parts.log;
     this.#metrics = parts.metrics;
+    this.#encodeRun = parts.webhooks?.encodeRun ?? null;
+    this.#onOwed = parts.webhooks?.onOwed ?? (() => {});
   }
 
   async insert(run: Run, born: RunEvent, idempotency?: Idempotency, admission?: Admission): Promise<Insertion> {
@@ -60,18 +68,21 @@ export class Journal {
       // The vendor's work is done, but the thread cannot be told what came of it: the run ends so.
       return await this.write(run, { kind: 'end', ending: failedMapping(error) }, owner);
     }
+    const delivery = this.#encodeRun === null ? undefined : deliveryOf(run, transition.run, this.#encodeRun);
     const held = await this.#store.update({
       run: transition.run,
       expectedVersion: run.version,
       expectedOwner: owner,
       events: transition.events,
       thread,
+      delivery,
     });
     if (!held) {
       this.#metrics.count('conditional_writes_lost');
       return { kind: 'lost' };
     }
     this.#tell(transition.run, transition.events);
+    if (delivery !== undefined) this.#onOwed();
     return { kind: 'written', run: transition.run };
   }
 

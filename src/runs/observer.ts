@@ -3,7 +3,11 @@ import type { Clock } from '../contract/clock.ts';
 import { assertNever, canonicalJson, type Json } from '../contract/json.ts';
 import type { Log, Metrics } from '../contract/log.ts';
 import { MappingFault, type Reading } from '../contract/mapping.ts';
+import type { Crossing } from './crossing.ts';
+import type { Pass } from './gate.ts';
+import type { History } from './history.ts';
 import { nextPollMs, type PacingLimits } from './pacing.ts';
+import { Sightings } from './sightings.ts';
 import type { Tenure } from './tenure.ts';
 import { type FaultLedger, failedMapping, faultOf, lostUpstream } from './vendor-faults.ts';
 import type { Watch } from './watch.ts';
@@ -12,6 +16,7 @@ export type ObserverParts = {
   readonly clock: Clock;
   readonly watch: Watch;
   readonly pacing: PacingLimits;
+  readonly history: History;
   readonly ledger: FaultLedger;
   readonly metrics: Metrics;
 };
@@ -20,12 +25,15 @@ export type ObserverParts = {
 export class Observer {
   readonly #tenure: Tenure;
   readonly #agent: Agent;
+  readonly #crossing: Crossing;
   readonly #parts: ObserverParts;
   readonly #log: Log;
   /** Cuts an observation short: unlike a start it may be repeated. */
   #abort = new AbortController();
-  #phaseSinceMs: number;
+  readonly #sightings: Sightings;
   #lastPollMs: number | null;
+  /** When a run that was driven elsewhere is looked at first. */
+  readonly #firstLookMs: number;
   #random: number;
   #faults = 0;
   #retryAfterMs: number | null = null;
@@ -33,30 +41,42 @@ export class Observer {
   #goneSinceMs: number | null = null;
   #lastPartial: string | null = null;
   #poked = false;
+  /** The vendor has told us of this run. */
+  #heard = false;
 
-  /** `inherited`: the run was driven elsewhere before, so nobody knows how long it has not been looked at. */
-  constructor(tenure: Tenure, agent: Agent, parts: ObserverParts, log: Log, inherited: boolean) {
+  /** `lookWithinMs`: the run was driven elsewhere before, so nobody knows how long it has not been looked at. */
+  constructor(
+    tenure: Tenure,
+    agent: Agent,
+    crossing: Crossing,
+    parts: ObserverParts,
+    log: Log,
+    lookWithinMs: number | null,
+  ) {
     this.#tenure = tenure;
     this.#agent = agent;
+    this.#crossing = crossing;
     this.#parts = parts;
     this.#log = log;
-    const { startedAtMs, createdAtMs } = tenure.run;
-    this.#phaseSinceMs = startedAtMs ?? createdAtMs;
-    this.#lastPollMs = inherited ? null : parts.clock.nowMs();
+    const inherited = lookWithinMs !== null;
+    const nowMs = parts.clock.nowMs();
+    this.#sightings = new Sightings(parts, tenure.run, inherited);
     this.#random = parts.clock.random();
+    this.#lastPollMs = inherited ? null : nowMs;
+    this.#firstLookMs = nowMs + (lookWithinMs ?? 0) * this.#random;
   }
 
   /** The vendor took the run or a payload just now: the pace starts anew. */
-  restart(): void {
-    const nowMs = this.#parts.clock.nowMs();
-    this.#phaseSinceMs = nowMs;
-    this.#lastPollMs = nowMs;
+  restart({ resumed }: { readonly resumed: boolean }): void {
+    this.#sightings.restart(resumed);
+    this.#lastPollMs = this.#parts.clock.nowMs();
     this.#random = this.#parts.clock.random();
   }
 
   /** The vendor says that something happened: look at once. */
   poke(): void {
     this.#poked = true;
+    this.#heard = true;
     this.#tenure.wake();
   }
 
@@ -68,26 +88,38 @@ export class Observer {
   async takeTurn(): Promise<void> {
     const waitMs = this.#poked ? 0 : this.#untilDueMs();
     if (waitMs > 0) return await this.#tenure.sleep(waitMs);
-    this.#poked = false;
-    await this.#look();
+    // What the vendor told us about pays for itself; the others wait their turn.
+    const pass = await this.#crossing.enter(this.#poked || this.#isWatched ? 'watched' : 'unwatched');
+    if (pass === null) return;
+    try {
+      this.#poked = false;
+      await this.#look(pass);
+    } finally {
+      pass.drop();
+    }
   }
 
-  async #look(): Promise<void> {
+  get #isWatched(): boolean {
+    return this.#parts.watch.isWatched(this.#tenure.run.runId);
+  }
+
+  async #look(pass: Pass): Promise<void> {
     const { upstream } = this.#tenure.run;
     if (upstream === null) throw new TypeError('a running run has no upstream run');
-    this.#lastPollMs = this.#parts.clock.nowMs();
+    const sentMs = this.#parts.clock.nowMs();
+    this.#lastPollMs = sentMs;
     this.#random = this.#parts.clock.random();
     this.#abort = new AbortController();
     try {
       const { connection, target, mapping } = this.#agent;
-      const observation = await connection.observe(target, upstream, this.#abort.signal);
+      const observation = await pass.send(() => connection.observe(target, upstream, this.#abort.signal));
       this.#count('answered');
       this.#faults = 0;
       this.#retryAfterMs = null;
       this.#goneSinceMs = null;
       const reading = await mapping.read(observation);
       // What was seen while the run was ended elsewhere is of no interest any more.
-      if (!this.#tenure.over) await this.#apply(reading);
+      if (!this.#tenure.over) await this.#apply(reading, sentMs);
     } catch (error) {
       if (this.#abort.signal.aborted) return;
       if (error instanceof MappingFault) {
@@ -113,11 +145,15 @@ export class Observer {
   }
 
   #untilDueMs(): number {
-    if (this.#lastPollMs === null) return 0;
+    if (this.#lastPollMs === null) return this.#isWatched ? 0 : this.#firstLookMs - this.#parts.clock.nowMs();
     const delayMs = nextPollMs(
       {
-        watched: this.#parts.watch.isWatched(this.#tenure.run.runId),
-        ageMs: this.#lastPollMs - this.#phaseSinceMs,
+        watched: this.#isWatched,
+        ageMs: this.#sightings.ageMs(this.#lastPollMs),
+        forecast: this.#sightings.forecast,
+        pushed: this.#crossing.isPushed,
+        lively: this.#lastPartial !== null,
+        backlogMs: this.#crossing.backlogMs,
         faults: this.#faults,
         retryAfterMs: this.#retryAfterMs,
         random: this.#random,
@@ -131,13 +167,20 @@ export class Observer {
     return soonestMs - this.#parts.clock.nowMs();
   }
 
-  async #apply(reading: Reading): Promise<void> {
+  async #apply(reading: Reading, sentMs: number): Promise<void> {
     const { run } = this.#tenure;
     switch (reading.kind) {
       case 'unmapped':
         this.#parts.ledger.noteUnmapped(this.#log, this.#agent, reading.vendorStatus);
+        this.#sightings.noteLiving(sentMs);
         return;
       case 'pending':
+        this.#sightings.noteLiving(sentMs);
+        // A living agent goes on after it has answered; what it shows is the answer to the run that scheduled it.
+        if (this.#agent.capabilities.living && run.threadId !== null && reading.partial !== undefined) {
+          await this.#tenure.record({ kind: 'end', ending: { status: 'success', value: reading.partial } });
+          return;
+        }
         if (run.phase === 'interrupted') await this.#tenure.record({ kind: 'clear' });
         else if (run.answeredInterrupt !== null) await this.#tenure.record({ kind: 'forget' });
         if (reading.partial !== undefined) await this.#applyPartial(reading.partial);
@@ -145,19 +188,27 @@ export class Observer {
       case 'interrupted':
         // A vendor may show an interrupt for a while after it was answered: it must not interrupt again.
         if (run.phase === 'interrupted' || run.answeredInterrupt === canonicalJson(reading.payload)) return;
+        this.#sightings.noteEnded();
         await this.#tenure.record({ kind: 'interrupt', payload: reading.payload });
         return;
       case 'success':
+        this.#noteEnd();
         await this.#tenure.record({ kind: 'end', ending: { status: 'success', value: reading.output } });
         return;
       case 'failed': {
         const { status, errcode, description } = reading;
+        this.#noteEnd();
         await this.#tenure.record({ kind: 'end', ending: { status, errcode, description } });
         return;
       }
       default:
         assertNever(reading);
     }
+  }
+
+  #noteEnd(): void {
+    this.#sightings.noteEnded();
+    if (!this.#heard) this.#crossing.noteSilentEnd();
   }
 
   async #applyPartial(value: Json): Promise<void> {

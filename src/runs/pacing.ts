@@ -1,3 +1,6 @@
+import type { Forecast } from './forecast.ts';
+import { nextLookMs } from './poll-plan.ts';
+
 /** Milliseconds between polls, from the config's `pacing`. */
 export type PacingLimits = {
   readonly floorMs: number;
@@ -11,6 +14,14 @@ export type PollFacts = {
   readonly watched: boolean;
   /** Since the vendor took the run, or since it was resumed. */
   readonly ageMs: number;
+  /** What earlier runs of the agent took; null where too few are known, or where they tell nothing of this run. */
+  readonly forecast: Forecast | null;
+  /** The vendor tells us itself when the run ends. */
+  readonly pushed: boolean;
+  /** The run shows partial output, so that every look can bring news, not only the last one. */
+  readonly lively: boolean;
+  /** How long a look would wait for the backend's budget if it were asked for now. */
+  readonly backlogMs: number;
   /** Observations in a row that failed. */
   readonly faults: number;
   /** What the vendor asked for last; null when it did not. */
@@ -23,26 +34,64 @@ const watchedShareOfAge = 0.05;
 const unwatchedShareOfAge = 0.2;
 const jitterShare = 0.2;
 const mostDoublings = 6;
+/** How many times the ceiling a silence may last where the agent's past says that nothing ends then: it can be wrong. */
+const trustInPast = 10;
+/** Of the ceiling: the lag that one more look must save to be worth its call. */
+const watchedPriceShare = 1 / 30;
+const unwatchedPriceShare = 1 / 6;
+/** At so much backlog the pace is half as fast. */
+const halvingBacklogMs = 1000;
 
 /**
- * How long to wait before the next observation: pure. The wait grows in proportion to the run's age, so that the
- * lag stays a fixed share of what the run took, whatever it took; faults double it, and the vendor's own wish is a
- * lower bound. Jitter only shortens, except below the vendor's wish.
+ * How long to wait before the next observation: pure. With a forecast the looks stand where runs of the agent end.
+ * Without one the wait grows in proportion to the run's age, so that the lag stays a fixed share of what the run took,
+ * whatever it took. Where the budget is short, all go slower alike. Faults double the wait, and the vendor's own wish is
+ * a lower bound. Jitter only shortens, except below the vendor's wish and around a planned look.
  */
 export function nextPollMs(facts: PollFacts, limits: PacingLimits): number {
+  const delayMs = facts.faults > 0 ? delayAfterFaultMs(facts, limits) : calmDelayMs(facts, limits);
+  if (facts.retryAfterMs === null) return Math.round(delayMs);
+  return Math.ceil(Math.max(delayMs, facts.retryAfterMs * (1 + jitterShare * facts.random)));
+}
+
+function calmDelayMs(facts: PollFacts, limits: PacingLimits): number {
+  const stretch = stretchFor(facts.backlogMs);
+  if (facts.pushed) {
+    // Only the net beneath the pushes.
+    const longestMs = facts.watched ? limits.ceilingMs : limits.ceilingMs * trustInPast;
+    return clamp(facts.ageMs, limits.ceilingMs, longestMs) * stretch * shortened(facts);
+  }
+  if (facts.forecast === null || (facts.watched && facts.lively)) {
+    return proportionalMs(facts, limits) * stretch * shortened(facts);
+  }
   const ceilingMs = facts.watched ? limits.watchedCeilingMs : limits.ceilingMs;
-  const share = facts.watched ? watchedShareOfAge : unwatchedShareOfAge;
-  const proportionalMs = clamp(facts.ageMs * share, limits.floorMs, ceilingMs);
-  const slowedMs =
-    facts.faults === 0
-      ? proportionalMs
-      : Math.min(
-          Math.max(proportionalMs, limits.floorMs) * 2 ** Math.min(facts.faults, mostDoublings),
-          limits.ceilingMs,
-        );
-  const jitteredMs = slowedMs * (1 - jitterShare * facts.random);
-  if (facts.retryAfterMs === null) return Math.round(jitteredMs);
-  return Math.ceil(Math.max(jitteredMs, facts.retryAfterMs * (1 + jitterShare * facts.random)));
+  const share = facts.watched ? watchedPriceShare : unwatchedPriceShare;
+  const longestMs = ceilingMs * trustInPast;
+  // An even pace is twice as slow at four times the price.
+  const terms = { priceMs: ceilingMs * share * stretch ** 2, floorMs: limits.floorMs, longestMs };
+  const lookAtMs = nextLookMs(facts.forecast, terms, facts.ageMs, facts.random);
+  return clamp(lookAtMs - facts.ageMs, limits.floorMs, longestMs);
+}
+
+/** What the failed look would have shown is not known, so the next one does not wait until the forecast wants one. */
+function delayAfterFaultMs(facts: PollFacts, limits: PacingLimits): number {
+  const firstMs = Math.max(proportionalMs(facts, limits), limits.floorMs);
+  const doubledMs = firstMs * 2 ** Math.min(facts.faults, mostDoublings);
+  return Math.min(doubledMs, limits.ceilingMs) * stretchFor(facts.backlogMs) * shortened(facts);
+}
+
+function proportionalMs({ watched, ageMs }: PollFacts, limits: PacingLimits): number {
+  const ceilingMs = watched ? limits.watchedCeilingMs : limits.ceilingMs;
+  return clamp(ageMs * (watched ? watchedShareOfAge : unwatchedShareOfAge), limits.floorMs, ceilingMs);
+}
+
+/** In powers of two, so that few plans are made. */
+function stretchFor(backlogMs: number): number {
+  return 2 ** Math.round(Math.log2(1 + backlogMs / halvingBacklogMs));
+}
+
+function shortened({ random }: PollFacts): number {
+  return 1 - jitterShare * random;
 }
 
 const firstRetryMs = 250;

@@ -4,6 +4,7 @@ import { errcodes } from '../contract/errcodes.ts';
 import type { Log } from '../contract/log.ts';
 import type { Run, UpstreamRef } from '../contract/run.ts';
 import type { Store } from '../contract/store.ts';
+import type { Backends } from './backends.ts';
 import type { Journal } from './journal.ts';
 import type { Ending } from './life.ts';
 import { nextRetryMs } from './pacing.ts';
@@ -17,6 +18,7 @@ export class Terminator {
   readonly #journal: Journal;
   readonly #clock: Clock;
   readonly #ledger: FaultLedger;
+  readonly #backends: Backends;
   readonly #log: Log;
   readonly #abort = new AbortController();
   /** Cancellations that vendors are being asked for, by run. */
@@ -27,12 +29,14 @@ export class Terminator {
     readonly journal: Journal;
     readonly clock: Clock;
     readonly ledger: FaultLedger;
+    readonly backends: Backends;
     readonly log: Log;
   }) {
     this.#store = parts.store;
     this.#journal = parts.journal;
     this.#clock = parts.clock;
     this.#ledger = parts.ledger;
+    this.#backends = parts.backends;
     this.#log = parts.log;
   }
 
@@ -91,9 +95,16 @@ export class Terminator {
 
   async #askToCancel(run: Run, upstream: UpstreamRef, agent: Agent): Promise<void> {
     const log = this.#log.child({ run_id: run.runId, agent: agent.name, backend: agent.backend });
+    const { gate } = this.#backends.of(agent.backend);
     for (let tries = 0; tries < mostCancelTries && !this.#abort.signal.aborted; tries += 1) {
+      // A client may wait for this: a backend that does not answer is not waited for beyond the tries.
+      const pass = gate.state === 'down' ? null : await gate.enter('start', this.#abort.signal).passed;
+      if (pass === null) {
+        await this.#pause(nextRetryMs(tries, null, this.#clock.random()));
+        continue;
+      }
       try {
-        await agent.connection.cancel?.(agent.target, upstream, new AbortController().signal);
+        await pass.send(async () => agent.connection.cancel?.(agent.target, upstream, new AbortController().signal));
         log.info({ upstream }, 'the upstream run was cancelled');
         return;
       } catch (error) {

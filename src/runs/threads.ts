@@ -8,6 +8,7 @@ import type { Store } from '../contract/store.ts';
 import type { Checkpoint, Thread, ThreadKey, ThreadQuery } from '../contract/thread.ts';
 import type { CreateThread, HistoryQuery, ThreadPatch, ThreadUseCases } from '../contract/thread-use-cases.ts';
 import { answering } from './answering.ts';
+import { patchState } from './thread-patch.ts';
 
 export type ThreadsParts = {
   readonly agents: AgentDirectory;
@@ -76,8 +77,7 @@ export class Threads implements ThreadUseCases {
       const metadata = { ...thread.metadata, ...patch.metadata };
       const changesState =
         patch.values !== undefined || patch.messages !== undefined || patch.checkpointId !== undefined;
-      const values = patch.values ?? base.values;
-      const messages = patch.messages ?? base.messages;
+      const { values, messages } = patchState(base, patch);
       const next: Thread = { ...thread, metadata, version: thread.version + 1, updatedAtMs: nowMs };
       const checkpoint: Checkpoint | null = changesState
         ? {
@@ -147,7 +147,7 @@ export class Threads implements ThreadUseCases {
     if (checkpoint === null) {
       throw new GatewayError('invalid_request', {
         path: 'checkpoint/checkpoint_id',
-        detail: 'the thread has no such checkpoint',
+        detail: 'names no checkpoint of the thread',
       });
     }
     return checkpoint;

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { onAbort } from './abort-listeners.ts';
 import type { Happening } from './fault-rule.ts';
 import type { AnswerHeaders } from './retry-after.ts';
 
@@ -38,7 +39,7 @@ export function exchange(
 
 class ExchangeHandler implements Dispatcher.DispatchHandler {
   readonly #limits: ExchangeLimits;
-  readonly #signal: AbortSignal;
+  readonly #stopListening: () => void;
   readonly #resolve: (result: ExchangeResult) => void;
   readonly #timer: NodeJS.Timeout;
   #controller: Dispatcher.DispatchController | null = null;
@@ -50,10 +51,9 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   constructor(limits: ExchangeLimits, signal: AbortSignal, resolve: (result: ExchangeResult) => void) {
     this.#limits = limits;
-    this.#signal = signal;
     this.#resolve = resolve;
     this.#timer = setTimeout(() => this.#stop('timeout'), limits.timeoutMs);
-    signal.addEventListener('abort', this.#onAbort, { once: true });
+    this.#stopListening = onAbort(signal, () => this.#stop('aborted'));
     if (signal.aborted) this.#stop('aborted');
   }
 
@@ -90,8 +90,6 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#end(classify(error, this.#controller !== null), describe(error));
   }
 
-  readonly #onAbort = () => this.#stop('aborted');
-
   #stop(kind: 'timeout' | 'aborted'): void {
     this.#end({ kind, sent: this.#controller !== null }, kind);
     this.#controller?.abort(new Error(kind));
@@ -118,7 +116,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.settled = true;
     this.#chunks = [];
     clearTimeout(this.#timer);
-    this.#signal.removeEventListener('abort', this.#onAbort);
+    this.#stopListening();
     this.#resolve(result);
   }
 

@@ -14,9 +14,7 @@ export type Redactor = {
 export function buildRedactor(secrets: readonly string[]): Redactor {
   const plain = [...new Set(secrets)].filter((secret) => secret.length >= shortestSecret);
   // The longest first: a secret may be a part of another one.
-  const needles = [...new Set(plain.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]))].sort(
-    (one, other) => other.length - one.length,
-  );
+  const needles = [...new Set(plain.flatMap(spellingsOf))].sort((one, other) => other.length - one.length);
 
   const text = (value: string) => needles.reduce((rest, needle) => rest.replaceAll(needle, blank), value);
 
@@ -36,4 +34,9 @@ export function buildRedactor(secrets: readonly string[]): Redactor {
         ? walk(value)
         : value,
   };
+}
+
+/** A secret as it is, inside a JSON text, and inside a URL. */
+function spellingsOf(secret: string): readonly string[] {
+  return [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret.toWellFormed())];
 }

@@ -1,0 +1,94 @@
+import type { PacingLimits } from '../../src/runs/pacing.ts';
+import { bestPossible } from './best-possible.ts';
+import { anything, bimodal, type Durations, drawRuns, logNormal, narrow, seededRandom } from './durations.ts';
+import { intervalForLag, intervalForPolls, pollFixed, pollLearning, type Score } from './pollers.ts';
+
+export type Scale = {
+  readonly seed: number;
+  /** Runs of each agent that count, after `learnFrom` that only teach. */
+  readonly runs: number;
+  readonly learnFrom: number;
+  /** Runs that the best possible poller is computed from: its time grows with their square. */
+  readonly optimumRuns: number;
+};
+
+export const fullScale: Scale = { seed: 20261122, runs: 20_000, learnFrom: 2000, optimumRuns: 4000 };
+
+/** Mean lag as a share of the fixed poller's, at the same number of polls. */
+export type Bar = { readonly durations: Durations; readonly most: number };
+
+const learnt: readonly Bar[] = [
+  { durations: narrow, most: 0.15 },
+  { durations: bimodal, most: 0.35 },
+  { durations: logNormal, most: 0.6 },
+];
+const unlearnt: Bar = { durations: anything, most: 0.9 };
+
+export type Sample = {
+  readonly bar: Bar;
+  readonly watched: boolean;
+  readonly runs: readonly number[];
+  readonly ours: Score;
+};
+
+/** Polls a sample of every agent; those with history from 200 runs that were observed by the same polls. */
+export function sampleAgents(scale: Scale, limits: PacingLimits, watched: boolean): readonly Sample[] {
+  return [...learnt, unlearnt].map((bar, index) => {
+    const random = seededRandom(scale.seed + index);
+    const learnFrom = bar === unlearnt ? 0 : scale.learnFrom;
+    const learned = drawRuns(bar.durations, learnFrom, random);
+    const runs = drawRuns(bar.durations, scale.runs, random);
+    return { bar, watched, runs, ours: pollLearning(learned, runs, { limits, watched, learnFrom, random }) };
+  });
+}
+
+export type Row = Sample & {
+  readonly intervalMs: number;
+  /** At the same number of polls. */
+  readonly fixed: Score;
+  readonly ratio: number;
+  /** The fixed poller's polls at the same lag, as a multiple of ours. */
+  readonly pollsRatio: number;
+};
+
+/**
+ * Agents that share a gateway, against one interval for all of them, which is what a gateway has that does not learn.
+ * The same number of polls (and the other way round the same mean lag) over as many runs of each agent.
+ */
+export function compareFleet(samples: readonly Sample[]): readonly Row[] {
+  const all = samples.flatMap((sample) => sample.runs);
+  const mean = (pick: (sample: Sample) => number): number =>
+    samples.reduce((sum, sample) => sum + pick(sample), 0) / samples.length;
+  const intervalMs = intervalForPolls(
+    all,
+    mean((sample) => sample.ours.polls),
+  );
+  const slowMs = intervalForLag(
+    all,
+    mean((sample) => sample.ours.lagMs),
+  );
+  const pollsRatio = pollFixed(all, slowMs).polls / mean((sample) => sample.ours.polls);
+  return samples.map((sample) => {
+    const fixed = pollFixed(sample.runs, intervalMs);
+    return { ...sample, intervalMs, fixed, ratio: sample.ours.lagMs / fixed.lagMs, pollsRatio };
+  });
+}
+
+export type TunedRow = Row & {
+  /** The least ratio that any poller could have with so many polls, were it told the distribution. */
+  readonly bestRatio: number;
+};
+
+/** The stricter comparison: an interval for each agent, as if somebody had tuned it to that agent's own runs. */
+export function compareTuned(samples: readonly Sample[], scale: Scale): readonly TunedRow[] {
+  return samples.flatMap((sample) => {
+    const some = sample.runs.slice(0, scale.optimumRuns);
+    const best = bestPossible(some, sample.ours.polls);
+    const bestRatio = best.lagMs / pollFixed(some, intervalForPolls(some, best.polls)).lagMs;
+    return compareFleet([sample]).map((row) => ({ ...row, bestRatio }));
+  });
+}
+
+export function hasHistory(sample: Sample): boolean {
+  return sample.bar !== unlearnt;
+}

@@ -1,0 +1,38 @@
+import { drawDurationMs, type Forecast, forecastFrom } from './forecast.ts';
+
+/** Durations that are kept of one agent: enough for a shape, few enough to follow a change. */
+export const mostDurations = 200;
+/** A forecast is made anew after so large a share of new durations: it costs a fraction of a millisecond. */
+const renewalShare = 1 / 20;
+
+/** What earlier runs of one agent took, and what that tells of the next one. */
+export class AgentPast {
+  /** Oldest first. */
+  #durationsMs: readonly number[] = [];
+  #forecast: Forecast | null = null;
+  #newSinceForecast = 0;
+
+  get forecast(): Forecast | null {
+    return this.#forecast;
+  }
+
+  /** Takes over what is known, oldest first. */
+  replace(durationsMs: readonly number[]): void {
+    this.#durationsMs = durationsMs.slice(-mostDurations);
+    this.#renew();
+  }
+
+  /** A run was seen living at one age and ended at the next. Gives the duration that is kept for it. */
+  note(seen: { readonly livingMs: number; readonly endedMs: number }, random: () => number): number {
+    const durationMs = Math.round(drawDurationMs(this.#forecast, seen, random));
+    this.#durationsMs = [...this.#durationsMs, durationMs].slice(-mostDurations);
+    this.#newSinceForecast += 1;
+    if (this.#newSinceForecast >= this.#durationsMs.length * renewalShare) this.#renew();
+    return durationMs;
+  }
+
+  #renew(): void {
+    this.#forecast = forecastFrom(this.#durationsMs);
+    this.#newSinceForecast = 0;
+  }
+}

@@ -1,0 +1,30 @@
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+
+/** UUID, dot, base64url of 32 bytes. */
+const tokenShape = /^([0-9a-f-]{36})\.([A-Za-z0-9_-]{43})$/;
+
+/**
+ * The key of a backend's push tokens: made of its secrets, which all replicas have alike and nobody else has, so that no
+ * token has to be stored. Throws `TypeError` for a backend without secrets: its tokens could be guessed.
+ */
+export function derivePushKey(backend: string, secrets: readonly string[]): Buffer {
+  if (secrets.length === 0) throw new TypeError(`backend ${backend} has no secret to make push tokens of`);
+  const material = JSON.stringify(secrets.toSorted());
+  return Buffer.from(hkdfSync('sha256', material, 'rungate', `push ${backend}`, 32));
+}
+
+/** Names a run to whoever may say that it changed, and to nobody else. */
+export function makePushToken(key: Buffer, runId: string): string {
+  return `${runId}.${sign(key, runId).toString('base64url')}`;
+}
+
+/** The run that a token of ours names; null for any other text. */
+export function readPushToken(key: Buffer, token: string): string | null {
+  const [, runId, signature] = tokenShape.exec(token) ?? [];
+  if (runId === undefined || signature === undefined) return null;
+  return timingSafeEqual(Buffer.from(signature, 'base64url'), sign(key, runId)) ? runId : null;
+}
+
+function sign(key: Buffer, runId: string): Buffer {
+  return createHmac('sha256', key).update(runId).digest();
+}

@@ -1,0 +1,91 @@
+import { Resolver, lookup as systemLookup } from 'node:dns/promises';
+import { isIP, isIPv6, type LookupFunction, type Socket } from 'node:net';
+import { buildConnector } from 'undici';
+import { allowsAddress, allowsHost, type Exceptions, plainHost } from './ssrf-address.ts';
+
+export type GuardOptions = {
+  readonly exceptions: Exceptions;
+  /** Of TCP and TLS together. */
+  readonly connectTimeoutMs: number;
+  /** Name servers as `address:port`; left out, the system's. */
+  readonly nameServers?: readonly string[] | undefined;
+};
+
+/** The URL leads to where no client may send us. Nothing was sent. */
+export class ForbiddenAddress extends Error {
+  readonly code = 'ERR_FORBIDDEN_ADDRESS';
+
+  constructor(host: string) {
+    super(`${host} leads to an address that is not public`);
+    this.name = 'ForbiddenAddress';
+  }
+}
+
+type Found = { readonly address: string; readonly family: number };
+
+/**
+ * Opens connections to public addresses only. A name is resolved once for each connection, every address of the answer
+ * is checked, and the socket goes to the checked ones: there is no second look-up for a name server to change its mind.
+ */
+export function buildGuardedConnector(options: GuardOptions): buildConnector.connector {
+  const { exceptions, connectTimeoutMs } = options;
+  const connect = buildConnector({ timeout: connectTimeoutMs, allowH2: false, lookup: guardLookup(options) });
+  return (target, done) => {
+    const host = plainHost(target.hostname);
+    // No look-up happens for an address.
+    if (isIP(host) !== 0 && !allowsAddress(exceptions, host, host)) {
+      done(new ForbiddenAddress(host), null);
+      return;
+    }
+    connect(target, (...outcome) => {
+      const [error, socket] = outcome;
+      if (error === null && !isAllowedPeer(socket, host, exceptions)) {
+        socket.destroy();
+        done(new ForbiddenAddress(host), null);
+      } else done(...outcome);
+    });
+  };
+}
+
+/** The last word, on the very socket that will carry the request. */
+function isAllowedPeer(socket: Socket, host: string, exceptions: Exceptions): boolean {
+  return socket.remoteAddress !== undefined && allowsAddress(exceptions, host, socket.remoteAddress);
+}
+
+function guardLookup(options: GuardOptions): LookupFunction {
+  const resolve = buildResolver(options);
+  return (hostname, { all }, done) => {
+    resolve(hostname).then(
+      ([first, ...others]) => {
+        if (all === true) done(null, [first, ...others]);
+        else done(null, first.address, first.family);
+      },
+      (error: unknown) => done(error instanceof Error ? error : new Error('the name was not found'), []),
+    );
+  };
+}
+
+/** Gives the addresses of a name, all of them checked; rejects where there is none, or one that is not allowed. */
+function buildResolver({ exceptions, nameServers }: GuardOptions): (host: string) => Promise<[Found, ...Found[]]> {
+  const resolver = new Resolver({ timeout: 2000, tries: 2 });
+  if (nameServers !== undefined) resolver.setServers(nameServers);
+
+  /** Without the system's own look-up: that holds one of a few threads, and a stranger's name server may be slow. */
+  async function resolveStranger(host: string): Promise<readonly Found[]> {
+    const answers = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
+    const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+    const refusal = answers.find((answer) => answer.status === 'rejected');
+    if (found.length === 0 && refusal !== undefined) throw refusal.reason;
+    return found.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
+  }
+
+  return async (host) => {
+    // Names that the operator trusts may stand in the hosts file or in a search domain.
+    const isTrusted = allowsHost(exceptions, host);
+    const [first, ...others] = isTrusted ? await systemLookup(host, { all: true }) : await resolveStranger(host);
+    // One bad address among good ones is no accident.
+    const isForbidden = [first, ...others].some((each) => !each || !allowsAddress(exceptions, host, each.address));
+    if (first === undefined || isForbidden) throw new ForbiddenAddress(host);
+    return [first, ...others];
+  };
+}

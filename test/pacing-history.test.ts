@@ -1,0 +1,85 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openRig, type Rig, tenant } from './engine-rig.ts';
+import { fault } from './scripted-vendor.ts';
+
+const agentId = '00000000-0000-5000-8000-000000000001';
+
+describe('what a driver learns', () => {
+  let rig: Rig;
+  beforeEach(async () => {
+    rig = await openRig();
+  });
+  afterEach(() => rig.close());
+
+  /** A run that ends after so long; how often it was polled. */
+  async function runFor(durationMs: number): Promise<number> {
+    const before = rig.vendor.polls;
+    rig.vendor.observeScript.splice(0, Number.POSITIVE_INFINITY, { status: 'running' });
+    const run = await rig.create();
+    await rig.clock.advance(durationMs);
+    rig.vendor.observeScript.splice(0, 1, { status: 'success', output: 1 });
+    await rig.clock.advance(20_000);
+    expect((await rig.read(run)).status).toBe('success');
+    return rig.vendor.polls - before;
+  }
+
+  const known = (): Promise<readonly number[]> => rig.store.pace.durations(agentId, 200);
+
+  test('polls gather where runs end, also after a restart', async () => {
+    const polls: number[] = [];
+    for (let run = 0; run < 12; run += 1) polls.push(await runFor(30_000));
+    expect(polls[0]).toBeGreaterThan(15);
+    expect(polls.at(-1)).toBeLessThan(6);
+    const durations = await known();
+    expect(durations).toHaveLength(12);
+    for (const durationMs of durations) expect(Math.abs(durationMs - 30_000)).toBeLessThan(6000);
+    rig = await rig.crash();
+    expect(await runFor(30_000)).toBeLessThan(6);
+  });
+
+  test('a watcher that comes between two planned looks is served at once', async () => {
+    for (let run = 0; run < 12; run += 1) await runFor(30_000);
+    rig.vendor.observeScript.splice(0, 1, { status: 'running' });
+    const run = await rig.create();
+    await rig.clock.advance(15_000);
+    const before = rig.vendor.polls;
+    rig.vendor.observeScript.splice(0, 1, { status: 'success', output: 'early' });
+    const feed = await rig.engine.service.watchRun({ tenant, runId: run.runId }, 0);
+    await rig.clock.advance(1);
+    expect(rig.vendor.polls - before).toBe(1);
+    expect((await rig.read(run)).status).toBe('success');
+    feed.close();
+  });
+
+  test('what a run took after somebody answered it is not learnt by the next process either', async () => {
+    rig.vendor.observeScript.push({ status: 'running', question: 'go?' });
+    const run = await rig.create();
+    await rig.clock.advance(1000);
+    rig.vendor.resumeScript.push(fault('retry'));
+    await rig.engine.service.resumeRun({ tenant, runId: run.runId }, 'yes');
+    await rig.clock.settle();
+    rig = await rig.crash();
+    rig.vendor.observeScript.splice(0, 1, { status: 'running' });
+    await rig.clock.advance(30_000);
+    rig.vendor.observeScript.splice(0, 1, { status: 'success', output: 1 });
+    await rig.clock.advance(60_000);
+    expect((await rig.read(run)).status).toBe('success');
+    expect(await known()).toEqual([]);
+  });
+
+  test('only what the vendor took is learnt: no deadline, no cancellation, no time that somebody took to answer', async () => {
+    const cancelled = await rig.create();
+    await rig.clock.advance(5000);
+    await rig.engine.service.deleteRun({ tenant, runId: cancelled.runId });
+    rig.vendor.observeScript.push({ status: 'running', question: 'go?' });
+    const asked = await rig.create();
+    await rig.clock.advance(60_000);
+    await rig.engine.service.resumeRun({ tenant, runId: asked.runId }, 'yes');
+    await rig.clock.advance(1000);
+    rig.vendor.observeScript.splice(0, 1, { status: 'success', output: 1 });
+    await rig.clock.advance(60_000);
+    expect((await rig.read(asked)).status).toBe('success');
+    // The time until it asked is one that the vendor took: somewhere before the first look, at 90 ms.
+    expect(await known()).toEqual([45]);
+  });
+});

@@ -1,0 +1,38 @@
+import { expect, test, vi } from 'vitest';
+import { NoPostgres } from './torture/database.ts';
+import { isClean, type Report } from './torture/report.ts';
+import { makeSettings } from './torture/settings.ts';
+import { runTorture } from './torture/torture.ts';
+
+// The short form; `npm run torture -- --rounds 300` is the long one.
+const short = { seed: 3, clients: 12, longestMs: 1500 };
+
+vi.setConfig({ testTimeout: 300_000 });
+
+async function tortureWith(options: Parameters<typeof makeSettings>[0]): Promise<Report> {
+  const quiet = new AbortController().signal;
+  return await runTorture(makeSettings({ ...short, ...options }), () => {}, quiet);
+}
+
+test('a gateway on SQLite that is killed again and again loses, repeats and confuses nothing', async () => {
+  const report = await tortureWith({ rounds: 4 });
+  expect(report.details).toEqual([]);
+  expect(isClean(report)).toBe(true);
+  // A torture in which little happened proves nothing.
+  expect(report.acknowledged).toBeGreaterThan(20);
+  expect(report.streams).toBeGreaterThan(5);
+  expect(report['streams cut']).toBeGreaterThan(0);
+  expect(report['recovery samples']).toBeGreaterThan(0);
+});
+
+test('replicas on PostgreSQL that are killed and paused lose, repeat and confuse nothing', async ({ skip }) => {
+  const settings = { store: 'postgres', replicas: 3, rounds: 2, deadAfterSeconds: 1 } as const;
+  const report = await tortureWith(settings).catch((error: unknown) => {
+    if (error instanceof NoPostgres) return skip(error.message);
+    throw error;
+  });
+  expect(report.details).toEqual([]);
+  expect(isClean(report)).toBe(true);
+  expect(report.acknowledged).toBeGreaterThan(20);
+  expect(report.streams).toBeGreaterThan(5);
+});

@@ -1,0 +1,168 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import type { Book, KnownRun } from './book.ts';
+import type { Chance } from './chance.ts';
+import type { Fleet } from './fleet.ts';
+import { type FollowerParts, pollRun, streamRun } from './followers.ts';
+import { drawLongPlan, drawPlan, type Plan, type PlanRules } from './plan.ts';
+
+export type CustomerParts = {
+  readonly fleet: Fleet;
+  readonly book: Book;
+  readonly chanceOf: (name: string) => Chance;
+  readonly rules: PlanRules;
+  /** Fires when nothing is to be waited for any more. */
+  readonly signal: AbortSignal;
+};
+
+const created = z.looseObject({ run_id: z.string() });
+const keyedShare = 0.6;
+const repeatedShare = 0.1;
+/** Long runs are created by so many at once. */
+const stockers = 8;
+const longestStay = { leastMs: 20_000, mostMs: 60_000 };
+
+/** A bounded number of clients that create runs all the time, each following what it made in one way or another. */
+export class Customers {
+  readonly #parts: CustomerParts;
+  readonly #busy = new Set<Promise<void>>();
+  /** Which long runs are in flight, by the time at which they end. */
+  #stock: number[] = [];
+  #keys = 0;
+  #open = true;
+
+  constructor(parts: CustomerParts) {
+    this.#parts = parts;
+  }
+
+  start(count: number): void {
+    for (let at = 1; at <= count; at += 1) this.#track(this.#shop(this.#parts.chanceOf(`client ${at}`)));
+  }
+
+  /** Keeps so many long runs in flight, which nobody follows. Resolves when there are as many for the first time. */
+  async keepLive(count: number): Promise<void> {
+    if (count === 0) return;
+    for (let at = 1; at <= stockers; at += 1) {
+      this.#track(this.#restock(count, this.#parts.chanceOf(`stocker ${at}`)));
+    }
+    while (this.#stock.length < count) {
+      this.#parts.signal.throwIfAborted();
+      await sleep(50);
+    }
+  }
+
+  /** Some creates at once, so that a kill finds runs in the middle of everything. Nobody follows them. */
+  burst(count: number, chance: Chance): void {
+    for (let at = 0; at < count; at += 1) {
+      const plan = this.#draw(chance);
+      if (plan.answer === null) this.#track(this.#create(plan, chance).then(() => {}));
+    }
+  }
+
+  /** Creates nothing more; resolves when what was followed has ended. */
+  async close(): Promise<void> {
+    this.#open = false;
+    while (this.#busy.size > 0) await Promise.all(this.#busy);
+  }
+
+  async #shop(chance: Chance): Promise<void> {
+    await sleep(chance.between(0, 300));
+    while (this.#open) {
+      const run = await this.#create(this.#draw(chance), chance);
+      if (run !== null) await this.#follow(run, chance);
+      await sleep(chance.between(0, 50));
+    }
+  }
+
+  async #follow(run: KnownRun, chance: Chance): Promise<void> {
+    const { fleet, book, signal } = this.#parts;
+    const parts: FollowerParts = { fleet, book, chance, signal };
+    await chance.weighed<() => Promise<void>>([
+      [50, () => streamRun(run, true, parts)],
+      [25, () => pollRun(run, true, parts)],
+      [20, () => pollRun(run, false, parts)],
+      [5, () => Promise.all([streamRun(run, true, parts), streamRun(run, false, parts)]).then(() => {})],
+    ])();
+  }
+
+  async #restock(count: number, chance: Chance): Promise<void> {
+    while (this.#open) {
+      const nowMs = performance.now();
+      this.#stock = this.#stock.filter((endsAtMs) => endsAtMs > nowMs);
+      if (this.#stock.length >= count) {
+        await sleep(50);
+        continue;
+      }
+      const lengthMs = chance.between(longestStay.leastMs, longestStay.mostMs);
+      const run = await this.#create(drawLongPlan(chance, this.#nextKey(), lengthMs), chance);
+      if (run !== null) this.#stock.push(performance.now() + lengthMs);
+    }
+  }
+
+  /** The run as it was acknowledged; null when the create died and could not be repeated. */
+  async #create(plan: Plan, chance: Chance): Promise<KnownRun | null> {
+    const { book } = this.#parts;
+    const idempotencyKey = chance.happens(keyedShare) ? `"${plan.key}"` : undefined;
+    for (;;) {
+      const runId = await this.#post(plan, idempotencyKey, chance);
+      if (runId !== null) {
+        const run = book.acknowledge(runId, plan);
+        if (idempotencyKey !== undefined && chance.happens(repeatedShare)) {
+          await this.#repeat(run, idempotencyKey, chance);
+        }
+        return run;
+      }
+      if (idempotencyKey === undefined) return null;
+      await sleep(chance.between(20, 200));
+    }
+  }
+
+  /** The run's id; null when no answer came. A gateway that refuses has taken nothing, and is asked again. */
+  async #post(plan: Plan, idempotencyKey: string | undefined, chance: Chance): Promise<string | null> {
+    const { fleet, book, signal } = this.#parts;
+    for (;;) {
+      const door = await fleet.door(chance, signal);
+      let answer: Awaited<ReturnType<typeof door.call>>;
+      try {
+        const body = { agent_id: plan.agent, input: plan.input };
+        answer = await door.call('POST', '/runs', { body, idempotencyKey });
+      } catch {
+        if (idempotencyKey === undefined) book.unanswered += 1;
+        return null;
+      }
+      if (answer.replayed) book.replays += 1;
+      if (answer.status === 200) return created.parse(answer.body).run_id;
+      if (answer.status !== 503 && answer.status !== 409) {
+        throw new Error(`POST /runs: ${answer.status} ${JSON.stringify(answer.body)}`);
+      }
+      await sleep(chance.between(50, 300));
+    }
+  }
+
+  /** A client that is unsure sends the same request again, anywhere: it is told of the same run. */
+  async #repeat(run: KnownRun, idempotencyKey: string, chance: Chance): Promise<void> {
+    const runId = await this.#post(run.plan, idempotencyKey, chance);
+    if (runId !== null && runId !== run.runId) {
+      this.#parts.book.noteUnexpected(`the key of ${run.runId} was answered with ${runId}`);
+    }
+  }
+
+  #draw(chance: Chance): Plan {
+    return drawPlan(chance, this.#nextKey(), this.#parts.rules);
+  }
+
+  #nextKey(): string {
+    this.#keys += 1;
+    return `run-${this.#keys}`;
+  }
+
+  #track(work: Promise<void>): void {
+    const task = work
+      .catch((error: unknown) => {
+        // The end of patience reaches everybody as an abort.
+        if (!this.#parts.signal.aborted) this.#parts.book.noteUnexpected(`a client failed: ${String(error)}`);
+      })
+      .finally(() => this.#busy.delete(task));
+    this.#busy.add(task);
+  }
+}

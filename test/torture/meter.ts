@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Book, KnownRun } from './book.ts';
+import type { Chance } from './chance.ts';
+import type { Fleet } from './fleet.ts';
+import { isFinal, readOutput } from './output.ts';
+import { inBatches } from './parallel.ts';
+import type { SandboxProcess } from './sandbox-process.ts';
+
+/** A run without a living owner. */
+type Unattended = {
+  readonly run: KnownRun;
+  readonly vendorRunIds: readonly string[];
+  /** It was in the middle of its course: only a look at it shows that it goes on. */
+  readonly needsLook: boolean;
+};
+
+const lookEveryMs = 60;
+const parallel = 16;
+const patienceWithLooksMs = 10_000;
+
+export type MeterParts = {
+  readonly sandbox: SandboxProcess;
+  readonly fleet: Fleet;
+  readonly book: Book;
+  readonly chance: Chance;
+  readonly signal: AbortSignal;
+};
+
+/** Measures how long runs go unattended after a kill. */
+export class RecoveryMeter {
+  readonly samplesMs: number[] = [];
+  /** Runs that nobody had looked at when the patience ended; each counts as one sample of that length. */
+  neglected = 0;
+  readonly #parts: MeterParts;
+
+  constructor(parts: MeterParts) {
+    this.#parts = parts;
+  }
+
+  /** Taken while the runs have no living owner: from now on a look at one of them is the first one. */
+  async list(runs: readonly KnownRun[]): Promise<readonly Unattended[]> {
+    const { sandbox } = this.#parts;
+    await sandbox.mark();
+    const unattended: Unattended[] = [];
+    await inBatches(runs, parallel, async (run) => {
+      const notes = await sandbox.notes(run.plan.key);
+      const needsLook = notes.some(({ observes, endedAtMs }) => observes > 0 && endedAtMs === null);
+      unattended.push({ run, vendorRunIds: notes.map(({ runId }) => runId), needsLook });
+    });
+    return unattended;
+  }
+
+  /** Waits until every run was looked at, was started or has an end that can be read; samples count from `sinceMs`. */
+  async measure(unattended: readonly Unattended[], sinceMs: number, patienceMs: number): Promise<void> {
+    const waiting = new Set(unattended);
+    for (;;) {
+      const looks = await this.#parts.sandbox.firstLooks();
+      await inBatches([...waiting], parallel, async (each) => {
+        const lookedAtMs = each.vendorRunIds.map((id) => looks.get(id)).find((atMs) => atMs !== undefined);
+        const attendedAtMs = lookedAtMs ?? (await this.#findOtherSign(each, sinceMs));
+        if (attendedAtMs === null) return;
+        waiting.delete(each);
+        this.samplesMs.push(attendedAtMs - sinceMs);
+      });
+      if (waiting.size === 0) return;
+      if (Date.now() - sinceMs > patienceMs) break;
+      await sleep(lookEveryMs);
+    }
+    this.neglected += waiting.size;
+    for (const _ of waiting) this.samplesMs.push(Date.now() - sinceMs);
+  }
+
+  /** When a run that need not be looked at was started, or was seen to have ended; null: it has no such sign yet. */
+  async #findOtherSign({ run, vendorRunIds, needsLook }: Unattended, sinceMs: number): Promise<number | null> {
+    if (run.judgement !== null) return Date.now();
+    // Asking for each of many runs costs the machine more than looking at them does: most need no other sign.
+    if (needsLook && Date.now() - sinceMs < patienceWithLooksMs) return null;
+    const notes = await this.#parts.sandbox.notes(run.plan.key);
+    const started = notes.find(({ runId }) => !vendorRunIds.includes(runId));
+    if (started !== undefined) return started.startedAtMs;
+    return (await this.#hasReadableEnd(run)) ? Date.now() : null;
+  }
+
+  async #hasReadableEnd({ runId }: KnownRun): Promise<boolean> {
+    const { fleet, book, chance, signal } = this.#parts;
+    try {
+      const door = await fleet.livingDoor(chance, signal);
+      const { status, body } = await door.call('GET', `/runs/${runId}/output`);
+      if (status !== 200) return false;
+      const output = readOutput(body);
+      if (!isFinal(output)) return false;
+      book.seeEnd(runId, output);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Median and 99th percentile by nearest rank, in whole milliseconds; null without samples. */
+export function percentiles(samplesMs: readonly number[]): readonly [p50: number | null, p99: number | null] {
+  const sorted = samplesMs.toSorted((a, b) => a - b);
+  const rank = (share: number): number | null => {
+    const sample = sorted[Math.ceil(share * sorted.length) - 1];
+    return sample === undefined ? null : Math.round(sample);
+  };
+  return [rank(0.5), rank(0.99)];
+}

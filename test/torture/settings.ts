@@ -1,0 +1,57 @@
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+
+const count = z.coerce.number().int();
+
+const schema = z
+  .strictObject({
+    rounds: count.min(1).max(100_000).default(20),
+    store: z.enum(['sqlite', 'postgres']).default('sqlite'),
+    replicas: count.min(1).max(16).default(1),
+    seed: count
+      .min(0)
+      .max(2 ** 32 - 1)
+      .optional(),
+    /** Long runs that are kept in flight besides those of the clients. */
+    live: count.min(0).max(50_000).default(0),
+    clients: count.min(1).max(500).default(24),
+    /** How long the vendors take for the runs of the clients, at most. */
+    longestMs: count.min(10).max(60_000).default(5000),
+    deadAfterSeconds: z.coerce.number().min(0.5).max(60).default(2),
+  })
+  .refine(({ store, replicas }) => store === 'postgres' || replicas === 1, {
+    path: ['replicas'],
+    message: 'SQLite has one process; several need --store postgres',
+  })
+  .transform((given) => ({ ...given, seed: given.seed ?? Math.floor(Math.random() * 2 ** 32) }));
+
+export type Settings = z.infer<typeof schema>;
+
+export const usage = `npm run torture -- [--rounds N] [--store sqlite|postgres] [--replicas R] [--seed S] [--live L]
+                    [--clients C] [--longest-ms MS] [--dead-after-seconds T]
+`;
+
+/** Defaults for what is not given. Throws `ZodError`. */
+export function makeSettings(given: z.input<typeof schema>): Settings {
+  return schema.parse(given);
+}
+
+/** Reads a command line. Throws `ZodError`, or what `parseArgs` throws. */
+export function readSettings(argv: readonly string[]): Settings {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      rounds: text,
+      store: text,
+      replicas: text,
+      seed: text,
+      live: text,
+      clients: text,
+      'longest-ms': text,
+      'dead-after-seconds': text,
+    },
+  });
+  const { 'longest-ms': longestMs, 'dead-after-seconds': deadAfterSeconds, ...rest } = values;
+  return schema.parse({ ...rest, longestMs, deadAfterSeconds });
+}

@@ -1,0 +1,161 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type AuditParts, audit, type Findings, settle } from './audit.ts';
+import { Book } from './book.ts';
+import { Chance } from './chance.ts';
+import { Children } from './children.ts';
+import { makeConfig } from './config.ts';
+import { Customers } from './customers.ts';
+import { makeDatabase } from './database.ts';
+import { Fleet } from './fleet.ts';
+import { GatewayProcess } from './gateway-process.ts';
+import { percentiles, RecoveryMeter } from './meter.ts';
+import { Owners } from './owners.ts';
+import type { Report } from './report.ts';
+import { hitReplicas, killAndRestart, type RoundParts } from './rounds.ts';
+import { SandboxProcess } from './sandbox-process.ts';
+import type { Settings } from './settings.ts';
+
+const lastStreamsMs = 15_000;
+const mostReplays = 300;
+const mostDetails = 10;
+
+/** Takes what must be undone, undoes it in reverse. */
+type Undo = (() => Promise<void> | void)[];
+
+/** Runs one torture from an empty database to its report. `say` is told how it goes; `signal` ends it early. */
+export async function runTorture(
+  settings: Settings,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Report> {
+  const undo: Undo = [];
+  try {
+    return await torture(settings, say, signal, undo);
+  } finally {
+    const failures: unknown[] = [];
+    for (const step of undo.toReversed()) {
+      // One that fails must not keep the others from being undone.
+      await Promise.resolve()
+        .then(step)
+        .catch((error: unknown) => failures.push(error));
+    }
+    for (const failure of failures) say(`not undone: ${String(failure)}`);
+  }
+}
+
+async function torture(
+  settings: Settings,
+  say: (line: string) => void,
+  stop: AbortSignal,
+  undo: Undo,
+): Promise<Report> {
+  const begunMs = performance.now();
+  const chanceOf = (name: string): Chance => new Chance(settings.seed, name);
+  const deadAfterMs = settings.deadAfterSeconds * 1000;
+  const folder = mkdtempSync(join(tmpdir(), 'rungate-torture-'));
+  undo.push(() => rmSync(folder, { recursive: true, force: true }));
+  const database = await makeDatabase(settings.store, folder);
+  undo.push(() => database.close());
+  const children = new Children(folder);
+  undo.push(() => children.endAll());
+  const sandbox = await SandboxProcess.start(children);
+  undo.push(() => sandbox.close());
+  const configFile = join(folder, 'rungate.torture.yaml');
+  const { intunedUrl, restackUrl } = sandbox;
+  const { deadAfterSeconds } = settings;
+  writeFileSync(configFile, makeConfig({ storeUrl: database.url, intunedUrl, restackUrl, deadAfterSeconds }));
+
+  const names = Array.from({ length: settings.replicas }, (_, at) => `gateway-${at + 1}`);
+  const fleet = new Fleet(names.map((name) => new GatewayProcess(name, children, configFile)));
+  const book = new Book();
+  await fleet.startAll();
+  const owners = settings.replicas > 1 ? new Owners(database.url, book, chanceOf('probes')) : null;
+  if (owners !== null) {
+    undo.push(() => owners.close());
+    await owners.open();
+    for (const gateway of fleet.gateways) await owners.identify(gateway);
+  }
+
+  const ended = new AbortController();
+  undo.push(() => ended.abort());
+  const signal = AbortSignal.any([ended.signal, stop]);
+  const meter = new RecoveryMeter({ sandbox, fleet, book, chance: chanceOf('meter'), signal });
+  const rules = { longestMs: settings.longestMs, namesRounds: settings.replicas === 1 };
+  const customers = new Customers({ fleet, book, chanceOf, rules, signal });
+  await customers.keepLive(settings.live);
+  customers.start(settings.clients);
+
+  const parts: RoundParts = { fleet, book, customers, meter, chance: chanceOf('rounds'), deadAfterMs };
+  let hits = 0;
+  for (let round = 1; round <= settings.rounds; round += 1) {
+    stop.throwIfAborted();
+    hits += owners === null ? await killAndRestart(parts) : await hitReplicas(parts, owners);
+    if (round % 10 === 0)
+      say(`round ${round} of ${settings.rounds}: ${book.all.length} runs, ${book.live.length} live`);
+  }
+
+  const auditParts: AuditParts = { fleet, book, sandbox, chance: chanceOf('audit'), mostReplays };
+  await fleet.startAll();
+  const closing = customers.close();
+  await settle(auditParts, stop);
+  await Promise.race([closing, sleep(lastStreamsMs, undefined, { signal: ended.signal }).catch(() => {})]);
+  ended.abort();
+  await closing;
+  stop.throwIfAborted();
+  const findings = await audit(auditParts);
+  const seconds = Math.round((performance.now() - begunMs) / 1000);
+  return makeReport(settings, { book, fleet, meter, findings, hits, seconds });
+}
+
+function makeReport(
+  { rounds, seed, store, replicas }: Settings,
+  results: {
+    readonly book: Book;
+    readonly fleet: Fleet;
+    readonly meter: RecoveryMeter;
+    readonly findings: Findings;
+    readonly hits: number;
+    readonly seconds: number;
+  },
+): Report {
+  const { book, fleet, meter, findings } = results;
+  const lists: readonly (readonly [name: string, lines: readonly string[]])[] = [
+    ['lost', findings.lost],
+    ['started twice', findings.startedTwice],
+    ['stuck', findings.stuck],
+    ['wrong output', [...book.wrong.values()]],
+    ['stream', [...book.gapped.values()]],
+    ['unexpected', book.unexpected],
+    ['died by itself', fleet.diedAlone],
+  ];
+  return {
+    rounds,
+    seed,
+    store,
+    replicas,
+    acknowledged: findings.acknowledged,
+    lost: findings.lost.length,
+    'started twice': findings.startedTwice.length,
+    stuck: findings.stuck.length,
+    'wrong output': book.wrong.size,
+    'streams with a gap or a repeat': book.gapped.size,
+    'recovery p50/p99': percentiles(meter.samplesMs),
+    'boot p50/p99': percentiles(fleet.bootsMs),
+    'recovery samples': meter.samplesMs.length,
+    'recovery given up': meter.neglected,
+    'ended as unknown start': findings.unknownStarts,
+    'kills and pauses': results.hits,
+    streams: book.streams,
+    'streams cut': book.cuts,
+    'creates without an answer': book.unanswered,
+    'creates replayed': book.replays,
+    'unexpected answers': book.unexpected.length,
+    'died by itself': fleet.diedAlone.length,
+    seconds: results.seconds,
+    'load average': Math.round((loadavg()[1] ?? 0) * 10) / 10,
+    details: lists.flatMap(([name, lines]) => lines.slice(0, mostDetails).map((line) => `${name}: ${line}`)),
+  };
+}

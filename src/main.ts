@@ -1,19 +1,28 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
 import { adapters } from '../adapters/index.ts';
+import { describeKey } from './config/auth-key.ts';
 import type { Config } from './config/config.ts';
-import { ConfigError, formatProblem } from './config/config-error.ts';
+import { ConfigError } from './config/config-error.ts';
 import { loadConfig, parseConfig } from './config/load.ts';
+import { nameSchema } from './config/sections.ts';
 import { startGateway } from './gateway.ts';
 import { createLog } from './observe/log.ts';
+import { listDeliveries, redriveDeliveries } from './runs/webhooks/ledger.ts';
 import { sampleConfig } from './sandbox/sample-config.ts';
 import { type Sandbox, startSandbox } from './sandbox/sandbox.ts';
+import { openStore } from './store/open.ts';
 
 const usage = `rungate: one run API in front of every agent vendor
 
   rungate serve --config FILE [--host HOST] [--port N]   serve the config; port 0 picks a free one
   rungate serve --sandbox [--port N]                     serve a sample config over vendor stand-ins
   rungate check --config FILE                            say everything that is wrong with a config
+  rungate key [--name NAME] [--tenant TENANT]            make a key for a client; print it and its hash, once
+  rungate webhooks --config FILE list [--run ID] [--failed]
+                                                         show what receivers of webhooks are owed, newest first
+  rungate webhooks --config FILE redrive [--run ID] [--failed]
+                                                         try again what was given up or waits, of a run or of all
   rungate sandbox [--port N]                             run the vendor stand-ins alone; N, N+1, N+2
 `;
 
@@ -26,13 +35,17 @@ async function main(): Promise<number> {
       config: { type: 'string' },
       host: { type: 'string' },
       port: { type: 'string' },
+      name: { type: 'string' },
+      tenant: { type: 'string' },
       sandbox: { type: 'boolean' },
+      run: { type: 'string' },
+      failed: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
   });
   const [command, ...rest] = positionals;
   if (values.help === true) return say(usage);
-  if (rest.length > 0) throw new UsageError(`unexpected: ${rest.join(' ')}`);
+  if (rest.length > (command === 'webhooks' ? 1 : 0)) throw new UsageError(`unexpected: ${rest.join(' ')}`);
   const port = values.port === undefined ? undefined : readPort(values.port);
   switch (command) {
     case 'serve':
@@ -42,6 +55,15 @@ async function main(): Promise<number> {
       );
     case 'check':
       return await check(required(values.config));
+    case 'key':
+      return say(
+        describeKey({
+          name: readName('--name', values.name ?? 'client'),
+          tenant: readName('--tenant', values.tenant ?? 'default'),
+        }),
+      );
+    case 'webhooks':
+      return await runWebhooks(rest[0], required(values.config), { runId: values.run, failed: values.failed === true });
     case 'sandbox':
       return await runSandbox(port ?? 0);
     default:
@@ -60,6 +82,12 @@ function readPort(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535) throw new UsageError(`--port takes a number from 0 to 65535, not ${text}`);
   return port;
+}
+
+function readName(flag: string, text: string): string {
+  const name = nameSchema.safeParse(text);
+  if (!name.success) throw new UsageError(`${flag} ${name.error.issues[0]?.message}`);
+  return name.data;
 }
 
 function withOverrides(
@@ -95,7 +123,33 @@ async function serveSandbox(port: number | undefined): Promise<number> {
 
 async function check(file: string): Promise<number> {
   const config = await loadConfig(file, process.env, adapters);
-  return say(`${file}: ${config.agents.length} agents over ${config.backends.length} backends, nothing wrong\n`);
+  const [agents, backends] = [sayCount(config.agents, 'agent'), sayCount(config.backends, 'backend')];
+  return say(`${file}: ${agents} over ${backends}, nothing wrong\n`);
+}
+
+/** A SQLite store has one process at a time, so there the gateway must be stopped for this. */
+async function runWebhooks(
+  action: string | undefined,
+  file: string,
+  which: { readonly runId: string | undefined; readonly failed: boolean },
+): Promise<number> {
+  if (action !== 'list' && action !== 'redrive') throw new UsageError('webhooks takes list or redrive');
+  if (action === 'redrive' && which.runId === undefined && !which.failed) {
+    throw new UsageError('webhooks redrive takes --run ID, --failed or both');
+  }
+  const config = await loadConfig(file, process.env, adapters);
+  const log = createLog({ level: config.log.level, secrets: config.secrets });
+  const store = await openStore(config.store.url, { log });
+  try {
+    if (action === 'list') return say(await listDeliveries(store.outbox, which));
+    return say(`${await redriveDeliveries(store.outbox, which, Date.now())} to be sent again\n`);
+  } finally {
+    await store.close();
+  }
+}
+
+function sayCount({ length }: readonly unknown[], noun: string): string {
+  return `${length} ${noun}${length === 1 ? '' : 's'}`;
 }
 
 async function runSandbox(port: number): Promise<number> {
@@ -145,11 +199,8 @@ function explain(error: unknown): number {
     process.stderr.write(`rungate: ${error.message}\n\n${usage}`);
     return exitCodes.usage;
   }
-  if (error instanceof ConfigError) {
-    for (const problem of error.problems) process.stderr.write(`${formatProblem(problem)}\n`);
-    return exitCodes.failed;
-  }
-  process.stderr.write(`rungate: ${error instanceof Error ? error.message : String(error)}\n`);
+  const prefix = error instanceof ConfigError ? '' : 'rungate: ';
+  process.stderr.write(`${prefix}${error instanceof Error ? error.message : String(error)}\n`);
   return exitCodes.failed;
 }
 

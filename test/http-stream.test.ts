@@ -200,6 +200,7 @@ test('an event is encoded once for all its readers, and left out where the diale
       }),
     ],
     about: { title: '', version: '', description: '', error: nothing, schemas: {} },
+    encodeRun: () => ({}),
     encodeError: (error) => error.message,
   };
   await using site = await openSite({ mounts: [{ dialect: counting, prefix: '' }] });

@@ -10,7 +10,7 @@ const response = z.looseObject({ content: z.record(z.string(), z.unknown()).opti
 const operation = z.looseObject({
   operationId: z.string(),
   responses: z.record(z.string(), response),
-  requestBody: z.unknown(),
+  requestBody: z.unknown().optional(),
 });
 const document = z.looseObject({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) });
 

@@ -72,8 +72,11 @@ type Body = {
   readonly stream_mode?: string | readonly string[] | null | undefined;
 } & { readonly [name in Echoed]?: unknown };
 
-/** What a creation asks of the core. `config.configurable` is what ACP 0.1 and the agents call the config. */
-export function decodeCreation(body: Body): RunRequest {
+/**
+ * What a creation asks of the core. `config.configurable` is what ACP 0.1 and the agents call the config; `dialect` is
+ * the one that a webhook is told in.
+ */
+export function decodeCreation(body: Body, dialect: string): RunRequest {
   const { configurable, ...config } = body.config ?? {};
   const echo = {
     ...Object.fromEntries(echoed.filter((name) => body[name] !== undefined).map((name) => [name, body[name]])),
@@ -86,6 +89,7 @@ export function decodeCreation(body: Body): RunRequest {
     config: configurable,
     metadata: body.metadata,
     webhook: body.webhook,
+    dialect: body.webhook === undefined ? undefined : dialect,
     afterMs: body.after_seconds === undefined ? undefined : body.after_seconds * 1000,
     onCompletion: body.on_completion,
     streamModes: mode === undefined || mode === null ? undefined : typeof mode === 'string' ? [mode] : mode,

@@ -3,7 +3,7 @@ import Koa, { type Middleware } from 'koa';
 import type { Agent } from '../contract/agent.ts';
 import type { Log } from '../contract/log.ts';
 import { anyone } from '../contract/principal.ts';
-import type { RateCounter } from '../contract/rates.ts';
+import type { SharedUsage } from '../contract/usage-store.ts';
 import type { UseCases } from '../contract/use-cases.ts';
 import { type Exceptions, noExceptions } from '../upstream/ssrf-address.ts';
 import type { Authenticator } from './auth.ts';
@@ -14,7 +14,6 @@ import { answerErrors } from './errors.ts';
 import { allowOrigins, secureHeaders } from './headers.ts';
 import { answerHealth, type ReadinessCheck } from './health.ts';
 import { Limiter } from './limits.ts';
-import { createLocalRates } from './rates.ts';
 import { answerReference } from './reference.ts';
 import { type Mount, routeMount } from './routes.ts';
 import { Streams } from './sse.ts';
@@ -31,8 +30,8 @@ export type AppOptions = {
   readonly authenticate?: Authenticator;
   /** Every agent of the config; a principal that is for some agents has no other ones. Default: none. */
   readonly agents?: readonly Agent[];
-  /** Left out, requests are counted in this process alone. */
-  readonly rates?: RateCounter | null;
+  /** What all replicas count together; left out, this process counts alone. */
+  readonly usage?: SharedUsage | null;
   /** Where a client's URL may lead although it is not public. */
   readonly exceptions?: Exceptions;
   /** Whose pages may read answers in a browser; `*` is everybody's. Default: none. */
@@ -74,7 +73,7 @@ export function createApp(options: AppOptions): App {
   const app = new Koa();
   app.on('error', (fault: unknown) => log.debug({ err: fault }, 'connection fault'));
   const readBody = createBodyReader(limits);
-  const limiter = new Limiter(options.rates ?? createLocalRates(), limits.maxStreams);
+  const limiter = new Limiter(options.usage ?? null, limits.maxStreams);
   const bounds = { agents: options.agents ?? [], maxMetadataBytes: limits.maxMetadataBytes, exceptions };
   const door = new Door({ authenticate, limiter, use, bounds });
   const sites = mounts

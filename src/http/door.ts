@@ -32,8 +32,8 @@ export class Door {
     return principal.limits.requestsPerSecond === null ? this.#visitorOf(principal) : this.#admit(principal, response);
   }
 
-  /** Takes a place for a stream; gives back how it is left. Throws `too_many_streams` or `streams_exhausted`. */
-  takeStream({ principal }: Visitor): () => void {
+  /** Takes a place for a stream; gives back how it is left. Throws or rejects with `too_many_streams` or `streams_exhausted`. */
+  takeStream({ principal }: Visitor): (() => void) | Promise<() => void> {
     return this.#parts.limiter.takeStream(principal);
   }
 

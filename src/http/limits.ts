@@ -2,7 +2,8 @@ import type { ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { GatewayError } from '../contract/errors.ts';
 import { type Principal, usageKeyOf } from '../contract/principal.ts';
-import type { RateCounter } from '../contract/rates.ts';
+import type { RateCounter, SharedUsage } from '../contract/usage-store.ts';
+import { createLocalRates } from './rates.ts';
 
 /** Who comes for a stream that is not free now may come again then. */
 const streamRetrySeconds = 5;
@@ -11,14 +12,17 @@ const mostBlocked = 10_000;
 /** Holds keys to their requests a second, and everybody together to the streams that the process can carry. */
 export class Limiter {
   readonly #rates: RateCounter;
+  readonly #shared: SharedUsage | null;
   readonly #maxStreams: number;
   readonly #streams = new Map<string, number>();
   #openStreams = 0;
   /** Keys that are over their limit, until their window ends: what is refused anyway need not be counted. */
   readonly #blocked = new LRUCache<string, true>({ max: mostBlocked });
 
-  constructor(rates: RateCounter, maxStreams: number) {
-    this.#rates = rates;
+  /** `shared`: what all replicas count together; null where there is one process. */
+  constructor(shared: SharedUsage | null, maxStreams: number) {
+    this.#rates = shared ?? createLocalRates();
+    this.#shared = shared;
     this.#maxStreams = maxStreams;
   }
 
@@ -40,27 +44,51 @@ export class Limiter {
     throw new GatewayError('rate_limited', { retryAfterSeconds: resetSeconds, detail: `at most ${most} a second` });
   }
 
-  /** Takes a place for a stream; gives back how it is left. Throws `too_many_streams` or `streams_exhausted`. */
-  takeStream(principal: Principal): () => void {
-    const most = principal.limits.streams;
-    const key = usageKeyOf(principal);
-    const open = this.#streams.get(key) ?? 0;
-    if (most !== null && open >= most) {
-      throw new GatewayError('too_many_streams', { retryAfterSeconds: streamRetrySeconds, detail: `at most ${most}` });
-    }
+  /** Takes a place for a stream; gives back how it is left. Rejects with `too_many_streams` or `streams_exhausted`. */
+  takeStream(principal: Principal): (() => void) | Promise<() => void> {
     if (this.#openStreams >= this.#maxStreams) {
       throw new GatewayError('streams_exhausted', { retryAfterSeconds: streamRetrySeconds });
     }
-    this.#openStreams += 1;
+    const most = principal.limits.streams;
+    if (most === null) return this.#take(() => {});
+    const key = usageKeyOf(principal);
+    return this.#shared === null ? this.#takeLocal(key, most) : this.#takeShared(this.#shared, key, most);
+  }
+
+  #takeLocal(key: string, most: number): () => void {
+    const open = this.#streams.get(key) ?? 0;
+    if (open >= most) throw tooManyStreams(most);
     this.#streams.set(key, open + 1);
+    return this.#take(() => {
+      const left = (this.#streams.get(key) ?? 1) - 1;
+      if (left === 0) this.#streams.delete(key);
+      else this.#streams.set(key, left);
+    });
+  }
+
+  async #takeShared(shared: SharedUsage, key: string, most: number): Promise<() => void> {
+    const leave = this.#take(() => void shared.leaveStream(key));
+    const isTaken = await shared.takeStream(key, most).catch((error: unknown) => {
+      this.#openStreams -= 1;
+      throw new GatewayError('storage_unavailable', { retryAfterSeconds: 1, cause: error });
+    });
+    if (isTaken) return leave;
+    this.#openStreams -= 1;
+    throw tooManyStreams(most);
+  }
+
+  #take(onLeft: () => void): () => void {
+    this.#openStreams += 1;
     let isLeft = false;
     return () => {
       if (isLeft) return;
       isLeft = true;
       this.#openStreams -= 1;
-      const left = (this.#streams.get(key) ?? 1) - 1;
-      if (left === 0) this.#streams.delete(key);
-      else this.#streams.set(key, left);
+      onLeft();
     };
   }
+}
+
+function tooManyStreams(most: number): GatewayError {
+  return new GatewayError('too_many_streams', { retryAfterSeconds: streamRetrySeconds, detail: `at most ${most}` });
 }

@@ -1,5 +1,5 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible';
-import type { RateCounter } from '../contract/rates.ts';
+import type { RateCounter } from '../contract/usage-store.ts';
 
 /** Counts in this process alone. */
 export function createLocalRates(): RateCounter {

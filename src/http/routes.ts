@@ -54,7 +54,7 @@ function serve(operation: Operation, prefix: string, parts: RouteParts): Middlew
     const visitor = entering instanceof Promise ? await entering : entering;
     if (!mayStream) return await handle(context, visitor);
     // Before the work is done: a run must not be made for a reader whom there is no place for.
-    const leave = door.takeStream(visitor);
+    const leave = await door.takeStream(visitor);
     try {
       await handle(context, visitor);
     } catch (error) {

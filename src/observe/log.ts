@@ -33,21 +33,44 @@ export function createLog(options: LogOptions): Log {
     },
     stream,
   );
-  return wrap(logger, createScrubber(options.secrets));
+  return new ScrubbedLog(logger, createScrubber(options.secrets), {});
 }
 
-function wrap(logger: Logger, scrubber: Scrubber): Log {
-  const clean = (fields: Fields): object => Object(scrubber.value({ ...fields }));
-  const write =
-    (level: Level) =>
-    (fields: Fields, message: string): void => {
-      if (logger.isLevelEnabled(level)) logger[level](clean(fields), scrubber.text(message));
-    };
-  return {
-    debug: write('debug'),
-    info: write('info'),
-    warn: write('warn'),
-    error: write('error'),
-    child: (fields) => wrap(logger.child(clean(fields)), scrubber),
-  };
+class ScrubbedLog implements Log {
+  readonly #logger: Logger;
+  readonly #scrubber: Scrubber;
+  /** As it was given: a live run has a log of its own, and most of them never write a line. */
+  readonly #bound: Fields;
+
+  constructor(logger: Logger, scrubber: Scrubber, bound: Fields) {
+    this.#logger = logger;
+    this.#scrubber = scrubber;
+    this.#bound = bound;
+  }
+
+  debug(fields: Fields, message: string): void {
+    this.#write('debug', fields, message);
+  }
+
+  info(fields: Fields, message: string): void {
+    this.#write('info', fields, message);
+  }
+
+  warn(fields: Fields, message: string): void {
+    this.#write('warn', fields, message);
+  }
+
+  error(fields: Fields, message: string): void {
+    this.#write('error', fields, message);
+  }
+
+  child(fields: Fields): Log {
+    return new ScrubbedLog(this.#logger, this.#scrubber, { ...this.#bound, ...fields });
+  }
+
+  #write(level: Level, fields: Fields, message: string): void {
+    if (!this.#logger.isLevelEnabled(level)) return;
+    const clean = this.#scrubber.value({ ...this.#bound, ...fields });
+    this.#logger[level](Object(clean), this.#scrubber.text(message));
+  }
 }

@@ -1,6 +1,7 @@
 import type { Dialect } from '../../contract/dialect.ts';
 import { createAgentOperations, type Features } from '../agents.ts';
-import { createRunOperations } from './runs.ts';
+import { encodeRun } from './encode.ts';
+import { acpV01, createRunOperations } from './runs.ts';
 import { answers, createRequests, type SchemaOptions } from './schemas.ts';
 import { createThreadOperations } from './threads.ts';
 
@@ -18,7 +19,7 @@ export function createAcpV01({ callbacks = false, ...options }: AcpV01Options): 
     getAgentId: 'get_agent_by_ID',
   });
   return {
-    name: 'acp-v0.1',
+    name: acpV01,
     prefix: '/acp/v0.1',
     operations: [...agents, ...createRunOperations(requests), ...createThreadOperations(requests)],
     about: {
@@ -30,5 +31,6 @@ export function createAcpV01({ callbacks = false, ...options }: AcpV01Options): 
     },
     // Both versions' `ErrorResponse` is a bare string.
     encodeError: (error) => error.message,
+    encodeRun,
   };
 }

@@ -8,6 +8,9 @@ import { findAgentId, noBody, nothing, runParams } from '../requests.ts';
 import { encodeEvent, encodeOutput, encodeRun } from './encode.ts';
 import { answers, type Requests, type RunCreate } from './schemas.ts';
 
+/** The dialect's name: its runs' webhooks speak it. */
+export const acpV01 = 'acp-v0.1';
+
 /** Runs as ACP 0.1 has them (seed 003). */
 export function createRunOperations(requests: Requests): readonly Operation[] {
   const { ErrorResponse: error, Run: run } = answers;
@@ -129,7 +132,8 @@ function outputAnswer(run: Run): Answer {
 function decodeRequest({ input, metadata, config, webhook, streaming }: RunCreate): RunRequest {
   // Later versions call this mode by another name, which is the core's too.
   const mode = streaming === 'result' ? 'values' : streaming;
-  return { input, metadata, config, webhook, streamModes: mode === undefined ? undefined : [mode] };
+  const dialect = webhook === undefined ? undefined : acpV01;
+  return { input, metadata, config, webhook, dialect, streamModes: mode === undefined ? undefined : [mode] };
 }
 
 /** The protocol lets a run into a thread that exists and has no pending run. */

@@ -13,8 +13,8 @@ import {
 } from '../requests.ts';
 import { createThreadOperations } from '../threads.ts';
 import { asValue } from '../values.ts';
-import { encodeStateful, encodeStateless } from './encode.ts';
-import { createRunOperations } from './runs.ts';
+import { encodeEither, encodeStateful, encodeStateless } from './encode.ts';
+import { acpV02, createRunOperations } from './runs.ts';
 import { answers, createRequests, type Requests, value } from './schemas.ts';
 
 export type AcpV02Options = RequestOptions & Partial<Features>;
@@ -49,7 +49,7 @@ export function createAcpV02({ unknownFields, callbacks = false }: AcpV02Options
     encode: encodeStateful,
   };
   return {
-    name: 'acp-v0.2',
+    name: acpV02,
     prefix: '/acp/v0.2',
     operations: [
       ...createAgentOperations({
@@ -92,6 +92,7 @@ export function createAcpV02({ unknownFields, callbacks = false }: AcpV02Options
     },
     // Both versions' `ErrorResponse` is a bare string.
     encodeError: (error) => error.message,
+    encodeRun: encodeEither,
   };
 }
 

@@ -21,6 +21,12 @@ export function encodeStateful(run: Run): JsonObject {
   return { ...encodeRun(run), creation: encodeCreation(run, statefulWords) };
 }
 
+/** Whichever of the two it is: a stateless run has a thread only where it says what becomes of it. */
+export function encodeEither(run: Run): JsonObject {
+  const isStateful = run.threadId !== null && run.request.onCompletion === undefined;
+  return isStateful ? encodeStateful(run) : encodeStateless(run);
+}
+
 function encodeRun(run: Run): JsonObject {
   return {
     run_id: run.runId,

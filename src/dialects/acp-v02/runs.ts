@@ -11,6 +11,9 @@ import { noBody, nothing } from '../requests.ts';
 import { encodeOutput, wordsFor } from './encode.ts';
 import { answers, type Requests } from './schemas.ts';
 
+/** The dialect's name: its runs' webhooks speak it. */
+export const acpV02 = 'acp-v0.2';
+
 type Creation = Parameters<typeof decodeCreation>[0] & {
   readonly agent_id?: string | undefined;
   readonly on_disconnect?: OnDisconnect | undefined;
@@ -44,7 +47,7 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
   const command = ({ params, body, tenant, idempotencyKey }: Decoded<Base, unknown, Body>): CreateRun => ({
     tenant,
     agent: body.agent_id,
-    request: decodeCreation(body),
+    request: decodeCreation(body, acpV02),
     thread: site.join(params, body),
     idempotencyKey,
   });

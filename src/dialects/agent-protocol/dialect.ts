@@ -4,8 +4,8 @@ import { createThreadOperations } from '../threads.ts';
 import { asObject } from '../values.ts';
 import { createAbsentOperations } from './absent.ts';
 import { createAgentOperations } from './agents.ts';
-import { encodeError } from './encode.ts';
-import { createRunOperations } from './runs.ts';
+import { encodeError, encodeRun } from './encode.ts';
+import { agentProtocol, createRunOperations } from './runs.ts';
 import { answers, createRequests } from './schemas.ts';
 
 /** The Agent Protocol 0.1.6. */
@@ -21,7 +21,7 @@ export function createAgentProtocol({ unknownFields }: RequestOptions): Dialect 
     patchMode: 'merge',
   });
   return {
-    name: 'agent-protocol',
+    name: agentProtocol,
     prefix: '/agent-protocol',
     operations: [
       ...createAgentOperations(requests),
@@ -37,5 +37,6 @@ export function createAgentProtocol({ unknownFields }: RequestOptions): Dialect 
       schemas: { ...answers, RunCreate: requests.runCreate, RunStream: requests.runStream },
     },
     encodeError,
+    encodeRun,
   };
 }

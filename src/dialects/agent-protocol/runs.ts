@@ -9,6 +9,9 @@ import { findAgentId, noBody, nothing, runParams } from '../requests.ts';
 import { encodeRun, encodeWaited, wordsFor } from './encode.ts';
 import { answers, type Requests } from './schemas.ts';
 
+/** The dialect's name: its runs' webhooks speak it. */
+export const agentProtocol = 'agent-protocol';
+
 type Body = z.output<Requests['runStream']>;
 
 /** Runs as the Agent Protocol has them: in the background, waited for, streamed. */
@@ -149,7 +152,7 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
 }
 
 function decodeCommand({ body, tenant, idempotencyKey }: Decoded<unknown, unknown, Body>): CreateRun {
-  const request = decodeCreation(body);
+  const request = decodeCreation(body, agentProtocol);
   return { tenant, agent: body.agent_id, request, thread: joinThread(body), idempotencyKey };
 }
 

@@ -1,0 +1,48 @@
+import type { Child } from './child.ts';
+import { median } from './figures.ts';
+import type { LoadResult } from './load.ts';
+import type { Vendor } from './vendor.ts';
+
+/** What every measure is given. */
+export type Bench = {
+  readonly vendor: Vendor;
+  readonly scratch: string;
+  /** Rounds in which the contestants take turns. */
+  readonly rounds: number;
+  /** Of one contestant's turn. */
+  readonly seconds: number;
+  /** Also what takes longer than a few minutes. */
+  readonly isFull: boolean;
+  /** Stopped with the measure, whatever becomes of it. */
+  use<T extends { readonly child: Child }>(started: Promise<T>): Promise<T>;
+  say(text: string): void;
+};
+
+/** Lets contestants take turns, so that whatever else the machine does falls on all of them alike. */
+export async function takeTurns<Name extends string>(
+  rounds: number,
+  contestants: Readonly<Record<Name, (() => Promise<LoadResult>) | null>>,
+): Promise<Readonly<Record<Name, readonly LoadResult[]>>> {
+  const names = Object.keys(contestants) as Name[];
+  const results = Object.fromEntries(names.map((name) => [name, [] as LoadResult[]])) as Record<Name, LoadResult[]>;
+  for (let round = 0; round < rounds; round += 1) {
+    for (const name of names) {
+      const result = await contestants[name]?.();
+      if (result !== undefined) results[name].push(result);
+    }
+  }
+  return results;
+}
+
+export function medianOf(results: readonly LoadResult[], key: keyof LoadResult): number {
+  return median(results.map((result) => result[key]));
+}
+
+/** The median of the ratios of each round, which is steadier than the ratio of the medians. */
+export function medianRatio(
+  results: readonly LoadResult[],
+  others: readonly LoadResult[],
+  key: keyof LoadResult,
+): number {
+  return median(results.map((result, round) => result[key] / (others[round]?.[key] ?? Number.NaN)));
+}

@@ -1,0 +1,92 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** The kernel counts processor time in these, whatever the machine: USER_HZ is 100 on every Linux of today. */
+const tickMs = 10;
+const startWithinMs = 20_000;
+const stopWithinMs = 15_000;
+
+export type ChildOptions = {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Seen in its output once it takes requests; left out, it is taken to be ready at once. */
+  readonly ready?: RegExp;
+  readonly env?: Readonly<Record<string, string>>;
+};
+
+/** A process that is measured from outside, by what the kernel counts for it. */
+export class Child {
+  readonly #process: ChildProcess;
+  readonly #ready: RegExp;
+  #output = '';
+
+  constructor({ command, args, ready = /^/, env = {} }: ChildOptions) {
+    this.#ready = ready;
+    this.#process = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    const keep = (chunk: Buffer): void => {
+      this.#output = `${this.#output}${chunk}`.slice(-20_000);
+    };
+    this.#process.stdout?.on('data', keep);
+    this.#process.stderr?.on('data', keep);
+    // Whatever ends this process must not leave servers behind.
+    process.once('exit', () => this.#process.kill('SIGKILL'));
+  }
+
+  get pid(): number {
+    const { pid } = this.#process;
+    if (pid === undefined) throw new Error(`the process did not start: ${this.#output}`);
+    return pid;
+  }
+
+  /** What its output says at the place where the `ready` expression matched. Rejects when it does not come to that. */
+  async whenReady(): Promise<RegExpExecArray> {
+    const deadlineMs = performance.now() + startWithinMs;
+    for (;;) {
+      const match = this.#ready.exec(this.#output);
+      if (match !== null) return match;
+      if (this.#process.exitCode !== null) throw new Error(`the process ended at once: ${this.#output}`);
+      if (performance.now() > deadlineMs) throw new Error(`the process is not ready: ${this.#output}`);
+      await sleep(20);
+    }
+  }
+
+  /** User and system time of all its threads since it started. */
+  cpuMs(): number {
+    const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8');
+    // The second field is the program's name, which may hold spaces and brackets.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * tickMs;
+  }
+
+  /** Resident memory now. */
+  residentBytes(): number {
+    const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1];
+    return Number(kilobytes) * 1024;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#process.kill(name);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const exited = once(this.#process, 'exit');
+    this.#process.kill('SIGTERM');
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), stopWithinMs);
+    await exited;
+    clearTimeout(timer);
+  }
+}
+
+/** A TypeScript file of this checkout on the Node that runs the benchmark. */
+export function startNode(options: {
+  readonly file: string;
+  readonly args?: readonly string[];
+  readonly flags?: readonly string[];
+  readonly ready?: RegExp;
+}): Child {
+  const { file, args = [], flags = [], ready } = options;
+  return new Child({ command: process.execPath, args: [...flags, file, ...args], ...(ready && { ready }) });
+}

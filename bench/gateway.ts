@@ -1,0 +1,60 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Child, startNode } from './child.ts';
+import { servers, sources } from './places.ts';
+
+export type GatewayOptions = {
+  /** Names its files in the scratch directory. */
+  readonly name: string;
+  readonly scratch: string;
+  readonly vendorUrl: string;
+  /** Default: a SQLite file of its own, with the default `synchronous=FULL`. */
+  readonly storeUrl?: string;
+  /** Milliseconds; left out, the config's defaults. */
+  readonly pacing?: { readonly floorMs: number; readonly watchedCeilingMs: number; readonly ceilingMs: number };
+  readonly maxConnections?: number;
+};
+
+export type Gateway = { readonly child: Child; readonly url: string };
+
+/** Far beyond any measure: the vendor is asked to start a run, and never asked about it. */
+export const neverLooks = { floorMs: 600_000, watchedCeilingMs: 600_000, ceilingMs: 600_000 };
+
+/** The real gateway as a process: `rungate serve` with a config file, its log at the default level. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { name, scratch, vendorUrl, pacing } = options;
+  const storeUrl = options.storeUrl ?? `sqlite:${join(scratch, `${name}.db`)}`;
+  const file = join(scratch, `${name}.yaml`);
+  // JSON is YAML too.
+  const config = {
+    server: { host: '127.0.0.1', port: 0 },
+    store: { url: storeUrl },
+    ...(pacing && { pacing }),
+    backends: {
+      vendor: {
+        adapter: 'intuned',
+        baseUrl: vendorUrl,
+        workspaceId: 'bench',
+        apiKey: 'sandbox-key',
+        ...(options.maxConnections && { maxConnections: options.maxConnections }),
+      },
+    },
+    agents: ['echo', 'hang'].map((api) => ({ name: api, backend: 'vendor', target: { project: 'bench', api } })),
+  };
+  writeFileSync(file, JSON.stringify(config));
+  const child = startNode({
+    file: join(sources, 'main.ts'),
+    args: ['serve', '--config', file],
+    flags: profilingFlags(name),
+    ready: /"url":"(http:[^"]+)"/,
+  });
+  const [, url = ''] = await child.whenReady();
+  return { child, url };
+}
+
+/** `BENCH_PROFILE=DIR` writes a CPU profile of every gateway into that directory. */
+function profilingFlags(name: string): readonly string[] {
+  const directory = process.env.BENCH_PROFILE;
+  const preload = ['--expose-gc', '--import', join(servers, 'collect-on-signal.ts')];
+  return directory === undefined ? preload : [...preload, '--cpu-prof', `--cpu-prof-dir=${join(directory, name)}`];
+}

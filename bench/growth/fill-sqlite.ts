@@ -1,0 +1,40 @@
+import { DatabaseSync } from 'node:sqlite';
+import { z } from 'zod';
+import { openStore } from '../../src/store/open.ts';
+import { silentLog } from '../silent-log.ts';
+import { agents, failedOneIn, makeRun, sqlParts } from './template-run.ts';
+
+const columnRow = z.object({ name: z.string() });
+
+/** Makes a store of finished runs: one is written by the store itself, and multiplied by SQL. */
+export async function fillSqlite(file: string, runs: number): Promise<void> {
+  const store = await openStore(`sqlite:${file}`, { log: silentLog });
+  await store.insert(...makeRun('01900000-0000-7000-8000-000000000000', 0, true));
+  await store.close();
+  const database = new DatabaseSync(file);
+  database.exec('PRAGMA synchronous = OFF; PRAGMA cache_size = -500000; PRAGMA temp_store = MEMORY');
+  const numbers = `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${runs - 1})`;
+  const multiply = (table: string, changed: Readonly<Record<string, string>>): void => {
+    const columns = database
+      .prepare(`PRAGMA table_info(${table})`)
+      .all()
+      .map((row) => columnRow.parse(row).name);
+    const values = columns.map((column) => changed[column] ?? `it.${column}`);
+    // Sorted and kept, so that the copies are not copied.
+    database.exec(`INSERT INTO ${table} (${columns.join(', ')}) ${numbers}
+      SELECT ${values.join(', ')} FROM numbers JOIN (SELECT * FROM ${table}) AS it ORDER BY n`);
+  };
+  database.exec('BEGIN');
+  multiply('runs', {
+    id: 'it.id + n',
+    run_id: sqlParts.runId("printf('%012x', n)"),
+    agent_id: sqlParts.agentId(`printf('%012d', n % ${agents})`),
+    status: `CASE WHEN (n / ${agents}) % ${failedOneIn} = 0 THEN 'error' ELSE it.status END`,
+    ended_at_ms: 'it.ended_at_ms + n',
+  });
+  multiply('requests', { id: 'it.id + n' });
+  multiply('events', { run: 'it.run + n' });
+  database.exec('COMMIT');
+  database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  database.close();
+}

@@ -1,0 +1,96 @@
+import { parseArgs } from 'node:util';
+import type { Bench } from './bench.ts';
+import type { Child } from './child.ts';
+import type { Figure, Measured } from './figures.ts';
+import { describeMachine } from './machine.ts';
+import { measureCreate } from './measures/create.ts';
+import { measureFinish } from './measures/finish.ts';
+import { measureGrowth } from './measures/growth.ts';
+import { measurePolls } from './measures/polls.ts';
+import { measureRead } from './measures/read.ts';
+import { measureReplicas } from './measures/replicas.ts';
+import { measureStreams } from './measures/streams.ts';
+import { measureWholeRun } from './measures/whole-run.ts';
+import { makeScratch } from './places.ts';
+import { isMissed, printReport, writeReport } from './report.ts';
+import { startVendor } from './vendor.ts';
+
+const measures: Readonly<Record<string, (bench: Bench) => Promise<Measured>>> = {
+  create: measureCreate,
+  'whole-run': measureWholeRun,
+  finish: measureFinish,
+  read: measureRead,
+  streams: measureStreams,
+  polls: measurePolls,
+  growth: measureGrowth,
+  replicas: measureReplicas,
+};
+
+const usage = `npm run bench -- [--only NAME,NAME] [--rounds N] [--seconds N] [--full] [--strict]
+
+  --only      ${Object.keys(measures).join(', ')}
+  --rounds    in which the contestants take turns; default 5
+  --seconds   of one contestant's turn; default 2
+  --full      PostgreSQL with 1,000,000 runs too, which takes minutes longer
+  --strict    exit 1 when a bar is missed
+`;
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      only: { type: 'string' },
+      rounds: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '2' },
+      full: { type: 'boolean', default: false },
+      strict: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const names = values.only?.split(',') ?? Object.keys(measures);
+  const unknown = names.filter((name) => measures[name] === undefined);
+  if (values.help || unknown.length > 0) {
+    process.stdout.write(usage);
+    return values.help ? 0 : 2;
+  }
+  const settings = {
+    scratch: makeScratch(),
+    rounds: Number(values.rounds),
+    seconds: Number(values.seconds),
+    isFull: values.full,
+  };
+  const figures: Figure[] = [];
+  const skipped: string[] = [];
+  const startedMs = performance.now();
+  for (const name of names) {
+    const measured = await take(name, settings);
+    figures.push(...measured.figures);
+    skipped.push(...(measured.skipped ?? []));
+  }
+  const tookSeconds = (performance.now() - startedMs) / 1000;
+  const report = { machine: describeMachine(settings.scratch), settings: values, tookSeconds, figures, skipped };
+  printReport(report);
+  process.stdout.write(`\nwritten: ${writeReport(report)}\n`);
+  return values.strict && figures.some(isMissed) ? 1 : 0;
+}
+
+/** One measure, with a vendor of its own so that none works on what the one before it left behind. */
+async function take(name: string, settings: Pick<Bench, 'scratch' | 'rounds' | 'seconds' | 'isFull'>) {
+  const measure = measures[name];
+  if (measure === undefined) throw new Error(`no measure ${name}`);
+  const children: Child[] = [];
+  const use: Bench['use'] = async (started) => {
+    const subject = await started;
+    children.push(subject.child);
+    return subject;
+  };
+  const say = (text: string): void => void process.stderr.write(`${name}: ${text}\n`);
+  try {
+    const vendor = await use(startVendor());
+    return await measure({ ...settings, vendor, use, say });
+  } finally {
+    for (const child of children.toReversed()) await child.stop();
+  }
+}
+
+process.exitCode = await main();
+process.exit();

@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import type { Bench } from '../bench.ts';
+import type { Child } from '../child.ts';
+import { atMost, type Figure, type Measured, percentile } from '../figures.ts';
+import { neverLooks, startGateway } from '../gateway.ts';
+import { openStream, type StreamClient } from '../stream-client.ts';
+import { startListening } from './create.ts';
+
+const many = 5000;
+const watchers = 1000;
+/** The gateway's heartbeat comes once in it. */
+const idleMs = 15_000;
+/** Fewer than the kernel lets wait for a busy server. */
+const openedAtOnce = 100;
+const created = z.object({ run_id: z.string() });
+
+type Subject = { readonly child: Child; readonly url: string };
+
+/** Open event streams: memory and processor time of idle ones, and how soon all of them have an event. */
+export async function measureStreams(bench: Bench): Promise<Measured> {
+  const { vendor, scratch } = bench;
+  const bareKoa = await bench.use(startListening('bare-koa.ts', '{"type":"custom","update":{"phase":"queued"}}'));
+  bench.say(`${many} streams of a bare Koa handler`);
+  const bare = await holdIdle(bareKoa, 'any', '"queued"');
+  for (const client of bare.clients) client.close();
+
+  const gateway = await bench.use(
+    startGateway({ name: 'streams', scratch, vendorUrl: vendor.url, pacing: neverLooks }),
+  );
+  bench.say(`${many} streams of the gateway`);
+  const runId = await createRun(gateway.url);
+  const ours = await holdIdle(gateway, runId, '"running"');
+  const toAll = await endRun(gateway, runId, ours.clients);
+  bench.say(`${watchers} watchers, ${bench.rounds} rounds`);
+  const lagsMs: number[] = [];
+  for (let round = 0; round < bench.rounds; round += 1) {
+    const watched = await createRun(gateway.url);
+    lagsMs.push(...(await endRun(gateway, watched, await openMany(gateway, watchers, watched, '"running"'))));
+  }
+  const figures: readonly Figure[] = [
+    { name: `streams: memory of one of ${many}, idle`, value: ours.bytesEach / 1024, unit: 'KiB' },
+    { name: 'streams: memory of one, bare Koa handler', value: bare.bytesEach / 1024, unit: 'KiB' },
+    { name: 'streams / bare Koa handler, memory', value: ours.bytesEach / bare.bytesEach, unit: '', bar: atMost(1.25) },
+    { name: `streams: CPU of ${many}, idle`, value: ours.cpuShare * 100, unit: '%', bar: atMost(3) },
+    { name: 'streams: CPU idle, bare Koa handler', value: bare.cpuShare * 100, unit: '%' },
+    { name: `streams: one event to all ${many}`, value: Math.max(...toAll), unit: 'ms', note: sinceRequest },
+    { name: `streams: one event to ${watchers}, p50`, value: percentile(lagsMs, 0.5), unit: 'ms', note: sinceRequest },
+    {
+      name: `streams: one event to ${watchers}, p99`,
+      value: percentile(lagsMs, 0.99),
+      unit: 'ms',
+      bar: atMost(20),
+      note: sinceRequest,
+    },
+  ];
+  return { figures };
+}
+
+const sinceRequest = 'since the request that ended the run was sent, so with its own commit';
+
+async function holdIdle({ child, url }: Subject, runId: string, firstEvent: string) {
+  const subject = { child, url };
+  // What the first streams cost once for all is not the price of a stream.
+  const warmUp = await openMany(subject, 200, runId, firstEvent);
+  for (const client of warmUp) client.close();
+  await collectGarbage(child);
+  const bytesBefore = child.residentBytes();
+  const clients = await openMany(subject, many, runId, firstEvent);
+  await collectGarbage(child);
+  const bytesEach = (child.residentBytes() - bytesBefore) / many;
+  const cpuBeforeMs = child.cpuMs();
+  await sleep(idleMs);
+  return { clients, bytesEach, cpuShare: (child.cpuMs() - cpuBeforeMs) / idleMs };
+}
+
+async function openMany({ url }: Subject, count: number, runId: string, firstEvent: string) {
+  const clients: StreamClient[] = [];
+  while (clients.length < count) {
+    const opened = Array.from({ length: Math.min(openedAtOnce, count - clients.length) }, () =>
+      openStream(new URL(url), runId),
+    );
+    await Promise.all(opened.map((client) => client.whenSeen(firstEvent)));
+    clients.push(...opened);
+  }
+  return clients;
+}
+
+/** Ends the run by deleting it. Until each of its readers has the last event, in milliseconds since the request. */
+async function endRun({ url }: Subject, runId: string, clients: readonly StreamClient[]): Promise<readonly number[]> {
+  const seen = Promise.all(clients.map((client) => client.whenSeen('"type":"error"')));
+  const sentMs = performance.now();
+  const { status } = await fetch(`${url}/runs/${runId}`, { method: 'DELETE' });
+  if (status !== 200) throw new Error(`the run could not be deleted: ${status}`);
+  const atMs = await seen;
+  for (const client of clients) client.close();
+  return atMs.map((each) => each - sentMs);
+}
+
+async function createRun(url: string): Promise<string> {
+  const body = JSON.stringify({ agent_id: 'hang', input: {} });
+  const answer = await fetch(`${url}/runs`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  return created.parse(await answer.json()).run_id;
+}
+
+/** Twice, with time for the system to take back what was freed. */
+async function collectGarbage(child: Child): Promise<void> {
+  for (let times = 0; times < 2; times += 1) {
+    child.signal('SIGUSR2');
+    await sleep(700);
+  }
+}

@@ -1,0 +1,54 @@
+// Koa with nothing behind it: the same body parsing, answers of the same bytes, streams on the raw response.
+import { createServer, type ServerResponse } from 'node:http';
+import { Router } from '@koa/router';
+import Koa from 'koa';
+import { koaBody } from 'koa-body';
+import { sayUrl } from './say-url.ts';
+
+/** What the gateway answers for the run that is read; given by the parent process. */
+const readAnswer = process.argv[2] ?? '{}';
+const heartbeatMs = 15_000;
+
+const app = new Koa();
+const router = new Router();
+const streams = new Set<ServerResponse>();
+
+router.post('/runs', koaBody({ jsonLimit: 1_048_576, text: false, urlencoded: false }), (context) => {
+  const { agent_id: agentId, input } = context.request.body as { agent_id: string; input: unknown };
+  const now = new Date().toISOString();
+  context.set('Content-Type', 'application/json');
+  context.body = JSON.stringify({
+    creation: { agent_id: agentId, input },
+    run_id: '019e0000-0000-7000-8000-000000000000',
+    agent_id: agentId,
+    created_at: now,
+    updated_at: now,
+    status: 'pending',
+    input,
+    metadata: {},
+  });
+});
+
+router.get('/runs/:run_id', (context) => {
+  context.set('Content-Type', 'application/json');
+  context.body = readAnswer;
+});
+
+router.get('/runs/:run_id/stream', (context) => {
+  context.respond = false;
+  const { res } = context;
+  res.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache, no-transform' });
+  res.write(`id: 1\nevent: agent_event\ndata: ${readAnswer}\n\n`);
+  streams.add(res);
+  res.once('close', () => streams.delete(res));
+});
+
+setInterval(() => {
+  for (const stream of streams) stream.write(':\n');
+}, heartbeatMs);
+
+app.use(router.routes() as unknown as Koa.Middleware);
+const handle = app.callback();
+sayUrl(
+  createServer({ keepAliveTimeout: 75_000, noDelay: true }, (request, response) => void handle(request, response)),
+);

@@ -5,19 +5,23 @@ import { joinTenants } from './config/tenant-connections.ts';
 import type { Connection } from './contract/adapter.ts';
 import type { Dialect } from './contract/dialect.ts';
 import type { Log } from './contract/log.ts';
+import type { Run } from './contract/run.ts';
 import { createAcpV01 } from './dialects/acp-v01/dialect.ts';
 import { createAcpV02 } from './dialects/acp-v02/dialect.ts';
 import { createAgentProtocol } from './dialects/agent-protocol/dialect.ts';
 import { createApp } from './http/app.ts';
 import { createAuthenticator } from './http/auth.ts';
+import type { Mount } from './http/routes.ts';
 import { listen } from './http/server.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createOnce } from './observe/once.ts';
 import { createEngine, type Engine } from './runs/engine.ts';
 import { systemClock } from './runs/system-clock.ts';
+import type { WebhookTerms } from './runs/webhooks/webhooks.ts';
 import { openStore } from './store/open.ts';
 import { connectUpstream, type Upstream } from './upstream/connect.ts';
 import { parseExceptions } from './upstream/ssrf-address.ts';
+import { createOutboundClient } from './upstream/ssrf-client.ts';
 
 export type Gateway = {
   /** Where it listens, with the port that was picked. */
@@ -56,12 +60,16 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     const byTenant = Object.entries(settingsByTenant ?? {}).map(([tenant, own]) => [tenant, connect(own)] as const);
     connections.set(name, settingsByTenant === null ? connect(settings) : joinTenants(new Map(byTenant)));
   }
+  const mounts = mountDialects(config);
+  const webhooks = sendWebhooks(config, mounts);
   const agents = buildAgents(config, connections);
   engine = createEngine({
     agents,
     store,
     clock: systemClock,
     pacing: config.pacing,
+    backends: config.backends,
+    webhooks: webhooks?.terms,
     replica: {
       heartbeatMs: config.replicas.heartbeatSeconds * 1000,
       deadAfterMs: config.replicas.deadAfterSeconds * 1000,
@@ -75,8 +83,11 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
   });
 
   let draining = false;
+  const { pushed, backends } = engine;
   const app = createApp({
-    mounts: mountDialects(config),
+    mounts,
+    pushed,
+    backends,
     use: engine.service,
     log,
     limits: { ...config.limits, slowReaderMs: config.limits.slowReaderSeconds * 1000 },
@@ -98,6 +109,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
   const closeUnder = async (): Promise<void> => {
     await stopEngine();
     await Promise.all(upstreams.map((upstream) => upstream.close()));
+    await webhooks?.close();
     await store.close();
   };
   try {
@@ -133,12 +145,30 @@ function watchDoor({ server: { host }, auth }: Config, log: Log): void {
   if (auth === 'none') log.warn({ host }, 'auth is none: whoever reaches the port can use every agent');
 }
 
+/** What the engine needs to tell receivers of runs; null where the config has no secret to sign with. */
+function sendWebhooks({ webhooks }: Config, mounts: readonly Mount[]) {
+  if (webhooks.secrets.length === 0) return null;
+  const timeoutMs = webhooks.timeoutSeconds * 1000;
+  const sender = createOutboundClient({
+    exceptions: parseExceptions(webhooks.allow),
+    timeoutMs,
+    connectTimeoutMs: timeoutMs,
+  });
+  const root = mounts.find(({ prefix }) => prefix === '') ?? mounts[0];
+  const dialectOf = (name: string | undefined) => mounts.find(({ dialect }) => dialect.name === name) ?? root;
+  const encodeRun = (run: Run) => JSON.stringify(dialectOf(run.request.dialect)?.dialect.encodeRun(run));
+  const giveUpMs = webhooks.giveUpHours * hourMs;
+  const terms: WebhookTerms = { secrets: webhooks.secrets, giveUpMs, timeoutMs, sender, encodeRun };
+  return { terms, close: () => sender.close() };
+}
+
 /** Every dialect under its own prefix, and the one that the config names at the root too. */
-export function mountDialects(config: Config): readonly { readonly dialect: Dialect; readonly prefix: string }[] {
+export function mountDialects(config: Config): readonly Mount[] {
   const { unknownFields, rootDialect } = config.server;
+  const callbacks = config.webhooks.secrets.length > 0;
   const dialects: readonly Dialect[] = [
-    createAcpV01({ maxBlockSeconds: config.limits.maxBlockSeconds, unknownFields }),
-    createAcpV02({ unknownFields }),
+    createAcpV01({ maxBlockSeconds: config.limits.maxBlockSeconds, unknownFields, callbacks }),
+    createAcpV02({ unknownFields, callbacks }),
     createAgentProtocol({ unknownFields }),
   ];
   const mounts = dialects.map((dialect) => ({ dialect, prefix: dialect.prefix }));

@@ -35,7 +35,11 @@ describe('POST /runs', () => {
       creation: { agent_id: agentId, streaming: 'custom', ...asked },
     });
     expect(site.use.created).toEqual([
-      { tenant: 'default', agent: 'price-scraper', request: { ...asked, streamModes: ['custom'] } },
+      {
+        tenant: 'default',
+        agent: 'price-scraper',
+        request: { ...asked, dialect: 'acp-v0.1', streamModes: ['custom'] },
+      },
     ]);
   });
 

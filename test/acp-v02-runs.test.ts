@@ -45,6 +45,7 @@ describe('creations', () => {
           input,
           metadata,
           webhook,
+          dialect: 'acp-v0.2',
           config: { retry: { maximumAttempts: 2 } },
           afterMs: 30_000,
           onCompletion: 'keep',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Json } from '../src/contract/json.ts';
 import type { Run } from '../src/contract/run.ts';
-import { openDialects } from './dialect-sites.ts';
+import { createDialects, openDialects } from './dialect-sites.ts';
 import { parseEvents } from './event-lines.ts';
 import { threadId } from './scripted-threads.ts';
 import { absentId, agentId, agentOf, eventOf, runId, runOf } from './scripted-use-cases.ts';
@@ -213,3 +213,16 @@ test('what is not served says so, with the reason', async () => {
   const answer = await site.fetch(`${base}/store/items?key=k`);
   expect([answer.status, await answer.json()]).toMatchObject([404, { code: 'not_served' }]);
 });
+
+test.each(['/acp/v0.2', '/agent-protocol'])(
+  'members that %s does not know do nothing where the config says so',
+  async (prefix) => {
+    const mounts = createDialects('ignore').map((dialect) => ({ dialect, prefix: dialect.prefix }));
+    await using site = await openDialects({ mounts });
+    const sent = { assistant_id: 'x', input: { a: 1 }, config: { configurable: { b: 2 }, thread: 'x' }, command: null };
+    const answer = await site.post(`${prefix}/runs`, sent);
+    expect([answer.status, await answer.json()]).toMatchObject([200, { run_id: runId }]);
+    expect(site.use.created[0]).toMatchObject({ agent: undefined, request: { input: { a: 1 }, config: { b: 2 } } });
+    expect(site.use.created[0]?.request.echo).toBeUndefined();
+  },
+);

@@ -31,6 +31,8 @@ export type DoorOptions = {
   readonly storeUrl?: string;
   /** Members of the backends. */
   readonly backend?: JsonObject;
+  /** Keys that the vendor takes. */
+  readonly apiKeys?: readonly string[];
 };
 
 /** A key of the config: what stands there of it, and what the client sends. */
@@ -52,7 +54,7 @@ const agents: readonly JsonObject[] = [
 
 export async function openDoors(options: DoorOptions = {}): Promise<DoorSite> {
   const folder = mkdtempSync(join(tmpdir(), 'rungate-doors-'));
-  const sandbox = await startSandbox();
+  const sandbox = await startSandbox(options.apiKeys === undefined ? {} : { apiKeys: options.apiKeys });
   const credentials = { workspaceId: 'sandbox', apiKey: 'sandbox-key' };
   const text = JSON.stringify({
     server: { port: 0 },

@@ -20,6 +20,8 @@ describe('runs that share a budget', () => {
   test('are looked at in turn, the one that is watched most of all, and none is forgotten', async () => {
     rig = await openRig({ terms: { requestsPerSecond: 4 } });
     const looks = countLooks();
+    let started = 0;
+    rig.vendor.start = async () => ({ runId: `upstream-${++started}` });
     const runs = [];
     for (let run = 0; run < 40; run += 1) runs.push(await rig.create());
     await rig.clock.advance(30_000);
@@ -28,10 +30,9 @@ describe('runs that share a budget', () => {
     const feed = await rig.engine.service.watchRun({ tenant, runId: watched?.runId ?? '' }, 0);
     await rig.clock.advance(60_000);
     const counts = [...looks.values()].toSorted((a, b) => b - a);
-    // Without a place in front it would be looked at as often as the others: about six times.
     expect(counts[0]).toBeGreaterThan(30);
-    expect(counts[1]).toBeLessThan(12);
     expect(counts).toHaveLength(40);
+    expect(counts[1]).toBeLessThanOrEqual((counts[39] ?? 0) + 2);
     feed.close();
   });
 

@@ -18,8 +18,8 @@ export type Case = {
 export type Unreached = { readonly operation: string; readonly status: number; readonly why: string };
 
 export const known = { run_id: runId, thread_id: threadId, agent_id: agentId };
-export const absent = { run_id: absentId, thread_id: absentId, agent_id: absentId };
-export const malformed = { run_id: 'x', thread_id: 'x', agent_id: 'x'.repeat(257) };
+const absent = { run_id: absentId, thread_id: absentId, agent_id: absentId };
+const malformed = { run_id: 'x', thread_id: 'x', agent_id: 'x'.repeat(257) };
 
 const said: readonly Json[] = [
   { role: 'user', content: 'what does it cost?' },

@@ -9,7 +9,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { type Exit, RungateProcess } from './gateway-process.ts';
 import { secrets } from './gateway-stand-ins.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 const backends = `
 backends:

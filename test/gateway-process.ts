@@ -10,6 +10,9 @@ const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 /** Node's own place for what it compiled: the second process starts in half the time of the first. */
 const compileCache = join(tmpdir(), 'node-compile-cache');
 
+/** Ends the process when the one that started it is gone, however it went: nothing may outlive its test. */
+const watchdog = "data:text/javascript,process.stdin.on('end', () => process.exit(9)).resume().unref()";
+
 export type Exit = { readonly code: number | null; readonly out: string; readonly err: string };
 
 /** `rungate` as a process of its own. Everything that it says is searched for secrets. */
@@ -22,15 +25,12 @@ export class RungateProcess implements AsyncDisposable {
   #over = false;
 
   constructor(args: readonly string[], folder: string, env: Readonly<Record<string, string>> = {}) {
-    this.#child = spawn(process.execPath, [main, ...args], {
+    this.#child = spawn(process.execPath, ['--import', watchdog, main, ...args], {
       cwd: folder,
       env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
-    // A test that ran out of time must not leave a process behind.
-    process.once('exit', this.#kill);
     this.#exited = once(this.#child, 'close').then(() => {
-      process.off('exit', this.#kill);
       this.#over = true;
       this.#bell.ring();
     });
@@ -57,8 +57,6 @@ export class RungateProcess implements AsyncDisposable {
       return found;
     });
   }
-
-  readonly #kill = () => this.kill('SIGKILL');
 
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);

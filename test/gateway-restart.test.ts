@@ -44,7 +44,7 @@ async function killed(gateway: RungateProcess): Promise<void> {
 }
 
 /** Each test starts two processes. */
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 describe.concurrent('a gateway that is killed and started again', () => {
   test('resumes every live run, wherever it was, and starts none twice', async () => {

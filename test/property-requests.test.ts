@@ -89,7 +89,11 @@ function requestsOf(source: unknown, { path, method }: DocumentedOperation): fc.
     kind: fc.nat({ max: 7 }),
     params: partOf('path') as fc.Arbitrary<JsonObject>,
     query: partOf('query') as fc.Arbitrary<JsonObject>,
-    body: fc.oneof({ weight: 2, arbitrary: body }, { weight: 3, arbitrary: spoilt }),
+    body: fc.oneof(
+      { weight: 4, arbitrary: body },
+      { weight: 6, arbitrary: spoilt },
+      { weight: 1, arbitrary: fc.constant(undefined) },
+    ),
   });
 }
 

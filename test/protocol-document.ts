@@ -10,7 +10,7 @@ const response = z.looseObject({ content: z.record(z.string(), z.unknown()).opti
 const operation = z.looseObject({
   operationId: z.string(),
   responses: z.record(z.string(), response),
-  requestBody: z.unknown().optional(),
+  requestBody: z.looseObject({ required: z.boolean().default(false) }).optional(),
 });
 const document = z.looseObject({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) });
 
@@ -21,6 +21,7 @@ export type DocumentedOperation = {
   /** Such as `/runs/{run_id}`. */
   readonly path: string;
   readonly takesBody: boolean;
+  readonly needsBody: boolean;
   /** Media types of the answers, by status; `default` is left out. */
   readonly answers: ReadonlyMap<number, readonly string[]>;
 };
@@ -63,7 +64,8 @@ export class ProtocolDocument {
   }
 
   /** What a body does wrong by the operation's request schema; empty where it is fine, or where none is read. */
-  judgeBody({ path, method, takesBody }: DocumentedOperation, body: unknown): readonly string[] {
+  judgeBody({ path, method, takesBody, needsBody }: DocumentedOperation, body: unknown): readonly string[] {
+    if (body === undefined) return needsBody ? ['a body is required'] : [];
     const place = ['paths', path, method, 'requestBody', 'content', 'application/json', 'schema'];
     return takesBody ? this.#validate(pointerTo(place), body) : [];
   }
@@ -85,5 +87,12 @@ function describe(method: string, path: string, described: unknown): DocumentedO
   const answers = Object.entries(responses)
     .filter(([status]) => status !== 'default')
     .map(([status, { content = {} }]) => [Number(status), Object.keys(content)] as const);
-  return { id, method, path, takesBody: requestBody !== undefined, answers: new Map(answers) };
+  return {
+    id,
+    method,
+    path,
+    takesBody: requestBody !== undefined,
+    needsBody: requestBody?.required === true,
+    answers: new Map(answers),
+  };
 }

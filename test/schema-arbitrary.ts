@@ -45,7 +45,7 @@ export function arbitraryOf(schema: Json, context: Context, name = ''): Arbitrar
 }
 
 /** JSON as a body can carry it: `__proto__` is refused as a key wherever it stands, and is not what is tested here. */
-export const anyJson: Arbitrary<Json> = fc
+const anyJson: Arbitrary<Json> = fc
   .jsonValue({ maxDepth: 2 })
   .map((value) => JSON.parse(JSON.stringify(value).replaceAll('__proto__', 'proto')) as Json);
 

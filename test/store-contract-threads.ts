@@ -256,6 +256,19 @@ export function describeThreads(bench: () => Bench): void {
       expect(await store.removeThread(thread, false)).toBe('missing');
     });
 
+    test('counts its runs no longer', async () => {
+      const { store } = bench();
+      const thread = makeThread();
+      await store.insertThread(thread);
+      const run = makeRun({ threadId: thread.threadId });
+      const one = { name: 'one', mostLive: 1 };
+      expect(await store.usage.admitRun(one, run.runId, undefined)).toBe(true);
+      await store.insert(run, [], undefined, { refuseBusy: false });
+      await endRun(store, run);
+      expect(await store.removeThread(thread, false)).toBe('removed');
+      expect(await store.usage.admitRun(one, makeRun().runId, undefined)).toBe(true);
+    });
+
     test('keeps its runs where it is told to', async () => {
       const { store } = bench();
       const thread = makeThread();

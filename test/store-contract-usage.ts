@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { JsonObject } from '../src/contract/json.ts';
 import type { Run } from '../src/contract/run.ts';
 import type { Bench } from './store-contract.ts';
 import { makeDone, makeRun } from './store-runs.ts';
@@ -82,7 +83,7 @@ export function describeUsage(bench: () => Bench): void {
       );
       expect(taken.filter(Boolean)).toHaveLength(4);
       expect(await one.takeStream('acme\nother', 1)).toBe(true);
-      await (taken[0] === true ? one : other).leaveStream('acme\nci');
+      await (taken.indexOf(true) % 2 === 0 ? one : other).leaveStream('acme\nci');
       expect(await other.takeStream('acme\nci', 4)).toBe(true);
       expect(await one.takeStream('acme\nci', 4)).toBe(false);
     });
@@ -95,7 +96,7 @@ export function describeUsage(bench: () => Bench): void {
       const { store } = bench();
       const runs: Run[] = [];
       for (let at = 0; at < 12; at += 1) {
-        const metadata = at % 2 === 0 ? { even: true } : { odd: true };
+        const metadata: JsonObject = at % 2 === 0 ? { even: true } : { odd: true };
         const run = makeRun({ agentId: agents[at % 3] ?? '', request: { metadata } });
         await store.insert(run, []);
         runs.unshift(run);

@@ -26,7 +26,7 @@ describe('the plans of a SQLite store for threads', () => {
     ...(['joinThread', 'affectThread', 'leaveThread', 'holdsThread', 'acquireThread', 'copyThread'] as const),
     ...(['copyState', 'copyCheckpoint', 'checkpointsOf', 'history', 'historyBefore', 'checkpointById'] as const),
     ...(['checkpointByRun', 'removeThread', 'removeState', 'removeCheckpoints', 'removeRequestsOf'] as const),
-    ...(['removeEventsOf', 'removeRunsOf'] as const),
+    ...(['removeEventsOf', 'uncountRunsOf', 'removeRunsOf'] as const),
   ])('the statement %s finds its rows by an index, without a scan or a sort', (name) => {
     const steps = explain(statements[name].sourceSQL);
     expect(steps).toMatch(/SEARCH/);

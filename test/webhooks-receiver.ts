@@ -16,6 +16,8 @@ export type Received = {
   readonly text: string;
   readonly body: JsonObject;
   answer(status: number, headers?: Readonly<Record<string, string>>): void;
+  /** What it was answered with; null: with nothing yet. */
+  answered(): number | null;
 };
 
 /** How a receiver answers; null: it says nothing yet. */
@@ -41,8 +43,9 @@ export class Receiver implements AsyncDisposable {
       for await (const chunk of request.setEncoding('utf8')) text += chunk;
       const { headers, url: path = '' } = request;
       const answer = (status: number, more = {}) => void response.writeHead(status, more).end();
+      const answered = () => (response.headersSent ? response.statusCode : null);
       const body = JSON.parse(text) as JsonObject;
-      const received = { path, headers, text, body, id: String(headers['webhook-id']), answer };
+      const received = { path, headers, text, body, id: String(headers['webhook-id']), answer, answered };
       this.received.push(received);
       const planned = this.plan(received, this.received.length);
       if (typeof planned === 'number') answer(planned);

@@ -6,13 +6,12 @@ import type { Score } from './pollers.ts';
  * price on polls that is moved until their number fits.
  */
 export function bestPossible(runs: readonly number[], polls: number): Score {
-  const sorted = runs.toSorted((a, b) => a - b);
   let low = 1;
   let high = 1e8;
-  let best = cheapest(sorted, high);
+  let best = cheapestPolls(runs, high);
   for (let turn = 0; turn < 24; turn += 1) {
     const price = Math.sqrt(low * high);
-    const score = cheapest(sorted, price);
+    const score = cheapestPolls(runs, price);
     if (score.polls <= polls) {
       best = score;
       high = price;
@@ -23,7 +22,9 @@ export function bestPossible(runs: readonly number[], polls: number): Score {
   return best;
 }
 
-function cheapest(sorted: readonly number[], price: number): Score {
+/** The best of all schedules where a poll costs as much as so much lag. */
+export function cheapestPolls(runs: readonly number[], price: number): Score {
+  const sorted = runs.toSorted((a, b) => a - b);
   const count = sorted.length;
   const instants = Float64Array.from(sorted);
   const sums = new Float64Array(count + 1);

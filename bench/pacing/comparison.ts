@@ -1,5 +1,5 @@
-import type { PacingLimits } from '../../src/runs/pacing.ts';
-import { bestPossible } from './best-possible.ts';
+import { lookPriceMs, type PacingLimits } from '../../src/runs/pacing.ts';
+import { bestPossible, cheapestPolls } from './best-possible.ts';
 import { anything, bimodal, type Durations, drawRuns, logNormal, narrow, seededRandom } from './durations.ts';
 import { intervalForLag, intervalForPolls, pollFixed, pollLearning, type Score } from './pollers.ts';
 
@@ -77,15 +77,23 @@ export function compareFleet(samples: readonly Sample[]): readonly Row[] {
 export type TunedRow = Row & {
   /** The least ratio that any poller could have with so many polls, were it told the distribution. */
   readonly bestRatio: number;
+  /** What ours costs, as a multiple of what that poller does. */
+  readonly ofBestCost: number;
 };
 
+/** What a poller may cost of what the best possible one costs: its lag, and its polls at the price of the pace. */
+export const mostOfBestCost = 1.6;
+
 /** The stricter comparison: an interval for each agent, as if somebody had tuned it to that agent's own runs. */
-export function compareTuned(samples: readonly Sample[], scale: Scale): readonly TunedRow[] {
+export function compareTuned(samples: readonly Sample[], scale: Scale, limits: PacingLimits): readonly TunedRow[] {
   return samples.flatMap((sample) => {
     const some = sample.runs.slice(0, scale.optimumRuns);
     const best = bestPossible(some, sample.ours.polls);
     const bestRatio = best.lagMs / pollFixed(some, intervalForPolls(some, best.polls)).lagMs;
-    return compareFleet([sample]).map((row) => ({ ...row, bestRatio }));
+    const priceMs = lookPriceMs(sample.watched, limits);
+    const costOf = ({ polls, lagMs }: Score): number => lagMs + polls * priceMs;
+    const ofBestCost = costOf(sample.ours) / costOf(cheapestPolls(some, priceMs));
+    return compareFleet([sample]).map((row) => ({ ...row, bestRatio, ofBestCost }));
   });
 }
 

@@ -9,6 +9,5 @@ export const errcodes = {
   startRejected: 1003,
   upstreamGone: 1004,
   mappingFailed: 1005,
-  agentRemoved: 1006,
   vendorFailed: 1100,
 } as const;

@@ -137,6 +137,6 @@ function encodeModes(asked: Json | undefined, modes: readonly string[]): Json | 
 }
 
 /** Without the members that are absent. */
-export function pruned(object: Readonly<Record<string, Json | undefined>>): JsonObject {
+function pruned(object: Readonly<Record<string, Json | undefined>>): JsonObject {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as JsonObject;
 }

@@ -45,7 +45,7 @@ export const afterSeconds = z.int().min(0).max(longestSeconds);
 const contentBlock = z.looseObject({ type: z.string(), metadata: jsonObject.optional() });
 
 /** A message as the later protocols have it; what else stands in one is kept. */
-export const message = z.looseObject({
+const message = z.looseObject({
   role: z.string(),
   content: z.union([z.string(), z.array(contentBlock)]),
   id: z.string().optional(),

@@ -12,8 +12,9 @@ import { Departures } from './departures.ts';
 import { Door } from './door.ts';
 import { answerErrors } from './errors.ts';
 import { allowOrigins, secureHeaders } from './headers.ts';
-import { answerHealth, type ReadinessCheck } from './health.ts';
+import { answerHealth, type BackendStates, type ReadinessCheck } from './health.ts';
 import { Limiter } from './limits.ts';
+import { type Pushed, takePushes } from './push.ts';
 import { answerReference } from './reference.ts';
 import { type Mount, routeMount } from './routes.ts';
 import { Streams } from './sse.ts';
@@ -26,6 +27,8 @@ export type AppOptions = {
   readonly limits: AppLimits;
   readonly heartbeatMs: number;
   readonly readiness: readonly ReadinessCheck[];
+  /** Shown beside the readiness. */
+  readonly backends?: BackendStates;
   /** Left out, whoever comes is let in, as the one tenant `default`. */
   readonly authenticate?: Authenticator;
   /** Every agent of the config; a principal that is for some agents has no other ones. Default: none. */
@@ -34,6 +37,8 @@ export type AppOptions = {
   readonly usage?: SharedUsage | null;
   /** Where a client's URL may lead although it is not public. */
   readonly exceptions?: Exceptions;
+  /** Takes what vendors push; left out, they are not listened to. */
+  readonly pushed?: Pushed;
   /** Whose pages may read answers in a browser; `*` is everybody's. Default: none. */
   readonly origins?: readonly string[];
 };
@@ -89,8 +94,9 @@ export function createApp(options: AppOptions): App {
   app.use(closeWhenDraining);
   app.use(answerErrors((path) => siteOf(path)?.dialect ?? null, log));
   if (origins.length > 0) app.use(allowOrigins(origins));
-  app.use(answerHealth(options.readiness, log));
+  app.use(answerHealth(options.readiness, options.backends ?? (() => []), log));
   app.use(answerReference(mounts));
+  if (options.pushed !== undefined) app.use(takePushes(options.pushed, limits.maxBodyBytes));
   app.use((context, next) => siteOf(context.path)?.route(context, next) ?? next());
   app.use(refuseUnrouted());
   const handle = app.callback();

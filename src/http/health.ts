@@ -8,8 +8,11 @@ export type ReadinessCheck = { readonly name: string; check(): Promise<void> };
 /** A probe that hangs is worse than one that fails. */
 const patienceMs = 2000;
 
+/** What a backend is like, for who asks whether we are ready; one that is down does not make us unready. */
+export type BackendStates = () => readonly { readonly name: string; readonly state: string }[];
+
 /** `/health/live`: the process answers. `/health/ready`: it can take work; 503 says not now. */
-export function answerHealth(checks: readonly ReadinessCheck[], log: Log): Middleware {
+export function answerHealth(checks: readonly ReadinessCheck[], backends: BackendStates, log: Log): Middleware {
   return async (context, next) => {
     if (context.path !== '/health/live' && context.path !== '/health/ready') return await next();
     if (context.method !== 'GET' && context.method !== 'HEAD') {
@@ -23,6 +26,7 @@ export function answerHealth(checks: readonly ReadinessCheck[], log: Log): Middl
     sendJson(context, isReady ? 200 : 503, {
       status: isReady ? 'ok' : 'unavailable',
       checks: Object.fromEntries(results),
+      backends: Object.fromEntries(backends().map(({ name, state }) => [name, state])),
     });
   };
 }

@@ -36,8 +36,9 @@ export class Crossing {
     return this.#sink !== null && this.#backend.push?.isAlive === true;
   }
 
-  get backlogMs(): number {
-    return this.#backend.gate.backlogMs;
+  /** How long a look would wait for the budget. */
+  backlogMs(urgency: Urgency): number {
+    return this.#backend.gate.backlogMs(urgency);
   }
 
   /** The run ended and nobody had told us. */

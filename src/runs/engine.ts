@@ -68,9 +68,7 @@ export function createEngine(parts: EngineParts): Engine {
   const keeper = new ThreadKeeper(store, parts.agents);
   const courier = parts.webhooks === undefined ? null : createCourier({ store, clock, log, metrics }, parts.webhooks);
   const webhooks =
-    parts.webhooks === undefined
-      ? undefined
-      : { encodeRun: parts.webhooks.encodeRun, onOwed: () => courier?.wake() };
+    parts.webhooks === undefined ? undefined : { encodeRun: parts.webhooks.encodeRun, onOwed: () => courier?.wake() };
   const journal = new Journal({ store, clock, watch, threads: keeper, log, metrics, webhooks });
   const { pace } = store;
   const backendParts = { clock, log, agents: parts.agents, replica: id, shares: pace.shares };

@@ -70,10 +70,12 @@ export class Gate {
     return this.#clock.nowMs() < this.#pausedUntilMs ? 'paused' : 'up';
   }
 
-  /** How long a call that comes now would wait for the budget. */
-  get backlogMs(): number {
+  /** How long a call that comes now would wait for the budget behind those that go before it. */
+  backlogMs(urgency: Urgency): number {
     if (this.#limit === null) return 0;
-    return (this.waiting / Math.max(1, this.#limit.permits)) * this.#limit.windowMs;
+    const before = urgencies.slice(0, urgencies.indexOf(urgency) + 1);
+    const waiting = before.reduce((sum, each) => sum + this.#queues[each].size, 0);
+    return (waiting / Math.max(1, this.#limit.permits)) * this.#limit.windowMs;
   }
 
   get waiting(): number {

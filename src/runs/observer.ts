@@ -146,14 +146,15 @@ export class Observer {
 
   #untilDueMs(): number {
     if (this.#lastPollMs === null) return this.#isWatched ? 0 : this.#firstLookMs - this.#parts.clock.nowMs();
+    const watched = this.#isWatched;
     const delayMs = nextPollMs(
       {
-        watched: this.#isWatched,
+        watched,
         ageMs: this.#sightings.ageMs(this.#lastPollMs),
         forecast: this.#sightings.forecast,
         pushed: this.#crossing.isPushed,
         lively: this.#lastPartial !== null,
-        backlogMs: this.#crossing.backlogMs,
+        backlogMs: this.#crossing.backlogMs(watched ? 'watched' : 'unwatched'),
         faults: this.#faults,
         retryAfterMs: this.#retryAfterMs,
         random: this.#random,

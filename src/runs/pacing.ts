@@ -36,11 +36,14 @@ const jitterShare = 0.2;
 const mostDoublings = 6;
 /** How many times the ceiling a silence may last where the agent's past says that nothing ends then: it can be wrong. */
 const trustInPast = 10;
-/** Of the ceiling: the lag that one more look must save to be worth its call. */
+/** Of the ceiling. */
 const watchedPriceShare = 1 / 30;
 const unwatchedPriceShare = 1 / 6;
-/** At so much backlog the pace is half as fast. */
-const halvingBacklogMs = 1000;
+/**
+ * At so much backlog the pace is half as fast. Not sooner: the answer comes only with the next look, and what is turned
+ * down too far is turned up too far then, so that some runs are looked at all the time and others hardly ever.
+ */
+const halvingBacklogMs = 10_000;
 
 /**
  * How long to wait before the next observation: pure. With a forecast the looks stand where runs of the agent end.
@@ -64,13 +67,16 @@ function calmDelayMs(facts: PollFacts, limits: PacingLimits): number {
   if (facts.forecast === null || (facts.watched && facts.lively)) {
     return proportionalMs(facts, limits) * stretch * shortened(facts);
   }
-  const ceilingMs = facts.watched ? limits.watchedCeilingMs : limits.ceilingMs;
-  const share = facts.watched ? watchedPriceShare : unwatchedPriceShare;
-  const longestMs = ceilingMs * trustInPast;
+  const longestMs = (facts.watched ? limits.watchedCeilingMs : limits.ceilingMs) * trustInPast;
   // An even pace is twice as slow at four times the price.
-  const terms = { priceMs: ceilingMs * share * stretch ** 2, floorMs: limits.floorMs, longestMs };
+  const terms = { priceMs: lookPriceMs(facts.watched, limits) * stretch ** 2, floorMs: limits.floorMs, longestMs };
   const lookAtMs = nextLookMs(facts.forecast, terms, facts.ageMs, facts.random);
   return clamp(lookAtMs - facts.ageMs, limits.floorMs, longestMs);
+}
+
+/** The lag that one more look must save to be worth its call. */
+export function lookPriceMs(watched: boolean, limits: PacingLimits): number {
+  return watched ? limits.watchedCeilingMs * watchedPriceShare : limits.ceilingMs * unwatchedPriceShare;
 }
 
 /** What the failed look would have shown is not known, so the next one does not wait until the forecast wants one. */
@@ -85,9 +91,9 @@ function proportionalMs({ watched, ageMs }: PollFacts, limits: PacingLimits): nu
   return clamp(ageMs * (watched ? watchedShareOfAge : unwatchedShareOfAge), limits.floorMs, ceilingMs);
 }
 
-/** In powers of two, so that few plans are made. */
+/** In steps of a fifth, so that few plans are made. */
 function stretchFor(backlogMs: number): number {
-  return 2 ** Math.round(Math.log2(1 + backlogMs / halvingBacklogMs));
+  return 2 ** (Math.round(4 * Math.log2(1 + backlogMs / halvingBacklogMs)) / 4);
 }
 
 function shortened({ random }: PollFacts): number {

@@ -82,8 +82,13 @@ const acp = new Client({ apiUrl: `${base}/acp/v0.2`, apiKey: null });
 const forProtocol = await threads(protocol, 'agent-protocol');
 await stateless(protocol, 'agent-protocol', (data) => (data && 'values' in data ? data.values : data));
 await step('agent-protocol events are named by their mode', async () => {
-  const events = await collect(protocol.runs.stream(null, 'echo', { input: { n: 1 }, streamMode: ['values', 'custom'] }));
-  assert.deepEqual(events.map(({ event }) => event), ['custom', 'custom', 'values']);
+  const events = await collect(
+    protocol.runs.stream(null, 'echo', { input: { n: 1 }, streamMode: ['values', 'custom'] }),
+  );
+  assert.deepEqual(
+    events.map(({ event }) => event),
+    ['custom', 'custom', 'values'],
+  );
 });
 await step('agent-protocol threads.delete', async () => {
   await protocol.threads.delete(forProtocol);

@@ -38,9 +38,12 @@ async function main(): Promise<number> {
   return isClean(report) ? exitCodes.clean : exitCodes.broken;
 }
 
-process.exitCode = await main().catch((error: unknown) => {
+function explain(error: unknown): number {
+  const isUsage = error instanceof ZodError || (error instanceof TypeError && 'code' in error);
   const reason =
     error instanceof ZodError ? z.prettifyError(error) : String(error instanceof Error ? error.stack : error);
-  process.stderr.write(`${reason}\n\n${usage}`);
+  process.stderr.write(`${reason}\n${isUsage ? `\n${usage}` : ''}`);
   return exitCodes.failed;
-});
+}
+
+process.exitCode = await main().catch(explain);

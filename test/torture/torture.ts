@@ -94,7 +94,9 @@ async function torture(
     stop.throwIfAborted();
     hits += owners === null ? await killAndRestart(parts) : await hitReplicas(parts, owners);
     if (round % 10 === 0)
-      say(`round ${round} of ${settings.rounds}: ${book.all.length} runs, ${book.live.length} live`);
+      say(
+        `round ${round} of ${settings.rounds}: ${book.all.length} runs, ${book.live.length} without an end that was seen`,
+      );
   }
 
   const auditParts: AuditParts = { fleet, book, sandbox, chance: chanceOf('audit'), mostReplays };

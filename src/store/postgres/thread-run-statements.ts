@@ -159,6 +159,7 @@ export const removeThread = `WITH target AS (SELECT thread_id, tenant FROM threa
     RETURNING runs.run_id
   ), unasked AS (DELETE FROM requests USING gone WHERE requests.run_id = gone.run_id
   ), forgotten AS (DELETE FROM events USING gone WHERE events.run_id = gone.run_id
+  ), uncounted AS (DELETE FROM counted_runs USING gone WHERE counted_runs.run_id = gone.run_id
   ), ${tell('gone', '$4::text')}
   SELECT CASE WHEN EXISTS (SELECT 1 FROM doomed) THEN 'removed' WHEN EXISTS (SELECT 1 FROM target) THEN 'busy'
     ELSE 'missing' END AS removal, ${countTold}`;

@@ -15,7 +15,8 @@ export async function searchThreads(pool: Pool, query: ThreadQuery): Promise<rea
   const [metadata, state] = [listEntries(query.metadata), listEntries(query.values)];
   if (metadata.length > 0) conditions.push(`metadata_entries @> ${bind(metadata)}::text[]`);
   if (state.length > 0) conditions.push(`value_entries @> ${bind(state)}::text[]`);
-  const page = `SELECT thread_id FROM threads JOIN thread_states USING (thread_id) WHERE ${conditions.join(' AND ')}
+  const join = metadata.length + state.length === 0 ? '' : 'JOIN thread_states USING (thread_id)';
+  const page = `SELECT thread_id FROM threads ${join} WHERE ${conditions.join(' AND ')}
     ORDER BY created_at_ms DESC, thread_id DESC LIMIT ${bind(query.limit)} OFFSET ${bind(query.offset)}`;
   const text = `SELECT ${threadColumns} FROM (${page}) AS page JOIN threads USING (thread_id)
     JOIN thread_states USING (thread_id) ORDER BY created_at_ms DESC, thread_id DESC`;

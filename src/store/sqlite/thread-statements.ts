@@ -57,5 +57,7 @@ export const threadTexts = {
   removeCheckpoints: 'DELETE FROM checkpoints WHERE thread = ?',
   removeRequestsOf: 'DELETE FROM requests WHERE id IN (SELECT id FROM runs WHERE tenant = ? AND thread_id = ?)',
   removeEventsOf: 'DELETE FROM events WHERE run IN (SELECT id FROM runs WHERE tenant = ? AND thread_id = ?)',
+  uncountRunsOf: `DELETE FROM counted_runs
+    WHERE run_id IN (SELECT run_id FROM runs WHERE tenant = ? AND thread_id = ?)`,
   removeRunsOf: 'DELETE FROM runs WHERE tenant = ? AND thread_id = ?',
 } as const;

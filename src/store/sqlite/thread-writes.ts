@@ -70,6 +70,7 @@ export function prepareRemoveThread(
     if (keepRuns) return 'removed';
     statements.removeEventsOf.run(tenant, threadId);
     statements.removeRequestsOf.run(tenant, threadId);
+    statements.uncountRunsOf.run(tenant, threadId);
     statements.removeRunsOf.run(tenant, threadId);
     return 'removed';
   };

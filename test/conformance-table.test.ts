@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createDialects } from './dialect-sites.ts';
+import { readSection, readTable } from './markdown.ts';
+
+const readme = readFileSync(join(import.meta.dirname, '../src/dialects/README.md'), 'utf8');
+
+test.each(createDialects())('the README lists every operation of $name, and why one is not served', (dialect) => {
+  const { about, name, prefix, operations } = dialect;
+  const short = about.title === 'Agent Connect Protocol' ? 'ACP' : about.title;
+  const section = readSection(readme, `${short} ${about.version}`);
+  expect(section).toContain(`\`${name}\`, mounted at \`${prefix}\``);
+  const rows = operations.map(({ id, method, path, absent }) => [
+    `\`${id}\``,
+    `\`${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}\``,
+    absent === undefined ? 'yes' : `no: ${absent}`,
+  ]);
+  expect(readTable(section, 'operation')).toEqual(rows);
+});

@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // A machine that is busy with something else must not turn a slow test into a failed one.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
+});

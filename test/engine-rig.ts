@@ -46,7 +46,7 @@ export type Rig = {
   read(run: Run): Promise<Run>;
   events(run: Run): Promise<readonly RunEvent[]>;
   /** Leaves as a killed process would: nothing is finished, nothing is written; and opens the store anew. */
-  crash(): Promise<Rig>;
+  crash(changed?: RigOptions): Promise<Rig>;
   close(): Promise<void>;
 };
 
@@ -115,11 +115,11 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
       (await engine.service.createRun({ tenant, agent: name, request })).run,
     read: (run) => engine.service.getRun({ tenant, runId: run.runId }),
     events: (run) => store.events(run.runId, 0, 1000),
-    crash: async () => {
+    crash: async (changed) => {
       left = true;
       mortal.kill();
       await store.close();
-      return await build(folder, clock, vendor, options);
+      return await build(folder, clock, vendor, changed ?? options);
     },
     close: async () => {
       if (!left) {

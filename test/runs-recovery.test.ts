@@ -116,3 +116,16 @@ describe('a process that stops', () => {
     await next.close();
   });
 });
+
+describe('a live run whose agent is gone from the config', () => {
+  test('is kept until its deadline, and then ends as timeout', async () => {
+    const { rig, run } = await crashedIn('running');
+    const other = { name: 'another', agentId: '00000000-0000-5000-8000-000000000002' };
+    const next = await rig.crash({ agent: other });
+    await next.clock.advance(3_500_000);
+    expect((await next.read(run)).status).toBe('pending');
+    await next.clock.advance(200_000);
+    expect(await next.read(run)).toMatchObject({ status: 'timeout', outcome: { errcode: errcodes.deadline } });
+    await next.close();
+  });
+});

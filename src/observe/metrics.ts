@@ -9,6 +9,7 @@ export const counters = {
   upstream_faults: { help: 'Failed calls to a backend, by kind of fault.', labels: ['backend', 'kind'] },
   unmapped_status: { help: 'Observations whose status the mapping does not know.', labels: ['agent'] },
   streams_opened: { help: 'Event streams that were opened.', labels: [] },
+  webhook_attempts: { help: 'Attempts to deliver a webhook, by what came of them.', labels: ['result'] },
   conditional_writes_lost: { help: 'Writes that were refused because the run had changed.', labels: [] },
   unknown_counts: { help: 'Counts under a name or labels outside this table.', labels: ['name'] },
 } as const satisfies Readonly<Record<string, { readonly help: string; readonly labels: readonly string[] }>>;

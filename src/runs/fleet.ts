@@ -11,6 +11,8 @@ export class Fleet {
   readonly #parts: DriverParts;
   readonly #agents: AgentDirectory;
   readonly #drivers = new Map<string, Driver>();
+  /** Take back the deadlines of runs that no agent of this config drives. */
+  readonly #orphans = new Set<() => void>();
   readonly #byThread = new Map<string, Set<Driver>>();
   readonly #driving = new Set<Promise<void>>();
   #stopped = false;
@@ -34,6 +36,7 @@ export class Fleet {
         { run_id: run.runId, agent: run.agentName },
         'a live run belongs to no agent of this config',
       );
+      this.#awaitDeadline(run);
       return;
     }
     const lookWithinMs = Math.min(Math.max(this.size * spacingMs, leastSpreadMs), this.#parts.pacing.ceilingMs);
@@ -69,6 +72,16 @@ export class Fleet {
     for (const driver of this.#byThread.get(threadId) ?? []) driver.hurry();
   }
 
+  /** All that can be done for a run without its agent. */
+  #awaitDeadline(run: Run): void {
+    const { clock, terminator, log } = this.#parts;
+    const cancel = clock.schedule(Math.max(0, run.deadlineAtMs - clock.nowMs()), () => {
+      this.#orphans.delete(cancel);
+      terminator.expire(run, null).catch((error: unknown) => log.warn({ run_id: run.runId, err: error }, 'not ended'));
+    });
+    this.#orphans.add(cancel);
+  }
+
   #index(threadId: string | null, driver: Driver): void {
     if (threadId === null) return;
     const others = this.#byThread.get(threadId) ?? new Set<Driver>();
@@ -84,6 +97,7 @@ export class Fleet {
   /** Stops every driver. Resolves when the calls to vendors that were under way are finished and recorded. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    for (const cancel of this.#orphans) cancel();
     for (const driver of this.#drivers.values()) driver.stop();
     await Promise.all(this.#driving);
   }

@@ -1,0 +1,46 @@
+import { parseArgs } from 'node:util';
+import { type FuzzReport, fuzz } from './fuzz.ts';
+import { authorization, prefixes, Target } from './target.ts';
+
+/** What one more megabyte in a thousand cases would come to shows; what a collection leaves by chance does not. */
+const mostGrowthBytes = 8 * 1024 * 1024;
+
+const { values } = parseArgs({ options: { cases: { type: 'string' }, seed: { type: 'string' } } });
+const cases = Number(values.cases ?? 20_000);
+const seed = Number(values.seed ?? Date.now() % 1_000_000);
+
+await using target = await Target.start();
+const options = { url: target.url, authorization, prefixes };
+const startedMs = performance.now();
+// What fills caches and compiles code is no growth: it happens once.
+const warm = await fuzz({ ...options, cases: Math.ceil(cases / 4), seed: seed + 1_000_000 });
+const before = await target.memory();
+const main = await fuzz({ ...options, cases, seed });
+const after = await target.memory();
+const seconds = (performance.now() - startedMs) / 1000;
+
+const grownBytes = after - before;
+const faults = [...warm.faults, ...main.faults];
+if (!target.lives) faults.push('the gateway ended');
+if (grownBytes > mostGrowthBytes) faults.push(`memory grew by ${toMegabytes(grownBytes)} MB`);
+say(`seed ${seed}: ${warm.cases + main.cases} cases over ${main.operations} operations in ${seconds.toFixed(0)} s`);
+say(`outcomes: ${describe(main)}`);
+say(
+  `memory after a collection: ${toMegabytes(before)} MB before the last ${cases} cases, ${toMegabytes(after)} MB after`,
+);
+say(faults.length === 0 ? 'no fault' : `${faults.length} faults:\n${faults.join('\n')}`);
+process.exitCode = faults.length === 0 ? 0 : 1;
+
+function describe({ outcomes }: FuzzReport): string {
+  return Object.entries(outcomes)
+    .map(([outcome, count]) => `${outcome} ${count}`)
+    .join(', ');
+}
+
+function toMegabytes(bytes: number): string {
+  return (bytes / 1024 / 1024).toFixed(1);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -11,7 +11,7 @@ const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const compileCache = join(tmpdir(), 'node-compile-cache');
 
 /** Ends the process when the one that started it is gone, however it went: nothing may outlive its test. */
-const watchdog = "data:text/javascript,process.stdin.on('end', () => process.exit(9)).resume().unref()";
+const watchdog = "data:text/javascript,process.stdin.on('end', () => process.exit(9)).resume().unref?.()";
 
 export type Exit = { readonly code: number | null; readonly out: string; readonly err: string };
 

@@ -21,11 +21,18 @@ describe('health', () => {
     };
     await using site = await openSite({ readiness: [store, { name: 'queue', check: async () => {} }] });
     const ready = await site.fetch('/health/ready');
-    expect([ready.status, await ready.json()]).toEqual([200, { status: 'ok', checks: { store: 'ok', queue: 'ok' }, backends: {} }]);
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      { status: 'ok', checks: { store: 'ok', queue: 'ok' }, backends: {} },
+    ]);
     failing = true;
     const unready = await site.fetch('/health/ready');
     expect(unready.status).toBe(503);
-    expect(await unready.json()).toEqual({ status: 'unavailable', checks: { store: 'failing', queue: 'ok' }, backends: {} });
+    expect(await unready.json()).toEqual({
+      status: 'unavailable',
+      checks: { store: 'failing', queue: 'ok' },
+      backends: {},
+    });
     expect(site.lines).toMatchObject([{ level: 'warn', message: 'not ready', fields: { check: 'store' } }]);
   });
 

@@ -128,7 +128,6 @@ describe.concurrent('rungate serve', () => {
     using here = openFolder();
     const lines: readonly (readonly [readonly string[], number, RegExp])[] = [
       [['serve'], 2, /^rungate: --config FILE is missing\n/],
-      [['chekc'], 2, /^rungate: no such command: chekc\n/],
       [['serve', '--confg', 'x'], 2, /^rungate: Unknown option '--confg'/],
       [['check', '--config', 'no.yaml'], 1, /^no\.yaml has 1 problem:\n {2}cannot be read: there is no such file\n$/],
     ];

@@ -20,14 +20,16 @@ export class PostgresServer {
   readonly #binaries: string;
   readonly #directory: string;
   readonly #identity: Identity;
+  readonly #isDurable: boolean;
   readonly port: number;
   #process: ChildProcess | null = null;
   #databases = 0;
 
-  constructor(options: { binaries: string; directory: string; identity: Identity; port: number }) {
+  constructor(options: { binaries: string; directory: string; identity: Identity; port: number; isDurable: boolean }) {
     this.#binaries = options.binaries;
     this.#directory = options.directory;
     this.#identity = options.identity;
+    this.#isDurable = options.isDurable;
     this.port = options.port;
   }
 
@@ -52,7 +54,7 @@ export class PostgresServer {
   /** Resolves when it takes connections. */
   async start(): Promise<void> {
     // Tests of what a killed program loses do not need a server that survives a power cut.
-    const durability = ['fsync=off', 'full_page_writes=off'];
+    const durability = this.#isDurable ? [] : ['fsync=off', 'full_page_writes=off'];
     const access = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200'];
     const settings = [...durability, ...access, 'deadlock_timeout=50ms'];
     const server = spawn(
@@ -89,8 +91,10 @@ export class PostgresServer {
   }
 }
 
-/** Starts a server, or says why there can be none here. */
-export async function startPostgres(): Promise<PostgresServer | { readonly unavailable: string }> {
+/** Starts a server, or says why there can be none here. `durable`: it would survive a power cut, as in production. */
+export async function startPostgres({
+  durable: isDurable = false,
+} = {}): Promise<PostgresServer | { readonly unavailable: string }> {
   const packaged = findBinaries();
   if (packaged === null) return { unavailable: `no PostgreSQL binaries for ${process.platform}-${process.arch}` };
   const directory = mkdtempSync(join(tmpdir(), 'rungate-postgres-'));
@@ -101,7 +105,7 @@ export async function startPostgres(): Promise<PostgresServer | { readonly unava
     const data = join(directory, 'data');
     const options = ['--username=rungate', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync'];
     await run(join(binaries, 'initdb'), [`--pgdata=${data}`, ...options], { ...identity, cwd: directory });
-    const server = new PostgresServer({ binaries, directory, identity, port: await findFreePort() });
+    const server = new PostgresServer({ binaries, directory, identity, port: await findFreePort(), isDurable });
     await server.start();
     return server;
   } catch (error) {

@@ -16,16 +16,18 @@ const listens = /listens: (\S+)/;
 export async function measureCreate(bench: Bench): Promise<Measured> {
   const { vendor, scratch, rounds } = bench;
   const gateway = await bench.use(startGateway({ name: 'create', scratch, vendorUrl: vendor.url, pacing: neverLooks }));
-  const passThrough = await bench.use(startListening('pass-through.ts', vendor.url));
-  const bareKoa = await bench.use(startListening('bare-koa.ts', '{}'));
-  const nginx = await startNginx(scratch, vendor.url);
-  if ('child' in nginx) await bench.use(Promise.resolve(nginx));
-
   const post = (path: string, headers: Record<string, string>, body: object) =>
     ({ method: 'POST', path, headers, body: JSON.stringify(body) }) as const;
   const json = { 'content-type': 'application/json' };
   const create = post('/runs', json, { agent_id: 'echo', input });
   const start = post(startPath, vendorHeaders, { api: 'echo', parameters: input });
+  const passThrough = await bench.use(startListening('pass-through.ts', vendor.url));
+  const bareKoa = await bench.use(
+    startBareKoa(await fetchAnswer(`${gateway.url}/runs`, { method: 'POST', headers: json, body: create.body })),
+  );
+  const nginx = await startNginx(scratch, vendor.url);
+  if ('child' in nginx) await bench.use(Promise.resolve(nginx));
+
   const turn = async (
     { child, url }: Awaited<ReturnType<typeof startListening>>,
     request: typeof create,
@@ -75,6 +77,21 @@ export function describe(name: string, results: readonly LoadResult[]): readonly
     { name: `${name}, p99`, value: medianOf(results, 'p99Ms'), unit: 'ms' },
     { name: `${name}, CPU each`, value: medianOf(results, 'cpuMicros'), unit: 'us' },
   ];
+}
+
+/** What Node or Koa put into every answer by themselves. */
+const ownHeaders = ['connection', 'content-length', 'date', 'keep-alive', 'transfer-encoding'];
+
+/** Koa with nothing behind it, which answers what the gateway answered: the same headers, the same body. */
+export async function startBareKoa(answered: { readonly headers: Headers; readonly body: string }) {
+  const headers = Object.fromEntries([...answered.headers].filter(([name]) => !ownHeaders.includes(name)));
+  return await startListening('bare-koa.ts', JSON.stringify({ headers, body: answered.body }));
+}
+
+/** One whole answer of the gateway. */
+export async function fetchAnswer(url: string, init: RequestInit = {}) {
+  const response = await fetch(url, init);
+  return { headers: response.headers, body: await response.text() };
 }
 
 /** Starts one of the servers to compare with. */

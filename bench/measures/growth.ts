@@ -22,7 +22,7 @@ type Cost = { readonly createMicros: number; readonly searchMicros: number; read
 /** What one creation and one search cost a store that holds so many runs. */
 export async function measureGrowth(bench: Bench): Promise<Measured> {
   const sqlite = await measureSqlite(bench);
-  const server = await startPostgres();
+  const server = await startPostgres({ durable: true });
   if (!(server instanceof PostgresServer)) {
     return { figures: sqlite, skipped: [`growth on PostgreSQL: ${server.unavailable}`] };
   }

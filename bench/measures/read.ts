@@ -4,7 +4,7 @@ import { type Bench, medianRatio, takeTurns } from '../bench.ts';
 import { atLeast, atMost, type Measured } from '../figures.ts';
 import { startGateway } from '../gateway.ts';
 import { applyLoad } from '../load.ts';
-import { describe, startListening } from './create.ts';
+import { describe, fetchAnswer, startBareKoa } from './create.ts';
 
 const connections = 50;
 const runs = 1000;
@@ -17,8 +17,7 @@ export async function measureRead(bench: Bench): Promise<Measured> {
   const gateway = await bench.use(startGateway({ name: 'read', scratch, vendorUrl: vendor.url, pacing: looksSoon }));
   bench.say(`${runs} runs`);
   const ids = await finishRuns(gateway.url);
-  const answer = await (await fetch(`${gateway.url}/runs/${ids[0]}`)).text();
-  const bareKoa = await bench.use(startListening('bare-koa.ts', answer));
+  const bareKoa = await bench.use(startBareKoa(await fetchAnswer(`${gateway.url}/runs/${ids[0]}`)));
   const requests = ids.map((id) => ({ method: 'GET' as const, path: `/runs/${id}` }));
   const turn = ({ url, child }: typeof gateway) =>
     applyLoad({ url, connections, seconds, requests, subjects: [child] });

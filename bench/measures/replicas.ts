@@ -9,7 +9,7 @@ const input = { url: 'https://shop.example/kettles/42', depth: 2 };
 
 /** Creations a second with one and with two processes on one PostgreSQL. */
 export async function measureReplicas(bench: Bench): Promise<Measured> {
-  const server = await startPostgres();
+  const server = await startPostgres({ durable: true });
   if (!(server instanceof PostgresServer)) return { figures: [], skipped: [`replicas: ${server.unavailable}`] };
   try {
     return await measureOn(bench, server);

@@ -5,7 +5,7 @@ import type { Child } from '../child.ts';
 import { atMost, type Figure, type Measured, percentile } from '../figures.ts';
 import { neverLooks, startGateway } from '../gateway.ts';
 import { openStream, type StreamClient } from '../stream-client.ts';
-import { startListening } from './create.ts';
+import { startBareKoa } from './create.ts';
 
 const many = 5000;
 const watchers = 1000;
@@ -20,16 +20,15 @@ type Subject = { readonly child: Child; readonly url: string };
 /** Open event streams: memory and processor time of idle ones, and how soon all of them have an event. */
 export async function measureStreams(bench: Bench): Promise<Measured> {
   const { vendor, scratch } = bench;
-  const bareKoa = await bench.use(startListening('bare-koa.ts', '{"type":"custom","update":{"phase":"queued"}}'));
-  bench.say(`${many} streams of a bare Koa handler`);
-  const bare = await holdIdle(bareKoa, 'any', '"queued"');
-  for (const client of bare.clients) client.close();
-
   const gateway = await bench.use(
     startGateway({ name: 'streams', scratch, vendorUrl: vendor.url, pacing: neverLooks }),
   );
-  bench.say(`${many} streams of the gateway`);
   const runId = await createRun(gateway.url);
+  const bareKoa = await bench.use(startBareKoa(await fetchBeginning(`${gateway.url}/runs/${runId}/stream`)));
+  bench.say(`${many} streams of a bare Koa handler`);
+  const bare = await holdIdle(bareKoa, runId, '"running"');
+  for (const client of bare.clients) client.close();
+  bench.say(`${many} streams of the gateway`);
   const ours = await holdIdle(gateway, runId, '"running"');
   const toAll = await endRun(gateway, runId, ours.clients);
   bench.say(`${watchers} watchers, ${bench.rounds} rounds`);
@@ -95,6 +94,19 @@ async function endRun({ url }: Subject, runId: string, clients: readonly StreamC
   const atMs = await seen;
   for (const client of clients) client.close();
   return atMs.map((each) => each - sentMs);
+}
+
+/** What an idle stream has sent, up to the event after which nothing follows. */
+async function fetchBeginning(url: string) {
+  const leaving = new AbortController();
+  const { headers, body } = await fetch(url, { signal: leaving.signal });
+  let text = '';
+  for await (const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    text += chunk;
+    if (text.includes('"running"') && text.endsWith('\n\n')) break;
+  }
+  leaving.abort();
+  return { headers, body: text };
 }
 
 async function createRun(url: string): Promise<string> {

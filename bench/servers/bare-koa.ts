@@ -3,10 +3,13 @@ import { createServer, type ServerResponse } from 'node:http';
 import { Router } from '@koa/router';
 import Koa from 'koa';
 import { koaBody } from 'koa-body';
+import { z } from 'zod';
 import { sayUrl } from './say-url.ts';
 
-/** What the gateway answers for the run that is read; given by the parent process. */
-const readAnswer = process.argv[2] ?? '{}';
+/** What the gateway answers for the run that is read, headers too; given by the parent process. */
+const answer = z
+  .object({ headers: z.record(z.string(), z.string()), body: z.string() })
+  .parse(JSON.parse(process.argv[2] ?? ''));
 const heartbeatMs = 15_000;
 
 const app = new Koa();
@@ -16,7 +19,7 @@ const streams = new Set<ServerResponse>();
 router.post('/runs', koaBody({ jsonLimit: 1_048_576, text: false, urlencoded: false }), (context) => {
   const { agent_id: agentId, input } = context.request.body as { agent_id: string; input: unknown };
   const now = new Date().toISOString();
-  context.set('Content-Type', 'application/json');
+  context.set(answer.headers);
   context.body = JSON.stringify({
     creation: { agent_id: agentId, input },
     run_id: '019e0000-0000-7000-8000-000000000000',
@@ -30,15 +33,15 @@ router.post('/runs', koaBody({ jsonLimit: 1_048_576, text: false, urlencoded: fa
 });
 
 router.get('/runs/:run_id', (context) => {
-  context.set('Content-Type', 'application/json');
-  context.body = readAnswer;
+  context.set(answer.headers);
+  context.body = answer.body;
 });
 
 router.get('/runs/:run_id/stream', (context) => {
   context.respond = false;
   const { res } = context;
-  res.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache, no-transform' });
-  res.write(`id: 1\nevent: agent_event\ndata: ${readAnswer}\n\n`);
+  res.writeHead(200, answer.headers);
+  res.write(answer.body);
   streams.add(res);
   res.once('close', () => streams.delete(res));
 });

@@ -23,13 +23,14 @@ export type Decoded<Params, Query, Body> = {
 
 /**
  * An answer, in the dialect's words. `runId` makes the `Content-Location` header, `replayed` the
- * `Idempotent-Replayed` one.
+ * `Idempotent-Replayed` one. `lasting`: this very object is given again and again, so its text is worth keeping.
  */
 export type Answer =
   | {
       readonly kind: 'json';
       readonly status: number;
       readonly body: Json;
+      readonly lasting?: boolean;
       readonly runId?: string;
       readonly replayed?: boolean;
     }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Answer, AnswerShape } from '../contract/dialect.ts';
 import type { Json } from '../contract/json.ts';
+import type { Run } from '../contract/run.ts';
 import { runStatuses } from '../contract/run.ts';
 import { threadStatuses } from '../contract/thread.ts';
 import type { Creation } from '../contract/use-cases.ts';
@@ -50,6 +51,19 @@ export function eventStream(schema: z.ZodType): Readonly<Record<number, AnswerSh
 
 export function jsonAnswer(body: Json): Answer {
   return { kind: 'json', status: 200, body };
+}
+
+/** Answers with a run. One that is done is the same object for as long as it is in memory, and so is its answer. */
+export function runAnswerer(encode: (run: Run) => Json): (run: Run) => Answer {
+  const lasting = new WeakMap<Run, Answer>();
+  return (run) => {
+    const known = lasting.get(run);
+    if (known !== undefined) return known;
+    if (run.phase !== 'done') return jsonAnswer(encode(run));
+    const answer: Answer = { kind: 'json', status: 200, body: encode(run), lasting: true };
+    lasting.set(run, answer);
+    return answer;
+  };
 }
 
 export function creationAnswer({ run, replayed }: Creation, body: Json): Answer {

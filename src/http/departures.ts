@@ -17,6 +17,10 @@ export class Departures {
     return controller.signal;
   }
 
+  get drained(): boolean {
+    return this.#drained;
+  }
+
   drain(): void {
     this.#drained = true;
     for (const controller of this.#waiting) controller.abort();

@@ -33,6 +33,11 @@ export class Archive {
     this.#finished.delete(runId);
   }
 
+  /** The runs of a thread that was removed with them. */
+  forgetThread(threadId: string): void {
+    for (const [runId, run] of this.#finished.entries()) if (run.threadId === threadId) this.#finished.delete(runId);
+  }
+
   forgetAll(): void {
     this.#finished.clear();
   }

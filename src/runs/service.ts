@@ -102,6 +102,8 @@ export class Service implements UseCases {
     for (;;) {
       const ended = await this.#end(key);
       if (await answering(this.#parts.journal.remove(ended))) return ended;
+      // It changed, or is gone: what is remembered of it must not be asked again.
+      this.#parts.archive.forget(key.runId);
     }
   }
 
@@ -119,7 +121,10 @@ export class Service implements UseCases {
   readonly searchThreads: UseCases['searchThreads'] = (query) => this.#parts.threads.searchThreads(query);
   readonly patchThread: UseCases['patchThread'] = (key, patch) => this.#parts.threads.patchThread(key, patch);
   readonly copyThread: UseCases['copyThread'] = (key) => this.#parts.threads.copyThread(key);
-  readonly deleteThread: UseCases['deleteThread'] = (key) => this.#parts.threads.deleteThread(key);
+  readonly deleteThread: UseCases['deleteThread'] = async (key) => {
+    await this.#parts.threads.deleteThread(key);
+    this.#parts.archive.forgetThread(key.threadId);
+  };
   readonly threadHistory: UseCases['threadHistory'] = (key, query) => this.#parts.threads.threadHistory(key, query);
   readonly stateAfterRun: UseCases['stateAfterRun'] = (key) => this.#parts.threads.stateAfterRun(key);
 

@@ -49,7 +49,7 @@ export class Terminator {
   }
 
   expire(run: Run, agent: Agent | null): Promise<Run | null> {
-    const seconds = Math.round((run.deadlineAtMs - run.createdAtMs) / 1000);
+    const seconds = (run.deadlineAtMs - run.createdAtMs) / 1000;
     return this.#end(run, agent, {
       status: 'timeout',
       errcode: errcodes.deadline,

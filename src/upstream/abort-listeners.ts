@@ -11,13 +11,11 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   const callbacks = known ?? new Set<() => void>();
   if (known === undefined) {
     listeners.set(signal, callbacks);
-    signal.addEventListener('abort', () => callAll(callbacks), { once: true });
+    const tellAll = (): void => {
+      for (const each of callbacks) each();
+    };
+    signal.addEventListener('abort', tellAll, { once: true });
   }
   callbacks.add(callback);
   return () => void callbacks.delete(callback);
-}
-
-/** A callback may take others back, or itself. */
-function callAll(callbacks: ReadonlySet<() => void>): void {
-  for (const callback of [...callbacks]) callback();
 }

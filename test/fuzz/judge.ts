@@ -36,7 +36,7 @@ function judgeAnswer(
   const isOffRoad = request.method !== null || !isInPlace(request);
   if (status < 300 && !isOffRoad && !operation.answers.has(status))
     return `was answered with ${status}, which no document knows`;
-  if (text === '')
+  if (text === '' && type !== 'text/event-stream')
     return status < 300 && !isOffRoad && (operation.answers.get(status) ?? []).length > 0
       ? 'was answered without a body'
       : null;

@@ -70,7 +70,7 @@ const oddText: Arbitrary<string> = fc.oneof(
       '__proto__',
       'constructor',
       'toString',
-      '${FILE:/etc/passwd}',
+      '$\u007bFILE:/etc/passwd}',
     ],
     ...[
       '\u0000',

@@ -3,7 +3,7 @@ import { type Answer, type Operation, operation } from '../../contract/dialect.t
 import type { Run, RunRequest } from '../../contract/run.ts';
 import type { RunQuery } from '../../contract/store.ts';
 import type { JoinThread } from '../../contract/use-cases.ts';
-import { answersOf, creationAnswer, eventStream, jsonAnswer, success } from '../answers.ts';
+import { answersOf, creationAnswer, eventStream, jsonAnswer, runAnswerer, success } from '../answers.ts';
 import { findAgentId, noBody, nothing, runParams } from '../requests.ts';
 import { encodeEvent, encodeOutput, encodeRun } from './encode.ts';
 import { answers, type Requests, type RunCreate } from './schemas.ts';
@@ -14,6 +14,7 @@ export const acpV01 = 'acp-v0.1';
 /** Runs as ACP 0.1 has them (seed 003). */
 export function createRunOperations(requests: Requests): readonly Operation[] {
   const { ErrorResponse: error, Run: run } = answers;
+  const runAnswer = runAnswerer(encodeRun);
   return [
     operation({
       id: 'search_runs',
@@ -58,8 +59,7 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(run), [404, 409, 422]),
-      handle: async (use, { params, tenant }) =>
-        jsonAnswer(encodeRun(await use.getRun({ tenant, runId: params.run_id }))),
+      handle: async (use, { params, tenant }) => runAnswer(await use.getRun({ tenant, runId: params.run_id })),
     }),
     operation({
       id: 'get_run_output',

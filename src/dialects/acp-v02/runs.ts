@@ -1,10 +1,19 @@
 import type { z } from 'zod';
-import { type Answer, type Decoded, type Operation, operation } from '../../contract/dialect.ts';
+import { type Decoded, type Operation, operation } from '../../contract/dialect.ts';
 import { GatewayError } from '../../contract/errors.ts';
 import type { JsonObject } from '../../contract/json.ts';
 import type { Run } from '../../contract/run.ts';
 import type { CreateRun, JoinThread, UseCases } from '../../contract/use-cases.ts';
-import { answersOf, creationAnswer, done, emptyAnswer, eventStream, jsonAnswer, success } from '../answers.ts';
+import {
+  answersOf,
+  creationAnswer,
+  done,
+  emptyAnswer,
+  eventStream,
+  jsonAnswer,
+  runAnswerer,
+  success,
+} from '../answers.ts';
 import { decodeCreation } from '../creations.ts';
 import { awaitEnd, createAndFollow, createAndWait, followRun, keyOf, type OnDisconnect } from '../following.ts';
 import { noBody, nothing } from '../requests.ts';
@@ -57,7 +66,7 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
     return run;
   };
   const waited = (run: Run): JsonObject => ({ run: site.encode(run), ...encodeOutput(run) });
-  const runAnswer = (run: Run): Answer => jsonAnswer(site.encode(run));
+  const runAnswer = runAnswerer(site.encode);
 
   return [
     operation({

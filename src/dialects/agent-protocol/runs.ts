@@ -2,7 +2,16 @@ import { z } from 'zod';
 import { type Decoded, type Operation, operation } from '../../contract/dialect.ts';
 import type { RunQuery } from '../../contract/store.ts';
 import type { CreateRun, JoinThread } from '../../contract/use-cases.ts';
-import { answersOf, creationAnswer, done, emptyAnswer, eventStream, jsonAnswer, success } from '../answers.ts';
+import {
+  answersOf,
+  creationAnswer,
+  done,
+  emptyAnswer,
+  eventStream,
+  jsonAnswer,
+  runAnswerer,
+  success,
+} from '../answers.ts';
 import { decodeCreation } from '../creations.ts';
 import { awaitEnd, createAndFollow, createAndWait, followRun } from '../following.ts';
 import { findAgentId, noBody, nothing, runParams } from '../requests.ts';
@@ -17,6 +26,7 @@ type Body = z.output<Requests['runStream']>;
 /** Runs as the Agent Protocol has them: in the background, waited for, streamed. */
 export function createRunOperations(requests: Requests): readonly Operation[] {
   const { ErrorResponse: error, Run: run, RunWaitResponse: waited, StreamEventData: event } = answers;
+  const runAnswer = runAnswerer(encodeRun);
   return [
     operation({
       id: 'search_runs',
@@ -88,8 +98,7 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(run), [404, 422]),
-      handle: async (use, { params, tenant }) =>
-        jsonAnswer(encodeRun(await use.getRun({ tenant, runId: params.run_id }))),
+      handle: async (use, { params, tenant }) => runAnswer(await use.getRun({ tenant, runId: params.run_id })),
     }),
     operation({
       id: 'delete_run',

@@ -56,12 +56,16 @@ export function describeThreadSearch(bench: () => Bench): void {
       }
     });
 
-    test('threads of one instant are paged through whole, too', async () => {
-      const threads = Array.from({ length: 20 }, () => makeThread({ createdAtMs: 1000, agentId: 'agent-a' }));
+    test('threads of one instant are paged through whole, too, past those that do not match', async () => {
+      const threads = Array.from({ length: 40 }, (_, index) =>
+        makeThread({ createdAtMs: 1000, agentId: index % 2 ? 'agent-b' : 'agent-a' }),
+      );
       await Promise.all(threads.map((thread) => bench().store.insertThread(thread)));
       for (const agentId of [undefined, 'agent-a']) {
-        const pages = await Promise.all([0, 7, 14].map((offset) => searchIds({ agentId, limit: 7, offset })));
-        expect(new Set(pages.flat())).toEqual(new Set(threads.map((thread) => thread.threadId)));
+        const expected = threads.filter((thread) => agentId === undefined || thread.agentId === agentId);
+        const offsets = Array.from({ length: expected.length / 4 }, (_, page) => page * 4);
+        const pages = await Promise.all(offsets.map((offset) => searchIds({ agentId, limit: 4, offset })));
+        expect(pages.flat().toSorted()).toEqual(expected.map((thread) => thread.threadId).toSorted());
       }
     });
 

@@ -94,10 +94,11 @@ export function createApp(options: AppOptions): App {
   app.use(closeWhenDraining);
   app.use(answerErrors((path) => siteOf(path)?.dialect ?? null, log));
   if (origins.length > 0) app.use(allowOrigins(origins));
+  // First what most requests are for; its paths and those of the others are never the same.
+  app.use((context, next) => siteOf(context.path)?.route(context, next) ?? next());
   app.use(answerHealth(options.readiness, options.backends ?? (() => []), log));
   app.use(answerReference(mounts));
   if (options.pushed !== undefined) app.use(takePushes(options.pushed, limits.maxBodyBytes));
-  app.use((context, next) => siteOf(context.path)?.route(context, next) ?? next());
   app.use(refuseUnrouted());
   const handle = app.callback();
   return {

@@ -101,7 +101,7 @@ export function createEngine(parts: EngineParts): Engine {
     clock,
     idempotencyMs: parts.idempotencyMs,
   });
-  const threads = new Threads({ agents: parts.agents, store, clock, log });
+  const threads = new Threads({ agents: parts.agents, store, archive, clock, log });
   const serviceParts = { agents: parts.agents, store, archive, journal, watch, terminator, creator, threads, clock };
   const service = new Service(serviceParts);
 

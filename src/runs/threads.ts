@@ -8,11 +8,13 @@ import type { Store } from '../contract/store.ts';
 import type { Checkpoint, Thread, ThreadKey, ThreadQuery } from '../contract/thread.ts';
 import type { CreateThread, HistoryQuery, ThreadPatch, ThreadUseCases } from '../contract/thread-use-cases.ts';
 import { answering } from './answering.ts';
+import type { Archive } from './archive.ts';
 import { patchState } from './thread-patch.ts';
 
 export type ThreadsParts = {
   readonly agents: AgentDirectory;
   readonly store: Store;
+  readonly archive: Archive;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -107,6 +109,8 @@ export class Threads implements ThreadUseCases {
     const removal = await answering(this.#parts.store.removeThread(key, false));
     if (removal === 'missing') throw new GatewayError('thread_not_found');
     if (removal === 'busy') throw new GatewayError('thread_busy');
+    // Its finished runs went with it, and this process may have kept some of them.
+    this.#parts.archive.forgetAll();
     this.#endLivingAgent(thread);
   }
 

@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Most tests wait for sockets, databases and children: three share two cores better than one per spare core.
+    maxWorkers: 3,
     // A machine that is busy with something else must not turn a slow test into a failed one.
     testTimeout: 60_000,
     hookTimeout: 120_000,

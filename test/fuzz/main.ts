@@ -1,15 +1,20 @@
 import { parseArgs } from 'node:util';
+import { startPostgres } from '../postgres-server.ts';
 import { type FuzzReport, fuzz } from './fuzz.ts';
 import { authorization, prefixes, Target } from './target.ts';
 
 /** What one more megabyte in a thousand cases would come to shows; what a collection leaves by chance does not. */
 const mostGrowthBytes = 8 * 1024 * 1024;
 
-const { values } = parseArgs({ options: { cases: { type: 'string' }, seed: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { cases: { type: 'string' }, seed: { type: 'string' }, store: { type: 'string' } },
+});
 const cases = Number(values.cases ?? 20_000);
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
 
-await using target = await Target.start();
+const postgres = values.store === 'postgres' ? await startPostgres() : null;
+if (postgres !== null && 'unavailable' in postgres) throw new Error(postgres.unavailable);
+const target = await Target.start(await postgres?.createDatabase());
 const options = { url: target.url, authorization, prefixes };
 const startedMs = performance.now();
 // What fills caches and compiles code is no growth: it happens once.
@@ -30,6 +35,9 @@ say(
 );
 say(faults.length === 0 ? 'no fault' : `${faults.length} faults:\n${faults.join('\n')}`);
 process.exitCode = faults.length === 0 ? 0 : 1;
+// The gateway goes before its database does.
+await target[Symbol.asyncDispose]();
+await postgres?.destroy();
 
 function describe({ outcomes }: FuzzReport): string {
   return Object.entries(outcomes)

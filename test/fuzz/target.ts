@@ -62,11 +62,12 @@ export class Target implements AsyncDisposable {
     this.#inspector = parts.inspector;
   }
 
-  static async start(): Promise<Target> {
+  /** `storeUrl`: left out, an SQLite file of its own. */
+  static async start(storeUrl?: string): Promise<Target> {
     const folder = mkdtempSync(join(tmpdir(), 'rungate-fuzz-'));
     const sandbox = await startSandbox();
     const file = join(folder, 'fuzz.yaml');
-    writeFileSync(file, fuzzConfig(sandbox, `sqlite:${join(folder, 'runs.db')}?synchronous=normal`));
+    writeFileSync(file, fuzzConfig(sandbox, storeUrl ?? `sqlite:${join(folder, 'runs.db')}?synchronous=normal`));
     const child = spawn(process.execPath, ['--inspect=127.0.0.1:0', main, 'serve', '--config', file], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });

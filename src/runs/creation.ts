@@ -12,6 +12,7 @@ import { answering } from './answering.ts';
 import type { Fleet } from './fleet.ts';
 import type { Journal } from './journal.ts';
 import { bornEvent } from './life.ts';
+import { RunIds } from './run-ids.ts';
 import type { Terminator } from './terminator.ts';
 import { emptyThread } from './threads.ts';
 
@@ -40,6 +41,7 @@ const quotaRetrySeconds = 5;
 /** Makes runs: checked, durable, and handed to a driver in the turn in which they are. */
 export class Creator {
   readonly #parts: CreationParts;
+  readonly #ids = new RunIds();
   /** Idempotency keys of creations under way. */
   readonly #underWay = new Set<string>();
 
@@ -156,7 +158,7 @@ export class Creator {
   #newRun({ tenant, request }: CreateRun, agent: Agent, threadId: string | null): Run {
     const nowMs = this.#parts.clock.nowMs();
     return {
-      runId: uuidV7(),
+      runId: this.#ids.next(nowMs),
       tenant,
       agentId: agent.agentId,
       agentName: agent.name,

@@ -131,15 +131,13 @@ describe('run options', () => {
     expect(vendor.received).toEqual([]);
   });
 
-  test('an input that is no object is refused, and nothing is sent', async () => {
-    for (const input of ['text', null, [1], 7]) {
-      expect(await faultOf(start({}, {}, input))).toMatchObject({
-        consequence: 'rejected',
-        message: 'the input of an Intuned run must be an object',
-      });
-    }
-    expect(vendor.accepted).toBe(0);
-  });
+  test.each([['text'], [null], [[1]], [7]])(
+    'an input that is no object is the parameter "input": %j',
+    async (input) => {
+      await start({}, {}, input);
+      expect(JSON.parse(vendor.received[0]?.body ?? '')).toMatchObject({ parameters: { input } });
+    },
+  );
 });
 
 describe('the config', () => {

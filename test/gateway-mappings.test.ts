@@ -78,11 +78,10 @@ describe("an agent's own mapping", () => {
     expect((await both.restack.nextRun()).asked.body).toEqual({ input: { ...expected, by: 'support@0.0.0' } });
   });
 
-  test('an input that is no object cannot be started at Intuned, and says so', async () => {
+  test('an input that is no object is a parameter of its own at Intuned', async () => {
     await using both = await openBoth([scraping({ input: 'input.q' })]);
-    const output = await both.client.run({ agent_id: 'price-scraper', input: { q: 'x' } });
-    expect(output).toMatchObject({ errcode: 1003, description: expect.stringContaining('must be an object') });
-    expect(both.intuned.asked).toEqual([]);
+    await both.client.create({ agent_id: 'price-scraper', input: { q: 'x' } });
+    expect((await both.intuned.nextRun()).asked.body).toMatchObject({ parameters: { input: 'x' } });
   });
 });
 

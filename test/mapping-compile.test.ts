@@ -123,7 +123,7 @@ describe('truth of when', () => {
 describe('input and resume', () => {
   it('pass the input and the payload where no expression is given', async () => {
     expect(await compiled().input(inputContext)).toBe(inputContext.input);
-    expect(await compiled().input({ ...inputContext, input: null })).toEqual({});
+    expect(await compiled().input({ ...inputContext, input: null, messages: [] })).toEqual({});
     expect(await compiled().resume(resumeContext)).toBe(resumeContext.payload);
   });
 

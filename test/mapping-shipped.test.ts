@@ -35,22 +35,6 @@ describe('the vendor input', () => {
   const messages = [{ role: 'user', content: 'Hi' }];
 
   it.each([
-    [
-      { url: 'x', tags: ['one'] },
-      { url: 'x', tags: ['one'] },
-    ],
-    [{}, {}],
-    [null, {}],
-    ['text', { input: 'text' }],
-    [0, { input: 0 }],
-    [false, { input: false }],
-    [[], { input: [] }],
-    [[{ a: 1 }], { input: [{ a: 1 }] }],
-  ])('is an object for Intuned: %j', async (input, expected) => {
-    expect(await inputOf('intuned', input)).toStrictEqual(expected);
-  });
-
-  it.each([
     [{ message: 'Hi' }, { message: 'Hi' }],
     [{}, {}],
     [null, {}],
@@ -58,8 +42,9 @@ describe('the vendor input', () => {
     [0, 0],
     [false, false],
     [[{ a: 1 }], [{ a: 1 }]],
-  ])('passes to Restack: %j', async (input, expected) => {
-    expect(await inputOf('restack', input)).toStrictEqual(expected);
+    [[], []],
+  ])('passes as it is: %j', async (input, expected) => {
+    for (const vendor of ['intuned', 'restack']) expect(await inputOf(vendor, input)).toStrictEqual(expected);
   });
 
   it.each(['intuned', 'restack'])('is the messages for %s where there is no input', async (vendor) => {

@@ -53,12 +53,17 @@ export const intuned = defineAdapter({
   },
 });
 
+/** The vendor takes an object of parameters: any other input is its parameter `input`. */
 function buildStart({ target, input, config, sink }: StartRequest<Target>): JsonObject {
-  if (!isJsonObject(input)) throw refuse('the input of an Intuned run must be an object');
   const run = runConfig.safeParse(config);
   if (!run.success) throw refuse(`the run's config is not valid: ${run.error.issues[0]?.path.join('.')}`);
   const ours: JsonObject = sink === undefined ? {} : { sink: { type: 'webhook', url: sink.url } };
-  return { ...ours, ...pickOptions(run.data, target), api: target.api, parameters: input };
+  return {
+    ...ours,
+    ...pickOptions(run.data, target),
+    api: target.api,
+    parameters: isJsonObject(input) ? input : { input },
+  };
 }
 
 function pickOptions(run: z.output<typeof runConfig>, target: Target): JsonObject {

@@ -39,8 +39,7 @@ export class CompiledMapping implements Mapping {
 
   async input(context: InputContext): Promise<Json> {
     const { input } = this.#parts;
-    const given = input === undefined ? context.input : await input.evaluate(context);
-    return given ?? {};
+    return input === undefined ? plainInput(context) : ((await input.evaluate(context)) ?? {});
   }
 
   async resume(context: ResumeContext): Promise<Json> {
@@ -99,6 +98,13 @@ export class CompiledMapping implements Mapping {
       throw error;
     }
   }
+}
+
+/** No expression, because it stands in the way of every start: what was asked, as it was asked. */
+function plainInput({ input, messages }: InputContext): Json {
+  const isEmpty = input === null || (isJsonObject(input) && Object.keys(input).length === 0);
+  if (!isEmpty) return input;
+  return Array.isArray(messages) && messages.length > 0 ? { messages } : {};
 }
 
 async function choose(cases: readonly CompiledCase[], raw: Json): Promise<RunStatus | undefined> {

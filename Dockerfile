@@ -14,8 +14,11 @@ COPY src ./src
 COPY adapters ./adapters
 COPY mappings ./mappings
 # The store of the default config. All else may be read-only: docker run --read-only.
-RUN mkdir /app/data && chown node:node /app/data
+RUN mkdir /app/data /app/compile-cache && chown node:node /app/data /app/compile-cache
 USER node
+# Half of a start is the compiling of sources: what is compiled here is not compiled at each start.
+ENV NODE_COMPILE_CACHE=/app/compile-cache
+RUN node src/main.ts --help
 VOLUME /app/data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \

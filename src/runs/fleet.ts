@@ -2,9 +2,11 @@ import type { AgentDirectory } from '../contract/agent.ts';
 import type { Run, RunKey } from '../contract/run.ts';
 import { Driver, type DriverParts } from './driver.ts';
 
-/** Runs that were taken over together are looked at so far apart, so that a restart is no stampede. */
-const spacingMs = 2;
-const leastSpreadMs = 1000;
+/**
+ * Runs that were taken over together are looked at so far apart, so that a restart is no stampede; and no further, so
+ * that the last of a thousand waits for one second beside the start itself.
+ */
+const spacingMs = 1;
 
 /** The live runs that this process drives. */
 export class Fleet {
@@ -39,7 +41,7 @@ export class Fleet {
       this.#awaitDeadline(run);
       return;
     }
-    const lookWithinMs = Math.min(Math.max(this.size * spacingMs, leastSpreadMs), this.#parts.pacing.ceilingMs);
+    const lookWithinMs = Math.min(this.size * spacingMs, this.#parts.pacing.ceilingMs);
     const driver = new Driver(this.#parts, agent, run, inherited ? lookWithinMs : null);
     this.#drivers.set(run.runId, driver);
     this.#index(run.threadId, driver);

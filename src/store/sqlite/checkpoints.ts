@@ -4,6 +4,8 @@ import { z } from 'zod';
 import type { Log } from '../../contract/log.ts';
 
 const intervalMs = 100;
+/** A thread costs a tenth of a second of processor time, which belongs to the runs while a start takes them over. */
+const firstAfterMs = 2000;
 
 const report = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('done') }),
@@ -15,29 +17,21 @@ const report = z.discriminatedUnion('kind', [
  * `onLost` is called once, and nothing else is harmed.
  */
 export class Checkpoints {
-  readonly #worker: Worker;
+  readonly #file: string;
   readonly #log: Log;
-  readonly #timer: NodeJS.Timeout;
+  readonly #onLost: () => void;
+  #worker: Worker | null = null;
+  #timer: NodeJS.Timeout;
   #written = false;
   #working = false;
   #exited = false;
   #closing = false;
 
   constructor(options: { readonly file: string; readonly log: Log; readonly onLost: () => void }) {
+    this.#file = options.file;
     this.#log = options.log;
-    this.#worker = new Worker(new URL('./checkpoint-worker.ts', import.meta.url), {
-      workerData: { file: options.file },
-    });
-    this.#worker.on('message', (message: unknown) => this.#receive(message));
-    this.#worker.on('error', (error) => this.#log.warn({ err: error }, 'the checkpoint worker failed'));
-    this.#worker.once('exit', () => {
-      this.#exited = true;
-      clearInterval(this.#timer);
-      if (!this.#closing) options.onLost();
-    });
-    // After the listeners: one for messages makes the worker keep the process alive again.
-    this.#worker.unref();
-    this.#timer = setInterval(() => this.#request(), intervalMs);
+    this.#onLost = options.onLost;
+    this.#timer = setTimeout(() => this.#start(), firstAfterMs);
     this.#timer.unref();
   }
 
@@ -49,18 +43,36 @@ export class Checkpoints {
   /** Resolves when the worker has ended. */
   async close(): Promise<void> {
     this.#closing = true;
-    clearInterval(this.#timer);
-    if (this.#exited) return;
+    clearTimeout(this.#timer);
+    if (this.#worker === null || this.#exited) return;
     this.#worker.ref();
     this.#worker.postMessage('close');
     await once(this.#worker, 'exit');
   }
 
-  #request(): void {
+  #start(): void {
+    const worker = new Worker(new URL('./checkpoint-worker.ts', import.meta.url), {
+      workerData: { file: this.#file },
+    });
+    worker.on('message', (message: unknown) => this.#receive(message));
+    worker.on('error', (error) => this.#log.warn({ err: error }, 'the checkpoint worker failed'));
+    worker.once('exit', () => {
+      this.#exited = true;
+      clearTimeout(this.#timer);
+      if (!this.#closing) this.#onLost();
+    });
+    // After the listeners: one for messages makes the worker keep the process alive again.
+    worker.unref();
+    this.#worker = worker;
+    this.#timer = setInterval(() => this.#request(worker), intervalMs);
+    this.#timer.unref();
+  }
+
+  #request(worker: Worker): void {
     if (!this.#written || this.#working) return;
     this.#written = false;
     this.#working = true;
-    this.#worker.postMessage('checkpoint');
+    worker.postMessage('checkpoint');
   }
 
   #receive(message: unknown): void {

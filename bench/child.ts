@@ -14,6 +14,7 @@ export type ChildOptions = {
   /** Seen in its output once it takes requests; left out, it is taken to be ready at once. */
   readonly ready?: RegExp;
   readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
 };
 
 /** A process that is measured from outside, by what the kernel counts for it. */
@@ -22,9 +23,9 @@ export class Child {
   readonly #ready: RegExp;
   #output = '';
 
-  constructor({ command, args, ready = /^/, env = {} }: ChildOptions) {
+  constructor({ command, args, ready = /^/, env = {}, cwd }: ChildOptions) {
     this.#ready = ready;
-    this.#process = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    this.#process = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }, cwd });
     const keep = (chunk: Buffer): void => {
       this.#output = `${this.#output}${chunk}`.slice(-20_000);
     };

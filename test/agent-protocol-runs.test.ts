@@ -210,7 +210,7 @@ test('an error is an object', async () => {
 
 test('what is not served says so, with the reason', async () => {
   await using site = await openDialects();
-  const answer = await site.fetch(`${base}/store/items?key=k`);
+  const answer = await site.fetch(`${base}/threads/${threadId}/stream`);
   expect([answer.status, await answer.json()]).toMatchObject([404, { code: 'not_served' }]);
 });
 

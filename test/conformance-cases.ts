@@ -1,5 +1,6 @@
 import type { Json } from '../src/contract/json.ts';
 import type { Run } from '../src/contract/run.ts';
+import { itemKey, itemOf } from './scripted-items.ts';
 import { checkpointOf, threadId, threadOf } from './scripted-threads.ts';
 import { absentId, agentId, eventOf, runId, runOf, type ScriptedUseCases } from './scripted-use-cases.ts';
 
@@ -142,5 +143,31 @@ export function threadCases(patch: Json): readonly Case[] {
     { operation: 'patch_thread', status: 200, params: known, body: patch, prepare: live },
     { operation: 'patch_thread', status: 404, params: absent, body: {} },
     { operation: 'patch_thread', status: 422, params: known, body: { values: null } },
+  ];
+}
+
+/** Items of the Agent Protocol's Store. */
+export function storeCases(): readonly Case[] {
+  const { namespace, key } = itemKey;
+  const remember = (use: ScriptedUseCases): void => {
+    use.items.items.push(itemOf(), itemOf({ namespace: [], key: '', value: {} }));
+  };
+  const at = 'namespace=memories&namespace=user-1&key=likes';
+  return [
+    { operation: 'put_item', status: 204, body: { namespace, key, value: { deep: [{ a: null }] } } },
+    { operation: 'put_item', status: 204, body: { namespace: [], key, value: {} }, prepare: remember },
+    { operation: 'put_item', status: 422, body: { namespace, key, value: 'text' } },
+    { operation: 'delete_item', status: 204, body: { namespace, key }, prepare: remember },
+    { operation: 'delete_item', status: 204, body: { key: '' }, prepare: remember },
+    { operation: 'delete_item', status: 404, body: { namespace, key } },
+    { operation: 'delete_item', status: 422, body: { namespace } },
+    { operation: 'get_item', status: 200, query: at, prepare: remember },
+    { operation: 'get_item', status: 200, query: 'key=', prepare: remember },
+    { operation: 'get_item', status: 404, query: at },
+    { operation: 'get_item', status: 422, query: 'namespace=memories', prepare: remember },
+    ...searchCases('search_items', { namespace_prefix: namespace, filter: { kind: 'taste' }, limit: 5, offset: 0 }),
+    { operation: 'search_items', status: 200, body: { namespace_prefix: null, filter: null }, prepare: remember },
+    ...searchCases('list_namespaces', { prefix: ['memories'], suffix: ['user-1'], max_depth: 1, limit: 1000 }),
+    { operation: 'list_namespaces', status: 200, body: {}, prepare: remember },
   ];
 }

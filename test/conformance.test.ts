@@ -16,6 +16,7 @@ import {
   readCases,
   resumeCases,
   searchCases,
+  storeCases,
   succeeded,
   threadCases,
   type Unreached,
@@ -155,13 +156,13 @@ const agentProtocol: readonly Case[] = [
   { operation: 'wait_run', status: 200, params: known, prepare: become(interrupted) },
   ...readCases('stream_run'),
   ...cancelCases('cancel_run'),
+  ...storeCases(),
 ];
 
-const agentProtocolUnreached: readonly Unreached[] = ['search_agents', 'search_runs'].map((operation) => ({
-  operation,
-  status: 404,
-  why: noMatch,
-}));
+const agentProtocolUnreached: readonly Unreached[] = [
+  ...['search_agents', 'search_runs'].map((operation) => ({ operation, status: 404, why: noMatch })),
+  { operation: 'get_item', status: 400, why: 'a request that is not valid is 422, as everywhere' },
+];
 
 const protocols = [
   { file: 'acp-0.1.openapi.yaml', prefix: '/acp/v0.1', cases: v01, unreached: v01Unreached },

@@ -10,6 +10,7 @@ import { parseEvents } from './event-lines.ts';
 import type { Site } from './http-app.ts';
 import { type DocumentedOperation, ProtocolDocument } from './protocol-document.ts';
 import { arbitraryOf, broken } from './schema-arbitrary.ts';
+import { itemKey, itemOf } from './scripted-items.ts';
 import { checkpointId, threadId } from './scripted-threads.ts';
 import { absentId, agentId, runId, runOf, ScriptedUseCases } from './scripted-use-cases.ts';
 
@@ -27,12 +28,14 @@ class ImpatientUseCases extends ScriptedUseCases {
     this.runs.clear();
     this.threads.threads.clear();
     this.threads.checkpoints.length = 0;
+    this.items.items.splice(0, this.items.items.length, ...(kind % 2 === 0 ? [itemOf()] : []));
     const changes = [{}, succeeded, failed, interrupted][kind % 4] ?? {};
     (kind < 4 ? live : busy)(this);
     this.runs.set(runId, runOf({ ...changes, threadId: kind % 2 === 0 ? threadId : null }));
     this.born = changes;
     // What was asked would only grow.
     for (const kept of [this.created, this.feeds, this.searched, this.agentSearched, this.keys]) kept.length = 0;
+    for (const kept of [this.items.written, this.items.searched, this.items.listed]) kept.length = 0;
   }
 }
 
@@ -52,6 +55,7 @@ const favourites = {
   agent_id: [agentId, 'price-scraper', absentId],
   checkpoint_id: [checkpointId],
   before: [checkpointId],
+  key: [itemKey.key],
 };
 
 type Sent = {

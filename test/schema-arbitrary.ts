@@ -60,12 +60,13 @@ function objectOf({ properties, required }: JsonObject, context: Context): Arbit
   return fc.record(Object.fromEntries(members), { requiredKeys: [...requiredKeys], noNullPrototype: true });
 }
 
-function stringOf({ format, maxLength }: JsonObject, favourites: readonly string[]): Arbitrary<Json> {
+function stringOf({ format, maxLength, pattern }: JsonObject, favourites: readonly string[]): Arbitrary<Json> {
   const often = favourites.length === 0 ? [] : [{ weight: 3, arbitrary: fc.constantFrom(...favourites) }];
   if (format === 'uuid') return fc.oneof(...often, { weight: 1, arbitrary: fc.uuid() });
   if (format === 'uri') return fc.webUrl();
   const length = { minLength: 1, maxLength: Math.min(20, atMost(maxLength, 20)) };
-  return fc.oneof(...often, { weight: 1, arbitrary: fc.string(length) });
+  const matches = new RegExp(typeof pattern === 'string' ? pattern : '', 'u');
+  return fc.oneof(...often, { weight: 1, arbitrary: fc.string(length).filter((text) => matches.test(text)) });
 }
 
 function atLeast(bound: Json | undefined, least: number): number {

@@ -8,6 +8,7 @@ import type { RunQuery } from '../src/contract/store.ts';
 import type { Checkpoint, Thread } from '../src/contract/thread.ts';
 import type { CreateThread } from '../src/contract/thread-use-cases.ts';
 import type { AgentQuery, CreateRun, Creation, RunFeed, UseCases } from '../src/contract/use-cases.ts';
+import { ScriptedItems } from './scripted-items.ts';
 import { ScriptedThreads } from './scripted-threads.ts';
 
 export const agentId = '7f0c2f6e-0d2e-5f43-9f43-0b8f6f1d2a11';
@@ -74,6 +75,7 @@ export class ScriptedUseCases implements UseCases {
   /** What every method throws instead. */
   failure: Error | null = null;
   readonly threads = new ScriptedThreads();
+  readonly items = new ScriptedItems();
   readonly cancelled: (CancelOptions & RunKey)[] = [];
   /** What a created run is at once. */
   born: Partial<Run> = {};
@@ -83,6 +85,12 @@ export class ScriptedUseCases implements UseCases {
   readonly copyThread: UseCases['copyThread'] = (key) => this.threads.copyThread(key);
   readonly deleteThread: UseCases['deleteThread'] = (key) => this.threads.deleteThread(key);
   readonly threadHistory: UseCases['threadHistory'] = (key, query) => this.threads.threadHistory(key, query);
+
+  readonly putItem: UseCases['putItem'] = (command) => this.items.putItem(command);
+  readonly getItem: UseCases['getItem'] = (key) => this.items.getItem(key);
+  readonly deleteItem: UseCases['deleteItem'] = (key) => this.items.deleteItem(key);
+  readonly searchItems: UseCases['searchItems'] = (query) => this.items.searchItems(query);
+  readonly listNamespaces: UseCases['listNamespaces'] = (query) => this.items.listNamespaces(query);
 
   constructor() {
     this.agents.set(agentId, agentOf({}));

@@ -4,6 +4,7 @@ import { openStore } from '../src/store/open.ts';
 import { describeClaims } from './store-contract-claims.ts';
 import { describeDurability } from './store-contract-durability.ts';
 import { describeIdempotency } from './store-contract-idempotency.ts';
+import { describeItems } from './store-contract-items.ts';
 import { describeRuns } from './store-contract-runs.ts';
 import { describeSearch } from './store-contract-search.ts';
 import { describeThreadRuns } from './store-contract-thread-runs.ts';
@@ -73,6 +74,7 @@ export function describeStore(name: string, subject: Subject): void {
     describeThreadRuns(bench);
     describeUsage(bench);
     describeWebhooks(bench);
+    describeItems(bench);
     describeDurability(bench);
   });
 }

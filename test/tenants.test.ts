@@ -1,46 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
-import { parseConfig } from '../src/config/load.ts';
-import type { Operation } from '../src/contract/dialect.ts';
 import type { Json, JsonObject } from '../src/contract/json.ts';
 import type { RunKey } from '../src/contract/run.ts';
-import { mountDialects } from '../src/gateway.ts';
 import { Archive } from '../src/runs/archive.ts';
 import { type Asked, type DoorSite, keyOf, openDoors } from './auth-site.ts';
-import { acme, sample } from './config-vendors.ts';
+import { bodyOf, fill, readOperationRows } from './operation-rows.ts';
 import { runOf } from './scripted-use-cases.ts';
 
 const [ours, theirs] = [keyOf('ours', { tenant: 'ours' }), keyOf('theirs', { tenant: 'theirs' })];
 
-/** Every operation of every dialect at every place: a row that is new tomorrow is tried tomorrow. */
-const config = await parseConfig(sample(), { file: 'x.yaml', env: {}, registry: [acme] });
-const rows = mountDialects(config).flatMap(({ dialect, prefix }) =>
-  dialect.operations.map((operation) => ({
-    operation,
-    prefix,
-    name: `${prefix} ${operation.method} ${operation.path}`,
-  })),
-);
-const perRun = rows.filter(({ operation }) => operation.path.includes(':run_id'));
-const perThread = rows.filter(
-  ({ operation }) => operation.path.includes(':thread_id') && !operation.path.includes(':run_id'),
-);
-const others = rows.filter(({ operation }) => !/:(run|thread)_id/.test(operation.path));
+const { perRun, perThread, others } = await readOperationRows();
 
 const absent = '0193b3a0-6b7c-7d2e-8f00-00000000dead';
 const waiting = { agent_id: 'approval', input: { question: 'now?' } };
+/** Both tenants name an item so. */
+const itemName = { namespace: ['shared'], key: 'k' };
+const itemsAt = '/agent-protocol/store/items';
 
-/** The smallest body that an operation takes. */
-function bodyOf({ body, id }: Operation): Json | undefined {
-  if (body instanceof z.ZodUndefined) return undefined;
-  const candidates: readonly Json[] = [{}, { agent_id: 'echo' }, { values: {} }, { metadata: {} }, { checkpoint: {} }];
-  const found = candidates.find((candidate) => body.safeParse(candidate).success);
-  if (found === undefined) throw new Error(`${id} takes none of the bodies: add one that it takes`);
-  return found;
-}
-
-const fill = (path: string, ids: JsonObject): string =>
-  path.replace(/:(\w+)/g, (_, name: string) => String(ids[name] ?? 'echo'));
 const idOf = ({ body }: Asked, name: string): string => String((body as JsonObject)[name]);
 
 describe('what is of another tenant', () => {
@@ -62,7 +37,8 @@ describe('what is of another tenant', () => {
       ...[thread, idle].map((id) => `/acp/v0.2/threads/${id}`),
     ];
     const histories = [thread, idle].map((id) => `/acp/v0.2/threads/${id}/history`);
-    return await Promise.all([...paths, ...histories].map(async (path) => (await asThem('GET', path)).body));
+    const item = `${itemsAt}?namespace=shared&key=k`;
+    return await Promise.all([...paths, ...histories, item].map(async (path) => (await asThem('GET', path)).body));
   }
 
   beforeAll(async () => {
@@ -78,6 +54,7 @@ describe('what is of another tenant', () => {
       threaded: await create({ ...waiting, thread_id: thread }),
     };
     for (const id of Object.values(runs)) await asThem('GET', `/runs/${id}/output?block_timeout=20`);
+    await asThem('PUT', itemsAt, { ...itemName, value: { secret: idle } });
   });
   afterAll(() => site[Symbol.asyncDispose]());
 
@@ -154,6 +131,28 @@ describe('what is of another tenant', () => {
       const taken = await asUs('POST', '/acp/v0.2/threads', { thread_id: thread, if_exists });
       expect([if_exists, taken.status]).toEqual([if_exists, 409]);
     }
+    expect(await takeStock()).toEqual(before);
+  });
+
+  test('is not reached by naming its item, whatever is done with that', async () => {
+    const before = await takeStock();
+    const put = async (whose: string) => (await asUs('PUT', itemsAt, { ...itemName, value: { whose } })).status;
+    const read = async () => await asUs('GET', `${itemsAt}?namespace=shared&key=k`);
+    const search = async (body: JsonObject) => (await asUs('POST', `${itemsAt}/search`, body)).body;
+    const searches: readonly JsonObject[] = [{}, { namespace_prefix: ['shared'] }, { filter: { secret: idle } }];
+    await asUs('DELETE', itemsAt, itemName);
+    expect((await read()).status).toBe(404);
+    expect((await asUs('DELETE', itemsAt, itemName)).status).toBe(404);
+    for (const body of searches) expect(await search(body)).toEqual({ items: [] });
+    expect((await asUs('POST', '/agent-protocol/store/namespaces', {})).body).toEqual([]);
+    expect([await put('ours'), await put('ours again')]).toEqual([204, 204]);
+    expect((await read()).body).toMatchObject({ value: { whose: 'ours again' } });
+    expect(await search({})).toMatchObject({ items: [{ value: { whose: 'ours again' } }] });
+    expect(await takeStock()).toEqual(before);
+    expect((await asThem('POST', `${itemsAt}/search`, {})).body).toMatchObject({
+      items: [{ value: { secret: idle } }],
+    });
+    await asUs('DELETE', itemsAt, itemName);
     expect(await takeStock()).toEqual(before);
   });
 

@@ -9,6 +9,7 @@ export const errorTable = {
   agent_required: { http: 422, message: 'agent_id is missing and no default agent is configured', retryable: false },
   run_not_found: { http: 404, message: 'no such run', retryable: false },
   thread_not_found: { http: 404, message: 'no such thread', retryable: false },
+  item_not_found: { http: 404, message: 'no such item', retryable: false },
   thread_state_missing: { http: 409, message: 'the run has left no thread state', retryable: false },
   not_served: { http: 404, message: 'the gateway does not serve this operation', retryable: false },
   thread_exists: { http: 409, message: 'the thread exists', retryable: false },
@@ -46,6 +47,9 @@ export const errorTable = {
 
 export type ErrorCode = keyof typeof errorTable;
 
+/** What a client may have at a time. */
+export type Quota = { readonly policy: 'live-runs' | 'streams'; readonly most: number };
+
 export type ErrorDetails = {
   /** What exactly is wrong, in the caller's terms; with a `path` what is said of it, such as `is required`. Sent. */
   readonly detail?: string | undefined;
@@ -53,6 +57,8 @@ export type ErrorDetails = {
   readonly path?: string | undefined;
   /** Sent as the `Retry-After` header, whole seconds. */
   readonly retryAfterSeconds?: number | undefined;
+  /** Of what the client has too much at a time, and how much it may have; sent in the RateLimit headers. */
+  readonly quota?: Quota | undefined;
   /** Logged, never sent. */
   readonly cause?: unknown;
 };
@@ -65,6 +71,7 @@ export class GatewayError extends Error {
   readonly detail: string | undefined;
   readonly path: string | undefined;
   readonly retryAfterSeconds: number | undefined;
+  readonly quota: Quota | undefined;
 
   constructor(code: ErrorCode, details: ErrorDetails = {}) {
     const row = errorTable[code];
@@ -76,6 +83,7 @@ export class GatewayError extends Error {
     this.detail = detail;
     this.path = details.path;
     this.retryAfterSeconds = details.retryAfterSeconds;
+    this.quota = details.quota;
   }
 }
 

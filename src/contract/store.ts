@@ -1,4 +1,5 @@
 import type { RunEvent } from './event.ts';
+import type { ItemStore } from './item-store.ts';
 import type { JsonObject } from './json.ts';
 import type { PaceStore } from './pace-store.ts';
 import type { Run, RunKey, RunStatus } from './run.ts';
@@ -75,6 +76,8 @@ export interface Store extends ThreadStore {
   readonly usage: UsageStore;
   /** What receivers of webhooks are owed; it stays when its run is removed, until it was sent. */
   readonly outbox: Outbox;
+  /** What clients keep under names of their own. */
+  readonly items: ItemStore;
   /** `admission` is given for a run with a thread. Decided in one transaction, the idempotency key first. */
   insert(run: Run, events: readonly RunEvent[], idempotency?: Idempotency, admission?: Admission): Promise<Insertion>;
   /** False: the run is gone, has another version or another owner; nothing was written. */

@@ -1,5 +1,6 @@
 import type { Agent } from './agent.ts';
 import type { RunEvent } from './event.ts';
+import type { ItemUseCases } from './item-use-cases.ts';
 import type { Json } from './json.ts';
 import type { Run, RunKey, RunRequest } from './run.ts';
 import type { RunQuery } from './store.ts';
@@ -47,7 +48,7 @@ export interface RunFeed {
 }
 
 /** What the core can do, in no protocol's words. Every method throws `GatewayError`. */
-export interface UseCases extends ThreadUseCases {
+export interface UseCases extends ThreadUseCases, ItemUseCases {
   /** Durable when it resolves; the start at the vendor is not waited for. */
   createRun(command: CreateRun): Promise<Creation>;
   getRun(key: RunKey): Promise<Run>;

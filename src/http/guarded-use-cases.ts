@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Agent } from '../contract/agent.ts';
 import { GatewayError } from '../contract/errors.ts';
 import type { JsonObject } from '../contract/json.ts';
@@ -5,7 +6,7 @@ import { type Principal, usageKeyOf } from '../contract/principal.ts';
 import type { Run, RunKey } from '../contract/run.ts';
 import type { RunQuery } from '../contract/store.ts';
 import type { Thread, ThreadKey, ThreadQuery } from '../contract/thread.ts';
-import type { CreateRun, UseCases } from '../contract/use-cases.ts';
+import type { CreateRun, JoinThread, UseCases } from '../contract/use-cases.ts';
 import type { Exceptions } from '../upstream/ssrf-address.ts';
 import { refuseUrl } from '../upstream/ssrf-url.ts';
 
@@ -48,11 +49,11 @@ export class GuardedUseCases implements UseCases {
     this.#checkMetadata(metadata);
     const refusal = webhook === undefined ? null : refuseUrl(webhook, this.#bounds.exceptions);
     if (refusal !== null) throw new GatewayError('invalid_request', { path: 'webhook', detail: refusal });
-    await this.#checkJoining(command);
     const { liveRuns } = this.#principal.limits;
     if (this.#usable === null && liveRuns === null) return await this.#use.createRun(command);
     return await this.#use.createRun({
       ...command,
+      thread: await this.#threadSeen(command),
       agents: this.#usable ?? undefined,
       quota: liveRuns === null ? undefined : { name: usageKeyOf(this.#principal), mostLive: liveRuns },
     });
@@ -137,6 +138,13 @@ export class GuardedUseCases implements UseCases {
     return await this.#use.threadHistory(key, query);
   };
 
+  // Items belong to the tenant, and to no agent.
+  readonly putItem: UseCases['putItem'] = (command) => this.#use.putItem(command);
+  readonly getItem: UseCases['getItem'] = (key) => this.#use.getItem(key);
+  readonly deleteItem: UseCases['deleteItem'] = (key) => this.#use.deleteItem(key);
+  readonly searchItems: UseCases['searchItems'] = (query) => this.#use.searchItems(query);
+  readonly listNamespaces: UseCases['listNamespaces'] = (query) => this.#use.listNamespaces(query);
+
   readonly getAgent: UseCases['getAgent'] = (idOrName) => {
     const agent = this.#use.getAgent(idOrName);
     if (this.#usable !== null && !this.#usable.has(agent.name)) throw new GatewayError('agent_not_found');
@@ -179,14 +187,18 @@ export class GuardedUseCases implements UseCases {
     if (this.#seenIds !== null) await this.getThread(key);
   }
 
-  /** A thread that a run joins must be one that the principal sees; one that is not there may be made by the run. */
-  async #checkJoining({ tenant, thread }: CreateRun): Promise<void> {
-    if (this.#seenIds === null || thread === undefined) return;
+  /**
+   * A run that is to join a thread which the principal does not see joins one that does not exist: so it is refused for
+   * the same reasons, in the same order.
+   */
+  async #threadSeen({ tenant, thread }: CreateRun): Promise<JoinThread | undefined> {
+    if (this.#seenIds === null || thread === undefined) return thread;
     const found = await this.#use.getThread({ tenant, threadId: thread.threadId }).catch((error: unknown) => {
       if (error instanceof GatewayError && error.code === 'thread_not_found') return null;
       throw error;
     });
-    if (found !== null && !this.#maySeeThread(found)) throw new GatewayError('thread_not_found');
+    if (found === null || this.#maySeeThread(found)) return thread;
+    return { ...thread, threadId: randomUUID(), ifNotExists: 'reject' };
   }
 
   /** Null: the query can find nothing that the principal may see. */

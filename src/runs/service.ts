@@ -9,6 +9,7 @@ import { answering } from './answering.ts';
 import type { Archive } from './archive.ts';
 import type { Creator } from './creation.ts';
 import { Feed } from './feed.ts';
+import type { Items } from './items.ts';
 import type { Journal } from './journal.ts';
 import type { Terminator } from './terminator.ts';
 import type { Threads } from './threads.ts';
@@ -23,6 +24,7 @@ export type ServiceParts = {
   readonly terminator: Terminator;
   readonly creator: Creator;
   readonly threads: Threads;
+  readonly items: Items;
   readonly clock: Clock;
 };
 
@@ -127,6 +129,12 @@ export class Service implements UseCases {
   };
   readonly threadHistory: UseCases['threadHistory'] = (key, query) => this.#parts.threads.threadHistory(key, query);
   readonly stateAfterRun: UseCases['stateAfterRun'] = (key) => this.#parts.threads.stateAfterRun(key);
+
+  readonly putItem: UseCases['putItem'] = (command) => this.#parts.items.putItem(command);
+  readonly getItem: UseCases['getItem'] = (key) => this.#parts.items.getItem(key);
+  readonly deleteItem: UseCases['deleteItem'] = (key) => this.#parts.items.deleteItem(key);
+  readonly searchItems: UseCases['searchItems'] = (query) => this.#parts.items.searchItems(query);
+  readonly listNamespaces: UseCases['listNamespaces'] = (query) => this.#parts.items.listNamespaces(query);
 
   searchRuns(query: RunQuery): Promise<readonly Run[]> {
     return answering(this.#parts.store.search(query));

@@ -95,6 +95,40 @@ await step('agent-protocol threads.delete', async () => {
   await refused(protocol.threads.get(forProtocol));
 });
 
+await step('agent-protocol store.putItem, getItem', async () => {
+  await protocol.store.putItem(['sdk', 'user-1'], 'likes', { kind: 'taste', text: 'tea' });
+  await protocol.store.putItem(['sdk', 'user-2'], 'likes', { kind: 'taste', text: 'coffee' });
+  await protocol.store.putItem(['sdk', 'user-2'], 'name', { kind: 'fact', text: 'Ada' });
+  const item = await protocol.store.getItem(['sdk', 'user-1'], 'likes');
+  assert.deepEqual([item.namespace, item.key, item.value.text], [['sdk', 'user-1'], 'likes', 'tea']);
+  assert.equal(item.createdAt, new Date(item.createdAt).toISOString());
+  await protocol.store.putItem(['sdk', 'user-1'], 'likes', { kind: 'taste', text: 'cocoa' });
+  const changed = await protocol.store.getItem(['sdk', 'user-1'], 'likes');
+  assert.deepEqual([changed.value.text, changed.createdAt], ['cocoa', item.createdAt]);
+});
+await step('agent-protocol store.searchItems, listNamespaces', async () => {
+  const texts = async (prefix, options) =>
+    (await protocol.store.searchItems(prefix, options)).items.map(({ value }) => value.text);
+  assert.deepEqual(await texts(['sdk']), ['cocoa', 'coffee', 'Ada']);
+  assert.deepEqual(await texts(['sdk'], { filter: { kind: 'taste' } }), ['cocoa', 'coffee']);
+  assert.deepEqual(await texts(['sdk'], { limit: 1, offset: 1 }), ['coffee']);
+  const user1 = ['sdk', 'user-1'];
+  assert.deepEqual(await protocol.store.listNamespaces({ prefix: ['sdk'] }), [user1, ['sdk', 'user-2']]);
+  assert.deepEqual(await protocol.store.listNamespaces({ suffix: ['user-1'] }), [user1]);
+  assert.deepEqual(await protocol.store.listNamespaces({ prefix: ['sdk'], maxDepth: 1 }), [['sdk']]);
+});
+await step('agent-protocol store.deleteItem', async () => {
+  for (const [user, key] of [
+    ['user-1', 'likes'],
+    ['user-2', 'likes'],
+    ['user-2', 'name'],
+  ])
+    await protocol.store.deleteItem(['sdk', user], key);
+  await refused(protocol.store.getItem(['sdk', 'user-1'], 'likes'));
+  await refused(protocol.store.deleteItem(['sdk', 'user-1'], 'likes'));
+  assert.deepEqual(await protocol.store.listNamespaces({ prefix: ['sdk'] }), []);
+});
+
 const thread = await threads(acp, 'acp/v0.2');
 await stateless(acp, 'acp/v0.2', (data) => (data.output ?? data).values);
 await step('acp/v0.2 runs of a thread: create, get, list, wait, stream, cancel, delete', async () => {
@@ -117,7 +151,7 @@ for (const [name, call] of [
   ['threads.getState', () => acp.threads.getState(thread)],
   ['threads.getHistory', () => acp.threads.getHistory(thread)],
   ['runs.join', () => acp.runs.join(thread, thread)],
-  ['store.putItem', () => protocol.store.putItem(['a'], 'b', {})],
+  ['crons.search', () => protocol.crons.search()],
 ]) {
   await step(`no path matches ${name}: refused`, async () => await refused(call()));
 }

@@ -4,7 +4,6 @@ import { answersOf } from '../answers.ts';
 import { noBody, nothing } from '../requests.ts';
 import { answers } from './schemas.ts';
 
-const noStore = 'rungate carries runs to agents and keeps no long-term memory for them';
 const noEventProtocol =
   'vendors tell of neither tokens nor steps nor tools; a run is streamed under /runs/{run_id}/stream';
 
@@ -25,11 +24,6 @@ const absent = [
     'Send Thread Streaming Command',
     noEventProtocol,
   ],
-  ['put_item', 'PUT', '/store/items', 'Insert or Update Item', noStore],
-  ['delete_item', 'DELETE', '/store/items', 'Delete Store Item', noStore],
-  ['get_item', 'GET', '/store/items', 'Get Store Item', noStore],
-  ['search_items', 'POST', '/store/items/search', 'Search Store Items', noStore],
-  ['list_namespaces', 'POST', '/store/namespaces', 'List namespaces', noStore],
 ] as const;
 
 /** Rows that say why they are not served, whatever they are sent, so that nobody takes it for a misspelt path. */

@@ -7,6 +7,7 @@ import { createAgentOperations } from './agents.ts';
 import { encodeError, encodeRun } from './encode.ts';
 import { agentProtocol, createRunOperations } from './runs.ts';
 import { answers, createRequests } from './schemas.ts';
+import { createStoreOperations } from './store.ts';
 
 /** The Agent Protocol 0.1.6. */
 export function createAgentProtocol({ unknownFields }: RequestOptions): Dialect {
@@ -28,11 +29,12 @@ export function createAgentProtocol({ unknownFields }: RequestOptions): Dialect 
       ...threads,
       ...createRunOperations(requests),
       ...createAbsentOperations(),
+      ...createStoreOperations({ unknownFields }),
     ],
     about: {
       title: 'Agent Protocol',
       version: '0.1.6',
-      description: 'The Agent Protocol 0.1.6 as rungate serves it: agents, threads and runs.',
+      description: 'The Agent Protocol 0.1.6 as rungate serves it: agents, threads, runs and the store.',
       error,
       schemas: { ...answers, RunCreate: requests.runCreate, RunStream: requests.runStream },
     },

@@ -54,6 +54,14 @@ const run = z.object({
   metadata: anyObject,
 });
 
+const item = z.object({
+  namespace: z.array(z.string()),
+  key: z.string(),
+  value: anyObject,
+  created_at: instant,
+  updated_at: instant,
+});
+
 const told = { run_id: id, status: runStatus };
 
 /** What answers look like, under the names of the protocol's own document. */
@@ -81,6 +89,9 @@ export const answers = {
     interrupt: json.optional(),
     error: error.optional(),
   }),
+  Item: item,
+  SearchItemsResponse: z.object({ items: z.array(item) }),
+  ListNamespaceResponse: z.array(z.array(z.string())),
   ErrorResponse: error,
   // Which of them an event is, its name says: `values`, `messages`, `custom`, `interrupt` or `error`.
   StreamEventData: z.union([

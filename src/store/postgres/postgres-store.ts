@@ -15,6 +15,7 @@ import type { Admission } from '../../contract/thread.ts';
 import { decodeEvent, decodeRun } from '../rows.ts';
 import type { ChangeListener, Listener } from './change-listener.ts';
 import { toStorageFault } from './faults.ts';
+import { PostgresItems } from './items.ts';
 import { PostgresOutbox } from './outbox.ts';
 import { PostgresPace } from './pace.ts';
 import { searchRuns } from './run-search.ts';
@@ -45,6 +46,7 @@ export class PostgresStore implements Store {
   readonly pace: PostgresPace;
   readonly usage: PostgresUsage;
   readonly outbox: PostgresOutbox;
+  readonly items: PostgresItems;
   readonly #pool: Pool;
   readonly #changes: ChangeListener;
   /** Names this store in its notifications. */
@@ -64,6 +66,7 @@ export class PostgresStore implements Store {
     this.pace = new PostgresPace(options.pool, options.changes, options.origin);
     this.usage = new PostgresUsage(options.pool, options.origin);
     this.outbox = new PostgresOutbox(options.pool);
+    this.items = new PostgresItems(options.pool);
     const { pool, origin } = options;
     this.#threads = new PostgresThreads(pool, origin);
     const decode = (row: unknown) => [runIdRow.parse(row).run_id, true] as const;

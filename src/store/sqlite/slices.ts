@@ -8,6 +8,7 @@ const sliceSize = 2000;
  * of those that match: at most `limit`, after the first `offset`.
  *
  * @param search.readSlice the next rows after a row, as many as it is told, fewer at the end.
+ * @param search.most of a slice, where its rows take longer than usual to look at.
  */
 export async function walkSlices<Row extends { readonly matched: number }, Found>(search: {
   readonly readSlice: (after: Row | undefined, size: number) => readonly Row[];
@@ -15,12 +16,14 @@ export async function walkSlices<Row extends { readonly matched: number }, Found
   readonly load: (row: Row) => Found | null;
   readonly offset: number;
   readonly limit: number;
+  readonly most?: number;
 }): Promise<readonly Found[]> {
+  const { most = sliceSize } = search;
   const found: Found[] = [];
   let toSkip = search.offset;
   let after: Row | undefined;
   // Where most rows match, no more is read than asked for.
-  let size = Math.min(sliceSize, search.offset + search.limit);
+  let size = Math.min(most, search.offset + search.limit);
   for (;;) {
     const slice = search.readSlice(after, size);
     for (const row of slice) {
@@ -35,7 +38,7 @@ export async function walkSlices<Row extends { readonly matched: number }, Found
     }
     if (slice.length < size) return found;
     after = slice.at(-1);
-    size = sliceSize;
+    size = most;
     await nextTurn();
   }
 }

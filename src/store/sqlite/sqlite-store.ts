@@ -5,6 +5,7 @@ import type { Claim, Idempotency, Insertion, RunQuery, RunUpdate, Store } from '
 import type { Admission } from '../../contract/thread.ts';
 import { decodeEvent, decodeRun } from '../rows.ts';
 import { read, toStorageFault } from './faults.ts';
+import { SqliteItems } from './items.ts';
 import { SqliteOutbox } from './outbox.ts';
 import { SqlitePace } from './pace.ts';
 import { RunSearch } from './run-search.ts';
@@ -23,6 +24,7 @@ export class SqliteStore implements Store {
   readonly pace: SqlitePace;
   readonly usage: SqliteUsage;
   readonly outbox: SqliteOutbox;
+  readonly items: SqliteItems;
   readonly #statements: Statements;
   readonly #search: RunSearch;
   readonly #writes: WriteQueue;
@@ -46,6 +48,8 @@ export class SqliteStore implements Store {
     this.pace = new SqlitePace(options.database, this.#writes);
     this.usage = new SqliteUsage(options.database, this.#writes);
     this.outbox = new SqliteOutbox(options.database, this.#writes);
+    this.outbox.returnTaken();
+    this.items = new SqliteItems(options.database, this.#writes);
     this.#close = options.close;
   }
 
@@ -124,6 +128,12 @@ export class SqliteStore implements Store {
 
   async ping(): Promise<void> {
     read(() => this.#statements.ping.get());
+    if (!this.#writes.isRefused) return;
+    await this.#writes.submit(() => {
+      // What leaves no page changed would be written nowhere.
+      this.#statements.probe.run();
+      this.#statements.unprobe.run();
+    });
   }
 
   close(): Promise<void> {

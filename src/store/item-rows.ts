@@ -1,0 +1,94 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { z } from 'zod';
+import type { Item, ItemKey, ItemWrite, Namespace } from '../contract/item-store.ts';
+import { isJsonObject, type Json } from '../contract/json.ts';
+import { StorageFault } from '../contract/store.ts';
+import { listEntries } from './metadata.ts';
+
+const itemRow = z.object({
+  path: z.string(),
+  key: z.string(),
+  value: z
+    .string()
+    .transform((text): Json => JSON.parse(text))
+    .refine(isJsonObject),
+  created_at_ms: z.number(),
+  updated_at_ms: z.number(),
+});
+
+/** So many values are parsed before other work gets its turn; together they are half a MiB at most. */
+const mostAtOnce = 8;
+
+/** Columns of `items` that {@link decodeItem} reads, for a select list. */
+export const itemColumns = 'path, key, value, created_at_ms, updated_at_ms';
+
+/**
+ * A namespace as one text, whose order in bytes is that of the labels: a line feed is less than all that a label as
+ * JSON holds. What stands at or beneath a namespace begins with its text, and what ends with one has it at the end.
+ */
+export function pathOf(namespace: Namespace): string {
+  return ['', ...namespace.map(quote), ''].join('\n');
+}
+
+/** The first text after all that stand at or beneath a path. */
+export function endOf(path: string): string {
+  return `${path.slice(0, -1)}\v`;
+}
+
+/** A text after all that stand before a path, and before the path. */
+export function beforeOf(path: string): string {
+  return `${path.slice(0, -1)}\t`;
+}
+
+export function namespaceOf(path: string): Namespace {
+  return path.split('\n').slice(1, -1).map(unquote);
+}
+
+/** The columns that name an item: tenant, path and key. */
+export function encodeItemKey({ tenant, namespace, key }: ItemKey): readonly [string, string, string] {
+  return [tenant, pathOf(namespace), quote(key)];
+}
+
+/** What an item's columns hold beside its name and instants. */
+export function encodeItemValue({ value }: Pick<ItemWrite, 'value'>) {
+  return { entries: listEntries(value), value: JSON.stringify(value) };
+}
+
+/** @throws StorageFault when the row is none of ours. */
+export function decodeItem(tenant: string, row: unknown): Item {
+  try {
+    const { path, key, value, created_at_ms: createdAtMs, updated_at_ms: updatedAtMs } = itemRow.parse(row);
+    return { tenant, namespace: namespaceOf(path), key: unquote(key), value, createdAtMs, updatedAtMs };
+  } catch (cause) {
+    throw new StorageFault('an item in the database cannot be read', cause);
+  }
+}
+
+/**
+ * Decodes a page without holding the event loop for long.
+ *
+ * @param readRow a row as {@link decodeItem} takes it; undefined: it went meanwhile.
+ * @throws StorageFault when a row is none of ours.
+ */
+export async function decodeItems<Place>(
+  tenant: string,
+  places: readonly Place[],
+  readRow: (place: Place) => unknown,
+): Promise<readonly Item[]> {
+  const items: Item[] = [];
+  for (const [index, place] of places.entries()) {
+    if (index > 0 && index % mostAtOnce === 0) await nextTurn();
+    const row = readRow(place);
+    if (row !== undefined) items.push(decodeItem(tenant, row));
+  }
+  return items;
+}
+
+/** PostgreSQL's text refuses some characters that a client may send; as JSON they are escaped. */
+function quote(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
+}
+
+function unquote(text: string): string {
+  return z.string().parse(JSON.parse(`"${text}"`));
+}

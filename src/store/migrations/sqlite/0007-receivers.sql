@@ -1,0 +1,2 @@
+-- A receiver is one of a tenant, so that what one tenant is owed can be held apart from what others are.
+UPDATE deliveries SET receiver = tenant || char(10) || receiver;

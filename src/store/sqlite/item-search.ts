@@ -1,0 +1,55 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { z } from 'zod';
+import type { Item, ItemQuery } from '../../contract/item-store.ts';
+import { decodeItems, endOf, pathOf } from '../item-rows.ts';
+import { listEntries } from '../metadata.ts';
+import type { Sql } from '../search.ts';
+import type { prepareItems } from './item-statements.ts';
+import { walkSlices } from './slices.ts';
+
+const candidate = z.object({ path: z.string(), key: z.string(), matched: z.number() });
+type Candidate = z.infer<typeof candidate>;
+
+/** The entries of that many of the largest values are searched within some ten milliseconds. */
+const mostSearched = 250;
+
+/** Searches items without holding the event loop for long. Throws SQLite's errors. */
+export async function searchItems(
+  database: DatabaseSync,
+  { find }: Pick<ReturnType<typeof prepareItems>, 'find'>,
+  query: ItemQuery,
+): Promise<readonly Item[]> {
+  const entries = listEntries(query.filter);
+  const matching = await walkSlices({
+    readSlice: (after: Candidate | undefined, size) =>
+      readSlice(database, selectCandidates(query, entries, after, size)),
+    load: (row) => row,
+    limit: query.limit,
+    offset: query.offset,
+    ...(entries.length === 0 ? {} : { most: mostSearched }),
+  });
+  return await decodeItems(query.tenant, matching, ({ path, key }) => find.get(query.tenant, path, key));
+}
+
+function readSlice(database: DatabaseSync, { text, values }: Sql): readonly Candidate[] {
+  const rows = database.prepare(text).all(...values);
+  return rows.map((row) => candidate.parse(row));
+}
+
+/** The next items at or beneath the query's namespace, in order, each with whether it has all of the entries. */
+export function selectCandidates(
+  { tenant, prefix }: Pick<ItemQuery, 'tenant' | 'prefix'>,
+  entries: readonly string[],
+  after: Pick<Candidate, 'path' | 'key'> | undefined,
+  size: number,
+): Sql {
+  const path = pathOf(prefix);
+  // The line feeds around an entry make a text search an exact one: no entry holds a line feed.
+  const tests = entries.map(() => 'instr(entries, ?) > 0').join(' AND ');
+  const lines = entries.map((entry) => `\n${entry}\n`);
+  const text = `SELECT path, key, ${tests === '' ? '1' : `coalesce(${tests}, 0)`} AS matched FROM items
+    WHERE tenant = ? AND path < ? AND ${after === undefined ? 'path >= ?' : '(path, key) > (?, ?)'}
+    ORDER BY path, key LIMIT ?`;
+  const start = after === undefined ? [path] : [after.path, after.key];
+  return { text, values: [...lines, tenant, endOf(path), ...start, size] };
+}

@@ -221,6 +221,9 @@ describe('the config', () => {
     { workflow: 'W', cancelEvent: { eventName: 'end' } },
     { agent: 'A', cancelEvent: {} },
     { agent: 'A', cancelevent: { eventName: 'end' } },
+    { workflow: 'W', mode: 'thread' },
+    { agent: 'A', openingInput: {} },
+    { agent: 'A', mode: 'thread', cancelEvent: { eventName: 'stop' } },
   ])('the target %j is refused', (wrong) => {
     expect(restack.target.safeParse(wrong).success).toBe(false);
   });
@@ -245,6 +248,8 @@ describe('the config', () => {
       push: false,
       living: false,
     });
+    const living = { resume: true, cancel: false, push: false, living: true };
+    expect(of({ agent: 'A', mode: 'thread', openingInput: null })).toEqual(living);
     expect(of({ workflow: 'W' })).toEqual({ resume: false, cancel: false, push: false, living: false });
   });
 });

@@ -21,8 +21,9 @@ function connectionOf(tenant: string, asked: string[]): Connection {
     cancel: async (_, upstream) => note('cancel', upstream),
     converse: async (_, upstream) => {
       note('converse', upstream);
-      return tenant;
+      return { status: 'done', raw: tenant };
     },
+    openingOf: () => 'opening',
     endLiving: async (_, upstream) => note('end', upstream),
   };
 }
@@ -36,7 +37,8 @@ test('what was started with the credentials of a tenant is looked after with the
   expect((await joined.observe({}, ref, signal)).raw).toBe('red');
   await joined.resume?.({}, ref, 1, signal);
   await joined.cancel?.({}, ref, signal);
-  expect(await joined.converse?.({}, ref, {}, signal)).toBe('red');
+  expect((await joined.converse?.({}, ref, {}, signal))?.raw).toBe('red');
+  expect(joined.openingOf?.({})).toBe('opening');
   await joined.endLiving?.({}, ref, signal);
   const calls = ['observe', 'resume', 'cancel', 'converse', 'end'];
   expect(asked).toEqual(calls.map((call) => `red ${call} {"runId":"run of red"}`));

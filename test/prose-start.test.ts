@@ -74,7 +74,7 @@ describe('the first lines of README.md', () => {
     const text = sampleConfig({ intunedUrl: 'http://127.0.0.1:1', restackUrl: 'http://127.0.0.1:2' });
     const { server, agents } = await parseConfig(text, { file: 'sample', env: {}, registry: adapters });
     expect(`http://${server.host}:${server.port}`).toBe(promisedUrl);
-    expect(agents).toHaveLength(6);
+    expect(agents).toHaveLength(7);
   });
 
   test('the example answers what it shows', async (context) => {

@@ -139,7 +139,15 @@ describe('the sample config', () => {
     const config = sample.parse(parse(sampleConfig(sandbox)));
     expect(config.backends['intuned-sandbox']?.baseUrl).toBe(sandbox.intunedUrl);
     expect(config.backends['restack-sandbox']?.baseUrl).toBe(sandbox.restackUrl);
-    expect(config.agents.map(({ name }) => name)).toEqual(['echo', 'scrape', 'fail', 'support', 'approval', 'order']);
+    expect(config.agents.map(({ name }) => name)).toEqual([
+      'echo',
+      'scrape',
+      'fail',
+      'support',
+      'approval',
+      'chat',
+      'order',
+    ]);
     expect(config.agents.map(({ name }) => name)).toContain(config.defaultAgent);
     for (const { backend } of config.agents) expect(Object.keys(config.backends)).toContain(backend);
   });
@@ -151,6 +159,6 @@ describe('the sample config', () => {
       else if (agent !== undefined) expect((await restackClient(sandbox).start(agent, {})).status).toBe(200);
       else expect((await restackClient(sandbox, 'workflows').start(workflow ?? '', {})).status).toBe(200);
     }
-    expect(sandbox.stats().starts).toBe(6);
+    expect(sandbox.stats().starts).toBe(7);
   });
 });

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Run } from '../src/contract/run.ts';
-import type { Idempotency, Insertion, Store } from '../src/contract/store.ts';
+import type { Idempotency, Insertion } from '../src/contract/store.ts';
 import type { Thread } from '../src/contract/thread.ts';
 import type { Bench } from './store-contract.ts';
-import { makeDone, makeEvent, makeRun, nextVersion } from './store-runs.ts';
+import { makeDone, makeEvent, makeRun } from './store-runs.ts';
 import { endRun, insertRun, makeCheckpoint, makeThread, stepRun } from './store-threads.ts';
 
 function makeKey(difference: Partial<Idempotency> = {}): Idempotency {
@@ -221,6 +220,33 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect((await store.findThread(thread))?.living).toBeNull();
     });
 
+    test('its end takes the thread along where it says so, and leaves the runs', async () => {
+      const { store } = bench();
+      const thread = await insertThread({ values: 'old' });
+      const run = await insertRun(store, thread.threadId);
+      await store.acquireThread(thread.threadId, run.runId);
+      const checkpoint = makeCheckpoint(thread.threadId, { runId: run.runId });
+      const ended = await endRun(store, run, { remove: true, checkpoint });
+      expect(await store.findThread(thread)).toBeNull();
+      expect(await store.checkpoints(thread.threadId, 10, null)).toEqual([]);
+      expect(await store.find(run)).toEqual(ended);
+      expect(await store.insertThread(thread)).toBe(true);
+      expect(await store.findThread(thread)).toEqual(thread);
+    });
+
+    test('its end does not take the thread from under another run', async () => {
+      const { store } = bench();
+      const thread = await insertThread();
+      const [first, second] = [await insertRun(store, thread.threadId), await insertRun(store, thread.threadId)];
+      await store.acquireThread(thread.threadId, first.runId);
+      const checkpoint = makeCheckpoint(thread.threadId, { values: 'new', runId: first.runId });
+      await endRun(store, first, { remove: true, checkpoint });
+      expect(await store.findThread(thread)).toMatchObject({ status: 'busy', activeRunId: null, values: 'new' });
+      expect(await store.checkpoints(thread.threadId, 10, null)).toEqual([checkpoint]);
+      await endRun(store, second, { remove: true });
+      expect(await store.findThread(thread)).toBeNull();
+    });
+
     test('where another run waits, the thread stays busy', async () => {
       const { store } = bench();
       const thread = await insertThread();
@@ -268,69 +294,6 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect(await store.find(run)).toEqual(ended);
       expect(await store.findThread({ tenant: 'main', threadId: 'gone' })).toBeNull();
       expect(await store.checkpoints('gone', 10, null)).toEqual([]);
-    });
-  });
-
-  describe('the turn of a run', () => {
-    test('a thread is given to one live run, and again to the same', async () => {
-      const { store } = bench();
-      const thread = await insertThread();
-      const [first, second] = [await insertRun(store, thread.threadId), await insertRun(store, thread.threadId)];
-      expect(await store.acquireThread(thread.threadId, first.runId)).toBe(true);
-      const held = await store.findThread(thread);
-      expect(held).toMatchObject({ activeRunId: first.runId, version: 4 });
-      expect(await store.acquireThread(thread.threadId, first.runId)).toBe(true);
-      expect(await store.acquireThread(thread.threadId, second.runId)).toBe(false);
-      expect(await store.findThread(thread)).toEqual(held);
-      await endRun(store, first);
-      expect(await store.acquireThread(thread.threadId, second.runId)).toBe(true);
-    });
-
-    test('it passes on from a run that ended, or went, without giving it up', async () => {
-      const { store } = bench();
-      const thread = await insertThread();
-      const runs = [0, 1].map(() => makeRun({ threadId: thread.threadId }));
-      for (const run of runs) await store.insert(run, []);
-      const [first, second] = runs as [Run, Run];
-      await store.acquireThread(thread.threadId, first.runId);
-      await store.update({ run: makeDone(first, 9000), expectedVersion: 1, events: [] });
-      expect(await store.acquireThread(thread.threadId, second.runId)).toBe(true);
-      expect((await store.findThread(thread))?.activeRunId).toBe(second.runId);
-      const lost = await insertThread({ activeRunId: 'no run' });
-      const third = await insertRun(store, lost.threadId);
-      expect(await store.acquireThread(lost.threadId, third.runId)).toBe(true);
-    });
-
-    test('a run that is done, of another thread or unknown gets none', async () => {
-      const { store } = bench();
-      const [thread, other] = [await insertThread(), await insertThread()];
-      const done = await endRun(store, await insertRun(store, thread.threadId));
-      const elsewhere = await insertRun(store, other.threadId);
-      for (const { runId } of [done, elsewhere, makeRun()]) {
-        expect(await store.acquireThread(thread.threadId, runId)).toBe(false);
-      }
-      expect(await store.acquireThread('unknown', elsewhere.runId)).toBe(false);
-      expect((await store.findThread(thread))?.activeRunId).toBeNull();
-    });
-
-    test('of many at once one gets it, and they are never two', async () => {
-      const { store, openSecond } = bench();
-      const stores: readonly Store[] = [store, await openSecond()];
-      const thread = await insertThread();
-      let inside = 0;
-      const follow = async (at: number): Promise<void> => {
-        const mine = stores[at % 2] ?? store;
-        const run = await insertRun(mine, thread.threadId);
-        while (!(await mine.acquireThread(thread.threadId, run.runId)));
-        inside++;
-        expect(inside).toBe(1);
-        await stepRun(mine, run, { status: 'busy', release: false }, { phase: 'running' });
-        expect(inside).toBe(1);
-        inside--;
-        await endRun(mine, nextVersion(run, { phase: 'running' }));
-      };
-      await Promise.all(Array.from({ length: 12 }, (_, at) => follow(at)));
-      expect(await store.findThread(thread)).toMatchObject({ status: 'idle', activeRunId: null });
     });
   });
 

@@ -56,8 +56,12 @@ export const restack = defineAdapter({
       async converse(target, upstream, input, signal) {
         const event = agentEvent.parse({ ...target.messageEvent, eventInput: input });
         // A message is as little repeatable as a start, so a fault of it means the same.
-        return await engine.send('start', target, upstream, event, signal);
+        const output = await engine.send('start', target, upstream, event, signal);
+        const status = 'completed';
+        return { status, raw: { ...upstream, agentName: target.agent ?? '', status, output } };
       },
+
+      openingOf: ({ openingInput }) => openingInput,
 
       async endLiving(target, upstream, signal) {
         await engine.send('cancel', target, upstream, target.endEvent, signal);

@@ -51,12 +51,22 @@ export const target = z
     mode: z.enum(['run', 'thread']).default('run'),
     /** The event that carries a later run's input to the living agent; its answer is the run's output. */
     messageEvent: z.strictObject({ eventName: z.string().min(1) }).default({ eventName: 'message' }),
+    /** Schedules the living agent with this, so that the first run's input is a message like the later ones. */
+    openingInput: z.json().optional(),
     /** Sent to the living agent when its thread is deleted. */
     endEvent: event.default({ eventName: 'end' }),
   })
   .refine(({ workflow, mode }) => workflow === undefined || mode === 'run', {
     message: 'is for agents: a workflow takes no messages',
     path: ['mode'],
+  })
+  .refine(({ cancelEvent, mode }) => cancelEvent === undefined || mode === 'run', {
+    message: 'has no use where the agent lives as long as its thread: the endEvent ends it',
+    path: ['cancelEvent'],
+  })
+  .refine(({ openingInput, mode }) => openingInput === undefined || mode === 'thread', {
+    message: 'is for the mode "thread"',
+    path: ['openingInput'],
   })
   .refine(({ agent, workflow }) => (agent === undefined) !== (workflow === undefined), {
     message: 'must name an agent or a workflow, and not both',

@@ -42,10 +42,12 @@ export function joinTenants(connections: ReadonlyMap<string, Connection>): Conne
       await connection.cancel?.(target, upstream, signal);
     };
   }
+  if (any?.openingOf !== undefined) joined.openingOf = (target) => any.openingOf?.(target);
   if (any?.converse !== undefined) {
     joined.converse = async (target, ref, input, signal) => {
       const { connection, upstream } = pick(ref);
-      return (await connection.converse?.(target, upstream, input, signal)) ?? null;
+      if (connection.converse === undefined) throw new TypeError('the adapters of one backend differ');
+      return await connection.converse(target, upstream, input, signal);
     };
   }
   if (any?.endLiving !== undefined) {

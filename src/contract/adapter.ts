@@ -43,8 +43,13 @@ export interface Connection<Target = unknown> {
   cancel?(target: Target, upstream: UpstreamRef, signal: AbortSignal): Promise<void>;
   /** Whether target or config send the vendor's calls elsewhere, so that a `sink` of ours is left out. */
   ownsSink?(target: Target, config: JsonObject): boolean;
-  /** Sends a run's input to the living agent of its thread; its answer is the run's output. */
-  converse?(target: Target, upstream: UpstreamRef, input: Json, signal: AbortSignal): Promise<Json>;
+  /**
+   * What a living agent is scheduled with whose every input is a message, the thread's first one too. Undefined, or
+   * left out: it is scheduled with the first run's input, and what it shows then is that run's answer.
+   */
+  openingOf?(target: Target): Json | undefined;
+  /** Sends a run's input to the living agent of its thread; the answer to it, as a run that ended with it shows it. */
+  converse?(target: Target, upstream: UpstreamRef, input: Json, signal: AbortSignal): Promise<Observation>;
   /** Ends the living agent of a thread that is removed. */
   endLiving?(target: Target, upstream: UpstreamRef, signal: AbortSignal): Promise<void>;
 }

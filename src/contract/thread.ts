@@ -20,7 +20,7 @@ export type Thread = {
   readonly activeRunId: string | null;
   /** The vendor's own living agent of the thread, where the target's mode is `thread`. */
   readonly living: LivingAgent | null;
-  /** Grows by one with every write. */
+  /** Grows with every write, by one or by the events of the write: it is the `threadSeq` of the last of them. */
   readonly version: number;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
@@ -65,6 +65,8 @@ export type ThreadEffect = {
   readonly status: ThreadStatus;
   /** The run ended: the next one may have the thread. */
   readonly release: boolean;
+  /** The thread goes too, its runs stay; not while another run of it is live. */
+  readonly remove?: boolean | undefined;
   /** The new state, kept as the newest checkpoint; left out, the state stays. */
   readonly checkpoint?: Checkpoint | undefined;
   /** Set, or cleared with null; left out, it stays. */
@@ -109,6 +111,9 @@ export interface ThreadStore {
    * it is live; nothing was removed.
    */
   removeThread(key: ThreadKey, keepRuns: boolean): Promise<'removed' | 'missing' | 'busy'>;
-  /** Gives the thread to a run, unless another live one has it. Giving it again to the same run is true again. */
+  /**
+   * Gives the thread to a run, unless another live one has it or came due before it: by creation and `afterMs`, then by
+   * id. Giving it again to the same run is true again.
+   */
   acquireThread(threadId: string, runId: string): Promise<boolean>;
 }

@@ -42,8 +42,8 @@ export async function createAndFollow(
   onDisconnect: OnDisconnect,
   wordsFor: (run: Run) => StreamWords,
 ): Promise<Answer> {
-  const { run } = await use.createRun(command);
-  const stream = await followRun(use, run, 0, wordsFor(run));
+  const { run, replayed } = await use.createRun(command);
+  const stream = { ...(await followRun(use, run, 0, wordsFor(run))), replayed };
   if (onDisconnect === 'continue') return stream;
   const onLeft = async () => {
     await use.cancelRun(keyOf(run), { action: 'interrupt', wait: false });

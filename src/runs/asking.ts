@@ -1,17 +1,19 @@
+import type { Observation } from '../contract/adapter.ts';
 import type { Agent } from '../contract/agent.ts';
 import type { Json } from '../contract/json.ts';
 import type { Log, Metrics } from '../contract/log.ts';
 import { type InputContext, MappingFault } from '../contract/mapping.ts';
 import type { Run, UpstreamRef } from '../contract/run.ts';
-import type { Thread } from '../contract/thread.ts';
+import type { LivingAgent, Thread } from '../contract/thread.ts';
 import { UpstreamFault } from '../contract/upstream.ts';
 import type { Crossing } from './crossing.ts';
 import type { Pass } from './gate.ts';
+import type { Ending, Step } from './life.ts';
 import { nextRetryMs } from './pacing.ts';
 import type { Tenure } from './tenure.ts';
 import type { Terminator } from './terminator.ts';
 import { livingOf, type TurnParts, threadOf, waitForTurn } from './turn.ts';
-import { type FaultLedger, failedMapping, faultOf, rejectedStart, unknownStart } from './vendor-faults.ts';
+import { type FaultLedger, failedMapping, faultOf, lostAgent, rejectedStart, unknownStart } from './vendor-faults.ts';
 
 export type AskingParts = TurnParts & {
   readonly terminator: Terminator;
@@ -61,27 +63,30 @@ async function start(
   crossing.began();
   const living = livingOf(thread, agent);
   if (living !== null) return await converse(tenure, agent, living, input, parts, log, { crossing, pass });
+  const lives = agent.capabilities.living && thread !== null;
+  const opening = lives ? agent.connection.openingOf?.(agent.target) : undefined;
   let upstream: UpstreamRef;
   try {
     const { tenant, request: asked } = tenure.run;
     const { config = {} } = asked;
-    const request = { target: agent.target, input, config, tenant, sink: crossing.sink ?? undefined };
+    const sink = crossing.sink ?? undefined;
+    const request = { target: agent.target, input: opening === undefined ? input : opening, config, tenant, sink };
     upstream = await pass.send(() => agent.connection.start(request, neverAborted));
   } catch (error) {
     return await settleFailedStart(tenure, agent, parts, log, error, crossing);
   }
   parts.metrics.count('starts', { backend: agent.backend, result: 'accepted' });
   log.debug({ upstream }, 'the vendor took the run');
-  const lives = agent.capabilities.living && thread !== null;
-  const started = {
-    kind: 'started',
-    upstream,
-    ...(lives ? { living: { agentId: agent.agentId, upstream } } : {}),
-  } as const;
+  const step = stepAfterStart(upstream, lives ? { agentId: agent.agentId, upstream } : undefined, opening);
   // It may have been cancelled or removed while the vendor was asked: then what was started must be stopped.
-  if ((await tenure.record(started)) === 'overtaken') {
-    parts.terminator.cancelUpstream(tenure.run, upstream, agent);
+  if ((await tenure.record(step)) === 'overtaken') {
+    parts.terminator.stopUpstream(tenure.run, upstream, agent);
   }
+}
+
+function stepAfterStart(upstream: UpstreamRef, living: LivingAgent | undefined, opening: Json | undefined): Step {
+  if (living === undefined) return { kind: 'started', upstream };
+  return opening === undefined ? { kind: 'started', upstream, living } : { kind: 'scheduled', living };
 }
 
 function inputContext({ request }: Run, agent: Agent, thread: Thread | null): InputContext {
@@ -96,7 +101,7 @@ function inputContext({ request }: Run, agent: Agent, thread: Thread | null): In
   };
 }
 
-/** Sends a run's input to the living agent of its thread, once; the answer is the output. */
+/** Sends a run's input to the living agent of its thread, once; what that very call answers is the output. */
 async function converse(
   tenure: Tenure,
   agent: Agent,
@@ -106,16 +111,59 @@ async function converse(
   log: Log,
   { crossing, pass }: StartPass,
 ): Promise<void> {
-  let value: Json | undefined;
+  const { connection, target } = agent;
+  if (connection.converse === undefined) throw new TypeError('an adapter with living agents has no converse');
+  const say = connection.converse.bind(connection);
+  let answer: Observation;
   try {
-    value = await pass.send(async () => agent.connection.converse?.(agent.target, upstream, input, neverAborted));
+    answer = await pass.send(() => say(target, upstream, input, neverAborted));
   } catch (error) {
-    // An agent that the vendor no longer has is not asked again: the thread's next run schedules a new one.
-    const isGone = error instanceof UpstreamFault && error.httpStatus === 404;
-    return await settleFailedStart(tenure, agent, parts, log, error, crossing, isGone ? null : undefined);
+    if (error instanceof UpstreamFault && (await hasEnded(error, agent, upstream, crossing))) {
+      parts.ledger.note(log, agent, 'start', error);
+      parts.metrics.count('starts', { backend: agent.backend, result: 'gone' });
+      await tenure.record({ kind: 'end', ending: lostAgent(error.message), living: null });
+      return;
+    }
+    return await settleFailedStart(tenure, agent, parts, log, error, crossing);
   }
   parts.metrics.count('starts', { backend: agent.backend, result: 'accepted' });
-  await tenure.record({ kind: 'end', ending: { status: 'success', value: value ?? {} } });
+  await tenure.record({ kind: 'end', ending: await readAnswer(agent, answer) });
+}
+
+/** Whether a message was refused because the agent is over, by the vendor's word or by a look at it. */
+async function hasEnded(
+  { consequence, httpStatus }: UpstreamFault,
+  { connection, target, mapping }: Agent,
+  upstream: UpstreamRef,
+  crossing: Crossing,
+): Promise<boolean> {
+  if (consequence !== 'rejected') return false;
+  if (httpStatus === 404 || httpStatus === 410) return true;
+  const pass = await crossing.enter('start');
+  if (pass === null) return false;
+  try {
+    const { kind } = await mapping.read(await pass.send(() => connection.observe(target, upstream, neverAborted)));
+    return kind === 'success' || kind === 'failed';
+  } catch (error) {
+    return error instanceof UpstreamFault && error.consequence === 'gone';
+  } finally {
+    pass.drop();
+  }
+}
+
+/** What the mapping makes of the answer to a message. The message was taken, so there is nothing left to wait for. */
+async function readAnswer(agent: Agent, answer: Observation): Promise<Ending> {
+  try {
+    const reading = await agent.mapping.read(answer);
+    if (reading.kind === 'success') return { status: 'success', value: reading.output };
+    if (reading.kind === 'failed') {
+      const { status, errcode, description } = reading;
+      return { status, errcode, description };
+    }
+    return failedMapping(new MappingFault('status', `an answer to a message must be final, not ${reading.kind}`));
+  } catch (error) {
+    return failedMapping(error);
+  }
 }
 
 async function settleFailedStart(
@@ -125,7 +173,6 @@ async function settleFailedStart(
   log: Log,
   error: unknown,
   crossing: Crossing,
-  living?: null,
 ): Promise<void> {
   const fault = faultOf(error);
   parts.ledger.note(log, agent, 'start', fault);
@@ -138,7 +185,7 @@ async function settleFailedStart(
     return;
   }
   const ending = fault.consequence === 'unknown' ? unknownStart(fault.message) : rejectedStart(fault.message);
-  await tenure.record({ kind: 'end', ending, ...(living === undefined ? {} : { living }) });
+  await tenure.record({ kind: 'end', ending });
 }
 
 /** Sends an accepted payload to the interrupted upstream run, once. */

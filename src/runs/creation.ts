@@ -4,7 +4,7 @@ import type { Agent, AgentDirectory } from '../contract/agent.ts';
 import type { Clock } from '../contract/clock.ts';
 import { GatewayError } from '../contract/errors.ts';
 import { assertNever, canonicalJson } from '../contract/json.ts';
-import type { Run } from '../contract/run.ts';
+import type { Run, RunRequest } from '../contract/run.ts';
 import type { Idempotency, Insertion, Store } from '../contract/store.ts';
 import type { Admission } from '../contract/thread.ts';
 import type { CreateRun, JoinThread } from '../contract/use-cases.ts';
@@ -55,7 +55,7 @@ export class Creator {
     const violation = agent.checkInput(input) ?? agent.checkConfig(config);
     if (violation !== null)
       throw new GatewayError('invalid_input', { path: violation.path, detail: violation.message });
-    const thread = this.#threadOf(command);
+    const thread = this.#threadOf(command, agent);
     const run = this.#newRun(command, agent, thread?.threadId ?? null);
     const insertion = await this.#insertCounted(run, command, thread);
     switch (insertion.kind) {
@@ -86,9 +86,10 @@ export class Creator {
     return agent;
   }
 
-  /** A run that is to leave its state behind, but names no thread, gets one of its own. */
-  #threadOf(command: CreateRun): JoinThread | undefined {
-    if (command.thread !== undefined || command.request.onCompletion !== 'keep') return command.thread;
+  /** A run that is to leave its state behind, or that needs a living agent, but names no thread, gets one of its own. */
+  #threadOf(command: CreateRun, agent: Agent): JoinThread | undefined {
+    const needsOne = command.request.onCompletion === 'keep' || agent.capabilities.living;
+    if (command.thread !== undefined || !needsOne) return command.thread;
     return { threadId: uuidV7(), ifNotExists: 'create', whenBusy: 'reject' };
   }
 
@@ -101,6 +102,7 @@ export class Creator {
     if (!(await answering(usage.admitRun(quota, run.runId, retry)))) {
       throw new GatewayError('too_many_runs', {
         retryAfterSeconds: quotaRetrySeconds,
+        quota: { policy: 'live-runs', most: quota.mostLive },
         detail: `at most ${quota.mostLive}`,
       });
     }
@@ -155,8 +157,11 @@ export class Creator {
     }
   }
 
-  #newRun({ tenant, request }: CreateRun, agent: Agent, threadId: string | null): Run {
+  #newRun({ tenant, request: asked, thread }: CreateRun, agent: Agent, threadId: string | null): Run {
     const nowMs = this.#parts.clock.nowMs();
+    const isOwnThread = threadId !== null && thread === undefined;
+    const request: RunRequest =
+      isOwnThread && asked.onCompletion === undefined ? { ...asked, onCompletion: 'delete' } : asked;
     return {
       runId: this.#ids.next(nowMs),
       tenant,

@@ -1,3 +1,4 @@
+import type { AgentDirectory } from '../contract/agent.ts';
 import type { Clock } from '../contract/clock.ts';
 import type { RunEvent } from '../contract/event.ts';
 import type { Log, Metrics } from '../contract/log.ts';
@@ -19,6 +20,7 @@ export type Written =
 
 /** The one place where runs are written: step, conditional write, and only then the news. */
 export class Journal {
+  readonly #agents: AgentDirectory;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #watch: Watch;
@@ -27,8 +29,10 @@ export class Journal {
   readonly #metrics: Metrics;
   readonly #encodeRun: RunEncoder | null;
   readonly #onOwed: () => void;
+  readonly #onDoubt: () => void;
 
   constructor(parts: {
+    readonly agents: AgentDirectory;
     readonly store: Store;
     readonly clock: Clock;
     readonly watch: Watch;
@@ -37,7 +41,10 @@ export class Journal {
     readonly metrics: Metrics;
     /** Left out, nobody is told by webhook. `onOwed` is called once somebody is owed a delivery. */
     readonly webhooks?: { readonly encodeRun: RunEncoder; readonly onOwed: () => void } | undefined;
+    /** Called when nobody can say whether a new run was written. */
+    readonly onDoubt: () => void;
   }) {
+    this.#agents = parts.agents;
     this.#store = parts.store;
     this.#clock = parts.clock;
     this.#watch = parts.watch;
@@ -46,11 +53,18 @@ export class Journal {
     this.#metrics = parts.metrics;
     this.#encodeRun = parts.webhooks?.encodeRun ?? null;
     this.#onOwed = parts.webhooks?.onOwed ?? (() => {});
+    this.#onDoubt = parts.onDoubt;
   }
 
   async insert(run: Run, born: RunEvent, idempotency?: Idempotency, admission?: Admission): Promise<Insertion> {
-    const insertion = await this.#store.insert(run, [born], idempotency, admission);
-    if (insertion.kind === 'inserted') this.#metrics.count('runs_created');
+    const insertion = await this.#store.insert(run, [born], idempotency, admission).catch((error: unknown) => {
+      this.#onDoubt();
+      throw error;
+    });
+    if (insertion.kind === 'inserted') {
+      this.#metrics.count('runs_created');
+      if (run.threadId !== null) this.#watch.tellThread(run.threadId);
+    }
     return insertion;
   }
 
@@ -66,9 +80,11 @@ export class Journal {
       thread = await this.#threads.effectOf(transition.run, step);
     } catch (error) {
       // The vendor's work is done, but the thread cannot be told what came of it: the run ends so.
-      return await this.write(run, { kind: 'end', ending: failedMapping(error) }, owner);
+      const living = step.kind === 'end' ? { living: step.living } : {};
+      return await this.write(run, { kind: 'end', ending: failedMapping(error), ...living }, owner);
     }
     const delivery = this.#encodeRun === null ? undefined : deliveryOf(run, transition.run, this.#encodeRun);
+    const lost = await this.#threads.livingLostBy(transition.run, thread);
     const held = await this.#store.update({
       run: transition.run,
       expectedVersion: run.version,
@@ -79,10 +95,18 @@ export class Journal {
     });
     if (!held) {
       this.#metrics.count('conditional_writes_lost');
+      this.#log.debug({ run_id: run.runId, step: step.kind }, 'a write was refused: the run had changed');
       return { kind: 'lost' };
     }
     this.#tell(transition.run, transition.events);
     if (delivery !== undefined) this.#onOwed();
+    if (lost !== null) {
+      this.#threads
+        .endIfLost(transition.run, lost)
+        .catch((err: unknown) =>
+          this.#log.warn({ err, lost }, "a removed thread's agent may still live at the vendor"),
+        );
+    }
     return { kind: 'written', run: transition.run };
   }
 
@@ -103,6 +127,8 @@ export class Journal {
       {
         run_id: run.runId,
         agent: run.agentName,
+        // Absent where the agent is in the config no longer.
+        backend: this.#agents.find(run.agentId)?.backend,
         status: run.status,
         errcode,
         tookMs: run.updatedAtMs - run.createdAtMs,

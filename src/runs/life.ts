@@ -15,6 +15,8 @@ export type Step =
   /** The vendor was not asked, or said "later". */
   | { readonly kind: 'postpone' }
   | { readonly kind: 'started'; readonly upstream: UpstreamRef; readonly living?: LivingAgent }
+  /** The thread has its agent at the vendor now, which was not yet sent the run's input. */
+  | { readonly kind: 'scheduled'; readonly living: LivingAgent }
   | { readonly kind: 'partial'; readonly value: Json }
   | { readonly kind: 'interrupt'; readonly payload: Json }
   /** The vendor went on without us. */
@@ -38,6 +40,7 @@ const allowedFrom: Readonly<Record<Exclude<Step['kind'], 'end'>, readonly RunPha
   begin: ['queued', 'starting'],
   postpone: ['starting'],
   started: ['starting'],
+  scheduled: ['starting'],
   partial: ['running'],
   interrupt: ['running'],
   clear: ['interrupted'],
@@ -61,6 +64,8 @@ export function advance(run: Run, step: Step, nowMs: number): Transition | null 
       return silently(run, { phase: 'starting' }, nowMs);
     case 'postpone':
       return silently(run, { phase: 'queued', attempts: run.attempts + 1 }, nowMs);
+    case 'scheduled':
+      return silently(run, { phase: 'queued', attempts: 0 }, nowMs);
     case 'started':
       return visibly(
         run,

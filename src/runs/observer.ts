@@ -3,16 +3,26 @@ import type { Clock } from '../contract/clock.ts';
 import { assertNever, canonicalJson, type Json } from '../contract/json.ts';
 import type { Log, Metrics } from '../contract/log.ts';
 import { MappingFault, type Reading } from '../contract/mapping.ts';
+import { StorageFault, type Store } from '../contract/store.ts';
 import type { Crossing } from './crossing.ts';
 import type { Pass } from './gate.ts';
 import type { History } from './history.ts';
+import type { Ending } from './life.ts';
 import { nextPollMs, type PacingLimits } from './pacing.ts';
 import { Sightings } from './sightings.ts';
 import type { Tenure } from './tenure.ts';
+import { hasScheduledLiving } from './turn.ts';
 import { type FaultLedger, failedMapping, faultOf, lostUpstream } from './vendor-faults.ts';
 import type { Watch } from './watch.ts';
 
+/** Events that are read at a time to find the last partial output. */
+const recallBatch = 100;
+
+/** So many pushes of one run are heeded at once, more of them no faster than a watched run is looked at. */
+const freePushes = 3;
+
 export type ObserverParts = {
+  readonly store: Pick<Store, 'events'>;
   readonly clock: Clock;
   readonly watch: Watch;
   readonly pacing: PacingLimits;
@@ -29,7 +39,7 @@ export class Observer {
   readonly #parts: ObserverParts;
   readonly #log: Log;
   /** Cuts an observation short: unlike a start it may be repeated. */
-  #abort = new AbortController();
+  #abort: AbortController | null = null;
   readonly #sightings: Sightings;
   #lastPollMs: number | null;
   /** When a run that was driven elsewhere is looked at first. */
@@ -40,7 +50,11 @@ export class Observer {
   /** Since when the vendor has said that it does not know the run. */
   #goneSinceMs: number | null = null;
   #lastPartial: string | null = null;
+  /** What was shown last may stand in the run's events only. */
+  #inheritsPartial: boolean;
   #poked = false;
+  /** Looks that were made because of a push, and did not show the end. */
+  #heeded = 0;
   /** The vendor has told us of this run. */
   #heard = false;
 
@@ -60,6 +74,7 @@ export class Observer {
     this.#log = log;
     const inherited = lookWithinMs !== null;
     const nowMs = parts.clock.nowMs();
+    this.#inheritsPartial = inherited;
     this.#sightings = new Sightings(parts, tenure.run, inherited);
     this.#random = parts.clock.random();
     this.#lastPollMs = inherited ? null : nowMs;
@@ -81,17 +96,18 @@ export class Observer {
   }
 
   abort(): void {
-    this.#abort.abort();
+    this.#abort?.abort();
   }
 
   /** Sleeps until the next look is due, or looks. */
   async takeTurn(): Promise<void> {
-    const waitMs = this.#poked ? 0 : this.#untilDueMs();
+    const waitMs = this.#poked ? Math.min(this.#untilHeededMs(), this.#untilDueMs()) : this.#untilDueMs();
     if (waitMs > 0) return await this.#tenure.sleep(waitMs);
     // What the vendor told us about pays for itself; the others wait their turn.
     const pass = await this.#crossing.enter(this.#poked || this.#isWatched ? 'watched' : 'unwatched');
     if (pass === null) return;
     try {
+      if (this.#poked) this.#heeded += 1;
       this.#poked = false;
       await this.#look(pass);
     } finally {
@@ -100,7 +116,8 @@ export class Observer {
   }
 
   get #isWatched(): boolean {
-    return this.#parts.watch.isWatched(this.#tenure.run.runId);
+    const { runId, threadId } = this.#tenure.run;
+    return this.#parts.watch.isWatched(runId, threadId);
   }
 
   async #look(pass: Pass): Promise<void> {
@@ -109,10 +126,11 @@ export class Observer {
     const sentMs = this.#parts.clock.nowMs();
     this.#lastPollMs = sentMs;
     this.#random = this.#parts.clock.random();
-    this.#abort = new AbortController();
+    const abort = new AbortController();
+    this.#abort = abort;
     try {
       const { connection, target, mapping } = this.#agent;
-      const observation = await pass.send(() => connection.observe(target, upstream, this.#abort.signal));
+      const observation = await pass.send(() => connection.observe(target, upstream, abort.signal));
       this.#count('answered');
       this.#faults = 0;
       this.#retryAfterMs = null;
@@ -121,12 +139,15 @@ export class Observer {
       // What was seen while the run was ended elsewhere is of no interest any more.
       if (!this.#tenure.over) await this.#apply(reading, sentMs);
     } catch (error) {
-      if (this.#abort.signal.aborted) return;
+      if (abort.signal.aborted) return;
       if (error instanceof MappingFault) {
         await this.#tenure.record({ kind: 'end', ending: failedMapping(error) });
         return;
       }
       await this.#afterFault(error);
+    } finally {
+      // Between two looks, which is most of a run's life, nothing is kept of the last one.
+      this.#abort = null;
     }
   }
 
@@ -141,7 +162,13 @@ export class Observer {
     const nowMs = this.#parts.clock.nowMs();
     this.#goneSinceMs ??= nowMs;
     if (nowMs - this.#goneSinceMs < this.#agent.lostAfterMs) return;
-    await this.#tenure.record({ kind: 'end', ending: lostUpstream() });
+    await this.#end(lostUpstream());
+  }
+
+  /** Whoever repeats a push must not make us ask the vendor without end. */
+  #untilHeededMs(): number {
+    if (this.#heeded < freePushes || this.#lastPollMs === null) return 0;
+    return this.#lastPollMs + this.#parts.pacing.watchedCeilingMs - this.#parts.clock.nowMs();
   }
 
   #untilDueMs(): number {
@@ -176,12 +203,14 @@ export class Observer {
         this.#sightings.noteLiving(sentMs);
         return;
       case 'pending':
-        this.#sightings.noteLiving(sentMs);
-        // A living agent goes on after it has answered; what it shows is the answer to the run that scheduled it.
-        if (this.#agent.capabilities.living && run.threadId !== null && reading.partial !== undefined) {
+        // A living agent goes on after it has answered. Nobody but the run that scheduled it is observed, so what it
+        // shows can be no answer to another one.
+        if (hasScheduledLiving(run, this.#agent) && reading.partial !== undefined) {
+          this.#noteEnd();
           await this.#tenure.record({ kind: 'end', ending: { status: 'success', value: reading.partial } });
           return;
         }
+        this.#sightings.noteLiving(sentMs);
         if (run.phase === 'interrupted') await this.#tenure.record({ kind: 'clear' });
         else if (run.answeredInterrupt !== null) await this.#tenure.record({ kind: 'forget' });
         if (reading.partial !== undefined) await this.#applyPartial(reading.partial);
@@ -194,17 +223,23 @@ export class Observer {
         return;
       case 'success':
         this.#noteEnd();
-        await this.#tenure.record({ kind: 'end', ending: { status: 'success', value: reading.output } });
+        await this.#end({ status: 'success', value: reading.output });
         return;
       case 'failed': {
         const { status, errcode, description } = reading;
         this.#noteEnd();
-        await this.#tenure.record({ kind: 'end', ending: { status, errcode, description } });
+        await this.#end({ status, errcode, description });
         return;
       }
       default:
         assertNever(reading);
     }
+  }
+
+  /** The vendor's run is over; where it was the living agent of the thread, the thread has none any more. */
+  async #end(ending: Ending): Promise<void> {
+    const wasLiving = hasScheduledLiving(this.#tenure.run, this.#agent);
+    await this.#tenure.record({ kind: 'end', ending, ...(wasLiving ? { living: null } : {}) });
   }
 
   #noteEnd(): void {
@@ -213,10 +248,31 @@ export class Observer {
   }
 
   async #applyPartial(value: Json): Promise<void> {
+    if (this.#lastPartial === null && !(await this.#recallPartial())) return;
     const text = canonicalJson(value);
     if (text === this.#lastPartial) return;
     this.#lastPartial = text;
     await this.#tenure.record({ kind: 'partial', value });
+  }
+
+  /** Another process may have recorded partial outputs before. False: the store does not say; the next look asks. */
+  async #recallPartial(): Promise<boolean> {
+    const { runId, lastSeq } = this.#tenure.run;
+    try {
+      for (let before = this.#inheritsPartial ? lastSeq : 0; before > 0; before -= recallBatch) {
+        const afterSeq = Math.max(0, before - recallBatch);
+        const events = await this.#parts.store.events(runId, afterSeq, before - afterSeq);
+        const last = events.findLast(({ change }) => change.kind === 'partial')?.change;
+        if (last?.kind !== 'partial') continue;
+        this.#lastPartial = canonicalJson(last.value);
+        break;
+      }
+      this.#inheritsPartial = false;
+      return true;
+    } catch (error) {
+      if (!(error instanceof StorageFault)) throw error;
+      return false;
+    }
   }
 
   #count(result: string): void {

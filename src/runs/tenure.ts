@@ -11,7 +11,7 @@ import { Sleeper } from './sleep.ts';
  *
  * - `recorded`: it is part of the run's life.
  * - `overtaken`: the run was ended, removed or taken away first; `run` shows what is so now.
- * - `unsaved`: the store was away until the process had to stop.
+ * - `unsaved`: the store was away when the process had to stop; the next owner can find out for itself.
  */
 export type Recording = 'recorded' | 'overtaken' | 'unsaved';
 
@@ -54,7 +54,7 @@ export class Tenure {
   /** Takes over a newer state that this process wrote elsewhere, and wakes the driver; null: the run was removed. */
   refresh(run: Run | null): void {
     if (run === null) this.#over = true;
-    else if (run.version > this.#run.version) this.#run = run;
+    else if (run.version > this.#run.version) this.#take(run);
     this.#sleeper.wake();
   }
 
@@ -98,19 +98,32 @@ export class Tenure {
       } catch (error) {
         if (!(error instanceof StorageFault)) throw error;
         this.#log.warn({ err: error, step: step.kind }, 'the store does not answer; the step is kept and tried again');
-        if (this.#over) return 'unsaved';
+        if (this.#over && !this.#isInCall) return 'unsaved';
         await new Promise<void>((resolve) => void this.#clock.schedule(storageRetryMs, resolve));
       }
     }
   }
 
+  /** What came of a call that must not be made twice is known here alone: it is worth all the time that a drain has. */
+  get #isInCall(): boolean {
+    return this.#run.phase === 'starting' || this.#run.phase === 'delivering';
+  }
+
   /** Reads what overtook a step. True: it was the step itself, committed although the store did not live to say so. */
   async #catchUp(step: Step): Promise<boolean> {
     const current = await this.#store.find({ tenant: this.#run.tenant, runId: this.#run.runId });
-    if (current === null || (current.owner !== this.#replica && current.phase !== 'done')) this.#over = true;
+    if (current === null) this.#over = true;
     if (current === null) return false;
-    this.#run = current;
+    this.#take(current);
     return !this.#over && shows(current, step);
+  }
+
+  /** A run that was claimed by another replica while this one was silent is that one's to drive. */
+  #take(run: Run): void {
+    this.#run = run;
+    if (run.owner === this.#replica || run.phase === 'done' || this.#over) return;
+    this.#over = true;
+    this.#log.info({ owner: run.owner }, 'another replica drives the run now');
   }
 }
 
@@ -120,6 +133,8 @@ function shows(run: Run, step: Step): boolean {
       return run.phase === 'starting';
     case 'deliver':
       return run.phase === 'delivering';
+    case 'scheduled':
+      return run.phase === 'queued';
     case 'started':
       return run.phase === 'running' && run.upstream?.runId === step.upstream.runId;
     default:

@@ -8,9 +8,20 @@ import type { Backends } from './backends.ts';
 import type { Journal } from './journal.ts';
 import type { Ending } from './life.ts';
 import { nextRetryMs } from './pacing.ts';
+import { hasScheduledLiving } from './turn.ts';
 import { type FaultLedger, faultOf } from './vendor-faults.ts';
 
 const mostCancelTries = 5;
+/** Nobody waits for the end of a thread's agent, so a vendor that is away is asked for some five minutes. */
+const mostEndTries = 20;
+
+/** Something that a vendor is told, and that is done when it was told once. */
+type Errand = {
+  readonly call: (signal: AbortSignal) => Promise<void> | undefined;
+  readonly mostTries: number;
+  readonly told: string;
+  readonly untold: string;
+};
 
 /** Ends live runs from our side: cancellation and deadline are one use case, and both are final. */
 export class Terminator {
@@ -21,7 +32,7 @@ export class Terminator {
   readonly #backends: Backends;
   readonly #log: Log;
   readonly #abort = new AbortController();
-  /** Cancellations that vendors are being asked for, by run. */
+  /** What vendors are being told, by run or by thread. */
   readonly #underWay = new Map<string, Promise<void>>();
 
   constructor(parts: {
@@ -61,9 +72,12 @@ export class Terminator {
   async #end(run: Run, agent: Agent | null, ending: Ending): Promise<Run | null> {
     let current: Run | null = run;
     while (current !== null && current.phase !== 'done') {
-      const written = await this.#journal.write(current, { kind: 'end', ending });
+      // A thread has an agent once that has answered: what its first run scheduled in vain goes with the run.
+      const isLiving = agent !== null && hasScheduledLiving(current, agent);
+      const step = { kind: 'end', ending, ...(isLiving ? { living: null } : {}) } as const;
+      const written = await this.#journal.write(current, step);
       if (written.kind === 'written') {
-        if (agent !== null && current.upstream !== null) this.cancelUpstream(current, current.upstream, agent);
+        if (agent !== null && current.upstream !== null) this.stopUpstream(current, current.upstream, agent);
         return written.run;
       }
       current = await this.#store.find({ tenant: run.tenant, runId: run.runId });
@@ -71,11 +85,40 @@ export class Terminator {
     return current;
   }
 
-  /** Asks the vendor to stop a run, a few times, beside everything else. Where the vendor cannot, does nothing. */
-  cancelUpstream(run: Run, upstream: UpstreamRef, agent: Agent): void {
+  /** Stops what a run started that is over here: the living agent of a thread is ended, any other run cancelled. */
+  stopUpstream(run: Run, upstream: UpstreamRef, agent: Agent): void {
+    if (agent.capabilities.living && run.threadId !== null) this.endLiving(run.runId, upstream, agent);
+    else this.#cancelUpstream(run, upstream, agent);
+  }
+
+  /** Tells a thread's agent at the vendor to end, beside everything else; `id` is of the thread or run that had it. */
+  endLiving(id: string, upstream: UpstreamRef, agent: Agent): void {
+    const log = this.#log.child({ agent: agent.name, backend: agent.backend, upstream });
+    const errand: Errand = {
+      call: (signal) => agent.connection.endLiving?.(agent.target, upstream, signal),
+      mostTries: mostEndTries,
+      told: "the thread's agent at the vendor was told to end",
+      untold: "the thread's agent could not be told to end; it may still live at the vendor",
+    };
+    this.#send(id, errand, agent, log);
+  }
+
+  /** Asks the vendor to stop a run, a few times. Where the vendor cannot, does nothing. */
+  #cancelUpstream(run: Run, upstream: UpstreamRef, agent: Agent): void {
     if (!agent.capabilities.cancel || agent.connection.cancel === undefined) return;
-    const task = this.#askToCancel(run, upstream, agent).finally(() => this.#underWay.delete(run.runId));
-    this.#underWay.set(run.runId, task);
+    const log = this.#log.child({ run_id: run.runId, agent: agent.name, backend: agent.backend, upstream });
+    const errand: Errand = {
+      call: (signal) => agent.connection.cancel?.(agent.target, upstream, signal),
+      mostTries: mostCancelTries,
+      told: 'the upstream run was cancelled',
+      untold: 'the upstream run could not be cancelled; it may still be running at the vendor',
+    };
+    this.#send(run.runId, errand, agent, log);
+  }
+
+  #send(id: string, errand: Errand, agent: Agent, log: Log): void {
+    const task = this.#tell(errand, agent, log).finally(() => this.#underWay.delete(id));
+    this.#underWay.set(id, task);
   }
 
   /** Resolves when no cancellation is under way. */
@@ -93,10 +136,9 @@ export class Terminator {
     this.#abort.abort();
   }
 
-  async #askToCancel(run: Run, upstream: UpstreamRef, agent: Agent): Promise<void> {
-    const log = this.#log.child({ run_id: run.runId, agent: agent.name, backend: agent.backend });
+  async #tell({ call, mostTries, told, untold }: Errand, agent: Agent, log: Log): Promise<void> {
     const { gate } = this.#backends.of(agent.backend);
-    for (let tries = 0; tries < mostCancelTries && !this.#abort.signal.aborted; tries += 1) {
+    for (let tries = 0; tries < mostTries && !this.#abort.signal.aborted; tries += 1) {
       // A client may wait for this: a backend that does not answer is not waited for beyond the tries.
       const pass = gate.state === 'down' ? null : await gate.enter('start', this.#abort.signal).passed;
       if (pass === null) {
@@ -104,8 +146,8 @@ export class Terminator {
         continue;
       }
       try {
-        await pass.send(async () => agent.connection.cancel?.(agent.target, upstream, new AbortController().signal));
-        log.info({ upstream }, 'the upstream run was cancelled');
+        await pass.send(async () => call(new AbortController().signal));
+        log.info({}, told);
         return;
       } catch (error) {
         const fault = faultOf(error);
@@ -114,7 +156,7 @@ export class Terminator {
         await this.#pause(nextRetryMs(tries, fault.retryAfterMs, this.#clock.random()));
       }
     }
-    log.warn({ upstream }, 'the upstream run could not be cancelled; it may still be running at the vendor');
+    log.warn({}, untold);
   }
 
   #pause(delayMs: number): Promise<void> {

@@ -4,30 +4,57 @@ import { errcodes } from '../contract/errcodes.ts';
 import { isJsonObject, type Json } from '../contract/json.ts';
 import type { Run } from '../contract/run.ts';
 import type { Store } from '../contract/store.ts';
-import { type Checkpoint, type Thread, type ThreadEffect, threadStatusAfter } from '../contract/thread.ts';
+import {
+  type Checkpoint,
+  type LivingAgent,
+  type Thread,
+  type ThreadEffect,
+  threadStatusAfter,
+} from '../contract/thread.ts';
 import type { Step } from './life.ts';
+
+/** The agent at the vendor has lost its thread. */
+type EndLiving = (threadId: string, living: LivingAgent) => void;
 
 /** Says what a run's step does to the run's thread. */
 export class ThreadKeeper {
   readonly #store: Store;
   readonly #agents: AgentDirectory;
 
-  constructor(store: Store, agents: AgentDirectory) {
+  readonly #endLiving: EndLiving;
+
+  constructor(store: Store, agents: AgentDirectory, endLiving: EndLiving) {
     this.#store = store;
     this.#agents = agents;
+    this.#endLiving = endLiving;
   }
 
   /** For the run as the step left it. Rejects with `StorageFault`, and with `MappingFault` where the state fails. */
   async effectOf(run: Run, step: Step): Promise<ThreadEffect | undefined> {
     if (run.threadId === null) return undefined;
-    const living = step.kind === 'end' || step.kind === 'started' ? step.living : undefined;
+    const living = 'living' in step ? step.living : undefined;
     const cancelled = run.outcome?.kind === 'error' && run.outcome.errcode === errcodes.cancelled;
+    const release = run.phase === 'done';
     return {
       status: threadStatusAfter(run.status, cancelled),
-      release: run.phase === 'done',
+      release,
+      remove: release && run.request.onCompletion === 'delete',
       checkpoint: await this.#checkpointAfter(run, run.threadId),
       living,
     };
+  }
+
+  /** The agent at the vendor that would be nobody's after the effect, to be read before it. Rejects with `StorageFault`. */
+  async livingLostBy({ tenant, threadId }: Run, effect: ThreadEffect | undefined): Promise<LivingAgent | null> {
+    if (effect?.remove !== true || effect.living === null || threadId === null) return null;
+    return (await this.#store.findThread({ tenant, threadId }))?.living ?? null;
+  }
+
+  /** After the effect: the thread may have stayed for another run. Rejects with `StorageFault`. */
+  async endIfLost({ tenant, threadId }: Run, living: LivingAgent): Promise<void> {
+    if (threadId !== null && (await this.#store.findThread({ tenant, threadId })) === null) {
+      this.#endLiving(threadId, living);
+    }
   }
 
   /** Only a run that succeeded changes the state: what failed or was cancelled leaves it as it was. */

@@ -2,21 +2,31 @@ import { v7 as uuidV7 } from 'uuid';
 import type { AgentDirectory } from '../contract/agent.ts';
 import type { Clock } from '../contract/clock.ts';
 import { GatewayError } from '../contract/errors.ts';
-import type { Log } from '../contract/log.ts';
 import type { RunKey } from '../contract/run.ts';
 import type { Store } from '../contract/store.ts';
 import type { Checkpoint, Thread, ThreadKey, ThreadQuery } from '../contract/thread.ts';
-import type { CreateThread, HistoryQuery, ThreadPatch, ThreadUseCases } from '../contract/thread-use-cases.ts';
+import type {
+  CreateThread,
+  HistoryQuery,
+  ThreadFeed,
+  ThreadPatch,
+  ThreadUseCases,
+  ThreadWatch,
+} from '../contract/thread-use-cases.ts';
 import { answering } from './answering.ts';
 import type { Archive } from './archive.ts';
+import type { Terminator } from './terminator.ts';
+import { StoredThreadFeed } from './thread-feed.ts';
 import { patchState } from './thread-patch.ts';
+import type { Watch } from './watch.ts';
 
 export type ThreadsParts = {
   readonly agents: AgentDirectory;
   readonly store: Store;
   readonly archive: Archive;
+  readonly terminator: Terminator;
+  readonly watch: Watch;
   readonly clock: Clock;
-  readonly log: Log;
 };
 
 /** A thread without history. */
@@ -119,6 +129,20 @@ export class Threads implements ThreadUseCases {
     return await answering(this.#parts.store.checkpoints(key.threadId, limit, beforeId));
   }
 
+  async findCheckpoint(key: ThreadKey, checkpointId: string): Promise<Checkpoint | null> {
+    await this.getThread(key);
+    return await answering(this.#parts.store.findCheckpoint(key.threadId, { checkpointId }));
+  }
+
+  async watchThread(key: ThreadKey, { afterSeq, agentIds }: ThreadWatch): Promise<ThreadFeed> {
+    const { store, watch } = this.#parts;
+    const { version } = await this.getThread(key);
+    const first = afterSeq === null ? await answering(store.firstLiveSeq(key)) : null;
+    // No number of an event is above the version that wrote it.
+    const start = afterSeq ?? (first === null ? version : Math.min(version, first - 1));
+    return new StoredThreadFeed(store, watch, key, { afterSeq: start, agentIds });
+  }
+
   async stateAfterRun(key: RunKey): Promise<Checkpoint | null> {
     const run = await answering(this.#parts.store.find(key));
     if (run === null) throw new GatewayError('run_not_found');
@@ -128,15 +152,8 @@ export class Threads implements ThreadUseCases {
 
   /** The thread is gone, so its agent at the vendor has nobody left to talk to. */
   #endLivingAgent({ threadId, living }: Thread): void {
-    if (living === null) return;
-    const agent = this.#parts.agents.find(living.agentId);
-    const ended = agent?.connection.endLiving?.(agent.target, living.upstream, new AbortController().signal);
-    ended?.catch((error: unknown) =>
-      this.#parts.log.warn(
-        { thread_id: threadId, err: error },
-        "a removed thread's agent at the vendor may still live",
-      ),
-    );
+    const agent = living === null ? null : this.#parts.agents.find(living.agentId);
+    if (living !== null && agent !== null) this.#parts.terminator.endLiving(threadId, living.upstream, agent);
   }
 
   #agentIdOf(idOrName: string): string {

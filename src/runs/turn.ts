@@ -1,7 +1,7 @@
 import type { Agent } from '../contract/agent.ts';
 import type { Clock } from '../contract/clock.ts';
 import type { Log } from '../contract/log.ts';
-import type { UpstreamRef } from '../contract/run.ts';
+import type { Run, UpstreamRef } from '../contract/run.ts';
 import { StorageFault, type Store } from '../contract/store.ts';
 import type { Thread } from '../contract/thread.ts';
 import type { Tenure } from './tenure.ts';
@@ -39,6 +39,11 @@ async function acquire(store: Store, threadId: string, runId: string, log: Log):
 export async function threadOf(tenure: Tenure, store: Store): Promise<Thread | null> {
   const { threadId, tenant } = tenure.run;
   return threadId === null ? null : await store.findThread({ tenant, threadId });
+}
+
+/** Whether what the run started at the vendor is the living agent of its thread, which the run has not had answered yet. */
+export function hasScheduledLiving(run: Run, agent: Agent): boolean {
+  return agent.capabilities.living && run.threadId !== null && run.upstream !== null;
 }
 
 /** What the vendor calls the thread's living agent; null where the next run must schedule one. */

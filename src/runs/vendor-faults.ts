@@ -56,6 +56,15 @@ export function lostUpstream(): Ending {
   return { status: 'error', errcode: errcodes.upstreamGone, description: 'the vendor no longer knows this run' };
 }
 
+/** How a run ends whose message found the living agent of its thread gone; nobody has taken the message. */
+export function lostAgent(reason: string): Ending {
+  return {
+    status: 'error',
+    errcode: errcodes.upstreamGone,
+    description: `the thread's agent has ended at the vendor and did not take the input; the next run schedules a new one: ${reason}`,
+  };
+}
+
 /** How a run ends whose mapping failed; anything but a `MappingFault` goes on up. */
 export function failedMapping(error: unknown): Ending {
   if (!(error instanceof MappingFault)) throw error;

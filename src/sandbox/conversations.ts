@@ -26,16 +26,20 @@ export const approve: Script = {
 export const chat: Script = {
   endsAtMs: () => Number.POSITIVE_INFINITY,
   hears: (name) => name === 'message' || name === 'messages',
-  view({ input, events }) {
-    const asked = [...readMessages(input), ...events.flatMap((event) => readMessages(event.input))];
-    const messages = asked.flatMap((content, at): { role: string; content: string }[] => [
-      { role: 'user', content },
-      { role: 'assistant', content: reply(content, at + 1) },
-    ]);
-    const last = messages.at(-1);
-    return { kind: 'running', output: { messages, ...(last === undefined ? {} : { response: last.content }) } };
-  },
+  view: (run) => ({ kind: 'running', output: recount(run) }),
+  answer: recount,
 };
+
+/** All that was said, and what the agent said last. */
+function recount({ input, events }: ScriptedRun): Json {
+  const asked = [...readMessages(input), ...events.flatMap((event) => readMessages(event.input))];
+  const messages = asked.flatMap((content, at): { role: string; content: string }[] => [
+    { role: 'user', content },
+    { role: 'assistant', content: reply(content, at + 1) },
+  ]);
+  const last = messages.at(-1);
+  return { messages, ...(last === undefined ? {} : { response: last.content }) };
+}
 
 function askApproval({ knobs, input }: ScriptedRun, round: number): Json {
   const question = knobs.question ?? 'Shall the agent go on?';

@@ -1,6 +1,6 @@
 import { defaultApiKey } from './sandbox.ts';
 
-/** The config that `npm start` serves: six agents of both vendors, all of them in the sandbox. YAML. */
+/** The config that `npm start` serves: seven agents of both vendors, all of them in the sandbox. YAML. */
 export function sampleConfig(urls: { readonly intunedUrl: string; readonly restackUrl: string }): string {
   return `server: { host: 127.0.0.1, port: 8080 }
 store: { url: "sqlite:./data/rungate.db" }
@@ -102,6 +102,22 @@ agents:
             properties: { approved: { type: boolean }, by: { type: string } }
     mapping:
       interrupt: output.interrupt
+
+  - name: chat
+    version: 1.0.0
+    description: Talks. One agent at the vendor lives as long as the thread, and remembers all that was said in it.
+    backend: restack-sandbox
+    target: { agent: ChatAgent, mode: thread }
+    timeoutSeconds: 60
+    schemas:
+      input:
+        type: object
+        properties: { message: { type: string, minLength: 1 } }
+      output:
+        type: object
+        properties:
+          response: { type: string }
+          messages: { type: array, items: { type: object } }
 
   - name: order
     version: 1.0.0

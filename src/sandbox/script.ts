@@ -83,4 +83,6 @@ export type Script = {
   spoilObserve?(knobs: Knobs, earlier: number): Fault | null;
   /** Whether it takes events of this name; scripts without it take none. */
   hears?(eventName: string): boolean;
+  /** What the newest event is answered with; left out, it is acknowledged only. */
+  answer?(run: ScriptedRun): Json;
 };

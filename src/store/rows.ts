@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { RunEvent } from '../contract/event.ts';
+import type { RunEvent, ThreadEvent } from '../contract/event.ts';
 import { isJsonObject, type Json, type JsonObject } from '../contract/json.ts';
 import { type Run, type RunRequest, runPhases, runStatuses } from '../contract/run.ts';
 import { StorageFault } from '../contract/store.ts';
@@ -71,6 +71,8 @@ const eventRowSchema = z.object({
   change: z.string(),
 });
 
+const threadEventRowSchema = z.object({ run_id: z.string(), thread_seq: integer });
+
 /** Columns of `runs` and `requests` that {@link decodeRun} reads, for a select list. */
 export const runColumns = [
   ...['run_id', 'tenant', 'agent_id', 'agent_name', 'thread_id', 'phase', 'status', 'owner', 'version'],
@@ -80,8 +82,9 @@ export const runColumns = [
   .concat('requests.request')
   .join(', ');
 
-export function encodeRequest(request: RunRequest): string {
-  return JSON.stringify(request);
+/** A delay stands first, where SQL finds it without reading what a client sent. */
+export function encodeRequest({ afterMs, ...rest }: RunRequest): string {
+  return JSON.stringify(afterMs === undefined ? rest : { afterMs, ...rest });
 }
 
 /** The part of a run that changes and is never searched. */
@@ -136,4 +139,11 @@ export function decodeEvent(runId: string, row: unknown): RunEvent {
   } catch (cause) {
     throw new StorageFault('an event in the database cannot be read', cause);
   }
+}
+
+/** An event with its run and its place in the thread. @throws StorageFault when the row is none of ours. */
+export function decodeThreadEvent(row: unknown): ThreadEvent {
+  const place = threadEventRowSchema.safeParse(row);
+  if (!place.success) throw new StorageFault('an event in the database cannot be read', place.error);
+  return { ...decodeEvent(place.data.run_id, row), threadSeq: place.data.thread_seq };
 }

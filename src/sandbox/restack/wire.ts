@@ -62,7 +62,9 @@ export function restackWire({ runs, ids, shape, token }: RestackParts): Wire {
     const outcome = runs.send(run, eventName, eventInput);
     if (outcome === 'not-running') return fail(409, `run ${runId} is not running`);
     if (outcome === 'not-heard') return fail(400, `agent ${name} has no event ${eventName}`);
-    return { status: 200, body: { agentId: run.groupId, runId, eventName } };
+    // The engine answers an event with what its handler returns.
+    const answer = eventName === 'end' ? undefined : run.script.answer?.(run);
+    return { status: 200, body: answer ?? { agentId: run.groupId, runId, eventName } };
   }
 
   function guarded(operation: Call['operation'], handle: (body: unknown) => Reply): Call {

@@ -46,13 +46,24 @@ export const keepCheckpoints = (source: string): string => `kept AS (
     FROM given JOIN ${source} AS source ON source.thread_id = given.thread_id
   )`;
 
+/** How many numbers of its thread a write takes. */
+const taken = (event: string, run: string): string =>
+  `greatest(1, (SELECT count(*) FROM ${event} WHERE event.run_id = ${run}.run_id))`;
+const rank = 'row_number() OVER (PARTITION BY event.run_id ORDER BY event.seq)';
+
+/** Whoever watches a thread on another replica is woken by its id, told beside those of runs. */
+const tellThreads = (ids: string, origin: string): string => tell(`(${ids}) AS ids`, origin);
+
 export const insertInThreads = defineWrite(
   'insert in threads',
   { input: `${insertColumns}, refuse_busy boolean`, event: eventColumns, creation: threadColumns },
-  ({ input, event, creation }) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
+  // Events outlive a thread that went with its run: one of the same id goes on after them.
+  ({ input, event, creation }, origin) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
   ), creation AS MATERIALIZED (SELECT * FROM ${creation}
   ), verdicts AS MATERIALIZED (
-    SELECT input.run_id, threads.thread_id IS NULL AS is_new, CASE
+    SELECT input.run_id, threads.thread_id IS NULL AS is_new, greatest(
+      coalesce(threads.version, (SELECT version FROM creation WHERE creation.thread_id = input.thread_id LIMIT 1)),
+      (SELECT max(thread_seq) FROM events WHERE events.thread_id = input.thread_id)) AS base, CASE
       WHEN threads.thread_id IS NULL AND input.thread_id NOT IN (SELECT thread_id FROM creation) THEN 'thread-missing'
       WHEN threads.tenant <> input.tenant THEN 'thread-missing'
       WHEN input.refuse_busy AND EXISTS (SELECT 1 FROM runs WHERE runs.tenant = input.tenant
@@ -61,48 +72,69 @@ export const insertInThreads = defineWrite(
     FROM input LEFT JOIN threads ON threads.thread_id = input.thread_id
   ), admitted AS MATERIALIZED (
     SELECT input.* FROM input JOIN verdicts USING (run_id) WHERE verdict = 'inserted'
-  ), ${storeRuns('admitted', event)}, made AS (
+  ), ${storeRuns('admitted', event, {
+    columns: `stored.thread_id, verdicts.base + ${rank}`,
+    join: 'JOIN verdicts USING (run_id)',
+  })}, made AS (
     INSERT INTO threads (thread_id, tenant, agent_id, status, active_run_id, living, version, created_at_ms,
       updated_at_ms)
     SELECT creation.thread_id, creation.tenant, coalesce(creation.agent_id, stored.agent_id), 'busy',
-      creation.active_run_id, creation.living, creation.version + 1, creation.created_at_ms, stored.updated_at_ms
+      creation.active_run_id, creation.living, verdicts.base + ${taken(event, 'stored')}, creation.created_at_ms,
+      stored.updated_at_ms
     FROM creation JOIN stored ON stored.thread_id = creation.thread_id JOIN verdicts USING (run_id) WHERE is_new
     RETURNING thread_id
   ), ${formStates('made')}, joined AS (
     UPDATE threads SET status = 'busy', agent_id = coalesce(threads.agent_id, stored.agent_id),
-      updated_at_ms = stored.updated_at_ms, version = threads.version + 1
-    FROM stored WHERE threads.thread_id = stored.thread_id
-  )
+      updated_at_ms = stored.updated_at_ms,
+      version = greatest(threads.version, verdicts.base) + ${taken(event, 'stored')}
+    FROM stored JOIN verdicts USING (run_id) WHERE threads.thread_id = stored.thread_id
+  ), ${tellThreads('SELECT thread_id AS run_id FROM stored', origin)}
   SELECT run_id, CASE WHEN verdict = 'inserted' AND run_id NOT IN (SELECT run_id FROM stored) THEN 'key-used'
-    ELSE verdict END AS verdict FROM verdicts`,
+    ELSE verdict END AS verdict, ${countTold} FROM verdicts`,
 );
+
+/** A run's end takes its thread along. */
+const isDoomed = `input.remove AND NOT ${liveRun('other.run_id <> input.run_id')}`;
 
 export const updateInThreads = defineWrite(
   'update in threads',
   {
-    input: `${updateColumns}, thread_id text, thread_status text, release boolean, sets_living boolean, living text`,
+    input: `${updateColumns}, thread_id text, thread_status text, release boolean, remove boolean,
+      sets_living boolean, living text`,
     event: eventColumns,
     owed: owedColumns,
     given: checkpointColumns,
   },
   ({ input, event, owed, given }, origin) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
   ), given AS MATERIALIZED (SELECT * FROM ${given}
-  ), ${changeRuns(event, owed)}, affected AS (
+  ), places AS MATERIALIZED (
+    SELECT input.run_id, threads.thread_id, threads.version AS base
+    FROM input JOIN threads ON threads.thread_id = input.thread_id AND threads.tenant = input.tenant
+  ), ${changeRuns(event, owed, {
+    columns: `places.thread_id, places.base + ${rank}`,
+    join: 'LEFT JOIN places USING (run_id)',
+  })}, doomed AS (
+    DELETE FROM threads USING input JOIN changed USING (run_id)
+    WHERE threads.thread_id = input.thread_id AND threads.tenant = input.tenant AND ${isDoomed}
+    RETURNING threads.thread_id
+  ), emptied AS (DELETE FROM thread_states USING doomed WHERE thread_states.thread_id = doomed.thread_id
+  ), unkept AS (DELETE FROM checkpoints USING doomed WHERE checkpoints.thread_id = doomed.thread_id
+  ), affected AS (
     UPDATE threads SET
       status = CASE WHEN input.release AND ${liveRun('other.run_id <> input.run_id')} THEN 'busy'
         ELSE input.thread_status END,
       active_run_id = CASE WHEN input.release AND threads.active_run_id = input.run_id THEN NULL
         ELSE threads.active_run_id END,
       living = CASE WHEN input.sets_living THEN input.living ELSE threads.living END,
-      updated_at_ms = input.updated_at_ms, version = threads.version + 1
+      updated_at_ms = input.updated_at_ms, version = threads.version + ${taken(event, 'input')}
     FROM input JOIN changed USING (run_id)
-    WHERE threads.thread_id = input.thread_id AND threads.tenant = input.tenant
+    WHERE threads.thread_id = input.thread_id AND threads.tenant = input.tenant AND NOT (${isDoomed})
     RETURNING threads.thread_id
   ), renewed AS (
     UPDATE thread_states SET value_entries = string_to_array(given.value_entries, E'\\n'),
       state_values = given.state_values, messages = given.messages
     FROM given JOIN affected ON affected.thread_id = given.thread_id WHERE thread_states.thread_id = given.thread_id
-  ), ${keepCheckpoints('affected')}, ${tell('changed', origin)}
+  ), ${keepCheckpoints('affected')}, ${tellThreads('SELECT run_id FROM changed UNION ALL SELECT thread_id FROM places', origin)}
   SELECT run_id, ${countTold} FROM changed`,
 );
 
@@ -129,6 +161,9 @@ export const removeRuns = defineWrite(
   SELECT run_id, ${countTold} FROM gone`,
 );
 
+/** As `encodeRequest` writes it; a JSON operator would read all that the client sent, and stumble over some of it. */
+const delayMs = `coalesce(substring(requests.request FROM '^\\{"afterMs":([0-9]+)')::bigint, 0)`;
+
 export const acquireThreads = defineWrite(
   'acquire threads',
   { input: 'thread_id text, run_id text' },
@@ -142,6 +177,9 @@ export const acquireThreads = defineWrite(
     UPDATE threads SET active_run_id = asking.run_id, version = version + 1 FROM asking
     WHERE threads.thread_id = asking.wanted AND threads.thread_id = asking.thread_id AND threads.tenant = asking.tenant
       AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.run_id = threads.active_run_id AND ended_at_ms IS NULL)
+      AND asking.run_id = (SELECT first.run_id FROM runs AS first JOIN requests ON requests.run_id = first.run_id
+        WHERE first.tenant = threads.tenant AND first.thread_id = threads.thread_id AND first.ended_at_ms IS NULL
+        ORDER BY first.created_at_ms + ${delayMs}, first.run_id LIMIT 1)
     RETURNING asking.run_id
   )
   SELECT run_id FROM held UNION ALL SELECT run_id FROM taken`,
@@ -160,6 +198,6 @@ export const removeThread = `WITH target AS (SELECT thread_id, tenant FROM threa
   ), unasked AS (DELETE FROM requests USING gone WHERE requests.run_id = gone.run_id
   ), forgotten AS (DELETE FROM events USING gone WHERE events.run_id = gone.run_id
   ), uncounted AS (DELETE FROM counted_runs USING gone WHERE counted_runs.run_id = gone.run_id
-  ), ${tell('gone', '$4::text')}
+  ), ${tellThreads('SELECT run_id FROM gone UNION ALL SELECT thread_id FROM doomed', '$4::text')}
   SELECT CASE WHEN EXISTS (SELECT 1 FROM doomed) THEN 'removed' WHEN EXISTS (SELECT 1 FROM target) THEN 'busy'
     ELSE 'missing' END AS removal, ${countTold}`;

@@ -49,6 +49,11 @@ export const threadLookups = {
   historyBefore: `${fromCheckpoints} AND position < (
     SELECT position FROM checkpoints WHERE thread_id = $1 AND checkpoint_id = $3) ORDER BY position DESC LIMIT $2`,
   checkpointById: `${fromCheckpoints} AND checkpoint_id = $2`,
+  threadEvents: `SELECT run_id, seq, at_ms, events.status, change, thread_seq FROM events JOIN runs USING (run_id)
+    WHERE events.thread_id = $1 AND thread_seq > $2 AND runs.tenant = $3
+      AND ($4::text[] IS NULL OR runs.agent_id = ANY ($4)) ORDER BY thread_seq LIMIT $5`,
+  firstLiveSeq: `SELECT min(thread_seq) AS first FROM runs JOIN events USING (run_id) WHERE runs.tenant = $1
+    AND runs.thread_id = $2 AND runs.ended_at_ms IS NULL AND events.thread_id = $2 AND seq = 1`,
   checkpointByRun: `${fromCheckpoints} AND run_id = $2 ORDER BY position DESC LIMIT 1`,
 } as const;
 

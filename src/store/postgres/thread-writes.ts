@@ -31,9 +31,9 @@ export type ThreadJoin = {
 };
 
 export function encodeUpdateInThread(update: RunUpdate, threadId: string, effect: ThreadEffect): ThreadWrite {
-  const { status, release, checkpoint, living } = effect;
+  const { status, release, remove = false, checkpoint, living } = effect;
   const setsLiving = living !== undefined;
-  const cells = [threadId, status, release, setsLiving, encodeLiving(living ?? null)];
+  const cells = [threadId, status, release, remove, setsLiving, encodeLiving(living ?? null)];
   const given = checkpoint === undefined ? [] : [encodeCheckpoint(threadId, checkpoint)];
   return extend(encodeUpdate(update), threadId, cells, given);
 }

@@ -8,6 +8,8 @@ import type { Statements } from './statements.ts';
 // What a run does to its thread, for the transaction that writes the run. Encoded at once, as in `run-writes.ts`.
 
 const idRow = z.object({ id: z.number() });
+const affectedRow = idRow.extend({ version: z.number() });
+const joinedRow = z.object({ version: z.number() });
 const placeRow = z.object({ id: z.number(), tenant: z.string() });
 
 /** Where a thread is kept, and whose it is; null when there is none of that id. */
@@ -37,6 +39,7 @@ export function prepareAdmission(
   run: Run,
   threadId: string,
   { create, refuseBusy }: Admission,
+  eventCount: number,
 ) {
   const createThread = create === undefined ? null : prepareThread(statements, create);
   const { tenant, agentId, updatedAtMs } = run;
@@ -46,9 +49,10 @@ export function prepareAdmission(
       if (place === null ? createThread === null : place.tenant !== tenant) return 'thread-missing';
       return refuseBusy && statements.hasLiveRun.get(tenant, threadId) !== undefined ? 'thread-busy' : null;
     },
-    join(): void {
+    /** The number of the last of the run's events in the thread. */
+    join(): number {
       createThread?.();
-      statements.joinThread.run(threadId, agentId, updatedAtMs);
+      return joinedRow.parse(statements.joinThread.get(threadId, agentId, updatedAtMs, eventCount)).version;
     },
   };
 }
@@ -70,19 +74,38 @@ export function prepareCheckpoint(
   return (thread) => statements.insertCheckpoint.run(thread, ...columns);
 }
 
-/** Returns the work that a run's update does to its thread. A thread that is gone is left gone. */
-export function prepareEffect(statements: Statements, run: Run, threadId: string, effect: ThreadEffect): () => void {
+/**
+ * Returns the work that a run's update does to its thread. It gives the number of the last of `eventCount` events in
+ * the thread; null: the thread is gone, and is left gone.
+ */
+export function prepareEffect(
+  statements: Statements,
+  run: Run,
+  threadId: string,
+  effect: ThreadEffect,
+  eventCount: number,
+): () => number | null {
   const steps: ((thread: number) => void)[] = [];
   if (effect.checkpoint !== undefined) {
     const state = encodeThreadState(effect.checkpoint);
     steps.push(prepareState(statements, state), prepareCheckpoint(statements, effect.checkpoint, state));
   }
   const living = effect.living === undefined ? [0, null] : [1, encodeLiving(effect.living)];
-  const change = [Number(effect.release), effect.status, ...living, run.updatedAtMs];
+  const change = [Number(effect.release), effect.status, ...living, run.updatedAtMs, eventCount];
   return () => {
     const affected = statements.affectThread.get(threadId, run.tenant, run.runId, ...change);
-    if (affected === undefined) return;
-    const { id } = idRow.parse(affected);
-    for (const step of steps) step(id);
+    if (affected === undefined) return null;
+    const { id, version } = affectedRow.parse(affected);
+    if (effect.remove === true && statements.hasLiveRun.get(run.tenant, threadId) === undefined) {
+      forgetThread(statements, id);
+    } else for (const step of steps) step(id);
+    return version;
   };
+}
+
+/** The thread with its state and history; its runs stay. */
+export function forgetThread(statements: Statements, id: number): void {
+  statements.removeCheckpoints.run(id);
+  statements.removeState.run(id);
+  statements.removeThread.run(id);
 }

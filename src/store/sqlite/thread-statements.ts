@@ -5,6 +5,8 @@ const otherLiveRun = (thread: string, runId: string): string => `EXISTS (SELECT 
     WHERE other.tenant = ${thread}.tenant AND other.thread_id = ${thread}.thread_id AND other.ended_at_ms IS NULL
     AND other.run_id IS NOT ${runId})`;
 
+const dueMs = "created_at_ms + coalesce(json_extract(request, '$.afterMs'), 0)";
+
 const stateColumns = 'metadata_entries, value_entries, metadata, state_values, messages';
 
 /** Statements on threads, their states and checkpoints. */
@@ -21,21 +23,34 @@ export const threadTexts = {
   updateState: `UPDATE thread_states SET value_entries = ?2, state_values = ?3, messages = ?4 WHERE id = ?1`,
   updateMetadata: 'UPDATE thread_states SET metadata_entries = ?2, metadata = ?3 WHERE id = ?1',
   insertCheckpoint: `INSERT INTO checkpoints (thread, ${checkpointColumns}) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  // Events outlive a thread that went with its run: one of the same id goes on after them.
   joinThread: `UPDATE threads SET status = 'busy', agent_id = coalesce(agent_id, ?2), updated_at_ms = ?3,
-    version = version + 1 WHERE thread_id = ?1`,
+    version = max(version, coalesce((SELECT max(thread_seq) FROM events WHERE thread_id = ?1), 0)) + max(1, ?4)
+    WHERE thread_id = ?1 RETURNING version`,
   affectThread: `UPDATE threads SET status = CASE WHEN ?4 AND ${otherLiveRun('threads', '?3')} THEN 'busy' ELSE ?5 END,
     active_run_id = CASE WHEN ?4 AND active_run_id = ?3 THEN NULL ELSE active_run_id END,
-    living = CASE WHEN ?6 THEN ?7 ELSE living END, updated_at_ms = ?8, version = version + 1
-    WHERE thread_id = ?1 AND tenant = ?2 RETURNING id`,
+    living = CASE WHEN ?6 THEN ?7 ELSE living END, updated_at_ms = ?8, version = version + max(1, ?9)
+    WHERE thread_id = ?1 AND tenant = ?2 RETURNING id, version`,
   leaveThread: `UPDATE threads SET status = CASE WHEN ${otherLiveRun('threads', '?3')} THEN 'busy' ELSE 'idle' END,
     active_run_id = CASE WHEN active_run_id = ?3 THEN NULL ELSE active_run_id END, version = version + 1
     WHERE thread_id = ?1 AND tenant = ?2 AND (active_run_id = ?3 OR ?4)`,
+  // In this order, whatever the statistics say: the index has the events as they are asked for.
+  threadEvents: `SELECT runs.run_id, events.seq, events.at_ms, events.status, events.change, events.thread_seq
+    FROM events CROSS JOIN runs ON runs.id = events.run
+    WHERE events.thread_id = ?1 AND events.thread_seq > ?2 AND runs.tenant = ?3
+      AND (?4 IS NULL OR runs.agent_id IN (SELECT value FROM json_each(?4)))
+    ORDER BY events.thread_seq LIMIT ?5`,
+  firstLiveSeq: `SELECT min(events.thread_seq) AS first FROM runs JOIN events ON events.run = runs.id AND events.seq = 1
+    WHERE runs.tenant = ?1 AND runs.thread_id = ?2 AND runs.ended_at_ms IS NULL AND events.thread_id = ?2`,
   holdsThread: `SELECT 1 FROM threads JOIN runs ON runs.run_id = threads.active_run_id
     WHERE threads.thread_id = ?1 AND threads.active_run_id = ?2 AND runs.ended_at_ms IS NULL`,
   acquireThread: `UPDATE threads SET active_run_id = ?2, version = version + 1 WHERE thread_id = ?1
     AND NOT EXISTS (SELECT 1 FROM runs WHERE run_id = threads.active_run_id AND ended_at_ms IS NULL)
     AND EXISTS (SELECT 1 FROM runs WHERE run_id = ?2 AND tenant = threads.tenant AND thread_id = ?1
-      AND ended_at_ms IS NULL)`,
+      AND ended_at_ms IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM runs JOIN requests ON requests.id = runs.id WHERE runs.tenant = threads.tenant
+      AND runs.thread_id = ?1 AND runs.ended_at_ms IS NULL AND (${dueMs}, run_id) < (SELECT ${dueMs}, run_id
+        FROM runs JOIN requests ON requests.id = runs.id WHERE run_id = ?2))`,
   copyThread: `INSERT INTO threads (thread_id, tenant, agent_id, status, version, created_at_ms, updated_at_ms)
     SELECT ?2, tenant, agent_id, 'idle', 1, ?3, ?3 FROM threads WHERE id = ?1 RETURNING id`,
   copyState: `INSERT INTO thread_states (id, ${stateColumns}) SELECT ?2, ${stateColumns} FROM thread_states

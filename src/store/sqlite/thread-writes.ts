@@ -4,7 +4,7 @@ import type { Checkpoint, Thread, ThreadKey } from '../../contract/thread.ts';
 import { formatLines, listEntries } from '../metadata.ts';
 import { decodeThread, encodeLiving, encodeMetadata, encodeThreadState } from '../thread-rows.ts';
 import type { Statements } from './statements.ts';
-import { placeOf, prepareCheckpoint, prepareState } from './thread-effects.ts';
+import { forgetThread, placeOf, prepareCheckpoint, prepareState } from './thread-effects.ts';
 
 // Encoded at once, and returned as the work to do inside a transaction, as in `run-writes.ts`.
 
@@ -64,9 +64,7 @@ export function prepareRemoveThread(
     const place = placeOf(statements, threadId);
     if (place === null || place.tenant !== tenant) return 'missing';
     if (statements.hasLiveRun.get(tenant, threadId) !== undefined) return 'busy';
-    statements.removeCheckpoints.run(place.id);
-    statements.removeState.run(place.id);
-    statements.removeThread.run(place.id);
+    forgetThread(statements, place.id);
     if (keepRuns) return 'removed';
     statements.removeEventsOf.run(tenant, threadId);
     statements.removeRequestsOf.run(tenant, threadId);

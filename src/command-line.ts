@@ -11,7 +11,7 @@ import { createLog } from './observe/log.ts';
 import { listDeliveries, redriveDeliveries } from './runs/webhooks/ledger.ts';
 import { sampleConfig } from './sandbox/sample-config.ts';
 import { type Sandbox, startSandbox } from './sandbox/sandbox.ts';
-import { openStore } from './store/open.ts';
+import { openOutbox } from './store/open.ts';
 
 const usage = `rungate: one run API in front of every agent vendor
 
@@ -22,7 +22,8 @@ const usage = `rungate: one run API in front of every agent vendor
   rungate webhooks --config FILE list [--run ID] [--failed]
                                                          show what receivers of webhooks are owed, newest first
   rungate webhooks --config FILE redrive [--run ID] [--failed]
-                                                         try again what was given up or waits, of a run or of all
+                                                         try again what was given up or waits, of a run or of all;
+                                                         a running gateway begins within seconds
   rungate sandbox [--port N]                             run the vendor stand-ins alone; N, N+1, N+2
 `;
 
@@ -135,7 +136,7 @@ async function check(file: string): Promise<number> {
   return say(`${file}: ${agents} over ${backends}, nothing wrong\n`);
 }
 
-/** A SQLite store has one process at a time, so there the gateway must be stopped for this. */
+/** Gateways may run meanwhile: what is redriven is found by their next look into the outbox. */
 async function runWebhooks(
   action: string | undefined,
   file: string,
@@ -147,12 +148,12 @@ async function runWebhooks(
   }
   const config = await loadConfig(file, process.env, adapters);
   const log = createLog({ level: config.log.level, secrets: config.secrets });
-  const store = await openStore(config.store.url, { log });
+  const opened = await openOutbox(config.store.url, { log, readOnly: action === 'list' });
   try {
-    if (action === 'list') return say(await listDeliveries(store.outbox, which));
-    return say(`${await redriveDeliveries(store.outbox, which, Date.now())} to be sent again\n`);
+    if (action === 'list') return say(await listDeliveries(opened.outbox, which));
+    return say(`${await redriveDeliveries(opened.outbox, which, Date.now())} to be sent again\n`);
   } finally {
-    await store.close();
+    await opened.close();
   }
 }
 

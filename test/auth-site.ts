@@ -12,6 +12,7 @@ import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
 
 /** A whole gateway over the sandbox, as a config with doors makes it. */
 export type DoorSite = AsyncDisposable & {
+  /** Another one after a restart. */
   readonly url: string;
   readonly config: Config;
   readonly sandbox: Sandbox;
@@ -21,6 +22,8 @@ export type DoorSite = AsyncDisposable & {
   ask(key: string | null, method: string, path: string, body?: Json): Promise<Asked>;
   /** Another gateway process's worth of gateway, on the same store. */
   twin(): Promise<Gateway>;
+  /** Stops the gateway and starts one on what it left. */
+  restart(): Promise<void>;
 };
 
 export type Asked = { readonly status: number; readonly headers: Headers; readonly body: Json };
@@ -75,17 +78,23 @@ export async function openDoors(options: DoorOptions = {}): Promise<DoorSite> {
   };
   const log = createLog({ level: 'debug', secrets: config.secrets, destination: { write } });
   const gateways = [await startGateway(config, log)];
-  const [{ url }] = gateways as [Gateway];
+  const url = (): string => gateways[0]?.url ?? '';
   return {
-    url,
+    get url() {
+      return url();
+    },
     config,
     sandbox,
     log: () => lines,
-    ask: (key, method, path, body) => ask(url, key, method, path, body),
+    ask: (key, method, path, body) => ask(url(), key, method, path, body),
     twin: async () => {
       const gateway = await startGateway(config, log);
       gateways.push(gateway);
       return gateway;
+    },
+    restart: async () => {
+      await gateways.shift()?.stop();
+      gateways.unshift(await startGateway(config, log));
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(gateways.map((gateway) => gateway.stop()));

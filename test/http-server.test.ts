@@ -23,17 +23,28 @@ describe('health', () => {
     const ready = await site.fetch('/health/ready');
     expect([ready.status, await ready.json()]).toEqual([
       200,
-      { status: 'ok', checks: { store: 'ok', queue: 'ok' }, backends: {} },
+      { status: 'ok', draining: false, checks: { store: 'ok', queue: 'ok' }, backends: {} },
     ]);
     failing = true;
     const unready = await site.fetch('/health/ready');
     expect(unready.status).toBe(503);
     expect(await unready.json()).toEqual({
       status: 'unavailable',
+      draining: false,
       checks: { store: 'failing', queue: 'ok' },
       backends: {},
     });
     expect(site.lines).toMatchObject([{ level: 'warn', message: 'not ready', fields: { check: 'store' } }]);
+  });
+
+  test('is not ready while it drains, though every check passes, and logs no fault', async () => {
+    await using site = await openSite({ readiness: [{ name: 'store', check: async () => {} }] });
+    site.app.drain(1000);
+    const answer = await site.fetch('/health/ready');
+    const body = { status: 'unavailable', draining: true, checks: { store: 'ok' }, backends: {} };
+    expect([answer.status, await answer.json()]).toEqual([503, body]);
+    expect((await site.fetch('/health/live')).status).toBe(200);
+    expect(site.lines).toEqual([]);
   });
 
   test('takes GET and HEAD alone', async () => {

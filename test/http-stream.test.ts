@@ -38,7 +38,9 @@ async function goRound(site: Site, rounds: number): Promise<void> {
 
 describe('a stream', () => {
   test('sends its head at once, each event as it comes, stays open over an interrupt and ends after the end', async () => {
-    await using site = await openSite();
+    const counted: string[] = [];
+    await using site = await openSite({ metrics: { count: (name) => void counted.push(name) } });
+    await site.fetch(`/runs/${runId}/stream`, { method: 'HEAD' });
     const reader = await site.raw(request);
     const head = reader.text().slice(0, reader.text().indexOf('\r\n\r\n'));
     expect(head.split('\r\n')).toEqual(
@@ -51,6 +53,7 @@ describe('a stream', () => {
       ]),
     );
     expect(site.app.openStreams).toBe(1);
+    expect(counted).toEqual(['streams_opened']);
     const feed = await openFeed(site);
     feed.give(history);
     await until(() => dechunk(reader.text()) === frames.slice(0, 4).join(''));

@@ -87,6 +87,9 @@ describe('live runs', () => {
     expect([first.status, second.status, third.status]).toEqual([200, 200, 429]);
     expect(third.body).toBe('the key has too many live runs: at most 2');
     expect(third.headers.get('retry-after')).toBe('5');
+    expect(third.headers.get('ratelimit-policy')).toBe('"live-runs";q=2;qu="concurrent-requests"');
+    expect(third.headers.get('ratelimit')).toBe('"live-runs";r=0;t=5');
+    expect(second.headers.get('ratelimit')).toBeNull();
     expect((await site.ask('rungate_test-free', 'POST', '/runs', waiting)).status).toBe(200);
     expect((await site.ask(two.key, 'DELETE', `/runs/${idOf(first)}`)).status).toBe(200);
     expect((await create()).status).toBe(200);
@@ -108,6 +111,18 @@ describe('live runs', () => {
     expect(rest.filter(({ status }) => status === 200)).toHaveLength(2);
     expect(rest.filter(({ status }) => status === 429)).toHaveLength(18);
     expect(await send({ 'idempotency-key': 'again' })).toEqual(first);
+  });
+
+  test('are told beside the requests a second', async () => {
+    const both = keyOf('both', { limits: { liveRuns: 1, requestsPerSecond: 1000 } });
+    await using site = await open(both);
+    const create = () => site.ask(both.key, 'POST', '/runs', waiting);
+    expect((await create()).status).toBe(200);
+    const { status, headers } = await create();
+    expect(status).toBe(429);
+    const [requests, runs, ...others] = headers.get('ratelimit-policy')?.split(', ') ?? [];
+    expect([requests, runs, others]).toEqual(['"requests";q=1000;w=1', '"live-runs";q=1;qu="concurrent-requests"', []]);
+    expect(headers.get('ratelimit')).toMatch(/^"requests";r=99\d;t=1, "live-runs";r=0;t=5$/);
   });
 
   test('are not used up by a run that is refused', async () => {
@@ -137,6 +152,8 @@ describe('open streams', () => {
     const second = await follow(site, reader.key, runId);
     expect([first.status, second.status, second.headers.get('retry-after')]).toEqual([200, 429, '5']);
     expect(await second.text()).toContain('too many open streams');
+    expect(second.headers.get('ratelimit-policy')).toBe('"streams";q=1;qu="concurrent-requests"');
+    expect(second.headers.get('ratelimit')).toBe('"streams";r=0;t=5');
     const other = await follow(site, free.key, runId);
     expect(other.status).toBe(200);
     first.leave();

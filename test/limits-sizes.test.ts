@@ -83,6 +83,24 @@ describe('slow and many', () => {
     socket.destroy();
   });
 
+  test('also when the stream ended meanwhile', async () => {
+    await using site = await openSite({ limits: { maxBodyBytes: 10_000, slowReaderMs: 50 } });
+    const server = createServer(site.app.handle);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const cut = new Promise<void>((resolve) =>
+      server.once('connection', (socket) => void socket.once('close', () => resolve())),
+    );
+    site.use.script = (feed) => feed.give([eventOf(1, { kind: 'partial', value: largeJson })]);
+    const socket = connect(z.object({ port: z.number() }).parse(server.address()).port, '127.0.0.1').pause();
+    socket.on('error', () => {});
+    socket.write(`GET /runs/${runId}/stream HTTP/1.1\r\nHost: g\r\n\r\n`);
+    await until(() => site.use.feeds.length === 1 && site.app.openStreams === 1);
+    site.app.drain(1000);
+    await cut;
+    socket.destroy();
+    server.close();
+  });
+
   test('so is the reader of an answer', async () => {
     await using site = await openSite({ limits: { maxBodyBytes: 10_000, slowReaderMs: 50 } });
     site.use.runs.set(runId, runOf({ request: { input: largeJson } }));

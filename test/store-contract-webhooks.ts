@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Run } from '../src/contract/run.ts';
 import type { Store } from '../src/contract/store.ts';
-import type { Delivery, NewDelivery } from '../src/contract/webhook.ts';
+import { afterReceiversOf, type Delivery, type NewDelivery } from '../src/contract/webhook.ts';
 import type { Bench } from './store-contract.ts';
 import { makeDone, makeRun, nextVersion } from './store-runs.ts';
 import { makeThread } from './store-threads.ts';
@@ -64,7 +64,7 @@ export function describeWebhooks(bench: () => Bench): void {
       expect(dueAtMs).toBeGreaterThan(Date.now());
       expect(taken).toEqual({
         ...delivery,
-        receiver: 'a.test',
+        receiver: 'main\na.test',
         state: 'waiting',
         attempts: 0,
         sinceMs: delivery.createdAtMs,
@@ -134,7 +134,7 @@ export function describeWebhooks(bench: () => Bench): void {
       const { store, openSecond } = bench();
       const second = await openSecond();
       await owe(store);
-      const [late] = await store.outbox.take({ receivers: ['a.test'], each: 1, leaseMs: 0, ...at() });
+      const [late] = await store.outbox.take({ receivers: ['main\na.test'], each: 1, leaseMs: 0, ...at() });
       const taken = await takeOne(second);
       expect(late?.runId).toBe(taken.runId);
       if (late === undefined) return;
@@ -161,11 +161,26 @@ export function describeWebhooks(bench: () => Bench): void {
       const hosts = ['c.test', 'a.test:8080', 'b.test', 'a.test'];
       for (const host of hosts) await owe(store, 2, { url: `https://${host}/hook` });
       const first = await store.outbox.receivers({ after: '', examine: 3, ...at() });
-      expect(first).toEqual({ due: ['a.test', 'a.test:8080', 'b.test'], next: 'b.test', waitMs: null });
+      const due = ['a.test', 'a.test:8080', 'b.test'].map((host) => `main\n${host}`);
+      expect(first).toEqual({ due, next: 'main\nb.test', waitMs: null });
       const second = await store.outbox.receivers({ after: first.next, examine: 3, ...at() });
-      expect(second).toEqual({ due: ['c.test'], next: '', waitMs: null });
-      const taken = await store.outbox.take({ receivers: ['b.test', 'c.test'], each: 5, leaseMs, ...at() });
-      expect(taken.map(({ receiver }) => receiver).toSorted()).toEqual(['b.test', 'c.test']);
+      expect(second).toEqual({ due: ['main\nc.test'], next: '', waitMs: null });
+      const taken = await store.outbox.take({ receivers: ['main\nb.test', 'main\nc.test'], each: 5, leaseMs, ...at() });
+      expect(taken.map(({ receiver }) => receiver).toSorted()).toEqual(['main\nb.test', 'main\nc.test']);
+    });
+
+    test('tells the receivers of one tenant from those of another, and has them together', async () => {
+      const { store } = bench();
+      for (const tenant of ['b', 'ab', 'a']) {
+        for (const host of ['z.test', 'y.test']) await owe(store, 1, { tenant, url: `https://${host}/hook` });
+      }
+      const { due } = await store.outbox.receivers({ after: '', examine: 100, ...at() });
+      expect(due).toEqual(['a\ny.test', 'a\nz.test', 'ab\ny.test', 'ab\nz.test', 'b\ny.test', 'b\nz.test']);
+      const after = await store.outbox.receivers({ after: afterReceiversOf('a'), examine: 100, ...at() });
+      expect(after.due).toEqual(due.slice(2));
+      expect(await store.outbox.take({ receivers: ['ab\nz.test'], each: 5, leaseMs, ...at() })).toMatchObject([
+        { tenant: 'ab', receiver: 'ab\nz.test' },
+      ]);
     });
 
     test('sends nothing more of a run whose receiver stopped it', async () => {

@@ -10,6 +10,7 @@ import { Receiver, secret, verify } from './webhooks-receiver.ts';
 vi.setConfig({ testTimeout: 30_000 });
 
 const webhooks = { secrets: [secret], allow: ['127.0.0.1'] };
+const patience = { interval: 50, timeout: 20_000 };
 
 async function callbacksOf(url: string, prefix: string): Promise<unknown> {
   const [agent] = (await ask(url, `${prefix}/agents/search`, {})) as unknown as JsonObject[];
@@ -61,7 +62,7 @@ test('without a secret nobody is called, and the descriptor says so', async () =
   expect(receiver.received).toEqual([]);
 });
 
-test('what was not taken is listed, and redriven', async () => {
+test('what was not taken is listed, and redriven, beside the gateway and without it', async () => {
   await using receiver = await Receiver.open();
   await using intuned = await IntunedStandIn.open();
   intuned.plan = () => ({ status: 'completed', result: 1 });
@@ -71,7 +72,6 @@ test('what was not taken is listed, and redriven', async () => {
   const webhook = `${receiver.url}?key=hush`;
   const { run_id: runId } = await site.client.create({ agent_id: 'price-scraper', input: {}, webhook });
   await receiver.count(1);
-  await site.stop();
   const file = join(site.folder, 'rungate.yaml');
   writeFileSync(file, writeConfig(options, site.folder));
   const command = async (...args: readonly string[]) =>
@@ -85,9 +85,15 @@ test('what was not taken is listed, and redriven', async () => {
   expect(await command('list', '--run', 'another')).toMatchObject({ code: 0, out: 'no deliveries\n' });
   expect(await command('redrive')).toMatchObject({ code: 2 });
   expect(await command('redrive', '--run', 'another')).toMatchObject({ out: '0 to be sent again\n' });
+  // The gateway runs, finds it, and is told the same.
   expect(await command('redrive', '--failed')).toMatchObject({ code: 0, out: '1 to be sent again\n' });
+  await receiver.count(2);
+  await expect.poll(async () => (await command('list', '--failed')).out, patience).toMatch(/ stopped .* attempts=1 /);
+  await site.stop();
+  expect((await command('list', '--run', runId)).out).toMatch(/^\S+ stopped /);
+  expect(await command('redrive', '--run', runId)).toMatchObject({ code: 0, out: '1 to be sent again\n' });
   receiver.plan = () => 204;
   await using _again = new RungateProcess(['serve', '--config', file, '--port', '0'], site.folder);
-  const [first, second] = await receiver.count(2);
-  expect([second?.id, second?.text]).toEqual([first?.id, first?.text]);
+  const [first, second, third] = await receiver.count(3);
+  for (const again of [second, third]) expect([again?.id, again?.text]).toEqual([first?.id, first?.text]);
 });

@@ -66,6 +66,10 @@ export const limitsSchema = z.strictObject({
   /** The longest `block_timeout` that a client may ask for. */
   maxBlockSeconds: z.int().min(0).max(LONGEST_SECONDS).default(3600),
   maxBodyBytes: count.default(1_048_576),
+  /** How deep objects and arrays may stand in each other in a body; what works on them is recursive. */
+  maxJsonDepth: count.max(1000).default(100),
+  /** Of the head of a request, with its path. */
+  maxHeaderBytes: z.int().min(1024).max(1_048_576).default(16_384),
   /** Of one answer of a vendor. */
   maxAnswerBytes: count.default(10_485_760),
   idempotencyHours: z.number().positive().max(8760).default(24),

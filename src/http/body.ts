@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
 import { HttpMethodEnum, koaBody } from 'koa-body';
 import { z } from 'zod';
@@ -32,6 +33,7 @@ export function createBodyReader({ maxBodyBytes, maxJsonDepth }: BodyLimits): Bo
   });
   return async (context) => {
     if (!hasBody(context)) return undefined;
+    if (context.headers['content-encoding'] !== undefined) outliveUnpacking(context.req);
     try {
       await parse(context, nothingMore);
     } catch (fault) {
@@ -51,6 +53,18 @@ function hasBody({ headers }: Context): boolean {
   if (headers['transfer-encoding'] !== undefined) return true;
   const length = headers['content-length'];
   return length !== undefined && length !== '0';
+}
+
+/**
+ * Whoever reads the body stops listening once it is too large; what unpacks it goes on with what it has, and an error of
+ * it that nobody listens to would end the process.
+ */
+function outliveUnpacking(request: IncomingMessage): void {
+  const pipe = request.pipe.bind(request);
+  request.pipe = (unpacking, options) => {
+    unpacking.on('error', () => {});
+    return pipe(unpacking, options);
+  };
 }
 
 /** Lets the rest of a refused body flow away, or the connection could carry no further request. */

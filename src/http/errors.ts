@@ -1,6 +1,6 @@
 import type { Context, Middleware } from 'koa';
 import type { Dialect } from '../contract/dialect.ts';
-import { errorTable, GatewayError } from '../contract/errors.ts';
+import { errorTable, GatewayError, type Quota } from '../contract/errors.ts';
 import type { Json } from '../contract/json.ts';
 import type { Log } from '../contract/log.ts';
 import { challenge } from './auth.ts';
@@ -39,7 +39,17 @@ function sendError(context: Context, dialect: Dialect | null, requestId: string,
   context.vary('Accept');
   if (error.http === 401) context.set('WWW-Authenticate', challenge(context.req));
   if (error.retryAfterSeconds !== undefined) context.set('Retry-After', String(error.retryAfterSeconds));
+  if (error.quota !== undefined) tellQuota(context, error.quota, error.retryAfterSeconds);
   context.body = JSON.stringify(asProblem ? describeProblem(error, requestId) : dialect.encodeError(error));
+}
+
+/**
+ * Of what is counted while it lasts, rather than by the second: nothing is left. Stands beside what the headers say of
+ * requests (draft-ietf-httpapi-ratelimit-headers-10).
+ */
+function tellQuota({ res }: Context, { policy, most }: Quota, resetSeconds: number | undefined): void {
+  res.appendHeader('RateLimit-Policy', `"${policy}";q=${most};qu="concurrent-requests"`);
+  res.appendHeader('RateLimit', `"${policy}";r=0${resetSeconds === undefined ? '' : `;t=${resetSeconds}`}`);
 }
 
 /** RFC 9457. `code`, `path`, `retryable` and `request_id` are extension members. */

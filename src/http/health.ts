@@ -11,8 +11,16 @@ const patienceMs = 2000;
 /** What a backend is like, for who asks whether we are ready; one that is down does not make us unready. */
 export type BackendStates = () => readonly { readonly name: string; readonly state: string }[];
 
+export type HealthParts = {
+  readonly checks: readonly ReadinessCheck[];
+  readonly backends: BackendStates;
+  /** Whether the gateway is shutting down: then it takes no work, however well it is. */
+  readonly isDraining: () => boolean;
+  readonly log: Log;
+};
+
 /** `/health/live`: the process answers. `/health/ready`: it can take work; 503 says not now. */
-export function answerHealth(checks: readonly ReadinessCheck[], backends: BackendStates, log: Log): Middleware {
+export function answerHealth({ checks, backends, isDraining, log }: HealthParts): Middleware {
   return async (context, next) => {
     if (context.path !== '/health/live' && context.path !== '/health/ready') return await next();
     if (context.method !== 'GET' && context.method !== 'HEAD') {
@@ -22,9 +30,11 @@ export function answerHealth(checks: readonly ReadinessCheck[], backends: Backen
     context.set('Cache-Control', 'no-store');
     if (context.path === '/health/live') return sendJson(context, 200, { status: 'ok' });
     const results = await Promise.all(checks.map((each) => probe(each, log)));
-    const isReady = results.every(([, result]) => result === 'ok');
+    const draining = isDraining();
+    const isReady = !draining && results.every(([, result]) => result === 'ok');
     sendJson(context, isReady ? 200 : 503, {
       status: isReady ? 'ok' : 'unavailable',
+      draining,
       checks: Object.fromEntries(results),
       backends: Object.fromEntries(backends().map(({ name, state }) => [name, state])),
     });

@@ -90,5 +90,10 @@ export class Limiter {
 }
 
 function tooManyStreams(most: number): GatewayError {
-  return new GatewayError('too_many_streams', { retryAfterSeconds: streamRetrySeconds, detail: `at most ${most}` });
+  const quota = { policy: 'streams', most } as const;
+  return new GatewayError('too_many_streams', {
+    retryAfterSeconds: streamRetrySeconds,
+    quota,
+    detail: `at most ${most}`,
+  });
 }

@@ -8,6 +8,8 @@ export type ListenOptions = {
   readonly port: number;
   /** Further ones are closed as they come; left out, there is no such limit. */
   readonly maxConnections?: number;
+  /** Of the head of a request, with its path; default 16,384. */
+  readonly maxHeaderBytes?: number;
   /** A request that has not arrived whole after so long is cut off; default 30,000. */
   readonly slowRequestMs?: number;
   /** Called when connections are closed because there are too many, at most once a minute. */
@@ -24,8 +26,6 @@ export type Listening = {
 const longestHeadMs = 15_000;
 /** How often the requests that are on their way are looked at, at the least. */
 const lookMs = 5000;
-/** Of the head of a request, with all its headers. */
-const maxHeaderSize = 16_384;
 const fullNoticeMs = 60_000;
 
 /** Longer than the idle time of the usual proxies, so that they close first and never write to a closed socket. */
@@ -33,7 +33,14 @@ const keepAliveTimeout = 75_000;
 
 /** Serves the app; rejects when the address cannot be had. */
 export async function listen(app: App, options: ListenOptions): Promise<Listening> {
-  const { host, port, maxConnections, onFull, slowRequestMs = 30_000 } = options;
+  const {
+    host,
+    port,
+    maxConnections,
+    maxHeaderBytes: maxHeaderSize = 16_384,
+    onFull,
+    slowRequestMs = 30_000,
+  } = options;
   // These bound how long a request may take to arrive; an answer may take as long as it likes.
   const timeouts = {
     headersTimeout: Math.min(longestHeadMs, slowRequestMs),

@@ -1,10 +1,20 @@
 import type { ServerResponse } from 'node:http';
-import type { Answer } from '../contract/dialect.ts';
-import type { Log } from '../contract/log.ts';
-import type { RunFeed } from '../contract/use-cases.ts';
-import { encodeRetry, Frames, heartbeat } from './frames.ts';
+import type { Answer, EventFeed } from '../contract/dialect.ts';
+import type { Log, Metrics } from '../contract/log.ts';
+import { encodeRetry, encodeSent, Frames, heartbeat } from './frames.ts';
+import { boundReading } from './slow-reader.ts';
 
 export type StreamSource = Omit<Extract<Answer, { kind: 'stream' }>, 'kind'>;
+
+/** What is written for one reader, in whatever words. */
+type Source<Event> = {
+  readonly feed: { next(): Promise<readonly Event[] | null>; close(): void };
+  /** Null: there is no word for the event. */
+  readonly frameOf: (event: Event) => Buffer | null;
+  readonly endsAfter?: ((event: Event) => boolean) | undefined;
+  readonly onLeft?: (() => Promise<void>) | undefined;
+  readonly runId?: string;
+};
 
 export const streamType = 'text/event-stream';
 
@@ -17,22 +27,25 @@ export const streamHeaders = {
 /** After a fault of ours; the reader's next try finds it gone, or is told by an error answer. */
 const retryAfterFaultMs = 1000;
 
+export type StreamTerms = {
+  readonly heartbeatMs: number;
+  /** A reader that takes nothing for so long is cut off. */
+  readonly slowReaderMs: number;
+  readonly log: Log;
+  readonly metrics: Metrics;
+};
+
 /** All open streams: one timer keeps them alive, one call sends their readers away. */
 export class Streams {
   readonly #open = new Set<Stream>();
   readonly #frames = new Frames();
-  readonly #heartbeatMs: number;
-  readonly #log: Log;
-  readonly #slowReaderMs: number;
+  readonly #terms: StreamTerms;
   #timer: NodeJS.Timeout | null = null;
   /** Set once the gateway drains. */
   #retryMs: number | null = null;
 
-  /** A reader that takes nothing for `slowReaderMs` is cut off. */
-  constructor(heartbeatMs: number, log: Log, slowReaderMs: number) {
-    this.#heartbeatMs = heartbeatMs;
-    this.#log = log;
-    this.#slowReaderMs = slowReaderMs;
+  constructor(terms: StreamTerms) {
+    this.#terms = terms;
   }
 
   get size(): number {
@@ -40,16 +53,26 @@ export class Streams {
   }
 
   /** Answers with the head at once, then with events until the feed ends, the reader leaves or the gateway drains. */
-  start(response: ServerResponse, source: StreamSource): void {
+  start(response: ServerResponse, { encode, eventName, ...source }: StreamSource): void {
+    this.#begin(response, { ...source, frameOf: (event) => this.#frames.of(event, encode, eventName) });
+  }
+
+  /** The same for events that are told to one reader alone. */
+  startEvents(response: ServerResponse, feed: EventFeed): void {
+    this.#begin(response, { feed, frameOf: encodeSent });
+  }
+
+  #begin<Event>(response: ServerResponse, source: Source<Event>): void {
     // The reader may have left while its feed was made; then nothing more will be heard of it.
     if (response.closed) {
       source.feed.close();
       this.#leave(source);
       return;
     }
-    const stream = new Stream(response, source.feed, this.#slowReaderMs);
+    const stream = new Stream(response, source.feed, this.#terms.slowReaderMs);
     response.writeHead(200, streamHeaders);
     response.flushHeaders();
+    this.#terms.metrics.count('streams_opened');
     this.#add(stream);
     response.once('close', () => {
       this.#remove(stream);
@@ -66,27 +89,27 @@ export class Streams {
     for (const stream of this.#open) stream.dismiss(retryMs);
   }
 
-  async #pump(stream: Stream, source: StreamSource): Promise<void> {
-    const { encode, eventName, endsAfter, runId } = source;
+  async #pump<Event>(stream: Stream, { feed, frameOf, endsAfter, runId }: Source<Event>): Promise<void> {
+    const next = async () => (stream.isOver ? null : await feed.next());
     try {
-      for (let events = await stream.next(); events !== null; events = await stream.next()) {
+      for (let events = await next(); events !== null; events = await next()) {
         for (const event of events) {
-          const frame = this.#frames.of(event, encode, eventName);
+          const frame = frameOf(event);
           if (frame !== null) await stream.send(frame);
           if (endsAfter?.(event) === true) return stream.end();
         }
       }
       stream.end();
     } catch (fault) {
-      this.#log.error({ run_id: runId, err: fault }, 'stream failed');
+      this.#terms.log.error({ run_id: runId, err: fault }, 'stream failed');
       stream.dismiss(retryAfterFaultMs);
     }
   }
 
   /** The reader left before it was given the end. */
-  #leave({ onLeft, runId }: StreamSource): void {
+  #leave({ onLeft, runId }: Pick<Source<never>, 'onLeft' | 'runId'>): void {
     onLeft?.().catch((fault: unknown) =>
-      this.#log.error({ run_id: runId, err: fault }, 'a run was not told that its reader left'),
+      this.#terms.log.error({ run_id: runId, err: fault }, 'a run was not told that its reader left'),
     );
   }
 
@@ -94,7 +117,7 @@ export class Streams {
     this.#open.add(stream);
     this.#timer ??= setInterval(() => {
       for (const each of this.#open) each.beat();
-    }, this.#heartbeatMs).unref();
+    }, this.#terms.heartbeatMs).unref();
   }
 
   #remove(stream: Stream): void {
@@ -108,12 +131,12 @@ export class Streams {
 /** One reader's answer. What it has not taken is never more than the socket's own buffer and one event. */
 class Stream {
   readonly #response: ServerResponse;
-  readonly #feed: RunFeed;
+  readonly #feed: { close(): void };
   readonly #slowReaderMs: number;
   #over = false;
   #resume: (() => void) | null = null;
 
-  constructor(response: ServerResponse, feed: RunFeed, slowReaderMs: number) {
+  constructor(response: ServerResponse, feed: { close(): void }, slowReaderMs: number) {
     this.#response = response;
     this.#feed = feed;
     this.#slowReaderMs = slowReaderMs;
@@ -126,18 +149,19 @@ class Stream {
     return this.#over;
   }
 
-  async next() {
-    return this.#over ? null : await this.#feed.next();
-  }
-
   /** Resolves when more may be sent. */
   async send(frame: Buffer): Promise<void> {
     if (this.#over || this.#response.write(frame)) return;
-    // Node counts what the reader takes as life, and destroys the socket of one that takes nothing.
-    this.#response.setTimeout(this.#slowReaderMs);
+    const lift = boundReading(this.#response, this.#slowReaderMs);
     await new Promise<void>((resolve) => {
       this.#resume = resolve;
     });
+    if (this.#over) {
+      // What was sent and not taken is bound for as long as it is there.
+      this.#response.once('close', lift);
+      return;
+    }
+    lift();
     this.#response.setTimeout(0);
   }
 

@@ -1,7 +1,8 @@
 import type { Log } from '../contract/log.ts';
 import { StorageFault, type Store } from '../contract/store.ts';
+import type { OpenOutbox } from '../contract/webhook.ts';
 import { openPostgresStore } from './postgres/open.ts';
-import { openSqliteStore } from './sqlite/open.ts';
+import { openSqliteOutbox, openSqliteStore } from './sqlite/open.ts';
 
 /**
  * Opens the store that a URL names, and brings its schema up to date.
@@ -17,4 +18,16 @@ export async function openStore(url: string, options: { readonly log: Log }): Pr
   if (/^postgres(ql)?:\/\//.test(url)) return await openPostgresStore(url, options);
   // The URL may hold a password: only its scheme is told.
   throw new StorageFault(`a store URL begins with sqlite: or postgres://, not with "${url.split(':', 1)[0]}:"`);
+}
+
+/**
+ * Opens the deliveries alone, beside the gateways that send them. A database that is not there is not made.
+ *
+ * @throws StorageFault as `openStore`, and where the schema of a SQLite file is another version's.
+ */
+export async function openOutbox(
+  url: string,
+  { log, readOnly }: { readonly log: Log; readonly readOnly: boolean },
+): Promise<OpenOutbox> {
+  return url.startsWith('sqlite:') ? openSqliteOutbox(url, readOnly) : await openStore(url, { log });
 }

@@ -25,11 +25,6 @@ export const deliveryColumns = Object.keys(deliveryRow.shape)
   .map((column) => `deliveries.${column}`)
   .join(', ');
 
-/** Host and port: what {@link Delivery} calls the receiver. */
-export function receiverOf(url: string): string {
-  return URL.parse(url)?.host ?? '';
-}
-
 /** @throws StorageFault when the row is none of ours. */
 export function decodeDelivery(row: unknown): Delivery {
   const parsed = deliveryRow.safeParse(row);

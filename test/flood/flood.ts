@@ -9,11 +9,36 @@ export type Calls = {
   readonly p99Ms: number;
 };
 
+/** With which words connections were ended by the server, and how many of them: a status, or none. */
+class Refusals {
+  readonly #counts = new Map<string, number>();
+
+  /** Counts the end of a connection, unless `isOver` says then that it was ours. */
+  watch(socket: Socket, isOver: () => boolean): void {
+    let said = '';
+    socket.on('data', (chunk: Buffer) => {
+      said ||= /^HTTP\/1\.1 (\d+)/.exec(chunk.toString('latin1'))?.[1] ?? 'no HTTP';
+    });
+    socket.once('close', () => {
+      if (isOver()) return;
+      const words = said === '' ? 'closed without a word' : said;
+      this.#counts.set(words, (this.#counts.get(words) ?? 0) + 1);
+    });
+  }
+
+  describe(): string {
+    const all = [...this.#counts]
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([words, count]) => `${words}: ${count}`);
+    return all.length === 0 ? 'none' : all.join(', ');
+  }
+}
+
 /** Connections that are opened and say nothing, each opened anew when the server has had enough of it. */
 export class IdleConnections {
   readonly #port: number;
+  readonly refused = new Refusals();
   readonly #sockets = new Set<Socket>();
-  #cut = 0;
   #over = false;
 
   constructor(port: number) {
@@ -22,10 +47,6 @@ export class IdleConnections {
 
   get open(): number {
     return this.#sockets.size;
-  }
-
-  get cut(): number {
-    return this.#cut;
   }
 
   /** Resolves when all of them are open. */
@@ -44,10 +65,10 @@ export class IdleConnections {
   async #open(): Promise<void> {
     const socket = await openOne(this.#port);
     this.#sockets.add(socket);
+    this.refused.watch(socket, () => this.#over);
     socket.once('close', () => {
       this.#sockets.delete(socket);
       if (this.#over) return;
-      this.#cut += 1;
       this.#open().catch(() => {});
     });
   }
@@ -56,8 +77,8 @@ export class IdleConnections {
 /** Requests whose bodies come a byte at a time, each begun anew when the server has had enough of it. */
 export class SlowWriters {
   readonly #port: number;
+  readonly refused = new Refusals();
   readonly #sockets = new Set<Socket>();
-  #cut = 0;
   #over = false;
 
   constructor(port: number) {
@@ -66,11 +87,6 @@ export class SlowWriters {
 
   get open(): number {
     return this.#sockets.size;
-  }
-
-  /** How often the server has cut one off. */
-  get cut(): number {
-    return this.#cut;
   }
 
   start(count: number): void {
@@ -86,6 +102,7 @@ export class SlowWriters {
     while (!this.#over) {
       const socket = await openOne(this.#port);
       this.#sockets.add(socket);
+      this.refused.watch(socket, () => this.#over);
       // Half of them are slow with their heads, half with their bodies.
       const head = 'POST /runs HTTP/1.1\r\nHost: flood\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n';
       socket.write(at % 2 === 0 ? head : `${head}\r\n{"input":"`);
@@ -94,7 +111,6 @@ export class SlowWriters {
         await delay(500);
       }
       this.#sockets.delete(socket);
-      if (!this.#over) this.#cut += 1;
     }
   }
 }
@@ -137,7 +153,7 @@ function openOne(port: number): Promise<Socket> {
     const socket = connect(port, '127.0.0.1', () => resolve(socket));
     socket
       .on('error', reject)
-      .on('data', () => {})
+      .resume()
       .on('end', () => socket.destroy());
   });
 }

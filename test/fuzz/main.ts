@@ -19,13 +19,13 @@ const options = { url: target.url, authorization, prefixes };
 const startedMs = performance.now();
 // What fills caches and compiles code is no growth: it happens once.
 const warm = await fuzz({ ...options, cases: Math.ceil(cases / 4), seed: seed + 1_000_000 });
-const before = await target.memory();
-const main = await fuzz({ ...options, cases, seed });
-const after = await target.memory();
+const before = target.lives ? await target.memory() : 0;
+const main = target.lives ? await fuzz({ ...options, cases, seed }) : warm;
+const after = target.lives ? await target.memory() : 0;
 const seconds = (performance.now() - startedMs) / 1000;
 
 const grownBytes = after - before;
-const faults = [...warm.faults, ...main.faults];
+const faults = [...new Set([...warm.faults, ...main.faults])];
 if (!target.lives) faults.push('the gateway ended');
 if (grownBytes > mostGrowthBytes) faults.push(`memory grew by ${toMegabytes(grownBytes)} MB`);
 say(`seed ${seed}: ${warm.cases + main.cases} cases over ${main.operations} operations in ${seconds.toFixed(0)} s`);

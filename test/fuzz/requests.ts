@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isJsonObject, type Json, type JsonObject } from '../../src/contract/json.ts';
 import type { DocumentedOperation } from '../protocol-document.ts';
 import { arbitraryOf, broken } from '../schema-arbitrary.ts';
+import { packed } from './packed.ts';
 
 /** One request for an operation. Ids are placeholders such as `known:run_id:7`; see `Pool`. */
 export type OperationRequest = {
@@ -223,7 +224,7 @@ export function requestsOf(prefix: string, source: unknown, operation: Documente
     noNullPrototype: true,
   });
   const schema = requestBody?.content['application/json'].schema as Json | undefined;
-  return fc.record({
+  const requests: Arbitrary<OperationRequest> = fc.record({
     kind: fc.constant('operation' as const),
     prefix: fc.constant(prefix),
     operation: fc.constant(operation),
@@ -242,6 +243,7 @@ export function requestsOf(prefix: string, source: unknown, operation: Documente
     headers: rarely(fc.constant({}), headers, 3),
     body: bodyOf(schema, definitions),
   });
+  return requestBody === undefined ? requests : rarely(requests, packed(requests), 8);
 }
 
 const startLines = [

@@ -45,21 +45,21 @@ export class Target implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #sandbox: Sandbox;
   readonly #folder: string;
-  readonly #inspector: WebSocket;
-  #asked = 0;
+  /** Where its inspector listens. */
+  readonly #inspectorUrl: string;
 
   private constructor(parts: {
     url: string;
     child: ChildProcess;
     sandbox: Sandbox;
     folder: string;
-    inspector: WebSocket;
+    inspectorUrl: string;
   }) {
     this.url = parts.url;
     this.#child = parts.child;
     this.#sandbox = parts.sandbox;
     this.#folder = parts.folder;
-    this.#inspector = parts.inspector;
+    this.#inspectorUrl = parts.inspectorUrl;
   }
 
   /** `storeUrl`: left out, an SQLite file of its own. */
@@ -88,9 +88,8 @@ export class Target implements AsyncDisposable {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     };
-    const inspector = new WebSocket(await find(/(ws:\/\/\S+)/, () => err));
-    await new Promise((resolve) => inspector.addEventListener('open', resolve, { once: true }));
-    return new Target({ url: await find(/"url":"(http:[^"]+)"/, () => out), child, sandbox, folder, inspector });
+    const inspectorUrl = await find(/(ws:\/\/\S+)/, () => err);
+    return new Target({ url: await find(/"url":"(http:[^"]+)"/, () => out), child, sandbox, folder, inspectorUrl });
   }
 
   /** Whether it still runs. */
@@ -100,16 +99,23 @@ export class Target implements AsyncDisposable {
 
   /** Bytes of the heap and of what hangs outside of it, after a collection. */
   async memory(): Promise<number> {
-    await this.#call('HeapProfiler.collectGarbage', {});
-    await this.#call('HeapProfiler.collectGarbage', {});
+    // Attached for the question alone: a process that ends by a fault waits for its inspector to leave.
+    const inspector = new WebSocket(this.#inspectorUrl);
+    await new Promise((resolve, reject) => {
+      inspector.addEventListener('open', resolve, { once: true });
+      inspector.addEventListener('error', () => reject(new Error('the gateway ended')), { once: true });
+    });
+    const ask = (method: string, params: object) => askInspector(inspector, method, params);
+    await ask('HeapProfiler.collectGarbage', {});
+    await ask('HeapProfiler.collectGarbage', {});
     const expression =
       '(() => { const { heapUsed, external, arrayBuffers } = process.memoryUsage(); return heapUsed + external + arrayBuffers; })()';
-    const answer = await this.#call('Runtime.evaluate', { expression, returnByValue: true });
+    const answer = await ask('Runtime.evaluate', { expression, returnByValue: true });
+    inspector.close();
     return z.object({ result: z.object({ value: z.number() }) }).parse(answer).result.value;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#inspector.close();
     const ended = new Promise((resolve) => this.#child.once('close', resolve));
     if (this.lives) {
       this.#child.kill('SIGTERM');
@@ -118,20 +124,21 @@ export class Target implements AsyncDisposable {
     await this.#sandbox.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
 
-  #call(method: string, params: object): Promise<unknown> {
-    const id = ++this.#asked;
-    return new Promise((resolve) => {
-      const listen = ({ data }: MessageEvent): void => {
-        const message = z
-          .looseObject({ id: z.number().optional(), result: z.unknown() })
-          .parse(JSON.parse(String(data)));
-        if (message.id !== id) return;
-        this.#inspector.removeEventListener('message', listen);
-        resolve(message.result);
-      };
-      this.#inspector.addEventListener('message', listen);
-      this.#inspector.send(JSON.stringify({ id, method, params }));
-    });
-  }
+let asked = 0;
+
+function askInspector(inspector: WebSocket, method: string, params: object): Promise<unknown> {
+  const id = ++asked;
+  return new Promise((resolve, reject) => {
+    const listen = ({ data }: MessageEvent): void => {
+      const message = z.looseObject({ id: z.number().optional(), result: z.unknown() }).parse(JSON.parse(String(data)));
+      if (message.id !== id) return;
+      inspector.removeEventListener('message', listen);
+      resolve(message.result);
+    };
+    inspector.addEventListener('message', listen);
+    inspector.addEventListener('close', () => reject(new Error('the gateway ended')), { once: true });
+    inspector.send(JSON.stringify({ id, method, params }));
+  });
 }

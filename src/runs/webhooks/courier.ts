@@ -2,6 +2,7 @@ import type { Clock } from '../../contract/clock.ts';
 import type { Log, Metrics } from '../../contract/log.ts';
 import type { Delivery, Outbox, Settlement, WebhookSender } from '../../contract/webhook.ts';
 import { Sleeper } from '../sleep.ts';
+import { Berths } from './berths.ts';
 import type { Signer } from './signer.ts';
 import { judge } from './verdict.ts';
 
@@ -19,29 +20,27 @@ export type CourierParts = {
   readonly timeoutMs: number;
 };
 
-/** Attempts under way at once, of all receivers and of one. */
-const mostUnderWay = 128;
-const mostOfReceiver = 4;
 /** Receivers that one look goes through. */
 const lookAt = 256;
 /** A lease is longer than an attempt by this, for the writes around it. */
 const leaseMarginMs = 5000;
-/** What another replica left is found by looking; within one process each change wakes the courier. */
+/** What another process left is found by looking: a dead replica, or an operator who redrives. */
 const sharedSweepMs = 2000;
-const ownSweepMs = 30_000;
+/** Where one process has the store its own changes wake the courier. */
+const ownSweepMs = 5000;
 const faultPauseMs = 1000;
 /** Attempts under way get so long to end when the process stops. */
 const stopGraceMs = 2000;
 
 /**
  * Takes deliveries from the outbox to their receivers. Receivers have their turn one after the other and only so many
- * attempts each, so that one who is slow, or is owed very much, keeps nobody else waiting.
+ * attempts each, and so have tenants, so that one who is slow, or is owed very much, keeps nobody else waiting.
  */
 export class Courier {
   readonly #parts: CourierParts;
   readonly #sleeper: Sleeper;
   readonly #underWay = new Set<Promise<void>>();
-  readonly #byReceiver = new Map<string, number>();
+  readonly #berths = new Berths();
   readonly #abort = new AbortController();
   /** The receiver that had its turn last. */
   #cursor = '';
@@ -91,6 +90,7 @@ export class Courier {
   async #round(): Promise<number> {
     const { outbox, clock } = this.#parts;
     const isWhole = this.#cursor === '';
+    if (isWhole) this.#berths.beginWalk();
     let soonestMs = Number.POSITIVE_INFINITY;
     let taken = 0;
     do {
@@ -98,51 +98,41 @@ export class Courier {
       soonestMs = Math.min(soonestMs, look.waitMs ?? soonestMs);
       taken += await this.#visit(look.due);
       // The end of an attempt wakes us; whoever did not have a turn is the next.
-      if (this.#room() === 0) return Number.POSITIVE_INFINITY;
-      this.#cursor = look.next;
+      if (this.#berths.free === 0) return Number.POSITIVE_INFINITY;
+      this.#cursor = this.#berths.skip(look.next);
     } while (this.#cursor !== '' && !this.#stopped);
-    return isWhole && taken === 0 ? soonestMs : 0;
+    const isOver = !this.#berths.endWalk();
+    return isWhole && isOver && taken === 0 ? soonestMs : 0;
   }
 
   /** Takes and sends what receivers are owed, as far as there is room; how many. */
   async #visit(due: readonly string[]): Promise<number> {
     const { outbox, clock, timeoutMs } = this.#parts;
-    let left = due.filter((receiver) => this.#roomFor(receiver) > 0);
+    let left = due;
     let count = 0;
-    while (left.length > 0 && this.#room() > 0 && !this.#stopped) {
-      const receivers = left.slice(0, this.#room());
-      const share = Math.floor(this.#room() / receivers.length);
-      const each = Math.min(share, ...receivers.map((receiver) => this.#roomFor(receiver)));
+    while (left.length > 0 && !this.#stopped) {
+      const { receivers, each, rest } = this.#berths.pick(left);
+      if (receivers.length === 0) break;
       const nowMs = clock.nowMs();
       const taken = await outbox.take({ receivers, each, leaseMs: timeoutMs + leaseMarginMs, nowMs });
       for (const delivery of taken) this.#send(delivery);
       count += taken.length;
-      left = left.slice(receivers.length);
+      left = rest;
       this.#cursor = receivers.at(-1) ?? this.#cursor;
     }
     return count;
   }
 
-  #room(): number {
-    return mostUnderWay - this.#underWay.size;
-  }
-
-  #roomFor(receiver: string): number {
-    return mostOfReceiver - (this.#byReceiver.get(receiver) ?? 0);
-  }
-
   #send(delivery: Delivery): void {
     const { receiver } = delivery;
-    this.#byReceiver.set(receiver, (this.#byReceiver.get(receiver) ?? 0) + 1);
+    this.#berths.take(receiver);
     const attempt = this.#attempt(delivery)
       .catch((error: unknown) =>
         this.#parts.log.warn({ err: error, run_id: delivery.runId }, 'an attempt was not recorded; it is made again'),
       )
       .finally(() => {
         this.#underWay.delete(attempt);
-        const others = (this.#byReceiver.get(receiver) ?? 1) - 1;
-        if (others === 0) this.#byReceiver.delete(receiver);
-        else this.#byReceiver.set(receiver, others);
+        this.#berths.leave(receiver);
         this.#sleeper.wake();
       });
     this.#underWay.add(attempt);
@@ -163,11 +153,11 @@ export class Courier {
     await outbox.settle(delivery, settlement, nowMs);
   }
 
-  #note({ runId, seq, receiver, attempts }: Delivery, settlement: Settlement): void {
+  #note({ runId, seq, tenant, url, attempts }: Delivery, settlement: Settlement): void {
     const { log, metrics } = this.#parts;
     metrics.count('webhook_attempts', { result: settlement.kind });
     // Not the URL: some receivers keep a secret in its path.
-    const fields = { run_id: runId, seq, receiver, attempts: attempts + 1 };
+    const fields = { run_id: runId, seq, tenant, receiver: URL.parse(url)?.host, attempts: attempts + 1 };
     if (settlement.kind === 'failed' || settlement.kind === 'stopped') {
       log.warn({ ...fields, reason: settlement.failure }, 'a webhook is not tried any more');
     } else log.debug({ ...fields, result: settlement.kind }, 'a webhook was tried');

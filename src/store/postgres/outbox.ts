@@ -6,9 +6,10 @@ import {
   deliveryStates,
   type NewDelivery,
   type Outbox,
+  receiverOf,
   type Settlement,
 } from '../../contract/webhook.ts';
-import { decodeDelivery, receiverOf } from '../outbox-rows.ts';
+import { decodeDelivery } from '../outbox-rows.ts';
 import { toStorageFault } from './faults.ts';
 import { outboxStatements } from './outbox-statements.ts';
 import type { Row } from './write-statement.ts';
@@ -19,7 +20,7 @@ const prepared: ReadonlySet<keyof typeof outboxStatements> = new Set(['receivers
 
 /** A row of the table of parameters that comes with a run's update. */
 export function encodeDelivery({ runId, seq, tenant, url, createdAtMs, body }: NewDelivery): Row {
-  return [runId, seq, tenant, url, receiverOf(url), createdAtMs, body];
+  return [runId, seq, tenant, url, receiverOf({ tenant, url }), createdAtMs, body];
 }
 
 /** Deliveries in PostgreSQL. A replica that dies leaves them to the others once their lease is over. */

@@ -1,6 +1,9 @@
 import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
+import { StorageFault } from '../../contract/store.ts';
 import { readMigrations, selectPending } from '../migrations.ts';
+
+const versionRow = z.object({ version: z.number().nullable() });
 
 export type Synchronous = 'full' | 'normal';
 
@@ -15,6 +18,26 @@ export function openDatabase(file: string, synchronous: Synchronous): DatabaseSy
     migrate(database);
     // From here on a lock is waited for outside SQLite, where it does not stop the event loop (write queue).
     database.exec('PRAGMA busy_timeout = 0');
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens the database of a store beside the process that has it. What such a guest writes must not disturb the other one:
+ * it changes no schema and leaves checkpoints alone. Throws SQLite's errors, and `StorageFault` for another schema.
+ */
+export function visitDatabase(file: string, options: { readonly readOnly: boolean; readonly timeoutMs: number }) {
+  const database = new DatabaseSync(file, { readOnly: options.readOnly, timeout: options.timeoutMs });
+  try {
+    database.exec('PRAGMA wal_autocheckpoint = 0');
+    const row = database.prepare('SELECT max(version) AS version FROM migrations').get();
+    const known = readMigrations('sqlite').length;
+    if (versionRow.parse(row).version !== known) {
+      throw new StorageFault(`${file} does not have the schema version ${known}: a gateway of this version makes it`);
+    }
     return database;
   } catch (error) {
     database.close();

@@ -1,13 +1,16 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { Log } from '../../contract/log.ts';
 import { StorageFault, type Store } from '../../contract/store.ts';
+import type { OpenOutbox } from '../../contract/webhook.ts';
 import { Checkpoints } from './checkpoints.ts';
-import { openDatabase } from './database.ts';
+import { openDatabase, visitDatabase } from './database.ts';
 import { toStorageFault } from './faults.ts';
 import { lockFile } from './file-lock.ts';
+import { SqliteOutbox } from './outbox.ts';
 import { SqliteStore } from './sqlite-store.ts';
+import { WriteQueue } from './write-queue.ts';
 
 const optionsSchema = z.strictObject({
   synchronous: z.enum(['full', 'normal']).default('full'),
@@ -49,6 +52,24 @@ export function openSqliteStore(url: string, { log }: { readonly log: Log }): St
     });
   } catch (error) {
     unlock();
+    throw toStorageFault(error);
+  }
+}
+
+/** Waits longer for a turn to write than a gateway, which has clients that wait. */
+const guestTimeoutMs = 10_000;
+
+/** Opens the deliveries of a SQLite store; see `openOutbox`. Needs no lock on the file. Throws `StorageFault`. */
+export function openSqliteOutbox(url: string, readOnly: boolean): OpenOutbox {
+  const { file } = parseUrl(url);
+  // SQLite would make it.
+  if (!existsSync(file)) throw new StorageFault(`${file} does not exist`);
+  try {
+    const database = visitDatabase(file, { readOnly, timeoutMs: guestTimeoutMs });
+    const writes = new WriteQueue({ database, busyTimeoutMs: guestTimeoutMs, onCommit: () => {} });
+    const outbox = new SqliteOutbox(database, writes);
+    return { outbox, close: async () => database.close() };
+  } catch (error) {
     throw toStorageFault(error);
   }
 }

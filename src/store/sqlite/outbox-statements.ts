@@ -30,8 +30,12 @@ const texts = {
     ORDER BY created_at_ms DESC, run_id DESC, seq DESC LIMIT ?2`,
   listOf: `SELECT ${deliveryColumns} FROM deliveries WHERE run_id = ?3 AND state IN (SELECT value FROM json_each(?1))
     ORDER BY seq DESC LIMIT ?2`,
+  redrivable: `SELECT id FROM deliveries WHERE id > ?1 AND state IN (SELECT value FROM json_each(?2)) AND taken = 0
+    ORDER BY id LIMIT ?3`,
+  redrivableOf: `SELECT id FROM deliveries WHERE run_id = ?4 AND id > ?1
+    AND state IN (SELECT value FROM json_each(?2)) AND taken = 0 ORDER BY id LIMIT ?3`,
   redrive: `UPDATE deliveries SET state = 'waiting', attempts = 0, since_ms = ?3, due_at_ms = 0, ended_at_ms = NULL
-    WHERE (?1 IS NULL OR run_id = ?1) AND state IN (SELECT value FROM json_each(?2)) AND taken = 0`,
+    WHERE id IN (SELECT value FROM json_each(?1)) AND state IN (SELECT value FROM json_each(?2)) AND taken = 0`,
 } as const;
 
 /** Prepares what the outbox asks and writes by itself. */

@@ -6,23 +6,31 @@ import {
   deliveryStates,
   type NewDelivery,
   type Outbox,
+  receiverOf,
   type Settlement,
 } from '../../contract/webhook.ts';
-import { decodeDelivery, receiverOf } from '../outbox-rows.ts';
+import { decodeDelivery } from '../outbox-rows.ts';
 import { read } from './faults.ts';
 import { prepareOutbox } from './outbox-statements.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 const nextRow = z.object({ receiver: z.string(), due_at_ms: z.number() });
+const idRow = z.object({ id: z.number() });
+
+/** Deliveries that one transaction redrives: another process may wait for its turn to write. */
+const redriveBatch = 1000;
 
 /** Returns the work that stores a delivery in the transaction of the run's change. Encoded at once, as in `run-writes.ts`. */
 export function prepareDelivery(insert: StatementSync, owed: NewDelivery): () => void {
   const { runId, seq, tenant, url, body, createdAtMs } = owed;
-  const columns = [runId, seq, tenant, url, receiverOf(url), createdAtMs, body];
+  const columns = [runId, seq, tenant, url, receiverOf({ tenant, url }), createdAtMs, body];
   return () => insert.run(...columns);
 }
 
-/** Deliveries in the SQLite file of the runs. It has one process, so what is found taken was left by a dead one. */
+/**
+ * Deliveries in the SQLite file of the runs. One process sends them; another one may list and redrive them meanwhile,
+ * since nothing of them is kept in memory, and one that is being sent is not redriven.
+ */
 export class SqliteOutbox implements Outbox {
   readonly #writes: WriteQueue;
   readonly #statements: ReturnType<typeof prepareOutbox>;
@@ -30,6 +38,10 @@ export class SqliteOutbox implements Outbox {
   constructor(database: DatabaseSync, writes: WriteQueue) {
     this.#writes = writes;
     this.#statements = prepareOutbox(database);
+  }
+
+  /** For the process that has the file: what is found taken was left by a dead one. Throws SQLite's errors. */
+  returnTaken(): void {
     this.#statements.returnAll.run();
   }
 
@@ -80,8 +92,27 @@ export class SqliteOutbox implements Outbox {
       return rows.map(decodeDelivery);
     });
 
-  readonly redrive: Outbox['redrive'] = async ({ runId = null, states, nowMs }) =>
-    await this.#writes.submit(() => Number(this.#statements.redrive.run(runId, JSON.stringify(states), nowMs).changes));
+  readonly redrive: Outbox['redrive'] = async ({ runId, states, nowMs }) => {
+    const wanted = JSON.stringify(states);
+    let count = 0;
+    for (let ids = this.#redrivable(0, wanted, runId); ids.length > 0; ) {
+      const named = JSON.stringify(ids);
+      count += await this.#writes.submit(() => Number(this.#statements.redrive.run(named, wanted, nowMs).changes));
+      ids = ids.length < redriveBatch ? [] : this.#redrivable(ids.at(-1) ?? 0, wanted, runId);
+    }
+    return count;
+  };
+
+  #redrivable(after: number, wanted: string, runId: string | undefined): readonly number[] {
+    const { redrivable, redrivableOf } = this.#statements;
+    return read(() => {
+      const rows =
+        runId === undefined
+          ? redrivable.all(after, wanted, redriveBatch)
+          : redrivableOf.all(after, wanted, redriveBatch, runId);
+      return rows.map((row) => idRow.parse(row).id);
+    });
+  }
 }
 
 /** State, whether it was an attempt, due, end and failure. */

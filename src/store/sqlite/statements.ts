@@ -14,7 +14,8 @@ const texts = {
   insertRun: `INSERT INTO runs (run_id, tenant, agent_id, agent_name, thread_id, phase, status, owner, version,
     created_at_ms, updated_at_ms, ended_at_ms, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   insertRequest: 'INSERT INTO requests (id, metadata, request) VALUES (?, ?, ?)',
-  insertEvent: 'INSERT INTO events (run, seq, at_ms, status, change) VALUES (?, ?, ?, ?, ?)',
+  insertEvent: `INSERT INTO events (run, seq, at_ms, status, change, thread_id, thread_seq)
+    VALUES (?, ?, ?, ?, ?, ?, ?)`,
   updateRun: `UPDATE runs SET phase = ?4, status = ?5, owner = ?6, version = ?7, updated_at_ms = ?8, ended_at_ms = ?9,
     state = ?10 WHERE run_id = ?1 AND tenant = ?2 AND version = ?3 AND (?11 IS NULL OR owner = ?11) RETURNING id`,
   // SQLite rewrites the entry of every index that a SET names, changed or not; this one names no indexed column.
@@ -31,6 +32,8 @@ const texts = {
     WHERE run = (SELECT id FROM runs WHERE run_id = ?) AND seq > ? ORDER BY seq LIMIT ?`,
   nextOwner: `SELECT owner FROM runs WHERE ended_at_ms IS NULL AND owner > ? ORDER BY owner LIMIT 1`,
   ownedRuns: `${selectRun} WHERE runs.ended_at_ms IS NULL AND runs.owner IS ? ORDER BY runs.run_id LIMIT ?`,
+  ownedAfter: `${selectRun} WHERE runs.ended_at_ms IS NULL AND runs.owner = ? AND runs.run_id > ?
+    ORDER BY runs.run_id LIMIT ?`,
   claimRun: 'UPDATE runs SET owner = ?, version = version + 1 WHERE run_id = ?',
   expireRuns: `DELETE FROM runs WHERE id IN
     (SELECT id FROM runs WHERE ended_at_ms < ? ORDER BY ended_at_ms LIMIT ?) RETURNING id`,
@@ -39,6 +42,8 @@ const texts = {
   expireKeys: `DELETE FROM idempotency WHERE rowid IN
     (SELECT rowid FROM idempotency WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ?)`,
   ping: 'SELECT count(*) FROM migrations',
+  probe: `INSERT INTO migrations VALUES (0, 'probe', 0)`,
+  unprobe: 'DELETE FROM migrations WHERE version = 0',
 } as const;
 
 export type Statements = { readonly [name in keyof typeof texts]: StatementSync };

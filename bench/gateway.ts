@@ -24,8 +24,6 @@ export const neverLooks = { floorMs: 600_000, watchedCeilingMs: 600_000, ceiling
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { name, scratch, vendorUrl, pacing } = options;
   const storeUrl = options.storeUrl ?? `sqlite:${join(scratch, `${name}.db`)}`;
-  const file = join(scratch, `${name}.yaml`);
-  // JSON is YAML too.
   const config = {
     server: { host: '127.0.0.1', port: 0 },
     store: { url: storeUrl },
@@ -41,6 +39,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     agents: ['echo', 'hang'].map((api) => ({ name: api, backend: 'vendor', target: { project: 'bench', api } })),
   };
+  return await serveConfig(name, scratch, config);
+}
+
+/** `rungate serve` with a config of your own. */
+export async function serveConfig(name: string, scratch: string, config: object): Promise<Gateway> {
+  const file = join(scratch, `${name}.yaml`);
+  // JSON is YAML too.
   writeFileSync(file, JSON.stringify(config));
   const child = startNode({
     file: join(sources, 'main.ts'),

@@ -132,7 +132,7 @@ describe('the gate of a backend', () => {
     const gate = openGate({ requestsPerSecond: 10, burst: 10 });
     for (let run = 0; run < 30; run += 1) call(gate, 'unwatched', `u${run}`);
     await clock.settle();
-    expect(gate.backlogMs('unwatched')).toBe(2100);
+    expect(gate.backlogMs('unwatched')).toBe(2020);
     expect(gate.backlogMs('watched')).toBe(0);
     await clock.advance(60_000);
     expect(gate.backlogMs('unwatched')).toBe(0);

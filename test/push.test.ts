@@ -114,6 +114,23 @@ describe('pushes', () => {
     expect((await rig.events(run)).length).toBe(3);
   });
 
+  test('repeated pushes do not make the gateway ask the vendor without end', async () => {
+    await openPushed();
+    const { token } = await startRun();
+    const before = rig.vendor.polls;
+    for (let time = 0; time < 50; time += 1) {
+      await rig.engine.pushed('scripted', token);
+      await rig.clock.settle();
+    }
+    expect(rig.vendor.polls - before).toBe(3);
+    for (let time = 0; time < 50; time += 1) {
+      await rig.engine.pushed('scripted', token);
+      await rig.clock.advance(100);
+    }
+    expect(rig.vendor.polls - before).toBeGreaterThan(5);
+    expect(rig.vendor.polls - before).toBeLessThanOrEqual(10);
+  });
+
   test('a push that comes before the start has answered is not lost', async () => {
     await openPushed();
     let open = (): void => {};

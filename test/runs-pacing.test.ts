@@ -63,6 +63,20 @@ describe('pacing', () => {
     expect(nextPollMs({ ...pushed, watched: true, ageMs: 3_600_000 }, limits)).toBe(15_000);
   });
 
+  test('the net is not due before most runs would have been told of, where the past says when that is', () => {
+    const forecast = forecastFrom(Array.from({ length: 50 }, (_, index) => 38_000 + index * 80));
+    fc.assert(
+      fc.property(fc.boolean(), fc.double({ min: 0, max: 0.999, noNaN: true }), (watched, random) => {
+        const netMs = nextPollMs({ ...facts, pushed: true, watched, forecast, random }, limits);
+        expect(netMs).toBeGreaterThan(41_000);
+        expect(netMs).toBeLessThan(60_000);
+      }),
+    );
+    const long = forecastFrom(Array.from({ length: 50 }, () => 3_600_000));
+    expect(nextPollMs({ ...facts, pushed: true, watched: true, forecast: long }, limits)).toBe(60_000);
+    expect(nextPollMs({ ...facts, pushed: true, forecast: long }, limits)).toBe(150_000);
+  });
+
   test('a budget that is short slows all alike', () => {
     const forecast = forecastFrom(Array.from({ length: 50 }, (_, index) => 1000 + index * 2000));
     for (const known of [facts, { ...facts, forecast, random: 0.5 }, { ...facts, pushed: true }]) {

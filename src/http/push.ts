@@ -19,7 +19,11 @@ export function takePushes(pushed: Pushed, maxBodyBytes: number): Middleware {
       throw new GatewayError('method_not_allowed');
     }
     if (Number(context.headers['content-length'] ?? 0) > maxBodyBytes) throw new GatewayError('body_too_large');
-    context.req.resume();
+    let bytes = 0;
+    context.req.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > maxBodyBytes) context.req.destroy();
+    });
     const [, backend = '', token = ''] = match;
     if (!(await pushed(backend, token))) throw new GatewayError('route_not_found');
     context.status = 204;

@@ -59,10 +59,14 @@ export class Backends {
     return [...this.#backends.values()].map(({ name, gate }) => ({ name, state: gate.state }));
   }
 
-  /** The replica leaves its shares to the others; rejects with `StorageFault`. */
+  /** The replica leaves its shares to the others. Never rejects. */
   async stop(): Promise<void> {
     for (const keeper of this.#keepers) keeper.stop();
-    if (this.#keepers.length > 0) await this.#parts.shares?.release(this.#parts.replica);
+    const { shares, replica, log } = this.#parts;
+    if (this.#keepers.length === 0 || shares === null) return;
+    await shares.release(replica).catch((error: unknown) => {
+      log.warn({ err: error }, 'the store does not answer; the shares of the budgets are free when they expire');
+    });
   }
 
   #add(terms: BackendTerms): Backend {

@@ -103,6 +103,11 @@ export function drawDurationMs(
   return Math.min(Math.max(drawnMs, livingMs), endedMs);
 }
 
+/** The age by which that share of the runs has ended. */
+export function ageByMs(forecast: Forecast, share: number): number {
+  return interpolate(forecast.ended, forecast.agesMs, share);
+}
+
 /** The value of `ys` where `xs`, which ascends, has `x`; at both ends the last one known. */
 function interpolate(xs: Float64Array, ys: Float64Array, x: number): number {
   const index = indexBefore(xs, x);

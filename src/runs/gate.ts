@@ -82,12 +82,12 @@ export class Gate {
     return urgencies.reduce((sum, urgency) => sum + this.#queues[urgency].size, 0);
   }
 
-  /** Requests that this process sent within the last second, or is about to send. */
+  /** Requests of this process that may have arrived within the last second, or may still. */
   get inUse(): number {
     return this.#limit?.inUse(this.#clock.nowMs()) ?? 0;
   }
 
-  /** Requests that it wants to send within one: what it sent in the last one, and what waits. */
+  /** Requests that it wants to send within one: those of the last one, and what waits. */
   get demand(): number {
     return this.inUse + (this.#limit === null ? 0 : this.waiting);
   }
@@ -188,7 +188,7 @@ export class Gate {
       },
       send: async (call) => {
         isOpen = false;
-        this.#limit?.sent(this.#clock.nowMs());
+        const flight = this.#limit?.sent(this.#clock.nowMs());
         // What waits may have waited for this one's fate.
         if (this.waiting > 0) this.#pump();
         let verdict: Verdict = 'unclear';
@@ -200,6 +200,7 @@ export class Gate {
           verdict = this.#judge(error);
           throw error;
         } finally {
+          if (flight !== undefined) this.#limit?.landed(flight, this.#clock.nowMs());
           this.#settle(verdict, isProbe);
         }
       },

@@ -1,4 +1,4 @@
-import type { Forecast } from './forecast.ts';
+import { ageByMs, type Forecast } from './forecast.ts';
 import { nextLookMs } from './poll-plan.ts';
 
 /** Milliseconds between polls, from the config's `pacing`. */
@@ -36,6 +36,10 @@ const jitterShare = 0.2;
 const mostDoublings = 6;
 /** How many times the ceiling a silence may last where the agent's past says that nothing ends then: it can be wrong. */
 const trustInPast = 10;
+/** The same for the net beneath the pushes, while somebody watches. */
+const watchedTrust = 4;
+/** By when so many runs have ended, a push that has not come is late. */
+const toldShare = 0.95;
 /** Of the ceiling. */
 const watchedPriceShare = 1 / 30;
 const unwatchedPriceShare = 1 / 6;
@@ -49,7 +53,7 @@ const halvingBacklogMs = 10_000;
  * How long to wait before the next observation: pure. With a forecast the looks stand where runs of the agent end.
  * Without one the wait grows in proportion to the run's age, so that the lag stays a fixed share of what the run took,
  * whatever it took. Where the budget is short, all go slower alike. Faults double the wait, and the vendor's own wish is
- * a lower bound. Jitter only shortens, except below the vendor's wish and around a planned look.
+ * a lower bound. Jitter only shortens, except below the vendor's wish, around a planned look and beneath pushes.
  */
 export function nextPollMs(facts: PollFacts, limits: PacingLimits): number {
   const delayMs = facts.faults > 0 ? delayAfterFaultMs(facts, limits) : calmDelayMs(facts, limits);
@@ -59,11 +63,8 @@ export function nextPollMs(facts: PollFacts, limits: PacingLimits): number {
 
 function calmDelayMs(facts: PollFacts, limits: PacingLimits): number {
   const stretch = stretchFor(facts.backlogMs);
-  if (facts.pushed) {
-    // Only the net beneath the pushes.
-    const longestMs = facts.watched ? limits.ceilingMs : limits.ceilingMs * trustInPast;
-    return clamp(facts.ageMs, limits.ceilingMs, longestMs) * stretch * shortened(facts);
-  }
+  // A look too early is in vain here, and one too late costs nothing as long as pushes come.
+  if (facts.pushed) return netDelayMs(facts, limits) * stretch * (1 + jitterShare * facts.random);
   if (facts.forecast === null || (facts.watched && facts.lively)) {
     return proportionalMs(facts, limits) * stretch * shortened(facts);
   }
@@ -72,6 +73,13 @@ function calmDelayMs(facts: PollFacts, limits: PacingLimits): number {
   const terms = { priceMs: lookPriceMs(facts.watched, limits) * stretch ** 2, floorMs: limits.floorMs, longestMs };
   const lookAtMs = nextLookMs(facts.forecast, terms, facts.ageMs, facts.random);
   return clamp(lookAtMs - facts.ageMs, limits.floorMs, longestMs);
+}
+
+/** Only the net beneath the pushes: it is not due before most runs of the agent would have been told of. */
+function netDelayMs({ watched, ageMs, forecast }: PollFacts, limits: PacingLimits): number {
+  const proportionalMs = clamp(ageMs, limits.ceilingMs, watched ? limits.ceilingMs : limits.ceilingMs * trustInPast);
+  const toldMs = forecast === null ? 0 : ageByMs(forecast, toldShare) - ageMs;
+  return Math.max(proportionalMs, Math.min(toldMs, limits.ceilingMs * (watched ? watchedTrust : trustInPast)));
 }
 
 /** The lag that one more look must save to be worth its call. */

@@ -5,12 +5,18 @@ export type Rate = {
   readonly burst: number;
 };
 
-/** A second as the sender counts it: longer, since what is sent evenly may arrive closer together. */
-const windowMs = 1050;
+/** A request on its way to the vendor. */
+export type Flight = { readonly sentMs: number };
+
+/** A second, and what the reading of a clock in whole milliseconds may be wrong by. */
+const windowMs = 1010;
+/** An answer that takes longer than so long after the sending tells nothing more of when the request arrived. */
+const longestFlightMs = 1000;
 
 /**
- * A sliding window over what was sent: within any second no more requests than the rate allows, whatever the burst. A
- * request counts from the moment when it is permitted, and leaves the window one second after it was sent.
+ * A sliding window over what reaches the vendor: within any second no more requests than the rate allows, whatever the
+ * burst. When a request arrives is not known; it may wait for a connection, or for a vendor that is busy, and arrive
+ * together with later ones. So it counts from the moment when it is permitted until a second after its answer.
  */
 export class RateLimit {
   readonly #windowMs: number;
@@ -18,7 +24,13 @@ export class RateLimit {
   #permits: number;
   /** Permitted, and not yet sent. */
   #open = 0;
-  /** When the newest requests were sent, ascending; older ones do not matter any more. */
+  /** Sent and not yet answered, in the order of sending. */
+  readonly #flights = new Set<Flight>();
+  /** By when the newest requests have arrived, ascending; older ones do not matter any more. */
+  #arrivedMs: number[] = [];
+  /** How many of them, from the oldest on, are out of the window. */
+  #passed = 0;
+  /** When the newest requests were sent, ascending: what the burst is told from. */
   #sentMs: number[] = [];
 
   constructor({ requestsPerSecond, burst }: Rate) {
@@ -27,7 +39,7 @@ export class RateLimit {
     this.#burst = Math.max(1, Math.min(burst, this.#permits));
   }
 
-  /** How many requests may be sent within one {@link windowMs}. */
+  /** How many requests may arrive within one {@link windowMs}. */
   get permits(): number {
     return this.#permits;
   }
@@ -41,11 +53,9 @@ export class RateLimit {
     this.#permits = permits;
   }
 
-  /** Until the next request may be permitted; `Infinity` where only the fate of open ones can tell. */
+  /** Until it is worth asking again; 0: a request may be permitted. `Infinity`: only the fate of open ones can tell. */
   waitMs(nowMs: number): number {
-    const burst = Math.min(this.#burst, this.#permits);
-    const burstMs = this.#permits === 0 ? 0 : (this.#windowMs * burst) / this.#permits;
-    return Math.max(this.#waitForMs(this.#permits, this.#windowMs, nowMs), this.#waitForMs(burst, burstMs, nowMs));
+    return Math.max(this.#windowWaitMs(nowMs), this.#burstWaitMs(nowMs));
   }
 
   take(): void {
@@ -56,28 +66,66 @@ export class RateLimit {
     this.#open -= 1;
   }
 
-  sent(nowMs: number): void {
+  sent(nowMs: number): Flight {
     this.#open -= 1;
-    const newestMs = this.#sentMs.at(-1);
-    // A clock that was set back must not hold everything up until it is where it was.
-    if (newestMs !== undefined && newestMs > nowMs) this.#sentMs = this.#sentMs.map(() => nowMs);
-    this.#sentMs.push(nowMs);
-    if (this.#sentMs.length > 2 * this.#permits + 64) this.#sentMs = this.#within(nowMs);
+    this.#sentMs = pushAscending(this.#sentMs, nowMs);
+    if (this.#sentMs.length > 2 * this.#permits + 64) this.#sentMs = this.#sentMs.slice(-this.#permits - 1);
+    const flight = { sentMs: nowMs };
+    this.#flights.add(flight);
+    return flight;
   }
 
-  /** Requests permitted or sent within the last window. */
+  /** The vendor answered, or never will: whenever the request arrived, it was before now. */
+  landed(flight: Flight, nowMs: number): void {
+    if (this.#flights.delete(flight)) this.#arrivedMs = pushAscending(this.#arrivedMs, nowMs);
+  }
+
+  /** Requests that are permitted, under way or within the window. */
   inUse(nowMs: number): number {
-    return this.#open + this.#within(nowMs).length;
+    this.#forget(nowMs);
+    return this.#open + this.#flights.size + this.#arrivedMs.length - this.#passed;
   }
 
-  #within(nowMs: number): number[] {
-    return this.#sentMs.filter((sentMs) => sentMs > nowMs - this.#windowMs);
+  #windowWaitMs(nowMs: number): number {
+    const excess = this.inUse(nowMs) - this.#permits;
+    if (excess < 0) return 0;
+    if (this.#open >= this.#permits) return Number.POSITIVE_INFINITY;
+    const leavesMs = this.#arrivedMs[this.#passed + excess];
+    if (leavesMs !== undefined) return within(leavesMs + this.#windowMs - nowMs, this.#windowMs);
+    const [oldest] = this.#flights;
+    return oldest === undefined ? Number.POSITIVE_INFINITY : within(oldest.sentMs + longestFlightMs - nowMs, windowMs);
   }
 
-  #waitForMs(most: number, withinMs: number, nowMs: number): number {
-    if (this.#open >= most) return Number.POSITIVE_INFINITY;
-    const oldestMs = this.#sentMs[this.#sentMs.length - (most - this.#open)];
+  #burstWaitMs(nowMs: number): number {
+    const burst = Math.min(this.#burst, this.#permits);
+    if (this.#open >= burst) return Number.POSITIVE_INFINITY;
+    const oldestMs = this.#sentMs[this.#sentMs.length - (burst - this.#open)];
     if (oldestMs === undefined) return 0;
-    return Math.min(Math.max(0, oldestMs + withinMs - nowMs), withinMs);
+    const burstMs = (this.#windowMs * burst) / this.#permits;
+    return within(oldestMs + burstMs - nowMs, burstMs);
   }
+
+  #forget(nowMs: number): void {
+    for (const flight of this.#flights) {
+      if (flight.sentMs > nowMs - longestFlightMs) break;
+      this.landed(flight, nowMs);
+    }
+    while ((this.#arrivedMs[this.#passed] ?? nowMs) <= nowMs - this.#windowMs) this.#passed += 1;
+    if (this.#passed < 256) return;
+    this.#arrivedMs = this.#arrivedMs.slice(this.#passed);
+    this.#passed = 0;
+  }
+}
+
+/** A clock that was set back must not hold everything up until it is where it was. */
+function pushAscending(instantsMs: number[], nowMs: number): number[] {
+  const newestMs = instantsMs.at(-1);
+  const ascending =
+    newestMs !== undefined && newestMs > nowMs ? instantsMs.map((ms) => Math.min(ms, nowMs)) : instantsMs;
+  ascending.push(nowMs);
+  return ascending;
+}
+
+function within(waitMs: number, mostMs: number): number {
+  return Math.min(Math.max(waitMs, 0), mostMs);
 }

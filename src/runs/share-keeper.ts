@@ -26,9 +26,9 @@ export type SharedBackend = {
 const turnMs = 500;
 /** No sooner than that, although a run waits for one that ended. */
 const leastTurnMs = 100;
-const leaseMs = 4000;
-/** Before the store gives a share to others, the last second of its use has to be over. */
-const useMs = leaseMs - 1500;
+const leaseMs = 5000;
+/** Before the store gives a share to others, its last requests must have arrived, and a second more be over. */
+const useMs = leaseMs - 2500;
 /** After so many turns without demand the share is left to run out. */
 const idleTurns = 4;
 

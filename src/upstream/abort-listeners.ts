@@ -11,11 +11,15 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   const callbacks = known ?? new Set<() => void>();
   if (known === undefined) {
     listeners.set(signal, callbacks);
-    const tellAll = (): void => {
-      for (const each of callbacks) each();
-    };
-    signal.addEventListener('abort', tellAll, { once: true });
+    signal.addEventListener('abort', tellAll(callbacks), { once: true });
   }
   callbacks.add(callback);
   return () => void callbacks.delete(callback);
+}
+
+/** A closure of its own: one made above would keep the first callback, and with it a whole call, as long as the signal. */
+function tellAll(callbacks: ReadonlySet<() => void>): () => void {
+  return () => {
+    for (const each of callbacks) each();
+  };
 }

@@ -56,6 +56,20 @@ export function describeClaims(bench: () => Bench): void {
       expect(await store.claim({ replica: 'b', deadAfterMs: longMs, limit: 10 })).toEqual([]);
     });
 
+    test('what a replica owns is told in the order of the ids, page by page', async () => {
+      const { store } = bench();
+      const runs = Array.from({ length: 5 }, () => makeRun({ owner: 'a' }));
+      await insertAll(store, [
+        ...runs.toReversed(),
+        makeRun(),
+        makeRun({ owner: 'b' }),
+        makeRun({ owner: 'a', phase: 'done', status: 'success' }),
+      ]);
+      const first = await store.owned('a', null, 3);
+      expect([...first, ...(await store.owned('a', first.at(-1)?.runId ?? null, 3))]).toEqual(runs);
+      expect(await store.owned('a', runs.at(-1)?.runId ?? null, 3)).toEqual([]);
+    });
+
     test('batches take the oldest first, over all dead owners', async () => {
       const { store } = bench();
       const runs = Array.from({ length: 9 }, (_, index) => makeRun({ owner: [null, 'x', 'y'][index % 3] ?? null }));

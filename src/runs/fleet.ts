@@ -14,7 +14,7 @@ export class Fleet {
   readonly #agents: AgentDirectory;
   readonly #drivers = new Map<string, Driver>();
   /** Take back the deadlines of runs that no agent of this config drives. */
-  readonly #orphans = new Set<() => void>();
+  readonly #orphans = new Map<string, () => void>();
   readonly #byThread = new Map<string, Set<Driver>>();
   readonly #driving = new Set<Promise<void>>();
   #stopped = false;
@@ -30,7 +30,7 @@ export class Fleet {
 
   /** Takes a run on. `inherited`: it was claimed, not created here. */
   adopt(run: Run, inherited: boolean): void {
-    if (this.#stopped || this.#drivers.has(run.runId)) return;
+    if (this.#stopped || this.#drivers.has(run.runId) || this.#orphans.has(run.runId)) return;
     const agent = this.#agents.find(run.agentId);
     if (agent === null) {
       // Another replica, or this one with its config mended, may know the agent: the run is kept, not ended.
@@ -66,11 +66,11 @@ export class Fleet {
     const driver = this.#drivers.get(runId);
     driver?.refresh(run);
     const threadId = run?.threadId ?? driver?.threadId ?? null;
-    if (threadId !== null && (run === null || run.phase === 'done')) this.#wakeThread(threadId);
+    if (threadId !== null && (run === null || run.phase === 'done')) this.hurryThread(threadId);
   }
 
-  /** In the order in which they came, so that the first of them has the thread. */
-  #wakeThread(threadId: string): void {
+  /** The drivers of a thread's runs look at once, in the order in which they came: the first of them has the thread. */
+  hurryThread(threadId: string): void {
     for (const driver of this.#byThread.get(threadId) ?? []) driver.hurry();
   }
 
@@ -78,10 +78,10 @@ export class Fleet {
   #awaitDeadline(run: Run): void {
     const { clock, terminator, log } = this.#parts;
     const cancel = clock.schedule(Math.max(0, run.deadlineAtMs - clock.nowMs()), () => {
-      this.#orphans.delete(cancel);
+      this.#orphans.delete(run.runId);
       terminator.expire(run, null).catch((error: unknown) => log.warn({ run_id: run.runId, err: error }, 'not ended'));
     });
-    this.#orphans.add(cancel);
+    this.#orphans.set(run.runId, cancel);
   }
 
   #index(threadId: string | null, driver: Driver): void {
@@ -99,7 +99,7 @@ export class Fleet {
   /** Stops every driver. Resolves when the calls to vendors that were under way are finished and recorded. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const cancel of this.#orphans) cancel();
+    for (const cancel of this.#orphans.values()) cancel();
     for (const driver of this.#drivers.values()) driver.stop();
     await Promise.all(this.#driving);
   }

@@ -7,6 +7,8 @@ import type { Store } from '../contract/store.ts';
 export type ReplicaSettings = { readonly heartbeatMs: number; readonly deadAfterMs: number };
 
 const claimBatch = 200;
+/** A write whose connection broke is carried out or given up by the server within so long. */
+const settledAfterMs = 10_000;
 /** A lease ends for its holder this much before the others may take over. */
 const leaseMarginShare = 0.2;
 
@@ -23,6 +25,11 @@ export class Replica {
   readonly #log: Log;
   #cancelBeat: () => void = () => {};
   #lastBeatMs = Number.NEGATIVE_INFINITY;
+  #isCutOff = false;
+  /** Before it, nobody's silence proves anything. */
+  #claimsFromMs = Number.NEGATIVE_INFINITY;
+  /** Until then what this process owns may be more than it knows; null: it is not. */
+  #doubtUntilMs: number | null = null;
   #stopped = false;
   #beating: Promise<void> = Promise.resolve();
 
@@ -56,12 +63,24 @@ export class Replica {
     return performance.now() - this.#lastBeatMs < leaseMs;
   }
 
-  /** Leaves: what this process drove is free for the others at once. */
+  /**
+   * A write by which this process came to own runs may have been carried out without its hearing of it. Nobody else
+   * takes such a run while this process lives, so it looks for them itself.
+   */
+  doubt(): void {
+    if (this.#store.shared) this.#doubtUntilMs = performance.now() + settledAfterMs;
+  }
+
+  /** Leaves: what this process drove is free for the others at once. Never rejects. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelBeat();
     await this.#beating;
-    await this.#store.release(this.id);
+    try {
+      await this.#store.release(this.id);
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the store does not answer; the others will find out by the silence');
+    }
   }
 
   #arm(): void {
@@ -73,19 +92,62 @@ export class Replica {
     });
   }
 
+  /** While the store was away the others could not beat either: they get as long to be heard as if they beat just now. */
+  async #beat(): Promise<void> {
+    try {
+      await this.#store.beat(this.id);
+    } catch (error) {
+      this.#isCutOff = true;
+      throw error;
+    }
+    if (!this.#isCutOff) return;
+    this.#isCutOff = false;
+    this.#claimsFromMs = performance.now() + this.#settings.deadAfterMs;
+    this.#log.info({}, 'the store answers again; the others are given time to be heard');
+  }
+
   async #turn(): Promise<void> {
     // The lease counts from before the beat was sent: the store may have taken long to write it.
     const sentMs = performance.now();
-    await this.#store.beat(this.id);
+    await this.#beat();
     this.#lastBeatMs = sentMs;
+    await this.#adoptOwned(sentMs);
+    if (sentMs < this.#claimsFromMs) return;
     let claimed: readonly Run[];
     let total = 0;
     do {
-      const claim = { replica: this.id, deadAfterMs: this.#settings.deadAfterMs, limit: claimBatch };
-      claimed = this.#stopped ? [] : await this.#store.claim(claim);
+      claimed = this.#stopped ? [] : await this.#claim();
       for (const run of claimed) this.#adopt(run);
       total += claimed.length;
     } while (claimed.length === claimBatch);
     if (total > 0) this.#log.info({ runs: total }, 'took on runs that nobody drove');
+  }
+
+  async #claim(): Promise<readonly Run[]> {
+    try {
+      return await this.#store.claim({
+        replica: this.id,
+        deadAfterMs: this.#settings.deadAfterMs,
+        limit: claimBatch,
+      });
+    } catch (error) {
+      this.doubt();
+      throw error;
+    }
+  }
+
+  /** While there is doubt, and once after it; what is driven already stays as it is. */
+  async #adoptOwned(nowMs: number): Promise<void> {
+    if (this.#doubtUntilMs === null) return;
+    const isLast = nowMs > this.#doubtUntilMs;
+    let owned: readonly Run[];
+    let afterRunId: string | null = null;
+    do {
+      owned = this.#stopped ? [] : await this.#store.owned(this.id, afterRunId, claimBatch);
+      for (const run of owned) this.#adopt(run);
+      afterRunId = owned.at(-1)?.runId ?? null;
+    } while (owned.length === claimBatch);
+    // A doubt that came meanwhile has a time of its own.
+    if (isLast && nowMs > this.#doubtUntilMs) this.#doubtUntilMs = null;
   }
 }

@@ -9,9 +9,9 @@ export type ConfigOptions = {
 
 /** What the gateways of a torture serve: agents of both vendors, a quick pace, short leases. */
 export function makeConfig({ storeUrl, intunedUrl, restackUrl, deadAfterSeconds }: ConfigOptions): string {
-  const intuned = (name: string, api: string) => ({
+  const intuned = (name: string, api: string, backend = 'intuned') => ({
     name,
-    backend: 'intuned',
+    backend,
     target: { project: 'torture', api },
     timeoutSeconds: 600,
   });
@@ -22,13 +22,16 @@ export function makeConfig({ storeUrl, intunedUrl, restackUrl, deadAfterSeconds 
     timeoutSeconds: 600,
     mapping,
   });
+  const account = { adapter: 'intuned', baseUrl: intunedUrl, workspaceId: 'torture', apiKey: 'sandbox-key' };
   return stringify({
     server: { host: '127.0.0.1', port: 0, heartbeatSeconds: 1 },
     store: { url: storeUrl },
     pacing: { floorMs: 50, watchedCeilingMs: 300, ceilingMs: 1500 },
     replicas: { heartbeatSeconds: deadAfterSeconds / 4, deadAfterSeconds },
     backends: {
-      intuned: { adapter: 'intuned', baseUrl: intunedUrl, workspaceId: 'torture', apiKey: 'sandbox-key' },
+      intuned: account,
+      // A vendor that says "later" slows all of an account, and how soon runs are taken over would be its figure.
+      'intuned-limited': account,
       restack: { adapter: 'restack', baseUrl: restackUrl },
     },
     agents: [
@@ -37,7 +40,7 @@ export function makeConfig({ storeUrl, intunedUrl, restackUrl, deadAfterSeconds 
       intuned('fail', 'fail'),
       intuned('progress', 'progress'),
       intuned('flaky', 'flaky'),
-      intuned('limited', 'rate-limited'),
+      intuned('limited', 'rate-limited', 'intuned-limited'),
       restack('desk', { agent: 'echo' }),
       restack('order', { workflow: 'slow' }),
       restack('broken', { workflow: 'fail' }),

@@ -10,8 +10,12 @@ export const updateColumns = `run_id text, tenant text, expected_version bigint,
   status text, owner text, version bigint, updated_at_ms bigint, ended_at_ms bigint, state text`;
 export const eventColumns = 'run_id text, seq bigint, at_ms bigint, status text, change text';
 
+/** Where events stand in their threads: two columns, and what they are joined with. */
+export type Numbering = { readonly columns: string; readonly join: string };
+const unnumbered: Numbering = { columns: 'NULL, NULL', join: '' };
+
 /** Common table expressions that write the runs of `source` whose key is free, into `stored`, and their events. */
-export const storeRuns = (source: string, event: string): string => `taken AS (
+export const storeRuns = (source: string, event: string, { columns, join } = unnumbered): string => `taken AS (
     INSERT INTO idempotency AS used (tenant, key, fingerprint, run_id, expires_at_ms)
     SELECT key_tenant, key, fingerprint, run_id, key_expires_at_ms FROM ${source} WHERE key IS NOT NULL
     ORDER BY key_tenant, key
@@ -29,12 +33,12 @@ export const storeRuns = (source: string, event: string): string => `taken AS (
     INSERT INTO requests (run_id, metadata, request)
     SELECT run_id, string_to_array(metadata, E'\\n'), request FROM ${source} JOIN stored USING (run_id)
   ), recorded AS (
-    INSERT INTO events (run_id, seq, at_ms, status, change)
-    SELECT run_id, seq, at_ms, event.status, change FROM ${event} JOIN stored USING (run_id)
+    INSERT INTO events (run_id, seq, at_ms, status, change, thread_id, thread_seq)
+    SELECT run_id, seq, at_ms, event.status, change, ${columns} FROM ${event} JOIN stored USING (run_id) ${join}
   )`;
 
 /** Common table expressions that change the runs of `input`, into `changed`, and write their events and deliveries. */
-export const changeRuns = (event: string, owed: string): string => `changed AS (
+export const changeRuns = (event: string, owed: string, { columns, join } = unnumbered): string => `changed AS (
     UPDATE runs SET phase = input.phase, status = input.status, owner = input.owner, version = input.version,
       updated_at_ms = input.updated_at_ms, ended_at_ms = input.ended_at_ms, state = input.state
     FROM input WHERE runs.run_id = input.run_id AND runs.tenant = input.tenant
@@ -42,8 +46,8 @@ export const changeRuns = (event: string, owed: string): string => `changed AS (
       AND (input.expected_owner IS NULL OR runs.owner = input.expected_owner)
     RETURNING runs.run_id
   ), recorded AS (
-    INSERT INTO events (run_id, seq, at_ms, status, change)
-    SELECT run_id, seq, at_ms, event.status, change FROM ${event} JOIN changed USING (run_id)
+    INSERT INTO events (run_id, seq, at_ms, status, change, thread_id, thread_seq)
+    SELECT run_id, seq, at_ms, event.status, change, ${columns} FROM ${event} JOIN changed USING (run_id) ${join}
   ), ${oweDeliveries(owed)}`;
 
 export const insertRuns = defineWrite(

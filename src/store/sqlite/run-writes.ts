@@ -24,8 +24,18 @@ function encodeEvents(events: readonly RunEvent[]): readonly EncodedEvent[] {
   return events.map(({ seq, atMs, status, change }) => [seq, atMs, status, JSON.stringify(change)]);
 }
 
-function appendEvents(statements: Statements, id: number | bigint, events: readonly EncodedEvent[]): void {
-  for (const event of events) statements.insertEvent.run(id, ...event);
+/** `lastInThread`: the number of the last of them in the run's thread; null where it has none. */
+function appendEvents(
+  statements: Statements,
+  id: number | bigint,
+  events: readonly EncodedEvent[],
+  threadId: string | null,
+  lastInThread: number | null,
+): void {
+  for (const [at, event] of events.entries()) {
+    const place = lastInThread === null ? [null, null] : [threadId, lastInThread - events.length + 1 + at];
+    statements.insertEvent.run(id, ...event, ...place);
+  }
 }
 
 export function prepareInsert(
@@ -42,7 +52,9 @@ export function prepareInsert(
   const encoded = encodeEvents(events);
   const { threadId } = run;
   const thread =
-    admission === undefined || threadId === null ? null : prepareAdmission(statements, run, threadId, admission);
+    admission === undefined || threadId === null
+      ? null
+      : prepareAdmission(statements, run, threadId, admission, encoded.length);
   return () => {
     const earlier = idempotency === undefined ? null : findEarlier(statements, idempotency);
     if (earlier !== null) return earlier;
@@ -52,10 +64,10 @@ export function prepareInsert(
       const { tenant, key, fingerprint, expiresAtMs } = idempotency;
       statements.storeKey.run(tenant, key, fingerprint, run.runId, expiresAtMs);
     }
-    thread?.join();
+    const lastInThread = thread?.join() ?? null;
     const { lastInsertRowid: id } = statements.insertRun.run(...columns);
     statements.insertRequest.run(id, metadata, request);
-    appendEvents(statements, id, encoded);
+    appendEvents(statements, id, encoded, threadId, lastInThread);
     return { kind: 'inserted' };
   };
 }
@@ -76,15 +88,15 @@ export function prepareUpdate(statements: Statements, update: RunUpdate): () => 
   const affectThread =
     update.thread === undefined || run.threadId === null
       ? null
-      : prepareEffect(statements, run, run.threadId, update.thread);
+      : prepareEffect(statements, run, run.threadId, update.thread, encoded.length);
   const owe = update.delivery === undefined ? null : prepareDelivery(statements.insertDelivery, update.delivery);
   return () => {
     // The end of a run always moves it within the indexes.
     const inPlace = run.phase === 'done' ? undefined : statements.updateRunInPlace.get(...columns);
     const changed = inPlace ?? statements.updateRun.get(...columns);
     if (changed === undefined) return false;
-    appendEvents(statements, idRow.parse(changed).id, encoded);
-    affectThread?.();
+    const lastInThread = affectThread?.() ?? null;
+    appendEvents(statements, idRow.parse(changed).id, encoded, run.threadId, lastInThread);
     owe?.();
     return true;
   };

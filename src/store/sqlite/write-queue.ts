@@ -34,6 +34,7 @@ export class WriteQueue {
   #pending: Write[] = [];
   #scheduled = false;
   #busySinceMs: number | null = null;
+  #isRefused = false;
   #closed = false;
 
   constructor(options: {
@@ -46,6 +47,11 @@ export class WriteQueue {
     this.#onCommit = options.onCommit;
     this.#begin = options.database.prepare('BEGIN IMMEDIATE');
     this.#commit = options.database.prepare('COMMIT');
+  }
+
+  /** Whether the database refused the last transaction: a full disk still answers every read. */
+  get isRefused(): boolean {
+    return this.#isRefused;
   }
 
   /** Runs `apply` in the next transaction. Rejects with `StorageFault`. */
@@ -79,6 +85,7 @@ export class WriteQueue {
     let outcomes: readonly Outcome[];
     try {
       outcomes = this.#commitBatch(batch);
+      this.#isRefused = false;
     } catch (error) {
       if (isBusy(error) && this.#mayWait()) {
         // Waiting inside SQLite would stop the event loop, so the whole batch is tried again later.
@@ -86,6 +93,7 @@ export class WriteQueue {
         setTimeout(() => this.#flush(), busyRetryMs);
         return;
       }
+      this.#isRefused = true;
       const fault = toStorageFault(error);
       outcomes = batch.map((write) => ({ write, fault }));
     }

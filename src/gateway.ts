@@ -60,6 +60,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     const byTenant = Object.entries(settingsByTenant ?? {}).map(([tenant, own]) => [tenant, connect(own)] as const);
     connections.set(name, settingsByTenant === null ? connect(settings) : joinTenants(new Map(byTenant)));
   }
+  const metrics = createMetrics();
   const mounts = mountDialects(config);
   const webhooks = sendWebhooks(config, mounts);
   const agents = buildAgents(config, connections);
@@ -78,11 +79,10 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     retentionMs: config.retention.days * dayMs,
     cache: { mostRuns: config.limits.cacheRuns, mostBytes: cacheBytes },
     log,
-    metrics: createMetrics(),
+    metrics,
     firstTime: createOnce(mostKinds),
   });
 
-  let draining = false;
   const { pushed, backends } = engine;
   const app = createApp({
     mounts,
@@ -97,13 +97,8 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     exceptions: parseExceptions(config.webhooks.allow),
     origins: config.server.cors?.origins ?? [],
     heartbeatMs: config.server.heartbeatSeconds * 1000,
-    readiness: [
-      { name: 'store', check: () => store.ping() },
-      {
-        name: 'draining',
-        check: () => (draining ? Promise.reject(new Error('the gateway stops')) : Promise.resolve()),
-      },
-    ],
+    readiness: [{ name: 'store', check: () => store.ping() }],
+    metrics,
   });
   const { stop: stopEngine } = engine;
   const closeUnder = async (): Promise<void> => {
@@ -117,14 +112,14 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     const server = await listen(app, {
       ...config.server,
       maxConnections: config.limits.maxConnections,
+      maxHeaderBytes: config.limits.maxHeaderBytes,
       slowRequestMs: config.limits.slowRequestSeconds * 1000,
       onFull: () => log.warn({ most: config.limits.maxConnections }, 'too many connections; further ones are closed'),
     });
     return {
       url: server.url,
       stop: async () => {
-        draining = true;
-        const drainMs = config.server.drainSeconds * 1000;
+        const drainMs = config.server.drainSeconds * 1000 - closeGraceMs;
         const drained = drainWithin(drainMs, closeUnder, log);
         app.drain(streamRetryMs);
         await drained;

@@ -208,12 +208,6 @@ test('an error is an object', async () => {
   expect(await (await site.fetch(`${base}/nowhere`)).json()).toMatchObject({ code: 'route_not_found' });
 });
 
-test('what is not served says so, with the reason', async () => {
-  await using site = await openDialects();
-  const answer = await site.fetch(`${base}/threads/${threadId}/stream`);
-  expect([answer.status, await answer.json()]).toMatchObject([404, { code: 'not_served' }]);
-});
-
 test.each(['/acp/v0.2', '/agent-protocol'])(
   'members that %s does not know do nothing where the config says so',
   async (prefix) => {

@@ -1,7 +1,8 @@
+import type { ThreadEvent } from '../src/contract/event.ts';
 import type { Json } from '../src/contract/json.ts';
 import type { Run } from '../src/contract/run.ts';
 import { itemKey, itemOf } from './scripted-items.ts';
-import { checkpointOf, threadId, threadOf } from './scripted-threads.ts';
+import { checkpointId, checkpointOf, threadId, threadOf } from './scripted-threads.ts';
 import { absentId, agentId, eventOf, runId, runOf, type ScriptedUseCases } from './scripted-use-cases.ts';
 
 /** One call of one operation, and what the protocol's document says of its answer. */
@@ -169,5 +170,69 @@ export function storeCases(): readonly Case[] {
     { operation: 'search_items', status: 200, body: { namespace_prefix: null, filter: null }, prepare: remember },
     ...searchCases('list_namespaces', { prefix: ['memories'], suffix: ['user-1'], max_depth: 1, limit: 1000 }),
     { operation: 'list_namespaces', status: 200, body: {}, prepare: remember },
+  ];
+}
+
+const threadEvents: readonly ThreadEvent[] = [
+  { ...eventOf(1, { kind: 'phase', phase: 'queued' }), threadSeq: 2 },
+  { ...eventOf(2, { kind: 'partial', value: 'text' }), threadSeq: 4 },
+  { ...eventOf(3, { kind: 'interrupt', payload: { ask: 'sure?' } }, 'interrupted'), threadSeq: 5 },
+  { ...eventOf(4, { kind: 'phase', phase: 'resuming', note: 'answered' }), threadSeq: 6 },
+  { ...eventOf(5, { kind: 'result', value: { price: 9.5, messages: said } }, 'success'), threadSeq: 7 },
+  { ...eventOf(2, { kind: 'error', errcode: 1000, description: 'cancelled' }, 'error'), threadSeq: 9 },
+];
+
+/** A thread with a run that waits for an answer, a history, and events of every kind. */
+function streamed(use: ScriptedUseCases): void {
+  live(use);
+  use.runs.set(runId, runOf({ ...interrupted, threadId, lastSeq: 3 }));
+  use.threads.threads.set(threadId, threadOf({ values: { price: 9.5 }, messages: said, activeRunId: runId }));
+  use.threads.events = threadEvents;
+}
+
+function command(method: string, params?: Json, prepare: Case['prepare'] = streamed): Case {
+  const body = { id: 7, method, ...(params === undefined ? {} : { params }) };
+  return { operation: 'send_thread_streaming_command', status: 200, params: known, body, prepare };
+}
+
+/** The Agent Protocol's stream and commands of a thread. */
+export function streamingCases(): readonly Case[] {
+  const channels = [
+    ...['values', 'updates', 'messages', 'tools', 'lifecycle', 'input', 'checkpoints', 'tasks', 'custom'],
+    'custom:phase',
+  ];
+  const stream = 'open_thread_sse_stream';
+  const socket = 'open_thread_websocket_stream';
+  const send = 'send_thread_streaming_command';
+  return [
+    { operation: stream, status: 200, params: known, body: { channels }, prepare: streamed },
+    {
+      ...{ operation: stream, status: 200, params: known, prepare: streamed },
+      body: { channels: ['lifecycle'], namespaces: [['a'], []], depth: 0, since: 1, later: true },
+    },
+    { operation: stream, status: 404, params: absent, body: { channels } },
+    { operation: stream, status: 422, params: known, body: { channels: [] } },
+    { operation: stream, status: 422, params: known, body: { channels: ['token'] } },
+    { operation: socket, status: 404, params: absent },
+    { operation: socket, status: 422, params: known },
+    command('run.start', { agent_id: agentId, input: {}, config: { configurable: { a: 1 } } }, live),
+    command('run.start', { input: {} }, busy),
+    command('run.start', { agent_id: absentId }, live),
+    command('input.respond', { interrupt_id: `${runId}.3`, response: { approved: true } }),
+    command('input.respond', { responses: [{ namespace: [], response: 'yes' }] }),
+    command('input.respond', { interrupt_id: `${runId}.2`, response: 'too late' }),
+    command('input.respond', { response: 'yes' }, live),
+    command('state.get'),
+    command('state.get', { keys: ['price', 'absent'] }),
+    command('state.listCheckpoints', { limit: 5, before: checkpointId }),
+    command('state.listCheckpoints', { limit: 0 }),
+    command('state.fork', { checkpoint_id: checkpointId, input: { url: 'x' } }),
+    command('state.fork', { checkpoint_id: absentId }),
+    command('input.inject', { namespace: [], message: { role: 'user', content: 'hi' } }),
+    command('agent.getTree', {}),
+    command('subscription.subscribe', { channels: ['values'] }),
+    command('run.stop', {}),
+    { operation: send, status: 404, params: absent, body: { id: 1, method: 'state.get' } },
+    { operation: send, status: 422, params: known, body: { method: 'state.get' } },
   ];
 }

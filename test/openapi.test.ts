@@ -14,7 +14,7 @@ const described = z.looseObject({
 });
 
 describe.each(dialects)('the document of $name', ({ prefix, operations, about }) => {
-  test('is a valid OpenAPI 3.1 document with every operation that is served', async () => {
+  test('is a valid OpenAPI 3.1 document with every operation', async () => {
     await using site = await openDialects();
     const answer = await site.fetch(`${prefix}/openapi.json`);
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json']);
@@ -24,9 +24,8 @@ describe.each(dialects)('the document of $name', ({ prefix, operations, about })
     const { openapi, servers, components } = described.parse(source);
     expect([openapi, servers]).toEqual(['3.1.0', [{ url: prefix }]]);
     expect(Object.keys(components.schemas)).toEqual(expect.arrayContaining(Object.keys(about.schemas)));
-    const served = operations.filter(({ absent }) => absent === undefined);
     expect(new Set(new ProtocolDocument(source).operations.map(({ id }) => id))).toEqual(
-      new Set(served.map(({ id }) => id)),
+      new Set(operations.map(({ id }) => id)),
     );
   });
 
@@ -34,7 +33,7 @@ describe.each(dialects)('the document of $name', ({ prefix, operations, about })
     expect(new Set(operations.map(({ id }) => id)).size).toBe(operations.length);
     for (const { id, answers } of operations) {
       for (const [status, { schema }] of Object.entries(answers)) {
-        expect([id, status, schema === undefined]).toEqual([id, status, status === '204']);
+        expect([id, status, schema === undefined]).toEqual([id, status, ['101', '204'].includes(status)]);
       }
     }
   });

@@ -110,7 +110,8 @@ async function send(prefix: string, path: string, method: string, { params, quer
 }
 
 describe.each(createDialects())('requests made from the document of $name', ({ prefix, operations }) => {
-  const served = operations.filter(({ absent }) => absent === undefined);
+  // A fetch cannot be upgraded, so a socket refuses whatever it is sent.
+  const served = operations.filter(({ answers }) => !(101 in answers));
   let source: unknown;
   let document: ProtocolDocument;
   beforeAll(async () => {

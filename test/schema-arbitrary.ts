@@ -65,8 +65,11 @@ function stringOf({ format, maxLength, pattern }: JsonObject, favourites: readon
   if (format === 'uuid') return fc.oneof(...often, { weight: 1, arbitrary: fc.uuid() });
   if (format === 'uri') return fc.webUrl();
   const length = { minLength: 1, maxLength: Math.min(20, atMost(maxLength, 20)) };
-  const matches = new RegExp(typeof pattern === 'string' ? pattern : '', 'u');
-  return fc.oneof(...often, { weight: 1, arbitrary: fc.string(length).filter((text) => matches.test(text)) });
+  const arbitrary =
+    typeof pattern === 'string'
+      ? fc.stringMatching(new RegExp(pattern, 'u')).filter((text) => text.length <= atMost(maxLength, Infinity))
+      : fc.string(length);
+  return fc.oneof(...often, { weight: 1, arbitrary });
 }
 
 function atLeast(bound: Json | undefined, least: number): number {

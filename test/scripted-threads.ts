@@ -1,7 +1,15 @@
 import { GatewayError } from '../src/contract/errors.ts';
+import type { ThreadEvent } from '../src/contract/event.ts';
 import type { RunKey } from '../src/contract/run.ts';
 import type { Checkpoint, Thread, ThreadKey, ThreadQuery } from '../src/contract/thread.ts';
-import type { CreateThread, HistoryQuery, ThreadPatch, ThreadUseCases } from '../src/contract/thread-use-cases.ts';
+import type {
+  CreateThread,
+  HistoryQuery,
+  ThreadFeed,
+  ThreadPatch,
+  ThreadUseCases,
+  ThreadWatch,
+} from '../src/contract/thread-use-cases.ts';
 import { patchState } from '../src/runs/thread-patch.ts';
 
 export const threadId = '0193b3a0-6b7c-7d2e-8f00-7777777777aa';
@@ -16,6 +24,9 @@ export class ScriptedThreads implements ThreadUseCases {
   readonly searched: ThreadQuery[] = [];
   readonly patched: ThreadPatch[] = [];
   readonly asked: HistoryQuery[] = [];
+  readonly watched: ThreadWatch[] = [];
+  /** What a reader of a thread is given before its end. */
+  events: readonly ThreadEvent[] = [];
 
   constructor() {
     this.threads.set(threadId, threadOf({}));
@@ -65,6 +76,18 @@ export class ScriptedThreads implements ThreadUseCases {
 
   async stateAfterRun({ runId }: RunKey): Promise<Checkpoint | null> {
     return this.checkpoints.find((each) => each.runId === runId) ?? null;
+  }
+
+  async findCheckpoint(key: ThreadKey, wanted: string): Promise<Checkpoint | null> {
+    await this.getThread(key);
+    return this.checkpoints.find((each) => each.checkpointId === wanted) ?? null;
+  }
+
+  async watchThread(key: ThreadKey, watch: ThreadWatch): Promise<ThreadFeed> {
+    await this.getThread(key);
+    this.watched.push(watch);
+    const batches: (readonly ThreadEvent[] | null)[] = [this.events, null];
+    return { next: async () => batches.shift() ?? null, close: () => {} };
   }
 
   async threadHistory(key: ThreadKey, query: HistoryQuery): Promise<readonly Checkpoint[]> {

@@ -84,6 +84,8 @@ export class ScriptedUseCases implements UseCases {
   readonly patchThread: UseCases['patchThread'] = (key, patch) => this.threads.patchThread(key, patch);
   readonly copyThread: UseCases['copyThread'] = (key) => this.threads.copyThread(key);
   readonly deleteThread: UseCases['deleteThread'] = (key) => this.threads.deleteThread(key);
+  readonly findCheckpoint: UseCases['findCheckpoint'] = (key, id) => this.threads.findCheckpoint(key, id);
+  readonly watchThread: UseCases['watchThread'] = (key, watch) => this.threads.watchThread(key, watch);
   readonly threadHistory: UseCases['threadHistory'] = (key, query) => this.threads.threadHistory(key, query);
 
   readonly putItem: UseCases['putItem'] = (command) => this.items.putItem(command);

@@ -36,22 +36,28 @@ function describeReplicas(server: PostgresServer): void {
       const [here, there] = [await open(url), await open(url)];
       const [thread, kept] = [makeThread(), makeThread()];
       for (const each of [thread, kept]) await here.insertThread(each);
-      const run = await endRun(here, await insertRun(here, thread.threadId));
-      await endRun(here, await insertRun(here, kept.threadId));
-      const last = await insertRun(there, kept.threadId);
       const [mine, theirs]: [(string | null)[], (string | null)[]] = [[], []];
       here.subscribe((runId) => mine.push(runId));
       there.subscribe((runId) => theirs.push(runId));
+      const run = await endRun(here, await insertRun(here, thread.threadId));
+      const other = await endRun(here, await insertRun(here, kept.threadId));
+      const last = await insertRun(there, kept.threadId);
+      // Each write of a run of a thread tells of both.
+      const before = [thread.threadId, run.runId, thread.threadId, kept.threadId, other.runId, kept.threadId];
+      const heard = () => expect([theirs, mine]).toEqual([before, [kept.threadId]]);
+      await vi.waitFor(heard, { timeout: 20_000, interval: 5 });
+      for (const told of [mine, theirs]) told.length = 0;
       expect(await here.removeThread(thread, false)).toBe('removed');
-      await vi.waitFor(() => expect(theirs).toEqual([run.runId]), { timeout: 20_000, interval: 5 });
+      await vi.waitFor(() => expect(theirs).toEqual([run.runId, thread.threadId]), { timeout: 20_000, interval: 5 });
       await endRun(there, last);
       expect(await here.removeThread(kept, true)).toBe('removed');
       await here.insertThread(kept);
       const mark = await insertRun(here, kept.threadId);
       await here.remove(mark, 1);
       await vi.waitFor(() => expect(theirs).toContain(mark.runId), { timeout: 20_000, interval: 5 });
-      expect(theirs).toEqual([run.runId, mark.runId]);
-      expect(mine).toEqual([last.runId]);
+      // The thread too: of its removal, and of the run that it got.
+      expect(theirs).toEqual([run.runId, thread.threadId, kept.threadId, kept.threadId, mark.runId]);
+      expect(mine).toEqual([last.runId, kept.threadId]);
     });
 
     /** Does to a thread in the middle of a write of another replica what that replica does under its lock. */

@@ -26,7 +26,7 @@ describe('the plans of a SQLite store for threads', () => {
     ...(['joinThread', 'affectThread', 'leaveThread', 'holdsThread', 'acquireThread', 'copyThread'] as const),
     ...(['copyState', 'copyCheckpoint', 'checkpointsOf', 'history', 'historyBefore', 'checkpointById'] as const),
     ...(['checkpointByRun', 'removeThread', 'removeState', 'removeCheckpoints', 'removeRequestsOf'] as const),
-    ...(['removeEventsOf', 'uncountRunsOf', 'removeRunsOf'] as const),
+    ...(['removeEventsOf', 'uncountRunsOf', 'removeRunsOf', 'firstLiveSeq'] as const),
   ])('the statement %s finds its rows by an index, without a scan or a sort', (name) => {
     const steps = explain(statements[name].sourceSQL);
     expect(steps).toMatch(/SEARCH/);
@@ -39,6 +39,12 @@ describe('the plans of a SQLite store for threads', () => {
       expect(explain(statements[name].sourceSQL)).toMatch(/runs_live_by_thread \(tenant=\? AND thread_id=\?\)/);
     },
   );
+
+  test('the events of a thread are read off an index, in its order', () => {
+    const steps = explain(statements.threadEvents.sourceSQL);
+    expect(steps).toMatch(/SEARCH events USING INDEX events_by_thread \(thread_id=\? AND thread_seq>\?\)/);
+    expect(steps).not.toMatch(/SCAN (events|runs)|TEMP B-TREE/);
+  });
 
   const tests = { text: 'threads.agent_id = ?', values: ['a'] };
   const after = { created_at_ms: 5, thread_id: 't' };

@@ -39,6 +39,7 @@ export type Answer =
       readonly kind: 'stream';
       readonly feed: RunFeed;
       readonly runId: string;
+      readonly replayed?: boolean;
       readonly encode: EventEncoder;
       /** The stream ends after such an event although the run may go on; left out, it ends with the run. */
       readonly endsAfter?: (event: RunEvent) => boolean;
@@ -46,7 +47,17 @@ export type Answer =
       readonly onLeft?: () => Promise<void>;
       /** The SSE event's name; it belongs to `encode`, and is `agent_event` where it is left out. */
       readonly eventName?: (event: RunEvent) => string;
-    };
+    }
+  | { readonly kind: 'events'; readonly feed: EventFeed };
+
+/** One server-sent event. */
+export type SentEvent = { readonly id: string; readonly event: string; readonly data: Json };
+
+/** What a dialect tells one reader; ends like a {@link RunFeed}. */
+export interface EventFeed {
+  next(): Promise<readonly SentEvent[] | null>;
+  close(): void;
+}
 
 /** One status that an operation may answer with, for its document; left out, the schema has no body. */
 export type AnswerShape = {
@@ -58,6 +69,34 @@ export type AnswerShape = {
 
 /** The JSON of one SSE `data:` line; null where the dialect has no word for the event. */
 export type EventEncoder = (event: RunEvent) => Json | null;
+
+/** The client of a socket, as a dialect sees it. */
+export type Peer = {
+  /** Resolves when more may be told. */
+  tell(message: Json): Promise<void>;
+  /** There is nothing more to tell. */
+  end(): void;
+};
+
+/** What is said over one socket; the answers go to its {@link Peer}. */
+export interface Conversation {
+  /**
+   * Answers one message. `enter` holds it to what every request is held to, and gives what there is for the client.
+   * Rejects with what is no error of the protocol.
+   */
+  receive(message: unknown, enter: () => Promise<UseCases>): Promise<void>;
+  /** Answers what could not be read. */
+  refuse(error: GatewayError): Promise<void>;
+  /** The client is gone. */
+  close(): void;
+}
+
+/** Begins a conversation; rejects with what an ordinary request would be refused with. */
+export type Converse<Params = unknown> = (
+  use: UseCases,
+  request: { readonly params: Params; readonly tenant: string },
+  peer: Peer,
+) => Promise<Conversation>;
 
 /** One row of a dialect's route matrix. The schemas are also what its OpenAPI document is made from. */
 export type Operation<Params = unknown, Query = unknown, Body = unknown> = {
@@ -73,11 +112,11 @@ export type Operation<Params = unknown, Query = unknown, Body = unknown> = {
   readonly body: ZodType<Body>;
   /** By status; what the protocol's own document says, errors too. */
   readonly answers: Readonly<Record<number, AnswerShape>>;
-  /** Why it is not served; a row that is served leaves it out. */
-  readonly absent?: string;
   /** The headers that it reads, for its document. */
   readonly takes?: readonly ('Idempotency-Key' | 'Last-Event-ID')[];
   handle(use: UseCases, request: Decoded<Params, Query, Body>): Promise<Answer>;
+  /** What a request to upgrade to a WebSocket gets; left out, it is answered like any other. */
+  readonly converse?: Converse<Params>;
 };
 
 /** Keeps a row's types together while it is written, and forgets them for the matrix. */

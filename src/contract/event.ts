@@ -19,6 +19,12 @@ export type RunEvent = {
   readonly change: Change;
 };
 
+/**
+ * An event of a run of a thread. `threadSeq` grows from event to event over all runs of the thread, in the order in
+ * which they were written; it has gaps, and is never given twice, also where runs were removed.
+ */
+export type ThreadEvent = RunEvent & { readonly threadSeq: number };
+
 export function isTerminal(event: RunEvent): boolean {
   return event.change.kind === 'result' || event.change.kind === 'error';
 }

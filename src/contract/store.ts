@@ -1,9 +1,9 @@
-import type { RunEvent } from './event.ts';
+import type { RunEvent, ThreadEvent } from './event.ts';
 import type { ItemStore } from './item-store.ts';
 import type { JsonObject } from './json.ts';
 import type { PaceStore } from './pace-store.ts';
 import type { Run, RunKey, RunStatus } from './run.ts';
-import type { Admission, ThreadEffect, ThreadStore } from './thread.ts';
+import type { Admission, ThreadEffect, ThreadKey, ThreadStore } from './thread.ts';
 import type { UsageStore } from './usage-store.ts';
 import type { NewDelivery, Outbox } from './webhook.ts';
 
@@ -20,6 +20,13 @@ export type RunQuery = {
   /** 1 to 1000. */
   readonly limit: number;
   readonly offset: number;
+};
+
+export type ThreadEventQuery = ThreadKey & {
+  readonly afterSeq: number;
+  /** Only events of runs of these agents; left out, of all. */
+  readonly agentIds?: readonly string[] | undefined;
+  readonly limit: number;
 };
 
 /** A write that holds only if the run is still what the writer read. */
@@ -89,13 +96,22 @@ export interface Store extends ThreadStore {
   search(query: RunQuery): Promise<readonly Run[]>;
   /** Events after `afterSeq`, in order, at most `limit`. */
   events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]>;
+  /** Events of a thread's runs in the order in which they were written. */
+  threadEvents(query: ThreadEventQuery): Promise<readonly ThreadEvent[]>;
+  /** The `threadSeq` of the first event of the oldest run of the thread that is live; null when none is. */
+  firstLiveSeq(key: ThreadKey): Promise<number | null>;
   /** Says that `replica` lives. One write per replica, however many runs it drives. */
   beat(replica: string): Promise<void>;
   /** Makes `replica` the owner of live runs that no living replica owns, oldest first; their versions grow by one. */
   claim(claim: Claim): Promise<readonly Run[]>;
+  /** Live runs that `replica` owns, in the order of their ids, after one of them or from the first. */
+  owned(replica: string, afterRunId: string | null, limit: number): Promise<readonly Run[]>;
   /** The replica leaves: its runs are free to claim at once. */
   release(replica: string): Promise<void>;
-  /** Calls back with the id of a run that another process changed or removed; null: some may have been missed. */
+  /**
+   * Calls back with the id of a run that another process changed or removed, and with that of the thread which it did
+   * it in; null: some may have been missed.
+   */
   subscribe(listener: (runId: string | null) => void): () => void;
   /**
    * Removes up to `limit` of each: runs that ended before the instant with their events, deliveries that did, and dead

@@ -1,3 +1,4 @@
+import type { ThreadEvent } from './event.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { RunKey } from './run.ts';
 import type { Checkpoint, Thread, ThreadKey, ThreadQuery } from './thread.ts';
@@ -28,6 +29,21 @@ export type ThreadPatch = {
 
 export type HistoryQuery = { readonly limit: number; readonly beforeId: string | null };
 
+export type ThreadWatch = {
+  /** Null: from the first event of the oldest run of the thread that is live, else from what comes. */
+  readonly afterSeq: number | null;
+  /** Only events of runs of these agents; left out, of all. */
+  readonly agentIds?: readonly string[] | undefined;
+};
+
+/** The events of all runs of one thread, pulled by one reader. */
+export interface ThreadFeed {
+  /** The next events, in the order of `threadSeq`; waits for them. Null: the thread is gone, or the reader left. */
+  next(): Promise<readonly ThreadEvent[] | null>;
+  /** The reader left. Ends a waiting `next` with null. */
+  close(): void;
+}
+
 /** What the core can do with threads, in no protocol's words. Every method throws `GatewayError`. */
 export interface ThreadUseCases {
   createThread(command: CreateThread): Promise<Thread>;
@@ -41,4 +57,7 @@ export interface ThreadUseCases {
   stateAfterRun(key: RunKey): Promise<Checkpoint | null>;
   /** Newest first. */
   threadHistory(key: ThreadKey, query: HistoryQuery): Promise<readonly Checkpoint[]>;
+  /** Null: the thread has no such checkpoint. */
+  findCheckpoint(key: ThreadKey, checkpointId: string): Promise<Checkpoint | null>;
+  watchThread(key: ThreadKey, watch: ThreadWatch): Promise<ThreadFeed>;
 }

@@ -21,8 +21,7 @@ const anyError = 'Any other error: too large a body (413), no JSON (415), a faul
 /** The OpenAPI 3.1 document of a dialect that is mounted at `prefix`, made from the schemas that its requests meet. */
 export function describeDialect({ operations, about }: Dialect, prefix: string): JsonObject {
   const paths: Record<string, Partial<Record<Method, ZodOpenApiOperationObject>>> = {};
-  const served = operations.filter(({ absent }) => absent === undefined);
-  for (const each of served) {
+  for (const each of operations) {
     const path = each.path.replaceAll(/:(\w+)/g, '{$1}');
     paths[path] = { ...paths[path], [each.method.toLowerCase()]: describeOperation(each, about.error) };
   }
@@ -36,7 +35,7 @@ export function describeDialect({ operations, about }: Dialect, prefix: string):
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: prefix === '' ? '/' : prefix }],
-      tags: [...new Set(served.map(tagOf))].map((name) => ({ name })),
+      tags: [...new Set(operations.map(tagOf))].map((name) => ({ name })),
       paths,
       components: { schemas: about.schemas },
     },

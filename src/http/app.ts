@@ -1,7 +1,8 @@
-import type { RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import Koa, { type Middleware } from 'koa';
 import type { Agent } from '../contract/agent.ts';
-import type { Log } from '../contract/log.ts';
+import type { Log, Metrics } from '../contract/log.ts';
 import { anyone } from '../contract/principal.ts';
 import type { SharedUsage } from '../contract/usage-store.ts';
 import type { UseCases } from '../contract/use-cases.ts';
@@ -17,6 +18,8 @@ import { Limiter } from './limits.ts';
 import { type Pushed, takePushes } from './push.ts';
 import { answerReference } from './reference.ts';
 import { type Mount, routeMount } from './routes.ts';
+import { boundReading } from './slow-reader.ts';
+import { Sockets } from './sockets.ts';
 import { Streams } from './sse.ts';
 import { refuseUnrouted } from './unrouted.ts';
 
@@ -41,6 +44,8 @@ export type AppOptions = {
   readonly pushed?: Pushed;
   /** Whose pages may read answers in a browser; `*` is everybody's. Default: none. */
   readonly origins?: readonly string[];
+  /** Left out, nothing is counted. */
+  readonly metrics?: Metrics;
 };
 
 export type AppLimits = {
@@ -57,6 +62,8 @@ export type AppLimits = {
 
 export type App = {
   readonly handle: RequestListener;
+  /** Takes a request to upgrade the connection, which may come to an ordinary answer. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** Streams that are being written. */
   readonly openStreams: number;
   /**
@@ -66,6 +73,7 @@ export type App = {
   drain(retryMs: number): void;
 };
 
+const uncounted: Metrics = { count: () => {} };
 const defaultLimits = { maxJsonDepth: 100, maxMetadataBytes: 65_536, maxStreams: 10_000, slowReaderMs: 60_000 };
 
 /** The gateway's HTTP side: errors and request ids around health probes around the dialects. */
@@ -73,7 +81,8 @@ export function createApp(options: AppOptions): App {
   const { log, use, mounts, authenticate = () => anyone, exceptions = noExceptions, origins = [] } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const departures = new Departures();
-  const streams = new Streams(options.heartbeatMs, log, limits.slowReaderMs);
+  const { heartbeatMs, metrics = uncounted } = options;
+  const streams = new Streams({ heartbeatMs, log, metrics, slowReaderMs: limits.slowReaderMs });
   let draining = false;
   const app = new Koa();
   app.on('error', (fault: unknown) => log.debug({ err: fault }, 'connection fault'));
@@ -81,10 +90,12 @@ export function createApp(options: AppOptions): App {
   const limiter = new Limiter(options.usage ?? null, limits.maxStreams);
   const bounds = { agents: options.agents ?? [], maxMetadataBytes: limits.maxMetadataBytes, exceptions };
   const door = new Door({ authenticate, limiter, use, bounds });
+  const { maxBodyBytes, maxJsonDepth } = limits;
+  const sockets = new Sockets({ heartbeatMs, maxBodyBytes, maxJsonDepth, origins, door, log, metrics });
   const sites = mounts
     // `/acp/v0.1` is asked before the root, which has every path.
     .toSorted((a, b) => b.prefix.length - a.prefix.length)
-    .map((mount) => ({ ...mount, route: routeMount(mount, { door, readBody, departures, streams }) }));
+    .map((mount) => ({ ...mount, route: routeMount(mount, { door, readBody, departures, streams, sockets }) }));
   const siteOf = (path: string) => sites.find(({ prefix }) => isUnder(path, prefix));
 
   const closeWhenDraining: Middleware = async (context, next) => {
@@ -96,30 +107,35 @@ export function createApp(options: AppOptions): App {
   if (origins.length > 0) app.use(allowOrigins(origins));
   // First what most requests are for; its paths and those of the others are never the same.
   app.use((context, next) => siteOf(context.path)?.route(context, next) ?? next());
-  app.use(answerHealth(options.readiness, options.backends ?? (() => []), log));
+  const { readiness: checks, backends = () => [] } = options;
+  app.use(answerHealth({ checks, backends, isDraining: () => draining, log }));
   app.use(answerReference(mounts));
   if (options.pushed !== undefined) app.use(takePushes(options.pushed, limits.maxBodyBytes));
   app.use(refuseUnrouted());
   const handle = app.callback();
+  const answer: RequestListener = (request, response) => {
+    secureHeaders(response);
+    void handle(request, response).then(() => boundAnswer(response, limits.slowReaderMs));
+  };
   return {
-    handle: (request, response) => {
-      secureHeaders(response);
-      void handle(request, response).then(() => boundReading(response, limits.slowReaderMs));
-    },
+    handle: answer,
+    upgrade: (request, socket, head) => answer(request, sockets.answerFor(request, socket, head)),
     get openStreams() {
-      return streams.size;
+      return streams.size + sockets.size;
     },
     drain(retryMs) {
       draining = true;
       departures.drain();
       streams.drain(retryMs);
+      sockets.drain();
     },
   };
 }
 
-/** Whoever asks for much and takes nothing must not hold it for ever. Node counts what the other side takes as life. */
-function boundReading(response: ServerResponse, slowReaderMs: number): void {
-  if (response.writableEnded && response.writableLength > 0) response.setTimeout(slowReaderMs);
+/** Whoever asks for much and takes nothing must not hold it for ever. */
+function boundAnswer(response: ServerResponse, slowReaderMs: number): void {
+  if (!response.writableEnded || response.writableLength === 0) return;
+  response.once('close', boundReading(response, slowReaderMs));
 }
 
 function isUnder(path: string, prefix: string): boolean {

@@ -96,7 +96,7 @@ function explainFault(fault: unknown, maxBodyBytes: number): GatewayError {
 }
 
 /** Goes level by level, so that its own depth is one. */
-function checkDepth(value: unknown, maxJsonDepth: number): void {
+export function checkDepth(value: unknown, maxJsonDepth: number): void {
   let level: readonly object[] = isContainer(value) ? [value] : [];
   for (let depth = 1; level.length > 0; depth++) {
     if (depth > maxJsonDepth) {

@@ -1,4 +1,4 @@
-import type { EventEncoder } from '../contract/dialect.ts';
+import type { EventEncoder, SentEvent } from '../contract/dialect.ts';
 import type { RunEvent } from '../contract/event.ts';
 
 type EventName = (event: RunEvent) => string;
@@ -39,5 +39,10 @@ export class Frames {
 function encodeFrame(event: RunEvent, encode: EventEncoder, eventName: EventName): Buffer | null {
   const data = encode(event);
   if (data === null) return null;
-  return Buffer.from(`id: ${event.seq}\nevent: ${eventName(event)}\ndata: ${JSON.stringify(data)}\n\n`);
+  return encodeSent({ id: `${event.seq}`, event: eventName(event), data });
+}
+
+/** The bytes of an event as it is. */
+export function encodeSent({ id, event, data }: SentEvent): Buffer {
+  return Buffer.from(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
 }

@@ -138,6 +138,17 @@ export class GuardedUseCases implements UseCases {
     return await this.#use.threadHistory(key, query);
   };
 
+  readonly findCheckpoint: UseCases['findCheckpoint'] = async (key, checkpointId) => {
+    await this.#lookAtThread(key);
+    return await this.#use.findCheckpoint(key, checkpointId);
+  };
+
+  readonly watchThread: UseCases['watchThread'] = async (key, watch) => {
+    await this.#lookAtThread(key);
+    // A thread that it sees may have runs of agents that it does not.
+    return await this.#use.watchThread(key, this.#seenIds === null ? watch : { ...watch, agentIds: this.#seenIds });
+  };
+
   // Items belong to the tenant, and to no agent.
   readonly putItem: UseCases['putItem'] = (command) => this.#use.putItem(command);
   readonly getItem: UseCases['getItem'] = (key) => this.#use.getItem(key);

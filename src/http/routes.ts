@@ -2,6 +2,7 @@ import { Router } from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { z } from 'zod';
 import type { Answer, Dialect, Operation } from '../contract/dialect.ts';
+import { GatewayError } from '../contract/errors.ts';
 import { assertNever } from '../contract/json.ts';
 import type { BodyReader } from './body.ts';
 import type { Departures } from './departures.ts';
@@ -9,6 +10,7 @@ import type { Door, Visitor } from './door.ts';
 import { Exchange } from './exchange.ts';
 import { JsonTexts } from './json-texts.ts';
 import { parsePart } from './refusal.ts';
+import type { Sockets } from './sockets.ts';
 import { type Streams, streamHeaders, streamType } from './sse.ts';
 import { refuseMethod } from './unrouted.ts';
 
@@ -20,6 +22,7 @@ export type RouteParts = {
   readonly readBody: BodyReader;
   readonly departures: Departures;
   readonly streams: Streams;
+  readonly sockets: Sockets;
 };
 
 /** A dialect's matrix as one router. Whatever it does not know goes to the next step. */
@@ -48,7 +51,7 @@ function serve(operation: Operation, parts: RouteParts, sending: Sending): Middl
   // An operation without query parameters has none that could be misspelt.
   const takesQuery = operation.query instanceof z.ZodObject && Object.keys(operation.query.shape).length > 0;
   const mayStream = Object.values(operation.answers).some(({ contentType }) => contentType === streamType);
-  const { door, departures, readBody } = parts;
+  const { door, departures, readBody, sockets } = parts;
 
   async function handle(context: Context, { principal: { tenant }, use }: Visitor): Promise<void> {
     const params = parseParams(operation, context);
@@ -58,9 +61,22 @@ function serve(operation: Operation, parts: RouteParts, sending: Sending): Middl
     send(context, await operation.handle(use, exchange), sending);
   }
 
+  async function converse(context: Context, visitor: Visitor): Promise<void> {
+    const { principal, use } = visitor;
+    const request = { params: parseParams(operation, context), tenant: principal.tenant };
+    await sockets.open(context, visitor, async (peer) => {
+      const conversation = await operation.converse?.(use, request, peer);
+      if (conversation === undefined) throw new GatewayError('route_not_found');
+      // The answer is the socket's from here on.
+      context.respond = false;
+      return conversation;
+    });
+  }
+
   return async (context) => {
     const entering = door.enter(context.req, context.res);
     const visitor = entering instanceof Promise ? await entering : entering;
+    if (operation.converse !== undefined && sockets.isUpgrade(context.req)) return await converse(context, visitor);
     if (!mayStream) return await handle(context, visitor);
     // Before the work is done: a run must not be made for a reader whom there is no place for.
     const leave = await door.takeStream(visitor);
@@ -86,16 +102,18 @@ function parseParams(operation: Operation, context: Context): unknown {
 }
 
 function send(context: Context, answer: Answer, { prefix, departures, streams, texts }: Sending): void {
-  if (answer.runId !== undefined) context.res.setHeader('Content-Location', `${prefix}/runs/${answer.runId}`);
+  if ('runId' in answer && answer.runId !== undefined)
+    context.res.setHeader('Content-Location', `${prefix}/runs/${answer.runId}`);
+  if ('replayed' in answer && answer.replayed === true) context.res.setHeader('Idempotent-Replayed', 'true');
   switch (answer.kind) {
     case 'json':
-      if (answer.replayed === true) context.res.setHeader('Idempotent-Replayed', 'true');
       sendText(context, answer.status, texts.of(answer), departures);
       return;
     case 'empty':
       context.status = answer.status;
       return;
     case 'stream':
+    case 'events':
       sendStream(context, answer, streams);
       return;
     default:
@@ -117,7 +135,7 @@ function sendText(context: Context, status: number, text: string, departures: De
   res.end(text);
 }
 
-function sendStream(context: Context, answer: Extract<Answer, { kind: 'stream' }>, streams: Streams): void {
+function sendStream(context: Context, answer: Extract<Answer, { kind: 'stream' | 'events' }>, streams: Streams): void {
   if (context.method === 'HEAD') {
     answer.feed.close();
     context.status = 200;
@@ -126,5 +144,6 @@ function sendStream(context: Context, answer: Extract<Answer, { kind: 'stream' }
   }
   // Koa would end the answer as soon as this step returns.
   context.respond = false;
-  streams.start(context.res, answer);
+  if (answer.kind === 'events') streams.startEvents(context.res, answer.feed);
+  else streams.start(context.res, answer);
 }

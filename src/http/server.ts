@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { isIPv6 } from 'node:net';
 import type { App } from './app.ts';
 
@@ -49,7 +49,10 @@ export async function listen(app: App, options: ListenOptions): Promise<Listenin
     timeout: 0,
   };
   const connection = { keepAliveTimeout, noDelay: true, keepAlive: true, maxHeaderSize };
-  const server = createServer({ ...timeouts, ...connection }, app.handle);
+  // Whatever else a client would upgrade to is ignored, as HTTP has it: the request is answered as it is.
+  const shouldUpgradeCallback = ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket';
+  const server = createServer({ ...timeouts, ...connection, shouldUpgradeCallback }, app.handle);
+  server.on('upgrade', (request, socket, head) => app.upgrade(request, socket, head));
   server.maxHeadersCount = 100;
   if (maxConnections !== undefined) server.maxConnections = maxConnections;
   if (onFull !== undefined) server.on('drop', atMostEvery(fullNoticeMs, onFull));

@@ -9,6 +9,7 @@ import { Creator } from './creation.ts';
 import { Fleet } from './fleet.ts';
 import type { BackendState } from './gate.ts';
 import { History } from './history.ts';
+import { Items } from './items.ts';
 import { Journal } from './journal.ts';
 import type { PacingLimits } from './pacing.ts';
 import { followOtherReplicas } from './remote.ts';
@@ -65,11 +66,24 @@ export function createEngine(parts: EngineParts): Engine {
   const watch = new Watch();
   const archive = new Archive(store, parts.cache);
   const ledger = new FaultLedger(metrics, parts.firstTime);
-  const keeper = new ThreadKeeper(store, parts.agents);
+  const keeper = new ThreadKeeper(store, parts.agents, (threadId, living) => {
+    const agent = parts.agents.find(living.agentId);
+    if (agent !== null) terminator.endLiving(threadId, living.upstream, agent);
+  });
   const courier = parts.webhooks === undefined ? null : createCourier({ store, clock, log, metrics }, parts.webhooks);
   const webhooks =
     parts.webhooks === undefined ? undefined : { encodeRun: parts.webhooks.encodeRun, onOwed: () => courier?.wake() };
-  const journal = new Journal({ store, clock, watch, threads: keeper, log, metrics, webhooks });
+  const journal = new Journal({
+    agents: parts.agents,
+    store,
+    clock,
+    watch,
+    threads: keeper,
+    log,
+    metrics,
+    webhooks,
+    onDoubt: () => replica.doubt(),
+  });
   const { pace } = store;
   const backendParts = { clock, log, agents: parts.agents, replica: id, shares: pace.shares };
   const backends = new Backends(backendParts, parts.backends ?? []);
@@ -101,9 +115,10 @@ export function createEngine(parts: EngineParts): Engine {
     clock,
     idempotencyMs: parts.idempotencyMs,
   });
-  const threads = new Threads({ agents: parts.agents, store, archive, clock, log });
+  const threads = new Threads({ agents: parts.agents, store, archive, terminator, watch, clock });
+  const items = new Items(store, clock);
   const serviceParts = { agents: parts.agents, store, archive, journal, watch, terminator, creator, threads, clock };
-  const service = new Service(serviceParts);
+  const service = new Service({ ...serviceParts, items });
 
   watch.onNews((news) => {
     if (news.run === null) archive.forget(news.runId);
@@ -113,6 +128,7 @@ export function createEngine(parts: EngineParts): Engine {
   const stopFollowing = followOtherReplicas({ store, archive, watch, fleet, clock, log });
   const stopSweeping = sweepExpired({ store, archive, clock, log }, parts.retentionMs);
   watch.onFirstWatcher((runId) => fleet.driverOf(runId)?.hurry());
+  watch.onThreadWatcher((threadId) => fleet.hurryThread(threadId));
   const stopNudges = pace.onNudge((runId) => fleet.driverOf(runId)?.poke());
 
   return {

@@ -38,6 +38,8 @@ export function followOtherReplicas(parts: RemoteParts): () => void {
     }
   };
   const unsubscribe = store.subscribe((runId) => {
+    // A thread is told of by its own id, in the same words.
+    watch.tellThread(runId);
     if (runId === null) {
       archive.forgetAll();
       void reread([...watch.keys(), ...fleet.keys()]);
@@ -49,6 +51,7 @@ export function followOtherReplicas(parts: RemoteParts): () => void {
   });
   const sweep = (): void => {
     cancelSweep = parts.clock.schedule(sweepMs, () => {
+      watch.tellThread(null);
       void reread(watch.keys()).then(() => {
         if (!stopped) sweep();
       });

@@ -126,8 +126,11 @@ export class Service implements UseCases {
   readonly deleteThread: UseCases['deleteThread'] = async (key) => {
     await this.#parts.threads.deleteThread(key);
     this.#parts.archive.forgetThread(key.threadId);
+    this.#parts.watch.tellThread(key.threadId);
   };
   readonly threadHistory: UseCases['threadHistory'] = (key, query) => this.#parts.threads.threadHistory(key, query);
+  readonly findCheckpoint: UseCases['findCheckpoint'] = (key, id) => this.#parts.threads.findCheckpoint(key, id);
+  readonly watchThread: UseCases['watchThread'] = (key, watch) => this.#parts.threads.watchThread(key, watch);
   readonly stateAfterRun: UseCases['stateAfterRun'] = (key) => this.#parts.threads.stateAfterRun(key);
 
   readonly putItem: UseCases['putItem'] = (command) => this.#parts.items.putItem(command);

@@ -11,8 +11,10 @@ export type Listener = (news: News) => void;
  */
 export class Watch {
   readonly #watched = new Map<string, { readonly key: RunKey; readonly listeners: Set<Listener> }>();
+  readonly #threads = new Map<string, Set<() => void>>();
   #onNews: Listener = () => {};
   #onFirstWatcher: (runId: string) => void = () => {};
+  #onThreadWatcher: (threadId: string) => void = () => {};
 
   /** Called for every run, before its watchers are: what this process keeps of a run must not be older than they. */
   onNews(callback: Listener): void {
@@ -22,6 +24,11 @@ export class Watch {
   /** Called when a run gets its first watcher: its driver may be asleep for long. */
   onFirstWatcher(callback: (runId: string) => void): void {
     this.#onFirstWatcher = callback;
+  }
+
+  /** Called when a thread gets its first watcher, for the drivers of its runs. */
+  onThreadWatcher(callback: (threadId: string) => void): void {
+    this.#onThreadWatcher = callback;
   }
 
   subscribe(key: RunKey, listener: Listener): () => void {
@@ -39,15 +46,40 @@ export class Watch {
     };
   }
 
+  /** Whoever watches a thread reads what is new of it from the store: that has the order over its runs. */
+  subscribeThread(threadId: string, listener: () => void): () => void {
+    const known = this.#threads.get(threadId);
+    const listeners = known ?? new Set();
+    // Wrapped, so that one function that subscribes twice is called twice.
+    const own = () => listener();
+    listeners.add(own);
+    if (known === undefined) {
+      this.#threads.set(threadId, listeners);
+      this.#onThreadWatcher(threadId);
+    }
+    return () => {
+      listeners.delete(own);
+      if (listeners.size === 0 && this.#threads.get(threadId) === listeners) this.#threads.delete(threadId);
+    };
+  }
+
+  /** Something was written to the thread; null: perhaps to any of them. */
+  tellThread(threadId: string | null): void {
+    const told = threadId === null ? [...this.#threads.values()] : [this.#threads.get(threadId) ?? []];
+    for (const listeners of told) for (const listener of [...listeners]) listener();
+  }
+
   publish(news: News): void {
     this.#onNews(news);
+    const threadId = news.run?.threadId ?? null;
+    if (threadId !== null) this.tellThread(threadId);
     const listeners = this.#watched.get(news.runId)?.listeners;
     // A copy: a listener that is done leaves while the others are still told.
     if (listeners !== undefined) for (const listener of [...listeners]) listener(news);
   }
 
-  isWatched(runId: string): boolean {
-    return this.#watched.has(runId);
+  isWatched(runId: string, threadId: string | null = null): boolean {
+    return this.#watched.has(runId) || (threadId !== null && this.#threads.has(threadId));
   }
 
   keyOf(runId: string): RunKey | undefined {

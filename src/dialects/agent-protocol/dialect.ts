@@ -2,12 +2,12 @@ import type { Dialect } from '../../contract/dialect.ts';
 import { jsonObject, type RequestOptions } from '../requests.ts';
 import { createThreadOperations } from '../threads.ts';
 import { asObject } from '../values.ts';
-import { createAbsentOperations } from './absent.ts';
 import { createAgentOperations } from './agents.ts';
 import { encodeError, encodeRun } from './encode.ts';
 import { agentProtocol, createRunOperations } from './runs.ts';
 import { answers, createRequests } from './schemas.ts';
 import { createStoreOperations } from './store.ts';
+import { createStreamingOperations } from './streaming.ts';
 
 /** The Agent Protocol 0.1.6. */
 export function createAgentProtocol({ unknownFields }: RequestOptions): Dialect {
@@ -28,7 +28,7 @@ export function createAgentProtocol({ unknownFields }: RequestOptions): Dialect 
       ...createAgentOperations(requests),
       ...threads,
       ...createRunOperations(requests),
-      ...createAbsentOperations(),
+      ...createStreamingOperations({ unknownFields }),
       ...createStoreOperations({ unknownFields }),
     ],
     about: {

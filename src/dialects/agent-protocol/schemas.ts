@@ -92,8 +92,24 @@ export const answers = {
   Item: item,
   SearchItemsResponse: z.object({ items: z.array(item) }),
   ListNamespaceResponse: z.array(z.array(z.string())),
+  StreamingEvent: z.looseObject({
+    type: z.literal('event'),
+    eventId: z.string(),
+    seq: z.int().min(0),
+    method: z.string(),
+    params: anyObject,
+  }),
+  StreamingCommandResponse: z.union([
+    z.looseObject({ type: z.literal('success'), id: z.int().min(0), result: anyObject }),
+    z.looseObject({
+      type: z.literal('error'),
+      id: z.int().min(0).nullable(),
+      error: z.string(),
+      message: z.string(),
+    }),
+  ]),
   ErrorResponse: error,
-  // Which of them an event is, its name says: `values`, `messages`, `custom`, `interrupt` or `error`.
+  // Of the stream of a run. Which of them an event is, its name says: `values`, `messages`, `custom`, `interrupt` or `error`.
   StreamEventData: z.union([
     z.array(anyMessage),
     z.object({ ...told, update: anyObject }),

@@ -57,6 +57,8 @@ export class PostgresStore implements Store {
   readonly #insertsInThreads: Writes<ThreadWrite, Verdict>;
   readonly #updatesInThreads: Writes<ThreadWrite, boolean>;
   readonly #threads: PostgresThreads;
+  /** The replica whose last beat was not written; null: it was. */
+  #unheard: string | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(options: { readonly pool: Pool; readonly changes: ChangeListener; readonly origin: string }) {
@@ -132,7 +134,9 @@ export class PostgresStore implements Store {
   }
 
   async beat(replica: string): Promise<void> {
+    this.#unheard = replica;
     await this.#query('beat', [replica]);
+    this.#unheard = null;
   }
 
   async claim({ replica, deadAfterMs, limit }: Claim): Promise<readonly Run[]> {
@@ -142,7 +146,12 @@ export class PostgresStore implements Store {
     return (await this.#query('claim', [replica, dead, limit, this.#origin])).map(decodeRun);
   }
 
+  async owned(replica: string, afterRunId: string | null, limit: number): Promise<readonly Run[]> {
+    return (await this.#query('owned', [replica, afterRunId ?? '', limit])).map(decodeRun);
+  }
+
   async release(replica: string): Promise<void> {
+    this.#unheard = null;
     await this.#query('release', [replica]);
   }
 
@@ -155,6 +164,8 @@ export class PostgresStore implements Store {
     return removedRow.parse(row).removed;
   }
 
+  readonly threadEvents: Store['threadEvents'] = (query) => this.#threads.threadEvents(query);
+  readonly firstLiveSeq: Store['firstLiveSeq'] = (key) => this.#threads.firstLiveSeq(key);
   readonly insertThread: Store['insertThread'] = (thread) => this.#threads.insertThread(thread);
   readonly findThread: Store['findThread'] = (key) => this.#threads.findThread(key);
   readonly updateThread: Store['updateThread'] = (thread, expectedVersion, checkpoint) =>
@@ -169,6 +180,8 @@ export class PostgresStore implements Store {
 
   async ping(): Promise<void> {
     await this.#query('ping', []);
+    // A server that was demoted, or whose disk is full, still answers every read.
+    if (this.#unheard !== null) await this.beat(this.#unheard);
   }
 
   close(): Promise<void> {

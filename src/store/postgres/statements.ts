@@ -25,6 +25,9 @@ export const statements = {
   beat: `INSERT INTO replicas (replica, beat_at) VALUES ($1, clock_timestamp())
     ON CONFLICT (replica) DO UPDATE SET beat_at = excluded.beat_at`,
 
+  owned: `SELECT ${runColumns} FROM runs JOIN requests USING (run_id)
+    WHERE ended_at_ms IS NULL AND owner = $1 AND run_id > $2 ORDER BY run_id LIMIT $3`,
+
   release: 'DELETE FROM replicas WHERE replica = $1',
 
   ping: 'SELECT 1',

@@ -1,7 +1,10 @@
 import type { Pool } from 'pg';
 import { v7 as uuidV7 } from 'uuid';
 import { z } from 'zod';
+import type { ThreadEvent } from '../../contract/event.ts';
+import type { ThreadEventQuery } from '../../contract/store.ts';
 import type { Checkpoint, Thread, ThreadKey, ThreadQuery, ThreadStore } from '../../contract/thread.ts';
+import { decodeThreadEvent } from '../rows.ts';
 import { decodeCheckpoint, decodeThread } from '../thread-rows.ts';
 import { toStorageFault } from './faults.ts';
 import { acquireThreads, lockThreads, removeThread } from './thread-run-statements.ts';
@@ -20,6 +23,7 @@ import { type EncodedWrite, makeWrites, type Writes } from './writes.ts';
 const runIdRow = z.object({ run_id: z.string() });
 const threadIdRow = z.object({ thread_id: z.string() });
 const positionRow = z.object({ position: z.number() });
+const firstRow = z.object({ first: z.number().nullable() });
 const removalRow = z.object({ removal: z.enum(['removed', 'missing', 'busy']) });
 
 /** Threads and checkpoints in PostgreSQL; what a run does to its thread is written with the run, by `PostgresStore`. */
@@ -76,6 +80,17 @@ export class PostgresThreads implements ThreadStore {
         ? await this.#look('checkpointById', [threadId, by.checkpointId])
         : await this.#look('checkpointByRun', [threadId, by.runId]);
     return row === undefined ? null : decodeCheckpoint(threadId, row);
+  }
+
+  async threadEvents(query: ThreadEventQuery): Promise<readonly ThreadEvent[]> {
+    const { tenant, threadId, afterSeq, agentIds = null, limit } = query;
+    const rows = await this.#look('threadEvents', [threadId, afterSeq, tenant, agentIds, limit]);
+    return rows.map(decodeThreadEvent);
+  }
+
+  async firstLiveSeq({ tenant, threadId }: ThreadKey): Promise<number | null> {
+    const [row] = await this.#look('firstLiveSeq', [tenant, threadId]);
+    return firstRow.parse(row).first;
   }
 
   async copyThread(

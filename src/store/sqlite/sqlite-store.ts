@@ -102,6 +102,10 @@ export class SqliteStore implements Store {
     return await this.#writes.submit(prepareClaim(this.#statements, claim, isLiving));
   }
 
+  async owned(replica: string, afterRunId: string | null, limit: number): Promise<readonly Run[]> {
+    return read(() => this.#statements.ownedAfter.all(replica, afterRunId ?? '', limit).map(decodeRun));
+  }
+
   async release(replica: string): Promise<void> {
     this.#beats.delete(replica);
   }
@@ -114,6 +118,8 @@ export class SqliteStore implements Store {
     return await this.#writes.submit(prepareExpire(this.#statements, finishedBeforeMs, nowMs, limit));
   }
 
+  readonly threadEvents: Store['threadEvents'] = (query) => this.#threads.threadEvents(query);
+  readonly firstLiveSeq: Store['firstLiveSeq'] = (key) => this.#threads.firstLiveSeq(key);
   readonly insertThread: Store['insertThread'] = (thread) => this.#threads.insertThread(thread);
   readonly findThread: Store['findThread'] = (key) => this.#threads.findThread(key);
   readonly updateThread: Store['updateThread'] = (thread, expectedVersion, checkpoint) =>

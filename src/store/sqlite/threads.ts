@@ -1,5 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { z } from 'zod';
+import type { ThreadEvent } from '../../contract/event.ts';
+import type { ThreadEventQuery } from '../../contract/store.ts';
 import type { Checkpoint, Thread, ThreadKey, ThreadQuery, ThreadStore } from '../../contract/thread.ts';
+import { decodeThreadEvent } from '../rows.ts';
 import { decodeCheckpoint, decodeThread } from '../thread-rows.ts';
 import { read, toStorageFault } from './faults.ts';
 import type { Statements } from './statements.ts';
@@ -7,6 +11,8 @@ import { prepareThread } from './thread-effects.ts';
 import { ThreadSearch } from './thread-search.ts';
 import { prepareAcquire, prepareCopy, prepareRemoveThread, prepareUpdateThread } from './thread-writes.ts';
 import type { WriteQueue } from './write-queue.ts';
+
+const firstRow = z.object({ first: z.number().nullable() });
 
 /** Threads and checkpoints in the SQLite file of the runs, over its statements and its write queue. */
 export class SqliteThreads implements ThreadStore {
@@ -61,6 +67,18 @@ export class SqliteThreads implements ThreadStore {
         'checkpointId' in by ? checkpointById.get(threadId, by.checkpointId) : checkpointByRun.get(threadId, by.runId);
       return row === undefined ? null : decodeCheckpoint(threadId, row);
     });
+  }
+
+  async threadEvents({ tenant, threadId, ...query }: ThreadEventQuery): Promise<readonly ThreadEvent[]> {
+    const agentIds = query.agentIds === undefined ? null : JSON.stringify(query.agentIds);
+    return read(() => {
+      const rows = this.#statements.threadEvents.all(threadId, query.afterSeq, tenant, agentIds, query.limit);
+      return rows.map(decodeThreadEvent);
+    });
+  }
+
+  async firstLiveSeq({ tenant, threadId }: ThreadKey): Promise<number | null> {
+    return read(() => firstRow.parse(this.#statements.firstLiveSeq.get(tenant, threadId)).first);
   }
 
   async copyThread(

@@ -1,0 +1,202 @@
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Context } from 'koa';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Conversation, Converse } from '../contract/dialect.ts';
+import { GatewayError } from '../contract/errors.ts';
+import type { Json } from '../contract/json.ts';
+import type { Log, Metrics } from '../contract/log.ts';
+import { checkDepth } from './body.ts';
+import type { Door, Visitor } from './door.ts';
+
+export type SocketTerms = {
+  readonly heartbeatMs: number;
+  readonly maxBodyBytes: number;
+  readonly maxJsonDepth: number;
+  /** Whose pages may open a socket; whoever is no browser names no origin. */
+  readonly origins: readonly string[];
+  readonly door: Door;
+  readonly log: Log;
+  readonly metrics: Metrics;
+};
+
+type Upgrade = { readonly socket: Duplex; readonly head: Buffer };
+
+/** How long the other side may take to say goodbye. */
+const goodbyeMs = 2000;
+/** Messages that wait for their turn; then no more is read until they are answered. */
+const mostWaiting = 16;
+const goingAway = 1001;
+const brokenHere = 1011;
+
+/**
+ * All open WebSockets. A request to upgrade goes the way of every other one, so that whoever is refused has an answer
+ * over HTTP like any other; only the last step differs.
+ */
+export class Sockets {
+  readonly #terms: SocketTerms;
+  readonly #server: WebSocketServer;
+  readonly #upgrades = new WeakMap<IncomingMessage, Upgrade>();
+  /** Each with whether it gave a sign of life since it was asked for one. */
+  readonly #open = new Map<WebSocket, boolean>();
+  #timer: NodeJS.Timeout | null = null;
+  #draining = false;
+
+  constructor(terms: SocketTerms) {
+    this.#terms = terms;
+    const frames = { maxPayload: terms.maxBodyBytes, perMessageDeflate: false };
+    this.#server = new WebSocketServer({ noServer: true, clientTracking: false, ...frames });
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** An answer for a request that Node has taken its hands off. */
+  answerFor(request: IncomingMessage, socket: Duplex, head: Buffer): ServerResponse {
+    socket.on('error', () => socket.destroy());
+    this.#upgrades.set(request, { socket, head });
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(request.socket);
+    response.once('finish', () => socket.end());
+    return response;
+  }
+
+  isUpgrade(request: IncomingMessage): boolean {
+    return this.#upgrades.has(request);
+  }
+
+  /** Lets the visitor in, or rejects with why not. `converse` is the operation's, with its parameters in it. */
+  async open(
+    { req, res }: Context,
+    visitor: Visitor,
+    converse: (peer: Parameters<Converse>[2]) => Promise<Conversation>,
+  ): Promise<void> {
+    const upgrade = this.#upgrades.get(req);
+    if (upgrade === undefined)
+      throw new GatewayError('invalid_request', { path: 'Upgrade', detail: 'must be websocket' });
+    this.#checkOrigin(req);
+    if (this.#draining) throw new GatewayError('draining', { retryAfterSeconds: 1 });
+    const leave = await this.#terms.door.takeStream(visitor);
+    let webSocket: WebSocket | null = null;
+    const tell = (message: Json) => send(webSocket, JSON.stringify(message));
+    const end = () => webSocket?.close(1000);
+    const conversation = await converse({ tell, end }).catch((refusal: unknown) => {
+      leave();
+      throw refusal;
+    });
+    const { socket, head } = upgrade;
+    const over = (): void => {
+      conversation.close();
+      leave();
+    };
+    if (socket.destroyed) return over();
+    socket.once('close', over);
+    res.detachSocket(req.socket);
+    this.#server.handleUpgrade(req, socket, head, (opened) => {
+      webSocket = opened;
+      this.#terms.metrics.count('streams_opened');
+      this.#listen(opened, conversation, async () => (await this.#terms.door.enter(req, res)).use);
+    });
+  }
+
+  /** Sends everybody away, now and from now on. */
+  drain(): void {
+    this.#draining = true;
+    for (const webSocket of this.#open.keys()) dismiss(webSocket);
+  }
+
+  #listen(webSocket: WebSocket, conversation: Conversation, enter: Parameters<Conversation['receive']>[1]): void {
+    this.#add(webSocket);
+    if (this.#draining) dismiss(webSocket);
+    webSocket.on('pong', () => this.#open.has(webSocket) && this.#open.set(webSocket, true));
+    webSocket.on('error', (fault) => this.#terms.log.debug({ err: fault }, 'connection fault'));
+    webSocket.once('close', () => this.#remove(webSocket));
+    // One after another: a client may rely on the order of its commands.
+    let turn = Promise.resolve();
+    let waiting = 0;
+    webSocket.on('message', (data, isBinary) => {
+      waiting += 1;
+      if (waiting === mostWaiting) webSocket.pause();
+      turn = turn
+        .then(() => this.#receive(conversation, isBinary ? null : data.toString(), enter))
+        .catch((fault: unknown) => {
+          this.#terms.log.error({ err: fault }, 'a message was not answered');
+          webSocket.close(brokenHere);
+        })
+        .finally(() => {
+          waiting -= 1;
+          if (waiting === 0) webSocket.resume();
+        });
+    });
+  }
+
+  async #receive(conversation: Conversation, text: string | null, enter: Parameters<Conversation['receive']>[1]) {
+    let message: unknown;
+    try {
+      message = parseMessage(text, this.#terms.maxJsonDepth);
+    } catch (refusal) {
+      if (!(refusal instanceof GatewayError)) throw refusal;
+      return await conversation.refuse(refusal);
+    }
+    await conversation.receive(message, enter);
+  }
+
+  #checkOrigin({ headers: { origin } }: IncomingMessage): void {
+    const { origins } = this.#terms;
+    if (origin === undefined || origins.includes('*') || origins.includes(origin)) return;
+    throw new GatewayError('origin_forbidden');
+  }
+
+  #add(webSocket: WebSocket): void {
+    this.#open.set(webSocket, true);
+    this.#timer ??= setInterval(() => this.#beat(), this.#terms.heartbeatMs).unref();
+  }
+
+  /** Who takes nothing gives no sign of life either. */
+  #beat(): void {
+    for (const [webSocket, isAlive] of this.#open) {
+      if (!isAlive) webSocket.terminate();
+      else {
+        this.#open.set(webSocket, false);
+        webSocket.ping();
+      }
+    }
+  }
+
+  #remove(webSocket: WebSocket): void {
+    this.#open.delete(webSocket);
+    if (this.#open.size > 0 || this.#timer === null) return;
+    clearInterval(this.#timer);
+    this.#timer = null;
+  }
+}
+
+function dismiss(webSocket: WebSocket): void {
+  webSocket.close(goingAway, 'the gateway is shutting down');
+  const timer = setTimeout(() => webSocket.terminate(), goodbyeMs);
+  webSocket.once('close', () => clearTimeout(timer));
+}
+
+/** Resolves when the message was handed on, so that nothing gathers here for a slow reader. */
+async function send(webSocket: WebSocket | null, text: string): Promise<void> {
+  if (webSocket === null || webSocket.readyState !== webSocket.OPEN) return;
+  await new Promise<void>((resolve) => webSocket.send(text, () => resolve()));
+}
+
+/** Throws `malformed_json` or `invalid_request`. */
+function parseMessage(text: string | null, maxJsonDepth: number): unknown {
+  if (text === null) throw new GatewayError('malformed_json', { detail: 'a message must be text' });
+  let message: unknown;
+  try {
+    message = JSON.parse(text, (key, value: unknown) => {
+      if (key === '__proto__') throw new GatewayError('malformed_json', { detail: 'the key "__proto__" is not taken' });
+      return value;
+    });
+  } catch (fault) {
+    throw fault instanceof GatewayError ? fault : new GatewayError('malformed_json');
+  }
+  checkDepth(message, maxJsonDepth);
+  return message;
+}

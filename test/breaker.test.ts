@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Breaker } from '../src/runs/breaker.ts';
+import { Breaker } from '../src/runs/budget/breaker.ts';
 import { openRig, type Rig } from './engine-rig.ts';
 import { fault } from './scripted-vendor.ts';
 

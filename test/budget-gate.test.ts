@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { UpstreamFault } from '../src/contract/upstream.ts';
-import { Gate, type Urgency } from '../src/runs/gate.ts';
-import type { Rate } from '../src/runs/rate-limit.ts';
+import { Gate, type Urgency } from '../src/runs/budget/gate.ts';
+import type { Rate } from '../src/runs/budget/rate-limit.ts';
 import { fault } from './scripted-vendor.ts';
 import { silentLog } from './store-runs.ts';
 import { VirtualClock } from './virtual-clock.ts';

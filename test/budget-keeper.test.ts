@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { BudgetShares, Share, ShareRequest } from '../src/contract/pace-store.ts';
 import type { Store } from '../src/contract/store.ts';
-import { Backends } from '../src/runs/backends.ts';
-import type { Gate } from '../src/runs/gate.ts';
-import type { Slots } from '../src/runs/slots.ts';
+import { Backends } from '../src/runs/budget/backends.ts';
+import type { Gate } from '../src/runs/budget/gate.ts';
+import type { Slots } from '../src/runs/budget/slots.ts';
 import { openStore } from '../src/store/open.ts';
 import { PostgresServer, startPostgres } from './postgres-server.ts';
 import { silentLog } from './store-runs.ts';

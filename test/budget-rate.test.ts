@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { RateLimit } from '../src/runs/rate-limit.ts';
+import { RateLimit } from '../src/runs/budget/rate-limit.ts';
 
 /** The most events that fall into any stretch of so long, both ends counted. */
 function mostWithin(instantsMs: readonly number[], stretchMs: number): number {

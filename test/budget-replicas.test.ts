@@ -2,7 +2,7 @@ import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import type { Agent } from '../src/contract/agent.ts';
 import type { Run } from '../src/contract/run.ts';
 import { compileMapping } from '../src/mapping/compile.ts';
-import type { BackendTerms } from '../src/runs/backends.ts';
+import type { BackendTerms } from '../src/runs/budget/backends.ts';
 import { createEngine, type Engine } from '../src/runs/engine.ts';
 import { systemClock } from '../src/runs/system-clock.ts';
 import { openStore } from '../src/store/open.ts';

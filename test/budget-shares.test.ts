@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import type { BudgetShares, ShareRequest } from '../src/contract/pace-store.ts';
 import type { Store } from '../src/contract/store.ts';
-import { divideFairly } from '../src/runs/share-keeper.ts';
+import { divideFairly } from '../src/runs/budget/share-keeper.ts';
 import { openStore } from '../src/store/open.ts';
 import { PostgresServer, startPostgres } from './postgres-server.ts';
 import { makeRun, silentLog } from './store-runs.ts';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { Slots } from '../src/runs/slots.ts';
+import { Slots } from '../src/runs/budget/slots.ts';
 import { openRig, type Rig, type RigOptions, tenant } from './engine-rig.ts';
 import { fault } from './scripted-vendor.ts';
 

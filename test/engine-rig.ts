@@ -8,7 +8,7 @@ import type { Run, RunRequest } from '../src/contract/run.ts';
 import type { Store } from '../src/contract/store.ts';
 import type { RunFeed } from '../src/contract/use-cases.ts';
 import { compileMapping } from '../src/mapping/compile.ts';
-import type { BackendTerms } from '../src/runs/backends.ts';
+import type { BackendTerms } from '../src/runs/budget/backends.ts';
 import { createEngine, type Engine } from '../src/runs/engine.ts';
 import type { WebhookTerms } from '../src/runs/webhooks/webhooks.ts';
 import { openStore } from '../src/store/open.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { cheapestPolls } from '../bench/pacing/best-possible.ts';
 import { compareFleet, fullScale, hasHistory, mostOfBestCost, sampleAgents } from '../bench/pacing/comparison.ts';
 import { pacingSchema } from '../src/config/sections.ts';
-import { lookPriceMs } from '../src/runs/pacing.ts';
+import { lookPriceMs } from '../src/runs/pacing/pacing.ts';
 
 // The short form of `npm run bench:pacing`.
 const scale = { ...fullScale, runs: 3000, learnFrom: 800 };

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bimodal, drawRuns, logNormal, narrow, seededRandom } from '../bench/pacing/durations.ts';
-import { AgentPast, mostDurations } from '../src/runs/agent-past.ts';
-import { drawDurationMs, type Forecast, forecastFrom } from '../src/runs/forecast.ts';
-import { nextPollMs } from '../src/runs/pacing.ts';
-import { makePlan, nextLookMs } from '../src/runs/poll-plan.ts';
+import { AgentPast, mostDurations } from '../src/runs/pacing/agent-past.ts';
+import { drawDurationMs, type Forecast, forecastFrom } from '../src/runs/pacing/forecast.ts';
+import { nextPollMs } from '../src/runs/pacing/pacing.ts';
+import { makePlan, nextLookMs } from '../src/runs/pacing/poll-plan.ts';
 
 const limits = { floorMs: 250, watchedCeilingMs: 1000, ceilingMs: 15_000 };
 const terms = { priceMs: 2500, floorMs: 250, longestMs: 150_000 };

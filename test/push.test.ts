@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { StartRequest } from '../src/contract/adapter.ts';
 import type { Run } from '../src/contract/run.ts';
-import { derivePushKey, makePushToken, readPushToken } from '../src/runs/push-token.ts';
+import { derivePushKey, makePushToken, readPushToken } from '../src/runs/push/push-token.ts';
 import { openRig, type Rig, type RigOptions } from './engine-rig.ts';
 
 const runId = '019a1f0e-0000-7000-8000-000000000001';

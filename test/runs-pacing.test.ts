@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { forecastFrom } from '../src/runs/forecast.ts';
-import { nextPollMs, nextRetryMs } from '../src/runs/pacing.ts';
+import { forecastFrom } from '../src/runs/pacing/forecast.ts';
+import { nextPollMs, nextRetryMs } from '../src/runs/pacing/pacing.ts';
 
 const limits = { floorMs: 100, watchedCeilingMs: 1000, ceilingMs: 15_000 };
 const facts = {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Json } from '../src/contract/json.ts';
-import { patchState } from '../src/runs/thread-patch.ts';
+import { patchState } from '../src/runs/threads/thread-patch.ts';
 
 const first = { role: 'user', content: 'hi', id: 'm-1' };
 const second = { role: 'ai', content: 'yo' };

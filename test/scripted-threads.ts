@@ -10,7 +10,7 @@ import type {
   ThreadUseCases,
   ThreadWatch,
 } from '../src/contract/thread-use-cases.ts';
-import { patchState } from '../src/runs/thread-patch.ts';
+import { patchState } from '../src/runs/threads/thread-patch.ts';
 
 export const threadId = '0193b3a0-6b7c-7d2e-8f00-7777777777aa';
 export const newThreadId = '0193b3a0-6b7c-7d2e-8f00-7777777777bb';

@@ -6,13 +6,13 @@ import { type InputContext, MappingFault } from '../contract/mapping.ts';
 import type { Run, UpstreamRef } from '../contract/run.ts';
 import type { LivingAgent, Thread } from '../contract/thread.ts';
 import { UpstreamFault } from '../contract/upstream.ts';
-import type { Crossing } from './crossing.ts';
-import type { Pass } from './gate.ts';
+import type { Crossing } from './budget/crossing.ts';
+import type { Pass } from './budget/gate.ts';
 import type { Ending, Step } from './life.ts';
-import { nextRetryMs } from './pacing.ts';
+import { nextRetryMs } from './pacing/pacing.ts';
 import type { Tenure } from './tenure.ts';
 import type { Terminator } from './terminator.ts';
-import { livingOf, type TurnParts, threadOf, waitForTurn } from './turn.ts';
+import { livingOf, type TurnParts, threadOf, waitForTurn } from './threads/turn.ts';
 import { type FaultLedger, failedMapping, faultOf, lostAgent, rejectedStart, unknownStart } from './vendor-faults.ts';
 
 export type AskingParts = TurnParts & {

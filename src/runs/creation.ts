@@ -14,7 +14,7 @@ import type { Journal } from './journal.ts';
 import { bornEvent } from './life.ts';
 import { RunIds } from './run-ids.ts';
 import type { Terminator } from './terminator.ts';
-import { emptyThread } from './threads.ts';
+import { emptyThread } from './threads/threads.ts';
 
 export type CreationParts = {
   readonly replica: string;

@@ -7,7 +7,7 @@ import type { Idempotency, Insertion, Store } from '../contract/store.ts';
 import type { Admission, ThreadEffect } from '../contract/thread.ts';
 import type { RunEncoder } from '../contract/webhook.ts';
 import { advance, type Step } from './life.ts';
-import type { ThreadKeeper } from './thread-keeper.ts';
+import type { ThreadKeeper } from './threads/thread-keeper.ts';
 import { failedMapping } from './vendor-faults.ts';
 import type { Watch } from './watch.ts';
 import { deliveryOf } from './webhooks/owing.ts';

@@ -12,7 +12,7 @@ import { Feed } from './feed.ts';
 import type { Items } from './items.ts';
 import type { Journal } from './journal.ts';
 import type { Terminator } from './terminator.ts';
-import type { Threads } from './threads.ts';
+import type { Threads } from './threads/threads.ts';
 import type { News, Watch } from './watch.ts';
 
 export type ServiceParts = {

@@ -4,11 +4,11 @@ import { errcodes } from '../contract/errcodes.ts';
 import type { Log } from '../contract/log.ts';
 import type { Run, UpstreamRef } from '../contract/run.ts';
 import type { Store } from '../contract/store.ts';
-import type { Backends } from './backends.ts';
+import type { Backends } from './budget/backends.ts';
 import type { Journal } from './journal.ts';
 import type { Ending } from './life.ts';
-import { nextRetryMs } from './pacing.ts';
-import { hasScheduledLiving } from './turn.ts';
+import { nextRetryMs } from './pacing/pacing.ts';
+import { hasScheduledLiving } from './threads/turn.ts';
 import { type FaultLedger, faultOf } from './vendor-faults.ts';
 
 const mostCancelTries = 5;

@@ -1,6 +1,6 @@
-import { isJsonObject, type Json } from '../contract/json.ts';
-import type { Thread } from '../contract/thread.ts';
-import type { ThreadPatch } from '../contract/thread-use-cases.ts';
+import { isJsonObject, type Json } from '../../contract/json.ts';
+import type { Thread } from '../../contract/thread.ts';
+import type { ThreadPatch } from '../../contract/thread-use-cases.ts';
 
 type State = Pick<Thread, 'values' | 'messages'>;
 

@@ -1,6 +1,6 @@
-import type { Clock } from '../contract/clock.ts';
-import type { Log } from '../contract/log.ts';
-import { UpstreamFault } from '../contract/upstream.ts';
+import type { Clock } from '../../contract/clock.ts';
+import type { Log } from '../../contract/log.ts';
+import { UpstreamFault } from '../../contract/upstream.ts';
 import { Breaker, type Verdict } from './breaker.ts';
 import { type Rate, RateLimit } from './rate-limit.ts';
 

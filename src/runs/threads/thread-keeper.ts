@@ -1,17 +1,17 @@
 import { v7 as uuidV7 } from 'uuid';
-import type { AgentDirectory } from '../contract/agent.ts';
-import { errcodes } from '../contract/errcodes.ts';
-import { isJsonObject, type Json } from '../contract/json.ts';
-import type { Run } from '../contract/run.ts';
-import type { Store } from '../contract/store.ts';
+import type { AgentDirectory } from '../../contract/agent.ts';
+import { errcodes } from '../../contract/errcodes.ts';
+import { isJsonObject, type Json } from '../../contract/json.ts';
+import type { Run } from '../../contract/run.ts';
+import type { Store } from '../../contract/store.ts';
 import {
   type Checkpoint,
   type LivingAgent,
   type Thread,
   type ThreadEffect,
   threadStatusAfter,
-} from '../contract/thread.ts';
-import type { Step } from './life.ts';
+} from '../../contract/thread.ts';
+import type { Step } from '../life.ts';
 
 /** The agent at the vendor has lost its thread. */
 type EndLiving = (threadId: string, living: LivingAgent) => void;

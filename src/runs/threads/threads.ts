@@ -1,10 +1,10 @@
 import { v7 as uuidV7 } from 'uuid';
-import type { AgentDirectory } from '../contract/agent.ts';
-import type { Clock } from '../contract/clock.ts';
-import { GatewayError } from '../contract/errors.ts';
-import type { RunKey } from '../contract/run.ts';
-import type { Store } from '../contract/store.ts';
-import type { Checkpoint, Thread, ThreadKey, ThreadQuery } from '../contract/thread.ts';
+import type { AgentDirectory } from '../../contract/agent.ts';
+import type { Clock } from '../../contract/clock.ts';
+import { GatewayError } from '../../contract/errors.ts';
+import type { RunKey } from '../../contract/run.ts';
+import type { Store } from '../../contract/store.ts';
+import type { Checkpoint, Thread, ThreadKey, ThreadQuery } from '../../contract/thread.ts';
 import type {
   CreateThread,
   HistoryQuery,
@@ -12,13 +12,13 @@ import type {
   ThreadPatch,
   ThreadUseCases,
   ThreadWatch,
-} from '../contract/thread-use-cases.ts';
-import { answering } from './answering.ts';
-import type { Archive } from './archive.ts';
-import type { Terminator } from './terminator.ts';
+} from '../../contract/thread-use-cases.ts';
+import { answering } from '../answering.ts';
+import type { Archive } from '../archive.ts';
+import type { Terminator } from '../terminator.ts';
+import type { Watch } from '../watch.ts';
 import { StoredThreadFeed } from './thread-feed.ts';
 import { patchState } from './thread-patch.ts';
-import type { Watch } from './watch.ts';
 
 export type ThreadsParts = {
   readonly agents: AgentDirectory;

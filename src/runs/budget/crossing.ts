@@ -1,6 +1,6 @@
-import type { Agent } from '../contract/agent.ts';
-import type { Log } from '../contract/log.ts';
-import type { Run } from '../contract/run.ts';
+import type { Agent } from '../../contract/agent.ts';
+import type { Log } from '../../contract/log.ts';
+import type { Run } from '../../contract/run.ts';
 import type { Backend } from './backends.ts';
 import type { Entry, Pass, Urgency } from './gate.ts';
 

@@ -1,10 +1,10 @@
-import type { Agent } from '../contract/agent.ts';
-import type { Clock } from '../contract/clock.ts';
-import type { Log } from '../contract/log.ts';
-import type { Run, UpstreamRef } from '../contract/run.ts';
-import { StorageFault, type Store } from '../contract/store.ts';
-import type { Thread } from '../contract/thread.ts';
-import type { Tenure } from './tenure.ts';
+import type { Agent } from '../../contract/agent.ts';
+import type { Clock } from '../../contract/clock.ts';
+import type { Log } from '../../contract/log.ts';
+import type { Run, UpstreamRef } from '../../contract/run.ts';
+import { StorageFault, type Store } from '../../contract/store.ts';
+import type { Thread } from '../../contract/thread.ts';
+import type { Tenure } from '../tenure.ts';
 
 export type TurnParts = { readonly store: Store; readonly clock: Clock };
 

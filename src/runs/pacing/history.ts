@@ -1,6 +1,6 @@
-import type { Clock } from '../contract/clock.ts';
-import type { Log } from '../contract/log.ts';
-import type { PaceStore } from '../contract/pace-store.ts';
+import type { Clock } from '../../contract/clock.ts';
+import type { Log } from '../../contract/log.ts';
+import type { PaceStore } from '../../contract/pace-store.ts';
 import { AgentPast, mostDurations } from './agent-past.ts';
 import type { Forecast } from './forecast.ts';
 

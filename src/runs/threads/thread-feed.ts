@@ -1,9 +1,9 @@
-import type { ThreadEvent } from '../contract/event.ts';
-import type { Store } from '../contract/store.ts';
-import type { ThreadKey } from '../contract/thread.ts';
-import type { ThreadFeed } from '../contract/thread-use-cases.ts';
-import { answering } from './answering.ts';
-import type { Watch } from './watch.ts';
+import type { ThreadEvent } from '../../contract/event.ts';
+import type { Store } from '../../contract/store.ts';
+import type { ThreadKey } from '../../contract/thread.ts';
+import type { ThreadFeed } from '../../contract/thread-use-cases.ts';
+import { answering } from '../answering.ts';
+import type { Watch } from '../watch.ts';
 
 /** The most that is read, and that waits in memory for a slow reader. */
 const batch = 100;

@@ -1,6 +1,6 @@
-import type { Clock } from '../contract/clock.ts';
-import type { Log } from '../contract/log.ts';
-import type { BudgetShares } from '../contract/pace-store.ts';
+import type { Clock } from '../../contract/clock.ts';
+import type { Log } from '../../contract/log.ts';
+import type { BudgetShares } from '../../contract/pace-store.ts';
 import type { Gate } from './gate.ts';
 import type { Slots } from './slots.ts';
 

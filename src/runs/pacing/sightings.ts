@@ -1,5 +1,5 @@
-import type { Clock } from '../contract/clock.ts';
-import type { Run } from '../contract/run.ts';
+import type { Clock } from '../../contract/clock.ts';
+import type { Run } from '../../contract/run.ts';
 import type { Forecast } from './forecast.ts';
 import type { History } from './history.ts';
 

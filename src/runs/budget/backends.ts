@@ -1,9 +1,9 @@
-import type { AgentDirectory } from '../contract/agent.ts';
-import type { Clock } from '../contract/clock.ts';
-import type { Log } from '../contract/log.ts';
-import type { BudgetShares } from '../contract/pace-store.ts';
+import type { AgentDirectory } from '../../contract/agent.ts';
+import type { Clock } from '../../contract/clock.ts';
+import type { Log } from '../../contract/log.ts';
+import type { BudgetShares } from '../../contract/pace-store.ts';
+import { Push } from '../push/push.ts';
 import { type BackendState, Gate } from './gate.ts';
-import { Push } from './push.ts';
 import { ShareKeeper } from './share-keeper.ts';
 import { Slots } from './slots.ts';
 

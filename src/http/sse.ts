@@ -90,12 +90,14 @@ export class Streams {
   }
 
   async #pump<Event>(stream: Stream, { feed, frameOf, endsAfter, runId }: Source<Event>): Promise<void> {
-    const next = async () => (stream.isOver ? null : await feed.next());
     try {
-      for (let events = await next(); events !== null; events = await next()) {
+      while (!stream.isOver) {
+        const events = await feed.next();
+        if (events === null) break;
         for (const event of events) {
           const frame = frameOf(event);
-          if (frame !== null) await stream.send(frame);
+          // Not awaited without need: with a thousand readers of one event each turn counts.
+          if (frame !== null && !stream.write(frame)) await stream.whenTaken();
           if (endsAfter?.(event) === true) return stream.end();
         }
       }
@@ -149,9 +151,13 @@ class Stream {
     return this.#over;
   }
 
+  /** False: the reader is slow; {@link whenTaken} comes before more is written. */
+  write(frame: Buffer): boolean {
+    return this.#over || this.#response.write(frame);
+  }
+
   /** Resolves when more may be sent. */
-  async send(frame: Buffer): Promise<void> {
-    if (this.#over || this.#response.write(frame)) return;
+  async whenTaken(): Promise<void> {
     const lift = boundReading(this.#response, this.#slowReaderMs);
     await new Promise<void>((resolve) => {
       this.#resume = resolve;

@@ -99,6 +99,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     heartbeatMs: config.server.heartbeatSeconds * 1000,
     readiness: [{ name: 'store', check: () => store.ping() }],
     metrics,
+    ...(config.server.metrics && { renderCounters: metrics.render }),
   });
   const { stop: stopEngine } = engine;
   const closeUnder = async (): Promise<void> => {

@@ -17,6 +17,7 @@ describe('a config that is right', () => {
       heartbeatSeconds: 15,
       rootDialect: 'acp-v0.1',
       unknownFields: 'reject',
+      metrics: false,
     });
     expect(config.store.url).toBe('sqlite:./data/rungate.db');
     expect(config.limits).toMatchObject({ maxBlockSeconds: 3600, maxBodyBytes: 1_048_576, mappingTimeMs: 100 });

@@ -180,6 +180,20 @@ describe.concurrent('agents', () => {
   });
 });
 
+test.concurrent('metrics: shown where the config says so, and nowhere else', async () => {
+  await using open = await openBoth({ server: { port: 0, metrics: true } });
+  await using closed = await openBoth();
+  open.intuned.plan = () => ({ status: 'completed', result: 1 });
+  await open.client.run({ agent_id: 'price-scraper' });
+  const shown = await fetch(`${open.client.url}/metrics`);
+  expect(shown.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+  const text = await shown.text();
+  expect(text).toContain('rungate_runs_created_total 1\n');
+  expect(text).toContain('rungate_runs_ended_total{status="success"} 1\n');
+  expect(await closed.client.ask('GET', '/metrics')).toMatchObject({ status: 404 });
+  expect(await open.client.ask('POST', '/metrics')).toMatchObject({ status: 405 });
+});
+
 test.concurrent('health: live, and ready', async () => {
   await using both = await openBoth();
   expect(await both.client.ask('GET', '/health/live')).toMatchObject({ status: 200, body: { status: 'ok' } });

@@ -56,6 +56,8 @@ export const serverSchema = z.strictObject({
   rootDialect: z.string().min(1).default('acp-v0.1'),
   /** What a request's unknown members do. */
   unknownFields: z.enum(['reject', 'ignore']).default('reject'),
+  /** Whether `/metrics` shows the counters. It asks for no key, so it is off. */
+  metrics: z.boolean().default(false),
   /** Left out, browsers let no page of another origin read the answers. */
   cors: z.strictObject({ origins: z.array(originSchema).min(1) }).optional(),
 });

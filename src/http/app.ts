@@ -15,6 +15,7 @@ import { answerErrors } from './errors.ts';
 import { allowOrigins, secureHeaders } from './headers.ts';
 import { answerHealth, type BackendStates, type ReadinessCheck } from './health.ts';
 import { Limiter } from './limits.ts';
+import { answerMetrics } from './metrics.ts';
 import { type Pushed, takePushes } from './push.ts';
 import { answerReference } from './reference.ts';
 import { type Mount, routeMount } from './routes.ts';
@@ -46,6 +47,8 @@ export type AppOptions = {
   readonly origins?: readonly string[];
   /** Left out, nothing is counted. */
   readonly metrics?: Metrics;
+  /** The counters as text for `/metrics`; left out, nobody sees them. */
+  readonly renderCounters?: () => string;
 };
 
 export type AppLimits = {
@@ -110,6 +113,7 @@ export function createApp(options: AppOptions): App {
   const { readiness: checks, backends = () => [] } = options;
   app.use(answerHealth({ checks, backends, isDraining: () => draining, log }));
   app.use(answerReference(mounts));
+  if (options.renderCounters !== undefined) app.use(answerMetrics(options.renderCounters));
   if (options.pushed !== undefined) app.use(takePushes(options.pushed, limits.maxBodyBytes));
   app.use(refuseUnrouted());
   const handle = app.callback();

@@ -1,0 +1,16 @@
+import type { Middleware } from 'koa';
+import { GatewayError } from '../contract/errors.ts';
+
+/** `/metrics`: the process's counters in Prometheus' text format, version 0.0.4, for whoever reaches the port. */
+export function answerMetrics(render: () => string): Middleware {
+  return async (context, next) => {
+    if (context.path !== '/metrics') return await next();
+    if (context.method !== 'GET' && context.method !== 'HEAD') {
+      context.set('Allow', 'HEAD, GET');
+      throw new GatewayError('method_not_allowed');
+    }
+    context.set('Cache-Control', 'no-store');
+    context.set('Content-Type', 'text/plain; version=0.0.4; charset=utf-8');
+    context.body = render();
+  };
+}

@@ -15,6 +15,8 @@ export type DriverParts = AskingParts &
 
 const deadlineRetryMs = 1000;
 const defectPauseMs = 5000;
+/** Why nothing is waited for any more. Given, because an abort without a reason makes an error with a stack each time. */
+const over = 'the run is over';
 
 /**
  * The one loop that owns a live run in one process: starts it, observes it, records changes. It ends when the run is
@@ -72,8 +74,8 @@ export class Driver {
   }
 
   #giveUp(): void {
-    this.#observer.abort();
-    this.#crossing.abort();
+    this.#observer.abort(over);
+    this.#crossing.abort(over);
   }
 
   /** Resolves when the driver is through with the run. Never rejects. */

@@ -95,8 +95,8 @@ export class Observer {
     this.#tenure.wake();
   }
 
-  abort(): void {
-    this.#abort?.abort();
+  abort(reason: string): void {
+    this.#abort?.abort(reason);
   }
 
   /** Sleeps until the next look is due, or looks. */

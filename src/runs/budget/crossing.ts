@@ -80,8 +80,8 @@ export class Crossing {
   }
 
   /** The run is over: it waits for nothing more. */
-  abort(): void {
-    this.#abort.abort();
+  abort(reason: string): void {
+    this.#abort.abort(reason);
   }
 
   #sayWait(): void {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { v7 as uuidV7 } from 'uuid';
 import type { Store } from '../../src/contract/store.ts';
 import { openStore } from '../../src/store/open.ts';
-import { PostgresServer, startPostgres } from '../../test/postgres-server.ts';
+import { PostgresServer, startPostgres } from '../../test/store/postgres-server.ts';
 import type { Bench } from '../bench.ts';
 import { atMost, type Figure, formatNumber, type Measured, median } from '../figures.ts';
 import { fillPostgres } from '../growth/fill-postgres.ts';

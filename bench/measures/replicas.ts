@@ -1,4 +1,4 @@
-import { PostgresServer, startPostgres } from '../../test/postgres-server.ts';
+import { PostgresServer, startPostgres } from '../../test/store/postgres-server.ts';
 import { type Bench, medianOf, medianRatio } from '../bench.ts';
 import type { Measured } from '../figures.ts';
 import { type Gateway, neverLooks, startGateway } from '../gateway.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PostgresServer, startPostgres } from '../../test/postgres-server.ts';
+import { PostgresServer, startPostgres } from '../../test/store/postgres-server.ts';
 import { atMost, type Figure, type Measured } from '../figures.ts';
 import type { Gateway } from '../gateway.ts';
 import { applyLoad } from '../load.ts';

@@ -1,6 +1,6 @@
 import { isJsonObject, type Json } from '../../src/contract/json.ts';
-import { parseEvents } from '../event-lines.ts';
-import type { ProtocolDocument } from '../protocol-document.ts';
+import { parseEvents } from '../dialects/event-lines.ts';
+import type { ProtocolDocument } from '../dialects/protocol-document.ts';
 import type { FuzzRequest, OperationRequest } from './requests.ts';
 import type { Answered, Sent } from './wire.ts';
 

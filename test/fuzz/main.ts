@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { startPostgres } from '../postgres-server.ts';
+import { startPostgres } from '../store/postgres-server.ts';
 import { type FuzzReport, fuzz } from './fuzz.ts';
 import { authorization, prefixes, Target } from './target.ts';
 

@@ -1,8 +1,8 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { z } from 'zod';
 import { isJsonObject, type Json, type JsonObject } from '../../src/contract/json.ts';
-import type { DocumentedOperation } from '../protocol-document.ts';
-import { arbitraryOf, broken } from '../schema-arbitrary.ts';
+import type { DocumentedOperation } from '../dialects/protocol-document.ts';
+import { arbitraryOf, broken } from '../dialects/schema-arbitrary.ts';
 import { packed } from './packed.ts';
 
 /** One request for an operation. Ids are placeholders such as `known:run_id:7`; see `Pool`. */

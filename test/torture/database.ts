@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { PostgresServer, startPostgres } from '../postgres-server.ts';
+import { PostgresServer, startPostgres } from '../store/postgres-server.ts';
 import type { Settings } from './settings.ts';
 
 /** An empty database, and what removes it. */

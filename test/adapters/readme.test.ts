@@ -1,0 +1,67 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { adapters } from '../../adapters/index.ts';
+import type { Adapter } from '../../src/contract/adapter.ts';
+import { connectUpstream } from '../../src/upstream/connect.ts';
+import { answer, startVendor } from '../upstream/vendor-server.ts';
+
+const root = join(import.meta.dirname, '../..');
+const readme = readFileSync(join(root, 'adapters/README.md'), 'utf8');
+
+describe('adapters/README.md', () => {
+  test('the capability table is the data that the engine reads', () => {
+    const table = [...readme.matchAll(/^\| (\w+) +\| (yes|no) +\| (yes|no) +\| (yes|no) +\| (yes|no) +\|/gm)].map(
+      ([, name, resume, cancel, push, living]) => ({ name, resume, cancel, push, living }),
+    );
+    const word = (can: boolean) => (can ? 'yes' : 'no');
+    expect(table).toEqual(
+      adapters.map(({ name, capabilities: { resume, cancel, push, living } }) => ({
+        name,
+        resume: word(resume),
+        cancel: word(cancel),
+        push: word(push),
+        living: word(living),
+      })),
+    );
+  });
+
+  test('the example has forty lines and works', async () => {
+    const example = /```ts\n(.*?)\n```/s.exec(readme)?.[1] ?? '';
+    expect(example.split('\n').length).toBeLessThanOrEqual(40);
+    const folder = mkdtempSync(join(tmpdir(), 'rungate-example-'));
+    const vendor = await startVendor((response, received) => {
+      const reply = received.method === 'DELETE' ? answer(204, '') : answer(200, { runId: 'r/1', status: 'busy' });
+      reply(response, received);
+    });
+    const upstream = connectUpstream({ baseUrl: vendor.url, secrets: [] });
+    try {
+      const file = join(folder, 'adapter.ts');
+      const placed = example
+        .replaceAll("'../../src/", `'${root}/src/`)
+        .replaceAll("'../path.ts'", `'${root}/adapters/path.ts'`)
+        .replaceAll("'zod'", `'${root}/node_modules/zod/index.js'`);
+      writeFileSync(file, placed);
+      const { acme } = (await import(file)) as { acme: Adapter };
+      const connection = acme.connect(acme.settings.parse({ apiKey: 'key' }), upstream.client);
+      const target = acme.target.parse({ job: 'a b' });
+      const { signal } = new AbortController();
+      const ref = await connection.start({ target, input: 1, config: {} }, signal);
+      expect(await connection.observe(target, ref, signal)).toEqual({
+        status: 'busy',
+        raw: { runId: 'r/1', status: 'busy' },
+      });
+      await connection.cancel?.(target, ref, signal);
+      expect(vendor.received.map(({ method, path, body }) => `${method} ${path} ${body}`.trim())).toEqual([
+        'POST /jobs/a%20b/runs {"input":1,"priority":0}',
+        'GET /runs/r%2F1',
+        'DELETE /runs/r%2F1',
+      ]);
+    } finally {
+      rmSync(folder, { recursive: true });
+      await upstream.close();
+      await vendor.stop();
+    }
+  });
+});

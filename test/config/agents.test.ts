@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest';
+import { buildAgents } from '../../src/config/agents.ts';
+import { compileCheck } from '../../src/config/input-schema.ts';
+import type { Json, JsonObject } from '../../src/contract/json.ts';
+import { parse, sample, silentConnection } from './vendors.ts';
+
+const connections = new Map([['main', silentConnection]]);
+
+describe('the agents of a config', () => {
+  test('are found by name and by an id that never changes', async () => {
+    const agents = buildAgents(await parse(sample({ rest: 'defaultAgent: sweeper' })), connections);
+    const agent = agents.find('sweeper');
+    // Clients keep agent ids: a change of this one breaks all of them.
+    expect(agent?.agentId).toBe('54b3de85-b675-5030-9760-30ffe198c00f');
+    expect(agents.find('54b3de85-b675-5030-9760-30ffe198c00f')).toBe(agent);
+    expect(agents.find('54b3de85-b675-5030-9760-30ffe198c00f'.toUpperCase())).toBe(agent);
+    expect([agents.find('Sweeper'), agents.find('constructor'), agents.find('')]).toEqual([null, null, null]);
+    expect(agents.defaultAgent).toBe(agent);
+    expect(agents.all).toEqual([agent]);
+    expect(agent?.connection).toBe(silentConnection);
+  });
+
+  test('need no default', async () => {
+    expect(buildAgents(await parse(sample()), connections).defaultAgent).toBeNull();
+  });
+
+  test('need a connection to their backend', async () => {
+    const config = await parse(sample());
+    expect(() => buildAgents(config, new Map())).toThrow('no connection to the backend main');
+  });
+
+  test("check a run's config by their schema and by their adapter", async () => {
+    const agent = 'schemas: { config: { properties: { mode: { type: string } } } }';
+    const [parsed] = (await parse(sample({ agent }))).agents;
+    expect(parsed?.checkConfig({ mode: 'a', tries: 1, other: [] })).toBeNull();
+    expect(parsed?.checkConfig({ mode: 1 })).toEqual({ path: 'config/mode', message: 'must be string' });
+    expect(parsed?.checkConfig({ tries: 'x' })).toEqual({
+      path: 'config/tries',
+      message: 'must be a number, is a string',
+    });
+  });
+
+  test('check a resume payload by the schema of its interrupt', async () => {
+    const schemas = [
+      'schemas:',
+      '  interrupts:',
+      '    - { interrupt_type: yes-no, resume_payload: { required: [ok] } }',
+      '    - { interrupt_type: any }',
+    ].join('\n');
+    const [parsed] = (await parse(sample({ agent: schemas }))).agents;
+    const missing = { path: 'payload/ok', message: 'is required' };
+    expect(parsed?.checkResume({ interrupt_type: 'yes-no' }, {})).toEqual(missing);
+    expect(parsed?.checkResume({ interrupt_type: 'yes-no' }, { ok: 1 })).toBeNull();
+    expect(parsed?.checkResume({ interrupt_type: 'any' }, {})).toBeNull();
+    expect(parsed?.checkResume({ interrupt_type: 'other' }, {})).toBeNull();
+    expect(parsed?.checkResume('yes-no', {})).toBeNull();
+    expect(parsed?.schemas.interrupts[0]).toEqual({
+      type: 'yes-no',
+      interruptPayload: {},
+      resumePayload: { required: ['ok'] },
+    });
+  });
+});
+
+/** Schema, value, path and message of the first violation; none: the value passes. */
+const cases: readonly (readonly [string, JsonObject, Json, (readonly [string, string])?])[] = [
+  ['everything passes the empty schema', {}, null],
+  ['a type', { properties: { url: { type: 'string' } } }, { url: 1 }, ['input/url', 'must be string']],
+  ['the root itself', { type: 'object' }, [], ['input', 'must be object']],
+  ['a missing name', { required: ['url'] }, {}, ['input/url', 'is required']],
+  ['a missing name within', { items: { required: ['a/b'] } }, [{}], ['input/0/a~1b', 'is required']],
+  [
+    'a name too many',
+    { properties: {}, additionalProperties: false },
+    { x: 1 },
+    ['input/x', 'is not a known property'],
+  ],
+  ['the same, unevaluated', { unevaluatedProperties: false }, { x: 1 }, ['input/x', 'is not a known property']],
+  ['a choice', { enum: ['a', 1] }, 'b', ['input', 'must be one of the allowed values: "a", 1']],
+  ['a format', { format: 'uri' }, 'x y', ['input', 'must match format "uri"']],
+  ['a format that passes', { format: 'uri' }, 'https://a.example'],
+  ['a format that nobody knows', { format: 'shoe-size' }, 'x'],
+  ['a keyword that nobody knows', { 'x-order': 1, example: 2 }, 'x'],
+  ['tuples of 2020-12', { prefixItems: [{ type: 'string' }] }, [1], ['input/0', 'must be string']],
+  [
+    'tuples of draft-07',
+    { $schema: 'http://json-schema.org/draft-07/schema#', items: [{ type: 'string' }] },
+    [1],
+    ['input/0', 'must be string'],
+  ],
+  ['a reference within', { $ref: '#/$defs/a', $defs: { a: { type: 'null' } } }, 1, ['input', 'must be null']],
+];
+
+describe('checks', () => {
+  for (const [name, schema, value, violation] of cases) {
+    test(name, () => {
+      const found = compileCheck(schema, 'input')(value);
+      expect(found).toEqual(violation === undefined ? null : { path: violation[0], message: violation[1] });
+    });
+  }
+
+  test('leave the value as it is', () => {
+    const value = Object.freeze({ a: '1' });
+    const schema = { properties: { a: { type: 'string' }, b: { type: 'string', default: 'x' } } };
+    expect(compileCheck(schema, 'input')(value)).toBeNull();
+    expect(value).toEqual({ a: '1' });
+  });
+
+  test('may share an $id', () => {
+    const check = (type: string) => compileCheck({ $id: 'https://a.example/s', type }, 'input');
+    expect([check('string')(1)?.message, check('null')(1)?.message]).toEqual(['must be string', 'must be null']);
+  });
+});

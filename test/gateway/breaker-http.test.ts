@@ -1,0 +1,37 @@
+import { expect, test, vi } from 'vitest';
+import { openSite, scraper } from './site.ts';
+import { IntunedStandIn } from './stand-ins.ts';
+
+const patience = { timeout: 20_000, interval: 5 };
+
+test('a vendor that goes silent is left alone, readiness and log say so, and its runs end when it is back', async () => {
+  await using vendor = await IntunedStandIn.open();
+  vendor.plan = () => ({ status: 'started' });
+  await using site = await openSite({ intuned: vendor, agents: [scraper] });
+  const logged = (text: RegExp) => site.log.filter(({ msg }) => text.test(String(msg)));
+  const create = async () => await site.client.create({ agent_id: 'price-scraper', input: {} });
+  const untilState = async (state: string) =>
+    await vi.waitFor(async () => {
+      const { status, body } = await site.client.ask('GET', '/health/ready');
+      expect([status, body]).toMatchObject([200, { backends: { intuned: state } }]);
+    }, patience);
+
+  const runs = [await create(), await create()];
+  for (const run of [await vendor.nextRun(), await vendor.nextRun()]) await run.looked();
+  await untilState('up');
+  await vendor.silence();
+  await untilState('down');
+  runs.push(await create());
+  for (const { run_id: runId } of runs) expect((await site.client.read(runId)).status).toBe('pending');
+  expect(logged(/does not answer; it is left alone/)).toMatchObject([{ backend: 'intuned' }]);
+
+  for (const run of vendor.runs) run.say({ status: 'completed', result: { back: true } });
+  vendor.plan = () => ({ status: 'completed', result: { back: true } });
+  await vendor.listen();
+  for (const { run_id: runId } of runs) {
+    expect(await site.client.output(runId)).toMatchObject({ status: 'success', result: { back: true } });
+  }
+  await untilState('up');
+  expect(logged(/answers again/)).toHaveLength(1);
+  expect(vendor.count('start')).toBe(3);
+});

@@ -1,0 +1,205 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { JsonObject } from '../../src/contract/json.ts';
+import { FaultRig } from './fault-rig.ts';
+import { type Answering, breakOff, hangUp, neverReply, reply } from './manners.ts';
+import { openSite, scraper, support } from './site.ts';
+import { IntunedStandIn, RestackStandIn } from './stand-ins.ts';
+
+vi.setConfig({ testTimeout: 30_000 });
+
+let rig: FaultRig;
+let strict: FaultRig;
+let hasty: FaultRig;
+let impatient: FaultRig;
+
+beforeAll(async () => {
+  rig = await FaultRig.open();
+  // A run that this vendor does not know is given up at once: no other fault may pass for that.
+  strict = await FaultRig.open({ lostAfterSeconds: 0 });
+  hasty = await FaultRig.open({ lostAfterSeconds: 0.2 });
+  impatient = await FaultRig.open({}, 1);
+});
+
+afterAll(async () => {
+  for (const each of [rig, strict, hasty, impatient]) await each.close();
+});
+
+const faults: readonly (readonly [string, Answering])[] = [
+  ['429', reply(429, { message: 'slow down' })],
+  ['429 with Retry-After', reply(429, { error: 'slow down' }, { 'retry-after': '0' })],
+  ['500', reply(500, { error: 'boom' })],
+  ['502 with a page', reply(502, '<html>Bad Gateway</html>', { 'content-type': 'text/html' })],
+  ['503', reply(503, '')],
+  ['504', reply(504, { message: 'timed out' })],
+  ['401', reply(401, { message: 'unauthorized' })],
+  ['403', reply(403, { error: 'forbidden' })],
+  ['418', reply(418, { error: 'teapot' })],
+  ['a redirection', reply(301, '', { location: '/elsewhere' })],
+  ['a connection that goes', hangUp],
+  ['an answer that breaks off', breakOff(200)],
+  ['no JSON', reply(200, 'completed')],
+  ['half of a JSON', reply(200, '{"status":"completed"')],
+  ['no body', reply(200, '')],
+  ['204', (response) => void response.writeHead(204).end()],
+  ['a list', reply(200, [{ status: 'completed' }])],
+  ['a bare string', reply(200, '"completed"', { 'content-type': 'application/json' })],
+  ['null', reply(200, null)],
+  ['no status', reply(200, { runId: 'x', result: 1 })],
+  ['a status that is a number', reply(200, { runId: 'x', status: 4 })],
+  ['an empty status', reply(200, { runId: 'x', status: '' })],
+  ['JSON that is nested without end', reply(200, '['.repeat(200_000), { 'content-type': 'application/json' })],
+];
+
+describe.concurrent('a look that fails is never the end of a run', () => {
+  test.each(faults)('%s', async (_name, fault) => {
+    for (const { output, looks, starts } of await strict.lookMeets(fault, fault)) {
+      expect(output).toMatchObject({ type: 'result', status: 'success', result: 'ran' });
+      expect([starts, looks]).toEqual([1, 3]);
+    }
+  });
+
+  test.each([404, 410])('%i, while the run may still turn up', async (status) => {
+    const fault = reply(status, { message: 'Run not found', error: 'run not found' });
+    for (const { output, looks } of await rig.lookMeets(fault, fault)) {
+      expect(output).toMatchObject({ status: 'success', result: 'ran' });
+      expect(looks).toBe(3);
+    }
+  });
+
+  test('no answer in time', async () => {
+    for (const { output, looks } of await impatient.lookMeets(neverReply)) {
+      expect(output.result).toBe('ran');
+      expect(looks).toBeGreaterThanOrEqual(2);
+    }
+  });
+
+  test('a status that nobody knows, said once in the log', async () => {
+    const odd = ['paused', 'COMPLETED', 'Failed', 'completed ', '__proto__', 'constructor'];
+    for (const { output, looks } of await rig.lookMeets(...odd.map((status) => reply(200, { runId: 'x', status })))) {
+      expect(output).toMatchObject({ status: 'success' });
+      expect(looks).toBe(odd.length + 1);
+    }
+    const told = rig.site.log.filter(({ vendorStatus, level }) => vendorStatus === 'paused' && level === 'warn');
+    expect(told.map(({ agent, backend }) => [agent, backend]).toSorted()).toEqual([
+      ['price-scraper', 'intuned'],
+      ['support', 'restack'],
+    ]);
+  });
+
+  test('a run that the vendor has forgotten for good ends so', async () => {
+    for (const { output, starts, looks } of await hasty.lookMeets(
+      ...Array.from({ length: 99 }, () => reply(404, {})),
+    )) {
+      expect(output).toMatchObject({ type: 'error', status: 'error', errcode: 1004 });
+      expect(output.description).toBe('the vendor no longer knows this run');
+      expect(starts).toBe(1);
+      expect(looks).toBeGreaterThan(1);
+    }
+  });
+});
+
+async function openOne(agent: JsonObject = {}, sections: JsonObject = {}) {
+  const [intuned, restack] = [await IntunedStandIn.open(), await RestackStandIn.open()];
+  const site = await openSite({
+    intuned,
+    restack,
+    agents: [
+      { ...scraper, ...agent },
+      { ...support, target: { agent: 'Helper', cancelEvent: { eventName: 'end' } }, ...agent },
+    ],
+    sections,
+  });
+  const close = async () => {
+    await site[Symbol.asyncDispose]();
+    await intuned[Symbol.asyncDispose]();
+    await restack[Symbol.asyncDispose]();
+  };
+  return { intuned, restack, site, client: site.client, [Symbol.asyncDispose]: close };
+}
+
+describe.concurrent('a vendor in trouble', () => {
+  test('that refuses connections is looked at again when it is back', async () => {
+    await using one = await openOne();
+    const { run_id } = await one.client.create({ agent_id: 'price-scraper' });
+    const upstream = await one.intuned.nextRun();
+    await upstream.looked();
+    await one.intuned.silence();
+    const still = await one.client.ask('GET', `/runs/${run_id}/output?block_timeout=1`);
+    expect(still.status).toBe(204);
+    upstream.say({ status: 'completed', result: 'late' });
+    await one.intuned.listen();
+    expect((await one.client.output(run_id)).result).toBe('late');
+    expect(one.site.log.filter((line) => line.level === 'warn' && line.kind === 'refused')).toHaveLength(1);
+  });
+
+  test('is left alone for as long as Retry-After says, however many watch', async () => {
+    await using one = await openOne();
+    one.intuned.surprise('look', reply(429, { message: 'in a minute' }, { 'retry-after': '60' }));
+    const { run_id } = await one.client.create({ agent_id: 'price-scraper' });
+    const stream = await one.client.stream(run_id);
+    const upstream = await one.intuned.nextRun();
+    await one.intuned.counted('look', 1);
+    // The other vendor asked for nothing, and is the measure of time.
+    await one.client.create({ agent_id: 'support' });
+    await (await one.restack.nextRun()).looked(10);
+    expect([upstream.looks, one.intuned.count('look')]).toEqual([0, 1]);
+    expect((await one.client.ask('DELETE', `/runs/${run_id}`)).status).toBe(200);
+    expect((await stream.end()).at(-1)?.data).toMatchObject({ errcode: 1000 });
+  });
+
+  test('is told of once per kind in the log, not once per look', async () => {
+    await using one = await openOne();
+    one.intuned.surprise('look', ...Array.from({ length: 6 }, (_, n) => reply(n % 2 ? 500 : 503, { message: 'down' })));
+    one.intuned.plan = () => ({ status: 'completed' });
+    await one.client.run({ agent_id: 'price-scraper' });
+    const told = one.site.log.filter(({ operation, level }) => operation === 'observe' && level === 'warn');
+    expect(told.map(({ httpStatus, reason }) => [httpStatus, reason])).toEqual([
+      [503, 'down'],
+      [500, 'down'],
+    ]);
+  });
+
+  test('that answers more than is read of one is asked again', async () => {
+    await using one = await openOne({}, { limits: { maxAnswerBytes: 2000 } });
+    one.intuned.plan = () => ({ status: 'completed', result: 'x'.repeat(5000) });
+    const { run_id } = await one.client.create({ agent_id: 'price-scraper' });
+    const upstream = await one.intuned.nextRun();
+    await upstream.looked(3);
+    expect((await one.client.read(run_id)).status).toBe('pending');
+    expect(one.site.log).toContainEqual(expect.objectContaining({ kind: 'too-large', consequence: 'retry' }));
+    upstream.say({ status: 'completed', result: 'short' });
+    expect((await one.client.output(run_id)).result).toBe('short');
+  });
+});
+
+describe.concurrent('the deadline of a run', () => {
+  test('ends it as timeout, and cancels it where the vendor can', async () => {
+    await using one = await openOne({ timeoutSeconds: 0.4 });
+    const told = await Promise.all(['price-scraper', 'support'].map((agent_id) => one.client.run({ agent_id })));
+    for (const output of told) {
+      expect(output).toMatchObject({ type: 'error', status: 'timeout', errcode: 1001 });
+      expect(output.description).toContain('did not end within its');
+      expect((await one.client.read(output.run_id)).status).toBe('timeout');
+    }
+    expect((await (await one.restack.nextRun()).gotEvent()).body).toEqual({ eventName: 'end' });
+    // A late success changes nothing, for nobody looks any more.
+    const upstream = await one.intuned.nextRun();
+    upstream.say({ status: 'completed', result: 'late' });
+    expect((await one.client.output(told[0]?.run_id ?? '')).status).toBe('timeout');
+  });
+
+  test('does not wait for a look that hangs', async () => {
+    await using one = await openOne({ timeoutSeconds: 2 });
+    one.intuned.twist = (step) => (step === 'look' ? neverReply : null);
+    expect((await one.client.run({ agent_id: 'price-scraper' })).status).toBe('timeout');
+    expect(one.intuned.count('look')).toBe(1);
+  });
+
+  test('passes while the start hangs: what is started all the same is cancelled', async () => {
+    await using one = await openOne({ timeoutSeconds: 0.4 });
+    const release = one.restack.hold('start');
+    expect((await one.client.run({ agent_id: 'support' })).status).toBe('timeout');
+    release();
+    expect((await (await one.restack.nextRun()).gotEvent()).body).toEqual({ eventName: 'end' });
+  });
+});

@@ -1,0 +1,79 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Bell } from './bell.ts';
+import { AcpClient, refuseSecrets } from './client.ts';
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+/** Node's own place for what it compiled: the second process starts in half the time of the first. */
+const compileCache = join(tmpdir(), 'node-compile-cache');
+
+/** Ends the process when the one that started it is gone, however it went: nothing may outlive its test. */
+const watchdog = "data:text/javascript,process.stdin.on('end', () => process.exit(9)).resume().unref?.()";
+
+export type Exit = { readonly code: number | null; readonly out: string; readonly err: string };
+
+/** `rungate` as a process of its own. Everything that it says is searched for secrets. */
+export class RungateProcess implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #bell = new Bell();
+  readonly #exited: Promise<unknown>;
+  #out = '';
+  #err = '';
+  #over = false;
+
+  constructor(args: readonly string[], folder: string, env: Readonly<Record<string, string>> = {}) {
+    this.#child = spawn(process.execPath, ['--import', watchdog, main, ...args], {
+      cwd: folder,
+      env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache, ...env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    this.#exited = once(this.#child, 'close').then(() => {
+      this.#over = true;
+      this.#bell.ring();
+    });
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.#out += text;
+      this.#bell.ring();
+    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#err += text;
+    });
+  }
+
+  /** A client of the URL that it says it listens on; rejects when it ends before. */
+  async client(): Promise<AcpClient> {
+    const url = await this.said(/"url":"(http:[^"]+)"[^\n]*"rungate listens"/);
+    return new AcpClient(url);
+  }
+
+  /** What the first group of the pattern has in the output. */
+  async said(pattern: RegExp): Promise<string> {
+    return await this.#bell.until(() => {
+      const found = pattern.exec(this.#out)?.[1];
+      if (found === undefined && this.#over) throw new Error(`it ended: ${this.#out}${this.#err}`);
+      return found;
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  async exit(): Promise<Exit> {
+    await this.#exited;
+    refuseSecrets(this.#out + this.#err, 'the process');
+    return { code: this.#child.exitCode, out: this.#out, err: this.#err };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill('SIGKILL');
+    await this.exit();
+  }
+}

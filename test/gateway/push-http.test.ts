@@ -1,0 +1,105 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { JsonObject } from '../../src/contract/json.ts';
+import { openSite, type Site, scraper } from './site.ts';
+import { IntunedStandIn } from './stand-ins.ts';
+
+const mostBytes = 2048;
+
+describe('pushes over HTTP', () => {
+  let vendor: IntunedStandIn;
+  let site: Site;
+  beforeEach(async () => {
+    vendor = await IntunedStandIn.open();
+    vendor.plan = () => ({ status: 'started' });
+    site = await openSite({
+      intuned: vendor,
+      backend: { push: { publicUrl: 'https://runs.example/base' } },
+      agents: [scraper],
+      // Nobody looks before a push comes.
+      sections: {
+        pacing: { floorMs: 60_000, watchedCeilingMs: 60_000, ceilingMs: 60_000 },
+        limits: { maxBodyBytes: mostBytes },
+      },
+    });
+  });
+  afterEach(async () => {
+    await site[Symbol.asyncDispose]();
+    await vendor[Symbol.asyncDispose]();
+  });
+
+  /** A live run, and where its vendor is to push: the path below the public URL. */
+  async function startRun(config: JsonObject = {}) {
+    const { run_id: runId } = await site.client.create({ agent_id: 'price-scraper', input: {}, config });
+    const upstream = await vendor.nextRun();
+    const { sink } = upstream.asked.body as { readonly sink?: { readonly type: string; readonly url: string } };
+    return { runId, upstream, sink, path: sink?.url.replace('https://runs.example/base', '') ?? '' };
+  }
+
+  async function push(path: string, body: string, method = 'POST'): Promise<number> {
+    const init = { method, ...(method === 'POST' && { body }) };
+    const answer = await fetch(`${site.client.url}${path}`, init);
+    await answer.arrayBuffer();
+    return answer.status;
+  }
+
+  test('what arrives makes the gateway look, and is not believed itself', async () => {
+    const { runId, upstream, sink, path } = await startRun();
+    expect(sink?.type).toBe('webhook');
+    const looked = upstream.looked();
+    expect(await push(path, JSON.stringify({ status: 'completed', result: 'a lie' }))).toBe(204);
+    await looked;
+    expect((await site.client.read(runId)).status).toBe('pending');
+    upstream.say({ status: 'completed', result: { prices: [1] } });
+    expect(await push(path, 'no JSON at all')).toBe(204);
+    expect(await site.client.output(runId)).toMatchObject({ status: 'success', result: { prices: [1] } });
+  });
+
+  test('one that is told again after the end changes nothing, and costs no call', async () => {
+    const { runId, upstream, path } = await startRun();
+    upstream.say({ status: 'completed', result: { prices: [1] } });
+    await push(path, '{}');
+    const output = await site.client.output(runId);
+    for (let time = 0; time < 5; time += 1) expect(await push(path, '{}')).toBe(204);
+    expect(await site.client.output(runId)).toEqual(output);
+    expect(upstream.looks).toBe(1);
+  });
+
+  test('an unknown token or backend is not found, and nothing but a POST is taken', async () => {
+    const { upstream, path } = await startRun();
+    const forged = `${path.slice(0, -1)}${path.endsWith('A') ? 'B' : 'A'}`;
+    expect(await push(forged, '{}')).toBe(404);
+    expect(await push(path.replace('/intuned/', '/nobody/'), '{}')).toBe(404);
+    expect(await push('/push/intuned/guess', '{}')).toBe(404);
+    expect(await push(path, '', 'GET')).toBe(405);
+    expect(upstream.looks).toBe(0);
+  });
+
+  test('a body is bounded, whether it says its length or not', async () => {
+    const { path } = await startRun();
+    expect(await push(path, 'x'.repeat(mostBytes))).toBe(204);
+    expect(await push(path, 'x'.repeat(mostBytes + 1))).toBe(413);
+    const { host, hostname, port } = new URL(site.client.url);
+    const socket = connect(Number(port), hostname);
+    const closed = once(socket, 'close');
+    socket.on('error', () => {}).resume();
+    socket.write(`POST ${path} HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n`);
+    const size = mostBytes + 1;
+    socket.write(`${size.toString(16)}\r\n${'x'.repeat(size)}\r\n`);
+    // It does not wait for the end of a body that has none.
+    await closed;
+  });
+
+  test('a sink that the config of a run or of its agent brings is not overwritten', async () => {
+    const own = { type: 'webhook', url: 'https://mine.example/told' };
+    expect((await startRun({ sink: own })).sink).toEqual(own);
+    await using other = await openSite({
+      intuned: vendor,
+      backend: { push: { publicUrl: 'https://runs.example/base' } },
+      agents: [{ ...scraper, target: { project: 'shop', api: 'scrape-prices', sink: own } }],
+    });
+    await other.client.create({ agent_id: 'price-scraper', input: {} });
+    expect((await vendor.nextRun()).asked.body).toMatchObject({ sink: own });
+  });
+});

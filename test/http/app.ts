@@ -1,0 +1,105 @@
+import { connect, type Socket } from 'node:net';
+import type { Log } from '../../src/contract/log.ts';
+import { createAcpV01 } from '../../src/dialects/acp-v01/dialect.ts';
+import { type App, type AppOptions, createApp } from '../../src/http/app.ts';
+import { listen } from '../../src/http/server.ts';
+import { ScriptedUseCases, until } from '../dialects/scripted-use-cases.ts';
+
+export type LogLine = {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+};
+
+/** The app on a real port, with the dialect at the root and under its prefix. */
+export type Site = AsyncDisposable & {
+  readonly url: string;
+  readonly app: App;
+  readonly use: ScriptedUseCases;
+  readonly lines: readonly LogLine[];
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+  /** Sends bytes as they are; the answer's bytes gather in `text`. */
+  raw(request: string): Promise<Raw>;
+  close(graceMs: number): Promise<void>;
+};
+
+export type Raw = { readonly socket: Socket; readonly text: () => string; readonly ended: Promise<string> };
+
+export const dialect = createAcpV01({ unknownFields: 'reject', maxBlockSeconds: 3600 });
+
+export async function openSite(changes: Partial<AppOptions> = {}): Promise<Site> {
+  const use = new ScriptedUseCases();
+  const lines: LogLine[] = [];
+  const app = createApp({
+    mounts: [
+      { dialect, prefix: '' },
+      { dialect, prefix: dialect.prefix },
+    ],
+    use,
+    log: recordTo(lines),
+    limits: { maxBodyBytes: 10_000 },
+    heartbeatMs: 60_000,
+    readiness: [],
+    ...changes,
+  });
+  const server = await listen(app, { host: '127.0.0.1', port: 0 });
+  const send = (path: string, init?: RequestInit) => fetch(`${server.url}${path}`, init);
+  return {
+    url: server.url,
+    app,
+    use,
+    lines,
+    fetch: send,
+    post: (path, body, headers = {}) =>
+      send(path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    raw: (request) => sendRaw(new URL(server.url), request),
+    close: (graceMs) => server.close(graceMs),
+    [Symbol.asyncDispose]: () => server.close(0),
+  };
+}
+
+function recordTo(lines: LogLine[]): Log {
+  const write = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string) => {
+    lines.push({ level, message, fields });
+  };
+  const log: Log = {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    child: () => log,
+  };
+  return log;
+}
+
+async function sendRaw({ hostname, port }: URL, request: string): Promise<Raw> {
+  const socket = connect(Number(port), hostname);
+  let text = '';
+  socket.setEncoding('latin1').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  // A connection that the server resets has ended all the same.
+  socket.on('error', () => {});
+  const ended = new Promise<string>((resolve) => socket.once('close', () => resolve(text)));
+  socket.write(request);
+  await until(() => text.includes('\r\n\r\n') || socket.closed);
+  return { socket, text: () => text, ended };
+}
+
+/** The body of a raw answer without the lengths that HTTP/1.1 puts between its chunks. */
+export function dechunk(answer: string): string {
+  let rest = answer.slice(answer.indexOf('\r\n\r\n') + 4);
+  let body = '';
+  for (let head = /^([0-9a-f]+)\r\n/.exec(rest); head !== null; head = /^([0-9a-f]+)\r\n/.exec(rest)) {
+    const length = Number.parseInt(head[1] ?? '0', 16);
+    body += rest.slice(head[0].length, head[0].length + length);
+    rest = rest.slice(head[0].length + length + 2);
+  }
+  // Chunks are measured in bytes, and one may end within a character.
+  return Buffer.from(body, 'latin1').toString();
+}

@@ -1,0 +1,219 @@
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { GatewayError } from '../../src/contract/errors.ts';
+import { anyone } from '../../src/contract/principal.ts';
+import { absentId, runId } from '../dialects/scripted-use-cases.ts';
+import { openSite } from './app.ts';
+
+const json = { 'content-type': 'application/json' };
+
+describe('routes', () => {
+  test.each(['/', '/run', '/runs/x/y', `/runs/${runId}/outputs`, '/acp/v0.1', '/acp/v0.1x/runs', '/RUNS/search'])(
+    '%s is 404',
+    async (path) => {
+      await using site = await openSite();
+      const answer = await site.fetch(path);
+      expect([answer.status, await answer.json()]).toEqual([404, 'no such path']);
+    },
+  );
+
+  test.each([
+    ['PUT', '/runs', 'POST, OPTIONS'],
+    ['GET', '/runs', 'POST, OPTIONS'],
+    ['PATCH', `/runs/${runId}`, 'HEAD, GET, POST, DELETE, OPTIONS'],
+    ['POST', `/runs/${runId}/stream`, 'HEAD, GET, OPTIONS'],
+    ['GET', '/runs/search', 'POST, OPTIONS'],
+    ['DELETE', '/acp/v0.1/runs/search', 'POST, OPTIONS'],
+    ['PROPFIND', '/agents/search', 'POST, HEAD, GET, OPTIONS'],
+  ])('%s %s is 405', async (method, path, allow) => {
+    await using site = await openSite();
+    const answer = await site.fetch(path, { method });
+    expect([answer.status, await answer.json()]).toEqual([405, 'the path does not take this method']);
+    expect(new Set(answer.headers.get('allow')?.split(', '))).toEqual(new Set(allow.split(', ')));
+  });
+
+  test('OPTIONS says what a path takes', async () => {
+    await using site = await openSite();
+    const answer = await site.fetch(`/runs/${runId}/output`, { method: 'OPTIONS' });
+    expect([answer.status, answer.headers.get('allow')]).toEqual([204, 'HEAD, GET, OPTIONS']);
+    expect((await site.fetch('/nowhere', { method: 'OPTIONS' })).status).toBe(404);
+  });
+});
+
+describe('bodies', () => {
+  const malformed: readonly (readonly [body: string, detail: string])[] = [
+    ['{"a":', ''],
+    ['{"a":1,}', ': see position 7'],
+    ['nope', ''],
+    ['{"a":1}{', ': see position 7'],
+    ['{"input":{"__proto__":{"a":1}}}', ': the key "__proto__" is not taken'],
+  ];
+  test.each(malformed)('%s is malformed', async (body, detail) => {
+    await using site = await openSite();
+    const answer = await site.post('/runs', body);
+    expect(answer.status).toBe(422);
+    expect(await answer.json()).toBe(`the request body is not valid JSON${detail}`);
+    // The log is no place for bodies either.
+    expect(JSON.stringify(site.lines)).not.toContain('input');
+  });
+
+  test('at the limit is taken, past it 413, and the connection lives on', async () => {
+    await using site = await openSite();
+    const bodyOf = (length: number) => JSON.stringify({ input: { a: 'x'.repeat(length - 18) } });
+    expect(bodyOf(10_000)).toHaveLength(10_000);
+    expect((await site.post('/runs', bodyOf(10_000))).status).toBe(200);
+    const over = await site.post('/runs', bodyOf(10_001));
+    const message = 'the request body is too large: at most 10000 bytes are taken';
+    expect([over.status, await over.json()]).toEqual([413, message]);
+    // More than the system's buffers hold: what is not read away would be in the way of the next request.
+    const part = 'x'.repeat(10_000_000);
+    const chunked = `POST /runs HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${part.length.toString(16)}\r\n${part}\r\n0\r\n\r\n`;
+    const next = 'GET /health/live HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n';
+    const answers = await (await site.raw(chunked + next)).ended;
+    expect(answers.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 413', 'HTTP/1.1 200']);
+  });
+
+  test('are measured as they are unpacked', async () => {
+    await using site = await openSite();
+    const send = (text: string, encoding: string) =>
+      site.fetch('/runs', {
+        method: 'POST',
+        headers: { ...json, 'content-encoding': encoding },
+        body: gzipSync(text),
+      });
+    expect((await send('{"input":{"a":1}}', 'gzip')).status).toBe(200);
+    expect((await send(`"${'x'.repeat(1_000_000)}"`, 'gzip')).status).toBe(413);
+    expect((await send('{}', 'zip')).status).toBe(415);
+    const broken = await site.post('/runs', 'not packed', { 'content-encoding': 'gzip' });
+    const message = 'the request body is not valid JSON: the content encoding is broken';
+    expect([broken.status, await broken.json()]).toEqual([422, message]);
+  });
+
+  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', ''])(
+    'as "%s" are 415',
+    async (type) => {
+      await using site = await openSite();
+      const answer = await site.fetch('/runs', {
+        method: 'POST',
+        headers: type === '' ? {} : { 'content-type': type },
+        body: new TextEncoder().encode('{}'),
+      });
+      expect([answer.status, await answer.json()]).toEqual([415, 'the request body must be application/json']);
+    },
+  );
+
+  test('may be nested to a depth and no deeper', async () => {
+    await using site = await openSite({ limits: { maxBodyBytes: 10_000, maxJsonDepth: 10 } });
+    const nested = (depth: number) => `{"input":${'{"a":'.repeat(depth - 1)}1${'}'.repeat(depth)}`;
+    expect((await site.post('/runs', nested(10))).status).toBe(200);
+    const answer = await site.post('/runs', nested(11));
+    const message = 'the request is not valid: the body is nested deeper than 10 levels';
+    expect([answer.status, await answer.json()]).toEqual([422, message]);
+  });
+});
+
+describe('faults', () => {
+  test('that are none of the client are 500 without a word of them, and logged whole', async () => {
+    await using site = await openSite();
+    const failure = new Error('password=hunter2 at /srv/db');
+    site.use.failure = failure;
+    for (const accept of ['*/*', 'application/problem+json']) {
+      const answer = await site.fetch(`/runs/${runId}`, { headers: { accept, 'x-request-id': 'r-1' } });
+      const text = await answer.text();
+      expect(answer.status).toBe(500);
+      expect(text).toContain('internal error');
+      expect(text).not.toMatch(/hunter2|srv|\.ts|at /);
+    }
+    const fields = { requestId: 'r-1', method: 'GET', path: `/runs/${runId}`, code: 'internal', err: failure };
+    const line = { level: 'error', message: 'request failed', fields };
+    expect(site.lines).toEqual([line, line]);
+  });
+
+  test('that pass say when to come back', async () => {
+    await using site = await openSite();
+    site.use.failure = new GatewayError('storage_unavailable', { retryAfterSeconds: 3, cause: new Error('disk') });
+    const answer = await site.post('/runs', {});
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '3']);
+    expect(await answer.json()).toBe('the store does not answer; nothing was accepted');
+  });
+});
+
+describe('problem+json', () => {
+  test.each([
+    ['application/problem+json', true],
+    ['application/json, application/problem+json', true],
+    ['text/html, Application/Problem+JSON;q=0.9, */*;q=0.1', true],
+    ['application/json;q=0.5, application/problem+json;q=0.6', true],
+    ['application/json, application/problem+json;q=0.5', false],
+    ['application/problem+json;q=0', false],
+    ['application/json', false],
+    ['*/*', false],
+  ])('for Accept: %s is %s', async (accept, isProblem) => {
+    await using site = await openSite();
+    const answer = await site.fetch(`/runs/${absentId}`, { headers: { accept } });
+    expect(answer.headers.get('content-type')).toBe(isProblem ? 'application/problem+json' : 'application/json');
+    expect(answer.headers.get('vary')).toBe('Accept');
+  });
+
+  test('tells what the plain error tells, and the code to go by', async () => {
+    await using site = await openSite();
+    const headers = { accept: 'application/problem+json', 'x-request-id': 'r-1' };
+    const refused = await site.post('/runs', { inptu: 1 }, headers);
+    expect([refused.status, await refused.json()]).toEqual([
+      422,
+      {
+        type: 'urn:rungate:problem:invalid_request',
+        title: 'the request is not valid',
+        status: 422,
+        detail: 'inptu is not a known member; did you mean "input"?',
+        code: 'invalid_request',
+        path: 'inptu',
+        retryable: false,
+        request_id: 'r-1',
+      },
+    ]);
+    const unrouted = await site.fetch('/nowhere', { headers });
+    expect([unrouted.status, await unrouted.json()]).toMatchObject([404, { code: 'route_not_found' }]);
+  });
+
+  test('is what a path outside every dialect gets', async () => {
+    const { dialect } = await import('./app.ts');
+    await using site = await openSite({ mounts: [{ dialect, prefix: '/acp' }] });
+    const answer = await site.fetch('/nowhere');
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect((await site.fetch(`/acp/runs/${absentId}`)).headers.get('content-type')).toBe('application/json');
+  });
+});
+
+describe('X-Request-Id', () => {
+  test('is the one that the client sent, on answers and errors', async () => {
+    await using site = await openSite();
+    for (const path of [`/runs/${runId}`, '/nowhere', '/health/live']) {
+      const answer = await site.fetch(path, { headers: { 'x-request-id': 'trace:1/a=b' } });
+      expect(answer.headers.get('x-request-id')).toBe('trace:1/a=b');
+    }
+  });
+
+  test.each([undefined, 'two words', '<script>', 'x'.repeat(129)])('is a new one for %s', async (sent) => {
+    await using site = await openSite();
+    const headers: Record<string, string> = sent === undefined ? {} : { 'x-request-id': sent };
+    const ids = await Promise.all(
+      [1, 2].map(async () => (await site.fetch(`/runs/${runId}`, { headers })).headers.get('x-request-id')),
+    );
+    for (const id of ids) expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(new Set(ids).size).toBe(2);
+  });
+});
+
+test('a request belongs to the tenant that is found for it, or is refused', async () => {
+  await using site = await openSite({
+    authenticate: ({ headers }) => {
+      if (headers['x-team'] === undefined) throw new GatewayError('route_not_found');
+      return { ...anyone, tenant: String(headers['x-team']) };
+    },
+  });
+  await site.fetch(`/runs/${runId}`, { headers: { 'x-team': 'blue' } });
+  expect(site.use.keys).toEqual([{ tenant: 'blue', runId }]);
+  expect((await site.fetch(`/runs/${runId}`)).status).toBe(404);
+  expect(site.use.keys).toHaveLength(1);
+});

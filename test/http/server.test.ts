@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest';
+import { listen } from '../../src/http/server.ts';
+import { runId, until } from '../dialects/scripted-use-cases.ts';
+import { openSite } from './app.ts';
+
+describe('health', () => {
+  test('is live whatever is missing', async () => {
+    await using site = await openSite({
+      readiness: [{ name: 'store', check: () => Promise.reject(new Error('gone')) }],
+    });
+    const answer = await site.fetch('/health/live');
+    expect([answer.status, await answer.json()]).toEqual([200, { status: 'ok' }]);
+    expect((await site.fetch('/health/live', { method: 'HEAD' })).status).toBe(200);
+  });
+
+  test('is ready when every check passes, and says which does not without saying why', async () => {
+    let failing = false;
+    const store = { name: 'store', check: async () => void (failing && fail()) };
+    const fail = (): never => {
+      throw new Error('postgres://user:secret@host is gone');
+    };
+    await using site = await openSite({ readiness: [store, { name: 'queue', check: async () => {} }] });
+    const ready = await site.fetch('/health/ready');
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      { status: 'ok', draining: false, checks: { store: 'ok', queue: 'ok' }, backends: {} },
+    ]);
+    failing = true;
+    const unready = await site.fetch('/health/ready');
+    expect(unready.status).toBe(503);
+    expect(await unready.json()).toEqual({
+      status: 'unavailable',
+      draining: false,
+      checks: { store: 'failing', queue: 'ok' },
+      backends: {},
+    });
+    expect(site.lines).toMatchObject([{ level: 'warn', message: 'not ready', fields: { check: 'store' } }]);
+  });
+
+  test('is not ready while it drains, though every check passes, and logs no fault', async () => {
+    await using site = await openSite({ readiness: [{ name: 'store', check: async () => {} }] });
+    site.app.drain(1000);
+    const answer = await site.fetch('/health/ready');
+    const body = { status: 'unavailable', draining: true, checks: { store: 'ok' }, backends: {} };
+    expect([answer.status, await answer.json()]).toEqual([503, body]);
+    expect((await site.fetch('/health/live')).status).toBe(200);
+    expect(site.lines).toEqual([]);
+  });
+
+  test('takes GET and HEAD alone', async () => {
+    await using site = await openSite();
+    const answer = await site.fetch('/health/live', { method: 'POST' });
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'HEAD, GET']);
+  });
+});
+
+describe('the server', () => {
+  test('rejects when the port is taken', async () => {
+    await using site = await openSite();
+    const port = Number(new URL(site.url).port);
+    await expect(listen(site.app, { host: '127.0.0.1', port })).rejects.toThrow('EADDRINUSE');
+  });
+
+  test('answers what is under way before it closes', async () => {
+    const site = await openSite();
+    const answering = site.fetch(`/runs/${runId}/output?block_timeout=60`);
+    await until(() => site.use.waiters.length === 1);
+    const closing = site.close(60_000);
+    await expect(site.fetch('/health/live')).rejects.toThrow();
+    site.app.drain(1000);
+    expect((await answering).status).toBe(204);
+    await closing;
+  });
+
+  test('cuts what is not done in time', async () => {
+    const site = await openSite();
+    const answering = site.fetch(`/runs/${runId}/output?block_timeout=60`);
+    await until(() => site.use.waiters.length === 1);
+    const [outcome] = await Promise.allSettled([answering, site.close(0)]);
+    expect(outcome.status).toBe('rejected');
+  });
+
+  test('answers a malformed request without the gateway', async () => {
+    await using site = await openSite();
+    const answer = await (await site.raw('NONSENSE\r\n\r\n')).ended;
+    expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    const swollen = `GET /runs HTTP/1.1\r\nHost: g\r\nX-Big: ${'x'.repeat(20_000)}\r\n\r\n`;
+    expect(await (await site.raw(swollen)).ended).toMatch(/^HTTP\/1\.1 431 /);
+  });
+});

@@ -1,0 +1,225 @@
+import { describe, expect, test } from 'vitest';
+import { type Dialect, operation } from '../../src/contract/dialect.ts';
+import type { RunEvent } from '../../src/contract/event.ts';
+import { noBody, nothing } from '../../src/dialects/requests.ts';
+import { documentsAbsent, openDocument } from '../dialects/acp-documents.ts';
+import { eventOf, runId, type ScriptedFeed, until } from '../dialects/scripted-use-cases.ts';
+import { dechunk, openSite, type Site } from './app.ts';
+
+const request = `GET /runs/${runId}/stream HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n`;
+
+const history: readonly RunEvent[] = [
+  eventOf(1, { kind: 'phase', phase: 'queued' }),
+  eventOf(2, { kind: 'phase', phase: 'starting', note: 'second try' }),
+  eventOf(3, { kind: 'partial', value: { pages: 1 } }),
+  eventOf(4, { kind: 'interrupt', payload: { ask: 'sure?\nreally?' } }, 'interrupted'),
+];
+const terminal = eventOf(5, { kind: 'result', value: ['ä'] }, 'success');
+
+const frames = [
+  `id: 1\nevent: agent_event\ndata: {"type":"custom","run_id":"${runId}","status":"pending","update":{"phase":"queued"}}\n\n`,
+  `id: 2\nevent: agent_event\ndata: {"type":"custom","run_id":"${runId}","status":"pending","update":{"phase":"starting","note":"second try"}}\n\n`,
+  `id: 3\nevent: agent_event\ndata: {"type":"result","run_id":"${runId}","status":"pending","result":{"pages":1}}\n\n`,
+  `id: 4\nevent: agent_event\ndata: {"type":"interrupt","run_id":"${runId}","status":"interrupted","interrupt":{"ask":"sure?\\nreally?"}}\n\n`,
+  `id: 5\nevent: agent_event\ndata: {"type":"result","run_id":"${runId}","status":"success","result":["ä"]}\n\n`,
+];
+
+async function openFeed(site: Site): Promise<ScriptedFeed> {
+  await until(() => site.use.feeds.length > 0);
+  const feed = site.use.feeds.at(-1);
+  if (feed === undefined) throw new Error('no feed was made');
+  return feed;
+}
+
+/** Gives the server as many turns as `rounds` requests take. */
+async function goRound(site: Site, rounds: number): Promise<void> {
+  for (let round = 0; round < rounds; round++) await (await site.fetch('/health/live')).text();
+}
+
+describe('a stream', () => {
+  test('sends its head at once, each event as it comes, stays open over an interrupt and ends after the end', async () => {
+    const counted: string[] = [];
+    await using site = await openSite({ metrics: { count: (name) => void counted.push(name) } });
+    await site.fetch(`/runs/${runId}/stream`, { method: 'HEAD' });
+    const reader = await site.raw(request);
+    const head = reader.text().slice(0, reader.text().indexOf('\r\n\r\n'));
+    expect(head.split('\r\n')).toEqual(
+      expect.arrayContaining([
+        'HTTP/1.1 200 OK',
+        'Content-Type: text/event-stream',
+        'Cache-Control: no-cache, no-transform',
+        'X-Accel-Buffering: no',
+        `Content-Location: /runs/${runId}`,
+      ]),
+    );
+    expect(site.app.openStreams).toBe(1);
+    expect(counted).toEqual(['streams_opened']);
+    const feed = await openFeed(site);
+    feed.give(history);
+    await until(() => dechunk(reader.text()) === frames.slice(0, 4).join(''));
+    feed.give([terminal]).give(null);
+    expect(dechunk(await reader.ended)).toBe(frames.join(''));
+    expect(site.app.openStreams).toBe(0);
+  });
+
+  test('tells how a run failed', async () => {
+    await using site = await openSite();
+    site.use.script = (feed) =>
+      feed.give([eventOf(6, { kind: 'error', errcode: 1001, description: 'too late' }, 'timeout')]).give(null);
+    const answer = await (await site.raw(request)).ended;
+    const data = `{"type":"error","run_id":"${runId}","status":"timeout","errcode":1001,"description":"too late"}`;
+    expect(dechunk(answer)).toBe(`id: 6\nevent: agent_event\ndata: ${data}\n\n`);
+  });
+
+  test.each([
+    ['0', 0],
+    ['7', 7],
+    ['', 0],
+  ])('goes on after Last-Event-ID "%s"', async (id, afterSeq) => {
+    await using site = await openSite();
+    site.use.script = (feed) => feed.give(null);
+    await (await site.fetch(`/runs/${runId}/stream`, { headers: { 'last-event-id': id } })).text();
+    expect(site.use.feeds.map((feed) => feed.afterSeq)).toEqual([afterSeq]);
+  });
+
+  test('shows signs of life while nothing happens: a comment line with one newline', async () => {
+    await using site = await openSite({ heartbeatMs: 5 });
+    const reader = await site.raw(request);
+    await until(() => dechunk(reader.text()).length >= 6);
+    (await openFeed(site)).give([terminal]).give(null);
+    expect(dechunk(await reader.ended).replace(/^(:\n){3,}/, '')).toBe(frames[4]);
+  });
+
+  test('costs nothing once its reader has left', async () => {
+    await using site = await openSite();
+    const reader = await site.raw(request);
+    const feed = await openFeed(site);
+    reader.socket.destroy();
+    await feed.closed;
+    await until(() => site.app.openStreams === 0);
+  });
+
+  test('answers HEAD without a body and keeps no feed', async () => {
+    await using site = await openSite();
+    const answer = await site.fetch(`/runs/${runId}/stream`, { method: 'HEAD' });
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+    await (await openFeed(site)).closed;
+    expect(site.app.openStreams).toBe(0);
+  });
+
+  test('pulls no more events than its reader takes', async () => {
+    await using site = await openSite();
+    const [events, characters] = [120, 500_000];
+    site.use.script = (feed) => {
+      for (let seq = 1; seq <= events; seq++) {
+        feed.give([eventOf(seq, { kind: 'partial', value: 'x'.repeat(characters) })]);
+      }
+      feed.give(null);
+    };
+    const reader = await site.raw(request);
+    reader.socket.pause();
+    const feed = await openFeed(site);
+    await goRound(site, 100);
+    const pulled = feed.pulls;
+    // What the system's own socket buffers hold is beyond us; most of the events must not have been asked for.
+    expect(pulled).toBeLessThan(events / 2);
+    await goRound(site, 20);
+    expect(feed.pulls).toBe(pulled);
+    reader.socket.resume();
+    const ids = dechunk(await reader.ended).matchAll(/^id: (\d+)$/gm);
+    expect(Array.from(ids, ([, id]) => Number(id))).toEqual(Array.from({ length: events }, (_, index) => index + 1));
+  });
+
+  test('of a reader that takes nothing ends with the reader', async () => {
+    await using site = await openSite({ heartbeatMs: 5 });
+    site.use.script = (feed) => feed.give([eventOf(1, { kind: 'partial', value: 'x'.repeat(50_000_000) })]);
+    const reader = await site.raw(request);
+    reader.socket.pause();
+    const feed = await openFeed(site);
+    await goRound(site, 20);
+    expect(feed.pulls).toBe(1);
+    reader.socket.destroy();
+    await feed.closed;
+    await until(() => site.app.openStreams === 0);
+  });
+});
+
+describe('a drain', () => {
+  test('tells readers when to come back and lets them go', async () => {
+    await using site = await openSite();
+    const reader = await site.raw(request);
+    const feed = await openFeed(site);
+    feed.give([history[0] ?? terminal]);
+    await until(() => dechunk(reader.text()) === frames[0]);
+    site.app.drain(1500);
+    expect(dechunk(await reader.ended)).toBe(`${frames[0]}retry: 1500\n`);
+    await feed.closed;
+    expect(site.app.openStreams).toBe(0);
+  });
+
+  test('sends late readers away at once', async () => {
+    await using site = await openSite();
+    site.app.drain(1500);
+    const answer = await (await site.raw(request)).ended;
+    expect(dechunk(answer)).toBe('retry: 1500\n');
+    await (await openFeed(site)).closed;
+  });
+});
+
+test('a feed that breaks is logged, and its reader told to come back', async () => {
+  await using site = await openSite();
+  site.use.script = (feed) => feed.give([terminal]).give(new Error('the store is at /secret/path'));
+  const answer = await (await site.raw(request)).ended;
+  expect(dechunk(answer)).toBe(`${frames[4]}retry: 1000\n`);
+  expect(site.lines.filter(({ level }) => level === 'error')).toMatchObject([
+    { message: 'stream failed', fields: { run_id: runId } },
+  ]);
+  await (await openFeed(site)).closed;
+});
+
+test('an event is encoded once for all its readers, and left out where the dialect has no word for it', async () => {
+  const encoded: number[] = [];
+  const encode = ({ seq }: RunEvent) => {
+    encoded.push(seq);
+    return seq === 2 ? null : { seq };
+  };
+  const counting: Dialect = {
+    name: 'counting',
+    prefix: '',
+    operations: [
+      operation({
+        id: 'watch',
+        method: 'GET',
+        path: '/watch',
+        summary: '',
+        params: nothing,
+        query: nothing,
+        body: noBody,
+        answers: {},
+        handle: async (use) => {
+          const feed = await use.watchRun({ tenant: 'default', runId }, 0);
+          return { kind: 'stream', feed, runId, encode };
+        },
+      }),
+    ],
+    about: { title: '', version: '', description: '', error: nothing, schemas: {} },
+    encodeRun: () => ({}),
+    encodeError: (error) => error.message,
+  };
+  await using site = await openSite({ mounts: [{ dialect: counting, prefix: '' }] });
+  site.use.script = (feed) => feed.give(history.slice(0, 3)).give(null);
+  const readers = Array.from({ length: 20 }, async () => await (await site.fetch('/watch')).text());
+  const text = 'id: 1\nevent: agent_event\ndata: {"seq":1}\n\nid: 3\nevent: agent_event\ndata: {"seq":3}\n\n';
+  expect(new Set(await Promise.all(readers))).toEqual(new Set([text]));
+  expect(encoded).toEqual([1, 2, 3]);
+});
+
+test.skipIf(documentsAbsent !== null)(`events are what ACP 0.1 says (${documentsAbsent ?? 'present'})`, () => {
+  const judge = openDocument('acp-0.1.openapi.yaml');
+  for (const frame of frames.filter((text) => !text.includes('"interrupt"'))) {
+    const [id, event, data] = frame.split('\n').map((line) => line.slice(line.indexOf(' ') + 1));
+    // `OutputSchema` is an object; results of another kind go through all the same (issue 2).
+    const payload = JSON.parse((data ?? '').replace('["ä"]', '{}'));
+    expect(judge('RunOutputStream', { id, event, data: payload })).toEqual([]);
+  }
+});

@@ -1,0 +1,176 @@
+import { describe, expect, it } from 'vitest';
+import { MappingFault } from '../../src/contract/mapping.ts';
+import { compileMapping } from '../../src/mapping/compile.ts';
+import { BudgetFault, type Budgets, compileExpression } from '../../src/mapping/evaluate.ts';
+import { Turnstile } from '../../src/mapping/turnstile.ts';
+
+const budgets: Budgets = { timeMs: 50, depth: 300, sequence: 1000 };
+const compile = (text: string, lane: object = {}) => compileExpression(text, { key: 'output', lane, budgets });
+const endless = '($loop := function($n) { $loop($n + 1) }; $loop(1))';
+
+describe('an evaluation over its budget', () => {
+  it.each([
+    ['endless recursion', '($f := function($n) { 1 + $f($n + 1) }; $f(1))', 'it nests deeper than 300 steps'],
+    ['endless recursion in an argument', '($f := function($n) { $f($f($n)) }; $f(1))', 'it nests deeper than 300'],
+    ['an endless loop by tail calls', endless, 'it ran longer than 50 ms'],
+    [
+      'a slow loop',
+      '$sum($map([1..1000], function($a) { $sum($map([1..1000], function($b) { $a * $b })) }))',
+      'it ran longer than 50 ms',
+    ],
+    ['a huge range', '[1..1e9]', 'it builds a sequence of more than 1000 values'],
+    ['a range just over the budget', '[1..1001]', 'it builds a sequence of more than 1000 values'],
+    ['a product of sequences', '[1..999].([1..999])', 'it builds a sequence of more than 1000 values'],
+    [
+      'doubling a sequence',
+      '$reduce([1..30], function($a, $b) { $append($a, $a) }, [1, 2])',
+      'it builds a sequence of more than 1000 values',
+    ],
+    ['doubling a string', "($f := function($s) { $f($s & $s) }; $f('x'))", 'it needs more memory than it may use'],
+  ])('%s', async (_, text, reason) => {
+    const bystander = compile('$sum(numbers)');
+    const [fault, sum] = await Promise.all([
+      compile(text)
+        .evaluate({})
+        .catch((error: unknown) => error),
+      bystander.evaluate({ numbers: [1, 2, 3] }),
+    ]);
+    expect(fault).toBeInstanceOf(BudgetFault);
+    expect(fault).toBeInstanceOf(MappingFault);
+    expect(String(fault)).toContain(reason);
+    expect(sum).toBe(6);
+    expect(await bystander.evaluate({ numbers: [4] })).toBe(4);
+  });
+
+  it('may use the budget up to its end', async () => {
+    expect(await compile('$count([1..1000])').evaluate({})).toBe(1000);
+  });
+
+  it('ends one run of an expression and none of the others', async () => {
+    const shared = compile('($f := function($n) { $n = 0 ? 0 : $f($n - step) }; $f(10))');
+    const results = await Promise.allSettled([1, 0, 2, 5, 0, 10].map((step) => shared.evaluate({ step })));
+    expect(results.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
+  });
+
+  it('is not charged for what others use', async () => {
+    // Together they take far more than one budget, each by itself a small part of it.
+    const busy = '$sum($map([1..300], function($n) { $n * $n }))';
+    const others = Array.from({ length: 60 }, () => compile(busy).evaluate({}));
+    expect(new Set(await Promise.all(others))).toEqual(new Set([9_045_050]));
+  });
+});
+
+/** Data whose reading stops the thread, as when the machine takes the processor away. */
+function stoppingData(stops: number, stopMs: number) {
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  let reads = 0;
+  return {
+    get reads() {
+      return reads;
+    },
+    data: {
+      get value() {
+        reads += 1;
+        if (reads <= stops) Atomics.wait(cell, 0, 0, stopMs);
+        return 20;
+      },
+    },
+  };
+}
+
+describe('a process that was stopped', () => {
+  it('gets a second attempt', async () => {
+    const stopping = stoppingData(1, 2 * budgets.timeMs);
+    expect(await compile('value + 1').evaluate(stopping.data)).toBe(21);
+    expect(stopping.reads).toBe(2);
+  });
+
+  it('gets no third attempt', async () => {
+    const stopping = stoppingData(Number.POSITIVE_INFINITY, 6 * budgets.timeMs);
+    await expect(compile('value + 1').evaluate(stopping.data)).rejects.toThrow('it ran longer than 50 ms');
+    expect(stopping.reads).toBe(2);
+  });
+});
+
+describe('reading a pending run', () => {
+  const mappingWith = (output: string) => {
+    const mapping = { status: { open: 'pending', closed: 'success' }, output };
+    const compilation = compileMapping([{ source: 'test', mapping }], { budgets });
+    if (compilation.kind !== 'compiled') throw new Error(JSON.stringify(compilation.problems));
+    return compilation.mapping;
+  };
+
+  it('forgives an output expression that fails on what is not there yet, but not on the result', async () => {
+    const mapping = mappingWith('$number(total)');
+    expect(await mapping.read({ status: 'open', raw: { total: null } })).toEqual({
+      kind: 'pending',
+      partial: undefined,
+    });
+    expect(await mapping.read({ status: 'closed', raw: { total: '7' } })).toEqual({ kind: 'success', output: 7 });
+    await expect(mapping.read({ status: 'closed', raw: { total: null } })).rejects.toThrow(MappingFault);
+  });
+
+  it('does not forgive going over a budget, which would be paid at every poll', async () => {
+    await expect(mappingWith(endless).read({ status: 'open', raw: {} })).rejects.toThrow(BudgetFault);
+  });
+});
+
+describe('the turnstile', () => {
+  it('lets one through at a time and lanes take turns', async () => {
+    const turnstile = new Turnstile();
+    const order: string[] = [];
+    let inside = 0;
+    const pass = (lane: object, name: string) =>
+      turnstile.pass(lane, async () => {
+        inside += 1;
+        expect(inside).toBe(1);
+        await Promise.resolve();
+        order.push(name);
+        inside -= 1;
+        return name;
+      });
+    const a = {};
+    const b = {};
+
+    const results = await Promise.all([pass(a, 'a1'), pass(a, 'a2'), pass(a, 'a3'), pass(b, 'b1'), pass(b, 'b2')]);
+
+    expect(results).toEqual(['a1', 'a2', 'a3', 'b1', 'b2']);
+    expect(order).toEqual(['a1', 'a2', 'b1', 'a3', 'b2']);
+  });
+
+  it('lets the next through after a failure', async () => {
+    const turnstile = new Turnstile();
+    const lane = {};
+    const failed = turnstile.pass(lane, () => Promise.reject(new Error('no')));
+    const next = turnstile.pass(lane, async () => 'yes');
+    await expect(failed).rejects.toThrow('no');
+    expect(await next).toBe('yes');
+    expect(await turnstile.pass(lane, async () => 'again')).toBe('again');
+  });
+
+  it('lets the event loop turn while slow evaluations wait in line', async () => {
+    const lane = {};
+    let turns = 0;
+    const count = () => {
+      turns += 1;
+      ticking = setImmediate(count);
+    };
+    let ticking = setImmediate(count);
+    const turnsAtEnd = await Promise.all(
+      Array.from({ length: 4 }, () =>
+        compile(endless, lane)
+          .evaluate({})
+          .catch(() => turns),
+      ),
+    );
+    clearImmediate(ticking);
+    expect(turnsAtEnd.at(-1)).toBeGreaterThan(Number(turnsAtEnd[0]));
+  });
+});

@@ -1,0 +1,65 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import type { Json } from '../../src/contract/json.ts';
+import { compileMapping } from '../../src/mapping/compile.ts';
+import { mappingSchema } from '../../src/mapping/schema.ts';
+
+const goldenSchema = z.strictObject({
+  title: z.string(),
+  mapping: z.record(z.string(), z.unknown()).optional(),
+  vendor: z.looseObject({ status: z.string() }),
+  reading: z.looseObject({ kind: z.string() }),
+});
+
+const here = (path: string) => new URL(path, import.meta.url);
+
+function readCases(vendor: string) {
+  const names = readdirSync(here(`../golden/${vendor}`)).filter((name) => name.endsWith('.json'));
+  return names.map((name) => {
+    const text = readFileSync(here(`../golden/${vendor}/${name}`), 'utf8');
+    return { name, text, ...goldenSchema.parse(JSON.parse(text)) };
+  });
+}
+
+describe.each(['intuned', 'restack'])('%s', (vendor) => {
+  const shipped: unknown = parse(readFileSync(here(`../../mappings/${vendor}.yaml`), 'utf8'));
+  const cases = readCases(vendor);
+
+  it.each(cases)('$name: $title', async ({ name, text, mapping, vendor: body, reading }) => {
+    const layers = [{ source: `${vendor}.yaml`, mapping: shipped }];
+    const compilation = compileMapping(mapping === undefined ? layers : [...layers, { source: name, mapping }]);
+    if (compilation.kind !== 'compiled') throw new Error(JSON.stringify(compilation.problems));
+    const raw = body as Json;
+
+    const actual = await compilation.mapping.read({ status: body.status, raw });
+
+    const expected = reading.kind === 'pending' ? { partial: undefined, ...reading } : reading;
+    expect(actual).toStrictEqual(expected);
+    expect(JSON.parse(JSON.stringify(actual))).toStrictEqual(reading);
+    // The vendor's run is as it was: an evaluation leaves no mark on it.
+    expect(raw).toStrictEqual(goldenSchema.parse(JSON.parse(text)).vendor);
+  });
+
+  it('covers every status and every errcode of the shipped mapping', () => {
+    const { status = {}, errcodes = {} } = mappingSchema.parse(shipped);
+    const plain = cases.filter((each) => each.mapping === undefined);
+    const codes = new Set(plain.map(({ reading }) => reading.errcode));
+    const statuses = new Set(plain.map((each) => each.vendor.status));
+
+    expect(Object.entries(errcodes).filter(([, errcode]) => !codes.has(errcode))).toEqual([]);
+    expect(Object.keys(status).filter((each) => !statuses.has(each))).toEqual([]);
+    expect(new Set(Object.values(errcodes)).size).toBe(Object.keys(errcodes).length);
+  });
+
+  it('keeps its errcodes in its own range and in the README', () => {
+    const { errcodes = {} } = mappingSchema.parse(shipped);
+    const first = vendor === 'intuned' ? 2000 : 3000;
+    const readme = readFileSync(here('../mappings/README.md'), 'utf8');
+    for (const [word, errcode] of Object.entries(errcodes)) {
+      expect(Math.floor(errcode / 1000) * 1000).toBe(first);
+      expect(readme).toMatch(new RegExp(`^\\| ${errcode} +\\| ${vendor} +\\| .*\`${word}\``, 'im'));
+    }
+  });
+});

@@ -1,0 +1,239 @@
+import { describe, expect, test } from 'vitest';
+import type { Change } from '../../src/contract/event.ts';
+import { StorageFault } from '../../src/contract/store.ts';
+import type { Bench } from './contract.ts';
+import { makeEvent, makeRun, nextVersion } from './runs.ts';
+
+const oddJson = {
+  null: null,
+  numbers: [0, -1, 1.5, 1e300, Number.MAX_SAFE_INTEGER],
+  text: 'quote " backslash \\ line\nfeed nul \u0000 lone \ud800 snow ☃ 😀',
+  nested: { list: [[], {}, [null, false, true]] },
+  ['__proto__']: 'own key',
+  '': 'empty key',
+};
+
+export function describeRuns(bench: () => Bench): void {
+  describe('runs', () => {
+    test('a run comes back with every field as it was written', async () => {
+      const { store } = bench();
+      const run = makeRun({
+        threadId: '7d0c9c0e-1111-4222-8333-444455556666',
+        request: {
+          input: oddJson,
+          messages: [{ role: 'user', content: 'hello' }],
+          config: { retry: { maximumAttempts: 2 } },
+          metadata: { team: 'a', odd: oddJson },
+          webhook: 'https://client.example/hook',
+          streamModes: ['values'],
+        },
+        phase: 'delivering',
+        status: 'interrupted',
+        upstream: { runId: 'V1StGXR8_Z5jdHi6B-myT', agentId: 'agent-1' },
+        outcome: { kind: 'interrupt', payload: oddJson },
+        resumption: { payload: [oddJson], interrupt: null },
+        answeredInterrupt: '{"a":1}',
+        attempts: 3,
+        lastSeq: 9,
+        version: 7,
+        owner: 'replica-1',
+        startedAtMs: 1_700_000_000_000,
+      });
+      await store.insert(run, []);
+      expect(await store.find(run)).toEqual(run);
+    });
+
+    test.each([{ input: null }, { input: false }, { input: 0 }, { input: '' }, { input: [] }, {}])(
+      'a request %j keeps what is there and what is not',
+      async (request) => {
+        const { store } = bench();
+        const run = makeRun({ request });
+        await store.insert(run, []);
+        const found = await store.find(run);
+        expect(found?.request).toStrictEqual(request);
+      },
+    );
+
+    test.each([{ kind: 'result', value: null }, { kind: 'error', errcode: 1001, description: 'late' }, null] as const)(
+      'an outcome %j comes back',
+      async (outcome) => {
+        const { store } = bench();
+        const run = makeRun({ outcome });
+        await store.insert(run, []);
+        expect((await store.find(run))?.outcome).toStrictEqual(outcome);
+      },
+    );
+
+    test('an unknown run, and the run of another tenant, are not found', async () => {
+      const { store } = bench();
+      const run = makeRun();
+      await store.insert(run, []);
+      expect(await store.find(makeRun())).toBeNull();
+      expect(await store.find({ ...run, tenant: 'other' })).toBeNull();
+      expect(await store.find({ ...run, runId: 'no uuid' })).toBeNull();
+    });
+
+    test('an update replaces what changes and appends its events', async () => {
+      const { store } = bench();
+      const run = makeRun({ owner: 'a' });
+      await store.insert(run, [makeEvent(run)]);
+      const started = nextVersion(run, {
+        phase: 'running',
+        upstream: { runId: 'u' },
+        updatedAtMs: run.updatedAtMs + 5,
+      });
+      const update = { run: started, expectedVersion: 1, expectedOwner: 'a', events: [makeEvent(started)] };
+      expect(await store.update(update)).toBe(true);
+      expect(await store.find(run)).toEqual(started);
+      const ended = nextVersion(started, { phase: 'done', status: 'success', owner: null });
+      expect(await store.update({ run: ended, expectedVersion: 2, events: [makeEvent(ended)] })).toBe(true);
+      expect(await store.find(run)).toEqual(ended);
+      expect((await store.events(run.runId, 0, 10)).map((event) => event.seq)).toEqual([1, 2, 3]);
+    });
+
+    test('an update of an older version, of another owner, tenant or run writes nothing', async () => {
+      const { store } = bench();
+      const run = makeRun({ owner: 'a', version: 4 });
+      const unowned = makeRun();
+      await store.insert(run, [makeEvent(run)]);
+      await store.insert(unowned, []);
+      const next = nextVersion(run, { phase: 'starting' });
+      const events = [makeEvent(next)];
+      const stranger = makeRun({ version: 5 });
+      const refused = await Promise.all([
+        store.update({ run: next, expectedVersion: 3, events }),
+        store.update({ run: next, expectedVersion: 4, expectedOwner: 'b', events }),
+        store.update({ run: { ...next, tenant: 'other' }, expectedVersion: 4, events }),
+        store.update({ run: nextVersion(unowned), expectedVersion: 1, expectedOwner: 'a', events: [] }),
+        store.update({ run: stranger, expectedVersion: 4, events: [makeEvent(stranger)] }),
+      ]);
+      expect(refused).toEqual([false, false, false, false, false]);
+      expect(await store.find(run)).toEqual(run);
+      expect(await store.find(unowned)).toEqual(unowned);
+      expect(await store.events(run.runId, 0, 10)).toHaveLength(1);
+      expect(await store.events(stranger.runId, 0, 10)).toEqual([]);
+    });
+
+    test('of several updates of one version exactly one holds, and its events only', async () => {
+      const { store, openSecond } = bench();
+      const second = await openSecond();
+      const run = makeRun();
+      await store.insert(run, [makeEvent(run)]);
+      const write = async (index: number): Promise<boolean> => {
+        const next = nextVersion(run, { attempts: index });
+        return await (index % 2 ? store : second).update({
+          run: next,
+          expectedVersion: 1,
+          events: [makeEvent(next, { kind: 'partial', value: index })],
+        });
+      };
+      const held = await Promise.all(Array.from({ length: 10 }, (_, index) => write(index)));
+      expect(held.filter(Boolean)).toHaveLength(1);
+      const winner = held.indexOf(true);
+      expect((await store.find(run))?.attempts).toBe(winner);
+      const events = await store.events(run.runId, 1, 10);
+      expect(events.map((event) => event.change)).toEqual([{ kind: 'partial', value: winner }]);
+    });
+
+    test('of changes of one version without events exactly one holds, too', async () => {
+      const { store } = bench();
+      const [run, removed] = [makeRun(), makeRun()];
+      await store.insert(run, []);
+      await store.insert(removed, []);
+      const changes = [1, 2, 3].map((attempts) => nextVersion(run, { attempts }));
+      const held = await Promise.all(
+        changes.map((next) => store.update({ run: next, expectedVersion: 1, events: [] })),
+      );
+      expect(held.filter(Boolean)).toHaveLength(1);
+      expect(await store.find(run)).toEqual(changes[held.indexOf(true)]);
+      const gone = await Promise.all([store.remove(removed, 1), store.remove(removed, 1)]);
+      expect(gone.filter(Boolean)).toHaveLength(1);
+    });
+
+    test('events come back in order, whole, after a number and in pages', async () => {
+      const { store } = bench();
+      const run = makeRun({ lastSeq: 6 });
+      const changes: Change[] = [
+        { kind: 'phase', phase: 'queued' },
+        { kind: 'phase', phase: 'starting', note: 'second attempt' },
+        { kind: 'partial', value: oddJson },
+        { kind: 'interrupt', payload: null },
+        { kind: 'error', errcode: 2001, description: 'no' },
+        { kind: 'result', value: [1, 2] },
+      ];
+      const events = changes.map((change, index) => ({ ...makeEvent(run, change), seq: index + 1 }));
+      await store.insert(run, events);
+      expect(await store.events(run.runId, 0, 100)).toEqual(events);
+      expect(await store.events(run.runId, 2, 3)).toEqual(events.slice(2, 5));
+      expect(await store.events(run.runId, 6, 100)).toEqual([]);
+      expect(await store.events(makeRun().runId, 0, 100)).toEqual([]);
+    });
+
+    test('a removed run is gone with its events; another version or tenant removes nothing', async () => {
+      const { store } = bench();
+      const run = makeRun({ version: 2 });
+      await store.insert(run, [makeEvent(run)]);
+      expect(await store.remove(run, 1)).toBe(false);
+      expect(await store.remove({ ...run, tenant: 'other' }, 2)).toBe(false);
+      expect(await store.find(run)).toEqual(run);
+      expect(await store.remove(run, 2)).toBe(true);
+      expect(await store.find(run)).toBeNull();
+      expect(await store.events(run.runId, 0, 10)).toEqual([]);
+      expect(await store.remove(run, 2)).toBe(false);
+      expect(await store.update({ run: nextVersion(run), expectedVersion: 2, events: [] })).toBe(false);
+    });
+
+    test('a write that fails harms none of the same turn, and leaves no half of itself', async () => {
+      const { store } = bench();
+      const taken = makeRun();
+      await store.insert(taken, [makeEvent(taken)]);
+      const next = nextVersion(taken, { attempts: 1 });
+      const good = Array.from({ length: 20 }, () => makeRun());
+      const settled = await Promise.allSettled([
+        ...good.slice(0, 10).map((run) => store.insert(run, [makeEvent(run)])),
+        store.insert(taken, [makeEvent(taken)]),
+        // Its event has the number of one that is there.
+        store.update({ run: next, expectedVersion: 1, events: [makeEvent(taken)] }),
+        ...good.slice(10).map((run) => store.insert(run, [makeEvent(run)])),
+      ]);
+      const failed = settled.filter((result) => result.status === 'rejected');
+      expect(failed.map((result) => result.reason)).toEqual([expect.any(StorageFault), expect.any(StorageFault)]);
+      expect(await store.find(taken)).toEqual(taken);
+      for (const run of good) expect(await store.find(run)).toEqual(run);
+    });
+
+    test('a thousand writes at once all hold', async () => {
+      const { store } = bench();
+      const runs = Array.from({ length: 1000 }, () => makeRun());
+      const insertions = await Promise.all(runs.map((run) => store.insert(run, [makeEvent(run)])));
+      expect(new Set(insertions.map((insertion) => insertion.kind))).toEqual(new Set(['inserted']));
+      const started = runs.map((run) => nextVersion(run, { phase: 'starting' }));
+      const updated = await Promise.all(
+        started.map((run) => store.update({ run, expectedVersion: 1, events: [makeEvent(run)] })),
+      );
+      expect(updated.every(Boolean)).toBe(true);
+      const found = await store.search({ tenant: 'main', limit: 1000, offset: 0 });
+      expect(found).toEqual(started.toReversed());
+    });
+
+    test('expire removes what ended before the instant, oldest first, in batches', async () => {
+      const { store } = bench();
+      const ended = [5000, 1000, 3000].map((updatedAtMs) => makeRun({ phase: 'done', status: 'error', updatedAtMs }));
+      const live = makeRun({ updatedAtMs: 10 });
+      for (const run of [...ended, live]) await store.insert(run, [makeEvent(run)]);
+      const areThere = async () =>
+        await Promise.all([...ended, live].map(async (run) => (await store.find(run)) !== null));
+      expect(await store.expire(4000, 0, 1)).toBe(1);
+      expect(await areThere()).toEqual([true, false, true, true]);
+      expect(await store.expire(4000, 0, 10)).toBe(1);
+      expect(await areThere()).toEqual([true, false, false, true]);
+      expect(await store.expire(4000, 0, 10)).toBe(0);
+      expect(await store.events(ended[1]?.runId ?? '', 0, 10)).toEqual([]);
+      expect(await store.events(ended[0]?.runId ?? '', 0, 10)).toHaveLength(1);
+    });
+
+    test('it answers a ping', async () => {
+      await expect(bench().store.ping()).resolves.toBeUndefined();
+    });
+  });
+}

@@ -1,0 +1,331 @@
+import { describe, expect, test } from 'vitest';
+import type { Idempotency, Insertion } from '../../src/contract/store.ts';
+import type { Thread } from '../../src/contract/thread.ts';
+import type { Bench } from './contract.ts';
+import { makeDone, makeEvent, makeRun } from './runs.ts';
+import { endRun, insertRun, makeCheckpoint, makeThread, stepRun } from './threads.ts';
+
+function makeKey(difference: Partial<Idempotency> = {}): Idempotency {
+  return { tenant: 'main', key: 'key-1', fingerprint: 'f1', expiresAtMs: Date.now() + 600_000, ...difference };
+}
+
+export function describeThreadRuns(bench: () => Bench): void {
+  async function insertThread(difference: Partial<Thread> = {}): Promise<Thread> {
+    const thread = makeThread(difference);
+    expect(await bench().store.insertThread(thread)).toBe(true);
+    return thread;
+  }
+
+  const refuseBusy = { refuseBusy: true };
+  const admitAll = { refuseBusy: false };
+  const kinds = (insertions: readonly Insertion[]): readonly string[] => insertions.map(({ kind }) => kind).toSorted();
+
+  describe('admission to a thread', () => {
+    test('a run makes its thread busy, and gives it its agent', async () => {
+      const { store } = bench();
+      const thread = await insertThread({ status: 'error', values: 'kept', metadata: { a: 1 } });
+      const run = makeRun({ threadId: thread.threadId, agentId: 'agent-1', updatedAtMs: 5000 });
+      expect(await store.insert(run, [makeEvent(run)], undefined, refuseBusy)).toEqual({ kind: 'inserted' });
+      expect(await store.find(run)).toEqual(run);
+      expect(await store.events(run.runId, 0, 10)).toHaveLength(1);
+      const joined = { ...thread, status: 'busy', agentId: 'agent-1', updatedAtMs: 5000, version: 2 };
+      expect(await store.findThread(thread)).toEqual(joined);
+      await insertRun(store, thread.threadId, { agentId: 'agent-2', updatedAtMs: 6000 });
+      expect(await store.findThread(thread)).toEqual({ ...joined, updatedAtMs: 6000, version: 3 });
+    });
+
+    test('a run of an unknown thread, or of another tenant, is refused and nothing written', async () => {
+      const { store } = bench();
+      const theirs = await insertThread({ tenant: 'theirs' });
+      for (const threadId of ['unknown', theirs.threadId]) {
+        const run = makeRun({ threadId });
+        const create = threadId === 'unknown' ? undefined : makeThread({ threadId });
+        const refused = await store.insert(run, [makeEvent(run)], makeKey(), { ...admitAll, create });
+        expect(refused).toEqual({ kind: 'thread-missing' });
+        expect(await store.find(run)).toBeNull();
+        expect(await store.events(run.runId, 0, 10)).toEqual([]);
+      }
+      expect(await store.findThread(theirs)).toEqual(theirs);
+      expect((await store.insert(makeRun(), [], makeKey({ fingerprint: 'f2' }))).kind).toBe('inserted');
+    });
+
+    test('a missing thread is made where the client wants it; one that is there stays', async () => {
+      const { store } = bench();
+      const create = makeThread({ threadId: 'new', metadata: { a: 1 }, values: { b: 2 }, messages: ['c'] });
+      const admission = { ...refuseBusy, create };
+      const run = makeRun({ threadId: 'new', agentId: 'agent-1', updatedAtMs: 5000 });
+      expect(await store.insert(run, [], undefined, admission)).toEqual({ kind: 'inserted' });
+      const made = { ...create, status: 'busy', agentId: 'agent-1', updatedAtMs: 5000, version: 2 };
+      expect(await store.findThread(create)).toEqual(made);
+      const other = { ...admission, create: makeThread({ threadId: 'new', metadata: { z: 1 } }) };
+      expect((await store.insert(makeRun({ threadId: 'new' }), [], undefined, other)).kind).toBe('thread-busy');
+      expect(await store.findThread(create)).toEqual(made);
+      await endRun(store, run);
+      expect((await store.insert(makeRun({ threadId: 'new' }), [], undefined, other)).kind).toBe('inserted');
+      expect((await store.findThread(create))?.metadata).toEqual({ a: 1 });
+    });
+
+    test.each(['queued', 'running', 'interrupted'] as const)('a run that is %s makes it busy', async (phase) => {
+      const { store } = bench();
+      const { threadId, tenant } = await insertThread();
+      await endRun(store, await insertRun(store, threadId));
+      const status = phase === 'interrupted' ? 'interrupted' : 'pending';
+      const live = await insertRun(store, threadId, { phase, status });
+      const before = await store.findThread({ threadId, tenant });
+      const run = makeRun({ threadId });
+      expect(await store.insert(run, [makeEvent(run)], makeKey(), refuseBusy)).toEqual({ kind: 'thread-busy' });
+      expect(await store.find(run)).toBeNull();
+      expect(await store.findThread({ threadId, tenant })).toEqual(before);
+      expect((await store.insert(makeRun({ threadId }), [], undefined, admitAll)).kind).toBe('inserted');
+      expect((await store.search({ tenant, threadId, status, limit: 9, offset: 0 })).length).toBeGreaterThan(0);
+      expect((await store.find(live))?.phase).toBe(phase);
+      expect((await store.insert(makeRun(), [], makeKey({ fingerprint: 'f2' }))).kind).toBe('inserted');
+    });
+
+    test('the idempotency key is decided first', async () => {
+      const { store } = bench();
+      const { threadId, tenant } = await insertThread();
+      const run = makeRun({ threadId });
+      expect(await store.insert(run, [], makeKey(), refuseBusy)).toEqual({ kind: 'inserted' });
+      const before = await store.findThread({ threadId, tenant });
+      const again = makeRun({ threadId });
+      const replayed = { kind: 'replayed', runId: run.runId };
+      expect(await store.insert(again, [], makeKey(), refuseBusy)).toEqual(replayed);
+      expect(await store.insert(again, [], makeKey(), admitAll)).toEqual(replayed);
+      expect((await store.insert(again, [], makeKey({ fingerprint: 'f2' }), refuseBusy)).kind).toBe('mismatch');
+      expect(await store.findThread({ threadId, tenant })).toEqual(before);
+
+      await endRun(store, run);
+      await store.removeThread({ threadId, tenant }, true);
+      const create = makeThread({ threadId });
+      expect(await store.insert(again, [], makeKey(), refuseBusy)).toEqual(replayed);
+      expect(await store.insert(again, [], makeKey(), { ...refuseBusy, create })).toEqual(replayed);
+      expect(await store.find(again)).toBeNull();
+      expect(await store.findThread({ threadId, tenant })).toBeNull();
+    });
+
+    test.each([true, false])('of many runs at once one is let in (thread there: %s)', async (there) => {
+      const { store, openSecond } = bench();
+      const second = await openSecond();
+      const create = makeThread();
+      if (there) await store.insertThread(create);
+      const { threadId } = create;
+      const admission = { refuseBusy: true, create };
+      const stores = [store, second];
+      const runs = Array.from({ length: 30 }, () => makeRun({ threadId }));
+      const insertions = await Promise.all(
+        runs.map((run, at) => stores[at % 2]?.insert(run, [makeEvent(run)], undefined, admission)),
+      );
+      expect(kinds(insertions.filter((insertion) => insertion !== undefined))).toEqual([
+        'inserted',
+        ...Array.from({ length: 29 }, () => 'thread-busy'),
+      ]);
+      expect(await store.search({ tenant: 'main', limit: 100, offset: 0 })).toHaveLength(1);
+      expect(await store.findThread(create)).toMatchObject({ status: 'busy', version: 2 });
+    });
+
+    test('of many runs at once with one key, one is let in and the others are its replays', async () => {
+      const { store, openSecond } = bench();
+      const second = await openSecond();
+      const { threadId } = await insertThread();
+      const insertions = await Promise.all(
+        Array.from({ length: 20 }, (_, at) =>
+          (at % 2 ? store : second).insert(makeRun({ threadId }), [], makeKey(), refuseBusy),
+        ),
+      );
+      expect(kinds(insertions)).toEqual(['inserted', ...Array.from({ length: 19 }, () => 'replayed')]);
+    });
+
+    test('of many runs at once that may wait all are let in, into many threads too', async () => {
+      const { store, openSecond } = bench();
+      const second = await openSecond();
+      const threads = await Promise.all(Array.from({ length: 20 }, () => insertThread()));
+      const runs = threads.flatMap(({ threadId }) => Array.from({ length: 5 }, () => makeRun({ threadId })));
+      const insertions = await Promise.all(
+        runs.map((run, at) => (at % 2 ? store : second).insert(run, [], undefined, admitAll)),
+      );
+      expect(new Set(kinds(insertions))).toEqual(new Set(['inserted']));
+      for (const thread of threads) expect((await store.findThread(thread))?.version).toBe(6);
+    });
+
+    test('a run that fails to be written leaves its thread as it was, and harms none of the same turn', async () => {
+      const { store } = bench();
+      const taken = makeRun();
+      await store.insert(taken, []);
+      const [thread, other] = [await insertThread(), await insertThread()];
+      const settled = await Promise.allSettled([
+        store.insert({ ...taken, threadId: thread.threadId }, [], undefined, refuseBusy),
+        store.insert(makeRun({ threadId: other.threadId }), [], undefined, refuseBusy),
+        store.insert({ ...taken, threadId: 'new' }, [], undefined, {
+          refuseBusy: true,
+          create: makeThread({ threadId: 'new' }),
+        }),
+      ]);
+      expect(settled.map((result) => result.status)).toEqual(['rejected', 'fulfilled', 'rejected']);
+      expect(await store.findThread(thread)).toEqual(thread);
+      expect(await store.findThread({ tenant: 'main', threadId: 'new' })).toBeNull();
+      expect(await store.findThread(other)).toMatchObject({ status: 'busy', version: 2 });
+    });
+  });
+
+  describe('what a run does to its thread', () => {
+    test('its end gives the thread up, with the state that it leaves', async () => {
+      const { store } = bench();
+      const thread = await insertThread({ values: 'old', messages: ['old'], metadata: { own: true } });
+      const run = await insertRun(store, thread.threadId, { agentId: 'agent-1' });
+      await store.acquireThread(thread.threadId, run.runId);
+      const checkpoint = makeCheckpoint(thread.threadId, {
+        values: { step: 1 },
+        messages: ['one', 'two'],
+        metadata: { of: 'the run' },
+        runId: run.runId,
+      });
+      const ended = await endRun(store, run, { status: 'idle', checkpoint });
+      expect(await store.find(run)).toEqual(ended);
+      expect(await store.findThread(thread)).toEqual({
+        ...thread,
+        agentId: 'agent-1',
+        values: { step: 1 },
+        messages: ['one', 'two'],
+        updatedAtMs: ended.updatedAtMs,
+        version: 4,
+      });
+      expect(await store.checkpoints(thread.threadId, 10, null)).toEqual([checkpoint]);
+      expect(await store.findCheckpoint(thread.threadId, { runId: run.runId })).toEqual(checkpoint);
+    });
+
+    test('a step changes the status alone, and keeps the thread', async () => {
+      const { store } = bench();
+      const thread = await insertThread({ values: 'kept' });
+      const run = await insertRun(store, thread.threadId);
+      await store.acquireThread(thread.threadId, run.runId);
+      const waits = { phase: 'interrupted', status: 'interrupted', updatedAtMs: 9000 } as const;
+      await stepRun(store, run, { status: 'interrupted', release: false }, waits);
+      const expected = { status: 'interrupted', values: 'kept', activeRunId: run.runId, updatedAtMs: 9000, version: 4 };
+      expect(await store.findThread(thread)).toMatchObject(expected);
+      expect(await store.checkpoints(thread.threadId, 10, null)).toEqual([]);
+    });
+
+    test('the living agent is set, kept and cleared', async () => {
+      const { store } = bench();
+      const thread = await insertThread();
+      const living = { agentId: 'agent-1', upstream: { runId: 'u', agentId: 'x' } };
+      const busy = { status: 'busy', release: false } as const;
+      let run = await insertRun(store, thread.threadId);
+      run = await stepRun(store, run, { ...busy, living }, { phase: 'running' });
+      expect((await store.findThread(thread))?.living).toEqual(living);
+      run = await stepRun(store, run, busy, {});
+      expect((await store.findThread(thread))?.living).toEqual(living);
+      await stepRun(store, run, { ...busy, living: null }, {});
+      expect((await store.findThread(thread))?.living).toBeNull();
+    });
+
+    test('its end takes the thread along where it says so, and leaves the runs', async () => {
+      const { store } = bench();
+      const thread = await insertThread({ values: 'old' });
+      const run = await insertRun(store, thread.threadId);
+      await store.acquireThread(thread.threadId, run.runId);
+      const checkpoint = makeCheckpoint(thread.threadId, { runId: run.runId });
+      const ended = await endRun(store, run, { remove: true, checkpoint });
+      expect(await store.findThread(thread)).toBeNull();
+      expect(await store.checkpoints(thread.threadId, 10, null)).toEqual([]);
+      expect(await store.find(run)).toEqual(ended);
+      expect(await store.insertThread(thread)).toBe(true);
+      expect(await store.findThread(thread)).toEqual(thread);
+    });
+
+    test('its end does not take the thread from under another run', async () => {
+      const { store } = bench();
+      const thread = await insertThread();
+      const [first, second] = [await insertRun(store, thread.threadId), await insertRun(store, thread.threadId)];
+      await store.acquireThread(thread.threadId, first.runId);
+      const checkpoint = makeCheckpoint(thread.threadId, { values: 'new', runId: first.runId });
+      await endRun(store, first, { remove: true, checkpoint });
+      expect(await store.findThread(thread)).toMatchObject({ status: 'busy', activeRunId: null, values: 'new' });
+      expect(await store.checkpoints(thread.threadId, 10, null)).toEqual([checkpoint]);
+      await endRun(store, second, { remove: true });
+      expect(await store.findThread(thread)).toBeNull();
+    });
+
+    test('where another run waits, the thread stays busy', async () => {
+      const { store } = bench();
+      const thread = await insertThread();
+      const [first, second] = [await insertRun(store, thread.threadId), await insertRun(store, thread.threadId)];
+      await store.acquireThread(thread.threadId, first.runId);
+      await endRun(store, first, { status: 'error' });
+      expect(await store.findThread(thread)).toMatchObject({ status: 'busy', activeRunId: null });
+      await store.acquireThread(thread.threadId, second.runId);
+      await endRun(store, second, { status: 'error' });
+      expect(await store.findThread(thread)).toMatchObject({ status: 'error', activeRunId: null });
+    });
+
+    test('a run that ends while it waits leaves the thread to who has it', async () => {
+      const { store } = bench();
+      const thread = await insertThread();
+      const [first, second] = [await insertRun(store, thread.threadId), await insertRun(store, thread.threadId)];
+      await store.acquireThread(thread.threadId, first.runId);
+      await endRun(store, second);
+      expect(await store.findThread(thread)).toMatchObject({ status: 'busy', activeRunId: first.runId });
+    });
+
+    test('a write that does not hold changes nothing of the thread', async () => {
+      const { store } = bench();
+      const thread = await insertThread();
+      const run = await insertRun(store, thread.threadId, { owner: 'a' });
+      const before = await store.findThread(thread);
+      const ended = makeDone(run, 9000);
+      const checkpoint = makeCheckpoint(thread.threadId, { values: 'lost' });
+      const effect = { status: 'error', release: true, checkpoint, living: null } as const;
+      const refused = await Promise.all([
+        store.update({ run: ended, expectedVersion: 7, events: [], thread: effect }),
+        store.update({ run: ended, expectedVersion: 1, expectedOwner: 'b', events: [], thread: effect }),
+      ]);
+      expect(refused).toEqual([false, false]);
+      expect(await store.findThread(thread)).toEqual(before);
+      expect(await store.checkpoints(thread.threadId, 10, null)).toEqual([]);
+    });
+
+    test('a thread that is gone is no error', async () => {
+      const { store } = bench();
+      const run = makeRun({ threadId: 'gone' });
+      await store.insert(run, []);
+      const checkpoint = makeCheckpoint('gone');
+      const ended = await endRun(store, run, { checkpoint });
+      expect(await store.find(run)).toEqual(ended);
+      expect(await store.findThread({ tenant: 'main', threadId: 'gone' })).toBeNull();
+      expect(await store.checkpoints('gone', 10, null)).toEqual([]);
+    });
+  });
+
+  describe('removing a run of a thread', () => {
+    test('frees the thread that the run had', async () => {
+      const { store } = bench();
+      const thread = await insertThread();
+      const [first, second] = [await insertRun(store, thread.threadId), await insertRun(store, thread.threadId)];
+      await store.acquireThread(thread.threadId, first.runId);
+      expect(await store.remove(first, 1)).toBe(true);
+      expect(await store.findThread(thread)).toMatchObject({ status: 'busy', activeRunId: null, version: 5 });
+      expect(await store.remove(second, 7)).toBe(false);
+      expect(await store.remove(second, 1)).toBe(true);
+      expect(await store.findThread(thread)).toMatchObject({ status: 'idle', activeRunId: null, version: 6 });
+    });
+
+    test('of several at once', async () => {
+      const { store } = bench();
+      const thread = await insertThread();
+      const runs = await Promise.all([0, 1, 2].map(() => insertRun(store, thread.threadId)));
+      await store.acquireThread(thread.threadId, runs[1]?.runId ?? '');
+      expect(await Promise.all(runs.map((run) => store.remove(run, 1)))).toEqual([true, true, true]);
+      expect(await store.findThread(thread)).toMatchObject({ status: 'idle', activeRunId: null });
+    });
+
+    test('that ended before leaves the thread as it is', async () => {
+      const { store } = bench();
+      const thread = await insertThread();
+      const done = await endRun(store, await insertRun(store, thread.threadId), { status: 'error' });
+      const before = await store.findThread(thread);
+      expect(await store.remove(done, done.version)).toBe(true);
+      expect(await store.findThread(thread)).toEqual(before);
+    });
+  });
+}

@@ -1,0 +1,196 @@
+import { describe, expect, test } from 'vitest';
+import type { Json, JsonObject } from '../../src/contract/json.ts';
+import { type Thread, type ThreadQuery, threadStatuses } from '../../src/contract/thread.ts';
+import type { Bench } from './contract.ts';
+import { makeRun } from './runs.ts';
+import { endRun, insertRun, makeCheckpoint, makeThread } from './threads.ts';
+
+const agents = ['agent-a', null];
+
+export function describeThreadSearch(bench: () => Bench): void {
+  async function searchIds(query: Partial<ThreadQuery>): Promise<readonly string[]> {
+    const found = await bench().store.searchThreads({ tenant: 'main', limit: 1000, offset: 0, ...query });
+    return found.map((thread) => thread.threadId);
+  }
+
+  /** Two threads of each agent and status, the newest last, but written in another order. */
+  async function insertMatrix(): Promise<readonly Thread[]> {
+    let createdAtMs = 1_700_000_000_000;
+    const threads = [0, 1].flatMap(() =>
+      threadStatuses.flatMap((status) =>
+        agents.map((agentId) => makeThread({ status, agentId, createdAtMs: createdAtMs++ })),
+      ),
+    );
+    const shuffled = threads.toSorted((a, b) => (a.threadId < b.threadId ? -1 : 1));
+    await Promise.all(shuffled.map((thread) => bench().store.insertThread(thread)));
+    return threads;
+  }
+
+  describe('search for threads', () => {
+    const filters: Pick<ThreadQuery, 'agentId' | 'status'>[] = [undefined, 'agent-a'].flatMap((agentId) =>
+      [undefined, 'interrupted' as const].map((status) => ({ agentId, status })),
+    );
+    test.each(filters)('%j gives exactly what matches, newest first', async (filter) => {
+      const threads = await insertMatrix();
+      const expected = threads.filter(
+        (thread) =>
+          (filter.agentId === undefined || thread.agentId === filter.agentId) &&
+          (filter.status === undefined || thread.status === filter.status),
+      );
+      expect(expected.length).toBeGreaterThan(1);
+      const found = await bench().store.searchThreads({ tenant: 'main', limit: 1000, offset: 0, ...filter });
+      expect(found).toEqual(expected.toReversed());
+    });
+
+    test('limit and offset page through the whole, without a gap or a repeat', async () => {
+      const threads = await insertMatrix();
+      const newestFirst = threads.map((thread) => thread.threadId).toReversed();
+      for (const agentId of [undefined, 'agent-a']) {
+        const expected = newestFirst.filter((_, index) => agentId === undefined || index % 2 === 1);
+        const pages: string[] = [];
+        for (let offset = 0; offset < expected.length; offset += 3) {
+          pages.push(...(await searchIds({ agentId, limit: 3, offset })));
+        }
+        expect(pages).toEqual(expected);
+        expect(await searchIds({ agentId, offset: expected.length })).toEqual([]);
+      }
+    });
+
+    test('threads of one instant are paged through whole, too, past those that do not match', async () => {
+      const threads = Array.from({ length: 40 }, (_, index) =>
+        makeThread({ createdAtMs: 1000, agentId: index % 2 ? 'agent-b' : 'agent-a' }),
+      );
+      await Promise.all(threads.map((thread) => bench().store.insertThread(thread)));
+      for (const agentId of [undefined, 'agent-a']) {
+        const expected = threads.filter((thread) => agentId === undefined || thread.agentId === agentId);
+        const offsets = Array.from({ length: expected.length / 4 }, (_, page) => page * 4);
+        const pages = await Promise.all(offsets.map((offset) => searchIds({ agentId, limit: 4, offset })));
+        expect(pages.flat().toSorted()).toEqual(expected.map((thread) => thread.threadId).toSorted());
+      }
+    });
+
+    test('no tenant sees the threads of another', async () => {
+      const { store } = bench();
+      const theirs = makeThread({ tenant: 'theirs', agentId: 'agent-a', metadata: { a: 1 } });
+      await store.insertThread(theirs);
+      for (const filter of [{}, { agentId: 'agent-a' }, { metadata: { a: 1 } }]) {
+        expect(await searchIds(filter)).toEqual([]);
+        expect(await searchIds({ ...filter, tenant: 'theirs' })).toEqual([theirs.threadId]);
+      }
+    });
+
+    test('the other filters, limit and offset hold, past many that do not match', async () => {
+      const { store } = bench();
+      const threads = Array.from({ length: 5000 }, (_, index) =>
+        makeThread({
+          agentId: index % 2 ? 'agent-b' : 'agent-a',
+          createdAtMs: 1000 + index,
+          metadata: { rare: index % 1000 === 0, index },
+          values: { index },
+        }),
+      );
+      await Promise.all(threads.map((thread) => store.insertThread(thread)));
+      const rare = [4000, 3000, 2000, 1000, 0].map((index) => threads[index]?.threadId);
+      expect(await searchIds({ metadata: { rare: true } })).toEqual(rare);
+      expect(await searchIds({ metadata: { rare: true }, limit: 2, offset: 2 })).toEqual(rare.slice(2, 4));
+      expect(await searchIds({ metadata: { rare: true }, agentId: 'agent-b' })).toEqual([]);
+      expect(await searchIds({ metadata: { rare: true }, status: 'error' })).toEqual([]);
+      expect(await searchIds({ metadata: { rare: true }, values: { index: 3000 } })).toEqual([rare[1]]);
+      expect(await searchIds({ metadata: { rare: true }, tenant: 'other' })).toEqual([]);
+    });
+  });
+
+  describe.each(['metadata', 'values'] as const)('search for threads by %s', (field) => {
+    const long = 'x'.repeat(300);
+    const stored: JsonObject = {
+      team: 'a',
+      count: 1,
+      none: null,
+      big: 12,
+      deep: { list: [1, { b: 2, a: 1 }], text: 'line\nfeed "quoted" \u0000 \ud800' },
+      long,
+    };
+    test.each<JsonObject>([
+      {},
+      { team: 'a' },
+      { none: null },
+      { team: 'a', count: 1 },
+      { deep: { text: 'line\nfeed "quoted" \u0000 \ud800', list: [1, { a: 1, b: 2 }] } },
+      { long },
+    ])('%j is found', async (wanted) => {
+      const thread = makeThread({ [field]: stored });
+      await bench().store.insertThread(thread);
+      expect(await searchIds({ [field]: wanted })).toEqual([thread.threadId]);
+    });
+
+    test.each<JsonObject>([
+      { team: 'A' },
+      { team: 'a', count: 2 },
+      { count: '1' },
+      { none: false },
+      { deep: { list: [1, { b: 2, a: 1 }] } },
+      { other: 'a' },
+      { team: 'a"\n"count":1' },
+      { long: `${long}x` },
+      { te: 'a' },
+      { big: 1 },
+    ])('%j is not', async (wanted) => {
+      const { store } = bench();
+      const other = field === 'metadata' ? 'values' : 'metadata';
+      await store.insertThread(makeThread({ [field]: stored, [other]: wanted }));
+      await store.insertThread(makeThread());
+      expect(await searchIds({ [field]: wanted })).toEqual([]);
+    });
+  });
+
+  describe('search for threads after a change', () => {
+    test.each<Json>(['team', ['a'], null])('values %j are no object, and have no key', async (values) => {
+      await bench().store.insertThread(makeThread({ values }));
+      expect(await searchIds({ values: { 0: 'a' } })).toEqual([]);
+      expect(await searchIds({ values: { team: 'a' } })).toEqual([]);
+    });
+
+    test('a thread is found by what it is now', async () => {
+      const { store } = bench();
+      const thread = makeThread({ metadata: { step: 0 }, values: { step: 0 } });
+      await store.insertThread(thread);
+      const next = { ...thread, metadata: { step: 1 }, values: { step: 1 } };
+      await store.updateThread(next, 1, makeCheckpoint(thread.threadId, { values: { step: 1 } }));
+      const run = await insertRun(store, thread.threadId, { agentId: 'agent-a' });
+      expect(await searchIds({ agentId: 'agent-a', status: 'busy', metadata: { step: 1 } })).toEqual([thread.threadId]);
+      const checkpoint = makeCheckpoint(thread.threadId, { values: { step: 2 }, metadata: { step: 2 } });
+      await endRun(store, run, { status: 'error', checkpoint });
+      expect(await searchIds({ values: { step: 2 }, status: 'error' })).toEqual([thread.threadId]);
+      expect(await searchIds({ metadata: { step: 1 } })).toEqual([thread.threadId]);
+      for (const query of [{ values: { step: 1 } }, { metadata: { step: 2 } }, { status: 'busy' as const }]) {
+        expect(await searchIds(query)).toEqual([]);
+      }
+    });
+  });
+
+  describe('search for runs of no thread', () => {
+    test('null leaves out those that have one, whatever else is asked for', async () => {
+      const { store } = bench();
+      const runs = Array.from({ length: 30 }, (_, index) =>
+        makeRun({
+          threadId: index % 3 ? `thread-${index}` : null,
+          agentId: index % 2 ? 'agent-b' : 'agent-a',
+          request: { metadata: { even: index % 2 === 0 } },
+        }),
+      );
+      await Promise.all(runs.map((run) => store.insert(run, [])));
+      const ids = [27, 24, 21, 18, 15, 12, 9, 6, 3, 0].map((index) => runs[index]?.runId);
+      const find = async (query: object) => {
+        const found = await store.search({ tenant: 'main', threadId: null, limit: 100, offset: 0, ...query });
+        return found.map((run) => run.runId);
+      };
+      expect(await find({})).toEqual(ids);
+      expect(await find({ limit: 3, offset: 2 })).toEqual(ids.slice(2, 5));
+      expect(await find({ status: 'pending' })).toEqual(ids);
+      expect(await find({ status: 'error' })).toEqual([]);
+      expect(await find({ agentId: 'agent-a' })).toEqual(ids.filter((_, index) => index % 2 === 1));
+      expect(await find({ metadata: { even: true } })).toEqual(ids.filter((_, index) => index % 2 === 1));
+      expect(await find({ tenant: 'other' })).toEqual([]);
+    });
+  });
+}

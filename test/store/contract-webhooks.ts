@@ -1,0 +1,237 @@
+import { describe, expect, test } from 'vitest';
+import type { Run } from '../../src/contract/run.ts';
+import type { Store } from '../../src/contract/store.ts';
+import { afterReceiversOf, type Delivery, type NewDelivery } from '../../src/contract/webhook.ts';
+import type { Bench } from './contract.ts';
+import { makeDone, makeRun, nextVersion } from './runs.ts';
+import { makeThread } from './threads.ts';
+
+const leaseMs = 600_000;
+
+export function describeWebhooks(bench: () => Bench): void {
+  const at = () => ({ nowMs: Date.now() });
+
+  function owed(run: Run, difference: Partial<NewDelivery> = {}): NewDelivery {
+    const { runId, tenant, version: seq } = run;
+    const body = JSON.stringify({ run_id: runId, text: 'line\nfeed "quoted" ☃' });
+    return { runId, seq, tenant, url: 'https://a.test/hook?key=1', body, createdAtMs: Date.now(), ...difference };
+  }
+
+  /** Writes so many changes of one new run, each with a delivery. */
+  async function owe(store: Store, count = 1, difference: Partial<NewDelivery> = {}): Promise<Run> {
+    let run = makeRun();
+    await store.insert(run, []);
+    for (let n = 0; n < count; n += 1) run = await change(store, run, difference);
+    return run;
+  }
+
+  async function change(store: Store, run: Run, difference: Partial<NewDelivery> = {}): Promise<Run> {
+    const next = nextVersion(run);
+    const delivery = owed(next, difference);
+    expect(await store.update({ run: next, expectedVersion: run.version, events: [], delivery })).toBe(true);
+    return next;
+  }
+
+  async function takeAll(store: Store, each = 100): Promise<readonly Delivery[]> {
+    const { due } = await store.outbox.receivers({ after: '', examine: 1000, ...at() });
+    return await store.outbox.take({ receivers: due, each, leaseMs, ...at() });
+  }
+
+  async function takeOne(store: Store): Promise<Delivery> {
+    const [taken, ...others] = await takeAll(store);
+    expect(others).toEqual([]);
+    if (taken === undefined) throw new Error('nothing was due');
+    return taken;
+  }
+
+  const settle = (store: Store, taken: Delivery, kind: 'delivered' | 'returned') =>
+    store.outbox.settle(taken, { kind }, Date.now());
+  const retry = (store: Store, taken: Delivery, delayMs: number) =>
+    store.outbox.settle(taken, { kind: 'retry', delayMs, failure: 'the receiver answered 500' }, Date.now());
+
+  describe('the outbox', () => {
+    test('has what came with an update, as it was written, and not what came with a refused one', async () => {
+      const { store, reopen } = bench();
+      const run = makeRun();
+      await store.insert(run, []);
+      const next = nextVersion(run);
+      const delivery = owed(next);
+      expect(await store.update({ run: next, expectedVersion: 7, events: [], delivery })).toBe(false);
+      expect(await takeAll(store)).toEqual([]);
+      expect(await store.update({ run: next, expectedVersion: 1, events: [], delivery })).toBe(true);
+      const again = await reopen();
+      const { dueAtMs, ...taken } = await takeOne(again);
+      expect(dueAtMs).toBeGreaterThan(Date.now());
+      expect(taken).toEqual({
+        ...delivery,
+        receiver: 'main\na.test',
+        state: 'waiting',
+        attempts: 0,
+        sinceMs: delivery.createdAtMs,
+        endedAtMs: null,
+        failure: null,
+      });
+    });
+
+    test('has what came with the update of a run in a thread', async () => {
+      const { store } = bench();
+      const run = makeRun({ threadId: makeThread().threadId });
+      const create = makeThread({ threadId: run.threadId ?? '' });
+      await store.insert(run, [], undefined, { create, refuseBusy: true });
+      const ended = makeDone(run, Date.now());
+      const thread = { status: 'idle', release: true } as const;
+      await store.update({ run: ended, expectedVersion: 1, events: [], thread, delivery: owed(ended) });
+      expect((await takeOne(store)).runId).toBe(run.runId);
+    });
+
+    test('gives of a run one at a time, in order', async () => {
+      const { store } = bench();
+      const run = await owe(store, 3);
+      const seen: number[] = [];
+      for (let n = 0; n < 3; n += 1) {
+        const taken = await takeOne(store);
+        expect(await takeAll(store)).toEqual([]);
+        seen.push(taken.seq);
+        expect(await settle(store, taken, 'delivered')).toBe(true);
+      }
+      expect(seen).toEqual([2, 3, 4]);
+      expect(await takeAll(store)).toEqual([]);
+      const left = await store.outbox.list({ runId: run.runId, limit: 10 });
+      expect(left.map(({ state, body, attempts }) => [state, body, attempts])).toEqual(
+        Array.from({ length: 3 }, () => ['delivered', '', 1]),
+      );
+    });
+
+    test('keeps what waits behind a failed attempt back as long, also what comes later', async () => {
+      const { store } = bench();
+      const run = await owe(store, 2);
+      await retry(store, await takeOne(store), 50_000);
+      await change(store, run);
+      expect(await takeAll(store)).toEqual([]);
+      const { due, waitMs } = await store.outbox.receivers({ after: '', examine: 10, ...at() });
+      expect(due).toEqual([]);
+      expect(waitMs).toBeGreaterThan(0);
+      expect(waitMs).toBeLessThanOrEqual(50_000);
+      const later = await store.outbox.list({ runId: run.runId, limit: 10 });
+      expect(later.map(({ seq, attempts, failure }) => [seq, attempts, failure])).toEqual([
+        [4, 0, null],
+        [3, 0, null],
+        [2, 1, 'the receiver answered 500'],
+      ]);
+    });
+
+    test('gives one that is due again, and one that was returned', async () => {
+      const { store } = bench();
+      await owe(store);
+      await settle(store, await takeOne(store), 'returned');
+      const first = await takeOne(store);
+      expect(first.attempts).toBe(0);
+      await retry(store, first, 0);
+      expect(await takeOne(store)).toMatchObject({ attempts: 1, failure: 'the receiver answered 500' });
+    });
+
+    test('gives a lease that is over to another, and then hears nothing of the first', async () => {
+      const { store, openSecond } = bench();
+      const second = await openSecond();
+      await owe(store);
+      const [late] = await store.outbox.take({ receivers: ['main\na.test'], each: 1, leaseMs: 0, ...at() });
+      const taken = await takeOne(second);
+      expect(late?.runId).toBe(taken.runId);
+      if (late === undefined) return;
+      expect(await settle(store, late, 'returned')).toBe(false);
+      expect(await settle(second, taken, 'delivered')).toBe(true);
+      expect(await settle(second, taken, 'delivered')).toBe(false);
+    });
+
+    test('gives two who ask at once different runs, and together all of them', async () => {
+      const { store, openSecond } = bench();
+      const second = await openSecond();
+      const runs = await Promise.all(Array.from({ length: 40 }, () => owe(store, 2)));
+      const drain = async (from: Store): Promise<readonly string[]> => {
+        const mine: string[] = [];
+        for (let turn = 0; turn < 20; turn += 1) mine.push(...(await takeAll(from, 4)).map(({ runId }) => runId));
+        return mine;
+      };
+      const [a, b] = await Promise.all([drain(store), drain(second)]);
+      expect([...a, ...b].toSorted()).toEqual(runs.map(({ runId }) => runId).toSorted());
+    });
+
+    test('names the receivers in order, page by page, each with its port', async () => {
+      const { store } = bench();
+      const hosts = ['c.test', 'a.test:8080', 'b.test', 'a.test'];
+      for (const host of hosts) await owe(store, 2, { url: `https://${host}/hook` });
+      const first = await store.outbox.receivers({ after: '', examine: 3, ...at() });
+      const due = ['a.test', 'a.test:8080', 'b.test'].map((host) => `main\n${host}`);
+      expect(first).toEqual({ due, next: 'main\nb.test', waitMs: null });
+      const second = await store.outbox.receivers({ after: first.next, examine: 3, ...at() });
+      expect(second).toEqual({ due: ['main\nc.test'], next: '', waitMs: null });
+      const taken = await store.outbox.take({ receivers: ['main\nb.test', 'main\nc.test'], each: 5, leaseMs, ...at() });
+      expect(taken.map(({ receiver }) => receiver).toSorted()).toEqual(['main\nb.test', 'main\nc.test']);
+    });
+
+    test('tells the receivers of one tenant from those of another, and has them together', async () => {
+      const { store } = bench();
+      for (const tenant of ['b', 'ab', 'a']) {
+        for (const host of ['z.test', 'y.test']) await owe(store, 1, { tenant, url: `https://${host}/hook` });
+      }
+      const { due } = await store.outbox.receivers({ after: '', examine: 100, ...at() });
+      expect(due).toEqual(['a\ny.test', 'a\nz.test', 'ab\ny.test', 'ab\nz.test', 'b\ny.test', 'b\nz.test']);
+      const after = await store.outbox.receivers({ after: afterReceiversOf('a'), examine: 100, ...at() });
+      expect(after.due).toEqual(due.slice(2));
+      expect(await store.outbox.take({ receivers: ['ab\nz.test'], each: 5, leaseMs, ...at() })).toMatchObject([
+        { tenant: 'ab', receiver: 'ab\nz.test' },
+      ]);
+    });
+
+    test('sends nothing more of a run whose receiver stopped it', async () => {
+      const { store } = bench();
+      const run = await owe(store, 2);
+      const other = await owe(store);
+      const [taken] = (await takeAll(store)).filter(({ runId }) => runId === run.runId);
+      if (taken === undefined) throw new Error('nothing was due');
+      await store.outbox.settle(taken, { kind: 'stopped', failure: 'gone' }, Date.now());
+      await change(store, run);
+      const states = async (of: Run) =>
+        (await store.outbox.list({ runId: of.runId, limit: 9 })).map((one) => one.state);
+      expect(await states(run)).toEqual(['stopped', 'stopped', 'stopped']);
+      expect(await states(other)).toEqual(['waiting']);
+    });
+
+    test('goes on after one that was given up, and gives that again when it is redriven', async () => {
+      const { store } = bench();
+      const run = await owe(store, 2);
+      const first = await takeOne(store);
+      await store.outbox.settle(first, { kind: 'failed', failure: 'too long' }, Date.now());
+      const second = await takeOne(store);
+      expect(second.seq).toBe(3);
+      const failed = { states: ['failed', 'stopped'], ...at() } as const;
+      expect(await store.outbox.redrive({ ...failed, runId: 'another' })).toBe(0);
+      expect(await store.outbox.redrive({ ...failed, runId: run.runId })).toBe(1);
+      expect(await store.outbox.redrive(failed)).toBe(0);
+      expect(await takeOne(store)).toMatchObject({ seq: 2, attempts: 0, state: 'waiting', body: first.body });
+      // What is under way is left alone by a redrive of what waits.
+      expect(await store.outbox.redrive({ states: ['waiting'], ...at() })).toBe(0);
+    });
+
+    test('redrives what waits for its next attempt', async () => {
+      const { store } = bench();
+      await owe(store);
+      await retry(store, await takeOne(store), 50_000);
+      expect(await store.outbox.redrive({ states: ['waiting'], ...at() })).toBe(1);
+      expect((await takeOne(store)).attempts).toBe(0);
+    });
+
+    test('keeps what is owed when the run is removed, and forgets with the retention what ended', async () => {
+      const { store } = bench();
+      const run = await owe(store, 2);
+      await settle(store, await takeOne(store), 'delivered');
+      expect(await store.remove(run, run.version)).toBe(true);
+      const wanted = { states: ['waiting', 'delivered'], runId: run.runId, limit: 10 } as const;
+      expect(await store.outbox.list(wanted)).toHaveLength(2);
+      expect(await store.expire(Date.now() - 60_000, Date.now(), 10)).toBe(0);
+      expect(await store.expire(Date.now() + 60_000, Date.now(), 10)).toBe(1);
+      expect((await store.outbox.list(wanted)).map(({ state }) => state)).toEqual(['waiting']);
+      expect((await takeOne(store)).runId).toBe(run.runId);
+    });
+  });
+}

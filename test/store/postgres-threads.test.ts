@@ -1,0 +1,176 @@
+import { Client } from 'pg';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
+import type { Insertion, Store } from '../../src/contract/store.ts';
+import { openStore } from '../../src/store/open.ts';
+import { lockThreads } from '../../src/store/postgres/thread-run-statements.ts';
+import { PostgresServer, startPostgres } from './postgres-server.ts';
+import { makeEvent, makeRun, silentLog } from './runs.ts';
+import { endRun, insertRun, makeCheckpoint, makeThread } from './threads.ts';
+
+const started = await startPostgres();
+
+if (started instanceof PostgresServer) {
+  afterAll(async () => await started.destroy(), 60_000);
+  describeReplicas(started);
+} else {
+  describe.skip(`threads of replicas: ${started.unavailable}`, () => {
+    test('every test of it', () => expect(started).toBeInstanceOf(PostgresServer));
+  });
+}
+
+function describeReplicas(server: PostgresServer): void {
+  const opened: Store[] = [];
+  const open = async (url: string): Promise<Store> => {
+    const store = await openStore(url, { log: silentLog });
+    opened.push(store);
+    return store;
+  };
+
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((store) => store.close()));
+  });
+
+  describe('threads of replicas', { timeout: 60_000 }, () => {
+    test('runs that are removed with their thread are told to the others, and not to who removed them', async () => {
+      const url = await server.createDatabase();
+      const [here, there] = [await open(url), await open(url)];
+      const [thread, kept] = [makeThread(), makeThread()];
+      for (const each of [thread, kept]) await here.insertThread(each);
+      const [mine, theirs]: [(string | null)[], (string | null)[]] = [[], []];
+      here.subscribe((runId) => mine.push(runId));
+      there.subscribe((runId) => theirs.push(runId));
+      const run = await endRun(here, await insertRun(here, thread.threadId));
+      const other = await endRun(here, await insertRun(here, kept.threadId));
+      const last = await insertRun(there, kept.threadId);
+      // Each write of a run of a thread tells of both.
+      const before = [thread.threadId, run.runId, thread.threadId, kept.threadId, other.runId, kept.threadId];
+      const heard = () => expect([theirs, mine]).toEqual([before, [kept.threadId]]);
+      await vi.waitFor(heard, { timeout: 20_000, interval: 5 });
+      for (const told of [mine, theirs]) told.length = 0;
+      expect(await here.removeThread(thread, false)).toBe('removed');
+      await vi.waitFor(() => expect(theirs).toEqual([run.runId, thread.threadId]), { timeout: 20_000, interval: 5 });
+      await endRun(there, last);
+      expect(await here.removeThread(kept, true)).toBe('removed');
+      await here.insertThread(kept);
+      const mark = await insertRun(here, kept.threadId);
+      await here.remove(mark, 1);
+      await vi.waitFor(() => expect(theirs).toContain(mark.runId), { timeout: 20_000, interval: 5 });
+      // The thread too: of its removal, and of the run that it got.
+      expect(theirs).toEqual([run.runId, thread.threadId, kept.threadId, kept.threadId, mark.runId]);
+      expect(mine).toEqual([last.runId, kept.threadId]);
+    });
+
+    /** Does to a thread in the middle of a write of another replica what that replica does under its lock. */
+    async function inTheMiddle<T>(
+      url: string,
+      threadId: string,
+      write: () => Promise<T>,
+      change: string,
+    ): Promise<Awaited<T>> {
+      const other = new Client({ connectionString: url });
+      await other.connect();
+      try {
+        await other.query('BEGIN');
+        await other.query(lockThreads, [[threadId]]);
+        const written = write();
+        const waiting = `SELECT FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()`;
+        await vi.waitFor(
+          async () => {
+            // Inside a transaction the view is read once, and then stays as it was.
+            await other.query('SELECT pg_stat_clear_snapshot()');
+            expect((await other.query(waiting)).rowCount).toBe(1);
+          },
+          { timeout: 20_000, interval: 5 },
+        );
+        await other.query(change);
+        await other.query('COMMIT');
+        return await written;
+      } finally {
+        await other.end();
+      }
+    }
+
+    const insertLive = (threadId: string): string => `INSERT INTO runs (run_id, tenant, agent_id, agent_name, thread_id,
+        phase, status, version, created_at_ms, updated_at_ms, state)
+      VALUES ('other', 'main', 'a', 'a', '${threadId}', 'queued', 'pending', 1, 1, 1, '{}')`;
+    const insertThread = (threadId: string): string => `INSERT INTO threads (thread_id, tenant, status, version,
+        created_at_ms, updated_at_ms) VALUES ('${threadId}', 'main', 'busy', 1, 1, 1);
+      INSERT INTO thread_states (thread_id, metadata, state_values, messages) VALUES ('${threadId}', '{}', 'null', '[]')`;
+
+    test.each([true, false])(
+      'a run that waited for the thread sees what came in meanwhile (there: %s)',
+      async (there) => {
+        const url = await server.createDatabase();
+        const store = await open(url);
+        const create = makeThread();
+        const { threadId } = create;
+        if (there) await store.insertThread(create);
+        const run = makeRun({ threadId });
+        const insert = (): Promise<Insertion> =>
+          store.insert(run, [makeEvent(run)], undefined, { refuseBusy: true, create });
+        const change = there ? insertLive(threadId) : `${insertThread(threadId)}; ${insertLive(threadId)}`;
+        expect(await inTheMiddle(url, threadId, insert, change)).toEqual({ kind: 'thread-busy' });
+        expect(await store.find(run)).toBeNull();
+      },
+    );
+
+    test('a run that ends sees the run that came in meanwhile', async () => {
+      const url = await server.createDatabase();
+      const store = await open(url);
+      const thread = makeThread();
+      await store.insertThread(thread);
+      const run = await insertRun(store, thread.threadId);
+      const ended = await inTheMiddle(url, thread.threadId, () => endRun(store, run), insertLive(thread.threadId));
+      expect(await store.find(run)).toEqual(ended);
+      expect((await store.findThread(thread))?.status).toBe('busy');
+    });
+
+    test('a run that is removed sees the run that came in meanwhile', async () => {
+      const url = await server.createDatabase();
+      const store = await open(url);
+      const thread = makeThread();
+      await store.insertThread(thread);
+      const run = await insertRun(store, thread.threadId);
+      const remove = (): Promise<boolean> => store.remove(run, 1);
+      expect(await inTheMiddle(url, thread.threadId, remove, insertLive(thread.threadId))).toBe(true);
+      expect((await store.findThread(thread))?.status).toBe('busy');
+    });
+
+    test('a thread is not removed under a run that came in meanwhile', async () => {
+      const url = await server.createDatabase();
+      const store = await open(url);
+      const thread = makeThread();
+      await store.insertThread(thread);
+      const remove = () => store.removeThread(thread, false);
+      expect(await inTheMiddle(url, thread.threadId, remove, insertLive(thread.threadId))).toBe('busy');
+      expect(await store.findThread(thread)).toEqual(thread);
+    });
+
+    test('a turn is not given to two runs, where the one came in meanwhile', async () => {
+      const url = await server.createDatabase();
+      const store = await open(url);
+      const thread = makeThread();
+      await store.insertThread(thread);
+      const run = await insertRun(store, thread.threadId);
+      const take = `${insertLive(thread.threadId)}; UPDATE threads SET active_run_id = 'other'`;
+      const acquire = (): Promise<boolean> => store.acquireThread(thread.threadId, run.runId);
+      expect(await inTheMiddle(url, thread.threadId, acquire, take)).toBe(false);
+      expect((await store.findThread(thread))?.activeRunId).toBe('other');
+    });
+
+    test('writes of many threads that collide are tried again, and none is lost', async () => {
+      const url = await server.createDatabase();
+      const [here, there] = [await open(url), await open(url)];
+      const threads = Array.from({ length: 60 }, () => makeThread());
+      await Promise.all(threads.map((thread) => here.insertThread(thread)));
+      const work = threads.flatMap((thread, at) => [
+        insertRun(at % 2 ? here : there, thread.threadId).then((run) => endRun(at % 3 ? here : there, run)),
+        here.updateThread({ ...thread, metadata: { a: 1 } }, 1, makeCheckpoint(thread.threadId)),
+        there.removeThread(makeThread(), false),
+      ]);
+      await Promise.all(work);
+      const found = await here.searchThreads({ tenant: 'main', limit: 100, offset: 0, status: 'idle' });
+      expect(found).toHaveLength(60);
+    });
+  });
+}

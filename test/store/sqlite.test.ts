@@ -1,0 +1,200 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { type RunQuery, StorageFault } from '../../src/contract/store.ts';
+import { openStore } from '../../src/store/open.ts';
+import { selectRunIds } from '../../src/store/search.ts';
+import { openDatabase } from '../../src/store/sqlite/database.ts';
+import { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import { prepareStatements } from '../../src/store/sqlite/statements.ts';
+import { describeStore } from './contract.ts';
+import { makeEvent, makeRun, nextVersion, silentLog } from './runs.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'rungate-store-'));
+let made = 0;
+const makeFile = (): string => join(directory, String(++made), 'rungate.db');
+const open = async (url: string) => await openStore(url, { log: silentLog });
+
+afterAll(() => rmSync(directory, { recursive: true }));
+
+describeStore('SQLite', { shared: false, makeUrl: async () => `sqlite:${makeFile()}` });
+/** A store over a connection that the test can disturb. */
+function makeStore(busyTimeoutMs: number): { store: SqliteStore; database: DatabaseSync } {
+  const database = openDatabase(join(mkdtempSync(join(directory, 'disturbed-')), 'rungate.db'), 'full');
+  const close = (): void => database.close();
+  return { store: new SqliteStore({ database, busyTimeoutMs, onCommit: () => {}, close }), database };
+}
+
+describe('opening a SQLite store', { timeout: 60_000 }, () => {
+  test.each([
+    ['sqlite:', /names a file/],
+    ['sqlite:x.db?synchronous=off', /synchronous/],
+    ['sqlite:x.db?syncronous=full', /syncronous/],
+    ['mysql://user:secret@host/db', /^(?!.*secret).*mysql:/],
+  ])('%s is refused', async (url, message) => {
+    await expect(open(url)).rejects.toThrow(message);
+    await expect(open(url)).rejects.toThrow(StorageFault);
+  });
+
+  test('a file has one process at a time, until that process ends', async () => {
+    const url = `sqlite:${makeFile()}`;
+    const other = spawn(process.execPath, [join(import.meta.dirname, 'writer.ts'), url], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(other.stdout, 'data');
+    await expect(open(url)).rejects.toThrow(/in use by another process/);
+    other.kill('SIGKILL');
+    await once(other, 'exit');
+    const store = await open(url);
+    await expect(open(url)).rejects.toThrow(StorageFault);
+    await store.close();
+    await (await open(url)).close();
+  });
+
+  test('a database that is newer than the program is refused, and unlocked again', async () => {
+    const file = makeFile();
+    await (await open(`sqlite:${file}`)).close();
+    const database = new DatabaseSync(file);
+    database.exec("INSERT INTO migrations VALUES (999, '0999-future.sql', 0)");
+    await expect(open(`sqlite:${file}`)).rejects.toThrow(/schema version 999/);
+    database.exec('DELETE FROM migrations WHERE version = 999');
+    database.close();
+    await (await open(`sqlite:${file}`)).close();
+  });
+
+  test.each([
+    ['full', 2],
+    ['normal', 1],
+  ] as const)('synchronous=%s reaches SQLite', (synchronous, level) => {
+    const database = openDatabase(':memory:', synchronous);
+    expect(database.prepare('PRAGMA synchronous').get()).toEqual({ synchronous: level });
+    database.close();
+  });
+
+  test('an open store does not keep a process alive', async () => {
+    const script = `import { openStore } from ${JSON.stringify(join(import.meta.dirname, '../../src/store/open.ts'))};
+      const log = { warn: () => {} };
+      const store = await openStore(${JSON.stringify(`sqlite:${makeFile()}`)}, { log });
+      await store.ping();`;
+    const file = join(directory, 'opens-only.mjs');
+    writeFileSync(file, script);
+    const child = spawn(process.execPath, [file], { stdio: 'inherit', timeout: 20_000 });
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+});
+
+describe('faults of a SQLite store', { timeout: 60_000 }, () => {
+  test('a full disk rejects the whole batch, and the store goes on when there is room', async () => {
+    const { store, database } = makeStore(0);
+    const kept = makeRun();
+    await store.insert(kept, [makeEvent(kept)]);
+    const { page_count: pages } = database.prepare('PRAGMA page_count').get() as { page_count: number };
+    database.exec(`PRAGMA max_page_count = ${pages + 4}`);
+    const batch = [makeRun(), makeRun({ request: { input: 'x'.repeat(1_000_000) } }), makeRun()];
+    const next = nextVersion(kept);
+    const update = { run: next, expectedVersion: 1, events: [makeEvent(next)] };
+    const settled = await Promise.allSettled([
+      ...batch.map((run) => store.insert(run, [makeEvent(run)])),
+      store.update(update),
+    ]);
+    const reasons = settled.map((result) => (result.status === 'rejected' ? result.reason : result.value));
+    expect(reasons).toEqual(Array.from({ length: 4 }, () => expect.any(StorageFault)));
+    expect(String(reasons[0])).toContain('full');
+    for (const run of batch) expect(await store.find(run)).toBeNull();
+    expect(await store.find(kept)).toEqual(kept);
+
+    database.exec('PRAGMA max_page_count = 1000000');
+    await Promise.all(batch.map((run) => store.insert(run, [makeEvent(run)])));
+    for (const run of batch) expect(await store.find(run)).toEqual(run);
+    expect(await store.update(update)).toBe(true);
+    await store.close();
+  });
+
+  test('a lock that lasts rejects writes, reads go on, and writes too once it is gone', async () => {
+    const { store, database } = makeStore(30);
+    const other = new DatabaseSync(database.location() ?? '');
+    const [before, during, after] = [makeRun(), makeRun(), makeRun()];
+    await store.insert(before, []);
+    other.exec('BEGIN IMMEDIATE');
+    const refused = await Promise.allSettled([store.insert(during, []), store.insert(makeRun(), [])]);
+    expect(refused.map((result) => result.status === 'rejected' && result.reason)).toEqual([
+      expect.any(StorageFault),
+      expect.any(StorageFault),
+    ]);
+    expect(await store.find(before)).toEqual(before);
+    other.exec('ROLLBACK');
+    await store.insert(after, []);
+    expect(await store.find(after)).toEqual(after);
+    expect(await store.find(during)).toBeNull();
+    other.close();
+    await store.close();
+  });
+
+  test('a short lock is waited for without holding the event loop', async () => {
+    const { store, database } = makeStore(60_000);
+    const other = new DatabaseSync(database.location() ?? '');
+    other.exec('BEGIN IMMEDIATE');
+    const runs = [makeRun(), makeRun()];
+    const written = Promise.all(runs.map((run) => store.insert(run, [])));
+    // The lock goes only if the event loop still turns while the write waits.
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+    other.exec('ROLLBACK');
+    await written;
+    expect(await store.search({ tenant: 'main', limit: 10, offset: 0 })).toEqual(runs.toReversed());
+    other.close();
+    await store.close();
+  });
+
+  test('a row that is none of ours is a StorageFault, not a crash', async () => {
+    const { store, database } = makeStore(0);
+    const run = makeRun();
+    await store.insert(run, [makeEvent(run)]);
+    database.exec(`UPDATE runs SET state = '{"attempts":"three"}'; UPDATE events SET change = 'no json'`);
+    await expect(store.find(run)).rejects.toThrow(StorageFault);
+    await expect(store.search({ tenant: 'main', limit: 1, offset: 0 })).rejects.toThrow(StorageFault);
+    await expect(store.events(run.runId, 0, 1)).rejects.toThrow(StorageFault);
+    await store.close();
+  });
+});
+
+describe('a SQLite store under load', { timeout: 60_000 }, () => {
+  test('checkpoints move what was written into the database file and the log does not grow on', async () => {
+    const file = makeFile();
+    const store = await open(`sqlite:${file}`);
+    const before = statSync(file).size;
+    const run = makeRun({ request: { input: 'x'.repeat(500_000) } });
+    await store.insert(run, []);
+    await vi.waitFor(() => expect(statSync(file).size).toBeGreaterThan(before + 500_000), { timeout: 20_000 });
+    await store.close();
+  });
+
+  const filters = [{}, { agentId: 'a' }, { status: 'success' }, { agentId: 'a', status: 'timeout' }, { threadId: 't' }];
+  test.each(filters)('search by %j walks an index in order, without a scan or a sort', async (filter) => {
+    const { store, database } = makeStore(0);
+    const query = { tenant: 'main', limit: 10, offset: 0, ...filter } as RunQuery;
+    const steps = explain(database, selectRunIds(query, { ...query, beforeRunId: 'f' }).text);
+    expect(steps).toMatch(/USING COVERING INDEX/);
+    expect(steps).not.toMatch(/SCAN|TEMP B-TREE/);
+    await store.close();
+  });
+
+  test.each(['ownedRuns', 'nextOwner', 'expireRuns', 'expireKeys', 'events', 'find'] as const)(
+    'the statement %s finds its rows by an index, without a scan or a sort',
+    async (name) => {
+      const { store, database } = makeStore(0);
+      const steps = explain(database, prepareStatements(database)[name].sourceSQL);
+      expect(steps).toMatch(/SEARCH/);
+      expect(steps).not.toMatch(/SCAN|TEMP B-TREE/);
+      await store.close();
+    },
+  );
+});
+
+function explain(database: DatabaseSync, sql: string): string {
+  const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql.replaceAll('$', '?')}`).all();
+  return plan.map(({ detail }) => String(detail)).join('\n');
+}

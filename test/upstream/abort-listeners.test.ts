@@ -1,0 +1,38 @@
+import { getEventListeners } from 'node:events';
+import { expect, test } from 'vitest';
+import { onAbort } from '../../src/upstream/abort-listeners.ts';
+
+test('a signal tells all who still listen, once, and carries one listener for them', () => {
+  const controller = new AbortController();
+  const told: string[] = [];
+  const stops = ['a', 'b', 'c'].map((name) => onAbort(controller.signal, () => told.push(name)));
+  expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
+  stops[1]?.();
+  controller.abort();
+  controller.abort();
+  expect(told).toEqual(['a', 'c']);
+});
+
+test('a listener that is told may take back itself and those after it', () => {
+  const controller = new AbortController();
+  const told: string[] = [];
+  const stops: (() => void)[] = [];
+  for (const name of ['a', 'b']) {
+    const stop = onAbort(controller.signal, () => {
+      told.push(name);
+      for (const each of stops) each();
+    });
+    stops.push(stop);
+  }
+  controller.abort();
+  expect(told).toEqual(['a']);
+});
+
+test('signals do not hear each other', () => {
+  const [one, other] = [new AbortController(), new AbortController()];
+  const told: string[] = [];
+  onAbort(one.signal, () => told.push('one'));
+  onAbort(other.signal, () => told.push('other'));
+  other.abort();
+  expect(told).toEqual(['other']);
+});

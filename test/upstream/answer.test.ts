@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { isJsonObject, type Json } from '../../src/contract/json.ts';
+import type { HttpCall } from '../../src/contract/upstream.ts';
+import { connectUpstream, type Upstream } from '../../src/upstream/connect.ts';
+import { buildRedactor } from '../../src/upstream/redact.ts';
+import { faultOf } from '../adapters/adapter-contract.ts';
+import { answer, startVendor, type Vendor } from './vendor-server.ts';
+
+const secret = 'top"secret\\äß';
+
+describe('answers', () => {
+  let vendor: Vendor;
+  let upstream: Upstream;
+
+  beforeEach(async () => {
+    vendor = await startVendor();
+    upstream = connectUpstream({ baseUrl: vendor.url, secrets: [secret, 'short'] });
+  });
+  afterEach(async () => {
+    await vendor.stop();
+    await upstream.close();
+  });
+
+  function call<T>(schema: HttpCall<T>['answer']) {
+    return upstream.client.call({
+      operation: 'start',
+      method: 'POST',
+      path: '/x',
+      body: {},
+      answer: schema,
+      errorMessage: (body) => (isJsonObject(body) && typeof body.message === 'string' ? body.message : null),
+      signal: new AbortController().signal,
+    });
+  }
+
+  function replyWith(bytes: string | Uint8Array, status = 200, type = 'application/json') {
+    vendor.reply = (response) => response.writeHead(status, { 'content-type': type }).end(bytes);
+  }
+
+  test('body is what the schema makes, raw is what the vendor sent', async () => {
+    replyWith('{"a":"1","__proto__":{"b":2}}');
+    const { body, raw } = await call(z.object({ a: z.coerce.number() }));
+    expect(body).toEqual({ a: 1 });
+    expect(JSON.stringify(raw)).toBe('{"a":"1","__proto__":{"b":2}}');
+  });
+
+  test('a byte order mark and UTF-8 that is cut into pieces', async () => {
+    vendor.reply = (response) => {
+      const bytes = Buffer.from('\ufeff{"a":"ä😀"}');
+      for (const byte of bytes) response.write(Uint8Array.of(byte));
+      response.end();
+    };
+    expect((await call(z.unknown())).raw).toEqual({ a: 'ä😀' });
+  });
+
+  test.each([
+    ['undefined', z.undefined()],
+    ['null', z.null()],
+    ['anything', z.unknown()],
+  ])('a schema of %s takes an empty 204, and a 200 that is no JSON', async (_name, schema) => {
+    replyWith('', 204);
+    expect((await call<unknown>(schema)).raw).toBeNull();
+    replyWith('<OK>');
+    expect((await call<unknown>(schema)).raw).toBeNull();
+  });
+
+  test('a wrong shape names the place and not the value', async () => {
+    replyWith('{"runs":[{"id":"private"}]}');
+    const fault = await faultOf(call(z.looseObject({ runs: z.array(z.looseObject({ id: z.number() })) })));
+    expect(fault.message).toBe("the vendor's answer has not the expected shape (runs.0.id)");
+  });
+
+  test('nesting is bounded, whatever is in strings', async () => {
+    replyWith(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
+    expect(await faultOf(call(z.unknown().refine((value) => value !== undefined && value !== null)))).toMatchObject({
+      kind: 'malformed',
+      message: "the vendor's answer is nested too deeply",
+    });
+    const text = `\\"${'[{'.repeat(2_000)}`;
+    replyWith(JSON.stringify([text, text]));
+    expect((await call(z.unknown())).raw).toEqual([text, text]);
+  });
+
+  test.each([
+    ['text/plain', 'no such\n\tproject\u001b[31m', 'no such project [31m'],
+    ['text/plain', '  <html>', 'the vendor answered 400'],
+    ['text/plain', '', 'the vendor answered 400'],
+    ['text/html', 'no such project', 'the vendor answered 400'],
+    ['application/json', '{"message":"  "}', 'the vendor answered 400'],
+    ['application/json', JSON.stringify({ message: 'x'.repeat(2_000) }), `${'x'.repeat(500)}…`],
+    ['application/json', JSON.stringify({ message: `key ${secret} is short` }), 'key [redacted] is short'],
+    ['text/plain', `key ${secret}`, 'key [redacted]'],
+  ])('the message of a %s error body %j', async (type, body, message) => {
+    replyWith(body, 400, type);
+    expect((await faultOf(call(z.unknown()))).message).toBe(message);
+  });
+
+  test('an error body is not read for longer than its message', async () => {
+    replyWith(JSON.stringify({ message: 'm', filler: 'x'.repeat(100_000) }), 400);
+    expect((await faultOf(call(z.unknown()))).message).toBe('the vendor answered 400');
+  });
+
+  test('a redirect is not followed', async () => {
+    const other = await startVendor();
+    vendor.reply = answer(307, {}, { location: other.url });
+    expect((await faultOf(call(z.unknown()))).httpStatus).toBe(307);
+    expect(other.accepted).toBe(0);
+    await other.stop();
+  });
+
+  test('an informational answer is not the answer', async () => {
+    vendor.reply = (response) => {
+      response.writeEarlyHints({ link: '</x>; rel=preload' });
+      response.writeHead(200).end('{"a":1}');
+    };
+    expect((await call(z.unknown())).raw).toEqual({ a: 1 });
+  });
+});
+
+describe('secrets', () => {
+  const redactor = buildRedactor([secret, 'short', 'abcdef', 'abcdefgh', '12345678']);
+  const seen = (text: string) => redactor.json(JSON.parse(text) as Json, text);
+
+  test.each([
+    [JSON.stringify({ a: secret, [secret]: [secret] }), { a: '[redacted]', '[redacted]': ['[redacted]'] }],
+    ['"x\\u0061bcdefx"', 'x[redacted]x'],
+    ['"abcdefgh abcdef"', '[redacted] [redacted]'],
+    ['{"a":"short","n":12345678,"b":true,"c":null}', { a: 'short', n: 12345678, b: true, c: null }],
+  ])('%s', (text, expected) => {
+    expect(seen(text)).toEqual(expected);
+  });
+
+  test('a key named __proto__ stays a key', () => {
+    expect(JSON.stringify(seen('{"__proto__":{"a":"abcdef"}}'))).toBe('{"__proto__":{"a":"[redacted]"}}');
+  });
+
+  test('in text, plain and as JSON writes it', () => {
+    expect(redactor.text(`1 ${secret} 2 ${JSON.stringify(secret)}`)).toBe('1 [redacted] 2 "[redacted]"');
+  });
+});

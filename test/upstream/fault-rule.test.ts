@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'vitest';
+import type { Consequence } from '../../src/contract/upstream.ts';
+import { type Happening, judge } from '../../src/upstream/fault-rule.ts';
+import { longestRetryAfterMs, readRetryAfterMs } from '../../src/upstream/retry-after.ts';
+
+const nowMs = Date.parse('2026-11-22T10:00:00Z');
+
+function status(code: number): Happening {
+  return { kind: 'http-status', status: code };
+}
+
+type Row = readonly [Happening, Consequence, Consequence, Consequence];
+
+/** Happening, then what it means for start and resume, for observe, for cancel. */
+const table: readonly Row[] = [
+  [{ kind: 'refused' }, 'retry', 'retry', 'retry'],
+  [{ kind: 'reset' }, 'retry', 'retry', 'retry'],
+  [{ kind: 'unsendable' }, 'rejected', 'retry', 'rejected'],
+  [{ kind: 'timeout', sent: false }, 'retry', 'retry', 'retry'],
+  [{ kind: 'timeout', sent: true }, 'unknown', 'retry', 'retry'],
+  [{ kind: 'aborted', sent: false }, 'retry', 'retry', 'retry'],
+  [{ kind: 'aborted', sent: true }, 'unknown', 'retry', 'retry'],
+  [{ kind: 'cut' }, 'unknown', 'retry', 'retry'],
+  [{ kind: 'malformed' }, 'unknown', 'retry', 'retry'],
+  [{ kind: 'too-large' }, 'unknown', 'retry', 'retry'],
+  [status(301), 'rejected', 'retry', 'rejected'],
+  [status(304), 'rejected', 'retry', 'rejected'],
+  [status(400), 'rejected', 'retry', 'rejected'],
+  [status(401), 'rejected', 'retry', 'rejected'],
+  [status(403), 'rejected', 'retry', 'rejected'],
+  [status(404), 'rejected', 'gone', 'gone'],
+  [status(408), 'unknown', 'retry', 'retry'],
+  [status(409), 'rejected', 'retry', 'rejected'],
+  [status(410), 'rejected', 'gone', 'gone'],
+  [status(422), 'rejected', 'retry', 'rejected'],
+  [status(425), 'retry', 'retry', 'retry'],
+  [status(429), 'retry', 'retry', 'retry'],
+  [status(500), 'unknown', 'retry', 'retry'],
+  [status(502), 'unknown', 'retry', 'retry'],
+  [status(503), 'retry', 'retry', 'retry'],
+  [status(504), 'unknown', 'retry', 'retry'],
+  [status(599), 'unknown', 'retry', 'retry'],
+];
+
+test.each(table)('%j', (happening, once, observe, cancel) => {
+  expect(judge('start', happening)).toBe(once);
+  expect(judge('resume', happening)).toBe(once);
+  expect(judge('observe', happening)).toBe(observe);
+  expect(judge('cancel', happening)).toBe(cancel);
+});
+
+describe('how long to wait', () => {
+  test.each([
+    ['0', 0],
+    ['7', 7_000],
+    [' 7 ', 7_000],
+    ['1.5', 1_500],
+    ['86400', longestRetryAfterMs],
+    ['Sun, 22 Nov 2026 10:00:30 GMT', 30_000],
+    ['Sunday, 22-Nov-26 10:00:30 GMT', 30_000],
+    ['Sun Nov 22 10:00:30 2026', 30_000],
+    ['Sun, 22 Nov 2026 09:00:00 GMT', 0],
+    ['Sun, 22 Nov 2099 10:00:00 GMT', longestRetryAfterMs],
+    ['', null],
+    ['-1', null],
+    ['soon', null],
+    ['foo 1', null],
+    ['Sunday', null],
+    ['Sun, 99 Foo 2026 10:00:30 GMT', null],
+  ])('Retry-After: %s', (value, expected) => {
+    expect(readRetryAfterMs(429, { 'retry-after': value }, nowMs)).toBe(expected);
+  });
+
+  test('a date is measured by the clock of the vendor', () => {
+    const headers = { date: 'Sun, 22 Nov 2026 12:00:00 GMT', 'retry-after': 'Sun, 22 Nov 2026 12:00:10 GMT' };
+    expect(readRetryAfterMs(503, headers, nowMs)).toBe(10_000);
+  });
+
+  test.each([
+    ['30', 30_000],
+    [`${nowMs / 1000 + 30}`, 30_000],
+    [`${nowMs + 30_000}`, 30_000],
+    [`${nowMs / 1000 - 30}`, 0],
+    ['Sun, 22 Nov 2026 10:00:30 GMT', null],
+  ])('X-RateLimit-Reset: %s', (value, expected) => {
+    expect(readRetryAfterMs(429, { 'x-ratelimit-reset': value }, nowMs)).toBe(expected);
+    expect(readRetryAfterMs(429, { 'ratelimit-reset': value }, nowMs)).toBe(expected);
+    expect(readRetryAfterMs(404, { 'x-ratelimit-reset': value }, nowMs)).toBeNull();
+  });
+
+  test('Retry-After goes before the hints, and the first of two before the second', () => {
+    expect(readRetryAfterMs(429, { 'retry-after': ['2', '9'], 'x-ratelimit-reset': '30' }, nowMs)).toBe(2_000);
+    expect(readRetryAfterMs(429, { 'retry-after': 'soon', 'x-ratelimit-reset': '30' }, nowMs)).toBe(30_000);
+    expect(readRetryAfterMs(500, {}, nowMs)).toBeNull();
+  });
+});

@@ -1,0 +1,99 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import type { JsonObject } from '../../src/contract/json.ts';
+import { RungateProcess } from '../gateway/process.ts';
+import { openSite, scraper, writeConfig } from '../gateway/site.ts';
+import { IntunedStandIn } from '../gateway/stand-ins.ts';
+import { Receiver, secret, verify } from './receiver.ts';
+
+vi.setConfig({ testTimeout: 30_000 });
+
+const webhooks = { secrets: [secret], allow: ['127.0.0.1'] };
+const patience = { interval: 50, timeout: 20_000 };
+
+async function callbacksOf(url: string, prefix: string): Promise<unknown> {
+  const [agent] = (await ask(url, `${prefix}/agents/search`, {})) as unknown as JsonObject[];
+  const descriptor = await ask(url, `${prefix}/agents/${agent?.agent_id}/descriptor`);
+  return (descriptor as { specs?: { capabilities?: JsonObject } }).specs?.capabilities?.callbacks;
+}
+
+async function ask(url: string, path: string, body?: unknown): Promise<JsonObject> {
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  const answer = await fetch(`${url}${path}`, body === undefined ? {} : init);
+  expect(answer.status).toBe(200);
+  return (await answer.json()) as JsonObject;
+}
+
+test('every dialect tells of its runs in its own words', async () => {
+  await using receiver = await Receiver.open();
+  await using intuned = await IntunedStandIn.open();
+  intuned.plan = () => ({ status: 'completed', result: 1 });
+  await using site = await openSite({ intuned, agents: [scraper], sections: { webhooks } });
+  const { url } = site.client;
+  const members: Readonly<Record<string, readonly string[]>> = {
+    '': ['creation', 'metadata', 'webhook'],
+    '/acp/v0.1': ['creation', 'metadata', 'webhook'],
+    '/acp/v0.2': ['creation'],
+    '/agent-protocol': ['metadata', 'webhook'],
+  };
+  for (const [prefix, own] of Object.entries(members)) {
+    const request = { agent_id: 'price-scraper', input: { a: 1 }, webhook: receiver.url };
+    const { run_id: runId } = await ask(url, `${prefix}/runs`, request);
+    const told = await receiver.until((all) => all.find(({ body }) => body.run_id === runId));
+    expect(verify(told)).toEqual(told.body);
+    expect(told.body.status).toBe('success');
+    expect(await ask(url, `${prefix}/runs/${runId}`)).toEqual(told.body);
+    expect(['creation', 'metadata', 'webhook'].filter((name) => name in told.body)).toEqual(own);
+  }
+  expect(await callbacksOf(url, '/acp/v0.1')).toBe(true);
+  expect(await callbacksOf(url, '/acp/v0.2')).toBe(true);
+});
+
+test('without a secret nobody is called, and the descriptor says so', async () => {
+  await using receiver = await Receiver.open();
+  await using intuned = await IntunedStandIn.open();
+  intuned.plan = () => ({ status: 'completed', result: 1 });
+  const sections = { webhooks: { allow: ['127.0.0.1'] } };
+  await using site = await openSite({ intuned, agents: [scraper], sections });
+  await site.client.run({ agent_id: 'price-scraper', input: {}, webhook: receiver.url });
+  expect(await callbacksOf(site.client.url, '/acp/v0.1')).toBe(false);
+  await site.stop();
+  expect(receiver.received).toEqual([]);
+});
+
+test('what was not taken is listed, and redriven, beside the gateway and without it', async () => {
+  await using receiver = await Receiver.open();
+  await using intuned = await IntunedStandIn.open();
+  intuned.plan = () => ({ status: 'completed', result: 1 });
+  receiver.plan = () => 410;
+  const options = { intuned, agents: [scraper], sections: { webhooks }, keeps: true };
+  await using site = await openSite(options);
+  const webhook = `${receiver.url}?key=hush`;
+  const { run_id: runId } = await site.client.create({ agent_id: 'price-scraper', input: {}, webhook });
+  await receiver.count(1);
+  const file = join(site.folder, 'rungate.yaml');
+  writeFileSync(file, writeConfig(options, site.folder));
+  const command = async (...args: readonly string[]) =>
+    await new RungateProcess(['webhooks', '--config', file, ...args], site.folder).exit();
+  const listed = await command('list');
+  expect(listed).toMatchObject({ code: 0, err: '' });
+  expect(listed.out).toMatch(
+    new RegExp(`^\\S+ stopped run=${runId} seq=\\d+ tenant=default attempts=1 ${receiver.url} `),
+  );
+  expect(listed.out).not.toContain('hush');
+  expect(await command('list', '--run', 'another')).toMatchObject({ code: 0, out: 'no deliveries\n' });
+  expect(await command('redrive')).toMatchObject({ code: 2 });
+  expect(await command('redrive', '--run', 'another')).toMatchObject({ out: '0 to be sent again\n' });
+  // The gateway runs, finds it, and is told the same.
+  expect(await command('redrive', '--failed')).toMatchObject({ code: 0, out: '1 to be sent again\n' });
+  await receiver.count(2);
+  await expect.poll(async () => (await command('list', '--failed')).out, patience).toMatch(/ stopped .* attempts=1 /);
+  await site.stop();
+  expect((await command('list', '--run', runId)).out).toMatch(/^\S+ stopped /);
+  expect(await command('redrive', '--run', runId)).toMatchObject({ code: 0, out: '1 to be sent again\n' });
+  receiver.plan = () => 204;
+  await using _again = new RungateProcess(['serve', '--config', file, '--port', '0'], site.folder);
+  const [first, second, third] = await receiver.count(3);
+  for (const again of [second, third]) expect([again?.id, again?.text]).toEqual([first?.id, first?.text]);
+});

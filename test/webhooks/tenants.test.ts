@@ -1,0 +1,132 @@
+import { describe, expect, test, vi } from 'vitest';
+import { Berths } from '../../src/runs/webhooks/berths.ts';
+import { Receiver } from './receiver.ts';
+import { type HookRig, openHooks } from './rig.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+/** Receivers that say nothing yet; `told` counts what each of them got. */
+async function openSlow(count: number) {
+  const receivers = await Promise.all(Array.from({ length: count }, () => Receiver.open()));
+  for (const receiver of receivers) receiver.plan = () => null;
+  return {
+    receivers,
+    held: () => receivers.flatMap(({ received }) => received).filter((each) => each.answered() === null),
+    told: () => receivers.map(({ received }) => received.length),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(receivers.map((receiver) => receiver[Symbol.asyncDispose]()));
+    },
+  };
+}
+
+async function create({ rig }: HookRig, tenant: string, receiver: Receiver): Promise<void> {
+  await rig.engine.service.createRun({ tenant, agent: undefined, request: { input: {}, webhook: receiver.url } });
+}
+
+const poll = { interval: 5, timeout: 30_000 };
+
+describe('a tenant whose receivers are all slow', () => {
+  test('has half of the attempts under way, and delays no other tenant', async () => {
+    await using slow = await openSlow(20);
+    await using quick = await Receiver.open();
+    await using hooks = await openHooks();
+    for (const receiver of slow.receivers) for (let n = 0; n < 5; n += 1) await create(hooks, 'loud', receiver);
+    await hooks.say({ status: 'success', output: 'done' });
+    await expect.poll(() => slow.held().length, poll).toBe(64);
+    // By name one tenant comes before the other one, one after it.
+    for (const tenant of ['before', 'quiet']) for (let n = 0; n < 30; n += 1) await create(hooks, tenant, quick);
+    await hooks.rig.clock.advance(20_000);
+    await quick.count(60);
+    expect(new Set(quick.received.map(({ body }) => body.run_id)).size).toBe(60);
+    expect(slow.held()).toHaveLength(64);
+    expect(Math.max(...slow.told())).toBe(4);
+  });
+
+  test('is told of everything in the end, and each of its receivers has its turn', async () => {
+    await using slow = await openSlow(20);
+    await using hooks = await openHooks();
+    for (const receiver of slow.receivers) for (let n = 0; n < 12; n += 1) await create(hooks, 'loud', receiver);
+    await hooks.say({ status: 'success', output: 'done' });
+    await expect.poll(() => slow.held().length, poll).toBe(64);
+    // Sixteen receivers had all of the room. What they leave is for the others first.
+    for (const each of slow.held()) each.answer(204);
+    await expect.poll(() => slow.held().length, poll).toBe(64);
+    expect(Math.min(...slow.told())).toBeGreaterThan(0);
+    for (const receiver of slow.receivers) receiver.plan = () => 204;
+    for (const each of slow.held()) each.answer(204);
+    await expect.poll(slow.told, poll).toEqual(Array(20).fill(12));
+    // The answers come over real sockets: only their record is waited for.
+    await expect.poll(() => hooks.rig.store.outbox.list({ states: ['waiting'], limit: 10 }), poll).toEqual([]);
+  });
+});
+
+describe('the room of tenants', () => {
+  const namesOf = (tenant: string, count: number) =>
+    Array.from({ length: count }, (_, at) => `${tenant}\nhost-${String(at).padStart(3, '0')}`);
+
+  /** Lets those receivers begin what they may; how many attempts that is. */
+  function begin(berths: Berths, due: readonly string[]): number {
+    let begun = 0;
+    for (let left = due; ; ) {
+      const { receivers, each, rest } = berths.pick(left);
+      if (receivers.length === 0) return begun;
+      for (const receiver of receivers) for (let n = 0; n < each; n += 1, begun += 1) berths.take(receiver);
+      left = rest;
+    }
+  }
+
+  test('is half of all for one, and as much as is free for each that follows', () => {
+    const berths = new Berths();
+    const shares = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((tenant) => begin(berths, namesOf(tenant, 100)));
+    expect(shares).toEqual([64, 32, 16, 8, 4, 2, 1, 1]);
+    expect(berths.free).toBe(0);
+    expect(berths.pick(namesOf('i', 3))).toMatchObject({ receivers: [] });
+  });
+
+  test('is shared evenly once those who have much have ended some', () => {
+    const berths = new Berths();
+    begin(berths, namesOf('a', 100));
+    begin(berths, namesOf('b', 100));
+    for (let at = 0; at < 64; at += 1) {
+      // Of `a` one attempt ends after the other; whoever may goes on.
+      berths.leave(namesOf('a', 64)[at] ?? '');
+      berths.beginWalk();
+      begin(berths, namesOf('a', 100).slice(64));
+      begin(berths, namesOf('b', 100));
+      berths.endWalk();
+    }
+    // 43 for each of the two.
+    expect(berths.free).toBe(42);
+  });
+
+  test('is not walked through where there is none, however many receivers wait', () => {
+    const berths = new Berths();
+    const names = namesOf('a', 300);
+    berths.beginWalk();
+    begin(berths, names.slice(0, 100));
+    expect(berths.skip(names[99] ?? '')).toBe('a\v');
+    expect(berths.endWalk()).toBe(false);
+    berths.leave(names[0] ?? '');
+    berths.beginWalk();
+    // The next walk begins where the last one found no room.
+    expect(berths.pick(names.slice(0, 60)).receivers).toEqual([]);
+    expect(berths.skip(names[59] ?? '')).toBe(names[63]);
+    expect(berths.pick(names.slice(60, 120)).receivers).toEqual([names[64]]);
+  });
+
+  test('comes back to those who were passed over', () => {
+    const berths = new Berths();
+    const names = namesOf('a', 70);
+    berths.beginWalk();
+    begin(berths, names);
+    for (const name of names.slice(0, 64)) berths.leave(name);
+    berths.endWalk();
+    berths.beginWalk();
+    // Of those behind the turn nothing is due any more.
+    expect(berths.pick(names.slice(0, 3)).receivers).toEqual([]);
+    expect(berths.endWalk()).toBe(true);
+    berths.beginWalk();
+    expect(berths.pick(names.slice(0, 3)).receivers).toEqual(names.slice(0, 3));
+    expect(berths.endWalk()).toBe(false);
+  });
+});

@@ -1,0 +1,72 @@
+// A process with an engine that runs what it is told to, tells a receiver of it, and prints the id of each run that was
+// accepted, until it is killed. Arguments: the store's URL, the receiver's, and how many runs.
+import { writeSync } from 'node:fs';
+import type { Agent, AgentDirectory } from '../../src/contract/agent.ts';
+import { encodeRun } from '../../src/dialects/acp-v01/encode.ts';
+import { compileMapping } from '../../src/mapping/compile.ts';
+import { createEngine } from '../../src/runs/engine.ts';
+import { systemClock } from '../../src/runs/system-clock.ts';
+import { openStore } from '../../src/store/open.ts';
+import { parseExceptions } from '../../src/upstream/ssrf-address.ts';
+import { createOutboundClient } from '../../src/upstream/ssrf-client.ts';
+import { ScriptedVendor } from '../runs/scripted-vendor.ts';
+import { silentLog } from '../store/runs.ts';
+import { secret } from './receiver.ts';
+
+const [url = '', receiver = '', runs = '0'] = process.argv.slice(2);
+const timeoutMs = 500;
+
+const vendor = new ScriptedVendor();
+vendor.observeScript.push({ status: 'success', output: 'done' });
+const mapping = compileMapping([
+  { source: 'test', mapping: { status: { success: 'success' }, output: 'output', errcodes: { default: 3000 } } },
+]);
+if (mapping.kind !== 'compiled') throw new Error('the mapping does not compile');
+const agent: Agent = {
+  agentId: '00000000-0000-5000-8000-000000000001',
+  name: 'scripted',
+  version: '1.0.0',
+  description: '',
+  backend: 'scripted',
+  metadata: {},
+  target: {},
+  schemas: { input: {}, output: {}, config: {}, interrupts: [] },
+  checkInput: () => null,
+  checkConfig: () => null,
+  checkResume: () => null,
+  timeoutMs: 3_600_000,
+  lostAfterMs: 60_000,
+  onUnknownStart: 'fail',
+  capabilities: { resume: false, cancel: false, push: false, living: false },
+  connection: vendor,
+  mapping: mapping.mapping,
+};
+const agents: AgentDirectory = { all: [agent], defaultAgent: agent, find: () => agent };
+const exceptions = parseExceptions(['127.0.0.1']);
+const engine = createEngine({
+  agents,
+  store: await openStore(url, { log: silentLog }),
+  clock: systemClock,
+  pacing: { floorMs: 5, watchedCeilingMs: 10, ceilingMs: 20 },
+  replica: { heartbeatMs: 200, deadAfterMs: 1000 },
+  idempotencyMs: 86_400_000,
+  retentionMs: 86_400_000,
+  cache: { mostRuns: 100, mostBytes: 1_000_000 },
+  webhooks: {
+    secrets: [secret],
+    giveUpMs: 86_400_000,
+    timeoutMs,
+    sender: createOutboundClient({ exceptions, connectTimeoutMs: timeoutMs, timeoutMs }),
+    encodeRun: (run) => JSON.stringify(encodeRun(run)),
+  },
+  log: silentLog,
+  metrics: { count: () => {} },
+  firstTime: () => true,
+});
+await engine.start();
+for (let n = 0; n < Number(runs); n += 1) {
+  const request = { input: { n }, webhook: receiver };
+  const { run } = await engine.service.createRun({ tenant: 'main', agent: undefined, request });
+  // Synchronous: a line in a buffer would die with the process.
+  writeSync(1, `${run.runId}\n`);
+}

@@ -31,6 +31,8 @@ function judgeAnswer(
 ): string | null {
   const { operation } = request;
   if (status >= 500) return `was answered with ${status} ${text}`;
+  // An answer to HEAD is its head alone (RFC 9110, section 9.3.2).
+  if (request.method === 'HEAD') return text === '' ? null : `was answered with a body: ${text.slice(0, 200)}`;
   const type = String(headers['content-type'] ?? '');
   if (type === 'application/problem+json') return judgeProblem(text, status);
   const isOffRoad = request.method !== null || !isInPlace(request);

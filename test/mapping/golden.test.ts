@@ -56,7 +56,7 @@ describe.each(['intuned', 'restack'])('%s', (vendor) => {
   it('keeps its errcodes in its own range and in the README', () => {
     const { errcodes = {} } = mappingSchema.parse(shipped);
     const first = vendor === 'intuned' ? 2000 : 3000;
-    const readme = readFileSync(here('../mappings/README.md'), 'utf8');
+    const readme = readFileSync(here('../../mappings/README.md'), 'utf8');
     for (const [word, errcode] of Object.entries(errcodes)) {
       expect(Math.floor(errcode / 1000) * 1000).toBe(first);
       expect(readme).toMatch(new RegExp(`^\\| ${errcode} +\\| ${vendor} +\\| .*\`${word}\``, 'im'));

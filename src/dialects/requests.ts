@@ -110,7 +110,8 @@ function isUuid(text: string): boolean {
 }
 
 /** The UUID of an agent that a search names; null for a name that the config does not have. */
-export function findAgentId(use: UseCases, idOrName: string): string | null {
+export function findAgentId(use: UseCases, idOrName: string | undefined): string | null | undefined {
+  if (idOrName === undefined) return undefined;
   if (isUuid(idOrName)) return idOrName.toLowerCase();
   return use.searchAgents({ name: idOrName, limit: 1, offset: 0 })[0]?.agentId ?? null;
 }

@@ -40,7 +40,7 @@ export function createThreadOperations(requests: Requests): readonly Operation[]
       body: requests.threadSearch,
       answers: answersOf(error, success(z.array(thread)), [422]),
       handle: async (use, { body: { agent_id, ...filter }, tenant }) => {
-        const agentId = agent_id === undefined ? undefined : findAgentId(use, agent_id);
+        const agentId = findAgentId(use, agent_id);
         if (agentId === null) return jsonAnswer([]);
         return jsonAnswer((await use.searchThreads({ ...filter, tenant, agentId })).map(encodeThread));
       },

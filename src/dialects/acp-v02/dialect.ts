@@ -124,7 +124,7 @@ function searchStatelessRuns(requests: Requests): Operation {
     body: requests.search,
     answers: answersOf(answers.ErrorResponse, success(z.array(answers.RunStateless)), [422]),
     handle: async (use, { body: { agent_id, ...filter }, tenant }) => {
-      const agentId = agent_id === undefined ? undefined : findAgentId(use, agent_id);
+      const agentId = findAgentId(use, agent_id);
       // A name that no agent has: no run can be its run.
       if (agentId === null) return jsonAnswer([]);
       return jsonAnswer((await use.searchRuns({ ...filter, tenant, agentId, threadId: null })).map(encodeStateless));

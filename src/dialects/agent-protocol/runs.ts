@@ -38,7 +38,7 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       body: requests.runSearch,
       answers: answersOf(error, success(z.array(run)), [404, 422]),
       handle: async (use, { body: { agent_id, thread_id: threadId, ...filter }, tenant }) => {
-        const agentId = agent_id === undefined ? undefined : findAgentId(use, agent_id);
+        const agentId = findAgentId(use, agent_id);
         // A name that no agent has: no run can be its run.
         if (agentId === null) return jsonAnswer([]);
         const query: RunQuery = { ...filter, tenant, agentId, threadId };

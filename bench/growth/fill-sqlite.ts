@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { openStore } from '../../src/store/open.ts';
-import { silentLog } from '../silent-log.ts';
+import { silentLog } from '../../test/store/runs.ts';
 import { agents, failedOneIn, makeRun, sqlParts } from './template-run.ts';
 
 const columnRow = z.object({ name: z.string() });

@@ -3,12 +3,12 @@ import { v7 as uuidV7 } from 'uuid';
 import type { Store } from '../../src/contract/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { PostgresServer, startPostgres } from '../../test/store/postgres-server.ts';
+import { silentLog } from '../../test/store/runs.ts';
 import type { Bench } from '../bench.ts';
 import { atMost, type Figure, formatNumber, type Measured, median } from '../figures.ts';
 import { fillPostgres } from '../growth/fill-postgres.ts';
 import { fillSqlite } from '../growth/fill-sqlite.ts';
 import { agents, failedOneIn, makeRun, nameAgentId, tenant } from '../growth/template-run.ts';
-import { silentLog } from '../silent-log.ts';
 
 const sizes = [10_000, 100_000, 1_000_000];
 const creates = 1500;

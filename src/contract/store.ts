@@ -1,9 +1,9 @@
-import type { RunEvent, ThreadEvent } from './event.ts';
+import type { RunEvent } from './event.ts';
 import type { ItemStore } from './item-store.ts';
 import type { JsonObject } from './json.ts';
 import type { PaceStore } from './pace-store.ts';
 import type { Run, RunKey, RunStatus } from './run.ts';
-import type { Admission, ThreadEffect, ThreadKey, ThreadStore } from './thread.ts';
+import type { Admission, ThreadEffect, ThreadStore } from './thread.ts';
 import type { UsageStore } from './usage-store.ts';
 import type { NewDelivery, Outbox } from './webhook.ts';
 
@@ -20,13 +20,6 @@ export type RunQuery = {
   /** 1 to 1000. */
   readonly limit: number;
   readonly offset: number;
-};
-
-export type ThreadEventQuery = ThreadKey & {
-  readonly afterSeq: number;
-  /** Only events of runs of these agents; left out, of all. */
-  readonly agentIds?: readonly string[] | undefined;
-  readonly limit: number;
 };
 
 /** A write that holds only if the run is still what the writer read. */
@@ -74,7 +67,7 @@ export type Claim = {
  * with `StorageFault` when the store cannot answer, and then nothing of that call was written. Time is the store's
  * own where replicas share it, the caller's never.
  */
-export interface Store extends ThreadStore {
+export interface Store {
   /** Whether other processes may write to it: then a run that this process does not own must be read anew. */
   readonly shared: boolean;
   /** What is kept beside the runs. */
@@ -85,6 +78,7 @@ export interface Store extends ThreadStore {
   readonly outbox: Outbox;
   /** What clients keep under names of their own. */
   readonly items: ItemStore;
+  readonly threads: ThreadStore;
   /** `admission` is given for a run with a thread. Decided in one transaction, the idempotency key first. */
   insert(run: Run, events: readonly RunEvent[], idempotency?: Idempotency, admission?: Admission): Promise<Insertion>;
   /** False: the run is gone, has another version or another owner; nothing was written. */
@@ -96,10 +90,6 @@ export interface Store extends ThreadStore {
   search(query: RunQuery): Promise<readonly Run[]>;
   /** Events after `afterSeq`, in order, at most `limit`. */
   events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]>;
-  /** Events of a thread's runs in the order in which they were written. */
-  threadEvents(query: ThreadEventQuery): Promise<readonly ThreadEvent[]>;
-  /** The `threadSeq` of the first event of the oldest run of the thread that is live; null when none is. */
-  firstLiveSeq(key: ThreadKey): Promise<number | null>;
   /** Says that `replica` lives. One write per replica, however many runs it drives. */
   beat(replica: string): Promise<void>;
   /** Makes `replica` the owner of live runs that no living replica owns, oldest first; their versions grow by one. */

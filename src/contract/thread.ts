@@ -1,3 +1,4 @@
+import type { ThreadEvent } from './event.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { RunStatus, UpstreamRef } from './run.ts';
 
@@ -88,6 +89,13 @@ export function threadStatusAfter(status: RunStatus, cancelled: boolean): Thread
   return status === 'success' || cancelled ? 'idle' : 'error';
 }
 
+export type ThreadEventQuery = ThreadKey & {
+  readonly afterSeq: number;
+  /** Only events of runs of these agents; left out, of all. */
+  readonly agentIds?: readonly string[] | undefined;
+  readonly limit: number;
+};
+
 /** Threads of a store; the transactions that touch a run too are in `Store` itself. Rejects with `StorageFault`. */
 export interface ThreadStore {
   /** False: the id is taken, by whomever; nothing was written. */
@@ -116,4 +124,8 @@ export interface ThreadStore {
    * id. Giving it again to the same run is true again.
    */
   acquireThread(threadId: string, runId: string): Promise<boolean>;
+  /** Events of a thread's runs in the order in which they were written. */
+  threadEvents(query: ThreadEventQuery): Promise<readonly ThreadEvent[]>;
+  /** The `threadSeq` of the first event of the oldest run of the thread that is live; null when none is. */
+  firstLiveSeq(key: ThreadKey): Promise<number | null>;
 }

@@ -1,13 +1,13 @@
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import type { Agent } from '../../src/contract/agent.ts';
 import type { Run } from '../../src/contract/run.ts';
-import { compileMapping } from '../../src/mapping/compile.ts';
 import type { BackendTerms } from '../../src/runs/budget/backends.ts';
 import { createEngine, type Engine } from '../../src/runs/engine.ts';
 import { systemClock } from '../../src/runs/system-clock.ts';
 import { openStore } from '../../src/store/open.ts';
 import { PostgresServer, startPostgres } from '../store/postgres-server.ts';
 import { silentLog } from '../store/runs.ts';
+import { makeAgent } from './scripted-agent.ts';
 
 const tenant = 'default';
 const terms: BackendTerms = {
@@ -45,28 +45,9 @@ class ClockedVendor {
 }
 
 function agentOver(vendor: ClockedVendor): Agent {
-  const mapping = { status: { running: 'pending', success: 'success' }, output: 'status' };
-  const compiled = compileMapping([{ source: 'test', mapping }]);
-  if (compiled.kind !== 'compiled') throw new Error(JSON.stringify(compiled));
-  return {
-    agentId: '00000000-0000-5000-8000-000000000001',
-    name: 'clocked',
-    version: '1.0.0',
-    description: '',
-    backend: terms.name,
-    metadata: {},
-    target: {},
-    schemas: { input: {}, output: {}, config: {}, interrupts: [] },
-    checkInput: () => null,
-    checkConfig: () => null,
-    checkResume: () => null,
-    timeoutMs: 3_600_000,
-    lostAfterMs: 60_000,
-    onUnknownStart: 'fail',
-    capabilities: { resume: false, cancel: false, push: true, living: false },
-    connection: vendor,
-    mapping: compiled.mapping,
-  };
+  const layer = { status: { running: 'pending', success: 'success' }, output: 'status' };
+  const capabilities = { resume: false, cancel: false, push: true, living: false };
+  return makeAgent({ connection: vendor, layer }, { name: 'clocked', backend: terms.name, capabilities });
 }
 
 const started = await startPostgres();

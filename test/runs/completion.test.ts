@@ -10,7 +10,8 @@ async function create(rig: Rig, request: RunRequest): Promise<Run> {
   return (await rig.engine.service.createRun({ tenant, agent: undefined, request, thread })).run;
 }
 
-const isThere = async (rig: Rig): Promise<boolean> => (await rig.store.findThread({ tenant, threadId })) !== null;
+const isThere = async (rig: Rig): Promise<boolean> =>
+  (await rig.store.threads.findThread({ tenant, threadId })) !== null;
 
 test('on_completion: delete takes the thread when the run ends, and leaves the run', async () => {
   const rig = await openRig();

@@ -7,16 +7,15 @@ import type { Log } from '../../src/contract/log.ts';
 import type { Run, RunRequest } from '../../src/contract/run.ts';
 import type { Store } from '../../src/contract/store.ts';
 import type { RunFeed } from '../../src/contract/use-cases.ts';
-import { compileMapping } from '../../src/mapping/compile.ts';
 import type { BackendTerms } from '../../src/runs/budget/backends.ts';
 import { createEngine, type Engine } from '../../src/runs/engine.ts';
 import type { WebhookTerms } from '../../src/runs/webhooks/webhooks.ts';
 import { openStore } from '../../src/store/open.ts';
+import { makeAgent } from './scripted-agent.ts';
 import { ScriptedVendor } from './scripted-vendor.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 export const tenant = 'default';
-const agentId = '00000000-0000-5000-8000-000000000001';
 
 /** Vendor statuses of the scripted vendor are ACP's, so that a test reads as what it means. */
 const mappingLayer = {
@@ -134,28 +133,9 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
 }
 
 function agentOver(vendor: ScriptedVendor, options: RigOptions): Agent {
-  const compiled = compileMapping([{ source: 'test', mapping: { ...mappingLayer, ...options.mapping } }]);
-  if (compiled.kind !== 'compiled') throw new Error(JSON.stringify(compiled));
-  return {
-    agentId,
-    name: 'scripted',
-    version: '1.0.0',
-    description: 'does what the test says',
-    backend: 'scripted',
-    metadata: {},
-    target: {},
-    schemas: { input: {}, output: {}, config: {}, interrupts: [] },
-    checkInput: () => null,
-    checkConfig: () => null,
-    checkResume: () => null,
-    timeoutMs: 3_600_000,
-    lostAfterMs: 60_000,
-    onUnknownStart: 'fail',
-    capabilities: { resume: true, cancel: true, push: false, living: false },
-    connection: vendor,
-    mapping: compiled.mapping,
-    ...options.agent,
-  };
+  const layer = { ...mappingLayer, ...options.mapping };
+  const capabilities = { resume: true, cancel: true, push: false, living: false };
+  return makeAgent({ connection: vendor, layer }, { capabilities, ...options.agent });
 }
 
 function recordingLog(logged: Logged[]): Log {

@@ -142,6 +142,6 @@ test('a first run that passes its deadline goes with the agent that it scheduled
   expect(await rig.read(run)).toMatchObject({ status: 'timeout' });
   expect(vendor.ended.map(({ runId }) => runId)).toEqual(['vendor-1']);
   expect(vendor.cancelled).toEqual([]);
-  expect((await rig.store.findThread({ tenant, threadId: idOf(1) }))?.living).toBeNull();
+  expect((await rig.store.threads.findThread({ tenant, threadId: idOf(1) }))?.living).toBeNull();
   await rig.close();
 });

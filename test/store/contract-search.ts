@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../src/contract/json.ts';
 import { type Run, runStatuses } from '../../src/contract/run.ts';
 import type { RunQuery } from '../../src/contract/store.ts';
 import type { Bench } from './contract.ts';
+import { differing, matching, stored } from './member-cases.ts';
 import { makeRun, nextVersion } from './runs.ts';
 
 const agents = ['agent-a', 'agent-b'];
@@ -81,37 +81,6 @@ export function describeSearch(bench: () => Bench): void {
   });
 
   describe('search by metadata', () => {
-    const long = 'x'.repeat(5000);
-    const stored: JsonObject = {
-      team: 'a',
-      count: 1,
-      none: null,
-      big: 12,
-      'a"odd': 1,
-      deep: { list: [1, { b: 2, a: 1 }], text: 'line\nfeed "quoted" \u0000 \ud800' },
-      long,
-    };
-    const matching: JsonObject[] = [
-      {},
-      { team: 'a' },
-      { none: null },
-      { team: 'a', count: 1 },
-      { deep: { text: 'line\nfeed "quoted" \u0000 \ud800', list: [1, { a: 1, b: 2 }] } },
-      { long },
-    ];
-    const differing: JsonObject[] = [
-      { team: 'A' },
-      { team: 'a', count: 2 },
-      { count: '1' },
-      { none: false },
-      { deep: { list: [1, { b: 2, a: 1 }] } },
-      { other: 'a' },
-      { team: 'a"\n"count":1' },
-      { long: `${long}x` },
-      { te: 'a' },
-      { big: 1 },
-      { odd: 1 },
-    ];
     test.each(matching)('%j is found', async (metadata) => {
       const run = makeRun({ request: { metadata: stored } });
       await bench().store.insert(run, []);

@@ -11,12 +11,12 @@ const busy = { status: 'busy', release: false } as const;
 export function describeThreadEvents(bench: () => Bench): void {
   async function insertThread(difference: Partial<Thread> = {}): Promise<Thread> {
     const thread = makeThread(difference);
-    expect(await bench().store.insertThread(thread)).toBe(true);
+    expect(await bench().store.threads.insertThread(thread)).toBe(true);
     return thread;
   }
 
   const read = ({ tenant, threadId }: Thread, more: { afterSeq?: number; limit?: number; agentIds?: string[] } = {}) =>
-    bench().store.threadEvents({ tenant, threadId, afterSeq: 0, limit: 100, ...more });
+    bench().store.threads.threadEvents({ tenant, threadId, afterSeq: 0, limit: 100, ...more });
   const places = (events: readonly ThreadEvent[]) => events.map(({ runId, seq }) => [runId, seq]);
   const numbers = (events: readonly ThreadEvent[]) => events.map(({ threadSeq }) => threadSeq);
   const ascend = (seqs: readonly number[]) => expect(seqs).toEqual([...new Set(seqs)].toSorted((a, b) => a - b));
@@ -42,7 +42,7 @@ export function describeThreadEvents(bench: () => Bench): void {
       ascend(numbers(events));
       const [own] = await store.events(first.runId, 2, 1);
       expect(events.at(-1)).toEqual({ ...own, threadSeq: numbers(events).at(-1) });
-      expect((await store.findThread(thread))?.version).toBe(numbers(events).at(-1));
+      expect((await store.threads.findThread(thread))?.version).toBe(numbers(events).at(-1));
     });
 
     test('are read on from any of them, so many at a time', async () => {
@@ -73,7 +73,7 @@ export function describeThreadEvents(bench: () => Bench): void {
       const found = await read(thread);
       expect(found.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
       ascend(numbers(found));
-      expect((await store.findThread(thread))?.version).toBe(numbers(found).at(-1));
+      expect((await store.threads.findThread(thread))?.version).toBe(numbers(found).at(-1));
     });
 
     test('have numbers that are given once, whatever is removed', async () => {
@@ -101,7 +101,7 @@ export function describeThreadEvents(bench: () => Bench): void {
       await store.insert(again, [makeEvent(again)], undefined, { refuseBusy: true, create });
       const after = await read(thread, { afterSeq: Math.max(...before) });
       expect(places(after)).toEqual([[again.runId, 1]]);
-      expect((await store.findThread(thread))?.version).toBe(numbers(after)[0]);
+      expect((await store.threads.findThread(thread))?.version).toBe(numbers(after)[0]);
     });
 
     test('go with it, and are nobody else’s', async () => {
@@ -111,7 +111,7 @@ export function describeThreadEvents(bench: () => Bench): void {
       expect(await read({ ...thread, tenant: 'theirs' })).toEqual([]);
       expect(await read(await insertThread())).toEqual([]);
       expect(await read(thread)).toHaveLength(2);
-      await store.removeThread(thread, false);
+      await store.threads.removeThread(thread, false);
       expect(await read(thread)).toEqual([]);
     });
 
@@ -139,14 +139,14 @@ export function describeThreadEvents(bench: () => Bench): void {
     test('begin, of those that are live, with the oldest', async () => {
       const { store } = bench();
       const thread = await insertThread();
-      expect(await store.firstLiveSeq(thread)).toBeNull();
+      expect(await store.threads.firstLiveSeq(thread)).toBeNull();
       const over = await insertRun(store, thread.threadId);
       const live = await insertRun(store, thread.threadId);
       await insertRun(store, thread.threadId);
       await endRun(store, over);
       const born = (await read(thread)).find(({ runId }) => runId === live.runId);
-      expect(await store.firstLiveSeq(thread)).toBe(born?.threadSeq);
-      expect(await store.firstLiveSeq({ ...thread, tenant: 'theirs' })).toBeNull();
+      expect(await store.threads.firstLiveSeq(thread)).toBe(born?.threadSeq);
+      expect(await store.threads.firstLiveSeq({ ...thread, tenant: 'theirs' })).toBeNull();
     });
   });
 }

@@ -12,7 +12,7 @@ function makeKey(difference: Partial<Idempotency> = {}): Idempotency {
 export function describeThreadRuns(bench: () => Bench): void {
   async function insertThread(difference: Partial<Thread> = {}): Promise<Thread> {
     const thread = makeThread(difference);
-    expect(await bench().store.insertThread(thread)).toBe(true);
+    expect(await bench().store.threads.insertThread(thread)).toBe(true);
     return thread;
   }
 
@@ -29,9 +29,9 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect(await store.find(run)).toEqual(run);
       expect(await store.events(run.runId, 0, 10)).toHaveLength(1);
       const joined = { ...thread, status: 'busy', agentId: 'agent-1', updatedAtMs: 5000, version: 2 };
-      expect(await store.findThread(thread)).toEqual(joined);
+      expect(await store.threads.findThread(thread)).toEqual(joined);
       await insertRun(store, thread.threadId, { agentId: 'agent-2', updatedAtMs: 6000 });
-      expect(await store.findThread(thread)).toEqual({ ...joined, updatedAtMs: 6000, version: 3 });
+      expect(await store.threads.findThread(thread)).toEqual({ ...joined, updatedAtMs: 6000, version: 3 });
     });
 
     test('a run of an unknown thread, or of another tenant, is refused and nothing written', async () => {
@@ -45,7 +45,7 @@ export function describeThreadRuns(bench: () => Bench): void {
         expect(await store.find(run)).toBeNull();
         expect(await store.events(run.runId, 0, 10)).toEqual([]);
       }
-      expect(await store.findThread(theirs)).toEqual(theirs);
+      expect(await store.threads.findThread(theirs)).toEqual(theirs);
       expect((await store.insert(makeRun(), [], makeKey({ fingerprint: 'f2' }))).kind).toBe('inserted');
     });
 
@@ -56,13 +56,13 @@ export function describeThreadRuns(bench: () => Bench): void {
       const run = makeRun({ threadId: 'new', agentId: 'agent-1', updatedAtMs: 5000 });
       expect(await store.insert(run, [], undefined, admission)).toEqual({ kind: 'inserted' });
       const made = { ...create, status: 'busy', agentId: 'agent-1', updatedAtMs: 5000, version: 2 };
-      expect(await store.findThread(create)).toEqual(made);
+      expect(await store.threads.findThread(create)).toEqual(made);
       const other = { ...admission, create: makeThread({ threadId: 'new', metadata: { z: 1 } }) };
       expect((await store.insert(makeRun({ threadId: 'new' }), [], undefined, other)).kind).toBe('thread-busy');
-      expect(await store.findThread(create)).toEqual(made);
+      expect(await store.threads.findThread(create)).toEqual(made);
       await endRun(store, run);
       expect((await store.insert(makeRun({ threadId: 'new' }), [], undefined, other)).kind).toBe('inserted');
-      expect((await store.findThread(create))?.metadata).toEqual({ a: 1 });
+      expect((await store.threads.findThread(create))?.metadata).toEqual({ a: 1 });
     });
 
     test.each(['queued', 'running', 'interrupted'] as const)('a run that is %s makes it busy', async (phase) => {
@@ -71,11 +71,11 @@ export function describeThreadRuns(bench: () => Bench): void {
       await endRun(store, await insertRun(store, threadId));
       const status = phase === 'interrupted' ? 'interrupted' : 'pending';
       const live = await insertRun(store, threadId, { phase, status });
-      const before = await store.findThread({ threadId, tenant });
+      const before = await store.threads.findThread({ threadId, tenant });
       const run = makeRun({ threadId });
       expect(await store.insert(run, [makeEvent(run)], makeKey(), refuseBusy)).toEqual({ kind: 'thread-busy' });
       expect(await store.find(run)).toBeNull();
-      expect(await store.findThread({ threadId, tenant })).toEqual(before);
+      expect(await store.threads.findThread({ threadId, tenant })).toEqual(before);
       expect((await store.insert(makeRun({ threadId }), [], undefined, admitAll)).kind).toBe('inserted');
       expect((await store.search({ tenant, threadId, status, limit: 9, offset: 0 })).length).toBeGreaterThan(0);
       expect((await store.find(live))?.phase).toBe(phase);
@@ -87,28 +87,28 @@ export function describeThreadRuns(bench: () => Bench): void {
       const { threadId, tenant } = await insertThread();
       const run = makeRun({ threadId });
       expect(await store.insert(run, [], makeKey(), refuseBusy)).toEqual({ kind: 'inserted' });
-      const before = await store.findThread({ threadId, tenant });
+      const before = await store.threads.findThread({ threadId, tenant });
       const again = makeRun({ threadId });
       const replayed = { kind: 'replayed', runId: run.runId };
       expect(await store.insert(again, [], makeKey(), refuseBusy)).toEqual(replayed);
       expect(await store.insert(again, [], makeKey(), admitAll)).toEqual(replayed);
       expect((await store.insert(again, [], makeKey({ fingerprint: 'f2' }), refuseBusy)).kind).toBe('mismatch');
-      expect(await store.findThread({ threadId, tenant })).toEqual(before);
+      expect(await store.threads.findThread({ threadId, tenant })).toEqual(before);
 
       await endRun(store, run);
-      await store.removeThread({ threadId, tenant }, true);
+      await store.threads.removeThread({ threadId, tenant }, true);
       const create = makeThread({ threadId });
       expect(await store.insert(again, [], makeKey(), refuseBusy)).toEqual(replayed);
       expect(await store.insert(again, [], makeKey(), { ...refuseBusy, create })).toEqual(replayed);
       expect(await store.find(again)).toBeNull();
-      expect(await store.findThread({ threadId, tenant })).toBeNull();
+      expect(await store.threads.findThread({ threadId, tenant })).toBeNull();
     });
 
     test.each([true, false])('of many runs at once one is let in (thread there: %s)', async (there) => {
       const { store, openSecond } = bench();
       const second = await openSecond();
       const create = makeThread();
-      if (there) await store.insertThread(create);
+      if (there) await store.threads.insertThread(create);
       const { threadId } = create;
       const admission = { refuseBusy: true, create };
       const stores = [store, second];
@@ -121,7 +121,7 @@ export function describeThreadRuns(bench: () => Bench): void {
         ...Array.from({ length: 29 }, () => 'thread-busy'),
       ]);
       expect(await store.search({ tenant: 'main', limit: 100, offset: 0 })).toHaveLength(1);
-      expect(await store.findThread(create)).toMatchObject({ status: 'busy', version: 2 });
+      expect(await store.threads.findThread(create)).toMatchObject({ status: 'busy', version: 2 });
     });
 
     test('of many runs at once with one key, one is let in and the others are its replays', async () => {
@@ -145,7 +145,7 @@ export function describeThreadRuns(bench: () => Bench): void {
         runs.map((run, at) => (at % 2 ? store : second).insert(run, [], undefined, admitAll)),
       );
       expect(new Set(kinds(insertions))).toEqual(new Set(['inserted']));
-      for (const thread of threads) expect((await store.findThread(thread))?.version).toBe(6);
+      for (const thread of threads) expect((await store.threads.findThread(thread))?.version).toBe(6);
     });
 
     test('a run that fails to be written leaves its thread as it was, and harms none of the same turn', async () => {
@@ -162,9 +162,9 @@ export function describeThreadRuns(bench: () => Bench): void {
         }),
       ]);
       expect(settled.map((result) => result.status)).toEqual(['rejected', 'fulfilled', 'rejected']);
-      expect(await store.findThread(thread)).toEqual(thread);
-      expect(await store.findThread({ tenant: 'main', threadId: 'new' })).toBeNull();
-      expect(await store.findThread(other)).toMatchObject({ status: 'busy', version: 2 });
+      expect(await store.threads.findThread(thread)).toEqual(thread);
+      expect(await store.threads.findThread({ tenant: 'main', threadId: 'new' })).toBeNull();
+      expect(await store.threads.findThread(other)).toMatchObject({ status: 'busy', version: 2 });
     });
   });
 
@@ -173,7 +173,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       const { store } = bench();
       const thread = await insertThread({ values: 'old', messages: ['old'], metadata: { own: true } });
       const run = await insertRun(store, thread.threadId, { agentId: 'agent-1' });
-      await store.acquireThread(thread.threadId, run.runId);
+      await store.threads.acquireThread(thread.threadId, run.runId);
       const checkpoint = makeCheckpoint(thread.threadId, {
         values: { step: 1 },
         messages: ['one', 'two'],
@@ -182,7 +182,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       });
       const ended = await endRun(store, run, { status: 'idle', checkpoint });
       expect(await store.find(run)).toEqual(ended);
-      expect(await store.findThread(thread)).toEqual({
+      expect(await store.threads.findThread(thread)).toEqual({
         ...thread,
         agentId: 'agent-1',
         values: { step: 1 },
@@ -190,20 +190,20 @@ export function describeThreadRuns(bench: () => Bench): void {
         updatedAtMs: ended.updatedAtMs,
         version: 4,
       });
-      expect(await store.checkpoints(thread.threadId, 10, null)).toEqual([checkpoint]);
-      expect(await store.findCheckpoint(thread.threadId, { runId: run.runId })).toEqual(checkpoint);
+      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([checkpoint]);
+      expect(await store.threads.findCheckpoint(thread.threadId, { runId: run.runId })).toEqual(checkpoint);
     });
 
     test('a step changes the status alone, and keeps the thread', async () => {
       const { store } = bench();
       const thread = await insertThread({ values: 'kept' });
       const run = await insertRun(store, thread.threadId);
-      await store.acquireThread(thread.threadId, run.runId);
+      await store.threads.acquireThread(thread.threadId, run.runId);
       const waits = { phase: 'interrupted', status: 'interrupted', updatedAtMs: 9000 } as const;
       await stepRun(store, run, { status: 'interrupted', release: false }, waits);
       const expected = { status: 'interrupted', values: 'kept', activeRunId: run.runId, updatedAtMs: 9000, version: 4 };
-      expect(await store.findThread(thread)).toMatchObject(expected);
-      expect(await store.checkpoints(thread.threadId, 10, null)).toEqual([]);
+      expect(await store.threads.findThread(thread)).toMatchObject(expected);
+      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([]);
     });
 
     test('the living agent is set, kept and cleared', async () => {
@@ -213,66 +213,70 @@ export function describeThreadRuns(bench: () => Bench): void {
       const busy = { status: 'busy', release: false } as const;
       let run = await insertRun(store, thread.threadId);
       run = await stepRun(store, run, { ...busy, living }, { phase: 'running' });
-      expect((await store.findThread(thread))?.living).toEqual(living);
+      expect((await store.threads.findThread(thread))?.living).toEqual(living);
       run = await stepRun(store, run, busy, {});
-      expect((await store.findThread(thread))?.living).toEqual(living);
+      expect((await store.threads.findThread(thread))?.living).toEqual(living);
       await stepRun(store, run, { ...busy, living: null }, {});
-      expect((await store.findThread(thread))?.living).toBeNull();
+      expect((await store.threads.findThread(thread))?.living).toBeNull();
     });
 
     test('its end takes the thread along where it says so, and leaves the runs', async () => {
       const { store } = bench();
       const thread = await insertThread({ values: 'old' });
       const run = await insertRun(store, thread.threadId);
-      await store.acquireThread(thread.threadId, run.runId);
+      await store.threads.acquireThread(thread.threadId, run.runId);
       const checkpoint = makeCheckpoint(thread.threadId, { runId: run.runId });
       const ended = await endRun(store, run, { remove: true, checkpoint });
-      expect(await store.findThread(thread)).toBeNull();
-      expect(await store.checkpoints(thread.threadId, 10, null)).toEqual([]);
+      expect(await store.threads.findThread(thread)).toBeNull();
+      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([]);
       expect(await store.find(run)).toEqual(ended);
-      expect(await store.insertThread(thread)).toBe(true);
-      expect(await store.findThread(thread)).toEqual(thread);
+      expect(await store.threads.insertThread(thread)).toBe(true);
+      expect(await store.threads.findThread(thread)).toEqual(thread);
     });
 
     test('its end does not take the thread from under another run', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const [first, second] = [await insertRun(store, thread.threadId), await insertRun(store, thread.threadId)];
-      await store.acquireThread(thread.threadId, first.runId);
+      await store.threads.acquireThread(thread.threadId, first.runId);
       const checkpoint = makeCheckpoint(thread.threadId, { values: 'new', runId: first.runId });
       await endRun(store, first, { remove: true, checkpoint });
-      expect(await store.findThread(thread)).toMatchObject({ status: 'busy', activeRunId: null, values: 'new' });
-      expect(await store.checkpoints(thread.threadId, 10, null)).toEqual([checkpoint]);
+      expect(await store.threads.findThread(thread)).toMatchObject({
+        status: 'busy',
+        activeRunId: null,
+        values: 'new',
+      });
+      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([checkpoint]);
       await endRun(store, second, { remove: true });
-      expect(await store.findThread(thread)).toBeNull();
+      expect(await store.threads.findThread(thread)).toBeNull();
     });
 
     test('where another run waits, the thread stays busy', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const [first, second] = [await insertRun(store, thread.threadId), await insertRun(store, thread.threadId)];
-      await store.acquireThread(thread.threadId, first.runId);
+      await store.threads.acquireThread(thread.threadId, first.runId);
       await endRun(store, first, { status: 'error' });
-      expect(await store.findThread(thread)).toMatchObject({ status: 'busy', activeRunId: null });
-      await store.acquireThread(thread.threadId, second.runId);
+      expect(await store.threads.findThread(thread)).toMatchObject({ status: 'busy', activeRunId: null });
+      await store.threads.acquireThread(thread.threadId, second.runId);
       await endRun(store, second, { status: 'error' });
-      expect(await store.findThread(thread)).toMatchObject({ status: 'error', activeRunId: null });
+      expect(await store.threads.findThread(thread)).toMatchObject({ status: 'error', activeRunId: null });
     });
 
     test('a run that ends while it waits leaves the thread to who has it', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const [first, second] = [await insertRun(store, thread.threadId), await insertRun(store, thread.threadId)];
-      await store.acquireThread(thread.threadId, first.runId);
+      await store.threads.acquireThread(thread.threadId, first.runId);
       await endRun(store, second);
-      expect(await store.findThread(thread)).toMatchObject({ status: 'busy', activeRunId: first.runId });
+      expect(await store.threads.findThread(thread)).toMatchObject({ status: 'busy', activeRunId: first.runId });
     });
 
     test('a write that does not hold changes nothing of the thread', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const run = await insertRun(store, thread.threadId, { owner: 'a' });
-      const before = await store.findThread(thread);
+      const before = await store.threads.findThread(thread);
       const ended = makeDone(run, 9000);
       const checkpoint = makeCheckpoint(thread.threadId, { values: 'lost' });
       const effect = { status: 'error', release: true, checkpoint, living: null } as const;
@@ -281,8 +285,8 @@ export function describeThreadRuns(bench: () => Bench): void {
         store.update({ run: ended, expectedVersion: 1, expectedOwner: 'b', events: [], thread: effect }),
       ]);
       expect(refused).toEqual([false, false]);
-      expect(await store.findThread(thread)).toEqual(before);
-      expect(await store.checkpoints(thread.threadId, 10, null)).toEqual([]);
+      expect(await store.threads.findThread(thread)).toEqual(before);
+      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([]);
     });
 
     test('a thread that is gone is no error', async () => {
@@ -292,8 +296,8 @@ export function describeThreadRuns(bench: () => Bench): void {
       const checkpoint = makeCheckpoint('gone');
       const ended = await endRun(store, run, { checkpoint });
       expect(await store.find(run)).toEqual(ended);
-      expect(await store.findThread({ tenant: 'main', threadId: 'gone' })).toBeNull();
-      expect(await store.checkpoints('gone', 10, null)).toEqual([]);
+      expect(await store.threads.findThread({ tenant: 'main', threadId: 'gone' })).toBeNull();
+      expect(await store.threads.checkpoints('gone', 10, null)).toEqual([]);
     });
   });
 
@@ -302,30 +306,30 @@ export function describeThreadRuns(bench: () => Bench): void {
       const { store } = bench();
       const thread = await insertThread();
       const [first, second] = [await insertRun(store, thread.threadId), await insertRun(store, thread.threadId)];
-      await store.acquireThread(thread.threadId, first.runId);
+      await store.threads.acquireThread(thread.threadId, first.runId);
       expect(await store.remove(first, 1)).toBe(true);
-      expect(await store.findThread(thread)).toMatchObject({ status: 'busy', activeRunId: null, version: 5 });
+      expect(await store.threads.findThread(thread)).toMatchObject({ status: 'busy', activeRunId: null, version: 5 });
       expect(await store.remove(second, 7)).toBe(false);
       expect(await store.remove(second, 1)).toBe(true);
-      expect(await store.findThread(thread)).toMatchObject({ status: 'idle', activeRunId: null, version: 6 });
+      expect(await store.threads.findThread(thread)).toMatchObject({ status: 'idle', activeRunId: null, version: 6 });
     });
 
     test('of several at once', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const runs = await Promise.all([0, 1, 2].map(() => insertRun(store, thread.threadId)));
-      await store.acquireThread(thread.threadId, runs[1]?.runId ?? '');
+      await store.threads.acquireThread(thread.threadId, runs[1]?.runId ?? '');
       expect(await Promise.all(runs.map((run) => store.remove(run, 1)))).toEqual([true, true, true]);
-      expect(await store.findThread(thread)).toMatchObject({ status: 'idle', activeRunId: null });
+      expect(await store.threads.findThread(thread)).toMatchObject({ status: 'idle', activeRunId: null });
     });
 
     test('that ended before leaves the thread as it is', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const done = await endRun(store, await insertRun(store, thread.threadId), { status: 'error' });
-      const before = await store.findThread(thread);
+      const before = await store.threads.findThread(thread);
       expect(await store.remove(done, done.version)).toBe(true);
-      expect(await store.findThread(thread)).toEqual(before);
+      expect(await store.threads.findThread(thread)).toEqual(before);
     });
   });
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Json, JsonObject } from '../../src/contract/json.ts';
+import type { Json } from '../../src/contract/json.ts';
 import { type Thread, type ThreadQuery, threadStatuses } from '../../src/contract/thread.ts';
 import type { Bench } from './contract.ts';
+import { differing, matching, stored } from './member-cases.ts';
 import { makeRun } from './runs.ts';
 import { endRun, insertRun, makeCheckpoint, makeThread } from './threads.ts';
 
@@ -9,7 +10,7 @@ const agents = ['agent-a', null];
 
 export function describeThreadSearch(bench: () => Bench): void {
   async function searchIds(query: Partial<ThreadQuery>): Promise<readonly string[]> {
-    const found = await bench().store.searchThreads({ tenant: 'main', limit: 1000, offset: 0, ...query });
+    const found = await bench().store.threads.searchThreads({ tenant: 'main', limit: 1000, offset: 0, ...query });
     return found.map((thread) => thread.threadId);
   }
 
@@ -22,7 +23,7 @@ export function describeThreadSearch(bench: () => Bench): void {
       ),
     );
     const shuffled = threads.toSorted((a, b) => (a.threadId < b.threadId ? -1 : 1));
-    await Promise.all(shuffled.map((thread) => bench().store.insertThread(thread)));
+    await Promise.all(shuffled.map((thread) => bench().store.threads.insertThread(thread)));
     return threads;
   }
 
@@ -38,7 +39,7 @@ export function describeThreadSearch(bench: () => Bench): void {
           (filter.status === undefined || thread.status === filter.status),
       );
       expect(expected.length).toBeGreaterThan(1);
-      const found = await bench().store.searchThreads({ tenant: 'main', limit: 1000, offset: 0, ...filter });
+      const found = await bench().store.threads.searchThreads({ tenant: 'main', limit: 1000, offset: 0, ...filter });
       expect(found).toEqual(expected.toReversed());
     });
 
@@ -60,7 +61,7 @@ export function describeThreadSearch(bench: () => Bench): void {
       const threads = Array.from({ length: 40 }, (_, index) =>
         makeThread({ createdAtMs: 1000, agentId: index % 2 ? 'agent-b' : 'agent-a' }),
       );
-      await Promise.all(threads.map((thread) => bench().store.insertThread(thread)));
+      await Promise.all(threads.map((thread) => bench().store.threads.insertThread(thread)));
       for (const agentId of [undefined, 'agent-a']) {
         const expected = threads.filter((thread) => agentId === undefined || thread.agentId === agentId);
         const offsets = Array.from({ length: expected.length / 4 }, (_, page) => page * 4);
@@ -72,7 +73,7 @@ export function describeThreadSearch(bench: () => Bench): void {
     test('no tenant sees the threads of another', async () => {
       const { store } = bench();
       const theirs = makeThread({ tenant: 'theirs', agentId: 'agent-a', metadata: { a: 1 } });
-      await store.insertThread(theirs);
+      await store.threads.insertThread(theirs);
       for (const filter of [{}, { agentId: 'agent-a' }, { metadata: { a: 1 } }]) {
         expect(await searchIds(filter)).toEqual([]);
         expect(await searchIds({ ...filter, tenant: 'theirs' })).toEqual([theirs.threadId]);
@@ -89,7 +90,7 @@ export function describeThreadSearch(bench: () => Bench): void {
           values: { index },
         }),
       );
-      await Promise.all(threads.map((thread) => store.insertThread(thread)));
+      await Promise.all(threads.map((thread) => store.threads.insertThread(thread)));
       const rare = [4000, 3000, 2000, 1000, 0].map((index) => threads[index]?.threadId);
       expect(await searchIds({ metadata: { rare: true } })).toEqual(rare);
       expect(await searchIds({ metadata: { rare: true }, limit: 2, offset: 2 })).toEqual(rare.slice(2, 4));
@@ -101,51 +102,24 @@ export function describeThreadSearch(bench: () => Bench): void {
   });
 
   describe.each(['metadata', 'values'] as const)('search for threads by %s', (field) => {
-    const long = 'x'.repeat(300);
-    const stored: JsonObject = {
-      team: 'a',
-      count: 1,
-      none: null,
-      big: 12,
-      deep: { list: [1, { b: 2, a: 1 }], text: 'line\nfeed "quoted" \u0000 \ud800' },
-      long,
-    };
-    test.each<JsonObject>([
-      {},
-      { team: 'a' },
-      { none: null },
-      { team: 'a', count: 1 },
-      { deep: { text: 'line\nfeed "quoted" \u0000 \ud800', list: [1, { a: 1, b: 2 }] } },
-      { long },
-    ])('%j is found', async (wanted) => {
+    test.each(matching)('%j is found', async (wanted) => {
       const thread = makeThread({ [field]: stored });
-      await bench().store.insertThread(thread);
+      await bench().store.threads.insertThread(thread);
       expect(await searchIds({ [field]: wanted })).toEqual([thread.threadId]);
     });
 
-    test.each<JsonObject>([
-      { team: 'A' },
-      { team: 'a', count: 2 },
-      { count: '1' },
-      { none: false },
-      { deep: { list: [1, { b: 2, a: 1 }] } },
-      { other: 'a' },
-      { team: 'a"\n"count":1' },
-      { long: `${long}x` },
-      { te: 'a' },
-      { big: 1 },
-    ])('%j is not', async (wanted) => {
+    test.each(differing)('%j is not', async (wanted) => {
       const { store } = bench();
       const other = field === 'metadata' ? 'values' : 'metadata';
-      await store.insertThread(makeThread({ [field]: stored, [other]: wanted }));
-      await store.insertThread(makeThread());
+      await store.threads.insertThread(makeThread({ [field]: stored, [other]: wanted }));
+      await store.threads.insertThread(makeThread());
       expect(await searchIds({ [field]: wanted })).toEqual([]);
     });
   });
 
   describe('search for threads after a change', () => {
     test.each<Json>(['team', ['a'], null])('values %j are no object, and have no key', async (values) => {
-      await bench().store.insertThread(makeThread({ values }));
+      await bench().store.threads.insertThread(makeThread({ values }));
       expect(await searchIds({ values: { 0: 'a' } })).toEqual([]);
       expect(await searchIds({ values: { team: 'a' } })).toEqual([]);
     });
@@ -153,9 +127,9 @@ export function describeThreadSearch(bench: () => Bench): void {
     test('a thread is found by what it is now', async () => {
       const { store } = bench();
       const thread = makeThread({ metadata: { step: 0 }, values: { step: 0 } });
-      await store.insertThread(thread);
+      await store.threads.insertThread(thread);
       const next = { ...thread, metadata: { step: 1 }, values: { step: 1 } };
-      await store.updateThread(next, 1, makeCheckpoint(thread.threadId, { values: { step: 1 } }));
+      await store.threads.updateThread(next, 1, makeCheckpoint(thread.threadId, { values: { step: 1 } }));
       const run = await insertRun(store, thread.threadId, { agentId: 'agent-a' });
       expect(await searchIds({ agentId: 'agent-a', status: 'busy', metadata: { step: 1 } })).toEqual([thread.threadId]);
       const checkpoint = makeCheckpoint(thread.threadId, { values: { step: 2 }, metadata: { step: 2 } });

@@ -9,7 +9,7 @@ import { endRun, insertRun, makeThread, stepRun } from './threads.ts';
 export function describeThreadTurns(bench: () => Bench): void {
   async function insertThread(difference: Partial<Thread> = {}): Promise<Thread> {
     const thread = makeThread(difference);
-    expect(await bench().store.insertThread(thread)).toBe(true);
+    expect(await bench().store.threads.insertThread(thread)).toBe(true);
     return thread;
   }
 
@@ -20,14 +20,14 @@ export function describeThreadTurns(bench: () => Bench): void {
       const { store } = bench();
       const thread = await insertThread();
       const [first, second] = [await insertRun(store, thread.threadId), await insertRun(store, thread.threadId)];
-      expect(await store.acquireThread(thread.threadId, first.runId)).toBe(true);
-      const held = await store.findThread(thread);
+      expect(await store.threads.acquireThread(thread.threadId, first.runId)).toBe(true);
+      const held = await store.threads.findThread(thread);
       expect(held).toMatchObject({ activeRunId: first.runId, version: 4 });
-      expect(await store.acquireThread(thread.threadId, first.runId)).toBe(true);
-      expect(await store.acquireThread(thread.threadId, second.runId)).toBe(false);
-      expect(await store.findThread(thread)).toEqual(held);
+      expect(await store.threads.acquireThread(thread.threadId, first.runId)).toBe(true);
+      expect(await store.threads.acquireThread(thread.threadId, second.runId)).toBe(false);
+      expect(await store.threads.findThread(thread)).toEqual(held);
       await endRun(store, first);
-      expect(await store.acquireThread(thread.threadId, second.runId)).toBe(true);
+      expect(await store.threads.acquireThread(thread.threadId, second.runId)).toBe(true);
     });
 
     test('those that wait have it in the order in which they came due, whoever asks first', async () => {
@@ -47,7 +47,7 @@ export function describeThreadTurns(bench: () => Bench): void {
       const order: number[] = [];
       for (const _ of runs) {
         for (const [at, run] of runs.entries()) {
-          if (order.includes(at) || !(await second.acquireThread(threadId, run.runId))) continue;
+          if (order.includes(at) || !(await second.threads.acquireThread(threadId, run.runId))) continue;
           order.push(at);
           await endRun(store, run);
           break;
@@ -63,13 +63,13 @@ export function describeThreadTurns(bench: () => Bench): void {
       const runs = [0, 1].map(() => makeRun({ threadId: thread.threadId }));
       for (const run of runs) await store.insert(run, []);
       const [first, second] = runs as [Run, Run];
-      await store.acquireThread(thread.threadId, first.runId);
+      await store.threads.acquireThread(thread.threadId, first.runId);
       await store.update({ run: makeDone(first, 9000), expectedVersion: 1, events: [] });
-      expect(await store.acquireThread(thread.threadId, second.runId)).toBe(true);
-      expect((await store.findThread(thread))?.activeRunId).toBe(second.runId);
+      expect(await store.threads.acquireThread(thread.threadId, second.runId)).toBe(true);
+      expect((await store.threads.findThread(thread))?.activeRunId).toBe(second.runId);
       const lost = await insertThread({ activeRunId: 'no run' });
       const third = await insertRun(store, lost.threadId);
-      expect(await store.acquireThread(lost.threadId, third.runId)).toBe(true);
+      expect(await store.threads.acquireThread(lost.threadId, third.runId)).toBe(true);
     });
 
     test('a run that is done, of another thread or unknown gets none', async () => {
@@ -78,10 +78,10 @@ export function describeThreadTurns(bench: () => Bench): void {
       const done = await endRun(store, await insertRun(store, thread.threadId));
       const elsewhere = await insertRun(store, other.threadId);
       for (const { runId } of [done, elsewhere, makeRun()]) {
-        expect(await store.acquireThread(thread.threadId, runId)).toBe(false);
+        expect(await store.threads.acquireThread(thread.threadId, runId)).toBe(false);
       }
-      expect(await store.acquireThread('unknown', elsewhere.runId)).toBe(false);
-      expect((await store.findThread(thread))?.activeRunId).toBeNull();
+      expect(await store.threads.acquireThread('unknown', elsewhere.runId)).toBe(false);
+      expect((await store.threads.findThread(thread))?.activeRunId).toBeNull();
     });
 
     test('of many at once one gets it, and they are never two', async () => {
@@ -92,7 +92,7 @@ export function describeThreadTurns(bench: () => Bench): void {
       const follow = async (at: number): Promise<void> => {
         const mine = stores[at % 2] ?? store;
         const run = await insertRun(mine, thread.threadId);
-        while (!(await mine.acquireThread(thread.threadId, run.runId)));
+        while (!(await mine.threads.acquireThread(thread.threadId, run.runId)));
         inside++;
         expect(inside).toBe(1);
         await stepRun(mine, run, { status: 'busy', release: false }, { phase: 'running' });
@@ -101,7 +101,7 @@ export function describeThreadTurns(bench: () => Bench): void {
         await endRun(mine, nextVersion(run, { phase: 'running' }));
       };
       await Promise.all(Array.from({ length: 12 }, (_, at) => follow(at)));
-      expect(await store.findThread(thread)).toMatchObject({ status: 'idle', activeRunId: null });
+      expect(await store.threads.findThread(thread)).toMatchObject({ status: 'idle', activeRunId: null });
     });
   });
 }

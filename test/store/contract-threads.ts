@@ -31,27 +31,27 @@ export function describeThreads(bench: () => Bench): void {
         createdAtMs: 1_700_000_000_000,
         updatedAtMs: 1_700_000_000_001,
       });
-      expect(await store.insertThread(thread)).toBe(true);
-      expect(await store.findThread(thread)).toStrictEqual(thread);
-      expect(await (await reopen()).findThread(thread)).toStrictEqual(thread);
+      expect(await store.threads.insertThread(thread)).toBe(true);
+      expect(await store.threads.findThread(thread)).toStrictEqual(thread);
+      expect(await (await reopen()).threads.findThread(thread)).toStrictEqual(thread);
     });
 
     test.each([null, false, 0, '', [], {}, [null], 'text'])('values %j come back', async (values: Json) => {
       const { store } = bench();
       const thread = makeThread({ values });
-      await store.insertThread(thread);
-      expect((await store.findThread(thread))?.values).toStrictEqual(values);
+      await store.threads.insertThread(thread);
+      expect((await store.threads.findThread(thread))?.values).toStrictEqual(values);
     });
 
     test('an id that is taken, by whomever, is refused and nothing written', async () => {
       const { store } = bench();
       const thread = makeThread({ values: 'first' });
-      await store.insertThread(thread);
-      expect(await store.insertThread({ ...thread, values: 'second' })).toBe(false);
-      expect(await store.insertThread({ ...thread, tenant: 'other' })).toBe(false);
-      expect(await store.findThread(thread)).toEqual(thread);
-      expect(await store.findThread({ ...thread, tenant: 'other' })).toBeNull();
-      expect(await store.findThread(makeThread())).toBeNull();
+      await store.threads.insertThread(thread);
+      expect(await store.threads.insertThread({ ...thread, values: 'second' })).toBe(false);
+      expect(await store.threads.insertThread({ ...thread, tenant: 'other' })).toBe(false);
+      expect(await store.threads.findThread(thread)).toEqual(thread);
+      expect(await store.threads.findThread({ ...thread, tenant: 'other' })).toBeNull();
+      expect(await store.threads.findThread(makeThread())).toBeNull();
     });
 
     test('of many inserts of one id at once exactly one holds', async () => {
@@ -59,17 +59,19 @@ export function describeThreads(bench: () => Bench): void {
       const second = await openSecond();
       const threads = Array.from({ length: 20 }, (_, index) => makeThread({ threadId: 'one', values: index }));
       const others = Array.from({ length: 20 }, () => makeThread());
-      const made = await Promise.all(threads.map((thread, at) => (at % 2 ? store : second).insertThread(thread)));
-      expect(await Promise.all(others.map((thread) => store.insertThread(thread)))).not.toContain(false);
+      const made = await Promise.all(
+        threads.map((thread, at) => (at % 2 ? store : second).threads.insertThread(thread)),
+      );
+      expect(await Promise.all(others.map((thread) => store.threads.insertThread(thread)))).not.toContain(false);
       expect(made.filter(Boolean)).toHaveLength(1);
-      const found = await store.findThread({ tenant: 'main', threadId: 'one' });
+      const found = await store.threads.findThread({ tenant: 'main', threadId: 'one' });
       expect(found).toEqual(threads[made.indexOf(true)]);
     });
 
     test('an update writes what a client may change, and the checkpoint', async () => {
       const { store } = bench();
       const thread = makeThread({ agentId: 'agent-1', activeRunId: 'run-1', metadata: { a: 1, b: 2 } });
-      await store.insertThread(thread);
+      await store.threads.insertThread(thread);
       const changed: Thread = {
         ...thread,
         metadata: { a: 1 },
@@ -82,45 +84,49 @@ export function describeThreads(bench: () => Bench): void {
       };
       const { values, messages } = changed;
       const checkpoint = makeCheckpoint(thread.threadId, { values, messages, metadata: { odd: oddJson } });
-      expect(await store.updateThread({ ...changed, agentId: null, activeRunId: null }, 1, checkpoint)).toBe(true);
-      expect(await store.findThread(thread)).toEqual(changed);
-      expect(await store.checkpoints(thread.threadId, 10, null)).toStrictEqual([checkpoint]);
-      expect(await store.updateThread({ ...changed, metadata: {}, living: null, version: 3 }, 2, null)).toBe(true);
-      expect(await store.findThread(thread)).toEqual({ ...changed, metadata: {}, living: null, version: 3 });
-      expect(await store.checkpoints(thread.threadId, 10, null)).toHaveLength(1);
+      expect(await store.threads.updateThread({ ...changed, agentId: null, activeRunId: null }, 1, checkpoint)).toBe(
+        true,
+      );
+      expect(await store.threads.findThread(thread)).toEqual(changed);
+      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toStrictEqual([checkpoint]);
+      expect(await store.threads.updateThread({ ...changed, metadata: {}, living: null, version: 3 }, 2, null)).toBe(
+        true,
+      );
+      expect(await store.threads.findThread(thread)).toEqual({ ...changed, metadata: {}, living: null, version: 3 });
+      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toHaveLength(1);
     });
 
     test('an update of another version, tenant or thread writes nothing', async () => {
       const { store } = bench();
       const thread = makeThread({ version: 3 });
       const stranger = makeThread({ version: 4 });
-      await store.insertThread(thread);
+      await store.threads.insertThread(thread);
       const next = { ...thread, values: 'new', version: 4 };
       const refused = await Promise.all([
-        store.updateThread(next, 2, makeCheckpoint(thread.threadId)),
-        store.updateThread({ ...next, tenant: 'other' }, 3, makeCheckpoint(thread.threadId)),
-        store.updateThread(stranger, 3, makeCheckpoint(stranger.threadId)),
+        store.threads.updateThread(next, 2, makeCheckpoint(thread.threadId)),
+        store.threads.updateThread({ ...next, tenant: 'other' }, 3, makeCheckpoint(thread.threadId)),
+        store.threads.updateThread(stranger, 3, makeCheckpoint(stranger.threadId)),
       ]);
       expect(refused).toEqual([false, false, false]);
-      expect(await store.findThread(thread)).toEqual(thread);
-      expect(await store.checkpoints(thread.threadId, 10, null)).toEqual([]);
-      expect(await store.checkpoints(stranger.threadId, 10, null)).toEqual([]);
+      expect(await store.threads.findThread(thread)).toEqual(thread);
+      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([]);
+      expect(await store.threads.checkpoints(stranger.threadId, 10, null)).toEqual([]);
     });
 
     test('of many updates of one version at once exactly one holds', async () => {
       const { store, openSecond } = bench();
       const second = await openSecond();
       const thread = makeThread();
-      await store.insertThread(thread);
+      await store.threads.insertThread(thread);
       const write = async (index: number): Promise<boolean> => {
         const next = { ...thread, values: index, version: 2 };
         const checkpoint = makeCheckpoint(thread.threadId, { values: index });
-        return await (index % 2 ? store : second).updateThread(next, 1, checkpoint);
+        return await (index % 2 ? store : second).threads.updateThread(next, 1, checkpoint);
       };
       const held = await Promise.all(Array.from({ length: 10 }, (_, index) => write(index)));
       expect(held.filter(Boolean)).toHaveLength(1);
-      expect((await store.findThread(thread))?.values).toBe(held.indexOf(true));
-      const history = await store.checkpoints(thread.threadId, 10, null);
+      expect((await store.threads.findThread(thread))?.values).toBe(held.indexOf(true));
+      const history = await store.threads.checkpoints(thread.threadId, 10, null);
       expect(history.map((checkpoint) => checkpoint.values)).toEqual([held.indexOf(true)]);
     });
   });
@@ -130,7 +136,7 @@ export function describeThreads(bench: () => Bench): void {
     async function makeHistory(count: number, difference: Partial<Thread> = {}) {
       const { store } = bench();
       const thread = makeThread(difference);
-      await store.insertThread(thread);
+      await store.threads.insertThread(thread);
       const written = Array.from({ length: count }, (_, index) =>
         makeCheckpoint(thread.threadId, {
           // Ids of clocks that differ: the writing decides.
@@ -144,20 +150,20 @@ export function describeThreads(bench: () => Bench): void {
       );
       for (const [index, checkpoint] of written.entries()) {
         const next = { ...thread, values: checkpoint.values, messages: checkpoint.messages, version: index + 2 };
-        expect(await store.updateThread(next, index + 1, checkpoint)).toBe(true);
+        expect(await store.threads.updateThread(next, index + 1, checkpoint)).toBe(true);
       }
-      return { store, thread: await store.findThread(thread), written, history: written.toReversed() };
+      return { store, thread: await store.threads.findThread(thread), written, history: written.toReversed() };
     }
 
     test('history comes newest first, in pages', async () => {
       const { store, thread, history } = await makeHistory(5);
       const { threadId } = thread ?? makeThread();
-      expect(await store.checkpoints(threadId, 10, null)).toEqual(history);
-      expect(await store.checkpoints(threadId, 2, null)).toEqual(history.slice(0, 2));
-      expect(await store.checkpoints(threadId, 2, history[1]?.checkpointId ?? '')).toEqual(history.slice(2, 4));
-      expect(await store.checkpoints(threadId, 9, history[4]?.checkpointId ?? '')).toEqual([]);
-      expect(await store.checkpoints(threadId, 9, uuidv4())).toEqual([]);
-      expect(await store.checkpoints(makeThread().threadId, 9, null)).toEqual([]);
+      expect(await store.threads.checkpoints(threadId, 10, null)).toEqual(history);
+      expect(await store.threads.checkpoints(threadId, 2, null)).toEqual(history.slice(0, 2));
+      expect(await store.threads.checkpoints(threadId, 2, history[1]?.checkpointId ?? '')).toEqual(history.slice(2, 4));
+      expect(await store.threads.checkpoints(threadId, 9, history[4]?.checkpointId ?? '')).toEqual([]);
+      expect(await store.threads.checkpoints(threadId, 9, uuidv4())).toEqual([]);
+      expect(await store.threads.checkpoints(makeThread().threadId, 9, null)).toEqual([]);
     });
 
     test('a checkpoint is found by its id and by the run that left it, in its own thread only', async () => {
@@ -165,11 +171,13 @@ export function describeThreads(bench: () => Bench): void {
       const other = await makeHistory(1);
       const { threadId } = thread ?? makeThread();
       const [first, second] = written;
-      expect(await store.findCheckpoint(threadId, { checkpointId: first?.checkpointId ?? '' })).toEqual(first);
-      expect(await store.findCheckpoint(threadId, { runId: 'run-1' })).toEqual(second);
-      expect(await store.findCheckpoint(threadId, { runId: 'run-2' })).toBeNull();
-      expect(await store.findCheckpoint(threadId, { checkpointId: other.written[0]?.checkpointId ?? '' })).toBeNull();
-      expect(await store.findCheckpoint(other.thread?.threadId ?? '', { runId: 'run-1' })).toBeNull();
+      expect(await store.threads.findCheckpoint(threadId, { checkpointId: first?.checkpointId ?? '' })).toEqual(first);
+      expect(await store.threads.findCheckpoint(threadId, { runId: 'run-1' })).toEqual(second);
+      expect(await store.threads.findCheckpoint(threadId, { runId: 'run-2' })).toBeNull();
+      expect(
+        await store.threads.findCheckpoint(threadId, { checkpointId: other.written[0]?.checkpointId ?? '' }),
+      ).toBeNull();
+      expect(await store.threads.findCheckpoint(other.thread?.threadId ?? '', { runId: 'run-1' })).toBeNull();
     });
 
     test('a copy has state and history of its own, and no run', async () => {
@@ -177,8 +185,8 @@ export function describeThreads(bench: () => Bench): void {
       const source = makeThread({ agentId: 'agent-1', metadata: { a: 1 }, living });
       const { store, thread, history } = await makeHistory(3, source);
       const run = await insertRun(store, source.threadId);
-      await store.acquireThread(source.threadId, run.runId);
-      const copy = await store.copyThread(source, { threadId: 'copy', nowMs: 5000 });
+      await store.threads.acquireThread(source.threadId, run.runId);
+      const copy = await store.threads.copyThread(source, { threadId: 'copy', nowMs: 5000 });
       expect(copy).toEqual({
         ...source,
         threadId: 'copy',
@@ -189,45 +197,51 @@ export function describeThreads(bench: () => Bench): void {
         createdAtMs: 5000,
         updatedAtMs: 5000,
       });
-      expect(await store.findThread({ tenant: 'main', threadId: 'copy' })).toEqual(copy);
-      const copied = await store.checkpoints('copy', 10, null);
+      expect(await store.threads.findThread({ tenant: 'main', threadId: 'copy' })).toEqual(copy);
+      const copied = await store.threads.checkpoints('copy', 10, null);
       expect(copied.map(({ checkpointId, threadId, ...rest }) => rest)).toEqual(
         history.map(({ checkpointId, threadId, ...rest }) => rest),
       );
       expect(new Set([...copied, ...history].map((checkpoint) => checkpoint.checkpointId)).size).toBe(6);
-      expect(await store.searchThreads({ tenant: 'main', limit: 9, offset: 0, metadata: { a: 1 } })).toHaveLength(2);
+      expect(
+        await store.threads.searchThreads({ tenant: 'main', limit: 9, offset: 0, metadata: { a: 1 } }),
+      ).toHaveLength(2);
 
-      await store.updateThread({ ...(copy ?? source), values: 'own', version: 2 }, 1, makeCheckpoint('copy'));
-      expect((await store.findThread(source))?.values).toBe(2);
-      expect(await store.checkpoints(source.threadId, 10, null)).toEqual(history);
-      expect(await store.checkpoints('copy', 10, null)).toHaveLength(4);
+      await store.threads.updateThread({ ...(copy ?? source), values: 'own', version: 2 }, 1, makeCheckpoint('copy'));
+      expect((await store.threads.findThread(source))?.values).toBe(2);
+      expect(await store.threads.checkpoints(source.threadId, 10, null)).toEqual(history);
+      expect(await store.threads.checkpoints('copy', 10, null)).toHaveLength(4);
     });
 
     test('an unknown thread, and that of another tenant, are not copied', async () => {
       const { store } = bench();
       const thread = makeThread();
-      await store.insertThread(thread);
-      expect(await store.copyThread(makeThread(), { threadId: 'copy', nowMs: 1 })).toBeNull();
-      expect(await store.copyThread({ ...thread, tenant: 'other' }, { threadId: 'copy', nowMs: 1 })).toBeNull();
-      expect(await store.findThread({ tenant: 'main', threadId: 'copy' })).toBeNull();
-      expect(await store.findThread({ tenant: 'other', threadId: 'copy' })).toBeNull();
+      await store.threads.insertThread(thread);
+      expect(await store.threads.copyThread(makeThread(), { threadId: 'copy', nowMs: 1 })).toBeNull();
+      expect(await store.threads.copyThread({ ...thread, tenant: 'other' }, { threadId: 'copy', nowMs: 1 })).toBeNull();
+      expect(await store.threads.findThread({ tenant: 'main', threadId: 'copy' })).toBeNull();
+      expect(await store.threads.findThread({ tenant: 'other', threadId: 'copy' })).toBeNull();
     });
 
     test('they outlive their runs, and go with their thread', async () => {
       const { store } = bench();
       const thread = makeThread();
-      await store.insertThread(thread);
+      await store.threads.insertThread(thread);
       const run = await insertRun(store, thread.threadId, { updatedAtMs: 1000 });
       const checkpoint = makeCheckpoint(thread.threadId, { values: 'state', runId: run.runId });
       await endRun(store, run, { checkpoint });
       expect(await store.expire(100_000, 0, 10)).toBe(1);
-      expect(await store.findThread(thread)).toMatchObject({ status: 'idle', values: 'state', activeRunId: null });
-      expect(await store.checkpoints(thread.threadId, 10, null)).toEqual([checkpoint]);
-      expect(await store.removeThread(thread, false)).toBe('removed');
-      expect(await store.checkpoints(thread.threadId, 10, null)).toEqual([]);
-      await store.insertThread(thread);
-      expect(await store.findThread(thread)).toEqual(thread);
-      expect(await store.checkpoints(thread.threadId, 10, null)).toEqual([]);
+      expect(await store.threads.findThread(thread)).toMatchObject({
+        status: 'idle',
+        values: 'state',
+        activeRunId: null,
+      });
+      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([checkpoint]);
+      expect(await store.threads.removeThread(thread, false)).toBe('removed');
+      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([]);
+      await store.threads.insertThread(thread);
+      expect(await store.threads.findThread(thread)).toEqual(thread);
+      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([]);
     });
   });
 
@@ -235,7 +249,7 @@ export function describeThreads(bench: () => Bench): void {
     test('removes its runs and their events, and those of no other thread', async () => {
       const { store } = bench();
       const [thread, other] = [makeThread(), makeThread()];
-      for (const each of [thread, other]) await store.insertThread(each);
+      for (const each of [thread, other]) await store.threads.insertThread(each);
       const runs = [
         await endRun(store, await insertRun(store, thread.threadId)),
         await endRun(store, await insertRun(store, thread.threadId)),
@@ -243,8 +257,8 @@ export function describeThreads(bench: () => Bench): void {
       const kept = await endRun(store, await insertRun(store, other.threadId));
       const foreign = makeRun({ threadId: thread.threadId, tenant: 'other' });
       await store.insert(foreign, []);
-      expect(await store.removeThread(thread, false)).toBe('removed');
-      expect(await store.findThread(thread)).toBeNull();
+      expect(await store.threads.removeThread(thread, false)).toBe('removed');
+      expect(await store.threads.findThread(thread)).toBeNull();
       for (const { runId, tenant } of runs) {
         expect(await store.find({ runId, tenant })).toBeNull();
         expect(await store.events(runId, 0, 10)).toEqual([]);
@@ -252,30 +266,30 @@ export function describeThreads(bench: () => Bench): void {
       expect(await store.find(kept)).toEqual(kept);
       expect(await store.events(kept.runId, 0, 10)).toHaveLength(2);
       expect(await store.find(foreign)).toEqual(foreign);
-      expect(await store.findThread(other)).not.toBeNull();
-      expect(await store.removeThread(thread, false)).toBe('missing');
+      expect(await store.threads.findThread(other)).not.toBeNull();
+      expect(await store.threads.removeThread(thread, false)).toBe('missing');
     });
 
     test('counts its runs no longer', async () => {
       const { store } = bench();
       const thread = makeThread();
-      await store.insertThread(thread);
+      await store.threads.insertThread(thread);
       const run = makeRun({ threadId: thread.threadId });
       const one = { name: 'one', mostLive: 1 };
       expect(await store.usage.admitRun(one, run.runId, undefined)).toBe(true);
       await store.insert(run, [], undefined, { refuseBusy: false });
       await endRun(store, run);
-      expect(await store.removeThread(thread, false)).toBe('removed');
+      expect(await store.threads.removeThread(thread, false)).toBe('removed');
       expect(await store.usage.admitRun(one, makeRun().runId, undefined)).toBe(true);
     });
 
     test('keeps its runs where it is told to', async () => {
       const { store } = bench();
       const thread = makeThread();
-      await store.insertThread(thread);
+      await store.threads.insertThread(thread);
       const run = await endRun(store, await insertRun(store, thread.threadId));
-      expect(await store.removeThread(thread, true)).toBe('removed');
-      expect(await store.findThread(thread)).toBeNull();
+      expect(await store.threads.removeThread(thread, true)).toBe('removed');
+      expect(await store.threads.findThread(thread)).toBeNull();
       expect(await store.find(run)).toEqual(run);
       expect(await store.events(run.runId, 0, 10)).toHaveLength(2);
     });
@@ -283,16 +297,16 @@ export function describeThreads(bench: () => Bench): void {
     test('is refused while a run of it lives, and to another tenant', async () => {
       const { store } = bench();
       const thread = makeThread();
-      await store.insertThread(thread);
+      await store.threads.insertThread(thread);
       const done = await endRun(store, await insertRun(store, thread.threadId));
       const live = await insertRun(store, thread.threadId, { phase: 'interrupted', status: 'interrupted' });
-      const before = await store.findThread(thread);
-      for (const keepRuns of [false, true]) expect(await store.removeThread(thread, keepRuns)).toBe('busy');
-      expect(await store.removeThread({ ...thread, tenant: 'other' }, false)).toBe('missing');
-      expect(await store.findThread(thread)).toEqual(before);
+      const before = await store.threads.findThread(thread);
+      for (const keepRuns of [false, true]) expect(await store.threads.removeThread(thread, keepRuns)).toBe('busy');
+      expect(await store.threads.removeThread({ ...thread, tenant: 'other' }, false)).toBe('missing');
+      expect(await store.threads.findThread(thread)).toEqual(before);
       expect(await store.find(done)).toEqual(done);
       await endRun(store, live);
-      expect(await store.removeThread(thread, false)).toBe('removed');
+      expect(await store.threads.removeThread(thread, false)).toBe('removed');
     });
   });
 }

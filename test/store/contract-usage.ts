@@ -118,11 +118,11 @@ export function describeUsage(bench: () => Bench): void {
       const ids: string[] = [];
       for (const agentId of [...agents, null]) {
         const thread = makeThread({ agentId });
-        await store.insertThread(thread);
+        await store.threads.insertThread(thread);
         ids.push(thread.threadId);
       }
       const query = { tenant: 'main', agentIds: agents.slice(1), limit: 100, offset: 0 };
-      const found = (await store.searchThreads(query)).map(({ threadId }) => threadId);
+      const found = (await store.threads.searchThreads(query)).map(({ threadId }) => threadId);
       expect(found.toSorted()).toEqual(ids.slice(1).toSorted());
     });
   });

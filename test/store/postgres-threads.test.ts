@@ -35,7 +35,7 @@ function describeReplicas(server: PostgresServer): void {
       const url = await server.createDatabase();
       const [here, there] = [await open(url), await open(url)];
       const [thread, kept] = [makeThread(), makeThread()];
-      for (const each of [thread, kept]) await here.insertThread(each);
+      for (const each of [thread, kept]) await here.threads.insertThread(each);
       const [mine, theirs]: [(string | null)[], (string | null)[]] = [[], []];
       here.subscribe((runId) => mine.push(runId));
       there.subscribe((runId) => theirs.push(runId));
@@ -47,11 +47,11 @@ function describeReplicas(server: PostgresServer): void {
       const heard = () => expect([theirs, mine]).toEqual([before, [kept.threadId]]);
       await vi.waitFor(heard, { timeout: 20_000, interval: 5 });
       for (const told of [mine, theirs]) told.length = 0;
-      expect(await here.removeThread(thread, false)).toBe('removed');
+      expect(await here.threads.removeThread(thread, false)).toBe('removed');
       await vi.waitFor(() => expect(theirs).toEqual([run.runId, thread.threadId]), { timeout: 20_000, interval: 5 });
       await endRun(there, last);
-      expect(await here.removeThread(kept, true)).toBe('removed');
-      await here.insertThread(kept);
+      expect(await here.threads.removeThread(kept, true)).toBe('removed');
+      await here.threads.insertThread(kept);
       const mark = await insertRun(here, kept.threadId);
       await here.remove(mark, 1);
       await vi.waitFor(() => expect(theirs).toContain(mark.runId), { timeout: 20_000, interval: 5 });
@@ -104,7 +104,7 @@ function describeReplicas(server: PostgresServer): void {
         const store = await open(url);
         const create = makeThread();
         const { threadId } = create;
-        if (there) await store.insertThread(create);
+        if (there) await store.threads.insertThread(create);
         const run = makeRun({ threadId });
         const insert = (): Promise<Insertion> =>
           store.insert(run, [makeEvent(run)], undefined, { refuseBusy: true, create });
@@ -118,58 +118,58 @@ function describeReplicas(server: PostgresServer): void {
       const url = await server.createDatabase();
       const store = await open(url);
       const thread = makeThread();
-      await store.insertThread(thread);
+      await store.threads.insertThread(thread);
       const run = await insertRun(store, thread.threadId);
       const ended = await inTheMiddle(url, thread.threadId, () => endRun(store, run), insertLive(thread.threadId));
       expect(await store.find(run)).toEqual(ended);
-      expect((await store.findThread(thread))?.status).toBe('busy');
+      expect((await store.threads.findThread(thread))?.status).toBe('busy');
     });
 
     test('a run that is removed sees the run that came in meanwhile', async () => {
       const url = await server.createDatabase();
       const store = await open(url);
       const thread = makeThread();
-      await store.insertThread(thread);
+      await store.threads.insertThread(thread);
       const run = await insertRun(store, thread.threadId);
       const remove = (): Promise<boolean> => store.remove(run, 1);
       expect(await inTheMiddle(url, thread.threadId, remove, insertLive(thread.threadId))).toBe(true);
-      expect((await store.findThread(thread))?.status).toBe('busy');
+      expect((await store.threads.findThread(thread))?.status).toBe('busy');
     });
 
     test('a thread is not removed under a run that came in meanwhile', async () => {
       const url = await server.createDatabase();
       const store = await open(url);
       const thread = makeThread();
-      await store.insertThread(thread);
-      const remove = () => store.removeThread(thread, false);
+      await store.threads.insertThread(thread);
+      const remove = () => store.threads.removeThread(thread, false);
       expect(await inTheMiddle(url, thread.threadId, remove, insertLive(thread.threadId))).toBe('busy');
-      expect(await store.findThread(thread)).toEqual(thread);
+      expect(await store.threads.findThread(thread)).toEqual(thread);
     });
 
     test('a turn is not given to two runs, where the one came in meanwhile', async () => {
       const url = await server.createDatabase();
       const store = await open(url);
       const thread = makeThread();
-      await store.insertThread(thread);
+      await store.threads.insertThread(thread);
       const run = await insertRun(store, thread.threadId);
       const take = `${insertLive(thread.threadId)}; UPDATE threads SET active_run_id = 'other'`;
-      const acquire = (): Promise<boolean> => store.acquireThread(thread.threadId, run.runId);
+      const acquire = (): Promise<boolean> => store.threads.acquireThread(thread.threadId, run.runId);
       expect(await inTheMiddle(url, thread.threadId, acquire, take)).toBe(false);
-      expect((await store.findThread(thread))?.activeRunId).toBe('other');
+      expect((await store.threads.findThread(thread))?.activeRunId).toBe('other');
     });
 
     test('writes of many threads that collide are tried again, and none is lost', async () => {
       const url = await server.createDatabase();
       const [here, there] = [await open(url), await open(url)];
       const threads = Array.from({ length: 60 }, () => makeThread());
-      await Promise.all(threads.map((thread) => here.insertThread(thread)));
+      await Promise.all(threads.map((thread) => here.threads.insertThread(thread)));
       const work = threads.flatMap((thread, at) => [
         insertRun(at % 2 ? here : there, thread.threadId).then((run) => endRun(at % 3 ? here : there, run)),
-        here.updateThread({ ...thread, metadata: { a: 1 } }, 1, makeCheckpoint(thread.threadId)),
-        there.removeThread(makeThread(), false),
+        here.threads.updateThread({ ...thread, metadata: { a: 1 } }, 1, makeCheckpoint(thread.threadId)),
+        there.threads.removeThread(makeThread(), false),
       ]);
       await Promise.all(work);
-      const found = await here.searchThreads({ tenant: 'main', limit: 100, offset: 0, status: 'idle' });
+      const found = await here.threads.searchThreads({ tenant: 'main', limit: 100, offset: 0, status: 'idle' });
       expect(found).toHaveLength(60);
     });
   });

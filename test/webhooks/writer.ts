@@ -1,14 +1,14 @@
 // A process with an engine that runs what it is told to, tells a receiver of it, and prints the id of each run that was
 // accepted, until it is killed. Arguments: the store's URL, the receiver's, and how many runs.
 import { writeSync } from 'node:fs';
-import type { Agent, AgentDirectory } from '../../src/contract/agent.ts';
+import type { AgentDirectory } from '../../src/contract/agent.ts';
 import { encodeRun } from '../../src/dialects/acp-v01/encode.ts';
-import { compileMapping } from '../../src/mapping/compile.ts';
 import { createEngine } from '../../src/runs/engine.ts';
 import { systemClock } from '../../src/runs/system-clock.ts';
 import { openStore } from '../../src/store/open.ts';
 import { parseExceptions } from '../../src/upstream/ssrf-address.ts';
 import { createOutboundClient } from '../../src/upstream/ssrf-client.ts';
+import { makeAgent } from '../runs/scripted-agent.ts';
 import { ScriptedVendor } from '../runs/scripted-vendor.ts';
 import { silentLog } from '../store/runs.ts';
 import { secret } from './receiver.ts';
@@ -18,29 +18,8 @@ const timeoutMs = 500;
 
 const vendor = new ScriptedVendor();
 vendor.observeScript.push({ status: 'success', output: 'done' });
-const mapping = compileMapping([
-  { source: 'test', mapping: { status: { success: 'success' }, output: 'output', errcodes: { default: 3000 } } },
-]);
-if (mapping.kind !== 'compiled') throw new Error('the mapping does not compile');
-const agent: Agent = {
-  agentId: '00000000-0000-5000-8000-000000000001',
-  name: 'scripted',
-  version: '1.0.0',
-  description: '',
-  backend: 'scripted',
-  metadata: {},
-  target: {},
-  schemas: { input: {}, output: {}, config: {}, interrupts: [] },
-  checkInput: () => null,
-  checkConfig: () => null,
-  checkResume: () => null,
-  timeoutMs: 3_600_000,
-  lostAfterMs: 60_000,
-  onUnknownStart: 'fail',
-  capabilities: { resume: false, cancel: false, push: false, living: false },
-  connection: vendor,
-  mapping: mapping.mapping,
-};
+const layer = { status: { success: 'success' }, output: 'output', errcodes: { default: 3000 } };
+const agent = makeAgent({ connection: vendor, layer });
 const agents: AgentDirectory = { all: [agent], defaultAgent: agent, find: () => agent };
 const exceptions = parseExceptions(['127.0.0.1']);
 const engine = createEngine({

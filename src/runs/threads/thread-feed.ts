@@ -73,11 +73,11 @@ export class StoredThreadFeed implements ThreadFeed {
   #read(): Promise<readonly ThreadEvent[]> {
     const { tenant, threadId } = this.#key;
     const from = { afterSeq: this.#lastSeq, agentIds: this.#agentIds };
-    return answering(this.#store.threadEvents({ tenant, threadId, ...from, limit: batch }));
+    return answering(this.#store.threads.threadEvents({ tenant, threadId, ...from, limit: batch }));
   }
 
   async #isGone(): Promise<boolean> {
-    return (await answering(this.#store.findThread(this.#key))) === null;
+    return (await answering(this.#store.threads.findThread(this.#key))) === null;
   }
 
   #rouse(): void {

@@ -47,12 +47,12 @@ export class ThreadKeeper {
   /** The agent at the vendor that would be nobody's after the effect, to be read before it. Rejects with `StorageFault`. */
   async livingLostBy({ tenant, threadId }: Run, effect: ThreadEffect | undefined): Promise<LivingAgent | null> {
     if (effect?.remove !== true || effect.living === null || threadId === null) return null;
-    return (await this.#store.findThread({ tenant, threadId }))?.living ?? null;
+    return (await this.#store.threads.findThread({ tenant, threadId }))?.living ?? null;
   }
 
   /** After the effect: the thread may have stayed for another run. Rejects with `StorageFault`. */
   async endIfLost({ tenant, threadId }: Run, living: LivingAgent): Promise<void> {
-    if (threadId !== null && (await this.#store.findThread({ tenant, threadId })) === null) {
+    if (threadId !== null && (await this.#store.threads.findThread({ tenant, threadId })) === null) {
       this.#endLiving(threadId, living);
     }
   }
@@ -60,7 +60,7 @@ export class ThreadKeeper {
   /** Only a run that succeeded changes the state: what failed or was cancelled leaves it as it was. */
   async #checkpointAfter(run: Run, threadId: string): Promise<Checkpoint | undefined> {
     if (run.outcome?.kind !== 'result') return undefined;
-    const thread = await this.#store.findThread({ tenant: run.tenant, threadId });
+    const thread = await this.#store.threads.findThread({ tenant: run.tenant, threadId });
     if (thread === null) return undefined;
     const output = run.outcome.value;
     const { input = {}, messages = [] } = run.request;

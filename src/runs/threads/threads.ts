@@ -63,22 +63,22 @@ export class Threads implements ThreadUseCases {
     const { tenant, threadId = uuidV7(), metadata } = command;
     const agentId = command.agent === undefined ? null : this.#agentIdOf(command.agent);
     const thread = emptyThread({ tenant, threadId }, this.#parts.clock.nowMs(), { agentId, metadata });
-    if (await answering(this.#parts.store.insertThread(thread))) return thread;
+    if (await answering(this.#parts.store.threads.insertThread(thread))) return thread;
     if (command.ifExists === 'raise') throw new GatewayError('thread_exists');
-    const existing = await answering(this.#parts.store.findThread({ tenant, threadId }));
+    const existing = await answering(this.#parts.store.threads.findThread({ tenant, threadId }));
     // The id may be another tenant's: the answer must not say more than that it is taken.
     if (existing === null) throw new GatewayError('thread_exists');
     return existing;
   }
 
   async getThread(key: ThreadKey): Promise<Thread> {
-    const thread = await answering(this.#parts.store.findThread(key));
+    const thread = await answering(this.#parts.store.threads.findThread(key));
     if (thread === null) throw new GatewayError('thread_not_found');
     return thread;
   }
 
   searchThreads(query: ThreadQuery): Promise<readonly Thread[]> {
-    return answering(this.#parts.store.searchThreads(query));
+    return answering(this.#parts.store.threads.searchThreads(query));
   }
 
   async patchThread(key: ThreadKey, patch: ThreadPatch): Promise<Thread> {
@@ -103,20 +103,20 @@ export class Threads implements ThreadUseCases {
           }
         : null;
       const changed = checkpoint === null ? next : { ...next, values, messages };
-      if (await answering(this.#parts.store.updateThread(changed, thread.version, checkpoint))) return changed;
+      if (await answering(this.#parts.store.threads.updateThread(changed, thread.version, checkpoint))) return changed;
     }
   }
 
   async copyThread(key: ThreadKey): Promise<Thread> {
     const copy = { threadId: uuidV7(), nowMs: this.#parts.clock.nowMs() };
-    const thread = await answering(this.#parts.store.copyThread(key, copy));
+    const thread = await answering(this.#parts.store.threads.copyThread(key, copy));
     if (thread === null) throw new GatewayError('thread_not_found');
     return thread;
   }
 
   async deleteThread(key: ThreadKey): Promise<void> {
     const thread = await this.getThread(key);
-    const removal = await answering(this.#parts.store.removeThread(key, false));
+    const removal = await answering(this.#parts.store.threads.removeThread(key, false));
     if (removal === 'missing') throw new GatewayError('thread_not_found');
     if (removal === 'busy') throw new GatewayError('thread_busy');
     // Its finished runs went with it, and this process may have kept some of them.
@@ -126,18 +126,18 @@ export class Threads implements ThreadUseCases {
 
   async threadHistory(key: ThreadKey, { limit, beforeId }: HistoryQuery): Promise<readonly Checkpoint[]> {
     await this.getThread(key);
-    return await answering(this.#parts.store.checkpoints(key.threadId, limit, beforeId));
+    return await answering(this.#parts.store.threads.checkpoints(key.threadId, limit, beforeId));
   }
 
   async findCheckpoint(key: ThreadKey, checkpointId: string): Promise<Checkpoint | null> {
     await this.getThread(key);
-    return await answering(this.#parts.store.findCheckpoint(key.threadId, { checkpointId }));
+    return await answering(this.#parts.store.threads.findCheckpoint(key.threadId, { checkpointId }));
   }
 
   async watchThread(key: ThreadKey, { afterSeq, agentIds }: ThreadWatch): Promise<ThreadFeed> {
     const { store, watch } = this.#parts;
     const { version } = await this.getThread(key);
-    const first = afterSeq === null ? await answering(store.firstLiveSeq(key)) : null;
+    const first = afterSeq === null ? await answering(store.threads.firstLiveSeq(key)) : null;
     // No number of an event is above the version that wrote it.
     const start = afterSeq ?? (first === null ? version : Math.min(version, first - 1));
     return new StoredThreadFeed(store, watch, key, { afterSeq: start, agentIds });
@@ -147,7 +147,7 @@ export class Threads implements ThreadUseCases {
     const run = await answering(this.#parts.store.find(key));
     if (run === null) throw new GatewayError('run_not_found');
     if (run.threadId === null) return null;
-    return await answering(this.#parts.store.findCheckpoint(run.threadId, { runId: run.runId }));
+    return await answering(this.#parts.store.threads.findCheckpoint(run.threadId, { runId: run.runId }));
   }
 
   /** The thread is gone, so its agent at the vendor has nobody left to talk to. */
@@ -164,7 +164,7 @@ export class Threads implements ThreadUseCases {
 
   async #baseOf(thread: Thread, checkpointId: string | undefined): Promise<Pick<Thread, 'values' | 'messages'>> {
     if (checkpointId === undefined) return thread;
-    const checkpoint = await answering(this.#parts.store.findCheckpoint(thread.threadId, { checkpointId }));
+    const checkpoint = await answering(this.#parts.store.threads.findCheckpoint(thread.threadId, { checkpointId }));
     if (checkpoint === null) {
       throw new GatewayError('invalid_request', {
         path: 'checkpoint/checkpoint_id',

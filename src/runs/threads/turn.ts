@@ -27,7 +27,7 @@ export async function waitForTurn(tenure: Tenure, parts: TurnParts, log: Log): P
 
 async function acquire(store: Store, threadId: string, runId: string, log: Log): Promise<boolean> {
   try {
-    return await store.acquireThread(threadId, runId);
+    return await store.threads.acquireThread(threadId, runId);
   } catch (error) {
     if (!(error instanceof StorageFault)) throw error;
     log.warn({ err: error }, 'the store does not answer; the run waits');
@@ -38,7 +38,7 @@ async function acquire(store: Store, threadId: string, runId: string, log: Log):
 /** The thread of a run that has its turn; null without one. Rejects with `StorageFault`. */
 export async function threadOf(tenure: Tenure, store: Store): Promise<Thread | null> {
   const { threadId, tenant } = tenure.run;
-  return threadId === null ? null : await store.findThread({ tenant, threadId });
+  return threadId === null ? null : await store.threads.findThread({ tenant, threadId });
 }
 
 /** Whether what the run started at the vendor is the living agent of its thread, which the run has not had answered yet. */

@@ -56,7 +56,7 @@ export class PostgresStore implements Store {
   readonly #removals: Writes<EncodedWrite, boolean>;
   readonly #insertsInThreads: Writes<ThreadWrite, Verdict>;
   readonly #updatesInThreads: Writes<ThreadWrite, boolean>;
-  readonly #threads: PostgresThreads;
+  readonly threads: PostgresThreads;
   /** The replica whose last beat was not written; null: it was. */
   #unheard: string | null = null;
   #closing: Promise<void> | null = null;
@@ -70,7 +70,7 @@ export class PostgresStore implements Store {
     this.outbox = new PostgresOutbox(options.pool);
     this.items = new PostgresItems(options.pool);
     const { pool, origin } = options;
-    this.#threads = new PostgresThreads(pool, origin);
+    this.threads = new PostgresThreads(pool, origin);
     const decode = (row: unknown) => [runIdRow.parse(row).run_id, true] as const;
     const ofRun = { text: lockThreadsOfRuns, keyOf: (write: EncodedWrite) => write.id };
     const shared = { pool, origin, decode, absent: false };
@@ -164,20 +164,6 @@ export class PostgresStore implements Store {
     return removedRow.parse(row).removed;
   }
 
-  readonly threadEvents: Store['threadEvents'] = (query) => this.#threads.threadEvents(query);
-  readonly firstLiveSeq: Store['firstLiveSeq'] = (key) => this.#threads.firstLiveSeq(key);
-  readonly insertThread: Store['insertThread'] = (thread) => this.#threads.insertThread(thread);
-  readonly findThread: Store['findThread'] = (key) => this.#threads.findThread(key);
-  readonly updateThread: Store['updateThread'] = (thread, expectedVersion, checkpoint) =>
-    this.#threads.updateThread(thread, expectedVersion, checkpoint);
-  readonly searchThreads: Store['searchThreads'] = (query) => this.#threads.searchThreads(query);
-  readonly checkpoints: Store['checkpoints'] = (threadId, limit, beforeId) =>
-    this.#threads.checkpoints(threadId, limit, beforeId);
-  readonly findCheckpoint: Store['findCheckpoint'] = (threadId, by) => this.#threads.findCheckpoint(threadId, by);
-  readonly copyThread: Store['copyThread'] = (source, copy) => this.#threads.copyThread(source, copy);
-  readonly removeThread: Store['removeThread'] = (key, keepRuns) => this.#threads.removeThread(key, keepRuns);
-  readonly acquireThread: Store['acquireThread'] = (threadId, runId) => this.#threads.acquireThread(threadId, runId);
-
   async ping(): Promise<void> {
     await this.#query('ping', []);
     // A server that was demoted, or whose disk is full, still answers every read.
@@ -188,7 +174,7 @@ export class PostgresStore implements Store {
     this.#closing ??= (async () => {
       const runs = [this.#inserts, this.#updates, this.#removals];
       const inThreads = [this.#insertsInThreads, this.#updatesInThreads];
-      await Promise.all([...runs, ...inThreads, this.#threads].map((writes) => writes.close()));
+      await Promise.all([...runs, ...inThreads, this.threads].map((writes) => writes.close()));
       this.#changes.close();
       await this.#pool.end();
     })();

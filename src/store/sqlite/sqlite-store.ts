@@ -28,7 +28,7 @@ export class SqliteStore implements Store {
   readonly #statements: Statements;
   readonly #search: RunSearch;
   readonly #writes: WriteQueue;
-  readonly #threads: SqliteThreads;
+  readonly threads: SqliteThreads;
   readonly #close: () => Promise<void> | void;
   /** When each replica beat last, on the monotonic clock, in milliseconds. */
   readonly #beats = new Map<string, number>();
@@ -44,7 +44,7 @@ export class SqliteStore implements Store {
     this.#statements = prepareStatements(options.database);
     this.#search = new RunSearch(options.database, this.#statements);
     this.#writes = new WriteQueue(options);
-    this.#threads = new SqliteThreads(options.database, this.#statements, this.#writes);
+    this.threads = new SqliteThreads(options.database, this.#statements, this.#writes);
     this.pace = new SqlitePace(options.database, this.#writes);
     this.usage = new SqliteUsage(options.database, this.#writes);
     this.outbox = new SqliteOutbox(options.database, this.#writes);
@@ -117,20 +117,6 @@ export class SqliteStore implements Store {
   async expire(finishedBeforeMs: number, nowMs: number, limit: number): Promise<number> {
     return await this.#writes.submit(prepareExpire(this.#statements, finishedBeforeMs, nowMs, limit));
   }
-
-  readonly threadEvents: Store['threadEvents'] = (query) => this.#threads.threadEvents(query);
-  readonly firstLiveSeq: Store['firstLiveSeq'] = (key) => this.#threads.firstLiveSeq(key);
-  readonly insertThread: Store['insertThread'] = (thread) => this.#threads.insertThread(thread);
-  readonly findThread: Store['findThread'] = (key) => this.#threads.findThread(key);
-  readonly updateThread: Store['updateThread'] = (thread, expectedVersion, checkpoint) =>
-    this.#threads.updateThread(thread, expectedVersion, checkpoint);
-  readonly searchThreads: Store['searchThreads'] = (query) => this.#threads.searchThreads(query);
-  readonly checkpoints: Store['checkpoints'] = (threadId, limit, beforeId) =>
-    this.#threads.checkpoints(threadId, limit, beforeId);
-  readonly findCheckpoint: Store['findCheckpoint'] = (threadId, by) => this.#threads.findCheckpoint(threadId, by);
-  readonly copyThread: Store['copyThread'] = (source, copy) => this.#threads.copyThread(source, copy);
-  readonly removeThread: Store['removeThread'] = (key, keepRuns) => this.#threads.removeThread(key, keepRuns);
-  readonly acquireThread: Store['acquireThread'] = (threadId, runId) => this.#threads.acquireThread(threadId, runId);
 
   async ping(): Promise<void> {
     read(() => this.#statements.ping.get());

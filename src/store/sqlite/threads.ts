@@ -1,8 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import type { ThreadEvent } from '../../contract/event.ts';
-import type { ThreadEventQuery } from '../../contract/store.ts';
-import type { Checkpoint, Thread, ThreadKey, ThreadQuery, ThreadStore } from '../../contract/thread.ts';
+import type {
+  Checkpoint,
+  Thread,
+  ThreadEventQuery,
+  ThreadKey,
+  ThreadQuery,
+  ThreadStore,
+} from '../../contract/thread.ts';
 import { decodeThreadEvent } from '../rows.ts';
 import { decodeCheckpoint, decodeThread } from '../thread-rows.ts';
 import { read, toStorageFault } from './faults.ts';

@@ -49,6 +49,8 @@ export interface Mapping {
   /** Whether a run of the agent can be interrupted. */
   readonly interrupts: boolean;
   input(context: InputContext): Promise<Json>;
+  /** The input where it takes no expression to make it, and is within bounds; undefined where {@link input} has to. */
+  plainInput(context: InputContext): Json | undefined;
   read(observation: Observation): Promise<Reading>;
   resume(context: ResumeContext): Promise<Json>;
   /** The thread's values after a run that succeeded; without an expression the run's output. */

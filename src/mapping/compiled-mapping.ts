@@ -39,7 +39,11 @@ export class CompiledMapping implements Mapping {
 
   async input(context: InputContext): Promise<Json> {
     const { input } = this.#parts;
-    return input === undefined ? plainInput(context) : ((await input.evaluate(context)) ?? {});
+    return input === undefined ? takeInput(context) : ((await input.evaluate(context)) ?? {});
+  }
+
+  plainInput(context: InputContext): Json | undefined {
+    return this.#parts.input === undefined ? takeInput(context) : undefined;
   }
 
   async resume(context: ResumeContext): Promise<Json> {
@@ -101,7 +105,7 @@ export class CompiledMapping implements Mapping {
 }
 
 /** No expression, because it stands in the way of every start: what was asked, as it was asked. */
-function plainInput({ input, messages }: InputContext): Json {
+function takeInput({ input, messages }: InputContext): Json {
   const isEmpty = input === null || (isJsonObject(input) && Object.keys(input).length === 0);
   if (!isEmpty) return input;
   return Array.isArray(messages) && messages.length > 0 ? { messages } : {};

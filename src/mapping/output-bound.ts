@@ -19,6 +19,10 @@ export function boundOutput(mapping: Mapping, mostBytes: number): Mapping {
   return {
     interrupts: mapping.interrupts,
     input: async (context) => bound('input', await mapping.input(context)),
+    plainInput: (context) => {
+      const input = mapping.plainInput(context);
+      return input === undefined || isLarger(input, mostBytes) ? undefined : input;
+    },
     read: async (observation) => boundReading(await mapping.read(observation)),
     resume: async (context) => bound('resume', await mapping.resume(context)),
     threadState: async (context) => bound('threadState', await mapping.threadState(context)),

@@ -42,7 +42,8 @@ export async function startRun(
   }
 }
 
-type StartPass = { readonly crossing: Crossing; readonly pass: Pass };
+/** The right to ask the vendor to start one run. */
+export type StartPass = { readonly crossing: Crossing; readonly pass: Pass };
 
 async function start(
   tenure: Tenure,
@@ -60,10 +61,23 @@ async function start(
     return;
   }
   if ((await tenure.record({ kind: 'begin' })) !== 'recorded') return;
-  crossing.began();
   const living = livingOf(thread, agent);
-  if (living !== null) return await converse(tenure, agent, living, input, parts, log, { crossing, pass });
-  const lives = agent.capabilities.living && thread !== null;
+  if (living === null) return await askToStart(tenure, agent, input, parts, log, { crossing, pass });
+  crossing.began();
+  await converse(tenure, agent, living, input, parts, log, { crossing, pass });
+}
+
+/** `starting` is durable: asks the vendor. */
+export async function askToStart(
+  tenure: Tenure,
+  agent: Agent,
+  input: Json,
+  parts: AskingParts,
+  log: Log,
+  { crossing, pass }: StartPass,
+): Promise<void> {
+  crossing.began();
+  const lives = agent.capabilities.living && tenure.run.threadId !== null;
   const opening = lives ? agent.connection.openingOf?.(agent.target) : undefined;
   let upstream: UpstreamRef;
   try {
@@ -89,7 +103,8 @@ function stepAfterStart(upstream: UpstreamRef, living: LivingAgent | undefined, 
   return opening === undefined ? { kind: 'started', upstream, living } : { kind: 'scheduled', living };
 }
 
-function inputContext({ request }: Run, agent: Agent, thread: Thread | null): InputContext {
+/** What a mapping makes the vendor's input of. */
+export function inputContext({ request }: Run, agent: Agent, thread: Thread | null): InputContext {
   return {
     input: request.input ?? {},
     messages: request.messages ?? [],

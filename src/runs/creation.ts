@@ -57,11 +57,12 @@ export class Creator {
       throw new GatewayError('invalid_input', { path: violation.path, detail: violation.message });
     const thread = this.#threadOf(command, agent);
     const run = this.#newRun(command, agent, thread?.threadId ?? null);
-    const insertion = await this.#insertCounted(run, command, thread);
+    // The driver begins in the very turn in which the run is durable; the client does not wait for it.
+    const insertion = await this.#parts.fleet.take(run, agent, (written) =>
+      this.#insertCounted(written, command, thread),
+    );
     switch (insertion.kind) {
       case 'inserted':
-        // Durable now. The driver begins in this very turn; the client does not wait for it.
-        this.#parts.fleet.adopt(run, false);
         return { kind: 'new', run };
       case 'replayed':
         return insertion;

@@ -2,9 +2,10 @@ import type { Agent } from '../contract/agent.ts';
 import { assertNever } from '../contract/json.ts';
 import type { Log } from '../contract/log.ts';
 import type { Run, RunKey } from '../contract/run.ts';
-import { type AskingParts, deliverPayload, startRun } from './asking.ts';
+import { type AskingParts, askToStart, deliverPayload, startRun } from './asking.ts';
 import type { Backends } from './budget/backends.ts';
 import { Crossing } from './budget/crossing.ts';
+import { type Launch, logOf } from './launch.ts';
 import { Observer, type ObserverParts } from './observer.ts';
 import { Tenure } from './tenure.ts';
 import { unknownStart } from './vendor-faults.ts';
@@ -12,6 +13,14 @@ import { unknownStart } from './vendor-faults.ts';
 export type DriverParts = AskingParts &
   ObserverParts &
   ConstructorParameters<typeof Tenure>[0] & { readonly log: Log; readonly backends: Backends };
+
+/** How a run came to be driven here. */
+export type Origin =
+  | { readonly kind: 'new' }
+  /** Written as starting: the vendor is asked at once. */
+  | { readonly kind: 'launched'; readonly launch: Launch }
+  /** It was driven before, and is looked at within so long. */
+  | { readonly kind: 'inherited'; readonly lookWithinMs: number };
 
 const deadlineRetryMs = 1000;
 const defectPauseMs = 5000;
@@ -29,15 +38,24 @@ export class Driver {
   readonly #tenure: Tenure;
   readonly #crossing: Crossing;
   readonly #observer: Observer;
+  /** Null once its part is done. */
+  #origin: Origin | null;
+  readonly #onOver: (driver: Driver) => void;
   #cancelDeadline: () => void = () => {};
+  /** Null while the run sleeps. */
+  #working: Promise<void> | null = null;
 
-  /** `lookWithinMs`: another process drove the run before, and it is looked at within so long; null: none did. */
-  constructor(parts: DriverParts, agent: Agent, run: Run, lookWithinMs: number | null) {
+  /** `onOver` is called once, when the driver is through with the run. */
+  constructor(parts: DriverParts, agent: Agent, run: Run, origin: Origin, onOver: (driver: Driver) => void) {
     this.#parts = parts;
+    this.#origin = origin.kind === 'new' ? null : origin;
+    this.#onOver = onOver;
     this.#agent = agent;
-    this.#log = parts.log.child({ run_id: run.runId, agent: agent.name, backend: agent.backend });
+    const launch = origin.kind === 'launched' ? origin.launch : null;
+    this.#log = launch?.log ?? logOf(run, agent, parts.log);
     this.#tenure = new Tenure(parts, this.#log, run);
-    this.#crossing = new Crossing(parts.backends.of(agent.backend), agent, run, this.#log);
+    this.#crossing = launch?.crossing ?? new Crossing(parts.backends.of(agent.backend), agent, run, this.#log);
+    const lookWithinMs = origin.kind === 'inherited' ? origin.lookWithinMs : null;
     this.#observer = new Observer(this.#tenure, agent, this.#crossing, parts, this.#log, lookWithinMs);
   }
 
@@ -67,10 +85,11 @@ export class Driver {
     this.#observer.poke();
   }
 
-  /** Ends the loop; a start or a delivery under way is finished and recorded first. */
-  stop(): void {
+  /** Ends the loop. Resolves when a start or a delivery under way is finished and recorded; never rejects. */
+  async stop(): Promise<void> {
     this.#tenure.leave();
     this.#giveUp();
+    await this.#working;
   }
 
   #giveUp(): void {
@@ -78,13 +97,56 @@ export class Driver {
     this.#crossing.abort(over);
   }
 
-  /** Resolves when the driver is through with the run. Never rejects. */
-  async drive(inherited: boolean): Promise<void> {
+  /** Takes the run from where it is to its end. */
+  drive(): void {
     this.#armDeadline(Math.max(0, this.#tenure.run.deadlineAtMs - this.#parts.clock.nowMs()));
-    if (inherited) await this.#guarded(() => this.#settleOpenCall('the gateway stopped during the call'));
-    while (!this.#tenure.over) await this.#guarded(() => this.#takeTurn());
+    this.#working = this.#begin();
+  }
+
+  /** Turn after turn until the run sleeps. Most live runs do, so that of them a timer is kept and no call stack. */
+  async #work(): Promise<void> {
+    while (!this.#tenure.over) {
+      const waitMs = this.#isObserved ? this.#observer.waitMs : 0;
+      if (waitMs <= 0) await this.#guarded(() => this.#takeTurn());
+      else if (this.#tenure.doze(waitMs, () => this.#wake())) {
+        this.#working = null;
+        return;
+      }
+    }
+    this.#working = null;
     this.#crossing.leave();
     this.#cancelDeadline();
+    this.#onOver(this);
+  }
+
+  async #begin(): Promise<void> {
+    const origin = this.#origin;
+    this.#origin = null;
+    if (origin !== null) await this.#guarded(() => this.#takeOver(origin));
+    await this.#work();
+  }
+
+  async #takeOver(origin: Origin): Promise<void> {
+    switch (origin.kind) {
+      case 'new':
+        return;
+      case 'launched':
+        await askToStart(this.#tenure, this.#agent, origin.launch.input, this.#parts, this.#log, origin.launch);
+        return this.#observer.restart({ resumed: false });
+      case 'inherited':
+        return await this.#settleOpenCall('the gateway stopped during the call');
+      default:
+        assertNever(origin);
+    }
+  }
+
+  #wake(): void {
+    this.#working = this.#work();
+  }
+
+  get #isObserved(): boolean {
+    const { phase } = this.#tenure.run;
+    return phase === 'running' || phase === 'interrupted';
   }
 
   /** A defect of ours in one turn must neither end the loop nor repeat a call whose outcome nobody knows. */
@@ -138,7 +200,7 @@ export class Driver {
         return this.#observer.restart({ resumed: true });
       case 'running':
       case 'interrupted':
-        return await this.#observer.takeTurn();
+        return await this.#observer.look();
       case 'done':
         return;
       default:

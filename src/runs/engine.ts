@@ -104,7 +104,7 @@ export function createEngine(parts: EngineParts): Engine {
     metrics,
   };
   const fleet = new Fleet(driverParts, parts.agents);
-  const replica = new Replica(id, { store, clock, log }, parts.replica, (run) => fleet.adopt(run, true));
+  const replica = new Replica(id, { store, clock, log }, parts.replica, (run) => fleet.inherit(run));
   const creator = new Creator({
     replica: id,
     agents: parts.agents,

@@ -1,6 +1,8 @@
-import type { AgentDirectory } from '../contract/agent.ts';
+import type { Agent, AgentDirectory } from '../contract/agent.ts';
 import type { Run, RunKey } from '../contract/run.ts';
-import { Driver, type DriverParts } from './driver.ts';
+import type { Insertion } from '../contract/store.ts';
+import { Driver, type DriverParts, type Origin } from './driver.ts';
+import { Launches } from './launch.ts';
 
 /**
  * Runs that were taken over together are looked at so far apart, so that a restart is no stampede; and no further, so
@@ -15,21 +17,50 @@ export class Fleet {
   readonly #drivers = new Map<string, Driver>();
   /** Take back the deadlines of runs that no agent of this config drives. */
   readonly #orphans = new Map<string, () => void>();
+  readonly #launches: Launches;
   readonly #byThread = new Map<string, Set<Driver>>();
-  readonly #driving = new Set<Promise<void>>();
   #stopped = false;
 
   constructor(parts: DriverParts, agents: AgentDirectory) {
     this.#parts = parts;
     this.#agents = agents;
+    this.#launches = new Launches(parts);
   }
 
   get size(): number {
     return this.#drivers.size;
   }
 
-  /** Takes a run on. `inherited`: it was claimed, not created here. */
-  adopt(run: Run, inherited: boolean): void {
+  /**
+   * Has a new run written, and takes it on in the turn in which it is durable. `write` gets it as it is to be written:
+   * queued, or where it has to wait for nothing, as starting.
+   */
+  async take(draft: Run, agent: Agent, write: (run: Run) => Promise<Insertion>): Promise<Insertion> {
+    const launch = this.#launches.prepare(draft, agent);
+    const run = launch?.run ?? draft;
+    const insertion = await write(run).catch((error: unknown) => {
+      if (launch !== null) this.#launches.drop(launch);
+      throw error;
+    });
+    if (insertion.kind !== 'inserted') {
+      if (launch !== null) this.#launches.drop(launch);
+    } else if (launch === null) {
+      this.#adopt(run, { kind: 'new' });
+    } else {
+      // Also while this process stops: what is written as starting is started.
+      this.#drive(run, agent, { kind: 'launched', launch });
+      this.#launches.settle();
+    }
+    return insertion;
+  }
+
+  /** Takes on a run that another process drove, or that this one lost sight of. */
+  inherit(run: Run): void {
+    const lookWithinMs = Math.min(this.size * spacingMs, this.#parts.pacing.ceilingMs);
+    this.#adopt(run, { kind: 'inherited', lookWithinMs });
+  }
+
+  #adopt(run: Run, origin: Origin): void {
     if (this.#stopped || this.#drivers.has(run.runId) || this.#orphans.has(run.runId)) return;
     const agent = this.#agents.find(run.agentId);
     if (agent === null) {
@@ -41,17 +72,21 @@ export class Fleet {
       this.#awaitDeadline(run);
       return;
     }
-    const lookWithinMs = Math.min(this.size * spacingMs, this.#parts.pacing.ceilingMs);
-    const driver = new Driver(this.#parts, agent, run, inherited ? lookWithinMs : null);
+    this.#drive(run, agent, origin);
+  }
+
+  #drive(run: Run, agent: Agent, origin: Origin): void {
+    const driver = new Driver(this.#parts, agent, run, origin, this.#forget);
     this.#drivers.set(run.runId, driver);
     this.#index(run.threadId, driver);
-    const task = driver.drive(inherited).finally(() => {
-      if (this.#drivers.get(run.runId) === driver) this.#drivers.delete(run.runId);
-      this.#unindex(run.threadId, driver);
-      this.#driving.delete(task);
-    });
-    this.#driving.add(task);
+    driver.drive();
   }
+
+  // One function for all of them.
+  readonly #forget = (driver: Driver): void => {
+    this.#drivers.delete(driver.key.runId);
+    this.#unindex(driver.threadId, driver);
+  };
 
   keys(): readonly RunKey[] {
     return [...this.#drivers.values()].map((driver) => driver.key);
@@ -100,7 +135,11 @@ export class Fleet {
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const cancel of this.#orphans.values()) cancel();
-    for (const driver of this.#drivers.values()) driver.stop();
-    await Promise.all(this.#driving);
+    const stopAll = () => Promise.all([...this.#drivers.values()].map((driver) => driver.stop()));
+    const stopped = stopAll();
+    // What comes to be driven meanwhile is what was being written as starting.
+    await this.#launches.close();
+    await stopped;
+    await stopAll();
   }
 }

@@ -99,17 +99,19 @@ export class Observer {
     this.#abort?.abort(reason);
   }
 
-  /** Sleeps until the next look is due, or looks. */
-  async takeTurn(): Promise<void> {
-    const waitMs = this.#poked ? Math.min(this.#untilHeededMs(), this.#untilDueMs()) : this.#untilDueMs();
-    if (waitMs > 0) return await this.#tenure.sleep(waitMs);
+  /** How long until the next look is due; none left: it is. */
+  get waitMs(): number {
+    return this.#poked ? Math.min(this.#untilHeededMs(), this.#untilDueMs()) : this.#untilDueMs();
+  }
+
+  async look(): Promise<void> {
     // What the vendor told us about pays for itself; the others wait their turn.
     const pass = await this.#crossing.enter(this.#poked || this.#isWatched ? 'watched' : 'unwatched');
     if (pass === null) return;
     try {
       if (this.#poked) this.#heeded += 1;
       this.#poked = false;
-      await this.#look(pass);
+      await this.#lookWith(pass);
     } finally {
       pass.drop();
     }
@@ -120,7 +122,7 @@ export class Observer {
     return this.#parts.watch.isWatched(runId, threadId);
   }
 
-  async #look(pass: Pass): Promise<void> {
+  async #lookWith(pass: Pass): Promise<void> {
     const { upstream } = this.#tenure.run;
     if (upstream === null) throw new TypeError('a running run has no upstream run');
     const sentMs = this.#parts.clock.nowMs();

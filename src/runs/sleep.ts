@@ -3,7 +3,8 @@ import type { Clock } from '../contract/clock.ts';
 /** A wait that can be cut short. One sleeper has one wait at a time. */
 export class Sleeper {
   readonly #clock: Clock;
-  #wake: (() => void) | null = null;
+  #cancel: (() => void) | null = null;
+  #onWake: (() => void) | null = null;
   /** A wake that came while nobody slept shortens the next sleep: no news is lost between two waits. */
   #woken = false;
 
@@ -11,24 +12,36 @@ export class Sleeper {
     this.#clock = clock;
   }
 
-  /** Resolves after `delayMs`, or at once when woken. `Infinity` waits for the wake alone. */
-  sleep(delayMs: number): Promise<void> {
+  /**
+   * Calls back after `delayMs`, or when woken. `Infinity` waits for the wake alone. False: a wake came before, so there is
+   * nothing to wait for and nobody is called.
+   */
+  doze(delayMs: number, onWake: () => void): boolean {
     if (this.#woken) {
       this.#woken = false;
-      return Promise.resolve();
+      return false;
     }
+    this.#onWake = onWake;
+    if (Number.isFinite(delayMs)) this.#cancel = this.#clock.schedule(delayMs, () => this.wake());
+    return true;
+  }
+
+  /** The same as a promise. */
+  sleep(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = Number.isFinite(delayMs) ? this.#clock.schedule(delayMs, () => this.#wake?.()) : () => {};
-      this.#wake = () => {
-        cancel();
-        this.#wake = null;
-        resolve();
-      };
+      if (!this.doze(delayMs, resolve)) resolve();
     });
   }
 
   wake(): void {
-    if (this.#wake === null) this.#woken = true;
-    else this.#wake();
+    const onWake = this.#onWake;
+    if (onWake === null) {
+      this.#woken = true;
+      return;
+    }
+    this.#cancel?.();
+    this.#cancel = null;
+    this.#onWake = null;
+    onWake();
   }
 }

@@ -67,6 +67,11 @@ export class Tenure {
     this.#sleeper.wake();
   }
 
+  /** Calls back after `delayMs` or when woken; false: it was woken before. */
+  doze(delayMs: number, onWake: () => void): boolean {
+    return this.#sleeper.doze(delayMs, onWake);
+  }
+
   /** Resolves after `delayMs` or when woken. */
   sleep(delayMs: number): Promise<void> {
     return this.#sleeper.sleep(delayMs);

@@ -113,6 +113,16 @@ describe('maxConcurrentRuns', () => {
     expect((await rig.read(fourth)).phase).toBe('queued');
   });
 
+  test('a creation that comes to nothing new takes no slot', async () => {
+    await openBound(2);
+    const command = { tenant, agent: undefined, request: { input: { a: 1 } }, quota: { name: 'key', mostLive: 1 } };
+    await rig.engine.service.createRun(command);
+    await expect(rig.engine.service.createRun(command)).rejects.toMatchObject({ code: 'too_many_runs' });
+    const second = await rig.create();
+    await rig.clock.settle();
+    expect((await rig.read(second)).phase).toBe('running');
+  });
+
   test('an agent with many runs does not hold another one up', async () => {
     await openBound(1, { others: [{ agentId: '00000000-0000-5000-8000-000000000002', name: 'other' }] });
     for (let run = 0; run < 5; run += 1) await rig.create({ input: { agent: 'first', run } });

@@ -25,6 +25,40 @@ describe('starting a run', () => {
     expect(await rig.read(run)).toMatchObject({ phase: 'running', status: 'pending', upstream: { runId: 'vendor-1' } });
   });
 
+  test('a run that has to wait for nothing is written as starting, in one write', async () => {
+    rig.vendor.startGate = new Promise(() => {});
+    const run = await rig.create();
+    expect(await rig.store.find({ tenant, runId: run.runId })).toMatchObject({ phase: 'starting', version: 1 });
+    rig = await rig.crash();
+    await rig.clock.settle();
+    expect(await rig.read(run)).toMatchObject({ status: 'error', outcome: { errcode: errcodes.startUnknown } });
+    expect(rig.vendor.starts).toHaveLength(1);
+  });
+
+  test('a stop waits for a run that is being written as starting, and for its start', async () => {
+    let open = (): void => {};
+    rig.vendor.startGate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const creating = rig.create();
+    // The write is submitted, and committed in a later turn of the event loop.
+    let isStopped = false;
+    const stopping = rig.engine.stop().then(() => {
+      isStopped = true;
+    });
+    const run = await creating;
+    await rig.clock.settle();
+    expect(isStopped).toBe(false);
+    open();
+    await rig.clock.advance(60_000);
+    await stopping;
+    expect(rig.vendor.starts).toHaveLength(1);
+    expect(await rig.store.find({ tenant, runId: run.runId })).toMatchObject({
+      phase: 'running',
+      upstream: { runId: 'vendor-1' },
+    });
+  });
+
   test('a run that ends is read with its output, and its events have no gap', async () => {
     rig.vendor.observeScript.push({ status: 'running' }, { status: 'success', output: [1, { a: null }] });
     const run = await rig.create();

@@ -47,6 +47,7 @@ export class Breaker {
   ): 'opened' | 'closed' | null {
     const state = this.#state;
     if (verdict === 'answered') {
+      if (state.kind === 'closed' && state.silences === 0) return null;
       this.#state = { kind: 'closed', silences: 0 };
       return state.kind === 'closed' ? null : 'closed';
     }

@@ -11,7 +11,9 @@ export class Crossing {
   readonly #runId: string;
   readonly #log: Log;
   readonly #sink: { readonly url: string } | null;
-  readonly #abort = new AbortController();
+  /** Only a run that has to wait needs one; most never do. */
+  #abort: AbortController | null = null;
+  #isOver = false;
   #entry: Entry | null = null;
   #saidWait = false;
 
@@ -49,9 +51,18 @@ export class Crossing {
   /** Waits for a slot, then for the call; the run stays queued. Null: the run is over. */
   async enterToStart(): Promise<Pass | null> {
     const { slots } = this.#backend;
-    const hasSlot = await slots.take(this.#agentId, this.#runId, this.#abort.signal, () => this.#sayWait());
-    if (!hasSlot) return null;
+    const free = this.tryEnterToStart();
+    if (free !== null) return free;
+    if (!(await slots.take(this.#agentId, this.#runId, this.#signal, () => this.#sayWait()))) return null;
     const pass = await this.enter('start');
+    if (pass === null) this.leave();
+    return pass;
+  }
+
+  /** A slot and a call that are free now. Null: the run has to wait for one of them, or is over. */
+  tryEnterToStart(): Pass | null {
+    if (this.#isOver || !this.#backend.slots.tryTake(this.#runId)) return null;
+    const pass = this.#backend.gate.tryEnter('start');
     if (pass === null) this.leave();
     return pass;
   }
@@ -68,7 +79,10 @@ export class Crossing {
 
   /** Waits for the turn of one call. Null: the run is over. */
   async enter(urgency: Urgency): Promise<Pass | null> {
-    this.#entry = this.#backend.gate.enter(urgency, this.#abort.signal);
+    const { gate } = this.#backend;
+    const free = this.#isOver ? null : gate.tryEnter(urgency);
+    if (free !== null) return free;
+    this.#entry = gate.enter(urgency, this.#signal);
     const pass = await this.#entry.passed;
     this.#entry = null;
     return pass;
@@ -81,7 +95,14 @@ export class Crossing {
 
   /** The run is over: it waits for nothing more. */
   abort(reason: string): void {
-    this.#abort.abort(reason);
+    this.#isOver = true;
+    this.#abort?.abort(reason);
+  }
+
+  get #signal(): AbortSignal {
+    if (this.#isOver) return AbortSignal.abort();
+    this.#abort ??= new AbortController();
+    return this.#abort.signal;
   }
 
   #sayWait(): void {

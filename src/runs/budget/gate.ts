@@ -79,7 +79,8 @@ export class Gate {
   }
 
   get waiting(): number {
-    return urgencies.reduce((sum, urgency) => sum + this.#queues[urgency].size, 0);
+    const { start, watched, unwatched } = this.#queues;
+    return start.size + watched.size + unwatched.size;
   }
 
   /** Requests of this process that may have arrived within the last second, or may still. */
@@ -103,11 +104,15 @@ export class Gate {
     this.#pump();
   }
 
+  /** For a call that need not wait; null: it has to. */
+  tryEnter(urgency: Urgency): Pass | null {
+    return this.waiting === 0 && this.#waitMs(urgency) <= 0 ? this.#makePass() : null;
+  }
+
   enter(urgency: Urgency, signal: AbortSignal): Entry {
     if (signal.aborted) return { passed: Promise.resolve(null), hurry: () => {} };
-    if (this.waiting === 0 && this.#waitMs(urgency) <= 0) {
-      return { passed: Promise.resolve(this.#makePass()), hurry: () => {} };
-    }
+    const pass = this.tryEnter(urgency);
+    if (pass !== null) return { passed: Promise.resolve(pass), hurry: () => {} };
     const { promise, resolve } = Promise.withResolvers<Pass | null>();
     let queue = this.#queues[urgency];
     const ticket: Ticket = {

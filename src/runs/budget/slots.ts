@@ -58,14 +58,18 @@ export class Slots {
     if (this.#isOwn) this.#free -= 1;
   }
 
+  /** True: the run has a slot and need not wait. */
+  tryTake(runId: string): boolean {
+    if (this.#held.has(runId)) return true;
+    if (this.#queues.size > 0 || this.#free <= 0) return false;
+    this.#letIn(runId);
+    return true;
+  }
+
   /** Resolves with true when the run has a slot, with false when the signal fired first. `onWait`: it has to wait. */
   take(agentId: string, runId: string, signal: AbortSignal, onWait: () => void): Promise<boolean> {
     if (signal.aborted) return Promise.resolve(false);
-    if (this.#held.has(runId)) return Promise.resolve(true);
-    if (this.#queues.size === 0 && this.#free > 0) {
-      this.#letIn(runId);
-      return Promise.resolve(true);
-    }
+    if (this.tryTake(runId)) return Promise.resolve(true);
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const queue = this.#queues.get(agentId) ?? new Set<Waiter>();
     this.#queues.set(agentId, queue);

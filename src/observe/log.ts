@@ -9,8 +9,11 @@ export type LogOptions = {
   /** Values that must never leave the process. */
   readonly secrets: readonly string[];
   /** Takes whole lines; left out, standard output. */
-  readonly destination?: { write(line: string): void } | undefined;
+  readonly destination?: LineSink | undefined;
 };
+
+/** `flush`: nothing may wait any longer. */
+export type LineSink = { write(line: string): void; flush?(): void };
 
 type Fields = Readonly<Record<string, unknown>>;
 type Level = Exclude<LogLevel, 'silent'>;
@@ -20,8 +23,7 @@ type Level = Exclude<LogLevel, 'silent'>;
  * no caller can forget to redact.
  */
 export function createLog(options: LogOptions): Log {
-  // Synchronous: the last lines before an exit are the ones that explain it.
-  const stream = options.destination ?? destination({ dest: 1, sync: true });
+  const stream = options.destination ?? openStdout();
   const logger = pino(
     {
       level: options.level,
@@ -33,17 +35,42 @@ export function createLog(options: LogOptions): Log {
     },
     stream,
   );
-  return new ScrubbedLog(logger, createScrubber(options.secrets), {});
+  return new ScrubbedLog(logger, stream, createScrubber(options.secrets), {});
+}
+
+/** Most lines tell of runs that ended, and a busy gateway has thousands of them a second. */
+const flushAfterMs = 20;
+const flushAtBytes = 4096;
+
+/** Gathers lines for a moment; the last ones before an exit explain it, so what is there is written then. */
+function openStdout(): LineSink {
+  const stdout = destination({ dest: 1, sync: true, minLength: flushAtBytes });
+  let timer: NodeJS.Timeout | null = null;
+  const flush = (): void => {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    stdout.flushSync();
+  };
+  process.once('exit', flush);
+  return {
+    flush,
+    write: (line) => {
+      stdout.write(line);
+      timer ??= setTimeout(flush, flushAfterMs);
+    },
+  };
 }
 
 class ScrubbedLog implements Log {
   readonly #logger: Logger;
+  readonly #sink: LineSink;
   readonly #scrubber: Scrubber;
   /** As it was given: a live run has a log of its own, and most of them never write a line. */
   readonly #bound: Fields;
 
-  constructor(logger: Logger, scrubber: Scrubber, bound: Fields) {
+  constructor(logger: Logger, sink: LineSink, scrubber: Scrubber, bound: Fields) {
     this.#logger = logger;
+    this.#sink = sink;
     this.#scrubber = scrubber;
     this.#bound = bound;
   }
@@ -65,12 +92,14 @@ class ScrubbedLog implements Log {
   }
 
   child(fields: Fields): Log {
-    return new ScrubbedLog(this.#logger, this.#scrubber, { ...this.#bound, ...fields });
+    return new ScrubbedLog(this.#logger, this.#sink, this.#scrubber, { ...this.#bound, ...fields });
   }
 
   #write(level: Level, fields: Fields, message: string): void {
     if (!this.#logger.isLevelEnabled(level)) return;
     const clean = this.#scrubber.value({ ...this.#bound, ...fields });
     this.#logger[level](Object(clean), this.#scrubber.text(message));
+    // What may explain an end that comes at once, a kill too.
+    if (level === 'warn' || level === 'error') this.#sink.flush?.();
   }
 }

@@ -130,6 +130,20 @@ describe('the log', () => {
     expect(lines).toHaveLength(2000);
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ n: 1999, msg: 'line' });
   });
+
+  test('has written a warning, and what came before it, when the process is killed', async () => {
+    const module = fileURLToPath(new URL('../../src/observe/log.ts', import.meta.url));
+    const script = `
+      import { createLog } from ${JSON.stringify(module)};
+      const log = createLog({ level: 'info', secrets: [] });
+      log.info({}, 'before');
+      log.warn({}, 'worse');
+      process.kill(process.pid, 'SIGKILL');
+    `;
+    const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    const killed: unknown = await run.catch((fault: unknown) => fault);
+    expect(killed).toMatchObject({ signal: 'SIGKILL', stdout: expect.stringMatching(/"before".*\n.*"worse"/) });
+  });
 });
 
 describe('a scrubber', () => {

@@ -5,19 +5,32 @@ import type { Store } from '../contract/store.ts';
 /** Rough bytes that a cached run holds on to beside its payloads. */
 const bytesPerRun = 1024;
 
-/** Reads runs. A run that is done never changes again but by removal, so it is kept, within bounds. */
+/**
+ * Reads runs, from memory where that is as new as the store. A run that is done never changes again but by removal, so
+ * it is kept, within bounds.
+ */
 export class Archive {
-  readonly #store: Pick<Store, 'find'>;
+  readonly #store: Pick<Store, 'find' | 'shared'>;
   readonly #finished: LRUCache<string, Run>;
 
-  constructor(store: Pick<Store, 'find'>, bounds: { readonly mostRuns: number; readonly mostBytes: number }) {
+  #findLive: (runId: string) => Run | undefined = () => undefined;
+
+  constructor(
+    store: Pick<Store, 'find' | 'shared'>,
+    bounds: { readonly mostRuns: number; readonly mostBytes: number },
+  ) {
     this.#store = store;
     this.#finished = new LRUCache({ max: bounds.mostRuns, maxSize: bounds.mostBytes, sizeCalculation: sizeOf });
   }
 
+  /** Whoever drives a run knows it as it was written last. Not asked where other processes write runs too. */
+  onFindLive(findLive: (runId: string) => Run | undefined): void {
+    if (!this.#store.shared) this.#findLive = findLive;
+  }
+
   /** The run as it is; null when there is none, or it is another tenant's. */
   async find(key: RunKey): Promise<Run | null> {
-    const cached = this.#finished.get(key.runId);
+    const cached = this.#findLive(key.runId) ?? this.#finished.get(key.runId);
     // Another tenant's run takes the way of one that is nowhere, so that the time of the answer tells nothing either.
     if (cached?.tenant === key.tenant) return cached;
     const run = await this.#store.find(key);

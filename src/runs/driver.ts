@@ -1,7 +1,7 @@
 import type { Agent } from '../contract/agent.ts';
 import { assertNever } from '../contract/json.ts';
 import type { Log } from '../contract/log.ts';
-import type { Run, RunKey } from '../contract/run.ts';
+import type { Run } from '../contract/run.ts';
 import { type AskingParts, askToStart, deliverPayload, startRun } from './asking.ts';
 import type { Backends } from './budget/backends.ts';
 import { Crossing } from './budget/crossing.ts';
@@ -59,13 +59,14 @@ export class Driver {
     this.#observer = new Observer(this.#tenure, agent, this.#crossing, parts, this.#log, lookWithinMs);
   }
 
-  get key(): RunKey {
-    const { tenant, runId } = this.#tenure.run;
-    return { tenant, runId };
+  /** As it was written last, as far as this process knows. */
+  get run(): Run {
+    return this.#tenure.run;
   }
 
-  get threadId(): string | null {
-    return this.#tenure.run.threadId;
+  /** The run is done, gone or another's, though a call for it may be under way. */
+  get isOver(): boolean {
+    return this.#tenure.over;
   }
 
   /** The run changed elsewhere in this process; null: it was removed. */

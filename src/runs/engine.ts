@@ -120,6 +120,7 @@ export function createEngine(parts: EngineParts): Engine {
   const serviceParts = { agents: parts.agents, store, archive, journal, watch, terminator, creator, threads, clock };
   const service = new Service({ ...serviceParts, items });
 
+  archive.onFindLive((runId) => fleet.liveRun(runId));
   watch.onNews((news) => {
     if (news.run === null) archive.forget(news.runId);
     else archive.keep(news.run);

@@ -84,12 +84,18 @@ export class Fleet {
 
   // One function for all of them.
   readonly #forget = (driver: Driver): void => {
-    this.#drivers.delete(driver.key.runId);
-    this.#unindex(driver.threadId, driver);
+    this.#drivers.delete(driver.run.runId);
+    this.#unindex(driver.run.threadId, driver);
   };
 
   keys(): readonly RunKey[] {
-    return [...this.#drivers.values()].map((driver) => driver.key);
+    return [...this.#drivers.values()].map(({ run: { tenant, runId } }) => ({ tenant, runId }));
+  }
+
+  /** A live run as it was written last; undefined for one that this process does not drive. */
+  liveRun(runId: string): Run | undefined {
+    const driver = this.#drivers.get(runId);
+    return driver === undefined || driver.isOver ? undefined : driver.run;
   }
 
   driverOf(runId: string): Driver | undefined {
@@ -100,7 +106,7 @@ export class Fleet {
   refresh(runId: string, run: Run | null): void {
     const driver = this.#drivers.get(runId);
     driver?.refresh(run);
-    const threadId = run?.threadId ?? driver?.threadId ?? null;
+    const threadId = run?.threadId ?? driver?.run.threadId ?? null;
     if (threadId !== null && (run === null || run.phase === 'done')) this.hurryThread(threadId);
   }
 

@@ -133,6 +133,8 @@ export class Observer {
     try {
       const { connection, target, mapping } = this.#agent;
       const observation = await pass.send(() => connection.observe(target, upstream, abort.signal));
+      // From here on the look is not to be cut short: its own record may be what ends the run.
+      this.#abort = null;
       this.#count('answered');
       this.#faults = 0;
       this.#retryAfterMs = null;

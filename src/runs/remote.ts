@@ -46,7 +46,7 @@ export function followOtherReplicas(parts: RemoteParts): () => void {
       return;
     }
     archive.forget(runId);
-    const key = watch.keyOf(runId) ?? fleet.driverOf(runId)?.key;
+    const key = watch.keyOf(runId) ?? fleet.driverOf(runId)?.run;
     if (key !== undefined) void reread([key]);
   });
   const sweep = (): void => {

@@ -175,6 +175,7 @@ describe('what is of another tenant', () => {
 test('a run of another tenant that is kept in memory is looked for in the store, as one that is nowhere', async () => {
   const asked: string[] = [];
   const store = {
+    shared: true,
     find: async ({ runId }: RunKey) => {
       asked.push(runId);
       return null;

@@ -38,10 +38,13 @@ export class Fleet {
   async take(draft: Run, agent: Agent, write: (run: Run) => Promise<Insertion>): Promise<Insertion> {
     const launch = this.#launches.prepare(draft, agent);
     const run = launch?.run ?? draft;
-    const insertion = await write(run).catch((error: unknown) => {
+    let insertion: Insertion;
+    try {
+      insertion = await write(run);
+    } catch (error) {
       if (launch !== null) this.#launches.drop(launch);
       throw error;
-    });
+    }
     if (insertion.kind !== 'inserted') {
       if (launch !== null) this.#launches.drop(launch);
     } else if (launch === null) {

@@ -57,10 +57,13 @@ export class Journal {
   }
 
   async insert(run: Run, born: RunEvent, idempotency?: Idempotency, admission?: Admission): Promise<Insertion> {
-    const insertion = await this.#store.insert(run, [born], idempotency, admission).catch((error: unknown) => {
+    let insertion: Insertion;
+    try {
+      insertion = await this.#store.insert(run, [born], idempotency, admission);
+    } catch (error) {
       this.#onDoubt();
       throw error;
-    });
+    }
     if (insertion.kind === 'inserted') {
       this.#metrics.count('runs_created');
       if (run.threadId !== null) this.#watch.tellThread(run.threadId);

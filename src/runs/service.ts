@@ -49,7 +49,7 @@ export class Service implements UseCases {
 
   async createRun(command: CreateRun): Promise<Creation> {
     this.#refuseWhenDraining();
-    const created = await this.#parts.creator.create(command);
+    const created = await answering(this.#parts.creator.create(command));
     if (created.kind === 'new') return { run: created.run, replayed: false };
     return { run: await this.getRun({ tenant: command.tenant, runId: created.runId }), replayed: true };
   }

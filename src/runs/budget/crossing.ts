@@ -22,8 +22,10 @@ export class Crossing {
     this.#agentId = agent.agentId;
     this.#runId = run.runId;
     this.#log = log;
-    const bringsOwn = agent.connection.ownsSink?.(agent.target, run.request.config ?? {}) ?? false;
-    const isPushed = agent.capabilities.push && !bringsOwn;
+    const isPushed =
+      backend.push !== null &&
+      agent.capabilities.push &&
+      agent.connection.ownsSink?.(agent.target, run.request.config ?? {}) !== true;
     this.#sink = isPushed ? (backend.push?.sinkFor(run.runId) ?? null) : null;
     if (run.phase !== 'queued') backend.slots.hold(run.runId);
   }

@@ -6,7 +6,7 @@ import type { Run, RunKey } from '../contract/run.ts';
 import type { Idempotency, Insertion, Store } from '../contract/store.ts';
 import type { Admission, ThreadEffect } from '../contract/thread.ts';
 import type { RunEncoder } from '../contract/webhook.ts';
-import { advance, type Step } from './life.ts';
+import { advance, type Step, type Transition } from './life.ts';
 import type { ThreadKeeper } from './threads/thread-keeper.ts';
 import { failedMapping } from './vendor-faults.ts';
 import type { Watch } from './watch.ts';
@@ -78,16 +78,34 @@ export class Journal {
   async write(run: Run, step: Step, owner?: string): Promise<Written> {
     const transition = advance(run, step, this.#clock.nowMs());
     if (transition === null) return { kind: 'refused' };
-    let thread: ThreadEffect | undefined;
+    if (run.threadId === null) return await this.#commit(run, transition, owner, undefined);
+    let thread: ThreadEffect;
     try {
-      thread = await this.#threads.effectOf(transition.run, step);
+      thread = await this.#threads.effectOf(transition.run, run.threadId, step);
     } catch (error) {
       // The vendor's work is done, but the thread cannot be told what came of it: the run ends so.
       const living = step.kind === 'end' ? { living: step.living } : {};
       return await this.write(run, { kind: 'end', ending: failedMapping(error), ...living }, owner);
     }
-    const delivery = this.#encodeRun === null ? undefined : deliveryOf(run, transition.run, this.#encodeRun);
     const lost = await this.#threads.livingLostBy(transition.run, thread);
+    const written = await this.#commit(run, transition, owner, thread);
+    if (written.kind === 'written' && lost !== null) {
+      this.#threads
+        .endIfLost(transition.run, lost)
+        .catch((err: unknown) =>
+          this.#log.warn({ err, lost }, "a removed thread's agent may still live at the vendor"),
+        );
+    }
+    return written;
+  }
+
+  async #commit(
+    run: Run,
+    transition: Transition,
+    owner: string | undefined,
+    thread: ThreadEffect | undefined,
+  ): Promise<Written> {
+    const delivery = this.#encodeRun === null ? undefined : deliveryOf(run, transition.run, this.#encodeRun);
     const held = await this.#store.update({
       run: transition.run,
       expectedVersion: run.version,
@@ -98,18 +116,11 @@ export class Journal {
     });
     if (!held) {
       this.#metrics.count('conditional_writes_lost');
-      this.#log.debug({ run_id: run.runId, step: step.kind }, 'a write was refused: the run had changed');
+      this.#log.debug({ run_id: run.runId, to: transition.run.phase }, 'a write was refused: the run had changed');
       return { kind: 'lost' };
     }
     this.#tell(transition.run, transition.events);
     if (delivery !== undefined) this.#onOwed();
-    if (lost !== null) {
-      this.#threads
-        .endIfLost(transition.run, lost)
-        .catch((err: unknown) =>
-          this.#log.warn({ err, lost }, "a removed thread's agent may still live at the vendor"),
-        );
-    }
     return { kind: 'written', run: transition.run };
   }
 

@@ -169,18 +169,18 @@ function end(run: Run, ending: Ending, nowMs: number): Transition {
   return { run: ended, events: [eventOf(ended, outcome, nowMs)] };
 }
 
-function silently(run: Run, change: Partial<Run>, nowMs: number): Transition {
-  const phase = change.phase ?? run.phase;
-  return {
-    run: { ...run, ...change, phase, status: statusIn(phase), version: run.version + 1, updatedAtMs: nowMs },
-    events: [],
-  };
+function silently(run: Run, fields: Partial<Run>, nowMs: number): Transition {
+  return { run: changed(run, fields, run.lastSeq, nowMs), events: [] };
 }
 
 function visibly(run: Run, fields: Partial<Run>, change: Change, nowMs: number): Transition {
-  const { run: quiet } = silently(run, fields, nowMs);
-  const next = { ...quiet, lastSeq: run.lastSeq + 1 };
+  const next = changed(run, fields, run.lastSeq + 1, nowMs);
   return { run: next, events: [eventOf(next, change, nowMs)] };
+}
+
+function changed(run: Run, fields: Partial<Run>, lastSeq: number, nowMs: number): Run {
+  const phase = fields.phase ?? run.phase;
+  return { ...run, ...fields, status: statusIn(phase), lastSeq, version: run.version + 1, updatedAtMs: nowMs };
 }
 
 function eventOf(run: Run, change: Change, atMs: number): RunEvent {

@@ -30,8 +30,7 @@ export class ThreadKeeper {
   }
 
   /** For the run as the step left it. Rejects with `StorageFault`, and with `MappingFault` where the state fails. */
-  async effectOf(run: Run, step: Step): Promise<ThreadEffect | undefined> {
-    if (run.threadId === null) return undefined;
+  async effectOf(run: Run, threadId: string, step: Step): Promise<ThreadEffect> {
     const living = 'living' in step ? step.living : undefined;
     const cancelled = run.outcome?.kind === 'error' && run.outcome.errcode === errcodes.cancelled;
     const release = run.phase === 'done';
@@ -39,14 +38,14 @@ export class ThreadKeeper {
       status: threadStatusAfter(run.status, cancelled),
       release,
       remove: release && run.request.onCompletion === 'delete',
-      checkpoint: await this.#checkpointAfter(run, run.threadId),
+      checkpoint: await this.#checkpointAfter(run, threadId),
       living,
     };
   }
 
   /** The agent at the vendor that would be nobody's after the effect, to be read before it. Rejects with `StorageFault`. */
-  async livingLostBy({ tenant, threadId }: Run, effect: ThreadEffect | undefined): Promise<LivingAgent | null> {
-    if (effect?.remove !== true || effect.living === null || threadId === null) return null;
+  async livingLostBy({ tenant, threadId }: Run, effect: ThreadEffect): Promise<LivingAgent | null> {
+    if (!effect.remove || effect.living === null || threadId === null) return null;
     return (await this.#store.threads.findThread({ tenant, threadId }))?.living ?? null;
   }
 

@@ -1,5 +1,9 @@
+import { Roster } from '../contract/roster.ts';
+
+type Callbacks = Roster<() => void>;
+
 /** Listeners by signal; they go with it. */
-const listeners = new WeakMap<AbortSignal, Set<() => void>>();
+const listeners = new WeakMap<AbortSignal, Callbacks>();
 
 /**
  * Calls back when the signal fires; the returned function takes that back. Node keeps a signal's listeners in a list
@@ -8,18 +12,21 @@ const listeners = new WeakMap<AbortSignal, Set<() => void>>();
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   const known = listeners.get(signal);
-  const callbacks = known ?? new Set<() => void>();
+  const callbacks: Callbacks = known ?? new Roster();
   if (known === undefined) {
     listeners.set(signal, callbacks);
     signal.addEventListener('abort', tellAll(callbacks), { once: true });
   }
-  callbacks.add(callback);
-  return () => void callbacks.delete(callback);
+  const seat = callbacks.add(callback);
+  return () => callbacks.remove(seat);
 }
 
 /** A closure of its own: one made above would keep the first callback, and with it a whole call, as long as the signal. */
-function tellAll(callbacks: ReadonlySet<() => void>): () => void {
+function tellAll(callbacks: Callbacks): () => void {
   return () => {
-    for (const each of callbacks) each();
+    for (let next = callbacks.oldest; next !== null; next = callbacks.oldest) {
+      callbacks.remove(next);
+      next.item();
+    }
   };
 }

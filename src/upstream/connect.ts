@@ -2,7 +2,8 @@ import { type Dispatcher, Pool } from 'undici';
 import type { Log } from '../contract/log.ts';
 import { type HttpAnswer, type HttpCall, type HttpClient, UpstreamFault } from '../contract/upstream.ts';
 import { buildHoldingConnector } from './connector.ts';
-import { exchange } from './exchange.ts';
+import { Deadlines } from './deadlines.ts';
+import { type ExchangeResult, exchange } from './exchange.ts';
 import { readAnswer } from './read-answer.ts';
 import { buildRedactor } from './redact.ts';
 
@@ -35,8 +36,9 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
   const base = new URL(options.baseUrl);
   if (base.protocol !== 'http:' && base.protocol !== 'https:')
     throw new TypeError('the base URL must be http or https');
+  const deadlines = new Deadlines(options.timeoutMs ?? 30_000);
   const limits = {
-    timeoutMs: options.timeoutMs ?? 30_000,
+    deadlines,
     maxAnswerBytes: options.maxAnswerBytes ?? 10 * 1024 * 1024,
     fence: options.fence ?? (() => true),
   };
@@ -55,32 +57,28 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
   });
   const redactor = buildRedactor([...options.secrets, decodePart(base.password)]);
   const prefix = base.pathname.replace(/\/+$/, '');
-  const authorization = readAuthorization(base);
-  const underWay = new Set<Promise<unknown>>();
-  let closed = false;
+  const headers = { accept: 'application/json', 'user-agent': 'rungate', ...readAuthorization(base) };
+  const bodyHeaders = { ...headers, 'content-type': 'application/json' };
+  let underWay = 0;
+  /** Made when the pool closes; kept when the last call is over. */
+  let idle: PromiseWithResolvers<void> | undefined;
 
-  async function perform<T>(call: HttpCall<T>): Promise<HttpAnswer<T>> {
-    if (closed) throw new UpstreamFault({ consequence: 'retry', kind: 'aborted', message: 'the gateway is closing' });
+  function perform<T>(call: HttpCall<T>): Promise<ExchangeResult> {
+    if (idle !== undefined)
+      throw new UpstreamFault({ consequence: 'retry', kind: 'aborted', message: 'the gateway is closing' });
     const request = {
       path: prefix + call.path,
       method: call.method,
-      headers: {
-        accept: 'application/json',
-        'user-agent': 'rungate',
-        ...authorization,
-        ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...call.headers,
-      },
+      headers: { ...(call.body === undefined ? headers : bodyHeaders), ...call.headers },
       body: call.body === undefined ? null : JSON.stringify(call.body),
     } satisfies Dispatcher.DispatchOptions;
-    return readAnswer(call, await exchange(pool, request, limits, call.signal), redactor, limits.maxAnswerBytes);
+    return exchange(pool, request, limits, call.signal);
   }
 
   async function callVendor<T>(call: HttpCall<T>): Promise<HttpAnswer<T>> {
-    const answer = perform(call);
-    underWay.add(answer);
+    underWay += 1;
     try {
-      return await answer;
+      return readAnswer(call, await perform(call), redactor, limits.maxAnswerBytes);
     } catch (error) {
       if (error instanceof UpstreamFault) {
         const { consequence, kind, httpStatus, message, cause } = error;
@@ -91,15 +89,17 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
       }
       throw error;
     } finally {
-      underWay.delete(answer);
+      underWay -= 1;
+      if (underWay === 0) idle?.resolve();
     }
   }
 
   return {
     client: { call: callVendor },
     async close() {
-      closed = true;
-      await Promise.allSettled(underWay);
+      idle ??= Promise.withResolvers();
+      if (underWay > 0) await idle.promise;
+      deadlines.close();
       await pool.destroy();
     },
   };

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { onAbort } from './abort-listeners.ts';
+import type { Deadlines } from './deadlines.ts';
 import type { Happening } from './fault-rule.ts';
 import type { AnswerHeaders } from './retry-after.ts';
 
@@ -18,13 +19,13 @@ export type ExchangeResult =
 
 export type ExchangeLimits = {
   /** Of the whole call, with the wait for a connection. */
-  readonly timeoutMs: number;
+  readonly deadlines: Deadlines;
   readonly maxAnswerBytes: number;
   /** False: this process lost the right to act, so the request must not be written. */
   readonly fence: () => boolean;
 };
 
-/** Runs one request over the pool. Never rejects, and settles within `timeoutMs` whatever the pool does. */
+/** Runs one request over the pool. Never rejects, and settles before its deadline whatever the pool does. */
 export function exchange(
   pool: Dispatcher,
   request: Dispatcher.DispatchOptions,
@@ -41,7 +42,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   readonly #limits: ExchangeLimits;
   readonly #stopListening: () => void;
   readonly #resolve: (result: ExchangeResult) => void;
-  readonly #timer: NodeJS.Timeout;
+  readonly #stopClock: () => void;
   #controller: Dispatcher.DispatchController | null = null;
   #status = 0;
   #headers: AnswerHeaders = {};
@@ -52,7 +53,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   constructor(limits: ExchangeLimits, signal: AbortSignal, resolve: (result: ExchangeResult) => void) {
     this.#limits = limits;
     this.#resolve = resolve;
-    this.#timer = setTimeout(() => this.#stop('timeout'), limits.timeoutMs);
+    this.#stopClock = limits.deadlines.add(() => this.#stop('timeout'));
     this.#stopListening = onAbort(signal, () => this.#stop('aborted'));
     if (signal.aborted) this.#stop('aborted');
   }
@@ -83,7 +84,9 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    this.#settle({ kind: 'answer', status: this.#status, headers: this.#headers, bytes: Buffer.concat(this.#chunks) });
+    const [first] = this.#chunks;
+    const bytes = first !== undefined && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks);
+    this.#settle({ kind: 'answer', status: this.#status, headers: this.#headers, bytes });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -115,7 +118,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     if (this.settled) return;
     this.settled = true;
     this.#chunks = [];
-    clearTimeout(this.#timer);
+    this.#stopClock();
     this.#stopListening();
     this.#resolve(result);
   }

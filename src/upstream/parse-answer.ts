@@ -2,6 +2,7 @@ import type { Json } from '../contract/json.ts';
 
 /** Deeper values overflow the stack of whoever walks or writes them later. */
 const deepest = 512;
+const utf8 = new TextDecoder();
 
 export type ParsedAnswer =
   | { readonly kind: 'json'; readonly value: Json; readonly text: string }
@@ -10,7 +11,7 @@ export type ParsedAnswer =
 
 /** Reads the body of an answer: UTF-8, with or without a byte order mark, one JSON value or nothing. */
 export function parseAnswer(bytes: Uint8Array): ParsedAnswer {
-  const text = new TextDecoder().decode(bytes);
+  const text = utf8.decode(bytes);
   if (text.trim() === '') return { kind: 'empty' };
   if (isTooDeep(text)) return { kind: 'malformed', text, message: "the vendor's answer is nested too deeply" };
   try {

@@ -1,0 +1,58 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Deadlines } from '../../src/upstream/deadlines.ts';
+
+let late: string[] = [];
+let deadlines: Deadlines;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  late = [];
+  deadlines = new Deadlines(1000);
+});
+afterEach(() => vi.useRealTimers());
+
+const add = (name: string) => deadlines.add(() => late.push(name));
+
+test('each is late after its own time, over one timer', () => {
+  add('a');
+  vi.advanceTimersByTime(400);
+  add('b');
+  add('c');
+  expect(vi.getTimerCount()).toBe(1);
+  vi.advanceTimersByTime(599);
+  expect(late).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(late).toEqual(['a']);
+  vi.advanceTimersByTime(399);
+  expect(late).toEqual(['a']);
+  vi.advanceTimersByTime(1);
+  expect(late).toEqual(['a', 'b', 'c']);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('what was taken back is not late, and what comes after it is on time', () => {
+  const takeBack = add('a');
+  vi.advanceTimersByTime(700);
+  takeBack();
+  add('b');
+  vi.advanceTimersByTime(999);
+  expect(late).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(late).toEqual(['b']);
+});
+
+test('one that is added by one that is late gets its whole time', () => {
+  deadlines.add(() => add('a'));
+  vi.advanceTimersByTime(1999);
+  expect(late).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(late).toEqual(['a']);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('after the close nothing is late', () => {
+  add('a');
+  deadlines.close();
+  vi.advanceTimersByTime(5000);
+  expect(late).toEqual([]);
+});

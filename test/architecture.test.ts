@@ -19,7 +19,7 @@ const heights: readonly (readonly string[])[] = [
 const homes: Readonly<Record<string, string>> = {
   koa: 'src/http',
   '@koa/router': 'src/http',
-  'koa-body': 'src/http',
+  'raw-body': 'src/http',
   undici: 'src/upstream',
   pino: 'src/observe',
   pg: 'src/store',

@@ -72,6 +72,14 @@ export function creationAnswer({ run, replayed }: Creation, body: Json): Answer 
 
 export const emptyAnswer: Answer = { kind: 'empty', status: 204 };
 
+type Times = { readonly createdAtMs: number; readonly updatedAtMs: number };
+
+/** When something was made and last changed: one instant until the first change, and instants take long to write out. */
+export function encodeTimes({ createdAtMs, updatedAtMs }: Times) {
+  const createdAt = instantOf(createdAtMs);
+  return { created_at: createdAt, updated_at: updatedAtMs === createdAtMs ? createdAt : instantOf(updatedAtMs) };
+}
+
 export function instantOf(atMs: number): string {
   return new Date(atMs).toISOString();
 }

@@ -9,9 +9,9 @@ import {
   anyObject,
   done,
   emptyAnswer,
+  encodeTimes,
   id,
   instant,
-  instantOf,
   jsonAnswer,
   success,
   threadStatus,
@@ -195,8 +195,7 @@ export function threadSchemas(values: z.ZodType) {
 function encodeThread(thread: Thread, encode: Encoder): JsonObject {
   return {
     thread_id: thread.threadId,
-    created_at: instantOf(thread.createdAtMs),
-    updated_at: instantOf(thread.updatedAtMs),
+    ...encodeTimes(thread),
     metadata: thread.metadata,
     status: thread.status,
     ...(thread.values === null ? {} : { values: encode(withoutMessages(thread)) }),

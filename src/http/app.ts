@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import Koa, { type Middleware } from 'koa';
+import Koa from 'koa';
 import type { Agent } from '../contract/agent.ts';
 import type { Log, Metrics } from '../contract/log.ts';
 import { anyone } from '../contract/principal.ts';
@@ -12,7 +12,7 @@ import { createBodyReader } from './body.ts';
 import { Departures } from './departures.ts';
 import { Door } from './door.ts';
 import { answerErrors } from './errors.ts';
-import { allowOrigins, secureHeaders } from './headers.ts';
+import { allowOrigins } from './headers.ts';
 import { answerHealth, type BackendStates, type ReadinessCheck } from './health.ts';
 import { Limiter } from './limits.ts';
 import { answerMetrics } from './metrics.ts';
@@ -86,7 +86,6 @@ export function createApp(options: AppOptions): App {
   const departures = new Departures();
   const { heartbeatMs, metrics = uncounted } = options;
   const streams = new Streams({ heartbeatMs, log, metrics, slowReaderMs: limits.slowReaderMs });
-  let draining = false;
   const app = new Koa();
   app.on('error', (fault: unknown) => log.debug({ err: fault }, 'connection fault'));
   const readBody = createBodyReader(limits);
@@ -101,24 +100,18 @@ export function createApp(options: AppOptions): App {
     .map((mount) => ({ ...mount, route: routeMount(mount, { door, readBody, departures, streams, sockets }) }));
   const siteOf = (path: string) => sites.find(({ prefix }) => isUnder(path, prefix));
 
-  const closeWhenDraining: Middleware = async (context, next) => {
-    await next();
-    if (draining && !context.headerSent) context.res.setHeader('Connection', 'close');
-  };
-  app.use(closeWhenDraining);
-  app.use(answerErrors((path) => siteOf(path)?.dialect ?? null, log));
+  app.use(answerErrors((path) => siteOf(path)?.dialect ?? null, departures, log));
   if (origins.length > 0) app.use(allowOrigins(origins));
   // First what most requests are for; its paths and those of the others are never the same.
   app.use((context, next) => siteOf(context.path)?.route(context, next) ?? next());
   const { readiness: checks, backends = () => [] } = options;
-  app.use(answerHealth({ checks, backends, isDraining: () => draining, log }));
+  app.use(answerHealth({ checks, backends, isDraining: () => departures.drained, log }));
   app.use(answerReference(mounts));
   if (options.renderCounters !== undefined) app.use(answerMetrics(options.renderCounters));
   if (options.pushed !== undefined) app.use(takePushes(options.pushed, limits.maxBodyBytes));
   app.use(refuseUnrouted());
   const handle = app.callback();
   const answer: RequestListener = (request, response) => {
-    secureHeaders(response);
     void handle(request, response).then(() => boundAnswer(response, limits.slowReaderMs));
   };
   return {
@@ -128,7 +121,6 @@ export function createApp(options: AppOptions): App {
       return streams.size + sockets.size;
     },
     drain(retryMs) {
-      draining = true;
       departures.drain();
       streams.drain(retryMs);
       sockets.drain();

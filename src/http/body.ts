@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http';
+import type { Readable, Transform } from 'node:stream';
+import { createBrotliDecompress, createUnzip } from 'node:zlib';
+import bourne from '@hapi/bourne';
 import type { Context } from 'koa';
-import { HttpMethodEnum, koaBody } from 'koa-body';
+import readRaw from 'raw-body';
 import { z } from 'zod';
 import { GatewayError } from '../contract/errors.ts';
 
@@ -13,38 +16,25 @@ export type BodyLimits = {
 /** Reads a request's body as JSON, whatever its value; undefined where there is none. */
 export type BodyReader = (context: Context) => Promise<unknown>;
 
-/** What koa-body and the packages beneath it throw, as far as it is told apart here. */
-const readFault = z.object({ status: z.number().optional(), type: z.string().optional(), message: z.string() });
+/** What reading throws, as far as it is told apart here. */
+const readFault = z.object({ status: z.number().optional(), type: z.string().optional() });
 
-const nothingMore = async (): Promise<void> => {};
+const jsonType = 'application/json';
+/** Leaves out a byte order mark. */
+const utf8 = new TextDecoder();
 
 /** Makes a reader that throws `malformed_json`, `body_too_large`, `unsupported_media_type` or `invalid_request`. */
 export function createBodyReader({ maxBodyBytes, maxJsonDepth }: BodyLimits): BodyReader {
-  const parse = koaBody({
-    jsonLimit: maxBodyBytes,
-    // The payload that resumes a run may be any JSON value.
-    jsonStrict: false,
-    jsonTypes: ['application/json'],
-    // An empty body and the empty string look alike once parsed.
-    includeUnparsed: true,
-    text: false,
-    urlencoded: false,
-    parsedMethods: [HttpMethodEnum.POST, HttpMethodEnum.PUT, HttpMethodEnum.PATCH, HttpMethodEnum.DELETE],
-  });
   return async (context) => {
     if (!hasBody(context)) return undefined;
-    if (context.headers['content-encoding'] !== undefined) outliveUnpacking(context.req);
-    try {
-      await parse(context, nothingMore);
-    } catch (fault) {
-      abandonBody(context);
-      throw explainFault(fault, maxBodyBytes);
-    }
-    const { body, rawBody } = context.request;
-    if (rawBody === undefined) throw new GatewayError('unsupported_media_type');
-    if (rawBody === '') return undefined;
+    // Nearly everybody sends just that.
+    const isJson = context.headers['content-type'] === jsonType || context.is(jsonType) === jsonType;
+    if (!isJson) throw new GatewayError('unsupported_media_type');
+    const text = await readText(context.req, maxBodyBytes);
+    if (text === '') return undefined;
+    const body = parseJson(text);
     // Each level takes two characters.
-    if (rawBody.length > 2 * maxJsonDepth) checkDepth(body, maxJsonDepth);
+    if (text.length > 2 * maxJsonDepth) checkDepth(body, maxJsonDepth);
     return body;
   };
 }
@@ -55,44 +45,66 @@ function hasBody({ headers }: Context): boolean {
   return length !== undefined && length !== '0';
 }
 
-/**
- * Whoever reads the body stops listening once it is too large; what unpacks it goes on with what it has, and an error of
- * it that nobody listens to would end the process.
- */
-function outliveUnpacking(request: IncomingMessage): void {
-  const pipe = request.pipe.bind(request);
-  request.pipe = (unpacking, options) => {
-    unpacking.on('error', () => {});
-    return pipe(unpacking, options);
-  };
+async function readText(request: IncomingMessage, maxBodyBytes: number): Promise<string> {
+  try {
+    const unpacked = unpack(request);
+    // How long it is unpacked nobody has said.
+    const length = unpacked === request ? request.headers['content-length'] : null;
+    return utf8.decode(await readRaw(unpacked, { length, limit: maxBodyBytes }));
+  } catch (fault) {
+    // The rest of a refused body flows away, or the connection could carry no further request.
+    request.unpipe();
+    request.resume();
+    throw fault instanceof GatewayError ? fault : explainReading(fault, maxBodyBytes);
+  }
 }
 
-/** Lets the rest of a refused body flow away, or the connection could carry no further request. */
-function abandonBody({ req }: Context): void {
-  req.unpipe();
-  req.resume();
+function unpack(request: IncomingMessage): Readable {
+  const encoding = request.headers['content-encoding'] ?? 'identity';
+  if (encoding === 'identity') return request;
+  const unpacking = createUnpacking(encoding);
+  // Whoever reads the body stops listening once it is too large; what unpacks it goes on with what it has, and an error
+  // of it that nobody listens to would end the process.
+  unpacking.on('error', () => {});
+  // What a cut off request flows into does not end with it, and its reader would wait for ever.
+  request.once('error', (fault) => unpacking.destroy(fault));
+  return request.pipe(unpacking);
 }
 
-function explainFault(fault: unknown, maxBodyBytes: number): GatewayError {
-  const { status, type, message } = readFault.catch({ message: '' }).parse(fault);
+function createUnpacking(encoding: string): Transform {
+  switch (encoding) {
+    case 'gzip':
+    case 'deflate':
+      return createUnzip();
+    case 'br':
+      return createBrotliDecompress();
+    default:
+      throw new GatewayError('unsupported_media_type', { detail: 'the content encoding is not known' });
+  }
+}
+
+function explainReading(fault: unknown, maxBodyBytes: number): GatewayError {
+  const { status, type } = readFault.catch({}).parse(fault);
   if (status === 413) {
     return new GatewayError('body_too_large', { detail: `at most ${maxBodyBytes} bytes are taken`, cause: fault });
   }
-  if (status === 415) {
-    return new GatewayError('unsupported_media_type', { detail: 'the content encoding is not known', cause: fault });
+  const detail = type === undefined ? 'the content encoding is broken' : 'the body was cut off';
+  return new GatewayError('malformed_json', { detail, cause: fault });
+}
+
+/** Any JSON value. The key `__proto__` could change what objects are, in whatever copies them later. */
+function parseJson(text: string): unknown {
+  try {
+    return bourne.parse(text);
+  } catch (fault) {
+    if (!(fault instanceof SyntaxError)) throw fault;
+    // The parser's error quotes and carries the body: it goes neither out nor to the log.
+    const position = /position (\d+)/.exec(fault.message)?.[1];
+    const detail = fault.message.includes('prototype') ? 'the key "__proto__" is not taken' : undefined;
+    throw new GatewayError('malformed_json', {
+      detail: position === undefined ? detail : `see position ${position}`,
+    });
   }
-  if (type !== undefined) {
-    return new GatewayError('malformed_json', { detail: 'the body was cut off', cause: fault });
-  }
-  if (!(fault instanceof SyntaxError)) {
-    return new GatewayError('malformed_json', { detail: 'the content encoding is broken', cause: fault });
-  }
-  // The parser's error quotes and carries the body: it goes neither out nor to the log.
-  const position = /position (\d+)/.exec(message)?.[1];
-  const detail = message.includes('prototype') ? 'the key "__proto__" is not taken' : undefined;
-  return new GatewayError('malformed_json', {
-    detail: position === undefined ? detail : `see position ${position}`,
-  });
 }
 
 /** Goes level by level, so that its own depth is one. */

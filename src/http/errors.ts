@@ -4,6 +4,8 @@ import { errorTable, GatewayError, type Quota } from '../contract/errors.ts';
 import type { Json } from '../contract/json.ts';
 import type { Log } from '../contract/log.ts';
 import { challenge } from './auth.ts';
+import type { Departures } from './departures.ts';
+import { completeHead } from './headers.ts';
 import { readRequestId } from './request-id.ts';
 
 const problemType = 'application/problem+json';
@@ -11,11 +13,11 @@ const problemType = 'application/problem+json';
 /** Which dialect a path belongs to; errors are told in its words, also where no route was found. */
 export type DialectOf = (path: string) => Dialect | null;
 
-/** The outermost step, and the one place where an error becomes an answer. */
-export function answerErrors(dialectOf: DialectOf, log: Log): Middleware {
+/** The outermost step, and the one place where an error becomes an answer. Steps find the `requestId` in the state. */
+export function answerErrors(dialectOf: DialectOf, departures: Departures, log: Log): Middleware {
   return async (context, next) => {
     const requestId = readRequestId(context.req);
-    context.res.setHeader('X-Request-Id', requestId);
+    context.state.requestId = requestId;
     try {
       await next();
     } catch (thrown) {
@@ -23,6 +25,9 @@ export function answerErrors(dialectOf: DialectOf, log: Log): Middleware {
       record(log, context, requestId, error);
       if (context.writable && !context.headerSent) sendError(context, dialectOf(context.path), requestId, error);
     }
+    if (context.headerSent) return;
+    completeHead(context.res, requestId);
+    if (departures.drained) context.res.setHeader('Connection', 'close');
   };
 }
 

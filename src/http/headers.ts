@@ -1,14 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context, Middleware } from 'koa';
 
+/** Names and values in turn, as Node takes them most cheaply. */
+export type HeaderList = readonly string[];
+
 /** Answers are data: no browser may take one for a page, run it, frame it, keep it, or tell others where it came from. */
-const securityHeaders = [
-  ['X-Content-Type-Options', 'nosniff'],
-  ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
-  ['Referrer-Policy', 'no-referrer'],
-  ['Cross-Origin-Resource-Policy', 'same-origin'],
-  ['Cache-Control', 'no-store'],
-] as const;
+const securityHeaders: HeaderList = Object.entries({
+  'X-Content-Type-Options': 'nosniff',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Cache-Control': 'no-store',
+}).flat();
 
 /** What a page of another origin may read of an answer beside its body. */
 const exposed = [
@@ -31,9 +34,33 @@ const allowedHeaders = [
 const allowedMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const preflightSeconds = 600;
 
-/** Set before anything else, so that errors carry them too; a step that knows better puts its own in their place. */
-export function secureHeaders(response: ServerResponse): void {
-  for (const [name, value] of securityHeaders) response.setHeader(name, value);
+export type WholeAnswer = { readonly status: number; readonly headers: HeaderList; readonly text: string };
+
+/** Adds `headers`, and those of every answer, errors too; where a step put its own, that stays. */
+export function completeHead(response: ServerResponse, requestId: string, headers: HeaderList = []): void {
+  addMissing(response, [...securityHeaders, 'X-Request-Id', requestId, ...headers]);
+}
+
+/** Sends an answer of one piece, with the headers of every one. */
+export function sendWhole(response: ServerResponse, requestId: string, answer: WholeAnswer): void {
+  const { status, headers, text } = answer;
+  const length = String(Buffer.byteLength(text));
+  const head = [...securityHeaders, 'X-Request-Id', requestId, ...headers, 'Content-Length', length];
+  // Headers that come together cost Node half of what they cost one by one.
+  if (response.getHeaderNames().length === 0) {
+    response.writeHead(status, head);
+  } else {
+    response.statusCode = status;
+    addMissing(response, head);
+  }
+  response.end(text);
+}
+
+function addMissing(response: ServerResponse, headers: HeaderList): void {
+  for (let at = 0; at < headers.length; at += 2) {
+    const [name = '', value = ''] = headers.slice(at, at + 2);
+    if (!response.hasHeader(name)) response.setHeader(name, value);
+  }
 }
 
 /**

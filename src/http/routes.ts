@@ -8,6 +8,7 @@ import type { BodyReader } from './body.ts';
 import type { Departures } from './departures.ts';
 import type { Door, Visitor } from './door.ts';
 import { Exchange } from './exchange.ts';
+import { completeHead, sendWhole, type WholeAnswer } from './headers.ts';
 import { JsonTexts } from './json-texts.ts';
 import { parsePart } from './refusal.ts';
 import type { Sockets } from './sockets.ts';
@@ -32,7 +33,16 @@ export function routeMount({ dialect, prefix }: Mount, parts: RouteParts): Middl
   const fixedFirst = dialect.operations.toSorted((a, b) => countParams(a) - countParams(b));
   const sending = { prefix, departures: parts.departures, streams: parts.streams, texts: new JsonTexts() };
   for (const each of fixedFirst) router.register(each.path, [each.method], serve(each, parts, sending));
-  return router.routes() as unknown as Middleware;
+  return (context, next) => {
+    // The router's own step would compose a chain anew for each request.
+    const { path: matched, pathAndMethod } = router.match(context.path, context.method);
+    context.matched = matched;
+    const [layer] = pathAndMethod;
+    const [step] = layer?.stack ?? [];
+    if (layer === undefined || step === undefined) return next();
+    context.params = layer.params(context.path, layer.captures(context.path));
+    return (step as Middleware)(context, next);
+  };
 }
 
 function countParams({ path }: Operation): number {
@@ -102,18 +112,21 @@ function parseParams(operation: Operation, context: Context): unknown {
 }
 
 function send(context: Context, answer: Answer, { prefix, departures, streams, texts }: Sending): void {
+  const headers: string[] = [];
   if ('runId' in answer && answer.runId !== undefined)
-    context.res.setHeader('Content-Location', `${prefix}/runs/${answer.runId}`);
-  if ('replayed' in answer && answer.replayed === true) context.res.setHeader('Idempotent-Replayed', 'true');
+    headers.push('Content-Location', `${prefix}/runs/${answer.runId}`);
+  if ('replayed' in answer && answer.replayed === true) headers.push('Idempotent-Replayed', 'true');
   switch (answer.kind) {
     case 'json':
-      sendText(context, answer.status, texts.of(answer), departures);
+      sendText(context, { status: answer.status, headers, text: texts.of(answer) }, departures);
       return;
     case 'empty':
       context.status = answer.status;
+      completeHead(context.res, context.state.requestId, headers);
       return;
     case 'stream':
     case 'events':
+      completeHead(context.res, context.state.requestId, headers);
       sendStream(context, answer, streams);
       return;
     default:
@@ -122,17 +135,14 @@ function send(context: Context, answer: Answer, { prefix, departures, streams, t
 }
 
 /** Past Koa's own end of an answer, which costs as much as all that is ours of a small one. */
-function sendText(context: Context, status: number, text: string, departures: Departures): void {
+function sendText(context: Context, { status, headers, text }: WholeAnswer, departures: Departures): void {
   // The client left meanwhile.
   if (!context.writable) return;
   context.respond = false;
-  const { res } = context;
+  const own = [...headers, 'Content-Type', 'application/json'];
   // Koa's steps come too late for an answer that is sent at once.
-  if (departures.drained) res.setHeader('Connection', 'close');
-  res.statusCode = status;
-  res.setHeader('Content-Type', 'application/json');
-  res.setHeader('Content-Length', Buffer.byteLength(text));
-  res.end(text);
+  if (departures.drained) own.push('Connection', 'close');
+  sendWhole(context.res, context.state.requestId, { status, headers: own, text });
 }
 
 function sendStream(context: Context, answer: Extract<Answer, { kind: 'stream' | 'events' }>, streams: Streams): void {

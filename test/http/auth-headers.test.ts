@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../src/contract/errors.ts';
-import { runId } from '../dialects/scripted-use-cases.ts';
+import { runId, runOf } from '../dialects/scripted-use-cases.ts';
 import { openSite } from './app.ts';
 
 const guards = {
@@ -23,6 +23,28 @@ describe('every answer', () => {
       expect([headers.get('x-powered-by'), headers.get('server')]).toEqual([null, null]);
     },
   );
+
+  test('with what was asked for says so beside what a step before has said', async () => {
+    const origin = 'https://app.example';
+    await using site = await openSite({ origins: [origin] });
+    site.use.runs.set(runId, runOf({}));
+    const ask = (headers: Record<string, string>) =>
+      site.fetch(`/runs/${runId}`, { headers: { ...headers, 'x-request-id': 'r-1' } });
+    const own = { 'x-request-id': 'r-1', 'content-type': 'application/json' };
+    for (const known of [await ask({}), await ask({ origin })]) {
+      const policy = known.headers.has('access-control-allow-origin') ? 'cross-origin' : 'same-origin';
+      const expected = { ...guards, ...own, 'cross-origin-resource-policy': policy };
+      expect(pick(known.headers, expected)).toEqual(expected);
+      expect(known.headers.get('content-length')).toBe(String(Buffer.byteLength(await known.text())));
+    }
+    expect((await ask({ origin })).headers.get('access-control-allow-origin')).toBe(origin);
+    // Nothing was said before.
+    await using plain = await openSite();
+    plain.use.runs.set(runId, runOf({}));
+    const answer = await plain.fetch(`/runs/${runId}`, { headers: { 'x-request-id': 'r-1' } });
+    expect(pick(answer.headers, { ...guards, ...own })).toEqual({ ...guards, ...own });
+    expect(answer.headers.get('content-length')).toBe(String(Buffer.byteLength(await answer.text())));
+  });
 
   test('of a stream says so too, in its own words about caches', async () => {
     await using site = await openSite();

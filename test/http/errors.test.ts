@@ -102,6 +102,22 @@ describe('bodies', () => {
     },
   );
 
+  test.each(['Application/JSON', 'application/json; charset=utf-8', 'application/json;charset=latin1'])(
+    'as "%s" are taken, in UTF-8',
+    async (type) => {
+      await using site = await openSite();
+      expect((await site.post('/runs', { input: { a: 'é€' } }, { 'content-type': type })).status).toBe(200);
+      expect(site.use.created[0]?.request.input).toEqual({ a: 'é€' });
+    },
+  );
+
+  test('may begin with a byte order mark, and one alone is no body', async () => {
+    await using site = await openSite();
+    expect((await site.post('/runs', '\uFEFF{"input":{}}')).status).toBe(200);
+    const alone = await site.post('/runs', '\uFEFF');
+    expect([alone.status, await alone.json()]).toEqual([422, 'the request is not valid: the body is required']);
+  });
+
   test('may be nested to a depth and no deeper', async () => {
     await using site = await openSite({ limits: { maxBodyBytes: 10_000, maxJsonDepth: 10 } });
     const nested = (depth: number) => `{"input":${'{"a":'.repeat(depth - 1)}1${'}'.repeat(depth)}`;

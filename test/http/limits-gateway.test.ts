@@ -85,6 +85,25 @@ describe('a request', () => {
     expect(uncaught).toEqual([]);
   });
 
+  test.each(['', 'Content-Encoding: gzip\r\n', 'Content-Encoding: br\r\n'])(
+    'for a stream gives its place back when its body is cut off; %j',
+    async (packing) => {
+      await using few = await openDoors({ sections: { limits: { maxStreams: 1 } } });
+      const ask = async () => {
+        const stream = await few.ask(null, 'POST', '/agent-protocol/runs/stream', { agent_id: 'echo', input: {} });
+        return stream.status;
+      };
+      const { hostname, port } = new URL(few.url);
+      const socket = connect(Number(port), hostname).on('error', () => {});
+      socket.write(
+        `POST /agent-protocol/runs/stream HTTP/1.1\r\nHost: g\r\n${json}\r\n${packing}Content-Length: 100\r\n\r\n`,
+      );
+      await expect.poll(ask, { timeout: 20_000 }).toBe(503);
+      socket.destroy();
+      await expect.poll(ask, { timeout: 20_000 }).toBe(200);
+    },
+  );
+
   test('whose body is nested too deeply is refused, however deep that is', async () => {
     const nested = (depth: number) => `{"agent_id":"echo","input":${'{"a":'.repeat(depth - 1)}1${'}'.repeat(depth)}`;
     const headers = { 'content-type': 'application/json' };

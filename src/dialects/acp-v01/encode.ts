@@ -1,7 +1,7 @@
 import type { RunEvent } from '../../contract/event.ts';
 import { assertNever, type JsonObject } from '../../contract/json.ts';
 import type { Outcome, Run } from '../../contract/run.ts';
-import { instantOf } from '../answers.ts';
+import { encodeTimes } from '../answers.ts';
 import { encodePhase } from '../values.ts';
 
 /**
@@ -15,8 +15,7 @@ export function encodeRun(run: Run): JsonObject {
     run_id: run.runId,
     agent_id: run.agentId,
     ...(run.threadId === null ? {} : { thread_id: run.threadId }),
-    created_at: instantOf(run.createdAtMs),
-    updated_at: instantOf(run.updatedAtMs),
+    ...encodeTimes(run),
     status: run.status,
     ...asked,
     ...(run.request.messages === undefined ? {} : { messages: run.request.messages }),

@@ -1,7 +1,7 @@
 import type { RunEvent } from '../../contract/event.ts';
 import { assertNever, type JsonObject } from '../../contract/json.ts';
 import type { Outcome, Run } from '../../contract/run.ts';
-import { instantOf } from '../answers.ts';
+import { encodeTimes } from '../answers.ts';
 import { type CreationWords, encodeCreation } from '../creations.ts';
 import type { StreamWords } from '../following.ts';
 import { asValue, encodePhase, messagesOf } from '../values.ts';
@@ -32,8 +32,7 @@ function encodeRun(run: Run): JsonObject {
     run_id: run.runId,
     ...(run.threadId === null ? {} : { thread_id: run.threadId }),
     agent_id: run.agentId,
-    created_at: instantOf(run.createdAtMs),
-    updated_at: instantOf(run.updatedAtMs),
+    ...encodeTimes(run),
     status: run.status,
   };
 }

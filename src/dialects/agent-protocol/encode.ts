@@ -2,7 +2,7 @@ import { errorTable, type GatewayError } from '../../contract/errors.ts';
 import type { RunEvent } from '../../contract/event.ts';
 import { assertNever, type Json, type JsonObject } from '../../contract/json.ts';
 import type { Outcome, Run } from '../../contract/run.ts';
-import { instantOf } from '../answers.ts';
+import { encodeTimes } from '../answers.ts';
 import { type CreationWords, encodeCreation } from '../creations.ts';
 import type { StreamWords } from '../following.ts';
 import { asObject, encodePhase, messagesOf } from '../values.ts';
@@ -16,8 +16,7 @@ export function encodeRun(run: Run): JsonObject {
     ...encodeCreation(run, words),
     ...(run.threadId === null ? {} : { thread_id: run.threadId }),
     run_id: run.runId,
-    created_at: instantOf(run.createdAtMs),
-    updated_at: instantOf(run.updatedAtMs),
+    ...encodeTimes(run),
     status: run.status,
     metadata: run.request.metadata ?? {},
   };

@@ -7,6 +7,8 @@ import type { News, Watch } from './watch.ts';
 /** Events read from the store at once, and the most that wait in memory for a slow reader. */
 const batch = 100;
 
+type Given = readonly RunEvent[] | null;
+
 /**
  * One reader's view of a run's events. News that follow on what was given are handed over as they come; whatever
  * does not (a slow reader, another replica's write, the history) is read from the store by sequence number, so a
@@ -23,7 +25,8 @@ export class Feed implements RunFeed {
   #removed = false;
   #closed = false;
   #ended = false;
-  #wake: (() => void) | null = null;
+  /** Set while the reader has everything and waits. */
+  #hand: ((events: Given | Promise<Given>) => void) | null = null;
 
   constructor(store: Store, watch: Watch, key: RunKey, afterSeq: number) {
     this.#store = store;
@@ -32,7 +35,15 @@ export class Feed implements RunFeed {
     this.#unsubscribe = watch.subscribe(key, (news) => this.#hear(news));
   }
 
-  async next(): Promise<readonly RunEvent[] | null> {
+  next(): Promise<Given> {
+    const isDue = this.#behind || this.#waiting.length > 0 || this.#removed || this.#closed || this.#ended;
+    if (isDue) return this.#advance();
+    return new Promise((resolve) => {
+      this.#hand = resolve;
+    });
+  }
+
+  async #advance(): Promise<Given> {
     while (!this.#closed && !this.#ended) {
       if (this.#behind) {
         this.#behind = false;
@@ -45,15 +56,11 @@ export class Feed implements RunFeed {
         }
         if (this.#waiting.length === 0 && (await this.#isOver())) break;
       } else if (this.#waiting.length > 0) {
-        const events = this.#waiting;
-        this.#waiting = [];
-        return this.#give(events);
+        return this.#giveWaiting();
       } else if (this.#removed) {
         break;
       } else {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+        return await this.next();
       }
     }
     this.close();
@@ -96,9 +103,16 @@ export class Feed implements RunFeed {
     return run === null || (run.phase === 'done' && run.lastSeq <= this.#lastSeq);
   }
 
+  #giveWaiting(): readonly RunEvent[] {
+    const events = this.#waiting;
+    this.#waiting = [];
+    return this.#give(events);
+  }
+
+  /** Past the loop of `#advance` where that is right: with a thousand readers each turn of a promise counts. */
   #rouse(): void {
-    const wake = this.#wake;
-    this.#wake = null;
-    wake?.();
+    const hand = this.#hand;
+    this.#hand = null;
+    hand?.(this.#behind || this.#waiting.length === 0 ? this.#advance() : this.#giveWaiting());
   }
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { drainFeed, kinds, openRig, type Rig, tenant } from './engine-rig.ts';
 
 const never = new AbortController().signal;
@@ -81,6 +81,26 @@ describe('waiting for a run', () => {
       feed.close();
     }
     expect(seen).toEqual(Array.from({ length: 43 }, (_, index) => index + 1));
+  });
+
+  test('readers that wait are given what is written without a read of the store, also when one of them leaves', async () => {
+    const run = await rig.create();
+    const key = { tenant, runId: run.runId };
+    await rig.clock.settle();
+    const feeds = await Promise.all(Array.from({ length: 3 }, () => rig.engine.service.watchRun(key, run.lastSeq)));
+    for (const feed of feeds) expect(kinds((await feed.next()) ?? [])).toEqual(['running']);
+    const [first, second, third] = feeds.map((feed) => feed.next());
+    // It has everything, and finds that out from the store before it waits.
+    await rig.clock.settle();
+    const reads = vi.spyOn(rig.store, 'events');
+    feeds[1]?.close();
+    rig.vendor.observeScript.push({ status: 'success', output: 42 });
+    await rig.clock.advance(1000);
+    expect(kinds((await first) ?? [])).toEqual(['result']);
+    expect(await second).toBeNull();
+    expect(kinds((await third) ?? [])).toEqual(['result']);
+    expect(await feeds[0]?.next()).toBeNull();
+    expect(reads).not.toHaveBeenCalled();
   });
 
   test('a slow reader of a long history is fed from the store, in order', async () => {

@@ -11,6 +11,9 @@ const answer = z
   .object({ headers: z.record(z.string(), z.string()), body: z.string() })
   .parse(JSON.parse(process.argv[2] ?? ''));
 const heartbeatMs = 15_000;
+const lastEvent = Buffer.from(
+  'id: 3\nevent: agent_event\ndata: {"type":"error","run_id":"019e0000-0000-7000-8000-000000000000","status":"error","errcode":1000,"description":"cancelled by the client"}\n\n',
+);
 
 const app = new Koa();
 const router = new Router();
@@ -44,6 +47,15 @@ router.get('/runs/:run_id/stream', (context) => {
   res.write(answer.body);
   streams.add(res);
   res.once('close', () => streams.delete(res));
+});
+
+/** Ends every stream with an event as long as the gateway's. */
+router.delete('/runs/:run_id', (context) => {
+  for (const stream of streams) {
+    stream.write(lastEvent);
+    stream.end();
+  }
+  context.body = '{}';
 });
 
 setInterval(() => {

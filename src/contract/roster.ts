@@ -22,6 +22,13 @@ export class Roster<T> {
     return seat;
   }
 
+  /** Those that are there now, the oldest first. */
+  items(): readonly T[] {
+    const items: T[] = [];
+    for (let seat = this.#oldest; seat !== null; seat = seat.younger) items.push(seat.item);
+    return items;
+  }
+
   /** Does nothing when the seat was left before. */
   remove(seat: Seat<T>): void {
     const { older, younger } = seat;

@@ -1,17 +1,18 @@
 import type { ServerResponse } from 'node:http';
+import { Roster } from '../contract/roster.ts';
 
 /** Tells those who wait on behalf of a client that it left, or that the gateway is about to. */
 export class Departures {
-  readonly #waiting = new Set<AbortController>();
+  readonly #waiting = new Roster<AbortController>();
   #drained = false;
 
   /** Fires when the answer's connection closes before the answer is complete, or on {@link drain}. */
   signalFor(response: ServerResponse): AbortSignal {
     if (this.#drained || response.closed) return AbortSignal.abort();
     const controller = new AbortController();
-    this.#waiting.add(controller);
+    const seat = this.#waiting.add(controller);
     response.once('close', () => {
-      this.#waiting.delete(controller);
+      this.#waiting.remove(seat);
       if (!response.writableFinished) controller.abort();
     });
     return controller.signal;
@@ -23,7 +24,6 @@ export class Departures {
 
   drain(): void {
     this.#drained = true;
-    for (const controller of this.#waiting) controller.abort();
-    this.#waiting.clear();
+    for (const controller of this.#waiting.items()) controller.abort();
   }
 }

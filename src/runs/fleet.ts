@@ -1,4 +1,5 @@
 import type { Agent, AgentDirectory } from '../contract/agent.ts';
+import { Register } from '../contract/register.ts';
 import type { Run, RunKey } from '../contract/run.ts';
 import type { Insertion } from '../contract/store.ts';
 import { Driver, type DriverParts, type Origin } from './driver.ts';
@@ -14,7 +15,7 @@ const spacingMs = 1;
 export class Fleet {
   readonly #parts: DriverParts;
   readonly #agents: AgentDirectory;
-  readonly #drivers = new Map<string, Driver>();
+  readonly #drivers = new Register<string, Driver>();
   /** Take back the deadlines of runs that no agent of this config drives. */
   readonly #orphans = new Map<string, () => void>();
   readonly #launches: Launches;

@@ -2,6 +2,7 @@ import type { Agent, AgentDirectory } from '../contract/agent.ts';
 import type { Clock } from '../contract/clock.ts';
 import { GatewayError } from '../contract/errors.ts';
 import type { Json } from '../contract/json.ts';
+import { Roster } from '../contract/roster.ts';
 import type { Run, RunKey } from '../contract/run.ts';
 import type { RunQuery, Store } from '../contract/store.ts';
 import type { AgentQuery, CreateRun, Creation, RunFeed, UseCases } from '../contract/use-cases.ts';
@@ -34,7 +35,7 @@ const drainRetryAfterSeconds = 5;
 export class Service implements UseCases {
   readonly #parts: ServiceParts;
   /** Ends each wait under way. */
-  readonly #waits = new Set<() => void>();
+  readonly #waits = new Roster<() => void>();
   #draining = false;
 
   constructor(parts: ServiceParts) {
@@ -44,7 +45,7 @@ export class Service implements UseCases {
   /** From now on nothing new is accepted, and nobody is kept waiting. */
   drain(): void {
     this.#draining = true;
-    for (const endWait of this.#waits) endWait();
+    for (const endWait of this.#waits.items()) endWait();
   }
 
   async createRun(command: CreateRun): Promise<Creation> {
@@ -167,13 +168,13 @@ export class Service implements UseCases {
     });
     const cancelTimer = this.#parts.clock.schedule(blockMs, () => settle(null));
     const endWait = () => settle(null);
-    this.#waits.add(endWait);
+    const seat = this.#waits.add(endWait);
     signal.addEventListener('abort', endWait, { once: true });
     if (signal.aborted) endWait();
     const cancel = () => {
       unsubscribe();
       cancelTimer();
-      this.#waits.delete(endWait);
+      this.#waits.remove(seat);
       signal.removeEventListener('abort', endWait);
     };
     return { settled, cancel };

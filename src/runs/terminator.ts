@@ -2,6 +2,7 @@ import type { Agent } from '../contract/agent.ts';
 import type { Clock } from '../contract/clock.ts';
 import { errcodes } from '../contract/errcodes.ts';
 import type { Log } from '../contract/log.ts';
+import { Register } from '../contract/register.ts';
 import type { Run, UpstreamRef } from '../contract/run.ts';
 import type { Store } from '../contract/store.ts';
 import type { Backends } from './budget/backends.ts';
@@ -33,7 +34,7 @@ export class Terminator {
   readonly #log: Log;
   readonly #abort = new AbortController();
   /** What vendors are being told, by run or by thread. */
-  readonly #underWay = new Map<string, Promise<void>>();
+  readonly #underWay = new Register<string, Promise<void>>();
 
   constructor(parts: {
     readonly store: Store;

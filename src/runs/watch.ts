@@ -1,4 +1,5 @@
 import type { RunEvent } from '../contract/event.ts';
+import { Register } from '../contract/register.ts';
 import type { Run, RunKey } from '../contract/run.ts';
 
 /** What happened to a run. `run` is null when it was removed; `events` may be empty when only a re-read is due. */
@@ -10,7 +11,7 @@ export type Listener = (news: News) => void;
  * lost; a run that nobody watches costs one failed look-up.
  */
 export class Watch {
-  readonly #watched = new Map<string, { readonly key: RunKey; readonly listeners: Set<Listener> }>();
+  readonly #watched = new Register<string, { readonly key: RunKey; readonly listeners: Set<Listener> }>();
   readonly #threads = new Map<string, Set<() => void>>();
   #onNews: Listener = () => {};
   #onFirstWatcher: (runId: string) => void = () => {};

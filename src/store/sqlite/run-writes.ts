@@ -27,14 +27,13 @@ function encodeEvents(events: readonly RunEvent[]): readonly EncodedEvent[] {
 /** `lastInThread`: the number of the last of them in the run's thread; null where it has none. */
 function appendEvents(
   statements: Statements,
-  id: number | bigint,
+  { runId, threadId }: Run,
   events: readonly EncodedEvent[],
-  threadId: string | null,
   lastInThread: number | null,
 ): void {
   for (const [at, event] of events.entries()) {
     const place = lastInThread === null ? [null, null] : [threadId, lastInThread - events.length + 1 + at];
-    statements.insertEvent.run(id, ...event, ...place);
+    statements.insertEvent.run(runId, ...event, ...place);
   }
 }
 
@@ -67,7 +66,7 @@ export function prepareInsert(
     const lastInThread = thread?.join() ?? null;
     const { lastInsertRowid: id } = statements.insertRun.run(...columns);
     statements.insertRequest.run(id, metadata, request);
-    appendEvents(statements, id, encoded, threadId, lastInThread);
+    appendEvents(statements, run, encoded, lastInThread);
     return { kind: 'inserted' };
   };
 }
@@ -92,11 +91,9 @@ export function prepareUpdate(statements: Statements, update: RunUpdate): () => 
   const owe = update.delivery === undefined ? null : prepareDelivery(statements.insertDelivery, update.delivery);
   return () => {
     // The end of a run always moves it within the indexes.
-    const inPlace = run.phase === 'done' ? undefined : statements.updateRunInPlace.get(...columns);
-    const changed = inPlace ?? statements.updateRun.get(...columns);
-    if (changed === undefined) return false;
-    const lastInThread = affectThread?.() ?? null;
-    appendEvents(statements, idRow.parse(changed).id, encoded, run.threadId, lastInThread);
+    const isInPlace = run.phase !== 'done' && statements.updateRunInPlace.run(...columns).changes === 1;
+    if (!isInPlace && statements.updateRun.run(...columns).changes === 0) return false;
+    appendEvents(statements, run, encoded, affectThread?.() ?? null);
     owe?.();
     return true;
   };

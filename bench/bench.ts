@@ -11,8 +11,6 @@ export type Bench = {
   readonly rounds: number;
   /** Of one contestant's turn. */
   readonly seconds: number;
-  /** Also what takes longer than a few minutes. */
-  readonly isFull: boolean;
   /** Stopped with the measure, whatever becomes of it. */
   use<T extends { readonly child: Child }>(started: Promise<T>): Promise<T>;
   say(text: string): void;

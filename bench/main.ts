@@ -26,12 +26,11 @@ const measures: Readonly<Record<string, (bench: Bench) => Promise<Measured>>> = 
   replicas: measureReplicas,
 };
 
-const usage = `npm run bench -- [--only NAME,NAME] [--rounds N] [--seconds N] [--full] [--strict]
+const usage = `npm run bench -- [--only NAME,NAME] [--rounds N] [--seconds N] [--strict]
 
   --only      ${Object.keys(measures).join(', ')}
   --rounds    in which the contestants take turns; default 5
   --seconds   of one contestant's turn; default 2
-  --full      PostgreSQL with 1,000,000 runs too, which takes minutes longer
   --strict    exit 1 when a bar is missed
 `;
 
@@ -41,7 +40,6 @@ async function main(): Promise<number> {
       only: { type: 'string' },
       rounds: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '2' },
-      full: { type: 'boolean', default: false },
       strict: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -56,7 +54,6 @@ async function main(): Promise<number> {
     scratch: makeScratch(),
     rounds: Number(values.rounds),
     seconds: Number(values.seconds),
-    isFull: values.full,
   };
   const figures: Figure[] = [];
   const skipped: string[] = [];
@@ -74,7 +71,7 @@ async function main(): Promise<number> {
 }
 
 /** One measure, with a vendor of its own so that none works on what the one before it left behind. */
-async function take(name: string, settings: Pick<Bench, 'scratch' | 'rounds' | 'seconds' | 'isFull'>) {
+async function take(name: string, settings: Pick<Bench, 'scratch' | 'rounds' | 'seconds'>) {
   const measure = measures[name];
   if (measure === undefined) throw new Error(`no measure ${name}`);
   const children: Child[] = [];

@@ -18,17 +18,28 @@ export type Learner = {
  */
 export function pollLearning(learned: readonly number[], runs: readonly number[], learner: Learner): Score {
   const past = new AgentPast();
-  for (const durationMs of learned.slice(0, learner.learnFrom)) pollOne(past, durationMs, learner, true);
+  let nowMs = 0;
+  for (const durationMs of learned.slice(0, learner.learnFrom)) {
+    nowMs += durationMs;
+    pollOne(past, durationMs, learner, nowMs);
+  }
   const total = { polls: 0, lagMs: 0 };
   for (const durationMs of runs) {
-    const { polls, lagMs } = pollOne(past, durationMs, learner, learner.learnFrom > 0);
+    nowMs += durationMs;
+    const { polls, lagMs } = pollOne(past, durationMs, learner, learner.learnFrom > 0 ? nowMs : null);
     total.polls += polls;
     total.lagMs += lagMs;
   }
   return { polls: total.polls / runs.length, lagMs: total.lagMs / runs.length };
 }
 
-function pollOne(past: AgentPast, durationMs: number, { limits, watched, random }: Learner, learns: boolean): Score {
+/** `learnsAtMs`: when the run ends, which the past learns of; null: it learns nothing. */
+function pollOne(
+  past: AgentPast,
+  durationMs: number,
+  { limits, watched, random }: Learner,
+  learnsAtMs: number | null,
+): Score {
   const calm = { pushed: false, lively: false, backlogMs: 0, faults: 0, retryAfterMs: null };
   let polls = 0;
   let ageMs = 0;
@@ -38,7 +49,7 @@ function pollOne(past: AgentPast, durationMs: number, { limits, watched, random 
     ageMs += nextPollMs({ ...calm, watched, ageMs, forecast: past.forecast, random: random() }, limits);
     polls += 1;
   } while (ageMs < durationMs);
-  if (learns) past.note({ livingMs, endedMs: ageMs }, random);
+  if (learnsAtMs !== null) past.note({ livingMs, endedMs: ageMs }, learnsAtMs, random);
   return { polls, lagMs: ageMs - durationMs };
 }
 

@@ -140,10 +140,29 @@ describe("an agent's past", () => {
   test('is bounded, and follows a change', () => {
     const past = new AgentPast();
     const random = seededRandom(8);
-    past.replace(Array.from({ length: 1000 }, () => 5000));
+    past.replace(
+      Array.from({ length: 1000 }, () => 5000),
+      0,
+    );
     const before = past.forecast;
-    for (let run = 0; run < mostDurations; run += 1) past.note({ livingMs: 49_000, endedMs: 50_000 }, random);
+    const seen = { livingMs: 49_000, endedMs: 50_000 };
+    for (let run = 0; run < mostDurations; run += 1) past.note(seen, run * 100, random);
     expect(past.forecast).not.toBe(before);
     expect(looksUntil(past.forecast ?? forecastOf([]), 45_000).filter((ageMs) => ageMs < 7000)).toEqual([]);
+  });
+
+  test('is not thought over again for each of thousands of runs that end at once', () => {
+    const past = new AgentPast();
+    const random = seededRandom(8);
+    past.replace(
+      Array.from({ length: mostDurations }, () => 5000),
+      0,
+    );
+    const forecasts = new Set([past.forecast]);
+    for (let run = 0; run < 2000; run += 1) {
+      past.note({ livingMs: 4900, endedMs: 5000 }, run, random);
+      forecasts.add(past.forecast);
+    }
+    expect(forecasts.size).toBe(2);
   });
 });

@@ -26,7 +26,7 @@ export class History {
   /** Reads what is known of the agents; rejects with `StorageFault`. */
   async load(agentIds: readonly string[]): Promise<void> {
     for (const agentId of agentIds) {
-      this.#pastOf(agentId).replace(await this.#store.durations(agentId, mostDurations));
+      this.#pastOf(agentId).replace(await this.#store.durations(agentId, mostDurations), this.#clock.nowMs());
     }
   }
 
@@ -36,7 +36,7 @@ export class History {
 
   /** A run was seen living at one age and ended at the next. */
   note(agentId: string, seen: { readonly livingMs: number; readonly endedMs: number }): void {
-    const durationMs = this.#pastOf(agentId).note(seen, () => this.#clock.random());
+    const durationMs = this.#pastOf(agentId).note(seen, this.#clock.nowMs(), () => this.#clock.random());
     const unsaved = this.#unsaved.get(agentId);
     if (unsaved === undefined) this.#unsaved.set(agentId, [durationMs]);
     else unsaved.push(durationMs);
@@ -61,7 +61,7 @@ export class History {
       try {
         const known = await this.#store.keepDurations(agentId, durationsMs.slice(-mostDurations), mostDurations);
         // With what other replicas saw; what ended here meanwhile comes with the next flush.
-        if (!this.#unsaved.has(agentId)) this.#pastOf(agentId).replace(known);
+        if (!this.#unsaved.has(agentId)) this.#pastOf(agentId).replace(known, this.#clock.nowMs());
       } catch (error) {
         this.#log.warn({ err: error }, 'durations of runs could not be written; they are left out');
       }

@@ -6,7 +6,7 @@ import type { Log } from '../contract/log.ts';
 import { challenge } from './auth.ts';
 import type { Departures } from './departures.ts';
 import { completeHead } from './headers.ts';
-import { readRequestId } from './request-id.ts';
+import { RequestIds } from './request-id.ts';
 
 const problemType = 'application/problem+json';
 
@@ -15,8 +15,9 @@ export type DialectOf = (path: string) => Dialect | null;
 
 /** The outermost step, and the one place where an error becomes an answer. Steps find the `requestId` in the state. */
 export function answerErrors(dialectOf: DialectOf, departures: Departures, log: Log): Middleware {
+  const ids = new RequestIds();
   return async (context, next) => {
-    const requestId = readRequestId(context.req);
+    const requestId = ids.read(context.req);
     context.state.requestId = requestId;
     try {
       await next();

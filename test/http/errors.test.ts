@@ -1,7 +1,10 @@
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../src/contract/errors.ts';
 import { anyone } from '../../src/contract/principal.ts';
+import { RequestIds } from '../../src/http/request-id.ts';
 import { absentId, runId } from '../dialects/scripted-use-cases.ts';
 import { openSite } from './app.ts';
 
@@ -216,8 +219,14 @@ describe('X-Request-Id', () => {
     const ids = await Promise.all(
       [1, 2].map(async () => (await site.fetch(`/runs/${runId}`, { headers })).headers.get('x-request-id')),
     );
-    for (const id of ids) expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    for (const id of ids) expect(id).toMatch(/^[\w-]{16}$/);
     expect(new Set(ids).size).toBe(2);
+  });
+
+  test('is never the same again', () => {
+    const ids = new RequestIds();
+    const request = new IncomingMessage(new Socket());
+    expect(new Set(Array.from({ length: 2000 }, () => ids.read(request))).size).toBe(2000);
   });
 });
 

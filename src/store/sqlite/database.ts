@@ -11,6 +11,8 @@ export type Synchronous = 'full' | 'normal';
 export function openDatabase(file: string, synchronous: Synchronous): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: 1000 });
   try {
+    // Of a new file only. A commit of many runs fills half as many pages, each of which costs two writes.
+    database.exec('PRAGMA page_size = 8192');
     database.exec('PRAGMA journal_mode = WAL');
     database.exec(`PRAGMA synchronous = ${synchronous.toUpperCase()}`);
     database.exec('PRAGMA temp_store = MEMORY');

@@ -16,6 +16,9 @@ export type Bench = {
   say(text: string): void;
 };
 
+/** Rounds that only warm up: the last of a gateway's code is compiled after some ten thousand requests. */
+export const warmUps = 4;
+
 /** Lets contestants take turns, so that whatever else the machine does falls on all of them alike. */
 export async function takeTurns<Name extends string>(
   rounds: number,

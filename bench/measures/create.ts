@@ -1,4 +1,4 @@
-import { type Bench, medianOf, medianRatio, takeTurns } from '../bench.ts';
+import { type Bench, medianOf, medianRatio, takeTurns, warmUps } from '../bench.ts';
 import { startNode } from '../child.ts';
 import { atLeast, atMost, type Figure, type Measured } from '../figures.ts';
 import { neverLooks, startGateway } from '../gateway.ts';
@@ -45,7 +45,7 @@ export async function measureCreate(bench: Bench): Promise<Measured> {
     nginx: 'child' in nginx ? () => turn(nginx, start, true) : null,
   };
   bench.say('warming up');
-  await takeTurns(2, contestants);
+  await takeTurns(warmUps, contestants);
   bench.say(`${rounds} rounds`);
   const results = await takeTurns(rounds, contestants);
   const figures = [

@@ -1,12 +1,15 @@
 import type autocannon from 'autocannon';
-import { type Bench, medianOf, medianRatio, takeTurns } from '../bench.ts';
+import { type Bench, medianOf, medianRatio, takeTurns, warmUps } from '../bench.ts';
 import { atMost, type Measured } from '../figures.ts';
 import { startGateway } from '../gateway.ts';
 import { applyLoad, type LoadResult } from '../load.ts';
 import { vendorHeaders } from '../vendor.ts';
 import { describe, startListening } from './create.ts';
 
-const connections = 50;
+/** So many that neither side waits for its clients: a run waits 20 ms for its look. */
+const connections = 200;
+/** As in the other measures: here the gateway is idle for half of the time, and few writes share a commit. */
+const fewConnections = 50;
 const input = { url: 'https://shop.example/kettles/42', depth: 2 };
 const project = '/api/v1/workspace/bench/projects/bench/run';
 /** Soon, so that the load is dense; the agent ends at once, so the first look sees the end. */
@@ -31,7 +34,7 @@ export async function measureWholeRun(bench: Bench): Promise<Measured> {
     (id) => `${project}/${id}/result`,
   );
   let observesPerRun = Number.NaN;
-  const turn = async (subject: typeof gateway, requests: readonly Step[]): Promise<LoadResult> => {
+  const turn = async (subject: typeof gateway, requests: readonly Step[], connections: number): Promise<LoadResult> => {
     const before = await vendor.counts();
     const settled = async (): Promise<number> => {
       const after = await vendor.settledCounts(quietMs);
@@ -40,14 +43,15 @@ export async function measureWholeRun(bench: Bench): Promise<Measured> {
     };
     return await applyLoad({ url: subject.url, connections, seconds, requests, subjects: [subject.child], settled });
   };
-  const contestants = {
-    passThrough: () => turn(passThrough, throughNothing),
-    gateway: () => turn(gateway, throughGateway),
-  };
+  const contestants = (connections: number) => ({
+    passThrough: () => turn(passThrough, throughNothing, connections),
+    gateway: () => turn(gateway, throughGateway, connections),
+  });
   bench.say('warming up');
-  await takeTurns(2, contestants);
+  await takeTurns(warmUps, contestants(connections));
   bench.say(`${rounds} rounds`);
-  const results = await takeTurns(rounds, contestants);
+  const results = await takeTurns(rounds, contestants(connections));
+  const few = await takeTurns(rounds, contestants(fewConnections));
   const ratio = medianRatio(results.gateway, results.passThrough, 'cpuMicros');
   const names = ['whole run', 'whole run: pass-through, the same four calls'] as const;
   return {
@@ -56,6 +60,11 @@ export async function measureWholeRun(bench: Bench): Promise<Measured> {
       { name: 'whole run, looks at the vendor', value: observesPerRun, unit: 'each' },
       ...onlyWholeRuns(describe(names[1], results.passThrough)),
       { name: 'whole run / pass-through, CPU', value: ratio, unit: '', bar: atMost(3) },
+      {
+        name: `whole run / pass-through, CPU, ${fewConnections} connections`,
+        value: medianRatio(few.gateway, few.passThrough, 'cpuMicros'),
+        unit: '',
+      },
       { name: 'whole run, CPU of the load tool', value: medianOf(results.gateway, 'toolCpuMicros'), unit: 'us' },
     ],
   };

@@ -30,7 +30,7 @@ export class Archive {
 
   /** The run as it is; null when there is none, or it is another tenant's. */
   async find(key: RunKey): Promise<Run | null> {
-    const cached = this.#findLive(key.runId) ?? this.#finished.get(key.runId);
+    const cached = this.#finished.get(key.runId) ?? this.#findLive(key.runId);
     // Another tenant's run takes the way of one that is nowhere, so that the time of the answer tells nothing either.
     if (cached?.tenant === key.tenant) return cached;
     const run = await this.#store.find(key);

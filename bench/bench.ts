@@ -17,7 +17,7 @@ export type Bench = {
 };
 
 /** Rounds that only warm up: the last of a gateway's code is compiled after some ten thousand requests. */
-export const warmUps = 4;
+export const warmUps = 3;
 
 /** Lets contestants take turns, so that whatever else the machine does falls on all of them alike. */
 export async function takeTurns<Name extends string>(

@@ -80,7 +80,8 @@ async function take(name: string, settings: Pick<Bench, 'scratch' | 'rounds' | '
     children.push(subject.child);
     return subject;
   };
-  const say = (text: string): void => void process.stderr.write(`${name}: ${text}\n`);
+  const say = (text: string): void =>
+    void process.stderr.write(`${Math.round(process.uptime())} s, ${name}: ${text}\n`);
   try {
     const vendor = await use(startVendor());
     return await measure({ ...settings, vendor, use, say });

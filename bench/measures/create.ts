@@ -45,7 +45,9 @@ export async function measureCreate(bench: Bench): Promise<Measured> {
     nginx: 'child' in nginx ? () => turn(nginx, start, true) : null,
   };
   bench.say('warming up');
-  await takeTurns(warmUps, contestants);
+  const { passThrough: ofPassThrough, gateway: ofGateway } = contestants;
+  await takeTurns(1, contestants);
+  await takeTurns(warmUps - 1, { passThrough: ofPassThrough, gateway: ofGateway });
   bench.say(`${rounds} rounds`);
   const results = await takeTurns(rounds, contestants);
   const figures = [

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { type Bench, medianRatio, takeTurns, warmUps } from '../bench.ts';
+import { type Bench, medianRatio, takeTurns } from '../bench.ts';
 import { atLeast, atMost, type Measured } from '../figures.ts';
 import { startGateway } from '../gateway.ts';
 import { applyLoad } from '../load.ts';
@@ -23,7 +23,7 @@ export async function measureRead(bench: Bench): Promise<Measured> {
     applyLoad({ url, connections, seconds, requests, subjects: [child] });
   const contestants = { bareKoa: () => turn(bareKoa), gateway: () => turn(gateway) };
   bench.say('warming up');
-  await takeTurns(warmUps, contestants);
+  await takeTurns(2, contestants);
   bench.say(`${rounds} rounds`);
   const results = await takeTurns(rounds, contestants);
   const perSecond = medianRatio(results.gateway, results.bareKoa, 'perSecond');

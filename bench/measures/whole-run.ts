@@ -10,6 +10,7 @@ import { describe, startListening } from './create.ts';
 const connections = 200;
 /** As in the other measures: here the gateway is idle for half of the time, and few writes share a commit. */
 const fewConnections = 50;
+const fewRounds = 3;
 const input = { url: 'https://shop.example/kettles/42', depth: 2 };
 const project = '/api/v1/workspace/bench/projects/bench/run';
 /** Soon, so that the load is dense; the agent ends at once, so the first look sees the end. */
@@ -51,7 +52,7 @@ export async function measureWholeRun(bench: Bench): Promise<Measured> {
   await takeTurns(warmUps, contestants(connections));
   bench.say(`${rounds} rounds`);
   const results = await takeTurns(rounds, contestants(connections));
-  const few = await takeTurns(rounds, contestants(fewConnections));
+  const few = await takeTurns(fewRounds, contestants(fewConnections));
   const ratio = medianRatio(results.gateway, results.passThrough, 'cpuMicros');
   const names = ['whole run', 'whole run: pass-through, the same four calls'] as const;
   return {

@@ -7,7 +7,7 @@ import type { Exceptions } from '../upstream/ssrf-address.ts';
 import { type BackendEntries, refuseUnknownKeys } from './backends.ts';
 import type { AgentConfig } from './config.ts';
 import type { ConfigPath } from './config-error.ts';
-import { type CheckRoot, compileCheck, joinChecks, wrapZodCheck } from './input-schema.ts';
+import { type CheckRoot, compileCheck, joinChecks, rememberEmpty, wrapZodCheck } from './input-schema.ts';
 import type { MappingLoader } from './mapping-layers.ts';
 import { findNearest } from './nearest.ts';
 import type { ConfigReader } from './reader.ts';
@@ -88,7 +88,9 @@ async function readAgent(
     target: targeted.target,
     schemas: shapeSchemas(entry),
     checkInput: checks.input,
-    checkConfig: joinChecks(checks.config, wrapZodCheck(adapter.runConfig, 'config'), checkRunUrls(adapter, mayLeadTo)),
+    checkConfig: rememberEmpty(
+      joinChecks(checks.config, wrapZodCheck(adapter.runConfig, 'config'), checkRunUrls(adapter, mayLeadTo)),
+    ),
     checkResume: checks.resume,
     timeoutMs: Math.ceil(entry.timeoutSeconds * 1000),
     lostAfterMs: Math.ceil(entry.lostAfterSeconds * 1000),

@@ -54,6 +54,16 @@ export function joinChecks(...checks: readonly Check[]): Check {
   };
 }
 
+/** The same check; what it says of an empty object, which most runs bring as their config, is found out once. */
+export function rememberEmpty(check: Check): Check {
+  let ofEmpty: Violation | null | undefined;
+  return (value) => {
+    if (!isJsonObject(value) || Object.keys(value).length > 0) return check(value);
+    if (ofEmpty === undefined) ofEmpty = check(value);
+    return ofEmpty;
+  };
+}
+
 function compileSchema(schema: JsonObject): ValidateFunction {
   try {
     return chooseAjv(schema).compile(schema);

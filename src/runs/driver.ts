@@ -107,7 +107,7 @@ export class Driver {
   /** Turn after turn until the run sleeps. Most live runs do, so that of them a timer is kept and no call stack. */
   async #work(): Promise<void> {
     while (!this.#tenure.over) {
-      const waitMs = this.#isObserved ? this.#observer.waitMs : 0;
+      const waitMs = this.#untilTurnMs();
       if (waitMs <= 0) await this.#guarded(() => this.#takeTurn());
       else if (this.#tenure.doze(waitMs, () => this.#wake())) {
         this.#working = null;
@@ -145,9 +145,16 @@ export class Driver {
     this.#working = this.#work();
   }
 
-  get #isObserved(): boolean {
+  /** Only a run that the vendor has is waited for. */
+  #untilTurnMs(): number {
     const { phase } = this.#tenure.run;
-    return phase === 'running' || phase === 'interrupted';
+    if (phase !== 'running' && phase !== 'interrupted') return 0;
+    try {
+      return this.#observer.waitMs;
+    } catch (error) {
+      this.#log.error({ err: error }, 'the pace of a run could not be found; the run goes on');
+      return defectPauseMs;
+    }
   }
 
   /** A defect of ours in one turn must neither end the loop nor repeat a call whose outcome nobody knows. */

@@ -6,6 +6,8 @@ type Waiter = { readonly runId: string; readonly admit: (admitted: boolean) => v
  */
 export class Slots {
   readonly #isOwn: boolean;
+  /** Then nothing is counted. */
+  readonly #isBoundless: boolean;
   #free: number;
   /** Runs that were let in; true once the vendor may have been asked. */
   readonly #held = new Map<string, boolean>();
@@ -19,6 +21,7 @@ export class Slots {
    */
   constructor(bound: { readonly kind: 'own'; readonly most: number } | { readonly kind: 'granted' }) {
     this.#isOwn = bound.kind === 'own';
+    this.#isBoundless = bound.kind === 'own' && bound.most === Number.POSITIVE_INFINITY;
     this.#free = bound.kind === 'own' ? bound.most : 0;
   }
 
@@ -53,14 +56,14 @@ export class Slots {
 
   /** A run that is live already: it counts, whether there was a slot or not. */
   hold(runId: string): void {
-    if (this.#held.has(runId)) return;
+    if (this.#isBoundless || this.#held.has(runId)) return;
     this.#held.set(runId, true);
     if (this.#isOwn) this.#free -= 1;
   }
 
   /** True: the run has a slot and need not wait. */
   tryTake(runId: string): boolean {
-    if (this.#held.has(runId)) return true;
+    if (this.#isBoundless || this.#held.has(runId)) return true;
     if (this.#queues.size > 0 || this.#free <= 0) return false;
     this.#letIn(runId);
     return true;

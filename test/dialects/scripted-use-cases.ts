@@ -247,7 +247,14 @@ export function agentOf(changes: Partial<Agent>): Agent {
     onUnknownStart: 'fail',
     capabilities: { resume: false, cancel: false, push: false, living: false },
     connection: { start: unused, observe: unused },
-    mapping: { interrupts: false, plainInput: unused, input: unused, read: unused, resume: unused, threadState: unused },
+    mapping: {
+      interrupts: false,
+      plainInput: unused,
+      input: unused,
+      read: unused,
+      resume: unused,
+      threadState: unused,
+    },
     ...changes,
   };
 }

@@ -109,6 +109,7 @@ async function serve(config: Config, sandbox?: Sandbox): Promise<number> {
   const log = createLog({ level: config.log.level, secrets: config.secrets });
   const gateway = await startGateway(config, log);
   log.info({ url: gateway.url, agents: config.agents.length }, 'rungate listens');
+  log.flush();
   if (sandbox !== undefined) say(examples(gateway.url));
   // Node would write it at the end, and a process that is killed has none.
   flushCompileCache();

@@ -15,6 +15,9 @@ export type LogOptions = {
 /** `flush`: nothing may wait any longer. */
 export type LineSink = { write(line: string): void; flush?(): void };
 
+/** The log of a process. Its lines may wait for a moment: `flush` goes before whatever is printed past it. */
+export type ProcessLog = Log & { flush(): void };
+
 type Fields = Readonly<Record<string, unknown>>;
 type Level = Exclude<LogLevel, 'silent'>;
 
@@ -22,7 +25,7 @@ type Level = Exclude<LogLevel, 'silent'>;
  * A log that writes one JSON object a line. Everything it is given goes through the scrubber before pino sees it, so
  * no caller can forget to redact.
  */
-export function createLog(options: LogOptions): Log {
+export function createLog(options: LogOptions): ProcessLog {
   const stream = options.destination ?? openStdout();
   const logger = pino(
     {
@@ -40,28 +43,33 @@ export function createLog(options: LogOptions): Log {
 
 /** Most lines tell of runs that ended, and a busy gateway has thousands of them a second. */
 const flushAfterMs = 20;
-const flushAtBytes = 4096;
+const flushAtLength = 4096;
 
 /** Gathers lines for a moment; the last ones before an exit explain it, so what is there is written then. */
 function openStdout(): LineSink {
-  const stdout = destination({ dest: 1, sync: true, minLength: flushAtBytes });
+  // Gathered here: pino's own buffer waits for ever once nobody reads the other end of a pipe.
+  const stdout = destination({ dest: 1, sync: true });
+  let lines = '';
   let timer: NodeJS.Timeout | null = null;
   const flush = (): void => {
     if (timer !== null) clearTimeout(timer);
     timer = null;
-    stdout.flushSync();
+    const gathered = lines;
+    lines = '';
+    if (gathered !== '') stdout.write(gathered);
   };
   process.once('exit', flush);
   return {
     flush,
     write: (line) => {
-      stdout.write(line);
-      timer ??= setTimeout(flush, flushAfterMs);
+      lines += line;
+      if (lines.length >= flushAtLength) flush();
+      else timer ??= setTimeout(flush, flushAfterMs);
     },
   };
 }
 
-class ScrubbedLog implements Log {
+class ScrubbedLog implements ProcessLog {
   readonly #logger: Logger;
   readonly #sink: LineSink;
   readonly #scrubber: Scrubber;
@@ -91,6 +99,10 @@ class ScrubbedLog implements Log {
     this.#write('error', fields, message);
   }
 
+  flush(): void {
+    this.#sink.flush?.();
+  }
+
   child(fields: Fields): Log {
     return new ScrubbedLog(this.#logger, this.#sink, this.#scrubber, { ...this.#bound, ...fields });
   }
@@ -100,6 +112,6 @@ class ScrubbedLog implements Log {
     const clean = this.#scrubber.value({ ...this.#bound, ...fields });
     this.#logger[level](Object(clean), this.#scrubber.text(message));
     // What may explain an end that comes at once, a kill too.
-    if (level === 'warn' || level === 'error') this.#sink.flush?.();
+    if (level === 'warn' || level === 'error') this.flush();
   }
 }

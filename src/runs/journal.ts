@@ -78,7 +78,7 @@ export class Journal {
   async write(run: Run, step: Step, owner?: string): Promise<Written> {
     const transition = advance(run, step, this.#clock.nowMs());
     if (transition === null) return { kind: 'refused' };
-    if (run.threadId === null) return await this.#commit(run, transition, owner, undefined);
+    if (run.threadId === null) return await this.#commit(run, step, transition, owner, undefined);
     let thread: ThreadEffect;
     try {
       thread = await this.#threads.effectOf(transition.run, run.threadId, step);
@@ -88,7 +88,7 @@ export class Journal {
       return await this.write(run, { kind: 'end', ending: failedMapping(error), ...living }, owner);
     }
     const lost = await this.#threads.livingLostBy(transition.run, thread);
-    const written = await this.#commit(run, transition, owner, thread);
+    const written = await this.#commit(run, step, transition, owner, thread);
     if (written.kind === 'written' && lost !== null) {
       this.#threads
         .endIfLost(transition.run, lost)
@@ -101,6 +101,7 @@ export class Journal {
 
   async #commit(
     run: Run,
+    step: Step,
     transition: Transition,
     owner: string | undefined,
     thread: ThreadEffect | undefined,
@@ -116,7 +117,7 @@ export class Journal {
     });
     if (!held) {
       this.#metrics.count('conditional_writes_lost');
-      this.#log.debug({ run_id: run.runId, to: transition.run.phase }, 'a write was refused: the run had changed');
+      this.#log.debug({ run_id: run.runId, step: step.kind }, 'a write was refused: the run had changed');
       return { kind: 'lost' };
     }
     this.#tell(transition.run, transition.events);

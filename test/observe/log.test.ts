@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
@@ -129,6 +130,30 @@ describe('the log', () => {
     const lines = stdout.trimEnd().split('\n');
     expect(lines).toHaveLength(2000);
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ n: 1999, msg: 'line' });
+  });
+
+  test('holds nobody up once nobody reads it', async () => {
+    const module = fileURLToPath(new URL('../../src/observe/log.ts', import.meta.url));
+    const script = `
+      import { setTimeout } from 'node:timers/promises';
+      import { createLog } from ${JSON.stringify(module)};
+      const log = createLog({ level: 'info', secrets: [] });
+      process.stdin.once('end', async () => {
+        for (let n = 0; n < 3; n++) {
+          log.info({ n }, 'to nobody');
+          await setTimeout(30);
+        }
+        log.warn({}, 'the last one');
+        process.exit(7);
+      });
+      process.stdin.resume();
+    `;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    child.stdout.destroy();
+    child.stdin.end();
+    expect(await once(child, 'exit')).toEqual([7, null]);
   });
 
   test('has written a warning, and what came before it, when the process is killed', async () => {

@@ -34,13 +34,13 @@ export function routeMount({ dialect, prefix }: Mount, parts: RouteParts): Middl
   const sending = { prefix, departures: parts.departures, streams: parts.streams, texts: new JsonTexts() };
   for (const each of fixedFirst) router.register(each.path, [each.method], serve(each, parts, sending));
   return (context, next) => {
-    // The router's own step would compose a chain anew for each request.
-    const { path: matched, pathAndMethod } = router.match(context.path, context.method);
-    context.matched = matched;
-    const [layer] = pathAndMethod;
+    const { path, method } = context;
+    // The router's own step would match every route, and compose a chain anew for each request.
+    context.state.findMatches = () => router.match(path, method).path;
+    const layer = router.stack.find((each) => each.methods.includes(method) && each.match(path));
     const [step] = layer?.stack ?? [];
     if (layer === undefined || step === undefined) return next();
-    context.params = layer.params(context.path, layer.captures(context.path));
+    context.params = layer.params(path, layer.captures(path));
     return (step as Middleware)(context, next);
   };
 }

@@ -1,8 +1,10 @@
 import type { Context, Middleware } from 'koa';
 import { GatewayError } from '../contract/errors.ts';
 
-/** What the router leaves behind of a route whose path matched. */
+/** A route whose path matched, whatever the method. */
 type Layer = { readonly methods: readonly string[]; readonly paramNames: readonly unknown[] };
+/** What the router leaves behind. */
+type FindMatches = (() => readonly Layer[]) | undefined;
 
 /** The last step: a path that no dialect has, or a method that the path does not take. */
 export function refuseUnrouted(): Middleware {
@@ -24,7 +26,8 @@ export function refuseMethod(context: Context, passes: (layer: Layer) => boolean
 }
 
 function allowedMethods(context: Context, passes: (layer: Layer) => boolean): readonly string[] {
-  const matched = (context.matched ?? []) as readonly Layer[];
+  const { findMatches }: { findMatches?: FindMatches } = context.state;
+  const matched = findMatches?.() ?? [];
   const methods = new Set(matched.filter(passes).flatMap((layer) => layer.methods));
   return methods.size === 0 ? [] : [...methods, 'OPTIONS'];
 }

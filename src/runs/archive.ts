@@ -28,11 +28,19 @@ export class Archive {
     if (!this.#store.shared) this.#findLive = findLive;
   }
 
+  /**
+   * The run as it is, where memory has it. Another tenant's run takes the way of one that is nowhere, so that the time of
+   * the answer tells nothing either.
+   */
+  recall({ tenant, runId }: RunKey): Run | undefined {
+    const run = this.#finished.get(runId) ?? this.#findLive(runId);
+    return run?.tenant === tenant ? run : undefined;
+  }
+
   /** The run as it is; null when there is none, or it is another tenant's. */
   async find(key: RunKey): Promise<Run | null> {
-    const cached = this.#finished.get(key.runId) ?? this.#findLive(key.runId);
-    // Another tenant's run takes the way of one that is nowhere, so that the time of the answer tells nothing either.
-    if (cached?.tenant === key.tenant) return cached;
+    const recalled = this.recall(key);
+    if (recalled !== undefined) return recalled;
     const run = await this.#store.find(key);
     if (run !== null) this.keep(run);
     return run;

@@ -56,7 +56,8 @@ export class Service implements UseCases {
   }
 
   async getRun(key: RunKey): Promise<Run> {
-    const run = await answering(this.#parts.archive.find(key));
+    const { archive } = this.#parts;
+    const run = archive.recall(key) ?? (await answering(archive.find(key)));
     if (run === null) throw new GatewayError('run_not_found');
     return run;
   }

@@ -58,7 +58,7 @@ async function measurePostgres(bench: Bench, server: PostgresServer): Promise<re
 /** Stores of all sizes take turns, after one turn that only warms them up. */
 async function compare(bench: Bench, engine: string, stores: readonly Sized[]): Promise<readonly Figure[]> {
   // A turn takes a tenth of a second only.
-  const rounds = bench.rounds * 3;
+  const rounds = bench.rounds * 2;
   bench.say(`${engine}: ${rounds} rounds`);
   const costs = new Map<number, Cost[]>(stores.map(({ size }) => [size, []]));
   try {

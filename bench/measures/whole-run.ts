@@ -10,7 +10,7 @@ import { describe, startListening } from './create.ts';
 const connections = 200;
 /** As in the other measures: here the gateway is idle for half of the time, and few writes share a commit. */
 const fewConnections = 50;
-const fewRounds = 3;
+const fewRounds = 2;
 const input = { url: 'https://shop.example/kettles/42', depth: 2 };
 const project = '/api/v1/workspace/bench/projects/bench/run';
 /** Soon, so that the load is dense; the agent ends at once, so the first look sees the end. */

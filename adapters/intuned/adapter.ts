@@ -3,7 +3,7 @@ import { defineAdapter, type StartRequest } from '../../src/contract/adapter.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../src/contract/json.ts';
 import { UpstreamFault } from '../../src/contract/upstream.ts';
 import { fillPath } from '../path.ts';
-import { findUrls, optionNames, readRunConfig, runConfig, settings, type Target, target } from './settings.ts';
+import { findUrls, optionNames, runConfig, settings, type Target, target } from './settings.ts';
 import { findErrorMessage, paths, resultAnswer, startAnswer } from './wire.ts';
 
 /** Intuned's Run API. It has no cancel, and a run takes no payload; its webhook sink can push (design, section 9). */
@@ -21,7 +21,7 @@ export const intuned = defineAdapter({
     const shared = { headers: { 'x-api-key': apiKey }, errorMessage: findErrorMessage } as const;
     return {
       ownsSink(target, config) {
-        const run = readRunConfig(config);
+        const run = runConfig.safeParse(config);
         return run.success && pickOptions(run.data, target).sink !== undefined;
       },
 
@@ -55,7 +55,7 @@ export const intuned = defineAdapter({
 
 /** The vendor takes an object of parameters: any other input is its parameter `input`. */
 function buildStart({ target, input, config, sink }: StartRequest<Target>): JsonObject {
-  const run = readRunConfig(config);
+  const run = runConfig.safeParse(config);
   if (!run.success) throw refuse(`the run's config is not valid: ${run.error.issues[0]?.path.join('.')}`);
   const ours: JsonObject = sink === undefined ? {} : { sink: { type: 'webhook', url: sink.url } };
   return {

@@ -35,18 +35,10 @@ export type Target = z.infer<typeof target>;
 /** A run's `config`: the options themselves, or under `configurable` as ACP 0.2 and the Agent Protocol nest them. */
 export const runConfig = z.looseObject({ ...runOptions, configurable: z.looseObject(runOptions).nullish() });
 
-/** Most runs bring none. */
-const noConfig = runConfig.safeParse({});
-
-export function readRunConfig(config: JsonObject): typeof noConfig {
-  for (const _ in config) return runConfig.safeParse(config);
-  return noConfig;
-}
-
 /** Where a run's own options send the vendor: its proxy, its sink, and the endpoint of a sink that is a store. */
 export function findUrls(config: JsonObject): readonly RunUrl[] {
-  const run = readRunConfig(config);
-  if (!run.success || run === noConfig) return [];
+  const run = runConfig.safeParse(config);
+  if (!run.success) return [];
   const { configurable, ...options } = run.data;
   return [...urlsIn(options, ''), ...urlsIn(configurable ?? {}, 'configurable/')];
 }

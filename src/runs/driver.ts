@@ -132,7 +132,11 @@ export class Driver {
       case 'new':
         return;
       case 'launched':
-        await askToStart(this.#tenure, this.#agent, origin.launch.input, this.#parts, this.#log, origin.launch);
+        try {
+          await askToStart(this.#tenure, this.#agent, origin.launch.input, this.#parts, this.#log, origin.launch);
+        } finally {
+          origin.launch.pass.drop();
+        }
         return this.#observer.restart({ resumed: false });
       case 'inherited':
         return await this.#settleOpenCall('the gateway stopped during the call');

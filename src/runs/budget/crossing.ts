@@ -53,9 +53,11 @@ export class Crossing {
   /** Waits for a slot, then for the call; the run stays queued. Null: the run is over. */
   async enterToStart(): Promise<Pass | null> {
     const { slots } = this.#backend;
-    const free = this.tryEnterToStart();
-    if (free !== null) return free;
-    if (!(await slots.take(this.#agentId, this.#runId, this.#signal, () => this.#sayWait()))) return null;
+    if (this.#isOver) return null;
+    const hasSlot =
+      slots.tryTake(this.#runId) ||
+      (await slots.take(this.#agentId, this.#runId, this.#signal, () => this.#sayWait()));
+    if (!hasSlot) return null;
     const pass = await this.enter('start');
     if (pass === null) this.leave();
     return pass;

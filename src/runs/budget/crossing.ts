@@ -55,8 +55,7 @@ export class Crossing {
     const { slots } = this.#backend;
     if (this.#isOver) return null;
     const hasSlot =
-      slots.tryTake(this.#runId) ||
-      (await slots.take(this.#agentId, this.#runId, this.#signal, () => this.#sayWait()));
+      slots.tryTake(this.#runId) || (await slots.take(this.#agentId, this.#runId, this.#signal, () => this.#sayWait()));
     if (!hasSlot) return null;
     const pass = await this.enter('start');
     if (pass === null) this.leave();

@@ -1,4 +1,4 @@
-import type { Adapter } from '../src/contract/adapter.ts';
+import type { Adapter } from '../src/contract/adapter/adapter.ts';
 import { intuned } from './intuned/adapter.ts';
 import { restack } from './restack/adapter.ts';
 

@@ -9,7 +9,7 @@ if (process.env.NODE_COMPILE_CACHE === undefined) {
   enableCompileCache(join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'rungate'));
 }
 // Not before: what is imported statically would be compiled by then.
-const { runCommand } = await import('./command-line.ts');
+const { runCommand } = await import('./cli/command-line.ts');
 process.exitCode = await runCommand(process.argv.slice(2));
 // Nothing may keep a stopped process alive: what had to be finished is finished by now.
 process.exit();

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
-import { defineAdapter, type StartRequest } from '../../src/contract/adapter.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../src/contract/json.ts';
-import { UpstreamFault } from '../../src/contract/upstream.ts';
+import { defineAdapter, type StartRequest } from '../../src/contract/adapter/adapter.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../src/contract/domain/json.ts';
+import { UpstreamFault } from '../../src/contract/adapter/http.ts';
 import { fillPath } from '../path.ts';
 import { findUrls, optionNames, runConfig, settings, type Target, target } from './settings.ts';
 import { findErrorMessage, paths, resultAnswer, startAnswer } from './wire.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { RunUrl } from '../../src/contract/adapter.ts';
-import type { JsonObject } from '../../src/contract/json.ts';
+import type { RunUrl } from '../../src/contract/adapter/adapter.ts';
+import type { JsonObject } from '../../src/contract/domain/json.ts';
 import { headerValue, pathPart } from '../path.ts';
 
 export const settings = z.strictObject({ workspaceId: pathPart, apiKey: headerValue });

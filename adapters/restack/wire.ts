@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isJsonObject, type Json } from '../../src/contract/json.ts';
+import { isJsonObject, type Json } from '../../src/contract/domain/json.ts';
 import { pathPart } from '../path.ts';
 
 /** Documented is `{runId, status}`; the engine itself answers `{agentId, runId}` or `{workflowId, runId}`. */

@@ -1,5 +1,5 @@
-import type { RunEvent } from '../../src/contract/event.ts';
-import type { Run } from '../../src/contract/run.ts';
+import type { RunEvent } from '../../src/contract/domain/event.ts';
+import type { Run } from '../../src/contract/domain/run.ts';
 
 export const tenant = 'default';
 /** The runs of a filled store belong to so many agents in turn. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { v7 as uuidV7 } from 'uuid';
-import type { Store } from '../../src/contract/store.ts';
+import type { Store } from '../../src/contract/store/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { PostgresServer, startPostgres } from '../../test/store/postgres-server.ts';
 import { silentLog } from '../../test/store/runs.ts';

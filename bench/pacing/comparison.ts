@@ -1,4 +1,4 @@
-import { lookPriceMs, type PacingLimits } from '../../src/runs/pacing/pacing.ts';
+import { lookPriceMs, type PacingLimits } from '../../src/engine/pacing/pacing.ts';
 import { bestPossible, cheapestPolls } from './best-possible.ts';
 import { anything, bimodal, type Durations, drawRuns, logNormal, narrow, seededRandom } from './durations.ts';
 import { intervalForLag, intervalForPolls, pollFixed, pollLearning, type Score } from './pollers.ts';

@@ -1,5 +1,5 @@
-import { AgentPast } from '../../src/runs/pacing/agent-past.ts';
-import { nextPollMs, type PacingLimits } from '../../src/runs/pacing/pacing.ts';
+import { AgentPast } from '../../src/engine/pacing/duration-history.ts';
+import { nextPollMs, type PacingLimits } from '../../src/engine/pacing/pacing.ts';
 
 /** Means over runs: polls until the end was seen (with the one that saw it), and the time from the end to it. */
 export type Score = { readonly polls: number; readonly lagMs: number };

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { listNames } from './agent-entries.ts';
 import type { AuthConfig, KeyConfig } from './auth-config.ts';
-import { isLoopbackHost } from './auth-door.ts';
-import { findNearest } from './nearest.ts';
+import { isLoopbackHost } from './open-host.ts';
+import { findNearest } from '../validation/nearest-word.ts';
 import type { ConfigReader } from './reader.ts';
 import { nameSchema } from './sections.ts';
 

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { Adapter } from '../contract/adapter.ts';
-import { isJsonObject } from '../contract/json.ts';
+import type { Adapter } from '../contract/adapter/adapter.ts';
+import { isJsonObject } from '../contract/domain/json.ts';
 import type { BackendConfig } from './config.ts';
 import type { ConfigPath } from './config-error.ts';
-import { findNearest } from './nearest.ts';
+import { findNearest } from '../validation/nearest-word.ts';
 import type { ConfigReader } from './reader.ts';
 import { backendSchema, nameSchema } from './sections.ts';
 

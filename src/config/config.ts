@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { Adapter } from '../contract/adapter.ts';
-import type { Agent } from '../contract/agent.ts';
+import type { Adapter } from '../contract/adapter/adapter.ts';
+import type { Agent } from '../contract/domain/agent.ts';
 import type { AuthConfig } from './auth-config.ts';
 import type {
   limitsSchema,

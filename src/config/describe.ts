@@ -1,4 +1,4 @@
-import { createScrubber } from '../observe/scrub.ts';
+import { createScrubber } from '../observability/redaction.ts';
 import type { Config } from './config.ts';
 
 /** The config as it took effect, defaults included, with every secret replaced; plain JSON, for a human to read. */

@@ -5,7 +5,7 @@ import bourne from '@hapi/bourne';
 import type { Context } from 'koa';
 import readRaw from 'raw-body';
 import { z } from 'zod';
-import { GatewayError } from '../contract/errors.ts';
+import { GatewayError } from '../contract/domain/errors.ts';
 
 export type BodyLimits = {
   readonly maxBodyBytes: number;

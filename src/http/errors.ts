@@ -1,10 +1,10 @@
 import type { Context, Middleware } from 'koa';
-import type { Dialect } from '../contract/dialect.ts';
-import { errorTable, GatewayError, type Quota } from '../contract/errors.ts';
-import type { Json } from '../contract/json.ts';
-import type { Log } from '../contract/log.ts';
-import { challenge } from './auth.ts';
-import type { Departures } from './departures.ts';
+import type { Dialect } from '../contract/api/protocol.ts';
+import { errorTable, GatewayError, type Quota } from '../contract/domain/errors.ts';
+import type { Json } from '../contract/domain/json.ts';
+import type { Log } from '../contract/domain/log.ts';
+import { challenge } from '../access/credentials.ts';
+import type { Departures } from './disconnects.ts';
 import { completeHead } from './headers.ts';
 import { RequestIds } from './request-id.ts';
 

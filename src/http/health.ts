@@ -1,6 +1,6 @@
 import type { Context, Middleware } from 'koa';
-import { GatewayError } from '../contract/errors.ts';
-import type { Log } from '../contract/log.ts';
+import { GatewayError } from '../contract/domain/errors.ts';
+import type { Log } from '../contract/domain/log.ts';
 
 /** One thing that the gateway needs in order to work; `check` rejects while it does not have it. */
 export type ReadinessCheck = { readonly name: string; check(): Promise<void> };

@@ -1,4 +1,4 @@
-import type { Answer } from '../contract/dialect.ts';
+import type { Answer } from '../contract/api/protocol.ts';
 
 type JsonAnswer = Extract<Answer, { kind: 'json' }>;
 

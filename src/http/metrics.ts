@@ -1,5 +1,5 @@
 import type { Middleware } from 'koa';
-import { GatewayError } from '../contract/errors.ts';
+import { GatewayError } from '../contract/domain/errors.ts';
 
 /** `/metrics`: the process's counters in Prometheus' text format, version 0.0.4, for whoever reaches the port. */
 export function answerMetrics(render: () => string): Middleware {

@@ -1,5 +1,5 @@
 import type { Middleware } from 'koa';
-import { GatewayError } from '../contract/errors.ts';
+import { GatewayError } from '../contract/domain/errors.ts';
 
 /** True: the token is one that a start carried, and its run is being looked at. */
 export type Pushed = (backend: string, token: string) => Promise<boolean>;

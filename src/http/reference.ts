@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Context, Middleware } from 'koa';
-import { describeDialect } from '../dialects/openapi.ts';
+import { describeDialect } from '../protocols/shared/openapi.ts';
 import type { Mount } from './routes.ts';
 
 const place = '/docs';

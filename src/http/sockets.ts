@@ -2,12 +2,12 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Context } from 'koa';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Conversation, Converse } from '../contract/dialect.ts';
-import { GatewayError } from '../contract/errors.ts';
-import type { Json } from '../contract/json.ts';
-import type { Log, Metrics } from '../contract/log.ts';
+import type { Conversation, Converse } from '../contract/api/protocol.ts';
+import { GatewayError } from '../contract/domain/errors.ts';
+import type { Json } from '../contract/domain/json.ts';
+import type { Log, Metrics } from '../contract/domain/log.ts';
 import { checkDepth } from './body.ts';
-import type { Door, Visitor } from './door.ts';
+import type { Door, Visitor } from '../access/authenticate.ts';
 
 export type SocketTerms = {
   readonly heartbeatMs: number;

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import type { Answer, EventFeed } from '../contract/dialect.ts';
-import type { Log, Metrics } from '../contract/log.ts';
-import { encodeRetry, encodeSent, Frames, heartbeat } from './frames.ts';
+import type { Answer, EventFeed } from '../contract/api/protocol.ts';
+import type { Log, Metrics } from '../contract/domain/log.ts';
+import { encodeRetry, encodeSent, Frames, heartbeat } from './sse-frames.ts';
 import { boundReading } from './slow-reader.ts';
 
 export type StreamSource = Omit<Extract<Answer, { kind: 'stream' }>, 'kind'>;

@@ -1,5 +1,5 @@
 import type { Context, Middleware } from 'koa';
-import { GatewayError } from '../contract/errors.ts';
+import { GatewayError } from '../contract/domain/errors.ts';
 
 /** A route whose path matched, whatever the method. */
 type Layer = { readonly methods: readonly string[]; readonly paramNames: readonly unknown[] };

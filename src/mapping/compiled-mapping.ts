@@ -1,5 +1,5 @@
-import type { Observation } from '../contract/adapter.ts';
-import { assertNever, isJsonObject, type Json } from '../contract/json.ts';
+import type { Observation } from '../contract/adapter/adapter.ts';
+import { assertNever, isJsonObject, type Json } from '../contract/domain/json.ts';
 import {
   type InputContext,
   type Mapping,
@@ -7,8 +7,8 @@ import {
   type Reading,
   type ResumeContext,
   type StateContext,
-} from '../contract/mapping.ts';
-import type { RunStatus } from '../contract/run.ts';
+} from '../contract/domain/mapping.ts';
+import type { RunStatus } from '../contract/domain/run.ts';
 import { BudgetFault, type Expression } from './evaluate.ts';
 import { type ErrcodeTable, readFailure } from './failure.ts';
 

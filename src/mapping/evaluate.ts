@@ -1,9 +1,9 @@
 import jsonata from 'jsonata';
-import type { Json } from '../contract/json.ts';
-import { MappingFault } from '../contract/mapping.ts';
+import type { Json } from '../contract/domain/json.ts';
+import { MappingFault } from '../contract/domain/mapping.ts';
 import { NotJson, toPlainJson } from './plain-json.ts';
 import { readSyntax } from './syntax.ts';
-import { Turnstile } from './turnstile.ts';
+import { Turnstile } from './serial-queue.ts';
 
 /** What one evaluation may use up before it is ended. */
 export type Budgets = {

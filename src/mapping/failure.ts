@@ -1,5 +1,5 @@
-import { errcodes as gatewayErrcodes } from '../contract/errcodes.ts';
-import { isJsonObject, type Json, type JsonObject } from '../contract/json.ts';
+import { errcodes as gatewayErrcodes } from '../contract/domain/errcodes.ts';
+import { isJsonObject, type Json, type JsonObject } from '../contract/domain/json.ts';
 
 /** Vendor word to `RunOutput.errcode`; `default` for every other. */
 export type ErrcodeTable = ReadonlyMap<string, number>;

@@ -1,5 +1,5 @@
-import type { Json } from '../contract/json.ts';
-import { type Mapping, MappingFault, type Reading } from '../contract/mapping.ts';
+import type { Json } from '../contract/domain/json.ts';
+import { type Mapping, MappingFault, type Reading } from '../contract/domain/mapping.ts';
 
 /** The same mapping, but what it makes is never larger than `mostBytes` as JSON: an expression can multiply its input. */
 export function boundOutput(mapping: Mapping, mostBytes: number): Mapping {

@@ -1,4 +1,4 @@
-import type { Json } from '../contract/json.ts';
+import type { Json } from '../contract/domain/json.ts';
 
 /** A value is no JSON; the message says what it is. */
 export class NotJson extends Error {

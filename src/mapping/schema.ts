@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { runStatuses } from '../contract/run.ts';
+import { runStatuses } from '../contract/domain/run.ts';
 import { findMistake } from './syntax.ts';
 
 const expressionSchema = z

@@ -1,4 +1,4 @@
-import { isJsonObject, type Json } from '../contract/json.ts';
+import { isJsonObject, type Json } from '../contract/domain/json.ts';
 import { approve, chat } from './conversations.ts';
 import type { Fault } from './faults.ts';
 import type { Ended, Knobs, Script, ScriptedRun, View } from './script.ts';

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { type FaultOrder, faultOrder } from './faults.ts';
-import type { RunNote } from './ledger.ts';
+import type { RunNote } from './start-log.ts';
 import { closeServer, listen, originOf, readBody } from './vendor-server.ts';
 
 type StartsFilter = { readonly atLeast: number; readonly offset: number; readonly limit: number };

@@ -1,7 +1,7 @@
-import { canonicalJson, type Json } from '../contract/json.ts';
+import { canonicalJson, type Json } from '../contract/domain/json.ts';
 import type { Fault, Vendor } from './faults.ts';
 import { takesEffect } from './faults.ts';
-import type { Ledger, RunNote } from './ledger.ts';
+import type { Ledger, RunNote } from './start-log.ts';
 import { type AgentEvent, type Ended, parseKnobs, type Script, type ScriptedRun, type View } from './script.ts';
 
 /** A run at one of the sandbox's vendors. */

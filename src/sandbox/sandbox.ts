@@ -2,7 +2,7 @@ import { type SandboxControl, type SandboxStats, serveControl } from './control.
 import { FaultOrders } from './faults.ts';
 import { Ids } from './ids.ts';
 import { intunedWire } from './intuned/wire.ts';
-import { Ledger } from './ledger.ts';
+import { Ledger } from './start-log.ts';
 import { type RestackShape, restackWire } from './restack/wire.ts';
 import { RunTable } from './run-table.ts';
 import { VendorServer } from './vendor-server.ts';

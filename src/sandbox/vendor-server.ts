@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Json } from '../contract/json.ts';
+import type { Json } from '../contract/domain/json.ts';
 import { type Fault, type FaultOrders, type Operation, takesEffect, type Vendor } from './faults.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger } from './start-log.ts';
 
 export type Headers = IncomingMessage['headers'];
 

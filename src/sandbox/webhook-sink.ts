@@ -1,6 +1,6 @@
 import { type ClientRequest, request } from 'node:http';
-import type { JsonObject } from '../contract/json.ts';
-import type { Ledger } from './ledger.ts';
+import type { JsonObject } from '../contract/domain/json.ts';
+import type { Ledger } from './start-log.ts';
 import type { RunTable, SandboxRun } from './run-table.ts';
 import type { View } from './script.ts';
 

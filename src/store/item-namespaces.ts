@@ -1,4 +1,4 @@
-import type { Namespace, NamespaceQuery } from '../contract/item-store.ts';
+import type { Namespace, NamespaceQuery } from '../contract/store/item-store.ts';
 import { beforeOf, endOf, namespaceOf, pathOf } from './item-rows.ts';
 
 /** So many paths are asked for at once: a few milliseconds of either database. */

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
-import type { Item, ItemKey, ItemWrite, Namespace } from '../contract/item-store.ts';
-import { isJsonObject, type Json } from '../contract/json.ts';
-import { StorageFault } from '../contract/store.ts';
+import type { Item, ItemKey, ItemWrite, Namespace } from '../contract/store/item-store.ts';
+import { isJsonObject, type Json } from '../contract/domain/json.ts';
+import { StorageFault } from '../contract/store/store.ts';
 import { listEntries } from './metadata.ts';
 
 const itemRow = z.object({

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson, type Json, type JsonObject } from '../contract/json.ts';
+import { canonicalJson, type Json, type JsonObject } from '../contract/domain/json.ts';
 
 // PostgreSQL refuses index entries of a few kilobytes; what is longer is compared by its hash.
 const maxEntryLength = 256;

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { StorageFault } from '../contract/store.ts';
+import { StorageFault } from '../contract/store/store.ts';
 
 /** One numbered SQL file; immutable once released. */
 export type Migration = { readonly version: number; readonly name: string; readonly sql: string };

@@ -1,5 +1,5 @@
-import { runStatuses } from '../contract/run.ts';
-import type { RunQuery } from '../contract/store.ts';
+import { runStatuses } from '../contract/domain/run.ts';
+import type { RunQuery } from '../contract/store/store.ts';
 
 export type Sql = { readonly text: string; readonly values: readonly (string | number)[] };
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { isJsonObject, type Json, type JsonObject } from '../contract/json.ts';
-import { StorageFault } from '../contract/store.ts';
-import { type Checkpoint, type LivingAgent, type Thread, threadStatuses } from '../contract/thread.ts';
+import { isJsonObject, type Json, type JsonObject } from '../contract/domain/json.ts';
+import { StorageFault } from '../contract/store/store.ts';
+import { type Checkpoint, type LivingAgent, type Thread, threadStatuses } from '../contract/domain/thread.ts';
 import { listEntries } from './metadata.ts';
 
 const jsonText = z.string().transform((text): Json => JSON.parse(text));

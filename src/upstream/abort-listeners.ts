@@ -1,4 +1,4 @@
-import { Roster } from '../contract/roster.ts';
+import { Roster } from '../collections/linked-list.ts';
 
 type Callbacks = Roster<() => void>;
 

@@ -1,9 +1,9 @@
 import { type Dispatcher, Pool } from 'undici';
-import type { Log } from '../contract/log.ts';
-import { type HttpAnswer, type HttpCall, type HttpClient, UpstreamFault } from '../contract/upstream.ts';
+import type { Log } from '../contract/domain/log.ts';
+import { type HttpAnswer, type HttpCall, type HttpClient, UpstreamFault } from '../contract/adapter/http.ts';
 import { buildHoldingConnector } from './connector.ts';
 import { Deadlines } from './deadlines.ts';
-import { type ExchangeResult, exchange } from './exchange.ts';
+import { type ExchangeResult, exchange } from './send-request.ts';
 import { readAnswer } from './read-answer.ts';
 import { buildRedactor } from './redact.ts';
 

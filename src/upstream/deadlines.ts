@@ -1,4 +1,4 @@
-import { Roster, type Seat } from '../contract/roster.ts';
+import { Roster, type Seat } from '../collections/linked-list.ts';
 
 type Deadline = { readonly dueMs: number; readonly onLate: () => void };
 

@@ -1,4 +1,4 @@
-import type { Json } from '../contract/json.ts';
+import type { Json } from '../contract/domain/json.ts';
 
 /** Deeper values overflow the stack of whoever walks or writes them later. */
 const deepest = 512;

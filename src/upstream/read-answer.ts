@@ -1,6 +1,6 @@
-import { assertNever } from '../contract/json.ts';
-import { type HttpAnswer, type HttpCall, UpstreamFault } from '../contract/upstream.ts';
-import type { ExchangeResult } from './exchange.ts';
+import { assertNever } from '../contract/domain/json.ts';
+import { type HttpAnswer, type HttpCall, UpstreamFault } from '../contract/adapter/http.ts';
+import type { ExchangeResult } from './send-request.ts';
 import { type Happening, judge } from './fault-rule.ts';
 import { parseAnswer } from './parse-answer.ts';
 import type { Redactor } from './redact.ts';

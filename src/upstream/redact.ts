@@ -1,4 +1,4 @@
-import { isJsonObject, type Json } from '../contract/json.ts';
+import { isJsonObject, type Json } from '../contract/domain/json.ts';
 
 /** Shorter values are no secrets worth the name, and would black out ordinary words. */
 const shortestSecret = 6;

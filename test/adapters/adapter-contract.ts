@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Adapter, Connection } from '../../src/contract/adapter.ts';
-import type { Json, JsonObject } from '../../src/contract/json.ts';
-import type { UpstreamRef } from '../../src/contract/run.ts';
-import { type Consequence, type FaultKind, UpstreamFault } from '../../src/contract/upstream.ts';
+import type { Adapter, Connection } from '../../src/contract/adapter/adapter.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import type { UpstreamRef } from '../../src/contract/domain/run.ts';
+import { type Consequence, type FaultKind, UpstreamFault } from '../../src/contract/adapter/http.ts';
 import { connectUpstream, type Upstream } from '../../src/upstream/connect.ts';
 import { answer, cutShort, hangUp, type Reply, silence, startVendor, type Vendor } from '../upstream/vendor-server.ts';
 

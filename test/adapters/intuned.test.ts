@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { intuned } from '../../adapters/intuned/adapter.ts';
-import type { Connection } from '../../src/contract/adapter.ts';
-import type { Json, JsonObject } from '../../src/contract/json.ts';
+import type { Connection } from '../../src/contract/adapter/adapter.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { connectUpstream, type Upstream } from '../../src/upstream/connect.ts';
 import { answer, startVendor, type Vendor } from '../upstream/vendor-server.ts';
 import { faultOf, testAdapter } from './adapter-contract.ts';

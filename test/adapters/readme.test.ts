@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../../adapters/index.ts';
-import type { Adapter } from '../../src/contract/adapter.ts';
+import type { Adapter } from '../../src/contract/adapter/adapter.ts';
 import { connectUpstream } from '../../src/upstream/connect.ts';
 import { answer, startVendor } from '../upstream/vendor-server.ts';
 

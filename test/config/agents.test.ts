@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { buildAgents } from '../../src/config/agents.ts';
-import { compileCheck } from '../../src/config/input-schema.ts';
-import type { Json, JsonObject } from '../../src/contract/json.ts';
+import { buildAgents } from '../../src/agents/agent-directory.ts';
+import { compileCheck } from '../../src/validation/json-schema.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { parse, sample, silentConnection } from './vendors.ts';
 
 const connections = new Map([['main', silentConnection]]);

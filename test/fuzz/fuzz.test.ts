@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { adapters } from '../../adapters/index.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { startGateway } from '../../src/gateway.ts';
-import { createLog } from '../../src/observe/log.ts';
+import { createLog } from '../../src/observability/log.ts';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import { fuzz } from './fuzz.ts';
 import { authorization, fuzzConfig, prefixes } from './target.ts';

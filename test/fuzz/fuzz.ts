@@ -1,6 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
-import { isJsonObject, type Json } from '../../src/contract/json.ts';
-import { ProtocolDocument } from '../dialects/protocol-document.ts';
+import { isJsonObject, type Json } from '../../src/contract/domain/json.ts';
+import { ProtocolDocument } from '../protocols/protocol-document.ts';
 import { judge } from './judge.ts';
 import { Pool } from './pool.ts';
 import { type FuzzRequest, rawRequests, requestsOf } from './requests.ts';

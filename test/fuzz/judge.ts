@@ -1,6 +1,6 @@
-import { isJsonObject, type Json } from '../../src/contract/json.ts';
-import { parseEvents } from '../dialects/event-lines.ts';
-import type { ProtocolDocument } from '../dialects/protocol-document.ts';
+import { isJsonObject, type Json } from '../../src/contract/domain/json.ts';
+import { parseEvents } from '../protocols/event-lines.ts';
+import type { ProtocolDocument } from '../protocols/protocol-document.ts';
 import type { FuzzRequest, OperationRequest } from './requests.ts';
 import type { Answered, Sent } from './wire.ts';
 

@@ -1,4 +1,4 @@
-import { isJsonObject, type Json } from '../../src/contract/json.ts';
+import { isJsonObject, type Json } from '../../src/contract/domain/json.ts';
 
 const names = ['run_id', 'thread_id', 'checkpoint_id', 'agent_id'] as const;
 type Name = (typeof names)[number];

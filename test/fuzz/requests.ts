@@ -1,8 +1,8 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { z } from 'zod';
-import { isJsonObject, type Json, type JsonObject } from '../../src/contract/json.ts';
-import type { DocumentedOperation } from '../dialects/protocol-document.ts';
-import { arbitraryOf, broken } from '../dialects/schema-arbitrary.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../src/contract/domain/json.ts';
+import type { DocumentedOperation } from '../protocols/protocol-document.ts';
+import { arbitraryOf, broken } from '../protocols/schema-arbitrary.ts';
 import { packed } from './packed.ts';
 
 /** One request for an operation. Ids are placeholders such as `known:run_id:7`; see `Pool`. */

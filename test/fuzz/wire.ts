@@ -1,7 +1,7 @@
 import { Agent, type ClientRequest, request as sendRequest } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Json } from '../../src/contract/json.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
 import type { Pool } from './pool.ts';
 import type { OperationRequest, RawRequest } from './requests.ts';
 

@@ -1,5 +1,5 @@
-import { isJsonObject, type Json, type JsonObject } from '../../src/contract/json.ts';
-import { documentsAbsent, openDocument } from '../dialects/acp-documents.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../src/contract/domain/json.ts';
+import { documentsAbsent, openDocument } from '../protocols/acp-documents.ts';
 import { secrets } from './stand-ins.ts';
 import { StreamReader } from './stream-reader.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { JsonObject } from '../../src/contract/json.ts';
+import type { JsonObject } from '../../src/contract/domain/json.ts';
 import { ask, objectIn, stringIn } from './dialects.ts';
 import { openSite, scraper } from './site.ts';
 import { IntunedStandIn } from './stand-ins.ts';

@@ -1,4 +1,4 @@
-import { isJsonObject, type Json, type JsonObject } from '../../src/contract/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../src/contract/domain/json.ts';
 
 type Answer = { readonly status: number; readonly headers: Headers; readonly body: Json };
 

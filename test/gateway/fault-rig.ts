@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../src/contract/json.ts';
+import type { JsonObject } from '../../src/contract/domain/json.ts';
 import type { Told } from './client.ts';
 import type { Answering, Asked } from './manners.ts';
 import { openSite, type Site, scraper, support } from './site.ts';

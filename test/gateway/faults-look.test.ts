@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { JsonObject } from '../../src/contract/json.ts';
+import type { JsonObject } from '../../src/contract/domain/json.ts';
 import { FaultRig } from './fault-rig.ts';
 import { type Answering, breakOff, hangUp, neverReply, reply } from './manners.ts';
 import { openSite, scraper, support } from './site.ts';

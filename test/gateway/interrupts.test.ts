@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { Json, JsonObject } from '../../src/contract/json.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { hangUp, reply } from './manners.ts';
 import { openSite, support } from './site.ts';
 import { type RestackShape, RestackStandIn } from './stand-ins.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { Json, JsonObject } from '../../src/contract/json.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { ask, objectIn, speakers, stringIn } from './dialects.ts';
 import { LivingStandIn } from './living-vendor.ts';
 import { reply } from './manners.ts';

@@ -1,4 +1,4 @@
-import { isJsonObject, type Json } from '../../src/contract/json.ts';
+import { isJsonObject, type Json } from '../../src/contract/domain/json.ts';
 import type { Asked } from './manners.ts';
 import { RestackStandIn } from './stand-ins.ts';
 import type { Step, VendorRun } from './vendor.ts';

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import type { Json } from '../../src/contract/json.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
 
 /** One request as a stand-in received it. */
 export type Asked = {

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { JsonObject } from '../../src/contract/json.ts';
-import { documentsAbsent } from '../dialects/acp-documents.ts';
+import type { JsonObject } from '../../src/contract/domain/json.ts';
+import { documentsAbsent } from '../protocols/acp-documents.ts';
 import { judged } from './client.ts';
 import { openSite, order, scraper, support } from './site.ts';
 import { IntunedStandIn, RestackStandIn } from './stand-ins.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { Json, JsonObject } from '../../src/contract/json.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import type { Asked } from './manners.ts';
 import { openSite, scraper, support } from './site.ts';
 import { IntunedStandIn, RestackStandIn } from './stand-ins.ts';

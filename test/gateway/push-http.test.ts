@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../src/contract/json.ts';
+import type { JsonObject } from '../../src/contract/domain/json.ts';
 import { openSite, type Site, scraper } from './site.ts';
 import { IntunedStandIn } from './stand-ins.ts';
 

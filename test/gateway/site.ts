@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { adapters } from '../../adapters/index.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import type { Json, JsonObject } from '../../src/contract/json.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { startGateway } from '../../src/gateway.ts';
-import { createLog } from '../../src/observe/log.ts';
+import { createLog } from '../../src/observability/log.ts';
 import { AcpClient, refuseSecrets } from './client.ts';
 import { type IntunedStandIn, type RestackStandIn, secrets } from './stand-ins.ts';
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
-import type { Json, JsonObject } from '../../src/contract/json.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import type { AcpClient, Told } from './client.ts';
 import { ask } from './dialects.ts';
 import { RungateProcess } from './process.ts';

@@ -1,6 +1,6 @@
 import { get, type IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
-import type { Json, JsonObject } from '../../src/contract/json.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { Bell } from './bell.ts';
 import { ask, stringIn } from './dialects.ts';
 import { openSite, type Site, scraper } from './site.ts';

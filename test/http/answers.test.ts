@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { runId, runOf } from '../dialects/scripted-use-cases.ts';
+import { runId, runOf } from '../protocols/scripted-use-cases.ts';
 import { openSite } from './app.ts';
 
 const done = { phase: 'done', status: 'success', outcome: { kind: 'result', value: 1 } } as const;

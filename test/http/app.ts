@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net';
-import type { Log } from '../../src/contract/log.ts';
-import { createAcpV01 } from '../../src/dialects/acp-v01/dialect.ts';
+import type { Log } from '../../src/contract/domain/log.ts';
+import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
 import { type App, type AppOptions, createApp } from '../../src/http/app.ts';
 import { listen } from '../../src/http/server.ts';
-import { ScriptedUseCases, until } from '../dialects/scripted-use-cases.ts';
+import { ScriptedUseCases, until } from '../protocols/scripted-use-cases.ts';
 
 export type LogLine = {
   readonly level: string;

@@ -2,10 +2,10 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { GatewayError } from '../../src/contract/errors.ts';
-import { anyone } from '../../src/contract/principal.ts';
+import { GatewayError } from '../../src/contract/domain/errors.ts';
+import { anyone } from '../../src/contract/domain/principal.ts';
 import { RequestIds } from '../../src/http/request-id.ts';
-import { absentId, runId } from '../dialects/scripted-use-cases.ts';
+import { absentId, runId } from '../protocols/scripted-use-cases.ts';
 import { openSite } from './app.ts';
 
 const json = { 'content-type': 'application/json' };

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type DoorSite, openDoors } from './auth-site.ts';
+import { type DoorSite, openDoors } from '../access/auth-site.ts';
 
 /** Every limit that holds for all together, as a config sets it and a client meets it. */
 const limits = {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { listen } from '../../src/http/server.ts';
-import { runId, until } from '../dialects/scripted-use-cases.ts';
+import { runId, until } from '../protocols/scripted-use-cases.ts';
 import { openSite } from './app.ts';
 
 describe('health', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { type Dialect, operation } from '../../src/contract/dialect.ts';
-import type { RunEvent } from '../../src/contract/event.ts';
-import { noBody, nothing } from '../../src/dialects/requests.ts';
-import { documentsAbsent, openDocument } from '../dialects/acp-documents.ts';
-import { eventOf, runId, type ScriptedFeed, until } from '../dialects/scripted-use-cases.ts';
+import { type Dialect, operation } from '../../src/contract/api/protocol.ts';
+import type { RunEvent } from '../../src/contract/domain/event.ts';
+import { noBody, nothing } from '../../src/protocols/shared/requests.ts';
+import { documentsAbsent, openDocument } from '../protocols/acp-documents.ts';
+import { eventOf, runId, type ScriptedFeed, until } from '../protocols/scripted-use-cases.ts';
 import { dechunk, openSite, type Site } from './app.ts';
 
 const request = `GET /runs/${runId}/stream HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n`;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { MappingFault } from '../../src/contract/mapping.ts';
+import { MappingFault } from '../../src/contract/domain/mapping.ts';
 import { compileMapping } from '../../src/mapping/compile.ts';
 import { BudgetFault, type Budgets, compileExpression } from '../../src/mapping/evaluate.ts';
-import { Turnstile } from '../../src/mapping/turnstile.ts';
+import { Turnstile } from '../../src/mapping/serial-queue.ts';
 
 const budgets: Budgets = { timeMs: 50, depth: 300, sequence: 1000 };
 const compile = (text: string, lane: object = {}) => compileExpression(text, { key: 'output', lane, budgets });

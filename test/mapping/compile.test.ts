@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { InputContext, Mapping, ResumeContext } from '../../src/contract/mapping.ts';
+import type { InputContext, Mapping, ResumeContext } from '../../src/contract/domain/mapping.ts';
 import { compileMapping, type MappingLayer, type MappingProblem } from '../../src/mapping/compile.ts';
 
 const base: MappingLayer = {

@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import jsonata from 'jsonata';
 import { describe, expect, it } from 'vitest';
-import type { Json } from '../../src/contract/json.ts';
-import { MappingFault } from '../../src/contract/mapping.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
+import { MappingFault } from '../../src/contract/domain/mapping.ts';
 import { compileExpression, defaultBudgets, type Expression } from '../../src/mapping/evaluate.ts';
 import { findMistake, functionNames } from '../../src/mapping/syntax.ts';
 

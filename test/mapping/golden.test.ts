@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import type { Json } from '../../src/contract/json.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
 import { compileMapping } from '../../src/mapping/compile.ts';
 import { mappingSchema } from '../../src/mapping/schema.ts';
 

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { errcodes } from '../../src/contract/errcodes.ts';
-import type { Json } from '../../src/contract/json.ts';
-import type { Mapping } from '../../src/contract/mapping.ts';
+import { errcodes } from '../../src/contract/domain/errcodes.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
+import type { Mapping } from '../../src/contract/domain/mapping.ts';
 import { compileMapping } from '../../src/mapping/compile.ts';
 
 const readText = (name: string) => readFileSync(new URL(`../../mappings/${name}`, import.meta.url), 'utf8');

@@ -1,4 +1,4 @@
-import type { Json } from '../../src/contract/json.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
 
 /** What a vendor answered; `headers` has lower-case names. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Run } from '../../src/contract/run.ts';
-import type { Store } from '../../src/contract/store.ts';
+import type { Run } from '../../src/contract/domain/run.ts';
+import type { Store } from '../../src/contract/store/store.ts';
 import type { Bench } from './contract.ts';
 import { makeRun, nextVersion } from './runs.ts';
 

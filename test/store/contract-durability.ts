@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, test } from 'vitest';
-import { StorageFault } from '../../src/contract/store.ts';
+import { StorageFault } from '../../src/contract/store/store.ts';
 import type { Bench } from './contract.ts';
 import { makeEvent, makeRun } from './runs.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Idempotency } from '../../src/contract/store.ts';
+import type { Idempotency } from '../../src/contract/store/store.ts';
 import type { Bench } from './contract.ts';
 import { makeEvent, makeRun } from './runs.ts';
 

@@ -5,9 +5,9 @@ import {
   type ItemWrite,
   itemBounds,
   type NamespaceQuery,
-} from '../../src/contract/item-store.ts';
-import type { Json, JsonObject } from '../../src/contract/json.ts';
-import { StorageFault } from '../../src/contract/store.ts';
+} from '../../src/contract/store/item-store.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { StorageFault } from '../../src/contract/store/store.ts';
 import type { Bench } from './contract.ts';
 
 const nowMs = 1_700_000_000_000;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Change } from '../../src/contract/event.ts';
-import { StorageFault } from '../../src/contract/store.ts';
+import type { Change } from '../../src/contract/domain/event.ts';
+import { StorageFault } from '../../src/contract/store/store.ts';
 import type { Bench } from './contract.ts';
 import { makeEvent, makeRun, nextVersion } from './runs.ts';
 

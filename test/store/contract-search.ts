@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type Run, runStatuses } from '../../src/contract/run.ts';
-import type { RunQuery } from '../../src/contract/store.ts';
+import { type Run, runStatuses } from '../../src/contract/domain/run.ts';
+import type { RunQuery } from '../../src/contract/store/store.ts';
 import type { Bench } from './contract.ts';
 import { differing, matching, stored } from './member-cases.ts';
 import { makeRun, nextVersion } from './runs.ts';

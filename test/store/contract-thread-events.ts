@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { ThreadEvent } from '../../src/contract/event.ts';
-import type { Run } from '../../src/contract/run.ts';
-import type { Thread } from '../../src/contract/thread.ts';
+import type { ThreadEvent } from '../../src/contract/domain/event.ts';
+import type { Run } from '../../src/contract/domain/run.ts';
+import type { Thread } from '../../src/contract/domain/thread.ts';
 import type { Bench } from './contract.ts';
 import { makeDone, makeEvent, makeRun, nextVersion } from './runs.ts';
 import { endRun, insertRun, makeThread, stepRun } from './threads.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Idempotency, Insertion } from '../../src/contract/store.ts';
-import type { Thread } from '../../src/contract/thread.ts';
+import type { Idempotency, Insertion } from '../../src/contract/store/store.ts';
+import type { Thread } from '../../src/contract/domain/thread.ts';
 import type { Bench } from './contract.ts';
 import { makeDone, makeEvent, makeRun } from './runs.ts';
 import { endRun, insertRun, makeCheckpoint, makeThread, stepRun } from './threads.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Json } from '../../src/contract/json.ts';
-import { type Thread, type ThreadQuery, threadStatuses } from '../../src/contract/thread.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
+import { type Thread, type ThreadQuery, threadStatuses } from '../../src/contract/domain/thread.ts';
 import type { Bench } from './contract.ts';
 import { differing, matching, stored } from './member-cases.ts';
 import { makeRun } from './runs.ts';

@@ -1,7 +1,7 @@
 import { v4 as uuidv4 } from 'uuid';
 import { describe, expect, test } from 'vitest';
-import type { Json } from '../../src/contract/json.ts';
-import type { Thread } from '../../src/contract/thread.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
+import type { Thread } from '../../src/contract/domain/thread.ts';
 import type { Bench } from './contract.ts';
 import { makeRun } from './runs.ts';
 import { endRun, insertRun, makeCheckpoint, makeThread } from './threads.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../src/contract/json.ts';
-import type { Run } from '../../src/contract/run.ts';
+import type { JsonObject } from '../../src/contract/domain/json.ts';
+import type { Run } from '../../src/contract/domain/run.ts';
 import type { Bench } from './contract.ts';
 import { makeDone, makeRun } from './runs.ts';
 import { makeThread } from './threads.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe } from 'vitest';
-import type { Store } from '../../src/contract/store.ts';
+import type { Store } from '../../src/contract/store/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { describeClaims } from './contract-claims.ts';
 import { describeDurability } from './contract-durability.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ItemQuery } from '../../src/contract/item-store.ts';
+import type { ItemQuery } from '../../src/contract/store/item-store.ts';
 import { endOf, pathOf } from '../../src/store/item-rows.ts';
 import { openStore } from '../../src/store/open.ts';
 import { itemStatements } from '../../src/store/postgres/item-statements.ts';

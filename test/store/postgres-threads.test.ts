@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
-import type { Insertion, Store } from '../../src/contract/store.ts';
+import type { Insertion, Store } from '../../src/contract/store/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { lockThreads } from '../../src/store/postgres/thread-run-statements.ts';
 import { PostgresServer, startPostgres } from './postgres-server.ts';

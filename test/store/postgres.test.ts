@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { Client } from 'pg';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
-import { StorageFault, type Store } from '../../src/contract/store.ts';
+import { StorageFault, type Store } from '../../src/contract/store/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { describeStore } from './contract.ts';
 import { PostgresServer, startPostgres } from './postgres-server.ts';

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { Change, RunEvent } from '../../src/contract/event.ts';
-import type { Log } from '../../src/contract/log.ts';
-import type { Run } from '../../src/contract/run.ts';
+import type { Change, RunEvent } from '../../src/contract/domain/event.ts';
+import type { Log } from '../../src/contract/domain/log.ts';
+import type { Run } from '../../src/contract/domain/run.ts';
 
 export const silentLog: Log = {
   debug: () => {},

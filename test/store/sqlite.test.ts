@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { type RunQuery, StorageFault } from '../../src/contract/store.ts';
+import { type RunQuery, StorageFault } from '../../src/contract/store/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { selectRunIds } from '../../src/store/search.ts';
 import { openDatabase } from '../../src/store/sqlite/database.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Book, KnownRun } from './book.ts';
 import type { Chance } from './chance.ts';
-import type { Answer } from './door.ts';
-import type { Fleet } from './fleet.ts';
+import type { Answer } from './front.ts';
+import type { Fleet } from './replica-set.ts';
 import { isFinal, readOutput } from './output.ts';
 import { inBatches } from './parallel.ts';
 import type { SandboxProcess } from './sandbox-process.ts';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Book, KnownRun } from './book.ts';
 import type { Chance } from './chance.ts';
-import type { Fleet } from './fleet.ts';
+import type { Fleet } from './replica-set.ts';
 import { type FollowerParts, pollRun, streamRun } from './followers.ts';
 import { drawLongPlan, drawPlan, type Plan, type PlanRules } from './plan.ts';
 

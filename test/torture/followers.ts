@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ZodError } from 'zod';
 import type { Book, KnownRun } from './book.ts';
 import type { Chance } from './chance.ts';
-import type { Answer } from './door.ts';
-import type { Fleet } from './fleet.ts';
+import type { Answer } from './front.ts';
+import type { Fleet } from './replica-set.ts';
 import { isFinal, readOutput } from './output.ts';
 
 export type FollowerParts = {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Child, Children } from './children.ts';
-import { Door } from './door.ts';
+import { Door } from './front.ts';
 
 const listening = z.looseObject({ url: z.string() });
 const bootPatienceMs = 60_000;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Book, KnownRun } from './book.ts';
 import type { Chance } from './chance.ts';
-import type { Fleet } from './fleet.ts';
+import type { Fleet } from './replica-set.ts';
 import { isFinal, readOutput } from './output.ts';
 import { inBatches } from './parallel.ts';
 import type { SandboxProcess } from './sandbox-process.ts';

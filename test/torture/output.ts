@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { errcodes } from '../../src/contract/errcodes.ts';
-import { canonicalJson, type Json } from '../../src/contract/json.ts';
+import { errcodes } from '../../src/contract/domain/errcodes.ts';
+import { canonicalJson, type Json } from '../../src/contract/domain/json.ts';
 import type { Plan } from './plan.ts';
 
 const json = z.json();

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../src/contract/json.ts';
+import type { JsonObject } from '../../src/contract/domain/json.ts';
 import type { Chance } from './chance.ts';
 
 /** How the vendor ends a run, in the words of the run's output. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Book } from './book.ts';
 import type { Chance } from './chance.ts';
 import type { Customers } from './customers.ts';
-import type { Fleet } from './fleet.ts';
+import type { Fleet } from './replica-set.ts';
 import type { GatewayProcess } from './gateway-process.ts';
 import type { RecoveryMeter } from './meter.ts';
 import type { Owners } from './owners.ts';

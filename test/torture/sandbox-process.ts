@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
 import { z } from 'zod';
-import type { RunNote } from '../../src/sandbox/ledger.ts';
+import type { RunNote } from '../../src/sandbox/start-log.ts';
 import type { Children } from './children.ts';
 
 const patienceMs = 30_000;

@@ -9,7 +9,7 @@ import { Children } from './children.ts';
 import { makeConfig } from './config.ts';
 import { Customers } from './customers.ts';
 import { makeDatabase } from './database.ts';
-import { Fleet } from './fleet.ts';
+import { Fleet } from './replica-set.ts';
 import { GatewayProcess } from './gateway-process.ts';
 import { percentiles, RecoveryMeter } from './meter.ts';
 import { Owners } from './owners.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Consequence } from '../../src/contract/upstream.ts';
+import type { Consequence } from '../../src/contract/adapter/http.ts';
 import { type Happening, judge } from '../../src/upstream/fault-rule.ts';
 import { longestRetryAfterMs, readRetryAfterMs } from '../../src/upstream/retry-after.ts';
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { Json } from '../../src/contract/json.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
 
 type Received = {
   readonly method: string;

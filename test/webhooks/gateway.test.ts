@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import type { JsonObject } from '../../src/contract/json.ts';
+import type { JsonObject } from '../../src/contract/domain/json.ts';
 import { RungateProcess } from '../gateway/process.ts';
 import { openSite, scraper, writeConfig } from '../gateway/site.ts';
 import { IntunedStandIn } from '../gateway/stand-ins.ts';

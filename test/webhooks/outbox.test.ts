@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, expect, test } from 'vitest';
-import { StorageFault, type Store } from '../../src/contract/store.ts';
+import { StorageFault, type Store } from '../../src/contract/store/store.ts';
 import { readMigrations } from '../../src/store/migrations.ts';
 import { openOutbox, openStore } from '../../src/store/open.ts';
 import { makeRun, nextVersion, silentLog } from '../store/runs.ts';

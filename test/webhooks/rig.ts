@@ -1,11 +1,11 @@
 import { expect, vi } from 'vitest';
-import type { Run, RunRequest } from '../../src/contract/run.ts';
-import type { Delivery } from '../../src/contract/webhook.ts';
-import { encodeRun } from '../../src/dialects/acp-v01/encode.ts';
-import type { WebhookTerms } from '../../src/runs/webhooks/webhooks.ts';
+import type { Run, RunRequest } from '../../src/contract/domain/run.ts';
+import type { Delivery } from '../../src/contract/domain/webhook.ts';
+import { encodeRun } from '../../src/protocols/acp-v01/encode.ts';
+import type { WebhookTerms } from '../../src/engine/webhooks/create-dispatcher.ts';
 import { parseExceptions } from '../../src/upstream/ssrf-address.ts';
 import { createOutboundClient } from '../../src/upstream/ssrf-client.ts';
-import { openRig, type Rig, type RigOptions, tenant } from '../runs/engine-rig.ts';
+import { openRig, type Rig, type RigOptions, tenant } from '../engine/engine-rig.ts';
 import { olderSecret, type Received, secret, verify } from './receiver.ts';
 
 export type HookRig = AsyncDisposable & {

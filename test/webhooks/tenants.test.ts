@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { Berths } from '../../src/runs/webhooks/berths.ts';
+import { Berths } from '../../src/engine/webhooks/fair-share.ts';
 import { Receiver } from './receiver.ts';
 import { type HookRig, openHooks } from './rig.ts';
 

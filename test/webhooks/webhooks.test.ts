@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { openRig } from '../runs/engine-rig.ts';
+import { openRig } from '../engine/engine-rig.ts';
 import { olderSecret, Receiver, secret } from './receiver.ts';
 import { keyOf, openHooks, poll } from './rig.ts';
 

@@ -1,15 +1,15 @@
 // A process with an engine that runs what it is told to, tells a receiver of it, and prints the id of each run that was
 // accepted, until it is killed. Arguments: the store's URL, the receiver's, and how many runs.
 import { writeSync } from 'node:fs';
-import type { AgentDirectory } from '../../src/contract/agent.ts';
-import { encodeRun } from '../../src/dialects/acp-v01/encode.ts';
-import { createEngine } from '../../src/runs/engine.ts';
-import { systemClock } from '../../src/runs/system-clock.ts';
+import type { AgentDirectory } from '../../src/contract/domain/agent.ts';
+import { encodeRun } from '../../src/protocols/acp-v01/encode.ts';
+import { createEngine } from '../../src/engine/create-engine.ts';
+import { systemClock } from '../../src/engine/system-clock.ts';
 import { openStore } from '../../src/store/open.ts';
 import { parseExceptions } from '../../src/upstream/ssrf-address.ts';
 import { createOutboundClient } from '../../src/upstream/ssrf-client.ts';
-import { makeAgent } from '../runs/scripted-agent.ts';
-import { ScriptedVendor } from '../runs/scripted-vendor.ts';
+import { makeAgent } from '../engine/scripted-agent.ts';
+import { ScriptedVendor } from '../engine/scripted-vendor.ts';
 import { silentLog } from '../store/runs.ts';
 import { secret } from './receiver.ts';
 

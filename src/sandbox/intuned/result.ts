@@ -1,4 +1,4 @@
-import { assertNever, isJsonObject, type Json, type JsonObject } from '../../contract/json.ts';
+import { assertNever, isJsonObject, type Json, type JsonObject } from '../../contract/domain/json.ts';
 import type { SandboxRun } from '../run-table.ts';
 import type { View } from '../script.ts';
 

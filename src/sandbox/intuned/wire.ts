@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isJsonObject, type Json, type JsonObject } from '../../contract/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../contract/domain/json.ts';
 import { findScript } from '../agents.ts';
 import type { Ids } from '../ids.ts';
 import type { RunTable } from '../run-table.ts';

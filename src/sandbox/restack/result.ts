@@ -1,4 +1,4 @@
-import { assertNever, type JsonObject } from '../../contract/json.ts';
+import { assertNever, type JsonObject } from '../../contract/domain/json.ts';
 import type { SandboxRun } from '../run-table.ts';
 import type { View } from '../script.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Json, JsonObject } from '../../contract/json.ts';
+import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import { findScript } from '../agents.ts';
 import type { Ids } from '../ids.ts';
 import type { RunTable } from '../run-table.ts';

@@ -1,4 +1,4 @@
-import { StorageFault } from '../../contract/store.ts';
+import { StorageFault } from '../../contract/store/store.ts';
 import { isCollision, isStatementFault, toStorageFault } from './faults.ts';
 
 const maxBatch = 200;

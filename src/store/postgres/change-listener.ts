@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import type { Log } from '../../contract/log.ts';
+import type { Log } from '../../contract/domain/log.ts';
 import { makeClient } from './connections.ts';
 import { channel } from './statements.ts';
 

@@ -1,5 +1,5 @@
 import { Client, type ClientConfig, Pool, types } from 'pg';
-import type { Log } from '../../contract/log.ts';
+import type { Log } from '../../contract/domain/log.ts';
 
 const int8Oid = 20;
 const poolSize = 10;

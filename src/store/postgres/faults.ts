@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { StorageFault } from '../../contract/store.ts';
+import { StorageFault } from '../../contract/store/store.ts';
 
 const serverError = z.object({ code: z.string().regex(/^[0-9A-Z]{5}$/) });
 

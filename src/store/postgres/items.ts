@@ -8,7 +8,7 @@ import type {
   ItemWrite,
   Namespace,
   NamespaceQuery,
-} from '../../contract/item-store.ts';
+} from '../../contract/store/item-store.ts';
 import { walkNamespaces } from '../item-namespaces.ts';
 import { decodeItem, decodeItems, encodeItemKey, encodeItemValue, endOf, pathOf } from '../item-rows.ts';
 import { listEntries } from '../metadata.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Log } from '../../contract/log.ts';
-import type { Store } from '../../contract/store.ts';
+import type { Log } from '../../contract/domain/log.ts';
+import type { Store } from '../../contract/store/store.ts';
 import { ChangeListener } from './change-listener.ts';
 import { makePool } from './connections.ts';
 import { toStorageFault } from './faults.ts';

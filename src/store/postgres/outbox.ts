@@ -1,6 +1,6 @@
 import type { Pool, QueryResult } from 'pg';
 import { z } from 'zod';
-import { assertNever } from '../../contract/json.ts';
+import { assertNever } from '../../contract/domain/json.ts';
 import {
   type Delivery,
   deliveryStates,
@@ -8,7 +8,7 @@ import {
   type Outbox,
   receiverOf,
   type Settlement,
-} from '../../contract/webhook.ts';
+} from '../../contract/domain/webhook.ts';
 import { decodeDelivery } from '../outbox-rows.ts';
 import { toStorageFault } from './faults.ts';
 import { outboxStatements } from './outbox-statements.ts';

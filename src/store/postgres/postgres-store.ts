@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import type { RunEvent } from '../../contract/event.ts';
-import type { Run, RunKey } from '../../contract/run.ts';
+import type { RunEvent } from '../../contract/domain/event.ts';
+import type { Run, RunKey } from '../../contract/domain/run.ts';
 import {
   type Claim,
   type Idempotency,
@@ -10,14 +10,14 @@ import {
   type RunUpdate,
   StorageFault,
   type Store,
-} from '../../contract/store.ts';
-import type { Admission } from '../../contract/thread.ts';
+} from '../../contract/store/store.ts';
+import type { Admission } from '../../contract/domain/thread.ts';
 import { decodeEvent, decodeRun } from '../rows.ts';
 import type { ChangeListener, Listener } from './change-listener.ts';
 import { toStorageFault } from './faults.ts';
 import { PostgresItems } from './items.ts';
 import { PostgresOutbox } from './outbox.ts';
-import { PostgresPace } from './pace.ts';
+import { PostgresPace } from './pacing.ts';
 import { searchRuns } from './run-search.ts';
 import { insertRuns, updateRuns } from './run-statements.ts';
 import { encodeInsert, encodeRemove, encodeUpdate } from './run-writes.ts';

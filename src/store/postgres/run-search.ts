@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
-import type { Run } from '../../contract/run.ts';
-import type { RunQuery } from '../../contract/store.ts';
+import type { Run } from '../../contract/domain/run.ts';
+import type { RunQuery } from '../../contract/store/store.ts';
 import { listEntries } from '../metadata.ts';
 import { decodeRun, runColumns } from '../rows.ts';
 import { type Sql, selectRunIds } from '../search.ts';

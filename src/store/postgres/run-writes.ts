@@ -1,6 +1,6 @@
-import type { RunEvent } from '../../contract/event.ts';
-import type { Run, RunKey } from '../../contract/run.ts';
-import type { Idempotency, RunUpdate } from '../../contract/store.ts';
+import type { RunEvent } from '../../contract/domain/event.ts';
+import type { Run, RunKey } from '../../contract/domain/run.ts';
+import type { Idempotency, RunUpdate } from '../../contract/store/store.ts';
 import { listEntries } from '../metadata.ts';
 import { encodeRequest, encodeState, endOf } from '../rows.ts';
 import { encodeDelivery } from './outbox.ts';

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { RateLimiterMemory, RateLimiterPostgres } from 'rate-limiter-flexible';
-import type { RateUse, SharedUsage } from '../../contract/usage-store.ts';
+import type { RateUse, SharedUsage } from '../../contract/store/usage-store.ts';
 import { toStorageFault } from './faults.ts';
 import { lockName } from './name-lock.ts';
 import { transact } from './transaction.ts';

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Thread, ThreadQuery } from '../../contract/thread.ts';
+import type { Thread, ThreadQuery } from '../../contract/domain/thread.ts';
 import { listEntries } from '../metadata.ts';
 import { decodeThread, threadColumns } from '../thread-rows.ts';
 

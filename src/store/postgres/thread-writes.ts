@@ -1,7 +1,7 @@
-import type { RunEvent } from '../../contract/event.ts';
-import type { Run } from '../../contract/run.ts';
-import type { Idempotency, RunUpdate } from '../../contract/store.ts';
-import type { Admission, Checkpoint, Thread, ThreadEffect } from '../../contract/thread.ts';
+import type { RunEvent } from '../../contract/domain/event.ts';
+import type { Run } from '../../contract/domain/run.ts';
+import type { Idempotency, RunUpdate } from '../../contract/store/store.ts';
+import type { Admission, Checkpoint, Thread, ThreadEffect } from '../../contract/domain/thread.ts';
 import { listEntries } from '../metadata.ts';
 import { encodeLiving, encodeMetadata, encodeThreadState } from '../thread-rows.ts';
 import { encodeInsert, encodeUpdate, formatEntries } from './run-writes.ts';

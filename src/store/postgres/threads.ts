@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { v7 as uuidV7 } from 'uuid';
 import { z } from 'zod';
-import type { ThreadEvent } from '../../contract/event.ts';
+import type { ThreadEvent } from '../../contract/domain/event.ts';
 import type {
   Checkpoint,
   Thread,
@@ -9,7 +9,7 @@ import type {
   ThreadKey,
   ThreadQuery,
   ThreadStore,
-} from '../../contract/thread.ts';
+} from '../../contract/domain/thread.ts';
 import { decodeThreadEvent } from '../rows.ts';
 import { decodeCheckpoint, decodeThread } from '../thread-rows.ts';
 import { toStorageFault } from './faults.ts';

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { IdempotencyName, RunQuota, UsageStore } from '../../contract/usage-store.ts';
+import type { IdempotencyName, RunQuota, UsageStore } from '../../contract/store/usage-store.ts';
 import { toStorageFault } from './faults.ts';
 import { lockName } from './name-lock.ts';
 import { PostgresSharedUsage } from './shared-usage.ts';

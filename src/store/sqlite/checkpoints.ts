@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { z } from 'zod';
-import type { Log } from '../../contract/log.ts';
+import type { Log } from '../../contract/domain/log.ts';
 
 const intervalMs = 100;
 /** A thread costs a tenth of a second of processor time, which belongs to the runs while a start takes them over. */

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { StorageFault } from '../../contract/store.ts';
+import { StorageFault } from '../../contract/store/store.ts';
 import { readMigrations, selectPending } from '../migrations.ts';
 
 const versionRow = z.object({ version: z.number().nullable() });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { StorageFault } from '../../contract/store.ts';
+import { StorageFault } from '../../contract/store/store.ts';
 
 /** Primary result codes, https://www.sqlite.org/rescode.html */
 const codes = { error: 1, busy: 5, locked: 6, tooBig: 18, constraint: 19, mismatch: 20, range: 25 } as const;

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import type { Item, ItemQuery } from '../../contract/item-store.ts';
+import type { Item, ItemQuery } from '../../contract/store/item-store.ts';
 import { decodeItems, endOf, pathOf } from '../item-rows.ts';
 import { listEntries } from '../metadata.ts';
 import type { Sql } from '../search.ts';

@@ -9,7 +9,7 @@ import type {
   ItemWrite,
   Namespace,
   NamespaceQuery,
-} from '../../contract/item-store.ts';
+} from '../../contract/store/item-store.ts';
 import { walkNamespaces } from '../item-namespaces.ts';
 import { decodeItem, encodeItemKey, encodeItemValue } from '../item-rows.ts';
 import { formatLines } from '../metadata.ts';

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import type { Log } from '../../contract/log.ts';
-import { StorageFault, type Store } from '../../contract/store.ts';
-import type { OpenOutbox } from '../../contract/webhook.ts';
+import type { Log } from '../../contract/domain/log.ts';
+import { StorageFault, type Store } from '../../contract/store/store.ts';
+import type { OpenOutbox } from '../../contract/domain/webhook.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { openDatabase, visitDatabase } from './database.ts';
 import { toStorageFault } from './faults.ts';

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { z } from 'zod';
-import { assertNever } from '../../contract/json.ts';
+import { assertNever } from '../../contract/domain/json.ts';
 import {
   type Delivery,
   deliveryStates,
@@ -8,7 +8,7 @@ import {
   type Outbox,
   receiverOf,
   type Settlement,
-} from '../../contract/webhook.ts';
+} from '../../contract/domain/webhook.ts';
 import { decodeDelivery } from '../outbox-rows.ts';
 import { read } from './faults.ts';
 import { prepareOutbox } from './outbox-statements.ts';

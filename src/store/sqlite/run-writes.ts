@@ -1,9 +1,9 @@
 import type { SQLInputValue } from 'node:sqlite';
 import { z } from 'zod';
-import type { RunEvent } from '../../contract/event.ts';
-import type { Run, RunKey } from '../../contract/run.ts';
-import type { Claim, Idempotency, Insertion, RunUpdate } from '../../contract/store.ts';
-import type { Admission } from '../../contract/thread.ts';
+import type { RunEvent } from '../../contract/domain/event.ts';
+import type { Run, RunKey } from '../../contract/domain/run.ts';
+import type { Claim, Idempotency, Insertion, RunUpdate } from '../../contract/store/store.ts';
+import type { Admission } from '../../contract/domain/thread.ts';
 import { formatLines, listEntries } from '../metadata.ts';
 import { decodeRun, encodeRequest, encodeState, endOf } from '../rows.ts';
 import { prepareDelivery } from './outbox.ts';

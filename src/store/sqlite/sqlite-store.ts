@@ -1,13 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { RunEvent } from '../../contract/event.ts';
-import type { Run, RunKey } from '../../contract/run.ts';
-import type { Claim, Idempotency, Insertion, RunQuery, RunUpdate, Store } from '../../contract/store.ts';
-import type { Admission } from '../../contract/thread.ts';
+import type { RunEvent } from '../../contract/domain/event.ts';
+import type { Run, RunKey } from '../../contract/domain/run.ts';
+import type { Claim, Idempotency, Insertion, RunQuery, RunUpdate, Store } from '../../contract/store/store.ts';
+import type { Admission } from '../../contract/domain/thread.ts';
 import { decodeEvent, decodeRun } from '../rows.ts';
 import { read, toStorageFault } from './faults.ts';
 import { SqliteItems } from './items.ts';
 import { SqliteOutbox } from './outbox.ts';
-import { SqlitePace } from './pace.ts';
+import { SqlitePace } from './pacing.ts';
 import { RunSearch } from './run-search.ts';
 import { prepareClaim, prepareExpire, prepareInsert, prepareRemove, prepareUpdate } from './run-writes.ts';
 import { prepareStatements, type Statements } from './statements.ts';

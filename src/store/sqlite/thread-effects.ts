@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Run } from '../../contract/run.ts';
-import type { Admission, Checkpoint, Thread, ThreadEffect } from '../../contract/thread.ts';
+import type { Run } from '../../contract/domain/run.ts';
+import type { Admission, Checkpoint, Thread, ThreadEffect } from '../../contract/domain/thread.ts';
 import { formatLines, listEntries } from '../metadata.ts';
 import { type EncodedState, encodeLiving, encodeMetadata, encodeThreadState } from '../thread-rows.ts';
 import type { Statements } from './statements.ts';

@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { z } from 'zod';
-import type { Thread, ThreadQuery } from '../../contract/thread.ts';
+import type { Thread, ThreadQuery } from '../../contract/domain/thread.ts';
 import { listEntries } from '../metadata.ts';
 import type { Sql } from '../search.ts';
 import { decodeThread } from '../thread-rows.ts';

@@ -1,6 +1,6 @@
 import { v7 as uuidV7 } from 'uuid';
 import { z } from 'zod';
-import type { Checkpoint, Thread, ThreadKey } from '../../contract/thread.ts';
+import type { Checkpoint, Thread, ThreadKey } from '../../contract/domain/thread.ts';
 import { formatLines, listEntries } from '../metadata.ts';
 import { decodeThread, encodeLiving, encodeMetadata, encodeThreadState } from '../thread-rows.ts';
 import type { Statements } from './statements.ts';

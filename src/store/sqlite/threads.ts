@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import type { ThreadEvent } from '../../contract/event.ts';
+import type { ThreadEvent } from '../../contract/domain/event.ts';
 import type {
   Checkpoint,
   Thread,
@@ -8,7 +8,7 @@ import type {
   ThreadKey,
   ThreadQuery,
   ThreadStore,
-} from '../../contract/thread.ts';
+} from '../../contract/domain/thread.ts';
 import { decodeThreadEvent } from '../rows.ts';
 import { decodeCheckpoint, decodeThread } from '../thread-rows.ts';
 import { read, toStorageFault } from './faults.ts';

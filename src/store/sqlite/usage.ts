@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { z } from 'zod';
-import type { IdempotencyName, RunQuota, UsageStore } from '../../contract/usage-store.ts';
+import type { IdempotencyName, RunQuota, UsageStore } from '../../contract/store/usage-store.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 const countRow = z.object({ counted: z.number() });

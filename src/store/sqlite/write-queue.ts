@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { StorageFault } from '../../contract/store.ts';
+import { StorageFault } from '../../contract/store/store.ts';
 import { isBusy, isDatabaseFault, toStorageFault } from './faults.ts';
 
 // Bounds how long one commit holds the event loop.

@@ -1,0 +1,120 @@
+import { hash } from 'node:crypto';
+import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } from 'jose';
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import type { JwtConfig } from '../config/auth-config.ts';
+import { nameSchema } from '../config/sections.ts';
+import { GatewayError } from '../contract/domain/errors.ts';
+import type { Principal } from '../contract/domain/principal.ts';
+
+/** Rejects with `unauthorized` for a token that is not good, and with `auth_unavailable` when that cannot be told. */
+export type TokenReader = (token: string) => Promise<Principal>;
+
+/** Signatures by a key pair only: who can check a token must not be able to make one. */
+const algorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
+
+/** Clocks of issuers differ. */
+const clockToleranceSeconds = 5;
+const fetchTimeoutMs = 5000;
+/** A key that the issuer takes back is believed no longer than this. */
+const keySetMs = 600_000;
+/** A good token is not checked again for so long: a signature costs more than all else that a small request needs. */
+const memoryMs = 60_000;
+const mostTokens = 10_000;
+const retryAfterSeconds = 2;
+
+/** Agents in a claim: a list, or names with spaces between them, as scopes are written. */
+const agentsClaimSchema = z.union([
+  z.array(z.string()),
+  z.string().transform((text) => text.split(' ').filter(Boolean)),
+]);
+
+class KeySetUnavailable extends Error {}
+
+/** Reads tokens of one issuer. Its keys are fetched when the first token comes, once for all that wait for them. */
+export function createTokenReader(config: JwtConfig): TokenReader {
+  const keySet = createRemoteJWKSet(new URL(config.jwksUrl), {
+    timeoutDuration: fetchTimeoutMs,
+    cacheMaxAge: keySetMs,
+    [customFetch]: fetchKeySet,
+  });
+  const known = new LRUCache<string, Principal>({ max: mostTokens });
+
+  async function verify(token: string): Promise<JWTPayload> {
+    const { issuer, audience } = config;
+    const rules = {
+      issuer,
+      audience,
+      algorithms,
+      clockTolerance: clockToleranceSeconds,
+      requiredClaims: ['exp', 'sub'],
+    };
+    try {
+      return (await jwtVerify(token, keySet, rules)).payload;
+    } catch (error) {
+      if (isOutage(error)) throw new GatewayError('auth_unavailable', { retryAfterSeconds, cause: error });
+      throw new GatewayError('unauthorized', { detail: explain(error), cause: error });
+    }
+  }
+
+  return async (token) => {
+    const id = hash('sha256', token);
+    const seen = known.get(id);
+    if (seen !== undefined) return seen;
+    const payload = await verify(token);
+    const principal = readPrincipal(payload, config);
+    const leftMs = ((payload.exp ?? 0) + clockToleranceSeconds) * 1000 - Date.now();
+    if (leftMs > 0) known.set(id, principal, { ttl: Math.min(leftMs, memoryMs) });
+    return principal;
+  };
+}
+
+/** A token that does not say whose it is, or for which agents where it should, opens nothing. */
+function readPrincipal(payload: JWTPayload, { tenantClaim, agentsClaim, limits }: JwtConfig): Principal {
+  const tenant = nameSchema.safeParse(payload[tenantClaim]);
+  const name = z
+    .string()
+    .min(1)
+    .max(256)
+    .regex(/^[^\n]+$/)
+    .safeParse(payload.sub);
+  if (!tenant.success)
+    throw new GatewayError('unauthorized', { detail: `the token's claim "${tenantClaim}" names no tenant` });
+  if (!name.success) throw new GatewayError('unauthorized', { detail: 'the token has no subject' });
+  if (agentsClaim === null) return { tenant: tenant.data, name: name.data, agents: null, limits };
+  const agents = agentsClaimSchema.safeParse(payload[agentsClaim]);
+  return { tenant: tenant.data, name: name.data, agents: new Set(agents.success ? agents.data : []), limits };
+}
+
+async function fetchKeySet(url: string, options: RequestInit): Promise<Response> {
+  const answer = await fetch(url, options).catch((error: unknown) => {
+    throw new KeySetUnavailable('the key set cannot be fetched', { cause: error });
+  });
+  if (answer.status !== 200) throw new KeySetUnavailable(`the key set was answered with ${answer.status}`);
+  return answer;
+}
+
+function isOutage(error: unknown): boolean {
+  return (
+    error instanceof KeySetUnavailable || error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid
+  );
+}
+
+/** What the bearer may know: not why a signature is wrong, but that the token is too old, or meant for somebody else. */
+function explain(error: unknown): string | undefined {
+  if (error instanceof errors.JWTExpired) return 'the token has expired';
+  if (error instanceof errors.JWTClaimValidationFailed) return `the token's claim "${error.claim}" is not accepted`;
+  return undefined;
+}

@@ -1,0 +1,20 @@
+import { hash, timingSafeEqual } from 'node:crypto';
+import type { KeyConfig } from '../config/auth-config.ts';
+import type { Principal } from '../contract/domain/principal.ts';
+
+/** Finds whose key it is; null: nobody's. */
+export type KeyRing = (key: string) => Principal | null;
+
+/** Keys are known by their hashes. Every one is compared, each in constant time, so that no answer comes sooner. */
+export function createKeyRing(keys: readonly KeyConfig[]): KeyRing {
+  const known = keys.map(({ sha256, name, tenant, agents, limits }) => ({
+    digest: Buffer.from(sha256, 'hex'),
+    principal: { name, tenant, agents: agents === null ? null : new Set(agents), limits },
+  }));
+  return (key) => {
+    const digest = hash('sha256', key, 'buffer');
+    let found: Principal | null = null;
+    for (const each of known) if (timingSafeEqual(each.digest, digest)) found = each.principal;
+    return found;
+  };
+}

@@ -1,0 +1,99 @@
+import type { ServerResponse } from 'node:http';
+import { LRUCache } from 'lru-cache';
+import { GatewayError } from '../contract/domain/errors.ts';
+import { type Principal, usageKeyOf } from '../contract/domain/principal.ts';
+import type { RateCounter, SharedUsage } from '../contract/store/usage-store.ts';
+import { createLocalRates } from './local-rates.ts';
+
+/** Who comes for a stream that is not free now may come again then. */
+const streamRetrySeconds = 5;
+const mostBlocked = 10_000;
+
+/** Holds keys to their requests a second, and everybody together to the streams that the process can carry. */
+export class Limiter {
+  readonly #rates: RateCounter;
+  readonly #shared: SharedUsage | null;
+  readonly #maxStreams: number;
+  readonly #streams = new Map<string, number>();
+  #openStreams = 0;
+  /** Keys that are over their limit, until their window ends: what is refused anyway need not be counted. */
+  readonly #blocked = new LRUCache<string, true>({ max: mostBlocked });
+
+  /** `shared`: what all replicas count together; null where there is one process. */
+  constructor(shared: SharedUsage | null, maxStreams: number) {
+    this.#rates = shared ?? createLocalRates();
+    this.#shared = shared;
+    this.#maxStreams = maxStreams;
+  }
+
+  /**
+   * Counts a request, and says in the answer's headers what is left (draft-ietf-httpapi-ratelimit-headers-10). Rejects
+   * with `rate_limited`.
+   */
+  async countRequest(principal: Principal, response: ServerResponse): Promise<void> {
+    const most = principal.limits.requestsPerSecond;
+    if (most === null) return;
+    const key = usageKeyOf(principal);
+    const blockedMs = this.#blocked.getRemainingTTL(key);
+    const { used, resetMs } = blockedMs > 0 ? { used: most + 1, resetMs: blockedMs } : await this.#rates.count(key);
+    const resetSeconds = Math.max(1, Math.ceil(resetMs / 1000));
+    response.setHeader('RateLimit-Policy', `"requests";q=${most};w=1`);
+    response.setHeader('RateLimit', `"requests";r=${Math.max(0, most - used)};t=${resetSeconds}`);
+    if (used <= most) return;
+    if (blockedMs <= 0 && resetMs > 0) this.#blocked.set(key, true, { ttl: resetMs });
+    throw new GatewayError('rate_limited', { retryAfterSeconds: resetSeconds, detail: `at most ${most} a second` });
+  }
+
+  /** Takes a place for a stream; gives back how it is left. Rejects with `too_many_streams` or `streams_exhausted`. */
+  takeStream(principal: Principal): (() => void) | Promise<() => void> {
+    if (this.#openStreams >= this.#maxStreams) {
+      throw new GatewayError('streams_exhausted', { retryAfterSeconds: streamRetrySeconds });
+    }
+    const most = principal.limits.streams;
+    if (most === null) return this.#take(() => {});
+    const key = usageKeyOf(principal);
+    return this.#shared === null ? this.#takeLocal(key, most) : this.#takeShared(this.#shared, key, most);
+  }
+
+  #takeLocal(key: string, most: number): () => void {
+    const open = this.#streams.get(key) ?? 0;
+    if (open >= most) throw tooManyStreams(most);
+    this.#streams.set(key, open + 1);
+    return this.#take(() => {
+      const left = (this.#streams.get(key) ?? 1) - 1;
+      if (left === 0) this.#streams.delete(key);
+      else this.#streams.set(key, left);
+    });
+  }
+
+  async #takeShared(shared: SharedUsage, key: string, most: number): Promise<() => void> {
+    const leave = this.#take(() => void shared.leaveStream(key));
+    const isTaken = await shared.takeStream(key, most).catch((error: unknown) => {
+      this.#openStreams -= 1;
+      throw new GatewayError('storage_unavailable', { retryAfterSeconds: 1, cause: error });
+    });
+    if (isTaken) return leave;
+    this.#openStreams -= 1;
+    throw tooManyStreams(most);
+  }
+
+  #take(onLeft: () => void): () => void {
+    this.#openStreams += 1;
+    let isLeft = false;
+    return () => {
+      if (isLeft) return;
+      isLeft = true;
+      this.#openStreams -= 1;
+      onLeft();
+    };
+  }
+}
+
+function tooManyStreams(most: number): GatewayError {
+  const quota = { policy: 'streams', most } as const;
+  return new GatewayError('too_many_streams', {
+    retryAfterSeconds: streamRetrySeconds,
+    quota,
+    detail: `at most ${most}`,
+  });
+}

@@ -1,0 +1,68 @@
+import type { ZodType } from 'zod';
+import type { Json } from '../domain/json.ts';
+
+/** What an adapter does with a vendor; the consequence of a fault depends on it. */
+export type UpstreamOperation = 'start' | 'observe' | 'resume' | 'cancel';
+
+/**
+ * What a fault means for the run, whatever the vendor (issue table "vendor faults"):
+ *
+ * - `retry`: nothing happened at the vendor, or asking again is harmless.
+ * - `rejected`: the vendor said no, and will say it again.
+ * - `unknown`: the vendor may have done what it was asked.
+ * - `gone`: the vendor does not know the run.
+ */
+export type Consequence = 'retry' | 'rejected' | 'unknown' | 'gone';
+
+/** What went wrong, by kind; also the label under which faults are counted and logged once. */
+export type FaultKind = 'refused' | 'reset' | 'timeout' | 'cut' | 'http-status' | 'malformed' | 'too-large' | 'aborted';
+
+/** The one error that a call to a vendor throws. Its message is the vendor's own where it has one, without secrets. */
+export class UpstreamFault extends Error {
+  readonly consequence: Consequence;
+  readonly kind: FaultKind;
+  readonly httpStatus: number | null;
+  /** How long the vendor asked us to wait; null when it did not say. */
+  readonly retryAfterMs: number | null;
+
+  constructor(fault: {
+    readonly consequence: Consequence;
+    readonly kind: FaultKind;
+    readonly message: string;
+    readonly httpStatus?: number | null;
+    readonly retryAfterMs?: number | null;
+    readonly cause?: unknown;
+  }) {
+    super(fault.message, { cause: fault.cause });
+    this.name = 'UpstreamFault';
+    this.consequence = fault.consequence;
+    this.kind = fault.kind;
+    this.httpStatus = fault.httpStatus ?? null;
+    this.retryAfterMs = fault.retryAfterMs ?? null;
+  }
+}
+
+export type HttpCall<T> = {
+  readonly operation: UpstreamOperation;
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Joined to the backend's base URL; begins with a slash, its parts already percent-encoded. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Json;
+  /** The vendor's answer, read tolerantly: unknown fields pass, missing optional ones are fine. */
+  readonly answer: ZodType<T>;
+  /** Finds the vendor's own message in the body of an error answer; null when there is none. */
+  readonly errorMessage: (body: Json) => string | null;
+  readonly signal: AbortSignal;
+};
+
+/** `body` is the parsed answer, `raw` the same as the vendor sent it. */
+export type HttpAnswer<T> = { readonly body: T; readonly raw: Json };
+
+/**
+ * The HTTP client that an adapter is handed: one pool per backend, with its timeouts. A non-2xx answer, an answer
+ * that is no JSON or of another shape, and every transport fault are thrown as {@link UpstreamFault}.
+ */
+export interface HttpClient {
+  call<T>(call: HttpCall<T>): Promise<HttpAnswer<T>>;
+}

@@ -1,0 +1,55 @@
+import type { Capabilities, Connection } from '../adapter/adapter.ts';
+import type { Json, JsonObject } from './json.ts';
+import type { Mapping } from './mapping.ts';
+
+/** Where and why a value breaks a schema; null when it does not. `path` is such as `input/items/0`. */
+export type Violation = { readonly path: string; readonly message: string };
+export type Check = (value: Json) => Violation | null;
+
+export type InterruptSchema = {
+  readonly type: string;
+  readonly interruptPayload: JsonObject;
+  readonly resumePayload: JsonObject;
+};
+
+/** JSON Schemas of an agent, as configured; they are what the descriptor shows. */
+export type AgentSchemas = {
+  readonly input: JsonObject;
+  readonly output: JsonObject;
+  readonly config: JsonObject;
+  readonly interrupts: readonly InterruptSchema[];
+};
+
+/** An entry of the config, ready to run. */
+export type Agent = {
+  /** UUID v5 of the name. */
+  readonly agentId: string;
+  readonly name: string;
+  readonly version: string;
+  readonly description: string;
+  readonly backend: string;
+  /** Tenants that have credentials at the backend; left out, it is there for all. */
+  readonly tenants?: readonly string[] | undefined;
+  readonly metadata: JsonObject;
+  readonly target: unknown;
+  readonly schemas: AgentSchemas;
+  readonly checkInput: Check;
+  /** The agent's config schema and the adapter's run options. */
+  readonly checkConfig: Check;
+  /** Checks a resume payload against the schema that goes with the interrupt's `interrupt_type`, where there is one. */
+  readonly checkResume: (interrupt: Json, payload: Json) => Violation | null;
+  readonly timeoutMs: number;
+  /** How long the vendor may answer 404 for a run that it started before the run is given up. */
+  readonly lostAfterMs: number;
+  readonly onUnknownStart: 'fail' | 'retry';
+  readonly capabilities: Capabilities;
+  readonly connection: Connection;
+  readonly mapping: Mapping;
+};
+
+/** The agents of the config, by name and by id. */
+export interface AgentDirectory {
+  readonly all: readonly Agent[];
+  readonly defaultAgent: Agent | null;
+  find(idOrName: string): Agent | null;
+}

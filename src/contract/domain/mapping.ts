@@ -1,0 +1,69 @@
+import type { Observation } from '../adapter/adapter.ts';
+import type { Json, JsonObject } from './json.ts';
+import type { UpstreamRef } from './run.ts';
+
+/** What an `input` expression sees. */
+export type InputContext = {
+  readonly input: Json;
+  readonly messages: Json;
+  readonly config: JsonObject;
+  readonly metadata: JsonObject;
+  /** The values of the run's thread; null without one. */
+  readonly state: Json;
+  /** The messages of the run's thread before this run. */
+  readonly history: Json;
+  readonly agent: { readonly name: string; readonly version: string };
+};
+
+/** What a `threadState` expression sees. */
+export type StateContext = {
+  /** The thread's values before the run; null before the first. */
+  readonly state: Json;
+  readonly input: Json;
+  readonly messages: Json;
+  readonly output: Json;
+};
+
+/** What a `resume` expression sees. */
+export type ResumeContext = {
+  readonly payload: Json;
+  readonly interrupt: Json;
+  readonly run: { readonly run_id: string; readonly upstream: UpstreamRef };
+};
+
+/** An observation in ACP's words. */
+export type Reading =
+  | { readonly kind: 'pending'; readonly partial: Json | undefined }
+  | { readonly kind: 'interrupted'; readonly payload: Json }
+  | { readonly kind: 'success'; readonly output: Json }
+  | {
+      readonly kind: 'failed';
+      readonly status: 'error' | 'timeout';
+      readonly errcode: number;
+      readonly description: string;
+    }
+  | { readonly kind: 'unmapped'; readonly vendorStatus: string };
+
+/** An agent's mapping, compiled. Every method throws {@link MappingFault} and nothing else. */
+export interface Mapping {
+  /** Whether a run of the agent can be interrupted. */
+  readonly interrupts: boolean;
+  input(context: InputContext): Promise<Json>;
+  /** The input where it takes no expression to make it, and is within bounds; undefined where {@link input} has to. */
+  plainInput(context: InputContext): Json | undefined;
+  read(observation: Observation): Promise<Reading>;
+  resume(context: ResumeContext): Promise<Json>;
+  /** The thread's values after a run that succeeded; without an expression the run's output. */
+  threadState(context: StateContext): Promise<Json>;
+}
+
+/** An expression failed or went over its budget at run time; the message names the expression, not the data. */
+export class MappingFault extends Error {
+  readonly expression: string;
+
+  constructor(expression: string, reason: string, cause?: unknown) {
+    super(`the mapping's "${expression}" expression failed: ${reason}`, { cause });
+    this.name = 'MappingFault';
+    this.expression = expression;
+  }
+}

@@ -1,0 +1,122 @@
+import type { RunEvent } from '../domain/event.ts';
+import type { ItemStore } from './item-store.ts';
+import type { JsonObject } from '../domain/json.ts';
+import type { PaceStore } from './pacing-store.ts';
+import type { Run, RunKey, RunStatus } from '../domain/run.ts';
+import type { Admission, ThreadEffect, ThreadStore } from '../domain/thread.ts';
+import type { UsageStore } from './usage-store.ts';
+import type { NewDelivery, Outbox } from '../domain/webhook.ts';
+
+export type RunQuery = {
+  readonly tenant: string;
+  readonly agentId?: string | undefined;
+  /** Only runs of these agents, at least one; left out, of all. */
+  readonly agentIds?: readonly string[] | undefined;
+  /** Null: only runs of no thread. */
+  readonly threadId?: string | null | undefined;
+  readonly status?: RunStatus | undefined;
+  /** Runs whose metadata has each of these keys with an equal value. */
+  readonly metadata?: JsonObject | undefined;
+  /** 1 to 1000. */
+  readonly limit: number;
+  readonly offset: number;
+};
+
+/** A write that holds only if the run is still what the writer read. */
+export type RunUpdate = {
+  /** The run after the change; its version is `expectedVersion + 1`. */
+  readonly run: Run;
+  readonly expectedVersion: number;
+  /** Given by a driver: refused when the run belongs to another replica. Left out by a use case. */
+  readonly expectedOwner?: string | undefined;
+  readonly events: readonly RunEvent[];
+  /** What the change does to the run's thread. */
+  readonly thread?: ThreadEffect | undefined;
+  /** What the run's receiver is to be told of the change. */
+  readonly delivery?: NewDelivery | undefined;
+};
+
+/** Ties a client's retry to the run that its first try made (draft-ietf-httpapi-idempotency-key-header). */
+export type Idempotency = {
+  readonly tenant: string;
+  readonly key: string;
+  /** Hash of the request: the same key with another one is a client's mistake. */
+  readonly fingerprint: string;
+  readonly expiresAtMs: number;
+};
+
+export type Insertion =
+  | { readonly kind: 'inserted' }
+  /** The key was used before with the same fingerprint, for this run. */
+  | { readonly kind: 'replayed'; readonly runId: string }
+  /** The key was used before with another fingerprint. */
+  | { readonly kind: 'mismatch' }
+  /** The run's thread does not exist, or has a live run. */
+  | { readonly kind: 'thread-missing' }
+  | { readonly kind: 'thread-busy' };
+
+export type Claim = {
+  readonly replica: string;
+  /** A replica whose last beat is older than this is dead. */
+  readonly deadAfterMs: number;
+  readonly limit: number;
+};
+
+/**
+ * Durable runs and events. A promise that resolves means committed: power may fail after it. Every method rejects
+ * with `StorageFault` when the store cannot answer, and then nothing of that call was written. Time is the store's
+ * own where replicas share it, the caller's never.
+ */
+export interface Store {
+  /** Whether other processes may write to it: then a run that this process does not own must be read anew. */
+  readonly shared: boolean;
+  /** What is kept beside the runs. */
+  readonly pace: PaceStore;
+  /** What is counted for keys that have limits. */
+  readonly usage: UsageStore;
+  /** What receivers of webhooks are owed; it stays when its run is removed, until it was sent. */
+  readonly outbox: Outbox;
+  /** What clients keep under names of their own. */
+  readonly items: ItemStore;
+  readonly threads: ThreadStore;
+  /** `admission` is given for a run with a thread. Decided in one transaction, the idempotency key first. */
+  insert(run: Run, events: readonly RunEvent[], idempotency?: Idempotency, admission?: Admission): Promise<Insertion>;
+  /** False: the run is gone, has another version or another owner; nothing was written. */
+  update(update: RunUpdate): Promise<boolean>;
+  /** Removes a run and its events. False: it has another version, or is gone. */
+  remove(key: RunKey, expectedVersion: number): Promise<boolean>;
+  find(key: RunKey): Promise<Run | null>;
+  /** Newest first. */
+  search(query: RunQuery): Promise<readonly Run[]>;
+  /** Events after `afterSeq`, in order, at most `limit`. */
+  events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]>;
+  /** Says that `replica` lives. One write per replica, however many runs it drives. */
+  beat(replica: string): Promise<void>;
+  /** Makes `replica` the owner of live runs that no living replica owns, oldest first; their versions grow by one. */
+  claim(claim: Claim): Promise<readonly Run[]>;
+  /** Live runs that `replica` owns, in the order of their ids, after one of them or from the first. */
+  owned(replica: string, afterRunId: string | null, limit: number): Promise<readonly Run[]>;
+  /** The replica leaves: its runs are free to claim at once. */
+  release(replica: string): Promise<void>;
+  /**
+   * Calls back with the id of a run that another process changed or removed, and with that of the thread which it did
+   * it in; null: some may have been missed.
+   */
+  subscribe(listener: (runId: string | null) => void): () => void;
+  /**
+   * Removes up to `limit` of each: runs that ended before the instant with their events, deliveries that did, and dead
+   * idempotency keys. Gives the highest of the three counts.
+   */
+  expire(finishedBeforeMs: number, nowMs: number, limit: number): Promise<number>;
+  /** Resolves when the store answers. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The store cannot answer now; the message is for the log. */
+export class StorageFault extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'StorageFault';
+  }
+}

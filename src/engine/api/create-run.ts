@@ -1,0 +1,103 @@
+import { v7 as uuidV7 } from 'uuid';
+import type { Agent } from '../../contract/domain/agent.ts';
+import { GatewayError } from '../../contract/domain/errors.ts';
+import { assertNever } from '../../contract/domain/json.ts';
+import type { Run, RunRequest } from '../../contract/domain/run.ts';
+import type { CreateRun, JoinThread } from '../../contract/api/use-cases.ts';
+import type { Fleet } from '../worker/worker.ts';
+import { type InsertionParts, Insertions } from './insert-run.ts';
+import { RunIds } from './run-ids.ts';
+
+export type CreationParts = InsertionParts & { readonly replica: string; readonly fleet: Fleet };
+
+/** A run that was made, or the id of one that an earlier request with the same key made. */
+export type Created =
+  | { readonly kind: 'new'; readonly run: Run }
+  | { readonly kind: 'replayed'; readonly runId: string };
+
+/** Makes runs: checked, durable, and handed to a driver in the turn in which they are. */
+export class Creator {
+  readonly #parts: CreationParts;
+  readonly #ids = new RunIds();
+  readonly #insertions: Insertions;
+
+  constructor(parts: CreationParts) {
+    this.#parts = parts;
+    this.#insertions = new Insertions(parts);
+  }
+
+  /** Rejects with `GatewayError`, and with `StorageFault`. */
+  async create(command: CreateRun): Promise<Created> {
+    const agent = this.#agentFor(command);
+    const { input = {}, config = {} } = command.request;
+    const violation = agent.checkInput(input) ?? agent.checkConfig(config);
+    if (violation !== null)
+      throw new GatewayError('invalid_input', { path: violation.path, detail: violation.message });
+    const thread = this.#threadOf(command, agent);
+    const run = this.#newRun(command, agent, thread?.threadId ?? null);
+    // The driver begins in the very turn in which the run is durable; the client does not wait for it.
+    const insertion = await this.#parts.fleet.take(run, agent, (written) =>
+      this.#insertions.insert(written, command, thread),
+    );
+    switch (insertion.kind) {
+      case 'inserted':
+        return { kind: 'new', run };
+      case 'replayed':
+        return insertion;
+      case 'mismatch':
+        throw new GatewayError('idempotency_mismatch');
+      case 'thread-missing':
+        throw new GatewayError('thread_not_found');
+      case 'thread-busy':
+        throw new GatewayError('thread_busy');
+      default:
+        return assertNever(insertion);
+    }
+  }
+
+  #agentFor({ agent: idOrName, agents: usable }: CreateRun): Agent {
+    const { agents } = this.#parts;
+    const agent = idOrName === undefined ? agents.defaultAgent : agents.find(idOrName);
+    if (agent === null && idOrName === undefined) throw new GatewayError('agent_required');
+    // Whoever may use only some agents is not told which others there are.
+    if (usable !== undefined && (agent === null || !usable.has(agent.name))) throw new GatewayError('agent_forbidden');
+    if (agent === null) throw new GatewayError('agent_not_found');
+    return agent;
+  }
+
+  /** A run that is to leave its state behind, or that needs a living agent, but names no thread, gets one of its own. */
+  #threadOf(command: CreateRun, agent: Agent): JoinThread | undefined {
+    const needsOne = command.request.onCompletion === 'keep' || agent.capabilities.living;
+    if (command.thread !== undefined || !needsOne) return command.thread;
+    return { threadId: uuidV7(), ifNotExists: 'create', whenBusy: 'reject' };
+  }
+
+  #newRun({ tenant, request: asked, thread }: CreateRun, agent: Agent, threadId: string | null): Run {
+    const nowMs = this.#parts.clock.nowMs();
+    const isOwnThread = threadId !== null && thread === undefined;
+    const request: RunRequest =
+      isOwnThread && asked.onCompletion === undefined ? { ...asked, onCompletion: 'delete' } : asked;
+    return {
+      runId: this.#ids.next(nowMs),
+      tenant,
+      agentId: agent.agentId,
+      agentName: agent.name,
+      threadId,
+      request,
+      phase: 'queued',
+      status: 'pending',
+      upstream: null,
+      outcome: null,
+      resumption: null,
+      answeredInterrupt: null,
+      attempts: 0,
+      lastSeq: 1,
+      version: 1,
+      owner: this.#parts.replica,
+      createdAtMs: nowMs,
+      updatedAtMs: nowMs,
+      startedAtMs: null,
+      deadlineAtMs: nowMs + (request.afterMs ?? 0) + agent.timeoutMs,
+    };
+  }
+}

@@ -1,0 +1,44 @@
+import type { Clock } from '../../contract/domain/clock.ts';
+import { GatewayError } from '../../contract/domain/errors.ts';
+import { type Item, type ItemKey, type ItemQuery, itemBounds, type NamespaceQuery } from '../../contract/store/item-store.ts';
+import type { ItemUseCases, PutItem } from '../../contract/api/item-use-cases.ts';
+import type { Json } from '../../contract/domain/json.ts';
+import type { Store } from '../../contract/store/store.ts';
+import { answering } from './storage-errors.ts';
+
+/** The use cases of items. They have nothing to do with runs: no driver reads them, and retention leaves them alone. */
+export class Items implements ItemUseCases {
+  readonly #store: Pick<Store, 'items'>;
+  readonly #clock: Clock;
+
+  constructor(store: Pick<Store, 'items'>, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  async putItem(command: PutItem): Promise<void> {
+    const { nameBytes, valueBytes } = itemBounds;
+    checkBytes('namespace', command.namespace, nameBytes);
+    checkBytes('key', command.key, nameBytes);
+    checkBytes('value', command.value, valueBytes);
+    await answering(this.#store.items.put({ ...command, nowMs: this.#clock.nowMs() }));
+  }
+
+  async getItem(key: ItemKey): Promise<Item> {
+    const item = await answering(this.#store.items.find(key));
+    if (item === null) throw new GatewayError('item_not_found');
+    return item;
+  }
+
+  async deleteItem(key: ItemKey): Promise<void> {
+    if (!(await answering(this.#store.items.remove(key)))) throw new GatewayError('item_not_found');
+  }
+
+  readonly searchItems = (query: ItemQuery) => answering(this.#store.items.search(query));
+  readonly listNamespaces = (query: NamespaceQuery) => answering(this.#store.items.namespaces(query));
+}
+
+function checkBytes(path: string, value: Json, most: number): void {
+  if (Buffer.byteLength(JSON.stringify(value)) <= most) return;
+  throw new GatewayError('invalid_request', { path, detail: `must be at most ${most} bytes as JSON` });
+}

@@ -1,0 +1,14 @@
+import { GatewayError } from '../../contract/domain/errors.ts';
+import { StorageFault } from '../../contract/store/store.ts';
+
+const retryAfterSeconds = 1;
+
+/** Tells a client of a store that does not answer, in the client's terms. */
+export async function answering<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof StorageFault)) throw error;
+    throw new GatewayError('storage_unavailable', { retryAfterSeconds, cause: error });
+  }
+}

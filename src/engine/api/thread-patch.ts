@@ -1,0 +1,31 @@
+import { isJsonObject, type Json } from '../../contract/domain/json.ts';
+import type { Thread } from '../../contract/domain/thread.ts';
+import type { ThreadPatch } from '../../contract/api/thread-use-cases.ts';
+
+type State = Pick<Thread, 'values' | 'messages'>;
+
+/** The state that a patch makes of another one. */
+export function patchState(base: State, { values, messages, mode }: ThreadPatch): State {
+  if (mode === 'replace') return { values: values ?? base.values, messages: messages ?? base.messages };
+  return {
+    values: isJsonObject(values) && isJsonObject(base.values) ? { ...base.values, ...values } : (values ?? base.values),
+    messages: mergeMessages(base.messages, messages ?? []),
+  };
+}
+
+/** A message with the id of one that is there takes its place; the others follow. */
+function mergeMessages(before: readonly Json[], more: readonly Json[]): readonly Json[] {
+  const merged = [...before];
+  const places = new Map(merged.map((message, at) => [idOf(message), at]));
+  for (const message of more) {
+    const id = idOf(message);
+    const at = id === undefined ? undefined : places.get(id);
+    places.set(id, at ?? merged.length);
+    merged[at ?? merged.length] = message;
+  }
+  return merged;
+}
+
+function idOf(message: Json): Json | undefined {
+  return isJsonObject(message) ? message.id : undefined;
+}

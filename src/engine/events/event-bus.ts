@@ -1,0 +1,93 @@
+import type { RunEvent } from '../../contract/domain/event.ts';
+import { Register } from '../../collections/releasing-map.ts';
+import type { Run, RunKey } from '../../contract/domain/run.ts';
+
+/** What happened to a run. `run` is null when it was removed; `events` may be empty when only a re-read is due. */
+export type News = { readonly runId: string; readonly run: Run | null; readonly events: readonly RunEvent[] };
+export type Listener = (news: News) => void;
+
+/**
+ * Who waits for which run in this process. Publishing follows the commit, so nobody is told of what could still be
+ * lost; a run that nobody watches costs one failed look-up.
+ */
+export class Watch {
+  readonly #watched = new Register<string, { readonly key: RunKey; readonly listeners: Set<Listener> }>();
+  readonly #threads = new Map<string, Set<() => void>>();
+  #onNews: Listener = () => {};
+  #onFirstWatcher: (runId: string) => void = () => {};
+  #onThreadWatcher: (threadId: string) => void = () => {};
+
+  /** Called for every run, before its watchers are: what this process keeps of a run must not be older than they. */
+  onNews(callback: Listener): void {
+    this.#onNews = callback;
+  }
+
+  /** Called when a run gets its first watcher: its driver may be asleep for long. */
+  onFirstWatcher(callback: (runId: string) => void): void {
+    this.#onFirstWatcher = callback;
+  }
+
+  /** Called when a thread gets its first watcher, for the drivers of its runs. */
+  onThreadWatcher(callback: (threadId: string) => void): void {
+    this.#onThreadWatcher = callback;
+  }
+
+  subscribe(key: RunKey, listener: Listener): () => void {
+    const { runId } = key;
+    const known = this.#watched.get(runId);
+    const entry = known ?? { key, listeners: new Set<Listener>() };
+    entry.listeners.add(listener);
+    if (known === undefined) {
+      this.#watched.set(runId, entry);
+      this.#onFirstWatcher(runId);
+    }
+    return () => {
+      entry.listeners.delete(listener);
+      if (entry.listeners.size === 0 && this.#watched.get(runId) === entry) this.#watched.delete(runId);
+    };
+  }
+
+  /** Whoever watches a thread reads what is new of it from the store: that has the order over its runs. */
+  subscribeThread(threadId: string, listener: () => void): () => void {
+    const known = this.#threads.get(threadId);
+    const listeners = known ?? new Set();
+    // Wrapped, so that one function that subscribes twice is called twice.
+    const own = () => listener();
+    listeners.add(own);
+    if (known === undefined) {
+      this.#threads.set(threadId, listeners);
+      this.#onThreadWatcher(threadId);
+    }
+    return () => {
+      listeners.delete(own);
+      if (listeners.size === 0 && this.#threads.get(threadId) === listeners) this.#threads.delete(threadId);
+    };
+  }
+
+  /** Something was written to the thread; null: perhaps to any of them. */
+  tellThread(threadId: string | null): void {
+    const told = threadId === null ? [...this.#threads.values()] : [this.#threads.get(threadId) ?? []];
+    for (const listeners of told) for (const listener of [...listeners]) listener();
+  }
+
+  publish(news: News): void {
+    this.#onNews(news);
+    const threadId = news.run?.threadId ?? null;
+    if (threadId !== null) this.tellThread(threadId);
+    const listeners = this.#watched.get(news.runId)?.listeners;
+    // A copy: a listener that is done leaves while the others are still told.
+    if (listeners !== undefined) for (const listener of [...listeners]) listener(news);
+  }
+
+  isWatched(runId: string, threadId: string | null = null): boolean {
+    return this.#watched.has(runId) || (threadId !== null && this.#threads.has(threadId));
+  }
+
+  keyOf(runId: string): RunKey | undefined {
+    return this.#watched.get(runId)?.key;
+  }
+
+  keys(): readonly RunKey[] {
+    return [...this.#watched.values()].map((entry) => entry.key);
+  }
+}

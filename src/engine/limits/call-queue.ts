@@ -1,0 +1,249 @@
+import type { Clock } from '../../contract/domain/clock.ts';
+import type { Log } from '../../contract/domain/log.ts';
+import { UpstreamFault } from '../../contract/adapter/http.ts';
+import { Breaker, type Verdict } from './circuit-breaker.ts';
+import { type Rate, RateLimit } from './rate-limit.ts';
+
+/** What a call is for. Starts go before looks at runs that somebody watches, those before all others. */
+export type Urgency = 'start' | 'watched' | 'unwatched';
+
+/** `paused`: the vendor asked to be left alone for a while; `down`: it does not answer. */
+export type BackendState = 'up' | 'paused' | 'down';
+
+const urgencies: readonly Urgency[] = ['start', 'watched', 'unwatched'];
+/** How much later than a start a call has to have come to be served after it: so that nothing waits for ever. */
+const headStartMs: Readonly<Record<Urgency, number>> = { start: 0, watched: 10_000, unwatched: 40_000 };
+/** A start whose answer is lost ends its run: a look that comes within so long tries a silent backend out instead. */
+const startProbeReluctanceMs = 20_000;
+/** Between two calls out of a jam, where no budget spaces them: a hundred a second at first, ever more until it is over. */
+const jamSpacingMs = 10;
+const jamMs = 10_000;
+
+type Ticket = { readonly sinceMs: number; readonly admit: (pass: Pass | null) => void };
+
+/** The right to make one call, once. Whoever has it sends it or drops it: until then it counts against the budget. */
+export interface Pass {
+  /** Makes the call; its faults tell the gate how the backend is. */
+  send<T>(call: () => Promise<T>): Promise<T>;
+  /** Does nothing once the call was sent. */
+  drop(): void;
+}
+
+/** A place in the queue. */
+export type Entry = {
+  /** Null: the signal fired first. */
+  readonly passed: Promise<Pass | null>;
+  /** Somebody came to watch meanwhile. */
+  hurry(): void;
+};
+
+/**
+ * Every call to one backend goes through here, and waits while the budget is spent, while the vendor asked for a pause,
+ * and while the backend does not answer.
+ */
+export class Gate {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #limit: RateLimit | null;
+  readonly #breaker = new Breaker();
+  readonly #queues: Readonly<Record<Urgency, Set<Ticket>>> = {
+    start: new Set(),
+    watched: new Set(),
+    unwatched: new Set(),
+  };
+  #pausedUntilMs = 0;
+  /** Until then those that gathered while nothing went are let out one by one. */
+  #jammedUntilMs = 0;
+  #lastPassMs = 0;
+  #cancelTimer: () => void = () => {};
+  #onWait: () => void = () => {};
+
+  /** Without a rate only the vendor's own wishes and its silence hold calls back. */
+  constructor(parts: { readonly clock: Clock; readonly log: Log }, rate: Rate | null) {
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#limit = rate === null ? null : new RateLimit(rate);
+  }
+
+  get state(): BackendState {
+    if (!this.#breaker.isClosed) return 'down';
+    return this.#clock.nowMs() < this.#pausedUntilMs ? 'paused' : 'up';
+  }
+
+  /** How long a call that comes now would wait for the budget behind those that go before it. */
+  backlogMs(urgency: Urgency): number {
+    if (this.#limit === null) return 0;
+    const before = urgencies.slice(0, urgencies.indexOf(urgency) + 1);
+    const waiting = before.reduce((sum, each) => sum + this.#queues[each].size, 0);
+    return (waiting / Math.max(1, this.#limit.permits)) * this.#limit.windowMs;
+  }
+
+  get waiting(): number {
+    const { start, watched, unwatched } = this.#queues;
+    return start.size + watched.size + unwatched.size;
+  }
+
+  /** Requests of this process that may have arrived within the last second, or may still. */
+  get inUse(): number {
+    return this.#limit?.inUse(this.#clock.nowMs()) ?? 0;
+  }
+
+  /** Requests that it wants to send within one: those of the last one, and what waits. */
+  get demand(): number {
+    return this.inUse + (this.#limit === null ? 0 : this.waiting);
+  }
+
+  /** Called whenever a call has to wait. */
+  onWait(callback: () => void): void {
+    this.#onWait = callback;
+  }
+
+  /** Another share of the budget, from now on. */
+  allow(permits: number): void {
+    this.#limit?.allow(permits);
+    this.#pump();
+  }
+
+  /** For a call that need not wait; null: it has to. */
+  tryEnter(urgency: Urgency): Pass | null {
+    return this.waiting === 0 && this.#waitMs(urgency) <= 0 ? this.#makePass() : null;
+  }
+
+  enter(urgency: Urgency, signal: AbortSignal): Entry {
+    if (signal.aborted) return { passed: Promise.resolve(null), hurry: () => {} };
+    const pass = this.tryEnter(urgency);
+    if (pass !== null) return { passed: Promise.resolve(pass), hurry: () => {} };
+    const { promise, resolve } = Promise.withResolvers<Pass | null>();
+    let queue = this.#queues[urgency];
+    const ticket: Ticket = {
+      sinceMs: this.#clock.nowMs(),
+      admit: (pass) => {
+        queue.delete(ticket);
+        signal.removeEventListener('abort', leave);
+        resolve(pass);
+      },
+    };
+    const leave = (): void => ticket.admit(null);
+    signal.addEventListener('abort', leave, { once: true });
+    queue.add(ticket);
+    this.#pump();
+    this.#onWait();
+    return {
+      passed: promise,
+      hurry: () => {
+        if (urgency !== 'unwatched' || !queue.delete(ticket)) return;
+        queue = this.#queues.watched;
+        queue.add(ticket);
+      },
+    };
+  }
+
+  /** Lets in whoever may go, and comes back when the next one may. */
+  #pump(): void {
+    this.#cancelTimer();
+    for (let next = this.#next(); next !== null; next = this.#next()) {
+      const waitMs = this.#waitMs(next.urgency);
+      if (waitMs > 0) {
+        if (Number.isFinite(waitMs)) this.#cancelTimer = this.#clock.schedule(Math.ceil(waitMs), () => this.#pump());
+        return;
+      }
+      next.ticket.admit(this.#makePass());
+    }
+  }
+
+  #waitMs(urgency: Urgency): number {
+    const nowMs = this.#clock.nowMs();
+    const pauseMs = this.#pausedUntilMs - nowMs;
+    const limitMs = this.#limit === null ? this.#jamWaitMs(nowMs) : this.#limit.waitMs(nowMs);
+    const reluctanceMs = urgency === 'start' ? startProbeReluctanceMs : 0;
+    return Math.max(pauseMs, this.#breaker.waitMs(nowMs, reluctanceMs), limitMs);
+  }
+
+  #jamWaitMs(nowMs: number): number {
+    const leftShare = Math.min((this.#jammedUntilMs - nowMs) / jamMs, 1);
+    return leftShare <= 0 ? 0 : this.#lastPassMs + jamSpacingMs * leftShare - nowMs;
+  }
+
+  #next(): { readonly ticket: Ticket; readonly urgency: Urgency } | null {
+    let next: { readonly ticket: Ticket; readonly urgency: Urgency } | null = null;
+    let dueMs = Number.POSITIVE_INFINITY;
+    for (const urgency of urgencies) {
+      const [first] = this.#queues[urgency];
+      if (first === undefined) continue;
+      if (urgency === 'start' && !this.#breaker.isClosed && this.waiting > this.#queues.start.size) continue;
+      if (first.sinceMs + headStartMs[urgency] < dueMs) {
+        next = { ticket: first, urgency };
+        dueMs = first.sinceMs + headStartMs[urgency];
+      }
+    }
+    return next;
+  }
+
+  #makePass(): Pass {
+    this.#limit?.take();
+    this.#lastPassMs = this.#clock.nowMs();
+    const isProbe = this.#breaker.take();
+    let isOpen = true;
+    return {
+      drop: () => {
+        if (!isOpen) return;
+        isOpen = false;
+        this.#limit?.drop();
+        this.#settle('unclear', isProbe);
+      },
+      send: async (call) => {
+        isOpen = false;
+        const flight = this.#limit?.sent(this.#clock.nowMs());
+        // What waits may have waited for this one's fate.
+        if (this.waiting > 0) this.#pump();
+        let verdict: Verdict = 'unclear';
+        try {
+          const answer = await call();
+          verdict = 'answered';
+          return answer;
+        } catch (error) {
+          verdict = this.#judge(error);
+          throw error;
+        } finally {
+          if (flight !== undefined) this.#limit?.landed(flight, this.#clock.nowMs());
+          this.#settle(verdict, isProbe);
+        }
+      },
+    };
+  }
+
+  #judge(error: unknown): Verdict {
+    if (!(error instanceof UpstreamFault)) return 'unclear';
+    switch (error.kind) {
+      case 'refused':
+      case 'reset':
+      case 'timeout':
+      case 'cut':
+        return 'silent';
+      case 'aborted':
+        return 'unclear';
+      default:
+        if (error.kind === 'http-status' && error.retryAfterMs !== null) this.#pause(error.retryAfterMs);
+        return 'answered';
+    }
+  }
+
+  #pause(retryAfterMs: number): void {
+    const untilMs = this.#clock.nowMs() + retryAfterMs;
+    if (untilMs <= this.#pausedUntilMs) return;
+    if (this.state !== 'paused') this.#log.warn({ retryAfterMs }, 'the backend asks to be left alone for a while');
+    this.#pausedUntilMs = untilMs;
+    this.#jammedUntilMs = untilMs + jamMs;
+  }
+
+  #settle(verdict: Verdict, isProbe: boolean): void {
+    const change = this.#breaker.settle(verdict, isProbe, { nowMs: this.#clock.nowMs(), random: this.#clock.random() });
+    if (change === 'opened') {
+      this.#log.warn({}, 'the backend does not answer; it is left alone but for one call at growing intervals');
+    } else if (change === 'closed') {
+      this.#jammedUntilMs = this.#clock.nowMs() + jamMs;
+      this.#log.info({}, 'the backend answers again');
+    }
+    if (this.waiting > 0) this.#pump();
+  }
+}

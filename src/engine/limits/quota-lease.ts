@@ -1,0 +1,143 @@
+import type { Clock } from '../../contract/domain/clock.ts';
+import type { Log } from '../../contract/domain/log.ts';
+import type { BudgetShares } from '../../contract/store/pacing-store.ts';
+import type { Gate } from './call-queue.ts';
+import type { Slots } from './concurrency-limit.ts';
+
+export type ShareKeeperParts = {
+  readonly shares: BudgetShares;
+  readonly replica: string;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+export type SharedBackend = {
+  readonly name: string;
+  readonly gate: Gate;
+  readonly slots: Slots;
+  readonly agentIds: readonly string[];
+  /** Requests within a second; 0 for a backend without such a budget. */
+  readonly requests: number;
+  /** Null for a backend without such a budget. */
+  readonly runs: number | null;
+};
+
+/** One round trip to the store so often while there is demand, however many calls go to the vendor. */
+const turnMs = 500;
+/** No sooner than that, although a run waits for one that ended. */
+const leastTurnMs = 100;
+const leaseMs = 5000;
+/** Before the store gives a share to others, its last requests must have arrived, and a second more be over. */
+const useMs = leaseMs - 2500;
+/** After so many turns without demand the share is left to run out. */
+const idleTurns = 4;
+
+/** Keeps this replica's share of one backend's budget: as much as it needs, at most a fair part of what all need. */
+export class ShareKeeper {
+  readonly #parts: ShareKeeperParts;
+  readonly #backend: SharedBackend;
+  #requests = 0;
+  #others: readonly { readonly requests: number; readonly wanted: number }[] = [];
+  #idle = 0;
+  #turning = false;
+  #lastTurnMs = 0;
+  #stopped = false;
+  #cancelTurn: (() => void) | null = null;
+  #dueMs = 0;
+  #cancelExpiry: () => void = () => {};
+
+  constructor(parts: ShareKeeperParts, backend: SharedBackend) {
+    this.#parts = parts;
+    this.#backend = backend;
+    backend.gate.onWait(() => this.#wake(turnMs));
+    backend.slots.onWait(() => this.#wake(leastTurnMs));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelTurn?.();
+    this.#cancelExpiry();
+  }
+
+  /** Demand came up: the next turn is due so long after the last one. */
+  #wake(spacingMs: number): void {
+    this.#idle = 0;
+    if (!this.#turning && !this.#stopped) this.#arm(spacingMs);
+  }
+
+  #arm(spacingMs: number): void {
+    const { clock } = this.#parts;
+    const dueMs = this.#lastTurnMs + spacingMs;
+    if (this.#cancelTurn !== null && this.#dueMs <= dueMs) return;
+    this.#cancelTurn?.();
+    this.#dueMs = dueMs;
+    this.#cancelTurn = clock.schedule(Math.max(0, dueMs - clock.nowMs()), () => {
+      this.#cancelTurn = null;
+      void this.#turn();
+    });
+  }
+
+  async #turn(): Promise<void> {
+    const { shares, replica, clock, log } = this.#parts;
+    this.#turning = true;
+    this.#lastTurnMs = clock.nowMs();
+    const { gate, slots, name, agentIds } = this.#backend;
+    const wanted = Math.min(gate.demand === 0 ? 0 : Math.ceil(gate.demand * 1.25) + 1, this.#backend.requests);
+    const asked = Math.min(wanted, this.#fairRequests(wanted));
+    // Less is used from now on, and given back once the last second of its use is over.
+    if (asked < this.#requests) gate.allow(asked);
+    const sentMs = this.#lastTurnMs;
+    // What is let in while the store answers would be unknown to it.
+    if (this.#backend.runs !== null) slots.voidGrants();
+    const { opening } = slots;
+    try {
+      const share = await shares.share({
+        backend: name,
+        replica,
+        leaseMs,
+        requests: { total: this.#backend.requests, wanted: asked, inUse: gate.inUse },
+        runs: { total: this.#backend.runs, agentIds, inUse: opening, wanted: slots.waiting },
+      });
+      this.#requests = Math.min(asked, share.requests);
+      this.#others = share.others;
+      this.#cancelExpiry();
+      this.#cancelExpiry = clock.schedule(Math.max(0, sentMs + useMs - clock.nowMs()), () => this.#expire());
+      gate.allow(this.#requests);
+      if (this.#backend.runs !== null) slots.grant(share.starts - opening);
+    } catch (error) {
+      log.warn({ err: error, backend: name }, 'the share of a budget could not be renewed; it is tried again');
+    }
+    this.#turning = false;
+    this.#idle = gate.demand === 0 && slots.waiting === 0 ? this.#idle + 1 : 0;
+    if (!this.#stopped && this.#idle < idleTurns) this.#arm(turnMs);
+  }
+
+  #fairRequests(wanted: number): number {
+    const fair = divideFairly(
+      this.#backend.requests,
+      wanted,
+      this.#others.map((other) => other.wanted),
+    );
+    // More replicas than requests: whoever had one lets the others have theirs.
+    return fair >= 1 ? Math.floor(fair) : this.#requests > 0 ? 0 : 1;
+  }
+
+  #expire(): void {
+    this.#requests = 0;
+    this.#backend.gate.allow(0);
+    if (this.#backend.runs !== null) this.#backend.slots.voidGrants();
+  }
+}
+
+/** What `wanted` gets of a total when nobody gets more than he wants and what is left goes to the others alike. */
+export function divideFairly(total: number, wanted: number, others: readonly number[]): number {
+  let left = total;
+  let sharers = others.length + 1;
+  for (const want of [...others, wanted].sort((a, b) => a - b)) {
+    const equal = left / sharers;
+    if (want >= equal || want >= wanted) return Math.min(wanted, equal);
+    left -= want;
+    sharers -= 1;
+  }
+  return Math.min(wanted, left);
+}

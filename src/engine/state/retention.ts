@@ -1,0 +1,39 @@
+import type { Clock } from '../../contract/domain/clock.ts';
+import type { Log } from '../../contract/domain/log.ts';
+import type { Store } from '../../contract/store/store.ts';
+import type { Archive } from './run-cache.ts';
+
+const roundMs = 60_000;
+const batch = 200;
+/** Between two batches of one round, so that they never add up to a long stall. */
+const pauseMs = 50;
+
+/** Removes runs whose time is over, a small batch at a time. Returns what stops it. */
+export function sweepExpired(
+  parts: { readonly store: Store; readonly archive: Archive; readonly clock: Clock; readonly log: Log },
+  retentionMs: number,
+): () => void {
+  let stopped = false;
+  let cancel = () => {};
+  const arm = (delayMs: number): void => {
+    cancel = parts.clock.schedule(delayMs, () => void turn().then((nextMs) => !stopped && arm(nextMs)));
+  };
+  const turn = async (): Promise<number> => {
+    try {
+      const nowMs = parts.clock.nowMs();
+      const removed = await parts.store.expire(nowMs - retentionMs, nowMs, batch);
+      if (removed === 0) return roundMs;
+      parts.archive.forgetAll();
+      parts.log.info({ runs: removed }, 'removed runs whose retention is over');
+      return removed < batch ? roundMs : pauseMs;
+    } catch (error) {
+      parts.log.warn({ err: error }, 'the retention sweep failed; it is tried again');
+      return roundMs;
+    }
+  };
+  arm(roundMs);
+  return () => {
+    stopped = true;
+    cancel();
+  };
+}

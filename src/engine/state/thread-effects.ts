@@ -1,0 +1,90 @@
+import { v7 as uuidV7 } from 'uuid';
+import type { AgentDirectory } from '../../contract/domain/agent.ts';
+import { errcodes } from '../../contract/domain/errcodes.ts';
+import { isJsonObject, type Json } from '../../contract/domain/json.ts';
+import type { Run } from '../../contract/domain/run.ts';
+import type { Store } from '../../contract/store/store.ts';
+import {
+  type Checkpoint,
+  type LivingAgent,
+  type Thread,
+  type ThreadEffect,
+  threadStatusAfter,
+} from '../../contract/domain/thread.ts';
+import type { Step } from './state-machine.ts';
+
+/** The agent at the vendor has lost its thread. */
+type EndLiving = (threadId: string, living: LivingAgent) => void;
+
+/** Says what a run's step does to the run's thread. */
+export class ThreadKeeper {
+  readonly #store: Store;
+  readonly #agents: AgentDirectory;
+
+  readonly #endLiving: EndLiving;
+
+  constructor(store: Store, agents: AgentDirectory, endLiving: EndLiving) {
+    this.#store = store;
+    this.#agents = agents;
+    this.#endLiving = endLiving;
+  }
+
+  /** For the run as the step left it. Rejects with `StorageFault`, and with `MappingFault` where the state fails. */
+  async effectOf(run: Run, threadId: string, step: Step): Promise<ThreadEffect> {
+    const living = 'living' in step ? step.living : undefined;
+    const cancelled = run.outcome?.kind === 'error' && run.outcome.errcode === errcodes.cancelled;
+    const release = run.phase === 'done';
+    return {
+      status: threadStatusAfter(run.status, cancelled),
+      release,
+      remove: release && run.request.onCompletion === 'delete',
+      checkpoint: await this.#checkpointAfter(run, threadId),
+      living,
+    };
+  }
+
+  /** The agent at the vendor that would be nobody's after the effect, to be read before it. Rejects with `StorageFault`. */
+  async livingLostBy({ tenant, threadId }: Run, effect: ThreadEffect): Promise<LivingAgent | null> {
+    if (!effect.remove || effect.living === null || threadId === null) return null;
+    return (await this.#store.threads.findThread({ tenant, threadId }))?.living ?? null;
+  }
+
+  /** After the effect: the thread may have stayed for another run. Rejects with `StorageFault`. */
+  async endIfLost({ tenant, threadId }: Run, living: LivingAgent): Promise<void> {
+    if (threadId !== null && (await this.#store.threads.findThread({ tenant, threadId })) === null) {
+      this.#endLiving(threadId, living);
+    }
+  }
+
+  /** Only a run that succeeded changes the state: what failed or was cancelled leaves it as it was. */
+  async #checkpointAfter(run: Run, threadId: string): Promise<Checkpoint | undefined> {
+    if (run.outcome?.kind !== 'result') return undefined;
+    const thread = await this.#store.threads.findThread({ tenant: run.tenant, threadId });
+    if (thread === null) return undefined;
+    const output = run.outcome.value;
+    const { input = {}, messages = [] } = run.request;
+    const agent = this.#agents.find(run.agentId);
+    const context = { state: thread.values, input, messages, output };
+    return {
+      checkpointId: uuidV7(),
+      threadId,
+      values: agent === null ? output : await agent.mapping.threadState(context),
+      messages: appendMessages(thread, messages, output),
+      metadata: run.request.metadata ?? {},
+      runId: run.runId,
+      atMs: run.updatedAtMs,
+    };
+  }
+}
+
+/** What was said before, what the client said, what the agent answered. An output that repeats the talk replaces it. */
+function appendMessages(thread: Thread, asked: readonly Json[], output: Json): readonly Json[] {
+  const answered = isJsonObject(output) && Array.isArray(output.messages) ? (output.messages as readonly Json[]) : [];
+  const before = [...thread.messages, ...asked];
+  const repeats = answered.length >= before.length && before.every((message, at) => isSame(message, answered[at]));
+  return repeats ? answered : [...before, ...answered];
+}
+
+function isSame(a: Json, b: Json | undefined): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,38 @@
+import type { Clock } from '../contract/domain/clock.ts';
+
+/** Node fires a longer timer at once, so a longer wait is made of several. */
+const longestTimerMs = 2 ** 31 - 1;
+/** A wait is lengthened by less than this share of it, and by less than so long. */
+const lateShare = 1 / 128;
+const mostLateMs = 128;
+
+/** The machine's own time. */
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  schedule,
+  random: () => Math.random(),
+};
+
+function schedule(delayMs: number, callback: () => void): () => void {
+  if (delayMs > longestTimerMs) return scheduleLong(delayMs, callback);
+  const timer = setTimeout(callback, inSteps(Math.max(delayMs, 0)));
+  return () => clearTimeout(timer);
+}
+
+function scheduleLong(delayMs: number, callback: () => void): () => void {
+  let cancel = schedule(longestTimerMs, () => {
+    cancel = schedule(delayMs - longestTimerMs, callback);
+  });
+  return () => cancel();
+}
+
+/**
+ * Node keeps a list of timers for each duration: thousands of runs with durations of their own would make thousands of
+ * lists. So long waits come in steps, which are powers of two.
+ */
+function inSteps(delayMs: number): number {
+  const mostMs = Math.min(delayMs * lateShare, mostLateMs);
+  if (mostMs < 2) return delayMs;
+  const stepMs = 2 ** Math.floor(Math.log2(mostMs));
+  return Math.min(Math.ceil(delayMs / stepMs) * stepMs, longestTimerMs);
+}

@@ -1,0 +1,32 @@
+import type { Delivery, Outbox } from '../../contract/domain/webhook.ts';
+
+/** `failed`: only what was given up, or stopped by the receiver. */
+export type Which = { readonly runId: string | undefined; readonly failed: boolean };
+
+const mostListed = 1000;
+const ended = ['failed', 'stopped'] as const;
+
+/**
+ * The deliveries of one run, or those that wait or failed of all; one a line, newest first. A URL is shown without its
+ * query, where receivers keep their secrets. Rejects with `StorageFault`.
+ */
+export async function listDeliveries(outbox: Outbox, { runId, failed }: Which): Promise<string> {
+  const states = failed ? ended : runId === undefined ? (['waiting', ...ended] as const) : undefined;
+  const found = await outbox.list({ runId, states, limit: mostListed });
+  const lines = found.map((delivery) => `${sayDelivery(delivery)}\n`).join('');
+  const more = found.length < mostListed ? '' : `only the newest ${mostListed} are shown\n`;
+  return found.length === 0 ? 'no deliveries\n' : lines + more;
+}
+
+/** Makes deliveries wait anew: those that were given up or stopped, and without `failed` those that wait; how many. */
+export function redriveDeliveries(outbox: Outbox, { runId, failed }: Which, nowMs: number): Promise<number> {
+  return outbox.redrive({ runId, states: failed ? ended : ['waiting', ...ended], nowMs });
+}
+
+function sayDelivery({ runId, seq, tenant, url, state, attempts, createdAtMs, dueAtMs, failure }: Delivery): string {
+  const { origin, pathname } = new URL(url);
+  const due = state === 'waiting' ? ` due=${dueAtMs <= createdAtMs ? 'now' : new Date(dueAtMs).toISOString()}` : '';
+  const reason = failure === null ? '' : ` (${failure})`;
+  const made = new Date(createdAtMs).toISOString();
+  return `${made} ${state} run=${runId} seq=${seq} tenant=${tenant} attempts=${attempts}${due} ${origin}${pathname}${reason}`;
+}

@@ -1,0 +1,165 @@
+import type { Clock } from '../../contract/domain/clock.ts';
+import type { Log, Metrics } from '../../contract/domain/log.ts';
+import type { Delivery, Outbox, Settlement, WebhookSender } from '../../contract/domain/webhook.ts';
+import { Sleeper } from '../sleeper.ts';
+import { Berths } from './fair-share.ts';
+import type { Signer } from './signer.ts';
+import { judge } from './retry-policy.ts';
+
+export type CourierParts = {
+  readonly outbox: Outbox;
+  /** Whether other processes may write to the store. */
+  readonly shared: boolean;
+  readonly sender: WebhookSender;
+  readonly sign: Signer;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly giveUpMs: number;
+  /** The sender's. */
+  readonly timeoutMs: number;
+};
+
+/** Receivers that one look goes through. */
+const lookAt = 256;
+/** A lease is longer than an attempt by this, for the writes around it. */
+const leaseMarginMs = 5000;
+/** What another process left is found by looking: a dead replica, or an operator who redrives. */
+const sharedSweepMs = 2000;
+/** Where one process has the store its own changes wake the courier. */
+const ownSweepMs = 5000;
+const faultPauseMs = 1000;
+/** Attempts under way get so long to end when the process stops. */
+const stopGraceMs = 2000;
+
+/**
+ * Takes deliveries from the outbox to their receivers. Receivers have their turn one after the other and only so many
+ * attempts each, and so have tenants, so that one who is slow, or is owed very much, keeps nobody else waiting.
+ */
+export class Courier {
+  readonly #parts: CourierParts;
+  readonly #sleeper: Sleeper;
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #berths = new Berths();
+  readonly #abort = new AbortController();
+  /** The receiver that had its turn last. */
+  #cursor = '';
+  #stopped = false;
+  #working: Promise<void> = Promise.resolve();
+
+  constructor(parts: CourierParts) {
+    this.#parts = parts;
+    this.#sleeper = new Sleeper(parts.clock);
+  }
+
+  start(): void {
+    this.#working = this.#work();
+  }
+
+  /** Something was put into the outbox. */
+  wake(): void {
+    this.#sleeper.wake();
+  }
+
+  /** Attempts under way get a moment to end; those that do not are left to the next courier. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#sleeper.wake();
+    await this.#working;
+    const cancel = this.#parts.clock.schedule(stopGraceMs, () => this.#abort.abort());
+    await Promise.all(this.#underWay);
+    cancel();
+  }
+
+  async #work(): Promise<void> {
+    while (!this.#stopped) {
+      let idleMs: number;
+      try {
+        idleMs = await this.#round();
+      } catch (error) {
+        this.#parts.log.warn({ err: error }, 'webhooks wait: a look into the outbox failed');
+        idleMs = faultPauseMs;
+      }
+      if (idleMs > 0 && !this.#stopped) {
+        await this.#sleeper.sleep(Math.min(idleMs, this.#parts.shared ? sharedSweepMs : ownSweepMs));
+      }
+    }
+  }
+
+  /** Goes on from where the last round ended to the last receiver; gives how long there is nothing to do after that. */
+  async #round(): Promise<number> {
+    const { outbox, clock } = this.#parts;
+    const isWhole = this.#cursor === '';
+    if (isWhole) this.#berths.beginWalk();
+    let soonestMs = Number.POSITIVE_INFINITY;
+    let taken = 0;
+    do {
+      const look = await outbox.receivers({ after: this.#cursor, examine: lookAt, nowMs: clock.nowMs() });
+      soonestMs = Math.min(soonestMs, look.waitMs ?? soonestMs);
+      taken += await this.#visit(look.due);
+      // The end of an attempt wakes us; whoever did not have a turn is the next.
+      if (this.#berths.free === 0) return Number.POSITIVE_INFINITY;
+      this.#cursor = this.#berths.skip(look.next);
+    } while (this.#cursor !== '' && !this.#stopped);
+    const isOver = !this.#berths.endWalk();
+    return isWhole && isOver && taken === 0 ? soonestMs : 0;
+  }
+
+  /** Takes and sends what receivers are owed, as far as there is room; how many. */
+  async #visit(due: readonly string[]): Promise<number> {
+    const { outbox, clock, timeoutMs } = this.#parts;
+    let left = due;
+    let count = 0;
+    while (left.length > 0 && !this.#stopped) {
+      const { receivers, each, rest } = this.#berths.pick(left);
+      if (receivers.length === 0) break;
+      const nowMs = clock.nowMs();
+      const taken = await outbox.take({ receivers, each, leaseMs: timeoutMs + leaseMarginMs, nowMs });
+      for (const delivery of taken) this.#send(delivery);
+      count += taken.length;
+      left = rest;
+      this.#cursor = receivers.at(-1) ?? this.#cursor;
+    }
+    return count;
+  }
+
+  #send(delivery: Delivery): void {
+    const { receiver } = delivery;
+    this.#berths.take(receiver);
+    const attempt = this.#attempt(delivery)
+      .catch((error: unknown) =>
+        this.#parts.log.warn({ err: error, run_id: delivery.runId }, 'an attempt was not recorded; it is made again'),
+      )
+      .finally(() => {
+        this.#underWay.delete(attempt);
+        this.#berths.leave(receiver);
+        this.#sleeper.wake();
+      });
+    this.#underWay.add(attempt);
+  }
+
+  async #attempt(delivery: Delivery): Promise<void> {
+    const { outbox, sender, sign, clock, giveUpMs } = this.#parts;
+    const { url, body } = delivery;
+    const { signal } = this.#abort;
+    const answer = await sender.post({ url, body, headers: sign(delivery, clock.nowMs()), signal });
+    const nowMs = clock.nowMs();
+    // What we cut ourselves says nothing of the receiver.
+    const settlement: Settlement =
+      signal.aborted && answer.kind === 'failed'
+        ? { kind: 'returned' }
+        : judge(delivery, answer, { nowMs, random: clock.random(), giveUpMs });
+    this.#note(delivery, settlement);
+    await outbox.settle(delivery, settlement, nowMs);
+  }
+
+  #note({ runId, seq, tenant, url, attempts }: Delivery, settlement: Settlement): void {
+    const { log, metrics } = this.#parts;
+    metrics.count('webhook_attempts', { result: settlement.kind });
+    // Not the URL: some receivers keep a secret in its path.
+    const fields = { run_id: runId, seq, tenant, receiver: URL.parse(url)?.host, attempts: attempts + 1 };
+    if (settlement.kind === 'failed' || settlement.kind === 'stopped') {
+      log.warn({ ...fields, reason: settlement.failure }, 'a webhook is not tried any more');
+    } else log.debug({ ...fields, result: settlement.kind }, 'a webhook was tried');
+  }
+}

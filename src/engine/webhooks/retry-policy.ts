@@ -1,0 +1,44 @@
+import { assertNever } from '../../contract/domain/json.ts';
+import type { Delivery, Settlement, WebhookAnswer } from '../../contract/domain/webhook.ts';
+
+const firstDelayMs = 5000;
+const growth = 3;
+const longestDelayMs = 3_600_000;
+/** Jitter takes off up to this share of a delay, so that what failed together does not come back together. */
+const jitterShare = 0.5;
+
+const gone = 410;
+
+/** How long to wait after so many attempts. `random` is in [0, 1). */
+export function nextDelayMs(attempts: number, random: number): number {
+  const fullMs = Math.min(firstDelayMs * growth ** (attempts - 1), longestDelayMs);
+  return Math.round(fullMs * (1 - jitterShare * random));
+}
+
+/** What becomes of a delivery after an attempt: pure. */
+export function judge(
+  { attempts, sinceMs }: Delivery,
+  answer: WebhookAnswer,
+  { nowMs, random, giveUpMs }: { readonly nowMs: number; readonly random: number; readonly giveUpMs: number },
+): Settlement {
+  const failure = failureOf(answer);
+  if (failure === null) return { kind: 'delivered' };
+  const isAnswered = answer.kind === 'answered';
+  if (isAnswered && answer.status === gone) return { kind: 'stopped', failure };
+  const askedMs = isAnswered ? Math.min(answer.retryAfterMs ?? 0, longestDelayMs) : 0;
+  const delayMs = Math.max(nextDelayMs(attempts + 1, random), Math.ceil(askedMs));
+  return nowMs + delayMs > sinceMs + giveUpMs ? { kind: 'failed', failure } : { kind: 'retry', delayMs, failure };
+}
+
+/** Null: the receiver took it. */
+function failureOf(answer: WebhookAnswer): string | null {
+  switch (answer.kind) {
+    case 'answered':
+      return answer.status >= 200 && answer.status < 300 ? null : `the receiver answered ${answer.status}`;
+    case 'forbidden':
+    case 'failed':
+      return answer.reason;
+    default:
+      return assertNever(answer);
+  }
+}

@@ -1,0 +1,29 @@
+import type { ServerResponse } from 'node:http';
+import { Roster } from '../collections/linked-list.ts';
+
+/** Tells those who wait on behalf of a client that it left, or that the gateway is about to. */
+export class Departures {
+  readonly #waiting = new Roster<AbortController>();
+  #drained = false;
+
+  /** Fires when the answer's connection closes before the answer is complete, or on {@link drain}. */
+  signalFor(response: ServerResponse): AbortSignal {
+    if (this.#drained || response.closed) return AbortSignal.abort();
+    const controller = new AbortController();
+    const seat = this.#waiting.add(controller);
+    response.once('close', () => {
+      this.#waiting.remove(seat);
+      if (!response.writableFinished) controller.abort();
+    });
+    return controller.signal;
+  }
+
+  get drained(): boolean {
+    return this.#drained;
+  }
+
+  drain(): void {
+    this.#drained = true;
+    for (const controller of this.#waiting.items()) controller.abort();
+  }
+}

@@ -1,0 +1,65 @@
+import type { Context } from 'koa';
+import type { Decoded } from '../contract/api/protocol.ts';
+import { GatewayError } from '../contract/domain/errors.ts';
+import type { Departures } from './disconnects.ts';
+
+type Parts<Params, Query, Body> = {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  readonly tenant: string;
+};
+
+/** A request as an operation sees it. What few operations ask for is made when they do. */
+export class Exchange<Params, Query, Body> implements Decoded<Params, Query, Body> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  readonly tenant: string;
+  readonly #context: Context;
+  readonly #departures: Departures;
+
+  constructor(context: Context, departures: Departures, parts: Parts<Params, Query, Body>) {
+    this.params = parts.params;
+    this.query = parts.query;
+    this.body = parts.body;
+    this.tenant = parts.tenant;
+    this.#context = context;
+    this.#departures = departures;
+  }
+
+  get signal(): AbortSignal {
+    return this.#departures.signalFor(this.#context.res);
+  }
+
+  clientLeft(): boolean {
+    return this.#context.res.destroyed && !this.#context.res.writableFinished;
+  }
+
+  /** Throws `invalid_request`: to begin again at 1 would repeat what the reader has seen. */
+  get afterSeq(): number {
+    const value = this.#context.headers['last-event-id'];
+    if (value === undefined || value === '') return 0;
+    if (typeof value !== 'string' || !/^\d{1,15}$/.test(value)) {
+      throw new GatewayError('invalid_request', {
+        path: 'Last-Event-ID',
+        detail: 'must be an id that the stream gave',
+      });
+    }
+    return Number(value);
+  }
+
+  /** Throws `invalid_request`. The draft quotes the key; many clients do not. */
+  get idempotencyKey(): string | undefined {
+    const value = this.#context.headers['idempotency-key'];
+    if (value === undefined) return undefined;
+    const key = typeof value === 'string' ? value.trim().replace(/^"(.*)"$/, '$1') : '';
+    if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
+      throw new GatewayError('invalid_request', {
+        path: 'Idempotency-Key',
+        detail: 'must be 1 to 255 visible ASCII characters',
+      });
+    }
+    return key;
+  }
+}

@@ -1,0 +1,86 @@
+import type { RunEvent } from '../../contract/domain/event.ts';
+import { assertNever, type JsonObject } from '../../contract/domain/json.ts';
+import type { Outcome, Run } from '../../contract/domain/run.ts';
+import { encodeTimes } from '../shared/answers.ts';
+import { encodePhase } from '../shared/values.ts';
+
+/**
+ * ACP 0.1 `Run`, and beside it the flat members of the Agent Protocol's Run (seed 001), so that clients of either
+ * read it. A member is sent only where its value is true of this run.
+ */
+export function encodeRun(run: Run): JsonObject {
+  const asked = encodeRequest(run);
+  return {
+    creation: { agent_id: run.agentId, ...asked, ...encodeStreaming(run) },
+    run_id: run.runId,
+    agent_id: run.agentId,
+    ...(run.threadId === null ? {} : { thread_id: run.threadId }),
+    ...encodeTimes(run),
+    status: run.status,
+    ...asked,
+    ...(run.request.messages === undefined ? {} : { messages: run.request.messages }),
+    // The Agent Protocol requires it, also where the client sent none.
+    metadata: run.request.metadata ?? {},
+  };
+}
+
+function encodeRequest({ request, threadId }: Run): JsonObject {
+  const { input, metadata, config, webhook } = request;
+  return {
+    ...(threadId === null ? {} : { thread_id: threadId }),
+    ...(input === undefined ? {} : { input }),
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(config === undefined ? {} : { config }),
+    ...(webhook === undefined ? {} : { webhook }),
+  };
+}
+
+function encodeStreaming({ request }: Run): JsonObject {
+  for (const mode of request.streamModes ?? []) {
+    if (mode === 'values') return { streaming: 'result' };
+    if (mode === 'custom') return { streaming: 'custom' };
+  }
+  return {};
+}
+
+/** ACP 0.1 `RunOutput` (seed 000); null while there is none to give. */
+export function encodeOutput(run: Run): JsonObject | null {
+  if (run.status === 'pending') return null;
+  if (run.outcome === null) throw new TypeError(`run ${run.runId} is ${run.status} without an outcome`);
+  return encodeOutcome(run.outcome, run.runId, run.status);
+}
+
+/** One event of the stream. Results, interrupts and errors look as they do in the output. */
+export function encodeEvent({ runId, status, change }: RunEvent): JsonObject {
+  switch (change.kind) {
+    case 'phase':
+      return { type: 'custom', run_id: runId, status, update: encodePhase(change) };
+    case 'partial':
+      return encodeOutcome({ kind: 'result', value: change.value }, runId, status);
+    case 'interrupt':
+    case 'result':
+    case 'error':
+      return encodeOutcome(change, runId, status);
+    default:
+      return assertNever(change);
+  }
+}
+
+function encodeOutcome(outcome: Outcome, runId: string, status: string): JsonObject {
+  switch (outcome.kind) {
+    case 'result':
+      return { type: 'result', run_id: runId, status, result: outcome.value };
+    case 'interrupt':
+      return { type: 'interrupt', run_id: runId, status, interrupt: outcome.payload };
+    case 'error':
+      return {
+        type: 'error',
+        run_id: runId,
+        status,
+        errcode: outcome.errcode,
+        description: outcome.description,
+      };
+    default:
+      return assertNever(outcome);
+  }
+}

@@ -1,0 +1,144 @@
+import { z } from 'zod';
+import { type Answer, type Operation, operation } from '../../contract/api/protocol.ts';
+import type { Run, RunRequest } from '../../contract/domain/run.ts';
+import type { RunQuery } from '../../contract/store/store.ts';
+import type { JoinThread } from '../../contract/api/use-cases.ts';
+import { answersOf, creationAnswer, eventStream, jsonAnswer, runAnswerer, success } from '../shared/answers.ts';
+import { findAgentId, noBody, nothing, runParams } from '../shared/requests.ts';
+import { encodeEvent, encodeOutput, encodeRun } from './encode.ts';
+import { answers, type Requests, type RunCreate } from './schemas.ts';
+
+/** The dialect's name: its runs' webhooks speak it. */
+export const acpV01 = 'acp-v0.1';
+
+/** Runs as ACP 0.1 has them (seed 003). */
+export function createRunOperations(requests: Requests): readonly Operation[] {
+  const { ErrorResponse: error, Run: run } = answers;
+  const runAnswer = runAnswerer(encodeRun);
+  return [
+    operation({
+      id: 'search_runs',
+      method: 'POST',
+      path: '/runs/search',
+      summary: 'Search Runs',
+      params: nothing,
+      query: nothing,
+      body: requests.runSearch,
+      answers: answersOf(error, success(z.array(run)), [422]),
+      handle: async (use, { body: { agent_id, ...filter }, tenant }) => {
+        const agentId = findAgentId(use, agent_id);
+        // A name that no agent has: no run can be its run.
+        if (agentId === null) return jsonAnswer([]);
+        const query: RunQuery = { ...filter, tenant, agentId };
+        return jsonAnswer((await use.searchRuns(query)).map(encodeRun));
+      },
+    }),
+    operation({
+      id: 'create_run',
+      method: 'POST',
+      path: '/runs',
+      summary: 'Create Background Run',
+      params: nothing,
+      query: nothing,
+      body: requests.runCreate,
+      takes: ['Idempotency-Key'],
+      answers: answersOf(error, success(run), [404, 409, 422]),
+      handle: async (use, { body, tenant, idempotencyKey }) => {
+        const thread = joinThread(body);
+        const command = { tenant, agent: body.agent_id, request: decodeRequest(body), thread, idempotencyKey };
+        const creation = await use.createRun(command);
+        return creationAnswer(creation, encodeRun(creation.run));
+      },
+    }),
+    operation({
+      id: 'get_run',
+      method: 'GET',
+      path: '/runs/:run_id',
+      summary: 'Get a previously created Run',
+      params: runParams,
+      query: nothing,
+      body: noBody,
+      answers: answersOf(error, success(run), [404, 409, 422]),
+      handle: async (use, { params, tenant }) => runAnswer(await use.getRun({ tenant, runId: params.run_id })),
+    }),
+    operation({
+      id: 'get_run_output',
+      method: 'GET',
+      path: '/runs/:run_id/output',
+      summary: 'Retrieve last output of a run if available',
+      params: runParams,
+      query: requests.output,
+      body: noBody,
+      answers: answersOf(
+        error,
+        { ...success(answers.RunOutput), 204: { description: 'No output yet' } },
+        [404, 409, 422],
+      ),
+      handle: async (use, request) => {
+        const key = { tenant: request.tenant, runId: request.params.run_id };
+        const blockMs = (request.query.block_timeout ?? 0) * 1000;
+        // The signal costs something to make; a call that does not wait has no use for it.
+        return outputAnswer(blockMs === 0 ? await use.getRun(key) : await use.awaitRun(key, blockMs, request.signal));
+      },
+    }),
+    operation({
+      id: 'get_run_stream',
+      method: 'GET',
+      path: '/runs/:run_id/stream',
+      summary: 'Stream the run output',
+      params: runParams,
+      query: nothing,
+      body: noBody,
+      takes: ['Last-Event-ID'],
+      answers: answersOf(error, eventStream(answers.StreamEvent), [404, 409, 422]),
+      handle: async (use, { params, tenant, afterSeq }) => {
+        const runId = params.run_id;
+        return { kind: 'stream', feed: await use.watchRun({ tenant, runId }, afterSeq), runId, encode: encodeEvent };
+      },
+    }),
+    operation({
+      id: 'resume_run',
+      method: 'POST',
+      path: '/runs/:run_id',
+      summary: 'Resume an interrupted Run',
+      params: runParams,
+      query: nothing,
+      body: requests.resumePayload,
+      answers: answersOf(error, success(run), [404, 409, 422]),
+      handle: async (use, { params, body, tenant }) =>
+        jsonAnswer(encodeRun(await use.resumeRun({ tenant, runId: params.run_id }, body))),
+    }),
+    operation({
+      id: 'delete_run',
+      method: 'DELETE',
+      path: '/runs/:run_id',
+      summary: 'Delete a run. If running, cancel and then delete.',
+      params: runParams,
+      query: nothing,
+      body: noBody,
+      answers: answersOf(error, success(run), [404, 409, 422]),
+      handle: async (use, { params, tenant }) =>
+        jsonAnswer(encodeRun(await use.deleteRun({ tenant, runId: params.run_id }))),
+    }),
+  ];
+}
+
+function outputAnswer(run: Run): Answer {
+  const output = encodeOutput(run);
+  if (output === null) return { kind: 'empty', status: 204, runId: run.runId };
+  return { kind: 'json', status: 200, body: output, runId: run.runId };
+}
+
+function decodeRequest({ input, metadata, config, webhook, streaming }: RunCreate): RunRequest {
+  // Later versions call this mode by another name, which is the core's too.
+  const mode = streaming === 'result' ? 'values' : streaming;
+  const dialect = webhook === undefined ? undefined : acpV01;
+  return { input, metadata, config, webhook, dialect, streamModes: mode === undefined ? undefined : [mode] };
+}
+
+/** The protocol lets a run into a thread that exists and has no pending run. */
+function joinThread({ thread_id: threadId }: RunCreate): JoinThread | undefined {
+  return threadId === undefined || threadId === null
+    ? undefined
+    : { threadId, ifNotExists: 'reject', whenBusy: 'reject' };
+}

@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { runStatuses } from '../../contract/domain/run.ts';
+import { agentSchemas } from '../shared/agents.ts';
+import { anyMessage, anyObject, id, instant, runStatus } from '../shared/answers.ts';
+import {
+  agentReference,
+  closed,
+  json,
+  jsonObject,
+  page,
+  type RequestOptions,
+  resumePayload,
+  uuid,
+  webhook,
+  wholeNumber,
+} from '../shared/requests.ts';
+
+export type SchemaOptions = RequestOptions & {
+  /** The longest `block_timeout`. */
+  readonly maxBlockSeconds: number;
+};
+
+/** What requests must look like. Objects are as ACP 0.1 has them; where it is silent, the comment says why. */
+export function createRequests({ unknownFields, maxBlockSeconds }: SchemaOptions) {
+  const blockTimeout = wholeNumber({ minimum: 0, maximum: maxBlockSeconds, of: 'seconds' });
+  const metadata = jsonObject.optional();
+  const creation = {
+    // The protocol requires a UUID here; a name, and a default for none, cost nobody anything.
+    agent_id: agentReference.optional(),
+    thread_id: uuid.nullish(),
+    input: jsonObject.optional(),
+    metadata,
+    config: jsonObject.optional(),
+    webhook: webhook(8192).optional(),
+    streaming: z.enum(['result', 'custom']).optional(),
+  };
+  const runSearch = { agent_id: agentReference.optional(), status: z.enum(runStatuses).optional(), metadata, ...page };
+  const threadSearch = { agent_id: agentReference.optional(), metadata, ...page };
+  return {
+    output: closed({ block_timeout: blockTimeout.optional() }, unknownFields),
+    runCreate: closed(creation, unknownFields),
+    resumePayload,
+    runSearch: closed(runSearch, unknownFields).prefault({}),
+    threadCreate: closed({ agent_id: agentReference, metadata }, unknownFields),
+    threadSearch: closed(threadSearch, unknownFields).prefault({}),
+  };
+}
+
+export type Requests = ReturnType<typeof createRequests>;
+export type RunCreate = z.output<Requests['runCreate']>;
+
+/** What a run was asked for: in `creation`, and beside it for readers of the Agent Protocol's Run. */
+const asked = {
+  thread_id: id.optional(),
+  input: json.optional(),
+  metadata: anyObject.optional(),
+  config: anyObject.optional(),
+  webhook: z.string().optional(),
+};
+
+const run = z.object({
+  ...asked,
+  creation: z.object({ agent_id: id, ...asked, streaming: z.enum(['result', 'custom']).optional() }),
+  run_id: id,
+  agent_id: id,
+  created_at: instant,
+  updated_at: instant,
+  status: runStatus,
+  messages: z.array(anyMessage).optional(),
+  metadata: anyObject,
+});
+
+const told = { run_id: id, status: runStatus };
+// The protocol says "object" of results and interrupts; what an agent gave goes through unchanged.
+const result = z.object({ type: z.literal('result'), ...told, result: json });
+const interrupt = z.object({ type: z.literal('interrupt'), ...told, interrupt: json });
+const error = z.object({ type: z.literal('error'), ...told, errcode: z.int(), description: z.string() });
+const custom = z.object({ type: z.literal('custom'), ...told, update: anyObject });
+
+/** What answers look like, under the names of the protocol's own document. */
+export const answers = {
+  ...agentSchemas,
+  Run: run,
+  RunOutput: z.discriminatedUnion('type', [result, interrupt, error]),
+  StreamEvent: z.discriminatedUnion('type', [result, interrupt, error, custom]),
+  // The agent of a thread that was made without one, through another protocol, is the empty string.
+  Thread: z.object({ thread_id: id, agent_id: z.string(), metadata: anyObject }),
+  ThreadState: json,
+  ErrorResponse: z.string(),
+};

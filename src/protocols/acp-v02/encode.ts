@@ -1,0 +1,94 @@
+import type { RunEvent } from '../../contract/domain/event.ts';
+import { assertNever, type JsonObject } from '../../contract/domain/json.ts';
+import type { Outcome, Run } from '../../contract/domain/run.ts';
+import { encodeTimes } from '../shared/answers.ts';
+import { type CreationWords, encodeCreation } from '../shared/run-create.ts';
+import type { StreamWords } from '../shared/wait-and-stream.ts';
+import { asValue, encodePhase, messagesOf } from '../shared/values.ts';
+import { modes } from './schemas.ts';
+
+const common = ['stream_mode', 'multitask_strategy', 'after_seconds'] as const;
+const statelessWords: CreationWords = { members: [...common, 'on_completion'], modes };
+const statefulWords: CreationWords = { members: [...common, 'if_not_exists', 'stream_subgraphs'], modes };
+
+/** ACP 0.2 `RunStateless`. */
+export function encodeStateless(run: Run): JsonObject {
+  return { ...encodeRun(run), creation: encodeCreation(run, statelessWords) };
+}
+
+/** ACP 0.2 `RunStateful`. */
+export function encodeStateful(run: Run): JsonObject {
+  return { ...encodeRun(run), creation: encodeCreation(run, statefulWords) };
+}
+
+/** Whichever of the two it is: a stateless run has a thread only where it says what becomes of it. */
+export function encodeEither(run: Run): JsonObject {
+  const isStateful = run.threadId !== null && run.request.onCompletion === undefined;
+  return isStateful ? encodeStateful(run) : encodeStateless(run);
+}
+
+function encodeRun(run: Run): JsonObject {
+  return {
+    run_id: run.runId,
+    ...(run.threadId === null ? {} : { thread_id: run.threadId }),
+    agent_id: run.agentId,
+    ...encodeTimes(run),
+    status: run.status,
+  };
+}
+
+/** ACP 0.2 `RunOutput`, as a member of a `RunWaitResponse`; none while the run is pending. */
+export function encodeOutput({ runId, status, outcome }: Run): JsonObject {
+  if (status === 'pending') return {};
+  if (outcome === null) throw new TypeError(`run ${runId} is ${status} without an outcome`);
+  return { output: encodeOutcome(outcome, runId) };
+}
+
+function encodeOutcome(outcome: Outcome, runId: string): JsonObject {
+  switch (outcome.kind) {
+    case 'result':
+      return { type: 'result', values: asValue(outcome.value), ...messagesOf(outcome.value) };
+    case 'interrupt':
+      return { type: 'interrupt', interrupt: asValue(outcome.payload) };
+    case 'error':
+      return { type: 'error', run_id: runId, errcode: outcome.errcode, description: outcome.description };
+    default:
+      return assertNever(outcome);
+  }
+}
+
+/** One event of the stream, `StreamEventPayload` of the document. */
+function encodeEvent({ runId, status, change }: RunEvent): JsonObject {
+  switch (change.kind) {
+    case 'phase':
+      return { type: 'custom', run_id: runId, status, update: encodePhase(change) };
+    case 'partial':
+    case 'result':
+      return {
+        type: 'values',
+        run_id: runId,
+        status,
+        values: asValue(change.value),
+        ...messagesOf(change.value),
+      };
+    case 'interrupt':
+    case 'error':
+      return { ...encodeOutcome(change, runId), run_id: runId, status };
+    default:
+      return assertNever(change);
+  }
+}
+
+/** Encoders are kept, one for each choice of modes: frames are made once for each. */
+const everything: StreamWords = { encode: encodeEvent };
+const valuesOnly: StreamWords = { encode: (event) => (event.change.kind === 'phase' ? null : encodeEvent(event)) };
+const customOnly: StreamWords = {
+  encode: (event) => (event.change.kind === 'partial' || event.change.kind === 'result' ? null : encodeEvent(event)),
+};
+
+/** The stream of a run that asked for these modes; interrupts and errors belong to each. */
+export function wordsFor({ request }: Run): StreamWords {
+  const asked = new Set(request.streamModes ?? []);
+  if (asked.has('values') === asked.has('custom')) return everything;
+  return asked.has('values') ? valuesOnly : customOnly;
+}

@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { type Dialect, type Operation, operation } from '../../contract/api/protocol.ts';
+import { createAgentOperations, type Features } from '../shared/agents.ts';
+import { answersOf, jsonAnswer, success } from '../shared/answers.ts';
+import {
+  findAgentId,
+  noBody,
+  nothing,
+  type RequestOptions,
+  runParams,
+  threadParams,
+  threadRunParams,
+} from '../shared/requests.ts';
+import { createThreadOperations } from '../shared/threads.ts';
+import { asValue } from '../shared/values.ts';
+import { encodeEither, encodeStateful, encodeStateless } from './encode.ts';
+import { acpV02, createRunOperations } from './runs.ts';
+import { answers, createRequests, type Requests, value } from './schemas.ts';
+
+export type AcpV02Options = RequestOptions & Partial<Features>;
+
+/** The Agent Connect Protocol 0.2.3. */
+export function createAcpV02({ unknownFields, callbacks = false }: AcpV02Options): Dialect {
+  const requests = createRequests({ unknownFields });
+  const error = answers.ErrorResponse;
+  const stateless = {
+    path: '/runs',
+    noun: 'stateless_run',
+    title: 'stateless Run',
+    baseParams: nothing,
+    runParams,
+    body: requests.stateless,
+    run: answers.RunStateless,
+    waited: answers.RunWaitResponseStateless,
+    encode: encodeStateless,
+    join: () => undefined,
+    // A thread's runs are found here too: `Content-Location` names every run by this path.
+    holds: () => true,
+  };
+  const stateful = {
+    path: '/threads/:thread_id/runs',
+    noun: 'thread_run',
+    title: 'Run of a thread',
+    baseParams: threadParams,
+    runParams: threadRunParams,
+    body: requests.stateful,
+    run: answers.RunStateful,
+    waited: answers.RunWaitResponseStateful,
+    encode: encodeStateful,
+  };
+  return {
+    name: acpV02,
+    prefix: '/acp/v0.2',
+    operations: [
+      ...createAgentOperations({
+        unknownFields,
+        error,
+        features: { callbacks },
+        resultStreaming: 'values',
+        getAgentId: 'get_agent_by_id',
+      }),
+      ...createThreadOperations({
+        unknownFields,
+        error,
+        values: value,
+        schemas: answers,
+        encodeValues: asValue,
+        patchMode: 'replace',
+      }),
+      listThreadRuns(requests),
+      ...createRunOperations(
+        {
+          ...stateful,
+          join: ({ thread_id: threadId }, { if_not_exists: ifNotExists, multitask_strategy: whenBusy }) => ({
+            threadId,
+            ifNotExists: ifNotExists ?? 'reject',
+            whenBusy: whenBusy ?? 'reject',
+          }),
+          holds: ({ thread_id: threadId }, run) => run.threadId === threadId,
+        },
+        requests,
+      ),
+      searchStatelessRuns(requests),
+      ...createRunOperations(stateless, requests),
+    ],
+    about: {
+      title: 'Agent Connect Protocol',
+      version: '0.2.3',
+      description: 'ACP 0.2.3 as rungate serves it.',
+      error,
+      schemas: { ...answers, RunCreateStateless: requests.stateless, RunCreateStateful: requests.stateful },
+    },
+    // Both versions' `ErrorResponse` is a bare string.
+    encodeError: (error) => error.message,
+    encodeRun: encodeEither,
+  };
+}
+
+function listThreadRuns(requests: Requests): Operation {
+  return operation({
+    id: 'list_thread_runs',
+    method: 'GET',
+    path: '/threads/:thread_id/runs',
+    summary: 'List Runs for a thread',
+    params: threadParams,
+    query: requests.list,
+    body: noBody,
+    answers: answersOf(answers.ErrorResponse, success(z.array(answers.RunStateful)), [404, 422]),
+    handle: async (use, { params, query, tenant }) => {
+      const { threadId } = await use.getThread({ tenant, threadId: params.thread_id });
+      return jsonAnswer((await use.searchRuns({ ...query, tenant, threadId })).map(encodeStateful));
+    },
+  });
+}
+
+function searchStatelessRuns(requests: Requests): Operation {
+  return operation({
+    id: 'search_stateless_runs',
+    method: 'POST',
+    path: '/runs/search',
+    summary: 'Search Stateless Runs',
+    params: nothing,
+    query: nothing,
+    body: requests.search,
+    answers: answersOf(answers.ErrorResponse, success(z.array(answers.RunStateless)), [422]),
+    handle: async (use, { body: { agent_id, ...filter }, tenant }) => {
+      const agentId = findAgentId(use, agent_id);
+      // A name that no agent has: no run can be its run.
+      if (agentId === null) return jsonAnswer([]);
+      return jsonAnswer((await use.searchRuns({ ...filter, tenant, agentId, threadId: null })).map(encodeStateless));
+    },
+  });
+}

@@ -1,0 +1,196 @@
+import type { z } from 'zod';
+import { type Decoded, type Operation, operation } from '../../contract/api/protocol.ts';
+import { GatewayError } from '../../contract/domain/errors.ts';
+import type { JsonObject } from '../../contract/domain/json.ts';
+import type { Run } from '../../contract/domain/run.ts';
+import type { CreateRun, JoinThread, UseCases } from '../../contract/api/use-cases.ts';
+import {
+  answersOf,
+  creationAnswer,
+  done,
+  emptyAnswer,
+  eventStream,
+  jsonAnswer,
+  runAnswerer,
+  success,
+} from '../shared/answers.ts';
+import { decodeCreation } from '../shared/run-create.ts';
+import { awaitEnd, createAndFollow, createAndWait, followRun, keyOf, type OnDisconnect } from '../shared/wait-and-stream.ts';
+import { noBody, nothing } from '../shared/requests.ts';
+import { encodeOutput, wordsFor } from './encode.ts';
+import { answers, type Requests } from './schemas.ts';
+
+/** The dialect's name: its runs' webhooks speak it. */
+export const acpV02 = 'acp-v0.2';
+
+type Creation = Parameters<typeof decodeCreation>[0] & {
+  readonly agent_id?: string | undefined;
+  readonly on_disconnect?: OnDisconnect | undefined;
+};
+
+/** Where runs are mounted: on their own, or in a thread. */
+export type RunSite<Base, One extends { readonly run_id: string }, Body extends Creation> = {
+  readonly path: string;
+  /** What the operations' names say of the site, such as `stateless_run`. */
+  readonly noun: string;
+  readonly title: string;
+  readonly baseParams: z.ZodType<Base>;
+  readonly runParams: z.ZodType<One>;
+  readonly body: z.ZodType<Body>;
+  readonly run: z.ZodType;
+  readonly waited: z.ZodType;
+  encode(run: Run): JsonObject;
+  join(params: Base, body: Body): JoinThread | undefined;
+  /** Whether a run that was found by its id is one of this site. */
+  holds(params: One, run: Run): boolean;
+};
+
+/** The nine operations that ACP 0.2 has for runs, wherever they are mounted. */
+export function createRunOperations<Base, One extends { readonly run_id: string }, Body extends Creation>(
+  site: RunSite<Base, One, Body>,
+  requests: Requests,
+): readonly Operation[] {
+  const { path, noun, title, baseParams, runParams } = site;
+  const error = answers.ErrorResponse;
+
+  const command = ({ params, body, tenant, idempotencyKey }: Decoded<Base, unknown, Body>): CreateRun => ({
+    tenant,
+    agent: body.agent_id,
+    request: decodeCreation(body, acpV02),
+    thread: site.join(params, body),
+    idempotencyKey,
+  });
+  const find = async (use: UseCases, { params, tenant }: Decoded<One, unknown, unknown>): Promise<Run> => {
+    const run = await use.getRun({ tenant, runId: params.run_id });
+    if (!site.holds(params, run)) throw new GatewayError('run_not_found');
+    return run;
+  };
+  const waited = (run: Run): JsonObject => ({ run: site.encode(run), ...encodeOutput(run) });
+  const runAnswer = runAnswerer(site.encode);
+
+  return [
+    operation({
+      id: `create_${noun}`,
+      method: 'POST',
+      path,
+      summary: `Create a Background ${title}`,
+      params: baseParams,
+      query: nothing,
+      body: site.body,
+      takes: ['Idempotency-Key'],
+      answers: answersOf(error, success(site.run), [404, 409, 422]),
+      handle: async (use, request) => {
+        const creation = await use.createRun(command(request));
+        return creationAnswer(creation, site.encode(creation.run));
+      },
+    }),
+    operation({
+      id: `create_and_stream_${noun}_output`,
+      method: 'POST',
+      path: `${path}/stream`,
+      summary: `Create a ${title} and stream its output`,
+      params: baseParams,
+      query: nothing,
+      body: site.body,
+      takes: ['Idempotency-Key'],
+      answers: answersOf(error, eventStream(answers.StreamEventPayload), [404, 409, 422]),
+      handle: (use, request) =>
+        createAndFollow(use, command(request), request.body.on_disconnect ?? 'cancel', wordsFor),
+    }),
+    operation({
+      id: `create_and_wait_for_${noun}_output`,
+      method: 'POST',
+      path: `${path}/wait`,
+      summary: `Create a ${title} and wait for its output`,
+      params: baseParams,
+      query: nothing,
+      body: site.body,
+      takes: ['Idempotency-Key'],
+      answers: answersOf(error, success(site.waited), [404, 409, 422]),
+      handle: async (use, request) => {
+        const leaving = request.body.on_disconnect ?? 'cancel';
+        const creation = await createAndWait(use, command(request), leaving, request);
+        return creationAnswer(creation, waited(creation.run));
+      },
+    }),
+    operation({
+      id: `wait_for_${noun}_output`,
+      method: 'GET',
+      path: `${path}/:run_id/wait`,
+      summary: `Wait for the output of a ${title}`,
+      params: runParams,
+      query: nothing,
+      body: noBody,
+      answers: answersOf(error, success(site.waited), [404, 422]),
+      handle: async (use, request) => {
+        const run = await find(use, request);
+        return { ...jsonAnswer(waited(await awaitEnd(use, keyOf(run), request))), runId: run.runId };
+      },
+    }),
+    operation({
+      id: `stream_${noun}_output`,
+      method: 'GET',
+      path: `${path}/:run_id/stream`,
+      summary: `Stream the output of a ${title}`,
+      params: runParams,
+      query: nothing,
+      body: noBody,
+      takes: ['Last-Event-ID'],
+      answers: answersOf(error, eventStream(answers.StreamEventPayload), [404, 422]),
+      handle: async (use, request) => {
+        const run = await find(use, request);
+        return await followRun(use, run, request.afterSeq, wordsFor(run));
+      },
+    }),
+    operation({
+      id: `cancel_${noun}`,
+      method: 'POST',
+      path: `${path}/:run_id/cancel`,
+      summary: `Cancel a ${title}`,
+      params: runParams,
+      query: requests.cancel,
+      body: noBody,
+      answers: answersOf(error, done, [404, 422]),
+      handle: async (use, request) => {
+        await use.cancelRun(keyOf(await find(use, request)), request.query);
+        return emptyAnswer;
+      },
+    }),
+    operation({
+      id: `get_${noun}`,
+      method: 'GET',
+      path: `${path}/:run_id`,
+      summary: `Get a ${title}`,
+      params: runParams,
+      query: nothing,
+      body: noBody,
+      answers: answersOf(error, success(site.run), [404, 422]),
+      handle: async (use, request) => runAnswer(await find(use, request)),
+    }),
+    operation({
+      id: `resume_${noun}`,
+      method: 'POST',
+      path: `${path}/:run_id`,
+      summary: `Resume an interrupted ${title}`,
+      params: runParams,
+      query: nothing,
+      body: requests.resume,
+      answers: answersOf(error, success(site.run), [404, 409, 422]),
+      handle: async (use, request) => runAnswer(await use.resumeRun(keyOf(await find(use, request)), request.body)),
+    }),
+    operation({
+      id: `delete_${noun}`,
+      method: 'DELETE',
+      path: `${path}/:run_id`,
+      summary: `Delete a ${title}; one that is live is cancelled first`,
+      params: runParams,
+      query: nothing,
+      body: noBody,
+      answers: answersOf(error, done, [404, 422]),
+      handle: async (use, request) => {
+        await use.deleteRun(keyOf(await find(use, request)));
+        return emptyAnswer;
+      },
+    }),
+  ];
+}

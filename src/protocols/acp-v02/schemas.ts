@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import { agentSchemas } from '../shared/agents.ts';
+import { anyMessage, anyObject, anyValue, id, instant, runStatus } from '../shared/answers.ts';
+import { completion, creationFields, creationShape, existence, multitask, streamModes } from '../shared/run-create.ts';
+import {
+  agentReference,
+  closed,
+  flag,
+  json,
+  jsonObject,
+  page,
+  queryPage,
+  type RequestOptions,
+  resumePayload,
+} from '../shared/requests.ts';
+import { threadSchemas } from '../shared/threads.ts';
+
+export const modes = ['values', 'custom'] as const;
+
+/** What the document's `InputSchema` and its siblings allow: anything but null. */
+export const value = json
+  .refine((given) => given !== null, 'must not be null')
+  .meta({ override: { type: ['object', 'string', 'number', 'boolean', 'array'] } });
+
+/** What requests must look like. */
+export function createRequests(options: RequestOptions) {
+  const { unknownFields } = options;
+  const creation = {
+    ...creationFields(options),
+    ...multitask,
+    input: value.optional(),
+    stream_mode: z.union([streamModes(modes), z.null()]).optional(),
+  };
+  const search = {
+    agent_id: agentReference.optional(),
+    status: runStatus.optional(),
+    metadata: jsonObject.optional(),
+    ...page,
+  };
+  const cancel = { wait: flag, action: z.enum(['interrupt', 'rollback']).default('interrupt') };
+  return {
+    stateless: closed({ ...creation, ...completion }, unknownFields),
+    stateful: closed({ ...creation, ...existence, stream_subgraphs: z.boolean().optional() }, unknownFields),
+    search: closed(search, unknownFields).prefault({}),
+    list: closed(queryPage, unknownFields),
+    cancel: closed(cancel, unknownFields),
+    resume: resumePayload,
+  };
+}
+
+export type Requests = ReturnType<typeof createRequests>;
+
+const run = {
+  run_id: id,
+  thread_id: id.optional(),
+  agent_id: id,
+  created_at: instant,
+  updated_at: instant,
+  status: runStatus,
+};
+
+const created = {
+  ...creationShape,
+  ...multitask,
+  stream_mode: z.union([z.enum(modes), z.array(z.enum(modes)), z.null()]).optional(),
+};
+
+const stateless = z.object({ ...run, creation: z.object({ ...created, ...completion }) });
+const stateful = z.object({
+  ...run,
+  creation: z.object({ ...created, ...existence, stream_subgraphs: z.boolean().optional() }),
+});
+
+const values = { values: anyValue, messages: z.array(anyMessage).optional() };
+const failure = { run_id: id, errcode: z.int(), description: z.string() };
+const told = { run_id: id, status: runStatus };
+
+const output = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('result'), ...values, values: anyValue.optional() }),
+  z.object({ type: z.literal('interrupt'), interrupt: anyValue }),
+  z.object({ type: z.literal('error'), ...failure }),
+]);
+
+const event = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('values'), ...told, ...values }),
+  z.object({ type: z.literal('custom'), ...told, update: anyObject }),
+  z.object({ type: z.literal('interrupt'), ...told, interrupt: anyValue }),
+  z.object({ type: z.literal('error'), ...told, ...failure }),
+]);
+
+/** What answers look like, under the names of the protocol's own document. */
+export const answers = {
+  ...agentSchemas,
+  ...threadSchemas(anyValue),
+  RunStateless: stateless,
+  RunStateful: stateful,
+  RunOutput: output,
+  RunWaitResponseStateless: z.object({ run: stateless, output: output.optional() }),
+  RunWaitResponseStateful: z.object({ run: stateful, output: output.optional() }),
+  StreamEventPayload: event,
+  ErrorResponse: z.string(),
+};

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import type { Agent } from '../../contract/domain/agent.ts';
+import { type Operation, operation } from '../../contract/api/protocol.ts';
+import { canonicalJson, isJsonObject, type JsonObject } from '../../contract/domain/json.ts';
+import { answersOf, jsonAnswer, success } from '../shared/answers.ts';
+import { agentParams, noBody, nothing } from '../shared/requests.ts';
+import { answers, type Requests } from './schemas.ts';
+
+/** Agents as the Agent Protocol has them. */
+export function createAgentOperations(requests: Requests): readonly Operation[] {
+  const { ErrorResponse: error, Agent: agent, AgentSchema: schema } = answers;
+  return [
+    operation({
+      id: 'search_agents',
+      method: 'POST',
+      path: '/agents/search',
+      summary: 'Search Agents',
+      params: nothing,
+      query: nothing,
+      body: requests.agentSearch,
+      answers: answersOf(error, success(z.array(agent)), [404, 422]),
+      handle: async (use, { body: { name, metadata = {}, limit, offset } }) => {
+        // Agents are the config's: all of them are at hand, and the core's own search knows no metadata.
+        const named = use.searchAgents({ name, limit: Number.MAX_SAFE_INTEGER, offset: 0 });
+        const found = named.filter((each) => hasMetadata(each, metadata)).slice(offset, offset + limit);
+        return jsonAnswer(found.map(encodeAgent));
+      },
+    }),
+    operation({
+      id: 'get_agent',
+      method: 'GET',
+      path: '/agents/:agent_id',
+      summary: 'Get Agent',
+      params: agentParams,
+      query: nothing,
+      body: noBody,
+      answers: answersOf(error, success(agent), [404, 422]),
+      handle: async (use, { params }) => jsonAnswer(encodeAgent(use.getAgent(params.agent_id))),
+    }),
+    operation({
+      id: 'get_agent_schemas',
+      method: 'GET',
+      path: '/agents/:agent_id/schemas',
+      summary: 'Get Agent Schemas',
+      params: agentParams,
+      query: nothing,
+      body: noBody,
+      answers: answersOf(error, success(schema), [404, 422]),
+      handle: async (use, { params }) => jsonAnswer(encodeSchemas(use.getAgent(params.agent_id))),
+    }),
+  ];
+}
+
+function hasMetadata(agent: Agent, wanted: JsonObject): boolean {
+  return Object.entries(wanted).every(([key, value]) => {
+    const own = Object.hasOwn(agent.metadata, key) ? agent.metadata[key] : undefined;
+    return own !== undefined && canonicalJson(own) === canonicalJson(value);
+  });
+}
+
+function encodeAgent(agent: Agent): JsonObject {
+  return {
+    agent_id: agent.agentId,
+    name: agent.name,
+    description: agent.description,
+    metadata: agent.metadata,
+    capabilities: { 'ap.io.messages': takesMessages(agent), 'ap.io.streaming': true },
+  };
+}
+
+/** An agent says that it talks in messages by its schemas. */
+function takesMessages({ schemas }: Agent): boolean {
+  return [schemas.input, schemas.output].some(
+    ({ properties }) => isJsonObject(properties) && Object.hasOwn(properties, 'messages'),
+  );
+}
+
+function encodeSchemas({ agentId, schemas }: Agent): JsonObject {
+  return {
+    agent_id: agentId,
+    input_schema: schemas.input,
+    output_schema: schemas.output,
+    config_schema: schemas.config,
+  };
+}

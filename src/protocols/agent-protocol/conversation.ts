@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto';
+import type { Conversation, Peer } from '../../contract/api/protocol.ts';
+import { GatewayError } from '../../contract/domain/errors.ts';
+import type { JsonObject } from '../../contract/domain/json.ts';
+import type { ThreadKey } from '../../contract/domain/thread.ts';
+import type { UseCases } from '../../contract/api/use-cases.ts';
+import { CommandFault } from './command-fault.ts';
+import { type Commands, carryOut, encodeFault, encodeSuccess, parseParams } from './commands.ts';
+import {
+  type EventFilter,
+  eventStreamRequest,
+  reconnectParams,
+  type StreamingCommand,
+  streamingCommand,
+  unsubscribeParams,
+} from './streaming-requests.ts';
+import { openThreadFeed, type ToldFeed } from './thread-event-filter.ts';
+
+const mostSubscriptions = 32;
+
+/** A command's result, and what begins once the client has it. */
+type Done = { readonly result: JsonObject; readonly after?: () => void };
+
+/**
+ * The Agent Protocol over one WebSocket: commands, and subscriptions with a feed each. The id of a subscription says what
+ * it lets through, so that another connection, at another replica too, can take it up.
+ */
+export class ThreadConversation implements Conversation {
+  readonly #commands: Commands;
+  readonly #place: ThreadKey;
+  readonly #peer: Peer;
+  readonly #feeds = new Map<string, ToldFeed>();
+  #closed = false;
+
+  constructor(commands: Commands, place: ThreadKey, peer: Peer) {
+    this.#commands = commands;
+    this.#place = place;
+    this.#peer = peer;
+  }
+
+  async receive(message: unknown, enter: () => Promise<UseCases>): Promise<void> {
+    const { id = null } = streamingCommand.pick({ id: true }).safeParse(message).data ?? {};
+    const parsed = streamingCommand.safeParse(message);
+    if (!parsed.success || id === null) {
+      const fault = new CommandFault('invalid_argument', 'a command has a number as id and a text as method');
+      return await this.#peer.tell(encodeFault(id, fault));
+    }
+    try {
+      const { result, after } = await this.#carryOut(await enter(), parsed.data);
+      await this.#peer.tell(encodeSuccess(id, result));
+      after?.();
+    } catch (fault) {
+      if (!(fault instanceof CommandFault || fault instanceof GatewayError)) throw fault;
+      await this.#peer.tell(encodeFault(id, fault));
+    }
+  }
+
+  async refuse(error: GatewayError): Promise<void> {
+    await this.#peer.tell(encodeFault(null, error));
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const feed of this.#feeds.values()) feed.close();
+    this.#feeds.clear();
+  }
+
+  async #carryOut(use: UseCases, command: StreamingCommand): Promise<Done> {
+    const { method, params = {} } = command;
+    switch (method) {
+      case 'subscription.subscribe': {
+        const { since = null, channels, namespaces, depth } = parseParams(eventStreamRequest, params);
+        const id = nameSubscription({ channels, namespaces, depth });
+        return { result: { subscription_id: id }, after: await this.#subscribe(use, id, since) };
+      }
+      case 'subscription.unsubscribe': {
+        const { subscription_id: id } = parseParams(unsubscribeParams, params);
+        if (!this.#feeds.has(id)) throw noSubscription();
+        this.#drop(id);
+        return { result: {} };
+      }
+      case 'subscription.reconnect': {
+        const { subscriptions, last_event_id, since } = parseParams(reconnectParams, params);
+        const lastSeen = since ?? (last_event_id === undefined ? null : Number(last_event_id));
+        const begins: (() => void)[] = [];
+        // All of them are read before the first one begins anew.
+        const ids = [...new Set(subscriptions ?? this.#feeds.keys())];
+        for (const id of ids) readSubscription(id);
+        for (const id of ids) begins.push(await this.#subscribe(use, id, lastSeen));
+        return {
+          result: { restored: ids.length > 0 },
+          after: () => {
+            for (const begin of begins) begin();
+          },
+        };
+      }
+      default:
+        return { result: await carryOut(this.#commands, use, this.#place, command) };
+    }
+  }
+
+  /** Gives what begins to tell. */
+  async #subscribe(use: UseCases, id: string, lastSeen: number | null): Promise<() => void> {
+    this.#drop(id);
+    if (this.#feeds.size >= mostSubscriptions) {
+      throw new CommandFault('invalid_argument', `a connection has at most ${mostSubscriptions} subscriptions`);
+    }
+    const feed = await openThreadFeed(use, this.#place, readSubscription(id), lastSeen);
+    if (this.#closed) feed.close();
+    else this.#feeds.set(id, feed);
+    return () => void this.#pump(id, feed);
+  }
+
+  async #pump(id: string, feed: ToldFeed): Promise<void> {
+    try {
+      for (let told = await feed.next(); told !== null; told = await feed.next()) {
+        for (const { data } of told) if (this.#feeds.get(id) === feed) await this.#peer.tell(data);
+      }
+    } catch (fault) {
+      // What it lacks can be had again with the id, once the store answers.
+      const told = fault instanceof GatewayError ? fault : new GatewayError('internal', { cause: fault });
+      await this.#peer.tell(encodeFault(null, told));
+    }
+    // Not closed by us: the thread is gone, or the store is.
+    if (this.#feeds.get(id) === feed) this.#peer.end();
+  }
+
+  #drop(id: string): void {
+    this.#feeds.get(id)?.close();
+    this.#feeds.delete(id);
+  }
+}
+
+function nameSubscription(filter: EventFilter): string {
+  return `${randomUUID()}.${Buffer.from(JSON.stringify(filter)).toString('base64url')}`;
+}
+
+/** What a subscription lets through, by its id. Throws `CommandFault`. */
+function readSubscription(id: string): EventFilter {
+  const [, text = ''] = id.split('.');
+  try {
+    return eventStreamRequest.parse(JSON.parse(Buffer.from(text, 'base64url').toString()));
+  } catch {
+    throw noSubscription();
+  }
+}
+
+function noSubscription(): CommandFault {
+  return new CommandFault('no_such_subscription', 'no subscription has this id');
+}

@@ -1,0 +1,118 @@
+import { errorTable, type GatewayError } from '../../contract/domain/errors.ts';
+import type { RunEvent } from '../../contract/domain/event.ts';
+import { assertNever, type Json, type JsonObject } from '../../contract/domain/json.ts';
+import type { Outcome, Run } from '../../contract/domain/run.ts';
+import { encodeTimes } from '../shared/answers.ts';
+import { type CreationWords, encodeCreation } from '../shared/run-create.ts';
+import type { StreamWords } from '../shared/wait-and-stream.ts';
+import { asObject, encodePhase, messagesOf } from '../shared/values.ts';
+import { modes } from './schemas.ts';
+
+const words: CreationWords = { members: ['messages', 'on_completion', 'if_not_exists', 'stream_mode'], modes };
+
+/** The Agent Protocol's flat `Run` (seed 001). */
+export function encodeRun(run: Run): JsonObject {
+  return {
+    ...encodeCreation(run, words),
+    ...(run.threadId === null ? {} : { thread_id: run.threadId }),
+    run_id: run.runId,
+    ...encodeTimes(run),
+    status: run.status,
+    metadata: run.request.metadata ?? {},
+  };
+}
+
+/** `RunWaitResponse`. */
+export function encodeWaited(run: Run): JsonObject {
+  return {
+    run: encodeRun(run),
+    ...(run.outcome === null || run.status === 'pending' ? {} : encodeOutcome(run.outcome)),
+  };
+}
+
+function encodeOutcome(outcome: Outcome): JsonObject {
+  switch (outcome.kind) {
+    case 'result':
+      return { values: asObject(outcome.value), ...messagesOf(outcome.value) };
+    case 'interrupt':
+      return { interrupt: outcome.payload };
+    case 'error': {
+      const { errcode, description } = outcome;
+      return { error: { code: 'run_failed', message: description, metadata: { errcode } } };
+    }
+    default:
+      return assertNever(outcome);
+  }
+}
+
+/** An event's data; what it is, its name says. */
+function encodeEvent({ runId, status, change }: RunEvent): JsonObject {
+  const told = { run_id: runId, status };
+  switch (change.kind) {
+    case 'phase':
+      return { ...told, update: encodePhase(change) };
+    case 'partial':
+    case 'result':
+      return asObject(change.value);
+    case 'interrupt':
+      return { ...told, interrupt: change.payload };
+    case 'error':
+      return { ...told, error: 'run_failed', message: change.description, errcode: change.errcode };
+    default:
+      return assertNever(change);
+  }
+}
+
+/** What a stream tells of a run's values. */
+type Whole = 'values' | 'messages' | 'nothing';
+
+function tell(whole: Whole, phases: boolean): StreamWords {
+  const encode = (event: RunEvent): Json | null => {
+    const { change } = event;
+    if (change.kind === 'phase') return phases ? encodeEvent(event) : null;
+    if (!isValues(event) || whole === 'values') return encodeEvent(event);
+    return whole === 'messages' && 'value' in change ? (messagesOf(change.value).messages ?? null) : null;
+  };
+  const eventName = (event: RunEvent): string => {
+    if (event.change.kind === 'phase') return 'custom';
+    return isValues(event) ? whole : event.change.kind;
+  };
+  return { encode, eventName };
+}
+
+function isValues({ change }: RunEvent): boolean {
+  return change.kind === 'partial' || change.kind === 'result';
+}
+
+/** Encoders are kept, one for each choice of modes: frames are made once for each. */
+const tellings: Readonly<Record<Whole, { readonly plain: StreamWords; readonly custom: StreamWords }>> = {
+  values: { plain: tell('values', false), custom: tell('values', true) },
+  messages: { plain: tell('messages', false), custom: tell('messages', true) },
+  nothing: { plain: tell('nothing', false), custom: tell('nothing', true) },
+};
+
+/**
+ * The stream of a run that asked for these modes; `values` where it asked for none. Interrupts and errors belong to
+ * each. No vendor tells of steps, so `updates` has no events; beside `values`, which hold them, messages have none.
+ */
+export function wordsFor({ request }: Run): StreamWords {
+  const asked = new Set(request.streamModes ?? ['values']);
+  const whole = asked.size === 0 || asked.has('values') ? 'values' : asked.has('messages') ? 'messages' : 'nothing';
+  return tellings[whole][asked.has('custom') ? 'custom' : 'plain'];
+}
+
+/** The protocol's `ErrorResponse`. */
+export function encodeError(error: GatewayError): JsonObject {
+  const { path, detail, retryAfterSeconds } = error;
+  const { retryable } = errorTable[error.code];
+  return {
+    code: error.code,
+    message: error.message,
+    metadata: {
+      retryable,
+      ...(path === undefined ? {} : { path }),
+      ...(detail === undefined ? {} : { detail }),
+      ...(retryAfterSeconds === undefined ? {} : { retry_after_seconds: retryAfterSeconds }),
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import type { Dialect } from '../../contract/api/protocol.ts';
+import { jsonObject, type RequestOptions } from '../shared/requests.ts';
+import { createThreadOperations } from '../shared/threads.ts';
+import { asObject } from '../shared/values.ts';
+import { createAgentOperations } from './agents.ts';
+import { encodeError, encodeRun } from './encode.ts';
+import { agentProtocol, createRunOperations } from './runs.ts';
+import { answers, createRequests } from './schemas.ts';
+import { createStoreOperations } from './store.ts';
+import { createStreamingOperations } from './streaming.ts';
+
+/** The Agent Protocol 0.1.6. */
+export function createAgentProtocol({ unknownFields }: RequestOptions): Dialect {
+  const requests = createRequests({ unknownFields });
+  const error = answers.ErrorResponse;
+  const threads = createThreadOperations({
+    unknownFields,
+    error,
+    values: jsonObject,
+    schemas: answers,
+    encodeValues: asObject,
+    patchMode: 'merge',
+  });
+  return {
+    name: agentProtocol,
+    prefix: '/agent-protocol',
+    operations: [
+      ...createAgentOperations(requests),
+      ...threads,
+      ...createRunOperations(requests),
+      ...createStreamingOperations({ unknownFields }),
+      ...createStoreOperations({ unknownFields }),
+    ],
+    about: {
+      title: 'Agent Protocol',
+      version: '0.1.6',
+      description: 'The Agent Protocol 0.1.6 as rungate serves it: agents, threads, runs and the store.',
+      error,
+      schemas: { ...answers, RunCreate: requests.runCreate, RunStream: requests.runStream },
+    },
+    encodeError,
+    encodeRun,
+  };
+}

@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import { type Decoded, type Operation, operation } from '../../contract/api/protocol.ts';
+import type { RunQuery } from '../../contract/store/store.ts';
+import type { CreateRun, JoinThread } from '../../contract/api/use-cases.ts';
+import {
+  answersOf,
+  creationAnswer,
+  done,
+  emptyAnswer,
+  eventStream,
+  jsonAnswer,
+  runAnswerer,
+  success,
+} from '../shared/answers.ts';
+import { decodeCreation } from '../shared/run-create.ts';
+import { awaitEnd, createAndFollow, createAndWait, followRun } from '../shared/wait-and-stream.ts';
+import { findAgentId, noBody, nothing, runParams } from '../shared/requests.ts';
+import { encodeRun, encodeWaited, wordsFor } from './encode.ts';
+import { answers, type Requests } from './schemas.ts';
+
+/** The dialect's name: its runs' webhooks speak it. */
+export const agentProtocol = 'agent-protocol';
+
+type Body = z.output<Requests['runStream']>;
+
+/** Runs as the Agent Protocol has them: in the background, waited for, streamed. */
+export function createRunOperations(requests: Requests): readonly Operation[] {
+  const { ErrorResponse: error, Run: run, RunWaitResponse: waited, StreamEventData: event } = answers;
+  const runAnswer = runAnswerer(encodeRun);
+  return [
+    operation({
+      id: 'search_runs',
+      method: 'POST',
+      path: '/runs/search',
+      summary: 'Search Runs',
+      params: nothing,
+      query: nothing,
+      body: requests.runSearch,
+      answers: answersOf(error, success(z.array(run)), [404, 422]),
+      handle: async (use, { body: { agent_id, thread_id: threadId, ...filter }, tenant }) => {
+        const agentId = findAgentId(use, agent_id);
+        // A name that no agent has: no run can be its run.
+        if (agentId === null) return jsonAnswer([]);
+        const query: RunQuery = { ...filter, tenant, agentId, threadId };
+        return jsonAnswer((await use.searchRuns(query)).map(encodeRun));
+      },
+    }),
+    operation({
+      id: 'create_run',
+      method: 'POST',
+      path: '/runs',
+      summary: 'Create Background Run',
+      params: nothing,
+      query: nothing,
+      body: requests.runStream,
+      takes: ['Idempotency-Key'],
+      answers: answersOf(error, success(run), [404, 409, 422]),
+      handle: async (use, request) => {
+        const creation = await use.createRun(decodeCommand(request));
+        return creationAnswer(creation, encodeRun(creation.run));
+      },
+    }),
+    operation({
+      id: 'create_and_stream_run',
+      method: 'POST',
+      path: '/runs/stream',
+      summary: 'Create Run, Stream Output',
+      params: nothing,
+      query: nothing,
+      body: requests.runStream,
+      takes: ['Idempotency-Key'],
+      answers: answersOf(error, eventStream(event), [404, 409, 422]),
+      handle: (use, request) =>
+        createAndFollow(use, decodeCommand(request), request.body.on_disconnect ?? 'cancel', wordsFor),
+    }),
+    operation({
+      id: 'create_and_wait_run',
+      method: 'POST',
+      path: '/runs/wait',
+      summary: 'Create Run, Wait for Output',
+      params: nothing,
+      query: nothing,
+      body: requests.runCreate,
+      takes: ['Idempotency-Key'],
+      answers: answersOf(error, success(waited), [404, 409, 422]),
+      handle: async (use, request) => {
+        const leaving = request.body.on_disconnect ?? 'cancel';
+        const creation = await createAndWait(use, decodeCommand(request), leaving, request);
+        return creationAnswer(creation, encodeWaited(creation.run));
+      },
+    }),
+    operation({
+      id: 'get_run',
+      method: 'GET',
+      path: '/runs/:run_id',
+      summary: 'Get Run',
+      params: runParams,
+      query: nothing,
+      body: noBody,
+      answers: answersOf(error, success(run), [404, 422]),
+      handle: async (use, { params, tenant }) => runAnswer(await use.getRun({ tenant, runId: params.run_id })),
+    }),
+    operation({
+      id: 'delete_run',
+      method: 'DELETE',
+      path: '/runs/:run_id',
+      summary: 'Delete Run; one that is live is cancelled first',
+      params: runParams,
+      query: nothing,
+      body: noBody,
+      answers: answersOf(error, done, [404, 422]),
+      handle: async (use, { params, tenant }) => {
+        await use.deleteRun({ tenant, runId: params.run_id });
+        return emptyAnswer;
+      },
+    }),
+    operation({
+      id: 'wait_run',
+      method: 'GET',
+      path: '/runs/:run_id/wait',
+      summary: 'Wait for Run output',
+      params: runParams,
+      query: nothing,
+      body: noBody,
+      answers: answersOf(error, success(waited), [404, 422]),
+      handle: async (use, request) => {
+        const key = { tenant: request.tenant, runId: request.params.run_id };
+        return { ...jsonAnswer(encodeWaited(await awaitEnd(use, key, request))), runId: key.runId };
+      },
+    }),
+    operation({
+      id: 'stream_run',
+      method: 'GET',
+      path: '/runs/:run_id/stream',
+      summary: 'Stream output from Run',
+      params: runParams,
+      query: nothing,
+      body: noBody,
+      takes: ['Last-Event-ID'],
+      answers: answersOf(error, eventStream(event), [404, 422]),
+      handle: async (use, { params, tenant, afterSeq }) => {
+        const found = await use.getRun({ tenant, runId: params.run_id });
+        return await followRun(use, found, afterSeq, wordsFor(found));
+      },
+    }),
+    operation({
+      id: 'cancel_run',
+      method: 'POST',
+      path: '/runs/:run_id/cancel',
+      summary: 'Cancel Run',
+      params: runParams,
+      query: requests.cancel,
+      body: noBody,
+      answers: answersOf(error, done, [404, 422]),
+      handle: async (use, { params, query, tenant }) => {
+        await use.cancelRun({ tenant, runId: params.run_id }, query);
+        return emptyAnswer;
+      },
+    }),
+  ];
+}
+
+function decodeCommand({ body, tenant, idempotencyKey }: Decoded<unknown, unknown, Body>): CreateRun {
+  const request = decodeCreation(body, agentProtocol);
+  return { tenant, agent: body.agent_id, request, thread: joinThread(body), idempotencyKey };
+}
+
+/** The protocol has no strategy for a thread that is busy; one run at a time is its rule, so the second is refused. */
+function joinThread({ thread_id: threadId, if_not_exists: ifNotExists = 'reject' }: Body): JoinThread | undefined {
+  return threadId === undefined ? undefined : { threadId, ifNotExists, whenBusy: 'reject' };
+}

@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { anyMessage, anyObject, id, instant, runStatus } from '../shared/answers.ts';
+import { completion, creationFields, creationShape, existence, inputMessages, streamModes } from '../shared/run-create.ts';
+import { agentReference, closed, flag, json, jsonObject, page, type RequestOptions, uuid } from '../shared/requests.ts';
+import { threadSchemas } from '../shared/threads.ts';
+
+export const modes = ['values', 'messages', 'updates', 'custom'] as const;
+
+/** What requests must look like. */
+export function createRequests(options: RequestOptions) {
+  const { unknownFields } = options;
+  const metadata = jsonObject.optional();
+  const creation = {
+    ...creationFields(options),
+    ...completion,
+    ...existence,
+    ...inputMessages,
+    thread_id: uuid.optional(),
+    input: json.optional(),
+  };
+  const runSearch = {
+    metadata,
+    status: runStatus.optional(),
+    thread_id: uuid.optional(),
+    agent_id: agentReference.optional(),
+    ...page,
+  };
+  const cancel = { wait: flag, action: z.enum(['interrupt', 'rollback']).default('interrupt') };
+  return {
+    runCreate: closed(creation, unknownFields),
+    runStream: closed({ ...creation, stream_mode: streamModes(modes).optional() }, unknownFields),
+    runSearch: closed(runSearch, unknownFields).prefault({}),
+    cancel: closed(cancel, unknownFields),
+    agentSearch: closed({ name: z.string().optional(), metadata, ...page }, unknownFields).prefault({}),
+  };
+}
+
+export type Requests = ReturnType<typeof createRequests>;
+
+const error = z.object({ code: z.string(), message: z.string(), metadata: anyObject });
+
+const run = z.object({
+  ...creationShape,
+  ...completion,
+  ...existence,
+  thread_id: id.optional(),
+  input: json.optional(),
+  messages: z.array(anyMessage).optional(),
+  stream_mode: z.union([z.enum(modes), z.array(z.enum(modes))]).optional(),
+  run_id: id,
+  created_at: instant,
+  updated_at: instant,
+  status: runStatus,
+  metadata: anyObject,
+});
+
+const item = z.object({
+  namespace: z.array(z.string()),
+  key: z.string(),
+  value: anyObject,
+  created_at: instant,
+  updated_at: instant,
+});
+
+const told = { run_id: id, status: runStatus };
+
+/** What answers look like, under the names of the protocol's own document. */
+export const answers = {
+  ...threadSchemas(anyObject),
+  Agent: z.object({
+    agent_id: id,
+    name: z.string(),
+    description: z.string(),
+    metadata: anyObject,
+    capabilities: z.record(z.string(), z.boolean()),
+  }),
+  AgentSchema: z.object({
+    agent_id: id,
+    input_schema: anyObject,
+    output_schema: anyObject,
+    config_schema: anyObject,
+  }),
+  Run: run,
+  // The protocol has no word for what a run asks or why it failed; `interrupt` and `error` stand beside its members.
+  RunWaitResponse: z.object({
+    run,
+    values: anyObject.optional(),
+    messages: z.array(anyMessage).optional(),
+    interrupt: json.optional(),
+    error: error.optional(),
+  }),
+  Item: item,
+  SearchItemsResponse: z.object({ items: z.array(item) }),
+  ListNamespaceResponse: z.array(z.array(z.string())),
+  StreamingEvent: z.looseObject({
+    type: z.literal('event'),
+    eventId: z.string(),
+    seq: z.int().min(0),
+    method: z.string(),
+    params: anyObject,
+  }),
+  StreamingCommandResponse: z.union([
+    z.looseObject({ type: z.literal('success'), id: z.int().min(0), result: anyObject }),
+    z.looseObject({
+      type: z.literal('error'),
+      id: z.int().min(0).nullable(),
+      error: z.string(),
+      message: z.string(),
+    }),
+  ]),
+  ErrorResponse: error,
+  // Of the stream of a run. Which of them an event is, its name says: `values`, `messages`, `custom`, `interrupt` or `error`.
+  StreamEventData: z.union([
+    z.array(anyMessage),
+    z.object({ ...told, update: anyObject }),
+    z.object({ ...told, interrupt: json }),
+    z.object({ ...told, error: z.string(), message: z.string(), errcode: z.int() }),
+    anyObject,
+  ]),
+};

@@ -1,0 +1,86 @@
+import { type Operation, operation } from '../../contract/api/protocol.ts';
+import type { Item } from '../../contract/store/item-store.ts';
+import type { JsonObject } from '../../contract/domain/json.ts';
+import { answersOf, done, emptyAnswer, instantOf, jsonAnswer, success } from '../shared/answers.ts';
+import { noBody, nothing, type RequestOptions } from '../shared/requests.ts';
+import { answers } from './schemas.ts';
+import { createStoreRequests } from './store-requests.ts';
+
+/** Items that clients keep: the protocol's Store. */
+export function createStoreOperations(options: RequestOptions): readonly Operation[] {
+  const { ErrorResponse: error, Item: item, SearchItemsResponse: found, ListNamespaceResponse: listed } = answers;
+  const requests = createStoreRequests(options);
+  return [
+    operation({
+      id: 'put_item',
+      method: 'PUT',
+      path: '/store/items',
+      summary: 'Insert or Update Item',
+      params: nothing,
+      query: nothing,
+      body: requests.put,
+      answers: answersOf(error, done, [422]),
+      handle: async (use, { body: { namespace, key, value }, tenant }) => {
+        await use.putItem({ tenant, namespace, key, value });
+        return emptyAnswer;
+      },
+    }),
+    operation({
+      id: 'delete_item',
+      method: 'DELETE',
+      path: '/store/items',
+      summary: 'Delete Store Item',
+      params: nothing,
+      query: nothing,
+      body: requests.remove,
+      answers: answersOf(error, done, [404, 422]),
+      handle: async (use, { body: { namespace, key }, tenant }) => {
+        await use.deleteItem({ tenant, namespace, key });
+        return emptyAnswer;
+      },
+    }),
+    operation({
+      id: 'get_item',
+      method: 'GET',
+      path: '/store/items',
+      summary: 'Get Store Item',
+      params: nothing,
+      query: requests.get,
+      body: noBody,
+      answers: answersOf(error, success(item), [404, 422]),
+      handle: async (use, { query: { namespace, key }, tenant }) =>
+        jsonAnswer(encodeItem(await use.getItem({ tenant, namespace, key }))),
+    }),
+    operation({
+      id: 'search_items',
+      method: 'POST',
+      path: '/store/items/search',
+      summary: 'Search Store Items',
+      params: nothing,
+      query: nothing,
+      body: requests.search,
+      answers: answersOf(error, success(found), [422]),
+      handle: async (use, { body: { namespace_prefix, filter, limit, offset }, tenant }) => {
+        const query = { tenant, prefix: namespace_prefix ?? [], filter: filter ?? undefined, limit, offset };
+        return jsonAnswer({ items: (await use.searchItems(query)).map(encodeItem) });
+      },
+    }),
+    operation({
+      id: 'list_namespaces',
+      method: 'POST',
+      path: '/store/namespaces',
+      summary: 'List namespaces',
+      params: nothing,
+      query: nothing,
+      body: requests.namespaces,
+      answers: answersOf(error, success(listed), [422]),
+      handle: async (use, { body: { max_depth: maxDepth, ...query }, tenant }) =>
+        jsonAnswer(await use.listNamespaces({ ...query, tenant, maxDepth })),
+    }),
+  ];
+}
+
+/** The protocol's `Item`. */
+function encodeItem({ namespace, key, value, createdAtMs, updatedAtMs }: Item): JsonObject {
+  return { namespace, key, value, created_at: instantOf(createdAtMs), updated_at: instantOf(updatedAtMs) };
+}

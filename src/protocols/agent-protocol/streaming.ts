@@ -1,0 +1,83 @@
+import { type Operation, operation } from '../../contract/api/protocol.ts';
+import { GatewayError } from '../../contract/domain/errors.ts';
+import { answersOf, eventStream, jsonAnswer, success } from '../shared/answers.ts';
+import { noBody, nothing, type RequestOptions, threadParams } from '../shared/requests.ts';
+import { CommandFault } from './command-fault.ts';
+import { carryOut, createCommands, encodeFault, encodeSuccess } from './commands.ts';
+import { ThreadConversation } from './conversation.ts';
+import { answers } from './schemas.ts';
+import { createCommandParams, eventStreamRequest, streamingCommand } from './streaming-requests.ts';
+import { openThreadFeed } from './thread-event-filter.ts';
+
+/** Refusals of a command, which are its answer; whatever else goes wrong is an error of the request. */
+const refused: ReadonlySet<number> = new Set([403, 409, 422]);
+
+/** A thread's events and commands, as the Agent Protocol streams them. */
+export function createStreamingOperations(options: RequestOptions): readonly Operation[] {
+  const { ErrorResponse: error, StreamingCommandResponse: response, StreamingEvent: event } = answers;
+  const commands = createCommands(createCommandParams(options));
+  return [
+    operation({
+      id: 'open_thread_sse_stream',
+      method: 'POST',
+      path: '/threads/:thread_id/stream',
+      summary: 'Open Thread SSE Stream',
+      params: threadParams,
+      query: nothing,
+      body: eventStreamRequest,
+      takes: ['Last-Event-ID'],
+      answers: answersOf(error, eventStream(event), [404, 422]),
+      handle: async (use, { params, body: { since, ...filter }, tenant, afterSeq }) => {
+        const lastSeen = since ?? (afterSeq === 0 ? null : afterSeq);
+        const key = { tenant, threadId: params.thread_id };
+        return { kind: 'events', feed: await openThreadFeed(use, key, filter, lastSeen) };
+      },
+    }),
+    operation({
+      id: 'open_thread_websocket_stream',
+      method: 'GET',
+      path: '/threads/:thread_id/stream',
+      summary: 'Open Thread WebSocket Stream',
+      params: threadParams,
+      query: nothing,
+      body: noBody,
+      answers: answersOf(error, { 101: { description: 'Switching Protocols' } }, [404, 422]),
+      handle: async (use, { params, tenant }) => {
+        await use.getThread({ tenant, threadId: params.thread_id });
+        throw new GatewayError('invalid_request', { path: 'Upgrade', detail: 'must be websocket' });
+      },
+      converse: async (use, { params, tenant }, peer) => {
+        const place = { tenant, threadId: params.thread_id };
+        await use.getThread(place);
+        return new ThreadConversation(commands, place, peer);
+      },
+    }),
+    operation({
+      id: 'send_thread_streaming_command',
+      method: 'POST',
+      path: '/threads/:thread_id/commands',
+      summary: 'Send Thread Streaming Command',
+      params: threadParams,
+      query: nothing,
+      body: streamingCommand,
+      takes: ['Idempotency-Key'],
+      answers: answersOf(error, success(response), [404, 422]),
+      handle: async (use, { params, body, tenant, idempotencyKey }) => {
+        const place = { tenant, threadId: params.thread_id, idempotencyKey };
+        await use.getThread(place);
+        try {
+          return jsonAnswer(encodeSuccess(body.id, await carryOut(commands, use, place, body)));
+        } catch (fault) {
+          const isAnswer = fault instanceof CommandFault || (fault instanceof GatewayError && isRefusal(fault));
+          if (isAnswer) return jsonAnswer(encodeFault(body.id, fault));
+          throw fault;
+        }
+      },
+    }),
+  ];
+}
+
+/** What is not there is of the command, but for the thread itself, which may be deleted meanwhile. */
+function isRefusal({ code, http }: GatewayError): boolean {
+  return refused.has(http) || (http === 404 && code !== 'thread_not_found');
+}

@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import type { Agent } from '../../contract/domain/agent.ts';
+import { type Operation, operation } from '../../contract/api/protocol.ts';
+import type { JsonObject } from '../../contract/domain/json.ts';
+import { runPhases } from '../../contract/domain/run.ts';
+import { answersOf, anyObject, id, jsonAnswer, success } from './answers.ts';
+import { agentParams, closed, noBody, nothing, page, type RequestOptions } from './requests.ts';
+
+/** Features of the gateway that a descriptor declares; false until the gateway has them. */
+export type Features = { readonly callbacks: boolean };
+
+type AgentWords = RequestOptions & {
+  readonly error: z.ZodType;
+  readonly features: Features;
+  /** What the version calls the stream of a run's results. */
+  readonly resultStreaming: 'result' | 'values';
+  readonly getAgentId: string;
+};
+
+const agentMetadata = z.object({
+  ref: z.object({ name: z.string(), version: z.string(), url: z.url().optional() }),
+  description: z.string(),
+});
+
+const agent = z.object({ agent_id: id, metadata: agentMetadata });
+
+const descriptor = z.object({
+  metadata: agentMetadata,
+  specs: z.object({
+    capabilities: z.object({
+      threads: z.boolean(),
+      interrupts: z.boolean(),
+      callbacks: z.boolean(),
+      streaming: z.record(z.string(), z.boolean()),
+    }),
+    input: anyObject,
+    output: anyObject,
+    config: anyObject,
+    thread_state: anyObject,
+    custom_streaming_update: anyObject,
+    interrupts: z
+      .array(z.object({ interrupt_type: z.string(), interrupt_payload: anyObject, resume_payload: anyObject }))
+      .optional(),
+  }),
+});
+
+/** Schemas that both documents of ACP name. */
+export const agentSchemas = { Agent: agent, AgentACPDescriptor: descriptor };
+
+/** Agents as both versions of ACP have them. */
+export function createAgentOperations(words: AgentWords): readonly Operation[] {
+  const search = { name: z.string().optional(), version: z.string().optional(), ...page };
+  return [
+    operation({
+      id: 'search_agents',
+      method: 'POST',
+      path: '/agents/search',
+      summary: 'Search Agents',
+      params: nothing,
+      query: nothing,
+      body: closed(search, words.unknownFields).prefault({}),
+      answers: answersOf(words.error, success(z.array(agent)), [422]),
+      handle: async (use, { body }) => jsonAnswer(use.searchAgents(body).map(encodeAgent)),
+    }),
+    operation({
+      id: words.getAgentId,
+      method: 'GET',
+      path: '/agents/:agent_id',
+      summary: 'Get Agent',
+      params: agentParams,
+      query: nothing,
+      body: noBody,
+      answers: answersOf(words.error, success(agent), [404, 422]),
+      handle: async (use, { params }) => jsonAnswer(encodeAgent(use.getAgent(params.agent_id))),
+    }),
+    operation({
+      id: 'get_acp_descriptor_by_id',
+      method: 'GET',
+      path: '/agents/:agent_id/descriptor',
+      summary: 'Get Agent ACP Descriptor from its id',
+      params: agentParams,
+      query: nothing,
+      body: noBody,
+      answers: answersOf(words.error, success(descriptor), [404, 422]),
+      handle: async (use, { params }) => jsonAnswer(encodeDescriptor(use.getAgent(params.agent_id), words)),
+    }),
+  ];
+}
+
+function encodeMetadata({ name, version, description }: Agent): JsonObject {
+  return { ref: { name, version }, description };
+}
+
+/** ACP's `Agent`. */
+function encodeAgent(agent: Agent): JsonObject {
+  return { agent_id: agent.agentId, metadata: encodeMetadata(agent) };
+}
+
+/** ACP's `AgentACPDescriptor`. */
+function encodeDescriptor(agent: Agent, { features, resultStreaming }: AgentWords): JsonObject {
+  const { input, output, config } = agent.schemas;
+  return {
+    metadata: encodeMetadata(agent),
+    specs: {
+      capabilities: {
+        threads: true,
+        interrupts: agent.mapping.interrupts,
+        callbacks: features.callbacks,
+        streaming: { [resultStreaming]: true, custom: true },
+      },
+      input,
+      output,
+      config,
+      // The protocols take its absence for a thread whose state cannot be read. What it is, only the mapping knows.
+      thread_state: {},
+      custom_streaming_update: customStreamingUpdate,
+      ...(agent.mapping.interrupts ? { interrupts: encodeInterrupts(agent) } : {}),
+    },
+  };
+}
+
+/** The `update` of the `custom` events that the streams carry. */
+const customStreamingUpdate: JsonObject = {
+  type: 'object',
+  required: ['phase'],
+  properties: { phase: { type: 'string', enum: [...runPhases] }, note: { type: 'string' } },
+};
+
+/** An agent that can be interrupted has at least one interrupt, also where its config describes none. */
+function encodeInterrupts({ schemas }: Agent): readonly JsonObject[] {
+  if (schemas.interrupts.length === 0) {
+    return [{ interrupt_type: 'interrupt', interrupt_payload: {}, resume_payload: {} }];
+  }
+  return schemas.interrupts.map(({ type, interruptPayload, resumePayload }) => ({
+    interrupt_type: type,
+    interrupt_payload: interruptPayload,
+    resume_payload: resumePayload,
+  }));
+}

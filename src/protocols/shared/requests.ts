@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import type { Json, JsonObject } from '../../contract/domain/json.ts';
+import type { UseCases } from '../../contract/api/use-cases.ts';
+
+export type RequestOptions = {
+  /** What a member that the protocol does not know does to a request: refuse it, or nothing. */
+  readonly unknownFields: 'reject' | 'ignore';
+};
+
+/** Node's timers and people's patience: about 23 days. */
+const longestSeconds = 2_000_000;
+
+/** A body is JSON already when it gets here; these only say of what kind, and do not walk through it. */
+export const json = z.unknown() as z.ZodType<Json>;
+export const jsonObject: z.ZodType<JsonObject> = z.record(z.string(), json);
+
+/** Any layout of hexadecimal digits that looks like a UUID; one of a wrong version is just not found. */
+export const uuid = z.guid('must be a UUID').toLowerCase();
+export const agentReference = z
+  .string()
+  .min(1, 'must not be empty')
+  .max(256)
+  .meta({ description: 'UUID or configured name of an agent.' });
+
+export const nothing = z.object({});
+export const noBody = z.undefined();
+export const runParams = z.object({ run_id: uuid });
+export const threadParams = z.object({ thread_id: uuid });
+export const threadRunParams = z.object({ thread_id: uuid, run_id: uuid });
+export const agentParams = z.object({ agent_id: agentReference });
+
+export const page = {
+  limit: z.int().min(1).max(1000).default(10),
+  offset: z.int().min(0).default(0),
+};
+
+/** The same page, in a query. */
+export const queryPage = {
+  limit: wholeNumberOr(10, { minimum: 1, maximum: 1000 }),
+  offset: wholeNumberOr(0, { minimum: 0, maximum: 2 ** 31 - 1 }),
+};
+
+export const afterSeconds = z.int().min(0).max(longestSeconds);
+
+const contentBlock = z.looseObject({ type: z.string(), metadata: jsonObject.optional() });
+
+/** A message as the later protocols have it; what else stands in one is kept. */
+const message = z.looseObject({
+  role: z.string(),
+  content: z.union([z.string(), z.array(contentBlock)]),
+  id: z.string().optional(),
+  metadata: jsonObject.optional(),
+}) as unknown as z.ZodType<JsonObject>;
+
+export const messages = z.array(message);
+
+/** The payload that resumes a run: the agent's own schema says what it is; some agents take a bare string. */
+export const resumePayload = json.refine((payload) => payload !== undefined, 'is required');
+
+export function webhook(maxLength: number) {
+  return z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).max(maxLength);
+}
+
+/** An object that takes these members, and others only where they are to be ignored. */
+export function closed<Shape extends z.core.$ZodLooseShape>(
+  shape: Shape,
+  unknownFields: RequestOptions['unknownFields'],
+): z.ZodObject<Shape> {
+  const open = z.object(shape);
+  return unknownFields === 'reject' ? open.strict() : open;
+}
+
+type Range = { readonly minimum: number; readonly maximum: number; readonly of?: string };
+
+/** A whole number in a query, where everything is text. `of` names the unit in what is refused. */
+export function wholeNumber({ minimum, maximum, of }: Range) {
+  const unit = of === undefined ? '' : ` ${of}`;
+  return z
+    .string({ error: 'must be given once' })
+    .regex(/^\d{1,10}$/, `must be a whole number${of === undefined ? '' : ` of ${of}`}`)
+    .transform(Number)
+    .refine((value) => value >= minimum, `must be at least ${minimum}${unit}`)
+    .refine((value) => value <= maximum, `must be at most ${maximum}${unit}`)
+    .meta({ override: ({ jsonSchema }) => describeAs(jsonSchema, { type: 'integer', minimum, maximum }) });
+}
+
+export function wholeNumberOr(otherwise: number, range: Range) {
+  const { minimum, maximum } = range;
+  const words = { type: 'integer', minimum, maximum, default: otherwise };
+  return wholeNumber(range)
+    .default(otherwise)
+    .meta({ override: ({ jsonSchema }) => describeAs(jsonSchema, words) });
+}
+
+/** A yes or no in a query, no where it is left out; some clients write digits. */
+export const flag = z
+  .enum(['true', 'false', '1', '0'], { error: 'must be true or false' })
+  .transform((text) => text === 'true' || text === '1')
+  .default(false)
+  .meta({ override: ({ jsonSchema }) => describeAs(jsonSchema, { type: 'boolean', default: false }) });
+
+function describeAs(jsonSchema: object, words: object): void {
+  for (const key of ['type', 'pattern', 'enum', 'format']) Reflect.deleteProperty(jsonSchema, key);
+  Object.assign(jsonSchema, words);
+}
+
+/** A request may name an agent by either; only a UUID can name one that the config no longer has. */
+function isUuid(text: string): boolean {
+  return uuid.safeParse(text).success;
+}
+
+/** The UUID of an agent that a search names; null for a name that the config does not have. */
+export function findAgentId(use: UseCases, idOrName: string | undefined): string | null | undefined {
+  if (idOrName === undefined) return undefined;
+  if (isUuid(idOrName)) return idOrName.toLowerCase();
+  return use.searchAgents({ name: idOrName, limit: 1, offset: 0 })[0]?.agentId ?? null;
+}

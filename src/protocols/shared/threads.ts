@@ -1,0 +1,229 @@
+import { z } from 'zod';
+import { type Operation, operation } from '../../contract/api/protocol.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../contract/domain/json.ts';
+import { type Checkpoint, type Thread, threadStatuses } from '../../contract/domain/thread.ts';
+import type { ThreadPatch } from '../../contract/api/thread-use-cases.ts';
+import {
+  answersOf,
+  anyMessage,
+  anyObject,
+  done,
+  emptyAnswer,
+  encodeTimes,
+  id,
+  instant,
+  jsonAnswer,
+  success,
+  threadStatus,
+} from './answers.ts';
+import {
+  closed,
+  jsonObject,
+  messages,
+  noBody,
+  nothing,
+  page,
+  type RequestOptions,
+  threadParams,
+  uuid,
+  wholeNumberOr,
+} from './requests.ts';
+import { asMessages } from './values.ts';
+
+/** What ACP 0.2 and the Agent Protocol say differently of threads. */
+export type ThreadWords = RequestOptions & {
+  readonly error: z.ZodType;
+  /** What values may be, in requests and in answers. */
+  readonly values: z.ZodType<Json>;
+  readonly schemas: ReturnType<typeof threadSchemas>;
+  encodeValues(values: Json): Json;
+  /** Whether a patch replaces the state or is merged into it. */
+  readonly patchMode: ThreadPatch['mode'];
+};
+
+type Encoder = ThreadWords['encodeValues'];
+
+/** Threads as ACP 0.2 and the Agent Protocol have them: the same paths, the same objects. */
+export function createThreadOperations(words: ThreadWords): readonly Operation[] {
+  const { error, unknownFields, encodeValues, values } = words;
+  const { Thread: thread, ThreadState: state } = words.schemas;
+  const metadata = jsonObject.optional();
+  const checkpoint = z.looseObject({ checkpoint_id: uuid });
+  const requests = {
+    create: { thread_id: uuid.optional(), metadata, if_exists: z.enum(['raise', 'do_nothing']).default('raise') },
+    search: { metadata, values: jsonObject.optional(), status: z.enum(threadStatuses).optional(), ...page },
+    patch: {
+      checkpoint: checkpoint.optional(),
+      metadata,
+      values: values.optional(),
+      messages: messages.optional(),
+    },
+    history: { limit: wholeNumberOr(10, { minimum: 1, maximum: 1000 }), before: uuid.optional() },
+  };
+  return [
+    operation({
+      id: 'create_thread',
+      method: 'POST',
+      path: '/threads',
+      summary: 'Create an empty Thread',
+      params: nothing,
+      query: nothing,
+      body: closed(requests.create, unknownFields),
+      answers: answersOf(error, success(thread), [409, 422]),
+      handle: async (use, { body, tenant }) => {
+        const { thread_id: threadId, metadata: given = {}, if_exists: ifExists } = body;
+        return jsonAnswer(
+          encodeThread(await use.createThread({ tenant, threadId, metadata: given, ifExists }), encodeValues),
+        );
+      },
+    }),
+    operation({
+      id: 'search_threads',
+      method: 'POST',
+      path: '/threads/search',
+      summary: 'Search Threads',
+      params: nothing,
+      query: nothing,
+      body: closed(requests.search, unknownFields).prefault({}),
+      answers: answersOf(error, success(z.array(thread)), [422]),
+      handle: async (use, { body, tenant }) => {
+        const threads = await use.searchThreads({ ...body, tenant });
+        return jsonAnswer(threads.map((each) => encodeThread(each, encodeValues)));
+      },
+    }),
+    operation({
+      id: 'get_thread_history',
+      method: 'GET',
+      path: '/threads/:thread_id/history',
+      summary: 'Get Thread History',
+      params: threadParams,
+      query: closed(requests.history, unknownFields),
+      body: noBody,
+      answers: answersOf(error, success(z.array(state)), [404, 422]),
+      handle: async (use, { params, query, tenant }) => {
+        const page = { limit: query.limit, beforeId: query.before ?? null };
+        const checkpoints = await use.threadHistory({ tenant, threadId: params.thread_id }, page);
+        return jsonAnswer(checkpoints.map((each) => encodeCheckpoint(each, encodeValues)));
+      },
+    }),
+    operation({
+      id: 'copy_thread',
+      method: 'POST',
+      path: '/threads/:thread_id/copy',
+      summary: 'Copy Thread',
+      params: threadParams,
+      query: nothing,
+      body: noBody,
+      answers: answersOf(error, success(thread), [404, 422]),
+      handle: async (use, { params, tenant }) =>
+        jsonAnswer(encodeThread(await use.copyThread({ tenant, threadId: params.thread_id }), encodeValues)),
+    }),
+    operation({
+      id: 'get_thread',
+      method: 'GET',
+      path: '/threads/:thread_id',
+      summary: 'Get Thread',
+      params: threadParams,
+      query: nothing,
+      body: noBody,
+      answers: answersOf(error, success(thread), [404, 422]),
+      handle: async (use, { params, tenant }) =>
+        jsonAnswer(encodeThread(await use.getThread({ tenant, threadId: params.thread_id }), encodeValues)),
+    }),
+    operation({
+      id: 'delete_thread',
+      method: 'DELETE',
+      path: '/threads/:thread_id',
+      summary: 'Delete a thread. Fails while a run of it is pending.',
+      params: threadParams,
+      query: nothing,
+      body: noBody,
+      answers: answersOf(error, done, [404, 409, 422]),
+      handle: async (use, { params, tenant }) => {
+        await use.deleteThread({ tenant, threadId: params.thread_id });
+        return emptyAnswer;
+      },
+    }),
+    operation({
+      id: 'patch_thread',
+      method: 'PATCH',
+      path: '/threads/:thread_id',
+      summary: 'Patch Thread',
+      params: threadParams,
+      query: nothing,
+      body: closed(requests.patch, unknownFields),
+      answers: answersOf(error, success(thread), [404, 422]),
+      handle: async (use, { params, body, tenant }) => {
+        const { checkpoint: from, metadata: more, values: given, messages: said } = body;
+        // The protocols ignore the checkpoint of a patch that is about metadata alone.
+        const aboutMetadata = more !== undefined && given === undefined && said === undefined;
+        const patch: ThreadPatch = {
+          metadata: more,
+          values: given,
+          messages: said,
+          mode: words.patchMode,
+          checkpointId: aboutMetadata ? undefined : from?.checkpoint_id,
+        };
+        const key = { tenant, threadId: params.thread_id };
+        return jsonAnswer(encodeThread(await use.patchThread(key, patch), encodeValues));
+      },
+    }),
+  ];
+}
+
+/** Schemas that both documents name; `values` is what they say of a thread's state. */
+export function threadSchemas(values: z.ZodType) {
+  const shared = { values: values.optional(), messages: z.array(anyMessage).optional() };
+  return {
+    Thread: z.object({
+      thread_id: id,
+      created_at: instant,
+      updated_at: instant,
+      metadata: anyObject,
+      status: threadStatus,
+      ...shared,
+    }),
+    ThreadState: z.object({
+      checkpoint: z.object({ checkpoint_id: id }),
+      ...shared,
+      values,
+      metadata: anyObject,
+    }),
+  };
+}
+
+function encodeThread(thread: Thread, encode: Encoder): JsonObject {
+  return {
+    thread_id: thread.threadId,
+    ...encodeTimes(thread),
+    metadata: thread.metadata,
+    status: thread.status,
+    ...(thread.values === null ? {} : { values: encode(withoutMessages(thread)) }),
+    ...encodeMessages(thread),
+  };
+}
+
+function encodeCheckpoint(checkpoint: Checkpoint, encode: Encoder): JsonObject {
+  return {
+    checkpoint: { checkpoint_id: checkpoint.checkpointId },
+    values: encode(withoutMessages(checkpoint)),
+    ...encodeMessages(checkpoint),
+    metadata: checkpoint.metadata,
+  };
+}
+
+type State = Pick<Thread, 'values' | 'messages'>;
+
+/** A missing `messages` says that the agent knows none. */
+function encodeMessages({ messages: said }: State): JsonObject {
+  return said.length > 0 && asMessages(said) !== null ? { messages: said } : {};
+}
+
+/** The protocols want them in one place: beside the values. */
+function withoutMessages(state: State): Json {
+  const { values } = state;
+  if (!isJsonObject(values) || asMessages(values.messages) === null) return values;
+  if (encodeMessages(state).messages === undefined) return values;
+  const { messages: _beside, ...rest } = values;
+  return rest;
+}

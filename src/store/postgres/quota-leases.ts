@@ -1,0 +1,75 @@
+import type { Pool, PoolClient } from 'pg';
+import { z } from 'zod';
+import type { BudgetShares, Share, ShareRequest } from '../../contract/store/pacing-store.ts';
+import { toStorageFault } from './faults.ts';
+import { transact } from './transaction.ts';
+
+const otherRow = z.object({ requests: z.number(), wanted: z.number(), starts: z.number() });
+const countRow = z.object({ live: z.number() });
+
+const others = `SELECT requests, wanted, starts FROM budget_shares
+  WHERE backend = $1 AND replica <> $2 AND expires_at > clock_timestamp()`;
+const liveRuns = `SELECT count(*) AS live FROM runs
+  WHERE ended_at_ms IS NULL AND phase <> 'queued' AND agent_id = ANY ($1::text[])`;
+const keep = `INSERT INTO budget_shares (backend, replica, requests, wanted, starts, expires_at)
+  VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 millisecond')
+  ON CONFLICT (backend, replica) DO UPDATE SET requests = excluded.requests, wanted = excluded.wanted,
+    starts = excluded.starts, expires_at = excluded.expires_at`;
+const bury = `DELETE FROM budget_shares WHERE backend = $1 AND expires_at < clock_timestamp() - interval '1 minute'`;
+/** What it sent in its last second still counts. */
+const leave = `UPDATE budget_shares SET wanted = 0, starts = 0,
+  expires_at = least(expires_at, clock_timestamp() + interval '1500 milliseconds') WHERE replica = $1`;
+
+/** A backend's budget in a row per replica, changed by one of them at a time. */
+export class SharedBudgets implements BudgetShares {
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  async share(request: ShareRequest): Promise<Share> {
+    try {
+      return await transact(this.#pool, 'BEGIN', async (client) => {
+        // Held until the commit: the sum of all shares is right only if nobody else is changing his.
+        await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`rungate ${request.backend}`]);
+        return await this.#divide(client, request);
+      });
+    } catch (error) {
+      throw toStorageFault(error);
+    }
+  }
+
+  async release(replica: string): Promise<void> {
+    try {
+      await this.#pool.query(leave, [replica]);
+    } catch (error) {
+      throw toStorageFault(error);
+    }
+  }
+
+  async #divide(client: PoolClient, { backend, replica, leaseMs, requests, runs }: ShareRequest): Promise<Share> {
+    const rows = (await client.query(others, [backend, replica])).rows.map((row) => otherRow.parse(row));
+    const sum = (pick: (row: z.infer<typeof otherRow>) => number): number =>
+      rows.reduce((total, row) => total + pick(row), 0);
+    const left = requests.total - sum((row) => row.requests);
+    const had = Math.max(requests.inUse, Math.min(requests.wanted, left));
+    const starts = runs.total === null ? 0 : await this.#countStarts(client, runs.total, runs, sum);
+    await client.query(keep, [backend, replica, had, requests.wanted, starts, leaseMs]);
+    await client.query(bury, [backend]);
+    return { requests: had, starts, others: rows.map((row) => ({ requests: row.requests, wanted: row.wanted })) };
+  }
+
+  /** Runs in any phase but `queued` may be live at the vendor, whoever owns them, also where their owner is dead. */
+  async #countStarts(
+    client: PoolClient,
+    total: number,
+    { agentIds, inUse, wanted }: ShareRequest['runs'],
+    sum: (pick: (row: z.infer<typeof otherRow>) => number) => number,
+  ): Promise<number> {
+    if (wanted === 0) return inUse;
+    const [row] = (await client.query(liveRuns, [agentIds])).rows;
+    const left = total - countRow.parse(row).live - sum((other) => other.starts);
+    return Math.max(inUse, Math.min(inUse + wanted, left));
+  }
+}

@@ -1,0 +1,66 @@
+import { spawnSync } from 'node:child_process';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { isLoopbackHost, refuseOpenDoor } from '../../src/config/open-host.ts';
+import { hashKey } from '../../src/access/make-key.ts';
+import { startGateway } from '../../src/gateway.ts';
+import { createLog } from '../../src/observability/log.ts';
+import { keyOf, openDoors } from './auth-site.ts';
+
+describe('without auth', () => {
+  test.each(['127.0.0.1', '127.9.9.9', '::1', '[::1]', 'localhost', 'LOCALHOST', '::ffff:127.0.0.1'])(
+    '%s is this machine',
+    (host) => {
+      expect(isLoopbackHost(host)).toBe(true);
+      expect(refuseOpenDoor(host, null)).toBeNull();
+    },
+  );
+
+  test.each(['0.0.0.0', '::', '10.0.0.1', '192.168.1.1', 'example.com', 'localhost.example.com', ''])(
+    '%s is not',
+    (host) => {
+      expect(refuseOpenDoor(host, null)).toContain('auth: none');
+      expect(refuseOpenDoor(host, 'none')).toBeNull();
+      expect(refuseOpenDoor(host, { keys: [], jwt: null })).toBeNull();
+    },
+  );
+
+  test('the gateway says who is let in, and does not start where everybody would be', async () => {
+    await using site = await openDoors();
+    expect(site.log()).toContain('no auth is configured: only this machine can connect');
+    // As the command line's --host does it, after the config was read.
+    const outside = { ...site.config, server: { ...site.config.server, host: '0.0.0.0' } };
+    const log = createLog({ level: 'silent', secrets: [] });
+    await expect(startGateway(outside, log)).rejects.toThrow('the host 0.0.0.0 lets other machines in');
+  });
+
+  test('"none" in so many words is a warning', async () => {
+    await using site = await openDoors({ sections: { auth: 'none' } });
+    expect(site.log()).toContain('auth is none: whoever reaches the port can use every agent');
+    expect((await site.ask(null, 'POST', '/runs', { input: {} })).status).toBe(200);
+  });
+
+  test('with keys nothing is said', async () => {
+    await using site = await openDoors({ sections: { auth: { keys: [keyOf('one').entry] } } });
+    expect(site.log()).not.toMatch(/no auth|auth is none/);
+  });
+});
+
+describe('rungate key', () => {
+  const root = resolve(import.meta.dirname, '../..');
+  const run = (...args: readonly string[]) =>
+    spawnSync(process.execPath, [join(root, 'src/main.ts'), 'key', ...args], { encoding: 'utf8' });
+
+  test('prints a key and what goes into the config, once', () => {
+    const { stdout, status } = run('--name', 'ci', '--tenant', 'acme');
+    expect(status).toBe(0);
+    const [, key = ''] = /^key, shown this once: (rungate_[\w-]{43})$/m.exec(stdout) ?? [];
+    expect(stdout.split(key)).toHaveLength(2);
+    expect(stdout).toContain(`    - name: "ci"\n      tenant: "acme"\n      sha256: ${hashKey(key)}\n`);
+  });
+
+  test('refuses a name that the config would', () => {
+    const { stderr, status } = run('--name', 'a b');
+    expect([status, stderr.split('\n')[0]]).toEqual([2, expect.stringMatching(/^rungate: --name must be/)]);
+  });
+});

@@ -1,0 +1,213 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { adapters } from '../../adapters/index.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import * as sections from '../../src/config/sections.ts';
+import { errcodes } from '../../src/contract/domain/errcodes.ts';
+import { errorTable } from '../../src/contract/domain/errors.ts';
+import { runPhases, runStatuses } from '../../src/contract/domain/run.ts';
+import type { UpstreamOperation } from '../../src/contract/adapter/http.ts';
+import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
+import { counters } from '../../src/observability/metrics.ts';
+import { judge } from '../../src/upstream/fault-rule.ts';
+import { readBlocks, readCode, readHead, readSection, readTable } from './markdown.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+
+const mappingSchema = z.object({
+  status: z.record(z.string(), z.union([z.string(), z.array(z.object({ is: z.string() }))])),
+  errcodes: z.record(z.string(), z.int()),
+});
+
+/** Vendors as the README calls them, in its order. */
+const vendors = adapters.map((adapter) => ({
+  adapter,
+  title: `${adapter.name.slice(0, 1).toUpperCase()}${adapter.name.slice(1)}`,
+  mapping: mappingSchema.parse(parseYaml(readFileSync(join(root, `mappings/${adapter.name}.yaml`), 'utf8'))),
+}));
+
+describe('README.md', () => {
+  test('its example config is taken', async () => {
+    const [example] = readBlocks(readSection(readme, 'Configuration'), 'yaml');
+    const env = { INTUNED_WORKSPACE_ID: 'workspace', INTUNED_API_KEY: 'key' };
+    const config = await parseConfig(example ?? '', { file: join(root, 'README.md'), env, registry: adapters });
+    expect(config.backends.map(({ adapter }) => adapter.name)).toEqual(adapters.map(({ name }) => name));
+    expect(config.agents.length).toBeGreaterThan(1);
+  });
+
+  test('its table of config keys is what the schemas take, with their defaults', () => {
+    const table = readTable(readSection(readme, 'Configuration'), 'key').map(([key, value]) => [key, value]);
+    expect(Object.fromEntries(table.map(([key, value]) => [key?.replaceAll('`', ''), value]))).toEqual(configKeys());
+    expect(table).toHaveLength(Object.keys(configKeys()).length);
+  });
+
+  test('its table of errors is the error table', () => {
+    const table = readTable(readSection(readme, 'Errors'), 'code');
+    expect(table).toEqual(
+      Object.entries(errorTable).map(([code, { http, retryable, message }]) => [
+        `\`${code}\``,
+        String(http),
+        retryable ? 'yes' : 'no',
+        message,
+      ]),
+    );
+  });
+
+  test('its errcodes are those of the gateway and of the mappings', () => {
+    const table = readTable(readSection(readme, 'Statuses and errcodes'), 'errcode');
+    const own = table.filter(([, from]) => from === 'rungate').map(([code]) => Number(code));
+    expect(own).toEqual(Object.values(errcodes));
+    const theirs = table.filter(([, from]) => from !== 'rungate');
+    expect(theirs.map(([code, from, word]) => `${code} ${from} ${word}`)).toEqual(
+      vendors.flatMap(({ title, mapping }) =>
+        Object.entries(mapping.errcodes)
+          .toSorted(([, a], [, b]) => a - b)
+          .map(([word, code]) => `${code} ${title} \`${word}\``),
+      ),
+    );
+  });
+
+  test('its statuses are those of the mappings', () => {
+    const table = readTable(readSection(readme, 'Statuses and errcodes'), 'vendor');
+    const told = table.map(([vendor, word = '', meaning = '']) => [
+      vendor,
+      readCode(word)[0],
+      readCode(meaning).filter((each) => (runStatuses as readonly string[]).includes(each)),
+    ]);
+    expect(told).toEqual(
+      vendors.flatMap(({ title, mapping }) =>
+        Object.entries(mapping.status).map(([word, row]) => [
+          title,
+          word,
+          typeof row === 'string' ? [row] : row.map(({ is }) => is),
+        ]),
+      ),
+    );
+  });
+
+  test('its phases are those of a run', () => {
+    const table = readTable(readSection(readme, 'Why'), 'phase');
+    expect(table.map(([phase]) => phase)).toEqual(runPhases.map((phase) => `\`${phase}\``));
+    const statuses = new Set(table.flatMap(([, status = '']) => readCode(status)));
+    expect([...statuses].toSorted()).toEqual([...runStatuses].toSorted());
+  });
+
+  test('its operations are those of ACP 0.1', () => {
+    const { operations } = createAcpV01({ maxBlockSeconds: 1, unknownFields: 'reject' });
+    const served = operations.map(({ method, path }) => `\`${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}\``);
+    const table = readTable(readSection(readme, 'Operations'), 'operation').map(([operation = '']) => operation);
+    expect(table.toSorted()).toEqual(served.toSorted());
+  });
+
+  test('its capabilities, settings and targets are those of the adapters', () => {
+    const section = readSection(readme, 'The two vendors');
+    const [vendor, start, observe, ...names] = readHead(section, 'vendor');
+    expect([vendor, start, observe]).toEqual(['vendor', 'start', 'observe']);
+    const told = readTable(section, 'vendor').map(([title, , , ...cells]) => [
+      title,
+      Object.fromEntries(names.map((name, at) => [name, /^(yes|no)\b/.exec(cells[at] ?? '')?.[0]])),
+    ]);
+    const word = (able: boolean) => (able ? 'yes' : 'no');
+    expect(told).toEqual(
+      vendors.map(({ title, adapter: { capabilities } }) => [
+        title,
+        Object.fromEntries(Object.entries(capabilities).map(([name, able]) => [name, word(able)])),
+      ]),
+    );
+    for (const { title, adapter } of vendors) {
+      const named = readCode(readSection(readme, title));
+      expect(named, title).toEqual(expect.arrayContaining([...keysOf(adapter.settings), ...keysOf(adapter.target)]));
+    }
+  });
+
+  test('its faults mean what the fault rule makes of them', () => {
+    const table = readTable(readSection(readme, 'When a vendor fails'), 'call');
+    const told = table.flatMap(([operation, happening = '', meaning]) =>
+      [...happening.matchAll(/\b\d{3}\b/g)].map(([status]) => `${operation} ${status} ${meaning}`),
+    );
+    const judged = table.flatMap(([operation, happening = '']) =>
+      [...happening.matchAll(/\b\d{3}\b/g)].map(([status]) => {
+        const consequence = judge(operation as UpstreamOperation, { kind: 'http-status', status: Number(status) });
+        return `${operation} ${status} \`${consequence}\``;
+      }),
+    );
+    expect(told).toEqual(judged);
+    expect(told.length).toBeGreaterThan(15);
+    const meanings = ['start', 'observe'].map((call) => table.filter(([each]) => each === call).map((row) => row[2]));
+    expect(meanings).toEqual([
+      ['`retry`', '`rejected`', '`unknown`'],
+      ['`retry`', '`gone`'],
+    ]);
+  });
+
+  test('its counters are those of the counter table', () => {
+    expect(readTable(readSection(readme, 'Operating'), 'counter')).toEqual(
+      Object.entries(counters).map(([name, { help, labels }]) => [
+        `\`rungate_${name}_total\``,
+        labels.map((label) => `\`${label}\``).join(', '),
+        help,
+      ]),
+    );
+  });
+
+  test('its npm scripts are those of package.json, and what they run is there', () => {
+    const scripts = z
+      .object({ scripts: z.record(z.string(), z.string()) })
+      .parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))).scripts;
+    const named = [...readme.matchAll(/npm (?:run ([\w:]+)|(start|test)\b)/g)].map((match) => match[1] ?? match[2]);
+    expect([...new Set(named)].toSorted()).toEqual(Object.keys(scripts).toSorted());
+    const files = Object.values(scripts).flatMap((script) =>
+      [...script.matchAll(/\bnode (\S+)/g)].map(([, file]) => file),
+    );
+    expect(files.filter((file) => !existsSync(join(root, file ?? '')))).toEqual([]);
+  });
+
+  test('its links lead to files', () => {
+    const links = [...readme.matchAll(/\]\(([^)]+)\)/g)].map((match) => match[1] ?? '');
+    expect(links.length).toBeGreaterThan(5);
+    expect(links.filter((link) => !existsSync(join(root, link)))).toEqual([]);
+  });
+});
+
+/** Every key that a config may have, with its default as the README writes it. */
+function configKeys(): Readonly<Record<string, string>> {
+  const schemas: Readonly<Record<string, unknown>> = sections;
+  const keys = Object.keys(sections.rootSchema.shape).flatMap((name) => {
+    if (name === 'backends') return rowsOf(sections.backendSchema, 'backends.NAME');
+    if (name === 'agents') return rowsOf(sections.agentSchema, 'agents[]');
+    const section = schemas[`${name}Schema`];
+    return section instanceof z.ZodObject ? rowsOf(section, name) : [[name, 'none'] as const];
+  });
+  return Object.fromEntries(keys);
+}
+
+function rowsOf(schema: z.ZodObject, prefix: string): readonly (readonly [string, string])[] {
+  return Object.entries(schema.shape).flatMap(([key, member]) => {
+    const path = `${prefix}.${key}`;
+    const inner = unwrap(member);
+    if (inner instanceof z.ZodObject) return rowsOf(inner, path);
+    const left = z.safeParse(member, undefined);
+    return [[path, left.success ? writeDefault(left.data) : 'required'] as const];
+  });
+}
+
+function writeDefault(value: unknown): string {
+  if (value === undefined) return 'none';
+  return `\`${typeof value === 'string' && value !== '' ? value : JSON.stringify(value)}\``;
+}
+
+function keysOf(schema: z.ZodType): readonly string[] {
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  let inner = schema;
+  while (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault) {
+    inner = inner.unwrap();
+  }
+  return inner;
+}

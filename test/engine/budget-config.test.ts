@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { defineAdapter } from '../../src/contract/adapter/adapter.ts';
+import { acme, parse, refuse, sample } from '../config/vendors.ts';
+
+const pushing = defineAdapter({
+  ...acme,
+  capabilities: { ...acme.capabilities, push: true },
+  capabilitiesOf: () => ({ ...acme.capabilities, push: true }),
+});
+const push = 'push: { publicUrl: https://runs.example/base/ }';
+
+async function backendWith(...lines: readonly string[]) {
+  const { backends } = await parse(sample({ backend: lines.join('\n') }), { registry: [pushing] });
+  return backends[0];
+}
+
+describe('budgets in the config', () => {
+  test('are unbounded by default', async () => {
+    expect(await backendWith()).toMatchObject({
+      requestsPerSecond: null,
+      burst: null,
+      maxConcurrentRuns: null,
+      push: null,
+    });
+  });
+
+  test('are read as they are written', async () => {
+    expect(await backendWith('requestsPerSecond: 20', 'burst: 5', 'maxConcurrentRuns: 50', push)).toMatchObject({
+      requestsPerSecond: 20,
+      burst: 5,
+      maxConcurrentRuns: 50,
+      push: { publicUrl: 'https://runs.example/base' },
+    });
+    expect(await backendWith('requestsPerSecond: 0.5')).toMatchObject({ requestsPerSecond: 0.5 });
+  });
+
+  test.each([
+    ['a fraction above one', 'requestsPerSecond: 2.5', 'requestsPerSecond', /whole number, or less than 1/],
+    ['none at all', 'requestsPerSecond: 0', 'requestsPerSecond', /./],
+    ['a burst without a rate', 'burst: 5', 'burst', /needs requestsPerSecond/],
+    ['a burst above the rate', 'requestsPerSecond: 4\nburst: 5', 'burst', /at most requestsPerSecond/],
+    ['no run at all', 'maxConcurrentRuns: 0', 'maxConcurrentRuns', /./],
+  ])('%s is refused', async (_name, lines, key, message) => {
+    const [problem] = await refuse(sample({ backend: lines }));
+    expect(problem).toMatchObject({ path: `backends.main.${key}` });
+    expect(problem?.message).toMatch(message);
+  });
+
+  test('push is refused where the adapter cannot, and where a token could be guessed', async () => {
+    expect(await refuse(sample({ backend: push }))).toMatchObject([
+      { path: 'backends.main.push', message: 'is not known to the acme adapter' },
+    ]);
+    const open = defineAdapter({ ...pushing, secretsOf: () => [''] });
+    expect(await refuse(sample({ backend: push }), { registry: [open] })).toMatchObject([
+      { path: 'backends.main.push', message: 'needs a backend that has a secret' },
+    ]);
+  });
+});

@@ -1,0 +1,52 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import type { UpstreamRef } from '../../src/contract/domain/run.ts';
+import { openRig, type Rig, tenant } from './engine-rig.ts';
+
+describe('runs that share a budget', () => {
+  let rig: Rig;
+  afterEach(() => rig.close());
+
+  /** How often each upstream run was looked at. */
+  function countLooks(): Map<string, number> {
+    const looks = new Map<string, number>();
+    const { observe } = rig.vendor;
+    rig.vendor.observe = (target: unknown, upstream: UpstreamRef, signal: AbortSignal) => {
+      looks.set(upstream.runId, (looks.get(upstream.runId) ?? 0) + 1);
+      return observe.call(rig.vendor, target, upstream, signal);
+    };
+    return looks;
+  }
+
+  test('are looked at in turn, the one that is watched most of all, and none is forgotten', async () => {
+    rig = await openRig({ terms: { requestsPerSecond: 4 } });
+    const looks = countLooks();
+    let started = 0;
+    rig.vendor.start = async () => ({ runId: `upstream-${++started}` });
+    const runs = [];
+    for (let run = 0; run < 40; run += 1) runs.push(await rig.create());
+    await rig.clock.advance(30_000);
+    looks.clear();
+    const watched = runs[17];
+    const feed = await rig.engine.service.watchRun({ tenant, runId: watched?.runId ?? '' }, 0);
+    await rig.clock.advance(60_000);
+    const counts = [...looks.values()].toSorted((a, b) => b - a);
+    expect(counts[0]).toBeGreaterThan(30);
+    expect(counts).toHaveLength(40);
+    expect(counts[1]).toBeLessThanOrEqual((counts[39] ?? 0) + 2);
+    feed.close();
+  });
+
+  test('are not looked at all at once when they are taken over', async () => {
+    rig = await openRig();
+    const runs = 300;
+    for (let run = 0; run < runs; run += 1) await rig.create();
+    await rig.clock.advance(1000);
+    const before = rig.vendor.polls;
+    rig = await rig.crash();
+    await rig.clock.advance(runs / 6);
+    expect(rig.vendor.polls - before).toBeGreaterThan(runs / 10);
+    expect(rig.vendor.polls - before).toBeLessThan(runs / 2);
+    await rig.clock.advance(runs);
+    expect(rig.vendor.polls - before).toBeGreaterThanOrEqual(runs);
+  });
+});

@@ -1,0 +1,140 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { UpstreamFault } from '../../src/contract/adapter/http.ts';
+import { Gate, type Urgency } from '../../src/engine/limits/call-queue.ts';
+import type { Rate } from '../../src/engine/limits/rate-limit.ts';
+import { silentLog } from '../store/runs.ts';
+import { fault } from './scripted-vendor.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+const never = new AbortController().signal;
+
+describe('the gate of a backend', () => {
+  let clock: VirtualClock;
+  /** What went, in order. */
+  let went: string[];
+  beforeEach(() => {
+    clock = new VirtualClock();
+    went = [];
+  });
+
+  const openGate = (rate: Rate | null): Gate => new Gate({ clock, log: silentLog }, rate);
+
+  /** A call that waits its turn and ends at once, with a fault where one is given. */
+  function call(gate: Gate, urgency: Urgency, name: string, ends?: UpstreamFault, signal = never) {
+    const entry = gate.enter(urgency, signal);
+    const done = entry.passed.then(async (pass) => {
+      if (pass === null) return void went.push(`${name} left`);
+      const work = async (): Promise<void> => {
+        went.push(name);
+        if (ends !== undefined) throw ends;
+      };
+      await pass.send(work).catch((error: unknown) => {
+        if (!(error instanceof UpstreamFault)) throw error;
+      });
+    });
+    return { ...entry, done };
+  }
+
+  test('starts go before watched looks, those before the others, each in the order in which they came', async () => {
+    const gate = openGate({ requestsPerSecond: 1, burst: 1 });
+    for (const [urgency, name] of [
+      ['unwatched', 'first'],
+      ['unwatched', 'u1'],
+      ['watched', 'w1'],
+      ['unwatched', 'u2'],
+      ['start', 's1'],
+      ['watched', 'w2'],
+      ['start', 's2'],
+    ] as const) {
+      call(gate, urgency, name);
+    }
+    await clock.advance(7000);
+    expect(went).toEqual(['first', 's1', 's2', 'w1', 'w2', 'u1', 'u2']);
+  });
+
+  test('nothing waits for ever: who has waited long goes before who comes new', async () => {
+    const gate = openGate({ requestsPerSecond: 1, burst: 1 });
+    call(gate, 'unwatched', 'patient');
+    await clock.settle();
+    call(gate, 'unwatched', 'waits');
+    for (let second = 0; second < 100; second += 1) {
+      call(gate, 'start', `s${second}`);
+      await clock.advance(900);
+    }
+    const position = went.indexOf('waits');
+    expect(position).toBeGreaterThan(30);
+    expect(position).toBeLessThan(60);
+  });
+
+  test('a look that somebody comes to watch moves up', async () => {
+    const gate = openGate({ requestsPerSecond: 1, burst: 1 });
+    call(gate, 'unwatched', 'first');
+    call(gate, 'unwatched', 'u1');
+    const hurried = call(gate, 'unwatched', 'u2');
+    hurried.hurry();
+    await clock.advance(3000);
+    expect(went).toEqual(['first', 'u2', 'u1']);
+  });
+
+  test('who leaves costs the others nothing', async () => {
+    const gate = openGate({ requestsPerSecond: 1, burst: 1 });
+    const leaver = new AbortController();
+    call(gate, 'start', 'first');
+    call(gate, 'start', 'second', undefined, leaver.signal);
+    call(gate, 'start', 'third');
+    leaver.abort();
+    await clock.advance(1050);
+    expect(went).toEqual(['first', 'second left', 'third']);
+    expect(gate.waiting).toBe(0);
+  });
+
+  test('a pass that is dropped is free for the next at once', async () => {
+    const gate = openGate({ requestsPerSecond: 1, burst: 1 });
+    const pass = await gate.enter('start', never).passed;
+    call(gate, 'start', 'next');
+    await clock.advance(5000);
+    expect(went).toEqual([]);
+    pass?.drop();
+    pass?.drop();
+    await clock.settle();
+    expect(went).toEqual(['next']);
+  });
+
+  test('Retry-After holds everything back, starts too, until it is over', async () => {
+    const gate = openGate(null);
+    call(gate, 'unwatched', 'told', fault('retry', { retryAfterMs: 30_000 }));
+    await clock.settle();
+    expect(gate.state).toBe('paused');
+    call(gate, 'start', 's');
+    call(gate, 'watched', 'w');
+    await clock.advance(29_999);
+    expect(went).toEqual(['told']);
+    await clock.advance(101);
+    expect(went).toEqual(['told', 's', 'w']);
+    expect(gate.state).toBe('up');
+  });
+
+  test('what gathered in a pause does not go all at once', async () => {
+    const gate = openGate(null);
+    call(gate, 'start', 'told', fault('retry', { retryAfterMs: 1000 }));
+    await clock.settle();
+    for (let run = 0; run < 300; run += 1) call(gate, 'unwatched', `u${run}`);
+    await clock.advance(1000);
+    expect(went.length).toBeLessThanOrEqual(2);
+    await clock.advance(1000);
+    expect(went.length).toBeGreaterThan(90);
+    expect(went.length).toBeLessThan(130);
+    await clock.advance(4000);
+    expect(went).toHaveLength(301);
+  });
+
+  test('says how long the budget is behind', async () => {
+    const gate = openGate({ requestsPerSecond: 10, burst: 10 });
+    for (let run = 0; run < 30; run += 1) call(gate, 'unwatched', `u${run}`);
+    await clock.settle();
+    expect(gate.backlogMs('unwatched')).toBe(2020);
+    expect(gate.backlogMs('watched')).toBe(0);
+    await clock.advance(60_000);
+    expect(gate.backlogMs('unwatched')).toBe(0);
+  });
+});

@@ -1,0 +1,191 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { Slots } from '../../src/engine/limits/concurrency-limit.ts';
+import { openRig, type Rig, type RigOptions, tenant } from './engine-rig.ts';
+import { fault } from './scripted-vendor.ts';
+
+const never = new AbortController().signal;
+
+describe('slots of a backend', () => {
+  /** Lets runs of the agents queue up, named agent and number, and gives the order in which they are let in. */
+  async function order(slots: Slots, names: readonly string[]): Promise<readonly string[]> {
+    const admitted: string[] = [];
+    for (const name of names) {
+      const [agent = ''] = name;
+      void slots.take(agent, name, never, () => {}).then(() => admitted.push(name));
+    }
+    for (let turn = 0; turn < names.length; turn += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const last = admitted.at(-1);
+      if (last !== undefined) slots.free(last);
+    }
+    return admitted;
+  }
+
+  test('agents take turns, and the runs of each go in the order in which they came', async () => {
+    const slots = new Slots({ kind: 'own', most: 1 });
+    const names = ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1'];
+    expect(await order(slots, names)).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'b2', 'a4']);
+  });
+
+  test('who leaves the queue gives his place away, and nobody is let in twice', async () => {
+    const slots = new Slots({ kind: 'own', most: 1 });
+    const leaver = new AbortController();
+    await slots.take('a', 'a1', never, () => {});
+    const left = slots.take('a', 'a2', leaver.signal, () => {});
+    const next = slots.take('a', 'a3', never, () => {});
+    leaver.abort();
+    expect(await left).toBe(false);
+    slots.free('a1');
+    slots.free('a1');
+    expect(await next).toBe(true);
+    expect(slots.waiting).toBe(0);
+    let isLetIn = false;
+    void slots
+      .take('a', 'a4', never, () => {})
+      .then(() => {
+        isLetIn = true;
+      });
+    await Promise.resolve();
+    expect(isLetIn).toBe(false);
+  });
+
+  test('a run that is live already counts, also beyond the bound', async () => {
+    const slots = new Slots({ kind: 'own', most: 2 });
+    for (const runId of ['x', 'y', 'z']) slots.hold(runId);
+    const waiting = slots.take('a', 'a1', never, () => {});
+    slots.free('x');
+    expect(slots.waiting).toBe(1);
+    slots.free('y');
+    expect(await waiting).toBe(true);
+  });
+
+  test('granted slots are for one start each, and what a run leaves behind is not taken again', async () => {
+    const slots = new Slots({ kind: 'granted' });
+    const first = slots.take('a', 'a1', never, () => {});
+    const second = slots.take('a', 'a2', never, () => {});
+    slots.grant(1);
+    expect(await first).toBe(true);
+    expect(slots.opening).toBe(1);
+    slots.began('a1');
+    slots.free('a1');
+    expect(slots.waiting).toBe(1);
+    slots.grant(1);
+    expect(await second).toBe(true);
+    // It never began, so its grant is still there.
+    slots.free('a2');
+    expect(await slots.take('a', 'a3', never, () => {})).toBe(true);
+  });
+});
+
+describe('maxConcurrentRuns', () => {
+  let rig: Rig;
+  afterEach(() => rig.close());
+
+  async function openBound(most: number, options: RigOptions = {}): Promise<void> {
+    rig = await openRig({ terms: { maxConcurrentRuns: most }, ...options });
+  }
+
+  async function endOldest(): Promise<void> {
+    const polls = rig.vendor.polls;
+    rig.vendor.observeScript.splice(
+      0,
+      Number.POSITIVE_INFINITY,
+      { status: 'success', output: 1 },
+      { status: 'running' },
+    );
+    for (let step = 0; rig.vendor.polls === polls && step < 200; step += 1) await rig.clock.advance(100);
+    await rig.clock.settle();
+  }
+
+  test('what exceeds it waits as queued, is pending outward, and says once what it waits for', async () => {
+    await openBound(2);
+    const [first, second] = [await rig.create(), await rig.create()];
+    const [third, fourth] = [await rig.create(), await rig.create()];
+    const runs = [first, second, third, fourth];
+    await rig.clock.advance(60_000);
+    const phases = await Promise.all(runs.map(async (run) => (await rig.read(run)).phase));
+    expect(phases).toEqual(['running', 'running', 'queued', 'queued']);
+    expect((await rig.read(fourth)).status).toBe('pending');
+    const said = rig.logged.filter((line) => line.fields.waits_for === 'maxConcurrentRuns');
+    expect(said).toHaveLength(2);
+    await endOldest();
+    expect((await rig.read(third)).phase).toBe('running');
+    expect((await rig.read(fourth)).phase).toBe('queued');
+  });
+
+  test('a creation that comes to nothing new takes no slot', async () => {
+    await openBound(2);
+    const command = { tenant, agent: undefined, request: { input: { a: 1 } }, quota: { name: 'key', mostLive: 1 } };
+    await rig.engine.service.createRun(command);
+    await expect(rig.engine.service.createRun(command)).rejects.toMatchObject({ code: 'too_many_runs' });
+    const second = await rig.create();
+    await rig.clock.settle();
+    expect((await rig.read(second)).phase).toBe('running');
+  });
+
+  test('an agent with many runs does not hold another one up', async () => {
+    await openBound(1, { others: [{ agentId: '00000000-0000-5000-8000-000000000002', name: 'other' }] });
+    for (let run = 0; run < 5; run += 1) await rig.create({ input: { agent: 'first', run } });
+    await rig.create({ input: { agent: 'other' } }, 'other');
+    for (let run = 0; run < 3; run += 1) await endOldest();
+    const order = rig.vendor.starts.map((input) => (input as { agent: string }).agent);
+    expect(order.slice(0, 3)).toEqual(['first', 'first', 'other']);
+  });
+
+  test('a run that is cancelled, or whose time is over, leaves the queue', async () => {
+    const short = { agentId: '00000000-0000-5000-8000-000000000002', name: 'short', timeoutMs: 60_000 };
+    await openBound(1, { others: [short] });
+    await rig.create();
+    const [cancelled, late] = [await rig.create(), await rig.create(undefined, 'short')];
+    await rig.clock.advance(1000);
+    await rig.engine.service.deleteRun({ tenant, runId: cancelled.runId });
+    await rig.clock.advance(60_000);
+    expect((await rig.read(late)).status).toBe('timeout');
+    expect(rig.engine.liveRuns()).toBe(1);
+    await endOldest();
+    await rig.clock.advance(60_000);
+    expect(rig.vendor.starts).toHaveLength(1);
+    expect(rig.engine.liveRuns()).toBe(0);
+  });
+
+  test('a run that the vendor puts off does not keep its slot meanwhile', async () => {
+    await openBound(1);
+    rig.vendor.startScript.push(fault('retry'));
+    const [first, second] = [await rig.create(), await rig.create()];
+    await rig.clock.settle();
+    expect((await rig.read(first)).phase).toBe('queued');
+    expect((await rig.read(second)).phase).toBe('running');
+  });
+
+  test('runs that were live when the process died count after it', async () => {
+    await openBound(2);
+    const runs = [await rig.create(), await rig.create(), await rig.create()];
+    await rig.clock.advance(1000);
+    rig = await rig.crash();
+    await rig.clock.advance(30_000);
+    const phases = await Promise.all(runs.map(async (run) => (await rig.read(run)).phase));
+    expect(phases).toEqual(['running', 'running', 'queued']);
+    expect(rig.vendor.starts).toHaveLength(2);
+  });
+
+  test('requestsPerSecond holds for starts and looks of all runs together', async () => {
+    rig = await openRig({ terms: { requestsPerSecond: 5, burst: 2 } });
+    const sentMs: number[] = [];
+    const { start, observe } = rig.vendor;
+    rig.vendor.start = (...given) => {
+      sentMs.push(rig.clock.nowMs());
+      return start.apply(rig.vendor, given);
+    };
+    rig.vendor.observe = (...given) => {
+      sentMs.push(rig.clock.nowMs());
+      return observe.apply(rig.vendor, given);
+    };
+    for (let run = 0; run < 20; run += 1) await rig.create();
+    await rig.clock.advance(20_000);
+    expect(rig.vendor.starts).toHaveLength(20);
+    expect(sentMs.length).toBeGreaterThan(85);
+    for (const fromMs of sentMs) {
+      expect(sentMs.filter((atMs) => atMs >= fromMs && atMs <= fromMs + 1000).length).toBeLessThanOrEqual(5);
+    }
+  });
+});

@@ -1,0 +1,162 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Agent, AgentDirectory } from '../../src/contract/domain/agent.ts';
+import type { RunEvent } from '../../src/contract/domain/event.ts';
+import type { Log } from '../../src/contract/domain/log.ts';
+import type { Run, RunRequest } from '../../src/contract/domain/run.ts';
+import type { Store } from '../../src/contract/store/store.ts';
+import type { RunFeed } from '../../src/contract/api/use-cases.ts';
+import type { BackendTerms } from '../../src/engine/limits/backends.ts';
+import { createEngine, type Engine } from '../../src/engine/create-engine.ts';
+import type { WebhookTerms } from '../../src/engine/webhooks/create-dispatcher.ts';
+import { openStore } from '../../src/store/open.ts';
+import { makeAgent } from './scripted-agent.ts';
+import { ScriptedVendor } from './scripted-vendor.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+export const tenant = 'default';
+
+/** Vendor statuses of the scripted vendor are ACP's, so that a test reads as what it means. */
+const mappingLayer = {
+  status: { running: 'pending', success: 'success', error: 'error', timeout: 'timeout' },
+  output: 'output',
+  error: 'error',
+  interrupt: 'question',
+  resume: '{"answer": payload}',
+  errcodes: { default: 3000 },
+};
+
+export type Logged = {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+};
+
+/** An engine on a real SQLite store, a scripted vendor and virtual time. */
+export type Rig = {
+  readonly engine: Engine;
+  readonly vendor: ScriptedVendor;
+  readonly clock: VirtualClock;
+  readonly store: Store;
+  readonly logged: readonly Logged[];
+  readonly counts: ReadonlyMap<string, number>;
+  create(request?: RunRequest, agent?: string): Promise<Run>;
+  read(run: Run): Promise<Run>;
+  events(run: Run): Promise<readonly RunEvent[]>;
+  /** Leaves as a killed process would: nothing is finished, nothing is written; and opens the store anew. */
+  crash(changed?: RigOptions): Promise<Rig>;
+  close(): Promise<void>;
+};
+
+export type RigOptions = {
+  readonly agent?: Partial<Agent>;
+  /** Further agents, as the first one but for this. */
+  readonly others?: readonly Partial<Agent>[];
+  readonly mapping?: Readonly<Record<string, unknown>>;
+  /** Of the backend `scripted`. */
+  readonly terms?: Partial<BackendTerms>;
+  readonly webhooks?: WebhookTerms;
+};
+
+const boundless = {
+  name: 'scripted',
+  requestsPerSecond: null,
+  burst: null,
+  maxConcurrentRuns: null,
+  push: null,
+  secrets: [],
+};
+
+export async function openRig(options: RigOptions = {}): Promise<Rig> {
+  const folder = mkdtempSync(join(tmpdir(), 'rungate-runs-'));
+  return await build(folder, new VirtualClock(), new ScriptedVendor(), options);
+}
+
+async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor, options: RigOptions): Promise<Rig> {
+  const logged: Logged[] = [];
+  const counts = new Map<string, number>();
+  const log = recordingLog(logged);
+  const store = await openStore(`sqlite:${join(folder, 'runs.db')}`, { log });
+  const agent = agentOver(vendor, options);
+  const mortal = clock.mortal();
+  const all = [agent, ...(options.others ?? []).map((other) => ({ ...agent, ...other }))];
+  const agents: AgentDirectory = {
+    all,
+    defaultAgent: agent,
+    find: (name) => all.find((one) => name === one.name || name === one.agentId) ?? null,
+  };
+  const engine = createEngine({
+    agents,
+    store,
+    clock: mortal.clock,
+    backends: [{ ...boundless, ...options.terms }],
+    pacing: { floorMs: 100, watchedCeilingMs: 1000, ceilingMs: 10_000 },
+    replica: { heartbeatMs: 5000, deadAfterMs: 15_000 },
+    idempotencyMs: 86_400_000,
+    webhooks: options.webhooks,
+    retentionMs: 30 * 86_400_000,
+    cache: { mostRuns: 100, mostBytes: 1_000_000 },
+    log,
+    metrics: { count: (name) => void counts.set(name, (counts.get(name) ?? 0) + 1) },
+    firstTime: onceEach(),
+  });
+  await engine.start();
+  let left = false;
+  return {
+    engine,
+    vendor,
+    clock,
+    store,
+    logged,
+    counts,
+    create: async (request = { input: { a: 1 } }, name = undefined) =>
+      (await engine.service.createRun({ tenant, agent: name, request })).run,
+    read: (run) => engine.service.getRun({ tenant, runId: run.runId }),
+    events: (run) => store.events(run.runId, 0, 1000),
+    crash: async (changed) => {
+      left = true;
+      mortal.kill();
+      await store.close();
+      return await build(folder, clock, vendor, changed ?? options);
+    },
+    close: async () => {
+      if (!left) {
+        const stopping = engine.stop();
+        await clock.advance(60_000);
+        await stopping;
+        await store.close();
+      }
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function agentOver(vendor: ScriptedVendor, options: RigOptions): Agent {
+  const layer = { ...mappingLayer, ...options.mapping };
+  const capabilities = { resume: true, cancel: true, push: false, living: false };
+  return makeAgent({ connection: vendor, layer }, { capabilities, ...options.agent });
+}
+
+function recordingLog(logged: Logged[]): Log {
+  const at = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string) =>
+    void logged.push({ level, message, fields });
+  const log: Log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child: () => log };
+  return log;
+}
+
+function onceEach(): (key: string) => boolean {
+  const seen = new Set<string>();
+  return (key) => !seen.has(key) && seen.add(key).has(key);
+}
+
+/** Everything that a feed gives, until it ends. */
+export async function drainFeed(feed: RunFeed): Promise<readonly RunEvent[]> {
+  const events: RunEvent[] = [];
+  for (let some = await feed.next(); some !== null; some = await feed.next()) events.push(...some);
+  return events;
+}
+
+export function kinds(events: readonly RunEvent[]): readonly string[] {
+  return events.map(({ change }) => (change.kind === 'phase' ? change.phase : change.kind));
+}

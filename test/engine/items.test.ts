@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { itemBounds } from '../../src/contract/store/item-store.ts';
+import type { Store } from '../../src/contract/store/store.ts';
+import { Items } from '../../src/engine/api/item-service.ts';
+import { openStore } from '../../src/store/open.ts';
+import { itemKey } from '../protocols/scripted-items.ts';
+import { silentLog } from '../store/runs.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+const value = { text: 'tea' };
+let store: Store;
+let clock: VirtualClock;
+let items: Items;
+
+beforeEach(async () => {
+  store = await openStore('sqlite::memory:', { log: silentLog });
+  clock = new VirtualClock();
+  items = new Items(store, clock);
+});
+afterEach(() => store.close());
+
+test('an item has the instants of the clock', async () => {
+  const createdAtMs = clock.nowMs();
+  await items.putItem({ ...itemKey, value });
+  await clock.advance(1000);
+  await items.putItem({ ...itemKey, value: {} });
+  const item = { ...itemKey, value: {}, createdAtMs, updatedAtMs: createdAtMs + 1000 };
+  expect(await items.getItem(itemKey)).toEqual(item);
+  const page = { tenant: itemKey.tenant, prefix: [], limit: 10, offset: 0 };
+  expect(await items.searchItems(page)).toEqual([item]);
+  expect(await items.listNamespaces({ ...page, suffix: [] })).toEqual([itemKey.namespace]);
+});
+
+test('one that is not there is not found', async () => {
+  await items.putItem({ ...itemKey, value });
+  await items.deleteItem(itemKey);
+  for (const call of [items.getItem(itemKey), items.deleteItem(itemKey)])
+    await expect(call).rejects.toMatchObject({ code: 'item_not_found', http: 404 });
+});
+
+test.each([
+  ['namespace', { namespace: Array.from({ length: 9 }, () => 'x'.repeat(itemBounds.labelLength)) }],
+  ['key', { key: '\u0000'.repeat(200) }],
+  ['value', { value: { text: 'x'.repeat(itemBounds.valueBytes) } }],
+])('one whose %s is larger than the bounds is refused, and not written', async (path, change) => {
+  const write = { ...itemKey, value, ...change };
+  await expect(items.putItem(write)).rejects.toMatchObject({ code: 'invalid_request', path });
+  expect(await store.items.find(write)).toBeNull();
+});
+
+test('a store that does not answer is storage_unavailable, by every call', async () => {
+  await items.putItem({ ...itemKey, value });
+  await store.close();
+  const page = { tenant: itemKey.tenant, prefix: [], suffix: [], limit: 10, offset: 0 };
+  const calls = [
+    items.putItem({ ...itemKey, value }),
+    items.getItem(itemKey),
+    items.deleteItem(itemKey),
+    items.searchItems(page),
+    items.listNamespaces(page),
+  ];
+  for (const settled of await Promise.allSettled(calls))
+    expect(settled).toMatchObject({ reason: { code: 'storage_unavailable', http: 503, retryAfterSeconds: 1 } });
+});

@@ -1,0 +1,30 @@
+import { describe, expect, test } from 'vitest';
+import { cheapestPolls } from '../../bench/pacing/best-possible.ts';
+import { compareFleet, fullScale, hasHistory, mostOfBestCost, sampleAgents } from '../../bench/pacing/comparison.ts';
+import { pacingSchema } from '../../src/config/sections.ts';
+import { lookPriceMs } from '../../src/engine/pacing/pacing.ts';
+
+// The short form of `npm run bench:pacing`.
+const scale = { ...fullScale, runs: 3000, learnFrom: 800 };
+const limits = pacingSchema.parse({});
+
+describe('pacing against fixed intervals', () => {
+  const samples = sampleAgents(scale, limits, false);
+  const learnt = samples.filter(hasHistory);
+
+  test('at the same number of polls its mean lag is below the bars', () => {
+    const rows = [...compareFleet(learnt), ...compareFleet(samples.filter((sample) => !hasHistory(sample)))];
+    expect(rows).toHaveLength(4);
+    for (const { bar, ratio } of rows)
+      expect({ name: bar.durations.name, ratio: ratio <= bar.most }).toMatchObject({ ratio: true });
+  });
+
+  test('it costs little more than the best possible poller, which was told the distribution', () => {
+    for (const { bar, runs, ours } of learnt) {
+      const priceMs = lookPriceMs(false, limits);
+      const best = cheapestPolls(runs, priceMs);
+      const ofBestCost = (ours.lagMs + ours.polls * priceMs) / (best.lagMs + best.polls * priceMs);
+      expect({ name: bar.durations.name, ofBestCost }).toSatisfy((row) => row.ofBestCost <= mostOfBestCost);
+    }
+  });
+});

@@ -1,0 +1,182 @@
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { BudgetShares, Share, ShareRequest } from '../../src/contract/store/pacing-store.ts';
+import type { Store } from '../../src/contract/store/store.ts';
+import { Backends } from '../../src/engine/limits/backends.ts';
+import type { Gate } from '../../src/engine/limits/call-queue.ts';
+import type { Slots } from '../../src/engine/limits/concurrency-limit.ts';
+import { openStore } from '../../src/store/open.ts';
+import { PostgresServer, startPostgres } from '../store/postgres-server.ts';
+import { silentLog } from '../store/runs.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+const never = new AbortController().signal;
+
+/** The store's shares, whose answers can be held back. */
+class SlowShares implements BudgetShares {
+  readonly #shares: BudgetShares;
+  readonly asked: ShareRequest[] = [];
+  answered = 0;
+  gate: Promise<void> = Promise.resolve();
+
+  constructor(shares: BudgetShares) {
+    this.#shares = shares;
+  }
+
+  async share(request: ShareRequest): Promise<Share> {
+    this.asked.push(request);
+    const share = await this.#shares.share(request);
+    await this.gate;
+    this.answered += 1;
+    return share;
+  }
+
+  async release(replica: string): Promise<void> {
+    await this.#shares.release(replica);
+  }
+}
+
+const started = await startPostgres();
+if (started instanceof PostgresServer) {
+  afterAll(async () => await started.destroy());
+  describeKeeper(started);
+} else {
+  describe.skip(`the keeper of a share: ${started.unavailable}`, () => {
+    test('every test of it', () => expect(started).toBeInstanceOf(PostgresServer));
+  });
+}
+
+function describeKeeper(server: PostgresServer): void {
+  describe('the keeper of a share', () => {
+    let clock: VirtualClock;
+    let store: Store;
+    let shares: SlowShares;
+    let gate: Gate;
+    let slots: Slots;
+    let backends: Backends;
+    let sent: number;
+
+    beforeEach(async () => {
+      clock = new VirtualClock();
+      store = await openStore(await server.createDatabase(), { log: silentLog });
+      if (store.pace.shares === null) throw new Error('a shared store shares budgets');
+      shares = new SlowShares(store.pace.shares);
+      const agents = { all: [], defaultAgent: null, find: () => null };
+      const unpushed = { burst: null, push: null, secrets: [] };
+      backends = new Backends({ clock, log: silentLog, agents, replica: 'a', shares }, [
+        { name: 'main', requestsPerSecond: 20, maxConcurrentRuns: 3, ...unpushed },
+      ]);
+      ({ gate, slots } = backends.of('main'));
+      sent = 0;
+    });
+    afterEach(async () => {
+      await backends.stop();
+      await store.close();
+    });
+
+    function call(times: number): void {
+      for (let time = 0; time < times; time += 1) {
+        void gate.enter('watched', never).passed.then(async (pass) => {
+          await pass?.send(async () => {
+            sent += 1;
+          });
+        });
+      }
+    }
+
+    async function turns(count: number): Promise<void> {
+      await clock.advance(0);
+      await vi.waitFor(() => expect(shares.answered).toBeGreaterThanOrEqual(count), { timeout: 20_000, interval: 2 });
+      await clock.settle();
+    }
+
+    /** Lets time pass in steps that the keeper can follow. */
+    async function pass(ms: number): Promise<void> {
+      for (let leftMs = ms; leftMs > 0; leftMs -= 500) {
+        const { answered } = shares;
+        await clock.advance(500);
+        if (shares.asked.length > answered) await turns(shares.asked.length);
+      }
+    }
+
+    /** From now on the store does not answer before this is called. */
+    function hold(): () => void {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      shares.gate = promise;
+      return resolve;
+    }
+
+    test('nothing goes before the store has given a share, and then at once', async () => {
+      const answer = hold();
+      call(5);
+      await clock.advance(10_000);
+      expect(sent).toBe(0);
+      answer();
+      await turns(1);
+      expect(sent).toBe(5);
+    });
+
+    test('what is to be given back is used no more, also while the store has not yet answered', async () => {
+      call(20);
+      await turns(1);
+      await pass(1000);
+      expect(sent).toBe(20);
+      const before = shares.asked.length;
+      const answer = hold();
+      // The next turn asks for less, since nothing is wanted; in the middle of it much comes.
+      for (let step = 0; shares.asked.length === before && step < 20; step += 1) await clock.advance(100);
+      const asked = shares.asked.at(-1)?.requests.wanted ?? Number.NaN;
+      expect(asked).toBeLessThan(20);
+      call(20);
+      await clock.settle();
+      expect(sent - 20).toBeLessThanOrEqual(asked);
+      answer();
+    });
+
+    test('a share that cannot be renewed is not used past its lease', async () => {
+      call(1);
+      await turns(1);
+      hold();
+      await clock.advance(3000);
+      const before = sent;
+      call(1);
+      await clock.advance(60_000);
+      expect(sent).toBe(before);
+    });
+
+    test('without demand it asks no more, and with demand again', async () => {
+      call(1);
+      await turns(1);
+      await pass(10_000);
+      const { length } = shares.asked;
+      await clock.advance(60_000);
+      expect(shares.asked.length).toBe(length);
+      call(1);
+      await turns(length + 1);
+      expect(sent).toBe(2);
+    });
+
+    test('grants that nobody took are void while the store is asked anew', async () => {
+      const taken: string[] = [];
+      const take = (runId: string): void => {
+        void slots.take('agent', runId, never, () => {}).then((isTaken) => isTaken && taken.push(runId));
+      };
+      const leaver = new AbortController();
+      take('first');
+      void slots.take('agent', 'second', leaver.signal, () => {});
+      await turns(1);
+      expect(taken).toEqual(['first']);
+      // Two were granted where two asked; one leaves without having begun, and its grant is there for the next.
+      slots.free('second');
+      const answer = hold();
+      const before = shares.asked.length;
+      for (let step = 0; shares.asked.length === before && step < 20; step += 1) await clock.advance(100);
+      take('third');
+      await clock.settle();
+      expect(taken).toEqual(['first']);
+      answer();
+      await turns(before + 1);
+      await pass(500);
+      expect(taken).toEqual(['first', 'third']);
+    });
+  });
+}

@@ -1,0 +1,136 @@
+import fc from 'fast-check';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
+import type { BudgetShares, ShareRequest } from '../../src/contract/store/pacing-store.ts';
+import type { Store } from '../../src/contract/store/store.ts';
+import { divideFairly } from '../../src/engine/limits/quota-lease.ts';
+import { openStore } from '../../src/store/open.ts';
+import { PostgresServer, startPostgres } from '../store/postgres-server.ts';
+import { makeRun, silentLog } from '../store/runs.ts';
+
+describe('a fair division', () => {
+  const wants = fc.array(fc.nat(50), { minLength: 1, maxLength: 6 });
+
+  test('gives everybody what he wants where there is enough, and never more than there is', () => {
+    fc.assert(
+      fc.property(fc.nat(100), wants, (total, all) => {
+        const parts = all.map((want, index) => divideFairly(total, want, all.toSpliced(index, 1)));
+        const sum = parts.reduce((a, b) => a + b, 0);
+        const wanted = all.reduce((a, b) => a + b, 0);
+        expect(sum).toBeCloseTo(Math.min(total, wanted), 6);
+        for (const [index, part] of parts.entries()) expect(part).toBeLessThanOrEqual((all[index] ?? 0) + 1e-9);
+      }),
+    );
+  });
+
+  test('takes from those who want most', () => {
+    expect(divideFairly(10, 1, [9, 9])).toBe(1);
+    expect(divideFairly(10, 9, [1, 9])).toBe(4.5);
+  });
+});
+
+const started = await startPostgres();
+if (started instanceof PostgresServer) {
+  afterAll(async () => await started.destroy());
+  describeShares(started);
+} else {
+  describe.skip(`shares in PostgreSQL: ${started.unavailable}`, () => {
+    test('every test of it', () => expect(started).toBeInstanceOf(PostgresServer));
+  });
+}
+
+function describeShares(server: PostgresServer): void {
+  const opened: Store[] = [];
+  const open = async (url: string): Promise<Store & { readonly shares: BudgetShares }> => {
+    const store = await openStore(url, { log: silentLog });
+    opened.push(store);
+    const { shares } = store.pace;
+    if (shares === null) throw new Error('a shared store shares budgets');
+    return Object.assign(store, { shares });
+  };
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((store) => store.close()));
+  });
+
+  const ask = (
+    replica: string,
+    requests: Partial<ShareRequest['requests']>,
+    runs: Partial<ShareRequest['runs']> = {},
+    leaseMs = 60_000,
+  ): ShareRequest => ({
+    ...{ backend: 'main', replica, leaseMs },
+    requests: { total: 10, wanted: 0, inUse: 0, ...requests },
+    runs: { total: null, agentIds: [], inUse: 0, wanted: 0, ...runs },
+  });
+
+  describe('shares in PostgreSQL', () => {
+    test('replicas that ask at once never have more than there is, and each backend is its own', async () => {
+      const url = await server.createDatabase();
+      const stores = await Promise.all([open(url), open(url), open(url)]);
+      for (let round = 0; round < 10; round += 1) {
+        const parts = await Promise.all(
+          stores.map(({ shares }, index) => shares.share(ask(`r${index}`, { wanted: 3 + ((index + round) % 3) * 3 }))),
+        );
+        expect(parts.reduce((sum, part) => sum + part.requests, 0)).toBeLessThanOrEqual(10);
+      }
+      const elsewhere = await stores[0].shares.share({ ...ask('r0', { wanted: 10 }), backend: 'other' });
+      expect(elsewhere.requests).toBe(10);
+    });
+
+    test('what one gives back another can have, but not what he may still be using', async () => {
+      const url = await server.createDatabase();
+      const { shares } = await open(url);
+      await shares.share(ask('a', { wanted: 10 }));
+      expect(await shares.share(ask('b', { wanted: 5 }))).toEqual({
+        requests: 0,
+        starts: 0,
+        others: [{ requests: 10, wanted: 10 }],
+      });
+      expect((await shares.share(ask('a', { wanted: 2, inUse: 8 }))).requests).toBe(8);
+      expect((await shares.share(ask('b', { wanted: 5 }))).requests).toBe(2);
+      expect((await shares.share(ask('a', { wanted: 2, inUse: 1 }))).requests).toBe(2);
+      expect((await shares.share(ask('b', { wanted: 5 }))).requests).toBe(5);
+    });
+
+    test('a share that is not renewed is free when its time is over', async () => {
+      const url = await server.createDatabase();
+      const { shares } = await open(url);
+      await shares.share(ask('dead', { wanted: 10 }, {}, 200));
+      expect((await shares.share(ask('b', { wanted: 10 }))).requests).toBe(0);
+      await vi.waitFor(async () => expect((await shares.share(ask('b', { wanted: 10 }))).requests).toBe(10), {
+        timeout: 20_000,
+        interval: 50,
+      });
+    });
+
+    test('starts are allowed up to the bound, counting live runs whoever owns them', async () => {
+      const url = await server.createDatabase();
+      const store = await open(url);
+      const agentId = makeRun().agentId;
+      const runs = { total: 5, agentIds: [agentId] };
+      await store.insert(makeRun({ phase: 'running', owner: 'dead' }), []);
+      await store.insert(makeRun({ phase: 'interrupted', status: 'interrupted' }), []);
+      await store.insert(makeRun({ phase: 'done', status: 'success' }), []);
+      await store.insert(makeRun({ phase: 'queued' }), []);
+      await store.insert(makeRun({ phase: 'running', agentId: 'another backend' }), []);
+      expect((await store.shares.share(ask('a', {}, { ...runs, wanted: 2 }))).starts).toBe(2);
+      expect((await store.shares.share(ask('b', {}, { ...runs, wanted: 9 }))).starts).toBe(1);
+      // What was allowed and is not yet written stays allowed.
+      expect((await store.shares.share(ask('a', {}, { ...runs, inUse: 2 }))).starts).toBe(2);
+      expect((await store.shares.share(ask('b', {}, { ...runs, inUse: 1, wanted: 9 }))).starts).toBe(1);
+    });
+
+    test('a nudge wakes the others, and not who gave it', async () => {
+      const url = await server.createDatabase();
+      const [here, there] = [await open(url), await open(url)];
+      const heard: string[] = [];
+      here.pace.onNudge((runId) => heard.push(`here ${runId}`));
+      const stop = there.pace.onNudge((runId) => heard.push(`there ${runId}`));
+      await here.pace.nudge('x');
+      await vi.waitFor(() => expect(heard).toEqual(['there x']), { timeout: 20_000 });
+      stop();
+      await here.pace.nudge('y');
+      await there.pace.nudge('z');
+      await vi.waitFor(() => expect(heard).toEqual(['there x', 'here z']), { timeout: 20_000 });
+    });
+  });
+}

@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest';
+import type { Run, RunPhase } from '../../src/contract/domain/run.ts';
+import { runPhases } from '../../src/contract/domain/run.ts';
+import { advance, type Step } from '../../src/engine/state/state-machine.ts';
+
+const upstream = { runId: 'vendor-1' };
+const interrupted = { kind: 'interrupt', payload: { question: 'go?' } } as const;
+
+function runIn(phase: RunPhase): Run {
+  return {
+    runId: '0198c5a0-0000-7000-8000-000000000001',
+    tenant: 'default',
+    agentId: '00000000-0000-5000-8000-000000000001',
+    agentName: 'echo',
+    threadId: null,
+    request: { input: { a: 1 } },
+    phase,
+    status: phase === 'interrupted' ? 'interrupted' : phase === 'done' ? 'error' : 'pending',
+    upstream: phase === 'queued' || phase === 'starting' ? null : upstream,
+    outcome: phase === 'interrupted' ? interrupted : null,
+    resumption: phase === 'resuming' || phase === 'delivering' ? { payload: 1, interrupt: { b: 1, a: 2 } } : null,
+    answeredInterrupt: null,
+    attempts: 3,
+    lastSeq: 4,
+    version: 7,
+    owner: 'me',
+    createdAtMs: 1000,
+    updatedAtMs: 1000,
+    startedAtMs: null,
+    deadlineAtMs: 9000,
+  };
+}
+
+const steps: Readonly<Record<Step['kind'], Step>> = {
+  begin: { kind: 'begin' },
+  postpone: { kind: 'postpone' },
+  started: { kind: 'started', upstream },
+  scheduled: { kind: 'scheduled', living: { agentId: 'agent-1', upstream } },
+  partial: { kind: 'partial', value: [1] },
+  interrupt: { kind: 'interrupt', payload: 'p' },
+  clear: { kind: 'clear' },
+  forget: { kind: 'forget' },
+  resume: { kind: 'resume', payload: 'yes' },
+  deliver: { kind: 'deliver' },
+  redeliver: { kind: 'redeliver' },
+  delivered: { kind: 'delivered' },
+  undelivered: { kind: 'undelivered', note: 'why' },
+  end: { kind: 'end', ending: { status: 'success', value: 1 } },
+};
+
+/** The whole machine as a table: phase, step, phase after. What is not here is refused. */
+const table: readonly (readonly [RunPhase, Step['kind'], RunPhase])[] = [
+  ['queued', 'begin', 'starting'],
+  ['starting', 'begin', 'starting'],
+  ['starting', 'postpone', 'queued'],
+  ['starting', 'started', 'running'],
+  ['starting', 'scheduled', 'queued'],
+  ['running', 'partial', 'running'],
+  ['running', 'interrupt', 'interrupted'],
+  ['running', 'forget', 'running'],
+  ['interrupted', 'clear', 'running'],
+  ['interrupted', 'resume', 'resuming'],
+  ['resuming', 'deliver', 'delivering'],
+  ['resuming', 'undelivered', 'running'],
+  ['delivering', 'deliver', 'delivering'],
+  ['delivering', 'redeliver', 'resuming'],
+  ['delivering', 'delivered', 'running'],
+  ['delivering', 'undelivered', 'running'],
+  ...runPhases.filter((phase) => phase !== 'done').map((phase) => [phase, 'end', 'done'] as const),
+];
+
+describe('the life of a run', () => {
+  test.each(runPhases)('from %s only the steps of the table are allowed', (phase) => {
+    const taken = Object.values(steps).flatMap((step) => {
+      const transition = advance(runIn(phase), step, 2000);
+      return transition === null ? [] : [[phase, step.kind, transition.run.phase]];
+    });
+    expect(new Set(taken.map(String))).toEqual(new Set(table.filter(([from]) => from === phase).map(String)));
+  });
+
+  test.each(table)('%s, %s: the version grows by one, events follow without a gap, the status fits', (phase, kind) => {
+    const before = runIn(phase);
+    const transition = advance(before, steps[kind], 2000);
+    if (transition === null) throw new Error('refused');
+    const { run, events } = transition;
+    expect(run.version).toBe(before.version + 1);
+    expect(run.updatedAtMs).toBe(2000);
+    expect(events.map((event) => event.seq)).toEqual(run.lastSeq === before.lastSeq ? [] : [before.lastSeq + 1]);
+    for (const event of events) expect(event).toMatchObject({ runId: run.runId, atMs: 2000, status: run.status });
+    const expected = run.phase === 'done' ? 'success' : run.phase === 'interrupted' ? 'interrupted' : 'pending';
+    expect(run.status).toBe(expected);
+  });
+
+  test('a run that ended stays as it ended', () => {
+    const cancelled = advance(
+      runIn('running'),
+      { kind: 'end', ending: { status: 'error', errcode: 1000, description: 'the run was cancelled' } },
+      2000,
+    );
+    if (cancelled === null) throw new Error('refused');
+    expect(advance(cancelled.run, steps.end, 3000)).toBeNull();
+    expect(cancelled.run).toMatchObject({ status: 'error', owner: null, outcome: { kind: 'error', errcode: 1000 } });
+  });
+
+  test('the interrupt that was answered is remembered whatever the order of its keys', () => {
+    const delivered = advance(runIn('delivering'), steps.delivered, 2000);
+    expect(delivered?.run.answeredInterrupt).toBe('{"a":2,"b":1}');
+    expect(advance(runIn('delivering'), steps.undelivered, 2000)?.run.answeredInterrupt).toBeNull();
+  });
+
+  test('a resumption keeps the payload and what it answers', () => {
+    expect(advance(runIn('interrupted'), steps.resume, 2000)?.run).toMatchObject({
+      resumption: { payload: 'yes', interrupt: { question: 'go?' } },
+      outcome: null,
+      attempts: 0,
+    });
+  });
+});

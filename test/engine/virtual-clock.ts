@@ -1,0 +1,66 @@
+import type { Clock } from '../../src/contract/domain/clock.ts';
+
+type Timer = { readonly atMs: number; readonly callback: () => void };
+
+/** Turns of the event loop that a chain of writes needs at most to come to rest; each group commit takes one. */
+const settlingTurns = 40;
+
+/** Time that stands still until a test moves it. */
+export class VirtualClock implements Clock {
+  #nowMs = Date.UTC(2026, 0, 1);
+  readonly #timers = new Set<Timer>();
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  random(): number {
+    return 0.5;
+  }
+
+  schedule(delayMs: number, callback: () => void): () => void {
+    const timer = { atMs: this.#nowMs + Math.max(0, Math.ceil(delayMs)), callback };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  /** Lets everything that is ready happen, without moving time. */
+  async settle(): Promise<void> {
+    for (let turn = 0; turn < settlingTurns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Moves time on, timer by timer, letting each one's consequences happen before the next. */
+  async advance(byMs: number): Promise<void> {
+    const untilMs = this.#nowMs + byMs;
+    await this.settle();
+    for (;;) {
+      const next = [...this.#timers].sort((a, b) => a.atMs - b.atMs)[0];
+      if (next === undefined || next.atMs > untilMs) break;
+      this.#timers.delete(next);
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      next.callback();
+      await this.settle();
+    }
+    this.#nowMs = untilMs;
+  }
+
+  /** The same time for something that can die: its timers go with it. */
+  mortal(): { readonly clock: Clock; kill(): void } {
+    let dead = false;
+    const clock: Clock = {
+      nowMs: () => this.nowMs(),
+      random: () => this.random(),
+      schedule: (delayMs, callback) => this.schedule(delayMs, () => !dead && callback()),
+    };
+    return {
+      clock,
+      kill: () => {
+        dead = true;
+      },
+    };
+  }
+}

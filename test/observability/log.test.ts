@@ -1,0 +1,189 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { createLog, type LogLevel } from '../../src/observability/log.ts';
+import { createScrubber } from '../../src/observability/redaction.ts';
+
+const secrets = ['sk-live-4711', 'p@ss "word"', '12345678', 'abc'];
+
+function record(level: LogLevel = 'debug') {
+  const lines: string[] = [];
+  const log = createLog({ level, secrets, destination: { write: (line) => lines.push(line) } });
+  return { log, lines, entries: (): unknown[] => lines.map((line) => JSON.parse(line)) };
+}
+
+/** One field each, with a secret in it, and what becomes of it. */
+const leaks: readonly (readonly [string, unknown, unknown])[] = [
+  ['a text', 'key sk-live-4711!', 'key [redacted]!'],
+  ['a list', ['a', ['sk-live-4711']], ['a', ['[redacted]']]],
+  ['an object', { a: { b: 'Bearer sk-live-4711' } }, { a: { b: 'Bearer [redacted]' } }],
+  ['a key', { 'sk-live-4711': 1 }, { '[redacted]': 1 }],
+  ['a URL', 'https://h/?key=p%40ss%20%22word%22', 'https://h/?key=[redacted]'],
+  ['a URL object', new URL('https://h/sk-live-4711'), 'https://h/[redacted]'],
+  ['a JSON text', JSON.stringify({ a: 'p@ss "word"' }), '{"a":"[redacted]"}'],
+  ['a number', { n: 12_345_678 }, { n: '[redacted]' }],
+  ['a map', new Map([['a', 'sk-live-4711']]), [['a', '[redacted]']]],
+  ['a password in any URL', 'to redis://u:other@h/1', 'to redis://u:[redacted]@h/1'],
+  ['a short secret alone', 'abc', '[redacted]'],
+  ['a short secret within a word', 'abcdef', 'abcdef'],
+  [
+    'a header',
+    { headers: { Authorization: 'Basic xyz', 'X-API-Key': 'xyz' } },
+    { headers: { Authorization: '[redacted]', 'X-API-Key': '[redacted]' } },
+  ],
+  ['a list of headers', { 'set-cookie': ['a=1'] }, { 'set-cookie': '[redacted]' }],
+  [
+    'a credential field',
+    { api_key: 'xyz', token: 'xyz', password: 1 },
+    { api_key: '[redacted]', token: '[redacted]', password: '[redacted]' },
+  ],
+  ['the description of a credential', { token: { type: 'string' } }, { token: { type: 'string' } }],
+  ['bytes', Buffer.from('sk-live-4711'), '[12 bytes]'],
+];
+
+describe('the log', () => {
+  test('writes one JSON object a line', () => {
+    const { log, lines, entries } = record();
+    log.info({ runId: 'r', count: 1 }, 'run created');
+    log.error({}, 'second');
+    expect(entries()).toEqual([
+      { level: 'info', time: expect.stringMatching(/^\d{4}-.*Z$/), runId: 'r', count: 1, msg: 'run created' },
+      { level: 'error', time: expect.any(String), msg: 'second' },
+    ]);
+    expect(lines.every((line) => line.endsWith('}\n'))).toBe(true);
+  });
+
+  test('leaves out what is below its level', () => {
+    const { log, entries } = record('warn');
+    log.debug({}, 'a');
+    log.info({}, 'b');
+    log.warn({}, 'c');
+    expect(entries()).toMatchObject([{ msg: 'c' }]);
+    const silent = record('silent');
+    silent.log.error({}, 'a');
+    expect(silent.lines).toEqual([]);
+  });
+
+  for (const [name, field, clean] of leaks) {
+    test(`redacts ${name}`, () => {
+      const { log, entries } = record();
+      log.info({ field }, 'm');
+      expect(entries()).toMatchObject([{ field: clean }]);
+    });
+  }
+
+  test('redacts messages, children and their children', () => {
+    const { log, lines, entries } = record();
+    const child = log.child({ a: 'sk-live-4711' }).child({ b: ['sk-live-4711'], runId: 'r' });
+    child.warn({ c: 'x' }, 'sent sk-live-4711');
+    expect(entries()).toMatchObject([
+      { a: '[redacted]', b: ['[redacted]'], runId: 'r', c: 'x', msg: 'sent [redacted]' },
+    ]);
+    expect(lines.join('')).not.toContain('sk-live');
+  });
+
+  test('shows errors with their causes, without secrets', () => {
+    const { log, lines, entries } = record();
+    const cause = new AggregateError([new Error('inner sk-live-4711')], 'several');
+    const error = new Error('call with sk-live-4711 failed', { cause });
+    Object.assign(error, { code: 'ECONNREFUSED', url: 'http://h/sk-live-4711', self: error });
+    log.error({ err: error }, 'm');
+    expect(entries()).toMatchObject([
+      {
+        err: {
+          type: 'Error',
+          message: 'call with [redacted] failed',
+          stack: expect.stringContaining('log.test.ts'),
+          code: 'ECONNREFUSED',
+          url: 'http://h/[redacted]',
+          self: '[circular]',
+          cause: { type: 'AggregateError', message: 'several', errors: [{ message: 'inner [redacted]' }] },
+        },
+      },
+    ]);
+    expect(lines.join('')).not.toContain('sk-live');
+  });
+
+  test('takes anything without throwing', () => {
+    const { log, entries } = record();
+    const twice = { a: 1 };
+    const deep = Array.from({ length: 50 }).reduce<unknown>((inner) => ({ inner }), 'end');
+    const broken = { toJSON: () => 'as json' };
+    log.info({ big: 1n, none: undefined, call: () => 1, twice: [twice, twice], deep, broken, nil: null }, 'm');
+    const [entry] = entries();
+    expect(entry).toMatchObject({ big: '1', twice: [{ a: 1 }, { a: 1 }], broken: 'as json', nil: null });
+    expect(JSON.stringify(entry)).toContain('[too deep]');
+  });
+
+  test('loses no line when the process exits at once', async () => {
+    const module = fileURLToPath(new URL('../../src/observability/log.ts', import.meta.url));
+    const script = `
+      import { createLog } from ${JSON.stringify(module)};
+      const log = createLog({ level: 'info', secrets: [] });
+      for (let n = 0; n < 2000; n++) log.info({ n }, 'line');
+      process.exit(0);
+    `;
+    const run = promisify(execFile);
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { maxBuffer: 1e8 });
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines).toHaveLength(2000);
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ n: 1999, msg: 'line' });
+  });
+
+  test('holds nobody up once nobody reads it', async () => {
+    const module = fileURLToPath(new URL('../../src/observability/log.ts', import.meta.url));
+    const script = `
+      import { setTimeout } from 'node:timers/promises';
+      import { createLog } from ${JSON.stringify(module)};
+      const log = createLog({ level: 'info', secrets: [] });
+      process.stdin.once('end', async () => {
+        for (let n = 0; n < 3; n++) {
+          log.info({ n }, 'to nobody');
+          await setTimeout(30);
+        }
+        log.warn({}, 'the last one');
+        process.exit(7);
+      });
+      process.stdin.resume();
+    `;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    child.stdout.destroy();
+    child.stdin.end();
+    expect(await once(child, 'exit')).toEqual([7, null]);
+  });
+
+  test('has written a warning, and what came before it, when the process is killed', async () => {
+    const module = fileURLToPath(new URL('../../src/observability/log.ts', import.meta.url));
+    const script = `
+      import { createLog } from ${JSON.stringify(module)};
+      const log = createLog({ level: 'info', secrets: [] });
+      log.info({}, 'before');
+      log.warn({}, 'worse');
+      process.kill(process.pid, 'SIGKILL');
+    `;
+    const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    const killed: unknown = await run.catch((fault: unknown) => fault);
+    expect(killed).toMatchObject({ signal: 'SIGKILL', stdout: expect.stringMatching(/"before".*\n.*"worse"/) });
+  });
+});
+
+describe('a scrubber', () => {
+  test('replaces the longer of two secrets that share a part', () => {
+    expect(createScrubber(['secret', 'secret-longer']).text('secret-longer secret')).toBe('[redacted] [redacted]');
+  });
+
+  test('ignores an empty secret', () => {
+    expect(createScrubber(['']).text('a b')).toBe('a b');
+    expect(createScrubber(['']).text('')).toBe('');
+  });
+
+  test('leaves its argument as it was', () => {
+    const value = Object.freeze({ a: Object.freeze(['sk-live-4711']) });
+    createScrubber(secrets).value(value);
+    expect(value).toEqual({ a: ['sk-live-4711'] });
+  });
+});

@@ -1,0 +1,116 @@
+import { describe, expect, test } from 'vitest';
+import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
+import { openSite } from '../http/app.ts';
+import { documentsAbsent, openDocument } from './acp-documents.ts';
+import { absentId, agentId, agentOf } from './scripted-use-cases.ts';
+
+const plain = {
+  agent_id: agentId,
+  metadata: {
+    ref: { name: 'price-scraper', version: '1.2.3' },
+    description: 'Reads the prices of one shop page.',
+  },
+};
+
+const approval = { type: 'approval', interruptPayload: { type: 'object' }, resumePayload: { type: 'boolean' } };
+
+const interruptible = agentOf({ mapping: { ...agentOf({}).mapping, interrupts: true } });
+
+test('POST /agents/search hands on name and version, with and without a body', async () => {
+  await using site = await openSite();
+  const answer = await site.post('/agents/search', { name: 'price-scraper', version: '1.2.3', limit: 5, offset: 1 });
+  expect([answer.status, await answer.json()]).toEqual([200, [plain]]);
+  expect(await (await site.fetch('/agents/search', { method: 'POST' })).json()).toEqual([plain]);
+  expect(site.use.agentSearched).toEqual([
+    { name: 'price-scraper', version: '1.2.3', limit: 5, offset: 1 },
+    { limit: 10, offset: 0 },
+  ]);
+});
+
+test.each([agentId, 'price-scraper'])('GET /agents/%s answers the agent', async (reference) => {
+  await using site = await openSite();
+  const answer = await site.fetch(`/agents/${reference}`);
+  expect([answer.status, await answer.json()]).toEqual([200, plain]);
+});
+
+test.each(['', '/descriptor'])('GET /agents/{agent_id}%s is 404 for an agent that is not there', async (rest) => {
+  await using site = await openSite();
+  for (const reference of [absentId, 'nobody']) {
+    const answer = await site.fetch(`/agents/${reference}${rest}`);
+    expect([answer.status, await answer.json()]).toEqual([404, 'no such agent']);
+  }
+});
+
+describe('GET /agents/{agent_id}/descriptor', () => {
+  const read = async (agent = agentOf({}), features = {}) => {
+    const dialect = createAcpV01({ unknownFields: 'reject', maxBlockSeconds: 1, ...features });
+    await using site = await openSite({ mounts: [{ dialect, prefix: '' }] });
+    site.use.agents.set(agentId, agent);
+    return await (await site.fetch('/agents/price-scraper/descriptor')).json();
+  };
+
+  test('shows the schemas as configured', async () => {
+    expect(await read()).toEqual({
+      metadata: plain.metadata,
+      specs: {
+        capabilities: {
+          threads: true,
+          interrupts: false,
+          callbacks: false,
+          streaming: { result: true, custom: true },
+        },
+        input: { type: 'object', required: ['url'] },
+        output: { type: 'array' },
+        config: {},
+        thread_state: {},
+        custom_streaming_update: {
+          type: 'object',
+          required: ['phase'],
+          properties: {
+            phase: {
+              type: 'string',
+              enum: ['queued', 'starting', 'running', 'interrupted', 'resuming', 'delivering', 'done'],
+            },
+            note: { type: 'string' },
+          },
+        },
+      },
+    });
+  });
+
+  test('lists the interrupts of an agent that can be interrupted, and at least one', async () => {
+    expect(await read(interruptible)).toMatchObject({
+      specs: {
+        capabilities: { interrupts: true },
+        interrupts: [{ interrupt_type: 'interrupt', interrupt_payload: {}, resume_payload: {} }],
+      },
+    });
+    const described = { ...interruptible, schemas: { ...interruptible.schemas, interrupts: [approval] } };
+    expect(await read(described)).toMatchObject({
+      specs: {
+        interrupts: [
+          {
+            interrupt_type: 'approval',
+            interrupt_payload: { type: 'object' },
+            resume_payload: { type: 'boolean' },
+          },
+        ],
+      },
+    });
+  });
+
+  test('declares threads, and the features that the gateway has', async () => {
+    expect(await read(agentOf({}), { callbacks: true })).toMatchObject({
+      specs: { capabilities: { threads: true, callbacks: true } },
+    });
+  });
+
+  test.skipIf(documentsAbsent !== null)(`is what ACP 0.1 says (${documentsAbsent ?? 'present'})`, async () => {
+    const judge = openDocument('acp-0.1.openapi.yaml');
+    expect(judge('Agent', plain)).toEqual([]);
+    for (const agent of [agentOf({}), interruptible]) {
+      expect(judge('AgentACPDescriptor', await read(agent))).toEqual([]);
+    }
+    expect(judge('AgentACPDescriptor', { metadata: plain.metadata })).not.toEqual([]);
+  });
+});

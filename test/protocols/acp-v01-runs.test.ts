@@ -1,0 +1,254 @@
+import { describe, expect, test } from 'vitest';
+import type { Json } from '../../src/contract/domain/json.ts';
+import type { Run } from '../../src/contract/domain/run.ts';
+import { openSite } from '../http/app.ts';
+import { documentsAbsent, openDocument } from './acp-documents.ts';
+import { absentId, agentId, runId, runOf, until } from './scripted-use-cases.ts';
+
+const plain = {
+  creation: { agent_id: agentId },
+  run_id: runId,
+  agent_id: agentId,
+  created_at: '2026-01-02T03:04:05.678Z',
+  updated_at: '2026-01-02T03:04:06.000Z',
+  status: 'pending',
+  metadata: {},
+};
+
+describe('POST /runs', () => {
+  test('creates a run and answers it with what was asked for', async () => {
+    await using site = await openSite();
+    const asked = {
+      input: { url: 'https://shop.test/1' },
+      metadata: { team: 'a' },
+      config: { retry: { maximumAttempts: 2 } },
+      webhook: 'https://hooks.test/r?x=1',
+    };
+    const answer = await site.post('/runs', { agent_id: 'price-scraper', streaming: 'custom', ...asked });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toBe('application/json');
+    expect(answer.headers.get('content-location')).toBe(`/runs/${runId}`);
+    expect(answer.headers.get('idempotent-replayed')).toBeNull();
+    expect(await answer.json()).toEqual({
+      ...plain,
+      ...asked,
+      creation: { agent_id: agentId, streaming: 'custom', ...asked },
+    });
+    expect(site.use.created).toEqual([
+      {
+        tenant: 'default',
+        agent: 'price-scraper',
+        request: { ...asked, dialect: 'acp-v0.1', streamModes: ['custom'] },
+      },
+    ]);
+  });
+
+  test('takes an empty object, and null for no thread', async () => {
+    await using site = await openSite();
+    expect(await (await site.post('/runs', {})).json()).toEqual(plain);
+    expect((await site.post('/runs', { agent_id: agentId, thread_id: null })).status).toBe(200);
+    expect(site.use.created.map(({ agent }) => agent)).toEqual([undefined, agentId]);
+  });
+
+  test('says where the run is under the prefix that was called', async () => {
+    await using site = await openSite();
+    const answer = await site.post('/acp/v0.1/runs', {});
+    expect(answer.headers.get('content-location')).toBe(`/acp/v0.1/runs/${runId}`);
+  });
+
+  test('hands on an idempotency key, quoted or not, and says when the run was there already', async () => {
+    await using site = await openSite();
+    site.use.replayed = true;
+    const answer = await site.post('/runs', {}, { 'idempotency-key': '"k-1"' });
+    expect(answer.headers.get('idempotent-replayed')).toBe('true');
+    await site.post('/runs', {}, { 'idempotency-key': 'k-2' });
+    expect(site.use.created.map(({ idempotencyKey }) => idempotencyKey)).toEqual(['k-1', 'k-2']);
+  });
+});
+
+describe('GET /runs/{run_id}', () => {
+  test('answers the run, whatever the case of its id', async () => {
+    await using site = await openSite();
+    const answer = await site.fetch(`/runs/${runId.toUpperCase()}`);
+    expect([answer.status, await answer.json()]).toEqual([200, plain]);
+    expect(site.use.keys).toEqual([{ tenant: 'default', runId }]);
+  });
+
+  test('answers HEAD with the length alone', async () => {
+    await using site = await openSite();
+    const length = (await (await site.fetch(`/runs/${runId}`)).text()).length;
+    const answer = await site.fetch(`/runs/${runId}`, { method: 'HEAD' });
+    expect([answer.status, answer.headers.get('content-length'), await answer.text()]).toEqual([200, `${length}`, '']);
+  });
+});
+
+describe('GET /runs/{run_id}/output', () => {
+  const ended: readonly (readonly [string, Partial<Run>, Json])[] = [
+    [
+      'a result',
+      { status: 'success', outcome: { kind: 'result', value: { price: 9.5 } } },
+      { type: 'result', run_id: runId, status: 'success', result: { price: 9.5 } },
+    ],
+    ...[null, false, 0, '', 'text', [], [[1], 'ä'], {}].map((value): [string, Partial<Run>, Json] => [
+      `the result ${JSON.stringify(value)} unchanged`,
+      { status: 'success', outcome: { kind: 'result', value } },
+      { type: 'result', run_id: runId, status: 'success', result: value },
+    ]),
+    [
+      'an interrupt',
+      { status: 'interrupted', outcome: { kind: 'interrupt', payload: { ask: 'sure?' } } },
+      { type: 'interrupt', run_id: runId, status: 'interrupted', interrupt: { ask: 'sure?' } },
+    ],
+    ...(['error', 'timeout'] as const).map((status): [string, Partial<Run>, Json] => [
+      status,
+      { status, outcome: { kind: 'error', errcode: 1001, description: 'too late' } },
+      { type: 'error', run_id: runId, status, errcode: 1001, description: 'too late' },
+    ]),
+  ];
+  test.each(ended)('gives %s', async (_name, changes, output) => {
+    await using site = await openSite();
+    site.use.runs.set(runId, runOf(changes));
+    const answer = await site.fetch(`/runs/${runId}/output`);
+    expect([answer.status, await answer.json()]).toEqual([200, output]);
+    expect(answer.headers.get('content-location')).toBe(`/runs/${runId}`);
+  });
+
+  test('is 204 at once while the run is pending, also after an answered interrupt', async () => {
+    await using site = await openSite();
+    site.use.runs.set(runId, runOf({ outcome: { kind: 'interrupt', payload: {} } }));
+    for (const query of ['', '?block_timeout=0']) {
+      const answer = await site.fetch(`/runs/${runId}/output${query}`);
+      expect([answer.status, await answer.text()]).toEqual([204, '']);
+      expect(answer.headers.get('content-location')).toBe(`/runs/${runId}`);
+    }
+    expect(site.use.waiters).toEqual([]);
+  });
+
+  test('waits as long as it was asked to', async () => {
+    await using site = await openSite();
+    const answering = site.fetch(`/runs/${runId}/output?block_timeout=3600`);
+    await until(() => site.use.waiters.length === 1);
+    expect(site.use.waiters[0]?.blockMs).toBe(3_600_000);
+    site.use.waiters[0]?.resolve(runOf({ status: 'success', outcome: { kind: 'result', value: 1 } }));
+    expect(await (await answering).json()).toMatchObject({ type: 'result', result: 1 });
+  });
+
+  test('stops waiting when the client leaves', async () => {
+    await using site = await openSite();
+    const leaving = new AbortController();
+    const answering = site.fetch(`/runs/${runId}/output?block_timeout=60`, { signal: leaving.signal });
+    await until(() => site.use.waiters.length === 1);
+    leaving.abort();
+    await expect(answering).rejects.toThrow('aborted');
+    await until(() => site.use.waiters[0]?.signal.aborted === true);
+  });
+
+  test('answers what there is when the gateway drains', async () => {
+    await using site = await openSite();
+    const answering = site.fetch(`/runs/${runId}/output?block_timeout=60`);
+    await until(() => site.use.waiters.length === 1);
+    site.app.drain(1000);
+    const answer = await answering;
+    expect([answer.status, answer.headers.get('connection')]).toEqual([204, 'close']);
+    // One that comes later is not kept waiting either.
+    const late = await site.fetch(`/runs/${runId}/output?block_timeout=60`);
+    expect([late.status, late.headers.get('connection')]).toEqual([204, 'close']);
+  });
+});
+
+describe('POST /runs/{run_id}', () => {
+  const payloads: readonly Json[] = [{ approved: true }, [], 'yes', '', 0, false, null];
+  test.each(payloads)('resumes with %j', async (payload) => {
+    await using site = await openSite();
+    site.use.runs.set(runId, runOf({ status: 'interrupted', outcome: { kind: 'interrupt', payload: {} } }));
+    const answer = await site.post(`/runs/${runId}`, JSON.stringify(payload));
+    expect([answer.status, await answer.json()]).toEqual([200, plain]);
+    expect(site.use.resumed).toEqual([payload]);
+  });
+
+  test('is 409 for a run that waits for nothing', async () => {
+    await using site = await openSite();
+    const answer = await site.post(`/runs/${runId}`, {});
+    expect([answer.status, await answer.json()]).toEqual([409, 'the run is not interrupted']);
+  });
+});
+
+test('DELETE /runs/{run_id} answers the run that is gone', async () => {
+  await using site = await openSite();
+  const answer = await site.fetch(`/runs/${runId}`, { method: 'DELETE' });
+  expect([answer.status, await answer.json()]).toEqual([200, plain]);
+  expect((await site.fetch(`/runs/${runId}`)).status).toBe(404);
+});
+
+describe('POST /runs/search', () => {
+  test('hands on every filter', async () => {
+    await using site = await openSite();
+    const filter = { agent_id: agentId, status: 'pending', metadata: { team: 'a' }, limit: 1000, offset: 7 };
+    const answer = await site.post('/runs/search', filter);
+    expect([answer.status, await answer.json()]).toEqual([200, [plain]]);
+    const { agent_id, ...rest } = filter;
+    expect(site.use.searched).toEqual([{ tenant: 'default', agentId, ...rest }]);
+  });
+
+  test('takes no filter, and no body', async () => {
+    await using site = await openSite();
+    expect((await site.post('/runs/search', {})).status).toBe(200);
+    expect((await site.fetch('/runs/search', { method: 'POST' })).status).toBe(200);
+    const everything = { tenant: 'default', agentId: undefined, limit: 10, offset: 0 };
+    expect(site.use.searched).toEqual([everything, everything]);
+  });
+
+  test('takes the name of an agent; an unknown one has no runs', async () => {
+    await using site = await openSite();
+    await site.post('/runs/search', { agent_id: 'price-scraper' });
+    expect(site.use.searched).toMatchObject([{ agentId }]);
+    const answer = await site.post('/runs/search', { agent_id: 'nobody' });
+    expect([answer.status, await answer.json(), site.use.searched.length]).toEqual([200, [], 1]);
+  });
+});
+
+test.each([
+  ['GET', ''],
+  ['DELETE', ''],
+  ['POST', ''],
+  ['GET', '/output'],
+  ['GET', '/output?block_timeout=1'],
+  ['GET', '/stream'],
+])('%s /runs/{run_id}%s is 404 for a run that is not there', async (method, rest) => {
+  await using site = await openSite();
+  const body = method === 'POST' ? { body: '{}', headers: { 'content-type': 'application/json' } } : {};
+  const answer = await site.fetch(`/runs/${absentId}${rest}`, { method, ...body });
+  expect([answer.status, await answer.json()]).toEqual([404, 'no such run']);
+});
+
+describe.skipIf(documentsAbsent !== null)(`the protocols' documents (${documentsAbsent ?? 'present'})`, () => {
+  const requests: readonly object[] = [
+    {},
+    { agent_id: agentId, input: { a: [1] }, metadata: { b: null }, config: { c: 1 }, webhook: 'https://hooks.test/' },
+    { agent_id: 'price-scraper', streaming: 'result' },
+  ];
+  test.each(requests)('a run made by %j is a Run of ACP 0.1 and of the Agent Protocol', async (request) => {
+    await using site = await openSite();
+    const run: unknown = await (await site.post('/runs', request)).json();
+    expect(openDocument('acp-0.1.openapi.yaml')('Run', run)).toEqual([]);
+    expect(openDocument('agent-protocol-0.1.6.openapi.json')('Run', run)).toEqual([]);
+  });
+
+  test('outputs and errors are ACP 0.1', async () => {
+    await using site = await openSite();
+    const judge = openDocument('acp-0.1.openapi.yaml');
+    const outcomes: readonly Partial<Run>[] = [
+      { status: 'success', outcome: { kind: 'result', value: {} } },
+      { status: 'interrupted', outcome: { kind: 'interrupt', payload: { ask: 1 } } },
+      { status: 'error', outcome: { kind: 'error', errcode: 1000, description: 'cancelled' } },
+    ];
+    for (const changes of outcomes) {
+      site.use.runs.set(runId, runOf(changes));
+      const output: unknown = await (await site.fetch(`/runs/${runId}/output`)).json();
+      expect(judge('RunOutput', output)).toEqual([]);
+    }
+    expect(judge('RunOutput', { type: 'result' })).not.toEqual([]);
+    const refusal: unknown = await (await site.fetch(`/runs/${absentId}`)).json();
+    expect(judge('ErrorResponse', refusal)).toEqual([]);
+  });
+});

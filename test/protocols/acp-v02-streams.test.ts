@@ -1,0 +1,139 @@
+import { describe, expect, test } from 'vitest';
+import type { RunEvent } from '../../src/contract/domain/event.ts';
+import { openDialects } from './protocol-sites.ts';
+import { parseEvents } from './event-lines.ts';
+import { eventOf, runId, runOf, type ScriptedFeed, until } from './scripted-use-cases.ts';
+
+const base = '/acp/v0.2';
+
+const queued = eventOf(1, { kind: 'phase', phase: 'queued', note: 'waits' });
+const partial = eventOf(2, { kind: 'partial', value: { messages: [{ role: 'ai', content: 'so far' }] } });
+const interrupt = eventOf(3, { kind: 'interrupt', payload: { ask: 1 } }, 'interrupted');
+const resumed = eventOf(4, { kind: 'phase', phase: 'resuming' });
+const result = eventOf(5, { kind: 'result', value: 7 }, 'success');
+const failure = eventOf(5, { kind: 'error', errcode: 1001, description: 'late' }, 'timeout');
+
+const told = {
+  queued: { type: 'custom', run_id: runId, status: 'pending', update: { phase: 'queued', note: 'waits' } },
+  partial: {
+    type: 'values',
+    run_id: runId,
+    status: 'pending',
+    values: { messages: [{ role: 'ai', content: 'so far' }] },
+    messages: [{ role: 'ai', content: 'so far' }],
+  },
+  interrupt: { type: 'interrupt', run_id: runId, status: 'interrupted', interrupt: { ask: 1 } },
+  resumed: { type: 'custom', run_id: runId, status: 'pending', update: { phase: 'resuming' } },
+  result: { type: 'values', run_id: runId, status: 'success', values: 7 },
+  failure: { type: 'error', run_id: runId, status: 'timeout', errcode: 1001, description: 'late' },
+};
+
+function give(events: readonly RunEvent[]): (feed: ScriptedFeed) => void {
+  return (feed) => {
+    feed.give(events.filter(({ seq }) => seq > feed.afterSeq)).give(null);
+  };
+}
+
+async function read(answer: Response): Promise<readonly unknown[]> {
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+  return parseEvents(await answer.text()).map(({ event, data }) => {
+    expect(event).toBe('agent_event');
+    return JSON.parse(data);
+  });
+}
+
+test.each<[mode: unknown, seen: readonly unknown[]]>([
+  [undefined, [told.queued, told.partial, told.failure]],
+  [null, [told.queued, told.partial, told.failure]],
+  ['values', [told.partial, told.failure]],
+  [['custom'], [told.queued, told.failure]],
+  [
+    ['values', 'custom'],
+    [told.queued, told.partial, told.failure],
+  ],
+])('a stream with stream_mode %j carries those events, and errors', async (mode, seen) => {
+  await using site = await openDialects();
+  site.use.script = give([queued, partial, failure]);
+  const created = await site.post(`${base}/runs/stream`, { stream_mode: mode });
+  expect(created.headers.get('content-location')).toBe(`${base}/runs/${runId}`);
+  expect(await read(created)).toEqual(seen);
+  expect(await read(await site.fetch(`${base}/runs/${runId}/stream`))).toEqual(seen);
+});
+
+describe('an interrupt', () => {
+  test('that waits for an answer ends the stream, and the run is left as it is', async () => {
+    await using site = await openDialects();
+    site.use.script = (feed) => feed.give([queued, interrupt, resumed]);
+    expect(await read(await site.post(`${base}/runs/stream`, {}))).toEqual([told.queued, told.interrupt]);
+    await site.use.feeds[0]?.closed;
+    expect(site.use.cancelled).toEqual([]);
+  });
+
+  test('that was answered before the reader came does not', async () => {
+    await using site = await openDialects();
+    site.use.runs.set(runId, runOf({ lastSeq: 4 }));
+    site.use.script = give([queued, interrupt, resumed, result]);
+    const seen = await read(await site.fetch(`${base}/runs/${runId}/stream`));
+    expect(seen).toEqual([told.queued, told.interrupt, told.resumed, told.result]);
+  });
+
+  test('that a reader has seen is behind it', async () => {
+    await using site = await openDialects();
+    site.use.runs.set(runId, runOf({ lastSeq: 3, status: 'interrupted' }));
+    site.use.script = give([queued, interrupt, resumed, result]);
+    const answer = await site.fetch(`${base}/runs/${runId}/stream`, { headers: { 'last-event-id': '3' } });
+    expect(await read(answer)).toEqual([told.resumed, told.result]);
+  });
+});
+
+describe('a client that leaves its stream', () => {
+  const leave = async (path: string, init: RequestInit) => {
+    await using site = await openDialects();
+    site.use.script = (feed) => feed.give([queued]);
+    const leaving = new AbortController();
+    const headers = { 'content-type': 'application/json' };
+    const answer = await site.fetch(path, { ...init, headers, signal: leaving.signal });
+    leaving.abort();
+    await expect(answer.text()).rejects.toThrow('aborted');
+    await until(() => site.app.openStreams === 0);
+    return site.use.cancelled;
+  };
+  const post = (body: object): RequestInit => ({ method: 'POST', body: JSON.stringify(body) });
+
+  test('cancels the run that it created', async () => {
+    const cancelled = [{ tenant: 'default', runId, action: 'interrupt', wait: false }];
+    expect(await leave(`${base}/runs/stream`, post({}))).toEqual(cancelled);
+    expect(await leave(`${base}/runs/stream`, post({ on_disconnect: 'cancel' }))).toEqual(cancelled);
+  });
+
+  test('leaves it behind where it said so, or only joined', async () => {
+    expect(await leave(`${base}/runs/stream`, post({ on_disconnect: 'continue' }))).toEqual([]);
+    expect(await leave(`${base}/runs/${runId}/stream`, {})).toEqual([]);
+  });
+
+  test('is not one that read to the end, nor one that a drain sent away', async () => {
+    await using site = await openDialects();
+    site.use.script = give([queued, result]);
+    await (await site.post(`${base}/runs/stream`, {})).text();
+    site.use.script = (feed) => feed.give([queued]);
+    const drained = await site.post(`${base}/runs/stream`, {});
+    site.app.drain(1000);
+    expect(await drained.text()).toContain('retry: 1000');
+    await until(() => site.app.openStreams === 0);
+    expect(site.use.cancelled).toEqual([]);
+  });
+
+  test('is told of in the log where its run cannot be cancelled', async () => {
+    await using site = await openDialects();
+    site.use.script = (feed) => feed.give([queued]);
+    const leaving = new AbortController();
+    const headers = { 'content-type': 'application/json' };
+    const init = { method: 'POST', body: '{}', headers, signal: leaving.signal };
+    const answer = await site.fetch(`${base}/runs/stream`, init);
+    site.use.failure = new Error('no store');
+    leaving.abort();
+    await expect(answer.text()).rejects.toThrow('aborted');
+    await until(() => site.lines.some(({ level }) => level === 'error'));
+    expect(site.lines).toMatchObject([{ level: 'error', fields: { run_id: runId, err: { message: 'no store' } } }]);
+  });
+});

@@ -1,0 +1,177 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import type { ThreadEvent } from '../../src/contract/domain/event.ts';
+import type { Run } from '../../src/contract/domain/run.ts';
+import type { ThreadFeed } from '../../src/contract/api/thread-use-cases.ts';
+import type { JoinThread } from '../../src/contract/api/use-cases.ts';
+import { kinds, openRig, type Rig, tenant } from '../engine/engine-rig.ts';
+
+const threadId = '0198c5a0-0000-7000-8000-00000000000a';
+const key = { tenant, threadId };
+const done = { status: 'success', output: { n: 1 } };
+
+let rig: Rig;
+afterEach(() => rig.close());
+
+async function open(): Promise<void> {
+  rig = await openRig();
+  await rig.engine.service.createThread({ tenant, threadId, metadata: {}, ifExists: 'raise' });
+}
+
+async function start(whenBusy: JoinThread['whenBusy'] = 'enqueue', afterMs = 0): Promise<Run> {
+  const thread = { threadId, ifNotExists: 'reject', whenBusy } as const;
+  const request = { input: {}, afterMs };
+  return (await rig.engine.service.createRun({ tenant, agent: undefined, request, thread })).run;
+}
+
+const watch = (afterSeq: number | null) => rig.engine.service.watchThread(key, { afterSeq });
+
+/** So many events of a feed, at least. */
+async function take(feed: ThreadFeed, count: number): Promise<readonly ThreadEvent[]> {
+  const events: ThreadEvent[] = [];
+  while (events.length < count) {
+    const some = await feed.next();
+    if (some === null) throw new Error(`the feed ended after ${events.length} events`);
+    events.push(...some);
+  }
+  return events;
+}
+
+function told(events: readonly ThreadEvent[], ...runs: readonly Run[]): readonly string[] {
+  const names = new Map(runs.map(({ runId }, at) => [runId, 'abc'[at]]));
+  return kinds(events).map((kind, at) => `${names.get(events[at]?.runId ?? '')} ${kind}`);
+}
+
+describe('the feed of a thread', () => {
+  test('has the events of runs one after another, in the order in which they were written', async () => {
+    await open();
+    rig.vendor.observeScript.push({ status: 'running' });
+    const a = await start();
+    const b = await start();
+    await rig.clock.advance(5000);
+    rig.vendor.observeScript.splice(0, 1, done);
+    await rig.clock.advance(60_000);
+    const events = await take(await watch(0), 6);
+    expect(told(events, a, b)).toEqual(['a queued', 'b queued', 'a running', 'a result', 'b running', 'b result']);
+    const seqs = events.map(({ threadSeq }) => threadSeq);
+    expect(seqs).toEqual(seqs.toSorted((one, other) => one - other));
+    expect(new Set(seqs).size).toBe(6);
+    for (const [at, { threadSeq }] of events.slice(0, 5).entries()) {
+      expect(await take(await watch(threadSeq), 5 - at)).toEqual(events.slice(at + 1));
+    }
+  });
+
+  test('has a run that begins after it was opened, and stays open between two', async () => {
+    await open();
+    rig.vendor.observeScript.push(done);
+    const feed = await watch(null);
+    const first = take(feed, 3);
+    const a = await start();
+    await rig.clock.advance(60_000);
+    expect(told(await first, a)).toEqual(['a queued', 'a running', 'a result']);
+    const second = take(feed, 3);
+    const b = await start();
+    await rig.clock.advance(60_000);
+    expect(told(await second, a, b)).toEqual(['b queued', 'b running', 'b result']);
+  });
+
+  test('tells of a run at once, also of one that waits', async () => {
+    await open();
+    const feed = await watch(null);
+    const first = take(feed, 1);
+    const a = await start('enqueue', 3_600_000);
+    expect(told(await first, a)).toEqual(['a queued']);
+    feed.close();
+  });
+
+  test('has the end of a run that takes its thread along, and ends with it', async () => {
+    await open();
+    rig.vendor.observeScript.push(done);
+    const feed = await watch(0);
+    const request = { input: {}, onCompletion: 'delete' } as const;
+    const thread = { threadId, ifNotExists: 'reject', whenBusy: 'reject' } as const;
+    const { run } = await rig.engine.service.createRun({ tenant, agent: undefined, request, thread });
+    await rig.clock.advance(60_000);
+    expect(told(await take(feed, 3), run)).toEqual(['a queued', 'a running', 'a result']);
+    expect(await feed.next()).toBeNull();
+  });
+
+  test('begins with the runs that are live where no place is named', async () => {
+    await open();
+    rig.vendor.observeScript.push(done);
+    await start();
+    await rig.clock.advance(60_000);
+    rig.vendor.observeScript.splice(0, 1, { status: 'running' });
+    const b = await start();
+    await rig.clock.advance(1000);
+    expect(told(await take(await watch(null), 2), b)).toEqual(['a queued', 'a running']);
+  });
+
+  test('goes on after a crash, with the numbers that it had', async () => {
+    await open();
+    rig.vendor.observeScript.push({ status: 'running' });
+    const a = await start();
+    const b = await start();
+    await rig.clock.advance(5000);
+    const before = await take(await watch(0), 3);
+    rig = await rig.crash();
+    rig.vendor.observeScript.splice(0, 1, done);
+    const feed = await watch(before.at(-1)?.threadSeq ?? 0);
+    const rest = take(feed, 3);
+    await rig.clock.advance(120_000);
+    expect(told(await rest, a, b)).toEqual(['a result', 'b running', 'b result']);
+    expect(await take(await watch(0), 6)).toEqual([...before, ...(await rest)]);
+  });
+
+  test('makes the runs of its thread watched, as a stream of theirs does', async () => {
+    await open();
+    rig.vendor.observeScript.push({ status: 'running' });
+    await start();
+    const pollsWithin = async (spanMs: number) => {
+      const before = rig.vendor.polls;
+      await rig.clock.advance(spanMs);
+      return rig.vendor.polls - before;
+    };
+    await rig.clock.advance(120_000);
+    const alone = await pollsWithin(60_000);
+    const feed = await watch(null);
+    expect(await pollsWithin(60_000)).toBeGreaterThan(alone * 4);
+    feed.close();
+    await rig.clock.advance(20_000);
+    expect(await pollsWithin(60_000)).toBeLessThan(alone * 2);
+  });
+
+  test('ends with its thread, after what is left to give, and when the reader leaves', async () => {
+    await open();
+    rig.vendor.observeScript.push(done);
+    await start();
+    await rig.clock.advance(60_000);
+    const [reader, waiting] = [await watch(0), await watch(null)];
+    expect(await take(reader, 3)).toHaveLength(3);
+    const end = reader.next();
+    const left = waiting.next();
+    waiting.close();
+    expect(await left).toBeNull();
+    await rig.engine.service.deleteThread(key);
+    expect(await end).toBeNull();
+    await expect(watch(0)).rejects.toMatchObject({ code: 'thread_not_found' });
+    const theirs = rig.engine.service.watchThread({ ...key, tenant: 'theirs' }, { afterSeq: 0 });
+    await expect(theirs).rejects.toMatchObject({ code: 'thread_not_found' });
+  });
+
+  test('gives a long history in order, so much at a time', async () => {
+    await open();
+    rig.vendor.observeScript.push(done);
+    for (let n = 0; n < 90; n++) await start();
+    await rig.clock.advance(600_000);
+    const feed = await watch(0);
+    const batches: number[] = [];
+    const seqs: number[] = [];
+    while (seqs.length < 270) {
+      const some = (await feed.next()) ?? [];
+      batches.push(some.length);
+      seqs.push(...some.map(({ threadSeq }) => threadSeq));
+    }
+    expect(batches).toEqual([100, 100, 70]);
+    expect(seqs).toEqual([...new Set(seqs)].toSorted((one, other) => one - other));
+  });
+});

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { parseConfig } from '../../src/config/load.ts';
+import type { Operation } from '../../src/contract/api/protocol.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { mountDialects } from '../../src/gateway.ts';
+import { acme, sample } from '../config/vendors.ts';
+
+export type OperationRow = { readonly operation: Operation; readonly prefix: string; readonly name: string };
+
+/** Every operation of every dialect at every place: a row that is new tomorrow is tried tomorrow. */
+export async function readOperationRows() {
+  const config = await parseConfig(sample(), { file: 'x.yaml', env: {}, registry: [acme] });
+  const rows: readonly OperationRow[] = mountDialects(config).flatMap(({ dialect, prefix }) =>
+    dialect.operations.map((operation) => ({
+      operation,
+      prefix,
+      name: `${prefix} ${operation.method} ${operation.path}`,
+    })),
+  );
+  const has = (name: string) => (row: OperationRow) => row.operation.path.includes(name);
+  return {
+    perRun: rows.filter(has(':run_id')),
+    perThread: rows.filter((row) => has(':thread_id')(row) && !has(':run_id')(row)),
+    others: rows.filter((row) => !has(':run_id')(row) && !has(':thread_id')(row)),
+  };
+}
+
+/** The smallest body that an operation takes. */
+export function bodyOf({ body, id }: Operation): Json | undefined {
+  if (body instanceof z.ZodUndefined) return undefined;
+  const candidates: readonly Json[] = [
+    {},
+    { agent_id: 'echo' },
+    { values: {} },
+    { metadata: {} },
+    { checkpoint: {} },
+    { channels: ['values', 'lifecycle'] },
+    { id: 1, method: 'state.get' },
+    { namespace: ['shared'], key: 'k' },
+    { namespace: ['shared'], key: 'k', value: {} },
+  ];
+  const found = candidates.find((candidate) => body.safeParse(candidate).success);
+  if (found === undefined) throw new Error(`${id} takes none of the bodies: add one that it takes`);
+  return found;
+}
+
+/** A path with its parameters; what is not named is `echo`. */
+export function fill(path: string, ids: JsonObject): string {
+  return path.replace(/:(\w+)/g, (_, name: string) => String(ids[name] ?? 'echo'));
+}

@@ -1,0 +1,159 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { isJsonObject, type Json, type JsonObject } from '../../src/contract/domain/json.ts';
+import type { Run, RunKey } from '../../src/contract/domain/run.ts';
+import type { Site } from '../http/app.ts';
+import { busy, failed, interrupted, live, succeeded } from './conformance-cases.ts';
+import { createDialects, openDialects } from './protocol-sites.ts';
+import { parseEvents } from './event-lines.ts';
+import { type DocumentedOperation, ProtocolDocument } from './protocol-document.ts';
+import { arbitraryOf, broken } from './schema-arbitrary.ts';
+import { itemKey, itemOf } from './scripted-items.ts';
+import { checkpointId, threadId } from './scripted-threads.ts';
+import { absentId, agentId, runId, runOf, ScriptedUseCases } from './scripted-use-cases.ts';
+
+/** How many requests an operation gets: one without a body has less to go wrong. */
+const cases = { withBody: 70, withoutBody: 20 };
+
+/** Nobody waits: a run that is pending is answered as it is. */
+class ImpatientUseCases extends ScriptedUseCases {
+  override awaitRun(key: RunKey): Promise<Run> {
+    return this.getRun(key);
+  }
+
+  /** Begins again with runs and threads of every kind. */
+  reset(kind: number): void {
+    this.runs.clear();
+    this.threads.threads.clear();
+    this.threads.checkpoints.length = 0;
+    this.items.items.splice(0, this.items.items.length, ...(kind % 2 === 0 ? [itemOf()] : []));
+    const changes = [{}, succeeded, failed, interrupted][kind % 4] ?? {};
+    (kind < 4 ? live : busy)(this);
+    this.runs.set(runId, runOf({ ...changes, threadId: kind % 2 === 0 ? threadId : null }));
+    this.born = changes;
+    // What was asked would only grow.
+    for (const kept of [this.created, this.feeds, this.searched, this.agentSearched, this.keys]) kept.length = 0;
+    for (const kept of [this.items.written, this.items.searched, this.items.listed]) kept.length = 0;
+  }
+}
+
+const parameter = z.looseObject({ in: z.string(), name: z.string(), required: z.boolean().optional() });
+const described = z.looseObject({
+  parameters: z.array(parameter.extend({ schema: z.unknown() })),
+  requestBody: z.object({ content: z.object({ 'application/json': z.object({ schema: z.unknown() }) }) }).optional(),
+});
+const whole = z.looseObject({
+  paths: z.record(z.string(), z.record(z.string(), described)),
+  components: z.object({ schemas: z.record(z.string(), z.unknown()) }),
+});
+
+const favourites = {
+  run_id: [runId, runId, absentId],
+  thread_id: [threadId, threadId, absentId],
+  agent_id: [agentId, 'price-scraper', absentId],
+  checkpoint_id: [checkpointId],
+  before: [checkpointId],
+  key: [itemKey.key],
+};
+
+type Sent = {
+  readonly kind: number;
+  readonly params: JsonObject;
+  readonly query: JsonObject;
+  readonly body: Json | undefined;
+};
+
+let site: Site;
+const use = new ImpatientUseCases();
+
+beforeAll(async () => {
+  site = await openDialects({ use });
+});
+afterAll(async () => {
+  await site[Symbol.asyncDispose]();
+});
+
+/** Requests of one operation, from the document that is served. */
+function requestsOf(source: unknown, { path, method }: DocumentedOperation): fc.Arbitrary<Sent> {
+  const { paths, components } = whole.parse(source);
+  const { parameters, requestBody } = described.parse(paths[path]?.[method]);
+  const context = { definitions: components.schemas as JsonObject, favourites };
+  const partOf = (place: string): fc.Arbitrary<Json> => {
+    const parts = parameters.filter((each) => each.in === place);
+    const required = parts.filter((each) => each.required === true).map(({ name }) => name);
+    const properties = Object.fromEntries(parts.map(({ name, schema }) => [name, schema as Json]));
+    return arbitraryOf({ type: 'object', properties, required }, context);
+  };
+  const schema = requestBody?.content['application/json'].schema as Json | undefined;
+  const body = schema === undefined ? fc.constant(undefined) : arbitraryOf(schema, context);
+  const spoilt = schema === undefined ? fc.constant(undefined) : broken(arbitraryOf(schema, context));
+  return fc.record({
+    kind: fc.nat({ max: 7 }),
+    params: partOf('path') as fc.Arbitrary<JsonObject>,
+    query: partOf('query') as fc.Arbitrary<JsonObject>,
+    body: fc.oneof(
+      { weight: 4, arbitrary: body },
+      { weight: 6, arbitrary: spoilt },
+      { weight: 1, arbitrary: fc.constant(undefined) },
+    ),
+  });
+}
+
+async function send(prefix: string, path: string, method: string, { params, query, body }: Sent): Promise<Response> {
+  const place = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(params[name])));
+  const asked = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
+  const json =
+    body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+  return await site.fetch(`${prefix}${place}?${asked}`, { method: method.toUpperCase(), ...json });
+}
+
+describe.each(createDialects())('requests made from the document of $name', ({ prefix, operations }) => {
+  // A fetch cannot be upgraded, so a socket refuses whatever it is sent.
+  const served = operations.filter(({ answers }) => !(101 in answers));
+  let source: unknown;
+  let document: ProtocolDocument;
+  beforeAll(async () => {
+    source = await (await site.fetch(`${prefix}/openapi.json`)).json();
+    document = new ProtocolDocument(source);
+  });
+
+  test.each(served)('$id', { timeout: 20_000 }, async ({ id }) => {
+    const operation = document.find(id);
+    const { path, method, answers } = operation;
+    const judge = async (request: Sent): Promise<void> => {
+      use.reset(request.kind);
+      const answer = await send(prefix, path, method, request);
+      const [status, text] = [answer.status, await answer.text()];
+      expect(status).toBeLessThan(500);
+      // The document and the gateway must agree on what a request is.
+      expect([text, status === 422]).toEqual([text, document.judgeBody(operation, request.body).length > 0]);
+      if (status < 300) expect([...answers.keys()]).toContain(status);
+      if (text === '') return;
+      const mediaType = answer.headers.get('content-type') ?? '';
+      const bodies = mediaType === 'text/event-stream' ? parseEvents(text).map(({ data }) => data) : [text];
+      for (const body of bodies) {
+        expect(document.judgeAnswer(operation, status, mediaType, JSON.parse(body))).toEqual([]);
+      }
+    };
+    await fc.assert(fc.asyncProperty(requestsOf(source, operation), judge), {
+      numRuns: operation.takesBody ? cases.withBody : cases.withoutBody,
+    });
+  });
+});
+
+test('an arbitrary of a schema meets it, and a broken one mostly does not', () => {
+  const schema = {
+    type: 'object',
+    properties: { a: { type: 'integer', minimum: 3 } },
+    required: ['a'],
+    additionalProperties: false,
+  };
+  const accepts = new Ajv2020().compile(schema);
+  const context = { definitions: {}, favourites: {} };
+  expect(fc.sample(arbitraryOf(schema, context), 100).every((value) => accepts(value))).toBe(true);
+  const refused = fc.sample(broken(arbitraryOf(schema, context)), 100).filter((value) => !accepts(value));
+  expect(refused.length).toBeGreaterThan(60);
+  expect(refused.some(isJsonObject)).toBe(true);
+});

@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Chance } from './chance.ts';
+import type { Door } from './front.ts';
+import type { GatewayProcess } from './gateway-process.ts';
+
+const lookEveryMs = 15;
+
+/** All gateways, as their clients see them: addresses of which any may be tried. */
+export class Fleet {
+  readonly gateways: readonly GatewayProcess[];
+
+  constructor(gateways: readonly GatewayProcess[]) {
+    this.gateways = gateways;
+  }
+
+  /** A way to one of them, waiting until there is one. Rejects when the signal fires. */
+  door(chance: Chance, signal: AbortSignal): Promise<Door> {
+    return this.#pick(() => this.gateways, chance, signal);
+  }
+
+  /** As {@link door}, for those who know which gateways are paused. */
+  livingDoor(chance: Chance, signal: AbortSignal): Promise<Door> {
+    return this.#pick(() => this.gateways.filter(({ isPaused }) => !isPaused), chance, signal);
+  }
+
+  /** Starts those that are down. */
+  async startAll(): Promise<void> {
+    await Promise.all(this.gateways.filter(({ isUp }) => !isUp).map((gateway) => gateway.start()));
+  }
+
+  async killAll(): Promise<void> {
+    await Promise.all(this.gateways.map((gateway) => gateway.kill()));
+  }
+
+  get bootsMs(): readonly number[] {
+    return this.gateways.flatMap(({ bootsMs }) => bootsMs);
+  }
+
+  get diedAlone(): readonly string[] {
+    return this.gateways.flatMap(({ diedAlone }) => diedAlone);
+  }
+
+  async #pick(from: () => readonly GatewayProcess[], chance: Chance, signal: AbortSignal): Promise<Door> {
+    for (;;) {
+      signal.throwIfAborted();
+      const doors = from().flatMap(({ door }) => door ?? []);
+      if (doors.length > 0) return chance.pick(doors);
+      await sleep(lookEveryMs);
+    }
+  }
+}

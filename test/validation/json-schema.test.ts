@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { compileCheck, rememberEmpty } from '../../src/validation/json-schema.ts';
+import type { Check } from '../../src/contract/domain/agent.ts';
+
+test('what is said of an empty object is found out once, and of any other each time', () => {
+  const check = compileCheck({ type: 'object', required: ['a'] }, 'config');
+  let asked = 0;
+  const counted: Check = (value) => {
+    asked += 1;
+    return check(value);
+  };
+  const remembering = rememberEmpty(counted);
+  const missing = { path: 'config/a', message: 'is required' };
+  expect([
+    remembering({}),
+    remembering({}),
+    remembering({ b: 1 }),
+    remembering({ a: 1 }),
+    remembering([]),
+  ]).toMatchObject([missing, missing, missing, null, { path: 'config' }]);
+  expect(asked).toBe(4);
+});

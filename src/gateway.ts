@@ -1,23 +1,23 @@
+import { createAuthenticator } from './access/credentials.ts';
 import { buildAgents } from './agents/agent-directory.ts';
-import { refuseOpenDoor } from './config/open-host.ts';
-import type { Config } from './config/config.ts';
 import { joinTenants } from './agents/tenant-connections.ts';
+import type { Config } from './config/config.ts';
+import { refuseOpenHost } from './config/open-host.ts';
 import type { Connection } from './contract/adapter/adapter.ts';
-import type { Dialect } from './contract/api/protocol.ts';
+import type { Protocol } from './contract/api/protocol.ts';
 import type { Log } from './contract/domain/log.ts';
 import type { Run } from './contract/domain/run.ts';
-import { createAcpV01 } from './protocols/acp-v01/protocol.ts';
-import { createAcpV02 } from './protocols/acp-v02/protocol.ts';
-import { createAgentProtocol } from './protocols/agent-protocol/protocol.ts';
+import { createEngine, type Engine } from './engine/create-engine.ts';
+import { systemClock } from './engine/system-clock.ts';
+import type { WebhookOptions } from './engine/webhooks/create-dispatcher.ts';
 import { createApp } from './http/app.ts';
-import { createAuthenticator } from './access/credentials.ts';
 import type { Mount } from './http/routes.ts';
 import { listen } from './http/server.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { createOnce } from './observability/once.ts';
-import { createEngine, type Engine } from './engine/create-engine.ts';
-import { systemClock } from './engine/system-clock.ts';
-import type { WebhookTerms } from './engine/webhooks/create-dispatcher.ts';
+import { createAcpV01 } from './protocols/acp-v01/protocol.ts';
+import { createAcpV02 } from './protocols/acp-v02/protocol.ts';
+import { createAgentProtocol } from './protocols/agent-protocol/protocol.ts';
 import { openStore } from './store/open.ts';
 import { connectUpstream, type Upstream } from './upstream/connect.ts';
 import { parseExceptions } from './upstream/ssrf-address.ts';
@@ -32,7 +32,7 @@ export type Gateway = {
 
 const cacheBytes = 64 * 1024 * 1024;
 /** Kinds of faults that are told apart in the log before the oldest is forgotten. */
-const mostKinds = 10_000;
+const maxKinds = 10_000;
 const dayMs = 86_400_000;
 const hourMs = 3_600_000;
 /** When a stream's reader should come back after a drain. */
@@ -42,7 +42,7 @@ const closeGraceMs = 500;
 
 /** The one composition: config to store, connections, agents, engine and app. Rejects when one cannot be had. */
 export async function startGateway(config: Config, log: Log): Promise<Gateway> {
-  watchDoor(config, log);
+  checkOpenHost(config, log);
   const store = await openStore(config.store.url, { log });
   const upstreams: Upstream[] = [];
   const connections = new Map<string, Connection>();
@@ -61,9 +61,9 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     connections.set(name, settingsByTenant === null ? connect(settings) : joinTenants(new Map(byTenant)));
   }
   const metrics = createMetrics();
-  const mounts = mountDialects(config);
+  const mounts = mountProtocols(config);
   const webhooks = sendWebhooks(config, mounts);
-  const agents = buildAgents(config, connections);
+  const agents = buildAgents({ ...config, maxOutputBytes: config.limits.maxOutputBytes }, connections);
   engine = createEngine({
     agents,
     store,
@@ -77,10 +77,10 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     },
     idempotencyMs: config.limits.idempotencyHours * hourMs,
     retentionMs: config.retention.days * dayMs,
-    cache: { mostRuns: config.limits.cacheRuns, mostBytes: cacheBytes },
+    cache: { maxRuns: config.limits.cacheRuns, maxBytes: cacheBytes },
     log,
     metrics,
-    firstTime: createOnce(mostKinds),
+    firstTime: createOnce(maxKinds),
   });
 
   const { pushed, backends } = engine;
@@ -115,7 +115,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
       maxConnections: config.limits.maxConnections,
       maxHeaderBytes: config.limits.maxHeaderBytes,
       slowRequestMs: config.limits.slowRequestSeconds * 1000,
-      onFull: () => log.warn({ most: config.limits.maxConnections }, 'too many connections; further ones are closed'),
+      onFull: () => log.warn({ max: config.limits.maxConnections }, 'too many connections; further ones are closed'),
     });
     return {
       url: server.url,
@@ -134,8 +134,8 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
 }
 
 /** Refuses to open to strangers by accident; says who is let in where nobody is asked. */
-function watchDoor({ server: { host }, auth }: Config, log: Log): void {
-  const refusal = refuseOpenDoor(host, auth);
+function checkOpenHost({ server: { host }, auth }: Config, log: Log): void {
+  const refusal = refuseOpenHost(host, auth);
   if (refusal !== null) throw new Error(`the host ${host} ${refusal}`);
   if (auth === null) log.info({ host }, 'no auth is configured: only this machine can connect');
   if (auth === 'none') log.warn({ host }, 'auth is none: whoever reaches the port can use every agent');
@@ -151,30 +151,30 @@ function sendWebhooks({ webhooks }: Config, mounts: readonly Mount[]) {
     connectTimeoutMs: timeoutMs,
   });
   const root = mounts.find(({ prefix }) => prefix === '') ?? mounts[0];
-  const dialectOf = (name: string | undefined) => mounts.find(({ dialect }) => dialect.name === name) ?? root;
-  const encodeRun = (run: Run) => JSON.stringify(dialectOf(run.request.dialect)?.dialect.encodeRun(run));
+  const protocolOf = (name: string | undefined) => mounts.find(({ protocol }) => protocol.name === name) ?? root;
+  const encodeRun = (run: Run) => JSON.stringify(protocolOf(run.request.protocol)?.protocol.encodeRun(run));
   const giveUpMs = webhooks.giveUpHours * hourMs;
-  const terms: WebhookTerms = { secrets: webhooks.secrets, giveUpMs, timeoutMs, sender, encodeRun };
+  const terms: WebhookOptions = { secrets: webhooks.secrets, giveUpMs, timeoutMs, sender, encodeRun };
   return { terms, close: () => sender.close() };
 }
 
-/** Every dialect under its own prefix, and the one that the config names at the root too. */
-export function mountDialects(config: Config): readonly Mount[] {
-  const { unknownFields, rootDialect } = config.server;
+/** Every protocol under its own prefix, and the one that the config names at the root too. */
+export function mountProtocols(config: Config): readonly Mount[] {
+  const { unknownFields, rootProtocol } = config.server;
   const callbacks = config.webhooks.secrets.length > 0;
-  const dialects: readonly Dialect[] = [
+  const protocols: readonly Protocol[] = [
     createAcpV01({ maxBlockSeconds: config.limits.maxBlockSeconds, unknownFields, callbacks }),
     createAcpV02({ unknownFields, callbacks }),
     createAgentProtocol({ unknownFields }),
   ];
-  const mounts = dialects.map((dialect) => ({ dialect, prefix: dialect.prefix }));
-  const root = dialects.find((dialect) => dialect.name === rootDialect);
+  const mounts = protocols.map((protocol) => ({ protocol, prefix: protocol.prefix }));
+  const root = protocols.find((protocol) => protocol.name === rootProtocol);
   if (root === undefined) {
     throw new Error(
-      `server.rootDialect: no dialect ${rootDialect}; there are ${dialects.map(({ name }) => name).join(', ')}`,
+      `server.rootProtocol: no protocol ${rootProtocol}; there are ${protocols.map(({ name }) => name).join(', ')}`,
     );
   }
-  return [...mounts, { dialect: root, prefix: '' }];
+  return [...mounts, { protocol: root, prefix: '' }];
 }
 
 async function drainWithin(drainMs: number, close: () => Promise<void>, log: Log): Promise<void> {

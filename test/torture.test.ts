@@ -5,7 +5,7 @@ import { makeSettings } from './torture/settings.ts';
 import { runTorture } from './torture/torture.ts';
 
 // The short form; `npm run torture -- --rounds 300` is the long one.
-const short = { seed: 3, clients: 12, longestMs: 1500 };
+const short = { seed: 3, clients: 12, maxMs: 1500 };
 
 vi.setConfig({ testTimeout: 300_000 });
 

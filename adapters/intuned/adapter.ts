@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { defineAdapter, type StartRequest } from '../../src/contract/adapter/adapter.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../src/contract/domain/json.ts';
 import { UpstreamFault } from '../../src/contract/adapter/http.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../src/contract/domain/json.ts';
 import { fillPath } from '../path.ts';
 import { findUrls, optionNames, runConfig, settings, type Target, target } from './settings.ts';
 import { findErrorMessage, paths, resultAnswer, startAnswer } from './wire.ts';
@@ -9,12 +9,12 @@ import { findErrorMessage, paths, resultAnswer, startAnswer } from './wire.ts';
 /** Intuned's Run API. It has no cancel, and a run takes no payload; its webhook sink can push (design, section 9). */
 export const intuned = defineAdapter({
   name: 'intuned',
-  capabilities: { resume: false, cancel: false, push: true, living: false },
+  capabilities: { resume: false, cancel: false, push: true, session: false },
   settings,
   target,
   runConfig,
   urlsOf: findUrls,
-  capabilitiesOf: () => ({ resume: false, cancel: false, push: true, living: false }),
+  capabilitiesOf: () => ({ resume: false, cancel: false, push: true, session: false }),
   secretsOf: ({ apiKey }) => [apiKey],
 
   connect({ workspaceId, apiKey }, http) {

@@ -1,7 +1,7 @@
 import { defineAdapter } from '../../src/contract/adapter/adapter.ts';
+import { type HttpCall, type HttpClient, UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { UpstreamRef } from '../../src/contract/domain/run.ts';
-import { type HttpCall, type HttpClient, UpstreamFault } from '../../src/contract/adapter/http.ts';
 import { fillPath } from '../path.ts';
 import { defaultPaths, type Paths, runConfig, type Settings, settings, type Target, target } from './settings.ts';
 import { type AgentEvent, agentEvent, eventAnswer, findErrorMessage, runAnswer, startAnswer } from './wire.ts';
@@ -9,7 +9,7 @@ import { type AgentEvent, agentEvent, eventAnswer, findErrorMessage, runAnswer, 
 /** Restack's engine: agents, which take events, and workflows (design, section 10). */
 export const restack = defineAdapter({
   name: 'restack',
-  capabilities: { resume: true, cancel: true, push: false, living: true },
+  capabilities: { resume: true, cancel: true, push: false, session: true },
   settings,
   target,
   runConfig,
@@ -17,7 +17,7 @@ export const restack = defineAdapter({
     resume: agent !== undefined,
     cancel: cancelEvent !== undefined,
     push: false,
-    living: mode === 'thread',
+    session: mode === 'thread',
   }),
   secretsOf: ({ token }) => (token === undefined ? [] : [token]),
 
@@ -53,7 +53,7 @@ export const restack = defineAdapter({
         await engine.send('cancel', target, upstream, target.cancelEvent, signal);
       },
 
-      async converse(target, upstream, input, signal) {
+      async sendMessage(target, upstream, input, signal) {
         const event = agentEvent.parse({ ...target.messageEvent, eventInput: input });
         // A message is as little repeatable as a start, so a fault of it means the same.
         const output = await engine.send('start', target, upstream, event, signal);
@@ -63,7 +63,7 @@ export const restack = defineAdapter({
 
       openingOf: ({ openingInput }) => openingInput,
 
-      async endLiving(target, upstream, signal) {
+      async endSession(target, upstream, signal) {
         await engine.send('cancel', target, upstream, target.endEvent, signal);
       },
     };

@@ -7,7 +7,7 @@ import { openStream } from '../stream-client.ts';
 
 const runsEach = 150;
 const shortestMs = 300;
-const longestMs = 3000;
+const maxMs = 3000;
 /** Runs begin this far apart, so that none waits for another's work. */
 const apartMs = 20;
 const created = z.object({ run_id: z.string() });
@@ -31,7 +31,7 @@ export async function measureFinish(bench: Bench): Promise<Measured> {
     { name: `finish to client, ${name}, p99`, value: percentile(lagsMs, 0.99), unit: 'ms' },
   ]);
   const looks = (after.observes - before.observes) / (after.starts - before.starts);
-  const note = `runs of ${shortestMs} to ${longestMs} ms, default pacing, no push`;
+  const note = `runs of ${shortestMs} to ${maxMs} ms, default pacing, no push`;
   return { figures: [...figures, { name: 'finish to client, looks at the vendor', value: looks, unit: 'each', note }] };
 }
 
@@ -40,7 +40,7 @@ async function watchRuns({ vendor }: Bench, url: string, name: string, wait: Wai
     Array.from({ length: runsEach }, async (_, index) => {
       await sleep(index * apartMs);
       const key = `${name} ${index}`;
-      const ms = shortestMs + (longestMs - shortestMs) * ((index * 0.618) % 1);
+      const ms = shortestMs + (maxMs - shortestMs) * ((index * 0.618) % 1);
       const body = JSON.stringify({ agent_id: 'echo', input: { key, ms: Math.round(ms) } });
       const answer = await fetch(`${url}/runs`, {
         method: 'POST',

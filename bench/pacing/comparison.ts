@@ -15,14 +15,14 @@ export type Scale = {
 export const fullScale: Scale = { seed: 20261122, runs: 20_000, learnFrom: 2000, optimumRuns: 4000 };
 
 /** Mean lag as a share of the fixed poller's, at the same number of polls. */
-export type Bar = { readonly durations: Durations; readonly most: number };
+export type Bar = { readonly durations: Durations; readonly max: number };
 
 const learnt: readonly Bar[] = [
-  { durations: narrow, most: 0.15 },
-  { durations: bimodal, most: 0.35 },
-  { durations: logNormal, most: 0.6 },
+  { durations: narrow, max: 0.15 },
+  { durations: bimodal, max: 0.35 },
+  { durations: logNormal, max: 0.6 },
 ];
-const unlearnt: Bar = { durations: anything, most: 0.9 };
+const unlearnt: Bar = { durations: anything, max: 0.9 };
 
 export type Sample = {
   readonly bar: Bar;
@@ -82,7 +82,7 @@ export type TunedRow = Row & {
 };
 
 /** What a poller may cost of what the best possible one costs: its lag, and its polls at the price of the pace. */
-export const mostOfBestCost = 1.6;
+export const maxOfBestCost = 1.6;
 
 /** The stricter comparison: an interval for each agent, as if somebody had tuned it to that agent's own runs. */
 export function compareTuned(samples: readonly Sample[], scale: Scale, limits: PacingLimits): readonly TunedRow[] {

@@ -5,7 +5,7 @@ import {
   compareTuned,
   fullScale,
   hasHistory,
-  mostOfBestCost,
+  maxOfBestCost,
   type Row,
   sampleAgents,
 } from './comparison.ts';
@@ -45,7 +45,7 @@ function cellsOf({ bar, ours, fixed, intervalMs, ratio, pollsRatio }: Row): read
 }
 
 function verdictOf({ bar, ratio }: Row): readonly string[] {
-  return [bar.most.toFixed(2), ratio <= bar.most ? 'met' : 'MISSED'];
+  return [bar.max.toFixed(2), ratio <= bar.max ? 'met' : 'MISSED'];
 }
 
 const head = [
@@ -77,6 +77,6 @@ printTable(
   head,
   compareTuned(watched, fullScale, limits).map(cellsOf),
 );
-const missed = judged.some((row) => row.ratio > row.bar.most);
-const astray = tuned.filter(hasHistory).some((row) => row.ofBestCost > mostOfBestCost);
+const missed = judged.some((row) => row.ratio > row.bar.max);
+const astray = tuned.filter(hasHistory).some((row) => row.ofBestCost > maxOfBestCost);
 if (missed || astray) process.exitCode = 1;

@@ -1,4 +1,4 @@
-import { AgentPast } from '../../src/engine/pacing/duration-history.ts';
+import { DurationHistory } from '../../src/engine/pacing/duration-history.ts';
 import { nextPollMs, type PacingLimits } from '../../src/engine/pacing/pacing.ts';
 
 /** Means over runs: polls until the end was seen (with the one that saw it), and the time from the end to it. */
@@ -17,7 +17,7 @@ export type Learner = {
  * each duration only what the polls before and after the end have shown.
  */
 export function pollLearning(learned: readonly number[], runs: readonly number[], learner: Learner): Score {
-  const past = new AgentPast();
+  const past = new DurationHistory();
   let nowMs = 0;
   for (const durationMs of learned.slice(0, learner.learnFrom)) {
     nowMs += durationMs;
@@ -35,7 +35,7 @@ export function pollLearning(learned: readonly number[], runs: readonly number[]
 
 /** `learnsAtMs`: when the run ends, which the past learns of; null: it learns nothing. */
 function pollOne(
-  past: AgentPast,
+  past: DurationHistory,
   durationMs: number,
   { limits, watched, random }: Learner,
   learnsAtMs: number | null,
@@ -43,13 +43,13 @@ function pollOne(
   const calm = { pushed: false, lively: false, backlogMs: 0, faults: 0, retryAfterMs: null };
   let polls = 0;
   let ageMs = 0;
-  let livingMs = 0;
+  let aliveMs = 0;
   do {
-    livingMs = ageMs;
+    aliveMs = ageMs;
     ageMs += nextPollMs({ ...calm, watched, ageMs, forecast: past.forecast, random: random() }, limits);
     polls += 1;
   } while (ageMs < durationMs);
-  if (learnsAtMs !== null) past.note({ livingMs, endedMs: ageMs }, learnsAtMs, random);
+  if (learnsAtMs !== null) past.note({ aliveMs, endedMs: ageMs }, learnsAtMs, random);
   return { polls, lagMs: ageMs - durationMs };
 }
 

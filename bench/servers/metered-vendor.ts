@@ -17,7 +17,7 @@ subscribe('http.server.request.start', (message) => {
 });
 
 const meter = createServer((_request, response) => {
-  response.end(JSON.stringify({ nowMs: performance.now(), arrivalsMs, longestStallMs: delay.max / 1e6 }));
+  response.end(JSON.stringify({ nowMs: performance.now(), arrivalsMs, maxStallMs: delay.max / 1e6 }));
 });
 meter.listen({ port: 0, host: '127.0.0.1' }, () => {
   delay.enable();

@@ -5,7 +5,7 @@ import type { Gateway } from '../gateway.ts';
 import { applyLoad } from '../load.ts';
 import { startWatching } from './gateway.ts';
 import type { WatchingBench } from './latency.ts';
-import { type Arrivals, mostInOneSecond } from './metered-vendor.ts';
+import { type Arrivals, maxInOneSecond } from './metered-vendor.ts';
 
 const agents = [{ name: 'hang', api: 'hang' }];
 const settleMs = 5000;
@@ -98,13 +98,13 @@ function rateFigure(name: string, before: Arrivals, after: Arrivals): Figure {
 }
 
 /** Over the whole life of the vendor, starts too. */
-function budgetFigure(name: string, { arrivalsMs, longestStallMs }: Arrivals, budget: number): Figure {
+function budgetFigure(name: string, { arrivalsMs, maxStallMs }: Arrivals, budget: number): Figure {
   return {
     name: `${name}: most calls in any one second`,
-    value: mostInOneSecond(arrivalsMs),
+    value: maxInOneSecond(arrivalsMs),
     unit: '',
     bar: atMost(budget),
-    note: `of ${arrivalsMs.length}, counted at the vendor, whose longest stall was ${Math.round(longestStallMs)} ms`,
+    note: `of ${arrivalsMs.length}, counted at the vendor, whose longest stall was ${Math.round(maxStallMs)} ms`,
   };
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Child, startNode } from '../child.ts';
 import { servers } from '../places.ts';
 
-const metered = z.object({ nowMs: z.number(), arrivalsMs: z.array(z.number()), longestStallMs: z.number() });
+const metered = z.object({ nowMs: z.number(), arrivalsMs: z.array(z.number()), maxStallMs: z.number() });
 const notes = z.array(z.object({ endedAtMs: z.number().nullable(), observes: z.number() }));
 
 /** What the vendor saw of its clients. */
@@ -39,12 +39,12 @@ export async function startMeteredVendor(): Promise<MeteredVendor> {
 }
 
 /** The most calls within any one second, wherever it begins. `atMs` ascends. */
-export function mostInOneSecond(atMs: readonly number[]): number {
-  let most = 0;
+export function maxInOneSecond(atMs: readonly number[]): number {
+  let max = 0;
   let oldest = 0;
   for (const [index, eachMs] of atMs.entries()) {
     while ((atMs[oldest] ?? eachMs) <= eachMs - 1000) oldest += 1;
-    most = Math.max(most, index - oldest + 1);
+    max = Math.max(max, index - oldest + 1);
   }
-  return most;
+  return max;
 }

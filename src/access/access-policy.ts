@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
+import type { CreateRun, JoinThread, UseCases } from '../contract/api/use-cases.ts';
 import type { Agent } from '../contract/domain/agent.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { JsonObject } from '../contract/domain/json.ts';
 import { type Principal, usageKeyOf } from '../contract/domain/principal.ts';
 import type { Run, RunKey } from '../contract/domain/run.ts';
-import type { RunQuery } from '../contract/store/store.ts';
 import type { Thread, ThreadKey, ThreadQuery } from '../contract/domain/thread.ts';
-import type { CreateRun, JoinThread, UseCases } from '../contract/api/use-cases.ts';
+import type { RunQuery } from '../contract/store/store.ts';
 import type { Exceptions } from '../upstream/ssrf-address.ts';
 import { refuseUrl } from '../upstream/ssrf-url.ts';
 
 /** What every request is held to, whoever makes it. */
-export type Bounds = {
+export type AccessBounds = {
   /** Every agent of the config. */
   readonly agents: readonly Agent[];
   readonly maxMetadataBytes: number;
@@ -23,16 +23,16 @@ export type Bounds = {
  * The use cases as one principal has them. A key that is for some agents sees those agents and their runs and threads;
  * the others are not there for it, and to use one is refused whether it exists or not.
  */
-export class GuardedUseCases implements UseCases {
+export class AccessPolicy implements UseCases {
   readonly #use: UseCases;
-  readonly #bounds: Bounds;
+  readonly #bounds: AccessBounds;
   readonly #principal: Principal;
   /** Names of the agents that it may use; null: all. */
   readonly #usable: ReadonlySet<string> | null;
   /** Ids of those that it may see the runs of; null: all. */
   readonly #seenIds: readonly string[] | null;
 
-  constructor(use: UseCases, bounds: Bounds, principal: Principal) {
+  constructor(use: UseCases, bounds: AccessBounds, principal: Principal) {
     this.#use = use;
     this.#bounds = bounds;
     this.#principal = principal;
@@ -55,7 +55,7 @@ export class GuardedUseCases implements UseCases {
       ...command,
       thread: await this.#threadSeen(command),
       agents: this.#usable ?? undefined,
-      quota: liveRuns === null ? undefined : { name: usageKeyOf(this.#principal), mostLive: liveRuns },
+      quota: liveRuns === null ? undefined : { name: usageKeyOf(this.#principal), maxLive: liveRuns },
     });
   };
 
@@ -221,9 +221,9 @@ export class GuardedUseCases implements UseCases {
   }
 
   #checkMetadata(metadata: JsonObject | undefined): void {
-    const most = this.#bounds.maxMetadataBytes;
-    if (metadata === undefined || Buffer.byteLength(JSON.stringify(metadata)) <= most) return;
-    throw new GatewayError('invalid_request', { path: 'metadata', detail: `must be at most ${most} bytes as JSON` });
+    const max = this.#bounds.maxMetadataBytes;
+    if (metadata === undefined || Buffer.byteLength(JSON.stringify(metadata)) <= max) return;
+    throw new GatewayError('invalid_request', { path: 'metadata', detail: `must be at most ${max} bytes as JSON` });
   }
 }
 

@@ -2,10 +2,10 @@ import { hash } from 'node:crypto';
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import type { JwtConfig } from '../config/auth-config.ts';
-import { nameSchema } from '../config/sections.ts';
+import type { JwtConfig } from '../contract/domain/auth.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { Principal } from '../contract/domain/principal.ts';
+import { nameSchema } from '../validation/name-schema.ts';
 
 /** Rejects with `unauthorized` for a token that is not good, and with `auth_unavailable` when that cannot be told. */
 export type TokenReader = (token: string) => Promise<Principal>;
@@ -32,7 +32,7 @@ const fetchTimeoutMs = 5000;
 const keySetMs = 600_000;
 /** A good token is not checked again for so long: a signature costs more than all else that a small request needs. */
 const memoryMs = 60_000;
-const mostTokens = 10_000;
+const maxTokens = 10_000;
 const retryAfterSeconds = 2;
 
 /** Agents in a claim: a list, or names with spaces between them, as scopes are written. */
@@ -50,7 +50,7 @@ export function createTokenReader(config: JwtConfig): TokenReader {
     cacheMaxAge: keySetMs,
     [customFetch]: fetchKeySet,
   });
-  const known = new LRUCache<string, Principal>({ max: mostTokens });
+  const known = new LRUCache<string, Principal>({ max: maxTokens });
 
   async function verify(token: string): Promise<JWTPayload> {
     const { issuer, audience } = config;

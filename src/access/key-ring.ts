@@ -1,5 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto';
-import type { KeyConfig } from '../config/auth-config.ts';
+import type { KeyConfig } from '../contract/domain/auth.ts';
 import type { Principal } from '../contract/domain/principal.ts';
 
 /** Finds whose key it is; null: nobody's. */

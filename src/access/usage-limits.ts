@@ -7,17 +7,17 @@ import { createLocalRates } from './local-rates.ts';
 
 /** Who comes for a stream that is not free now may come again then. */
 const streamRetrySeconds = 5;
-const mostBlocked = 10_000;
+const maxBlocked = 10_000;
 
 /** Holds keys to their requests a second, and everybody together to the streams that the process can carry. */
-export class Limiter {
+export class UsageLimits {
   readonly #rates: RateCounter;
   readonly #shared: SharedUsage | null;
   readonly #maxStreams: number;
   readonly #streams = new Map<string, number>();
   #openStreams = 0;
   /** Keys that are over their limit, until their window ends: what is refused anyway need not be counted. */
-  readonly #blocked = new LRUCache<string, true>({ max: mostBlocked });
+  readonly #blocked = new LRUCache<string, true>({ max: maxBlocked });
 
   /** `shared`: what all replicas count together; null where there is one process. */
   constructor(shared: SharedUsage | null, maxStreams: number) {
@@ -31,17 +31,17 @@ export class Limiter {
    * with `rate_limited`.
    */
   async countRequest(principal: Principal, response: ServerResponse): Promise<void> {
-    const most = principal.limits.requestsPerSecond;
-    if (most === null) return;
+    const max = principal.limits.requestsPerSecond;
+    if (max === null) return;
     const key = usageKeyOf(principal);
     const blockedMs = this.#blocked.getRemainingTTL(key);
-    const { used, resetMs } = blockedMs > 0 ? { used: most + 1, resetMs: blockedMs } : await this.#rates.count(key);
+    const { used, resetMs } = blockedMs > 0 ? { used: max + 1, resetMs: blockedMs } : await this.#rates.count(key);
     const resetSeconds = Math.max(1, Math.ceil(resetMs / 1000));
-    response.setHeader('RateLimit-Policy', `"requests";q=${most};w=1`);
-    response.setHeader('RateLimit', `"requests";r=${Math.max(0, most - used)};t=${resetSeconds}`);
-    if (used <= most) return;
+    response.setHeader('RateLimit-Policy', `"requests";q=${max};w=1`);
+    response.setHeader('RateLimit', `"requests";r=${Math.max(0, max - used)};t=${resetSeconds}`);
+    if (used <= max) return;
     if (blockedMs <= 0 && resetMs > 0) this.#blocked.set(key, true, { ttl: resetMs });
-    throw new GatewayError('rate_limited', { retryAfterSeconds: resetSeconds, detail: `at most ${most} a second` });
+    throw new GatewayError('rate_limited', { retryAfterSeconds: resetSeconds, detail: `at most ${max} a second` });
   }
 
   /** Takes a place for a stream; gives back how it is left. Rejects with `too_many_streams` or `streams_exhausted`. */
@@ -49,15 +49,15 @@ export class Limiter {
     if (this.#openStreams >= this.#maxStreams) {
       throw new GatewayError('streams_exhausted', { retryAfterSeconds: streamRetrySeconds });
     }
-    const most = principal.limits.streams;
-    if (most === null) return this.#take(() => {});
+    const max = principal.limits.streams;
+    if (max === null) return this.#take(() => {});
     const key = usageKeyOf(principal);
-    return this.#shared === null ? this.#takeLocal(key, most) : this.#takeShared(this.#shared, key, most);
+    return this.#shared === null ? this.#takeLocal(key, max) : this.#takeShared(this.#shared, key, max);
   }
 
-  #takeLocal(key: string, most: number): () => void {
+  #takeLocal(key: string, max: number): () => void {
     const open = this.#streams.get(key) ?? 0;
-    if (open >= most) throw tooManyStreams(most);
+    if (open >= max) throw tooManyStreams(max);
     this.#streams.set(key, open + 1);
     return this.#take(() => {
       const left = (this.#streams.get(key) ?? 1) - 1;
@@ -66,15 +66,15 @@ export class Limiter {
     });
   }
 
-  async #takeShared(shared: SharedUsage, key: string, most: number): Promise<() => void> {
+  async #takeShared(shared: SharedUsage, key: string, max: number): Promise<() => void> {
     const leave = this.#take(() => void shared.leaveStream(key));
-    const isTaken = await shared.takeStream(key, most).catch((error: unknown) => {
+    const isTaken = await shared.takeStream(key, max).catch((error: unknown) => {
       this.#openStreams -= 1;
       throw new GatewayError('storage_unavailable', { retryAfterSeconds: 1, cause: error });
     });
     if (isTaken) return leave;
     this.#openStreams -= 1;
-    throw tooManyStreams(most);
+    throw tooManyStreams(max);
   }
 
   #take(onLeft: () => void): () => void {
@@ -89,11 +89,11 @@ export class Limiter {
   }
 }
 
-function tooManyStreams(most: number): GatewayError {
-  const quota = { policy: 'streams', most } as const;
+function tooManyStreams(max: number): GatewayError {
+  const quota = { policy: 'streams', max } as const;
   return new GatewayError('too_many_streams', {
     retryAfterSeconds: streamRetrySeconds,
     quota,
-    detail: `at most ${most}`,
+    detail: `at most ${max}`,
   });
 }

@@ -2,25 +2,36 @@ import { validate as isUuid } from 'uuid';
 import type { Connection } from '../contract/adapter/adapter.ts';
 import type { Agent, AgentDirectory } from '../contract/domain/agent.ts';
 import { boundOutput } from '../mapping/output-bound.ts';
-import type { Config } from '../config/config.ts';
+
+export type AgentDirectoryOptions = {
+  readonly agents: readonly Omit<Agent, 'connection'>[];
+  /** Name of the agent of runs that name none. */
+  readonly defaultAgent: string | null;
+  readonly backends: readonly { readonly name: string; readonly settingsByTenant: object | null }[];
+  /** Of a mapped output, as JSON. */
+  readonly maxOutputBytes: number;
+};
 
 /**
  * Joins the config's agents with live connections, by the name of the backend. Throws `TypeError` when a backend has
  * none: that is a mistake of the caller.
  */
-export function buildAgents(config: Config, connections: ReadonlyMap<string, Connection>): AgentDirectory {
+export function buildAgents(
+  options: AgentDirectoryOptions,
+  connections: ReadonlyMap<string, Connection>,
+): AgentDirectory {
   const tenantsOf = new Map(
-    config.backends.map(({ name, settingsByTenant }) => [name, settingsByTenant && Object.keys(settingsByTenant)]),
+    options.backends.map(({ name, settingsByTenant }) => [name, settingsByTenant && Object.keys(settingsByTenant)]),
   );
-  const all = config.agents.map((agent): Agent => {
+  const all = options.agents.map((agent): Agent => {
     const connection = connections.get(agent.backend);
     if (connection === undefined) throw new TypeError(`no connection to the backend ${agent.backend}`);
-    const mapping = boundOutput(agent.mapping, config.limits.maxOutputBytes);
+    const mapping = boundOutput(agent.mapping, options.maxOutputBytes);
     return Object.freeze({ ...agent, connection, mapping, tenants: tenantsOf.get(agent.backend) ?? undefined });
   });
   const byKey = new Map<string, Agent>();
   for (const agent of all) byKey.set(agent.name, agent).set(agent.agentId, agent);
-  const defaultAgent = config.defaultAgent === null ? null : (byKey.get(config.defaultAgent) ?? null);
+  const defaultAgent = options.defaultAgent === null ? null : (byKey.get(options.defaultAgent) ?? null);
   return {
     all: Object.freeze(all),
     defaultAgent,

@@ -1,6 +1,6 @@
 import type { Connection } from '../contract/adapter/adapter.ts';
-import type { UpstreamRef } from '../contract/domain/run.ts';
 import { UpstreamFault } from '../contract/adapter/http.ts';
+import type { UpstreamRef } from '../contract/domain/run.ts';
 
 /**
  * One backend that every tenant has its own credentials for. What was started with one tenant's is looked at, resumed
@@ -43,17 +43,17 @@ export function joinTenants(connections: ReadonlyMap<string, Connection>): Conne
     };
   }
   if (any?.openingOf !== undefined) joined.openingOf = (target) => any.openingOf?.(target);
-  if (any?.converse !== undefined) {
-    joined.converse = async (target, ref, input, signal) => {
+  if (any?.sendMessage !== undefined) {
+    joined.sendMessage = async (target, ref, input, signal) => {
       const { connection, upstream } = pick(ref);
-      if (connection.converse === undefined) throw new TypeError('the adapters of one backend differ');
-      return await connection.converse(target, upstream, input, signal);
+      if (connection.sendMessage === undefined) throw new TypeError('the adapters of one backend differ');
+      return await connection.sendMessage(target, upstream, input, signal);
     };
   }
-  if (any?.endLiving !== undefined) {
-    joined.endLiving = async (target, ref, signal) => {
+  if (any?.endSession !== undefined) {
+    joined.endSession = async (target, ref, signal) => {
       const { connection, upstream } = pick(ref);
-      await connection.endLiving?.(target, upstream, signal);
+      await connection.endSession?.(target, upstream, signal);
     };
   }
   return joined;

@@ -5,13 +5,13 @@ import { describeKey } from '../access/make-key.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { loadConfig, parseConfig } from '../config/load.ts';
-import { nameSchema } from '../config/sections.ts';
+import { listDeliveries, redriveDeliveries } from '../engine/webhooks/admin.ts';
 import { startGateway } from '../gateway.ts';
 import { createLog } from '../observability/log.ts';
-import { listDeliveries, redriveDeliveries } from '../engine/webhooks/admin.ts';
 import { sampleConfig } from '../sandbox/sample-config.ts';
 import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
 import { openOutbox } from '../store/open.ts';
+import { nameSchema } from '../validation/name-schema.ts';
 
 const usage = `rungate: one run API in front of every agent vendor
 

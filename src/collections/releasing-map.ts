@@ -4,7 +4,7 @@ type Cell<V> = { value: V | undefined };
  * A map of what comes and goes by the thousand. Its values stand in cells that are emptied when they go: the tables that a
  * Map has outgrown would keep them, for the reason that `Roster` tells.
  */
-export class Register<K, V extends object> {
+export class ReleasingMap<K, V extends object> {
   readonly #cells = new Map<K, Cell<V>>();
 
   get size(): number {

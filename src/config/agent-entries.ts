@@ -1,17 +1,17 @@
 import { v5 as uuidV5 } from 'uuid';
 import { z } from 'zod';
+import { checkRunUrls } from '../agents/run-urls.ts';
 import type { Adapter, Capabilities } from '../contract/adapter/adapter.ts';
 import type { Agent, AgentSchemas, Check } from '../contract/domain/agent.ts';
 import { isJsonObject, type JsonObject } from '../contract/domain/json.ts';
 import type { Exceptions } from '../upstream/ssrf-address.ts';
+import { type CheckRoot, compileCheck, joinChecks, rememberEmpty, wrapZodCheck } from '../validation/json-schema.ts';
+import { findNearest } from '../validation/nearest-word.ts';
 import { type BackendEntries, refuseUnknownKeys } from './backends.ts';
 import type { AgentConfig } from './config.ts';
 import type { ConfigPath } from './config-error.ts';
-import { type CheckRoot, compileCheck, joinChecks, rememberEmpty, wrapZodCheck } from '../validation/json-schema.ts';
 import type { MappingLoader } from './mapping-layers.ts';
-import { findNearest } from '../validation/nearest-word.ts';
 import type { ConfigReader } from './reader.ts';
-import { checkRunUrls } from '../agents/run-urls.ts';
 import { type AgentEntry, agentSchema } from './sections.ts';
 
 /** Fixed for ever: agent ids that clients keep are made from it. */

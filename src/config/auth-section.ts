@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { listNames } from './agent-entries.ts';
-import type { AuthConfig, KeyConfig } from './auth-config.ts';
-import { isLoopbackHost } from './open-host.ts';
+import type { AuthConfig, KeyConfig } from '../contract/domain/auth.ts';
+import { nameSchema } from '../validation/name-schema.ts';
 import { findNearest } from '../validation/nearest-word.ts';
+import { listNames } from './agent-entries.ts';
+import { isLoopbackHost } from './open-host.ts';
 import type { ConfigReader } from './reader.ts';
-import { nameSchema } from './sections.ts';
 
 const limit = z.int().positive().nullable().default(null);
 const limitsSchema = z.strictObject({ requestsPerSecond: limit, liveRuns: limit, streams: limit }).prefault({});

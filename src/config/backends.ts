@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import type { Adapter } from '../contract/adapter/adapter.ts';
 import { isJsonObject } from '../contract/domain/json.ts';
+import { nameSchema } from '../validation/name-schema.ts';
+import { findNearest } from '../validation/nearest-word.ts';
 import type { BackendConfig } from './config.ts';
 import type { ConfigPath } from './config-error.ts';
-import { findNearest } from '../validation/nearest-word.ts';
 import type { ConfigReader } from './reader.ts';
-import { backendSchema, nameSchema } from './sections.ts';
+import { backendSchema } from './sections.ts';
 
 export type BackendEntries = {
   readonly backends: readonly BackendConfig[];

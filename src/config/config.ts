@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Adapter } from '../contract/adapter/adapter.ts';
 import type { Agent } from '../contract/domain/agent.ts';
-import type { AuthConfig } from './auth-config.ts';
+import type { AuthConfig } from '../contract/domain/auth.ts';
 import type {
   limitsSchema,
   logSchema,

@@ -1,4 +1,4 @@
-import { createScrubber } from '../observability/redaction.ts';
+import { createRedactor } from '../observability/redaction.ts';
 import type { Config } from './config.ts';
 
 /** The config as it took effect, defaults included, with every secret replaced; plain JSON, for a human to read. */
@@ -14,5 +14,5 @@ export function describeConfig(config: Config): unknown {
       interrupts: mapping.interrupts,
     })),
   };
-  return createScrubber(secrets, { depth: 100, items: Number.POSITIVE_INFINITY }).value(dump);
+  return createRedactor(secrets, { depth: 100, items: Number.POSITIVE_INFINITY }).value(dump);
 }

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import type { Adapter } from '../contract/adapter/adapter.ts';
 import { isJsonObject } from '../contract/domain/json.ts';
 import { parseExceptions } from '../upstream/ssrf-address.ts';
+import { findNearest } from '../validation/nearest-word.ts';
 import { listNames, readAgents } from './agent-entries.ts';
-import { refuseOpenDoor } from './open-host.ts';
 import { readAuth } from './auth-section.ts';
 import { readBackends } from './backends.ts';
 import type { Config } from './config.ts';
@@ -16,7 +16,7 @@ import { sayWhyUnreadable } from './file-reason.ts';
 import { freezeDeep } from './freeze.ts';
 import { type Environment, interpolate } from './interpolate.ts';
 import { MappingLoader } from './mapping-layers.ts';
-import { findNearest } from '../validation/nearest-word.ts';
+import { refuseOpenHost } from './open-host.ts';
 import { ConfigReader } from './reader.ts';
 import { findUrlPasswords, keepLongSecrets } from './secrets.ts';
 import {
@@ -95,8 +95,8 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
   const agents = await readAgents(raw.agents, backends, mappings, reader, parseExceptions(webhooks?.allow ?? []));
   const defaultAgent = readDefaultAgent(raw.defaultAgent, agents.names, reader);
   const auth = readAuth(raw.auth, agents.names, reader);
-  const openDoor = server === undefined || auth === undefined ? null : refuseOpenDoor(server.host, auth);
-  if (openDoor !== null) reader.report(['server', 'host'], openDoor);
+  const openHost = server === undefined || auth === undefined ? null : refuseOpenHost(server.host, auth);
+  if (openHost !== null) reader.report(['server', 'host'], openHost);
 
   if (reader.problems.length > 0) throw new ConfigError(file, inOrder(reader.problems));
   if (!server || !store || !limits || !pacing || !retention || !replicas || !log || !webhooks) {

@@ -3,10 +3,10 @@ import { join, resolve } from 'node:path';
 import type { Mapping } from '../contract/domain/mapping.ts';
 import { compileMapping, type MappingLayer, type MappingProblem } from '../mapping/compile.ts';
 import { mappingKeys } from '../mapping/schema.ts';
+import { findNearest } from '../validation/nearest-word.ts';
 import { type ConfigPath, formatProblem } from './config-error.ts';
 import { readDocument } from './document.ts';
 import { sayWhyUnreadable } from './file-reason.ts';
-import { findNearest } from '../validation/nearest-word.ts';
 import type { ConfigReader } from './reader.ts';
 
 export type MappingLayerOptions = {

@@ -11,7 +11,7 @@ export function isLoopbackHost(host: string): boolean {
  * What is wrong with listening at `host`, in words that follow its path; null: nothing. Without `auth` whoever connects
  * may spend the vendors' money, so that has to be wished for in so many words.
  */
-export function refuseOpenDoor(host: string, auth: unknown): string | null {
+export function refuseOpenHost(host: string, auth: unknown): string | null {
   if (auth !== null || isLoopbackHost(host)) return null;
   return 'lets other machines in, and nobody is asked for a key: add auth, or write "auth: none"';
 }

@@ -1,9 +1,9 @@
 import type { ZodType } from 'zod';
+import { findNearest } from '../validation/nearest-word.ts';
+import { parsePlainly, yamlWords } from '../validation/zod-issues.ts';
 import { type ConfigPath, type ConfigProblem, formatPath } from './config-error.ts';
 import type { Position } from './document.ts';
 import type { InterpolatedScalar } from './interpolate.ts';
-import { findNearest } from '../validation/nearest-word.ts';
-import { parsePlainly, yamlWords } from '../validation/zod-issues.ts';
 
 /** Parses the parts of a config and gathers every problem, so that one run of the check shows all of them. */
 export class ConfigReader {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseException } from '../upstream/ssrf-address.ts';
+import { nameSchema } from '../validation/name-schema.ts';
 
 /** Node's timers and people's patience: about 23 days. */
 const LONGEST_SECONDS = 2_000_000;
@@ -10,14 +11,6 @@ const milliseconds = z
   .positive()
   .max(LONGEST_SECONDS * 1000);
 const count = z.int().positive();
-
-/** Names of agents and backends: they stand in URLs, logs and metrics as they are. */
-export const nameSchema = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
-    'must be 1 to 128 letters, digits, ".", "_" or "-", and begin with a letter or digit',
-  );
 
 /** An absolute http or https URL, given back without its trailing slash. Its problems never quote it. */
 const baseUrlSchema = z.string().transform((text, context) => {
@@ -52,8 +45,8 @@ export const serverSchema = z.strictObject({
   drainSeconds: seconds.default(10),
   /** Between two signs of life on a silent stream; proxies cut silence at 30 to 60 s. */
   heartbeatSeconds: seconds.max(300).default(15),
-  /** The dialect that is served without a prefix. */
-  rootDialect: z.string().min(1).default('acp-v0.1'),
+  /** The protocol that is served without a prefix. */
+  rootProtocol: z.string().min(1).default('acp-v0.1'),
   /** What a request's unknown members do. */
   unknownFields: z.enum(['reject', 'ignore']).default('reject'),
   /** Whether `/metrics` shows the counters. It asks for no key, so it is off. */

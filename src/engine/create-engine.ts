@@ -3,41 +3,41 @@ import type { AgentDirectory } from '../contract/domain/agent.ts';
 import type { Clock } from '../contract/domain/clock.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import type { Store } from '../contract/store/store.ts';
-import { Archive } from './state/run-cache.ts';
-import { Backends, type BackendTerms } from './limits/backends.ts';
+import { RunCreator } from './api/create-run.ts';
+import { ItemService } from './api/item-service.ts';
+import { RunService } from './api/run-service.ts';
+import { ThreadService } from './api/thread-service.ts';
+import { Lease, type LeaseOptions } from './cluster/lease.ts';
+import { followReplicas } from './cluster/replication.ts';
+import { EventBus } from './events/event-bus.ts';
+import { type BackendLimits, Backends } from './limits/backends.ts';
 import type { BackendState } from './limits/call-queue.ts';
-import { Creator } from './api/create-run.ts';
-import { Fleet } from './worker/worker.ts';
-import { Items } from './api/item-service.ts';
-import { Journal } from './state/run-writer.ts';
-import { History } from './pacing/agent-durations.ts';
+import { AgentDurations } from './pacing/agent-durations.ts';
 import type { PacingLimits } from './pacing/pacing.ts';
-import { followOtherReplicas } from './cluster/replication.ts';
-import { Replica, type ReplicaSettings } from './cluster/lease.ts';
+import { FaultRecorder } from './state/outcomes.ts';
 import { sweepExpired } from './state/retention.ts';
-import { Service } from './api/run-service.ts';
-import { Terminator } from './worker/canceller.ts';
-import { ThreadKeeper } from './state/thread-effects.ts';
-import { Threads } from './api/thread-service.ts';
-import { FaultLedger } from './state/outcomes.ts';
-import { Watch } from './events/event-bus.ts';
-import { createCourier, type WebhookTerms } from './webhooks/create-dispatcher.ts';
+import { RunCache } from './state/run-cache.ts';
+import { RunWriter } from './state/run-writer.ts';
+import { ThreadEffects } from './state/thread-effects.ts';
+import { createWebhookDispatcher, type WebhookOptions } from './webhooks/create-dispatcher.ts';
+import { Canceller } from './worker/canceller.ts';
+import { Worker } from './worker/worker.ts';
 
-export type EngineParts = {
+export type EngineDeps = {
   readonly agents: AgentDirectory;
   readonly store: Store;
   readonly clock: Clock;
   readonly pacing: PacingLimits;
   /** Budgets and pushes; a backend that is left out has no bounds. */
-  readonly backends?: readonly BackendTerms[];
-  readonly replica: ReplicaSettings;
+  readonly backends?: readonly BackendLimits[];
+  readonly replica: LeaseOptions;
   /** How long a run is kept after its end. */
   readonly retentionMs: number;
   /** How long an idempotency key is kept. */
   readonly idempotencyMs: number;
   /** Left out, the `webhook` of a run is not called. */
-  readonly webhooks?: WebhookTerms | undefined;
-  readonly cache: { readonly mostRuns: number; readonly mostBytes: number };
+  readonly webhooks?: WebhookOptions | undefined;
+  readonly cache: { readonly maxRuns: number; readonly maxBytes: number };
   readonly log: Log;
   readonly metrics: Metrics;
   /** True the first time a key is seen. */
@@ -45,7 +45,7 @@ export type EngineParts = {
 };
 
 export type Engine = {
-  readonly service: Service;
+  readonly service: RunService;
   /** Whether this process may ask vendors for anything that must not happen twice. */
   holdsLease(): boolean;
   /** How many live runs this process drives. */
@@ -60,108 +60,109 @@ export type Engine = {
 };
 
 /** Puts the room together: use cases over drivers over one store. */
-export function createEngine(parts: EngineParts): Engine {
-  const { store, clock, log, metrics } = parts;
+export function createEngine(deps: EngineDeps): Engine {
+  const { store, clock, log, metrics } = deps;
   const id = uuidV7();
-  const watch = new Watch();
-  const archive = new Archive(store, parts.cache);
-  const ledger = new FaultLedger(metrics, parts.firstTime);
-  const keeper = new ThreadKeeper(store, parts.agents, (threadId, living) => {
-    const agent = parts.agents.find(living.agentId);
-    if (agent !== null) terminator.endLiving(threadId, living.upstream, agent);
+  const bus = new EventBus();
+  const cache = new RunCache(store, deps.cache);
+  const faults = new FaultRecorder(metrics, deps.firstTime);
+  const threadEffects = new ThreadEffects(store, deps.agents, (threadId, session) => {
+    const agent = deps.agents.find(session.agentId);
+    if (agent !== null) canceller.endSession(threadId, session.upstream, agent);
   });
-  const courier = parts.webhooks === undefined ? null : createCourier({ store, clock, log, metrics }, parts.webhooks);
+  const dispatcher =
+    deps.webhooks === undefined ? null : createWebhookDispatcher({ store, clock, log, metrics }, deps.webhooks);
   const webhooks =
-    parts.webhooks === undefined ? undefined : { encodeRun: parts.webhooks.encodeRun, onOwed: () => courier?.wake() };
-  const journal = new Journal({
-    agents: parts.agents,
+    deps.webhooks === undefined ? undefined : { encodeRun: deps.webhooks.encodeRun, onOwed: () => dispatcher?.wake() };
+  const writer = new RunWriter({
+    agents: deps.agents,
     store,
     clock,
-    watch,
-    threads: keeper,
+    bus,
+    threads: threadEffects,
     log,
     metrics,
     webhooks,
-    onDoubt: () => replica.doubt(),
+    onDoubt: () => lease.doubt(),
   });
   const { pace } = store;
-  const backendParts = { clock, log, agents: parts.agents, replica: id, shares: pace.shares };
-  const backends = new Backends(backendParts, parts.backends ?? []);
-  const history = new History({ store: pace, clock, log });
-  const terminator = new Terminator({ store, journal, clock, ledger, backends, log });
-  const driverParts = {
+  const backendParts = { clock, log, agents: deps.agents, replica: id, quotaLeases: pace.quotaLeases };
+  const backends = new Backends(backendParts, deps.backends ?? []);
+  const durations = new AgentDurations({ store: pace, clock, log });
+  const canceller = new Canceller({ store, writer, clock, faults, backends, log });
+  const loopDeps = {
     replica: id,
     store,
-    journal,
-    watch,
-    terminator,
+    writer,
+    bus,
+    canceller,
     clock,
-    pacing: parts.pacing,
+    pacing: deps.pacing,
     backends,
-    history,
-    ledger,
+    durations,
+    faults,
     log,
     metrics,
   };
-  const fleet = new Fleet(driverParts, parts.agents);
-  const replica = new Replica(id, { store, clock, log }, parts.replica, (run) => fleet.inherit(run));
-  const creator = new Creator({
+  const worker = new Worker(loopDeps, deps.agents);
+  const lease = new Lease(id, { store, clock, log }, deps.replica, (run) => worker.inherit(run));
+  const creator = new RunCreator({
     replica: id,
-    agents: parts.agents,
+    agents: deps.agents,
     store,
-    journal,
-    fleet,
-    terminator,
+    writer,
+    worker,
+    canceller,
     clock,
-    idempotencyMs: parts.idempotencyMs,
+    idempotencyMs: deps.idempotencyMs,
   });
-  const threads = new Threads({ agents: parts.agents, store, archive, terminator, watch, clock });
-  const items = new Items(store, clock);
-  const serviceParts = { agents: parts.agents, store, archive, journal, watch, terminator, creator, threads, clock };
-  const service = new Service({ ...serviceParts, items });
+  const threads = new ThreadService({ agents: deps.agents, store, cache, canceller, bus, clock });
+  const items = new ItemService(store, clock);
+  const serviceParts = { agents: deps.agents, store, cache, writer, bus, canceller, creator, threads, clock };
+  const service = new RunService({ ...serviceParts, items });
 
-  archive.onFindLive((runId) => fleet.liveRun(runId));
-  watch.onNews((news) => {
-    if (news.run === null) archive.forget(news.runId);
-    else archive.keep(news.run);
-    fleet.refresh(news.runId, news.run);
+  cache.onFindLive((runId) => worker.liveRun(runId));
+  bus.onNotification((notification) => {
+    if (notification.run === null) cache.forget(notification.runId);
+    else cache.keep(notification.run);
+    worker.refresh(notification.runId, notification.run);
   });
-  const stopFollowing = followOtherReplicas({ store, archive, watch, fleet, clock, log });
-  const stopSweeping = sweepExpired({ store, archive, clock, log }, parts.retentionMs);
-  watch.onFirstWatcher((runId) => fleet.driverOf(runId)?.hurry());
-  watch.onThreadWatcher((threadId) => fleet.hurryThread(threadId));
-  const stopNudges = pace.onNudge((runId) => fleet.driverOf(runId)?.poke());
+  const stopFollowing = followReplicas({ store, cache, bus, worker, clock, log });
+  const stopSweeping = sweepExpired({ store, cache, clock, log }, deps.retentionMs);
+  bus.onFirstWatcher((runId) => worker.loopOf(runId)?.hurry());
+  bus.onThreadWatcher((threadId) => worker.hurryThread(threadId));
+  const stopWakes = pace.onWakeRun((runId) => worker.loopOf(runId)?.poke());
 
   return {
     service,
-    holdsLease: () => replica.holdsLease(),
-    liveRuns: () => fleet.size,
+    holdsLease: () => lease.holdsLease(),
+    liveRuns: () => worker.size,
     backends: () => backends.states(),
     pushed: async (backend, token) => {
       const runId = backends.find(backend)?.push?.read(token) ?? null;
       if (runId === null) return false;
-      const driver = fleet.driverOf(runId);
-      if (driver !== undefined) driver.poke();
-      else if (store.shared) await pace.nudge(runId);
+      const loop = worker.loopOf(runId);
+      if (loop !== undefined) loop.poke();
+      else if (store.shared) await pace.wakeRun(runId);
       return true;
     },
     start: async () => {
-      await history.load(parts.agents.all.map((agent) => agent.agentId));
-      await replica.start();
-      courier?.start();
+      await durations.load(deps.agents.all.map((agent) => agent.agentId));
+      await lease.start();
+      dispatcher?.start();
     },
     stop: async () => {
       service.drain();
       stopFollowing();
       stopSweeping();
-      stopNudges();
-      await fleet.stop();
-      terminator.stop();
-      await terminator.settle();
-      await courier?.stop();
-      await history.stop();
+      stopWakes();
+      await worker.stop();
+      canceller.stop();
+      await canceller.settle();
+      await dispatcher?.stop();
+      await durations.stop();
       await backends.stop();
-      await replica.stop();
+      await lease.stop();
     },
   };
 }

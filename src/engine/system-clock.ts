@@ -1,10 +1,10 @@
 import type { Clock } from '../contract/domain/clock.ts';
 
 /** Node fires a longer timer at once, so a longer wait is made of several. */
-const longestTimerMs = 2 ** 31 - 1;
+const maxTimerMs = 2 ** 31 - 1;
 /** A wait is lengthened by less than this share of it, and by less than so long. */
 const lateShare = 1 / 128;
-const mostLateMs = 128;
+const maxLateMs = 128;
 
 /** The machine's own time. */
 export const systemClock: Clock = {
@@ -14,14 +14,14 @@ export const systemClock: Clock = {
 };
 
 function schedule(delayMs: number, callback: () => void): () => void {
-  if (delayMs > longestTimerMs) return scheduleLong(delayMs, callback);
+  if (delayMs > maxTimerMs) return scheduleLong(delayMs, callback);
   const timer = setTimeout(callback, inSteps(Math.max(delayMs, 0)));
   return () => clearTimeout(timer);
 }
 
 function scheduleLong(delayMs: number, callback: () => void): () => void {
-  let cancel = schedule(longestTimerMs, () => {
-    cancel = schedule(delayMs - longestTimerMs, callback);
+  let cancel = schedule(maxTimerMs, () => {
+    cancel = schedule(delayMs - maxTimerMs, callback);
   });
   return () => cancel();
 }
@@ -31,8 +31,8 @@ function scheduleLong(delayMs: number, callback: () => void): () => void {
  * lists. So long waits come in steps, which are powers of two.
  */
 function inSteps(delayMs: number): number {
-  const mostMs = Math.min(delayMs * lateShare, mostLateMs);
-  if (mostMs < 2) return delayMs;
-  const stepMs = 2 ** Math.floor(Math.log2(mostMs));
-  return Math.min(Math.ceil(delayMs / stepMs) * stepMs, longestTimerMs);
+  const maxMs = Math.min(delayMs * lateShare, maxLateMs);
+  if (maxMs < 2) return delayMs;
+  const stepMs = 2 ** Math.floor(Math.log2(maxMs));
+  return Math.min(Math.ceil(delayMs / stepMs) * stepMs, maxTimerMs);
 }

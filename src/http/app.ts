@@ -1,20 +1,20 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import Koa from 'koa';
+import { Authentication } from '../access/authenticate.ts';
+import type { Authenticator } from '../access/credentials.ts';
+import { UsageLimits } from '../access/usage-limits.ts';
+import type { UseCases } from '../contract/api/use-cases.ts';
 import type { Agent } from '../contract/domain/agent.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import { anyone } from '../contract/domain/principal.ts';
 import type { SharedUsage } from '../contract/store/usage-store.ts';
-import type { UseCases } from '../contract/api/use-cases.ts';
 import { type Exceptions, noExceptions } from '../upstream/ssrf-address.ts';
-import type { Authenticator } from '../access/credentials.ts';
 import { createBodyReader } from './body.ts';
-import { Departures } from './disconnects.ts';
-import { Door } from '../access/authenticate.ts';
+import { Disconnects } from './disconnects.ts';
 import { answerErrors } from './errors.ts';
 import { allowOrigins } from './headers.ts';
 import { answerHealth, type BackendStates, type ReadinessCheck } from './health.ts';
-import { Limiter } from '../access/usage-limits.ts';
 import { answerMetrics } from './metrics.ts';
 import { type Pushed, takePushes } from './push.ts';
 import { answerReference } from './reference.ts';
@@ -79,33 +79,36 @@ export type App = {
 const uncounted: Metrics = { count: () => {} };
 const defaultLimits = { maxJsonDepth: 100, maxMetadataBytes: 65_536, maxStreams: 10_000, slowReaderMs: 60_000 };
 
-/** The gateway's HTTP side: errors and request ids around health probes around the dialects. */
+/** The gateway's HTTP side: errors and request ids around health probes around the protocols. */
 export function createApp(options: AppOptions): App {
   const { log, use, mounts, authenticate = () => anyone, exceptions = noExceptions, origins = [] } = options;
   const limits = { ...defaultLimits, ...options.limits };
-  const departures = new Departures();
+  const disconnects = new Disconnects();
   const { heartbeatMs, metrics = uncounted } = options;
   const streams = new Streams({ heartbeatMs, log, metrics, slowReaderMs: limits.slowReaderMs });
   const app = new Koa();
   app.on('error', (fault: unknown) => log.debug({ err: fault }, 'connection fault'));
   const readBody = createBodyReader(limits);
-  const limiter = new Limiter(options.usage ?? null, limits.maxStreams);
+  const usageLimits = new UsageLimits(options.usage ?? null, limits.maxStreams);
   const bounds = { agents: options.agents ?? [], maxMetadataBytes: limits.maxMetadataBytes, exceptions };
-  const door = new Door({ authenticate, limiter, use, bounds });
+  const authentication = new Authentication({ authenticate, usageLimits, use, bounds });
   const { maxBodyBytes, maxJsonDepth } = limits;
-  const sockets = new Sockets({ heartbeatMs, maxBodyBytes, maxJsonDepth, origins, door, log, metrics });
+  const sockets = new Sockets({ heartbeatMs, maxBodyBytes, maxJsonDepth, origins, authentication, log, metrics });
   const sites = mounts
     // `/acp/v0.1` is asked before the root, which has every path.
     .toSorted((a, b) => b.prefix.length - a.prefix.length)
-    .map((mount) => ({ ...mount, route: routeMount(mount, { door, readBody, departures, streams, sockets }) }));
+    .map((mount) => ({
+      ...mount,
+      route: routeMount(mount, { authentication, readBody, disconnects, streams, sockets }),
+    }));
   const siteOf = (path: string) => sites.find(({ prefix }) => isUnder(path, prefix));
 
-  app.use(answerErrors((path) => siteOf(path)?.dialect ?? null, departures, log));
+  app.use(answerErrors((path) => siteOf(path)?.protocol ?? null, disconnects, log));
   if (origins.length > 0) app.use(allowOrigins(origins));
   // First what most requests are for; its paths and those of the others are never the same.
   app.use((context, next) => siteOf(context.path)?.route(context, next) ?? next());
   const { readiness: checks, backends = () => [] } = options;
-  app.use(answerHealth({ checks, backends, isDraining: () => departures.drained, log }));
+  app.use(answerHealth({ checks, backends, isDraining: () => disconnects.drained, log }));
   app.use(answerReference(mounts));
   if (options.renderCounters !== undefined) app.use(answerMetrics(options.renderCounters));
   if (options.pushed !== undefined) app.use(takePushes(options.pushed, limits.maxBodyBytes));
@@ -121,7 +124,7 @@ export function createApp(options: AppOptions): App {
       return streams.size + sockets.size;
     },
     drain(retryMs) {
-      departures.drain();
+      disconnects.drain();
       streams.drain(retryMs);
       sockets.drain();
     },

@@ -1,18 +1,18 @@
 import type { ServerResponse } from 'node:http';
-import { Roster } from '../collections/linked-list.ts';
+import { LinkedList } from '../collections/linked-list.ts';
 
 /** Tells those who wait on behalf of a client that it left, or that the gateway is about to. */
-export class Departures {
-  readonly #waiting = new Roster<AbortController>();
+export class Disconnects {
+  readonly #waiting = new LinkedList<AbortController>();
   #drained = false;
 
   /** Fires when the answer's connection closes before the answer is complete, or on {@link drain}. */
   signalFor(response: ServerResponse): AbortSignal {
     if (this.#drained || response.closed) return AbortSignal.abort();
     const controller = new AbortController();
-    const seat = this.#waiting.add(controller);
+    const node = this.#waiting.add(controller);
     response.once('close', () => {
-      this.#waiting.remove(seat);
+      this.#waiting.remove(node);
       if (!response.writableFinished) controller.abort();
     });
     return controller.signal;

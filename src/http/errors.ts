@@ -1,20 +1,20 @@
 import type { Context, Middleware } from 'koa';
-import type { Dialect } from '../contract/api/protocol.ts';
+import { challenge } from '../access/credentials.ts';
+import type { Protocol } from '../contract/api/protocol.ts';
 import { errorTable, GatewayError, type Quota } from '../contract/domain/errors.ts';
 import type { Json } from '../contract/domain/json.ts';
 import type { Log } from '../contract/domain/log.ts';
-import { challenge } from '../access/credentials.ts';
-import type { Departures } from './disconnects.ts';
+import type { Disconnects } from './disconnects.ts';
 import { completeHead } from './headers.ts';
 import { RequestIds } from './request-id.ts';
 
 const problemType = 'application/problem+json';
 
-/** Which dialect a path belongs to; errors are told in its words, also where no route was found. */
-export type DialectOf = (path: string) => Dialect | null;
+/** Which protocol a path belongs to; errors are told in its words, also where no route was found. */
+export type ProtocolOf = (path: string) => Protocol | null;
 
 /** The outermost step, and the one place where an error becomes an answer. Steps find the `requestId` in the state. */
-export function answerErrors(dialectOf: DialectOf, departures: Departures, log: Log): Middleware {
+export function answerErrors(protocolOf: ProtocolOf, disconnects: Disconnects, log: Log): Middleware {
   const ids = new RequestIds();
   return async (context, next) => {
     const requestId = ids.read(context.req);
@@ -24,11 +24,11 @@ export function answerErrors(dialectOf: DialectOf, departures: Departures, log: 
     } catch (thrown) {
       const error = thrown instanceof GatewayError ? thrown : new GatewayError('internal', { cause: thrown });
       record(log, context, requestId, error);
-      if (context.writable && !context.headerSent) sendError(context, dialectOf(context.path), requestId, error);
+      if (context.writable && !context.headerSent) sendError(context, protocolOf(context.path), requestId, error);
     }
     if (context.headerSent) return;
     completeHead(context.res, requestId);
-    if (departures.drained) context.res.setHeader('Connection', 'close');
+    if (disconnects.drained) context.res.setHeader('Connection', 'close');
   };
 }
 
@@ -38,23 +38,23 @@ function record(log: Log, context: Context, requestId: string, error: GatewayErr
   else log.debug(fields, 'request refused');
 }
 
-function sendError(context: Context, dialect: Dialect | null, requestId: string, error: GatewayError): void {
-  const asProblem = dialect === null || wantsProblem(context.get('Accept').toLowerCase());
+function sendError(context: Context, protocol: Protocol | null, requestId: string, error: GatewayError): void {
+  const asProblem = protocol === null || wantsProblem(context.get('Accept').toLowerCase());
   context.status = error.http;
   context.set('Content-Type', asProblem ? problemType : 'application/json');
   context.vary('Accept');
   if (error.http === 401) context.set('WWW-Authenticate', challenge(context.req));
   if (error.retryAfterSeconds !== undefined) context.set('Retry-After', String(error.retryAfterSeconds));
   if (error.quota !== undefined) tellQuota(context, error.quota, error.retryAfterSeconds);
-  context.body = JSON.stringify(asProblem ? describeProblem(error, requestId) : dialect.encodeError(error));
+  context.body = JSON.stringify(asProblem ? describeProblem(error, requestId) : protocol.encodeError(error));
 }
 
 /**
  * Of what is counted while it lasts, rather than by the second: nothing is left. Stands beside what the headers say of
  * requests (draft-ietf-httpapi-ratelimit-headers-10).
  */
-function tellQuota({ res }: Context, { policy, most }: Quota, resetSeconds: number | undefined): void {
-  res.appendHeader('RateLimit-Policy', `"${policy}";q=${most};qu="concurrent-requests"`);
+function tellQuota({ res }: Context, { policy, max }: Quota, resetSeconds: number | undefined): void {
+  res.appendHeader('RateLimit-Policy', `"${policy}";q=${max};qu="concurrent-requests"`);
   res.appendHeader('RateLimit', `"${policy}";r=0${resetSeconds === undefined ? '' : `;t=${resetSeconds}`}`);
 }
 

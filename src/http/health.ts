@@ -11,7 +11,7 @@ const patienceMs = 2000;
 /** What a backend is like, for who asks whether we are ready; one that is down does not make us unready. */
 export type BackendStates = () => readonly { readonly name: string; readonly state: string }[];
 
-export type HealthParts = {
+export type HealthDeps = {
   readonly checks: readonly ReadinessCheck[];
   readonly backends: BackendStates;
   /** Whether the gateway is shutting down: then it takes no work, however well it is. */
@@ -20,7 +20,7 @@ export type HealthParts = {
 };
 
 /** `/health/live`: the process answers. `/health/ready`: it can take work; 503 says not now. */
-export function answerHealth({ checks, backends, isDraining, log }: HealthParts): Middleware {
+export function answerHealth({ checks, backends, isDraining, log }: HealthDeps): Middleware {
   return async (context, next) => {
     if (context.path !== '/health/live' && context.path !== '/health/ready') return await next();
     if (context.method !== 'GET' && context.method !== 'HEAD') {

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Context, Middleware } from 'koa';
-import { describeDialect } from '../protocols/shared/openapi.ts';
+import { describeProtocol } from '../protocols/shared/openapi.ts';
 import type { Mount } from './routes.ts';
 
 const place = '/docs';
@@ -47,7 +47,7 @@ export function answerReference(mounts: readonly Mount[]): Middleware {
   const documentOf = (mount: Mount): string => {
     const known = documents.get(mount.prefix);
     if (known !== undefined) return known;
-    const text = JSON.stringify(describeDialect(mount.dialect, mount.prefix));
+    const text = JSON.stringify(describeProtocol(mount.protocol, mount.prefix));
     documents.set(mount.prefix, text);
     return text;
   };
@@ -73,14 +73,14 @@ function send(context: Context, type: string, body: string | NodeJS.ReadableStre
   context.body = body;
 }
 
-/** Every dialect under its own prefix; the root's comes first. */
+/** Every protocol under its own prefix; the root's comes first. */
 function startScript(mounts: readonly Mount[]): string {
   const root = mounts.find(({ prefix }) => prefix === '');
   const urls = mounts
     .filter(({ prefix }) => prefix !== '')
-    .toSorted((a, b) => Number(b.dialect === root?.dialect) - Number(a.dialect === root?.dialect))
-    .map(({ dialect, prefix }) => ({
-      name: `${dialect.about.title} ${dialect.about.version}`,
+    .toSorted((a, b) => Number(b.protocol === root?.protocol) - Number(a.protocol === root?.protocol))
+    .map(({ protocol, prefix }) => ({
+      name: `${protocol.about.title} ${protocol.about.version}`,
       url: `${prefix}/openapi.json`,
     }));
   const options = { dom_id: '#swagger-ui', urls, layout: 'StandaloneLayout', deepLinking: true, validatorUrl: null };

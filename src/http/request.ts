@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import type { Decoded } from '../contract/api/protocol.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
-import type { Departures } from './disconnects.ts';
+import type { Disconnects } from './disconnects.ts';
 
 type Parts<Params, Query, Body> = {
   readonly params: Params;
@@ -11,25 +11,25 @@ type Parts<Params, Query, Body> = {
 };
 
 /** A request as an operation sees it. What few operations ask for is made when they do. */
-export class Exchange<Params, Query, Body> implements Decoded<Params, Query, Body> {
+export class OperationRequest<Params, Query, Body> implements Decoded<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
   readonly tenant: string;
   readonly #context: Context;
-  readonly #departures: Departures;
+  readonly #disconnects: Disconnects;
 
-  constructor(context: Context, departures: Departures, parts: Parts<Params, Query, Body>) {
-    this.params = parts.params;
-    this.query = parts.query;
-    this.body = parts.body;
-    this.tenant = parts.tenant;
+  constructor(context: Context, disconnects: Disconnects, deps: Parts<Params, Query, Body>) {
+    this.params = deps.params;
+    this.query = deps.query;
+    this.body = deps.body;
+    this.tenant = deps.tenant;
     this.#context = context;
-    this.#departures = departures;
+    this.#disconnects = disconnects;
   }
 
   get signal(): AbortSignal {
-    return this.#departures.signalFor(this.#context.res);
+    return this.#disconnects.signalFor(this.#context.res);
   }
 
   clientLeft(): boolean {

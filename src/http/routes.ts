@@ -1,38 +1,38 @@
 import { Router } from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { z } from 'zod';
-import type { Answer, Dialect, Operation } from '../contract/api/protocol.ts';
+import type { Authentication, Caller } from '../access/authenticate.ts';
+import type { Answer, Operation, Protocol } from '../contract/api/protocol.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import { assertNever } from '../contract/domain/json.ts';
 import type { BodyReader } from './body.ts';
-import type { Departures } from './disconnects.ts';
-import type { Door, Visitor } from '../access/authenticate.ts';
-import { Exchange } from './request.ts';
+import type { Disconnects } from './disconnects.ts';
 import { completeHead, sendWhole, type WholeAnswer } from './headers.ts';
 import { JsonTexts } from './json-texts.ts';
 import { parsePart } from './parse-part.ts';
+import { OperationRequest } from './request.ts';
 import type { Sockets } from './sockets.ts';
 import { type Streams, streamHeaders, streamType } from './sse.ts';
 import { refuseMethod } from './unrouted.ts';
 
-/** A dialect at a place; `''` is the root. One dialect may stand at several. */
-export type Mount = { readonly dialect: Dialect; readonly prefix: string };
+/** A protocol at a place; `''` is the root. One protocol may stand at several. */
+export type Mount = { readonly protocol: Protocol; readonly prefix: string };
 
-export type RouteParts = {
-  readonly door: Door;
+export type RouteDeps = {
+  readonly authentication: Authentication;
   readonly readBody: BodyReader;
-  readonly departures: Departures;
+  readonly disconnects: Disconnects;
   readonly streams: Streams;
   readonly sockets: Sockets;
 };
 
-/** A dialect's matrix as one router. Whatever it does not know goes to the next step. */
-export function routeMount({ dialect, prefix }: Mount, parts: RouteParts): Middleware {
+/** A protocol's matrix as one router. Whatever it does not know goes to the next step. */
+export function routeMount({ protocol, prefix }: Mount, deps: RouteDeps): Middleware {
   const router = new Router({ prefix, sensitive: true });
   // A path of fixed words also matches its neighbour with a parameter; the first one registered is taken.
-  const fixedFirst = dialect.operations.toSorted((a, b) => countParams(a) - countParams(b));
-  const sending = { prefix, departures: parts.departures, streams: parts.streams, texts: new JsonTexts() };
-  for (const each of fixedFirst) router.register(each.path, [each.method], serve(each, parts, sending));
+  const fixedFirst = protocol.operations.toSorted((a, b) => countParams(a) - countParams(b));
+  const sending = { prefix, disconnects: deps.disconnects, streams: deps.streams, texts: new JsonTexts() };
+  for (const each of fixedFirst) router.register(each.path, [each.method], serve(each, deps, sending));
   return (context, next) => {
     const { path, method } = context;
     // The router's own step would match every route, and compose a chain anew for each request.
@@ -51,31 +51,31 @@ function countParams({ path }: Operation): number {
 
 type Sending = {
   readonly prefix: string;
-  readonly departures: Departures;
+  readonly disconnects: Disconnects;
   readonly streams: Streams;
   readonly texts: JsonTexts;
 };
 
-function serve(operation: Operation, parts: RouteParts, sending: Sending): Middleware {
+function serve(operation: Operation, deps: RouteDeps, sending: Sending): Middleware {
   const takesBody = !(operation.body instanceof z.ZodUndefined);
   // An operation without query parameters has none that could be misspelt.
   const takesQuery = operation.query instanceof z.ZodObject && Object.keys(operation.query.shape).length > 0;
   const mayStream = Object.values(operation.answers).some(({ contentType }) => contentType === streamType);
-  const { door, departures, readBody, sockets } = parts;
+  const { authentication, disconnects, readBody, sockets } = deps;
 
-  async function handle(context: Context, { principal: { tenant }, use }: Visitor): Promise<void> {
+  async function handle(context: Context, { principal: { tenant }, use }: Caller): Promise<void> {
     const params = parseParams(operation, context);
     const query = takesQuery ? parsePart(operation.query, context.query) : {};
     const body = takesBody ? parsePart(operation.body, await readBody(context)) : undefined;
-    const exchange = new Exchange(context, departures, { params, query, body, tenant });
-    send(context, await operation.handle(use, exchange), sending);
+    const request = new OperationRequest(context, disconnects, { params, query, body, tenant });
+    send(context, await operation.handle(use, request), sending);
   }
 
-  async function converse(context: Context, visitor: Visitor): Promise<void> {
-    const { principal, use } = visitor;
+  async function openConversation(context: Context, caller: Caller): Promise<void> {
+    const { principal, use } = caller;
     const request = { params: parseParams(operation, context), tenant: principal.tenant };
-    await sockets.open(context, visitor, async (peer) => {
-      const conversation = await operation.converse?.(use, request, peer);
+    await sockets.open(context, caller, async (peer) => {
+      const conversation = await operation.openConversation?.(use, request, peer);
       if (conversation === undefined) throw new GatewayError('route_not_found');
       // The answer is the socket's from here on.
       context.respond = false;
@@ -84,14 +84,15 @@ function serve(operation: Operation, parts: RouteParts, sending: Sending): Middl
   }
 
   return async (context) => {
-    const entering = door.enter(context.req, context.res);
-    const visitor = entering instanceof Promise ? await entering : entering;
-    if (operation.converse !== undefined && sockets.isUpgrade(context.req)) return await converse(context, visitor);
-    if (!mayStream) return await handle(context, visitor);
+    const entering = authentication.enter(context.req, context.res);
+    const caller = entering instanceof Promise ? await entering : entering;
+    if (operation.openConversation !== undefined && sockets.isUpgrade(context.req))
+      return await openConversation(context, caller);
+    if (!mayStream) return await handle(context, caller);
     // Before the work is done: a run must not be made for a reader whom there is no place for.
-    const leave = await door.takeStream(visitor);
+    const leave = await authentication.takeStream(caller);
     try {
-      await handle(context, visitor);
+      await handle(context, caller);
     } catch (error) {
       leave();
       throw error;
@@ -111,14 +112,14 @@ function parseParams(operation: Operation, context: Context): unknown {
   }
 }
 
-function send(context: Context, answer: Answer, { prefix, departures, streams, texts }: Sending): void {
+function send(context: Context, answer: Answer, { prefix, disconnects, streams, texts }: Sending): void {
   const headers: string[] = [];
   if ('runId' in answer && answer.runId !== undefined)
     headers.push('Content-Location', `${prefix}/runs/${answer.runId}`);
   if ('replayed' in answer && answer.replayed === true) headers.push('Idempotent-Replayed', 'true');
   switch (answer.kind) {
     case 'json':
-      sendText(context, { status: answer.status, headers, text: texts.of(answer) }, departures);
+      sendText(context, { status: answer.status, headers, text: texts.of(answer) }, disconnects);
       return;
     case 'empty':
       context.status = answer.status;
@@ -135,13 +136,13 @@ function send(context: Context, answer: Answer, { prefix, departures, streams, t
 }
 
 /** Past Koa's own end of an answer, which costs as much as all that is ours of a small one. */
-function sendText(context: Context, { status, headers, text }: WholeAnswer, departures: Departures): void {
+function sendText(context: Context, { status, headers, text }: WholeAnswer, disconnects: Disconnects): void {
   // The client left meanwhile.
   if (!context.writable) return;
   context.respond = false;
   const own = [...headers, 'Content-Type', 'application/json'];
   // Koa's steps come too late for an answer that is sent at once.
-  if (departures.drained) own.push('Connection', 'close');
+  if (disconnects.drained) own.push('Connection', 'close');
   sendWhole(context.res, context.state.requestId, { status, headers: own, text });
 }
 

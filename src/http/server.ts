@@ -23,7 +23,7 @@ export type Listening = {
 };
 
 /** A head is small: who needs longer for it is not slow but waiting for us to tire. */
-const longestHeadMs = 15_000;
+const maxHeadMs = 15_000;
 /** How often the requests that are on their way are looked at, at the least. */
 const lookMs = 5000;
 const fullNoticeMs = 60_000;
@@ -43,7 +43,7 @@ export async function listen(app: App, options: ListenOptions): Promise<Listenin
   } = options;
   // These bound how long a request may take to arrive; an answer may take as long as it likes.
   const timeouts = {
-    headersTimeout: Math.min(longestHeadMs, slowRequestMs),
+    headersTimeout: Math.min(maxHeadMs, slowRequestMs),
     requestTimeout: slowRequestMs,
     connectionsCheckingInterval: Math.min(lookMs, slowRequestMs),
     timeout: 0,

@@ -2,20 +2,20 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Context } from 'koa';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Conversation, Converse } from '../contract/api/protocol.ts';
+import type { Authentication, Caller } from '../access/authenticate.ts';
+import type { Conversation, OpenConversation } from '../contract/api/protocol.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { Json } from '../contract/domain/json.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import { checkDepth } from './body.ts';
-import type { Door, Visitor } from '../access/authenticate.ts';
 
-export type SocketTerms = {
+export type SocketOptions = {
   readonly heartbeatMs: number;
   readonly maxBodyBytes: number;
   readonly maxJsonDepth: number;
   /** Whose pages may open a socket; whoever is no browser names no origin. */
   readonly origins: readonly string[];
-  readonly door: Door;
+  readonly authentication: Authentication;
   readonly log: Log;
   readonly metrics: Metrics;
 };
@@ -25,7 +25,7 @@ type Upgrade = { readonly socket: Duplex; readonly head: Buffer };
 /** How long the other side may take to say goodbye. */
 const goodbyeMs = 2000;
 /** Messages that wait for their turn; then no more is read until they are answered. */
-const mostWaiting = 16;
+const maxWaiting = 16;
 const goingAway = 1001;
 const brokenHere = 1011;
 
@@ -34,7 +34,7 @@ const brokenHere = 1011;
  * over HTTP like any other; only the last step differs.
  */
 export class Sockets {
-  readonly #terms: SocketTerms;
+  readonly #options: SocketOptions;
   readonly #server: WebSocketServer;
   readonly #upgrades = new WeakMap<IncomingMessage, Upgrade>();
   /** Each with whether it gave a sign of life since it was asked for one. */
@@ -42,9 +42,9 @@ export class Sockets {
   #timer: NodeJS.Timeout | null = null;
   #draining = false;
 
-  constructor(terms: SocketTerms) {
-    this.#terms = terms;
-    const frames = { maxPayload: terms.maxBodyBytes, perMessageDeflate: false };
+  constructor(options: SocketOptions) {
+    this.#options = options;
+    const frames = { maxPayload: options.maxBodyBytes, perMessageDeflate: false };
     this.#server = new WebSocketServer({ noServer: true, clientTracking: false, ...frames });
   }
 
@@ -70,19 +70,19 @@ export class Sockets {
   /** Lets the visitor in, or rejects with why not. `converse` is the operation's, with its parameters in it. */
   async open(
     { req, res }: Context,
-    visitor: Visitor,
-    converse: (peer: Parameters<Converse>[2]) => Promise<Conversation>,
+    caller: Caller,
+    openConversation: (peer: Parameters<OpenConversation>[2]) => Promise<Conversation>,
   ): Promise<void> {
     const upgrade = this.#upgrades.get(req);
     if (upgrade === undefined)
       throw new GatewayError('invalid_request', { path: 'Upgrade', detail: 'must be websocket' });
     this.#checkOrigin(req);
     if (this.#draining) throw new GatewayError('draining', { retryAfterSeconds: 1 });
-    const leave = await this.#terms.door.takeStream(visitor);
+    const leave = await this.#options.authentication.takeStream(caller);
     let webSocket: WebSocket | null = null;
     const tell = (message: Json) => send(webSocket, JSON.stringify(message));
     const end = () => webSocket?.close(1000);
-    const conversation = await converse({ tell, end }).catch((refusal: unknown) => {
+    const conversation = await openConversation({ tell, end }).catch((refusal: unknown) => {
       leave();
       throw refusal;
     });
@@ -96,8 +96,8 @@ export class Sockets {
     res.detachSocket(req.socket);
     this.#server.handleUpgrade(req, socket, head, (opened) => {
       webSocket = opened;
-      this.#terms.metrics.count('streams_opened');
-      this.#listen(opened, conversation, async () => (await this.#terms.door.enter(req, res)).use);
+      this.#options.metrics.count('streams_opened');
+      this.#listen(opened, conversation, async () => (await this.#options.authentication.enter(req, res)).use);
     });
   }
 
@@ -111,18 +111,18 @@ export class Sockets {
     this.#add(webSocket);
     if (this.#draining) dismiss(webSocket);
     webSocket.on('pong', () => this.#open.has(webSocket) && this.#open.set(webSocket, true));
-    webSocket.on('error', (fault) => this.#terms.log.debug({ err: fault }, 'connection fault'));
+    webSocket.on('error', (fault) => this.#options.log.debug({ err: fault }, 'connection fault'));
     webSocket.once('close', () => this.#remove(webSocket));
     // One after another: a client may rely on the order of its commands.
     let turn = Promise.resolve();
     let waiting = 0;
     webSocket.on('message', (data, isBinary) => {
       waiting += 1;
-      if (waiting === mostWaiting) webSocket.pause();
+      if (waiting === maxWaiting) webSocket.pause();
       turn = turn
         .then(() => this.#receive(conversation, isBinary ? null : data.toString(), enter))
         .catch((fault: unknown) => {
-          this.#terms.log.error({ err: fault }, 'a message was not answered');
+          this.#options.log.error({ err: fault }, 'a message was not answered');
           webSocket.close(brokenHere);
         })
         .finally(() => {
@@ -135,7 +135,7 @@ export class Sockets {
   async #receive(conversation: Conversation, text: string | null, enter: Parameters<Conversation['receive']>[1]) {
     let message: unknown;
     try {
-      message = parseMessage(text, this.#terms.maxJsonDepth);
+      message = parseMessage(text, this.#options.maxJsonDepth);
     } catch (refusal) {
       if (!(refusal instanceof GatewayError)) throw refusal;
       return await conversation.refuse(refusal);
@@ -144,14 +144,14 @@ export class Sockets {
   }
 
   #checkOrigin({ headers: { origin } }: IncomingMessage): void {
-    const { origins } = this.#terms;
+    const { origins } = this.#options;
     if (origin === undefined || origins.includes('*') || origins.includes(origin)) return;
     throw new GatewayError('origin_forbidden');
   }
 
   #add(webSocket: WebSocket): void {
     this.#open.set(webSocket, true);
-    this.#timer ??= setInterval(() => this.#beat(), this.#terms.heartbeatMs).unref();
+    this.#timer ??= setInterval(() => this.#beat(), this.#options.heartbeatMs).unref();
   }
 
   /** Who takes nothing gives no sign of life either. */

@@ -15,7 +15,7 @@ export function encodeRetry(retryMs: number): string {
 }
 
 /**
- * Bytes of events, made once for each encoder however many readers an event has. Null: the dialect has no word for
+ * Bytes of events, made once for each encoder however many readers an event has. Null: the protocol has no word for
  * the event.
  */
 export class Frames {

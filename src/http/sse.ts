@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Answer, EventFeed } from '../contract/api/protocol.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
-import { encodeRetry, encodeSent, Frames, heartbeat } from './sse-frames.ts';
 import { boundReading } from './slow-reader.ts';
+import { encodeRetry, encodeSent, Frames, heartbeat } from './sse-frames.ts';
 
 export type StreamSource = Omit<Extract<Answer, { kind: 'stream' }>, 'kind'>;
 
@@ -27,7 +27,7 @@ export const streamHeaders = {
 /** After a fault of ours; the reader's next try finds it gone, or is told by an error answer. */
 const retryAfterFaultMs = 1000;
 
-export type StreamTerms = {
+export type StreamOptions = {
   readonly heartbeatMs: number;
   /** A reader that takes nothing for so long is cut off. */
   readonly slowReaderMs: number;
@@ -39,13 +39,13 @@ export type StreamTerms = {
 export class Streams {
   readonly #open = new Set<Stream>();
   readonly #frames = new Frames();
-  readonly #terms: StreamTerms;
+  readonly #options: StreamOptions;
   #timer: NodeJS.Timeout | null = null;
   /** Set once the gateway drains. */
   #retryMs: number | null = null;
 
-  constructor(terms: StreamTerms) {
-    this.#terms = terms;
+  constructor(options: StreamOptions) {
+    this.#options = options;
   }
 
   get size(): number {
@@ -69,10 +69,10 @@ export class Streams {
       this.#leave(source);
       return;
     }
-    const stream = new Stream(response, source.feed, this.#terms.slowReaderMs);
+    const stream = new Stream(response, source.feed, this.#options.slowReaderMs);
     response.writeHead(200, streamHeaders);
     response.flushHeaders();
-    this.#terms.metrics.count('streams_opened');
+    this.#options.metrics.count('streams_opened');
     this.#add(stream);
     response.once('close', () => {
       this.#remove(stream);
@@ -103,7 +103,7 @@ export class Streams {
       }
       stream.end();
     } catch (fault) {
-      this.#terms.log.error({ run_id: runId, err: fault }, 'stream failed');
+      this.#options.log.error({ run_id: runId, err: fault }, 'stream failed');
       stream.dismiss(retryAfterFaultMs);
     }
   }
@@ -111,7 +111,7 @@ export class Streams {
   /** The reader left before it was given the end. */
   #leave({ onLeft, runId }: Pick<Source<never>, 'onLeft' | 'runId'>): void {
     onLeft?.().catch((fault: unknown) =>
-      this.#terms.log.error({ run_id: runId, err: fault }, 'a run was not told that its reader left'),
+      this.#options.log.error({ run_id: runId, err: fault }, 'a run was not told that its reader left'),
     );
   }
 
@@ -119,7 +119,7 @@ export class Streams {
     this.#open.add(stream);
     this.#timer ??= setInterval(() => {
       for (const each of this.#open) each.beat();
-    }, this.#terms.heartbeatMs).unref();
+    }, this.#options.heartbeatMs).unref();
   }
 
   #remove(stream: Stream): void {

@@ -6,7 +6,7 @@ type Layer = { readonly methods: readonly string[]; readonly paramNames: readonl
 /** What the router leaves behind. */
 type FindMatches = (() => readonly Layer[]) | undefined;
 
-/** The last step: a path that no dialect has, or a method that the path does not take. */
+/** The last step: a path that no protocol has, or a method that the path does not take. */
 export function refuseUnrouted(): Middleware {
   return (context) => {
     const allowed = allowedMethods(context, () => true);

@@ -1,7 +1,7 @@
 import type { ZodError } from 'zod';
 import { isJsonObject } from '../contract/domain/json.ts';
 import type { Mapping } from '../contract/domain/mapping.ts';
-import { type CompiledCase, CompiledMapping, type MappingParts } from './compiled-mapping.ts';
+import { type CompiledCase, CompiledMapping, type MappingDeps } from './compiled-mapping.ts';
 import { type Budgets, compileExpression, defaultBudgets, type Expression } from './evaluate.ts';
 import { type ExpressionKey, expressionKeys, type MappingDocument, mappingKeys, mappingSchema } from './schema.ts';
 
@@ -25,9 +25,9 @@ export type CompileOptions = { readonly budgets?: Partial<Budgets> | undefined }
 export function compileMapping(layers: readonly MappingLayer[], options: CompileOptions = {}): MappingCompilation {
   const budgets = { ...defaultBudgets, ...options.budgets };
   const problems: MappingProblem[] = [];
-  const lane = {};
+  const queueKey = {};
 
-  const compile = (key: string, text: string) => compileExpression(text, { key, lane, budgets });
+  const compile = (key: string, text: string) => compileExpression(text, { key, queueKey, budgets });
 
   const parsed = layers.flatMap((layer) => parseLayer(layer, problems));
   const expressions: { [key in ExpressionKey]?: Expression } = {};
@@ -51,7 +51,7 @@ export function compileMapping(layers: readonly MappingLayer[], options: Compile
   const { output } = expressions;
   if (problems.length === 0 && output !== undefined && status.size > 0) {
     const { input, error, interrupt, resume, threadState } = expressions;
-    const parts: MappingParts = { status, input, output, error, interrupt, resume, threadState, errcodes };
+    const parts: MappingDeps = { status, input, output, error, interrupt, resume, threadState, errcodes };
     return { kind: 'compiled', mapping: new CompiledMapping(parts) };
   }
   if (problems.length === 0) {

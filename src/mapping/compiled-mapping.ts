@@ -2,9 +2,9 @@ import type { Observation } from '../contract/adapter/adapter.ts';
 import { assertNever, isJsonObject, type Json } from '../contract/domain/json.ts';
 import {
   type InputContext,
+  type MappedStatus,
   type Mapping,
   MappingFault,
-  type Reading,
   type ResumeContext,
   type StateContext,
 } from '../contract/domain/mapping.ts';
@@ -15,7 +15,7 @@ import { type ErrcodeTable, readFailure } from './failure.ts';
 export type CompiledCase = { readonly when: Expression | undefined; readonly is: RunStatus };
 
 /** The parts of a mapping after all layers were put together. */
-export type MappingParts = {
+export type MappingDeps = {
   readonly status: ReadonlyMap<string, readonly CompiledCase[]>;
   readonly input: Expression | undefined;
   readonly output: Expression;
@@ -29,36 +29,36 @@ export type MappingParts = {
 /** Reads observations by compiled parts. Stateless: one instance serves all runs of an agent at once. */
 export class CompiledMapping implements Mapping {
   readonly interrupts: boolean;
-  readonly #parts: MappingParts;
+  readonly #deps: MappingDeps;
 
-  constructor(parts: MappingParts) {
-    const rows = [...parts.status.values()].flat();
-    this.interrupts = parts.interrupt !== undefined || rows.some((row) => row.is === 'interrupted');
-    this.#parts = parts;
+  constructor(deps: MappingDeps) {
+    const rows = [...deps.status.values()].flat();
+    this.interrupts = deps.interrupt !== undefined || rows.some((row) => row.is === 'interrupted');
+    this.#deps = deps;
   }
 
   async input(context: InputContext): Promise<Json> {
-    const { input } = this.#parts;
+    const { input } = this.#deps;
     return input === undefined ? takeInput(context) : ((await input.evaluate(context)) ?? {});
   }
 
   plainInput(context: InputContext): Json | undefined {
-    return this.#parts.input === undefined ? takeInput(context) : undefined;
+    return this.#deps.input === undefined ? takeInput(context) : undefined;
   }
 
   async resume(context: ResumeContext): Promise<Json> {
-    const { resume } = this.#parts;
+    const { resume } = this.#deps;
     return resume === undefined ? context.payload : ((await resume.evaluate(context)) ?? {});
   }
 
   async threadState(context: StateContext): Promise<Json> {
-    const { threadState } = this.#parts;
+    const { threadState } = this.#deps;
     return threadState === undefined ? context.output : ((await threadState.evaluate(context)) ?? null);
   }
 
-  async read(observation: Observation): Promise<Reading> {
+  async read(observation: Observation): Promise<MappedStatus> {
     const { status: vendorStatus, raw } = observation;
-    const cases = this.#parts.status.get(vendorStatus);
+    const cases = this.#deps.status.get(vendorStatus);
     if (cases === undefined) return { kind: 'unmapped', vendorStatus };
     const status = await choose(cases, raw);
     switch (status) {
@@ -67,34 +67,34 @@ export class CompiledMapping implements Mapping {
       case 'pending':
         return await this.#readPending(raw);
       case 'interrupted':
-        return { kind: 'interrupted', payload: (await this.#parts.interrupt?.evaluate(raw)) ?? {} };
+        return { kind: 'interrupted', payload: (await this.#deps.interrupt?.evaluate(raw)) ?? {} };
       case 'success':
         return { kind: 'success', output: await this.#readOutput(raw) };
       case 'error':
       case 'timeout': {
-        const failure = await this.#parts.error?.evaluate(raw);
-        return { kind: 'failed', status, ...readFailure(failure, this.#parts.errcodes, vendorStatus) };
+        const failure = await this.#deps.error?.evaluate(raw);
+        return { kind: 'failed', status, ...readFailure(failure, this.#deps.errcodes, vendorStatus) };
       }
       default:
         return assertNever(status);
     }
   }
 
-  async #readPending(raw: Json): Promise<Reading> {
-    const payload = await this.#parts.interrupt?.evaluate(raw);
+  async #readPending(raw: Json): Promise<MappedStatus> {
+    const payload = await this.#deps.interrupt?.evaluate(raw);
     if (payload !== undefined && payload !== null) return { kind: 'interrupted', payload };
     return { kind: 'pending', partial: await this.#readPartial(raw) };
   }
 
   async #readOutput(raw: Json): Promise<Json> {
-    const output = await this.#parts.output.evaluate(raw);
+    const output = await this.#deps.output.evaluate(raw);
     // Null is a result that the vendor gave; only a missing one has no JSON of its own.
     return output === undefined ? {} : output;
   }
 
   async #readPartial(raw: Json): Promise<Json | undefined> {
     try {
-      const partial = await this.#parts.output.evaluate(raw);
+      const partial = await this.#deps.output.evaluate(raw);
       return isNothing(partial) ? undefined : partial;
     } catch (error) {
       // An output that is not there yet may break an expression that will work on the finished run.

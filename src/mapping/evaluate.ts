@@ -2,8 +2,8 @@ import jsonata from 'jsonata';
 import type { Json } from '../contract/domain/json.ts';
 import { MappingFault } from '../contract/domain/mapping.ts';
 import { NotJson, toPlainJson } from './plain-json.ts';
+import { SerialQueue } from './serial-queue.ts';
 import { readSyntax } from './syntax.ts';
-import { Turnstile } from './serial-queue.ts';
 
 /** What one evaluation may use up before it is ended. */
 export type Budgets = {
@@ -34,8 +34,8 @@ export interface Expression {
 type ExpressionOptions = {
   /** The key that faults name. */
   readonly key: string;
-  /** Whose turn an evaluation takes; see {@link Turnstile}. */
-  readonly lane: object;
+  /** Whose turn an evaluation takes; see {@link SerialQueue}. */
+  readonly queueKey: object;
   readonly budgets: Budgets;
 };
 
@@ -52,7 +52,7 @@ export function compileExpression(text: string, options: ExpressionOptions): Exp
 }
 
 // One for the process: what it guards, the event loop, is one for the process too.
-const turnstile = new Turnstile();
+const queue = new SerialQueue();
 
 /** Walking needs no budget; an array on the way has JSONata's meaning (map over it), so JSONata gets the path. */
 class PathWalk implements Expression {
@@ -98,7 +98,7 @@ class Evaluation implements Expression {
 
   async evaluate(data: unknown): Promise<Json | undefined> {
     try {
-      return await turnstile.pass(this.#options.lane, () => this.#attempt(data));
+      return await queue.permit(this.#options.queueKey, () => this.#attempt(data));
     } catch (error) {
       throw this.#faultOf(error);
     }

@@ -1,27 +1,27 @@
 import type { Json } from '../contract/domain/json.ts';
-import { type Mapping, MappingFault, type Reading } from '../contract/domain/mapping.ts';
+import { type MappedStatus, type Mapping, MappingFault } from '../contract/domain/mapping.ts';
 
 /** The same mapping, but what it makes is never larger than `mostBytes` as JSON: an expression can multiply its input. */
-export function boundOutput(mapping: Mapping, mostBytes: number): Mapping {
+export function boundOutput(mapping: Mapping, maxBytes: number): Mapping {
   const bound = (expression: string, value: Json): Json => {
-    if (!isLarger(value, mostBytes)) return value;
-    throw new MappingFault(expression, `its result is larger than ${mostBytes} bytes`);
+    if (!isLarger(value, maxBytes)) return value;
+    throw new MappingFault(expression, `its result is larger than ${maxBytes} bytes`);
   };
-  const boundReading = (reading: Reading): Reading => {
-    if (reading.kind === 'success') bound('output', reading.output);
-    else if (reading.kind === 'interrupted') bound('interrupt', reading.payload);
+  const boundReading = (mapped: MappedStatus): MappedStatus => {
+    if (mapped.kind === 'success') bound('output', mapped.output);
+    else if (mapped.kind === 'interrupted') bound('interrupt', mapped.payload);
     // What a run shows on its way is no reason to end it: its readers wait for less.
-    else if (reading.kind === 'pending' && reading.partial !== undefined && isLarger(reading.partial, mostBytes)) {
+    else if (mapped.kind === 'pending' && mapped.partial !== undefined && isLarger(mapped.partial, maxBytes)) {
       return { kind: 'pending', partial: undefined };
     }
-    return reading;
+    return mapped;
   };
   return {
     interrupts: mapping.interrupts,
     input: async (context) => bound('input', await mapping.input(context)),
     plainInput: (context) => {
       const input = mapping.plainInput(context);
-      return input === undefined || isLarger(input, mostBytes) ? undefined : input;
+      return input === undefined || isLarger(input, maxBytes) ? undefined : input;
     },
     read: async (observation) => boundReading(await mapping.read(observation)),
     resume: async (context) => bound('resume', await mapping.resume(context)),
@@ -30,8 +30,8 @@ export function boundOutput(mapping: Mapping, mostBytes: number): Mapping {
 }
 
 /** Adds up without writing the JSON, and stops as soon as the answer is known. Escapes are not counted. */
-function isLarger(value: Json, mostBytes: number): boolean {
-  let leftBytes = mostBytes;
+function isLarger(value: Json, maxBytes: number): boolean {
+  let leftBytes = maxBytes;
   const take = (part: Json): void => {
     if (typeof part === 'string') leftBytes -= Buffer.byteLength(part) + 2;
     else if (typeof part !== 'object' || part === null) leftBytes -= String(part).length;

@@ -9,16 +9,16 @@ type Job = () => Promise<void>;
  * expression could end the run of a fast one. Lanes take turns: an agent whose expressions are slow delays another
  * agent by one evaluation, however many of its own runs wait.
  */
-export class Turnstile {
-  readonly #lanes = new Map<object, Job[]>();
+export class SerialQueue {
+  readonly #jobsByKey = new Map<object, Job[]>();
   #busy = false;
 
   /** Runs `work` when its turn comes and settles as it does; at once when nothing is under way. */
-  pass<T>(lane: object, work: () => Promise<T>): Promise<T> {
+  permit<T>(queueKey: object, work: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const job = () => work().then(resolve, reject);
-      const jobs = this.#lanes.get(lane);
-      if (jobs === undefined) this.#lanes.set(lane, [job]);
+      const jobs = this.#jobsByKey.get(queueKey);
+      if (jobs === undefined) this.#jobsByKey.set(queueKey, [job]);
       else jobs.push(job);
       if (!this.#busy) void this.#drain();
     });
@@ -30,16 +30,16 @@ export class Turnstile {
       const startedMs = performance.now();
       await next();
       // Evaluations live on microtasks alone, so without a pause a queue of slow ones would stop all input and output.
-      if (this.#lanes.size > 0 && performance.now() - startedMs > longTurnMs) await nextTurn();
+      if (this.#jobsByKey.size > 0 && performance.now() - startedMs > longTurnMs) await nextTurn();
     }
     this.#busy = false;
   }
 
   #take(): Job | undefined {
-    for (const [lane, jobs] of this.#lanes) {
+    for (const [queueKey, jobs] of this.#jobsByKey) {
       const job = jobs.shift();
-      this.#lanes.delete(lane);
-      if (jobs.length > 0) this.#lanes.set(lane, jobs);
+      this.#jobsByKey.delete(queueKey);
+      if (jobs.length > 0) this.#jobsByKey.set(queueKey, jobs);
       return job;
     }
     return undefined;

@@ -1,6 +1,6 @@
 import { destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import type { Log } from '../contract/domain/log.ts';
-import { createScrubber, type Scrubber } from './redaction.ts';
+import { createRedactor, type Redactor } from './redaction.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -38,7 +38,7 @@ export function createLog(options: LogOptions): ProcessLog {
     },
     stream,
   );
-  return new ScrubbedLog(logger, stream, createScrubber(options.secrets), {});
+  return new RedactingLog(logger, stream, createRedactor(options.secrets), {});
 }
 
 /** Most lines tell of runs that ended, and a busy gateway has thousands of them a second. */
@@ -69,17 +69,17 @@ function openStdout(): LineSink {
   };
 }
 
-class ScrubbedLog implements ProcessLog {
+class RedactingLog implements ProcessLog {
   readonly #logger: Logger;
   readonly #sink: LineSink;
-  readonly #scrubber: Scrubber;
+  readonly #redactor: Redactor;
   /** As it was given: a live run has a log of its own, and most of them never write a line. */
   readonly #bound: Fields;
 
-  constructor(logger: Logger, sink: LineSink, scrubber: Scrubber, bound: Fields) {
+  constructor(logger: Logger, sink: LineSink, redactor: Redactor, bound: Fields) {
     this.#logger = logger;
     this.#sink = sink;
-    this.#scrubber = scrubber;
+    this.#redactor = redactor;
     this.#bound = bound;
   }
 
@@ -104,13 +104,13 @@ class ScrubbedLog implements ProcessLog {
   }
 
   child(fields: Fields): Log {
-    return new ScrubbedLog(this.#logger, this.#sink, this.#scrubber, { ...this.#bound, ...fields });
+    return new RedactingLog(this.#logger, this.#sink, this.#redactor, { ...this.#bound, ...fields });
   }
 
   #write(level: Level, fields: Fields, message: string): void {
     if (!this.#logger.isLevelEnabled(level)) return;
-    const clean = this.#scrubber.value({ ...this.#bound, ...fields });
-    this.#logger[level](Object(clean), this.#scrubber.text(message));
+    const clean = this.#redactor.value({ ...this.#bound, ...fields });
+    this.#logger[level](Object(clean), this.#redactor.text(message));
     // What may explain an end that comes at once, a kill too.
     if (level === 'warn' || level === 'error') this.flush();
   }

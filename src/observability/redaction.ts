@@ -25,7 +25,7 @@ const credentialKeys = new Set([
 ]);
 
 /** Gives values without their secrets. What it returns is plain JSON: no cycles, no errors, no class instances. */
-export type Scrubber = {
+export type Redactor = {
   /** Replaces every secret in a text. */
   text(text: string): string;
   /** Replaces every secret in a value, at any depth, in keys too, and the values of credential keys. */
@@ -33,7 +33,7 @@ export type Scrubber = {
 };
 
 /** Makes a scrubber for the given secrets; empty ones are ignored. What goes beyond the bounds is left out. */
-export function createScrubber(secrets: readonly string[], bounds: Bounds = logBounds): Scrubber {
+export function createRedactor(secrets: readonly string[], bounds: Bounds = logBounds): Redactor {
   const known = [...new Set(secrets.flatMap(formsOf))].filter((form) => form !== '');
   // Longest first: a secret that contains another one is replaced whole.
   const substrings = known.filter((form) => form.length >= SHORTEST_SUBSTRING).sort((a, b) => b.length - a.length);

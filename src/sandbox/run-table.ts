@@ -1,8 +1,8 @@
 import { canonicalJson, type Json } from '../contract/domain/json.ts';
 import type { Fault, Vendor } from './faults.ts';
 import { takesEffect } from './faults.ts';
-import type { Ledger, RunNote } from './start-log.ts';
 import { type AgentEvent, type Ended, parseKnobs, type Script, type ScriptedRun, type View } from './script.ts';
+import type { RunNote, StartLog } from './start-log.ts';
 
 /** A run at one of the sandbox's vendors. */
 export type SandboxRun = ScriptedRun & {
@@ -44,7 +44,7 @@ const maxTurnedDown = 10_000;
 
 /** The runs of all vendors. Their states are computed when somebody asks: no timer belongs to a run. */
 export class RunTable {
-  readonly #ledger: Ledger;
+  readonly #startLog: StartLog;
   readonly #limits: Limits;
   readonly #nowMs: () => number;
   readonly #runs = new Map<string, SandboxRun>();
@@ -53,8 +53,8 @@ export class RunTable {
   #liveAtMost = 0;
   #sweepAtSize: number;
 
-  constructor(ledger: Ledger, limits: Limits, nowMs: () => number) {
-    this.#ledger = ledger;
+  constructor(startLog: StartLog, limits: Limits, nowMs: () => number) {
+    this.#startLog = startLog;
     this.#limits = limits;
     this.#nowMs = nowMs;
     this.#sweepAtSize = this.#sweepStep();
@@ -83,7 +83,7 @@ export class RunTable {
     const run: SandboxRun = { ...place, startedAtMs, begunAtMs, events: [], observes: 0, ended: null };
     this.#runs.set(runId, run);
     this.#liveAtMost += 1;
-    this.#ledger.countStart(knobs.key ?? null, runId);
+    this.#startLog.countStart(knobs.key ?? null, runId);
     return { run, fault };
   }
 
@@ -125,8 +125,8 @@ export class RunTable {
 
   /** All runs of a key, with those that were dropped meanwhile. */
   notesOf(key: string): readonly RunNote[] {
-    const dropped = new Map(this.#ledger.notes(key).map((note) => [note.runId, note]));
-    return this.#ledger.runIds(key).flatMap((runId) => {
+    const dropped = new Map(this.#startLog.notes(key).map((note) => [note.runId, note]));
+    return this.#startLog.runIds(key).flatMap((runId) => {
       const run = this.#runs.get(runId);
       const note = run === undefined ? dropped.get(runId) : this.#note(run);
       return note === undefined ? [] : [note];
@@ -168,7 +168,7 @@ export class RunTable {
 
   #drop(run: SandboxRun): void {
     this.#runs.delete(run.runId);
-    if (run.knobs.key !== undefined) this.#ledger.note(run.knobs.key, this.#note(run));
+    if (run.knobs.key !== undefined) this.#startLog.note(run.knobs.key, this.#note(run));
   }
 
   #note(run: SandboxRun): RunNote {

@@ -2,9 +2,9 @@ import { type SandboxControl, type SandboxStats, serveControl } from './control.
 import { FaultOrders } from './faults.ts';
 import { Ids } from './ids.ts';
 import { intunedWire } from './intuned/wire.ts';
-import { Ledger } from './start-log.ts';
 import { type RestackShape, restackWire } from './restack/wire.ts';
 import { RunTable } from './run-table.ts';
+import { StartLog } from './start-log.ts';
 import { VendorServer } from './vendor-server.ts';
 import { WebhookSink } from './webhook-sink.ts';
 
@@ -50,7 +50,7 @@ export const defaultApiKey = 'sandbox-key';
 /** Starts Intuned's and Restack's stand-ins and the control port. Rejects when a port is taken. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const { host = '127.0.0.1', intunedPort = 0, restackPort = 0, controlPort = 0 } = options;
-  const ledger = new Ledger(options.maxKeys ?? 500_000);
+  const startLog = new StartLog(options.maxKeys ?? 500_000);
   const faults = new FaultOrders();
   const ids = new Ids(options.seed);
   const limits = {
@@ -58,16 +58,16 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     maxFinished: options.maxFinishedRuns ?? 20_000,
     keepFinishedMs: options.keepFinishedMs ?? 600_000,
   };
-  const runs = new RunTable(ledger, limits, options.nowMs ?? Date.now);
-  const sink = new WebhookSink(runs, ledger);
+  const runs = new RunTable(startLog, limits, options.nowMs ?? Date.now);
+  const sink = new WebhookSink(runs, startLog);
   const intuned = intunedWire({ runs, ids, sink, apiKeys: options.apiKeys ?? [defaultApiKey] });
   const shape = options.restackShape ?? 'engine';
   const restack = restackWire({ runs, ids, shape, token: options.restackToken ?? null });
   const servers = {
-    intuned: new VendorServer(intuned, ledger, faults, host, intunedPort),
-    restack: new VendorServer(restack, ledger, faults, host, restackPort),
+    intuned: new VendorServer(intuned, startLog, faults, host, intunedPort),
+    restack: new VendorServer(restack, startLog, faults, host, restackPort),
   };
-  const control = bindControl({ ledger, faults, runs, sink, servers });
+  const control = bindControl({ startLog, faults, runs, sink, servers });
   const opened: { close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
     sink.close();
@@ -94,26 +94,26 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 }
 
 type Parts = {
-  readonly ledger: Ledger;
+  readonly startLog: StartLog;
   readonly faults: FaultOrders;
   readonly runs: RunTable;
   readonly sink: WebhookSink;
   readonly servers: { readonly intuned: VendorServer; readonly restack: VendorServer };
 };
 
-function bindControl({ ledger, faults, runs, sink, servers }: Parts): SandboxControl {
+function bindControl({ startLog, faults, runs, sink, servers }: Parts): SandboxControl {
   const clearFaults = async (): Promise<void> => {
     faults.clear();
     for (const server of [servers.intuned, servers.restack]) if (server.refuses) await server.listen();
   };
   return {
     starts: ({ atLeast = 1, offset = 0, limit = Number.POSITIVE_INFINITY } = {}) =>
-      ledger.starts({ atLeast, offset, limit }),
+      startLog.starts({ atLeast, offset, limit }),
     runs: (key) => runs.notesOf(key),
     faults: () => faults.list(),
     clearFaults,
     stats: (): SandboxStats => ({
-      ...ledger.totals(),
+      ...startLog.totals(),
       liveRuns: runs.countLive(),
       heldRuns: runs.size,
       inFlight: servers.intuned.inFlight + servers.restack.inFlight,
@@ -124,7 +124,7 @@ function bindControl({ ledger, faults, runs, sink, servers }: Parts): SandboxCon
     },
     async reset({ keepRuns = false } = {}) {
       await clearFaults();
-      ledger.clear();
+      startLog.clear();
       if (keepRuns) return;
       sink.forget();
       runs.clear();

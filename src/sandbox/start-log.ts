@@ -18,7 +18,7 @@ type KeyRecord = { starts: number; notes: RunNote[]; runIds: string[] };
 const idsPerKey = 16;
 
 /** Counts requests, answers, and starts by the key that the client put into the input. Bounded by `maxKeys`. */
-export class Ledger {
+export class StartLog {
   readonly #maxKeys: number;
   readonly #keys = new Map<string, KeyRecord>();
   readonly #requests = new Map<Vendor, RequestCounts>();

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Json } from '../contract/domain/json.ts';
 import { type Fault, type FaultOrders, type Operation, takesEffect, type Vendor } from './faults.ts';
-import type { Ledger } from './start-log.ts';
+import type { StartLog } from './start-log.ts';
 
 export type Headers = IncomingMessage['headers'];
 
@@ -19,7 +19,7 @@ export type Call = {
 export type Wire = {
   readonly vendor: Vendor;
   /** Parts of the path, decoded; null where the vendor has no such path. */
-  route(method: string, parts: readonly string[]): Call | null;
+  route(method: string, deps: readonly string[]): Call | null;
   /** An error body as the vendor words it. */
   encodeError(status: number, message: string): Json;
 };
@@ -29,16 +29,16 @@ const maxBodyBytes = 10 * 1024 * 1024;
 /** A vendor as an HTTP server of this machine. */
 export class VendorServer {
   readonly #wire: Wire;
-  readonly #ledger: Ledger;
+  readonly #startLog: StartLog;
   readonly #faults: FaultOrders;
   readonly #server: Server;
   readonly #host: string;
   #port: number;
   #inFlight = 0;
 
-  constructor(wire: Wire, ledger: Ledger, faults: FaultOrders, host: string, port: number) {
+  constructor(wire: Wire, startLog: StartLog, faults: FaultOrders, host: string, port: number) {
     this.#wire = wire;
-    this.#ledger = ledger;
+    this.#startLog = startLog;
     this.#faults = faults;
     this.#host = host;
     this.#port = port;
@@ -81,14 +81,14 @@ export class VendorServer {
     }
     const call = this.#route(request);
     const operation = call?.operation ?? 'other';
-    this.#ledger.countRequest(this.#wire.vendor, operation);
+    this.#startLog.countRequest(this.#wire.vendor, operation);
     const fault = this.#faults.take(this.#wire.vendor, operation);
     this.#inFlight += 1;
     response.on('close', () => {
       this.#inFlight -= 1;
     });
     if (fault?.kind === 'cut-before') {
-      this.#ledger.countAnswer(this.#wire.vendor, fault.kind);
+      this.#startLog.countAnswer(this.#wire.vendor, fault.kind);
       request.socket.destroy();
       return;
     }
@@ -105,8 +105,8 @@ export class VendorServer {
     const path = request.url ?? '/';
     const query = path.indexOf('?');
     try {
-      const parts = (query < 0 ? path : path.slice(0, query)).slice(1).split('/');
-      return this.#wire.route(request.method ?? 'GET', path.includes('%') ? parts.map(decodeURIComponent) : parts);
+      const deps = (query < 0 ? path : path.slice(0, query)).slice(1).split('/');
+      return this.#wire.route(request.method ?? 'GET', path.includes('%') ? deps.map(decodeURIComponent) : deps);
     } catch {
       return null;
     }
@@ -139,13 +139,13 @@ export class VendorServer {
     } else if (fault.kind === 'wrong-shape') {
       this.#send(response, 200, '{"unexpected":[true]}');
     } else {
-      this.#ledger.countAnswer(this.#wire.vendor, fault.kind);
+      this.#startLog.countAnswer(this.#wire.vendor, fault.kind);
       if (fault.kind !== 'hang') response.socket?.destroy();
     }
   }
 
   #send(response: ServerResponse, status: number, text: string, retryAfterSeconds?: number): void {
-    this.#ledger.countAnswer(this.#wire.vendor, String(status));
+    this.#startLog.countAnswer(this.#wire.vendor, String(status));
     const headers: Record<string, string | number> = {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(text),

@@ -1,25 +1,25 @@
 import { type ClientRequest, request } from 'node:http';
 import type { JsonObject } from '../contract/domain/json.ts';
-import type { Ledger } from './start-log.ts';
 import type { RunTable, SandboxRun } from './run-table.ts';
 import type { View } from './script.ts';
+import type { StartLog } from './start-log.ts';
 
 const attempts = 4;
 const firstRetryMs = 100;
 const timeoutMs = 5_000;
 // setTimeout fires at once for anything longer.
-const longestTimerMs = 2 ** 31 - 1;
+const maxTimerMs = 2 ** 31 - 1;
 
 /** Sends the results of runs to this machine when they end; the only runs of the sandbox that cost a timer. */
 export class WebhookSink {
   readonly #runs: RunTable;
-  readonly #ledger: Ledger;
+  readonly #startLog: StartLog;
   readonly #closed = new AbortController();
   readonly #timers = new Set<NodeJS.Timeout>();
 
-  constructor(runs: RunTable, ledger: Ledger) {
+  constructor(runs: RunTable, startLog: StartLog) {
     this.#runs = runs;
-    this.#ledger = ledger;
+    this.#startLog = startLog;
   }
 
   /** Posts what `encode` makes of the run's end; null is not sent. Runs that do not end by themselves send nothing. */
@@ -31,7 +31,7 @@ export class WebhookSink {
   ): void {
     const leftMs = run.script.endsAtMs(run) - this.#runs.nowMs;
     if (!Number.isFinite(leftMs)) return;
-    this.#after(Math.min(leftMs, longestTimerMs), () => {
+    this.#after(Math.min(leftMs, maxTimerMs), () => {
       const view = this.#runs.view(run);
       if (view.kind === 'queued' || view.kind === 'running') return this.watch(run, url, headers, encode);
       const body = encode(view);
@@ -51,9 +51,9 @@ export class WebhookSink {
   }
 
   async #deliver(url: string, headers: Readonly<Record<string, string>>, body: string, attempt: number): Promise<void> {
-    if (await post(url, headers, body, this.#closed.signal)) return this.#ledger.countWebhook(true);
+    if (await post(url, headers, body, this.#closed.signal)) return this.#startLog.countWebhook(true);
     if (this.#closed.signal.aborted) return;
-    if (attempt >= attempts) return this.#ledger.countWebhook(false);
+    if (attempt >= attempts) return this.#startLog.countWebhook(false);
     this.#after(firstRetryMs * 2 ** (attempt - 1), () => void this.#deliver(url, headers, body, attempt + 1));
   }
 

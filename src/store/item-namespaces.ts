@@ -5,7 +5,7 @@ import { beforeOf, endOf, namespaceOf, pathOf } from './item-rows.ts';
 const sliceSize = 1000;
 
 /** The next paths of a tenant that lie between two texts, without them, in order, each once. */
-export type ReadPaths = (after: string, until: string, most: number) => Promise<readonly string[]>;
+export type ReadPaths = (after: string, until: string, max: number) => Promise<readonly string[]>;
 
 /** Walks through the namespaces of a tenant slice by slice, one step for each and not for each item. */
 export async function walkNamespaces(query: NamespaceQuery, readPaths: ReadPaths): Promise<readonly Namespace[]> {

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
-import type { Item, ItemKey, ItemWrite, Namespace } from '../contract/store/item-store.ts';
 import { isJsonObject, type Json } from '../contract/domain/json.ts';
+import type { Item, ItemKey, ItemWrite, Namespace } from '../contract/store/item-store.ts';
 import { StorageFault } from '../contract/store/store.ts';
 import { listEntries } from './metadata.ts';
 
@@ -17,7 +17,7 @@ const itemRow = z.object({
 });
 
 /** So many values are parsed before other work gets its turn; together they are half a MiB at most. */
-const mostAtOnce = 8;
+const maxAtOnce = 8;
 
 /** Columns of `items` that {@link decodeItem} reads, for a select list. */
 export const itemColumns = 'path, key, value, created_at_ms, updated_at_ms';
@@ -77,7 +77,7 @@ export async function decodeItems<Place>(
 ): Promise<readonly Item[]> {
   const items: Item[] = [];
   for (const [index, place] of places.entries()) {
-    if (index > 0 && index % mostAtOnce === 0) await nextTurn();
+    if (index > 0 && index % maxAtOnce === 0) await nextTurn();
     const row = readRow(place);
     if (row !== undefined) items.push(decodeItem(tenant, row));
   }

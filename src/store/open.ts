@@ -1,6 +1,6 @@
 import type { Log } from '../contract/domain/log.ts';
-import { StorageFault, type Store } from '../contract/store/store.ts';
 import type { OpenOutbox } from '../contract/domain/webhook.ts';
+import { StorageFault, type Store } from '../contract/store/store.ts';
 import { openPostgresStore } from './postgres/open.ts';
 import { openSqliteOutbox, openSqliteStore } from './sqlite/open.ts';
 

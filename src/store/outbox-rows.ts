@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { StorageFault } from '../contract/store/store.ts';
 import { type Delivery, deliveryStates } from '../contract/domain/webhook.ts';
+import { StorageFault } from '../contract/store/store.ts';
 
 const integer = z.number().int();
 

@@ -27,18 +27,24 @@ const stateSchema = z.object({
 });
 
 // Spelled out by key, so that a field that the contract gains cannot be forgotten here.
-const requestSchema = z.object({
+const requestShape = z.object({
   input: json.optional(),
   messages: z.array(json).optional(),
   config: jsonObject.optional(),
   metadata: jsonObject.optional(),
   webhook: z.string().optional(),
-  dialect: z.string().optional(),
+  protocol: z.string().optional(),
   streamModes: z.array(z.string()).optional(),
   afterMs: z.number().optional(),
   onCompletion: z.enum(['delete', 'keep']).optional(),
   echo: jsonObject.optional(),
 } satisfies Record<keyof RunRequest, z.ZodType>);
+
+/** Before version 0.2.0 the member `protocol` was written as `dialect`. */
+const requestSchema = z.preprocess(
+  (stored) => (isJsonObject(stored) && 'dialect' in stored ? { protocol: stored.dialect, ...stored } : stored),
+  requestShape,
+);
 
 const changeSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('phase'), phase: z.enum(runPhases), note: z.string().optional() }),

@@ -35,7 +35,7 @@ export function selectRunIds(query: RunQuery, page: Page): Sql {
   });
   const bounds = `ORDER BY run_id DESC LIMIT ${bind(page.limit)} OFFSET ${bind(page.offset)}`;
   if (!page.limitRanges || oneRange) return { text: `${ranges.join(' UNION ALL ')} ${bounds}`, values };
-  const most = bind(page.limit + page.offset);
-  const limited = ranges.map((range) => `(${range} ORDER BY run_id DESC LIMIT ${most})`);
+  const max = bind(page.limit + page.offset);
+  const limited = ranges.map((range) => `(${range} ORDER BY run_id DESC LIMIT ${max})`);
   return { text: `${limited.join(' UNION ALL ')} ${bounds}`, values };
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isJsonObject, type Json, type JsonObject } from '../contract/domain/json.ts';
+import { type Checkpoint, type Session, type Thread, threadStatuses } from '../contract/domain/thread.ts';
 import { StorageFault } from '../contract/store/store.ts';
-import { type Checkpoint, type LivingAgent, type Thread, threadStatuses } from '../contract/domain/thread.ts';
 import { listEntries } from './metadata.ts';
 
 const jsonText = z.string().transform((text): Json => JSON.parse(text));
@@ -9,7 +9,7 @@ const jsonArray = jsonText.refine((value): value is readonly Json[] => Array.isA
 const jsonObject = jsonText.refine(isJsonObject);
 const integer = z.number().int();
 
-const livingAgent = jsonText.pipe(
+const session = jsonText.pipe(
   z.object({ agentId: z.string(), upstream: z.object({ runId: z.string() }).catchall(z.string()) }),
 );
 
@@ -19,7 +19,7 @@ const threadRow = z.object({
   agent_id: z.string().nullable(),
   status: z.enum(threadStatuses),
   active_run_id: z.string().nullable(),
-  living: livingAgent.nullable(),
+  session: session.nullable(),
   version: integer,
   created_at_ms: z.number(),
   updated_at_ms: z.number(),
@@ -39,7 +39,7 @@ const checkpointRow = z.object({
 
 /** Columns of `threads` and `thread_states` that {@link decodeThread} reads, for a select list. */
 export const threadColumns = [
-  ...['thread_id', 'tenant', 'agent_id', 'status', 'active_run_id', 'living', 'version', 'created_at_ms'],
+  ...['thread_id', 'tenant', 'agent_id', 'status', 'active_run_id', 'session', 'version', 'created_at_ms'],
   'updated_at_ms',
 ]
   .map((column) => `threads.${column}`)
@@ -68,8 +68,8 @@ export function encodeMetadata(metadata: JsonObject): string {
   return JSON.stringify(metadata);
 }
 
-export function encodeLiving(living: LivingAgent | null): string | null {
-  return living === null ? null : JSON.stringify(living);
+export function encodeSession(session: Session | null): string | null {
+  return session === null ? null : JSON.stringify(session);
 }
 
 /** @throws StorageFault when the row is none of ours. */
@@ -85,7 +85,7 @@ export function decodeThread(row: unknown): Thread {
       values: columns.state_values,
       messages: columns.messages,
       activeRunId: columns.active_run_id,
-      living: columns.living,
+      session: columns.session,
       version: columns.version,
       createdAtMs: columns.created_at_ms,
       updatedAtMs: columns.updated_at_ms,

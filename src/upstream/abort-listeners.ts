@@ -1,6 +1,6 @@
-import { Roster } from '../collections/linked-list.ts';
+import { LinkedList } from '../collections/linked-list.ts';
 
-type Callbacks = Roster<() => void>;
+type Callbacks = LinkedList<() => void>;
 
 /** Listeners by signal; they go with it. */
 const listeners = new WeakMap<AbortSignal, Callbacks>();
@@ -12,13 +12,13 @@ const listeners = new WeakMap<AbortSignal, Callbacks>();
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   const known = listeners.get(signal);
-  const callbacks: Callbacks = known ?? new Roster();
+  const callbacks: Callbacks = known ?? new LinkedList();
   if (known === undefined) {
     listeners.set(signal, callbacks);
     signal.addEventListener('abort', tellAll(callbacks), { once: true });
   }
-  const seat = callbacks.add(callback);
-  return () => callbacks.remove(seat);
+  const node = callbacks.add(callback);
+  return () => callbacks.remove(node);
 }
 
 /** A closure of its own: one made above would keep the first callback, and with it a whole call, as long as the signal. */

@@ -1,11 +1,11 @@
 import { type Dispatcher, Pool } from 'undici';
-import type { Log } from '../contract/domain/log.ts';
 import { type HttpAnswer, type HttpCall, type HttpClient, UpstreamFault } from '../contract/adapter/http.ts';
+import type { Log } from '../contract/domain/log.ts';
 import { buildHoldingConnector } from './connector.ts';
 import { Deadlines } from './deadlines.ts';
-import { type ExchangeResult, exchange } from './send-request.ts';
 import { readAnswer } from './read-answer.ts';
 import { buildRedactor } from './redact.ts';
+import { type HttpResult, sendRequest } from './send-request.ts';
 
 export type UpstreamOptions = {
   /** http or https, with any path; user and password in it are sent as basic authentication. */
@@ -63,7 +63,7 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
   /** Made when the pool closes; kept when the last call is over. */
   let idle: PromiseWithResolvers<void> | undefined;
 
-  function perform<T>(call: HttpCall<T>): Promise<ExchangeResult> {
+  function perform<T>(call: HttpCall<T>): Promise<HttpResult> {
     if (idle !== undefined)
       throw new UpstreamFault({ consequence: 'retry', kind: 'aborted', message: 'the gateway is closing' });
     const request = {
@@ -72,7 +72,7 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
       headers: { ...(call.body === undefined ? headers : bodyHeaders), ...call.headers },
       body: call.body === undefined ? null : JSON.stringify(call.body),
     } satisfies Dispatcher.DispatchOptions;
-    return exchange(pool, request, limits, call.signal);
+    return sendRequest(pool, request, limits, call.signal);
   }
 
   async function callVendor<T>(call: HttpCall<T>): Promise<HttpAnswer<T>> {

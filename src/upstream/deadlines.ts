@@ -1,11 +1,11 @@
-import { Roster, type Seat } from '../collections/linked-list.ts';
+import { LinkedList, type ListNode } from '../collections/linked-list.ts';
 
 type Deadline = { readonly dueMs: number; readonly onLate: () => void };
 
 /** One timer for all that have the same patience: the oldest of them is the next to be late. */
 export class Deadlines {
   readonly #patienceMs: number;
-  readonly #roster = new Roster<Deadline>();
+  readonly #list = new LinkedList<Deadline>();
   #timer: NodeJS.Timeout | null = null;
 
   constructor(patienceMs: number) {
@@ -14,9 +14,9 @@ export class Deadlines {
 
   /** Calls back once the time is over; the returned function takes that back. */
   add(onLate: () => void): () => void {
-    const seat = this.#roster.add({ dueMs: performance.now() + this.#patienceMs, onLate });
+    const node = this.#list.add({ dueMs: performance.now() + this.#patienceMs, onLate });
     if (this.#timer === null) this.#arm(this.#patienceMs);
-    return () => this.#roster.remove(seat);
+    return () => this.#list.remove(node);
   }
 
   /** Nothing is late any more. */
@@ -31,11 +31,11 @@ export class Deadlines {
 
   #check(): void {
     this.#timer = null;
-    let next: Seat<Deadline> | null = this.#roster.oldest;
+    let next: ListNode<Deadline> | null = this.#list.oldest;
     while (next !== null && next.item.dueMs <= performance.now()) {
-      this.#roster.remove(next);
+      this.#list.remove(next);
       next.item.onLate();
-      next = this.#roster.oldest;
+      next = this.#list.oldest;
     }
     if (next !== null && this.#timer === null) this.#arm(Math.ceil(next.item.dueMs - performance.now()));
   }

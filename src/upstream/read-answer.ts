@@ -1,17 +1,17 @@
-import { assertNever } from '../contract/domain/json.ts';
 import { type HttpAnswer, type HttpCall, UpstreamFault } from '../contract/adapter/http.ts';
-import type { ExchangeResult } from './send-request.ts';
+import { assertNever } from '../contract/domain/json.ts';
 import { type Happening, judge } from './fault-rule.ts';
 import { parseAnswer } from './parse-answer.ts';
 import type { Redactor } from './redact.ts';
 import { type AnswerHeaders, readRetryAfterMs } from './retry-after.ts';
+import type { HttpResult } from './send-request.ts';
 
-const longestMessage = 500;
+const maxMessage = 500;
 
 /** Turns what came over the wire into the call's answer, or throws the {@link UpstreamFault} that it is. */
 export function readAnswer<T>(
   call: HttpCall<T>,
-  result: ExchangeResult,
+  result: HttpResult,
   redactor: Redactor,
   maxAnswerBytes: number,
 ): HttpAnswer<T> {
@@ -84,7 +84,7 @@ function tidy(message: string): string | null {
   // Control characters would let a vendor forge lines of a log or of a terminal.
   const line = message.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
   if (line === '') return null;
-  return line.length > longestMessage ? `${line.slice(0, longestMessage).toWellFormed()}…` : line;
+  return line.length > maxMessage ? `${line.slice(0, maxMessage).toWellFormed()}…` : line;
 }
 
 function makeFault<T>(

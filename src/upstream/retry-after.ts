@@ -2,7 +2,7 @@
 export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** A vendor that asks for more is asked again after an hour: a wrong header must not park a run for a day. */
-export const longestRetryAfterMs = 3_600_000;
+export const maxRetryAfterMs = 3_600_000;
 
 const httpDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /;
 
@@ -16,7 +16,7 @@ export function readRetryAfterMs(status: number, headers: AnswerHeaders, nowMs: 
   const waitMs =
     readRetryAfter(first(headers['retry-after']), vendorNowMs(headers, nowMs)) ??
     (status === 429 || status === 503 ? readReset(reset, nowMs) : null);
-  return waitMs === null ? null : Math.min(Math.max(Math.round(waitMs), 0), longestRetryAfterMs);
+  return waitMs === null ? null : Math.min(Math.max(Math.round(waitMs), 0), maxRetryAfterMs);
 }
 
 function readRetryAfter(value: string | null, nowMs: number): number | null {

@@ -5,9 +5,9 @@ import type { Happening } from './fault-rule.ts';
 import type { AnswerHeaders } from './retry-after.ts';
 
 /** An error answer is read for its message only. */
-const mostErrorBytes = 65_536;
+const maxErrorBytes = 65_536;
 
-export type ExchangeResult =
+export type HttpResult =
   /** `bytes` is null where an error answer could not be read to its end; its status says enough. */
   | {
       readonly kind: 'answer';
@@ -17,7 +17,7 @@ export type ExchangeResult =
     }
   | { readonly kind: 'failed'; readonly happening: Happening; readonly cause: string };
 
-export type ExchangeLimits = {
+export type SendOptions = {
   /** Of the whole call, with the wait for a connection. */
   readonly deadlines: Deadlines;
   readonly maxAnswerBytes: number;
@@ -26,12 +26,12 @@ export type ExchangeLimits = {
 };
 
 /** Runs one request over the pool. Never rejects, and settles before its deadline whatever the pool does. */
-export function exchange(
+export function sendRequest(
   pool: Dispatcher,
   request: Dispatcher.DispatchOptions,
-  limits: ExchangeLimits,
+  limits: SendOptions,
   signal: AbortSignal,
-): Promise<ExchangeResult> {
+): Promise<HttpResult> {
   return new Promise((resolve) => {
     const handler = new ExchangeHandler(limits, signal, resolve);
     if (!handler.settled) pool.dispatch(request, handler);
@@ -39,9 +39,9 @@ export function exchange(
 }
 
 class ExchangeHandler implements Dispatcher.DispatchHandler {
-  readonly #limits: ExchangeLimits;
+  readonly #limits: SendOptions;
   readonly #stopListening: () => void;
-  readonly #resolve: (result: ExchangeResult) => void;
+  readonly #resolve: (result: HttpResult) => void;
   readonly #stopClock: () => void;
   #controller: Dispatcher.DispatchController | null = null;
   #status = 0;
@@ -50,7 +50,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #size = 0;
   settled = false;
 
-  constructor(limits: ExchangeLimits, signal: AbortSignal, resolve: (result: ExchangeResult) => void) {
+  constructor(limits: SendOptions, signal: AbortSignal, resolve: (result: HttpResult) => void) {
     this.#limits = limits;
     this.#resolve = resolve;
     this.#stopClock = limits.deadlines.add(() => this.#stop('timeout'));
@@ -74,12 +74,12 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     this.#status = status;
     this.#headers = headers;
-    if (Number(headers['content-length']) > this.#mostBytes()) this.#overflow();
+    if (Number(headers['content-length']) > this.#maxBytes()) this.#overflow();
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     this.#size += chunk.byteLength;
-    if (this.#size > this.#mostBytes()) this.#overflow();
+    if (this.#size > this.#maxBytes()) this.#overflow();
     else if (!this.settled) this.#chunks.push(chunk);
   }
 
@@ -114,7 +114,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#settle({ kind: 'failed', happening, cause });
   }
 
-  #settle(result: ExchangeResult): void {
+  #settle(result: HttpResult): void {
     if (this.settled) return;
     this.settled = true;
     this.#chunks = [];
@@ -123,8 +123,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#resolve(result);
   }
 
-  #mostBytes(): number {
-    return this.#status >= 300 ? Math.min(mostErrorBytes, this.#limits.maxAnswerBytes) : this.#limits.maxAnswerBytes;
+  #maxBytes(): number {
+    return this.#status >= 300 ? Math.min(maxErrorBytes, this.#limits.maxAnswerBytes) : this.#limits.maxAnswerBytes;
   }
 }
 

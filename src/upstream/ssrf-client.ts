@@ -26,14 +26,14 @@ export type OutboundClient = {
 };
 
 /** A receiver's answer is read for its status only; more of its body than this closes the connection. */
-const mostAnswerBytes = 16_384;
-const mostConnectionsPerOrigin = 4;
+const maxAnswerBytes = 16_384;
+const maxConnectionsPerOrigin = 4;
 
 /** Makes a client that reaches public addresses only. Opens nothing until the first call. */
 export function createOutboundClient(options: GuardOptions & { readonly timeoutMs: number }): OutboundClient {
   const agent = new Agent({
     connect: buildGuardedConnector(options),
-    connections: mostConnectionsPerOrigin,
+    connections: maxConnectionsPerOrigin,
     pipelining: 1,
     allowH2: false,
     headersTimeout: 0,
@@ -50,7 +50,7 @@ export function createOutboundClient(options: GuardOptions & { readonly timeoutM
         const answer = await agent.request(request);
         const { statusCode: status } = answer;
         // A body that is cut or endless takes nothing from the status.
-        await answer.body.dump({ limit: mostAnswerBytes, signal: deadline }).catch(() => answer.body.destroy());
+        await answer.body.dump({ limit: maxAnswerBytes, signal: deadline }).catch(() => answer.body.destroy());
         return { kind: 'answered', status, retryAfterMs: readRetryAfterMs(status, answer.headers, Date.now()) };
       } catch (error) {
         if (error instanceof ForbiddenAddress) return { kind: 'forbidden', reason: error.message };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
-import { runId, runOf } from '../protocols/scripted-use-cases.ts';
 import { openSite } from '../http/app.ts';
+import { runId, runOf } from '../protocols/scripted-use-cases.ts';
 
 const guards = {
   'x-content-type-options': 'nosniff',

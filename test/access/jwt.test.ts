@@ -3,9 +3,9 @@ import { createServer, type Server } from 'node:http';
 import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { createTokenReader, type TokenReader } from '../../src/access/jwt.ts';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
 import { noLimits } from '../../src/contract/domain/principal.ts';
-import { createTokenReader, type TokenReader } from '../../src/access/jwt.ts';
 
 /** An issuer with a key set on a real port. */
 class Issuer {

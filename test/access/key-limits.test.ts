@@ -2,10 +2,10 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { UsageLimits } from '../../src/access/usage-limits.ts';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
 import { anyone } from '../../src/contract/domain/principal.ts';
 import type { SharedUsage } from '../../src/contract/store/usage-store.ts';
-import { Limiter } from '../../src/access/usage-limits.ts';
 import { type Asked, type DoorSite, keyOf, openDoors } from './auth-site.ts';
 
 const open = (...keys: readonly { readonly entry: JsonObject }[]): Promise<DoorSite> =>
@@ -62,16 +62,16 @@ describe('a key that is over its limit', () => {
       takeStream: async () => true,
       leaveStream: async () => {},
     };
-    const limiter = new Limiter(shared, 10);
+    const usageLimits = new UsageLimits(shared, 10);
     const response = new ServerResponse(new IncomingMessage(new Socket()));
-    const count = () => limiter.countRequest(principal, response);
+    const count = () => usageLimits.countRequest(principal, response);
     await count();
     await count();
     for (let at = 0; at < 5; at += 1)
       await expect(count()).rejects.toMatchObject({ code: 'rate_limited', retryAfterSeconds: 600 });
     expect(asked).toHaveLength(3);
     resetMs = 1;
-    const soon = new Limiter(shared, 10);
+    const soon = new UsageLimits(shared, 10);
     // Each try in a turn of its own: a window ends by a timer.
     for (; asked.length < 6; await nextTurn()) await soon.countRequest(principal, response).catch(() => {});
   });

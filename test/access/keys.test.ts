@@ -48,7 +48,7 @@ describe('a request without a key that is known', () => {
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([401, 401, 401]);
   });
 
-  test('is refused in the words of each dialect', async () => {
+  test('is refused in the words of each protocol', async () => {
     const bodies = await Promise.all(
       ['/acp/v0.1', '/acp/v0.2', '/agent-protocol'].map((at) => as(null)('POST', `${at}/runs`, {})),
     );

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { isLoopbackHost, refuseOpenDoor } from '../../src/config/open-host.ts';
 import { hashKey } from '../../src/access/make-key.ts';
+import { isLoopbackHost, refuseOpenHost } from '../../src/config/open-host.ts';
 import { startGateway } from '../../src/gateway.ts';
 import { createLog } from '../../src/observability/log.ts';
 import { keyOf, openDoors } from './auth-site.ts';
@@ -12,16 +12,16 @@ describe('without auth', () => {
     '%s is this machine',
     (host) => {
       expect(isLoopbackHost(host)).toBe(true);
-      expect(refuseOpenDoor(host, null)).toBeNull();
+      expect(refuseOpenHost(host, null)).toBeNull();
     },
   );
 
   test.each(['0.0.0.0', '::', '10.0.0.1', '192.168.1.1', 'example.com', 'localhost.example.com', ''])(
     '%s is not',
     (host) => {
-      expect(refuseOpenDoor(host, null)).toContain('auth: none');
-      expect(refuseOpenDoor(host, 'none')).toBeNull();
-      expect(refuseOpenDoor(host, { keys: [], jwt: null })).toBeNull();
+      expect(refuseOpenHost(host, null)).toContain('auth: none');
+      expect(refuseOpenHost(host, 'none')).toBeNull();
+      expect(refuseOpenHost(host, { keys: [], jwt: null })).toBeNull();
     },
   );
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { joinTenants } from '../../src/agents/tenant-connections.ts';
 import type { Connection } from '../../src/contract/adapter/adapter.ts';
-import type { UpstreamRef } from '../../src/contract/domain/run.ts';
 import { UpstreamFault } from '../../src/contract/adapter/http.ts';
+import type { UpstreamRef } from '../../src/contract/domain/run.ts';
 
 const { signal } = new AbortController();
 
@@ -19,12 +19,12 @@ function connectionOf(tenant: string, asked: string[]): Connection {
     },
     resume: async (_, upstream) => note('resume', upstream),
     cancel: async (_, upstream) => note('cancel', upstream),
-    converse: async (_, upstream) => {
+    sendMessage: async (_, upstream) => {
       note('converse', upstream);
       return { status: 'done', raw: tenant };
     },
     openingOf: () => 'opening',
-    endLiving: async (_, upstream) => note('end', upstream),
+    endSession: async (_, upstream) => note('end', upstream),
   };
 }
 
@@ -37,9 +37,9 @@ test('what was started with the credentials of a tenant is looked after with the
   expect((await joined.observe({}, ref, signal)).raw).toBe('red');
   await joined.resume?.({}, ref, 1, signal);
   await joined.cancel?.({}, ref, signal);
-  expect((await joined.converse?.({}, ref, {}, signal))?.raw).toBe('red');
+  expect((await joined.sendMessage?.({}, ref, {}, signal))?.raw).toBe('red');
   expect(joined.openingOf?.({})).toBe('opening');
-  await joined.endLiving?.({}, ref, signal);
+  await joined.endSession?.({}, ref, signal);
   const calls = ['observe', 'resume', 'cancel', 'converse', 'end'];
   expect(asked).toEqual(calls.map((call) => `red ${call} {"runId":"run of red"}`));
 });

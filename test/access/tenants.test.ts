@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import type { RunKey } from '../../src/contract/domain/run.ts';
-import { Archive } from '../../src/engine/state/run-cache.ts';
+import { RunCache } from '../../src/engine/state/run-cache.ts';
 import { bodyOf, fill, readOperationRows } from '../protocols/operation-rows.ts';
 import { runOf } from '../protocols/scripted-use-cases.ts';
 import { type Asked, type DoorSite, keyOf, openDoors } from './auth-site.ts';
@@ -181,12 +181,12 @@ test('a run of another tenant that is kept in memory is looked for in the store,
       return null;
     },
   };
-  const archive = new Archive(store, { mostRuns: 10, mostBytes: 100_000 });
+  const cache = new RunCache(store, { maxRuns: 10, maxBytes: 100_000 });
   const run = runOf({ tenant: 'theirs', phase: 'done', status: 'success' });
-  archive.keep(run);
-  expect(await archive.find({ tenant: 'theirs', runId: run.runId })).toBe(run);
+  cache.keep(run);
+  expect(await cache.find({ tenant: 'theirs', runId: run.runId })).toBe(run);
   expect(asked).toEqual([]);
-  expect(await archive.find({ tenant: 'ours', runId: run.runId })).toBeNull();
-  expect(await archive.find({ tenant: 'ours', runId: absent })).toBeNull();
+  expect(await cache.find({ tenant: 'ours', runId: run.runId })).toBeNull();
+  expect(await cache.find({ tenant: 'ours', runId: absent })).toBeNull();
   expect(asked).toEqual([run.runId, absent]);
 });

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Adapter, Connection } from '../../src/contract/adapter/adapter.ts';
+import { type Consequence, type FaultKind, UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import type { UpstreamRef } from '../../src/contract/domain/run.ts';
-import { type Consequence, type FaultKind, UpstreamFault } from '../../src/contract/adapter/http.ts';
 import { connectUpstream, type Upstream } from '../../src/upstream/connect.ts';
 import { answer, cutShort, hangUp, type Reply, silence, startVendor, type Vendor } from '../upstream/vendor-server.ts';
 
@@ -37,10 +37,10 @@ type Row = {
   readonly asked: 0 | 1;
 };
 
-const mostBytes = 4_000;
+const maxBytes = 4_000;
 const timeoutMs = 600;
 const date = 'Sun, 22 Nov 2026 10:00:00 GMT';
-const tooLarge = JSON.stringify({ runId: 'r', status: 'x', filler: 'x'.repeat(mostBytes) });
+const tooLarge = JSON.stringify({ runId: 'r', status: 'x', filler: 'x'.repeat(maxBytes) });
 
 function replies(fault: string, reply: Reply, start: Expected, observe: Expected): Row {
   const cause = (vendor: Vendor) => {
@@ -149,7 +149,7 @@ export function testAdapter(subject: AdapterCase): void {
   beforeEach(async () => {
     vendor = await startVendor();
     const secrets = adapter.secretsOf(settings);
-    upstream = connectUpstream({ baseUrl: `${vendor.url}/base/`, timeoutMs, maxAnswerBytes: mostBytes, secrets });
+    upstream = connectUpstream({ baseUrl: `${vendor.url}/base/`, timeoutMs, maxAnswerBytes: maxBytes, secrets });
     connection = adapter.connect(settings, upstream.client);
   });
   afterEach(async () => {

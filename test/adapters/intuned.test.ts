@@ -162,7 +162,7 @@ describe('the config', () => {
 
   test('capabilities', () => {
     const target = intuned.target.parse({ project: 'p', api: 'a' });
-    expect(intuned.capabilitiesOf(target)).toEqual({ resume: false, cancel: false, push: true, living: false });
-    expect(intuned.capabilities).toEqual({ resume: false, cancel: false, push: true, living: false });
+    expect(intuned.capabilitiesOf(target)).toEqual({ resume: false, cancel: false, push: true, session: false });
+    expect(intuned.capabilities).toEqual({ resume: false, cancel: false, push: true, session: false });
   });
 });

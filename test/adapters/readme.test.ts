@@ -13,16 +13,16 @@ const readme = readFileSync(join(root, 'adapters/README.md'), 'utf8');
 describe('adapters/README.md', () => {
   test('the capability table is the data that the engine reads', () => {
     const table = [...readme.matchAll(/^\| (\w+) +\| (yes|no) +\| (yes|no) +\| (yes|no) +\| (yes|no) +\|/gm)].map(
-      ([, name, resume, cancel, push, living]) => ({ name, resume, cancel, push, living }),
+      ([, name, resume, cancel, push, session]) => ({ name, resume, cancel, push, session }),
     );
     const word = (can: boolean) => (can ? 'yes' : 'no');
     expect(table).toEqual(
-      adapters.map(({ name, capabilities: { resume, cancel, push, living } }) => ({
+      adapters.map(({ name, capabilities: { resume, cancel, push, session } }) => ({
         name,
         resume: word(resume),
         cancel: word(cancel),
         push: word(push),
-        living: word(living),
+        session: word(session),
       })),
     );
   });

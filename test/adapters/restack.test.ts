@@ -241,16 +241,16 @@ describe('the config', () => {
 
   test('capabilities follow the target', () => {
     const of = (target: JsonObject) => restack.capabilitiesOf(restack.target.parse(target));
-    expect(of({ agent: 'A' })).toEqual({ resume: true, cancel: false, push: false, living: false });
+    expect(of({ agent: 'A' })).toEqual({ resume: true, cancel: false, push: false, session: false });
     expect(of({ agent: 'A', cancelEvent: { eventName: 'end' } })).toEqual({
       resume: true,
       cancel: true,
       push: false,
-      living: false,
+      session: false,
     });
-    const living = { resume: true, cancel: false, push: false, living: true };
-    expect(of({ agent: 'A', mode: 'thread', openingInput: null })).toEqual(living);
-    expect(of({ workflow: 'W' })).toEqual({ resume: false, cancel: false, push: false, living: false });
+    const session = { resume: true, cancel: false, push: false, session: true };
+    expect(of({ agent: 'A', mode: 'thread', openingInput: null })).toEqual(session);
+    expect(of({ workflow: 'W' })).toEqual({ resume: false, cancel: false, push: false, session: false });
   });
 });
 

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
-import { Roster, type Seat } from '../../src/collections/linked-list.ts';
+import { LinkedList, type ListNode } from '../../src/collections/linked-list.ts';
 
-function itemsOf<T>(roster: Roster<T>): T[] {
+function itemsOf<T>(list: LinkedList<T>): T[] {
   const items: T[] = [];
-  for (let seat = roster.oldest; seat !== null; seat = seat.younger) items.push(seat.item);
+  for (let node = list.oldest; node !== null; node = node.younger) items.push(node.item);
   return items;
 }
 
-function fill(roster: Roster<string>): Readonly<Record<'a' | 'b' | 'c', Seat<string>>> {
-  return { a: roster.add('a'), b: roster.add('b'), c: roster.add('c') };
+function fill(list: LinkedList<string>): Readonly<Record<'a' | 'b' | 'c', ListNode<string>>> {
+  return { a: list.add('a'), b: list.add('b'), c: list.add('c') };
 }
 
 test.each([
@@ -16,24 +16,24 @@ test.each([
   ['b', ['a', 'c']],
   ['c', ['a', 'b']],
 ] as const)('without %s, the others keep their order and the next comes last', (name, left) => {
-  const roster = new Roster<string>();
-  const seats = fill(roster);
-  roster.remove(seats[name]);
-  expect(itemsOf(roster)).toEqual(left);
-  roster.remove(seats[name]);
-  roster.add('d');
-  expect(itemsOf(roster)).toEqual([...left, 'd']);
+  const list = new LinkedList<string>();
+  const seats = fill(list);
+  list.remove(seats[name]);
+  expect(itemsOf(list)).toEqual(left);
+  list.remove(seats[name]);
+  list.add('d');
+  expect(itemsOf(list)).toEqual([...left, 'd']);
 });
 
 test('a seat that was left leads nowhere', () => {
-  const roster = new Roster<string>();
-  const { a, b, c } = fill(roster);
-  for (const seat of [b, a, c]) {
-    roster.remove(seat);
-    expect(seat).toMatchObject({ older: null, younger: null });
+  const list = new LinkedList<string>();
+  const { a, b, c } = fill(list);
+  for (const node of [b, a, c]) {
+    list.remove(node);
+    expect(node).toMatchObject({ older: null, younger: null });
   }
-  expect(roster.oldest).toBeNull();
-  roster.remove(a);
-  roster.add('d');
-  expect(itemsOf(roster)).toEqual(['d']);
+  expect(list.oldest).toBeNull();
+  list.remove(a);
+  list.add('d');
+  expect(itemsOf(list)).toEqual(['d']);
 });

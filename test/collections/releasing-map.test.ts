@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { Register } from '../../src/collections/releasing-map.ts';
+import { ReleasingMap } from '../../src/collections/releasing-map.ts';
 
 test('keeps what was set under a key until it is deleted, in the order of the keys', () => {
-  const register = new Register<string, { n: number }>();
+  const register = new ReleasingMap<string, { n: number }>();
   for (const [key, n] of [
     ['a', 1],
     ['b', 2],
@@ -23,7 +23,7 @@ test('keeps what was set under a key until it is deleted, in the order of the ke
 });
 
 test('what is deleted while the values are gone through is not given', () => {
-  const register = new Register<number, { n: number }>();
+  const register = new ReleasingMap<number, { n: number }>();
   for (let n = 0; n < 5; n += 1) register.set(n, { n });
   const given: number[] = [];
   for (const { n } of register.values()) {

@@ -1,14 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { buildAgents } from '../../src/agents/agent-directory.ts';
-import { compileCheck } from '../../src/validation/json-schema.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { compileCheck } from '../../src/validation/json-schema.ts';
 import { parse, sample, silentConnection } from './vendors.ts';
 
 const connections = new Map([['main', silentConnection]]);
 
+const maxOutputBytes = 1000;
+
 describe('the agents of a config', () => {
   test('are found by name and by an id that never changes', async () => {
-    const agents = buildAgents(await parse(sample({ rest: 'defaultAgent: sweeper' })), connections);
+    const agents = buildAgents(
+      { ...(await parse(sample({ rest: 'defaultAgent: sweeper' }))), maxOutputBytes },
+      connections,
+    );
     const agent = agents.find('sweeper');
     // Clients keep agent ids: a change of this one breaks all of them.
     expect(agent?.agentId).toBe('54b3de85-b675-5030-9760-30ffe198c00f');
@@ -21,12 +26,12 @@ describe('the agents of a config', () => {
   });
 
   test('need no default', async () => {
-    expect(buildAgents(await parse(sample()), connections).defaultAgent).toBeNull();
+    expect(buildAgents({ ...(await parse(sample())), maxOutputBytes }, connections).defaultAgent).toBeNull();
   });
 
   test('need a connection to their backend', async () => {
     const config = await parse(sample());
-    expect(() => buildAgents(config, new Map())).toThrow('no connection to the backend main');
+    expect(() => buildAgents({ ...config, maxOutputBytes }, new Map())).toThrow('no connection to the backend main');
   });
 
   test("check a run's config by their schema and by their adapter", async () => {

@@ -15,7 +15,7 @@ describe('a config that is right', () => {
       port: 8080,
       drainSeconds: 10,
       heartbeatSeconds: 15,
-      rootDialect: 'acp-v0.1',
+      rootProtocol: 'acp-v0.1',
       unknownFields: 'reject',
       metrics: false,
     });

@@ -12,12 +12,12 @@ export const silentConnection: Connection = {
 /** An adapter whose agents can be resumed when their target says so. Its name has no default mapping. */
 export const acme = defineAdapter({
   name: 'acme',
-  capabilities: { resume: true, cancel: false, push: false, living: false },
+  capabilities: { resume: true, cancel: false, push: false, session: false },
   // Not strict on purpose: the config must refuse unknown keys all the same.
   settings: z.object({ apiKey: z.string().min(1), region: z.enum(['north', 'south']).default('north') }),
   target: z.strictObject({ job: z.string(), chatty: z.boolean().default(false), tries: z.int().optional() }),
   runConfig: z.looseObject({ tries: z.int().optional() }),
-  capabilitiesOf: ({ chatty }) => ({ resume: chatty, cancel: false, push: false, living: false }),
+  capabilitiesOf: ({ chatty }) => ({ resume: chatty, cancel: false, push: false, session: false }),
   secretsOf: ({ apiKey }) => [apiKey],
   connect: () => silentConnection,
 });

@@ -6,12 +6,12 @@ import { z } from 'zod';
 import { adapters } from '../../adapters/index.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import * as sections from '../../src/config/sections.ts';
+import type { UpstreamOperation } from '../../src/contract/adapter/http.ts';
 import { errcodes } from '../../src/contract/domain/errcodes.ts';
 import { errorTable } from '../../src/contract/domain/errors.ts';
 import { runPhases, runStatuses } from '../../src/contract/domain/run.ts';
-import type { UpstreamOperation } from '../../src/contract/adapter/http.ts';
-import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
 import { counters } from '../../src/observability/metrics.ts';
+import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
 import { judge } from '../../src/upstream/fault-rule.ts';
 import { readBlocks, readCode, readHead, readSection, readTable } from './markdown.ts';
 

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import type { Agent } from '../../src/contract/domain/agent.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
-import type { BackendTerms } from '../../src/engine/limits/backends.ts';
 import { createEngine, type Engine } from '../../src/engine/create-engine.ts';
+import type { BackendLimits } from '../../src/engine/limits/backends.ts';
 import { systemClock } from '../../src/engine/system-clock.ts';
 import { openStore } from '../../src/store/open.ts';
 import { PostgresServer, startPostgres } from '../store/postgres-server.ts';
@@ -10,7 +10,7 @@ import { silentLog } from '../store/runs.ts';
 import { makeAgent } from './scripted-agent.ts';
 
 const tenant = 'default';
-const terms: BackendTerms = {
+const options: BackendLimits = {
   name: 'main',
   requestsPerSecond: 20,
   burst: 20,
@@ -24,7 +24,7 @@ class ClockedVendor {
   readonly calledMs: number[] = [];
   readonly sinks: string[] = [];
   readonly #live = new Set<string>();
-  mostLive = 0;
+  maxLive = 0;
   endsAtOnce = true;
 
   async start(request: { readonly sink?: { readonly url: string } | undefined }) {
@@ -32,7 +32,7 @@ class ClockedVendor {
     const runId = `vendor-${this.calledMs.length}`;
     this.sinks.push(request.sink?.url ?? '');
     this.#live.add(runId);
-    this.mostLive = Math.max(this.mostLive, this.#live.size);
+    this.maxLive = Math.max(this.maxLive, this.#live.size);
     return { runId };
   }
 
@@ -46,8 +46,8 @@ class ClockedVendor {
 
 function agentOver(vendor: ClockedVendor): Agent {
   const layer = { status: { running: 'pending', success: 'success' }, output: 'status' };
-  const capabilities = { resume: false, cancel: false, push: true, living: false };
-  return makeAgent({ connection: vendor, layer }, { name: 'clocked', backend: terms.name, capabilities });
+  const capabilities = { resume: false, cancel: false, push: true, session: false };
+  return makeAgent({ connection: vendor, layer }, { name: 'clocked', backend: options.name, capabilities });
 }
 
 const started = await startPostgres();
@@ -74,14 +74,14 @@ function describeReplicas(server: PostgresServer): void {
         const store = await openStore(url, { log: silentLog });
         const engine = createEngine({
           agents: { all: [agent], defaultAgent: agent, find: () => agent },
-          backends: [terms],
+          backends: [options],
           store,
           clock: systemClock,
           pacing: { floorMs, watchedCeilingMs: floorMs, ceilingMs: 60_000 },
           replica: { heartbeatMs: 5000, deadAfterMs: 15_000 },
           idempotencyMs: 86_400_000,
           retentionMs: 86_400_000,
-          cache: { mostRuns: 100, mostBytes: 1_000_000 },
+          cache: { maxRuns: 100, maxBytes: 1_000_000 },
           log: silentLog,
           metrics: { count: () => {} },
           firstTime: () => true,
@@ -113,13 +113,13 @@ function describeReplicas(server: PostgresServer): void {
       for (const run of runs) {
         expect(await engines[0]?.service.getRun({ tenant, runId: run.runId })).toMatchObject({ status: 'success' });
       }
-      const { calledMs, mostLive } = vendor;
+      const { calledMs, maxLive } = vendor;
       expect(calledMs).toHaveLength(60);
       for (const fromMs of calledMs) {
         const within = calledMs.filter((atMs) => atMs >= fromMs && atMs <= fromMs + 1000).length;
         expect(within).toBeLessThanOrEqual(20);
       }
-      expect(mostLive).toBeLessThanOrEqual(6);
+      expect(maxLive).toBeLessThanOrEqual(6);
     }, 90_000);
 
     test('a push that reaches one of them wakes the driver in another', async () => {

@@ -18,7 +18,7 @@ describe('runs that share a budget', () => {
   }
 
   test('are looked at in turn, the one that is watched most of all, and none is forgotten', async () => {
-    rig = await openRig({ terms: { requestsPerSecond: 4 } });
+    rig = await openRig({ options: { requestsPerSecond: 4 } });
     const looks = countLooks();
     let started = 0;
     rig.vendor.start = async () => ({ runId: `upstream-${++started}` });

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { UpstreamFault } from '../../src/contract/adapter/http.ts';
-import { Gate, type Urgency } from '../../src/engine/limits/call-queue.ts';
+import { CallQueue, type Urgency } from '../../src/engine/limits/call-queue.ts';
 import type { Rate } from '../../src/engine/limits/rate-limit.ts';
 import { silentLog } from '../store/runs.ts';
 import { fault } from './scripted-vendor.ts';
@@ -17,18 +17,18 @@ describe('the gate of a backend', () => {
     went = [];
   });
 
-  const openGate = (rate: Rate | null): Gate => new Gate({ clock, log: silentLog }, rate);
+  const openGate = (rate: Rate | null): CallQueue => new CallQueue({ clock, log: silentLog }, rate);
 
   /** A call that waits its turn and ends at once, with a fault where one is given. */
-  function call(gate: Gate, urgency: Urgency, name: string, ends?: UpstreamFault, signal = never) {
-    const entry = gate.enter(urgency, signal);
-    const done = entry.passed.then(async (pass) => {
-      if (pass === null) return void went.push(`${name} left`);
+  function call(callQueue: CallQueue, urgency: Urgency, name: string, ends?: UpstreamFault, signal = never) {
+    const entry = callQueue.enter(urgency, signal);
+    const done = entry.passed.then(async (permit) => {
+      if (permit === null) return void went.push(`${name} left`);
       const work = async (): Promise<void> => {
         went.push(name);
         if (ends !== undefined) throw ends;
       };
-      await pass.send(work).catch((error: unknown) => {
+      await permit.send(work).catch((error: unknown) => {
         if (!(error instanceof UpstreamFault)) throw error;
       });
     });
@@ -36,7 +36,7 @@ describe('the gate of a backend', () => {
   }
 
   test('starts go before watched looks, those before the others, each in the order in which they came', async () => {
-    const gate = openGate({ requestsPerSecond: 1, burst: 1 });
+    const callQueue = openGate({ requestsPerSecond: 1, burst: 1 });
     for (const [urgency, name] of [
       ['unwatched', 'first'],
       ['unwatched', 'u1'],
@@ -46,19 +46,19 @@ describe('the gate of a backend', () => {
       ['watched', 'w2'],
       ['start', 's2'],
     ] as const) {
-      call(gate, urgency, name);
+      call(callQueue, urgency, name);
     }
     await clock.advance(7000);
     expect(went).toEqual(['first', 's1', 's2', 'w1', 'w2', 'u1', 'u2']);
   });
 
   test('nothing waits for ever: who has waited long goes before who comes new', async () => {
-    const gate = openGate({ requestsPerSecond: 1, burst: 1 });
-    call(gate, 'unwatched', 'patient');
+    const callQueue = openGate({ requestsPerSecond: 1, burst: 1 });
+    call(callQueue, 'unwatched', 'patient');
     await clock.settle();
-    call(gate, 'unwatched', 'waits');
+    call(callQueue, 'unwatched', 'waits');
     for (let second = 0; second < 100; second += 1) {
-      call(gate, 'start', `s${second}`);
+      call(callQueue, 'start', `s${second}`);
       await clock.advance(900);
     }
     const position = went.indexOf('waits');
@@ -67,58 +67,58 @@ describe('the gate of a backend', () => {
   });
 
   test('a look that somebody comes to watch moves up', async () => {
-    const gate = openGate({ requestsPerSecond: 1, burst: 1 });
-    call(gate, 'unwatched', 'first');
-    call(gate, 'unwatched', 'u1');
-    const hurried = call(gate, 'unwatched', 'u2');
+    const callQueue = openGate({ requestsPerSecond: 1, burst: 1 });
+    call(callQueue, 'unwatched', 'first');
+    call(callQueue, 'unwatched', 'u1');
+    const hurried = call(callQueue, 'unwatched', 'u2');
     hurried.hurry();
     await clock.advance(3000);
     expect(went).toEqual(['first', 'u2', 'u1']);
   });
 
   test('who leaves costs the others nothing', async () => {
-    const gate = openGate({ requestsPerSecond: 1, burst: 1 });
+    const callQueue = openGate({ requestsPerSecond: 1, burst: 1 });
     const leaver = new AbortController();
-    call(gate, 'start', 'first');
-    call(gate, 'start', 'second', undefined, leaver.signal);
-    call(gate, 'start', 'third');
+    call(callQueue, 'start', 'first');
+    call(callQueue, 'start', 'second', undefined, leaver.signal);
+    call(callQueue, 'start', 'third');
     leaver.abort();
     await clock.advance(1050);
     expect(went).toEqual(['first', 'second left', 'third']);
-    expect(gate.waiting).toBe(0);
+    expect(callQueue.waiting).toBe(0);
   });
 
   test('a pass that is dropped is free for the next at once', async () => {
-    const gate = openGate({ requestsPerSecond: 1, burst: 1 });
-    const pass = await gate.enter('start', never).passed;
-    call(gate, 'start', 'next');
+    const callQueue = openGate({ requestsPerSecond: 1, burst: 1 });
+    const permit = await callQueue.enter('start', never).passed;
+    call(callQueue, 'start', 'next');
     await clock.advance(5000);
     expect(went).toEqual([]);
-    pass?.drop();
-    pass?.drop();
+    permit?.drop();
+    permit?.drop();
     await clock.settle();
     expect(went).toEqual(['next']);
   });
 
   test('Retry-After holds everything back, starts too, until it is over', async () => {
-    const gate = openGate(null);
-    call(gate, 'unwatched', 'told', fault('retry', { retryAfterMs: 30_000 }));
+    const callQueue = openGate(null);
+    call(callQueue, 'unwatched', 'told', fault('retry', { retryAfterMs: 30_000 }));
     await clock.settle();
-    expect(gate.state).toBe('paused');
-    call(gate, 'start', 's');
-    call(gate, 'watched', 'w');
+    expect(callQueue.state).toBe('paused');
+    call(callQueue, 'start', 's');
+    call(callQueue, 'watched', 'w');
     await clock.advance(29_999);
     expect(went).toEqual(['told']);
     await clock.advance(101);
     expect(went).toEqual(['told', 's', 'w']);
-    expect(gate.state).toBe('up');
+    expect(callQueue.state).toBe('up');
   });
 
   test('what gathered in a pause does not go all at once', async () => {
-    const gate = openGate(null);
-    call(gate, 'start', 'told', fault('retry', { retryAfterMs: 1000 }));
+    const callQueue = openGate(null);
+    call(callQueue, 'start', 'told', fault('retry', { retryAfterMs: 1000 }));
     await clock.settle();
-    for (let run = 0; run < 300; run += 1) call(gate, 'unwatched', `u${run}`);
+    for (let run = 0; run < 300; run += 1) call(callQueue, 'unwatched', `u${run}`);
     await clock.advance(1000);
     expect(went.length).toBeLessThanOrEqual(2);
     await clock.advance(1000);
@@ -129,12 +129,12 @@ describe('the gate of a backend', () => {
   });
 
   test('says how long the budget is behind', async () => {
-    const gate = openGate({ requestsPerSecond: 10, burst: 10 });
-    for (let run = 0; run < 30; run += 1) call(gate, 'unwatched', `u${run}`);
+    const callQueue = openGate({ requestsPerSecond: 10, burst: 10 });
+    for (let run = 0; run < 30; run += 1) call(callQueue, 'unwatched', `u${run}`);
     await clock.settle();
-    expect(gate.backlogMs('unwatched')).toBe(2020);
-    expect(gate.backlogMs('watched')).toBe(0);
+    expect(callQueue.backlogMs('unwatched')).toBe(2020);
+    expect(callQueue.backlogMs('watched')).toBe(0);
     await clock.advance(60_000);
-    expect(gate.backlogMs('unwatched')).toBe(0);
+    expect(callQueue.backlogMs('unwatched')).toBe(0);
   });
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Breaker } from '../../src/engine/limits/circuit-breaker.ts';
+import { CircuitBreaker } from '../../src/engine/limits/circuit-breaker.ts';
 import { openRig, type Rig } from './engine-rig.ts';
 import { fault } from './scripted-vendor.ts';
 
@@ -7,7 +7,7 @@ const at = (nowMs: number) => ({ nowMs, random: 1 });
 
 describe('a breaker', () => {
   test('opens after five silences in a row, and any answer starts the count anew', () => {
-    const breaker = new Breaker();
+    const breaker = new CircuitBreaker();
     for (let call = 0; call < 4; call += 1) expect(breaker.settle('silent', false, at(0))).toBeNull();
     breaker.settle('answered', false, at(0));
     for (let call = 0; call < 4; call += 1) expect(breaker.settle('silent', false, at(0))).toBeNull();
@@ -19,7 +19,7 @@ describe('a breaker', () => {
   });
 
   test('lets one call through at a time, at intervals that double up to a minute', () => {
-    const breaker = new Breaker();
+    const breaker = new CircuitBreaker();
     for (let call = 0; call < 5; call += 1) breaker.settle('silent', false, at(0));
     const rests: number[] = [];
     for (let nowMs = 0; rests.length < 8; ) {
@@ -40,7 +40,7 @@ describe('a breaker', () => {
   });
 
   test('a probe that told nothing is repeated at once', () => {
-    const breaker = new Breaker();
+    const breaker = new CircuitBreaker();
     for (let call = 0; call < 5; call += 1) breaker.settle('silent', false, at(0));
     breaker.take();
     breaker.settle('unclear', true, at(1000));

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { Slots } from '../../src/engine/limits/concurrency-limit.ts';
+import { ConcurrencyLimit } from '../../src/engine/limits/concurrency-limit.ts';
 import { openRig, type Rig, type RigOptions, tenant } from './engine-rig.ts';
 import { fault } from './scripted-vendor.ts';
 
@@ -7,40 +7,40 @@ const never = new AbortController().signal;
 
 describe('slots of a backend', () => {
   /** Lets runs of the agents queue up, named agent and number, and gives the order in which they are let in. */
-  async function order(slots: Slots, names: readonly string[]): Promise<readonly string[]> {
+  async function order(concurrency: ConcurrencyLimit, names: readonly string[]): Promise<readonly string[]> {
     const admitted: string[] = [];
     for (const name of names) {
       const [agent = ''] = name;
-      void slots.take(agent, name, never, () => {}).then(() => admitted.push(name));
+      void concurrency.take(agent, name, never, () => {}).then(() => admitted.push(name));
     }
     for (let turn = 0; turn < names.length; turn += 1) {
       await new Promise((resolve) => setImmediate(resolve));
       const last = admitted.at(-1);
-      if (last !== undefined) slots.free(last);
+      if (last !== undefined) concurrency.free(last);
     }
     return admitted;
   }
 
   test('agents take turns, and the runs of each go in the order in which they came', async () => {
-    const slots = new Slots({ kind: 'own', most: 1 });
+    const concurrency = new ConcurrencyLimit({ kind: 'own', max: 1 });
     const names = ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1'];
-    expect(await order(slots, names)).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'b2', 'a4']);
+    expect(await order(concurrency, names)).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'b2', 'a4']);
   });
 
   test('who leaves the queue gives his place away, and nobody is let in twice', async () => {
-    const slots = new Slots({ kind: 'own', most: 1 });
+    const concurrency = new ConcurrencyLimit({ kind: 'own', max: 1 });
     const leaver = new AbortController();
-    await slots.take('a', 'a1', never, () => {});
-    const left = slots.take('a', 'a2', leaver.signal, () => {});
-    const next = slots.take('a', 'a3', never, () => {});
+    await concurrency.take('a', 'a1', never, () => {});
+    const left = concurrency.take('a', 'a2', leaver.signal, () => {});
+    const next = concurrency.take('a', 'a3', never, () => {});
     leaver.abort();
     expect(await left).toBe(false);
-    slots.free('a1');
-    slots.free('a1');
+    concurrency.free('a1');
+    concurrency.free('a1');
     expect(await next).toBe(true);
-    expect(slots.waiting).toBe(0);
+    expect(concurrency.waiting).toBe(0);
     let isLetIn = false;
-    void slots
+    void concurrency
       .take('a', 'a4', never, () => {})
       .then(() => {
         isLetIn = true;
@@ -50,30 +50,30 @@ describe('slots of a backend', () => {
   });
 
   test('a run that is live already counts, also beyond the bound', async () => {
-    const slots = new Slots({ kind: 'own', most: 2 });
-    for (const runId of ['x', 'y', 'z']) slots.hold(runId);
-    const waiting = slots.take('a', 'a1', never, () => {});
-    slots.free('x');
-    expect(slots.waiting).toBe(1);
-    slots.free('y');
+    const concurrency = new ConcurrencyLimit({ kind: 'own', max: 2 });
+    for (const runId of ['x', 'y', 'z']) concurrency.hold(runId);
+    const waiting = concurrency.take('a', 'a1', never, () => {});
+    concurrency.free('x');
+    expect(concurrency.waiting).toBe(1);
+    concurrency.free('y');
     expect(await waiting).toBe(true);
   });
 
   test('granted slots are for one start each, and what a run leaves behind is not taken again', async () => {
-    const slots = new Slots({ kind: 'granted' });
-    const first = slots.take('a', 'a1', never, () => {});
-    const second = slots.take('a', 'a2', never, () => {});
-    slots.grant(1);
+    const concurrency = new ConcurrencyLimit({ kind: 'granted' });
+    const first = concurrency.take('a', 'a1', never, () => {});
+    const second = concurrency.take('a', 'a2', never, () => {});
+    concurrency.grant(1);
     expect(await first).toBe(true);
-    expect(slots.opening).toBe(1);
-    slots.began('a1');
-    slots.free('a1');
-    expect(slots.waiting).toBe(1);
-    slots.grant(1);
+    expect(concurrency.opening).toBe(1);
+    concurrency.began('a1');
+    concurrency.free('a1');
+    expect(concurrency.waiting).toBe(1);
+    concurrency.grant(1);
     expect(await second).toBe(true);
     // It never began, so its grant is still there.
-    slots.free('a2');
-    expect(await slots.take('a', 'a3', never, () => {})).toBe(true);
+    concurrency.free('a2');
+    expect(await concurrency.take('a', 'a3', never, () => {})).toBe(true);
   });
 });
 
@@ -81,8 +81,8 @@ describe('maxConcurrentRuns', () => {
   let rig: Rig;
   afterEach(() => rig.close());
 
-  async function openBound(most: number, options: RigOptions = {}): Promise<void> {
-    rig = await openRig({ terms: { maxConcurrentRuns: most }, ...options });
+  async function openBound(max: number, options: RigOptions = {}): Promise<void> {
+    rig = await openRig({ options: { maxConcurrentRuns: max }, ...options });
   }
 
   async function endOldest(): Promise<void> {
@@ -115,7 +115,7 @@ describe('maxConcurrentRuns', () => {
 
   test('a creation that comes to nothing new takes no slot', async () => {
     await openBound(2);
-    const command = { tenant, agent: undefined, request: { input: { a: 1 } }, quota: { name: 'key', mostLive: 1 } };
+    const command = { tenant, agent: undefined, request: { input: { a: 1 } }, quota: { name: 'key', maxLive: 1 } };
     await rig.engine.service.createRun(command);
     await expect(rig.engine.service.createRun(command)).rejects.toMatchObject({ code: 'too_many_runs' });
     const second = await rig.create();
@@ -169,7 +169,7 @@ describe('maxConcurrentRuns', () => {
   });
 
   test('requestsPerSecond holds for starts and looks of all runs together', async () => {
-    rig = await openRig({ terms: { requestsPerSecond: 5, burst: 2 } });
+    rig = await openRig({ options: { requestsPerSecond: 5, burst: 2 } });
     const sentMs: number[] = [];
     const { start, observe } = rig.vendor;
     rig.vendor.start = (...given) => {

@@ -1,15 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { RunFeed } from '../../src/contract/api/use-cases.ts';
 import type { Agent, AgentDirectory } from '../../src/contract/domain/agent.ts';
 import type { RunEvent } from '../../src/contract/domain/event.ts';
 import type { Log } from '../../src/contract/domain/log.ts';
 import type { Run, RunRequest } from '../../src/contract/domain/run.ts';
 import type { Store } from '../../src/contract/store/store.ts';
-import type { RunFeed } from '../../src/contract/api/use-cases.ts';
-import type { BackendTerms } from '../../src/engine/limits/backends.ts';
 import { createEngine, type Engine } from '../../src/engine/create-engine.ts';
-import type { WebhookTerms } from '../../src/engine/webhooks/create-dispatcher.ts';
+import type { BackendLimits } from '../../src/engine/limits/backends.ts';
+import type { WebhookOptions } from '../../src/engine/webhooks/create-dispatcher.ts';
 import { openStore } from '../../src/store/open.ts';
 import { makeAgent } from './scripted-agent.ts';
 import { ScriptedVendor } from './scripted-vendor.ts';
@@ -55,8 +55,8 @@ export type RigOptions = {
   readonly others?: readonly Partial<Agent>[];
   readonly mapping?: Readonly<Record<string, unknown>>;
   /** Of the backend `scripted`. */
-  readonly terms?: Partial<BackendTerms>;
-  readonly webhooks?: WebhookTerms;
+  readonly options?: Partial<BackendLimits>;
+  readonly webhooks?: WebhookOptions;
 };
 
 const boundless = {
@@ -90,13 +90,13 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
     agents,
     store,
     clock: mortal.clock,
-    backends: [{ ...boundless, ...options.terms }],
+    backends: [{ ...boundless, ...options.options }],
     pacing: { floorMs: 100, watchedCeilingMs: 1000, ceilingMs: 10_000 },
     replica: { heartbeatMs: 5000, deadAfterMs: 15_000 },
     idempotencyMs: 86_400_000,
     webhooks: options.webhooks,
     retentionMs: 30 * 86_400_000,
-    cache: { mostRuns: 100, mostBytes: 1_000_000 },
+    cache: { maxRuns: 100, maxBytes: 1_000_000 },
     log,
     metrics: { count: (name) => void counts.set(name, (counts.get(name) ?? 0) + 1) },
     firstTime: onceEach(),
@@ -134,7 +134,7 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
 
 function agentOver(vendor: ScriptedVendor, options: RigOptions): Agent {
   const layer = { ...mappingLayer, ...options.mapping };
-  const capabilities = { resume: true, cancel: true, push: false, living: false };
+  const capabilities = { resume: true, cancel: true, push: false, session: false };
   return makeAgent({ connection: vendor, layer }, { capabilities, ...options.agent });
 }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { itemBounds } from '../../src/contract/store/item-store.ts';
 import type { Store } from '../../src/contract/store/store.ts';
-import { Items } from '../../src/engine/api/item-service.ts';
+import { ItemService } from '../../src/engine/api/item-service.ts';
 import { openStore } from '../../src/store/open.ts';
 import { itemKey } from '../protocols/scripted-items.ts';
 import { silentLog } from '../store/runs.ts';
@@ -10,12 +10,12 @@ import { VirtualClock } from './virtual-clock.ts';
 const value = { text: 'tea' };
 let store: Store;
 let clock: VirtualClock;
-let items: Items;
+let items: ItemService;
 
 beforeEach(async () => {
   store = await openStore('sqlite::memory:', { log: silentLog });
   clock = new VirtualClock();
-  items = new Items(store, clock);
+  items = new ItemService(store, clock);
 });
 afterEach(() => store.close());
 

@@ -125,12 +125,12 @@ describe('observing a run', () => {
       await rig.clock.settle();
       const key = { tenant, runId: run.runId };
       const feeds = await Promise.all(Array.from({ length: watchers }, () => rig.engine.service.watchRun(key, 0)));
-      const reading = feeds.map(drainFeed);
+      const mapped = feeds.map(drainFeed);
       await rig.clock.advance(30_000);
       polls.push(rig.vendor.polls);
       rig.vendor.observeScript.push({ status: 'success', output: 'same for all' });
       await rig.clock.advance(2000);
-      for (const events of await Promise.all(reading)) expect(kinds(events)).toEqual(['queued', 'running', 'result']);
+      for (const events of await Promise.all(mapped)) expect(kinds(events)).toEqual(['queued', 'running', 'result']);
     }
     expect(polls[1]).toBe(polls[0]);
     expect(polls[0]).toBeGreaterThan(20);

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bimodal, drawRuns, logNormal, narrow, seededRandom } from '../../bench/pacing/durations.ts';
-import { AgentPast, mostDurations } from '../../src/engine/pacing/duration-history.ts';
+import { DurationHistory, maxDurations } from '../../src/engine/pacing/duration-history.ts';
 import { drawDurationMs, type Forecast, forecastFrom } from '../../src/engine/pacing/forecast.ts';
 import { nextPollMs } from '../../src/engine/pacing/pacing.ts';
 import { makePlan, nextLookMs } from '../../src/engine/pacing/poll-plan.ts';
 
 const limits = { floorMs: 250, watchedCeilingMs: 1000, ceilingMs: 15_000 };
-const terms = { priceMs: 2500, floorMs: 250, longestMs: 150_000 };
+const options = { priceMs: 2500, floorMs: 250, maxMs: 150_000 };
 const calm = { pushed: false, lively: false, backlogMs: 0, faults: 0, retryAfterMs: null, random: 0.5 };
 
 function forecastOf(durationsMs: readonly number[]): Forecast {
@@ -17,10 +17,10 @@ function forecastOf(durationsMs: readonly number[]): Forecast {
 }
 
 /** The ages of all looks at a run that lives on, up to an age. */
-function looksUntil(forecast: Forecast, untilMs: number, priceMs = terms.priceMs): readonly number[] {
+function looksUntil(forecast: Forecast, untilMs: number, priceMs = options.priceMs): readonly number[] {
   const looks: number[] = [];
   for (let ageMs = 0; ageMs < untilMs; ) {
-    ageMs = nextLookMs(forecast, { ...terms, priceMs }, ageMs, 0.5);
+    ageMs = nextLookMs(forecast, { ...options, priceMs }, ageMs, 0.5);
     looks.push(ageMs);
   }
   return looks;
@@ -57,10 +57,10 @@ describe('a forecast', () => {
 
   test('a duration that nobody saw end is drawn from between the two looks', () => {
     fc.assert(
-      fc.property(durations, fc.nat(10_000_000), fc.nat(1_000_000), fc.nat(), (durationsMs, livingMs, gapMs, seed) => {
-        const endedMs = livingMs + gapMs;
-        const drawn = drawDurationMs(forecastFrom(durationsMs), { livingMs, endedMs }, seededRandom(seed));
-        expect(drawn).toBeGreaterThanOrEqual(livingMs);
+      fc.property(durations, fc.nat(10_000_000), fc.nat(1_000_000), fc.nat(), (durationsMs, aliveMs, gapMs, seed) => {
+        const endedMs = aliveMs + gapMs;
+        const drawn = drawDurationMs(forecastFrom(durationsMs), { aliveMs, endedMs }, seededRandom(seed));
+        expect(drawn).toBeGreaterThanOrEqual(aliveMs);
         expect(drawn).toBeLessThanOrEqual(endedMs);
       }),
     );
@@ -69,9 +69,7 @@ describe('a forecast', () => {
   test('a wide gap between two looks does not wash the shape out', () => {
     const forecast = forecastOf(drawRuns(narrow, 200, seededRandom(2)));
     const random = seededRandom(3);
-    const drawn = Array.from({ length: 500 }, () =>
-      drawDurationMs(forecast, { livingMs: 0, endedMs: 120_000 }, random),
-    );
+    const drawn = Array.from({ length: 500 }, () => drawDurationMs(forecast, { aliveMs: 0, endedMs: 120_000 }, random));
     const near = drawn.filter((durationMs) => Math.abs(durationMs - 60_000) < 15_000).length;
     // Evenly drawn it would be a quarter.
     expect(near / drawn.length).toBeGreaterThan(0.7);
@@ -118,7 +116,7 @@ describe('planned looks', () => {
   test('cost no more than looks at any even interval', () => {
     const drawn = drawRuns(bimodal, 40, seededRandom(7)).toSorted((a, b) => a - b);
     const forecast = forecastOf(drawn);
-    const { agesMs, next } = makePlan(forecast, terms);
+    const { agesMs, next } = makePlan(forecast, options);
     const planned: number[] = [];
     for (let index = 0; index < agesMs.length - 1; ) {
       index = next[index] ?? agesMs.length;
@@ -127,7 +125,7 @@ describe('planned looks', () => {
     const costOf = (looks: readonly number[]): number =>
       drawn.reduce((cost, durationMs) => {
         const seen = looks.findIndex((ageMs) => ageMs >= durationMs);
-        return cost + (looks[seen] ?? Number.NaN) - durationMs + terms.priceMs * (seen + 1);
+        return cost + (looks[seen] ?? Number.NaN) - durationMs + options.priceMs * (seen + 1);
       }, 0);
     for (const intervalMs of [1000, 2500, 10_000, 60_000, 150_000]) {
       const even = Array.from({ length: Math.ceil(1_000_000 / intervalMs) }, (_, index) => (index + 1) * intervalMs);
@@ -138,30 +136,30 @@ describe('planned looks', () => {
 
 describe("an agent's past", () => {
   test('is bounded, and follows a change', () => {
-    const past = new AgentPast();
+    const durations = new DurationHistory();
     const random = seededRandom(8);
-    past.replace(
+    durations.replace(
       Array.from({ length: 1000 }, () => 5000),
       0,
     );
-    const before = past.forecast;
-    const seen = { livingMs: 49_000, endedMs: 50_000 };
-    for (let run = 0; run < mostDurations; run += 1) past.note(seen, run * 100, random);
-    expect(past.forecast).not.toBe(before);
-    expect(looksUntil(past.forecast ?? forecastOf([]), 45_000).filter((ageMs) => ageMs < 7000)).toEqual([]);
+    const before = durations.forecast;
+    const seen = { aliveMs: 49_000, endedMs: 50_000 };
+    for (let run = 0; run < maxDurations; run += 1) durations.note(seen, run * 100, random);
+    expect(durations.forecast).not.toBe(before);
+    expect(looksUntil(durations.forecast ?? forecastOf([]), 45_000).filter((ageMs) => ageMs < 7000)).toEqual([]);
   });
 
   test('is not thought over again for each of thousands of runs that end at once', () => {
-    const past = new AgentPast();
+    const durations = new DurationHistory();
     const random = seededRandom(8);
-    past.replace(
-      Array.from({ length: mostDurations }, () => 5000),
+    durations.replace(
+      Array.from({ length: maxDurations }, () => 5000),
       0,
     );
-    const forecasts = new Set([past.forecast]);
+    const forecasts = new Set([durations.forecast]);
     for (let run = 0; run < 2000; run += 1) {
-      past.note({ livingMs: 4900, endedMs: 5000 }, run, random);
-      forecasts.add(past.forecast);
+      durations.note({ aliveMs: 4900, endedMs: 5000 }, run, random);
+      forecasts.add(durations.forecast);
     }
     expect(forecasts.size).toBe(2);
   });

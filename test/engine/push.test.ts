@@ -54,8 +54,8 @@ describe('pushes', () => {
 
   async function openPushed(options: RigOptions = {}): Promise<void> {
     rig = await openRig({
-      agent: { capabilities: { resume: false, cancel: false, push: true, living: false } },
-      terms: { push: { publicUrl: 'https://runs.example/base/' }, secrets: ['hush'] },
+      agent: { capabilities: { resume: false, cancel: false, push: true, session: false } },
+      options: { push: { publicUrl: 'https://runs.example/base/' }, secrets: ['hush'] },
       ...options,
     });
     sinks = [];

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { BudgetShares, Share, ShareRequest } from '../../src/contract/store/pacing-store.ts';
+import type { GrantedQuota, QuotaLeases, QuotaRequest } from '../../src/contract/store/pacing-store.ts';
 import type { Store } from '../../src/contract/store/store.ts';
 import { Backends } from '../../src/engine/limits/backends.ts';
-import type { Gate } from '../../src/engine/limits/call-queue.ts';
-import type { Slots } from '../../src/engine/limits/concurrency-limit.ts';
+import type { CallQueue } from '../../src/engine/limits/call-queue.ts';
+import type { ConcurrencyLimit } from '../../src/engine/limits/concurrency-limit.ts';
 import { openStore } from '../../src/store/open.ts';
 import { PostgresServer, startPostgres } from '../store/postgres-server.ts';
 import { silentLog } from '../store/runs.ts';
@@ -12,26 +12,26 @@ import { VirtualClock } from './virtual-clock.ts';
 const never = new AbortController().signal;
 
 /** The store's shares, whose answers can be held back. */
-class SlowShares implements BudgetShares {
-  readonly #shares: BudgetShares;
-  readonly asked: ShareRequest[] = [];
+class SlowShares implements QuotaLeases {
+  readonly #quotaLeases: QuotaLeases;
+  readonly asked: QuotaRequest[] = [];
   answered = 0;
-  gate: Promise<void> = Promise.resolve();
+  callQueue: Promise<void> = Promise.resolve();
 
-  constructor(shares: BudgetShares) {
-    this.#shares = shares;
+  constructor(quotaLeases: QuotaLeases) {
+    this.#quotaLeases = quotaLeases;
   }
 
-  async share(request: ShareRequest): Promise<Share> {
+  async share(request: QuotaRequest): Promise<GrantedQuota> {
     this.asked.push(request);
-    const share = await this.#shares.share(request);
-    await this.gate;
+    const share = await this.#quotaLeases.share(request);
+    await this.callQueue;
     this.answered += 1;
     return share;
   }
 
   async release(replica: string): Promise<void> {
-    await this.#shares.release(replica);
+    await this.#quotaLeases.release(replica);
   }
 }
 
@@ -49,23 +49,23 @@ function describeKeeper(server: PostgresServer): void {
   describe('the keeper of a share', () => {
     let clock: VirtualClock;
     let store: Store;
-    let shares: SlowShares;
-    let gate: Gate;
-    let slots: Slots;
+    let quotaLeases: SlowShares;
+    let callQueue: CallQueue;
+    let concurrency: ConcurrencyLimit;
     let backends: Backends;
     let sent: number;
 
     beforeEach(async () => {
       clock = new VirtualClock();
       store = await openStore(await server.createDatabase(), { log: silentLog });
-      if (store.pace.shares === null) throw new Error('a shared store shares budgets');
-      shares = new SlowShares(store.pace.shares);
+      if (store.pace.quotaLeases === null) throw new Error('a shared store shares budgets');
+      quotaLeases = new SlowShares(store.pace.quotaLeases);
       const agents = { all: [], defaultAgent: null, find: () => null };
       const unpushed = { burst: null, push: null, secrets: [] };
-      backends = new Backends({ clock, log: silentLog, agents, replica: 'a', shares }, [
+      backends = new Backends({ clock, log: silentLog, agents, replica: 'a', quotaLeases }, [
         { name: 'main', requestsPerSecond: 20, maxConcurrentRuns: 3, ...unpushed },
       ]);
-      ({ gate, slots } = backends.of('main'));
+      ({ callQueue, concurrency } = backends.of('main'));
       sent = 0;
     });
     afterEach(async () => {
@@ -75,8 +75,8 @@ function describeKeeper(server: PostgresServer): void {
 
     function call(times: number): void {
       for (let time = 0; time < times; time += 1) {
-        void gate.enter('watched', never).passed.then(async (pass) => {
-          await pass?.send(async () => {
+        void callQueue.enter('watched', never).passed.then(async (permit) => {
+          await permit?.send(async () => {
             sent += 1;
           });
         });
@@ -85,23 +85,26 @@ function describeKeeper(server: PostgresServer): void {
 
     async function turns(count: number): Promise<void> {
       await clock.advance(0);
-      await vi.waitFor(() => expect(shares.answered).toBeGreaterThanOrEqual(count), { timeout: 20_000, interval: 2 });
+      await vi.waitFor(() => expect(quotaLeases.answered).toBeGreaterThanOrEqual(count), {
+        timeout: 20_000,
+        interval: 2,
+      });
       await clock.settle();
     }
 
     /** Lets time pass in steps that the keeper can follow. */
-    async function pass(ms: number): Promise<void> {
+    async function permit(ms: number): Promise<void> {
       for (let leftMs = ms; leftMs > 0; leftMs -= 500) {
-        const { answered } = shares;
+        const { answered } = quotaLeases;
         await clock.advance(500);
-        if (shares.asked.length > answered) await turns(shares.asked.length);
+        if (quotaLeases.asked.length > answered) await turns(quotaLeases.asked.length);
       }
     }
 
     /** From now on the store does not answer before this is called. */
     function hold(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>();
-      shares.gate = promise;
+      quotaLeases.callQueue = promise;
       return resolve;
     }
 
@@ -118,13 +121,13 @@ function describeKeeper(server: PostgresServer): void {
     test('what is to be given back is used no more, also while the store has not yet answered', async () => {
       call(20);
       await turns(1);
-      await pass(1000);
+      await permit(1000);
       expect(sent).toBe(20);
-      const before = shares.asked.length;
+      const before = quotaLeases.asked.length;
       const answer = hold();
       // The next turn asks for less, since nothing is wanted; in the middle of it much comes.
-      for (let step = 0; shares.asked.length === before && step < 20; step += 1) await clock.advance(100);
-      const asked = shares.asked.at(-1)?.requests.wanted ?? Number.NaN;
+      for (let step = 0; quotaLeases.asked.length === before && step < 20; step += 1) await clock.advance(100);
+      const asked = quotaLeases.asked.at(-1)?.requests.wanted ?? Number.NaN;
       expect(asked).toBeLessThan(20);
       call(20);
       await clock.settle();
@@ -146,10 +149,10 @@ function describeKeeper(server: PostgresServer): void {
     test('without demand it asks no more, and with demand again', async () => {
       call(1);
       await turns(1);
-      await pass(10_000);
-      const { length } = shares.asked;
+      await permit(10_000);
+      const { length } = quotaLeases.asked;
       await clock.advance(60_000);
-      expect(shares.asked.length).toBe(length);
+      expect(quotaLeases.asked.length).toBe(length);
       call(1);
       await turns(length + 1);
       expect(sent).toBe(2);
@@ -158,24 +161,24 @@ function describeKeeper(server: PostgresServer): void {
     test('grants that nobody took are void while the store is asked anew', async () => {
       const taken: string[] = [];
       const take = (runId: string): void => {
-        void slots.take('agent', runId, never, () => {}).then((isTaken) => isTaken && taken.push(runId));
+        void concurrency.take('agent', runId, never, () => {}).then((isTaken) => isTaken && taken.push(runId));
       };
       const leaver = new AbortController();
       take('first');
-      void slots.take('agent', 'second', leaver.signal, () => {});
+      void concurrency.take('agent', 'second', leaver.signal, () => {});
       await turns(1);
       expect(taken).toEqual(['first']);
       // Two were granted where two asked; one leaves without having begun, and its grant is there for the next.
-      slots.free('second');
+      concurrency.free('second');
       const answer = hold();
-      const before = shares.asked.length;
-      for (let step = 0; shares.asked.length === before && step < 20; step += 1) await clock.advance(100);
+      const before = quotaLeases.asked.length;
+      for (let step = 0; quotaLeases.asked.length === before && step < 20; step += 1) await clock.advance(100);
       take('third');
       await clock.settle();
       expect(taken).toEqual(['first']);
       answer();
       await turns(before + 1);
-      await pass(500);
+      await permit(500);
       expect(taken).toEqual(['first', 'third']);
     });
   });

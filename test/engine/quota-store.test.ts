@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
-import type { BudgetShares, ShareRequest } from '../../src/contract/store/pacing-store.ts';
+import type { QuotaLeases, QuotaRequest } from '../../src/contract/store/pacing-store.ts';
 import type { Store } from '../../src/contract/store/store.ts';
 import { divideFairly } from '../../src/engine/limits/quota-lease.ts';
 import { openStore } from '../../src/store/open.ts';
@@ -40,12 +40,12 @@ if (started instanceof PostgresServer) {
 
 function describeShares(server: PostgresServer): void {
   const opened: Store[] = [];
-  const open = async (url: string): Promise<Store & { readonly shares: BudgetShares }> => {
+  const open = async (url: string): Promise<Store & { readonly quotaLeases: QuotaLeases }> => {
     const store = await openStore(url, { log: silentLog });
     opened.push(store);
-    const { shares } = store.pace;
-    if (shares === null) throw new Error('a shared store shares budgets');
-    return Object.assign(store, { shares });
+    const { quotaLeases } = store.pace;
+    if (quotaLeases === null) throw new Error('a shared store shares budgets');
+    return Object.assign(store, { quotaLeases });
   };
   afterEach(async () => {
     await Promise.all(opened.splice(0).map((store) => store.close()));
@@ -53,10 +53,10 @@ function describeShares(server: PostgresServer): void {
 
   const ask = (
     replica: string,
-    requests: Partial<ShareRequest['requests']>,
-    runs: Partial<ShareRequest['runs']> = {},
+    requests: Partial<QuotaRequest['requests']>,
+    runs: Partial<QuotaRequest['runs']> = {},
     leaseMs = 60_000,
-  ): ShareRequest => ({
+  ): QuotaRequest => ({
     ...{ backend: 'main', replica, leaseMs },
     requests: { total: 10, wanted: 0, inUse: 0, ...requests },
     runs: { total: null, agentIds: [], inUse: 0, wanted: 0, ...runs },
@@ -68,35 +68,37 @@ function describeShares(server: PostgresServer): void {
       const stores = await Promise.all([open(url), open(url), open(url)]);
       for (let round = 0; round < 10; round += 1) {
         const parts = await Promise.all(
-          stores.map(({ shares }, index) => shares.share(ask(`r${index}`, { wanted: 3 + ((index + round) % 3) * 3 }))),
+          stores.map(({ quotaLeases }, index) =>
+            quotaLeases.share(ask(`r${index}`, { wanted: 3 + ((index + round) % 3) * 3 })),
+          ),
         );
         expect(parts.reduce((sum, part) => sum + part.requests, 0)).toBeLessThanOrEqual(10);
       }
-      const elsewhere = await stores[0].shares.share({ ...ask('r0', { wanted: 10 }), backend: 'other' });
+      const elsewhere = await stores[0].quotaLeases.share({ ...ask('r0', { wanted: 10 }), backend: 'other' });
       expect(elsewhere.requests).toBe(10);
     });
 
     test('what one gives back another can have, but not what he may still be using', async () => {
       const url = await server.createDatabase();
-      const { shares } = await open(url);
-      await shares.share(ask('a', { wanted: 10 }));
-      expect(await shares.share(ask('b', { wanted: 5 }))).toEqual({
+      const { quotaLeases } = await open(url);
+      await quotaLeases.share(ask('a', { wanted: 10 }));
+      expect(await quotaLeases.share(ask('b', { wanted: 5 }))).toEqual({
         requests: 0,
         starts: 0,
         others: [{ requests: 10, wanted: 10 }],
       });
-      expect((await shares.share(ask('a', { wanted: 2, inUse: 8 }))).requests).toBe(8);
-      expect((await shares.share(ask('b', { wanted: 5 }))).requests).toBe(2);
-      expect((await shares.share(ask('a', { wanted: 2, inUse: 1 }))).requests).toBe(2);
-      expect((await shares.share(ask('b', { wanted: 5 }))).requests).toBe(5);
+      expect((await quotaLeases.share(ask('a', { wanted: 2, inUse: 8 }))).requests).toBe(8);
+      expect((await quotaLeases.share(ask('b', { wanted: 5 }))).requests).toBe(2);
+      expect((await quotaLeases.share(ask('a', { wanted: 2, inUse: 1 }))).requests).toBe(2);
+      expect((await quotaLeases.share(ask('b', { wanted: 5 }))).requests).toBe(5);
     });
 
     test('a share that is not renewed is free when its time is over', async () => {
       const url = await server.createDatabase();
-      const { shares } = await open(url);
-      await shares.share(ask('dead', { wanted: 10 }, {}, 200));
-      expect((await shares.share(ask('b', { wanted: 10 }))).requests).toBe(0);
-      await vi.waitFor(async () => expect((await shares.share(ask('b', { wanted: 10 }))).requests).toBe(10), {
+      const { quotaLeases } = await open(url);
+      await quotaLeases.share(ask('dead', { wanted: 10 }, {}, 200));
+      expect((await quotaLeases.share(ask('b', { wanted: 10 }))).requests).toBe(0);
+      await vi.waitFor(async () => expect((await quotaLeases.share(ask('b', { wanted: 10 }))).requests).toBe(10), {
         timeout: 20_000,
         interval: 50,
       });
@@ -112,24 +114,24 @@ function describeShares(server: PostgresServer): void {
       await store.insert(makeRun({ phase: 'done', status: 'success' }), []);
       await store.insert(makeRun({ phase: 'queued' }), []);
       await store.insert(makeRun({ phase: 'running', agentId: 'another backend' }), []);
-      expect((await store.shares.share(ask('a', {}, { ...runs, wanted: 2 }))).starts).toBe(2);
-      expect((await store.shares.share(ask('b', {}, { ...runs, wanted: 9 }))).starts).toBe(1);
+      expect((await store.quotaLeases.share(ask('a', {}, { ...runs, wanted: 2 }))).starts).toBe(2);
+      expect((await store.quotaLeases.share(ask('b', {}, { ...runs, wanted: 9 }))).starts).toBe(1);
       // What was allowed and is not yet written stays allowed.
-      expect((await store.shares.share(ask('a', {}, { ...runs, inUse: 2 }))).starts).toBe(2);
-      expect((await store.shares.share(ask('b', {}, { ...runs, inUse: 1, wanted: 9 }))).starts).toBe(1);
+      expect((await store.quotaLeases.share(ask('a', {}, { ...runs, inUse: 2 }))).starts).toBe(2);
+      expect((await store.quotaLeases.share(ask('b', {}, { ...runs, inUse: 1, wanted: 9 }))).starts).toBe(1);
     });
 
     test('a nudge wakes the others, and not who gave it', async () => {
       const url = await server.createDatabase();
       const [here, there] = [await open(url), await open(url)];
       const heard: string[] = [];
-      here.pace.onNudge((runId) => heard.push(`here ${runId}`));
-      const stop = there.pace.onNudge((runId) => heard.push(`there ${runId}`));
-      await here.pace.nudge('x');
+      here.pace.onWakeRun((runId) => heard.push(`here ${runId}`));
+      const stop = there.pace.onWakeRun((runId) => heard.push(`there ${runId}`));
+      await here.pace.wakeRun('x');
       await vi.waitFor(() => expect(heard).toEqual(['there x']), { timeout: 20_000 });
       stop();
-      await here.pace.nudge('y');
-      await there.pace.nudge('z');
+      await here.pace.wakeRun('y');
+      await there.pace.wakeRun('z');
       await vi.waitFor(() => expect(heard).toEqual(['there x', 'here z']), { timeout: 20_000 });
     });
   });

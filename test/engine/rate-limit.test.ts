@@ -3,15 +3,15 @@ import { describe, expect, test } from 'vitest';
 import { RateLimit } from '../../src/engine/limits/rate-limit.ts';
 
 /** The most events that fall into any stretch of so long, both ends counted. */
-function mostWithin(instantsMs: readonly number[], stretchMs: number): number {
+function maxWithin(instantsMs: readonly number[], stretchMs: number): number {
   const sorted = instantsMs.toSorted((a, b) => a - b);
-  let most = 0;
+  let max = 0;
   let first = 0;
   for (const [index, instantMs] of sorted.entries()) {
     while ((sorted[first] ?? Number.NaN) < instantMs - stretchMs) first += 1;
-    most = Math.max(most, index - first + 1);
+    max = Math.max(max, index - first + 1);
   }
-  return most;
+  return max;
 }
 
 type Request = {
@@ -75,7 +75,7 @@ describe('a rate limit', () => {
       fc.property(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 12 }), requests, (rate, burst, coming) => {
         const { arrived } = sendAll(new RateLimit({ requestsPerSecond: rate, burst }), coming);
         expect(arrived).toHaveLength(coming.length);
-        expect(mostWithin(arrived, 1000)).toBeLessThanOrEqual(rate);
+        expect(maxWithin(arrived, 1000)).toBeLessThanOrEqual(rate);
       }),
       { numRuns: 60 },
     );
@@ -94,8 +94,8 @@ describe('a rate limit', () => {
 
   test('lets as many go back to back as the burst says, and spreads the rest', () => {
     const { sent } = sendAll(new RateLimit({ requestsPerSecond: 10, burst: 2 }), atOnce(20));
-    expect(mostWithin(sent, 100)).toBe(2);
-    expect(mostWithin(sent, 1000)).toBe(10);
+    expect(maxWithin(sent, 100)).toBe(2);
+    expect(maxWithin(sent, 1000)).toBe(10);
     expect(Math.max(...sent)).toBeLessThanOrEqual(9 * 202);
   });
 

@@ -23,7 +23,7 @@ export function makeAgent(
     timeoutMs: 3_600_000,
     lostAfterMs: 60_000,
     onUnknownStart: 'fail',
-    capabilities: { resume: false, cancel: false, push: false, living: false },
+    capabilities: { resume: false, cancel: false, push: false, session: false },
     connection,
     mapping: compiled.mapping,
     ...own,

@@ -1,7 +1,7 @@
 import type { Connection, Observation } from '../../src/contract/adapter/adapter.ts';
+import { UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { UpstreamRef } from '../../src/contract/domain/run.ts';
-import { UpstreamFault } from '../../src/contract/adapter/http.ts';
 
 type Script = UpstreamFault | Error | Json;
 

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import type { Observation } from '../../src/contract/adapter/adapter.ts';
+import type { UpstreamFault } from '../../src/contract/adapter/http.ts';
 import { errcodes } from '../../src/contract/domain/errcodes.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { Run, UpstreamRef } from '../../src/contract/domain/run.ts';
-import type { UpstreamFault } from '../../src/contract/adapter/http.ts';
 import { openRig, type Rig, type RigOptions, tenant } from './engine-rig.ts';
 import { fault, ScriptedVendor } from './scripted-vendor.ts';
 
 /** Agents that live on at a scripted vendor. */
-class LivingVendor extends ScriptedVendor {
+class SessionVendor extends ScriptedVendor {
   opening: Json | undefined = undefined;
   readonly messages: string[] = [];
   /** Whom it told to end, and when. */
@@ -21,22 +21,22 @@ class LivingVendor extends ScriptedVendor {
     return this.opening;
   }
 
-  async converse(_target: unknown, { runId }: UpstreamRef, input: Json): Promise<Observation> {
+  async sendMessage(_target: unknown, { runId }: UpstreamRef, input: Json): Promise<Observation> {
     this.messages.push(`${runId} ${JSON.stringify(input)}`);
     await this.messageGate;
     return { status: 'success', raw: { status: 'success', output: this.messages.length } };
   }
 
-  async endLiving(_target: unknown, { runId }: UpstreamRef): Promise<void> {
+  async endSession(_target: unknown, { runId }: UpstreamRef): Promise<void> {
     this.ended.push({ runId, atMs: this.nowMs() });
     const fault = this.endScript.shift();
     if (fault !== undefined) throw fault;
   }
 }
 
-async function open(options: RigOptions = {}): Promise<{ readonly rig: Rig; readonly vendor: LivingVendor }> {
-  const vendor = new LivingVendor();
-  const capabilities = { resume: true, cancel: true, push: false, living: true };
+async function open(options: RigOptions = {}): Promise<{ readonly rig: Rig; readonly vendor: SessionVendor }> {
+  const vendor = new SessionVendor();
+  const capabilities = { resume: true, cancel: true, push: false, session: true };
   const rig = await openRig({ ...options, agent: { connection: vendor, capabilities } });
   vendor.nowMs = () => rig.clock.nowMs();
   vendor.observeScript.push({ status: 'running', output: 'hello' });
@@ -52,7 +52,7 @@ async function talk(rig: Rig, threadId: string, input: Json): Promise<Run> {
 const idOf = (n: number): string => `0198c5a0-0000-7000-8000-00000000000${n}`;
 
 test('the agents of removed threads are told to end within the budget of their backend', async () => {
-  const { rig, vendor } = await open({ terms: { requestsPerSecond: 2, burst: 1 } });
+  const { rig, vendor } = await open({ options: { requestsPerSecond: 2, burst: 1 } });
   const { clock, engine } = rig;
   for (const n of [1, 2, 3, 4]) await talk(rig, idOf(n), 'a');
   await clock.advance(60_000);
@@ -91,7 +91,7 @@ test('an agent is told to end until the vendor answers, and no longer', async ()
 });
 
 test('a process that dies between an agent and its first message leaves both to the next one', async () => {
-  const { rig: first, vendor } = await open({ terms: { requestsPerSecond: 1, burst: 1 } });
+  const { rig: first, vendor } = await open({ options: { requestsPerSecond: 1, burst: 1 } });
   vendor.opening = { as: 'clerk' };
   const run = await talk(first, idOf(1), 'a');
   await first.clock.settle();
@@ -124,7 +124,7 @@ test('a process that dies while a message is on its way does not send it again',
 });
 
 test('an agent that waits for a slot of its backend is scheduled once and then sent the input', async () => {
-  const { rig, vendor } = await open({ terms: { maxConcurrentRuns: 1 } });
+  const { rig, vendor } = await open({ options: { maxConcurrentRuns: 1 } });
   vendor.opening = {};
   const runs = [await talk(rig, idOf(1), 'a'), await talk(rig, idOf(2), 'b'), await talk(rig, idOf(1), 'c')];
   await rig.clock.advance(10_000);
@@ -142,6 +142,6 @@ test('a first run that passes its deadline goes with the agent that it scheduled
   expect(await rig.read(run)).toMatchObject({ status: 'timeout' });
   expect(vendor.ended.map(({ runId }) => runId)).toEqual(['vendor-1']);
   expect(vendor.cancelled).toEqual([]);
-  expect((await rig.store.threads.findThread({ tenant, threadId: idOf(1) }))?.living).toBeNull();
+  expect((await rig.store.threads.findThread({ tenant, threadId: idOf(1) }))?.session).toBeNull();
   await rig.close();
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Run, RunPhase } from '../../src/contract/domain/run.ts';
 import { runPhases } from '../../src/contract/domain/run.ts';
-import { advance, type Step } from '../../src/engine/state/state-machine.ts';
+import { applyTransition, type RunTransition } from '../../src/engine/state/state-machine.ts';
 
 const upstream = { runId: 'vendor-1' };
 const interrupted = { kind: 'interrupt', payload: { question: 'go?' } } as const;
@@ -31,11 +31,11 @@ function runIn(phase: RunPhase): Run {
   };
 }
 
-const steps: Readonly<Record<Step['kind'], Step>> = {
+const steps: Readonly<Record<RunTransition['kind'], RunTransition>> = {
   begin: { kind: 'begin' },
   postpone: { kind: 'postpone' },
   started: { kind: 'started', upstream },
-  scheduled: { kind: 'scheduled', living: { agentId: 'agent-1', upstream } },
+  scheduled: { kind: 'scheduled', session: { agentId: 'agent-1', upstream } },
   partial: { kind: 'partial', value: [1] },
   interrupt: { kind: 'interrupt', payload: 'p' },
   clear: { kind: 'clear' },
@@ -45,11 +45,11 @@ const steps: Readonly<Record<Step['kind'], Step>> = {
   redeliver: { kind: 'redeliver' },
   delivered: { kind: 'delivered' },
   undelivered: { kind: 'undelivered', note: 'why' },
-  end: { kind: 'end', ending: { status: 'success', value: 1 } },
+  end: { kind: 'end', outcome: { status: 'success', value: 1 } },
 };
 
 /** The whole machine as a table: phase, step, phase after. What is not here is refused. */
-const table: readonly (readonly [RunPhase, Step['kind'], RunPhase])[] = [
+const table: readonly (readonly [RunPhase, RunTransition['kind'], RunPhase])[] = [
   ['queued', 'begin', 'starting'],
   ['starting', 'begin', 'starting'],
   ['starting', 'postpone', 'queued'],
@@ -71,18 +71,18 @@ const table: readonly (readonly [RunPhase, Step['kind'], RunPhase])[] = [
 
 describe('the life of a run', () => {
   test.each(runPhases)('from %s only the steps of the table are allowed', (phase) => {
-    const taken = Object.values(steps).flatMap((step) => {
-      const transition = advance(runIn(phase), step, 2000);
-      return transition === null ? [] : [[phase, step.kind, transition.run.phase]];
+    const taken = Object.values(steps).flatMap((transition) => {
+      const applied = applyTransition(runIn(phase), transition, 2000);
+      return applied === null ? [] : [[phase, transition.kind, applied.run.phase]];
     });
     expect(new Set(taken.map(String))).toEqual(new Set(table.filter(([from]) => from === phase).map(String)));
   });
 
   test.each(table)('%s, %s: the version grows by one, events follow without a gap, the status fits', (phase, kind) => {
     const before = runIn(phase);
-    const transition = advance(before, steps[kind], 2000);
-    if (transition === null) throw new Error('refused');
-    const { run, events } = transition;
+    const applied = applyTransition(before, steps[kind], 2000);
+    if (applied === null) throw new Error('refused');
+    const { run, events } = applied;
     expect(run.version).toBe(before.version + 1);
     expect(run.updatedAtMs).toBe(2000);
     expect(events.map((event) => event.seq)).toEqual(run.lastSeq === before.lastSeq ? [] : [before.lastSeq + 1]);
@@ -92,24 +92,24 @@ describe('the life of a run', () => {
   });
 
   test('a run that ended stays as it ended', () => {
-    const cancelled = advance(
+    const cancelled = applyTransition(
       runIn('running'),
-      { kind: 'end', ending: { status: 'error', errcode: 1000, description: 'the run was cancelled' } },
+      { kind: 'end', outcome: { status: 'error', errcode: 1000, description: 'the run was cancelled' } },
       2000,
     );
     if (cancelled === null) throw new Error('refused');
-    expect(advance(cancelled.run, steps.end, 3000)).toBeNull();
+    expect(applyTransition(cancelled.run, steps.end, 3000)).toBeNull();
     expect(cancelled.run).toMatchObject({ status: 'error', owner: null, outcome: { kind: 'error', errcode: 1000 } });
   });
 
   test('the interrupt that was answered is remembered whatever the order of its keys', () => {
-    const delivered = advance(runIn('delivering'), steps.delivered, 2000);
+    const delivered = applyTransition(runIn('delivering'), steps.delivered, 2000);
     expect(delivered?.run.answeredInterrupt).toBe('{"a":2,"b":1}');
-    expect(advance(runIn('delivering'), steps.undelivered, 2000)?.run.answeredInterrupt).toBeNull();
+    expect(applyTransition(runIn('delivering'), steps.undelivered, 2000)?.run.answeredInterrupt).toBeNull();
   });
 
   test('a resumption keeps the payload and what it answers', () => {
-    expect(advance(runIn('interrupted'), steps.resume, 2000)?.run).toMatchObject({
+    expect(applyTransition(runIn('interrupted'), steps.resume, 2000)?.run).toMatchObject({
       resumption: { payload: 'yes', interrupt: { question: 'go?' } },
       outcome: null,
       attempts: 0,

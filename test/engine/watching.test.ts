@@ -41,11 +41,11 @@ describe('waiting for a run', () => {
     const run = await rig.create();
     const key = { tenant, runId: run.runId };
     const reader = await rig.engine.service.watchRun(key, 0);
-    const reading = drainFeed(reader);
+    const mapped = drainFeed(reader);
     await rig.clock.settle();
     await rig.engine.service.deleteRun(key);
     await rig.clock.settle();
-    expect(kinds(await reading)).toEqual(['queued', 'running', 'error']);
+    expect(kinds(await mapped)).toEqual(['queued', 'running', 'error']);
     await expect(rig.engine.service.watchRun(key, 0)).rejects.toMatchObject({ code: 'run_not_found' });
   });
 

@@ -10,7 +10,7 @@ export type FuzzOptions = {
   readonly url: string;
   /** What stands in `Authorization`. */
   readonly authorization: string;
-  /** Where dialects are mounted; each has its document there. */
+  /** Where protocols are mounted; each has its document there. */
   readonly prefixes: readonly string[];
   readonly cases: number;
   readonly seed: number;
@@ -28,7 +28,7 @@ export type FuzzReport = {
 
 const batchSize = 500;
 const atOnce = 24;
-const mostFaults = 20;
+const maxFaults = 20;
 
 type Documented = { readonly document: ProtocolDocument | null; readonly request: FuzzRequest };
 
@@ -45,9 +45,9 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
     if (sent.kind === 'answered' && sent.status === 200) pool.learn(parse(sent.text));
     const fault = judge(request, sent, document);
-    if (fault !== null && faults.length < mostFaults) faults.push(`case ${name}: ${show(request, wire)} ${fault}`);
+    if (fault !== null && faults.length < maxFaults) faults.push(`case ${name}: ${show(request, wire)} ${fault}`);
   };
-  for (let done = 0; done < options.cases && faults.length < mostFaults; done += batchSize) {
+  for (let done = 0; done < options.cases && faults.length < maxFaults; done += batchSize) {
     const size = Math.min(batchSize, options.cases - done);
     // Each batch has its own seed, so that memory does not grow with the number of cases.
     const batch = fc.sample(arbitrary, { numRuns: size, seed: options.seed + done });
@@ -62,7 +62,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     await options.onProgress?.(done + size);
   }
   // After faults the gateway may be gone, or not answer; the faults are what is to be told then.
-  if (faults.length < mostFaults) await endLiveRuns(wire);
+  if (faults.length < maxFaults) await endLiveRuns(wire);
   wire.close();
   return { cases: options.cases, operations, outcomes, faults };
 }

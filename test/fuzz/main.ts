@@ -4,7 +4,7 @@ import { type FuzzReport, fuzz } from './fuzz.ts';
 import { authorization, prefixes, Target } from './target.ts';
 
 /** What one more megabyte in a thousand cases would come to shows; what a collection leaves by chance does not. */
-const mostGrowthBytes = 8 * 1024 * 1024;
+const maxGrowthBytes = 8 * 1024 * 1024;
 
 const { values } = parseArgs({
   options: { cases: { type: 'string' }, seed: { type: 'string' }, store: { type: 'string' } },
@@ -27,7 +27,7 @@ const seconds = (performance.now() - startedMs) / 1000;
 const grownBytes = after - before;
 const faults = [...new Set([...warm.faults, ...main.faults])];
 if (!target.lives) faults.push('the gateway ended');
-if (grownBytes > mostGrowthBytes) faults.push(`memory grew by ${toMegabytes(grownBytes)} MB`);
+if (grownBytes > maxGrowthBytes) faults.push(`memory grew by ${toMegabytes(grownBytes)} MB`);
 say(`seed ${seed}: ${warm.cases + main.cases} cases over ${main.operations} operations in ${seconds.toFixed(0)} s`);
 say(`outcomes: ${describe(main)}`);
 say(

@@ -5,7 +5,7 @@ type Name = (typeof names)[number];
 
 const absentId = '0193b3a0-6b7c-7d2e-8f00-00000000dead';
 /** Few enough that requests meet at the same runs. */
-const mostKept = 40;
+const maxKept = 40;
 
 /** Ids that answers have shown, in the place of `known:run_id:7` and the like. */
 export class Pool {
@@ -19,7 +19,7 @@ export class Pool {
       const ids = this.#ids[name];
       if (typeof id !== 'string' || ids.includes(id) || !/^[0-9a-f-]{36}$/i.test(id)) continue;
       ids.push(id);
-      if (ids.length > mostKept) ids.shift();
+      if (ids.length > maxKept) ids.shift();
     }
     for (const member of ['run', 'checkpoint', 'creation'] as const) this.learn(value[member] ?? null);
   }

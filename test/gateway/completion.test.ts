@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
-import { ask, objectIn, stringIn } from './dialects.ts';
+import { ask, objectIn, stringIn } from './protocols.ts';
 import { openSite, scraper } from './site.ts';
 import { IntunedStandIn } from './stand-ins.ts';
 

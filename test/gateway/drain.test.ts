@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { ask } from './dialects.ts';
 import type { RungateProcess } from './process.ts';
+import { ask } from './protocols.ts';
 import { asking, openStorageRig, readiness, type StorageRig, startOf, startsOf } from './storage-rig.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

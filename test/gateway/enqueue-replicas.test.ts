@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { type PostgresServer, startPostgres } from '../store/postgres-server.ts';
-import { ask, objectIn, stringIn } from './dialects.ts';
+import { ask, objectIn, stringIn } from './protocols.ts';
 import { openSite, support } from './site.ts';
 import { RestackStandIn } from './stand-ins.ts';
 

@@ -99,12 +99,12 @@ describe.concurrent('a start whose outcome nobody knows', () => {
     }
   }
 
-  test.each(lost)('ends the run, and says so: %s', async (_name, answering) => {
-    expectLost(await rig.startMeets(answering));
+  test.each(lost)('ends the run, and says so: %s', async (_name, translateStorageFault) => {
+    expectLost(await rig.startMeets(translateStorageFault));
   });
 
-  test.each(lost)('is tried again where the agent allows it: %s', async (_name, answering) => {
-    for (const { output, starts, started } of await daring.startMeets(answering)) {
+  test.each(lost)('is tried again where the agent allows it: %s', async (_name, translateStorageFault) => {
+    for (const { output, starts, started } of await daring.startMeets(translateStorageFault)) {
       expect(output).toMatchObject({ status: 'success', result: 'ran' });
       expect([starts, started]).toEqual([2, 1]);
     }

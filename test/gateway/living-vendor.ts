@@ -10,14 +10,14 @@ type Event = { readonly eventName?: string; readonly eventInput?: Json };
  * A Restack engine whose agents live on: each remembers what it heard, answers a `message` with that, and goes at an
  * `end`. While it lives it shows what it answered last, unless it is `silent`, as real agents are.
  */
-export class LivingStandIn extends RestackStandIn {
+export class SessionStandIn extends RestackStandIn {
   silent = false;
   /** What it answers to the last of what it heard. */
   replyTo: (heard: readonly Json[]) => Json = (heard) => ({ heard, reply: `${heard.length}: ${textOf(heard.at(-1))}` });
   readonly #heard = new Map<VendorRun, Json[]>();
 
-  static override async open(): Promise<LivingStandIn> {
-    const vendor = new LivingStandIn({ status: 'running' });
+  static override async open(): Promise<SessionStandIn> {
+    const vendor = new SessionStandIn({ status: 'running' });
     await vendor.listen();
     return vendor;
   }

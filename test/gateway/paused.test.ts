@@ -27,8 +27,8 @@ describe.skipIf(reason !== null)(
       await using rig = await openStorageRig({ storeUrl: () => url, sections });
       const { intuned } = rig;
       await using paused = rig.serve();
-      await using living = rig.serve();
-      const [first, second] = [await paused.client(), await living.client()];
+      await using session = rig.serve();
+      const [first, second] = [await paused.client(), await session.client()];
 
       const running = await first.create(asking('running'));
       const upstream = await startOf(intuned, 'running');
@@ -67,12 +67,12 @@ describe.skipIf(reason !== null)(
       const later = await first.create(asking('later'));
       expect(await second.output(later.run_id)).toMatchObject({ status: 'success', result: 'ran' });
       expect(startsOf(intuned, 'later')).toHaveLength(1);
-      for (const gateway of [living, paused]) {
+      for (const gateway of [session, paused]) {
         gateway.kill('SIGTERM');
         expect(await gateway.exit()).toMatchObject({ code: 0, err: '' });
       }
       // It did try: what the timer of one run and the vendor's answer to another made it write came too late.
-      expect((await paused.exit()).out).toMatch(/"step":"(begin|started)"[^\n]*"a write was refused/);
+      expect((await paused.exit()).out).toMatch(/"transition":"(begin|started)"[^\n]*"a write was refused/);
       for (const [name, asked] of [
         ['running', 1],
         ['queued', 2],

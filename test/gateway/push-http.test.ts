@@ -5,7 +5,7 @@ import type { JsonObject } from '../../src/contract/domain/json.ts';
 import { openSite, type Site, scraper } from './site.ts';
 import { IntunedStandIn } from './stand-ins.ts';
 
-const mostBytes = 2048;
+const maxBytes = 2048;
 
 describe('pushes over HTTP', () => {
   let vendor: IntunedStandIn;
@@ -20,7 +20,7 @@ describe('pushes over HTTP', () => {
       // Nobody looks before a push comes.
       sections: {
         pacing: { floorMs: 60_000, watchedCeilingMs: 60_000, ceilingMs: 60_000 },
-        limits: { maxBodyBytes: mostBytes },
+        limits: { maxBodyBytes: maxBytes },
       },
     });
   });
@@ -78,14 +78,14 @@ describe('pushes over HTTP', () => {
 
   test('a body is bounded, whether it says its length or not', async () => {
     const { path } = await startRun();
-    expect(await push(path, 'x'.repeat(mostBytes))).toBe(204);
-    expect(await push(path, 'x'.repeat(mostBytes + 1))).toBe(413);
+    expect(await push(path, 'x'.repeat(maxBytes))).toBe(204);
+    expect(await push(path, 'x'.repeat(maxBytes + 1))).toBe(413);
     const { host, hostname, port } = new URL(site.client.url);
     const socket = connect(Number(port), hostname);
     const closed = once(socket, 'close');
     socket.on('error', () => {}).resume();
     socket.write(`POST ${path} HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n`);
-    const size = mostBytes + 1;
+    const size = maxBytes + 1;
     socket.write(`${size.toString(16)}\r\n${'x'.repeat(size)}\r\n`);
     // It does not wait for the end of a body that has none.
     await closed;

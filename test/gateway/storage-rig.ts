@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { expect, vi } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import type { AcpClient, Told } from './client.ts';
-import { ask } from './dialects.ts';
 import { RungateProcess } from './process.ts';
+import { ask } from './protocols.ts';
 import { scraper, writeConfig } from './site.ts';
 import { IntunedStandIn } from './stand-ins.ts';
 import type { VendorRun } from './vendor.ts';
@@ -71,7 +71,7 @@ export async function startOf(intuned: IntunedStandIn, name: string): Promise<Ve
 const unavailable = 'the store does not answer; nothing was accepted';
 
 /** A refusal, in the words of each protocol. */
-const dialects: readonly (readonly [path: string, words: Json])[] = [
+const protocols: readonly (readonly [path: string, words: Json])[] = [
   ['/runs', unavailable],
   ['/acp/v0.2/runs', unavailable],
   [
@@ -82,7 +82,7 @@ const dialects: readonly (readonly [path: string, words: Json])[] = [
 
 /** Creations and readiness say that the store is away. */
 export async function expectRefusals({ url }: AcpClient): Promise<void> {
-  for (const [path, words] of dialects) {
+  for (const [path, words] of protocols) {
     const { status, headers, body } = await ask(url, 'POST', path, asking('refused'));
     expect([path, status, headers.get('retry-after'), body]).toEqual([path, 503, '1', words]);
   }

@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import type { Log } from '../../src/contract/domain/log.ts';
-import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
 import { type App, type AppOptions, createApp } from '../../src/http/app.ts';
 import { listen } from '../../src/http/server.ts';
+import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
 import { ScriptedUseCases, until } from '../protocols/scripted-use-cases.ts';
 
 export type LogLine = {
@@ -11,7 +11,7 @@ export type LogLine = {
   readonly fields: Readonly<Record<string, unknown>>;
 };
 
-/** The app on a real port, with the dialect at the root and under its prefix. */
+/** The app on a real port, with the protocol at the root and under its prefix. */
 export type Site = AsyncDisposable & {
   readonly url: string;
   readonly app: App;
@@ -26,15 +26,15 @@ export type Site = AsyncDisposable & {
 
 export type Raw = { readonly socket: Socket; readonly text: () => string; readonly ended: Promise<string> };
 
-export const dialect = createAcpV01({ unknownFields: 'reject', maxBlockSeconds: 3600 });
+export const protocol = createAcpV01({ unknownFields: 'reject', maxBlockSeconds: 3600 });
 
 export async function openSite(changes: Partial<AppOptions> = {}): Promise<Site> {
   const use = new ScriptedUseCases();
   const lines: LogLine[] = [];
   const app = createApp({
     mounts: [
-      { dialect, prefix: '' },
-      { dialect, prefix: dialect.prefix },
+      { protocol, prefix: '' },
+      { protocol, prefix: protocol.prefix },
     ],
     use,
     log: recordTo(lines),

@@ -195,9 +195,9 @@ describe('problem+json', () => {
     expect([unrouted.status, await unrouted.json()]).toMatchObject([404, { code: 'route_not_found' }]);
   });
 
-  test('is what a path outside every dialect gets', async () => {
-    const { dialect } = await import('./app.ts');
-    await using site = await openSite({ mounts: [{ dialect, prefix: '/acp' }] });
+  test('is what a path outside every protocol gets', async () => {
+    const { protocol } = await import('./app.ts');
+    await using site = await openSite({ mounts: [{ protocol, prefix: '/acp' }] });
     const answer = await site.fetch('/nowhere');
     expect(answer.headers.get('content-type')).toBe('application/problem+json');
     expect((await site.fetch(`/acp/runs/${absentId}`)).headers.get('content-type')).toBe('application/json');

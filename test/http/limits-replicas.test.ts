@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type PostgresServer, startPostgres } from '../store/postgres-server.ts';
 import { ask, type DoorSite, keyOf, openDoors } from '../access/auth-site.ts';
+import { type PostgresServer, startPostgres } from '../store/postgres-server.ts';
 
 const started = await startPostgres();
 const reason = 'unavailable' in started ? started.unavailable : null;

@@ -3,9 +3,9 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { listen } from '../../src/http/server.ts';
+import { type DoorSite, openDoors } from '../access/auth-site.ts';
 import { eventOf, runId, runOf, until } from '../protocols/scripted-use-cases.ts';
 import { openSite } from './app.ts';
-import { type DoorSite, openDoors } from '../access/auth-site.ts';
 
 describe('sizes', () => {
   let site: DoorSite;

@@ -63,20 +63,20 @@ describe('the server', () => {
 
   test('answers what is under way before it closes', async () => {
     const site = await openSite();
-    const answering = site.fetch(`/runs/${runId}/output?block_timeout=60`);
+    const translateStorageFault = site.fetch(`/runs/${runId}/output?block_timeout=60`);
     await until(() => site.use.waiters.length === 1);
     const closing = site.close(60_000);
     await expect(site.fetch('/health/live')).rejects.toThrow();
     site.app.drain(1000);
-    expect((await answering).status).toBe(204);
+    expect((await translateStorageFault).status).toBe(204);
     await closing;
   });
 
   test('cuts what is not done in time', async () => {
     const site = await openSite();
-    const answering = site.fetch(`/runs/${runId}/output?block_timeout=60`);
+    const translateStorageFault = site.fetch(`/runs/${runId}/output?block_timeout=60`);
     await until(() => site.use.waiters.length === 1);
-    const [outcome] = await Promise.allSettled([answering, site.close(0)]);
+    const [outcome] = await Promise.allSettled([translateStorageFault, site.close(0)]);
     expect(outcome.status).toBe('rejected');
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Dialect, operation } from '../../src/contract/api/protocol.ts';
+import { operation, type Protocol } from '../../src/contract/api/protocol.ts';
 import type { RunEvent } from '../../src/contract/domain/event.ts';
 import { noBody, nothing } from '../../src/protocols/shared/requests.ts';
 import { documentsAbsent, openDocument } from '../protocols/acp-documents.ts';
@@ -177,13 +177,13 @@ test('a feed that breaks is logged, and its reader told to come back', async () 
   await (await openFeed(site)).closed;
 });
 
-test('an event is encoded once for all its readers, and left out where the dialect has no word for it', async () => {
+test('an event is encoded once for all its readers, and left out where the protocol has no word for it', async () => {
   const encoded: number[] = [];
   const encode = ({ seq }: RunEvent) => {
     encoded.push(seq);
     return seq === 2 ? null : { seq };
   };
-  const counting: Dialect = {
+  const counting: Protocol = {
     name: 'counting',
     prefix: '',
     operations: [
@@ -206,7 +206,7 @@ test('an event is encoded once for all its readers, and left out where the diale
     encodeRun: () => ({}),
     encodeError: (error) => error.message,
   };
-  await using site = await openSite({ mounts: [{ dialect: counting, prefix: '' }] });
+  await using site = await openSite({ mounts: [{ protocol: counting, prefix: '' }] });
   site.use.script = (feed) => feed.give(history.slice(0, 3)).give(null);
   const readers = Array.from({ length: 20 }, async () => await (await site.fetch('/watch')).text());
   const text = 'id: 1\nevent: agent_event\ndata: {"seq":1}\n\nid: 3\nevent: agent_event\ndata: {"seq":3}\n\n';

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { MappingFault } from '../../src/contract/domain/mapping.ts';
 import { compileMapping } from '../../src/mapping/compile.ts';
 import { BudgetFault, type Budgets, compileExpression } from '../../src/mapping/evaluate.ts';
-import { Turnstile } from '../../src/mapping/serial-queue.ts';
+import { SerialQueue } from '../../src/mapping/serial-queue.ts';
 
 const budgets: Budgets = { timeMs: 50, depth: 300, sequence: 1000 };
-const compile = (text: string, lane: object = {}) => compileExpression(text, { key: 'output', lane, budgets });
+const compile = (text: string, queueKey: object = {}) => compileExpression(text, { key: 'output', queueKey, budgets });
 const endless = '($loop := function($n) { $loop($n + 1) }; $loop(1))';
 
 describe('an evaluation over its budget', () => {
@@ -124,11 +124,11 @@ describe('reading a pending run', () => {
 
 describe('the turnstile', () => {
   it('lets one through at a time and lanes take turns', async () => {
-    const turnstile = new Turnstile();
+    const queue = new SerialQueue();
     const order: string[] = [];
     let inside = 0;
-    const pass = (lane: object, name: string) =>
-      turnstile.pass(lane, async () => {
+    const permit = (queueKey: object, name: string) =>
+      queue.permit(queueKey, async () => {
         inside += 1;
         expect(inside).toBe(1);
         await Promise.resolve();
@@ -139,24 +139,30 @@ describe('the turnstile', () => {
     const a = {};
     const b = {};
 
-    const results = await Promise.all([pass(a, 'a1'), pass(a, 'a2'), pass(a, 'a3'), pass(b, 'b1'), pass(b, 'b2')]);
+    const results = await Promise.all([
+      permit(a, 'a1'),
+      permit(a, 'a2'),
+      permit(a, 'a3'),
+      permit(b, 'b1'),
+      permit(b, 'b2'),
+    ]);
 
     expect(results).toEqual(['a1', 'a2', 'a3', 'b1', 'b2']);
     expect(order).toEqual(['a1', 'a2', 'b1', 'a3', 'b2']);
   });
 
   it('lets the next through after a failure', async () => {
-    const turnstile = new Turnstile();
-    const lane = {};
-    const failed = turnstile.pass(lane, () => Promise.reject(new Error('no')));
-    const next = turnstile.pass(lane, async () => 'yes');
+    const queue = new SerialQueue();
+    const queueKey = {};
+    const failed = queue.permit(queueKey, () => Promise.reject(new Error('no')));
+    const next = queue.permit(queueKey, async () => 'yes');
     await expect(failed).rejects.toThrow('no');
     expect(await next).toBe('yes');
-    expect(await turnstile.pass(lane, async () => 'again')).toBe('again');
+    expect(await queue.permit(queueKey, async () => 'again')).toBe('again');
   });
 
   it('lets the event loop turn while slow evaluations wait in line', async () => {
-    const lane = {};
+    const queueKey = {};
     let turns = 0;
     const count = () => {
       turns += 1;
@@ -165,7 +171,7 @@ describe('the turnstile', () => {
     let ticking = setImmediate(count);
     const turnsAtEnd = await Promise.all(
       Array.from({ length: 4 }, () =>
-        compile(endless, lane)
+        compile(endless, queueKey)
           .evaluate({})
           .catch(() => turns),
       ),

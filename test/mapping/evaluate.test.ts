@@ -10,7 +10,7 @@ import { findMistake, functionNames } from '../../src/mapping/syntax.ts';
 
 function expression(text: string): Expression {
   expect(findMistake(text)).toBeUndefined();
-  return compileExpression(text, { key: 'output', lane: {}, budgets: defaultBudgets });
+  return compileExpression(text, { key: 'output', queueKey: {}, budgets: defaultBudgets });
 }
 
 const evaluate = (text: string, data: unknown) => expression(text).evaluate(data);

@@ -10,7 +10,7 @@ const goldenSchema = z.strictObject({
   title: z.string(),
   mapping: z.record(z.string(), z.unknown()).optional(),
   vendor: z.looseObject({ status: z.string() }),
-  reading: z.looseObject({ kind: z.string() }),
+  mapped: z.looseObject({ kind: z.string() }),
 });
 
 const here = (path: string) => new URL(path, import.meta.url);
@@ -27,7 +27,7 @@ describe.each(['intuned', 'restack'])('%s', (vendor) => {
   const shipped: unknown = parse(readFileSync(here(`../../mappings/${vendor}.yaml`), 'utf8'));
   const cases = readCases(vendor);
 
-  it.each(cases)('$name: $title', async ({ name, text, mapping, vendor: body, reading }) => {
+  it.each(cases)('$name: $title', async ({ name, text, mapping, vendor: body, mapped }) => {
     const layers = [{ source: `${vendor}.yaml`, mapping: shipped }];
     const compilation = compileMapping(mapping === undefined ? layers : [...layers, { source: name, mapping }]);
     if (compilation.kind !== 'compiled') throw new Error(JSON.stringify(compilation.problems));
@@ -35,9 +35,9 @@ describe.each(['intuned', 'restack'])('%s', (vendor) => {
 
     const actual = await compilation.mapping.read({ status: body.status, raw });
 
-    const expected = reading.kind === 'pending' ? { partial: undefined, ...reading } : reading;
+    const expected = mapped.kind === 'pending' ? { partial: undefined, ...mapped } : mapped;
     expect(actual).toStrictEqual(expected);
-    expect(JSON.parse(JSON.stringify(actual))).toStrictEqual(reading);
+    expect(JSON.parse(JSON.stringify(actual))).toStrictEqual(mapped);
     // The vendor's run is as it was: an evaluation leaves no mark on it.
     expect(raw).toStrictEqual(goldenSchema.parse(JSON.parse(text)).vendor);
   });
@@ -45,7 +45,7 @@ describe.each(['intuned', 'restack'])('%s', (vendor) => {
   it('covers every status and every errcode of the shipped mapping', () => {
     const { status = {}, errcodes = {} } = mappingSchema.parse(shipped);
     const plain = cases.filter((each) => each.mapping === undefined);
-    const codes = new Set(plain.map(({ reading }) => reading.errcode));
+    const codes = new Set(plain.map(({ mapped }) => mapped.errcode));
     const statuses = new Set(plain.map((each) => each.vendor.status));
 
     expect(Object.entries(errcodes).filter(([, errcode]) => !codes.has(errcode))).toEqual([]);

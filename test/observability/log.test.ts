@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { createLog, type LogLevel } from '../../src/observability/log.ts';
-import { createScrubber } from '../../src/observability/redaction.ts';
+import { createRedactor } from '../../src/observability/redaction.ts';
 
 const secrets = ['sk-live-4711', 'p@ss "word"', '12345678', 'abc'];
 
@@ -173,17 +173,17 @@ describe('the log', () => {
 
 describe('a scrubber', () => {
   test('replaces the longer of two secrets that share a part', () => {
-    expect(createScrubber(['secret', 'secret-longer']).text('secret-longer secret')).toBe('[redacted] [redacted]');
+    expect(createRedactor(['secret', 'secret-longer']).text('secret-longer secret')).toBe('[redacted] [redacted]');
   });
 
   test('ignores an empty secret', () => {
-    expect(createScrubber(['']).text('a b')).toBe('a b');
-    expect(createScrubber(['']).text('')).toBe('');
+    expect(createRedactor(['']).text('a b')).toBe('a b');
+    expect(createRedactor(['']).text('')).toBe('');
   });
 
   test('leaves its argument as it was', () => {
     const value = Object.freeze({ a: Object.freeze(['sk-live-4711']) });
-    createScrubber(secrets).value(value);
+    createRedactor(secrets).value(value);
     expect(value).toEqual({ a: ['sk-live-4711'] });
   });
 });

@@ -43,8 +43,8 @@ test.each(['', '/descriptor'])('GET /agents/{agent_id}%s is 404 for an agent tha
 
 describe('GET /agents/{agent_id}/descriptor', () => {
   const read = async (agent = agentOf({}), features = {}) => {
-    const dialect = createAcpV01({ unknownFields: 'reject', maxBlockSeconds: 1, ...features });
-    await using site = await openSite({ mounts: [{ dialect, prefix: '' }] });
+    const protocol = createAcpV01({ unknownFields: 'reject', maxBlockSeconds: 1, ...features });
+    await using site = await openSite({ mounts: [{ protocol, prefix: '' }] });
     site.use.agents.set(agentId, agent);
     return await (await site.fetch('/agents/price-scraper/descriptor')).json();
   };

@@ -94,8 +94,8 @@ describe('what is refused with 422', () => {
 });
 
 test('unknown fields do nothing where the config says so', async () => {
-  const dialect = createAcpV01({ unknownFields: 'ignore', maxBlockSeconds: 1 });
-  await using site = await openSite({ mounts: [{ dialect, prefix: '' }] });
+  const protocol = createAcpV01({ unknownFields: 'ignore', maxBlockSeconds: 1 });
+  await using site = await openSite({ mounts: [{ protocol, prefix: '' }] });
   const answer = await site.post('/runs', { input: { a: 1 }, on_completion: 'delete', stream_mode: 'values' });
   expect(answer.status).toBe(200);
   expect(site.use.created).toMatchObject([{ request: { input: { a: 1 } } }]);

@@ -38,7 +38,7 @@ describe('POST /runs', () => {
       {
         tenant: 'default',
         agent: 'price-scraper',
-        request: { ...asked, dialect: 'acp-v0.1', streamModes: ['custom'] },
+        request: { ...asked, protocol: 'acp-v0.1', streamModes: ['custom'] },
       },
     ]);
   });
@@ -126,29 +126,29 @@ describe('GET /runs/{run_id}/output', () => {
 
   test('waits as long as it was asked to', async () => {
     await using site = await openSite();
-    const answering = site.fetch(`/runs/${runId}/output?block_timeout=3600`);
+    const translateStorageFault = site.fetch(`/runs/${runId}/output?block_timeout=3600`);
     await until(() => site.use.waiters.length === 1);
     expect(site.use.waiters[0]?.blockMs).toBe(3_600_000);
     site.use.waiters[0]?.resolve(runOf({ status: 'success', outcome: { kind: 'result', value: 1 } }));
-    expect(await (await answering).json()).toMatchObject({ type: 'result', result: 1 });
+    expect(await (await translateStorageFault).json()).toMatchObject({ type: 'result', result: 1 });
   });
 
   test('stops waiting when the client leaves', async () => {
     await using site = await openSite();
     const leaving = new AbortController();
-    const answering = site.fetch(`/runs/${runId}/output?block_timeout=60`, { signal: leaving.signal });
+    const translateStorageFault = site.fetch(`/runs/${runId}/output?block_timeout=60`, { signal: leaving.signal });
     await until(() => site.use.waiters.length === 1);
     leaving.abort();
-    await expect(answering).rejects.toThrow('aborted');
+    await expect(translateStorageFault).rejects.toThrow('aborted');
     await until(() => site.use.waiters[0]?.signal.aborted === true);
   });
 
   test('answers what there is when the gateway drains', async () => {
     await using site = await openSite();
-    const answering = site.fetch(`/runs/${runId}/output?block_timeout=60`);
+    const translateStorageFault = site.fetch(`/runs/${runId}/output?block_timeout=60`);
     await until(() => site.use.waiters.length === 1);
     site.app.drain(1000);
-    const answer = await answering;
+    const answer = await translateStorageFault;
     expect([answer.status, answer.headers.get('connection')]).toEqual([204, 'close']);
     // One that comes later is not kept waiting either.
     const late = await site.fetch(`/runs/${runId}/output?block_timeout=60`);

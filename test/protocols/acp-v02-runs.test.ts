@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
 import type { Site } from '../http/app.ts';
-import { openDialects } from './protocol-sites.ts';
+import { openProtocols } from './protocol-sites.ts';
 import { threadId, threadOf } from './scripted-threads.ts';
 import { absentId, agentId, runId, runOf, until } from './scripted-use-cases.ts';
 
@@ -32,7 +32,7 @@ const stateless = {
 
 describe('creations', () => {
   test('of stateless runs reach the core in its words, and come back as they were sent', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const answer = await site.post(`${base}/runs`, stateless);
     expect([answer.status, answer.headers.get('content-location')]).toEqual([200, `${base}/runs/${runId}`]);
     expect(await answer.json()).toEqual({ ...plain, creation: { ...stateless, agent_id: agentId } });
@@ -45,7 +45,7 @@ describe('creations', () => {
           input,
           metadata,
           webhook,
-          dialect: 'acp-v0.2',
+          protocol: 'acp-v0.2',
           config: { retry: { maximumAttempts: 2 } },
           afterMs: 30_000,
           onCompletion: 'keep',
@@ -62,7 +62,7 @@ describe('creations', () => {
   });
 
   test('of runs in a thread say how they join it', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const { on_completion: _, ...asked } = { ...stateless, stream_subgraphs: true, if_not_exists: 'create' };
     const answer = await site.post(inThread, asked);
     expect(await answer.json()).toEqual({ ...plain, thread_id: threadId, creation: { ...asked, agent_id: agentId } });
@@ -72,7 +72,7 @@ describe('creations', () => {
   });
 
   test('are refused in a thread that is busy or not there', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     site.use.threads.threads.set(threadId, threadOf({ activeRunId: runId }));
     const busy = await site.post(inThread, {});
     expect([busy.status, await busy.json()]).toEqual([409, 'the thread has a run that is not done']);
@@ -91,14 +91,14 @@ describe('creations', () => {
     [{ on_completion: 'forget' }, 'on_completion must be delete or keep'],
     [{ if_not_exists: 'create' }, 'if_not_exists is not a known member'],
   ])('%j is refused', async (body, message) => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const answer = await site.post(`${base}/runs`, body);
     expect([answer.status, await answer.json()]).toEqual([422, `the request is not valid: ${message}`]);
     expect(site.use.created).toEqual([]);
   });
 
   test('of other protocols are told as far as this one has words for them', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     await site.post('/agent-protocol/runs', {
       input: null,
       messages: [{ role: 'user', content: 'hi' }],
@@ -152,7 +152,7 @@ describe('waits', () => {
     ],
   ];
   test.each(ends)('answer %s', async (_name, changes, output) => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     site.use.born = changes;
     const answer = await site.post(`${base}/runs/wait`, {});
     const run = { ...plain, status: changes.status, creation: { agent_id: agentId } };
@@ -166,30 +166,30 @@ describe('waits', () => {
   });
 
   test('last until the run ends', async () => {
-    await using site = await openDialects();
-    const answering = site.post(`${base}/runs/wait`, {});
+    await using site = await openProtocols();
+    const translateStorageFault = site.post(`${base}/runs/wait`, {});
     await until(() => site.use.waiters.length === 1);
     expect(site.use.waiters[0]?.blockMs).toBeGreaterThan(20 * 86_400_000);
     site.use.waiters[0]?.resolve(runOf({ status: 'success', outcome: { kind: 'result', value: 1 } }));
-    expect(await (await answering).json()).toMatchObject({ output: { type: 'result', values: 1 } });
+    expect(await (await translateStorageFault).json()).toMatchObject({ output: { type: 'result', values: 1 } });
   });
 
   test('end with the run as it is when the gateway drains, and nothing is cancelled', async () => {
-    await using site = await openDialects();
-    const answering = site.post(`${base}/runs/wait`, {});
+    await using site = await openProtocols();
+    const translateStorageFault = site.post(`${base}/runs/wait`, {});
     await until(() => site.use.waiters.length === 1);
     site.app.drain(1000);
-    expect(await (await answering).json()).toEqual({ run: { ...plain, creation: { agent_id: agentId } } });
+    expect(await (await translateStorageFault).json()).toEqual({ run: { ...plain, creation: { agent_id: agentId } } });
     expect(site.use.cancelled).toEqual([]);
   });
 
   const leave = async (site: Site, path: string, init: RequestInit) => {
     const leaving = new AbortController();
     const headers = { 'content-type': 'application/json' };
-    const answering = site.fetch(path, { ...init, headers, signal: leaving.signal });
+    const translateStorageFault = site.fetch(path, { ...init, headers, signal: leaving.signal });
     await until(() => site.use.waiters.length === 1);
     leaving.abort();
-    await expect(answering).rejects.toThrow('aborted');
+    await expect(translateStorageFault).rejects.toThrow('aborted');
     await until(() => site.use.waiters[0]?.signal.aborted === true);
     // What follows on the departure has been done once the server is closed.
     await site.close(0);
@@ -197,23 +197,23 @@ describe('waits', () => {
   };
 
   test.each([`${base}/runs/wait`, `${inThread}/wait`])('%s cancels the run of a client that leaves', async (path) => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const cancelled = await leave(site, path, { method: 'POST', body: '{}' });
     expect(cancelled).toEqual([{ tenant: 'default', runId, action: 'interrupt', wait: false }]);
   });
 
   test('a client may leave its run behind, and one that only waits always does', async () => {
-    await using first = await openDialects();
+    await using first = await openProtocols();
     const body = '{"on_disconnect":"continue"}';
     expect(await leave(first, `${base}/runs/wait`, { method: 'POST', body })).toEqual([]);
-    await using second = await openDialects();
+    await using second = await openProtocols();
     expect(await leave(second, `${base}/runs/${runId}/wait`, {})).toEqual([]);
   });
 });
 
 describe('a run by its id', () => {
   test('is cancelled', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const cancel = (query: string) => site.fetch(`${base}/runs/${runId}/cancel${query}`, { method: 'POST' });
     expect([(await cancel('')).status, await (await cancel('?wait=1')).text()]).toEqual([204, '']);
     await cancel('?wait=true&action=rollback');
@@ -237,7 +237,7 @@ describe('a run by its id', () => {
     ['GET', '/stream'],
     ['POST', '/cancel'],
   ])('%s %s is 404 under a thread that does not hold it', async (method, rest) => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     site.use.runs.set(runId, runOf({ threadId: absentId, status: 'interrupted' }));
     const init = {
       method,
@@ -249,7 +249,7 @@ describe('a run by its id', () => {
   });
 
   test('is found without its thread too, where Content-Location says it is', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const created = await site.post(inThread, {});
     const answer = await site.fetch(created.headers.get('content-location') ?? '');
     expect(await answer.json()).toMatchObject({ run_id: runId, thread_id: threadId });
@@ -257,7 +257,7 @@ describe('a run by its id', () => {
 });
 
 test('searches leave the runs of threads out, and lists hold those of one', async () => {
-  await using site = await openDialects();
+  await using site = await openProtocols();
   const filter = { agent_id: agentId, status: 'error', metadata: { a: 1 }, limit: 3, offset: 2 };
   expect(await (await site.post(`${base}/runs/search`, filter)).json()).toHaveLength(1);
   expect(await (await site.fetch(`${inThread}?limit=4&offset=1`)).json()).toHaveLength(1);

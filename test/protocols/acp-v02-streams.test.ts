@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RunEvent } from '../../src/contract/domain/event.ts';
-import { openDialects } from './protocol-sites.ts';
 import { parseEvents } from './event-lines.ts';
+import { openProtocols } from './protocol-sites.ts';
 import { eventOf, runId, runOf, type ScriptedFeed, until } from './scripted-use-cases.ts';
 
 const base = '/acp/v0.2';
@@ -52,7 +52,7 @@ test.each<[mode: unknown, seen: readonly unknown[]]>([
     [told.queued, told.partial, told.failure],
   ],
 ])('a stream with stream_mode %j carries those events, and errors', async (mode, seen) => {
-  await using site = await openDialects();
+  await using site = await openProtocols();
   site.use.script = give([queued, partial, failure]);
   const created = await site.post(`${base}/runs/stream`, { stream_mode: mode });
   expect(created.headers.get('content-location')).toBe(`${base}/runs/${runId}`);
@@ -62,7 +62,7 @@ test.each<[mode: unknown, seen: readonly unknown[]]>([
 
 describe('an interrupt', () => {
   test('that waits for an answer ends the stream, and the run is left as it is', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     site.use.script = (feed) => feed.give([queued, interrupt, resumed]);
     expect(await read(await site.post(`${base}/runs/stream`, {}))).toEqual([told.queued, told.interrupt]);
     await site.use.feeds[0]?.closed;
@@ -70,7 +70,7 @@ describe('an interrupt', () => {
   });
 
   test('that was answered before the reader came does not', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     site.use.runs.set(runId, runOf({ lastSeq: 4 }));
     site.use.script = give([queued, interrupt, resumed, result]);
     const seen = await read(await site.fetch(`${base}/runs/${runId}/stream`));
@@ -78,7 +78,7 @@ describe('an interrupt', () => {
   });
 
   test('that a reader has seen is behind it', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     site.use.runs.set(runId, runOf({ lastSeq: 3, status: 'interrupted' }));
     site.use.script = give([queued, interrupt, resumed, result]);
     const answer = await site.fetch(`${base}/runs/${runId}/stream`, { headers: { 'last-event-id': '3' } });
@@ -88,7 +88,7 @@ describe('an interrupt', () => {
 
 describe('a client that leaves its stream', () => {
   const leave = async (path: string, init: RequestInit) => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     site.use.script = (feed) => feed.give([queued]);
     const leaving = new AbortController();
     const headers = { 'content-type': 'application/json' };
@@ -112,7 +112,7 @@ describe('a client that leaves its stream', () => {
   });
 
   test('is not one that read to the end, nor one that a drain sent away', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     site.use.script = give([queued, result]);
     await (await site.post(`${base}/runs/stream`, {})).text();
     site.use.script = (feed) => feed.give([queued]);
@@ -124,7 +124,7 @@ describe('a client that leaves its stream', () => {
   });
 
   test('is told of in the log where its run cannot be cancelled', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     site.use.script = (feed) => feed.give([queued]);
     const leaving = new AbortController();
     const headers = { 'content-type': 'application/json' };

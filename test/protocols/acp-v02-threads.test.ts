@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { Site } from '../http/app.ts';
-import { openDialects } from './protocol-sites.ts';
+import { openProtocols } from './protocol-sites.ts';
 import { checkpointId, checkpointOf, newThreadId, threadId, threadOf } from './scripted-threads.ts';
 import { absentId, runId } from './scripted-use-cases.ts';
 
@@ -33,7 +33,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
   const threads = `${base}/threads`;
 
   test('are created, with an id of the client or of the gateway', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const created = await site.post(threads, {});
     expect([created.status, await created.json()]).toEqual([200, { ...plain, thread_id: newThreadId }]);
     await site.post(threads, { thread_id: absentId.toUpperCase(), metadata: { a: 1 }, if_exists: 'do_nothing' });
@@ -45,7 +45,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
   });
 
   test('are found by every filter', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const filter = { metadata: { a: 1 }, values: { b: 2 }, status: 'busy', limit: 3, offset: 4 };
     expect(await (await site.post(`${threads}/search`, filter)).json()).toEqual([plain]);
     expect((await site.fetch(`${threads}/search`, { method: 'POST' })).status).toBe(200);
@@ -71,7 +71,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
     ],
     [{ values: { a: 1 }, messages: ['no message'] }, { values: { a: 1 } }],
   ])('show %j', async (state, shown) => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     site.use.threads.threads.set(threadId, threadOf({ ...state, status: 'interrupted' }));
     const answer = await site.fetch(`${threads}/${threadId}`);
     expect([answer.status, await answer.json()]).toEqual([200, { ...plain, ...shown, status: 'interrupted' }]);
@@ -82,7 +82,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
   });
 
   test('give their history in pages', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     await site.fetch(`${threads}/${threadId}/history`);
     await site.fetch(`${threads}/${threadId}/history?limit=1000&before=${checkpointId}`);
     expect(site.use.threads.asked).toEqual([
@@ -95,7 +95,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
   });
 
   test('take patches', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const checkpoint = { checkpoint_id: checkpointId, thread_id: threadId };
     const answer = await patch(site, `${threads}/${threadId}`, { values: { a: 1 }, messages: said, checkpoint });
     expect(await answer.json()).toEqual({ ...plain, values: { a: 1 }, messages: said });
@@ -112,14 +112,14 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
   test.each<Json>([{ values: null }, { messages: [{ role: 'user' }] }, { checkpoint: {} }, { valeus: {} }])(
     'refuse the patch %j',
     async (body) => {
-      await using site = await openDialects();
+      await using site = await openProtocols();
       expect((await patch(site, `${threads}/${threadId}`, body)).status).toBe(422);
       expect(site.use.threads.patched).toEqual([]);
     },
   );
 
   test('are copied and deleted', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const copy = await site.fetch(`${threads}/${threadId}/copy`, { method: 'POST' });
     expect(await copy.json()).toEqual({ ...plain, thread_id: newThreadId });
     const remove = () => site.fetch(`${threads}/${threadId}`, { method: 'DELETE' });
@@ -133,7 +133,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
 });
 
 test('values that are no object are taken by ACP 0.2 alone', async () => {
-  await using site = await openDialects();
+  await using site = await openProtocols();
   const values = [1, 'a'];
   expect((await patch(site, `/acp/v0.2/threads/${threadId}`, { values })).status).toBe(200);
   expect((await patch(site, `/agent-protocol/threads/${threadId}`, { values })).status).toBe(422);

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
-import { createDialects, openDialects } from './protocol-sites.ts';
 import { parseEvents } from './event-lines.ts';
+import { createProtocols, openProtocols } from './protocol-sites.ts';
 import { threadId } from './scripted-threads.ts';
 import { absentId, agentId, agentOf, eventOf, runId, runOf } from './scripted-use-cases.ts';
 
@@ -33,7 +33,7 @@ const asked = {
 
 describe('a run', () => {
   test('is flat, and holds what was asked for', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const answer = await site.post(`${base}/runs`, { ...asked, agent_id: 'price-scraper', thread_id: threadId });
     expect([answer.status, answer.headers.get('content-location')]).toEqual([200, `${base}/runs/${runId}`]);
     expect(await answer.json()).toEqual({ ...plain, ...asked, thread_id: threadId });
@@ -43,13 +43,13 @@ describe('a run', () => {
   });
 
   test('of another protocol is told as far as this one has words for it', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     await site.post('/acp/v0.2/runs', { stream_mode: null, after_seconds: 5, multitask_strategy: 'enqueue', input: 1 });
     expect(await (await site.fetch(`${base}/runs/${runId}`)).json()).toEqual({ ...plain, input: 1 });
   });
 
   test('is searched for by thread and agent, deleted and cancelled', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const filter = { status: 'error', metadata: { a: 1 }, limit: 3, offset: 2 };
     const found = await site.post(`${base}/runs/search`, { ...filter, thread_id: threadId, agent_id: 'price-scraper' });
     expect(await found.json()).toEqual([plain]);
@@ -90,7 +90,7 @@ describe('a wait', () => {
       { error: { code: 'run_failed', message: 'cancelled', metadata: { errcode: 1000 } } },
     ],
   ])('gives %s', async (_name, changes, rest) => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     site.use.born = changes;
     const whole = { run: { ...plain, status: changes.status }, ...rest };
     const answer = await site.post(`${base}/runs/wait`, {});
@@ -124,7 +124,7 @@ describe('a stream', () => {
     ['custom', [phase]],
     ['updates', []],
   ])('with stream_mode %j names its events so', async (mode, seen) => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     site.use.script = (feed) => feed.give(events).give(null);
     const answer = await site.post(`${base}/runs/stream`, { stream_mode: mode });
     const told = parseEvents(await answer.text()).map(({ id, event, data }) => [id, event, JSON.parse(data)]);
@@ -140,7 +140,7 @@ describe('a stream', () => {
     ],
   ])('tells %j in every mode', async (change, name, data) => {
     for (const mode of ['values', 'messages', 'updates', 'custom']) {
-      await using site = await openDialects();
+      await using site = await openProtocols();
       site.use.script = (feed) => feed.give([eventOf(1, change, 'error')]).give(null);
       const text = await (await site.post(`${base}/runs/stream`, { stream_mode: mode })).text();
       const [told] = parseEvents(text);
@@ -154,7 +154,7 @@ describe('a stream', () => {
 
 describe('agents', () => {
   test('are told with what they can', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const told = {
       agent_id: agentId,
       name: 'price-scraper',
@@ -179,7 +179,7 @@ describe('agents', () => {
   });
 
   test('are found by name and metadata, page by page', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const names = ['a', 'b', 'c', 'd'];
     for (const name of names) {
       site.use.agents.set(name, agentOf({ name, metadata: { team: { x: 1, y: [name === 'b'] }, other: 1 } }));
@@ -197,7 +197,7 @@ describe('agents', () => {
 });
 
 test('an error is an object', async () => {
-  await using site = await openDialects();
+  await using site = await openProtocols();
   const missing = await site.fetch(`${base}/runs/${absentId}`);
   expect([missing.status, await missing.json()]).toEqual([
     404,
@@ -211,8 +211,8 @@ test('an error is an object', async () => {
 test.each(['/acp/v0.2', '/agent-protocol'])(
   'members that %s does not know do nothing where the config says so',
   async (prefix) => {
-    const mounts = createDialects('ignore').map((dialect) => ({ dialect, prefix: dialect.prefix }));
-    await using site = await openDialects({ mounts });
+    const mounts = createProtocols('ignore').map((protocol) => ({ protocol, prefix: protocol.prefix }));
+    await using site = await openProtocols({ mounts });
     const sent = { assistant_id: 'x', input: { a: 1 }, config: { configurable: { b: 2 }, thread: 'x' }, command: null };
     const answer = await site.post(`${prefix}/runs`, sent);
     expect([answer.status, await answer.json()]).toMatchObject([200, { run_id: runId }]);

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { itemBounds } from '../../src/contract/store/item-store.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
+import { itemBounds } from '../../src/contract/store/item-store.ts';
 import type { Site } from '../http/app.ts';
-import { openDialects } from './protocol-sites.ts';
+import { openProtocols } from './protocol-sites.ts';
 import { itemKey, itemOf } from './scripted-items.ts';
 
 const base = '/agent-protocol/store';
@@ -21,7 +21,7 @@ async function send(site: Site, method: string, path: string, body: Json): Promi
 
 describe('an item', () => {
   test('is put, read, searched for and deleted in the words of the protocol', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const put = await send(site, 'PUT', '/items', { namespace, key, value });
     expect([put.status, await put.text()]).toEqual([204, '']);
     expect(site.use.items.written).toEqual([{ tenant, namespace, key, value }]);
@@ -51,21 +51,21 @@ describe('an item', () => {
     ['key=likes&namespace=', []],
     ['key=likes', []],
   ])('is read with ?%s', async (query, expected) => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     site.use.items.items.push(itemOf({ namespace: expected }));
     const answer = await site.fetch(`${base}/items?${query}`);
     expect([answer.status, await answer.json()]).toMatchObject([200, { namespace: expected }]);
   });
 
   test('of no namespace is in the root', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     expect((await send(site, 'PUT', '/items', { namespace: [], key: '', value: {} })).status).toBe(204);
     expect((await send(site, 'DELETE', '/items', { key: '' })).status).toBe(204);
     expect((await send(site, 'DELETE', '/items', { key: '' })).status).toBe(404);
   });
 
   test('is listed by its namespace', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     site.use.items.items.push(itemOf());
     const query = { prefix: ['memories'], suffix: ['user-1'], max_depth: 2, limit: 5, offset: 0 };
     const answer = await send(site, 'POST', '/namespaces', query);
@@ -78,7 +78,7 @@ describe('an item', () => {
   });
 
   test('is searched for without a namespace or a filter, null or left out', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const bodies: readonly Json[] = [{}, { namespace_prefix: null, filter: null }];
     for (const body of bodies) expect((await send(site, 'POST', '/items/search', body)).status).toBe(200);
     expect(site.use.items.searched.map(({ prefix, filter }) => [prefix, filter])).toEqual([
@@ -109,7 +109,7 @@ test.each<readonly [string, string, Json, string]>([
   ['POST', '/namespaces', { max_depth: 0 }, 'max_depth'],
   ['POST', '/namespaces', { offset: -1 }, 'offset'],
 ])('%s %s %j is refused', async (method, path, body, place) => {
-  await using site = await openDialects();
+  await using site = await openProtocols();
   const answer = await send(site, method, path, body);
   const refusal: unknown = await answer.json();
   expect([answer.status, refusal]).toMatchObject([422, { code: 'invalid_request', metadata: { path: place } }]);
@@ -119,7 +119,7 @@ test.each<readonly [string, string, Json, string]>([
 test.each(['', 'key=a&key=b', 'key=k&namespace=a..b', `key=k&namespace=${long}`, 'key=k&ns=a'])(
   'GET ?%s is refused',
   async (query) => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const answer = await site.fetch(`${base}/items?${query}`);
     expect([answer.status, await answer.json()]).toMatchObject([422, { code: 'invalid_request' }]);
   },

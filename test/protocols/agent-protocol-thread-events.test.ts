@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { ThreadEvent } from '../../src/contract/domain/event.ts';
-import type { Run } from '../../src/contract/domain/run.ts';
 import type { ThreadFeed } from '../../src/contract/api/thread-use-cases.ts';
 import type { JoinThread } from '../../src/contract/api/use-cases.ts';
+import type { ThreadEvent } from '../../src/contract/domain/event.ts';
+import type { Run } from '../../src/contract/domain/run.ts';
 import { kinds, openRig, type Rig, tenant } from '../engine/engine-rig.ts';
 
 const threadId = '0198c5a0-0000-7000-8000-00000000000a';

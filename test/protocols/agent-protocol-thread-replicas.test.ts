@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { ask, objectIn, stringIn } from '../gateway/dialects.ts';
+import { ask, objectIn, stringIn } from '../gateway/protocols.ts';
 import { openSite, support } from '../gateway/site.ts';
 import { RestackStandIn } from '../gateway/stand-ins.ts';
 import { type PostgresServer, startPostgres } from '../store/postgres-server.ts';

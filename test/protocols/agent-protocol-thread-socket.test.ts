@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { type ClientOptions, type RawData, WebSocket } from 'ws';
 import { isJsonObject, type Json, type JsonObject } from '../../src/contract/domain/json.ts';
-import { Bell } from '../gateway/bell.ts';
-import { objectIn, stringIn } from '../gateway/dialects.ts';
 import { type DoorSite, keyOf, openDoors } from '../access/auth-site.ts';
-import { openDialects } from './protocol-sites.ts';
+import { Bell } from '../gateway/bell.ts';
+import { objectIn, stringIn } from '../gateway/protocols.ts';
+import { openProtocols } from './protocol-sites.ts';
 import { threadId as scriptedThread } from './scripted-threads.ts';
 
 const base = '/agent-protocol/threads';
@@ -238,7 +238,7 @@ describe('who may open one', () => {
     [['https://page.test'], 'https://other.test', false],
     [['*'], 'https://other.test', true],
   ] as const)('pages: of %j, %s is %s', async (origins, origin, isIn) => {
-    await using site = await openDialects({ origins });
+    await using site = await openProtocols({ origins });
     if (isIn) {
       const talk = await Talk.open(site.url, scriptedThread, { origin });
       talk.webSocket.terminate();
@@ -251,7 +251,7 @@ describe('who may open one', () => {
   });
 
   test('is cut off when it gives no sign of life', async () => {
-    await using site = await openDialects({ heartbeatMs: 20 });
+    await using site = await openProtocols({ heartbeatMs: 20 });
     const [mute, lively] = [
       await Talk.open(site.url, scriptedThread, { autoPong: false }),
       await Talk.open(site.url, scriptedThread, {}),
@@ -264,7 +264,7 @@ describe('who may open one', () => {
 });
 
 test('another protocol to upgrade to is ignored, and other paths answer as they do', async () => {
-  await using site = await openDialects();
+  await using site = await openProtocols();
   const h2c = await site.raw(
     'GET /acp/v0.2/agents/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n',
   );

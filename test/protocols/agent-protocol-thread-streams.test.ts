@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
-import { objectIn, stringIn } from '../gateway/dialects.ts';
 import { ask, type DoorSite, keyOf, openDoors } from '../access/auth-site.ts';
+import { objectIn, stringIn } from '../gateway/protocols.ts';
 import { type ThreadFrame, ThreadStreamReader } from './thread-stream-reader.ts';
 
 const base = '/agent-protocol/threads';

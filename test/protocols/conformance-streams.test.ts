@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { documentsAbsent } from './acp-documents.ts';
-import { openDialects } from './protocol-sites.ts';
 import { parseEvents } from './event-lines.ts';
 import { ProtocolDocument } from './protocol-document.ts';
+import { openProtocols } from './protocol-sites.ts';
 import { eventOf, runId, runOf } from './scripted-use-cases.ts';
 
 const messages = [{ role: 'ai', content: 'nine fifty' }];
@@ -15,7 +15,7 @@ const events = [
 
 /** The stream of one run, told by each protocol under its own prefix. */
 async function readAll(): Promise<Readonly<Record<string, readonly (readonly [string, string, unknown])[]>>> {
-  await using site = await openDialects();
+  await using site = await openProtocols();
   site.use.runs.set(runId, runOf({ request: { streamModes: ['values', 'custom'] } }));
   const prefixes = ['/acp/v0.1', '/acp/v0.2', '/agent-protocol'];
   const answers = prefixes.map(async (prefix) => {

@@ -22,9 +22,9 @@ import {
   threadCases,
   type Unreached,
 } from './conformance-cases.ts';
-import { createDialects, openDialects } from './protocol-sites.ts';
 import { parseEvents } from './event-lines.ts';
 import { ProtocolDocument } from './protocol-document.ts';
+import { createProtocols, openProtocols } from './protocol-sites.ts';
 import { threadId } from './scripted-threads.ts';
 import { absentId, agentId, type ScriptedUseCases } from './scripted-use-cases.ts';
 
@@ -186,7 +186,7 @@ type Protocol = (typeof protocols)[number];
 
 /** Faults of the answer to one call, by the protocol's own document. */
 async function judgeCall(protocol: Protocol, document: ProtocolDocument, call: Case): Promise<readonly string[]> {
-  await using site = await openDialects();
+  await using site = await openProtocols();
   call.prepare?.(site.use);
   const operation = document.find(call.operation);
   const path = operation.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => call.params?.[name] ?? '');
@@ -231,20 +231,24 @@ function judgeStream(
 }
 
 describe.skipIf(documentsAbsent !== null)(`conformance (${documentsAbsent ?? 'documents present'})`, () => {
-  for (const protocol of protocols) {
-    describe(protocol.file, () => {
-      const document = ProtocolDocument.read(protocol.file);
-      const dialect = createDialects().find(({ prefix }) => prefix === protocol.prefix);
-      const served = dialect?.operations.map(({ id }) => id) ?? [];
+  for (const published of protocols) {
+    describe(published.file, () => {
+      const document = ProtocolDocument.read(published.file);
+      const protocol = createProtocols().find(({ prefix }) => prefix === published.prefix);
+      const served = protocol?.operations.map(({ id }) => id) ?? [];
 
       test('every operation of the document is in the matrix, under its method and path', () => {
-        const own = dialect?.operations.map(({ id, method, path }) => [id, method, path.replaceAll(/:(\w+)/g, '{$1}')]);
+        const own = protocol?.operations.map(({ id, method, path }) => [
+          id,
+          method,
+          path.replaceAll(/:(\w+)/g, '{$1}'),
+        ]);
         const theirs = document.operations.map(({ id, method, path }) => [id, method.toUpperCase(), path]);
         expect(new Set(own?.map(String))).toEqual(new Set(theirs.map(String)));
       });
 
       test('every status that the document has is called, or cannot occur', () => {
-        const told = [...protocol.cases, ...protocol.unreached].map(
+        const told = [...published.cases, ...published.unreached].map(
           ({ operation, status }) => `${operation} ${status}`,
         );
         const documented = served.flatMap((id) =>
@@ -253,8 +257,8 @@ describe.skipIf(documentsAbsent !== null)(`conformance (${documentsAbsent ?? 'do
         expect(documented.filter((each) => !told.includes(each))).toEqual([]);
       });
 
-      test.each(protocol.cases)('$operation is $status %#', async (call) => {
-        expect(await judgeCall(protocol, document, call)).toEqual([]);
+      test.each(published.cases)('$operation is $status %#', async (call) => {
+        expect(await judgeCall(published, document, call)).toEqual([]);
       });
     });
   }

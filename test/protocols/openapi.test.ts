@@ -2,10 +2,10 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { documentsAbsent } from './acp-documents.ts';
-import { createDialects, openDialects } from './protocol-sites.ts';
 import { ProtocolDocument } from './protocol-document.ts';
+import { createProtocols, openProtocols } from './protocol-sites.ts';
 
-const dialects = createDialects();
+const protocols = createProtocols();
 
 const described = z.looseObject({
   openapi: z.string(),
@@ -13,9 +13,9 @@ const described = z.looseObject({
   components: z.object({ schemas: z.record(z.string(), z.unknown()) }),
 });
 
-describe.each(dialects)('the document of $name', ({ prefix, operations, about }) => {
+describe.each(protocols)('the document of $name', ({ prefix, operations, about }) => {
   test('is a valid OpenAPI 3.1 document with every operation', async () => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     const answer = await site.fetch(`${prefix}/openapi.json`);
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json']);
     const source = z.record(z.string(), z.unknown()).parse(await answer.json());
@@ -39,15 +39,15 @@ describe.each(dialects)('the document of $name', ({ prefix, operations, about })
   });
 });
 
-test('the root has the document of its dialect, and a validator refuses a broken one', async () => {
-  await using site = await openDialects();
+test('the root has the document of its protocol, and a validator refuses a broken one', async () => {
+  await using site = await openProtocols();
   const source = described.parse(await (await site.fetch('/openapi.json')).json());
   expect(source).toMatchObject({ info: { version: '0.1' }, servers: [{ url: '/' }] });
   expect((await new Validator().validate({ ...source, paths: { '/x': { get: { responses: 7 } } } })).valid).toBe(false);
 });
 
 test('queries are told as the numbers and flags that they are', async () => {
-  await using site = await openDialects();
+  await using site = await openProtocols();
   const document: unknown = await (await site.fetch('/acp/v0.2/openapi.json')).json();
   const parameters = z
     .object({ paths: z.record(z.string(), z.record(z.string(), z.looseObject({ parameters: z.array(z.unknown()) }))) })
@@ -69,7 +69,7 @@ test('queries are told as the numbers and flags that they are', async () => {
 });
 
 test('the reference page and all that it loads come from here', async () => {
-  await using site = await openDialects();
+  await using site = await openProtocols();
   const page = await site.fetch('/docs');
   expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
   expect(page.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self';");
@@ -82,7 +82,7 @@ test('the reference page and all that it loads come from here', async () => {
     expect([url, asset.status, (await asset.arrayBuffer()).byteLength > 100]).toEqual([url, 200, true]);
   }
   const start = await (await site.fetch('/docs/start.js')).text();
-  for (const { prefix } of dialects) expect(start).toContain(`"${prefix}/openapi.json"`);
+  for (const { prefix } of protocols) expect(start).toContain(`"${prefix}/openapi.json"`);
   // Otherwise the page would send the document to a validator elsewhere.
   expect(start).toContain('"validatorUrl":null');
 });
@@ -90,13 +90,13 @@ test('the reference page and all that it loads come from here', async () => {
 test.each(['/docs/', '/docs/package.json', '/docs/..%2fpackage.json', '/docs/toString', '/acp/openapi.json'])(
   '%s is 404',
   async (path) => {
-    await using site = await openDialects();
+    await using site = await openProtocols();
     expect((await site.fetch(path)).status).toBe(404);
   },
 );
 
 test('the reference takes no other method', async () => {
-  await using site = await openDialects();
+  await using site = await openProtocols();
   for (const path of ['/docs', '/openapi.json']) {
     expect((await site.fetch(path, { method: 'POST' })).status).toBe(404);
     const head = await site.fetch(path, { method: 'HEAD' });

@@ -2,16 +2,16 @@ import { z } from 'zod';
 import { parseConfig } from '../../src/config/load.ts';
 import type { Operation } from '../../src/contract/api/protocol.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
-import { mountDialects } from '../../src/gateway.ts';
+import { mountProtocols } from '../../src/gateway.ts';
 import { acme, sample } from '../config/vendors.ts';
 
 export type OperationRow = { readonly operation: Operation; readonly prefix: string; readonly name: string };
 
-/** Every operation of every dialect at every place: a row that is new tomorrow is tried tomorrow. */
+/** Every operation of every protocol at every place: a row that is new tomorrow is tried tomorrow. */
 export async function readOperationRows() {
   const config = await parseConfig(sample(), { file: 'x.yaml', env: {}, registry: [acme] });
-  const rows: readonly OperationRow[] = mountDialects(config).flatMap(({ dialect, prefix }) =>
-    dialect.operations.map((operation) => ({
+  const rows: readonly OperationRow[] = mountProtocols(config).flatMap(({ protocol, prefix }) =>
+    protocol.operations.map((operation) => ({
       operation,
       prefix,
       name: `${prefix} ${operation.method} ${operation.path}`,

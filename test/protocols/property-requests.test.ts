@@ -6,9 +6,9 @@ import { isJsonObject, type Json, type JsonObject } from '../../src/contract/dom
 import type { Run, RunKey } from '../../src/contract/domain/run.ts';
 import type { Site } from '../http/app.ts';
 import { busy, failed, interrupted, live, succeeded } from './conformance-cases.ts';
-import { createDialects, openDialects } from './protocol-sites.ts';
 import { parseEvents } from './event-lines.ts';
 import { type DocumentedOperation, ProtocolDocument } from './protocol-document.ts';
+import { createProtocols, openProtocols } from './protocol-sites.ts';
 import { arbitraryOf, broken } from './schema-arbitrary.ts';
 import { itemKey, itemOf } from './scripted-items.ts';
 import { checkpointId, threadId } from './scripted-threads.ts';
@@ -69,7 +69,7 @@ let site: Site;
 const use = new ImpatientUseCases();
 
 beforeAll(async () => {
-  site = await openDialects({ use });
+  site = await openProtocols({ use });
 });
 afterAll(async () => {
   await site[Symbol.asyncDispose]();
@@ -109,7 +109,7 @@ async function send(prefix: string, path: string, method: string, { params, quer
   return await site.fetch(`${prefix}${place}?${asked}`, { method: method.toUpperCase(), ...json });
 }
 
-describe.each(createDialects())('requests made from the document of $name', ({ prefix, operations }) => {
+describe.each(createProtocols())('requests made from the document of $name', ({ prefix, operations }) => {
   // A fetch cannot be upgraded, so a socket refuses whatever it is sent.
   const served = operations.filter(({ answers }) => !(101 in answers));
   let source: unknown;

@@ -76,8 +76,8 @@ function atLeast(bound: Json | undefined, least: number): number {
   return typeof bound === 'number' ? Math.max(bound, least) : least;
 }
 
-function atMost(bound: Json | undefined, most: number): number {
-  return typeof bound === 'number' ? Math.min(bound, most) : most;
+function atMost(bound: Json | undefined, max: number): number {
+  return typeof bound === 'number' ? Math.min(bound, max) : max;
 }
 
 /** The same value with something about it that its schema may not like. */

@@ -1,6 +1,6 @@
+import type { ItemUseCases, PutItem } from '../../src/contract/api/item-use-cases.ts';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
 import type { Item, ItemKey, ItemQuery, Namespace, NamespaceQuery } from '../../src/contract/store/item-store.ts';
-import type { ItemUseCases, PutItem } from '../../src/contract/api/item-use-cases.ts';
 
 export const itemKey: ItemKey = { tenant: 'default', namespace: ['memories', 'user-1'], key: 'likes' };
 

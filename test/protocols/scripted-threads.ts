@@ -1,7 +1,3 @@
-import { GatewayError } from '../../src/contract/domain/errors.ts';
-import type { ThreadEvent } from '../../src/contract/domain/event.ts';
-import type { RunKey } from '../../src/contract/domain/run.ts';
-import type { Checkpoint, Thread, ThreadKey, ThreadQuery } from '../../src/contract/domain/thread.ts';
 import type {
   CreateThread,
   HistoryQuery,
@@ -10,6 +6,10 @@ import type {
   ThreadUseCases,
   ThreadWatch,
 } from '../../src/contract/api/thread-use-cases.ts';
+import { GatewayError } from '../../src/contract/domain/errors.ts';
+import type { ThreadEvent } from '../../src/contract/domain/event.ts';
+import type { RunKey } from '../../src/contract/domain/run.ts';
+import type { Checkpoint, Thread, ThreadKey, ThreadQuery } from '../../src/contract/domain/thread.ts';
 import { patchState } from '../../src/engine/api/thread-patch.ts';
 
 export const threadId = '0193b3a0-6b7c-7d2e-8f00-7777777777aa';
@@ -107,7 +107,7 @@ export function threadOf(changes: Partial<Thread>): Thread {
     values: null,
     messages: [],
     activeRunId: null,
-    living: null,
+    session: null,
     version: 1,
     createdAtMs: Date.UTC(2026, 0, 2, 3, 4, 5, 678),
     updatedAtMs: Date.UTC(2026, 0, 2, 3, 4, 6),

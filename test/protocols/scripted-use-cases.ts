@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { CreateThread } from '../../src/contract/api/thread-use-cases.ts';
+import type { AgentQuery, CreateRun, Creation, RunFeed, UseCases } from '../../src/contract/api/use-cases.ts';
 import type { Agent } from '../../src/contract/domain/agent.ts';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
 import type { Change, RunEvent } from '../../src/contract/domain/event.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { Run, RunKey } from '../../src/contract/domain/run.ts';
-import type { RunQuery } from '../../src/contract/store/store.ts';
 import type { Checkpoint, Thread } from '../../src/contract/domain/thread.ts';
-import type { CreateThread } from '../../src/contract/api/thread-use-cases.ts';
-import type { AgentQuery, CreateRun, Creation, RunFeed, UseCases } from '../../src/contract/api/use-cases.ts';
+import type { RunQuery } from '../../src/contract/store/store.ts';
 import { ScriptedItems } from './scripted-items.ts';
 import { ScriptedThreads } from './scripted-threads.ts';
 
@@ -58,7 +58,7 @@ export class ScriptedFeed implements RunFeed {
 type CancelOptions = Parameters<UseCases['cancelRun']>[1];
 type Waiter = { readonly blockMs: number; readonly signal: AbortSignal; resolve(run: Run): void };
 
-/** The port that dialects talk to, over a map; what it was asked is kept, what it answers is set by the test. */
+/** The port that protocols talk to, over a map; what it was asked is kept, what it answers is set by the test. */
 export class ScriptedUseCases implements UseCases {
   readonly runs = new Map<string, Run>();
   readonly agents = new Map<string, Agent>();
@@ -245,7 +245,7 @@ export function agentOf(changes: Partial<Agent>): Agent {
     timeoutMs: 1000,
     lostAfterMs: 1000,
     onUnknownStart: 'fail',
-    capabilities: { resume: false, cancel: false, push: false, living: false },
+    capabilities: { resume: false, cancel: false, push: false, session: false },
     connection: { start: unused, observe: unused },
     mapping: {
       interrupts: false,

@@ -79,11 +79,11 @@ describe('bounds', () => {
     onTestFinished(() => small.close());
     const client = intunedClient(small);
     const first = await client.begin('echo', { key: 'first' });
-    const living = await client.begin('hang');
+    const session = await client.begin('hang');
     for (let count = 0; count < 1_000; count += 1) await client.begin('echo');
     expect(small.stats().heldRuns).toBeLessThan(20);
     expect((await client.result(first)).status).toBe(404);
-    expect((await client.result(living)).status).toBe(200);
+    expect((await client.result(session)).status).toBe(200);
     expect(small.runs('first')).toMatchObject([{ runId: first, status: 'completed', endedAtMs: nowMs }]);
   });
 

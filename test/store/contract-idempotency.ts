@@ -63,12 +63,12 @@ export function describeIdempotency(bench: () => Bench): void {
       const { store, openSecond } = bench();
       const second = await openSecond();
       const runs = Array.from({ length: 20 }, () => makeRun());
-      const insertions = await Promise.all(
+      const inserter = await Promise.all(
         runs.map((run, index) => (index % 2 ? store : second).insert(run, [], makeKey())),
       );
-      const winners = runs.filter((_, index) => insertions[index]?.kind === 'inserted');
+      const winners = runs.filter((_, index) => inserter[index]?.kind === 'inserted');
       expect(winners).toHaveLength(1);
-      const replays = insertions.filter((insertion) => insertion.kind === 'replayed');
+      const replays = inserter.filter((insertion) => insertion.kind === 'replayed');
       expect(new Set(replays.map((replay) => replay.runId))).toEqual(new Set(winners.map((run) => run.runId)));
       expect(replays).toHaveLength(19);
       expect(await store.search({ tenant: 'main', limit: 100, offset: 0 })).toHaveLength(1);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import {
   type Item,
   type ItemQuery,
@@ -6,7 +7,6 @@ import {
   itemBounds,
   type NamespaceQuery,
 } from '../../src/contract/store/item-store.ts';
-import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { StorageFault } from '../../src/contract/store/store.ts';
 import type { Bench } from './contract.ts';
 

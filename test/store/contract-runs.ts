@@ -205,8 +205,8 @@ export function describeRuns(bench: () => Bench): void {
     test('a thousand writes at once all hold', async () => {
       const { store } = bench();
       const runs = Array.from({ length: 1000 }, () => makeRun());
-      const insertions = await Promise.all(runs.map((run) => store.insert(run, [makeEvent(run)])));
-      expect(new Set(insertions.map((insertion) => insertion.kind))).toEqual(new Set(['inserted']));
+      const inserter = await Promise.all(runs.map((run) => store.insert(run, [makeEvent(run)])));
+      expect(new Set(inserter.map((insertion) => insertion.kind))).toEqual(new Set(['inserted']));
       const started = runs.map((run) => nextVersion(run, { phase: 'starting' }));
       const updated = await Promise.all(
         started.map((run) => store.update({ run, expectedVersion: 1, events: [makeEvent(run)] })),

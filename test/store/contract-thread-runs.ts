@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Idempotency, Insertion } from '../../src/contract/store/store.ts';
 import type { Thread } from '../../src/contract/domain/thread.ts';
+import type { Idempotency, Insertion } from '../../src/contract/store/store.ts';
 import type { Bench } from './contract.ts';
 import { makeDone, makeEvent, makeRun } from './runs.ts';
 import { endRun, insertRun, makeCheckpoint, makeThread, stepRun } from './threads.ts';
@@ -18,7 +18,7 @@ export function describeThreadRuns(bench: () => Bench): void {
 
   const refuseBusy = { refuseBusy: true };
   const admitAll = { refuseBusy: false };
-  const kinds = (insertions: readonly Insertion[]): readonly string[] => insertions.map(({ kind }) => kind).toSorted();
+  const kinds = (inserter: readonly Insertion[]): readonly string[] => inserter.map(({ kind }) => kind).toSorted();
 
   describe('admission to a thread', () => {
     test('a run makes its thread busy, and gives it its agent', async () => {
@@ -113,10 +113,10 @@ export function describeThreadRuns(bench: () => Bench): void {
       const admission = { refuseBusy: true, create };
       const stores = [store, second];
       const runs = Array.from({ length: 30 }, () => makeRun({ threadId }));
-      const insertions = await Promise.all(
+      const inserter = await Promise.all(
         runs.map((run, at) => stores[at % 2]?.insert(run, [makeEvent(run)], undefined, admission)),
       );
-      expect(kinds(insertions.filter((insertion) => insertion !== undefined))).toEqual([
+      expect(kinds(inserter.filter((insertion) => insertion !== undefined))).toEqual([
         'inserted',
         ...Array.from({ length: 29 }, () => 'thread-busy'),
       ]);
@@ -128,12 +128,12 @@ export function describeThreadRuns(bench: () => Bench): void {
       const { store, openSecond } = bench();
       const second = await openSecond();
       const { threadId } = await insertThread();
-      const insertions = await Promise.all(
+      const inserter = await Promise.all(
         Array.from({ length: 20 }, (_, at) =>
           (at % 2 ? store : second).insert(makeRun({ threadId }), [], makeKey(), refuseBusy),
         ),
       );
-      expect(kinds(insertions)).toEqual(['inserted', ...Array.from({ length: 19 }, () => 'replayed')]);
+      expect(kinds(inserter)).toEqual(['inserted', ...Array.from({ length: 19 }, () => 'replayed')]);
     });
 
     test('of many runs at once that may wait all are let in, into many threads too', async () => {
@@ -141,10 +141,10 @@ export function describeThreadRuns(bench: () => Bench): void {
       const second = await openSecond();
       const threads = await Promise.all(Array.from({ length: 20 }, () => insertThread()));
       const runs = threads.flatMap(({ threadId }) => Array.from({ length: 5 }, () => makeRun({ threadId })));
-      const insertions = await Promise.all(
+      const inserter = await Promise.all(
         runs.map((run, at) => (at % 2 ? store : second).insert(run, [], undefined, admitAll)),
       );
-      expect(new Set(kinds(insertions))).toEqual(new Set(['inserted']));
+      expect(new Set(kinds(inserter))).toEqual(new Set(['inserted']));
       for (const thread of threads) expect((await store.threads.findThread(thread))?.version).toBe(6);
     });
 
@@ -209,15 +209,15 @@ export function describeThreadRuns(bench: () => Bench): void {
     test('the living agent is set, kept and cleared', async () => {
       const { store } = bench();
       const thread = await insertThread();
-      const living = { agentId: 'agent-1', upstream: { runId: 'u', agentId: 'x' } };
+      const session = { agentId: 'agent-1', upstream: { runId: 'u', agentId: 'x' } };
       const busy = { status: 'busy', release: false } as const;
       let run = await insertRun(store, thread.threadId);
-      run = await stepRun(store, run, { ...busy, living }, { phase: 'running' });
-      expect((await store.threads.findThread(thread))?.living).toEqual(living);
+      run = await stepRun(store, run, { ...busy, session }, { phase: 'running' });
+      expect((await store.threads.findThread(thread))?.session).toEqual(session);
       run = await stepRun(store, run, busy, {});
-      expect((await store.threads.findThread(thread))?.living).toEqual(living);
-      await stepRun(store, run, { ...busy, living: null }, {});
-      expect((await store.threads.findThread(thread))?.living).toBeNull();
+      expect((await store.threads.findThread(thread))?.session).toEqual(session);
+      await stepRun(store, run, { ...busy, session: null }, {});
+      expect((await store.threads.findThread(thread))?.session).toBeNull();
     });
 
     test('its end takes the thread along where it says so, and leaves the runs', async () => {
@@ -279,7 +279,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       const before = await store.threads.findThread(thread);
       const ended = makeDone(run, 9000);
       const checkpoint = makeCheckpoint(thread.threadId, { values: 'lost' });
-      const effect = { status: 'error', release: true, checkpoint, living: null } as const;
+      const effect = { status: 'error', release: true, checkpoint, session: null } as const;
       const refused = await Promise.all([
         store.update({ run: ended, expectedVersion: 7, events: [], thread: effect }),
         store.update({ run: ended, expectedVersion: 1, expectedOwner: 'b', events: [], thread: effect }),

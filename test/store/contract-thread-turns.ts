@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Run } from '../../src/contract/domain/run.ts';
-import type { Store } from '../../src/contract/store/store.ts';
 import type { Thread } from '../../src/contract/domain/thread.ts';
+import type { Store } from '../../src/contract/store/store.ts';
 import type { Bench } from './contract.ts';
 import { makeDone, makeRun, nextVersion } from './runs.ts';
 import { endRun, insertRun, makeThread, stepRun } from './threads.ts';

@@ -26,7 +26,7 @@ export function describeThreads(bench: () => Bench): void {
         values: oddJson,
         messages: [{ role: 'user', content: 'line\nfeed \u0000' }, oddJson],
         activeRunId: makeRun().runId,
-        living: { agentId: 'agent-1', upstream: { runId: 'V1StGXR8', agentId: 'x' } },
+        session: { agentId: 'agent-1', upstream: { runId: 'V1StGXR8', agentId: 'x' } },
         version: 7,
         createdAtMs: 1_700_000_000_000,
         updatedAtMs: 1_700_000_000_001,
@@ -78,7 +78,7 @@ export function describeThreads(bench: () => Bench): void {
         status: 'error',
         values: { step: 1 },
         messages: ['hello'],
-        living: { agentId: 'agent-1', upstream: { runId: 'u' } },
+        session: { agentId: 'agent-1', upstream: { runId: 'u' } },
         updatedAtMs: thread.updatedAtMs + 5,
         version: 2,
       };
@@ -89,10 +89,10 @@ export function describeThreads(bench: () => Bench): void {
       );
       expect(await store.threads.findThread(thread)).toEqual(changed);
       expect(await store.threads.checkpoints(thread.threadId, 10, null)).toStrictEqual([checkpoint]);
-      expect(await store.threads.updateThread({ ...changed, metadata: {}, living: null, version: 3 }, 2, null)).toBe(
+      expect(await store.threads.updateThread({ ...changed, metadata: {}, session: null, version: 3 }, 2, null)).toBe(
         true,
       );
-      expect(await store.threads.findThread(thread)).toEqual({ ...changed, metadata: {}, living: null, version: 3 });
+      expect(await store.threads.findThread(thread)).toEqual({ ...changed, metadata: {}, session: null, version: 3 });
       expect(await store.threads.checkpoints(thread.threadId, 10, null)).toHaveLength(1);
     });
 
@@ -181,8 +181,8 @@ export function describeThreads(bench: () => Bench): void {
     });
 
     test('a copy has state and history of its own, and no run', async () => {
-      const living = { agentId: 'agent-1', upstream: { runId: 'u' } };
-      const source = makeThread({ agentId: 'agent-1', metadata: { a: 1 }, living });
+      const session = { agentId: 'agent-1', upstream: { runId: 'u' } };
+      const source = makeThread({ agentId: 'agent-1', metadata: { a: 1 }, session });
       const { store, thread, history } = await makeHistory(3, source);
       const run = await insertRun(store, source.threadId);
       await store.threads.acquireThread(source.threadId, run.runId);
@@ -192,7 +192,7 @@ export function describeThreads(bench: () => Bench): void {
         threadId: 'copy',
         values: thread?.values,
         messages: thread?.messages,
-        living: null,
+        session: null,
         version: 1,
         createdAtMs: 5000,
         updatedAtMs: 5000,
@@ -275,7 +275,7 @@ export function describeThreads(bench: () => Bench): void {
       const thread = makeThread();
       await store.threads.insertThread(thread);
       const run = makeRun({ threadId: thread.threadId });
-      const one = { name: 'one', mostLive: 1 };
+      const one = { name: 'one', maxLive: 1 };
       expect(await store.usage.admitRun(one, run.runId, undefined)).toBe(true);
       await store.insert(run, [], undefined, { refuseBusy: false });
       await endRun(store, run);

@@ -5,7 +5,7 @@ import type { Bench } from './contract.ts';
 import { makeDone, makeRun } from './runs.ts';
 import { makeThread } from './threads.ts';
 
-const quota = { name: 'acme\nci', mostLive: 2 };
+const quota = { name: 'acme\nci', maxLive: 2 };
 
 export function describeUsage(bench: () => Bench): void {
   describe('live runs of a name', () => {
@@ -42,7 +42,7 @@ export function describeUsage(bench: () => Bench): void {
     test('are never more than the quota, however many come at once and from whichever process', async () => {
       const [one, other] = [bench().store, await bench().openSecond()];
       const admissions = Array.from({ length: 40 }, (_, at) =>
-        (at % 2 === 0 ? one : other).usage.admitRun({ name: 'crowd', mostLive: 7 }, makeRun().runId, undefined),
+        (at % 2 === 0 ? one : other).usage.admitRun({ name: 'crowd', maxLive: 7 }, makeRun().runId, undefined),
       );
       expect((await Promise.all(admissions)).filter(Boolean)).toHaveLength(7);
     });
@@ -51,7 +51,7 @@ export function describeUsage(bench: () => Bench): void {
       const { store } = bench();
       const key = { tenant: 'main', key: 'k', fingerprint: 'f', expiresAtMs: Date.now() + 60_000 };
       const run = makeRun();
-      const one = { name: 'retry', mostLive: 1 };
+      const one = { name: 'retry', maxLive: 1 };
       expect(await store.usage.admitRun(one, run.runId, key)).toBe(true);
       await store.insert(run, [], key);
       expect(await store.usage.admitRun(one, makeRun().runId, key)).toBe(true);

@@ -1,7 +1,7 @@
 import { v4 as uuidv4, v7 as uuidv7 } from 'uuid';
 import type { Run } from '../../src/contract/domain/run.ts';
-import type { Store } from '../../src/contract/store/store.ts';
 import type { Checkpoint, Thread, ThreadEffect } from '../../src/contract/domain/thread.ts';
+import type { Store } from '../../src/contract/store/store.ts';
 import { makeDone, makeEvent, makeRun, nextVersion } from './runs.ts';
 
 /** A thread as a client would make it, with what a test wants to differ. */
@@ -16,7 +16,7 @@ export function makeThread(difference: Partial<Thread> = {}): Thread {
     values: null,
     messages: [],
     activeRunId: null,
-    living: null,
+    session: null,
     version: 1,
     createdAtMs: nowMs,
     updatedAtMs: nowMs,

@@ -2,18 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Book, KnownRun } from './book.ts';
 import type { Chance } from './chance.ts';
 import type { Answer } from './front.ts';
-import type { Fleet } from './replica-set.ts';
 import { isFinal, readOutput } from './output.ts';
 import { inBatches } from './parallel.ts';
+import type { ReplicaSet } from './replica-set.ts';
 import type { SandboxProcess } from './sandbox-process.ts';
 
-export type AuditParts = {
-  readonly fleet: Fleet;
+export type AuditDeps = {
+  readonly replicaSet: ReplicaSet;
   readonly book: Book;
   readonly sandbox: SandboxProcess;
   readonly chance: Chance;
   /** Streams that are read again from their beginning and from their middle. */
-  readonly mostReplays: number;
+  readonly maxReplays: number;
 };
 
 export type Findings = {
@@ -31,31 +31,31 @@ const lookEveryMs = 500;
 const tries = 5;
 
 /** Waits until every acknowledged run has ended, as long as it is reasonable. */
-export async function settle(parts: AuditParts, signal: AbortSignal): Promise<void> {
-  const { book } = parts;
+export async function settle(deps: AuditDeps, signal: AbortSignal): Promise<void> {
+  const { book } = deps;
   const ends = book.live.map(({ acknowledgedAtMs, plan }) => acknowledgedAtMs + plan.lengthMs);
   const untilMs = Math.max(performance.now(), ...ends) + graceMs;
   while (book.live.length > 0 && performance.now() < untilMs && !signal.aborted) {
-    await inBatches(book.live, parallel, (run) => readEnd(run, parts).then(() => {}));
+    await inBatches(book.live, parallel, (run) => readEnd(run, deps).then(() => {}));
     if (book.live.length > 0) await sleep(lookEveryMs);
   }
 }
 
 /** Reads every acknowledged run once more, and asks the vendors what they counted. */
-export async function audit(parts: AuditParts): Promise<Findings> {
-  const { book, sandbox } = parts;
+export async function audit(deps: AuditDeps): Promise<Findings> {
+  const { book, sandbox } = deps;
   const lost: string[] = [];
   const stuck: string[] = [];
   const { all } = book;
   await inBatches(all, parallel, async (run) => {
-    const end = await readEnd(run, parts);
+    const end = await readEnd(run, deps);
     if (end === 'ended') return;
     const notes = await sandbox.notes(run.plan.key);
     const line = `${run.runId} ${run.plan.agent} ${run.plan.key}: ${end}, ${JSON.stringify(notes)}`;
     if (end === 'missing' || notes.length === 0) lost.push(line);
     else stuck.push(line);
   });
-  await replaySome(parts);
+  await replaySome(deps);
   const keysDropped = await sandbox.keysDropped();
   if (keysDropped > 0) throw new Error(`the sandbox forgot ${keysDropped} keys: its counts are of no use`);
   const startedTwice = [...(await sandbox.keysStarted(2))].map(([key, count]) => `${key}: ${count} times`);
@@ -63,12 +63,15 @@ export async function audit(parts: AuditParts): Promise<Findings> {
   return { acknowledged: all.length, lost, startedTwice, stuck, unknownStarts };
 }
 
-async function readEnd(run: KnownRun, { fleet, book, chance }: AuditParts): Promise<'ended' | 'missing' | 'pending'> {
+async function readEnd(
+  run: KnownRun,
+  { replicaSet, book, chance }: AuditDeps,
+): Promise<'ended' | 'missing' | 'pending'> {
   for (let attempt = 1; ; attempt += 1) {
-    const door = await fleet.door(chance, AbortSignal.timeout(graceMs));
+    const client = await replicaSet.client(chance, AbortSignal.timeout(graceMs));
     let answer: Answer;
     try {
-      answer = await door.call('GET', `/runs/${run.runId}/output`);
+      answer = await client.call('GET', `/runs/${run.runId}/output`);
     } catch (error) {
       if (attempt < tries) continue;
       throw error;
@@ -83,9 +86,9 @@ async function readEnd(run: KnownRun, { fleet, book, chance }: AuditParts): Prom
 }
 
 /** A late watcher gets the whole history, and from any place in it on what follows. */
-async function replaySome({ fleet, book, chance, mostReplays }: AuditParts): Promise<void> {
+async function replaySome({ replicaSet, book, chance, maxReplays }: AuditDeps): Promise<void> {
   const ended = book.all.filter(({ judgement }) => judgement !== null);
-  const share = mostReplays / Math.max(ended.length, 1);
+  const share = maxReplays / Math.max(ended.length, 1);
   const chosen = ended.filter(() => chance.happens(share));
   await inBatches(chosen, parallel, async ({ runId }) => {
     const ids = await readIds(runId, 0);
@@ -98,7 +101,7 @@ async function replaySome({ fleet, book, chance, mostReplays }: AuditParts): Pro
 
   async function readIds(runId: string, afterId: number): Promise<readonly number[]> {
     const signal = AbortSignal.timeout(graceMs);
-    const { status, events } = await (await fleet.door(chance, signal)).listen(runId, afterId, signal);
+    const { status, events } = await (await replicaSet.client(chance, signal)).listen(runId, afterId, signal);
     const ids: number[] = [];
     let isOver = false;
     if (status !== 200) book.noteGap(runId, `${runId}: the history after ${afterId} answers ${status}`);

@@ -10,7 +10,7 @@ export type KnownRun = {
   readonly judgement: Judgement | null;
 };
 
-const mostDetails = 20;
+const maxDetails = 20;
 
 /** What the clients know: runs by id, and everything that went wrong in front of their eyes. */
 export class Book {
@@ -78,6 +78,6 @@ export class Book {
   }
 
   noteUnexpected(what: string): void {
-    if (this.#unexpected.length < mostDetails) this.#unexpected.push(what);
+    if (this.#unexpected.length < maxDetails) this.#unexpected.push(what);
   }
 }

@@ -10,9 +10,9 @@ const lookEveryMs = 15;
 /** The processes that the torture started: they end with it at the latest, and it ends no others. */
 export class Children {
   readonly #folder: string;
-  readonly #living = new Set<Child>();
+  readonly #session = new Set<Child>();
   readonly #onExit = (): void => {
-    for (const child of this.#living) child.signal('SIGKILL');
+    for (const child of this.#session) child.signal('SIGKILL');
   };
 
   constructor(folder: string) {
@@ -23,13 +23,13 @@ export class Children {
   /** Starts a program of the checkout; what it writes goes to a file of that name. */
   spawn(name: string, args: readonly string[]): Child {
     const child = new Child(join(this.#folder, `${name}.log`), args);
-    this.#living.add(child);
-    void child.exited.then(() => this.#living.delete(child));
+    this.#session.add(child);
+    void child.exited.then(() => this.#session.delete(child));
     return child;
   }
 
   async endAll(): Promise<void> {
-    const ending = [...this.#living].map((child) => child.end());
+    const ending = [...this.#session].map((child) => child.end());
     await Promise.all(ending);
     process.off('exit', this.#onExit);
   }

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Book, KnownRun } from './book.ts';
 import type { Chance } from './chance.ts';
-import type { Fleet } from './replica-set.ts';
-import { type FollowerParts, pollRun, streamRun } from './followers.ts';
+import { type FollowerDeps, pollRun, streamRun } from './followers.ts';
 import { drawLongPlan, drawPlan, type Plan, type PlanRules } from './plan.ts';
+import type { ReplicaSet } from './replica-set.ts';
 
-export type CustomerParts = {
-  readonly fleet: Fleet;
+export type CustomerDeps = {
+  readonly replicaSet: ReplicaSet;
   readonly book: Book;
   readonly chanceOf: (name: string) => Chance;
   readonly rules: PlanRules;
@@ -20,33 +20,33 @@ const keyedShare = 0.6;
 const repeatedShare = 0.1;
 /** Long runs are created by so many at once. */
 const stockers = 8;
-const longestStay = { leastMs: 20_000, mostMs: 60_000 };
+const maxStay = { minMs: 20_000, maxMs: 60_000 };
 
 /** A bounded number of clients that create runs all the time, each following what it made in one way or another. */
 export class Customers {
-  readonly #parts: CustomerParts;
+  readonly #deps: CustomerDeps;
   readonly #busy = new Set<Promise<void>>();
   /** Which long runs are in flight, by the time at which they end. */
   #stock: number[] = [];
   #keys = 0;
   #open = true;
 
-  constructor(parts: CustomerParts) {
-    this.#parts = parts;
+  constructor(deps: CustomerDeps) {
+    this.#deps = deps;
   }
 
   start(count: number): void {
-    for (let at = 1; at <= count; at += 1) this.#track(this.#shop(this.#parts.chanceOf(`client ${at}`)));
+    for (let at = 1; at <= count; at += 1) this.#track(this.#shop(this.#deps.chanceOf(`client ${at}`)));
   }
 
   /** Keeps so many long runs in flight, which nobody follows. Resolves when there are as many for the first time. */
   async keepLive(count: number): Promise<void> {
     if (count === 0) return;
     for (let at = 1; at <= stockers; at += 1) {
-      this.#track(this.#restock(count, this.#parts.chanceOf(`stocker ${at}`)));
+      this.#track(this.#restock(count, this.#deps.chanceOf(`stocker ${at}`)));
     }
     while (this.#stock.length < count) {
-      this.#parts.signal.throwIfAborted();
+      this.#deps.signal.throwIfAborted();
       await sleep(50);
     }
   }
@@ -75,13 +75,13 @@ export class Customers {
   }
 
   async #follow(run: KnownRun, chance: Chance): Promise<void> {
-    const { fleet, book, signal } = this.#parts;
-    const parts: FollowerParts = { fleet, book, chance, signal };
+    const { replicaSet, book, signal } = this.#deps;
+    const deps: FollowerDeps = { replicaSet, book, chance, signal };
     await chance.weighed<() => Promise<void>>([
-      [50, () => streamRun(run, true, parts)],
-      [25, () => pollRun(run, true, parts)],
-      [20, () => pollRun(run, false, parts)],
-      [5, () => Promise.all([streamRun(run, true, parts), streamRun(run, false, parts)]).then(() => {})],
+      [50, () => streamRun(run, true, deps)],
+      [25, () => pollRun(run, true, deps)],
+      [20, () => pollRun(run, false, deps)],
+      [5, () => Promise.all([streamRun(run, true, deps), streamRun(run, false, deps)]).then(() => {})],
     ])();
   }
 
@@ -93,7 +93,7 @@ export class Customers {
         await sleep(50);
         continue;
       }
-      const lengthMs = chance.between(longestStay.leastMs, longestStay.mostMs);
+      const lengthMs = chance.between(maxStay.minMs, maxStay.maxMs);
       const run = await this.#create(drawLongPlan(chance, this.#nextKey(), lengthMs), chance);
       if (run !== null) this.#stock.push(performance.now() + lengthMs);
     }
@@ -101,7 +101,7 @@ export class Customers {
 
   /** The run as it was acknowledged; null when the create died and could not be repeated. */
   async #create(plan: Plan, chance: Chance): Promise<KnownRun | null> {
-    const { book } = this.#parts;
+    const { book } = this.#deps;
     const idempotencyKey = chance.happens(keyedShare) ? `"${plan.key}"` : undefined;
     for (;;) {
       const runId = await this.#post(plan, idempotencyKey, chance);
@@ -119,13 +119,13 @@ export class Customers {
 
   /** The run's id; null when no answer came. A gateway that refuses has taken nothing, and is asked again. */
   async #post(plan: Plan, idempotencyKey: string | undefined, chance: Chance): Promise<string | null> {
-    const { fleet, book, signal } = this.#parts;
+    const { replicaSet, book, signal } = this.#deps;
     for (;;) {
-      const door = await fleet.door(chance, signal);
-      let answer: Awaited<ReturnType<typeof door.call>>;
+      const client = await replicaSet.client(chance, signal);
+      let answer: Awaited<ReturnType<typeof client.call>>;
       try {
         const body = { agent_id: plan.agent, input: plan.input };
-        answer = await door.call('POST', '/runs', { body, idempotencyKey });
+        answer = await client.call('POST', '/runs', { body, idempotencyKey });
       } catch {
         if (idempotencyKey === undefined) book.unanswered += 1;
         return null;
@@ -143,12 +143,12 @@ export class Customers {
   async #repeat(run: KnownRun, idempotencyKey: string, chance: Chance): Promise<void> {
     const runId = await this.#post(run.plan, idempotencyKey, chance);
     if (runId !== null && runId !== run.runId) {
-      this.#parts.book.noteUnexpected(`the key of ${run.runId} was answered with ${runId}`);
+      this.#deps.book.noteUnexpected(`the key of ${run.runId} was answered with ${runId}`);
     }
   }
 
   #draw(chance: Chance): Plan {
-    return drawPlan(chance, this.#nextKey(), this.#parts.rules);
+    return drawPlan(chance, this.#nextKey(), this.#deps.rules);
   }
 
   #nextKey(): string {
@@ -160,7 +160,7 @@ export class Customers {
     const task = work
       .catch((error: unknown) => {
         // The end of patience reaches everybody as an abort.
-        if (!this.#parts.signal.aborted) this.#parts.book.noteUnexpected(`a client failed: ${String(error)}`);
+        if (!this.#deps.signal.aborted) this.#deps.book.noteUnexpected(`a client failed: ${String(error)}`);
       })
       .finally(() => this.#busy.delete(task));
     this.#busy.add(task);

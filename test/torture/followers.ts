@@ -3,11 +3,11 @@ import { ZodError } from 'zod';
 import type { Book, KnownRun } from './book.ts';
 import type { Chance } from './chance.ts';
 import type { Answer } from './front.ts';
-import type { Fleet } from './replica-set.ts';
 import { isFinal, readOutput } from './output.ts';
+import type { ReplicaSet } from './replica-set.ts';
 
-export type FollowerParts = {
-  readonly fleet: Fleet;
+export type FollowerDeps = {
+  readonly replicaSet: ReplicaSet;
   readonly book: Book;
   readonly chance: Chance;
   /** Fires when nothing is to be waited for any more. */
@@ -19,18 +19,18 @@ const blockSeconds = 2;
 const restlessShare = 0.4;
 
 /** Asks for the output again and again, with a `block_timeout` or with pauses, until the run has ended. */
-export async function pollRun(run: KnownRun, blocking: boolean, parts: FollowerParts): Promise<void> {
+export async function pollRun(run: KnownRun, blocking: boolean, deps: FollowerDeps): Promise<void> {
   const query = blocking ? `?block_timeout=${blockSeconds}` : '';
   const blockMs = blocking ? blockSeconds * 1000 : 0;
   for (;;) {
-    const answer = await askOnce(run, `/output${query}`, blockMs, parts);
+    const answer = await askOnce(run, `/output${query}`, blockMs, deps);
     if (answer?.status === 404) return;
     if (answer?.status === 200) {
       const output = readOutput(answer.body);
-      if (isFinal(output)) return parts.book.seeEnd(run.runId, output);
-      if (output.type === 'interrupt') await answerInterrupt(run, output.interrupt.round, parts);
+      if (isFinal(output)) return deps.book.seeEnd(run.runId, output);
+      if (output.type === 'interrupt') await answerInterrupt(run, output.interrupt.round, deps);
     }
-    if (answer === null || !blocking) await sleep(parts.chance.between(50, 300));
+    if (answer === null || !blocking) await sleep(deps.chance.between(50, 300));
   }
 }
 
@@ -38,13 +38,13 @@ export async function pollRun(run: KnownRun, blocking: boolean, parts: FollowerP
  * Follows the stream to the terminal event, over all cuts, on any gateway. Its ids have to be 1, 2, 3 and so on, each
  * once: what was seen goes into `Last-Event-ID`. One of several followers of a run answers its interrupts.
  */
-export async function streamRun(run: KnownRun, answers: boolean, parts: FollowerParts): Promise<void> {
-  const { book, chance } = parts;
+export async function streamRun(run: KnownRun, answers: boolean, deps: FollowerDeps): Promise<void> {
+  const { book, chance } = deps;
   book.streams += 1;
   const reader: Reader = { lastId: 0, isOver: false, answered: answers ? Promise.resolve() : null };
   try {
     while (!reader.isOver) {
-      await readOn(run, reader, parts);
+      await readOn(run, reader, deps);
       if (reader.isOver) return;
       book.cuts += 1;
       await sleep(chance.between(5, 150));
@@ -64,13 +64,13 @@ type Reader = {
 };
 
 /** One connection: from its reader's last id to a cut or to the terminal event. */
-async function readOn(run: KnownRun, reader: Reader, parts: FollowerParts): Promise<void> {
-  const { book, chance, fleet, signal } = parts;
-  const door = await fleet.door(chance, signal);
+async function readOn(run: KnownRun, reader: Reader, deps: FollowerDeps): Promise<void> {
+  const { book, chance, replicaSet, signal } = deps;
+  const client = await replicaSet.client(chance, signal);
   const leaving = new AbortController();
   const timer = chance.happens(restlessShare) ? setTimeout(() => leaving.abort(), chance.between(10, 1500)) : null;
   try {
-    const { status, events } = await door.listen(run.runId, reader.lastId, AbortSignal.any([signal, leaving.signal]));
+    const { status, events } = await client.listen(run.runId, reader.lastId, AbortSignal.any([signal, leaving.signal]));
     if (status === 404) {
       reader.isOver = true;
       return book.noteGap(run.runId, `${run.runId}: the stream answers 404 after id ${reader.lastId}`);
@@ -85,7 +85,7 @@ async function readOn(run: KnownRun, reader: Reader, parts: FollowerParts): Prom
       if (output.type === 'interrupt') {
         const { round } = output.interrupt;
         // Beside the stream, which goes on meanwhile; one after the other, or two tries could answer two rounds.
-        reader.answered = reader.answered?.then(() => answerInterrupt(run, round, parts).catch(() => {})) ?? null;
+        reader.answered = reader.answered?.then(() => answerInterrupt(run, round, deps).catch(() => {})) ?? null;
       }
     }
   } catch (error) {
@@ -100,20 +100,20 @@ async function readOn(run: KnownRun, reader: Reader, parts: FollowerParts): Prom
 }
 
 /** Answers one round of an interrupt. A try whose answer was lost may have been taken, so each begins with a look. */
-async function answerInterrupt(run: KnownRun, round: number, parts: FollowerParts): Promise<void> {
+async function answerInterrupt(run: KnownRun, round: number, deps: FollowerDeps): Promise<void> {
   const { answer } = run.plan;
   if (answer === null) return;
   for (;;) {
-    const now = await askOnce(run, '/output', 0, parts);
+    const now = await askOnce(run, '/output', 0, deps);
     if (now?.status === 200) {
       const shown = readOutput(now.body);
       if (shown.type !== 'interrupt' || shown.interrupt.round !== round) return;
-      const reply = await askOnce(run, '', 0, parts, answer(round));
+      const reply = await askOnce(run, '', 0, deps, answer(round));
       if (reply?.status === 200 || reply?.status === 409) return;
     } else if (now?.status === 204 || now?.status === 404) {
       return;
     }
-    await sleep(parts.chance.between(50, 200));
+    await sleep(deps.chance.between(50, 200));
   }
 }
 
@@ -122,13 +122,13 @@ async function askOnce(
   run: KnownRun,
   path: string,
   blockMs: number,
-  { fleet, book, chance, signal }: FollowerParts,
+  { replicaSet, book, chance, signal }: FollowerDeps,
   body?: Parameters<typeof readOutput>[0],
 ): Promise<Answer | null> {
-  const door = await fleet.door(chance, signal);
+  const client = await replicaSet.client(chance, signal);
   const method = body === undefined ? 'GET' : 'POST';
   try {
-    const answer = await door.call(method, `/runs/${run.runId}${path}`, { ...(body && { body }), blockMs });
+    const answer = await client.call(method, `/runs/${run.runId}${path}`, { ...(body && { body }), blockMs });
     if (![200, 204, 404, 409, 503].includes(answer.status)) {
       book.noteUnexpected(`${method} /runs/${run.runId}${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
     }

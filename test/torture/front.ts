@@ -12,7 +12,7 @@ const silenceMs = 3500;
 const json = z.json();
 
 /** A client's way to one gateway process. Every method rejects when the connection breaks or nothing comes back. */
-export class Door {
+export class GatewayClient {
   readonly #pool: Pool;
 
   constructor(url: string) {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Child, Children } from './children.ts';
-import { Door } from './front.ts';
+import { GatewayClient } from './front.ts';
 
 const listening = z.looseObject({ url: z.string() });
 const bootPatienceMs = 60_000;
@@ -11,7 +11,7 @@ export class GatewayProcess {
   readonly #children: Children;
   readonly #configFile: string;
   #child: Child | null = null;
-  #door: Door | null = null;
+  #client: GatewayClient | null = null;
   #incarnations = 0;
   #isPaused = false;
   /** Processes that ended although nobody killed them, with their last words. */
@@ -26,8 +26,8 @@ export class GatewayProcess {
   }
 
   /** Null while nothing listens; a paused process still listens, and its clients cannot tell. */
-  get door(): Door | null {
-    return this.#door;
+  get client(): GatewayClient | null {
+    return this.#client;
   }
 
   get isPaused(): boolean {
@@ -35,7 +35,7 @@ export class GatewayProcess {
   }
 
   get isUp(): boolean {
-    return this.#door !== null;
+    return this.#client !== null;
   }
 
   /** Resolves with true when it listens, with false when it was killed before. */
@@ -51,7 +51,7 @@ export class GatewayProcess {
     if (written === null) throw new Error(`${this.name} did not start; it wrote:\n${child.lastLines(20)}`);
     this.bootsMs.push(performance.now() - begunMs);
     const line = written.split('\n').find((each) => each.includes('rungate listens')) ?? '';
-    this.#door = new Door(listening.parse(JSON.parse(line)).url);
+    this.#client = new GatewayClient(listening.parse(JSON.parse(line)).url);
     return true;
   }
 
@@ -60,8 +60,8 @@ export class GatewayProcess {
     // The signal first: its clients must not be gone before it is.
     const ending = this.#child?.end();
     this.#child = null;
-    this.#door?.close();
-    this.#door = null;
+    this.#client?.close();
+    this.#client = null;
     await ending;
   }
 
@@ -77,9 +77,9 @@ export class GatewayProcess {
 
   #noteExit(child: Child): void {
     if (child.wasEnded) return;
-    if (this.#door !== null) this.diedAlone.push(`${this.name}:\n${child.lastLines(20)}`);
+    if (this.#client !== null) this.diedAlone.push(`${this.name}:\n${child.lastLines(20)}`);
     this.#child = null;
-    this.#door?.close();
-    this.#door = null;
+    this.#client?.close();
+    this.#client = null;
   }
 }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Book, KnownRun } from './book.ts';
 import type { Chance } from './chance.ts';
-import type { Fleet } from './replica-set.ts';
 import { isFinal, readOutput } from './output.ts';
 import { inBatches } from './parallel.ts';
+import type { ReplicaSet } from './replica-set.ts';
 import type { SandboxProcess } from './sandbox-process.ts';
 
 /** A run without a living owner. */
@@ -18,9 +18,9 @@ const lookEveryMs = 60;
 const parallel = 16;
 const patienceWithLooksMs = 10_000;
 
-export type MeterParts = {
+export type MeterDeps = {
   readonly sandbox: SandboxProcess;
-  readonly fleet: Fleet;
+  readonly replicaSet: ReplicaSet;
   readonly book: Book;
   readonly chance: Chance;
   readonly signal: AbortSignal;
@@ -31,15 +31,15 @@ export class RecoveryMeter {
   readonly samplesMs: number[] = [];
   /** Runs that nobody had looked at when the patience ended; each counts as one sample of that length. */
   neglected = 0;
-  readonly #parts: MeterParts;
+  readonly #deps: MeterDeps;
 
-  constructor(parts: MeterParts) {
-    this.#parts = parts;
+  constructor(deps: MeterDeps) {
+    this.#deps = deps;
   }
 
   /** Taken while the runs have no living owner: from now on a look at one of them is the first one. */
   async list(runs: readonly KnownRun[]): Promise<readonly Unattended[]> {
-    const { sandbox } = this.#parts;
+    const { sandbox } = this.#deps;
     await sandbox.mark();
     const unattended: Unattended[] = [];
     await inBatches(runs, parallel, async (run) => {
@@ -54,7 +54,7 @@ export class RecoveryMeter {
   async measure(unattended: readonly Unattended[], sinceMs: number, patienceMs: number): Promise<void> {
     const waiting = new Set(unattended);
     for (;;) {
-      const looks = await this.#parts.sandbox.firstLooks();
+      const looks = await this.#deps.sandbox.firstLooks();
       await inBatches([...waiting], parallel, async (each) => {
         const lookedAtMs = each.vendorRunIds.map((id) => looks.get(id)).find((atMs) => atMs !== undefined);
         const attendedAtMs = lookedAtMs ?? (await this.#findOtherSign(each, sinceMs));
@@ -75,17 +75,17 @@ export class RecoveryMeter {
     if (run.judgement !== null) return Date.now();
     // Asking for each of many runs costs the machine more than looking at them does: most need no other sign.
     if (needsLook && Date.now() - sinceMs < patienceWithLooksMs) return null;
-    const notes = await this.#parts.sandbox.notes(run.plan.key);
+    const notes = await this.#deps.sandbox.notes(run.plan.key);
     const started = notes.find(({ runId }) => !vendorRunIds.includes(runId));
     if (started !== undefined) return started.startedAtMs;
     return (await this.#hasReadableEnd(run)) ? Date.now() : null;
   }
 
   async #hasReadableEnd({ runId }: KnownRun): Promise<boolean> {
-    const { fleet, book, chance, signal } = this.#parts;
+    const { replicaSet, book, chance, signal } = this.#deps;
     try {
-      const door = await fleet.livingDoor(chance, signal);
-      const { status, body } = await door.call('GET', `/runs/${runId}/output`);
+      const client = await replicaSet.responsiveClient(chance, signal);
+      const { status, body } = await client.call('GET', `/runs/${runId}/output`);
       if (status !== 200) return false;
       const output = readOutput(body);
       if (!isFinal(output)) return false;

@@ -31,11 +31,11 @@ export class Owners {
 
   /** Learns under which name a new process owns runs, by having it create one. Gives up when it is down. */
   async identify(gateway: GatewayProcess): Promise<void> {
-    for (let { door } = gateway; door !== null; door = gateway.door) {
+    for (let { client } = gateway; client !== null; client = gateway.client) {
       this.#probes += 1;
       const plan = drawLongPlan(this.#chance, `probe-${this.#probes}`, probeMs);
       const body = { agent_id: plan.agent, input: plan.input };
-      const answer = await door.call('POST', '/runs', { body }).catch(() => null);
+      const answer = await client.call('POST', '/runs', { body }).catch(() => null);
       const owner = answer?.status === 200 ? await this.#ownerOf(created.parse(answer.body).run_id, plan) : null;
       if (owner !== null) {
         this.#replicas.set(gateway, owner);

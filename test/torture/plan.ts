@@ -20,7 +20,7 @@ export type Plan = {
 };
 
 export type PlanRules = {
-  readonly longestMs: number;
+  readonly maxMs: number;
   /**
    * Whether answers to interrupts name their round. Not where gateways are paused: a paused one may take an old answer
    * for a new interrupt when it wakes, and no client could tell it from being late.
@@ -32,11 +32,11 @@ const rounds = 2;
 
 /** A run of any kind, from some milliseconds to several seconds. */
 export function drawPlan(chance: Chance, key: string, rules: PlanRules): Plan {
-  const { longestMs } = rules;
+  const { maxMs } = rules;
   const ms = chance.weighed([
     [5, chance.between(5, 300)],
-    [4, chance.between(300, Math.max(300, longestMs / 2))],
-    [2, chance.between(300, longestMs)],
+    [4, chance.between(300, Math.max(300, maxMs / 2))],
+    [2, chance.between(300, maxMs)],
   ]);
   const text = chance.next().toString(36);
   return chance.weighed<() => Plan>([

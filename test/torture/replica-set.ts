@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Chance } from './chance.ts';
-import type { Door } from './front.ts';
+import type { GatewayClient } from './front.ts';
 import type { GatewayProcess } from './gateway-process.ts';
 
 const lookEveryMs = 15;
 
 /** All gateways, as their clients see them: addresses of which any may be tried. */
-export class Fleet {
+export class ReplicaSet {
   readonly gateways: readonly GatewayProcess[];
 
   constructor(gateways: readonly GatewayProcess[]) {
@@ -14,12 +14,12 @@ export class Fleet {
   }
 
   /** A way to one of them, waiting until there is one. Rejects when the signal fires. */
-  door(chance: Chance, signal: AbortSignal): Promise<Door> {
+  client(chance: Chance, signal: AbortSignal): Promise<GatewayClient> {
     return this.#pick(() => this.gateways, chance, signal);
   }
 
-  /** As {@link door}, for those who know which gateways are paused. */
-  livingDoor(chance: Chance, signal: AbortSignal): Promise<Door> {
+  /** As {@link client}, for those who know which gateways are paused. */
+  responsiveClient(chance: Chance, signal: AbortSignal): Promise<GatewayClient> {
     return this.#pick(() => this.gateways.filter(({ isPaused }) => !isPaused), chance, signal);
   }
 
@@ -40,11 +40,11 @@ export class Fleet {
     return this.gateways.flatMap(({ diedAlone }) => diedAlone);
   }
 
-  async #pick(from: () => readonly GatewayProcess[], chance: Chance, signal: AbortSignal): Promise<Door> {
+  async #pick(from: () => readonly GatewayProcess[], chance: Chance, signal: AbortSignal): Promise<GatewayClient> {
     for (;;) {
       signal.throwIfAborted();
-      const doors = from().flatMap(({ door }) => door ?? []);
-      if (doors.length > 0) return chance.pick(doors);
+      const clients = from().flatMap(({ client }) => client ?? []);
+      if (clients.length > 0) return chance.pick(clients);
       await sleep(lookEveryMs);
     }
   }

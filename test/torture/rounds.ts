@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Book } from './book.ts';
 import type { Chance } from './chance.ts';
 import type { Customers } from './customers.ts';
-import type { Fleet } from './replica-set.ts';
 import type { GatewayProcess } from './gateway-process.ts';
 import type { RecoveryMeter } from './meter.ts';
 import type { Owners } from './owners.ts';
+import type { ReplicaSet } from './replica-set.ts';
 
-export type RoundParts = {
-  readonly fleet: Fleet;
+export type RoundDeps = {
+  readonly replicaSet: ReplicaSet;
   readonly book: Book;
   readonly customers: Customers;
   readonly meter: RecoveryMeter;
@@ -28,22 +28,22 @@ const patienceMs = 30_000;
 const flightMs = 20;
 
 /** One gateway on SQLite: it is killed and started again; samples count from the new start. How many kills that were. */
-export async function killAndRestart(parts: RoundParts): Promise<number> {
-  const { fleet, book, meter, chance } = parts;
-  await fleet.startAll();
-  await awaitMoment(parts);
-  await fleet.killAll();
+export async function killAndRestart(deps: RoundDeps): Promise<number> {
+  const { replicaSet, book, meter, chance } = deps;
+  await replicaSet.startAll();
+  await awaitMoment(deps);
+  await replicaSet.killAll();
   await sleep(flightMs);
   const unattended = await meter.list(book.live);
   await sleep(chance.between(0, 100));
   const sinceMs = Date.now();
-  const starting = fleet.startAll();
+  const starting = replicaSet.startAll();
   if (chance.happens(againShare)) {
     // In the middle of its recovery, or even of its start.
     await sleep(chance.between(50, 1500));
-    await fleet.killAll();
+    await replicaSet.killAll();
     await starting;
-    await fleet.startAll();
+    await replicaSet.startAll();
     return 2;
   }
   await starting;
@@ -52,15 +52,15 @@ export async function killAndRestart(parts: RoundParts): Promise<number> {
 }
 
 /** Replicas on one database: one or two are killed or paused; samples count from that moment. How many were hit. */
-export async function hitReplicas(parts: RoundParts, owners: Owners): Promise<number> {
-  const { fleet, meter, chance, deadAfterMs } = parts;
-  await fleet.startAll();
-  await awaitMoment(parts);
-  const first = chance.pick(fleet.gateways);
-  const others = fleet.gateways.filter((gateway) => gateway !== first);
+export async function hitReplicas(deps: RoundDeps, owners: Owners): Promise<number> {
+  const { replicaSet, meter, chance, deadAfterMs } = deps;
+  await replicaSet.startAll();
+  await awaitMoment(deps);
+  const first = chance.pick(replicaSet.gateways);
+  const others = replicaSet.gateways.filter((gateway) => gateway !== first);
   const victims = chance.happens(bothShare) ? [first, chance.pick(others)] : [first];
   const sinceMs = Date.now();
-  const blows = await Promise.all(victims.map((victim) => strike(victim, parts, owners)));
+  const blows = await Promise.all(victims.map((victim) => strike(victim, deps, owners)));
   await sleep(flightMs);
   const dead = victims.filter((_, at) => blows[at]?.isDeadly === true);
   const owned = await Promise.all(dead.map((gateway) => owners.ownedBy(gateway)));
@@ -73,7 +73,7 @@ export async function hitReplicas(parts: RoundParts, owners: Owners): Promise<nu
 }
 
 /** Some quiet or busy moment, at random. */
-async function awaitMoment({ customers, chance }: RoundParts): Promise<void> {
+async function awaitMoment({ customers, chance }: RoundDeps): Promise<void> {
   await sleep(chance.between(100, 1000));
   if (!chance.happens(burstShare)) return;
   customers.burst(chance.between(5, 20), chance);
@@ -88,7 +88,7 @@ type Blow = {
   recovery(): Promise<void>;
 };
 
-async function strike(victim: GatewayProcess, { chance, deadAfterMs }: RoundParts, owners: Owners): Promise<Blow> {
+async function strike(victim: GatewayProcess, { chance, deadAfterMs }: RoundDeps, owners: Owners): Promise<Blow> {
   if (chance.happens(pauseShare)) {
     victim.pause();
     const isDeadly = !chance.happens(shortPauseShare);

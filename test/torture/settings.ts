@@ -16,7 +16,7 @@ const schema = z
     live: count.min(0).max(50_000).default(0),
     clients: count.min(1).max(500).default(24),
     /** How long the vendors take for the runs of the clients, at most. */
-    longestMs: count.min(10).max(60_000).default(5000),
+    maxMs: count.min(10).max(60_000).default(5000),
     deadAfterSeconds: z.coerce.number().min(0.5).max(60).default(2),
   })
   .refine(({ store, replicas }) => store === 'postgres' || replicas === 1, {
@@ -52,6 +52,6 @@ export function readSettings(argv: readonly string[]): Settings {
       'dead-after-seconds': text,
     },
   });
-  const { 'longest-ms': longestMs, 'dead-after-seconds': deadAfterSeconds, ...rest } = values;
-  return schema.parse({ ...rest, longestMs, deadAfterSeconds });
+  const { 'longest-ms': maxMs, 'dead-after-seconds': deadAfterSeconds, ...rest } = values;
+  return schema.parse({ ...rest, maxMs, deadAfterSeconds });
 }

@@ -2,25 +2,25 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AuditParts, audit, type Findings, settle } from './audit.ts';
+import { type AuditDeps, audit, type Findings, settle } from './audit.ts';
 import { Book } from './book.ts';
 import { Chance } from './chance.ts';
 import { Children } from './children.ts';
 import { makeConfig } from './config.ts';
 import { Customers } from './customers.ts';
 import { makeDatabase } from './database.ts';
-import { Fleet } from './replica-set.ts';
 import { GatewayProcess } from './gateway-process.ts';
 import { percentiles, RecoveryMeter } from './meter.ts';
 import { Owners } from './owners.ts';
+import { ReplicaSet } from './replica-set.ts';
 import type { Report } from './report.ts';
-import { hitReplicas, killAndRestart, type RoundParts } from './rounds.ts';
+import { hitReplicas, killAndRestart, type RoundDeps } from './rounds.ts';
 import { SandboxProcess } from './sandbox-process.ts';
 import type { Settings } from './settings.ts';
 
 const lastStreamsMs = 15_000;
-const mostReplays = 300;
-const mostDetails = 10;
+const maxReplays = 300;
+const maxDetails = 10;
 
 /** Takes what must be undone, undoes it in reverse. */
 type Undo = (() => Promise<void> | void)[];
@@ -69,38 +69,38 @@ async function torture(
   writeFileSync(configFile, makeConfig({ storeUrl: database.url, intunedUrl, restackUrl, deadAfterSeconds }));
 
   const names = Array.from({ length: settings.replicas }, (_, at) => `gateway-${at + 1}`);
-  const fleet = new Fleet(names.map((name) => new GatewayProcess(name, children, configFile)));
+  const replicaSet = new ReplicaSet(names.map((name) => new GatewayProcess(name, children, configFile)));
   const book = new Book();
-  await fleet.startAll();
+  await replicaSet.startAll();
   const owners = settings.replicas > 1 ? new Owners(database.url, book, chanceOf('probes')) : null;
   if (owners !== null) {
     undo.push(() => owners.close());
     await owners.open();
-    for (const gateway of fleet.gateways) await owners.identify(gateway);
+    for (const gateway of replicaSet.gateways) await owners.identify(gateway);
   }
 
   const ended = new AbortController();
   undo.push(() => ended.abort());
   const signal = AbortSignal.any([ended.signal, stop]);
-  const meter = new RecoveryMeter({ sandbox, fleet, book, chance: chanceOf('meter'), signal });
-  const rules = { longestMs: settings.longestMs, namesRounds: settings.replicas === 1 };
-  const customers = new Customers({ fleet, book, chanceOf, rules, signal });
+  const meter = new RecoveryMeter({ sandbox, replicaSet, book, chance: chanceOf('meter'), signal });
+  const rules = { maxMs: settings.maxMs, namesRounds: settings.replicas === 1 };
+  const customers = new Customers({ replicaSet, book, chanceOf, rules, signal });
   await customers.keepLive(settings.live);
   customers.start(settings.clients);
 
-  const parts: RoundParts = { fleet, book, customers, meter, chance: chanceOf('rounds'), deadAfterMs };
+  const deps: RoundDeps = { replicaSet, book, customers, meter, chance: chanceOf('rounds'), deadAfterMs };
   let hits = 0;
   for (let round = 1; round <= settings.rounds; round += 1) {
     stop.throwIfAborted();
-    hits += owners === null ? await killAndRestart(parts) : await hitReplicas(parts, owners);
+    hits += owners === null ? await killAndRestart(deps) : await hitReplicas(deps, owners);
     if (round % 10 === 0)
       say(
         `round ${round} of ${settings.rounds}: ${book.all.length} runs, ${book.live.length} without an end that was seen`,
       );
   }
 
-  const auditParts: AuditParts = { fleet, book, sandbox, chance: chanceOf('audit'), mostReplays };
-  await fleet.startAll();
+  const auditParts: AuditDeps = { replicaSet, book, sandbox, chance: chanceOf('audit'), maxReplays };
+  await replicaSet.startAll();
   const closing = customers.close();
   await settle(auditParts, stop);
   await Promise.race([closing, sleep(lastStreamsMs, undefined, { signal: ended.signal }).catch(() => {})]);
@@ -109,21 +109,21 @@ async function torture(
   stop.throwIfAborted();
   const findings = await audit(auditParts);
   const seconds = Math.round((performance.now() - begunMs) / 1000);
-  return makeReport(settings, { book, fleet, meter, findings, hits, seconds });
+  return makeReport(settings, { book, replicaSet, meter, findings, hits, seconds });
 }
 
 function makeReport(
   { rounds, seed, store, replicas }: Settings,
   results: {
     readonly book: Book;
-    readonly fleet: Fleet;
+    readonly replicaSet: ReplicaSet;
     readonly meter: RecoveryMeter;
     readonly findings: Findings;
     readonly hits: number;
     readonly seconds: number;
   },
 ): Report {
-  const { book, fleet, meter, findings } = results;
+  const { book, replicaSet, meter, findings } = results;
   const lists: readonly (readonly [name: string, lines: readonly string[]])[] = [
     ['lost', findings.lost],
     ['started twice', findings.startedTwice],
@@ -131,7 +131,7 @@ function makeReport(
     ['wrong output', [...book.wrong.values()]],
     ['stream', [...book.gapped.values()]],
     ['unexpected', book.unexpected],
-    ['died by itself', fleet.diedAlone],
+    ['died by itself', replicaSet.diedAlone],
   ];
   return {
     rounds,
@@ -145,7 +145,7 @@ function makeReport(
     'wrong output': book.wrong.size,
     'streams with a gap or a repeat': book.gapped.size,
     'recovery p50/p99': percentiles(meter.samplesMs),
-    'boot p50/p99': percentiles(fleet.bootsMs),
+    'boot p50/p99': percentiles(replicaSet.bootsMs),
     'recovery samples': meter.samplesMs.length,
     'recovery given up': meter.neglected,
     'ended as unknown start': findings.unknownStarts,
@@ -155,9 +155,9 @@ function makeReport(
     'creates without an answer': book.unanswered,
     'creates replayed': book.replays,
     'unexpected answers': book.unexpected.length,
-    'died by itself': fleet.diedAlone.length,
+    'died by itself': replicaSet.diedAlone.length,
     seconds: results.seconds,
     'load average': Math.round((loadavg()[1] ?? 0) * 10) / 10,
-    details: lists.flatMap(([name, lines]) => lines.slice(0, mostDetails).map((line) => `${name}: ${line}`)),
+    details: lists.flatMap(([name, lines]) => lines.slice(0, maxDetails).map((line) => `${name}: ${line}`)),
   };
 }

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { Log } from '../../src/contract/domain/log.ts';
 import type { UpstreamFault, UpstreamOperation } from '../../src/contract/adapter/http.ts';
+import type { Log } from '../../src/contract/domain/log.ts';
 import { connectUpstream, type Upstream, type UpstreamOptions } from '../../src/upstream/connect.ts';
 import { faultOf } from '../adapters/adapter-contract.ts';
 import { answer, silence, startVendor, type Vendor } from './vendor-server.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Consequence } from '../../src/contract/adapter/http.ts';
 import { type Happening, judge } from '../../src/upstream/fault-rule.ts';
-import { longestRetryAfterMs, readRetryAfterMs } from '../../src/upstream/retry-after.ts';
+import { maxRetryAfterMs, readRetryAfterMs } from '../../src/upstream/retry-after.ts';
 
 const nowMs = Date.parse('2026-11-22T10:00:00Z');
 
@@ -55,12 +55,12 @@ describe('how long to wait', () => {
     ['7', 7_000],
     [' 7 ', 7_000],
     ['1.5', 1_500],
-    ['86400', longestRetryAfterMs],
+    ['86400', maxRetryAfterMs],
     ['Sun, 22 Nov 2026 10:00:30 GMT', 30_000],
     ['Sunday, 22-Nov-26 10:00:30 GMT', 30_000],
     ['Sun Nov 22 10:00:30 2026', 30_000],
     ['Sun, 22 Nov 2026 09:00:00 GMT', 0],
-    ['Sun, 22 Nov 2099 10:00:00 GMT', longestRetryAfterMs],
+    ['Sun, 22 Nov 2099 10:00:00 GMT', maxRetryAfterMs],
     ['', null],
     ['-1', null],
     ['soon', null],

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { compileCheck, rememberEmpty } from '../../src/validation/json-schema.ts';
 import type { Check } from '../../src/contract/domain/agent.ts';
+import { compileCheck, rememberEmpty } from '../../src/validation/json-schema.ts';
 
 test('what is said of an empty object is found out once, and of any other each time', () => {
   const check = compileCheck({ type: 'object', required: ['a'] }, 'config');

@@ -25,7 +25,7 @@ async function ask(url: string, path: string, body?: unknown): Promise<JsonObjec
   return (await answer.json()) as JsonObject;
 }
 
-test('every dialect tells of its runs in its own words', async () => {
+test('every protocol tells of its runs in its own words', async () => {
   await using receiver = await Receiver.open();
   await using intuned = await IntunedStandIn.open();
   intuned.plan = () => ({ status: 'completed', result: 1 });

@@ -67,8 +67,8 @@ export class Receiver implements AsyncDisposable {
   }
 
   /** The first so many POSTs, once they are there. */
-  async count(most: number): Promise<readonly Received[]> {
-    return await this.#bell.until(() => this.received.length >= most && this.received.slice(0, most));
+  async count(max: number): Promise<readonly Received[]> {
+    return await this.#bell.until(() => this.received.length >= max && this.received.slice(0, max));
   }
 
   async until<T>(look: (received: readonly Received[]) => T | undefined | null | false): Promise<T> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Delivery, WebhookAnswer } from '../../src/contract/domain/webhook.ts';
-import { judge, nextDelayMs } from '../../src/engine/webhooks/retry-policy.ts';
+import { decideRetry, nextDelayMs } from '../../src/engine/webhooks/retry-policy.ts';
 
 const dayMs = 86_400_000;
 const delivery: Delivery = {
@@ -24,7 +24,7 @@ const answered = (status: number, retryAfterMs: number | null = null): WebhookAn
   retryAfterMs,
 });
 const judged = (answer: WebhookAnswer, attempts = 0, nowMs = 0) =>
-  judge({ ...delivery, attempts }, answer, { nowMs, random: 0, giveUpMs: dayMs });
+  decideRetry({ ...delivery, attempts }, answer, { nowMs, random: 0, giveUpMs: dayMs });
 
 describe('an attempt', () => {
   test.each([200, 201, 204, 299])('that is answered with %i is a delivery', (status) => {

@@ -1,8 +1,8 @@
 import { expect, vi } from 'vitest';
 import type { Run, RunRequest } from '../../src/contract/domain/run.ts';
 import type { Delivery } from '../../src/contract/domain/webhook.ts';
+import type { WebhookOptions } from '../../src/engine/webhooks/create-dispatcher.ts';
 import { encodeRun } from '../../src/protocols/acp-v01/encode.ts';
-import type { WebhookTerms } from '../../src/engine/webhooks/create-dispatcher.ts';
 import { parseExceptions } from '../../src/upstream/ssrf-address.ts';
 import { createOutboundClient } from '../../src/upstream/ssrf-client.ts';
 import { openRig, type Rig, type RigOptions, tenant } from '../engine/engine-rig.ts';
@@ -22,7 +22,7 @@ export type HookRig = AsyncDisposable & {
   verify(received: Received, key?: string): unknown;
 };
 
-type HookOptions = Partial<Omit<WebhookTerms, 'sender'>> & {
+type HookOptions = Partial<Omit<WebhookOptions, 'sender'>> & {
   readonly allow?: readonly string[];
   readonly rig?: RigOptions;
 };

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { Berths } from '../../src/engine/webhooks/fair-share.ts';
+import { FairShare } from '../../src/engine/webhooks/fair-share.ts';
 import { Receiver } from './receiver.ts';
 import { type HookRig, openHooks } from './rig.ts';
 
@@ -65,68 +65,68 @@ describe('the room of tenants', () => {
     Array.from({ length: count }, (_, at) => `${tenant}\nhost-${String(at).padStart(3, '0')}`);
 
   /** Lets those receivers begin what they may; how many attempts that is. */
-  function begin(berths: Berths, due: readonly string[]): number {
+  function begin(fairShare: FairShare, due: readonly string[]): number {
     let begun = 0;
     for (let left = due; ; ) {
-      const { receivers, each, rest } = berths.pick(left);
+      const { receivers, each, rest } = fairShare.pick(left);
       if (receivers.length === 0) return begun;
-      for (const receiver of receivers) for (let n = 0; n < each; n += 1, begun += 1) berths.take(receiver);
+      for (const receiver of receivers) for (let n = 0; n < each; n += 1, begun += 1) fairShare.take(receiver);
       left = rest;
     }
   }
 
   test('is half of all for one, and as much as is free for each that follows', () => {
-    const berths = new Berths();
-    const shares = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((tenant) => begin(berths, namesOf(tenant, 100)));
+    const fairShare = new FairShare();
+    const shares = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((tenant) => begin(fairShare, namesOf(tenant, 100)));
     expect(shares).toEqual([64, 32, 16, 8, 4, 2, 1, 1]);
-    expect(berths.free).toBe(0);
-    expect(berths.pick(namesOf('i', 3))).toMatchObject({ receivers: [] });
+    expect(fairShare.free).toBe(0);
+    expect(fairShare.pick(namesOf('i', 3))).toMatchObject({ receivers: [] });
   });
 
   test('is shared evenly once those who have much have ended some', () => {
-    const berths = new Berths();
-    begin(berths, namesOf('a', 100));
-    begin(berths, namesOf('b', 100));
+    const fairShare = new FairShare();
+    begin(fairShare, namesOf('a', 100));
+    begin(fairShare, namesOf('b', 100));
     for (let at = 0; at < 64; at += 1) {
       // Of `a` one attempt ends after the other; whoever may goes on.
-      berths.leave(namesOf('a', 64)[at] ?? '');
-      berths.beginWalk();
-      begin(berths, namesOf('a', 100).slice(64));
-      begin(berths, namesOf('b', 100));
-      berths.endWalk();
+      fairShare.leave(namesOf('a', 64)[at] ?? '');
+      fairShare.beginWalk();
+      begin(fairShare, namesOf('a', 100).slice(64));
+      begin(fairShare, namesOf('b', 100));
+      fairShare.endWalk();
     }
     // 43 for each of the two.
-    expect(berths.free).toBe(42);
+    expect(fairShare.free).toBe(42);
   });
 
   test('is not walked through where there is none, however many receivers wait', () => {
-    const berths = new Berths();
+    const fairShare = new FairShare();
     const names = namesOf('a', 300);
-    berths.beginWalk();
-    begin(berths, names.slice(0, 100));
-    expect(berths.skip(names[99] ?? '')).toBe('a\v');
-    expect(berths.endWalk()).toBe(false);
-    berths.leave(names[0] ?? '');
-    berths.beginWalk();
+    fairShare.beginWalk();
+    begin(fairShare, names.slice(0, 100));
+    expect(fairShare.skip(names[99] ?? '')).toBe('a\v');
+    expect(fairShare.endWalk()).toBe(false);
+    fairShare.leave(names[0] ?? '');
+    fairShare.beginWalk();
     // The next walk begins where the last one found no room.
-    expect(berths.pick(names.slice(0, 60)).receivers).toEqual([]);
-    expect(berths.skip(names[59] ?? '')).toBe(names[63]);
-    expect(berths.pick(names.slice(60, 120)).receivers).toEqual([names[64]]);
+    expect(fairShare.pick(names.slice(0, 60)).receivers).toEqual([]);
+    expect(fairShare.skip(names[59] ?? '')).toBe(names[63]);
+    expect(fairShare.pick(names.slice(60, 120)).receivers).toEqual([names[64]]);
   });
 
   test('comes back to those who were passed over', () => {
-    const berths = new Berths();
+    const fairShare = new FairShare();
     const names = namesOf('a', 70);
-    berths.beginWalk();
-    begin(berths, names);
-    for (const name of names.slice(0, 64)) berths.leave(name);
-    berths.endWalk();
-    berths.beginWalk();
+    fairShare.beginWalk();
+    begin(fairShare, names);
+    for (const name of names.slice(0, 64)) fairShare.leave(name);
+    fairShare.endWalk();
+    fairShare.beginWalk();
     // Of those behind the turn nothing is due any more.
-    expect(berths.pick(names.slice(0, 3)).receivers).toEqual([]);
-    expect(berths.endWalk()).toBe(true);
-    berths.beginWalk();
-    expect(berths.pick(names.slice(0, 3)).receivers).toEqual(names.slice(0, 3));
-    expect(berths.endWalk()).toBe(false);
+    expect(fairShare.pick(names.slice(0, 3)).receivers).toEqual([]);
+    expect(fairShare.endWalk()).toBe(true);
+    fairShare.beginWalk();
+    expect(fairShare.pick(names.slice(0, 3)).receivers).toEqual(names.slice(0, 3));
+    expect(fairShare.endWalk()).toBe(false);
   });
 });

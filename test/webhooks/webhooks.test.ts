@@ -6,7 +6,7 @@ import { keyOf, openHooks, poll } from './rig.ts';
 vi.setConfig({ testTimeout: 30_000 });
 
 describe('what a receiver is told', () => {
-  test('every change of the outward status, in order, in the dialect of the run, signed', async () => {
+  test('every change of the outward status, in order, in the protocol of the run, signed', async () => {
     await using receiver = await Receiver.open();
     await using hooks = await openHooks();
     const run = await hooks.start(receiver.url, { input: { a: 1 } });

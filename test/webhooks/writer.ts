@@ -2,9 +2,9 @@
 // accepted, until it is killed. Arguments: the store's URL, the receiver's, and how many runs.
 import { writeSync } from 'node:fs';
 import type { AgentDirectory } from '../../src/contract/domain/agent.ts';
-import { encodeRun } from '../../src/protocols/acp-v01/encode.ts';
 import { createEngine } from '../../src/engine/create-engine.ts';
 import { systemClock } from '../../src/engine/system-clock.ts';
+import { encodeRun } from '../../src/protocols/acp-v01/encode.ts';
 import { openStore } from '../../src/store/open.ts';
 import { parseExceptions } from '../../src/upstream/ssrf-address.ts';
 import { createOutboundClient } from '../../src/upstream/ssrf-client.ts';
@@ -30,7 +30,7 @@ const engine = createEngine({
   replica: { heartbeatMs: 200, deadAfterMs: 1000 },
   idempotencyMs: 86_400_000,
   retentionMs: 86_400_000,
-  cache: { mostRuns: 100, mostBytes: 1_000_000 },
+  cache: { maxRuns: 100, maxBytes: 1_000_000 },
   webhooks: {
     secrets: [secret],
     giveUpMs: 86_400_000,

@@ -12,7 +12,7 @@ export type Capabilities = {
   /** Calls us when a run changes. */
   readonly push: boolean;
   /** One agent at the vendor lives as long as the thread, and later runs are messages to it. */
-  readonly living: boolean;
+  readonly session: boolean;
 };
 
 /** What an adapter saw of an upstream run, in the vendor's words, before the mapping. */
@@ -49,9 +49,9 @@ export interface Connection<Target = unknown> {
    */
   openingOf?(target: Target): Json | undefined;
   /** Sends a run's input to the living agent of its thread; the answer to it, as a run that ended with it shows it. */
-  converse?(target: Target, upstream: UpstreamRef, input: Json, signal: AbortSignal): Promise<Observation>;
+  sendMessage?(target: Target, upstream: UpstreamRef, input: Json, signal: AbortSignal): Promise<Observation>;
   /** Ends the living agent of a thread that is removed. */
-  endLiving?(target: Target, upstream: UpstreamRef, signal: AbortSignal): Promise<void>;
+  endSession?(target: Target, upstream: UpstreamRef, signal: AbortSignal): Promise<void>;
 }
 
 /** A URL in a run's `config` that the vendor will connect to; `path` is such as `sink/url`. */

@@ -5,7 +5,7 @@ import type { Json } from '../domain/json.ts';
 import type { Run } from '../domain/run.ts';
 import type { RunFeed, UseCases } from './use-cases.ts';
 
-/** A request as a dialect sees it: parsed by the operation's own schemas. */
+/** A request as a protocol sees it: parsed by the operation's own schemas. */
 export type Decoded<Params, Query, Body> = {
   readonly params: Params;
   readonly query: Query;
@@ -22,7 +22,7 @@ export type Decoded<Params, Query, Body> = {
 };
 
 /**
- * An answer, in the dialect's words. `runId` makes the `Content-Location` header, `replayed` the
+ * An answer, in the protocol's words. `runId` makes the `Content-Location` header, `replayed` the
  * `Idempotent-Replayed` one. `lasting`: this very object is given again and again, so its text is worth keeping.
  */
 export type Answer =
@@ -53,7 +53,7 @@ export type Answer =
 /** One server-sent event. */
 export type SentEvent = { readonly id: string; readonly event: string; readonly data: Json };
 
-/** What a dialect tells one reader; ends like a {@link RunFeed}. */
+/** What a protocol tells one reader; ends like a {@link RunFeed}. */
 export interface EventFeed {
   next(): Promise<readonly SentEvent[] | null>;
   close(): void;
@@ -67,10 +67,10 @@ export type AnswerShape = {
   readonly contentType?: string | undefined;
 };
 
-/** The JSON of one SSE `data:` line; null where the dialect has no word for the event. */
+/** The JSON of one SSE `data:` line; null where the protocol has no word for the event. */
 export type EventEncoder = (event: RunEvent) => Json | null;
 
-/** The client of a socket, as a dialect sees it. */
+/** The client of a socket, as a protocol sees it. */
 export type Peer = {
   /** Resolves when more may be told. */
   tell(message: Json): Promise<void>;
@@ -92,13 +92,13 @@ export interface Conversation {
 }
 
 /** Begins a conversation; rejects with what an ordinary request would be refused with. */
-export type Converse<Params = unknown> = (
+export type OpenConversation<Params = unknown> = (
   use: UseCases,
   request: { readonly params: Params; readonly tenant: string },
   peer: Peer,
 ) => Promise<Conversation>;
 
-/** One row of a dialect's route matrix. The schemas are also what its OpenAPI document is made from. */
+/** One row of a protocol's route matrix. The schemas are also what its OpenAPI document is made from. */
 export type Operation<Params = unknown, Query = unknown, Body = unknown> = {
   /** `operationId` of the protocol's own document. */
   readonly id: string;
@@ -116,7 +116,7 @@ export type Operation<Params = unknown, Query = unknown, Body = unknown> = {
   readonly takes?: readonly ('Idempotency-Key' | 'Last-Event-ID')[];
   handle(use: UseCases, request: Decoded<Params, Query, Body>): Promise<Answer>;
   /** What a request to upgrade to a WebSocket gets; left out, it is answered like any other. */
-  readonly converse?: Converse<Params>;
+  readonly openConversation?: OpenConversation<Params>;
 };
 
 /** Keeps a row's types together while it is written, and forgets them for the matrix. */
@@ -125,18 +125,18 @@ export function operation<Params, Query, Body>(row: Operation<Params, Query, Bod
 }
 
 /** One outward protocol: what it is called, its rows, its error body. No Koa, no use case of its own. */
-export interface Dialect {
+export interface Protocol {
   readonly name: string;
   readonly prefix: string;
   readonly operations: readonly Operation[];
-  readonly about: AboutDialect;
+  readonly about: AboutProtocol;
   encodeError(error: GatewayError): Json;
   /** A run as a webhook tells it. */
   encodeRun(run: Run): Json;
 }
 
-/** What a dialect's document says of the dialect as a whole. */
-export type AboutDialect = {
+/** What a protocol's document says of the protocol as a whole. */
+export type AboutProtocol = {
   readonly title: string;
   readonly version: string;
   readonly description: string;

@@ -1,11 +1,11 @@
 import type { Agent } from '../domain/agent.ts';
 import type { RunEvent } from '../domain/event.ts';
-import type { ItemUseCases } from './item-use-cases.ts';
 import type { Json } from '../domain/json.ts';
 import type { Run, RunKey, RunRequest } from '../domain/run.ts';
 import type { RunQuery } from '../store/store.ts';
-import type { ThreadUseCases } from './thread-use-cases.ts';
 import type { RunQuota } from '../store/usage-store.ts';
+import type { ItemUseCases } from './item-use-cases.ts';
+import type { ThreadUseCases } from './thread-use-cases.ts';
 
 export type CreateRun = {
   readonly tenant: string;

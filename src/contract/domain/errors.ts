@@ -48,7 +48,7 @@ export const errorTable = {
 export type ErrorCode = keyof typeof errorTable;
 
 /** What a client may have at a time. */
-export type Quota = { readonly policy: 'live-runs' | 'streams'; readonly most: number };
+export type Quota = { readonly policy: 'live-runs' | 'streams'; readonly max: number };
 
 export type ErrorDetails = {
   /** What exactly is wrong, in the caller's terms; with a `path` what is said of it, such as `is required`. Sent. */

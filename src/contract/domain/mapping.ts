@@ -32,7 +32,7 @@ export type ResumeContext = {
 };
 
 /** An observation in ACP's words. */
-export type Reading =
+export type MappedStatus =
   | { readonly kind: 'pending'; readonly partial: Json | undefined }
   | { readonly kind: 'interrupted'; readonly payload: Json }
   | { readonly kind: 'success'; readonly output: Json }
@@ -51,7 +51,7 @@ export interface Mapping {
   input(context: InputContext): Promise<Json>;
   /** The input where it takes no expression to make it, and is within bounds; undefined where {@link input} has to. */
   plainInput(context: InputContext): Json | undefined;
-  read(observation: Observation): Promise<Reading>;
+  read(observation: Observation): Promise<MappedStatus>;
   resume(context: ResumeContext): Promise<Json>;
   /** The thread's values after a run that succeeded; without an expression the run's output. */
   threadState(context: StateContext): Promise<Json>;

@@ -27,20 +27,20 @@ export type Outcome =
   | { readonly kind: 'interrupt'; readonly payload: Json }
   | { readonly kind: 'error'; readonly errcode: number; readonly description: string };
 
-/** What the client asked for, in no protocol's words; written once, echoed by each dialect in its own. */
+/** What the client asked for, in no protocol's words; written once, echoed by each protocol in its own. */
 export type RunRequest = {
   readonly input?: Json | undefined;
   readonly messages?: readonly Json[] | undefined;
   readonly config?: JsonObject | undefined;
   readonly metadata?: JsonObject | undefined;
   readonly webhook?: string | undefined;
-  /** Name of the dialect that the webhook is told in; left out, the root's. */
-  readonly dialect?: string | undefined;
+  /** Name of the protocol that the webhook is told in; left out, the root's. */
+  readonly protocol?: string | undefined;
   /** The vendor is not asked before this long after the creation. */
   readonly afterMs?: number | undefined;
   /** Whether a thread that was made for this run alone, or named by it, goes when the run ends. */
   readonly onCompletion?: 'delete' | 'keep' | undefined;
-  /** Members of the request that only its dialect reads, kept for the echo. */
+  /** Members of the request that only its protocol reads, kept for the echo. */
   readonly echo?: JsonObject | undefined;
   /** Names of the streaming modes that the client named, kept for the echo. */
   readonly streamModes?: readonly string[] | undefined;

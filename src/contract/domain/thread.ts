@@ -20,7 +20,7 @@ export type Thread = {
   /** The run that has the thread; null when none has. */
   readonly activeRunId: string | null;
   /** The vendor's own living agent of the thread, where the target's mode is `thread`. */
-  readonly living: LivingAgent | null;
+  readonly session: Session | null;
   /** Grows with every write, by one or by the events of the write: it is the `threadSeq` of the last of them. */
   readonly version: number;
   readonly createdAtMs: number;
@@ -28,7 +28,7 @@ export type Thread = {
 };
 
 /** Whose vendor agent lives, and what the vendor calls it. */
-export type LivingAgent = { readonly agentId: string; readonly upstream: UpstreamRef };
+export type Session = { readonly agentId: string; readonly upstream: UpstreamRef };
 
 export type ThreadKey = { readonly tenant: string; readonly threadId: string };
 
@@ -71,7 +71,7 @@ export type ThreadEffect = {
   /** The new state, kept as the newest checkpoint; left out, the state stays. */
   readonly checkpoint?: Checkpoint | undefined;
   /** Set, or cleared with null; left out, it stays. */
-  readonly living?: LivingAgent | null | undefined;
+  readonly session?: Session | null | undefined;
 };
 
 /** How a new run is let into its thread. */

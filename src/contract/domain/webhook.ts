@@ -128,5 +128,5 @@ export type WebhookAnswer =
   | { readonly kind: 'forbidden'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** The body that tells of a run, in the words of the dialect that made it. */
+/** The body that tells of a run, in the words of the protocol that made it. */
 export type RunEncoder = (run: Run) => string;

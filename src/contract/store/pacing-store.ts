@@ -1,19 +1,19 @@
 /** What a store keeps beside the runs, so that they are observed with few calls. Rejects with `StorageFault`. */
-export interface PaceStore {
+export interface PacingStore {
   /** What runs of an agent took, in milliseconds: the newest `most`, oldest first. */
-  durations(agentId: string, most: number): Promise<readonly number[]>;
+  durations(agentId: string, max: number): Promise<readonly number[]>;
   /** Adds durations to an agent's, and forgets all but the newest `most`. Gives what {@link durations} would give now. */
-  keepDurations(agentId: string, durationsMs: readonly number[], most: number): Promise<readonly number[]>;
+  keepDurations(agentId: string, durationsMs: readonly number[], max: number): Promise<readonly number[]>;
   /** Wakes the driver of a run in whichever other process has it. A nudge can be lost. */
-  nudge(runId: string): Promise<void>;
+  wakeRun(runId: string): Promise<void>;
   /** Calls back with the run that another process nudged. */
-  onNudge(listener: (runId: string) => void): () => void;
+  onWakeRun(listener: (runId: string) => void): () => void;
   /** Null where no other process shares the store: then a backend's budget is this process's own. */
-  readonly shares: BudgetShares | null;
+  readonly quotaLeases: QuotaLeases | null;
 }
 
 /** What a replica has of a backend's budget, and what it would like. */
-export type ShareRequest = {
+export type QuotaRequest = {
   readonly backend: string;
   readonly replica: string;
   /** A share that is not asked for again is free for the others after this. Time is the store's. */
@@ -36,7 +36,7 @@ export type ShareRequest = {
   };
 };
 
-export type Share = {
+export type GrantedQuota = {
   /** Requests within a second that the replica may send; with those of the others never more than the total. */
   readonly requests: number;
   /** Starts that it may write, with those of `inUse`; with the live runs never more than the total. */
@@ -46,9 +46,9 @@ export type Share = {
 };
 
 /** A backend's budget among the replicas on one database. */
-export interface BudgetShares {
+export interface QuotaLeases {
   /** Takes or renews a share, in place of what the replica had before. */
-  share(request: ShareRequest): Promise<Share>;
+  share(request: QuotaRequest): Promise<GrantedQuota>;
   /** The replica leaves: its shares are free once their second is over. */
   release(replica: string): Promise<void>;
 }

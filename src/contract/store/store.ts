@@ -1,11 +1,11 @@
 import type { RunEvent } from '../domain/event.ts';
-import type { ItemStore } from './item-store.ts';
 import type { JsonObject } from '../domain/json.ts';
-import type { PaceStore } from './pacing-store.ts';
 import type { Run, RunKey, RunStatus } from '../domain/run.ts';
 import type { Admission, ThreadEffect, ThreadStore } from '../domain/thread.ts';
-import type { UsageStore } from './usage-store.ts';
 import type { NewDelivery, Outbox } from '../domain/webhook.ts';
+import type { ItemStore } from './item-store.ts';
+import type { PacingStore } from './pacing-store.ts';
+import type { UsageStore } from './usage-store.ts';
 
 export type RunQuery = {
   readonly tenant: string;
@@ -71,7 +71,7 @@ export interface Store {
   /** Whether other processes may write to it: then a run that this process does not own must be read anew. */
   readonly shared: boolean;
   /** What is kept beside the runs. */
-  readonly pace: PaceStore;
+  readonly pace: PacingStore;
   /** What is counted for keys that have limits. */
   readonly usage: UsageStore;
   /** What receivers of webhooks are owed; it stays when its run is removed, until it was sent. */

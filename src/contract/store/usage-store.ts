@@ -1,5 +1,5 @@
 /** How many live runs may be counted under one name. */
-export type RunQuota = { readonly name: string; readonly mostLive: number };
+export type RunQuota = { readonly name: string; readonly maxLive: number };
 
 /** Names what one client's retry is tied to; see `Idempotency`. */
 export type IdempotencyName = { readonly tenant: string; readonly key: string };
@@ -21,7 +21,7 @@ export interface RateCounter {
 /** What all processes on one database use together. */
 export interface SharedUsage extends RateCounter {
   /** Counts one more open stream, unless `most` of the name are open. Rejects with `StorageFault`. */
-  takeStream(name: string, most: number): Promise<boolean>;
+  takeStream(name: string, max: number): Promise<boolean>;
   /** The stream was closed. Never rejects: the count of a process that is away is forgotten after a minute. */
   leaveStream(name: string): Promise<void>;
 }

@@ -1,14 +1,14 @@
 import { v7 as uuidV7 } from 'uuid';
+import type { CreateRun, JoinThread } from '../../contract/api/use-cases.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import { assertNever } from '../../contract/domain/json.ts';
 import type { Run, RunRequest } from '../../contract/domain/run.ts';
-import type { CreateRun, JoinThread } from '../../contract/api/use-cases.ts';
-import type { Fleet } from '../worker/worker.ts';
-import { type InsertionParts, Insertions } from './insert-run.ts';
+import type { Worker } from '../worker/worker.ts';
+import { type InsertRunDeps, RunInserter } from './insert-run.ts';
 import { RunIds } from './run-ids.ts';
 
-export type CreationParts = InsertionParts & { readonly replica: string; readonly fleet: Fleet };
+export type RunCreatorDeps = InsertRunDeps & { readonly replica: string; readonly worker: Worker };
 
 /** A run that was made, or the id of one that an earlier request with the same key made. */
 export type Created =
@@ -16,14 +16,14 @@ export type Created =
   | { readonly kind: 'replayed'; readonly runId: string };
 
 /** Makes runs: checked, durable, and handed to a driver in the turn in which they are. */
-export class Creator {
-  readonly #parts: CreationParts;
+export class RunCreator {
+  readonly #deps: RunCreatorDeps;
   readonly #ids = new RunIds();
-  readonly #insertions: Insertions;
+  readonly #inserter: RunInserter;
 
-  constructor(parts: CreationParts) {
-    this.#parts = parts;
-    this.#insertions = new Insertions(parts);
+  constructor(deps: RunCreatorDeps) {
+    this.#deps = deps;
+    this.#inserter = new RunInserter(deps);
   }
 
   /** Rejects with `GatewayError`, and with `StorageFault`. */
@@ -36,8 +36,8 @@ export class Creator {
     const thread = this.#threadOf(command, agent);
     const run = this.#newRun(command, agent, thread?.threadId ?? null);
     // The driver begins in the very turn in which the run is durable; the client does not wait for it.
-    const insertion = await this.#parts.fleet.take(run, agent, (written) =>
-      this.#insertions.insert(written, command, thread),
+    const insertion = await this.#deps.worker.take(run, agent, (written) =>
+      this.#inserter.insert(written, command, thread),
     );
     switch (insertion.kind) {
       case 'inserted':
@@ -56,7 +56,7 @@ export class Creator {
   }
 
   #agentFor({ agent: idOrName, agents: usable }: CreateRun): Agent {
-    const { agents } = this.#parts;
+    const { agents } = this.#deps;
     const agent = idOrName === undefined ? agents.defaultAgent : agents.find(idOrName);
     if (agent === null && idOrName === undefined) throw new GatewayError('agent_required');
     // Whoever may use only some agents is not told which others there are.
@@ -67,13 +67,13 @@ export class Creator {
 
   /** A run that is to leave its state behind, or that needs a living agent, but names no thread, gets one of its own. */
   #threadOf(command: CreateRun, agent: Agent): JoinThread | undefined {
-    const needsOne = command.request.onCompletion === 'keep' || agent.capabilities.living;
+    const needsOne = command.request.onCompletion === 'keep' || agent.capabilities.session;
     if (command.thread !== undefined || !needsOne) return command.thread;
     return { threadId: uuidV7(), ifNotExists: 'create', whenBusy: 'reject' };
   }
 
   #newRun({ tenant, request: asked, thread }: CreateRun, agent: Agent, threadId: string | null): Run {
-    const nowMs = this.#parts.clock.nowMs();
+    const nowMs = this.#deps.clock.nowMs();
     const isOwnThread = threadId !== null && thread === undefined;
     const request: RunRequest =
       isOwnThread && asked.onCompletion === undefined ? { ...asked, onCompletion: 'delete' } : asked;
@@ -93,7 +93,7 @@ export class Creator {
       attempts: 0,
       lastSeq: 1,
       version: 1,
-      owner: this.#parts.replica,
+      owner: this.#deps.replica,
       createdAtMs: nowMs,
       updatedAtMs: nowMs,
       startedAtMs: null,

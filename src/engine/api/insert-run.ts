@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto';
+import type { CreateRun, JoinThread } from '../../contract/api/use-cases.ts';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import { canonicalJson } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
-import type { Idempotency, Insertion, Store } from '../../contract/store/store.ts';
 import type { Admission } from '../../contract/domain/thread.ts';
+import type { Idempotency, Insertion, Store } from '../../contract/store/store.ts';
 import type { RunQuota } from '../../contract/store/usage-store.ts';
-import type { CreateRun, JoinThread } from '../../contract/api/use-cases.ts';
-import type { Journal } from '../state/run-writer.ts';
-import { bornEvent } from '../state/state-machine.ts';
-import type { Terminator } from '../worker/canceller.ts';
+import type { RunWriter } from '../state/run-writer.ts';
+import { createdEvent } from '../state/state-machine.ts';
+import type { Canceller } from '../worker/canceller.ts';
 import { emptyThread } from './thread-service.ts';
 
-export type InsertionParts = {
+export type InsertRunDeps = {
   readonly agents: AgentDirectory;
   readonly store: Store;
-  readonly journal: Journal;
-  readonly terminator: Terminator;
+  readonly writer: RunWriter;
+  readonly canceller: Canceller;
   readonly clock: Clock;
   /** How long an idempotency key is kept. */
   readonly idempotencyMs: number;
@@ -29,13 +29,13 @@ const displacedBatch = 100;
 const quotaRetrySeconds = 5;
 
 /** Writes new runs: within the quota of the client's key, once for an idempotency key, into the thread that they join. */
-export class Insertions {
-  readonly #parts: InsertionParts;
+export class RunInserter {
+  readonly #deps: InsertRunDeps;
   /** Idempotency keys of creations under way. */
   readonly #underWay = new Set<string>();
 
-  constructor(parts: InsertionParts) {
-    this.#parts = parts;
+  constructor(deps: InsertRunDeps) {
+    this.#deps = deps;
   }
 
   /**
@@ -56,13 +56,13 @@ export class Insertions {
     thread: JoinThread | undefined,
   ): Promise<Insertion> {
     const { tenant, idempotencyKey: key } = command;
-    const { usage } = this.#parts.store;
+    const { usage } = this.#deps.store;
     const retry = key === undefined ? undefined : { tenant, key };
     if (!(await usage.admitRun(quota, run.runId, retry))) {
       throw new GatewayError('too_many_runs', {
         retryAfterSeconds: quotaRetrySeconds,
-        quota: { policy: 'live-runs', most: quota.mostLive },
-        detail: `at most ${quota.mostLive}`,
+        quota: { policy: 'live-runs', max: quota.maxLive },
+        detail: `at most ${quota.maxLive}`,
       });
     }
     const insertion = await this.#insertCounted(run, command, thread);
@@ -83,7 +83,7 @@ export class Insertions {
     this.#underWay.add(underWay);
     try {
       const fingerprint = fingerprintOf(command, run.agentId);
-      const expiresAtMs = run.createdAtMs + this.#parts.idempotencyMs;
+      const expiresAtMs = run.createdAtMs + this.#deps.idempotencyMs;
       return await this.#insertInto(run, thread, { tenant, key, fingerprint, expiresAtMs });
     } finally {
       this.#underWay.delete(underWay);
@@ -92,19 +92,19 @@ export class Insertions {
 
   #insertInto(run: Run, thread: JoinThread | undefined, idempotency?: Idempotency): Promise<Insertion> {
     return thread === undefined
-      ? this.#parts.journal.insert(run, bornEvent(run), idempotency)
+      ? this.#deps.writer.insert(run, createdEvent(run), idempotency)
       : this.#insertIntoThread(run, thread, idempotency);
   }
 
   async #insertIntoThread(run: Run, thread: JoinThread, idempotency?: Idempotency): Promise<Insertion> {
-    const { journal, clock } = this.#parts;
+    const { writer, clock } = this.#deps;
     const { threadId, ifNotExists, whenBusy } = thread;
     const create = emptyThread({ tenant: run.tenant, threadId }, clock.nowMs(), { agentId: run.agentId });
     const admission: Admission = {
       create: ifNotExists === 'create' ? create : undefined,
       refuseBusy: whenBusy === 'reject',
     };
-    const insertion = await journal.insert(run, bornEvent(run), idempotency, admission);
+    const insertion = await writer.insert(run, createdEvent(run), idempotency, admission);
     // After the new run is durable: a refused or repeated request must not have cancelled anything.
     if (insertion.kind === 'inserted' && (whenBusy === 'interrupt' || whenBusy === 'rollback')) {
       await this.#displace(run, threadId, whenBusy === 'rollback');
@@ -114,13 +114,13 @@ export class Insertions {
 
   /** Cancels the other live runs of a run's thread; a rollback removes them too. */
   async #displace(run: Run, threadId: string, removes: boolean): Promise<void> {
-    const { store, agents, terminator, journal } = this.#parts;
+    const { store, agents, canceller, writer } = this.#deps;
     for (const status of ['pending', 'interrupted'] as const) {
       const query = { tenant: run.tenant, threadId, status, limit: displacedBatch, offset: 0 };
       for (const other of await store.search(query)) {
         if (other.runId === run.runId) continue;
-        const ended = await terminator.cancel(other, agents.find(other.agentId));
-        if (removes && ended !== null) await journal.remove(ended);
+        const ended = await canceller.cancel(other, agents.find(other.agentId));
+        if (removes && ended !== null) await writer.remove(ended);
       }
     }
   }

@@ -1,13 +1,19 @@
+import type { ItemUseCases, PutItem } from '../../contract/api/item-use-cases.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
-import { type Item, type ItemKey, type ItemQuery, itemBounds, type NamespaceQuery } from '../../contract/store/item-store.ts';
-import type { ItemUseCases, PutItem } from '../../contract/api/item-use-cases.ts';
 import type { Json } from '../../contract/domain/json.ts';
+import {
+  type Item,
+  type ItemKey,
+  type ItemQuery,
+  itemBounds,
+  type NamespaceQuery,
+} from '../../contract/store/item-store.ts';
 import type { Store } from '../../contract/store/store.ts';
-import { answering } from './storage-errors.ts';
+import { translateStorageFault } from './storage-errors.ts';
 
 /** The use cases of items. They have nothing to do with runs: no driver reads them, and retention leaves them alone. */
-export class Items implements ItemUseCases {
+export class ItemService implements ItemUseCases {
   readonly #store: Pick<Store, 'items'>;
   readonly #clock: Clock;
 
@@ -21,24 +27,24 @@ export class Items implements ItemUseCases {
     checkBytes('namespace', command.namespace, nameBytes);
     checkBytes('key', command.key, nameBytes);
     checkBytes('value', command.value, valueBytes);
-    await answering(this.#store.items.put({ ...command, nowMs: this.#clock.nowMs() }));
+    await translateStorageFault(this.#store.items.put({ ...command, nowMs: this.#clock.nowMs() }));
   }
 
   async getItem(key: ItemKey): Promise<Item> {
-    const item = await answering(this.#store.items.find(key));
+    const item = await translateStorageFault(this.#store.items.find(key));
     if (item === null) throw new GatewayError('item_not_found');
     return item;
   }
 
   async deleteItem(key: ItemKey): Promise<void> {
-    if (!(await answering(this.#store.items.remove(key)))) throw new GatewayError('item_not_found');
+    if (!(await translateStorageFault(this.#store.items.remove(key)))) throw new GatewayError('item_not_found');
   }
 
-  readonly searchItems = (query: ItemQuery) => answering(this.#store.items.search(query));
-  readonly listNamespaces = (query: NamespaceQuery) => answering(this.#store.items.namespaces(query));
+  readonly searchItems = (query: ItemQuery) => translateStorageFault(this.#store.items.search(query));
+  readonly listNamespaces = (query: NamespaceQuery) => translateStorageFault(this.#store.items.namespaces(query));
 }
 
-function checkBytes(path: string, value: Json, most: number): void {
-  if (Buffer.byteLength(JSON.stringify(value)) <= most) return;
-  throw new GatewayError('invalid_request', { path, detail: `must be at most ${most} bytes as JSON` });
+function checkBytes(path: string, value: Json, max: number): void {
+  if (Buffer.byteLength(JSON.stringify(value)) <= max) return;
+  throw new GatewayError('invalid_request', { path, detail: `must be at most ${max} bytes as JSON` });
 }

@@ -5,7 +5,7 @@ const bytesPerId = 16;
 /** Random bytes are asked for in bulk: to ask for so few of them costs more than the rest of an id. */
 const idsPerFill = 256;
 /** The counter begins in the lower half of its 32 bits, so that there is room above. */
-const mostFirstSeq = 2 ** 31;
+const maxFirstSeq = 2 ** 31;
 
 /** UUIDs of version 7 that ascend, also within a millisecond (RFC 9562, section 6.2). */
 export class RunIds {
@@ -19,7 +19,7 @@ export class RunIds {
     const random = this.#takeRandom();
     if (nowMs > this.#msecs) {
       this.#msecs = nowMs;
-      this.#seq = new DataView(random.buffer, random.byteOffset).getUint32(0) % mostFirstSeq;
+      this.#seq = new DataView(random.buffer, random.byteOffset).getUint32(0) % maxFirstSeq;
     } else this.#seq += 1;
     return uuidV7({ msecs: this.#msecs, seq: this.#seq, random });
   }

@@ -4,7 +4,7 @@ import { StorageFault } from '../../contract/store/store.ts';
 const retryAfterSeconds = 1;
 
 /** Tells a client of a store that does not answer, in the client's terms. */
-export async function answering<T>(work: Promise<T>): Promise<T> {
+export async function translateStorageFault<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {

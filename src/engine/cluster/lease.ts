@@ -4,7 +4,7 @@ import type { Log } from '../../contract/domain/log.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
 
-export type ReplicaSettings = { readonly heartbeatMs: number; readonly deadAfterMs: number };
+export type LeaseOptions = { readonly heartbeatMs: number; readonly deadAfterMs: number };
 
 const claimBatch = 200;
 /** A write whose connection broke is carried out or given up by the server within so long. */
@@ -16,11 +16,11 @@ const leaseMarginShare = 0.2;
  * This process among those on one database: it beats so that the others know that it lives, and takes on the runs
  * of those that no longer do. One write per beat, however many runs it drives (design, section 6).
  */
-export class Replica {
+export class Lease {
   readonly id: string;
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #settings: ReplicaSettings;
+  readonly #settings: LeaseOptions;
   readonly #adopt: (run: Run) => void;
   readonly #log: Log;
   #cancelBeat: () => void = () => {};
@@ -35,14 +35,14 @@ export class Replica {
 
   constructor(
     id: string,
-    parts: { readonly store: Store; readonly clock: Clock; readonly log: Log },
-    settings: ReplicaSettings,
+    deps: { readonly store: Store; readonly clock: Clock; readonly log: Log },
+    settings: LeaseOptions,
     adopt: (run: Run) => void,
   ) {
     this.id = id;
-    this.#store = parts.store;
-    this.#clock = parts.clock;
-    this.#log = parts.log;
+    this.#store = deps.store;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
     this.#settings = settings;
     this.#adopt = adopt;
   }

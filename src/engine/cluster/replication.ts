@@ -2,15 +2,15 @@ import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { RunKey } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
-import type { Archive } from '../state/run-cache.ts';
-import type { Fleet } from '../worker/worker.ts';
-import type { Watch } from '../events/event-bus.ts';
+import type { EventBus } from '../events/event-bus.ts';
+import type { RunCache } from '../state/run-cache.ts';
+import type { Worker } from '../worker/worker.ts';
 
-export type RemoteParts = {
+export type ReplicationDeps = {
   readonly store: Store;
-  readonly archive: Archive;
-  readonly watch: Watch;
-  readonly fleet: Fleet;
+  readonly cache: RunCache;
+  readonly bus: EventBus;
+  readonly worker: Worker;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -19,8 +19,8 @@ export type RemoteParts = {
 const sweepMs = 5000;
 
 /** Brings other replicas' writes to this process's watchers and drivers. Returns what stops it. */
-export function followOtherReplicas(parts: RemoteParts): () => void {
-  const { store, archive, watch, fleet } = parts;
+export function followReplicas(deps: ReplicationDeps): () => void {
+  const { store, cache, bus, worker } = deps;
   if (!store.shared) return () => {};
   let cancelSweep = () => {};
   let stopped = false;
@@ -30,29 +30,29 @@ export function followOtherReplicas(parts: RemoteParts): () => void {
       if (stopped) return;
       try {
         const run = await store.find(key);
-        watch.publish({ runId: key.runId, run, events: [] });
+        bus.publish({ runId: key.runId, run, events: [] });
       } catch (error) {
-        parts.log.warn({ err: error }, 'a change by another replica could not be read; the sweep will');
+        deps.log.warn({ err: error }, 'a change by another replica could not be read; the sweep will');
         return;
       }
     }
   };
   const unsubscribe = store.subscribe((runId) => {
     // A thread is told of by its own id, in the same words.
-    watch.tellThread(runId);
+    bus.notifyThread(runId);
     if (runId === null) {
-      archive.forgetAll();
-      void reread([...watch.keys(), ...fleet.keys()]);
+      cache.forgetAll();
+      void reread([...bus.keys(), ...worker.keys()]);
       return;
     }
-    archive.forget(runId);
-    const key = watch.keyOf(runId) ?? fleet.driverOf(runId)?.run;
+    cache.forget(runId);
+    const key = bus.keyOf(runId) ?? worker.loopOf(runId)?.run;
     if (key !== undefined) void reread([key]);
   });
   const sweep = (): void => {
-    cancelSweep = parts.clock.schedule(sweepMs, () => {
-      watch.tellThread(null);
-      void reread(watch.keys()).then(() => {
+    cancelSweep = deps.clock.schedule(sweepMs, () => {
+      bus.notifyThread(null);
+      void reread(bus.keys()).then(() => {
         if (!stopped) sweep();
       });
     });

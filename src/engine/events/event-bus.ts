@@ -1,25 +1,29 @@
+import { ReleasingMap } from '../../collections/releasing-map.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
-import { Register } from '../../collections/releasing-map.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 
 /** What happened to a run. `run` is null when it was removed; `events` may be empty when only a re-read is due. */
-export type News = { readonly runId: string; readonly run: Run | null; readonly events: readonly RunEvent[] };
-export type Listener = (news: News) => void;
+export type RunNotification = {
+  readonly runId: string;
+  readonly run: Run | null;
+  readonly events: readonly RunEvent[];
+};
+export type Listener = (notification: RunNotification) => void;
 
 /**
  * Who waits for which run in this process. Publishing follows the commit, so nobody is told of what could still be
  * lost; a run that nobody watches costs one failed look-up.
  */
-export class Watch {
-  readonly #watched = new Register<string, { readonly key: RunKey; readonly listeners: Set<Listener> }>();
+export class EventBus {
+  readonly #watched = new ReleasingMap<string, { readonly key: RunKey; readonly listeners: Set<Listener> }>();
   readonly #threads = new Map<string, Set<() => void>>();
-  #onNews: Listener = () => {};
+  #onNotification: Listener = () => {};
   #onFirstWatcher: (runId: string) => void = () => {};
   #onThreadWatcher: (threadId: string) => void = () => {};
 
   /** Called for every run, before its watchers are: what this process keeps of a run must not be older than they. */
-  onNews(callback: Listener): void {
-    this.#onNews = callback;
+  onNotification(callback: Listener): void {
+    this.#onNotification = callback;
   }
 
   /** Called when a run gets its first watcher: its driver may be asleep for long. */
@@ -65,18 +69,18 @@ export class Watch {
   }
 
   /** Something was written to the thread; null: perhaps to any of them. */
-  tellThread(threadId: string | null): void {
+  notifyThread(threadId: string | null): void {
     const told = threadId === null ? [...this.#threads.values()] : [this.#threads.get(threadId) ?? []];
     for (const listeners of told) for (const listener of [...listeners]) listener();
   }
 
-  publish(news: News): void {
-    this.#onNews(news);
-    const threadId = news.run?.threadId ?? null;
-    if (threadId !== null) this.tellThread(threadId);
-    const listeners = this.#watched.get(news.runId)?.listeners;
+  publish(notification: RunNotification): void {
+    this.#onNotification(notification);
+    const threadId = notification.run?.threadId ?? null;
+    if (threadId !== null) this.notifyThread(threadId);
+    const listeners = this.#watched.get(notification.runId)?.listeners;
     // A copy: a listener that is done leaves while the others are still told.
-    if (listeners !== undefined) for (const listener of [...listeners]) listener(news);
+    if (listeners !== undefined) for (const listener of [...listeners]) listener(notification);
   }
 
   isWatched(runId: string, threadId: string | null = null): boolean {

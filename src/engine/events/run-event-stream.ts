@@ -1,8 +1,8 @@
+import type { RunFeed } from '../../contract/api/use-cases.ts';
 import { isTerminal, type RunEvent } from '../../contract/domain/event.ts';
 import type { RunKey } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
-import type { RunFeed } from '../../contract/api/use-cases.ts';
-import type { News, Watch } from './event-bus.ts';
+import type { EventBus, RunNotification } from './event-bus.ts';
 
 /** Events read from the store at once, and the most that wait in memory for a slow reader. */
 const batch = 100;
@@ -14,7 +14,7 @@ type Given = readonly RunEvent[] | null;
  * does not (a slow reader, another replica's write, the history) is read from the store by sequence number, so a
  * reader never sees a gap or a repeat.
  */
-export class Feed implements RunFeed {
+export class RunEventStream implements RunFeed {
   readonly #store: Store;
   readonly #key: RunKey;
   readonly #unsubscribe: () => void;
@@ -28,11 +28,11 @@ export class Feed implements RunFeed {
   /** Set while the reader has everything and waits. */
   #hand: ((events: Given | Promise<Given>) => void) | null = null;
 
-  constructor(store: Store, watch: Watch, key: RunKey, afterSeq: number) {
+  constructor(store: Store, bus: EventBus, key: RunKey, afterSeq: number) {
     this.#store = store;
     this.#key = key;
     this.#lastSeq = afterSeq;
-    this.#unsubscribe = watch.subscribe(key, (news) => this.#hear(news));
+    this.#unsubscribe = bus.subscribe(key, (notification) => this.#hear(notification));
   }
 
   next(): Promise<Given> {
@@ -74,14 +74,14 @@ export class Feed implements RunFeed {
     this.#rouse();
   }
 
-  #hear(news: News): void {
-    if (news.run === null) this.#removed = true;
-    const [first] = news.events;
+  #hear(notification: RunNotification): void {
+    if (notification.run === null) this.#removed = true;
+    const [first] = notification.events;
     const expected = (this.#waiting.at(-1)?.seq ?? this.#lastSeq) + 1;
     if (first === undefined) {
-      if (news.run !== null && news.run.lastSeq >= expected) this.#behind = true;
+      if (notification.run !== null && notification.run.lastSeq >= expected) this.#behind = true;
     } else if (first.seq === expected && this.#waiting.length < batch) {
-      this.#waiting.push(...news.events);
+      this.#waiting.push(...notification.events);
     } else if (first.seq >= expected) {
       this.#behind = true;
     }

@@ -1,9 +1,9 @@
-import type { ThreadEvent } from '../../contract/domain/event.ts';
-import type { Store } from '../../contract/store/store.ts';
-import type { ThreadKey } from '../../contract/domain/thread.ts';
 import type { ThreadFeed } from '../../contract/api/thread-use-cases.ts';
-import { answering } from '../api/storage-errors.ts';
-import type { Watch } from './event-bus.ts';
+import type { ThreadEvent } from '../../contract/domain/event.ts';
+import type { ThreadKey } from '../../contract/domain/thread.ts';
+import type { Store } from '../../contract/store/store.ts';
+import { translateStorageFault } from '../api/storage-errors.ts';
+import type { EventBus } from './event-bus.ts';
 
 /** The most that is read, and that waits in memory for a slow reader. */
 const batch = 100;
@@ -12,7 +12,7 @@ const batch = 100;
  * One reader's view of a thread's events. Every write to the thread wakes it, also one by another replica, and it reads
  * what is new from the store: only that knows the order over several runs. A slow reader costs nothing but its place.
  */
-export class StoredThreadFeed implements ThreadFeed {
+export class ThreadEventStream implements ThreadFeed {
   readonly #store: Store;
   readonly #key: ThreadKey;
   readonly #agentIds: readonly string[] | undefined;
@@ -25,7 +25,7 @@ export class StoredThreadFeed implements ThreadFeed {
 
   constructor(
     store: Store,
-    watch: Watch,
+    bus: EventBus,
     key: ThreadKey,
     from: { readonly afterSeq: number; readonly agentIds?: readonly string[] | undefined },
   ) {
@@ -33,7 +33,7 @@ export class StoredThreadFeed implements ThreadFeed {
     this.#key = key;
     this.#lastSeq = from.afterSeq;
     this.#agentIds = from.agentIds;
-    this.#unsubscribe = watch.subscribeThread(key.threadId, () => {
+    this.#unsubscribe = bus.subscribeThread(key.threadId, () => {
       this.#behind = true;
       this.#rouse();
     });
@@ -73,11 +73,11 @@ export class StoredThreadFeed implements ThreadFeed {
   #read(): Promise<readonly ThreadEvent[]> {
     const { tenant, threadId } = this.#key;
     const from = { afterSeq: this.#lastSeq, agentIds: this.#agentIds };
-    return answering(this.#store.threads.threadEvents({ tenant, threadId, ...from, limit: batch }));
+    return translateStorageFault(this.#store.threads.threadEvents({ tenant, threadId, ...from, limit: batch }));
   }
 
   async #isGone(): Promise<boolean> {
-    return (await answering(this.#store.threads.findThread(this.#key))) === null;
+    return (await translateStorageFault(this.#store.threads.findThread(this.#key))) === null;
   }
 
   #rouse(): void {

@@ -1,14 +1,14 @@
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
-import type { BudgetShares } from '../../contract/store/pacing-store.ts';
+import type { QuotaLeases } from '../../contract/store/pacing-store.ts';
 import { Push } from '../pacing/push-channel.ts';
-import { type BackendState, Gate } from './call-queue.ts';
-import { ShareKeeper } from './quota-lease.ts';
-import { Slots } from './concurrency-limit.ts';
+import { type BackendState, CallQueue } from './call-queue.ts';
+import { ConcurrencyLimit } from './concurrency-limit.ts';
+import { QuotaLease } from './quota-lease.ts';
 
 /** What the config says of a backend's budget, and of how it reaches us. Null: no bound, no push. */
-export type BackendTerms = {
+export type BackendLimits = {
   readonly name: string;
   readonly requestsPerSecond: number | null;
   /** Null: all of a second's requests may go back to back. */
@@ -21,29 +21,29 @@ export type BackendTerms = {
 /** What the runs of one backend share. */
 export type Backend = {
   readonly name: string;
-  readonly gate: Gate;
-  readonly slots: Slots;
+  readonly callQueue: CallQueue;
+  readonly concurrency: ConcurrencyLimit;
   readonly push: Push | null;
 };
 
-export type BackendsParts = {
+export type BackendsDeps = {
   readonly clock: Clock;
   readonly log: Log;
   readonly agents: AgentDirectory;
   readonly replica: string;
   /** Null: no other process has a part of the budgets. */
-  readonly shares: BudgetShares | null;
+  readonly quotaLeases: QuotaLeases | null;
 };
 
 /** The backends of the config; one that it does not name has no bounds. */
 export class Backends {
-  readonly #parts: BackendsParts;
+  readonly #deps: BackendsDeps;
   readonly #backends = new Map<string, Backend>();
-  readonly #keepers: ShareKeeper[] = [];
+  readonly #quotaLeases: QuotaLease[] = [];
 
-  constructor(parts: BackendsParts, terms: readonly BackendTerms[]) {
-    this.#parts = parts;
-    for (const each of terms) this.#add(each);
+  constructor(deps: BackendsDeps, options: readonly BackendLimits[]) {
+    this.#deps = deps;
+    for (const each of options) this.#add(each);
   }
 
   of(name: string): Backend {
@@ -56,46 +56,50 @@ export class Backends {
   }
 
   states(): readonly { readonly name: string; readonly state: BackendState }[] {
-    return [...this.#backends.values()].map(({ name, gate }) => ({ name, state: gate.state }));
+    return [...this.#backends.values()].map(({ name, callQueue }) => ({ name, state: callQueue.state }));
   }
 
   /** The replica leaves its shares to the others. Never rejects. */
   async stop(): Promise<void> {
-    for (const keeper of this.#keepers) keeper.stop();
-    const { shares, replica, log } = this.#parts;
-    if (this.#keepers.length === 0 || shares === null) return;
-    await shares.release(replica).catch((error: unknown) => {
+    for (const quotaLease of this.#quotaLeases) quotaLease.stop();
+    const { quotaLeases, replica, log } = this.#deps;
+    if (this.#quotaLeases.length === 0 || quotaLeases === null) return;
+    await quotaLeases.release(replica).catch((error: unknown) => {
       log.warn({ err: error }, 'the store does not answer; the shares of the budgets are free when they expire');
     });
   }
 
-  #add(terms: BackendTerms): Backend {
-    const { name, requestsPerSecond, maxConcurrentRuns } = terms;
-    const { clock, shares } = this.#parts;
-    const log = this.#parts.log.child({ backend: name });
-    const burst = terms.burst ?? Number.POSITIVE_INFINITY;
-    const isShared = shares !== null && (requestsPerSecond !== null || maxConcurrentRuns !== null);
+  #add(options: BackendLimits): Backend {
+    const { name, requestsPerSecond, maxConcurrentRuns } = options;
+    const { clock, quotaLeases } = this.#deps;
+    const log = this.#deps.log.child({ backend: name });
+    const burst = options.burst ?? Number.POSITIVE_INFINITY;
+    const isShared = quotaLeases !== null && (requestsPerSecond !== null || maxConcurrentRuns !== null);
     const backend: Backend = {
       name,
-      gate: new Gate({ clock, log }, requestsPerSecond === null ? null : { requestsPerSecond, burst }),
-      slots: new Slots(
+      callQueue: new CallQueue({ clock, log }, requestsPerSecond === null ? null : { requestsPerSecond, burst }),
+      concurrency: new ConcurrencyLimit(
         isShared && maxConcurrentRuns !== null
           ? { kind: 'granted' }
-          : { kind: 'own', most: maxConcurrentRuns ?? Number.POSITIVE_INFINITY },
+          : { kind: 'own', max: maxConcurrentRuns ?? Number.POSITIVE_INFINITY },
       ),
-      push: terms.push === null ? null : new Push(name, terms.push.publicUrl, terms.secrets),
+      push: options.push === null ? null : new Push(name, options.push.publicUrl, options.secrets),
     };
     this.#backends.set(name, backend);
-    if (isShared) this.#keepers.push(this.#keep(backend, shares, terms));
+    if (isShared) this.#quotaLeases.push(this.#keep(backend, quotaLeases, options));
     return backend;
   }
 
-  #keep(backend: Backend, shares: BudgetShares, { requestsPerSecond, maxConcurrentRuns }: BackendTerms): ShareKeeper {
-    const { replica, clock, log, agents } = this.#parts;
+  #keep(
+    backend: Backend,
+    quotaLeases: QuotaLeases,
+    { requestsPerSecond, maxConcurrentRuns }: BackendLimits,
+  ): QuotaLease {
+    const { replica, clock, log, agents } = this.#deps;
     // Nothing is this replica's own before it has asked.
-    if (requestsPerSecond !== null) backend.gate.allow(0);
-    return new ShareKeeper(
-      { shares, replica, clock, log },
+    if (requestsPerSecond !== null) backend.callQueue.allow(0);
+    return new QuotaLease(
+      { quotaLeases, replica, clock, log },
       {
         ...backend,
         agentIds: agents.all.filter((agent) => agent.backend === backend.name).map((agent) => agent.agentId),

@@ -1,7 +1,7 @@
+import { UpstreamFault } from '../../contract/adapter/http.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
-import { UpstreamFault } from '../../contract/adapter/http.ts';
-import { Breaker, type Verdict } from './circuit-breaker.ts';
+import { type CallResult, CircuitBreaker } from './circuit-breaker.ts';
 import { type Rate, RateLimit } from './rate-limit.ts';
 
 /** What a call is for. Starts go before looks at runs that somebody watches, those before all others. */
@@ -19,10 +19,10 @@ const startProbeReluctanceMs = 20_000;
 const jamSpacingMs = 10;
 const jamMs = 10_000;
 
-type Ticket = { readonly sinceMs: number; readonly admit: (pass: Pass | null) => void };
+type Ticket = { readonly sinceMs: number; readonly admit: (permit: Permit | null) => void };
 
 /** The right to make one call, once. Whoever has it sends it or drops it: until then it counts against the budget. */
-export interface Pass {
+export interface Permit {
   /** Makes the call; its faults tell the gate how the backend is. */
   send<T>(call: () => Promise<T>): Promise<T>;
   /** Does nothing once the call was sent. */
@@ -30,9 +30,9 @@ export interface Pass {
 }
 
 /** A place in the queue. */
-export type Entry = {
+export type QueueEntry = {
   /** Null: the signal fired first. */
-  readonly passed: Promise<Pass | null>;
+  readonly passed: Promise<Permit | null>;
   /** Somebody came to watch meanwhile. */
   hurry(): void;
 };
@@ -41,11 +41,11 @@ export type Entry = {
  * Every call to one backend goes through here, and waits while the budget is spent, while the vendor asked for a pause,
  * and while the backend does not answer.
  */
-export class Gate {
+export class CallQueue {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #limit: RateLimit | null;
-  readonly #breaker = new Breaker();
+  readonly #breaker = new CircuitBreaker();
   readonly #queues: Readonly<Record<Urgency, Set<Ticket>>> = {
     start: new Set(),
     watched: new Set(),
@@ -59,9 +59,9 @@ export class Gate {
   #onWait: () => void = () => {};
 
   /** Without a rate only the vendor's own wishes and its silence hold calls back. */
-  constructor(parts: { readonly clock: Clock; readonly log: Log }, rate: Rate | null) {
-    this.#clock = parts.clock;
-    this.#log = parts.log;
+  constructor(deps: { readonly clock: Clock; readonly log: Log }, rate: Rate | null) {
+    this.#clock = deps.clock;
+    this.#log = deps.log;
     this.#limit = rate === null ? null : new RateLimit(rate);
   }
 
@@ -105,22 +105,22 @@ export class Gate {
   }
 
   /** For a call that need not wait; null: it has to. */
-  tryEnter(urgency: Urgency): Pass | null {
+  tryEnter(urgency: Urgency): Permit | null {
     return this.waiting === 0 && this.#waitMs(urgency) <= 0 ? this.#makePass() : null;
   }
 
-  enter(urgency: Urgency, signal: AbortSignal): Entry {
+  enter(urgency: Urgency, signal: AbortSignal): QueueEntry {
     if (signal.aborted) return { passed: Promise.resolve(null), hurry: () => {} };
-    const pass = this.tryEnter(urgency);
-    if (pass !== null) return { passed: Promise.resolve(pass), hurry: () => {} };
-    const { promise, resolve } = Promise.withResolvers<Pass | null>();
+    const permit = this.tryEnter(urgency);
+    if (permit !== null) return { passed: Promise.resolve(permit), hurry: () => {} };
+    const { promise, resolve } = Promise.withResolvers<Permit | null>();
     let queue = this.#queues[urgency];
     const ticket: Ticket = {
       sinceMs: this.#clock.nowMs(),
-      admit: (pass) => {
+      admit: (permit) => {
         queue.delete(ticket);
         signal.removeEventListener('abort', leave);
-        resolve(pass);
+        resolve(permit);
       },
     };
     const leave = (): void => ticket.admit(null);
@@ -179,7 +179,7 @@ export class Gate {
     return next;
   }
 
-  #makePass(): Pass {
+  #makePass(): Permit {
     this.#limit?.take();
     this.#lastPassMs = this.#clock.nowMs();
     const isProbe = this.#breaker.take();
@@ -196,23 +196,23 @@ export class Gate {
         const flight = this.#limit?.sent(this.#clock.nowMs());
         // What waits may have waited for this one's fate.
         if (this.waiting > 0) this.#pump();
-        let verdict: Verdict = 'unclear';
+        let result: CallResult = 'unclear';
         try {
           const answer = await call();
-          verdict = 'answered';
+          result = 'answered';
           return answer;
         } catch (error) {
-          verdict = this.#judge(error);
+          result = this.#judge(error);
           throw error;
         } finally {
           if (flight !== undefined) this.#limit?.landed(flight, this.#clock.nowMs());
-          this.#settle(verdict, isProbe);
+          this.#settle(result, isProbe);
         }
       },
     };
   }
 
-  #judge(error: unknown): Verdict {
+  #judge(error: unknown): CallResult {
     if (!(error instanceof UpstreamFault)) return 'unclear';
     switch (error.kind) {
       case 'refused':
@@ -236,8 +236,8 @@ export class Gate {
     this.#jammedUntilMs = untilMs + jamMs;
   }
 
-  #settle(verdict: Verdict, isProbe: boolean): void {
-    const change = this.#breaker.settle(verdict, isProbe, { nowMs: this.#clock.nowMs(), random: this.#clock.random() });
+  #settle(result: CallResult, isProbe: boolean): void {
+    const change = this.#breaker.settle(result, isProbe, { nowMs: this.#clock.nowMs(), random: this.#clock.random() });
     if (change === 'opened') {
       this.#log.warn({}, 'the backend does not answer; it is left alone but for one call at growing intervals');
     } else if (change === 'closed') {

@@ -1,5 +1,5 @@
 /** What a call showed of the backend. `unclear`: nothing, as when it was cut short by ourselves. */
-export type Verdict = 'answered' | 'silent' | 'unclear';
+export type CallResult = 'answered' | 'silent' | 'unclear';
 
 type State =
   | { readonly kind: 'closed'; readonly silences: number }
@@ -9,7 +9,7 @@ type State =
 /** So many calls in a row without an answer are no accident. */
 const silencesToOpen = 5;
 const firstRestMs = 1000;
-const longestRestMs = 60_000;
+const maxRestMs = 60_000;
 
 /**
  * Leaves a backend alone that does not answer: after repeated transport faults one call at a time goes through, at
@@ -18,7 +18,7 @@ const longestRestMs = 60_000;
  * Our own page: the libraries for this (cockatiel, opossum) own timers and the wall clock, and wrap a function that they
  * reject at once; here calls wait in a queue that already has a clock, and which of them probes is ours to choose.
  */
-export class Breaker {
+export class CircuitBreaker {
   #state: State = { kind: 'closed', silences: 0 };
 
   get isClosed(): boolean {
@@ -29,7 +29,7 @@ export class Breaker {
   waitMs(nowMs: number, reluctanceMs = 0): number {
     if (this.#state.kind === 'closed') return 0;
     if (this.#state.kind === 'probing') return Number.POSITIVE_INFINITY;
-    return Math.max(0, Math.min(this.#state.untilMs + reluctanceMs - nowMs, longestRestMs + reluctanceMs));
+    return Math.max(0, Math.min(this.#state.untilMs + reluctanceMs - nowMs, maxRestMs + reluctanceMs));
   }
 
   /** A call goes now. True: it is a probe, which {@link settle} must be told. */
@@ -41,18 +41,18 @@ export class Breaker {
 
   /** What became of a call; `random` in [0, 1). Tells what changed. */
   settle(
-    verdict: Verdict,
+    result: CallResult,
     isProbe: boolean,
     { nowMs, random }: { readonly nowMs: number; readonly random: number },
   ): 'opened' | 'closed' | null {
     const state = this.#state;
-    if (verdict === 'answered') {
+    if (result === 'answered') {
       if (state.kind === 'closed' && state.silences === 0) return null;
       this.#state = { kind: 'closed', silences: 0 };
       return state.kind === 'closed' ? null : 'closed';
     }
     if (state.kind === 'closed') {
-      if (verdict === 'unclear') return null;
+      if (result === 'unclear') return null;
       const silences = state.silences + 1;
       this.#state = silences < silencesToOpen ? { kind: 'closed', silences } : openFor(0, nowMs, random);
       return this.#state.kind === 'open' ? 'opened' : null;
@@ -60,7 +60,7 @@ export class Breaker {
     // Calls that were under way when it opened tell nothing new.
     if (!isProbe || state.kind !== 'probing') return null;
     this.#state =
-      verdict === 'unclear'
+      result === 'unclear'
         ? { kind: 'open', untilMs: nowMs, probes: state.probes - 1 }
         : openFor(state.probes, nowMs, random);
     return null;
@@ -68,6 +68,6 @@ export class Breaker {
 }
 
 function openFor(probes: number, nowMs: number, random: number): State {
-  const restMs = Math.min(firstRestMs * 2 ** Math.min(probes, 16), longestRestMs);
+  const restMs = Math.min(firstRestMs * 2 ** Math.min(probes, 16), maxRestMs);
   return { kind: 'open', untilMs: nowMs + restMs * (0.75 + 0.25 * random), probes };
 }

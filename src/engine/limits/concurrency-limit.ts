@@ -4,7 +4,7 @@ type Waiter = { readonly runId: string; readonly admit: (admitted: boolean) => v
  * How many runs may be live at one backend. Who finds no slot waits: first come, first served among the runs of an
  * agent, and the agents take turns, so that one with many runs does not starve the others.
  */
-export class Slots {
+export class ConcurrencyLimit {
   readonly #isOwn: boolean;
   /** Then nothing is counted. */
   readonly #isBoundless: boolean;
@@ -19,10 +19,10 @@ export class Slots {
    * @param bound `own`: so many at a time, `Infinity` for no bound. `granted`: none but those that {@link grant} brings,
    *   each for one start; what a run that ended leaves behind is anybody's.
    */
-  constructor(bound: { readonly kind: 'own'; readonly most: number } | { readonly kind: 'granted' }) {
+  constructor(bound: { readonly kind: 'own'; readonly max: number } | { readonly kind: 'granted' }) {
     this.#isOwn = bound.kind === 'own';
-    this.#isBoundless = bound.kind === 'own' && bound.most === Number.POSITIVE_INFINITY;
-    this.#free = bound.kind === 'own' ? bound.most : 0;
+    this.#isBoundless = bound.kind === 'own' && bound.max === Number.POSITIVE_INFINITY;
+    this.#free = bound.kind === 'own' ? bound.max : 0;
   }
 
   /** Called whenever a run has to wait, and whenever one ends that others waited for. */

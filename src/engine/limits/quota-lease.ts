@@ -1,11 +1,11 @@
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
-import type { BudgetShares } from '../../contract/store/pacing-store.ts';
-import type { Gate } from './call-queue.ts';
-import type { Slots } from './concurrency-limit.ts';
+import type { QuotaLeases } from '../../contract/store/pacing-store.ts';
+import type { CallQueue } from './call-queue.ts';
+import type { ConcurrencyLimit } from './concurrency-limit.ts';
 
-export type ShareKeeperParts = {
-  readonly shares: BudgetShares;
+export type QuotaLeaseDeps = {
+  readonly quotaLeases: QuotaLeases;
   readonly replica: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -13,8 +13,8 @@ export type ShareKeeperParts = {
 
 export type SharedBackend = {
   readonly name: string;
-  readonly gate: Gate;
-  readonly slots: Slots;
+  readonly callQueue: CallQueue;
+  readonly concurrency: ConcurrencyLimit;
   readonly agentIds: readonly string[];
   /** Requests within a second; 0 for a backend without such a budget. */
   readonly requests: number;
@@ -25,7 +25,7 @@ export type SharedBackend = {
 /** One round trip to the store so often while there is demand, however many calls go to the vendor. */
 const turnMs = 500;
 /** No sooner than that, although a run waits for one that ended. */
-const leastTurnMs = 100;
+const minTurnMs = 100;
 const leaseMs = 5000;
 /** Before the store gives a share to others, its last requests must have arrived, and a second more be over. */
 const useMs = leaseMs - 2500;
@@ -33,8 +33,8 @@ const useMs = leaseMs - 2500;
 const idleTurns = 4;
 
 /** Keeps this replica's share of one backend's budget: as much as it needs, at most a fair part of what all need. */
-export class ShareKeeper {
-  readonly #parts: ShareKeeperParts;
+export class QuotaLease {
+  readonly #deps: QuotaLeaseDeps;
   readonly #backend: SharedBackend;
   #requests = 0;
   #others: readonly { readonly requests: number; readonly wanted: number }[] = [];
@@ -46,11 +46,11 @@ export class ShareKeeper {
   #dueMs = 0;
   #cancelExpiry: () => void = () => {};
 
-  constructor(parts: ShareKeeperParts, backend: SharedBackend) {
-    this.#parts = parts;
+  constructor(deps: QuotaLeaseDeps, backend: SharedBackend) {
+    this.#deps = deps;
     this.#backend = backend;
-    backend.gate.onWait(() => this.#wake(turnMs));
-    backend.slots.onWait(() => this.#wake(leastTurnMs));
+    backend.callQueue.onWait(() => this.#wake(turnMs));
+    backend.concurrency.onWait(() => this.#wake(minTurnMs));
   }
 
   stop(): void {
@@ -66,7 +66,7 @@ export class ShareKeeper {
   }
 
   #arm(spacingMs: number): void {
-    const { clock } = this.#parts;
+    const { clock } = this.#deps;
     const dueMs = this.#lastTurnMs + spacingMs;
     if (this.#cancelTurn !== null && this.#dueMs <= dueMs) return;
     this.#cancelTurn?.();
@@ -78,37 +78,40 @@ export class ShareKeeper {
   }
 
   async #turn(): Promise<void> {
-    const { shares, replica, clock, log } = this.#parts;
+    const { quotaLeases, replica, clock, log } = this.#deps;
     this.#turning = true;
     this.#lastTurnMs = clock.nowMs();
-    const { gate, slots, name, agentIds } = this.#backend;
-    const wanted = Math.min(gate.demand === 0 ? 0 : Math.ceil(gate.demand * 1.25) + 1, this.#backend.requests);
+    const { callQueue, concurrency, name, agentIds } = this.#backend;
+    const wanted = Math.min(
+      callQueue.demand === 0 ? 0 : Math.ceil(callQueue.demand * 1.25) + 1,
+      this.#backend.requests,
+    );
     const asked = Math.min(wanted, this.#fairRequests(wanted));
     // Less is used from now on, and given back once the last second of its use is over.
-    if (asked < this.#requests) gate.allow(asked);
+    if (asked < this.#requests) callQueue.allow(asked);
     const sentMs = this.#lastTurnMs;
     // What is let in while the store answers would be unknown to it.
-    if (this.#backend.runs !== null) slots.voidGrants();
-    const { opening } = slots;
+    if (this.#backend.runs !== null) concurrency.voidGrants();
+    const { opening } = concurrency;
     try {
-      const share = await shares.share({
+      const share = await quotaLeases.share({
         backend: name,
         replica,
         leaseMs,
-        requests: { total: this.#backend.requests, wanted: asked, inUse: gate.inUse },
-        runs: { total: this.#backend.runs, agentIds, inUse: opening, wanted: slots.waiting },
+        requests: { total: this.#backend.requests, wanted: asked, inUse: callQueue.inUse },
+        runs: { total: this.#backend.runs, agentIds, inUse: opening, wanted: concurrency.waiting },
       });
       this.#requests = Math.min(asked, share.requests);
       this.#others = share.others;
       this.#cancelExpiry();
       this.#cancelExpiry = clock.schedule(Math.max(0, sentMs + useMs - clock.nowMs()), () => this.#expire());
-      gate.allow(this.#requests);
-      if (this.#backend.runs !== null) slots.grant(share.starts - opening);
+      callQueue.allow(this.#requests);
+      if (this.#backend.runs !== null) concurrency.grant(share.starts - opening);
     } catch (error) {
       log.warn({ err: error, backend: name }, 'the share of a budget could not be renewed; it is tried again');
     }
     this.#turning = false;
-    this.#idle = gate.demand === 0 && slots.waiting === 0 ? this.#idle + 1 : 0;
+    this.#idle = callQueue.demand === 0 && concurrency.waiting === 0 ? this.#idle + 1 : 0;
     if (!this.#stopped && this.#idle < idleTurns) this.#arm(turnMs);
   }
 
@@ -124,8 +127,8 @@ export class ShareKeeper {
 
   #expire(): void {
     this.#requests = 0;
-    this.#backend.gate.allow(0);
-    if (this.#backend.runs !== null) this.#backend.slots.voidGrants();
+    this.#backend.callQueue.allow(0);
+    if (this.#backend.runs !== null) this.#backend.concurrency.voidGrants();
   }
 }
 

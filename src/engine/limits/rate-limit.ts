@@ -11,7 +11,7 @@ export type Flight = { readonly sentMs: number };
 /** A second, and what the reading of a clock in whole milliseconds may be wrong by. */
 const windowMs = 1010;
 /** An answer that takes longer than so long after the sending tells nothing more of when the request arrived. */
-const longestFlightMs = 1000;
+const maxFlightMs = 1000;
 
 /**
  * A sliding window over what reaches the vendor: within any second no more requests than the rate allows, whatever the
@@ -93,7 +93,7 @@ export class RateLimit {
     const leavesMs = this.#arrivedMs[this.#passed + excess];
     if (leavesMs !== undefined) return within(leavesMs + this.#windowMs - nowMs, this.#windowMs);
     const [oldest] = this.#flights;
-    return oldest === undefined ? Number.POSITIVE_INFINITY : within(oldest.sentMs + longestFlightMs - nowMs, windowMs);
+    return oldest === undefined ? Number.POSITIVE_INFINITY : within(oldest.sentMs + maxFlightMs - nowMs, windowMs);
   }
 
   #burstWaitMs(nowMs: number): number {
@@ -107,7 +107,7 @@ export class RateLimit {
 
   #forget(nowMs: number): void {
     for (const flight of this.#flights) {
-      if (flight.sentMs > nowMs - longestFlightMs) break;
+      if (flight.sentMs > nowMs - maxFlightMs) break;
       this.landed(flight, nowMs);
     }
     while ((this.#arrivedMs[this.#passed] ?? nowMs) <= nowMs - this.#windowMs) this.#passed += 1;
@@ -126,6 +126,6 @@ function pushAscending(instantsMs: number[], nowMs: number): number[] {
   return ascending;
 }
 
-function within(waitMs: number, mostMs: number): number {
-  return Math.min(Math.max(waitMs, 0), mostMs);
+function within(waitMs: number, maxMs: number): number {
+  return Math.min(Math.max(waitMs, 0), maxMs);
 }

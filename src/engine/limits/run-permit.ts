@@ -2,10 +2,10 @@ import type { Agent } from '../../contract/domain/agent.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Backend } from './backends.ts';
-import type { Entry, Pass, Urgency } from './call-queue.ts';
+import type { Permit, QueueEntry, Urgency } from './call-queue.ts';
 
 /** One run's way to its backend: the slot that it holds there, and the call that it waits to make. */
-export class Crossing {
+export class RunPermit {
   readonly #backend: Backend;
   readonly #agentId: string;
   readonly #runId: string;
@@ -14,7 +14,7 @@ export class Crossing {
   /** Only a run that has to wait needs one; most never do. */
   #abort: AbortController | null = null;
   #isOver = false;
-  #entry: Entry | null = null;
+  #entry: QueueEntry | null = null;
   #saidWait = false;
 
   constructor(backend: Backend, agent: Agent, run: Run, log: Log) {
@@ -27,7 +27,7 @@ export class Crossing {
       agent.capabilities.push &&
       agent.connection.ownsSink?.(agent.target, run.request.config ?? {}) !== true;
     this.#sink = isPushed ? (backend.push?.sinkFor(run.runId) ?? null) : null;
-    if (run.phase !== 'queued') backend.slots.hold(run.runId);
+    if (run.phase !== 'queued') backend.concurrency.hold(run.runId);
   }
 
   /** Where the vendor is to tell us of the run; null where it cannot. */
@@ -42,7 +42,7 @@ export class Crossing {
 
   /** How long a look would wait for the budget. */
   backlogMs(urgency: Urgency): number {
-    return this.#backend.gate.backlogMs(urgency);
+    return this.#backend.callQueue.backlogMs(urgency);
   }
 
   /** The run ended and nobody had told us. */
@@ -51,44 +51,45 @@ export class Crossing {
   }
 
   /** Waits for a slot, then for the call; the run stays queued. Null: the run is over. */
-  async enterToStart(): Promise<Pass | null> {
-    const { slots } = this.#backend;
+  async enterToStart(): Promise<Permit | null> {
+    const { concurrency } = this.#backend;
     if (this.#isOver) return null;
     const hasSlot =
-      slots.tryTake(this.#runId) || (await slots.take(this.#agentId, this.#runId, this.#signal, () => this.#sayWait()));
+      concurrency.tryTake(this.#runId) ||
+      (await concurrency.take(this.#agentId, this.#runId, this.#signal, () => this.#sayWait()));
     if (!hasSlot) return null;
-    const pass = await this.enter('start');
-    if (pass === null) this.leave();
-    return pass;
+    const permit = await this.enter('start');
+    if (permit === null) this.leave();
+    return permit;
   }
 
   /** A slot and a call that are free now. Null: the run has to wait for one of them, or is over. */
-  tryEnterToStart(): Pass | null {
-    if (this.#isOver || !this.#backend.slots.tryTake(this.#runId)) return null;
-    const pass = this.#backend.gate.tryEnter('start');
-    if (pass === null) this.leave();
-    return pass;
+  tryEnterToStart(): Permit | null {
+    if (this.#isOver || !this.#backend.concurrency.tryTake(this.#runId)) return null;
+    const permit = this.#backend.callQueue.tryEnter('start');
+    if (permit === null) this.leave();
+    return permit;
   }
 
   /** The start is durable: the vendor may be asked. */
   began(): void {
-    this.#backend.slots.began(this.#runId);
+    this.#backend.concurrency.began(this.#runId);
   }
 
   /** The run is live at the vendor no longer, or not yet. */
   leave(): void {
-    this.#backend.slots.free(this.#runId);
+    this.#backend.concurrency.free(this.#runId);
   }
 
   /** Waits for the turn of one call. Null: the run is over. */
-  async enter(urgency: Urgency): Promise<Pass | null> {
-    const { gate } = this.#backend;
-    const free = this.#isOver ? null : gate.tryEnter(urgency);
+  async enter(urgency: Urgency): Promise<Permit | null> {
+    const { callQueue } = this.#backend;
+    const free = this.#isOver ? null : callQueue.tryEnter(urgency);
     if (free !== null) return free;
-    this.#entry = gate.enter(urgency, this.#signal);
-    const pass = await this.#entry.passed;
+    this.#entry = callQueue.enter(urgency, this.#signal);
+    const permit = await this.#entry.passed;
     this.#entry = null;
-    return pass;
+    return permit;
   }
 
   /** Somebody came to watch. */

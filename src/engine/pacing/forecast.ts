@@ -14,14 +14,14 @@ export type Forecast = {
 };
 
 /** Below so many durations a pace that knows nothing is the better one. */
-const fewestDurations = 8;
+const minDurations = 8;
 /** A duration is blurred at least by this share of it: no measurement of ours is finer. */
-const leastBlurShare = 0.01;
+const minBlurShare = 0.01;
 
 /** Null when too few durations are known. They may come in any order; the result depends on nothing else. */
 export function forecastFrom(durationsMs: readonly number[]): Forecast | null {
   const count = durationsMs.length;
-  if (count < fewestDurations) return null;
+  if (count < minDurations) return null;
   const sorted = durationsMs.toSorted((a, b) => a - b);
   const bends = blur(sorted).sort((a, b) => a.atMs - b.atMs);
   const medianMs = Math.max(at(sorted, count >> 1), 1);
@@ -37,8 +37,8 @@ export function forecastFrom(durationsMs: readonly number[]): Forecast | null {
     const widthMs = bend.atMs - last.ageMs;
     if (widthMs > 0) {
       seen = Math.min(1, seen + density * widthMs);
-      const living = (1 - surprise) * (1 - seen) + (surprise * medianMs) / (medianMs + bend.atMs);
-      const chance = Math.max(1 - living, last.ended);
+      const alive = (1 - surprise) * (1 - seen) + (surprise * medianMs) / (medianMs + bend.atMs);
+      const chance = Math.max(1 - alive, last.ended);
       const hazardMass = (chance - last.ended) / (1 - (chance + last.ended) / 2);
       last = { ageMs: bend.atMs, ended: chance, unrest: last.unrest + Math.sqrt(hazardMass * widthMs) };
       ages.push(last.ageMs);
@@ -64,12 +64,7 @@ function blur(sorted: readonly number[]): Bend[] {
       if (below <= above) low -= 1;
       else high += 1;
     }
-    const reachMs = Math.max(
-      durationMs - at(sorted, low),
-      at(sorted, high) - durationMs,
-      durationMs * leastBlurShare,
-      1,
-    );
+    const reachMs = Math.max(durationMs - at(sorted, low), at(sorted, high) - durationMs, durationMs * minBlurShare, 1);
     const fromMs = Math.max(0, durationMs - reachMs);
     const untilMs = durationMs + reachMs;
     const turn = 1 / (untilMs - fromMs) / sorted.length;
@@ -90,17 +85,17 @@ const faithShare = 0.8;
  */
 export function drawDurationMs(
   forecast: Forecast | null,
-  seen: { readonly livingMs: number; readonly endedMs: number },
+  seen: { readonly aliveMs: number; readonly endedMs: number },
   random: () => number,
 ): number {
-  const { livingMs, endedMs } = seen;
+  const { aliveMs, endedMs } = seen;
   const byForecast = random() < faithShare;
   const share = random();
-  if (forecast === null || !byForecast) return livingMs + (endedMs - livingMs) * share;
-  const from = interpolate(forecast.agesMs, forecast.ended, livingMs);
+  if (forecast === null || !byForecast) return aliveMs + (endedMs - aliveMs) * share;
+  const from = interpolate(forecast.agesMs, forecast.ended, aliveMs);
   const until = interpolate(forecast.agesMs, forecast.ended, endedMs);
   const drawnMs = interpolate(forecast.ended, forecast.agesMs, from + (until - from) * share);
-  return Math.min(Math.max(drawnMs, livingMs), endedMs);
+  return Math.min(Math.max(drawnMs, aliveMs), endedMs);
 }
 
 /** The age by which that share of the runs has ended. */

@@ -33,7 +33,7 @@ export type PollFacts = {
 const watchedShareOfAge = 0.05;
 const unwatchedShareOfAge = 0.2;
 const jitterShare = 0.2;
-const mostDoublings = 6;
+const maxDoublings = 6;
 /** How many times the ceiling a silence may last where the agent's past says that nothing ends then: it can be wrong. */
 const trustInPast = 10;
 /** The same for the net beneath the pushes, while somebody watches. */
@@ -68,11 +68,11 @@ function calmDelayMs(facts: PollFacts, limits: PacingLimits): number {
   if (facts.forecast === null || (facts.watched && facts.lively)) {
     return proportionalMs(facts, limits) * stretch * shortened(facts);
   }
-  const longestMs = (facts.watched ? limits.watchedCeilingMs : limits.ceilingMs) * trustInPast;
+  const maxMs = (facts.watched ? limits.watchedCeilingMs : limits.ceilingMs) * trustInPast;
   // An even pace is twice as slow at four times the price.
-  const terms = { priceMs: lookPriceMs(facts.watched, limits) * stretch ** 2, floorMs: limits.floorMs, longestMs };
-  const lookAtMs = nextLookMs(facts.forecast, terms, facts.ageMs, facts.random);
-  return clamp(lookAtMs - facts.ageMs, limits.floorMs, longestMs);
+  const options = { priceMs: lookPriceMs(facts.watched, limits) * stretch ** 2, floorMs: limits.floorMs, maxMs };
+  const lookAtMs = nextLookMs(facts.forecast, options, facts.ageMs, facts.random);
+  return clamp(lookAtMs - facts.ageMs, limits.floorMs, maxMs);
 }
 
 /** Only the net beneath the pushes: it is not due before most runs of the agent would have been told of. */
@@ -90,7 +90,7 @@ export function lookPriceMs(watched: boolean, limits: PacingLimits): number {
 /** What the failed look would have shown is not known, so the next one does not wait until the forecast wants one. */
 function delayAfterFaultMs(facts: PollFacts, limits: PacingLimits): number {
   const firstMs = Math.max(proportionalMs(facts, limits), limits.floorMs);
-  const doubledMs = firstMs * 2 ** Math.min(facts.faults, mostDoublings);
+  const doubledMs = firstMs * 2 ** Math.min(facts.faults, maxDoublings);
   return Math.min(doubledMs, limits.ceilingMs) * stretchFor(facts.backlogMs) * shortened(facts);
 }
 
@@ -109,11 +109,11 @@ function shortened({ random }: PollFacts): number {
 }
 
 const firstRetryMs = 250;
-const longestRetryMs = 30_000;
+const maxRetryMs = 30_000;
 
 /** How long to wait before a start or a delivery is tried again: doubling from 250 ms to 30 s, the upper half random. */
 export function nextRetryMs(attempts: number, retryAfterMs: number | null, random: number): number {
-  const doubledMs = Math.min(firstRetryMs * 2 ** Math.min(attempts, 16), longestRetryMs);
+  const doubledMs = Math.min(firstRetryMs * 2 ** Math.min(attempts, 16), maxRetryMs);
   const jitteredMs = doubledMs * (0.5 + 0.5 * random);
   return Math.ceil(
     retryAfterMs === null ? jitteredMs : Math.max(jitteredMs, retryAfterMs * (1 + jitterShare * random)),

@@ -7,20 +7,20 @@ export type PollPlan = {
   readonly priceMs: number;
 };
 
-export type PlanTerms = {
+export type PlanOptions = {
   /** A look is worth its call when it saves this much lag. */
   readonly priceMs: number;
   readonly floorMs: number;
   /** The longest silence, however sure the forecast is. */
-  readonly longestMs: number;
+  readonly maxMs: number;
 };
 
 /** Candidates between two looks of an even pace: enough to place each of them well. */
 const candidatesPerLook = 6;
-const mostCandidates = 600;
+const maxCandidates = 600;
 /** How many even steps the next look may be away: more is never cheapest. */
 const farthestSteps = 4;
-const mostPlans = 16;
+const maxPlans = 16;
 
 /** A plan is made once per forecast and terms; it goes with its forecast. */
 const plans = new WeakMap<Forecast, Map<string, PollPlan>>();
@@ -29,8 +29,8 @@ const plans = new WeakMap<Forecast, Map<string, PollPlan>>();
  * The age of the next look at a run that lived at `ageMs`. `random` (in [0, 1)) shifts it by a fraction of a step, so
  * that runs which began together part, and the same ages are not looked at for ever.
  */
-export function nextLookMs(forecast: Forecast, terms: PlanTerms, ageMs: number, random: number): number {
-  const plan = planFor(forecast, terms);
+export function nextLookMs(forecast: Forecast, options: PlanOptions, ageMs: number, random: number): number {
+  const plan = planFor(forecast, options);
   const { agesMs, next } = plan;
   const last = agesMs.length - 1;
   // Past all that was seen nothing but the age tells: what has taken long will take longer.
@@ -45,14 +45,14 @@ export function nextLookMs(forecast: Forecast, terms: PlanTerms, ageMs: number, 
   return at(agesMs, target) + (2 * random - 1) * gapMs;
 }
 
-function planFor(forecast: Forecast, terms: PlanTerms): PollPlan {
+function planFor(forecast: Forecast, options: PlanOptions): PollPlan {
   const known = plans.get(forecast) ?? new Map<string, PollPlan>();
   plans.set(forecast, known);
-  const key = `${terms.priceMs} ${terms.floorMs} ${terms.longestMs}`;
+  const key = `${options.priceMs} ${options.floorMs} ${options.maxMs}`;
   const found = known.get(key);
   if (found !== undefined) return found;
-  if (known.size >= mostPlans) known.clear();
-  const plan = makePlan(forecast, terms);
+  if (known.size >= maxPlans) known.clear();
+  const plan = makePlan(forecast, options);
   known.set(key, plan);
   return plan;
 }
@@ -61,7 +61,7 @@ function planFor(forecast: Forecast, terms: PlanTerms): PollPlan {
  * The cheapest of all ways to look at a run, from its end backwards: what a look costs (the price, times the chance that
  * the run still lives) and what it leaves (the lag of the runs that ended before it).
  */
-export function makePlan(forecast: Forecast, { priceMs, floorMs, longestMs }: PlanTerms): PollPlan {
+export function makePlan(forecast: Forecast, { priceMs, floorMs, maxMs }: PlanOptions): PollPlan {
   const stepUnrest = Math.sqrt(2 * priceMs);
   const { agesMs, ended, unrest } = candidatesOf(forecast, stepUnrest);
   const last = agesMs.length - 1;
@@ -79,7 +79,7 @@ export function makePlan(forecast: Forecast, { priceMs, floorMs, longestMs }: Pl
     for (let to = from + 1; to <= last; to += 1) {
       const silenceMs = at(agesMs, to) - at(agesMs, from);
       if (silenceMs < floorMs && to < last) continue;
-      const isTooFar = silenceMs > longestMs || at(unrest, to) - at(unrest, from) > farthestSteps * stepUnrest;
+      const isTooFar = silenceMs > maxMs || at(unrest, to) - at(unrest, from) > farthestSteps * stepUnrest;
       if (isTooFar && cheapest < Number.POSITIVE_INFINITY) break;
       const lagMs = (at(ended, to) - at(ended, from)) * at(agesMs, to) - (at(weighted, to) - at(weighted, from));
       const cost = lagMs + at(costs, to);
@@ -96,7 +96,7 @@ export function makePlan(forecast: Forecast, { priceMs, floorMs, longestMs }: Pl
 /** Ages spaced evenly in unrest, and both ends of every long stretch: where a kind of runs is over, a look is due. */
 function candidatesOf(forecast: Forecast, stepUnrest: number): Forecast {
   const end = forecast.agesMs.length - 1;
-  const spacing = Math.max(stepUnrest / candidatesPerLook, at(forecast.unrest, end) / mostCandidates);
+  const spacing = Math.max(stepUnrest / candidatesPerLook, at(forecast.unrest, end) / maxCandidates);
   const kept: [ageMs: number, ended: number, unrest: number][] = [];
   const point = (index: number): [number, number, number] => [
     at(forecast.agesMs, index),

@@ -1,12 +1,12 @@
+import { UpstreamFault, type UpstreamOperation } from '../../contract/adapter/http.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import { errcodes } from '../../contract/domain/errcodes.ts';
 import type { Log, Metrics } from '../../contract/domain/log.ts';
 import { MappingFault } from '../../contract/domain/mapping.ts';
-import { UpstreamFault, type UpstreamOperation } from '../../contract/adapter/http.ts';
-import type { Ending } from './state-machine.ts';
+import type { RunOutcome } from './state-machine.ts';
 
 /** Counts every fault of a vendor call and logs the first of each kind; the rest go to the debug level. */
-export class FaultLedger {
+export class FaultRecorder {
   readonly #metrics: Metrics;
   readonly #firstTime: (key: string) => boolean;
 
@@ -36,7 +36,7 @@ export function faultOf(error: unknown): UpstreamFault {
   throw error;
 }
 
-export function unknownStart(reason: string): Ending {
+export function unknownStart(reason: string): RunOutcome {
   return {
     status: 'error',
     errcode: errcodes.startUnknown,
@@ -44,7 +44,7 @@ export function unknownStart(reason: string): Ending {
   };
 }
 
-export function rejectedStart(reason: string): Ending {
+export function rejectedStart(reason: string): RunOutcome {
   return {
     status: 'error',
     errcode: errcodes.startRejected,
@@ -52,12 +52,12 @@ export function rejectedStart(reason: string): Ending {
   };
 }
 
-export function lostUpstream(): Ending {
+export function lostUpstream(): RunOutcome {
   return { status: 'error', errcode: errcodes.upstreamGone, description: 'the vendor no longer knows this run' };
 }
 
 /** How a run ends whose message found the living agent of its thread gone; nobody has taken the message. */
-export function lostAgent(reason: string): Ending {
+export function lostAgent(reason: string): RunOutcome {
   return {
     status: 'error',
     errcode: errcodes.upstreamGone,
@@ -66,7 +66,7 @@ export function lostAgent(reason: string): Ending {
 }
 
 /** How a run ends whose mapping failed; anything but a `MappingFault` goes on up. */
-export function failedMapping(error: unknown): Ending {
+export function failedMapping(error: unknown): RunOutcome {
   if (!(error instanceof MappingFault)) throw error;
   return { status: 'error', errcode: errcodes.mappingFailed, description: error.message };
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Store } from '../../contract/store/store.ts';
-import type { Archive } from './run-cache.ts';
+import type { RunCache } from './run-cache.ts';
 
 const roundMs = 60_000;
 const batch = 200;
@@ -10,24 +10,24 @@ const pauseMs = 50;
 
 /** Removes runs whose time is over, a small batch at a time. Returns what stops it. */
 export function sweepExpired(
-  parts: { readonly store: Store; readonly archive: Archive; readonly clock: Clock; readonly log: Log },
+  deps: { readonly store: Store; readonly cache: RunCache; readonly clock: Clock; readonly log: Log },
   retentionMs: number,
 ): () => void {
   let stopped = false;
   let cancel = () => {};
   const arm = (delayMs: number): void => {
-    cancel = parts.clock.schedule(delayMs, () => void turn().then((nextMs) => !stopped && arm(nextMs)));
+    cancel = deps.clock.schedule(delayMs, () => void turn().then((nextMs) => !stopped && arm(nextMs)));
   };
   const turn = async (): Promise<number> => {
     try {
-      const nowMs = parts.clock.nowMs();
-      const removed = await parts.store.expire(nowMs - retentionMs, nowMs, batch);
+      const nowMs = deps.clock.nowMs();
+      const removed = await deps.store.expire(nowMs - retentionMs, nowMs, batch);
       if (removed === 0) return roundMs;
-      parts.archive.forgetAll();
-      parts.log.info({ runs: removed }, 'removed runs whose retention is over');
+      deps.cache.forgetAll();
+      deps.log.info({ runs: removed }, 'removed runs whose retention is over');
       return removed < batch ? roundMs : pauseMs;
     } catch (error) {
-      parts.log.warn({ err: error }, 'the retention sweep failed; it is tried again');
+      deps.log.warn({ err: error }, 'the retention sweep failed; it is tried again');
       return roundMs;
     }
   };

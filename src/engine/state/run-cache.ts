@@ -9,18 +9,15 @@ const bytesPerRun = 1024;
  * Reads runs, from memory where that is as new as the store. A run that is done never changes again but by removal, so
  * it is kept, within bounds.
  */
-export class Archive {
+export class RunCache {
   readonly #store: Pick<Store, 'find' | 'shared'>;
   readonly #finished: LRUCache<string, Run>;
 
   #findLive: (runId: string) => Run | undefined = () => undefined;
 
-  constructor(
-    store: Pick<Store, 'find' | 'shared'>,
-    bounds: { readonly mostRuns: number; readonly mostBytes: number },
-  ) {
+  constructor(store: Pick<Store, 'find' | 'shared'>, bounds: { readonly maxRuns: number; readonly maxBytes: number }) {
     this.#store = store;
-    this.#finished = new LRUCache({ max: bounds.mostRuns, maxSize: bounds.mostBytes, sizeCalculation: sizeOf });
+    this.#finished = new LRUCache({ max: bounds.maxRuns, maxSize: bounds.maxBytes, sizeCalculation: sizeOf });
   }
 
   /** Whoever drives a run knows it as it was written last. Not asked where other processes write runs too. */
@@ -32,14 +29,14 @@ export class Archive {
    * The run as it is, where memory has it. Another tenant's run takes the way of one that is nowhere, so that the time of
    * the answer tells nothing either.
    */
-  recall({ tenant, runId }: RunKey): Run | undefined {
+  peek({ tenant, runId }: RunKey): Run | undefined {
     const run = this.#finished.get(runId) ?? this.#findLive(runId);
     return run?.tenant === tenant ? run : undefined;
   }
 
   /** The run as it is; null when there is none, or it is another tenant's. */
   async find(key: RunKey): Promise<Run | null> {
-    const recalled = this.recall(key);
+    const recalled = this.peek(key);
     if (recalled !== undefined) return recalled;
     const run = await this.#store.find(key);
     if (run !== null) this.keep(run);

@@ -1,22 +1,22 @@
 import type { Change, RunEvent } from '../../contract/domain/event.ts';
 import { assertNever, canonicalJson, type Json } from '../../contract/domain/json.ts';
 import type { Outcome, Run, RunPhase, RunStatus, UpstreamRef } from '../../contract/domain/run.ts';
-import type { LivingAgent } from '../../contract/domain/thread.ts';
+import type { Session } from '../../contract/domain/thread.ts';
 
 /** How a run ends. */
-export type Ending =
+export type RunOutcome =
   | { readonly status: 'success'; readonly value: Json }
   | { readonly status: 'error' | 'timeout'; readonly errcode: number; readonly description: string };
 
 /** Everything that can happen to a run (design, section 4). */
-export type Step =
+export type RunTransition =
   /** About to ask the vendor to start. */
   | { readonly kind: 'begin' }
   /** The vendor was not asked, or said "later". */
   | { readonly kind: 'postpone' }
-  | { readonly kind: 'started'; readonly upstream: UpstreamRef; readonly living?: LivingAgent }
+  | { readonly kind: 'started'; readonly upstream: UpstreamRef; readonly session?: Session }
   /** The thread has its agent at the vendor now, which was not yet sent the run's input. */
-  | { readonly kind: 'scheduled'; readonly living: LivingAgent }
+  | { readonly kind: 'scheduled'; readonly session: Session }
   | { readonly kind: 'partial'; readonly value: Json }
   | { readonly kind: 'interrupt'; readonly payload: Json }
   /** The vendor went on without us. */
@@ -31,12 +31,12 @@ export type Step =
   /** The payload did not arrive, or nobody knows: the vendor's next answer decides, and may interrupt again. */
   | { readonly kind: 'undelivered'; readonly note: string }
   /** `living`: what becomes of the thread's agent at the vendor; left out, it stays. */
-  | { readonly kind: 'end'; readonly ending: Ending; readonly living?: LivingAgent | null };
+  | { readonly kind: 'end'; readonly outcome: RunOutcome; readonly session?: Session | null };
 
-export type Transition = { readonly run: Run; readonly events: readonly RunEvent[] };
+export type AppliedTransition = { readonly run: Run; readonly events: readonly RunEvent[] };
 
 /** From which phases a step may be taken; `end` from all but `done`. */
-const allowedFrom: Readonly<Record<Exclude<Step['kind'], 'end'>, readonly RunPhase[]>> = {
+const allowedFrom: Readonly<Record<Exclude<RunTransition['kind'], 'end'>, readonly RunPhase[]>> = {
   begin: ['queued', 'starting'],
   postpone: ['starting'],
   started: ['starting'],
@@ -56,54 +56,54 @@ const allowedFrom: Readonly<Record<Exclude<Step['kind'], 'end'>, readonly RunPha
  * The state machine of a run: pure. Null when the run's phase does not allow the step; a run that is done allows
  * none, so that a late success never turns a cancellation or a deadline over.
  */
-export function advance(run: Run, step: Step, nowMs: number): Transition | null {
+export function applyTransition(run: Run, transition: RunTransition, nowMs: number): AppliedTransition | null {
   if (run.phase === 'done') return null;
-  if (step.kind !== 'end' && !allowedFrom[step.kind].includes(run.phase)) return null;
-  switch (step.kind) {
+  if (transition.kind !== 'end' && !allowedFrom[transition.kind].includes(run.phase)) return null;
+  switch (transition.kind) {
     case 'begin':
-      return silently(run, { phase: 'starting' }, nowMs);
+      return withoutEvent(run, { phase: 'starting' }, nowMs);
     case 'postpone':
-      return silently(run, { phase: 'queued', attempts: run.attempts + 1 }, nowMs);
+      return withoutEvent(run, { phase: 'queued', attempts: run.attempts + 1 }, nowMs);
     case 'scheduled':
-      return silently(run, { phase: 'queued', attempts: 0 }, nowMs);
+      return withoutEvent(run, { phase: 'queued', attempts: 0 }, nowMs);
     case 'started':
-      return visibly(
+      return withEvent(
         run,
-        { phase: 'running', upstream: step.upstream, attempts: 0, startedAtMs: nowMs },
+        { phase: 'running', upstream: transition.upstream, attempts: 0, startedAtMs: nowMs },
         { kind: 'phase', phase: 'running' },
         nowMs,
       );
     case 'partial':
-      return visibly(run, {}, { kind: 'partial', value: step.value }, nowMs);
+      return withEvent(run, {}, { kind: 'partial', value: transition.value }, nowMs);
     case 'interrupt':
-      return visibly(
+      return withEvent(
         run,
-        { phase: 'interrupted', outcome: { kind: 'interrupt', payload: step.payload }, answeredInterrupt: null },
-        { kind: 'interrupt', payload: step.payload },
+        { phase: 'interrupted', outcome: { kind: 'interrupt', payload: transition.payload }, answeredInterrupt: null },
+        { kind: 'interrupt', payload: transition.payload },
         nowMs,
       );
     case 'clear':
-      return visibly(run, { phase: 'running', outcome: null }, { kind: 'phase', phase: 'running' }, nowMs);
+      return withEvent(run, { phase: 'running', outcome: null }, { kind: 'phase', phase: 'running' }, nowMs);
     case 'forget':
-      return silently(run, { answeredInterrupt: null }, nowMs);
+      return withoutEvent(run, { answeredInterrupt: null }, nowMs);
     case 'resume':
-      return visibly(
+      return withEvent(
         run,
         {
           phase: 'resuming',
           outcome: null,
           attempts: 0,
-          resumption: { payload: step.payload, interrupt: interruptOf(run) },
+          resumption: { payload: transition.payload, interrupt: interruptOf(run) },
         },
         { kind: 'phase', phase: 'resuming' },
         nowMs,
       );
     case 'deliver':
-      return silently(run, { phase: 'delivering' }, nowMs);
+      return withoutEvent(run, { phase: 'delivering' }, nowMs);
     case 'redeliver':
-      return silently(run, { phase: 'resuming', attempts: run.attempts + 1 }, nowMs);
+      return withoutEvent(run, { phase: 'resuming', attempts: run.attempts + 1 }, nowMs);
     case 'delivered':
-      return visibly(
+      return withEvent(
         run,
         {
           phase: 'running',
@@ -115,21 +115,21 @@ export function advance(run: Run, step: Step, nowMs: number): Transition | null 
         nowMs,
       );
     case 'undelivered':
-      return visibly(
+      return withEvent(
         run,
         { phase: 'running', resumption: null, attempts: 0, answeredInterrupt: null },
-        { kind: 'phase', phase: 'running', note: step.note },
+        { kind: 'phase', phase: 'running', note: transition.note },
         nowMs,
       );
     case 'end':
-      return end(run, step.ending, nowMs);
+      return end(run, transition.outcome, nowMs);
     default:
-      return assertNever(step);
+      return assertNever(transition);
   }
 }
 
 /** The first event of every run. */
-export function bornEvent(run: Run): RunEvent {
+export function createdEvent(run: Run): RunEvent {
   return {
     runId: run.runId,
     seq: 1,
@@ -148,17 +148,17 @@ function interruptOf(run: Run): Json {
   return run.outcome?.kind === 'interrupt' ? run.outcome.payload : null;
 }
 
-function end(run: Run, ending: Ending, nowMs: number): Transition {
-  const outcome: Outcome =
-    ending.status === 'success'
-      ? { kind: 'result', value: ending.value }
-      : { kind: 'error', errcode: ending.errcode, description: ending.description };
+function end(run: Run, outcome: RunOutcome, nowMs: number): AppliedTransition {
+  const recorded: Outcome =
+    outcome.status === 'success'
+      ? { kind: 'result', value: outcome.value }
+      : { kind: 'error', errcode: outcome.errcode, description: outcome.description };
   // The owner goes with the end: nobody drives the run any more, and recovery need not look at it.
   const ended: Run = {
     ...run,
     phase: 'done',
-    status: ending.status,
-    outcome,
+    status: outcome.status,
+    outcome: recorded,
     resumption: null,
     answeredInterrupt: null,
     owner: null,
@@ -166,14 +166,14 @@ function end(run: Run, ending: Ending, nowMs: number): Transition {
     version: run.version + 1,
     updatedAtMs: nowMs,
   };
-  return { run: ended, events: [eventOf(ended, outcome, nowMs)] };
+  return { run: ended, events: [eventOf(ended, recorded, nowMs)] };
 }
 
-function silently(run: Run, fields: Partial<Run>, nowMs: number): Transition {
+function withoutEvent(run: Run, fields: Partial<Run>, nowMs: number): AppliedTransition {
   return { run: changed(run, fields, run.lastSeq, nowMs), events: [] };
 }
 
-function visibly(run: Run, fields: Partial<Run>, change: Change, nowMs: number): Transition {
+function withEvent(run: Run, fields: Partial<Run>, change: Change, nowMs: number): AppliedTransition {
   const next = changed(run, fields, run.lastSeq + 1, nowMs);
   return { run: next, events: [eventOf(next, change, nowMs)] };
 }

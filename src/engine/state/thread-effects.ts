@@ -3,35 +3,35 @@ import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import { errcodes } from '../../contract/domain/errcodes.ts';
 import { isJsonObject, type Json } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
-import type { Store } from '../../contract/store/store.ts';
 import {
   type Checkpoint,
-  type LivingAgent,
+  type Session,
   type Thread,
   type ThreadEffect,
   threadStatusAfter,
 } from '../../contract/domain/thread.ts';
-import type { Step } from './state-machine.ts';
+import type { Store } from '../../contract/store/store.ts';
+import type { RunTransition } from './state-machine.ts';
 
 /** The agent at the vendor has lost its thread. */
-type EndLiving = (threadId: string, living: LivingAgent) => void;
+type EndSession = (threadId: string, session: Session) => void;
 
 /** Says what a run's step does to the run's thread. */
-export class ThreadKeeper {
+export class ThreadEffects {
   readonly #store: Store;
   readonly #agents: AgentDirectory;
 
-  readonly #endLiving: EndLiving;
+  readonly #endSession: EndSession;
 
-  constructor(store: Store, agents: AgentDirectory, endLiving: EndLiving) {
+  constructor(store: Store, agents: AgentDirectory, endSession: EndSession) {
     this.#store = store;
     this.#agents = agents;
-    this.#endLiving = endLiving;
+    this.#endSession = endSession;
   }
 
   /** For the run as the step left it. Rejects with `StorageFault`, and with `MappingFault` where the state fails. */
-  async effectOf(run: Run, threadId: string, step: Step): Promise<ThreadEffect> {
-    const living = 'living' in step ? step.living : undefined;
+  async effectOf(run: Run, threadId: string, transition: RunTransition): Promise<ThreadEffect> {
+    const session = 'session' in transition ? transition.session : undefined;
     const cancelled = run.outcome?.kind === 'error' && run.outcome.errcode === errcodes.cancelled;
     const release = run.phase === 'done';
     return {
@@ -39,20 +39,20 @@ export class ThreadKeeper {
       release,
       remove: release && run.request.onCompletion === 'delete',
       checkpoint: await this.#checkpointAfter(run, threadId),
-      living,
+      session,
     };
   }
 
   /** The agent at the vendor that would be nobody's after the effect, to be read before it. Rejects with `StorageFault`. */
-  async livingLostBy({ tenant, threadId }: Run, effect: ThreadEffect): Promise<LivingAgent | null> {
-    if (!effect.remove || effect.living === null || threadId === null) return null;
-    return (await this.#store.threads.findThread({ tenant, threadId }))?.living ?? null;
+  async sessionLostBy({ tenant, threadId }: Run, effect: ThreadEffect): Promise<Session | null> {
+    if (!effect.remove || effect.session === null || threadId === null) return null;
+    return (await this.#store.threads.findThread({ tenant, threadId }))?.session ?? null;
   }
 
   /** After the effect: the thread may have stayed for another run. Rejects with `StorageFault`. */
-  async endIfLost({ tenant, threadId }: Run, living: LivingAgent): Promise<void> {
+  async endIfLost({ tenant, threadId }: Run, session: Session): Promise<void> {
     if (threadId !== null && (await this.#store.threads.findThread({ tenant, threadId })) === null) {
-      this.#endLiving(threadId, living);
+      this.#endSession(threadId, session);
     }
   }
 

@@ -3,7 +3,7 @@ import type { Delivery, Outbox } from '../../contract/domain/webhook.ts';
 /** `failed`: only what was given up, or stopped by the receiver. */
 export type Which = { readonly runId: string | undefined; readonly failed: boolean };
 
-const mostListed = 1000;
+const maxListed = 1000;
 const ended = ['failed', 'stopped'] as const;
 
 /**
@@ -12,9 +12,9 @@ const ended = ['failed', 'stopped'] as const;
  */
 export async function listDeliveries(outbox: Outbox, { runId, failed }: Which): Promise<string> {
   const states = failed ? ended : runId === undefined ? (['waiting', ...ended] as const) : undefined;
-  const found = await outbox.list({ runId, states, limit: mostListed });
+  const found = await outbox.list({ runId, states, limit: maxListed });
   const lines = found.map((delivery) => `${sayDelivery(delivery)}\n`).join('');
-  const more = found.length < mostListed ? '' : `only the newest ${mostListed} are shown\n`;
+  const more = found.length < maxListed ? '' : `only the newest ${maxListed} are shown\n`;
   return found.length === 0 ? 'no deliveries\n' : lines + more;
 }
 

@@ -1,12 +1,12 @@
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log, Metrics } from '../../contract/domain/log.ts';
-import type { Store } from '../../contract/store/store.ts';
 import type { RunEncoder, WebhookSender } from '../../contract/domain/webhook.ts';
-import { Courier } from './dispatcher.ts';
+import type { Store } from '../../contract/store/store.ts';
+import { WebhookDispatcher } from './dispatcher.ts';
 import { createSigner } from './signer.ts';
 
 /** What the config and the rooms above say of outgoing webhooks. */
-export type WebhookTerms = {
+export type WebhookOptions = {
   /** The first signs first; at least one. */
   readonly secrets: readonly string[];
   readonly giveUpMs: number;
@@ -17,11 +17,21 @@ export type WebhookTerms = {
 };
 
 /** Puts courier and signer together. */
-export function createCourier(
-  parts: { readonly store: Store; readonly clock: Clock; readonly log: Log; readonly metrics: Metrics },
-  { secrets, giveUpMs, timeoutMs, sender }: WebhookTerms,
-): Courier {
-  const { store, clock, log, metrics } = parts;
+export function createWebhookDispatcher(
+  deps: { readonly store: Store; readonly clock: Clock; readonly log: Log; readonly metrics: Metrics },
+  { secrets, giveUpMs, timeoutMs, sender }: WebhookOptions,
+): WebhookDispatcher {
+  const { store, clock, log, metrics } = deps;
   const { outbox, shared } = store;
-  return new Courier({ outbox, shared, sender, sign: createSigner(secrets), clock, log, metrics, giveUpMs, timeoutMs });
+  return new WebhookDispatcher({
+    outbox,
+    shared,
+    sender,
+    sign: createSigner(secrets),
+    clock,
+    log,
+    metrics,
+    giveUpMs,
+    timeoutMs,
+  });
 }

@@ -2,11 +2,11 @@ import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log, Metrics } from '../../contract/domain/log.ts';
 import type { Delivery, Outbox, Settlement, WebhookSender } from '../../contract/domain/webhook.ts';
 import { Sleeper } from '../sleeper.ts';
-import { Berths } from './fair-share.ts';
+import { FairShare } from './fair-share.ts';
+import { decideRetry } from './retry-policy.ts';
 import type { Signer } from './signer.ts';
-import { judge } from './retry-policy.ts';
 
-export type CourierParts = {
+export type WebhookDispatcherDeps = {
   readonly outbox: Outbox;
   /** Whether other processes may write to the store. */
   readonly shared: boolean;
@@ -36,20 +36,20 @@ const stopGraceMs = 2000;
  * Takes deliveries from the outbox to their receivers. Receivers have their turn one after the other and only so many
  * attempts each, and so have tenants, so that one who is slow, or is owed very much, keeps nobody else waiting.
  */
-export class Courier {
-  readonly #parts: CourierParts;
+export class WebhookDispatcher {
+  readonly #deps: WebhookDispatcherDeps;
   readonly #sleeper: Sleeper;
   readonly #underWay = new Set<Promise<void>>();
-  readonly #berths = new Berths();
+  readonly #fairShare = new FairShare();
   readonly #abort = new AbortController();
   /** The receiver that had its turn last. */
   #cursor = '';
   #stopped = false;
   #working: Promise<void> = Promise.resolve();
 
-  constructor(parts: CourierParts) {
-    this.#parts = parts;
-    this.#sleeper = new Sleeper(parts.clock);
+  constructor(deps: WebhookDispatcherDeps) {
+    this.#deps = deps;
+    this.#sleeper = new Sleeper(deps.clock);
   }
 
   start(): void {
@@ -66,7 +66,7 @@ export class Courier {
     this.#stopped = true;
     this.#sleeper.wake();
     await this.#working;
-    const cancel = this.#parts.clock.schedule(stopGraceMs, () => this.#abort.abort());
+    const cancel = this.#deps.clock.schedule(stopGraceMs, () => this.#abort.abort());
     await Promise.all(this.#underWay);
     cancel();
   }
@@ -77,20 +77,20 @@ export class Courier {
       try {
         idleMs = await this.#round();
       } catch (error) {
-        this.#parts.log.warn({ err: error }, 'webhooks wait: a look into the outbox failed');
+        this.#deps.log.warn({ err: error }, 'webhooks wait: a look into the outbox failed');
         idleMs = faultPauseMs;
       }
       if (idleMs > 0 && !this.#stopped) {
-        await this.#sleeper.sleep(Math.min(idleMs, this.#parts.shared ? sharedSweepMs : ownSweepMs));
+        await this.#sleeper.sleep(Math.min(idleMs, this.#deps.shared ? sharedSweepMs : ownSweepMs));
       }
     }
   }
 
   /** Goes on from where the last round ended to the last receiver; gives how long there is nothing to do after that. */
   async #round(): Promise<number> {
-    const { outbox, clock } = this.#parts;
+    const { outbox, clock } = this.#deps;
     const isWhole = this.#cursor === '';
-    if (isWhole) this.#berths.beginWalk();
+    if (isWhole) this.#fairShare.beginWalk();
     let soonestMs = Number.POSITIVE_INFINITY;
     let taken = 0;
     do {
@@ -98,20 +98,20 @@ export class Courier {
       soonestMs = Math.min(soonestMs, look.waitMs ?? soonestMs);
       taken += await this.#visit(look.due);
       // The end of an attempt wakes us; whoever did not have a turn is the next.
-      if (this.#berths.free === 0) return Number.POSITIVE_INFINITY;
-      this.#cursor = this.#berths.skip(look.next);
+      if (this.#fairShare.free === 0) return Number.POSITIVE_INFINITY;
+      this.#cursor = this.#fairShare.skip(look.next);
     } while (this.#cursor !== '' && !this.#stopped);
-    const isOver = !this.#berths.endWalk();
+    const isOver = !this.#fairShare.endWalk();
     return isWhole && isOver && taken === 0 ? soonestMs : 0;
   }
 
   /** Takes and sends what receivers are owed, as far as there is room; how many. */
   async #visit(due: readonly string[]): Promise<number> {
-    const { outbox, clock, timeoutMs } = this.#parts;
+    const { outbox, clock, timeoutMs } = this.#deps;
     let left = due;
     let count = 0;
     while (left.length > 0 && !this.#stopped) {
-      const { receivers, each, rest } = this.#berths.pick(left);
+      const { receivers, each, rest } = this.#fairShare.pick(left);
       if (receivers.length === 0) break;
       const nowMs = clock.nowMs();
       const taken = await outbox.take({ receivers, each, leaseMs: timeoutMs + leaseMarginMs, nowMs });
@@ -125,21 +125,21 @@ export class Courier {
 
   #send(delivery: Delivery): void {
     const { receiver } = delivery;
-    this.#berths.take(receiver);
+    this.#fairShare.take(receiver);
     const attempt = this.#attempt(delivery)
       .catch((error: unknown) =>
-        this.#parts.log.warn({ err: error, run_id: delivery.runId }, 'an attempt was not recorded; it is made again'),
+        this.#deps.log.warn({ err: error, run_id: delivery.runId }, 'an attempt was not recorded; it is made again'),
       )
       .finally(() => {
         this.#underWay.delete(attempt);
-        this.#berths.leave(receiver);
+        this.#fairShare.leave(receiver);
         this.#sleeper.wake();
       });
     this.#underWay.add(attempt);
   }
 
   async #attempt(delivery: Delivery): Promise<void> {
-    const { outbox, sender, sign, clock, giveUpMs } = this.#parts;
+    const { outbox, sender, sign, clock, giveUpMs } = this.#deps;
     const { url, body } = delivery;
     const { signal } = this.#abort;
     const answer = await sender.post({ url, body, headers: sign(delivery, clock.nowMs()), signal });
@@ -148,13 +148,13 @@ export class Courier {
     const settlement: Settlement =
       signal.aborted && answer.kind === 'failed'
         ? { kind: 'returned' }
-        : judge(delivery, answer, { nowMs, random: clock.random(), giveUpMs });
+        : decideRetry(delivery, answer, { nowMs, random: clock.random(), giveUpMs });
     this.#note(delivery, settlement);
     await outbox.settle(delivery, settlement, nowMs);
   }
 
   #note({ runId, seq, tenant, url, attempts }: Delivery, settlement: Settlement): void {
-    const { log, metrics } = this.#parts;
+    const { log, metrics } = this.#deps;
     metrics.count('webhook_attempts', { result: settlement.kind });
     // Not the URL: some receivers keep a secret in its path.
     const fields = { run_id: runId, seq, tenant, receiver: URL.parse(url)?.host, attempts: attempts + 1 };

@@ -1,8 +1,8 @@
 import { afterReceiversOf, tenantOfReceiver } from '../../contract/domain/webhook.ts';
 
 /** Attempts under way at once, of all receivers and of one. */
-const mostUnderWay = 128;
-const mostOfReceiver = 4;
+const maxUnderWay = 128;
+const maxOfReceiver = 4;
 
 export type Pick = {
   readonly receivers: readonly string[];
@@ -18,7 +18,7 @@ export type Pick = {
  * of the others are. The receivers of a tenant have their turn one after the other: a walk goes over them in the order
  * of their names, and begins where the last one found no room.
  */
-export class Berths {
+export class FairShare {
   readonly #byReceiver = new Map<string, number>();
   readonly #byTenant = new Map<string, number>();
   #underWay = 0;
@@ -30,7 +30,7 @@ export class Berths {
   #last = '';
 
   get free(): number {
-    return mostUnderWay - this.#underWay;
+    return maxUnderWay - this.#underWay;
   }
 
   take(receiver: string): void {
@@ -96,7 +96,7 @@ export class Berths {
   }
 
   #roomOf(receiver: string): number {
-    return mostOfReceiver - (this.#byReceiver.get(receiver) ?? 0);
+    return maxOfReceiver - (this.#byReceiver.get(receiver) ?? 0);
   }
 
   /** As many for each as leave every tenant within its bound. */

@@ -2,7 +2,7 @@ import type { Run } from '../../contract/domain/run.ts';
 import type { NewDelivery, RunEncoder } from '../../contract/domain/webhook.ts';
 
 /** What a run's receiver is to be told of a change; undefined where its outward status did not change. */
-export function deliveryOf(before: Run, after: Run, encodeRun: RunEncoder): NewDelivery | undefined {
+export function outboxEntryOf(before: Run, after: Run, encodeRun: RunEncoder): NewDelivery | undefined {
   const { webhook } = after.request;
   if (webhook === undefined || before.status === after.status) return undefined;
   return {

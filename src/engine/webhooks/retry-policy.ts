@@ -3,7 +3,7 @@ import type { Delivery, Settlement, WebhookAnswer } from '../../contract/domain/
 
 const firstDelayMs = 5000;
 const growth = 3;
-const longestDelayMs = 3_600_000;
+const maxDelayMs = 3_600_000;
 /** Jitter takes off up to this share of a delay, so that what failed together does not come back together. */
 const jitterShare = 0.5;
 
@@ -11,12 +11,12 @@ const gone = 410;
 
 /** How long to wait after so many attempts. `random` is in [0, 1). */
 export function nextDelayMs(attempts: number, random: number): number {
-  const fullMs = Math.min(firstDelayMs * growth ** (attempts - 1), longestDelayMs);
+  const fullMs = Math.min(firstDelayMs * growth ** (attempts - 1), maxDelayMs);
   return Math.round(fullMs * (1 - jitterShare * random));
 }
 
 /** What becomes of a delivery after an attempt: pure. */
-export function judge(
+export function decideRetry(
   { attempts, sinceMs }: Delivery,
   answer: WebhookAnswer,
   { nowMs, random, giveUpMs }: { readonly nowMs: number; readonly random: number; readonly giveUpMs: number },
@@ -25,7 +25,7 @@ export function judge(
   if (failure === null) return { kind: 'delivered' };
   const isAnswered = answer.kind === 'answered';
   if (isAnswered && answer.status === gone) return { kind: 'stopped', failure };
-  const askedMs = isAnswered ? Math.min(answer.retryAfterMs ?? 0, longestDelayMs) : 0;
+  const askedMs = isAnswered ? Math.min(answer.retryAfterMs ?? 0, maxDelayMs) : 0;
   const delayMs = Math.max(nextDelayMs(attempts + 1, random), Math.ceil(askedMs));
   return nowMs + delayMs > sinceMs + giveUpMs ? { kind: 'failed', failure } : { kind: 'retry', delayMs, failure };
 }

@@ -3,58 +3,58 @@ import type { Json } from '../../contract/domain/json.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
-import { inputContext } from './start-run.ts';
 import type { Backends } from '../limits/backends.ts';
-import { Crossing } from '../limits/run-permit.ts';
-import type { Pass } from '../limits/call-queue.ts';
+import type { Permit } from '../limits/call-queue.ts';
+import { RunPermit } from '../limits/run-permit.ts';
+import { inputContext } from './start-run.ts';
 
-export type LaunchParts = { readonly store: Store; readonly backends: Backends; readonly log: Log };
+export type FastStartDeps = { readonly store: Store; readonly backends: Backends; readonly log: Log };
 
 /**
  * A new run that has to wait for nothing: it has its slot, its pass and its input before it is written. So it is written
  * as `starting` in the first place, and the vendor is asked in the turn in which that is durable.
  */
-export type Launch = {
+export type FastStart = {
   /** As it is to be written. */
   readonly run: Run;
   readonly input: Json;
-  readonly crossing: Crossing;
-  readonly pass: Pass;
+  readonly runPermit: RunPermit;
+  readonly permit: Permit;
   /** The run's own. */
   readonly log: Log;
 };
 
 /** The launches of one process, from their preparation until the run is written or is not. */
-export class Launches {
-  readonly #parts: LaunchParts;
+export class FastStarts {
+  readonly #deps: FastStartDeps;
   #open = 0;
   #onNone: () => void = () => {};
   #closed = false;
 
-  constructor(parts: LaunchParts) {
-    this.#parts = parts;
+  constructor(deps: FastStartDeps) {
+    this.#deps = deps;
   }
 
   /** Null: the run has to wait for something, so it is written as queued. */
-  prepare(draft: Run, agent: Agent): Launch | null {
-    const { store, backends } = this.#parts;
+  prepare(draft: Run, agent: Agent): FastStart | null {
+    const { store, backends } = this.#deps;
     // Where a failed write may have been carried out all the same, nobody could tell whether the vendor was asked.
     if (this.#closed || store.shared) return null;
     if (draft.threadId !== null || draft.request.afterMs !== undefined) return null;
     const input = agent.mapping.plainInput(inputContext(draft, agent, null));
     if (input === undefined) return null;
-    const log = logOf(draft, agent, this.#parts.log);
-    const crossing = new Crossing(backends.of(agent.backend), agent, draft, log);
-    const pass = crossing.tryEnterToStart();
-    if (pass === null) return null;
+    const log = logOf(draft, agent, this.#deps.log);
+    const runPermit = new RunPermit(backends.of(agent.backend), agent, draft, log);
+    const permit = runPermit.tryEnterToStart();
+    if (permit === null) return null;
     this.#open += 1;
-    return { run: { ...draft, phase: 'starting' }, input, crossing, pass, log };
+    return { run: { ...draft, phase: 'starting' }, input, runPermit, permit, log };
   }
 
   /** The run was not written. */
-  drop({ pass, crossing }: Launch): void {
-    pass.drop();
-    crossing.leave();
+  drop({ permit, runPermit }: FastStart): void {
+    permit.drop();
+    runPermit.leave();
     this.settle();
   }
 

@@ -2,9 +2,9 @@ import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { StorageFault, type Store } from '../../contract/store/store.ts';
-import type { Journal } from '../state/run-writer.ts';
-import type { Step } from '../state/state-machine.ts';
 import { Sleeper } from '../sleeper.ts';
+import type { RunWriter } from '../state/run-writer.ts';
+import type { RunTransition } from '../state/state-machine.ts';
 
 /**
  * What became of a step that a driver wanted to record.
@@ -18,10 +18,10 @@ export type Recording = 'recorded' | 'overtaken' | 'unsaved';
 const storageRetryMs = 500;
 
 /** One replica's hold on one live run: the newest state it knows, and the right to write the next. */
-export class Tenure {
+export class RunHandle {
   readonly #replica: string;
   readonly #store: Store;
-  readonly #journal: Journal;
+  readonly #writer: RunWriter;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #sleeper: Sleeper;
@@ -29,16 +29,16 @@ export class Tenure {
   #over = false;
 
   constructor(
-    parts: { readonly replica: string; readonly store: Store; readonly journal: Journal; readonly clock: Clock },
+    deps: { readonly replica: string; readonly store: Store; readonly writer: RunWriter; readonly clock: Clock },
     log: Log,
     run: Run,
   ) {
-    this.#replica = parts.replica;
-    this.#store = parts.store;
-    this.#journal = parts.journal;
-    this.#clock = parts.clock;
+    this.#replica = deps.replica;
+    this.#store = deps.store;
+    this.#writer = deps.writer;
+    this.#clock = deps.clock;
     this.#log = log;
-    this.#sleeper = new Sleeper(parts.clock);
+    this.#sleeper = new Sleeper(deps.clock);
     this.#run = run;
   }
 
@@ -89,20 +89,23 @@ export class Tenure {
   }
 
   /** Writes a step, however long the store is away: what a vendor did must not be forgotten. */
-  async record(step: Step): Promise<Recording> {
+  async record(transition: RunTransition): Promise<Recording> {
     for (;;) {
       try {
-        const written = await this.#journal.write(this.#run, step, this.#replica);
+        const written = await this.#writer.write(this.#run, transition, this.#replica);
         if (written.kind === 'written') {
           if (written.run.version > this.#run.version) this.#run = written.run;
           return 'recorded';
         }
         if (written.kind === 'refused') return 'overtaken';
-        if (await this.#catchUp(step)) return 'recorded';
+        if (await this.#catchUp(transition)) return 'recorded';
         if (this.over) return 'overtaken';
       } catch (error) {
         if (!(error instanceof StorageFault)) throw error;
-        this.#log.warn({ err: error, step: step.kind }, 'the store does not answer; the step is kept and tried again');
+        this.#log.warn(
+          { err: error, transition: transition.kind },
+          'the store does not answer; the step is kept and tried again',
+        );
         if (this.#over && !this.#isInCall) return 'unsaved';
         await new Promise<void>((resolve) => void this.#clock.schedule(storageRetryMs, resolve));
       }
@@ -115,12 +118,12 @@ export class Tenure {
   }
 
   /** Reads what overtook a step. True: it was the step itself, committed although the store did not live to say so. */
-  async #catchUp(step: Step): Promise<boolean> {
+  async #catchUp(transition: RunTransition): Promise<boolean> {
     const current = await this.#store.find({ tenant: this.#run.tenant, runId: this.#run.runId });
     if (current === null) this.#over = true;
     if (current === null) return false;
     this.#take(current);
-    return !this.#over && shows(current, step);
+    return !this.#over && shows(current, transition);
   }
 
   /** A run that was claimed by another replica while this one was silent is that one's to drive. */
@@ -132,8 +135,8 @@ export class Tenure {
   }
 }
 
-function shows(run: Run, step: Step): boolean {
-  switch (step.kind) {
+function shows(run: Run, transition: RunTransition): boolean {
+  switch (transition.kind) {
     case 'begin':
       return run.phase === 'starting';
     case 'deliver':
@@ -141,7 +144,7 @@ function shows(run: Run, step: Step): boolean {
     case 'scheduled':
       return run.phase === 'queued';
     case 'started':
-      return run.phase === 'running' && run.upstream?.runId === step.upstream.runId;
+      return run.phase === 'running' && run.upstream?.runId === transition.upstream.runId;
     default:
       return false;
   }

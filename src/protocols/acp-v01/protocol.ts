@@ -1,4 +1,4 @@
-import type { Dialect } from '../../contract/api/protocol.ts';
+import type { Protocol } from '../../contract/api/protocol.ts';
 import { createAgentOperations, type Features } from '../shared/agents.ts';
 import { encodeRun } from './encode.ts';
 import { acpV01, createRunOperations } from './runs.ts';
@@ -8,7 +8,7 @@ import { createThreadOperations } from './threads.ts';
 export type AcpV01Options = SchemaOptions & Partial<Features>;
 
 /** The Agent Connect Protocol 0.1. */
-export function createAcpV01({ callbacks = false, ...options }: AcpV01Options): Dialect {
+export function createAcpV01({ callbacks = false, ...options }: AcpV01Options): Protocol {
   const requests = createRequests(options);
   const { ErrorResponse: error } = answers;
   const agents = createAgentOperations({

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { type Answer, type Operation, operation } from '../../contract/api/protocol.ts';
+import type { JoinThread } from '../../contract/api/use-cases.ts';
 import type { Run, RunRequest } from '../../contract/domain/run.ts';
 import type { RunQuery } from '../../contract/store/store.ts';
-import type { JoinThread } from '../../contract/api/use-cases.ts';
 import { answersOf, creationAnswer, eventStream, jsonAnswer, runAnswerer, success } from '../shared/answers.ts';
 import { findAgentId, noBody, nothing, runParams } from '../shared/requests.ts';
 import { encodeEvent, encodeOutput, encodeRun } from './encode.ts';
 import { answers, type Requests, type RunCreate } from './schemas.ts';
 
-/** The dialect's name: its runs' webhooks speak it. */
+/** The protocol's name: its runs' webhooks speak it. */
 export const acpV01 = 'acp-v0.1';
 
 /** Runs as ACP 0.1 has them (seed 003). */
@@ -132,8 +132,8 @@ function outputAnswer(run: Run): Answer {
 function decodeRequest({ input, metadata, config, webhook, streaming }: RunCreate): RunRequest {
   // Later versions call this mode by another name, which is the core's too.
   const mode = streaming === 'result' ? 'values' : streaming;
-  const dialect = webhook === undefined ? undefined : acpV01;
-  return { input, metadata, config, webhook, dialect, streamModes: mode === undefined ? undefined : [mode] };
+  const protocol = webhook === undefined ? undefined : acpV01;
+  return { input, metadata, config, webhook, protocol, streamModes: mode === undefined ? undefined : [mode] };
 }
 
 /** The protocol lets a run into a thread that exists and has no pending run. */

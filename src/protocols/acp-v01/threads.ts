@@ -10,7 +10,7 @@ import { encodeRun } from './encode.ts';
 import { answers, type Requests } from './schemas.ts';
 
 /** The protocol has no pages here; this is the most that one search of the core gives. */
-const mostRuns = 1000;
+const maxRuns = 1000;
 
 /** Threads as ACP 0.1 has them. A state that is no object goes through unchanged, as results do. */
 export function createThreadOperations(requests: Requests): readonly Operation[] {
@@ -98,7 +98,7 @@ export function createThreadOperations(requests: Requests): readonly Operation[]
       answers: answersOf(error, success(z.array(run)), [404, 409, 422]),
       handle: async (use, { params, tenant }) => {
         const { threadId } = await use.getThread({ tenant, threadId: params.thread_id });
-        const newestFirst = await use.searchRuns({ tenant, threadId, limit: mostRuns, offset: 0 });
+        const newestFirst = await use.searchRuns({ tenant, threadId, limit: maxRuns, offset: 0 });
         return jsonAnswer(newestFirst.toReversed().map(encodeRun));
       },
     }),

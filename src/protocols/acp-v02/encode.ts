@@ -2,14 +2,14 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import { assertNever, type JsonObject } from '../../contract/domain/json.ts';
 import type { Outcome, Run } from '../../contract/domain/run.ts';
 import { encodeTimes } from '../shared/answers.ts';
-import { type CreationWords, encodeCreation } from '../shared/run-create.ts';
-import type { StreamWords } from '../shared/wait-and-stream.ts';
+import { encodeCreation, type RunCreateEncoding } from '../shared/run-create.ts';
 import { asValue, encodePhase, messagesOf } from '../shared/values.ts';
+import type { StreamEncoding } from '../shared/wait-and-stream.ts';
 import { modes } from './schemas.ts';
 
 const common = ['stream_mode', 'multitask_strategy', 'after_seconds'] as const;
-const statelessWords: CreationWords = { members: [...common, 'on_completion'], modes };
-const statefulWords: CreationWords = { members: [...common, 'if_not_exists', 'stream_subgraphs'], modes };
+const statelessWords: RunCreateEncoding = { members: [...common, 'on_completion'], modes };
+const statefulWords: RunCreateEncoding = { members: [...common, 'if_not_exists', 'stream_subgraphs'], modes };
 
 /** ACP 0.2 `RunStateless`. */
 export function encodeStateless(run: Run): JsonObject {
@@ -80,14 +80,14 @@ function encodeEvent({ runId, status, change }: RunEvent): JsonObject {
 }
 
 /** Encoders are kept, one for each choice of modes: frames are made once for each. */
-const everything: StreamWords = { encode: encodeEvent };
-const valuesOnly: StreamWords = { encode: (event) => (event.change.kind === 'phase' ? null : encodeEvent(event)) };
-const customOnly: StreamWords = {
+const everything: StreamEncoding = { encode: encodeEvent };
+const valuesOnly: StreamEncoding = { encode: (event) => (event.change.kind === 'phase' ? null : encodeEvent(event)) };
+const customOnly: StreamEncoding = {
   encode: (event) => (event.change.kind === 'partial' || event.change.kind === 'result' ? null : encodeEvent(event)),
 };
 
 /** The stream of a run that asked for these modes; interrupts and errors belong to each. */
-export function wordsFor({ request }: Run): StreamWords {
+export function encodingFor({ request }: Run): StreamEncoding {
   const asked = new Set(request.streamModes ?? []);
   if (asked.has('values') === asked.has('custom')) return everything;
   return asked.has('values') ? valuesOnly : customOnly;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Dialect, type Operation, operation } from '../../contract/api/protocol.ts';
+import { type Operation, operation, type Protocol } from '../../contract/api/protocol.ts';
 import { createAgentOperations, type Features } from '../shared/agents.ts';
 import { answersOf, jsonAnswer, success } from '../shared/answers.ts';
 import {
@@ -20,7 +20,7 @@ import { answers, createRequests, type Requests, value } from './schemas.ts';
 export type AcpV02Options = RequestOptions & Partial<Features>;
 
 /** The Agent Connect Protocol 0.2.3. */
-export function createAcpV02({ unknownFields, callbacks = false }: AcpV02Options): Dialect {
+export function createAcpV02({ unknownFields, callbacks = false }: AcpV02Options): Protocol {
   const requests = createRequests({ unknownFields });
   const error = answers.ErrorResponse;
   const stateless = {

@@ -1,9 +1,9 @@
 import type { z } from 'zod';
 import { type Decoded, type Operation, operation } from '../../contract/api/protocol.ts';
+import type { CreateRun, JoinThread, UseCases } from '../../contract/api/use-cases.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
-import type { CreateRun, JoinThread, UseCases } from '../../contract/api/use-cases.ts';
 import {
   answersOf,
   creationAnswer,
@@ -14,13 +14,20 @@ import {
   runAnswerer,
   success,
 } from '../shared/answers.ts';
-import { decodeCreation } from '../shared/run-create.ts';
-import { awaitEnd, createAndFollow, createAndWait, followRun, keyOf, type OnDisconnect } from '../shared/wait-and-stream.ts';
 import { noBody, nothing } from '../shared/requests.ts';
-import { encodeOutput, wordsFor } from './encode.ts';
+import { decodeCreation } from '../shared/run-create.ts';
+import {
+  awaitEnd,
+  createAndFollow,
+  createAndWait,
+  followRun,
+  keyOf,
+  type OnDisconnect,
+} from '../shared/wait-and-stream.ts';
+import { encodeOutput, encodingFor } from './encode.ts';
 import { answers, type Requests } from './schemas.ts';
 
-/** The dialect's name: its runs' webhooks speak it. */
+/** The protocol's name: its runs' webhooks speak it. */
 export const acpV02 = 'acp-v0.2';
 
 type Creation = Parameters<typeof decodeCreation>[0] & {
@@ -95,7 +102,7 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
       takes: ['Idempotency-Key'],
       answers: answersOf(error, eventStream(answers.StreamEventPayload), [404, 409, 422]),
       handle: (use, request) =>
-        createAndFollow(use, command(request), request.body.on_disconnect ?? 'cancel', wordsFor),
+        createAndFollow(use, command(request), request.body.on_disconnect ?? 'cancel', encodingFor),
     }),
     operation({
       id: `create_and_wait_for_${noun}_output`,
@@ -139,7 +146,7 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
       answers: answersOf(error, eventStream(answers.StreamEventPayload), [404, 422]),
       handle: async (use, request) => {
         const run = await find(use, request);
-        return await followRun(use, run, request.afterSeq, wordsFor(run));
+        return await followRun(use, run, request.afterSeq, encodingFor(run));
       },
     }),
     operation({

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { agentSchemas } from '../shared/agents.ts';
 import { anyMessage, anyObject, anyValue, id, instant, runStatus } from '../shared/answers.ts';
-import { completion, creationFields, creationShape, existence, multitask, streamModes } from '../shared/run-create.ts';
 import {
   agentReference,
   closed,
@@ -13,6 +12,7 @@ import {
   type RequestOptions,
   resumePayload,
 } from '../shared/requests.ts';
+import { completion, creationFields, creationShape, existence, multitask, streamModes } from '../shared/run-create.ts';
 import { threadSchemas } from '../shared/threads.ts';
 
 export const modes = ['values', 'custom'] as const;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Agent } from '../../contract/domain/agent.ts';
 import { type Operation, operation } from '../../contract/api/protocol.ts';
+import type { Agent } from '../../contract/domain/agent.ts';
 import { canonicalJson, isJsonObject, type JsonObject } from '../../contract/domain/json.ts';
 import { answersOf, jsonAnswer, success } from '../shared/answers.ts';
 import { agentParams, noBody, nothing } from '../shared/requests.ts';

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
+import type { UseCases } from '../../contract/api/use-cases.ts';
 import type { ErrorCode, GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
-import type { UseCases } from '../../contract/api/use-cases.ts';
 import { decodeCreation } from '../shared/run-create.ts';
 import { CommandFault } from './command-fault.ts';
 import { encodeError } from './encode.ts';
@@ -18,7 +18,7 @@ type Command = (use: UseCases, place: Place, params: unknown) => Promise<JsonObj
 export type Commands = ReadonlyMap<string, Command>;
 
 /** What the protocol calls the errors that it has a word for; the others keep their own. */
-const words: Partial<Readonly<Record<ErrorCode, string>>> = {
+const options: Partial<Readonly<Record<ErrorCode, string>>> = {
   invalid_request: 'invalid_argument',
   invalid_input: 'invalid_argument',
   agent_required: 'invalid_argument',
@@ -80,7 +80,7 @@ export function encodeSuccess(id: number, result: JsonObject): JsonObject {
 export function encodeFault(id: number | null, fault: CommandFault | GatewayError): JsonObject {
   if (fault instanceof CommandFault) return { type: 'error', id, error: fault.code, message: fault.message };
   const { metadata = {} } = encodeError(fault);
-  return { type: 'error', id, error: words[fault.code] ?? fault.code, message: fault.message, meta: metadata };
+  return { type: 'error', id, error: options[fault.code] ?? fault.code, message: fault.message, meta: metadata };
 }
 
 /** A thread that is busy refuses, as it does a run that is created in the ordinary way. */

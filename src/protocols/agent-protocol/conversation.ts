@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Conversation, Peer } from '../../contract/api/protocol.ts';
+import type { UseCases } from '../../contract/api/use-cases.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
-import type { UseCases } from '../../contract/api/use-cases.ts';
 import { CommandFault } from './command-fault.ts';
 import { type Commands, carryOut, encodeFault, encodeSuccess, parseParams } from './commands.ts';
 import {
@@ -16,7 +16,7 @@ import {
 } from './streaming-requests.ts';
 import { openThreadFeed, type ToldFeed } from './thread-event-filter.ts';
 
-const mostSubscriptions = 32;
+const maxSubscriptions = 32;
 
 /** A command's result, and what begins once the client has it. */
 type Done = { readonly result: JsonObject; readonly after?: () => void };
@@ -102,8 +102,8 @@ export class ThreadConversation implements Conversation {
   /** Gives what begins to tell. */
   async #subscribe(use: UseCases, id: string, lastSeen: number | null): Promise<() => void> {
     this.#drop(id);
-    if (this.#feeds.size >= mostSubscriptions) {
-      throw new CommandFault('invalid_argument', `a connection has at most ${mostSubscriptions} subscriptions`);
+    if (this.#feeds.size >= maxSubscriptions) {
+      throw new CommandFault('invalid_argument', `a connection has at most ${maxSubscriptions} subscriptions`);
     }
     const feed = await openThreadFeed(use, this.#place, readSubscription(id), lastSeen);
     if (this.#closed) feed.close();

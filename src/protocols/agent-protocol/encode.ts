@@ -3,17 +3,17 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import { assertNever, type Json, type JsonObject } from '../../contract/domain/json.ts';
 import type { Outcome, Run } from '../../contract/domain/run.ts';
 import { encodeTimes } from '../shared/answers.ts';
-import { type CreationWords, encodeCreation } from '../shared/run-create.ts';
-import type { StreamWords } from '../shared/wait-and-stream.ts';
+import { encodeCreation, type RunCreateEncoding } from '../shared/run-create.ts';
 import { asObject, encodePhase, messagesOf } from '../shared/values.ts';
+import type { StreamEncoding } from '../shared/wait-and-stream.ts';
 import { modes } from './schemas.ts';
 
-const words: CreationWords = { members: ['messages', 'on_completion', 'if_not_exists', 'stream_mode'], modes };
+const options: RunCreateEncoding = { members: ['messages', 'on_completion', 'if_not_exists', 'stream_mode'], modes };
 
 /** The Agent Protocol's flat `Run` (seed 001). */
 export function encodeRun(run: Run): JsonObject {
   return {
-    ...encodeCreation(run, words),
+    ...encodeCreation(run, options),
     ...(run.threadId === null ? {} : { thread_id: run.threadId }),
     run_id: run.runId,
     ...encodeTimes(run),
@@ -66,7 +66,7 @@ function encodeEvent({ runId, status, change }: RunEvent): JsonObject {
 /** What a stream tells of a run's values. */
 type Whole = 'values' | 'messages' | 'nothing';
 
-function tell(whole: Whole, phases: boolean): StreamWords {
+function tell(whole: Whole, phases: boolean): StreamEncoding {
   const encode = (event: RunEvent): Json | null => {
     const { change } = event;
     if (change.kind === 'phase') return phases ? encodeEvent(event) : null;
@@ -85,7 +85,7 @@ function isValues({ change }: RunEvent): boolean {
 }
 
 /** Encoders are kept, one for each choice of modes: frames are made once for each. */
-const tellings: Readonly<Record<Whole, { readonly plain: StreamWords; readonly custom: StreamWords }>> = {
+const tellings: Readonly<Record<Whole, { readonly plain: StreamEncoding; readonly custom: StreamEncoding }>> = {
   values: { plain: tell('values', false), custom: tell('values', true) },
   messages: { plain: tell('messages', false), custom: tell('messages', true) },
   nothing: { plain: tell('nothing', false), custom: tell('nothing', true) },
@@ -95,7 +95,7 @@ const tellings: Readonly<Record<Whole, { readonly plain: StreamWords; readonly c
  * The stream of a run that asked for these modes; `values` where it asked for none. Interrupts and errors belong to
  * each. No vendor tells of steps, so `updates` has no events; beside `values`, which hold them, messages have none.
  */
-export function wordsFor({ request }: Run): StreamWords {
+export function encodingFor({ request }: Run): StreamEncoding {
   const asked = new Set(request.streamModes ?? ['values']);
   const whole = asked.size === 0 || asked.has('values') ? 'values' : asked.has('messages') ? 'messages' : 'nothing';
   return tellings[whole][asked.has('custom') ? 'custom' : 'plain'];

@@ -1,4 +1,4 @@
-import type { Dialect } from '../../contract/api/protocol.ts';
+import type { Protocol } from '../../contract/api/protocol.ts';
 import { jsonObject, type RequestOptions } from '../shared/requests.ts';
 import { createThreadOperations } from '../shared/threads.ts';
 import { asObject } from '../shared/values.ts';
@@ -10,7 +10,7 @@ import { createStoreOperations } from './store.ts';
 import { createStreamingOperations } from './streaming.ts';
 
 /** The Agent Protocol 0.1.6. */
-export function createAgentProtocol({ unknownFields }: RequestOptions): Dialect {
+export function createAgentProtocol({ unknownFields }: RequestOptions): Protocol {
   const requests = createRequests({ unknownFields });
   const error = answers.ErrorResponse;
   const threads = createThreadOperations({

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Decoded, type Operation, operation } from '../../contract/api/protocol.ts';
-import type { RunQuery } from '../../contract/store/store.ts';
 import type { CreateRun, JoinThread } from '../../contract/api/use-cases.ts';
+import type { RunQuery } from '../../contract/store/store.ts';
 import {
   answersOf,
   creationAnswer,
@@ -12,13 +12,13 @@ import {
   runAnswerer,
   success,
 } from '../shared/answers.ts';
+import { findAgentId, noBody, nothing, runParams } from '../shared/requests.ts';
 import { decodeCreation } from '../shared/run-create.ts';
 import { awaitEnd, createAndFollow, createAndWait, followRun } from '../shared/wait-and-stream.ts';
-import { findAgentId, noBody, nothing, runParams } from '../shared/requests.ts';
-import { encodeRun, encodeWaited, wordsFor } from './encode.ts';
+import { encodeRun, encodeWaited, encodingFor } from './encode.ts';
 import { answers, type Requests } from './schemas.ts';
 
-/** The dialect's name: its runs' webhooks speak it. */
+/** The protocol's name: its runs' webhooks speak it. */
 export const agentProtocol = 'agent-protocol';
 
 type Body = z.output<Requests['runStream']>;
@@ -71,7 +71,7 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       takes: ['Idempotency-Key'],
       answers: answersOf(error, eventStream(event), [404, 409, 422]),
       handle: (use, request) =>
-        createAndFollow(use, decodeCommand(request), request.body.on_disconnect ?? 'cancel', wordsFor),
+        createAndFollow(use, decodeCommand(request), request.body.on_disconnect ?? 'cancel', encodingFor),
     }),
     operation({
       id: 'create_and_wait_run',
@@ -140,7 +140,7 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       answers: answersOf(error, eventStream(event), [404, 422]),
       handle: async (use, { params, tenant, afterSeq }) => {
         const found = await use.getRun({ tenant, runId: params.run_id });
-        return await followRun(use, found, afterSeq, wordsFor(found));
+        return await followRun(use, found, afterSeq, encodingFor(found));
       },
     }),
     operation({

@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { anyMessage, anyObject, id, instant, runStatus } from '../shared/answers.ts';
-import { completion, creationFields, creationShape, existence, inputMessages, streamModes } from '../shared/run-create.ts';
 import { agentReference, closed, flag, json, jsonObject, page, type RequestOptions, uuid } from '../shared/requests.ts';
+import {
+  completion,
+  creationFields,
+  creationShape,
+  existence,
+  inputMessages,
+  streamModes,
+} from '../shared/run-create.ts';
 import { threadSchemas } from '../shared/threads.ts';
 
 export const modes = ['values', 'messages', 'updates', 'custom'] as const;

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
+import type { UseCases } from '../../contract/api/use-cases.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Checkpoint, Thread, ThreadKey } from '../../contract/domain/thread.ts';
-import type { UseCases } from '../../contract/api/use-cases.ts';
 import { instantOf } from '../shared/answers.ts';
 import { decodeCreation } from '../shared/run-create.ts';
 import { asObject } from '../shared/values.ts';

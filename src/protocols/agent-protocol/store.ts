@@ -1,6 +1,6 @@
 import { type Operation, operation } from '../../contract/api/protocol.ts';
-import type { Item } from '../../contract/store/item-store.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
+import type { Item } from '../../contract/store/item-store.ts';
 import { answersOf, done, emptyAnswer, instantOf, jsonAnswer, success } from '../shared/answers.ts';
 import { noBody, nothing, type RequestOptions } from '../shared/requests.ts';
 import { answers } from './schemas.ts';

@@ -16,7 +16,7 @@ type Told = { readonly channel: string; readonly method?: string; readonly name?
  */
 const numbersPerEvent = 65_536;
 /** Of them for messages; an answer has no more in practice, and `values` holds all of them. */
-const mostForMessages = numbersPerEvent - 16;
+const maxForMessages = numbersPerEvent - 16;
 
 /** The newest event of the thread that a reader has whole who has seen everything up to a number. */
 export function threadSeqAt(seq: number): number {
@@ -80,7 +80,7 @@ function tell({ runId, seq, change }: ThreadEvent): readonly Told[] {
       const { messages = [] } = messagesOf(change.value) as { readonly messages?: readonly JsonObject[] };
       const told = messages.flatMap((message, at) => tellMessage(message, `${runId}.${at}`));
       return [
-        ...told.slice(0, mostForMessages).map((data): Told => ({ channel: 'messages', data })),
+        ...told.slice(0, maxForMessages).map((data): Told => ({ channel: 'messages', data })),
         { channel: 'values', data: asObject(change.value) },
         { channel: 'lifecycle', data: { event: 'completed' } },
       ];

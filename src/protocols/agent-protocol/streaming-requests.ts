@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { completion, creationFields, inputMessages } from '../shared/run-create.ts';
 import { agentReference, closed, json, type RequestOptions, uuid } from '../shared/requests.ts';
+import { completion, creationFields, inputMessages } from '../shared/run-create.ts';
 
 const channels = [
   'values',
@@ -16,8 +16,8 @@ const channels = [
 
 /** Whatever a client names; a number that it sends back was ours. */
 const seq = z.int().min(0);
-const mostFilters = 100;
-const namespace = z.array(z.string().max(1024)).max(mostFilters);
+const maxFilters = 100;
+const namespace = z.array(z.string().max(1024)).max(maxFilters);
 
 /** Which events a reader wants. */
 const filter = {
@@ -32,8 +32,8 @@ const filter = {
       ]),
     )
     .min(1)
-    .max(mostFilters),
-  namespaces: z.array(namespace).max(mostFilters).optional(),
+    .max(maxFilters),
+  namespaces: z.array(namespace).max(maxFilters).optional(),
   depth: z.int().min(0).optional(),
 };
 
@@ -86,7 +86,7 @@ export type CommandParams = ReturnType<typeof createCommandParams>;
 
 export const unsubscribeParams = z.looseObject({ subscription_id: z.string().max(65_536) });
 export const reconnectParams = z.looseObject({
-  subscriptions: z.array(z.string().max(65_536)).max(mostFilters).optional(),
+  subscriptions: z.array(z.string().max(65_536)).max(maxFilters).optional(),
   last_event_id: z
     .string()
     .regex(/^\d{1,16}$/, 'must be an id that an event had')

@@ -46,7 +46,7 @@ export function createStreamingOperations(options: RequestOptions): readonly Ope
         await use.getThread({ tenant, threadId: params.thread_id });
         throw new GatewayError('invalid_request', { path: 'Upgrade', detail: 'must be websocket' });
       },
-      converse: async (use, { params, tenant }, peer) => {
+      openConversation: async (use, { params, tenant }, peer) => {
         const place = { tenant, threadId: params.thread_id };
         await use.getThread(place);
         return new ThreadConversation(commands, place, peer);

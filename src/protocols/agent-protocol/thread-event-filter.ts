@@ -1,7 +1,7 @@
 import type { SentEvent } from '../../contract/api/protocol.ts';
+import type { UseCases } from '../../contract/api/use-cases.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
-import type { UseCases } from '../../contract/api/use-cases.ts';
 import { tellEvent, threadSeqAt } from './streaming-events.ts';
 import type { EventFilter } from './streaming-requests.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Agent } from '../../contract/domain/agent.ts';
 import { type Operation, operation } from '../../contract/api/protocol.ts';
+import type { Agent } from '../../contract/domain/agent.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import { runPhases } from '../../contract/domain/run.ts';
 import { answersOf, anyObject, id, jsonAnswer, success } from './answers.ts';
@@ -9,7 +9,7 @@ import { agentParams, closed, noBody, nothing, page, type RequestOptions } from 
 /** Features of the gateway that a descriptor declares; false until the gateway has them. */
 export type Features = { readonly callbacks: boolean };
 
-type AgentWords = RequestOptions & {
+type AgentOperationOptions = RequestOptions & {
   readonly error: z.ZodType;
   readonly features: Features;
   /** What the version calls the stream of a run's results. */
@@ -48,7 +48,7 @@ const descriptor = z.object({
 export const agentSchemas = { Agent: agent, AgentACPDescriptor: descriptor };
 
 /** Agents as both versions of ACP have them. */
-export function createAgentOperations(words: AgentWords): readonly Operation[] {
+export function createAgentOperations(options: AgentOperationOptions): readonly Operation[] {
   const search = { name: z.string().optional(), version: z.string().optional(), ...page };
   return [
     operation({
@@ -58,19 +58,19 @@ export function createAgentOperations(words: AgentWords): readonly Operation[] {
       summary: 'Search Agents',
       params: nothing,
       query: nothing,
-      body: closed(search, words.unknownFields).prefault({}),
-      answers: answersOf(words.error, success(z.array(agent)), [422]),
+      body: closed(search, options.unknownFields).prefault({}),
+      answers: answersOf(options.error, success(z.array(agent)), [422]),
       handle: async (use, { body }) => jsonAnswer(use.searchAgents(body).map(encodeAgent)),
     }),
     operation({
-      id: words.getAgentId,
+      id: options.getAgentId,
       method: 'GET',
       path: '/agents/:agent_id',
       summary: 'Get Agent',
       params: agentParams,
       query: nothing,
       body: noBody,
-      answers: answersOf(words.error, success(agent), [404, 422]),
+      answers: answersOf(options.error, success(agent), [404, 422]),
       handle: async (use, { params }) => jsonAnswer(encodeAgent(use.getAgent(params.agent_id))),
     }),
     operation({
@@ -81,8 +81,8 @@ export function createAgentOperations(words: AgentWords): readonly Operation[] {
       params: agentParams,
       query: nothing,
       body: noBody,
-      answers: answersOf(words.error, success(descriptor), [404, 422]),
-      handle: async (use, { params }) => jsonAnswer(encodeDescriptor(use.getAgent(params.agent_id), words)),
+      answers: answersOf(options.error, success(descriptor), [404, 422]),
+      handle: async (use, { params }) => jsonAnswer(encodeDescriptor(use.getAgent(params.agent_id), options)),
     }),
   ];
 }
@@ -97,7 +97,7 @@ function encodeAgent(agent: Agent): JsonObject {
 }
 
 /** ACP's `AgentACPDescriptor`. */
-function encodeDescriptor(agent: Agent, { features, resultStreaming }: AgentWords): JsonObject {
+function encodeDescriptor(agent: Agent, { features, resultStreaming }: AgentOperationOptions): JsonObject {
   const { input, output, config } = agent.schemas;
   return {
     metadata: encodeMetadata(agent),

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { Answer, AnswerShape } from '../../contract/api/protocol.ts';
+import type { Creation } from '../../contract/api/use-cases.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { runStatuses } from '../../contract/domain/run.ts';
 import { threadStatuses } from '../../contract/domain/thread.ts';
-import type { Creation } from '../../contract/api/use-cases.ts';
 import { json } from './requests.ts';
 
 /** Objects that the protocols say nothing more of. */
@@ -27,7 +27,7 @@ const refusalTexts = {
 
 type Refusal = keyof typeof refusalTexts;
 
-/** What an operation answers: on success `shape`, else the dialect's error body under the protocol's statuses. */
+/** What an operation answers: on success `shape`, else the protocol's error body under the protocol's statuses. */
 export function answersOf(
   error: z.ZodType,
   success: Readonly<Record<number, AnswerShape>>,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponseObject } from 'zod-openapi';
-import type { AnswerShape, Dialect, Operation } from '../../contract/api/protocol.ts';
+import type { AnswerShape, Operation, Protocol } from '../../contract/api/protocol.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
@@ -18,8 +18,8 @@ const headers = {
 
 const anyError = 'Any other error: too large a body (413), no JSON (415), a fault (500), or not now (503)';
 
-/** The OpenAPI 3.1 document of a dialect that is mounted at `prefix`, made from the schemas that its requests meet. */
-export function describeDialect({ operations, about }: Dialect, prefix: string): JsonObject {
+/** The OpenAPI 3.1 document of a protocol that is mounted at `prefix`, made from the schemas that its requests meet. */
+export function describeProtocol({ operations, about }: Protocol, prefix: string): JsonObject {
   const paths: Record<string, Partial<Record<Method, ZodOpenApiOperationObject>>> = {};
   for (const each of operations) {
     const path = each.path.replaceAll(/:(\w+)/g, '{$1}');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { UseCases } from '../../contract/api/use-cases.ts';
+import type { Json, JsonObject } from '../../contract/domain/json.ts';
 
 export type RequestOptions = {
   /** What a member that the protocol does not know does to a request: refuse it, or nothing. */
@@ -8,7 +8,7 @@ export type RequestOptions = {
 };
 
 /** Node's timers and people's patience: about 23 days. */
-const longestSeconds = 2_000_000;
+const maxSeconds = 2_000_000;
 
 /** A body is JSON already when it gets here; these only say of what kind, and do not walk through it. */
 export const json = z.unknown() as z.ZodType<Json>;
@@ -40,7 +40,7 @@ export const queryPage = {
   offset: wholeNumberOr(0, { minimum: 0, maximum: 2 ** 31 - 1 }),
 };
 
-export const afterSeconds = z.int().min(0).max(longestSeconds);
+export const afterSeconds = z.int().min(0).max(maxSeconds);
 
 const contentBlock = z.looseObject({ type: z.string(), metadata: jsonObject.optional() });
 
@@ -86,10 +86,10 @@ export function wholeNumber({ minimum, maximum, of }: Range) {
 
 export function wholeNumberOr(otherwise: number, range: Range) {
   const { minimum, maximum } = range;
-  const words = { type: 'integer', minimum, maximum, default: otherwise };
+  const options = { type: 'integer', minimum, maximum, default: otherwise };
   return wholeNumber(range)
     .default(otherwise)
-    .meta({ override: ({ jsonSchema }) => describeAs(jsonSchema, words) });
+    .meta({ override: ({ jsonSchema }) => describeAs(jsonSchema, options) });
 }
 
 /** A yes or no in a query, no where it is left out; some clients write digits. */
@@ -99,9 +99,9 @@ export const flag = z
   .default(false)
   .meta({ override: ({ jsonSchema }) => describeAs(jsonSchema, { type: 'boolean', default: false }) });
 
-function describeAs(jsonSchema: object, words: object): void {
+function describeAs(jsonSchema: object, options: object): void {
   for (const key of ['type', 'pattern', 'enum', 'format']) Reflect.deleteProperty(jsonSchema, key);
-  Object.assign(jsonSchema, words);
+  Object.assign(jsonSchema, options);
 }
 
 /** A request may name an agent by either; only a UUID can name one that the config no longer has. */

@@ -73,10 +73,10 @@ type Body = {
 } & { readonly [name in Echoed]?: unknown };
 
 /**
- * What a creation asks of the core. `config.configurable` is what ACP 0.1 and the agents call the config; `dialect` is
+ * What a creation asks of the core. `config.configurable` is what ACP 0.1 and the agents call the config; `protocol` is
  * the one that a webhook is told in.
  */
-export function decodeCreation(body: Body, dialect: string): RunRequest {
+export function decodeCreation(body: Body, protocol: string): RunRequest {
   const { configurable, ...config } = body.config ?? {};
   const echo = {
     ...Object.fromEntries(echoed.filter((name) => body[name] !== undefined).map((name) => [name, body[name]])),
@@ -89,7 +89,7 @@ export function decodeCreation(body: Body, dialect: string): RunRequest {
     config: configurable,
     metadata: body.metadata,
     webhook: body.webhook,
-    dialect: body.webhook === undefined ? undefined : dialect,
+    protocol: body.webhook === undefined ? undefined : protocol,
     afterMs: body.after_seconds === undefined ? undefined : body.after_seconds * 1000,
     onCompletion: body.on_completion,
     streamModes: mode === undefined || mode === null ? undefined : typeof mode === 'string' ? [mode] : mode,
@@ -98,13 +98,13 @@ export function decodeCreation(body: Body, dialect: string): RunRequest {
 }
 
 /** Which members a protocol's creation has beside the common ones, and which stream modes it knows. */
-export type CreationWords = {
+export type RunCreateEncoding = {
   readonly members: readonly (Echoed | 'messages' | 'after_seconds' | 'on_completion')[];
   readonly modes: readonly string[];
 };
 
 /** What the client asked for, in a protocol's words, whichever protocol it asked in. */
-export function encodeCreation({ agentId, request }: Run, { members, modes }: CreationWords): JsonObject {
+export function encodeCreation({ agentId, request }: Run, { members, modes }: RunCreateEncoding): JsonObject {
   const { input, messages, config, metadata, webhook, afterMs, onCompletion, echo = {}, streamModes } = request;
   const known: Readonly<Record<string, Json | undefined>> = {
     ...echo,

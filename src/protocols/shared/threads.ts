@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { type Operation, operation } from '../../contract/api/protocol.ts';
+import type { ThreadPatch } from '../../contract/api/thread-use-cases.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../contract/domain/json.ts';
 import { type Checkpoint, type Thread, threadStatuses } from '../../contract/domain/thread.ts';
-import type { ThreadPatch } from '../../contract/api/thread-use-cases.ts';
 import {
   answersOf,
   anyMessage,
@@ -31,7 +31,7 @@ import {
 import { asMessages } from './values.ts';
 
 /** What ACP 0.2 and the Agent Protocol say differently of threads. */
-export type ThreadWords = RequestOptions & {
+export type ThreadOperationOptions = RequestOptions & {
   readonly error: z.ZodType;
   /** What values may be, in requests and in answers. */
   readonly values: z.ZodType<Json>;
@@ -41,12 +41,12 @@ export type ThreadWords = RequestOptions & {
   readonly patchMode: ThreadPatch['mode'];
 };
 
-type Encoder = ThreadWords['encodeValues'];
+type Encoder = ThreadOperationOptions['encodeValues'];
 
 /** Threads as ACP 0.2 and the Agent Protocol have them: the same paths, the same objects. */
-export function createThreadOperations(words: ThreadWords): readonly Operation[] {
-  const { error, unknownFields, encodeValues, values } = words;
-  const { Thread: thread, ThreadState: state } = words.schemas;
+export function createThreadOperations(options: ThreadOperationOptions): readonly Operation[] {
+  const { error, unknownFields, encodeValues, values } = options;
+  const { Thread: thread, ThreadState: state } = options.schemas;
   const metadata = jsonObject.optional();
   const checkpoint = z.looseObject({ checkpoint_id: uuid });
   const requests = {
@@ -161,7 +161,7 @@ export function createThreadOperations(words: ThreadWords): readonly Operation[]
           metadata: more,
           values: given,
           messages: said,
-          mode: words.patchMode,
+          mode: options.patchMode,
           checkpointId: aboutMetadata ? undefined : from?.checkpoint_id,
         };
         const key = { tenant, threadId: params.thread_id };

@@ -29,7 +29,7 @@ const startBody = z.looseObject({
 });
 type StartBody = z.infer<typeof startBody>;
 
-export type IntunedParts = {
+export type IntunedDeps = {
   readonly runs: RunTable;
   readonly ids: Ids;
   readonly sink: WebhookSink;
@@ -37,7 +37,7 @@ export type IntunedParts = {
 };
 
 /** Intuned's Run API (design, section 9), below `/api/v1/workspace`. */
-export function intunedWire({ runs, ids, sink, apiKeys }: IntunedParts): Wire {
+export function intunedWire({ runs, ids, sink, apiKeys }: IntunedDeps): Wire {
   const keys = new Set(apiKeys);
 
   function start(workspaceId: string, project: string, body: unknown): Reply {
@@ -80,8 +80,8 @@ export function intunedWire({ runs, ids, sink, apiKeys }: IntunedParts): Wire {
   return {
     vendor: 'intuned',
     encodeError,
-    route(method, parts) {
-      const [api, version, root, workspaceId, projects, project, noun, ...rest] = parts;
+    route(method, deps) {
+      const [api, version, root, workspaceId, projects, project, noun, ...rest] = deps;
       if (api !== 'api' || version !== 'v1' || root !== 'workspace' || projects !== 'projects' || noun !== 'run') {
         return null;
       }

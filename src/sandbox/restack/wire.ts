@@ -17,7 +17,7 @@ const json = z.custom<Json>();
 const startBody = z.looseObject({ input: json.optional() });
 const eventBody = z.looseObject({ eventName: z.string().min(1), eventInput: json.optional() });
 
-export type RestackParts = {
+export type RestackDeps = {
   readonly runs: RunTable;
   readonly ids: Ids;
   readonly shape: RestackShape;
@@ -26,7 +26,7 @@ export type RestackParts = {
 };
 
 /** Restack's engine API (design, section 10). */
-export function restackWire({ runs, ids, shape, token }: RestackParts): Wire {
+export function restackWire({ runs, ids, shape, token }: RestackDeps): Wire {
   function start(kind: RestackKind, name: string, body: unknown): Reply {
     const parsed = startBody.safeParse(body ?? {});
     if (!parsed.success) return fail(400, 'the body must be an object with an input');
@@ -78,9 +78,9 @@ export function restackWire({ runs, ids, shape, token }: RestackParts): Wire {
   return {
     vendor: 'restack',
     encodeError,
-    route(method, parts) {
-      const [api, plural, name, ...rest] = parts;
-      if (method === 'GET' && api === 'health' && parts.length === 1) {
+    route(method, deps) {
+      const [api, plural, name, ...rest] = deps;
+      if (method === 'GET' && api === 'health' && deps.length === 1) {
         return { operation: 'other', handle: () => ({ status: 200, body: { status: 'ok' } }) };
       }
       const kind = plural === 'agents' ? 'agent' : plural === 'workflows' ? 'workflow' : null;

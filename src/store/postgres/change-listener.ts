@@ -4,7 +4,7 @@ import { makeClient } from './connections.ts';
 import { channel } from './statements.ts';
 
 /** Wake-up calls for drivers are told on this channel as `origin id`. */
-export const nudgeChannel = 'rungate_nudges';
+export const wakeChannel = 'rungate_nudges';
 
 const firstRetryMs = 100;
 const lastRetryMs = 5000;
@@ -39,7 +39,7 @@ export class ChangeListener {
   async open(): Promise<void> {
     const client = makeClient(this.#url);
     client.on('notification', ({ channel: from, payload = '' }) => {
-      if (from === nudgeChannel) this.#receiveNudge(payload);
+      if (from === wakeChannel) this.#receiveNudge(payload);
       else this.#receive(payload);
     });
     // Before the first await: a client without this listener would end the process when its connection breaks.
@@ -47,7 +47,7 @@ export class ChangeListener {
     client.on('end', () => this.#lose(client, undefined));
     try {
       await client.connect();
-      await client.query(`LISTEN ${channel}; LISTEN ${nudgeChannel}`);
+      await client.query(`LISTEN ${channel}; LISTEN ${wakeChannel}`);
     } catch (error) {
       discard(client);
       throw error;
@@ -65,7 +65,7 @@ export class ChangeListener {
     return () => this.#listeners.delete(own);
   }
 
-  onNudge(listener: (runId: string) => void): () => void {
+  onWakeRun(listener: (runId: string) => void): () => void {
     this.#nudged.add(listener);
     return () => this.#nudged.delete(listener);
   }

@@ -51,8 +51,8 @@ export class PostgresItems implements ItemStore {
   }
 
   async namespaces(query: NamespaceQuery): Promise<readonly Namespace[]> {
-    return await walkNamespaces(query, async (after, until, most) => {
-      const { rows } = await this.#query('paths', [query.tenant, after, until, most]);
+    return await walkNamespaces(query, async (after, until, max) => {
+      const { rows } = await this.#query('paths', [query.tenant, after, until, max]);
       return rows.map((row) => pathRow.parse(row).path);
     });
   }

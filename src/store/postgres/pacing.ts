@@ -1,9 +1,9 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import type { BudgetShares, PaceStore } from '../../contract/store/pacing-store.ts';
-import { SharedBudgets } from './quota-leases.ts';
-import { type ChangeListener, nudgeChannel } from './change-listener.ts';
+import type { PacingStore, QuotaLeases } from '../../contract/store/pacing-store.ts';
+import { type ChangeListener, wakeChannel } from './change-listener.ts';
 import { toStorageFault } from './faults.ts';
+import { PostgresQuotaLeases } from './quota-leases.ts';
 
 const durationRow = z.object({ took_ms: z.number() });
 
@@ -13,8 +13,8 @@ const trim = `DELETE FROM durations WHERE agent_id = $1 AND id <=
   (SELECT id FROM durations WHERE agent_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)`;
 
 /** Durations, nudges and budgets that replicas share through PostgreSQL. */
-export class PostgresPace implements PaceStore {
-  readonly shares: BudgetShares;
+export class PostgresPacing implements PacingStore {
+  readonly quotaLeases: QuotaLeases;
   readonly #pool: Pool;
   readonly #changes: ChangeListener;
   readonly #origin: string;
@@ -23,26 +23,26 @@ export class PostgresPace implements PaceStore {
     this.#pool = pool;
     this.#changes = changes;
     this.#origin = origin;
-    this.shares = new SharedBudgets(pool);
+    this.quotaLeases = new PostgresQuotaLeases(pool);
   }
 
-  async durations(agentId: string, most: number): Promise<readonly number[]> {
-    const rows = await this.#query(newest, [agentId, most]);
+  async durations(agentId: string, max: number): Promise<readonly number[]> {
+    const rows = await this.#query(newest, [agentId, max]);
     return rows.map((row) => durationRow.parse(row).took_ms).reverse();
   }
 
-  async keepDurations(agentId: string, durationsMs: readonly number[], most: number): Promise<readonly number[]> {
+  async keepDurations(agentId: string, durationsMs: readonly number[], max: number): Promise<readonly number[]> {
     await this.#query(insert, [agentId, durationsMs.map(Math.round)]);
-    await this.#query(trim, [agentId, most]);
-    return await this.durations(agentId, most);
+    await this.#query(trim, [agentId, max]);
+    return await this.durations(agentId, max);
   }
 
-  async nudge(runId: string): Promise<void> {
-    await this.#query('SELECT pg_notify($1, $2)', [nudgeChannel, `${this.#origin} ${runId}`]);
+  async wakeRun(runId: string): Promise<void> {
+    await this.#query('SELECT pg_notify($1, $2)', [wakeChannel, `${this.#origin} ${runId}`]);
   }
 
-  onNudge(listener: (runId: string) => void): () => void {
-    return this.#changes.onNudge(listener);
+  onWakeRun(listener: (runId: string) => void): () => void {
+    return this.#changes.onWakeRun(listener);
   }
 
   async #query(text: string, values: unknown[]): Promise<readonly unknown[]> {

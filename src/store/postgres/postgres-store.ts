@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
+import type { Admission } from '../../contract/domain/thread.ts';
 import {
   type Claim,
   type Idempotency,
@@ -11,13 +12,12 @@ import {
   StorageFault,
   type Store,
 } from '../../contract/store/store.ts';
-import type { Admission } from '../../contract/domain/thread.ts';
 import { decodeEvent, decodeRun } from '../rows.ts';
 import type { ChangeListener, Listener } from './change-listener.ts';
 import { toStorageFault } from './faults.ts';
 import { PostgresItems } from './items.ts';
 import { PostgresOutbox } from './outbox.ts';
-import { PostgresPace } from './pacing.ts';
+import { PostgresPacing } from './pacing.ts';
 import { searchRuns } from './run-search.ts';
 import { insertRuns, updateRuns } from './run-statements.ts';
 import { encodeInsert, encodeRemove, encodeUpdate } from './run-writes.ts';
@@ -43,7 +43,7 @@ const keyAttempts = 5;
 /** Runs, events and threads in PostgreSQL, shared by any number of processes. Its clock is the server's. */
 export class PostgresStore implements Store {
   readonly shared = true;
-  readonly pace: PostgresPace;
+  readonly pace: PostgresPacing;
   readonly usage: PostgresUsage;
   readonly outbox: PostgresOutbox;
   readonly items: PostgresItems;
@@ -65,7 +65,7 @@ export class PostgresStore implements Store {
     this.#pool = options.pool;
     this.#changes = options.changes;
     this.#origin = options.origin;
-    this.pace = new PostgresPace(options.pool, options.changes, options.origin);
+    this.pace = new PostgresPacing(options.pool, options.changes, options.origin);
     this.usage = new PostgresUsage(options.pool, options.origin);
     this.outbox = new PostgresOutbox(options.pool);
     this.items = new PostgresItems(options.pool);

@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
-import type { BudgetShares, Share, ShareRequest } from '../../contract/store/pacing-store.ts';
+import type { GrantedQuota, QuotaLeases, QuotaRequest } from '../../contract/store/pacing-store.ts';
 import { toStorageFault } from './faults.ts';
 import { transact } from './transaction.ts';
 
@@ -21,14 +21,14 @@ const leave = `UPDATE budget_shares SET wanted = 0, starts = 0,
   expires_at = least(expires_at, clock_timestamp() + interval '1500 milliseconds') WHERE replica = $1`;
 
 /** A backend's budget in a row per replica, changed by one of them at a time. */
-export class SharedBudgets implements BudgetShares {
+export class PostgresQuotaLeases implements QuotaLeases {
   readonly #pool: Pool;
 
   constructor(pool: Pool) {
     this.#pool = pool;
   }
 
-  async share(request: ShareRequest): Promise<Share> {
+  async share(request: QuotaRequest): Promise<GrantedQuota> {
     try {
       return await transact(this.#pool, 'BEGIN', async (client) => {
         // Held until the commit: the sum of all shares is right only if nobody else is changing his.
@@ -48,7 +48,10 @@ export class SharedBudgets implements BudgetShares {
     }
   }
 
-  async #divide(client: PoolClient, { backend, replica, leaseMs, requests, runs }: ShareRequest): Promise<Share> {
+  async #divide(
+    client: PoolClient,
+    { backend, replica, leaseMs, requests, runs }: QuotaRequest,
+  ): Promise<GrantedQuota> {
     const rows = (await client.query(others, [backend, replica])).rows.map((row) => otherRow.parse(row));
     const sum = (pick: (row: z.infer<typeof otherRow>) => number): number =>
       rows.reduce((total, row) => total + pick(row), 0);
@@ -64,7 +67,7 @@ export class SharedBudgets implements BudgetShares {
   async #countStarts(
     client: PoolClient,
     total: number,
-    { agentIds, inUse, wanted }: ShareRequest['runs'],
+    { agentIds, inUse, wanted }: QuotaRequest['runs'],
     sum: (pick: (row: z.infer<typeof otherRow>) => number) => number,
   ): Promise<number> {
     if (wanted === 0) return inUse;

@@ -6,14 +6,14 @@ import { lockName } from './name-lock.ts';
 import { transact } from './transaction.ts';
 
 const confirmMs = 20_000;
-const living = `confirmed_at > clock_timestamp() - interval '1 minute'`;
+const session = `confirmed_at > clock_timestamp() - interval '1 minute'`;
 const take = `INSERT INTO open_streams AS mine (name, process, open, confirmed_at)
   SELECT $1, $2, 1, clock_timestamp()
-  WHERE (SELECT coalesce(sum(open), 0) FROM open_streams WHERE name = $1 AND ${living}) < $3
+  WHERE (SELECT coalesce(sum(open), 0) FROM open_streams WHERE name = $1 AND ${session}) < $3
   ON CONFLICT (name, process) DO UPDATE SET open = mine.open + 1, confirmed_at = excluded.confirmed_at`;
 const leave = 'UPDATE open_streams SET open = open - 1 WHERE name = $1 AND process = $2 AND open > 0';
 const confirm = 'UPDATE open_streams SET confirmed_at = clock_timestamp() WHERE process = $1 AND open > 0';
-const bury = `DELETE FROM open_streams WHERE NOT ${living} OR (process = $1 AND open = 0)`;
+const bury = `DELETE FROM open_streams WHERE NOT ${session} OR (process = $1 AND open = 0)`;
 
 /** Requests a second and open streams of names that have a limit, counted by all replicas together. */
 export class PostgresSharedUsage implements SharedUsage {
@@ -47,11 +47,11 @@ export class PostgresSharedUsage implements SharedUsage {
     return { used: consumedPoints, resetMs: msBeforeNext };
   }
 
-  async takeStream(name: string, most: number): Promise<boolean> {
+  async takeStream(name: string, max: number): Promise<boolean> {
     try {
       const isTaken = await transact(this.#pool, 'BEGIN', async (client) => {
         await lockName(client, name);
-        return (await client.query(take, [name, this.#process, most])).rowCount === 1;
+        return (await client.query(take, [name, this.#process, max])).rowCount === 1;
       });
       if (isTaken) {
         this.#open += 1;

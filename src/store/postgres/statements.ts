@@ -32,7 +32,7 @@ export const statements = {
 
   ping: 'SELECT 1',
 
-  // One step of the index per owner, not per run: the living may own very many.
+  // One step of the index per owner, not per run: the session may own very many.
   deadOwners: `WITH RECURSIVE owners AS (
       SELECT min(owner) AS owner FROM runs WHERE ended_at_ms IS NULL
       UNION ALL

@@ -21,7 +21,7 @@ export const lockThreads = lock('unnest($1::text[]) AS named (thread_id)');
 /** Locks the threads that runs have. */
 export const lockThreadsOfRuns = lock('runs WHERE run_id = ANY ($1::text[]) AND thread_id IS NOT NULL');
 
-export const threadColumns = `thread_id text, tenant text, agent_id text, status text, active_run_id text, living text,
+export const threadColumns = `thread_id text, tenant text, agent_id text, status text, active_run_id text, session text,
   version bigint, created_at_ms bigint, updated_at_ms bigint, metadata_entries text, value_entries text, metadata text,
   state_values text, messages text`;
 export const checkpointColumns = `thread_id text, checkpoint_id text, run_id text, at_ms bigint, metadata text,
@@ -76,10 +76,10 @@ export const insertInThreads = defineWrite(
     columns: `stored.thread_id, verdicts.base + ${rank}`,
     join: 'JOIN verdicts USING (run_id)',
   })}, made AS (
-    INSERT INTO threads (thread_id, tenant, agent_id, status, active_run_id, living, version, created_at_ms,
+    INSERT INTO threads (thread_id, tenant, agent_id, status, active_run_id, session, version, created_at_ms,
       updated_at_ms)
     SELECT creation.thread_id, creation.tenant, coalesce(creation.agent_id, stored.agent_id), 'busy',
-      creation.active_run_id, creation.living, verdicts.base + ${taken(event, 'stored')}, creation.created_at_ms,
+      creation.active_run_id, creation.session, verdicts.base + ${taken(event, 'stored')}, creation.created_at_ms,
       stored.updated_at_ms
     FROM creation JOIN stored ON stored.thread_id = creation.thread_id JOIN verdicts USING (run_id) WHERE is_new
     RETURNING thread_id
@@ -100,7 +100,7 @@ export const updateInThreads = defineWrite(
   'update in threads',
   {
     input: `${updateColumns}, thread_id text, thread_status text, release boolean, remove boolean,
-      sets_living boolean, living text`,
+      sets_session boolean, session text`,
     event: eventColumns,
     owed: owedColumns,
     given: checkpointColumns,
@@ -125,7 +125,7 @@ export const updateInThreads = defineWrite(
         ELSE input.thread_status END,
       active_run_id = CASE WHEN input.release AND threads.active_run_id = input.run_id THEN NULL
         ELSE threads.active_run_id END,
-      living = CASE WHEN input.sets_living THEN input.living ELSE threads.living END,
+      session = CASE WHEN input.sets_session THEN input.session ELSE threads.session END,
       updated_at_ms = input.updated_at_ms, version = threads.version + ${taken(event, 'input')}
     FROM input JOIN changed USING (run_id)
     WHERE threads.thread_id = input.thread_id AND threads.tenant = input.tenant AND NOT (${isDoomed})

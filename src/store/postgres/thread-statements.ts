@@ -7,9 +7,9 @@ export const insertThreads = defineWrite(
   { creation: threadColumns },
   ({ creation }) => `WITH creation AS MATERIALIZED (SELECT * FROM ${creation}
   ), made AS (
-    INSERT INTO threads (thread_id, tenant, agent_id, status, active_run_id, living, version, created_at_ms,
+    INSERT INTO threads (thread_id, tenant, agent_id, status, active_run_id, session, version, created_at_ms,
       updated_at_ms)
-    SELECT thread_id, tenant, agent_id, status, active_run_id, living, version, created_at_ms, updated_at_ms
+    SELECT thread_id, tenant, agent_id, status, active_run_id, session, version, created_at_ms, updated_at_ms
     FROM creation ORDER BY thread_id ON CONFLICT (thread_id) DO NOTHING RETURNING thread_id
   ), ${formStates('made')}
   SELECT thread_id FROM made`,
@@ -18,14 +18,14 @@ export const insertThreads = defineWrite(
 export const updateThreads = defineWrite(
   'update threads',
   {
-    input: `thread_id text, tenant text, expected_version bigint, status text, living text, updated_at_ms bigint,
+    input: `thread_id text, tenant text, expected_version bigint, status text, session text, updated_at_ms bigint,
       metadata_entries text, value_entries text, metadata text, state_values text, messages text`,
     given: checkpointColumns,
   },
   ({ input, given }) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
   ), given AS MATERIALIZED (SELECT * FROM ${given}
   ), changed AS (
-    UPDATE threads SET status = input.status, living = input.living, updated_at_ms = input.updated_at_ms,
+    UPDATE threads SET status = input.status, session = input.session, updated_at_ms = input.updated_at_ms,
       version = threads.version + 1
     FROM input WHERE threads.thread_id = input.thread_id AND threads.tenant = input.tenant
       AND threads.version = input.expected_version

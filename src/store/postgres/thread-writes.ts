@@ -1,9 +1,9 @@
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run } from '../../contract/domain/run.ts';
-import type { Idempotency, RunUpdate } from '../../contract/store/store.ts';
 import type { Admission, Checkpoint, Thread, ThreadEffect } from '../../contract/domain/thread.ts';
+import type { Idempotency, RunUpdate } from '../../contract/store/store.ts';
 import { listEntries } from '../metadata.ts';
-import { encodeLiving, encodeMetadata, encodeThreadState } from '../thread-rows.ts';
+import { encodeMetadata, encodeSession, encodeThreadState } from '../thread-rows.ts';
 import { encodeInsert, encodeUpdate, formatEntries } from './run-writes.ts';
 import { lockThreads } from './thread-run-statements.ts';
 import type { Row } from './write-statement.ts';
@@ -31,9 +31,9 @@ export type ThreadJoin = {
 };
 
 export function encodeUpdateInThread(update: RunUpdate, threadId: string, effect: ThreadEffect): ThreadWrite {
-  const { status, release, remove = false, checkpoint, living } = effect;
-  const setsLiving = living !== undefined;
-  const cells = [threadId, status, release, remove, setsLiving, encodeLiving(living ?? null)];
+  const { status, release, remove = false, checkpoint, session } = effect;
+  const setsSession = session !== undefined;
+  const cells = [threadId, status, release, remove, setsSession, encodeSession(session ?? null)];
   const given = checkpoint === undefined ? [] : [encodeCheckpoint(threadId, checkpoint)];
   return extend(encodeUpdate(update), threadId, cells, given);
 }
@@ -62,15 +62,23 @@ export function encodeUpdateThread(
   expectedVersion: number,
   checkpoint: Checkpoint | null,
 ): EncodedWrite {
-  const { threadId, tenant, status, living, updatedAtMs } = thread;
-  const cells = [threadId, tenant, expectedVersion, status, encodeLiving(living), updatedAtMs, ...encodeTexts(thread)];
+  const { threadId, tenant, status, session, updatedAtMs } = thread;
+  const cells = [
+    threadId,
+    tenant,
+    expectedVersion,
+    status,
+    encodeSession(session),
+    updatedAtMs,
+    ...encodeTexts(thread),
+  ];
   const given = checkpoint === null ? [] : [encodeCheckpoint(threadId, checkpoint)];
   return { id: threadId, keys: [threadId], tables: [[cells], given] };
 }
 
 function encodeRow(thread: Thread): Row {
-  const { threadId, tenant, agentId, status, activeRunId, living, version, createdAtMs, updatedAtMs } = thread;
-  const named = [threadId, tenant, agentId, status, activeRunId, encodeLiving(living)];
+  const { threadId, tenant, agentId, status, activeRunId, session, version, createdAtMs, updatedAtMs } = thread;
+  const named = [threadId, tenant, agentId, status, activeRunId, encodeSession(session)];
   return [...named, version, createdAtMs, updatedAtMs, ...encodeTexts(thread)];
 }
 

@@ -25,12 +25,12 @@ export class PostgresUsage implements UsageStore {
     this.shared = new PostgresSharedUsage(pool, process);
   }
 
-  async admitRun({ name, mostLive }: RunQuota, runId: string, used: IdempotencyName | undefined): Promise<boolean> {
+  async admitRun({ name, maxLive }: RunQuota, runId: string, used: IdempotencyName | undefined): Promise<boolean> {
     try {
       return await transact(this.#pool, 'BEGIN', async (client) => {
         await lockName(client, name);
         if (used !== undefined && (await client.query(findKey, [used.tenant, used.key])).rowCount === 1) return true;
-        const tryCount = async () => (await client.query(count, [runId, name, mostLive])).rowCount === 1;
+        const tryCount = async () => (await client.query(count, [runId, name, maxLive])).rowCount === 1;
         if (await tryCount()) return true;
         // Ended runs are looked for only when they would make a difference.
         await client.query(prune, [name]);

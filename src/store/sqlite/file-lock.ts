@@ -6,7 +6,7 @@ import { isBusy } from './faults.ts';
  * Takes `<file>.lock` for this process, and gives back what releases it. The lock is the operating system's, held by an
  * open exclusive transaction: it ends with the process, however that ends.
  *
- * @throws StorageFault when another living process holds it.
+ * @throws StorageFault when another session process holds it.
  */
 export function lockFile(file: string): () => void {
   const lock = new DatabaseSync(`${file}.lock`);

@@ -11,7 +11,7 @@ const candidate = z.object({ path: z.string(), key: z.string(), matched: z.numbe
 type Candidate = z.infer<typeof candidate>;
 
 /** The entries of that many of the largest values are searched within some ten milliseconds. */
-const mostSearched = 250;
+const maxSearched = 250;
 
 /** Searches items without holding the event loop for long. Throws SQLite's errors. */
 export async function searchItems(
@@ -26,7 +26,7 @@ export async function searchItems(
     load: (row) => row,
     limit: query.limit,
     offset: query.offset,
-    ...(entries.length === 0 ? {} : { most: mostSearched }),
+    ...(entries.length === 0 ? {} : { max: maxSearched }),
   });
   return await decodeItems(query.tenant, matching, ({ path, key }) => find.get(query.tenant, path, key));
 }

@@ -60,9 +60,9 @@ export class SqliteItems implements ItemStore {
   }
 
   async namespaces(query: NamespaceQuery): Promise<readonly Namespace[]> {
-    return await walkNamespaces(query, async (after, until, most) => {
-      const rows = read(() => this.#statements.paths.all(query.tenant, after, until, most));
-      if (rows.length === most) await nextTurn();
+    return await walkNamespaces(query, async (after, until, max) => {
+      const rows = read(() => this.#statements.paths.all(query.tenant, after, until, max));
+      if (rows.length === max) await nextTurn();
       return rows.map((row) => pathRow.parse(row).path);
     });
   }

@@ -1,14 +1,14 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { z } from 'zod';
-import type { PaceStore } from '../../contract/store/pacing-store.ts';
+import type { PacingStore } from '../../contract/store/pacing-store.ts';
 import { read } from './faults.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 const durationRow = z.object({ took_ms: z.number() });
 
 /** Durations of runs in the SQLite file. It has one process, so there is nobody to wake and nothing to share. */
-export class SqlitePace implements PaceStore {
-  readonly shares = null;
+export class SqlitePacing implements PacingStore {
+  readonly quotaLeases = null;
   readonly #writes: WriteQueue;
   readonly #insert: StatementSync;
   readonly #trim: StatementSync;
@@ -22,26 +22,26 @@ export class SqlitePace implements PaceStore {
     this.#newest = database.prepare('SELECT took_ms FROM durations WHERE agent_id = ? ORDER BY id DESC LIMIT ?');
   }
 
-  async durations(agentId: string, most: number): Promise<readonly number[]> {
-    return read(() => this.#read(agentId, most));
+  async durations(agentId: string, max: number): Promise<readonly number[]> {
+    return read(() => this.#read(agentId, max));
   }
 
-  async keepDurations(agentId: string, durationsMs: readonly number[], most: number): Promise<readonly number[]> {
+  async keepDurations(agentId: string, durationsMs: readonly number[], max: number): Promise<readonly number[]> {
     return await this.#writes.submit(() => {
       for (const durationMs of durationsMs) this.#insert.run(agentId, Math.round(durationMs));
-      this.#trim.run(agentId, most);
-      return this.#read(agentId, most);
+      this.#trim.run(agentId, max);
+      return this.#read(agentId, max);
     });
   }
 
-  async nudge(): Promise<void> {}
+  async wakeRun(): Promise<void> {}
 
-  onNudge(): () => void {
+  onWakeRun(): () => void {
     return () => {};
   }
 
-  #read(agentId: string, most: number): readonly number[] {
-    const rows = this.#newest.all(agentId, most).map((row) => durationRow.parse(row).took_ms);
+  #read(agentId: string, max: number): readonly number[] {
+    const rows = this.#newest.all(agentId, max).map((row) => durationRow.parse(row).took_ms);
     return rows.reverse();
   }
 }

@@ -2,8 +2,8 @@ import type { SQLInputValue } from 'node:sqlite';
 import { z } from 'zod';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
-import type { Claim, Idempotency, Insertion, RunUpdate } from '../../contract/store/store.ts';
 import type { Admission } from '../../contract/domain/thread.ts';
+import type { Claim, Idempotency, Insertion, RunUpdate } from '../../contract/store/store.ts';
 import { formatLines, listEntries } from '../metadata.ts';
 import { decodeRun, encodeRequest, encodeState, endOf } from '../rows.ts';
 import { prepareDelivery } from './outbox.ts';
@@ -116,18 +116,18 @@ export function prepareRemove(statements: Statements, key: RunKey, expectedVersi
 export function prepareClaim(
   statements: Statements,
   { replica, limit }: Claim,
-  isLiving: (owner: string) => boolean,
+  hasSession: (owner: string) => boolean,
 ): () => readonly Run[] {
   return () => {
     const owners: (string | null)[] = [null];
-    // One step of the index per owner, not per run: the living may own very many.
+    // One step of the index per owner, not per run: the session may own very many.
     for (let owner = ''; ; owners.push(owner)) {
       const row = statements.nextOwner.get(owner);
       if (row === undefined) break;
       owner = ownerRow.parse(row).owner;
     }
     return owners
-      .filter((owner) => owner === null || (owner !== replica && !isLiving(owner)))
+      .filter((owner) => owner === null || (owner !== replica && !hasSession(owner)))
       .flatMap((owner) => statements.ownedRuns.all(owner, limit).map(decodeRun))
       .sort((a, b) => (a.runId < b.runId ? -1 : 1))
       .slice(0, limit)

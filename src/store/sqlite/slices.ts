@@ -16,14 +16,14 @@ export async function walkSlices<Row extends { readonly matched: number }, Found
   readonly load: (row: Row) => Found | null;
   readonly offset: number;
   readonly limit: number;
-  readonly most?: number;
+  readonly max?: number;
 }): Promise<readonly Found[]> {
-  const { most = sliceSize } = search;
+  const { max = sliceSize } = search;
   const found: Found[] = [];
   let toSkip = search.offset;
   let after: Row | undefined;
   // Where most rows match, no more is read than asked for.
-  let size = Math.min(most, search.offset + search.limit);
+  let size = Math.min(max, search.offset + search.limit);
   for (;;) {
     const slice = search.readSlice(after, size);
     for (const row of slice) {
@@ -38,7 +38,7 @@ export async function walkSlices<Row extends { readonly matched: number }, Found
     }
     if (slice.length < size) return found;
     after = slice.at(-1);
-    size = most;
+    size = max;
     await nextTurn();
   }
 }

@@ -1,13 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
-import type { Claim, Idempotency, Insertion, RunQuery, RunUpdate, Store } from '../../contract/store/store.ts';
 import type { Admission } from '../../contract/domain/thread.ts';
+import type { Claim, Idempotency, Insertion, RunQuery, RunUpdate, Store } from '../../contract/store/store.ts';
 import { decodeEvent, decodeRun } from '../rows.ts';
 import { read, toStorageFault } from './faults.ts';
 import { SqliteItems } from './items.ts';
 import { SqliteOutbox } from './outbox.ts';
-import { SqlitePace } from './pacing.ts';
+import { SqlitePacing } from './pacing.ts';
 import { RunSearch } from './run-search.ts';
 import { prepareClaim, prepareExpire, prepareInsert, prepareRemove, prepareUpdate } from './run-writes.ts';
 import { prepareStatements, type Statements } from './statements.ts';
@@ -21,7 +21,7 @@ import { WriteQueue } from './write-queue.ts';
  */
 export class SqliteStore implements Store {
   readonly shared = false;
-  readonly pace: SqlitePace;
+  readonly pace: SqlitePacing;
   readonly usage: SqliteUsage;
   readonly outbox: SqliteOutbox;
   readonly items: SqliteItems;
@@ -45,7 +45,7 @@ export class SqliteStore implements Store {
     this.#search = new RunSearch(options.database, this.#statements);
     this.#writes = new WriteQueue(options);
     this.threads = new SqliteThreads(options.database, this.#statements, this.#writes);
-    this.pace = new SqlitePace(options.database, this.#writes);
+    this.pace = new SqlitePacing(options.database, this.#writes);
     this.usage = new SqliteUsage(options.database, this.#writes);
     this.outbox = new SqliteOutbox(options.database, this.#writes);
     this.outbox.returnTaken();
@@ -94,12 +94,12 @@ export class SqliteStore implements Store {
   }
 
   async claim(claim: Claim): Promise<readonly Run[]> {
-    const isLiving = (owner: string): boolean => {
+    const hasSession = (owner: string): boolean => {
       const beatMs = this.#beats.get(owner);
       return beatMs !== undefined && performance.now() - beatMs < claim.deadAfterMs;
     };
     await this.beat(claim.replica);
-    return await this.#writes.submit(prepareClaim(this.#statements, claim, isLiving));
+    return await this.#writes.submit(prepareClaim(this.#statements, claim, hasSession));
   }
 
   async owned(replica: string, afterRunId: string | null, limit: number): Promise<readonly Run[]> {

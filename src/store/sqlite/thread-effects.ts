@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Admission, Checkpoint, Thread, ThreadEffect } from '../../contract/domain/thread.ts';
 import { formatLines, listEntries } from '../metadata.ts';
-import { type EncodedState, encodeLiving, encodeMetadata, encodeThreadState } from '../thread-rows.ts';
+import { type EncodedState, encodeMetadata, encodeSession, encodeThreadState } from '../thread-rows.ts';
 import type { Statements } from './statements.ts';
 
 // What a run does to its thread, for the transaction that writes the run. Encoded at once, as in `run-writes.ts`.
@@ -20,8 +20,8 @@ export function placeOf(statements: Statements, threadId: string): z.infer<typeo
 
 /** Returns the work that stores a new thread: false when the id is taken. */
 export function prepareThread(statements: Statements, thread: Thread): () => boolean {
-  const { threadId, tenant, agentId, status, activeRunId, living, version, createdAtMs, updatedAtMs } = thread;
-  const named = [threadId, tenant, agentId, status, activeRunId, encodeLiving(living)] as const;
+  const { threadId, tenant, agentId, status, activeRunId, session, version, createdAtMs, updatedAtMs } = thread;
+  const named = [threadId, tenant, agentId, status, activeRunId, encodeSession(session)] as const;
   const state = encodeThreadState(thread);
   const texts = [encodeMetadata(thread.metadata), state.values, state.messages] as const;
   const entries = [formatLines(listEntries(thread.metadata)), formatLines(state.valueEntries)] as const;
@@ -90,8 +90,8 @@ export function prepareEffect(
     const state = encodeThreadState(effect.checkpoint);
     steps.push(prepareState(statements, state), prepareCheckpoint(statements, effect.checkpoint, state));
   }
-  const living = effect.living === undefined ? [0, null] : [1, encodeLiving(effect.living)];
-  const change = [Number(effect.release), effect.status, ...living, run.updatedAtMs, eventCount];
+  const session = effect.session === undefined ? [0, null] : [1, encodeSession(effect.session)];
+  const change = [Number(effect.release), effect.status, ...session, run.updatedAtMs, eventCount];
   return () => {
     const affected = statements.affectThread.get(threadId, run.tenant, run.runId, ...change);
     if (affected === undefined) return null;

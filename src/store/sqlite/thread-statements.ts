@@ -15,10 +15,10 @@ export const threadTexts = {
     WHERE threads.thread_id = ? AND threads.tenant = ?`,
   placeOfThread: 'SELECT id, tenant FROM threads WHERE thread_id = ?',
   hasLiveRun: 'SELECT 1 FROM runs WHERE tenant = ? AND thread_id = ? AND ended_at_ms IS NULL LIMIT 1',
-  insertThread: `INSERT INTO threads (thread_id, tenant, agent_id, status, active_run_id, living, version,
+  insertThread: `INSERT INTO threads (thread_id, tenant, agent_id, status, active_run_id, session, version,
     created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (thread_id) DO NOTHING RETURNING id`,
   insertState: `INSERT INTO thread_states (id, ${stateColumns}) VALUES (?, ?, ?, ?, ?, ?)`,
-  updateThread: `UPDATE threads SET status = ?4, living = ?5, updated_at_ms = ?6, version = version + 1
+  updateThread: `UPDATE threads SET status = ?4, session = ?5, updated_at_ms = ?6, version = version + 1
     WHERE thread_id = ?1 AND tenant = ?2 AND version = ?3 RETURNING id`,
   updateState: `UPDATE thread_states SET value_entries = ?2, state_values = ?3, messages = ?4 WHERE id = ?1`,
   updateMetadata: 'UPDATE thread_states SET metadata_entries = ?2, metadata = ?3 WHERE id = ?1',
@@ -29,7 +29,7 @@ export const threadTexts = {
     WHERE thread_id = ?1 RETURNING version`,
   affectThread: `UPDATE threads SET status = CASE WHEN ?4 AND ${otherLiveRun('threads', '?3')} THEN 'busy' ELSE ?5 END,
     active_run_id = CASE WHEN ?4 AND active_run_id = ?3 THEN NULL ELSE active_run_id END,
-    living = CASE WHEN ?6 THEN ?7 ELSE living END, updated_at_ms = ?8, version = version + max(1, ?9)
+    session = CASE WHEN ?6 THEN ?7 ELSE session END, updated_at_ms = ?8, version = version + max(1, ?9)
     WHERE thread_id = ?1 AND tenant = ?2 RETURNING id, version`,
   leaveThread: `UPDATE threads SET status = CASE WHEN ${otherLiveRun('threads', '?3')} THEN 'busy' ELSE 'idle' END,
     active_run_id = CASE WHEN active_run_id = ?3 THEN NULL ELSE active_run_id END, version = version + 1

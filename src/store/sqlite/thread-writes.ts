@@ -2,7 +2,7 @@ import { v7 as uuidV7 } from 'uuid';
 import { z } from 'zod';
 import type { Checkpoint, Thread, ThreadKey } from '../../contract/domain/thread.ts';
 import { formatLines, listEntries } from '../metadata.ts';
-import { decodeThread, encodeLiving, encodeMetadata, encodeThreadState } from '../thread-rows.ts';
+import { decodeThread, encodeMetadata, encodeSession, encodeThreadState } from '../thread-rows.ts';
 import type { Statements } from './statements.ts';
 import { forgetThread, placeOf, prepareCheckpoint, prepareState } from './thread-effects.ts';
 
@@ -17,7 +17,7 @@ export function prepareUpdateThread(
   checkpoint: Checkpoint | null,
 ): () => boolean {
   const { threadId, tenant, status, updatedAtMs } = thread;
-  const columns = [threadId, tenant, expectedVersion, status, encodeLiving(thread.living), updatedAtMs] as const;
+  const columns = [threadId, tenant, expectedVersion, status, encodeSession(thread.session), updatedAtMs] as const;
   const metadata = [formatLines(listEntries(thread.metadata)), encodeMetadata(thread.metadata)] as const;
   const steps = [prepareState(statements, encodeThreadState(thread))];
   if (checkpoint !== null) steps.push(prepareCheckpoint(statements, checkpoint, encodeThreadState(checkpoint)));

@@ -29,13 +29,13 @@ export class SqliteUsage implements UsageStore {
     this.#remove = database.prepare('DELETE FROM counted_runs WHERE run_id = ?');
   }
 
-  async admitRun({ name, mostLive }: RunQuota, runId: string, used: IdempotencyName | undefined): Promise<boolean> {
+  async admitRun({ name, maxLive }: RunQuota, runId: string, used: IdempotencyName | undefined): Promise<boolean> {
     return await this.#writes.submit(() => {
       const nowMs = Date.now();
       if (used !== undefined && this.#findKey.get(used.tenant, used.key, nowMs) !== undefined) return true;
       // Ended runs are looked for only when they would make a difference.
-      if (this.#counted(name) >= mostLive) this.#prune.run(name, nowMs - patienceMs);
-      if (this.#counted(name) >= mostLive) return false;
+      if (this.#counted(name) >= maxLive) this.#prune.run(name, nowMs - patienceMs);
+      if (this.#counted(name) >= maxLive) return false;
       this.#insert.run(runId, name, nowMs);
       return true;
     });

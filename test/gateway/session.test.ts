@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
-import { ask, objectIn, speakers, stringIn } from './dialects.ts';
-import { LivingStandIn } from './living-vendor.ts';
+import { SessionStandIn } from './living-vendor.ts';
 import { reply } from './manners.ts';
+import { ask, objectIn, speakers, stringIn } from './protocols.ts';
 import { openSite } from './site.ts';
 
 const agents: readonly JsonObject[] = [
@@ -12,7 +12,7 @@ const agents: readonly JsonObject[] = [
 ];
 
 async function open() {
-  const restack = await LivingStandIn.open();
+  const restack = await SessionStandIn.open();
   const site = await openSite({ restack, agents });
   const { url } = site.client;
   return {
@@ -134,7 +134,7 @@ describe('the answer to a message', () => {
   });
 
   test('goes through the mapping as what the agent shows does', async () => {
-    const restack = await LivingStandIn.open();
+    const restack = await SessionStandIn.open();
     const status: JsonObject = { completed: [{ when: "output.reply = '2: no'", is: 'error' }, { is: 'success' }] };
     const mapping = { output: 'output.reply', status, error: "'it said no'" };
     await using site = await openSite({ restack, agents: [{ ...agents[0], mapping }] });

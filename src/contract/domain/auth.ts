@@ -1,4 +1,4 @@
-import type { KeyLimits } from '../contract/domain/principal.ts';
+import type { KeyLimits } from './principal.ts';
 
 /** One key that clients may come with; of the key itself only the hash is known. */
 export type KeyConfig = {

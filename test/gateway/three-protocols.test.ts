@@ -2,7 +2,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { Bell } from './bell.ts';
-import { ask, stringIn } from './dialects.ts';
+import { ask, stringIn } from './protocols.ts';
 import { openSite, type Site, scraper } from './site.ts';
 import { IntunedStandIn } from './stand-ins.ts';
 
@@ -116,7 +116,7 @@ async function halfIn(reader: Reader): Promise<Frame> {
   }
 }
 
-test('one run is streamed in three dialects at once, to each in its own words', async () => {
+test('one run is streamed in three protocols at once, to each in its own words', async () => {
   await using rig = await openRig();
   const { site, runId, run } = rig;
   const readers = await Promise.all(names.map((name) => streamOf(site, name, runId)));

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { ask, objectIn, speakers, stringIn } from './dialects.ts';
-import { LivingStandIn } from './living-vendor.ts';
+import { SessionStandIn } from './living-vendor.ts';
 import { RungateProcess } from './process.ts';
+import { ask, objectIn, speakers, stringIn } from './protocols.ts';
 import { writeConfig } from './site.ts';
 
 const agents = [{ name: 'chat', backend: 'restack', target: { agent: 'Chat', mode: 'thread' } }];
@@ -16,7 +16,7 @@ test.each(speakers)(
   'a message that was sent when the gateway was killed is not sent again ($name)',
   async (speaker) => {
     const folder = mkdtempSync(join(tmpdir(), 'rungate-living-'));
-    await using restack = await LivingStandIn.open();
+    await using restack = await SessionStandIn.open();
     const file = join(folder, 'rungate.yaml');
     writeFileSync(file, writeConfig({ restack, agents, keeps: true, sections: { log: { level: 'info' } } }, folder));
     const serve = () => new RungateProcess(['serve', '--config', file, '--port', '0'], folder);

@@ -97,9 +97,9 @@ describe('architecture', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('adapters import the contract alone', () => {
+  test('adapters import the contract and JSON alone', () => {
     const wrong = internal.filter(
-      ({ from, to }) => from.startsWith('adapters/') && !/^(adapters|src\/contract)\//.test(to),
+      ({ from, to }) => from.startsWith('adapters/') && !/^(adapters|src\/contract|src\/json)\//.test(to),
     );
     expect(wrong).toEqual([]);
   });

@@ -1,7 +1,9 @@
 import type { z } from 'zod';
-import { defineAdapter, type StartRequest } from '../../src/contract/adapter/adapter.ts';
+import type { StartRequest } from '../../src/contract/adapter/adapter.ts';
 import { UpstreamFault } from '../../src/contract/adapter/http.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../src/contract/domain/json.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { isJsonObject } from '../../src/json/json-object.ts';
+import { defineAdapter } from '../define-adapter.ts';
 import { fillPath } from '../path.ts';
 import { findUrls, optionNames, runConfig, settings, type Target, target } from './settings.ts';
 import { findErrorMessage, paths, resultAnswer, startAnswer } from './wire.ts';

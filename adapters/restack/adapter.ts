@@ -1,7 +1,7 @@
-import { defineAdapter } from '../../src/contract/adapter/adapter.ts';
 import { type HttpCall, type HttpClient, UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { UpstreamRef } from '../../src/contract/domain/run.ts';
+import { defineAdapter } from '../define-adapter.ts';
 import { fillPath } from '../path.ts';
 import { defaultPaths, type Paths, runConfig, type Settings, settings, type Target, target } from './settings.ts';
 import { type AgentEvent, agentEvent, eventAnswer, findErrorMessage, runAnswer, startAnswer } from './wire.ts';

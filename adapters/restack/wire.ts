@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { isJsonObject, type Json } from '../../src/contract/domain/json.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
+import { isJsonObject } from '../../src/json/json-object.ts';
 import { pathPart } from '../path.ts';
 
 /** Documented is `{runId, status}`; the engine itself answers `{agentId, runId}` or `{workflowId, runId}`. */

@@ -3,12 +3,13 @@ import type { CreateRun, JoinThread, UseCases } from '../contract/api/use-cases.
 import type { Agent } from '../contract/domain/agent.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { JsonObject } from '../contract/domain/json.ts';
-import { type Principal, usageKeyOf } from '../contract/domain/principal.ts';
+import type { Principal } from '../contract/domain/principal.ts';
 import type { Run, RunKey } from '../contract/domain/run.ts';
 import type { Thread, ThreadKey, ThreadQuery } from '../contract/domain/thread.ts';
 import type { RunQuery } from '../contract/store/store.ts';
 import type { Exceptions } from '../upstream/ssrf-address.ts';
 import { refuseUrl } from '../upstream/ssrf-url.ts';
+import { usageKeyOf } from './principals.ts';
 
 /** What every request is held to, whoever makes it. */
 export type AccessBounds = {

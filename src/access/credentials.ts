@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { AuthConfig } from '../contract/domain/auth.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
-import { anyone, type Principal } from '../contract/domain/principal.ts';
+import type { Principal } from '../contract/domain/principal.ts';
 import { createTokenReader } from './jwt.ts';
 import { createKeyRing } from './key-ring.ts';
+import { anyone } from './principals.ts';
 
 /** Says on whose behalf a request is made. Throws or rejects with `unauthorized`, or with `auth_unavailable`. */
 export type Authenticator = (request: IncomingMessage) => Principal | Promise<Principal>;

@@ -1,9 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { GatewayError } from '../contract/domain/errors.ts';
-import { type Principal, usageKeyOf } from '../contract/domain/principal.ts';
+import type { Principal } from '../contract/domain/principal.ts';
 import type { RateCounter, SharedUsage } from '../contract/store/usage-store.ts';
 import { createLocalRates } from './local-rates.ts';
+import { usageKeyOf } from './principals.ts';
 
 /** Who comes for a stream that is not free now may come again then. */
 const streamRetrySeconds = 5;

@@ -1,6 +1,6 @@
 import type { Adapter } from '../contract/adapter/adapter.ts';
 import type { Check } from '../contract/domain/agent.ts';
-import { isJsonObject } from '../contract/domain/json.ts';
+import { isJsonObject } from '../json/json-object.ts';
 import type { Exceptions } from '../upstream/ssrf-address.ts';
 import { refuseProxyUrl, refuseUrl } from '../upstream/ssrf-url.ts';
 

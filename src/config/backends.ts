@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Adapter } from '../contract/adapter/adapter.ts';
-import { isJsonObject } from '../contract/domain/json.ts';
+import { isJsonObject } from '../json/json-object.ts';
 import { nameSchema } from '../validation/name-schema.ts';
 import { findNearest } from '../validation/nearest-word.ts';
 import type { BackendConfig } from './config.ts';

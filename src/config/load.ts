@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Adapter } from '../contract/adapter/adapter.ts';
-import { isJsonObject } from '../contract/domain/json.ts';
+import { isJsonObject } from '../json/json-object.ts';
 import { parseExceptions } from '../upstream/ssrf-address.ts';
 import { findNearest } from '../validation/nearest-word.ts';
 import { listNames, readAgents } from './agent-entries.ts';

@@ -1,4 +1,4 @@
-import { isJsonObject } from '../contract/domain/json.ts';
+import { isJsonObject } from '../json/json-object.ts';
 
 /** Shorter contents are no secrets but ports and flags, and redacting those would blank half the log. */
 const SHORTEST_SECRET = 8;

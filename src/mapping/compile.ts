@@ -1,6 +1,6 @@
 import type { ZodError } from 'zod';
-import { isJsonObject } from '../contract/domain/json.ts';
 import type { Mapping } from '../contract/domain/mapping.ts';
+import { isJsonObject } from '../json/json-object.ts';
 import { type CompiledCase, CompiledMapping, type MappingDeps } from './compiled-mapping.ts';
 import { type Budgets, compileExpression, defaultBudgets, type Expression } from './evaluate.ts';
 import { type ExpressionKey, expressionKeys, type MappingDocument, mappingKeys, mappingSchema } from './schema.ts';

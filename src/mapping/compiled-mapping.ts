@@ -1,5 +1,6 @@
 import type { Observation } from '../contract/adapter/adapter.ts';
-import { assertNever, isJsonObject, type Json } from '../contract/domain/json.ts';
+import { assertNever } from '../contract/domain/assert-never.ts';
+import type { Json } from '../contract/domain/json.ts';
 import {
   type InputContext,
   type MappedStatus,
@@ -9,6 +10,7 @@ import {
   type StateContext,
 } from '../contract/domain/mapping.ts';
 import type { RunStatus } from '../contract/domain/run.ts';
+import { isJsonObject } from '../json/json-object.ts';
 import { BudgetFault, type Expression } from './evaluate.ts';
 import { type ErrcodeTable, readFailure } from './failure.ts';
 

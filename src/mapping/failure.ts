@@ -1,5 +1,6 @@
 import { errcodes as gatewayErrcodes } from '../contract/domain/errcodes.ts';
-import { isJsonObject, type Json, type JsonObject } from '../contract/domain/json.ts';
+import type { Json, JsonObject } from '../contract/domain/json.ts';
+import { isJsonObject } from '../json/json-object.ts';
 
 /** Vendor word to `RunOutput.errcode`; `default` for every other. */
 export type ErrcodeTable = ReadonlyMap<string, number>;

@@ -1,4 +1,5 @@
-import { isJsonObject, type Json } from '../contract/domain/json.ts';
+import type { Json } from '../contract/domain/json.ts';
+import { isJsonObject } from '../json/json-object.ts';
 import { approve, chat } from './conversations.ts';
 import type { Fault } from './faults.ts';
 import type { Ended, Knobs, Script, ScriptedRun, View } from './script.ts';

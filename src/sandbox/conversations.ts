@@ -1,4 +1,5 @@
-import { isJsonObject, type Json } from '../contract/domain/json.ts';
+import type { Json } from '../contract/domain/json.ts';
+import { isJsonObject } from '../json/json-object.ts';
 import type { AgentEvent, Script, ScriptedRun } from './script.ts';
 
 /** Waits for a human as often as `rounds` says (1), and ends with what the last one answered. */

@@ -1,4 +1,5 @@
-import { canonicalJson, type Json } from '../contract/domain/json.ts';
+import type { Json } from '../contract/domain/json.ts';
+import { canonicalJson } from '../json/canonical-json.ts';
 import type { Fault, Vendor } from './faults.ts';
 import { takesEffect } from './faults.ts';
 import { type AgentEvent, type Ended, parseKnobs, type Script, type ScriptedRun, type View } from './script.ts';

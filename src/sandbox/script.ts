@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { isJsonObject, type Json } from '../contract/domain/json.ts';
+import type { Json } from '../contract/domain/json.ts';
+import { isJsonObject } from '../json/json-object.ts';
 import type { Fault, Vendor } from './faults.ts';
 
 /** What an input may say to its scripted agent; a member of another type counts as left out. */

@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
-import { isJsonObject, type Json } from '../contract/domain/json.ts';
+import type { Json } from '../contract/domain/json.ts';
 import type { Item, ItemKey, ItemWrite, Namespace } from '../contract/store/item-store.ts';
 import { StorageFault } from '../contract/store/store.ts';
+import { isJsonObject } from '../json/json-object.ts';
 import { listEntries } from './metadata.ts';
 
 const itemRow = z.object({

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson, type Json, type JsonObject } from '../contract/domain/json.ts';
+import type { Json, JsonObject } from '../contract/domain/json.ts';
+import { canonicalJson } from '../json/canonical-json.ts';
 
 // PostgreSQL refuses index entries of a few kilobytes; what is longer is compared by its hash.
 const maxEntryLength = 256;

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { RunEvent, ThreadEvent } from '../contract/domain/event.ts';
-import { isJsonObject, type Json, type JsonObject } from '../contract/domain/json.ts';
+import type { Json, JsonObject } from '../contract/domain/json.ts';
 import { type Run, type RunRequest, runPhases, runStatuses } from '../contract/domain/run.ts';
 import { StorageFault } from '../contract/store/store.ts';
+import { isJsonObject } from '../json/json-object.ts';
 
 // What JSON.parse gave is JSON by construction: only the presence and the outer kind are worth a look.
 const json = z.custom<Json>((value) => value !== undefined);

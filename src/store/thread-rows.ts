@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { isJsonObject, type Json, type JsonObject } from '../contract/domain/json.ts';
+import type { Json, JsonObject } from '../contract/domain/json.ts';
 import { type Checkpoint, type Session, type Thread, threadStatuses } from '../contract/domain/thread.ts';
 import { StorageFault } from '../contract/store/store.ts';
+import { isJsonObject } from '../json/json-object.ts';
 import { listEntries } from './metadata.ts';
 
 const jsonText = z.string().transform((text): Json => JSON.parse(text));

@@ -1,5 +1,5 @@
 import type { Consequence, UpstreamOperation } from '../contract/adapter/http.ts';
-import { assertNever } from '../contract/domain/json.ts';
+import { assertNever } from '../contract/domain/assert-never.ts';
 
 /** What became of a call that did not succeed. `sent` says whether a byte of the request may have left. */
 export type Happening =

@@ -1,5 +1,5 @@
 import { type HttpAnswer, type HttpCall, UpstreamFault } from '../contract/adapter/http.ts';
-import { assertNever } from '../contract/domain/json.ts';
+import { assertNever } from '../contract/domain/assert-never.ts';
 import { type Happening, judge } from './fault-rule.ts';
 import { parseAnswer } from './parse-answer.ts';
 import type { Redactor } from './redact.ts';

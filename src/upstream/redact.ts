@@ -1,4 +1,5 @@
-import { isJsonObject, type Json } from '../contract/domain/json.ts';
+import type { Json } from '../contract/domain/json.ts';
+import { isJsonObject } from '../json/json-object.ts';
 
 /** Shorter values are no secrets worth the name, and would black out ordinary words. */
 const shortestSecret = 6;

@@ -3,7 +3,8 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { ZodType } from 'zod';
 import type { Check, Violation } from '../contract/domain/agent.ts';
-import { isJsonObject, type JsonObject } from '../contract/domain/json.ts';
+import type { JsonObject } from '../contract/domain/json.ts';
+import { isJsonObject } from '../json/json-object.ts';
 import { jsonWords, parsePlainly } from './zod-issues.ts';
 
 /** What a violation's path starts with: what the checked value is to the client. */

@@ -4,8 +4,8 @@ import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWK, SignJ
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createTokenReader, type TokenReader } from '../../src/access/jwt.ts';
+import { noLimits } from '../../src/access/principals.ts';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
-import { noLimits } from '../../src/contract/domain/principal.ts';
 
 /** An issuer with a key set on a real port. */
 class Issuer {

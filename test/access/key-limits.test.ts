@@ -2,9 +2,9 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { anyone } from '../../src/access/principals.ts';
 import { UsageLimits } from '../../src/access/usage-limits.ts';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
-import { anyone } from '../../src/contract/domain/principal.ts';
 import type { SharedUsage } from '../../src/contract/store/usage-store.ts';
 import { type Asked, type DoorSite, keyOf, openDoors } from './auth-site.ts';
 

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { defineAdapter } from '../../adapters/define-adapter.ts';
 import type { Config } from '../../src/config/config.ts';
 import { ConfigError, type ConfigProblem } from '../../src/config/config-error.ts';
 import { type ParseOptions, parseConfig } from '../../src/config/load.ts';
-import { type Connection, defineAdapter } from '../../src/contract/adapter/adapter.ts';
+import type { Connection } from '../../src/contract/adapter/adapter.ts';
 
 export const silentConnection: Connection = {
   start: () => Promise.reject(new Error('nothing is started here')),

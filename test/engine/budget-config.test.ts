@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { defineAdapter } from '../../src/contract/adapter/adapter.ts';
+import { defineAdapter } from '../../adapters/define-adapter.ts';
 import { acme, parse, refuse, sample } from '../config/vendors.ts';
 
 const pushing = defineAdapter({

@@ -1,5 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
-import { isJsonObject, type Json } from '../../src/contract/domain/json.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
+import { isJsonObject } from '../../src/json/json-object.ts';
 import { ProtocolDocument } from '../protocols/protocol-document.ts';
 import { judge } from './judge.ts';
 import { Pool } from './pool.ts';

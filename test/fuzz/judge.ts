@@ -1,4 +1,5 @@
-import { isJsonObject, type Json } from '../../src/contract/domain/json.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
+import { isJsonObject } from '../../src/json/json-object.ts';
 import { parseEvents } from '../protocols/event-lines.ts';
 import type { ProtocolDocument } from '../protocols/protocol-document.ts';
 import type { FuzzRequest, OperationRequest } from './requests.ts';

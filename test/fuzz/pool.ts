@@ -1,4 +1,5 @@
-import { isJsonObject, type Json } from '../../src/contract/domain/json.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
+import { isJsonObject } from '../../src/json/json-object.ts';
 
 const names = ['run_id', 'thread_id', 'checkpoint_id', 'agent_id'] as const;
 type Name = (typeof names)[number];

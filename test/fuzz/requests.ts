@@ -1,6 +1,7 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { z } from 'zod';
-import { isJsonObject, type Json, type JsonObject } from '../../src/contract/domain/json.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { isJsonObject } from '../../src/json/json-object.ts';
 import type { DocumentedOperation } from '../protocols/protocol-document.ts';
 import { arbitraryOf, broken } from '../protocols/schema-arbitrary.ts';
 import { packed } from './packed.ts';

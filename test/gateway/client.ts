@@ -1,4 +1,5 @@
-import { isJsonObject, type Json, type JsonObject } from '../../src/contract/domain/json.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { isJsonObject } from '../../src/json/json-object.ts';
 import { documentsAbsent, openDocument } from '../protocols/acp-documents.ts';
 import { secrets } from './stand-ins.ts';
 import { StreamReader } from './stream-reader.ts';

@@ -1,4 +1,5 @@
-import { isJsonObject, type Json } from '../../src/contract/domain/json.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
+import { isJsonObject } from '../../src/json/json-object.ts';
 import type { Asked } from './manners.ts';
 import { RestackStandIn } from './stand-ins.ts';
 import type { Step, VendorRun } from './vendor.ts';

@@ -1,4 +1,5 @@
-import { isJsonObject, type Json, type JsonObject } from '../../src/contract/domain/json.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { isJsonObject } from '../../src/json/json-object.ts';
 
 type Answer = { readonly status: number; readonly headers: Headers; readonly body: Json };
 

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
-import { isJsonObject } from '../../src/contract/domain/json.ts';
+import { isJsonObject } from '../../src/json/json-object.ts';
 import type { Asked } from './manners.ts';
 import { StandIn, type Step, VendorRun } from './vendor.ts';
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { operation, type Protocol } from '../../src/contract/api/protocol.ts';
+import type { Protocol } from '../../src/contract/api/protocol.ts';
 import type { RunEvent } from '../../src/contract/domain/event.ts';
+import { operation } from '../../src/protocols/shared/operation.ts';
 import { noBody, nothing } from '../../src/protocols/shared/requests.ts';
 import { documentsAbsent, openDocument } from '../protocols/acp-documents.ts';
 import { eventOf, runId, type ScriptedFeed, until } from '../protocols/scripted-use-cases.ts';

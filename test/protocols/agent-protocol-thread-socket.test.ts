@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type ClientOptions, type RawData, WebSocket } from 'ws';
-import { isJsonObject, type Json, type JsonObject } from '../../src/contract/domain/json.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { isJsonObject } from '../../src/json/json-object.ts';
 import { type DoorSite, keyOf, openDoors } from '../access/auth-site.ts';
 import { Bell } from '../gateway/bell.ts';
 import { objectIn, stringIn } from '../gateway/protocols.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../src/contract/domain/json.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { isJsonObject } from '../../src/json/json-object.ts';
 import { documentsAbsent } from './acp-documents.ts';
 import {
   become,

@@ -1,5 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
-import { isJsonObject, type Json, type JsonObject } from '../../src/contract/domain/json.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { isJsonObject } from '../../src/json/json-object.ts';
 
 /** Strings that a test wants to see often under a member's name, such as ids that are there. */
 export type Favourites = Readonly<Record<string, readonly string[]>>;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Run } from '../../src/contract/domain/run.ts';
-import { afterReceiversOf, type Delivery, type NewDelivery } from '../../src/contract/domain/webhook.ts';
+import type { Delivery, NewDelivery } from '../../src/contract/domain/webhook.ts';
 import type { Store } from '../../src/contract/store/store.ts';
+import { afterReceiversOf, receiverOf } from '../../src/engine/webhooks/receivers.ts';
 import type { Bench } from './contract.ts';
 import { makeDone, makeRun, nextVersion } from './runs.ts';
 import { makeThread } from './threads.ts';
@@ -14,7 +15,8 @@ export function describeWebhooks(bench: () => Bench): void {
   function owed(run: Run, difference: Partial<NewDelivery> = {}): NewDelivery {
     const { runId, tenant, version: seq } = run;
     const body = JSON.stringify({ run_id: runId, text: 'line\nfeed "quoted" ☃' });
-    return { runId, seq, tenant, url: 'https://a.test/hook?key=1', body, createdAtMs: Date.now(), ...difference };
+    const place = { tenant, url: 'https://a.test/hook?key=1', ...difference };
+    return { runId, seq, body, createdAtMs: Date.now(), ...place, receiver: receiverOf(place), ...difference };
   }
 
   /** Writes so many changes of one new run, each with a delivery. */

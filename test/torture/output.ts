@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { errcodes } from '../../src/contract/domain/errcodes.ts';
-import { canonicalJson, type Json } from '../../src/contract/domain/json.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
+import { canonicalJson } from '../../src/json/canonical-json.ts';
 import type { Plan } from './plan.ts';
 
 const json = z.json();

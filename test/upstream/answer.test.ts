@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { HttpCall } from '../../src/contract/adapter/http.ts';
-import { isJsonObject, type Json } from '../../src/contract/domain/json.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
+import { isJsonObject } from '../../src/json/json-object.ts';
 import { connectUpstream, type Upstream } from '../../src/upstream/connect.ts';
 import { buildRedactor } from '../../src/upstream/redact.ts';
 import { faultOf } from '../adapters/adapter-contract.ts';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, expect, test } from 'vitest';
 import { StorageFault, type Store } from '../../src/contract/store/store.ts';
+import { receiverOf } from '../../src/engine/webhooks/receivers.ts';
 import { readMigrations } from '../../src/store/migrations.ts';
 import { openOutbox, openStore } from '../../src/store/open.ts';
 import { makeRun, nextVersion, silentLog } from '../store/runs.ts';
@@ -27,7 +28,9 @@ async function owe(store: Store, count: number): Promise<void> {
     await store.insert(run, []);
     const next = nextVersion(run);
     const { runId, tenant, version: seq } = next;
-    const delivery = { runId, seq, tenant, url: `https://host-${at % 7}.test/`, body: '{}', createdAtMs: Date.now() };
+    const url = `https://host-${at % 7}.test/`;
+    const receiver = receiverOf({ tenant, url });
+    const delivery = { runId, seq, tenant, url, receiver, body: '{}', createdAtMs: Date.now() };
     await store.update({ run: next, expectedVersion: run.version, events: [], delivery });
   });
   await Promise.all(owing);

@@ -75,8 +75,3 @@ export interface Adapter<Settings = unknown, Target = unknown> {
   secretsOf(settings: Settings): readonly string[];
   connect(settings: Settings, http: HttpClient): Connection<Target>;
 }
-
-/** Checks an adapter's types against each other, then forgets them: the engine hands settings and targets back unread. */
-export function defineAdapter<Settings, Target>(adapter: Adapter<Settings, Target>): Adapter {
-  return adapter as Adapter;
-}

@@ -119,11 +119,6 @@ export type Operation<Params = unknown, Query = unknown, Body = unknown> = {
   readonly openConversation?: OpenConversation<Params>;
 };
 
-/** Keeps a row's types together while it is written, and forgets them for the matrix. */
-export function operation<Params, Query, Body>(row: Operation<Params, Query, Body>): Operation {
-  return row as Operation;
-}
-
 /** One outward protocol: what it is called, its rows, its error body. No Koa, no use case of its own. */
 export interface Protocol {
   readonly name: string;

@@ -24,7 +24,3 @@ export type RunEvent = {
  * which they were written; it has gaps, and is never given twice, also where runs were removed.
  */
 export type ThreadEvent = RunEvent & { readonly threadSeq: number };
-
-export function isTerminal(event: RunEvent): boolean {
-  return event.change.kind === 'result' || event.change.kind === 'error';
-}

@@ -1,6 +1,6 @@
 import type { ThreadEvent } from './event.ts';
 import type { Json, JsonObject } from './json.ts';
-import type { RunStatus, UpstreamRef } from './run.ts';
+import type { UpstreamRef } from './run.ts';
 
 export const threadStatuses = ['idle', 'busy', 'interrupted', 'error'] as const;
 export type ThreadStatus = (typeof threadStatuses)[number];
@@ -81,13 +81,6 @@ export type Admission = {
   /** Refuse the run while another one of the thread is live. */
   readonly refuseBusy: boolean;
 };
-
-/** The status that a thread takes from its run. A cancelled run leaves the state as it was, so it is no error. */
-export function threadStatusAfter(status: RunStatus, cancelled: boolean): ThreadStatus {
-  if (status === 'interrupted') return 'interrupted';
-  if (status === 'pending') return 'busy';
-  return status === 'success' || cancelled ? 'idle' : 'error';
-}
 
 export type ThreadEventQuery = ThreadKey & {
   readonly afterSeq: number;

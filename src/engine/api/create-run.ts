@@ -1,8 +1,8 @@
 import { v7 as uuidV7 } from 'uuid';
 import type { CreateRun, JoinThread } from '../../contract/api/use-cases.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
+import { assertNever } from '../../contract/domain/assert-never.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
-import { assertNever } from '../../contract/domain/json.ts';
 import type { Run, RunRequest } from '../../contract/domain/run.ts';
 import type { Worker } from '../worker/worker.ts';
 import { type InsertRunDeps, RunInserter } from './insert-run.ts';

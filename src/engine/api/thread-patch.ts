@@ -1,6 +1,7 @@
 import type { ThreadPatch } from '../../contract/api/thread-use-cases.ts';
-import { isJsonObject, type Json } from '../../contract/domain/json.ts';
+import type { Json } from '../../contract/domain/json.ts';
 import type { Thread } from '../../contract/domain/thread.ts';
+import { isJsonObject } from '../../json/json-object.ts';
 
 type State = Pick<Thread, 'values' | 'messages'>;
 

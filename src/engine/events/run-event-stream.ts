@@ -1,5 +1,5 @@
 import type { RunFeed } from '../../contract/api/use-cases.ts';
-import { isTerminal, type RunEvent } from '../../contract/domain/event.ts';
+import type { RunEvent } from '../../contract/domain/event.ts';
 import type { RunKey } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
 import type { EventBus, RunNotification } from './event-bus.ts';
@@ -115,4 +115,8 @@ export class RunEventStream implements RunFeed {
     this.#hand = null;
     hand?.(this.#behind || this.#waiting.length === 0 ? this.#advance() : this.#giveWaiting());
   }
+}
+
+function isTerminal(event: RunEvent): boolean {
+  return event.change.kind === 'result' || event.change.kind === 'error';
 }

@@ -1,7 +1,9 @@
+import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Change, RunEvent } from '../../contract/domain/event.ts';
-import { assertNever, canonicalJson, type Json } from '../../contract/domain/json.ts';
+import type { Json } from '../../contract/domain/json.ts';
 import type { Outcome, Run, RunPhase, RunStatus, UpstreamRef } from '../../contract/domain/run.ts';
 import type { Session } from '../../contract/domain/thread.ts';
+import { canonicalJson } from '../../json/canonical-json.ts';
 
 /** How a run ends. */
 export type RunOutcome =

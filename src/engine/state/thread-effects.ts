@@ -1,16 +1,11 @@
 import { v7 as uuidV7 } from 'uuid';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import { errcodes } from '../../contract/domain/errcodes.ts';
-import { isJsonObject, type Json } from '../../contract/domain/json.ts';
-import type { Run } from '../../contract/domain/run.ts';
-import {
-  type Checkpoint,
-  type Session,
-  type Thread,
-  type ThreadEffect,
-  threadStatusAfter,
-} from '../../contract/domain/thread.ts';
+import type { Json } from '../../contract/domain/json.ts';
+import type { Run, RunStatus } from '../../contract/domain/run.ts';
+import type { Checkpoint, Session, Thread, ThreadEffect, ThreadStatus } from '../../contract/domain/thread.ts';
 import type { Store } from '../../contract/store/store.ts';
+import { isJsonObject } from '../../json/json-object.ts';
 import type { RunTransition } from './state-machine.ts';
 
 /** The agent at the vendor has lost its thread. */
@@ -87,4 +82,11 @@ function appendMessages(thread: Thread, asked: readonly Json[], output: Json): r
 
 function isSame(a: Json, b: Json | undefined): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** The status that a thread takes from its run. A cancelled run leaves the state as it was, so it is no error. */
+function threadStatusAfter(status: RunStatus, cancelled: boolean): ThreadStatus {
+  if (status === 'interrupted') return 'interrupted';
+  if (status === 'pending') return 'busy';
+  return status === 'success' || cancelled ? 'idle' : 'error';
 }

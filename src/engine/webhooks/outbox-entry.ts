@@ -1,5 +1,6 @@
 import type { Run } from '../../contract/domain/run.ts';
 import type { NewDelivery, RunEncoder } from '../../contract/domain/webhook.ts';
+import { receiverOf } from './receivers.ts';
 
 /** What a run's receiver is to be told of a change; undefined where its outward status did not change. */
 export function outboxEntryOf(before: Run, after: Run, encodeRun: RunEncoder): NewDelivery | undefined {
@@ -11,6 +12,7 @@ export function outboxEntryOf(before: Run, after: Run, encodeRun: RunEncoder): N
     seq: after.version,
     tenant: after.tenant,
     url: webhook,
+    receiver: receiverOf({ tenant: after.tenant, url: webhook }),
     body: encodeRun(after),
     createdAtMs: after.updatedAtMs,
   };

@@ -1,4 +1,4 @@
-import { assertNever } from '../../contract/domain/json.ts';
+import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Delivery, Settlement, WebhookAnswer } from '../../contract/domain/webhook.ts';
 
 const firstDelayMs = 5000;

@@ -1,9 +1,11 @@
 import type { Agent } from '../../contract/domain/agent.ts';
+import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
-import { assertNever, canonicalJson, type Json } from '../../contract/domain/json.ts';
+import type { Json } from '../../contract/domain/json.ts';
 import type { Log, Metrics } from '../../contract/domain/log.ts';
 import { type MappedStatus, MappingFault } from '../../contract/domain/mapping.ts';
 import { StorageFault, type Store } from '../../contract/store/store.ts';
+import { canonicalJson } from '../../json/canonical-json.ts';
 import type { EventBus } from '../events/event-bus.ts';
 import type { Permit } from '../limits/call-queue.ts';
 import type { RunPermit } from '../limits/run-permit.ts';

@@ -1,5 +1,5 @@
 import type { Agent } from '../../contract/domain/agent.ts';
-import { assertNever } from '../../contract/domain/json.ts';
+import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Backends } from '../limits/backends.ts';

@@ -1,5 +1,6 @@
+import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
-import { assertNever, type JsonObject } from '../../contract/domain/json.ts';
+import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Outcome, Run } from '../../contract/domain/run.ts';
 import { encodeTimes } from '../shared/answers.ts';
 import { encodePhase } from '../shared/values.ts';

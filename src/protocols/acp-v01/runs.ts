@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { type Answer, type Operation, operation } from '../../contract/api/protocol.ts';
+import type { Answer, Operation } from '../../contract/api/protocol.ts';
 import type { JoinThread } from '../../contract/api/use-cases.ts';
 import type { Run, RunRequest } from '../../contract/domain/run.ts';
 import type { RunQuery } from '../../contract/store/store.ts';
 import { answersOf, creationAnswer, eventStream, jsonAnswer, runAnswerer, success } from '../shared/answers.ts';
+import { operation } from '../shared/operation.ts';
 import { findAgentId, noBody, nothing, runParams } from '../shared/requests.ts';
 import { encodeEvent, encodeOutput, encodeRun } from './encode.ts';
 import { answers, type Requests, type RunCreate } from './schemas.ts';

@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { type Operation, operation } from '../../contract/api/protocol.ts';
+import type { Operation } from '../../contract/api/protocol.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Thread } from '../../contract/domain/thread.ts';
 import { answersOf, jsonAnswer, success } from '../shared/answers.ts';
+import { operation } from '../shared/operation.ts';
 import { findAgentId, noBody, nothing, runParams, threadParams } from '../shared/requests.ts';
 import { asValue } from '../shared/values.ts';
 import { encodeRun } from './encode.ts';

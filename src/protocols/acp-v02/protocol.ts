@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { type Operation, operation, type Protocol } from '../../contract/api/protocol.ts';
+import type { Operation, Protocol } from '../../contract/api/protocol.ts';
 import { createAgentOperations, type Features } from '../shared/agents.ts';
 import { answersOf, jsonAnswer, success } from '../shared/answers.ts';
+import { operation } from '../shared/operation.ts';
 import {
   findAgentId,
   noBody,

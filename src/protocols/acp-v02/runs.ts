@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type Decoded, type Operation, operation } from '../../contract/api/protocol.ts';
+import type { Decoded, Operation } from '../../contract/api/protocol.ts';
 import type { CreateRun, JoinThread, UseCases } from '../../contract/api/use-cases.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
@@ -14,6 +14,7 @@ import {
   runAnswerer,
   success,
 } from '../shared/answers.ts';
+import { operation } from '../shared/operation.ts';
 import { noBody, nothing } from '../shared/requests.ts';
 import { decodeCreation } from '../shared/run-create.ts';
 import {

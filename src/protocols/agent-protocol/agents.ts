@@ -1,8 +1,11 @@
 import { z } from 'zod';
-import { type Operation, operation } from '../../contract/api/protocol.ts';
+import type { Operation } from '../../contract/api/protocol.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
-import { canonicalJson, isJsonObject, type JsonObject } from '../../contract/domain/json.ts';
+import type { JsonObject } from '../../contract/domain/json.ts';
+import { canonicalJson } from '../../json/canonical-json.ts';
+import { isJsonObject } from '../../json/json-object.ts';
 import { answersOf, jsonAnswer, success } from '../shared/answers.ts';
+import { operation } from '../shared/operation.ts';
 import { agentParams, noBody, nothing } from '../shared/requests.ts';
 import { answers, type Requests } from './schemas.ts';
 

@@ -1,6 +1,7 @@
+import { assertNever } from '../../contract/domain/assert-never.ts';
 import { errorTable, type GatewayError } from '../../contract/domain/errors.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
-import { assertNever, type Json, type JsonObject } from '../../contract/domain/json.ts';
+import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Outcome, Run } from '../../contract/domain/run.ts';
 import { encodeTimes } from '../shared/answers.ts';
 import { encodeCreation, type RunCreateEncoding } from '../shared/run-create.ts';

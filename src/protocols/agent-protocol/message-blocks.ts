@@ -1,4 +1,5 @@
-import { isJsonObject, type Json, type JsonObject } from '../../contract/domain/json.ts';
+import type { Json, JsonObject } from '../../contract/domain/json.ts';
+import { isJsonObject } from '../../json/json-object.ts';
 
 /** What the protocol calls the authors that other protocols name otherwise. */
 const roles: Readonly<Record<string, string>> = { user: 'human', assistant: 'ai' };

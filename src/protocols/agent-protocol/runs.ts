@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Decoded, type Operation, operation } from '../../contract/api/protocol.ts';
+import type { Decoded, Operation } from '../../contract/api/protocol.ts';
 import type { CreateRun, JoinThread } from '../../contract/api/use-cases.ts';
 import type { RunQuery } from '../../contract/store/store.ts';
 import {
@@ -12,6 +12,7 @@ import {
   runAnswerer,
   success,
 } from '../shared/answers.ts';
+import { operation } from '../shared/operation.ts';
 import { findAgentId, noBody, nothing, runParams } from '../shared/requests.ts';
 import { decodeCreation } from '../shared/run-create.ts';
 import { awaitEnd, createAndFollow, createAndWait, followRun } from '../shared/wait-and-stream.ts';

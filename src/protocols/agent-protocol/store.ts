@@ -1,7 +1,8 @@
-import { type Operation, operation } from '../../contract/api/protocol.ts';
+import type { Operation } from '../../contract/api/protocol.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Item } from '../../contract/store/item-store.ts';
 import { answersOf, done, emptyAnswer, instantOf, jsonAnswer, success } from '../shared/answers.ts';
+import { operation } from '../shared/operation.ts';
 import { noBody, nothing, type RequestOptions } from '../shared/requests.ts';
 import { answers } from './schemas.ts';
 import { createStoreRequests } from './store-requests.ts';

@@ -1,5 +1,6 @@
+import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { ThreadEvent } from '../../contract/domain/event.ts';
-import { assertNever, type Json, type JsonObject } from '../../contract/domain/json.ts';
+import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import { asObject, encodePhase, messagesOf } from '../shared/values.ts';
 import { tellMessage } from './message-blocks.ts';
 import type { EventFilter } from './streaming-requests.ts';

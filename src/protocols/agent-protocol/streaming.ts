@@ -1,6 +1,7 @@
-import { type Operation, operation } from '../../contract/api/protocol.ts';
+import type { Operation } from '../../contract/api/protocol.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import { answersOf, eventStream, jsonAnswer, success } from '../shared/answers.ts';
+import { operation } from '../shared/operation.ts';
 import { noBody, nothing, type RequestOptions, threadParams } from '../shared/requests.ts';
 import { CommandFault } from './command-fault.ts';
 import { carryOut, createCommands, encodeFault, encodeSuccess } from './commands.ts';

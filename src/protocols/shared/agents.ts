@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { type Operation, operation } from '../../contract/api/protocol.ts';
+import type { Operation } from '../../contract/api/protocol.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import { runPhases } from '../../contract/domain/run.ts';
 import { answersOf, anyObject, id, jsonAnswer, success } from './answers.ts';
+import { operation } from './operation.ts';
 import { agentParams, closed, noBody, nothing, page, type RequestOptions } from './requests.ts';
 
 /** Features of the gateway that a descriptor declares; false until the gateway has them. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { isJsonObject, type Json, type JsonObject } from '../../contract/domain/json.ts';
+import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Run, RunRequest } from '../../contract/domain/run.ts';
+import { isJsonObject } from '../../json/json-object.ts';
 import { anyObject, anyValue } from './answers.ts';
 import {
   afterSeconds,

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { type Operation, operation } from '../../contract/api/protocol.ts';
+import type { Operation } from '../../contract/api/protocol.ts';
 import type { ThreadPatch } from '../../contract/api/thread-use-cases.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../contract/domain/json.ts';
+import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import { type Checkpoint, type Thread, threadStatuses } from '../../contract/domain/thread.ts';
+import { isJsonObject } from '../../json/json-object.ts';
 import {
   answersOf,
   anyMessage,
@@ -16,6 +17,7 @@ import {
   success,
   threadStatus,
 } from './answers.ts';
+import { operation } from './operation.ts';
 import {
   closed,
   jsonObject,

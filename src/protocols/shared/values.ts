@@ -1,5 +1,6 @@
 import type { Change } from '../../contract/domain/event.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../contract/domain/json.ts';
+import type { Json, JsonObject } from '../../contract/domain/json.ts';
+import { isJsonObject } from '../../json/json-object.ts';
 import { messages } from './requests.ts';
 
 /** The value as messages, where every element is one; null where it is anything else. */

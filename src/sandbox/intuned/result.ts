@@ -1,4 +1,6 @@
-import { assertNever, isJsonObject, type Json, type JsonObject } from '../../contract/domain/json.ts';
+import { assertNever } from '../../contract/domain/assert-never.ts';
+import type { Json, JsonObject } from '../../contract/domain/json.ts';
+import { isJsonObject } from '../../json/json-object.ts';
 import type { SandboxRun } from '../run-table.ts';
 import type { View } from '../script.ts';
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { isJsonObject, type Json, type JsonObject } from '../../contract/domain/json.ts';
+import type { Json, JsonObject } from '../../contract/domain/json.ts';
+import { isJsonObject } from '../../json/json-object.ts';
 import { findScript } from '../agents.ts';
 import type { Ids } from '../ids.ts';
 import type { RunTable } from '../run-table.ts';

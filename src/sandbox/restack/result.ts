@@ -1,4 +1,5 @@
-import { assertNever, type JsonObject } from '../../contract/domain/json.ts';
+import { assertNever } from '../../contract/domain/assert-never.ts';
+import type { JsonObject } from '../../contract/domain/json.ts';
 import type { SandboxRun } from '../run-table.ts';
 import type { View } from '../script.ts';
 

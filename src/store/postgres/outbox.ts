@@ -1,12 +1,11 @@
 import type { Pool, QueryResult } from 'pg';
 import { z } from 'zod';
-import { assertNever } from '../../contract/domain/json.ts';
+import { assertNever } from '../../contract/domain/assert-never.ts';
 import {
   type Delivery,
   deliveryStates,
   type NewDelivery,
   type Outbox,
-  receiverOf,
   type Settlement,
 } from '../../contract/domain/webhook.ts';
 import { decodeDelivery } from '../outbox-rows.ts';
@@ -19,8 +18,8 @@ const nextRow = z.object({ receiver: z.string(), wait_ms: z.number() });
 const prepared: ReadonlySet<keyof typeof outboxStatements> = new Set(['receivers', 'take', 'settle']);
 
 /** A row of the table of parameters that comes with a run's update. */
-export function encodeDelivery({ runId, seq, tenant, url, createdAtMs, body }: NewDelivery): Row {
-  return [runId, seq, tenant, url, receiverOf({ tenant, url }), createdAtMs, body];
+export function encodeDelivery({ runId, seq, tenant, url, receiver, createdAtMs, body }: NewDelivery): Row {
+  return [runId, seq, tenant, url, receiver, createdAtMs, body];
 }
 
 /** Deliveries in PostgreSQL. A replica that dies leaves them to the others once their lease is over. */

@@ -1,12 +1,11 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { z } from 'zod';
-import { assertNever } from '../../contract/domain/json.ts';
+import { assertNever } from '../../contract/domain/assert-never.ts';
 import {
   type Delivery,
   deliveryStates,
   type NewDelivery,
   type Outbox,
-  receiverOf,
   type Settlement,
 } from '../../contract/domain/webhook.ts';
 import { decodeDelivery } from '../outbox-rows.ts';
@@ -22,8 +21,8 @@ const redriveBatch = 1000;
 
 /** Returns the work that stores a delivery in the transaction of the run's change. Encoded at once, as in `run-writes.ts`. */
 export function prepareDelivery(insert: StatementSync, owed: NewDelivery): () => void {
-  const { runId, seq, tenant, url, body, createdAtMs } = owed;
-  const columns = [runId, seq, tenant, url, receiverOf({ tenant, url }), createdAtMs, body];
+  const { runId, seq, tenant, url, receiver, body, createdAtMs } = owed;
+  const columns = [runId, seq, tenant, url, receiver, createdAtMs, body];
   return () => insert.run(...columns);
 }
 

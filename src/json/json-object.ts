@@ -1,0 +1,5 @@
+import type { JsonObject } from '../contract/domain/json.ts';
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -37,6 +37,7 @@ const homes: Readonly<Record<string, string>> = {
   'node:sqlite': 'src/store',
   jsonata: 'src/mapping',
   yaml: 'src/config',
+  '@hapi/bourne': 'src/json',
 };
 
 const maxLines = 400;

@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable, Transform } from 'node:stream';
 import { createBrotliDecompress, createUnzip } from 'node:zlib';
-import bourne from '@hapi/bourne';
 import type { Context } from 'koa';
 import readRaw from 'raw-body';
 import { z } from 'zod';
+import { assertNever } from '../contract/domain/assert-never.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
+import { parseJson } from '../json/parse-json.ts';
 
 export type BodyLimits = {
   readonly maxBodyBytes: number;
@@ -32,10 +33,7 @@ export function createBodyReader({ maxBodyBytes, maxJsonDepth }: BodyLimits): Bo
     if (!isJson) throw new GatewayError('unsupported_media_type');
     const text = await readText(context.req, maxBodyBytes);
     if (text === '') return undefined;
-    const body = parseJson(text);
-    // Each level takes two characters.
-    if (text.length > 2 * maxJsonDepth) checkDepth(body, maxJsonDepth);
-    return body;
+    return parseClientJson(text, maxJsonDepth);
   };
 }
 
@@ -92,32 +90,21 @@ function explainReading(fault: unknown, maxBodyBytes: number): GatewayError {
   return new GatewayError('malformed_json', { detail, cause: fault });
 }
 
-/** Any JSON value. The key `__proto__` could change what objects are, in whatever copies them later. */
-function parseJson(text: string): unknown {
-  try {
-    return bourne.parse(text);
-  } catch (fault) {
-    if (!(fault instanceof SyntaxError)) throw fault;
-    // The parser's error quotes and carries the body: it goes neither out nor to the log.
-    const position = /position (\d+)/.exec(fault.message)?.[1];
-    const detail = fault.message.includes('prototype') ? 'the key "__proto__" is not taken' : undefined;
-    throw new GatewayError('malformed_json', {
-      detail: position === undefined ? detail : `see position ${position}`,
-    });
-  }
-}
-
-/** Goes level by level, so that its own depth is one. */
-export function checkDepth(value: unknown, maxJsonDepth: number): void {
-  let level: readonly object[] = isContainer(value) ? [value] : [];
-  for (let depth = 1; level.length > 0; depth++) {
-    if (depth > maxJsonDepth) {
-      throw new GatewayError('invalid_request', { detail: `the body is nested deeper than ${maxJsonDepth} levels` });
+/** Parses what a client sent. Throws `malformed_json`, or `invalid_request` for a value that is nested too deeply. */
+export function parseClientJson(text: string, maxJsonDepth: number): unknown {
+  const parsed = parseJson(text, { maxDepth: maxJsonDepth, protoKeys: 'refuse' });
+  switch (parsed.kind) {
+    case 'json':
+      return parsed.value;
+    case 'malformed': {
+      const detail = parsed.position === null ? undefined : `see position ${parsed.position}`;
+      throw new GatewayError('malformed_json', { detail });
     }
-    level = level.flatMap((container) => Object.values(container).filter(isContainer));
+    case 'proto-key':
+      throw new GatewayError('malformed_json', { detail: 'the key "__proto__" is not taken' });
+    case 'too-deep':
+      throw new GatewayError('invalid_request', { detail: `the body is nested deeper than ${maxJsonDepth} levels` });
+    default:
+      return assertNever(parsed);
   }
-}
-
-function isContainer(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

@@ -7,7 +7,7 @@ import type { Conversation, OpenConversation } from '../contract/api/protocol.ts
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { Json } from '../contract/domain/json.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
-import { checkDepth } from './body.ts';
+import { parseClientJson } from './body.ts';
 
 export type SocketOptions = {
   readonly heartbeatMs: number;
@@ -188,15 +188,5 @@ async function send(webSocket: WebSocket | null, text: string): Promise<void> {
 /** Throws `malformed_json` or `invalid_request`. */
 function parseMessage(text: string | null, maxJsonDepth: number): unknown {
   if (text === null) throw new GatewayError('malformed_json', { detail: 'a message must be text' });
-  let message: unknown;
-  try {
-    message = JSON.parse(text, (key, value: unknown) => {
-      if (key === '__proto__') throw new GatewayError('malformed_json', { detail: 'the key "__proto__" is not taken' });
-      return value;
-    });
-  } catch (fault) {
-    throw fault instanceof GatewayError ? fault : new GatewayError('malformed_json');
-  }
-  checkDepth(message, maxJsonDepth);
-  return message;
+  return parseClientJson(text, maxJsonDepth);
 }

@@ -1,0 +1,59 @@
+import bourne from '@hapi/bourne';
+import type { Json } from '../contract/domain/json.ts';
+
+export type JsonRules = {
+  /** How deep objects and arrays may stand inside one another: what works on them later is recursive. */
+  readonly maxDepth: number;
+  /**
+   * A key `__proto__` can change what objects are, in whatever copies them later. A client's is refused; a vendor's is
+   * kept, because what a vendor answers passes unchanged and is never merged into another object.
+   */
+  readonly protoKeys: 'refuse' | 'keep';
+};
+
+export type ParsedJson =
+  | { readonly kind: 'json'; readonly value: Json }
+  /** Not JSON; `position` is where parsing stopped, counted from 0, where the parser reports it. */
+  | { readonly kind: 'malformed'; readonly position: number | null }
+  | { readonly kind: 'proto-key' }
+  | { readonly kind: 'too-deep' };
+
+/** The whole message of bourne's error, since a parser's message may quote any word of the text. */
+const forbiddenKey = 'Object contains forbidden prototype property';
+
+/**
+ * Parses JSON text from outside the process: a client's body or message, a vendor's answer. Never throws. The parser's
+ * own error is dropped: it quotes the text, which belongs neither in an answer nor in the log.
+ */
+export function parseJson(text: string, { maxDepth, protoKeys }: JsonRules): ParsedJson {
+  let value: Json;
+  try {
+    value = protoKeys === 'keep' ? JSON.parse(text) : bourne.parse(text);
+  } catch (fault) {
+    const message = fault instanceof Error ? fault.message : '';
+    if (message === forbiddenKey) return { kind: 'proto-key' };
+    const position = /position (\d+)/.exec(message)?.[1];
+    return { kind: 'malformed', position: position === undefined ? null : Number(position) };
+  }
+  return isDeeper(text, maxDepth) ? { kind: 'too-deep' } : { kind: 'json', value };
+}
+
+/** Counts brackets in valid JSON text: unlike a walk through the value, it allocates nothing. */
+function isDeeper(text: string, maxDepth: number): boolean {
+  // Each level takes two characters.
+  if (text.length <= 2 * maxDepth) return false;
+  let depth = 0;
+  let isInString = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (isInString) {
+      if (code === 0x5c) at += 1;
+      else if (code === 0x22) isInString = false;
+    } else if (code === 0x22) isInString = true;
+    else if (code === 0x5b || code === 0x7b) {
+      depth += 1;
+      if (depth > maxDepth) return true;
+    } else if (code === 0x5d || code === 0x7d) depth -= 1;
+  }
+  return false;
+}

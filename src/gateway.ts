@@ -88,7 +88,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     mounts,
     pushed,
     backends,
-    use: engine.service,
+    api: engine.api,
     log,
     limits: { ...config.limits, slowReaderMs: config.limits.slowReaderSeconds * 1000 },
     authenticate: createAuthenticator(config.auth),

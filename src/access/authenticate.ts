@@ -1,31 +1,35 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { UseCases } from '../contract/api/use-cases.ts';
+import type { Api } from '../contract/api/api.ts';
 import type { Principal } from '../contract/domain/principal.ts';
-import { type AccessBounds, AccessPolicy } from './access-policy.ts';
+import { AgentScope } from './agent-scope.ts';
+import { AuthorizedAgents } from './authorized-agents.ts';
+import { AuthorizedRuns } from './authorized-runs.ts';
+import { AuthorizedThreads } from './authorized-threads.ts';
+import type { AccessBounds } from './bounds.ts';
 import type { Authenticator } from './credentials.ts';
 import type { UsageLimits } from './usage-limits.ts';
 
-/** Whoever came in, and what is there for them. */
-export type Caller = { readonly principal: Principal; readonly use: UseCases };
+/** The principal of a request, and the API as that principal may use it. */
+export type Caller = { readonly principal: Principal; readonly api: Api };
 
 export type AuthenticationDeps = {
   readonly authenticate: Authenticator;
   readonly usageLimits: UsageLimits;
-  readonly use: UseCases;
+  readonly api: Api;
   readonly bounds: AccessBounds;
 };
 
-/** Where every request for an operation comes in: who is it, may they, and what do they see. */
+/** The entry of every request for an operation: identifies the principal, counts its usage, narrows the API to it. */
 export class Authentication {
   readonly #deps: AuthenticationDeps;
-  /** By principal: those of keys live as long as the config, those of tokens as long as the token is remembered. */
+  /** A key's principal lives as long as the config, a token's as long as the token is cached. */
   readonly #callers = new WeakMap<Principal, Caller>();
 
   constructor(deps: AuthenticationDeps) {
     this.#deps = deps;
   }
 
-  /** Throws or rejects with `unauthorized`, `auth_unavailable` or `rate_limited`. Waits only where there is something to wait for. */
+  /** Throws or rejects with `unauthorized`, `auth_unavailable` or `rate_limited`. Is synchronous where nothing has to be awaited. */
   enter(request: IncomingMessage, response: ServerResponse): Caller | Promise<Caller> {
     const principal = this.#deps.authenticate(request);
     if (principal instanceof Promise) return principal.then((found) => this.#admit(found, response));
@@ -45,8 +49,20 @@ export class Authentication {
   #callerOf(principal: Principal): Caller {
     const known = this.#callers.get(principal);
     if (known !== undefined) return known;
-    const caller = { principal, use: new AccessPolicy(this.#deps.use, this.#deps.bounds, principal) };
+    const { api, bounds } = this.#deps;
+    const caller = { principal, api: authorize(api, bounds, principal) };
     this.#callers.set(principal, caller);
     return caller;
   }
+}
+
+/** The API as one principal may use it. Items belong to the tenant and to no agent, so they pass as they are. */
+function authorize(api: Api, bounds: AccessBounds, principal: Principal): Api {
+  const scope = new AgentScope(bounds.agents, principal);
+  return {
+    runs: new AuthorizedRuns(api, scope, bounds, principal),
+    threads: new AuthorizedThreads(api, scope, bounds),
+    items: api.items,
+    agents: new AuthorizedAgents(api.agents, scope),
+  };
 }

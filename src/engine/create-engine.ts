@@ -1,8 +1,10 @@
 import { v7 as uuidV7 } from 'uuid';
+import type { Api } from '../contract/api/api.ts';
 import type { AgentDirectory } from '../contract/domain/agent.ts';
 import type { Clock } from '../contract/domain/clock.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import type { Store } from '../contract/store/store.ts';
+import { AgentService } from './api/agent-service.ts';
 import { RunCreator } from './api/create-run.ts';
 import { ItemService } from './api/item-service.ts';
 import { RunService } from './api/run-service.ts';
@@ -45,7 +47,7 @@ export type EngineDeps = {
 };
 
 export type Engine = {
-  readonly service: RunService;
+  readonly api: Api;
   /** Whether this process may ask vendors for anything that must not happen twice. */
   holdsLease(): boolean;
   /** How many live runs this process drives. */
@@ -116,10 +118,9 @@ export function createEngine(deps: EngineDeps): Engine {
     clock,
     idempotencyMs: deps.idempotencyMs,
   });
+  const runs = new RunService({ agents: deps.agents, store, cache, writer, bus, canceller, creator, clock });
   const threads = new ThreadService({ agents: deps.agents, store, cache, canceller, bus, clock });
-  const items = new ItemService(store, clock);
-  const serviceParts = { agents: deps.agents, store, cache, writer, bus, canceller, creator, threads, clock };
-  const service = new RunService({ ...serviceParts, items });
+  const api: Api = { runs, threads, items: new ItemService(store, clock), agents: new AgentService(deps.agents) };
 
   cache.onFindLive((runId) => worker.liveRun(runId));
   bus.onNotification((notification) => {
@@ -134,7 +135,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const stopWakes = pace.onWakeRun((runId) => worker.loopOf(runId)?.poke());
 
   return {
-    service,
+    api,
     holdsLease: () => lease.holdsLease(),
     liveRuns: () => worker.size,
     backends: () => backends.states(),
@@ -152,7 +153,7 @@ export function createEngine(deps: EngineDeps): Engine {
       dispatcher?.start();
     },
     stop: async () => {
-      service.drain();
+      runs.drain();
       stopFollowing();
       stopSweeping();
       stopWakes();

@@ -5,7 +5,7 @@ import { Authentication } from '../access/authenticate.ts';
 import type { Authenticator } from '../access/credentials.ts';
 import { anyone } from '../access/principals.ts';
 import { UsageLimits } from '../access/usage-limits.ts';
-import type { UseCases } from '../contract/api/use-cases.ts';
+import type { Api } from '../contract/api/api.ts';
 import type { Agent } from '../contract/domain/agent.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import type { SharedUsage } from '../contract/store/usage-store.ts';
@@ -26,7 +26,7 @@ import { refuseUnrouted } from './unrouted.ts';
 
 export type AppOptions = {
   readonly mounts: readonly Mount[];
-  readonly use: UseCases;
+  readonly api: Api;
   readonly log: Log;
   readonly limits: AppLimits;
   readonly heartbeatMs: number;
@@ -81,7 +81,7 @@ const defaultLimits = { maxJsonDepth: 100, maxMetadataBytes: 65_536, maxStreams:
 
 /** The gateway's HTTP side: errors and request ids around health probes around the protocols. */
 export function createApp(options: AppOptions): App {
-  const { log, use, mounts, authenticate = () => anyone, exceptions = noExceptions, origins = [] } = options;
+  const { log, api, mounts, authenticate = () => anyone, exceptions = noExceptions, origins = [] } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const disconnects = new Disconnects();
   const { heartbeatMs, metrics = uncounted } = options;
@@ -91,7 +91,7 @@ export function createApp(options: AppOptions): App {
   const readBody = createBodyReader(limits);
   const usageLimits = new UsageLimits(options.usage ?? null, limits.maxStreams);
   const bounds = { agents: options.agents ?? [], maxMetadataBytes: limits.maxMetadataBytes, exceptions };
-  const authentication = new Authentication({ authenticate, usageLimits, use, bounds });
+  const authentication = new Authentication({ authenticate, usageLimits, api, bounds });
   const { maxBodyBytes, maxJsonDepth } = limits;
   const sockets = new Sockets({ heartbeatMs, maxBodyBytes, maxJsonDepth, origins, authentication, log, metrics });
   const sites = mounts

@@ -63,19 +63,19 @@ function serve(operation: Operation, deps: RouteDeps, sending: Sending): Middlew
   const mayStream = Object.values(operation.answers).some(({ contentType }) => contentType === streamType);
   const { authentication, disconnects, readBody, sockets } = deps;
 
-  async function handle(context: Context, { principal: { tenant }, use }: Caller): Promise<void> {
+  async function handle(context: Context, { principal: { tenant }, api }: Caller): Promise<void> {
     const params = parseParams(operation, context);
     const query = takesQuery ? parsePart(operation.query, context.query) : {};
     const body = takesBody ? parsePart(operation.body, await readBody(context)) : undefined;
     const request = new OperationRequest(context, disconnects, { params, query, body, tenant });
-    send(context, await operation.handle(use, request), sending);
+    send(context, await operation.handle(api, request), sending);
   }
 
   async function openConversation(context: Context, caller: Caller): Promise<void> {
-    const { principal, use } = caller;
+    const { principal, api } = caller;
     const request = { params: parseParams(operation, context), tenant: principal.tenant };
     await sockets.open(context, caller, async (peer) => {
-      const conversation = await operation.openConversation?.(use, request, peer);
+      const conversation = await operation.openConversation?.(api, request, peer);
       if (conversation === undefined) throw new GatewayError('route_not_found');
       // The answer is the socket's from here on.
       context.respond = false;
@@ -148,13 +148,13 @@ function sendText(context: Context, { status, headers, text }: WholeAnswer, disc
 
 function sendStream(context: Context, answer: Extract<Answer, { kind: 'stream' | 'events' }>, streams: Streams): void {
   if (context.method === 'HEAD') {
-    answer.feed.close();
+    void answer.events.return();
     context.status = 200;
     context.set(streamHeaders);
     return;
   }
   // Koa would end the answer as soon as this step returns.
   context.respond = false;
-  if (answer.kind === 'events') streams.startEvents(context.res, answer.feed);
+  if (answer.kind === 'events') streams.startEvents(context.res, answer.events);
   else streams.start(context.res, answer);
 }

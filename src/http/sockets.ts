@@ -97,7 +97,7 @@ export class Sockets {
     this.#server.handleUpgrade(req, socket, head, (opened) => {
       webSocket = opened;
       this.#options.metrics.count('streams_opened');
-      this.#listen(opened, conversation, async () => (await this.#options.authentication.enter(req, res)).use);
+      this.#listen(opened, conversation, async () => (await this.#options.authentication.enter(req, res)).api);
     });
   }
 

@@ -1,15 +1,16 @@
 import type { ServerResponse } from 'node:http';
-import type { Answer, EventFeed } from '../contract/api/protocol.ts';
+import type { Answer, SentEvent } from '../contract/api/protocol.ts';
+import type { EventBatches } from '../contract/domain/event.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import { boundReading } from './slow-reader.ts';
 import { encodeRetry, encodeSent, Frames, heartbeat } from './sse-frames.ts';
 
 export type StreamSource = Omit<Extract<Answer, { kind: 'stream' }>, 'kind'>;
 
-/** What is written for one reader, in whatever words. */
+/** Events for one reader, and how they are written. */
 type Source<Event> = {
-  readonly feed: { next(): Promise<readonly Event[] | null>; close(): void };
-  /** Null: there is no word for the event. */
+  readonly events: EventBatches<Event>;
+  /** Null: the protocol has no word for the event. */
   readonly frameOf: (event: Event) => Buffer | null;
   readonly endsAfter?: ((event: Event) => boolean) | undefined;
   readonly onLeft?: (() => Promise<void>) | undefined;
@@ -24,18 +25,18 @@ export const streamHeaders = {
   'X-Accel-Buffering': 'no',
 };
 
-/** After a fault of ours; the reader's next try finds it gone, or is told by an error answer. */
+/** Sent after an internal fault: on reconnect the reader finds it gone, or gets an error answer. */
 const retryAfterFaultMs = 1000;
 
 export type StreamOptions = {
   readonly heartbeatMs: number;
-  /** A reader that takes nothing for so long is cut off. */
+  /** A reader that takes nothing for this long is cut off. */
   readonly slowReaderMs: number;
   readonly log: Log;
   readonly metrics: Metrics;
 };
 
-/** All open streams: one timer keeps them alive, one call sends their readers away. */
+/** All open streams: one timer sends their heartbeats, one call ends them. */
 export class Streams {
   readonly #open = new Set<Stream>();
   readonly #frames = new Frames();
@@ -52,24 +53,24 @@ export class Streams {
     return this.#open.size;
   }
 
-  /** Answers with the head at once, then with events until the feed ends, the reader leaves or the gateway drains. */
+  /** Answers with the head at once, then with events until they end, the reader leaves or the gateway drains. */
   start(response: ServerResponse, { encode, eventName, ...source }: StreamSource): void {
     this.#begin(response, { ...source, frameOf: (event) => this.#frames.of(event, encode, eventName) });
   }
 
-  /** The same for events that are told to one reader alone. */
-  startEvents(response: ServerResponse, feed: EventFeed): void {
-    this.#begin(response, { feed, frameOf: encodeSent });
+  /** The same for events that are prepared for one reader alone. */
+  startEvents(response: ServerResponse, events: EventBatches<SentEvent>): void {
+    this.#begin(response, { events, frameOf: encodeSent });
   }
 
   #begin<Event>(response: ServerResponse, source: Source<Event>): void {
-    // The reader may have left while its feed was made; then nothing more will be heard of it.
+    // The reader may have left while its events were prepared; no `close` event follows then.
     if (response.closed) {
-      source.feed.close();
+      void source.events.return();
       this.#leave(source);
       return;
     }
-    const stream = new Stream(response, source.feed, this.#options.slowReaderMs);
+    const stream = new Stream(response, source.events, this.#options.slowReaderMs);
     response.writeHead(200, streamHeaders);
     response.flushHeaders();
     this.#options.metrics.count('streams_opened');
@@ -83,20 +84,18 @@ export class Streams {
     else void this.#pump(stream, source);
   }
 
-  /** Sends every reader away, now and from now on; each is told to come back after `retryMs`. */
+  /** Ends every stream, now and from now on; each reader is asked to reconnect after `retryMs`. */
   drain(retryMs: number): void {
     this.#retryMs = retryMs;
     for (const stream of this.#open) stream.dismiss(retryMs);
   }
 
-  async #pump<Event>(stream: Stream, { feed, frameOf, endsAfter, runId }: Source<Event>): Promise<void> {
+  async #pump<Event>(stream: Stream, { events, frameOf, endsAfter, runId }: Source<Event>): Promise<void> {
     try {
-      while (!stream.isOver) {
-        const events = await feed.next();
-        if (events === null) break;
-        for (const event of events) {
+      for await (const batch of events) {
+        for (const event of batch) {
           const frame = frameOf(event);
-          // Not awaited without need: with a thousand readers of one event each turn counts.
+          // Awaited only when the reader is slow: with a thousand readers of one event each promise turn counts.
           if (frame !== null && !stream.write(frame)) await stream.whenTaken();
           if (endsAfter?.(event) === true) return stream.end();
         }
@@ -108,10 +107,10 @@ export class Streams {
     }
   }
 
-  /** The reader left before it was given the end. */
+  /** The reader left before the end of its stream. */
   #leave({ onLeft, runId }: Pick<Source<never>, 'onLeft' | 'runId'>): void {
     onLeft?.().catch((fault: unknown) =>
-      this.#options.log.error({ run_id: runId, err: fault }, 'a run was not told that its reader left'),
+      this.#options.log.error({ run_id: runId, err: fault }, 'cancelling a run on client disconnect failed'),
     );
   }
 
@@ -130,20 +129,20 @@ export class Streams {
   }
 }
 
-/** One reader's answer. What it has not taken is never more than the socket's own buffer and one event. */
+/** One reader's answer. At most the socket's own buffer and one event wait for the reader. */
 class Stream {
   readonly #response: ServerResponse;
-  readonly #feed: { close(): void };
+  readonly #events: EventBatches<unknown>;
   readonly #slowReaderMs: number;
   #over = false;
   #resume: (() => void) | null = null;
 
-  constructor(response: ServerResponse, feed: { close(): void }, slowReaderMs: number) {
+  constructor(response: ServerResponse, events: EventBatches<unknown>, slowReaderMs: number) {
     this.#response = response;
-    this.#feed = feed;
+    this.#events = events;
     this.#slowReaderMs = slowReaderMs;
     response.on('drain', () => this.#wake());
-    // A write may still fail after the reader has left; there is nobody left to tell.
+    // A write may still fail after the reader has left; there is no one to answer.
     response.on('error', () => this.stop());
   }
 
@@ -163,7 +162,7 @@ class Stream {
       this.#resume = resolve;
     });
     if (this.#over) {
-      // What was sent and not taken is bound for as long as it is there.
+      // The bound stays until what was sent is taken or the connection closes.
       this.#response.once('close', lift);
       return;
     }
@@ -172,15 +171,15 @@ class Stream {
   }
 
   beat(): void {
-    // A reader that does not even take events has no use for signs of life.
+    // A reader that does not take events needs no heartbeat.
     if (!this.#over && !this.#response.writableNeedDrain) this.#response.write(heartbeat);
   }
 
-  /** Every event was given. */
+  /** Ends the answer after its last event. */
   end(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#feed.close();
+    void this.#events.return();
     this.#response.end();
   }
 
@@ -191,10 +190,10 @@ class Stream {
     this.#response.end(encodeRetry(retryMs));
   }
 
-  /** Nothing is written any more. */
+  /** Writes nothing more. */
   stop(): void {
     this.#over = true;
-    this.#feed.close();
+    void this.#events.return();
     this.#wake();
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
 import { openSite } from '../http/app.ts';
-import { runId, runOf } from '../protocols/scripted-use-cases.ts';
+import { runId, runOf } from '../protocols/scripted-api.ts';
 
 const guards = {
   'x-content-type-options': 'nosniff',
@@ -27,7 +27,7 @@ describe('every answer', () => {
   test('with what was asked for says so beside what a step before has said', async () => {
     const origin = 'https://app.example';
     await using site = await openSite({ origins: [origin] });
-    site.use.runs.set(runId, runOf({}));
+    site.api.runs.byId.set(runId, runOf({}));
     const ask = (headers: Record<string, string>) =>
       site.fetch(`/runs/${runId}`, { headers: { ...headers, 'x-request-id': 'r-1' } });
     const own = { 'x-request-id': 'r-1', 'content-type': 'application/json' };
@@ -40,7 +40,7 @@ describe('every answer', () => {
     expect((await ask({ origin })).headers.get('access-control-allow-origin')).toBe(origin);
     // Nothing was said before.
     await using plain = await openSite();
-    plain.use.runs.set(runId, runOf({}));
+    plain.api.runs.byId.set(runId, runOf({}));
     const answer = await plain.fetch(`/runs/${runId}`, { headers: { 'x-request-id': 'r-1' } });
     expect(pick(answer.headers, { ...guards, ...own })).toEqual({ ...guards, ...own });
     expect(answer.headers.get('content-length')).toBe(String(Buffer.byteLength(await answer.text())));
@@ -48,7 +48,7 @@ describe('every answer', () => {
 
   test('of a stream says so too, in its own words about caches', async () => {
     await using site = await openSite();
-    site.use.script = (feed) => feed.give(null);
+    site.api.runs.script = (feed) => feed.give(null);
     const { headers } = await site.fetch(`/runs/${runId}/stream`);
     expect(pick(headers, guards)).toEqual({ ...guards, 'cache-control': 'no-cache, no-transform' });
   });

@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import type { RunKey } from '../../src/contract/domain/run.ts';
 import { RunCache } from '../../src/engine/state/run-cache.ts';
 import { bodyOf, fill, readOperationRows } from '../protocols/operation-rows.ts';
-import { runOf } from '../protocols/scripted-use-cases.ts';
+import { runOf } from '../protocols/scripted-api.ts';
 import { type Asked, type DoorSite, keyOf, openDoors } from './auth-site.ts';
 
 const [ours, theirs] = [keyOf('ours', { tenant: 'ours' }), keyOf('theirs', { tenant: 'theirs' })];

@@ -98,7 +98,7 @@ function describeReplicas(server: PostgresServer): void {
 
   const createOn = async (engine: Engine | undefined): Promise<Run> => {
     if (engine === undefined) throw new Error('no such replica');
-    return (await engine.service.createRun({ tenant, agent: undefined, request: { input: {} } })).run;
+    return (await engine.api.runs.create({ tenant, agent: undefined, request: { input: {} } })).run;
   };
 
   describe('three replicas', () => {
@@ -111,7 +111,7 @@ function describeReplicas(server: PostgresServer): void {
         interval: 20,
       });
       for (const run of runs) {
-        expect(await engines[0]?.service.getRun({ tenant, runId: run.runId })).toMatchObject({ status: 'success' });
+        expect(await engines[0]?.api.runs.get({ tenant, runId: run.runId })).toMatchObject({ status: 'success' });
       }
       const { calledMs, maxLive } = vendor;
       expect(calledMs).toHaveLength(60);
@@ -130,13 +130,11 @@ function describeReplicas(server: PostgresServer): void {
       await vi.waitFor(() => expect(vendor.sinks).toHaveLength(1), { timeout: 20_000 });
       vendor.endsAtOnce = true;
       // No poll of its own is due for a minute.
-      const feed = await second?.service.watchRun({ tenant, runId: run.runId }, 0);
+      const stream = await second?.api.runs.watch({ tenant, runId: run.runId }, 0);
       const [backend = '', token = ''] = vendor.sinks[0]?.split('/').slice(-2) ?? [];
       expect(await second?.pushed(backend, token)).toBe(true);
       const kinds: string[] = [];
-      for (let events = await feed?.next(); events; events = await feed?.next()) {
-        kinds.push(...events.map((event) => event.change.kind));
-      }
+      for await (const events of stream ?? []) kinds.push(...events.map((event) => event.change.kind));
       expect(kinds.at(-1)).toBe('result');
     }, 30_000);
   });

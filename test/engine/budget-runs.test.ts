@@ -27,13 +27,13 @@ describe('runs that share a budget', () => {
     await rig.clock.advance(30_000);
     looks.clear();
     const watched = runs[17];
-    const feed = await rig.engine.service.watchRun({ tenant, runId: watched?.runId ?? '' }, 0);
+    const stream = await rig.engine.api.runs.watch({ tenant, runId: watched?.runId ?? '' }, 0);
     await rig.clock.advance(60_000);
     const counts = [...looks.values()].toSorted((a, b) => b - a);
     expect(counts[0]).toBeGreaterThan(30);
     expect(counts).toHaveLength(40);
     expect(counts[1]).toBeLessThanOrEqual((counts[39] ?? 0) + 2);
-    feed.close();
+    await stream.return();
   });
 
   test('are not looked at all at once when they are taken over', async () => {

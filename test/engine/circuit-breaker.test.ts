@@ -112,7 +112,7 @@ describe('a backend that does not answer', () => {
     rig.vendor.observeScript.push(refused);
     await rig.clock.advance(30_000);
     const key = { tenant: run.tenant, runId: run.runId };
-    const cancelling = rig.engine.service.cancelRun(key, { action: 'interrupt', wait: true });
+    const cancelling = rig.engine.api.runs.cancel(key, { action: 'interrupt', wait: true });
     await rig.clock.advance(20_000);
     expect((await cancelling).status).toBe('error');
   });

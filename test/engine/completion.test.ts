@@ -7,7 +7,7 @@ const done = { status: 'success', output: 'said' };
 
 async function create(rig: Rig, request: RunRequest): Promise<Run> {
   const thread = { threadId, ifNotExists: 'create', whenBusy: 'enqueue' } as const;
-  return (await rig.engine.service.createRun({ tenant, agent: undefined, request, thread })).run;
+  return (await rig.engine.api.runs.create({ tenant, agent: undefined, request, thread })).run;
 }
 
 const isThere = async (rig: Rig): Promise<boolean> =>
@@ -29,7 +29,7 @@ test('on_completion: delete takes the thread when the run ends, and leaves the r
   expect(await isThere(rig)).toBe(false);
   expect(await rig.read(run)).toMatchObject({ status: 'success', outcome: { value: 'said' } });
   expect(await rig.read(kept)).toMatchObject({ status: 'success' });
-  expect(await rig.engine.service.stateAfterRun({ tenant, runId: run.runId })).toBeNull();
+  expect(await rig.engine.api.threads.stateAfterRun({ tenant, runId: run.runId })).toBeNull();
   await rig.close();
 });
 
@@ -53,8 +53,8 @@ test.each(['cancelled', 'removed', 'late', 'failed'])('on_completion: delete cou
   const run = await create(rig, { onCompletion: 'delete' });
   await rig.clock.advance(1000);
   const key = { tenant, runId: run.runId };
-  if (how === 'cancelled') await rig.engine.service.cancelRun(key, { action: 'interrupt', wait: false });
-  if (how === 'removed') await rig.engine.service.deleteRun(key);
+  if (how === 'cancelled') await rig.engine.api.runs.cancel(key, { action: 'interrupt', wait: false });
+  if (how === 'removed') await rig.engine.api.runs.delete(key);
   await rig.clock.advance(how === 'late' ? 3_700_000 : 30_000);
   expect(await isThere(rig)).toBe(false);
   await rig.close();
@@ -79,12 +79,12 @@ test('a thread that another run waits for stays, and goes with the last one that
 test('a run without a thread leaves none behind, whatever it says of one', async () => {
   const rig = await openRig();
   rig.vendor.observeScript.push(done);
-  const { service } = rig.engine;
+  const { api } = rig.engine;
   for (const onCompletion of [undefined, 'delete', 'keep'] as const) {
-    const { run } = await service.createRun({ tenant, agent: undefined, request: { onCompletion } });
+    const { run } = await api.runs.create({ tenant, agent: undefined, request: { onCompletion } });
     await rig.clock.advance(30_000);
     expect(await rig.read(run)).toMatchObject({ status: 'success' });
-    const threads = await service.searchThreads({ tenant, limit: 9, offset: 0 });
+    const threads = await api.threads.search({ tenant, limit: 9, offset: 0 });
     expect(threads.map((thread) => thread.threadId)).toEqual(onCompletion === 'keep' ? [run.threadId] : []);
   }
   await rig.close();

@@ -116,8 +116,8 @@ describe('maxConcurrentRuns', () => {
   test('a creation that comes to nothing new takes no slot', async () => {
     await openBound(2);
     const command = { tenant, agent: undefined, request: { input: { a: 1 } }, quota: { name: 'key', maxLive: 1 } };
-    await rig.engine.service.createRun(command);
-    await expect(rig.engine.service.createRun(command)).rejects.toMatchObject({ code: 'too_many_runs' });
+    await rig.engine.api.runs.create(command);
+    await expect(rig.engine.api.runs.create(command)).rejects.toMatchObject({ code: 'too_many_runs' });
     const second = await rig.create();
     await rig.clock.settle();
     expect((await rig.read(second)).phase).toBe('running');
@@ -138,7 +138,7 @@ describe('maxConcurrentRuns', () => {
     await rig.create();
     const [cancelled, late] = [await rig.create(), await rig.create(undefined, 'short')];
     await rig.clock.advance(1000);
-    await rig.engine.service.deleteRun({ tenant, runId: cancelled.runId });
+    await rig.engine.api.runs.delete({ tenant, runId: cancelled.runId });
     await rig.clock.advance(60_000);
     expect((await rig.read(late)).status).toBe('timeout');
     expect(rig.engine.liveRuns()).toBe(1);

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RunFeed } from '../../src/contract/api/use-cases.ts';
 import type { Agent, AgentDirectory } from '../../src/contract/domain/agent.ts';
 import type { RunEvent } from '../../src/contract/domain/event.ts';
 import type { Log } from '../../src/contract/domain/log.ts';
@@ -111,8 +110,8 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
     logged,
     counts,
     create: async (request = { input: { a: 1 } }, name = undefined) =>
-      (await engine.service.createRun({ tenant, agent: name, request })).run,
-    read: (run) => engine.service.getRun({ tenant, runId: run.runId }),
+      (await engine.api.runs.create({ tenant, agent: name, request })).run,
+    read: (run) => engine.api.runs.get({ tenant, runId: run.runId }),
     events: (run) => store.events(run.runId, 0, 1000),
     crash: async (changed) => {
       left = true;
@@ -150,10 +149,10 @@ function onceEach(): (key: string) => boolean {
   return (key) => !seen.has(key) && seen.add(key).has(key);
 }
 
-/** Everything that a feed gives, until it ends. */
-export async function drainFeed(feed: RunFeed): Promise<readonly RunEvent[]> {
+/** Every event of a stream, until it ends. */
+export async function readAll(stream: AsyncIterable<readonly RunEvent[]>): Promise<readonly RunEvent[]> {
   const events: RunEvent[] = [];
-  for (let some = await feed.next(); some !== null; some = await feed.next()) events.push(...some);
+  for await (const batch of stream) events.push(...batch);
   return events;
 }
 

@@ -21,20 +21,20 @@ afterEach(() => store.close());
 
 test('an item has the instants of the clock', async () => {
   const createdAtMs = clock.nowMs();
-  await items.putItem({ ...itemKey, value });
+  await items.put({ ...itemKey, value });
   await clock.advance(1000);
-  await items.putItem({ ...itemKey, value: {} });
+  await items.put({ ...itemKey, value: {} });
   const item = { ...itemKey, value: {}, createdAtMs, updatedAtMs: createdAtMs + 1000 };
-  expect(await items.getItem(itemKey)).toEqual(item);
+  expect(await items.get(itemKey)).toEqual(item);
   const page = { tenant: itemKey.tenant, prefix: [], limit: 10, offset: 0 };
-  expect(await items.searchItems(page)).toEqual([item]);
+  expect(await items.search(page)).toEqual([item]);
   expect(await items.listNamespaces({ ...page, suffix: [] })).toEqual([itemKey.namespace]);
 });
 
 test('one that is not there is not found', async () => {
-  await items.putItem({ ...itemKey, value });
-  await items.deleteItem(itemKey);
-  for (const call of [items.getItem(itemKey), items.deleteItem(itemKey)])
+  await items.put({ ...itemKey, value });
+  await items.delete(itemKey);
+  for (const call of [items.get(itemKey), items.delete(itemKey)])
     await expect(call).rejects.toMatchObject({ code: 'item_not_found', http: 404 });
 });
 
@@ -44,19 +44,19 @@ test.each([
   ['value', { value: { text: 'x'.repeat(itemBounds.valueBytes) } }],
 ])('one whose %s is larger than the bounds is refused, and not written', async (path, change) => {
   const write = { ...itemKey, value, ...change };
-  await expect(items.putItem(write)).rejects.toMatchObject({ code: 'invalid_request', path });
+  await expect(items.put(write)).rejects.toMatchObject({ code: 'invalid_request', path });
   expect(await store.items.find(write)).toBeNull();
 });
 
 test('a store that does not answer is storage_unavailable, by every call', async () => {
-  await items.putItem({ ...itemKey, value });
+  await items.put({ ...itemKey, value });
   await store.close();
   const page = { tenant: itemKey.tenant, prefix: [], suffix: [], limit: 10, offset: 0 };
   const calls = [
-    items.putItem({ ...itemKey, value }),
-    items.getItem(itemKey),
-    items.deleteItem(itemKey),
-    items.searchItems(page),
+    items.put({ ...itemKey, value }),
+    items.get(itemKey),
+    items.delete(itemKey),
+    items.search(page),
     items.listNamespaces(page),
   ];
   for (const settled of await Promise.allSettled(calls))

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { errcodes } from '../../src/contract/domain/errcodes.ts';
-import { drainFeed, kinds, openRig, type Rig, tenant } from './engine-rig.ts';
+import { kinds, openRig, type Rig, readAll, tenant } from './engine-rig.ts';
 import { fault } from './scripted-vendor.ts';
 
 describe('observing a run', () => {
@@ -85,7 +85,7 @@ describe('observing a run', () => {
     const run = await rig.create();
     await rig.clock.settle();
     rig.vendor.cancelScript.push(fault('retry'), fault('retry'));
-    await rig.engine.service.deleteRun({ tenant, runId: run.runId });
+    await rig.engine.api.runs.delete({ tenant, runId: run.runId });
     await rig.clock.advance(5000);
     expect(rig.vendor.cancelled).toEqual(['vendor-1']);
     const { polls } = rig.vendor;
@@ -124,8 +124,8 @@ describe('observing a run', () => {
       const run = await rig.create();
       await rig.clock.settle();
       const key = { tenant, runId: run.runId };
-      const feeds = await Promise.all(Array.from({ length: watchers }, () => rig.engine.service.watchRun(key, 0)));
-      const mapped = feeds.map(drainFeed);
+      const streams = await Promise.all(Array.from({ length: watchers }, () => rig.engine.api.runs.watch(key, 0)));
+      const mapped = streams.map(readAll);
       await rig.clock.advance(30_000);
       polls.push(rig.vendor.polls);
       rig.vendor.observeScript.push({ status: 'success', output: 'same for all' });
@@ -142,10 +142,10 @@ describe('observing a run', () => {
     const before = rig.vendor.polls;
     await rig.clock.advance(5000);
     const unwatched = rig.vendor.polls - before;
-    const feed = await rig.engine.service.watchRun({ tenant, runId: run.runId }, 0);
+    const stream = await rig.engine.api.runs.watch({ tenant, runId: run.runId }, 0);
     await rig.clock.advance(5000);
     const watched = rig.vendor.polls - before - unwatched;
-    feed.close();
+    await stream.return();
     await rig.clock.advance(1000);
     const after = rig.vendor.polls;
     await rig.clock.advance(5000);

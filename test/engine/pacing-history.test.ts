@@ -44,11 +44,11 @@ describe('what a driver learns', () => {
     await rig.clock.advance(15_000);
     const before = rig.vendor.polls;
     rig.vendor.observeScript.splice(0, 1, { status: 'success', output: 'early' });
-    const feed = await rig.engine.service.watchRun({ tenant, runId: run.runId }, 0);
+    const stream = await rig.engine.api.runs.watch({ tenant, runId: run.runId }, 0);
     await rig.clock.advance(1);
     expect(rig.vendor.polls - before).toBe(1);
     expect((await rig.read(run)).status).toBe('success');
-    feed.close();
+    await stream.return();
   });
 
   test('what a run took after somebody answered it is not learnt by the next process either', async () => {
@@ -56,7 +56,7 @@ describe('what a driver learns', () => {
     const run = await rig.create();
     await rig.clock.advance(1000);
     rig.vendor.resumeScript.push(fault('retry'));
-    await rig.engine.service.resumeRun({ tenant, runId: run.runId }, 'yes');
+    await rig.engine.api.runs.resume({ tenant, runId: run.runId }, 'yes');
     await rig.clock.settle();
     rig = await rig.crash();
     rig.vendor.observeScript.splice(0, 1, { status: 'running' });
@@ -70,11 +70,11 @@ describe('what a driver learns', () => {
   test('only what the vendor took is learnt: no deadline, no cancellation, no time that somebody took to answer', async () => {
     const cancelled = await rig.create();
     await rig.clock.advance(5000);
-    await rig.engine.service.deleteRun({ tenant, runId: cancelled.runId });
+    await rig.engine.api.runs.delete({ tenant, runId: cancelled.runId });
     rig.vendor.observeScript.push({ status: 'running', question: 'go?' });
     const asked = await rig.create();
     await rig.clock.advance(60_000);
-    await rig.engine.service.resumeRun({ tenant, runId: asked.runId }, 'yes');
+    await rig.engine.api.runs.resume({ tenant, runId: asked.runId }, 'yes');
     await rig.clock.advance(1000);
     rig.vendor.observeScript.splice(0, 1, { status: 'success', output: 1 });
     await rig.clock.advance(60_000);

@@ -16,7 +16,7 @@ async function crashedIn(phase: string, options: RigOptions = {}): Promise<{ rea
   await clock.advance(phase === 'queued' ? 0 : 1000);
   if (phase === 'resuming') {
     vendor.resumeScript.push(fault('retry'));
-    await first.engine.service.resumeRun({ tenant, runId: run.runId }, 'yes');
+    await first.engine.api.runs.resume({ tenant, runId: run.runId }, 'yes');
     await clock.settle();
   }
   expect((await first.read(run)).phase).toBe(phase);
@@ -69,7 +69,7 @@ describe('a process that died', () => {
     const { rig, run } = await crashedIn('interrupted');
     await rig.clock.advance(20_000);
     expect((await rig.read(run)).status).toBe('interrupted');
-    await rig.engine.service.resumeRun({ tenant, runId: run.runId }, 'yes');
+    await rig.engine.api.runs.resume({ tenant, runId: run.runId }, 'yes');
     await rig.clock.advance(1000);
     expect(rig.vendor.resumptions).toEqual([{ answer: 'yes' }]);
     await rig.close();

@@ -24,7 +24,7 @@ describe('interrupts', () => {
 
   test('a run is resumed once, and the stale payload does not interrupt it again', async () => {
     const { run, key } = await interruptedRun();
-    expect(await rig.engine.service.resumeRun(key, { ok: true })).toMatchObject({ status: 'pending' });
+    expect(await rig.engine.api.runs.resume(key, { ok: true })).toMatchObject({ status: 'pending' });
     await rig.clock.advance(20_000);
     expect(rig.vendor.resumptions).toEqual([{ answer: { ok: true } }]);
     expect((await rig.read(run)).status).toBe('pending');
@@ -35,12 +35,12 @@ describe('interrupts', () => {
 
   test('another question, or the same after it was gone, interrupts again', async () => {
     const { run, key } = await interruptedRun();
-    await rig.engine.service.resumeRun(key, 1);
+    await rig.engine.api.runs.resume(key, 1);
     await rig.clock.advance(2000);
     rig.vendor.observeScript.splice(0, 1, { status: 'running', question: 'really?' });
     await rig.clock.advance(5000);
     expect(await rig.read(run)).toMatchObject({ status: 'interrupted', outcome: { payload: 'really?' } });
-    await rig.engine.service.resumeRun(key, 2);
+    await rig.engine.api.runs.resume(key, 2);
     await rig.clock.advance(2000);
     rig.vendor.observeScript.splice(0, 1, { status: 'running' });
     await rig.clock.advance(5000);
@@ -51,7 +51,7 @@ describe('interrupts', () => {
 
   test('of two who resume at once one wins, and the vendor hears one', async () => {
     const { key } = await interruptedRun();
-    const both = await Promise.allSettled([rig.engine.service.resumeRun(key, 1), rig.engine.service.resumeRun(key, 2)]);
+    const both = await Promise.allSettled([rig.engine.api.runs.resume(key, 1), rig.engine.api.runs.resume(key, 2)]);
     expect(both.map((one) => one.status).sort()).toEqual(['fulfilled', 'rejected']);
     await rig.clock.advance(2000);
     expect(rig.vendor.resumptions).toHaveLength(1);
@@ -60,7 +60,7 @@ describe('interrupts', () => {
   test('a run that is not interrupted cannot be resumed', async () => {
     const run = await rig.create();
     await rig.clock.settle();
-    await expect(rig.engine.service.resumeRun({ tenant, runId: run.runId }, {})).rejects.toMatchObject({
+    await expect(rig.engine.api.runs.resume({ tenant, runId: run.runId }, {})).rejects.toMatchObject({
       code: 'run_not_interrupted',
       http: 409,
     });
@@ -69,13 +69,13 @@ describe('interrupts', () => {
   test('a delivery that the vendor puts off is tried again; one that it refuses interrupts the run again', async () => {
     const { run, key } = await interruptedRun();
     rig.vendor.resumeScript.push(fault('retry'), fault('retry'));
-    await rig.engine.service.resumeRun(key, 'a');
+    await rig.engine.api.runs.resume(key, 'a');
     await rig.clock.advance(20_000);
     expect(rig.vendor.resumptions).toHaveLength(3);
     rig.vendor.observeScript.splice(0, 1, { status: 'running', question: 'second' });
     await rig.clock.advance(20_000);
     rig.vendor.resumeScript.push(fault('rejected', { message: 'no such event' }));
-    await rig.engine.service.resumeRun(key, 'b');
+    await rig.engine.api.runs.resume(key, 'b');
     await rig.clock.advance(20_000);
     expect(rig.vendor.resumptions).toHaveLength(4);
     expect((await rig.read(run)).status).toBe('interrupted');

@@ -3,15 +3,15 @@ import { openRig, tenant } from './engine-rig.ts';
 
 test('a run that went with its thread is not remembered: it is neither read nor removed once more', async () => {
   const rig = await openRig();
-  const { service } = rig.engine;
-  const thread = await service.createThread({ tenant, metadata: {}, ifExists: 'raise' });
+  const { api } = rig.engine;
+  const thread = await api.threads.create({ tenant, metadata: {}, ifExists: 'raise' });
   const join = { threadId: thread.threadId, ifNotExists: 'reject', whenBusy: 'reject' } as const;
-  const { run } = await service.createRun({ tenant, agent: undefined, request: {}, thread: join });
-  await service.cancelRun({ tenant, runId: run.runId }, { action: 'interrupt', wait: false });
+  const { run } = await api.runs.create({ tenant, agent: undefined, request: {}, thread: join });
+  await api.runs.cancel({ tenant, runId: run.runId }, { action: 'interrupt', wait: false });
   // Read once, so that it is kept in memory.
   expect((await rig.read(run)).phase).toBe('done');
-  await service.deleteThread({ tenant, threadId: thread.threadId });
+  await api.threads.delete({ tenant, threadId: thread.threadId });
   await expect(rig.read(run)).rejects.toThrow('no such run');
-  await expect(service.deleteRun({ tenant, runId: run.runId })).rejects.toThrow('no such run');
+  await expect(api.runs.delete({ tenant, runId: run.runId })).rejects.toThrow('no such run');
   await rig.close();
 });

@@ -46,7 +46,7 @@ async function open(options: RigOptions = {}): Promise<{ readonly rig: Rig; read
 async function talk(rig: Rig, threadId: string, input: Json): Promise<Run> {
   const thread = { threadId, ifNotExists: 'create', whenBusy: 'enqueue' } as const;
   const request = { input };
-  return (await rig.engine.service.createRun({ tenant, agent: undefined, request, thread })).run;
+  return (await rig.engine.api.runs.create({ tenant, agent: undefined, request, thread })).run;
 }
 
 const idOf = (n: number): string => `0198c5a0-0000-7000-8000-00000000000${n}`;
@@ -57,7 +57,7 @@ test('the agents of removed threads are told to end within the budget of their b
   for (const n of [1, 2, 3, 4]) await talk(rig, idOf(n), 'a');
   await clock.advance(60_000);
   const removedMs = clock.nowMs();
-  for (const n of [1, 2, 3, 4]) await engine.service.deleteThread({ tenant, threadId: idOf(n) });
+  for (const n of [1, 2, 3, 4]) await engine.api.threads.delete({ tenant, threadId: idOf(n) });
   await clock.settle();
   expect(vendor.ended).toHaveLength(1);
   await clock.advance(10_000);
@@ -74,14 +74,14 @@ test('an agent is told to end until the vendor answers, and no longer', async ()
   await talk(rig, idOf(1), 'a');
   await clock.advance(1000);
   vendor.endScript.push(...Array.from({ length: 7 }, () => fault('retry')));
-  await engine.service.deleteThread({ tenant, threadId: idOf(1) });
+  await engine.api.threads.delete({ tenant, threadId: idOf(1) });
   await clock.advance(600_000);
   expect(vendor.ended).toHaveLength(8);
 
   await talk(rig, idOf(2), 'a');
   await clock.advance(1000);
   vendor.endScript.push(...Array.from({ length: 100 }, () => fault('retry')));
-  await engine.service.deleteThread({ tenant, threadId: idOf(2) });
+  await engine.api.threads.delete({ tenant, threadId: idOf(2) });
   await clock.advance(300_000);
   expect(rig.logged.filter(({ message }) => message.includes('may still live'))).toHaveLength(0);
   await clock.advance(3_600_000);

@@ -161,7 +161,7 @@ describe('starting a run', () => {
     });
     const run = await rig.create();
     await rig.clock.settle();
-    const deleted = await rig.engine.service.deleteRun({ tenant, runId: run.runId });
+    const deleted = await rig.engine.api.runs.delete({ tenant, runId: run.runId });
     expect(deleted).toMatchObject({ status: 'error', outcome: { errcode: errcodes.cancelled } });
     expect(rig.vendor.cancelled).toEqual([]);
     open();

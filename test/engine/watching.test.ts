@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { drainFeed, kinds, openRig, type Rig, tenant } from './engine-rig.ts';
+import { kinds, openRig, type Rig, readAll, tenant } from './engine-rig.ts';
 
 const never = new AbortController().signal;
 
@@ -13,7 +13,7 @@ describe('waiting for a run', () => {
   test('a blocking call answers in the turn in which the end is recorded', async () => {
     const run = await rig.create();
     await rig.clock.settle();
-    const waiting = rig.engine.service.awaitRun({ tenant, runId: run.runId }, 60_000, never);
+    const waiting = rig.engine.api.runs.wait({ tenant, runId: run.runId }, 60_000, never);
     rig.vendor.observeScript.push({ status: 'success', output: 42 });
     await rig.clock.advance(1000);
     expect(await waiting).toMatchObject({ status: 'success', outcome: { value: 42 } });
@@ -23,30 +23,30 @@ describe('waiting for a run', () => {
     const run = await rig.create();
     const key = { tenant, runId: run.runId };
     await rig.clock.settle();
-    const timed = rig.engine.service.awaitRun(key, 3000, never);
+    const timed = rig.engine.api.runs.wait(key, 3000, never);
     await rig.clock.advance(3000);
     expect((await timed).status).toBe('pending');
     const client = new AbortController();
-    const left = rig.engine.service.awaitRun(key, 3_000_000, client.signal);
+    const left = rig.engine.api.runs.wait(key, 3_000_000, client.signal);
     client.abort();
     expect((await left).status).toBe('pending');
     rig.vendor.observeScript.push({ status: 'success', output: 1 });
     await rig.clock.advance(10_000);
     const timers = rig.clock.timers;
-    expect((await rig.engine.service.awaitRun(key, 60_000, never)).status).toBe('success');
+    expect((await rig.engine.api.runs.wait(key, 60_000, never)).status).toBe('success');
     expect(rig.clock.timers).toBe(timers);
   });
 
   test('a run that is removed while somebody waits is not found', async () => {
     const run = await rig.create();
     const key = { tenant, runId: run.runId };
-    const reader = await rig.engine.service.watchRun(key, 0);
-    const mapped = drainFeed(reader);
+    const reader = await rig.engine.api.runs.watch(key, 0);
+    const mapped = readAll(reader);
     await rig.clock.settle();
-    await rig.engine.service.deleteRun(key);
+    await rig.engine.api.runs.delete(key);
     await rig.clock.settle();
     expect(kinds(await mapped)).toEqual(['queued', 'running', 'error']);
-    await expect(rig.engine.service.watchRun(key, 0)).rejects.toMatchObject({ code: 'run_not_found' });
+    await expect(rig.engine.api.runs.watch(key, 0)).rejects.toMatchObject({ code: 'run_not_found' });
   });
 
   test('a late reader gets history and end; one that comes back gets exactly what it missed', async () => {
@@ -60,7 +60,7 @@ describe('waiting for a run', () => {
       [3, []],
       [99, []],
     ] as const) {
-      const events = await drainFeed(await rig.engine.service.watchRun(key, afterSeq));
+      const events = await readAll(await rig.engine.api.runs.watch(key, afterSeq));
       expect(events.map((event) => event.seq)).toEqual(missed);
     }
   });
@@ -72,13 +72,13 @@ describe('waiting for a run', () => {
     const key = { tenant, runId: run.runId };
     const seen: number[] = [];
     for (let turn = 0; turn < 400 && seen.length < 43; turn += 1) {
-      const feed = await rig.engine.service.watchRun(key, seen.at(-1) ?? 0);
-      const next = feed.next();
+      const stream = await rig.engine.api.runs.watch(key, seen.at(-1) ?? 0);
+      const next = stream.next();
       await rig.clock.advance(500);
-      if (turn % 3 === 0) feed.close();
-      const events = await next;
-      if (events !== null) seen.push(...events.map((event) => event.seq));
-      feed.close();
+      if (turn % 3 === 0) await stream.return();
+      const { value: events = [] } = await next;
+      seen.push(...events.map((event) => event.seq));
+      await stream.return();
     }
     expect(seen).toEqual(Array.from({ length: 43 }, (_, index) => index + 1));
   });
@@ -87,19 +87,19 @@ describe('waiting for a run', () => {
     const run = await rig.create();
     const key = { tenant, runId: run.runId };
     await rig.clock.settle();
-    const feeds = await Promise.all(Array.from({ length: 3 }, () => rig.engine.service.watchRun(key, run.lastSeq)));
-    for (const feed of feeds) expect(kinds((await feed.next()) ?? [])).toEqual(['running']);
-    const [first, second, third] = feeds.map((feed) => feed.next());
+    const streams = await Promise.all(Array.from({ length: 3 }, () => rig.engine.api.runs.watch(key, run.lastSeq)));
+    for (const stream of streams) expect(kinds((await stream.next()).value ?? [])).toEqual(['running']);
+    const [first, second, third] = streams.map((stream) => stream.next());
     // It has everything, and finds that out from the store before it waits.
     await rig.clock.settle();
     const reads = vi.spyOn(rig.store, 'events');
-    feeds[1]?.close();
+    await streams[1]?.return();
     rig.vendor.observeScript.push({ status: 'success', output: 42 });
     await rig.clock.advance(1000);
-    expect(kinds((await first) ?? [])).toEqual(['result']);
-    expect(await second).toBeNull();
-    expect(kinds((await third) ?? [])).toEqual(['result']);
-    expect(await feeds[0]?.next()).toBeNull();
+    expect(kinds((await first)?.value ?? [])).toEqual(['result']);
+    expect(await second).toEqual({ done: true, value: undefined });
+    expect(kinds((await third)?.value ?? [])).toEqual(['result']);
+    expect(await streams[0]?.next()).toEqual({ done: true, value: undefined });
     expect(reads).not.toHaveBeenCalled();
   });
 
@@ -107,9 +107,9 @@ describe('waiting for a run', () => {
     for (let step = 1; step <= 300; step += 1) rig.vendor.observeScript.push({ status: 'running', output: step });
     rig.vendor.observeScript.push({ status: 'success', output: 'end' });
     const run = await rig.create();
-    const feed = await rig.engine.service.watchRun({ tenant, runId: run.runId }, 0);
+    const stream = await rig.engine.api.runs.watch({ tenant, runId: run.runId }, 0);
     await rig.clock.advance(900_000);
-    const events = await drainFeed(feed);
+    const events = await readAll(stream);
     expect(events.map((event) => event.seq)).toEqual(Array.from({ length: 303 }, (_, index) => index + 1));
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { runId, runOf } from '../protocols/scripted-use-cases.ts';
+import { runId, runOf } from '../protocols/scripted-api.ts';
 import { openSite } from './app.ts';
 
 const done = { phase: 'done', status: 'success', outcome: { kind: 'result', value: 1 } } as const;
@@ -7,7 +7,7 @@ const done = { phase: 'done', status: 'success', outcome: { kind: 'result', valu
 describe('an answer with JSON', () => {
   test('says its length in bytes, and has no body for HEAD', async () => {
     await using site = await openSite();
-    site.use.runs.set(runId, runOf({ request: { input: { name: 'Kännchen 茶' } } }));
+    site.api.runs.byId.set(runId, runOf({ request: { input: { name: 'Kännchen 茶' } } }));
     const whole = await site.fetch(`/runs/${runId}`);
     const bytes = Buffer.from(await whole.arrayBuffer());
     expect(JSON.parse(bytes.toString())).toMatchObject({ input: { name: 'Kännchen 茶' } });
@@ -20,7 +20,7 @@ describe('an answer with JSON', () => {
     const read = async (path: string) => await (await site.fetch(path)).text();
     const statuses: string[] = [];
     for (const change of [{}, { status: 'interrupted' }, done] as const) {
-      site.use.runs.set(runId, runOf(change));
+      site.api.runs.byId.set(runId, runOf(change));
       const text = await read(`/runs/${runId}`);
       expect(await read(`/runs/${runId}`)).toBe(text);
       expect(await read(`/acp/v0.1/runs/${runId}`)).toBe(text);

@@ -3,7 +3,7 @@ import type { Log } from '../../src/contract/domain/log.ts';
 import { type App, type AppOptions, createApp } from '../../src/http/app.ts';
 import { listen } from '../../src/http/server.ts';
 import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
-import { ScriptedUseCases, until } from '../protocols/scripted-use-cases.ts';
+import { ScriptedApi, until } from '../protocols/scripted-api.ts';
 
 export type LogLine = {
   readonly level: string;
@@ -15,7 +15,7 @@ export type LogLine = {
 export type Site = AsyncDisposable & {
   readonly url: string;
   readonly app: App;
-  readonly use: ScriptedUseCases;
+  readonly api: ScriptedApi;
   readonly lines: readonly LogLine[];
   fetch(path: string, init?: RequestInit): Promise<Response>;
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
@@ -29,14 +29,14 @@ export type Raw = { readonly socket: Socket; readonly text: () => string; readon
 export const protocol = createAcpV01({ unknownFields: 'reject', maxBlockSeconds: 3600 });
 
 export async function openSite(changes: Partial<AppOptions> = {}): Promise<Site> {
-  const use = new ScriptedUseCases();
+  const api = new ScriptedApi();
   const lines: LogLine[] = [];
   const app = createApp({
     mounts: [
       { protocol, prefix: '' },
       { protocol, prefix: protocol.prefix },
     ],
-    use,
+    api,
     log: recordTo(lines),
     limits: { maxBodyBytes: 10_000 },
     heartbeatMs: 60_000,
@@ -48,7 +48,7 @@ export async function openSite(changes: Partial<AppOptions> = {}): Promise<Site>
   return {
     url: server.url,
     app,
-    use,
+    api,
     lines,
     fetch: send,
     post: (path, body, headers = {}) =>

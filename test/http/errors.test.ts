@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { anyone } from '../../src/access/principals.ts';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
 import { RequestIds } from '../../src/http/request-id.ts';
-import { absentId, runId } from '../protocols/scripted-use-cases.ts';
+import { absentId, runId } from '../protocols/scripted-api.ts';
 import { openSite } from './app.ts';
 
 const json = { 'content-type': 'application/json' };
@@ -110,7 +110,7 @@ describe('bodies', () => {
     async (type) => {
       await using site = await openSite();
       expect((await site.post('/runs', { input: { a: 'é€' } }, { 'content-type': type })).status).toBe(200);
-      expect(site.use.created[0]?.request.input).toEqual({ a: 'é€' });
+      expect(site.api.runs.created[0]?.request.input).toEqual({ a: 'é€' });
     },
   );
 
@@ -135,7 +135,7 @@ describe('faults', () => {
   test('that are none of the client are 500 without a word of them, and logged whole', async () => {
     await using site = await openSite();
     const failure = new Error('password=hunter2 at /srv/db');
-    site.use.failure = failure;
+    site.api.runs.failure = failure;
     for (const accept of ['*/*', 'application/problem+json']) {
       const answer = await site.fetch(`/runs/${runId}`, { headers: { accept, 'x-request-id': 'r-1' } });
       const text = await answer.text();
@@ -150,7 +150,7 @@ describe('faults', () => {
 
   test('that pass say when to come back', async () => {
     await using site = await openSite();
-    site.use.failure = new GatewayError('storage_unavailable', { retryAfterSeconds: 3, cause: new Error('disk') });
+    site.api.runs.failure = new GatewayError('storage_unavailable', { retryAfterSeconds: 3, cause: new Error('disk') });
     const answer = await site.post('/runs', {});
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '3']);
     expect(await answer.json()).toBe('the store does not answer; nothing was accepted');
@@ -238,7 +238,7 @@ test('a request belongs to the tenant that is found for it, or is refused', asyn
     },
   });
   await site.fetch(`/runs/${runId}`, { headers: { 'x-team': 'blue' } });
-  expect(site.use.keys).toEqual([{ tenant: 'blue', runId }]);
+  expect(site.api.runs.keys).toEqual([{ tenant: 'blue', runId }]);
   expect((await site.fetch(`/runs/${runId}`)).status).toBe(404);
-  expect(site.use.keys).toHaveLength(1);
+  expect(site.api.runs.keys).toHaveLength(1);
 });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { listen } from '../../src/http/server.ts';
 import { type DoorSite, openDoors } from '../access/auth-site.ts';
-import { eventOf, runId, runOf, until } from '../protocols/scripted-use-cases.ts';
+import { eventOf, runId, runOf, until } from '../protocols/scripted-api.ts';
 import { openSite } from './app.ts';
 
 describe('sizes', () => {
@@ -71,15 +71,15 @@ describe('slow and many', () => {
 
   test('a stream reader that takes nothing is cut off', async () => {
     await using site = await openSite({ limits: { maxBodyBytes: 10_000, slowReaderMs: 50 } });
-    site.use.script = (feed) => feed.give([eventOf(1, { kind: 'partial', value: largeJson })]);
+    site.api.runs.script = (feed) => feed.give([eventOf(1, { kind: 'partial', value: largeJson })]);
     const request = `GET /runs/${runId}/stream HTTP/1.1\r\nHost: g\r\n\r\n`;
     const socket = connect(Number(new URL(site.url).port), '127.0.0.1').pause();
     socket.on('error', () => {});
     socket.write(request);
     await until(() => site.app.openStreams === 1);
     await until(() => site.app.openStreams === 0);
-    expect(site.use.feeds).toHaveLength(1);
-    await site.use.feeds[0]?.closed;
+    expect(site.api.runs.streams).toHaveLength(1);
+    await site.api.runs.streams[0]?.closed;
     socket.destroy();
   });
 
@@ -90,11 +90,11 @@ describe('slow and many', () => {
     const cut = new Promise<void>((resolve) =>
       server.once('connection', (socket) => void socket.once('close', () => resolve())),
     );
-    site.use.script = (feed) => feed.give([eventOf(1, { kind: 'partial', value: largeJson })]);
+    site.api.runs.script = (feed) => feed.give([eventOf(1, { kind: 'partial', value: largeJson })]);
     const socket = connect(z.object({ port: z.number() }).parse(server.address()).port, '127.0.0.1').pause();
     socket.on('error', () => {});
     socket.write(`GET /runs/${runId}/stream HTTP/1.1\r\nHost: g\r\n\r\n`);
-    await until(() => site.use.feeds.length === 1 && site.app.openStreams === 1);
+    await until(() => site.api.runs.streams.length === 1 && site.app.openStreams === 1);
     site.app.drain(1000);
     await cut;
     socket.destroy();
@@ -103,7 +103,7 @@ describe('slow and many', () => {
 
   test('so is the reader of an answer', async () => {
     await using site = await openSite({ limits: { maxBodyBytes: 10_000, slowReaderMs: 50 } });
-    site.use.runs.set(runId, runOf({ request: { input: largeJson } }));
+    site.api.runs.byId.set(runId, runOf({ request: { input: largeJson } }));
     let cut = 0;
     const server = createServer(site.app.handle).on(
       'connection',
@@ -114,7 +114,7 @@ describe('slow and many', () => {
     const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
     socket.on('error', () => {});
     socket.write(`GET /runs/${runId} HTTP/1.1\r\nHost: g\r\n\r\n`);
-    await until(() => site.use.keys.length === 1);
+    await until(() => site.api.runs.keys.length === 1);
     // It learns of the cut when it reads again: then the answer lacks its end.
     await until(() => cut === 1);
     socket.resume();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { listen } from '../../src/http/server.ts';
-import { runId, until } from '../protocols/scripted-use-cases.ts';
+import { runId, until } from '../protocols/scripted-api.ts';
 import { openSite } from './app.ts';
 
 describe('health', () => {
@@ -64,7 +64,7 @@ describe('the server', () => {
   test('answers what is under way before it closes', async () => {
     const site = await openSite();
     const translateStorageFault = site.fetch(`/runs/${runId}/output?block_timeout=60`);
-    await until(() => site.use.waiters.length === 1);
+    await until(() => site.api.runs.waiters.length === 1);
     const closing = site.close(60_000);
     await expect(site.fetch('/health/live')).rejects.toThrow();
     site.app.drain(1000);
@@ -75,7 +75,7 @@ describe('the server', () => {
   test('cuts what is not done in time', async () => {
     const site = await openSite();
     const translateStorageFault = site.fetch(`/runs/${runId}/output?block_timeout=60`);
-    await until(() => site.use.waiters.length === 1);
+    await until(() => site.api.runs.waiters.length === 1);
     const [outcome] = await Promise.allSettled([translateStorageFault, site.close(0)]);
     expect(outcome.status).toBe('rejected');
   });

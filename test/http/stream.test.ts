@@ -4,7 +4,7 @@ import type { RunEvent } from '../../src/contract/domain/event.ts';
 import { operation } from '../../src/protocols/shared/operation.ts';
 import { noBody, nothing } from '../../src/protocols/shared/requests.ts';
 import { documentsAbsent, openDocument } from '../protocols/acp-documents.ts';
-import { eventOf, runId, type ScriptedFeed, until } from '../protocols/scripted-use-cases.ts';
+import { eventOf, runId, type ScriptedStream, until } from '../protocols/scripted-api.ts';
 import { dechunk, openSite, type Site } from './app.ts';
 
 const request = `GET /runs/${runId}/stream HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n`;
@@ -25,9 +25,9 @@ const frames = [
   `id: 5\nevent: agent_event\ndata: {"type":"result","run_id":"${runId}","status":"success","result":["ä"]}\n\n`,
 ];
 
-async function openFeed(site: Site): Promise<ScriptedFeed> {
-  await until(() => site.use.feeds.length > 0);
-  const feed = site.use.feeds.at(-1);
+async function openFeed(site: Site): Promise<ScriptedStream> {
+  await until(() => site.api.runs.streams.length > 0);
+  const feed = site.api.runs.streams.at(-1);
   if (feed === undefined) throw new Error('no feed was made');
   return feed;
 }
@@ -65,7 +65,7 @@ describe('a stream', () => {
 
   test('tells how a run failed', async () => {
     await using site = await openSite();
-    site.use.script = (feed) =>
+    site.api.runs.script = (feed) =>
       feed.give([eventOf(6, { kind: 'error', errcode: 1001, description: 'too late' }, 'timeout')]).give(null);
     const answer = await (await site.raw(request)).ended;
     const data = `{"type":"error","run_id":"${runId}","status":"timeout","errcode":1001,"description":"too late"}`;
@@ -78,9 +78,9 @@ describe('a stream', () => {
     ['', 0],
   ])('goes on after Last-Event-ID "%s"', async (id, afterSeq) => {
     await using site = await openSite();
-    site.use.script = (feed) => feed.give(null);
+    site.api.runs.script = (feed) => feed.give(null);
     await (await site.fetch(`/runs/${runId}/stream`, { headers: { 'last-event-id': id } })).text();
-    expect(site.use.feeds.map((feed) => feed.afterSeq)).toEqual([afterSeq]);
+    expect(site.api.runs.streams.map((feed) => feed.afterSeq)).toEqual([afterSeq]);
   });
 
   test('shows signs of life while nothing happens: a comment line with one newline', async () => {
@@ -111,7 +111,7 @@ describe('a stream', () => {
   test('pulls no more events than its reader takes', async () => {
     await using site = await openSite();
     const [events, characters] = [120, 500_000];
-    site.use.script = (feed) => {
+    site.api.runs.script = (feed) => {
       for (let seq = 1; seq <= events; seq++) {
         feed.give([eventOf(seq, { kind: 'partial', value: 'x'.repeat(characters) })]);
       }
@@ -133,7 +133,7 @@ describe('a stream', () => {
 
   test('of a reader that takes nothing ends with the reader', async () => {
     await using site = await openSite({ heartbeatMs: 5 });
-    site.use.script = (feed) => feed.give([eventOf(1, { kind: 'partial', value: 'x'.repeat(50_000_000) })]);
+    site.api.runs.script = (feed) => feed.give([eventOf(1, { kind: 'partial', value: 'x'.repeat(50_000_000) })]);
     const reader = await site.raw(request);
     reader.socket.pause();
     const feed = await openFeed(site);
@@ -169,7 +169,7 @@ describe('a drain', () => {
 
 test('a feed that breaks is logged, and its reader told to come back', async () => {
   await using site = await openSite();
-  site.use.script = (feed) => feed.give([terminal]).give(new Error('the store is at /secret/path'));
+  site.api.runs.script = (feed) => feed.give([terminal]).give(new Error('the store is at /secret/path'));
   const answer = await (await site.raw(request)).ended;
   expect(dechunk(answer)).toBe(`${frames[4]}retry: 1000\n`);
   expect(site.lines.filter(({ level }) => level === 'error')).toMatchObject([
@@ -197,9 +197,9 @@ test('an event is encoded once for all its readers, and left out where the proto
         query: nothing,
         body: noBody,
         answers: {},
-        handle: async (use) => {
-          const feed = await use.watchRun({ tenant: 'default', runId }, 0);
-          return { kind: 'stream', feed, runId, encode };
+        handle: async (api) => {
+          const events = await api.runs.watch({ tenant: 'default', runId }, 0);
+          return { kind: 'stream', events, runId, encode };
         },
       }),
     ],
@@ -208,7 +208,7 @@ test('an event is encoded once for all its readers, and left out where the proto
     encodeError: (error) => error.message,
   };
   await using site = await openSite({ mounts: [{ protocol: counting, prefix: '' }] });
-  site.use.script = (feed) => feed.give(history.slice(0, 3)).give(null);
+  site.api.runs.script = (feed) => feed.give(history.slice(0, 3)).give(null);
   const readers = Array.from({ length: 20 }, async () => await (await site.fetch('/watch')).text());
   const text = 'id: 1\nevent: agent_event\ndata: {"seq":1}\n\nid: 3\nevent: agent_event\ndata: {"seq":3}\n\n';
   expect(new Set(await Promise.all(readers))).toEqual(new Set([text]));

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
 import { openSite } from '../http/app.ts';
 import { documentsAbsent, openDocument } from './acp-documents.ts';
-import { absentId, agentId, agentOf } from './scripted-use-cases.ts';
+import { absentId, agentId, agentOf } from './scripted-api.ts';
 
 const plain = {
   agent_id: agentId,
@@ -21,7 +21,7 @@ test('POST /agents/search hands on name and version, with and without a body', a
   const answer = await site.post('/agents/search', { name: 'price-scraper', version: '1.2.3', limit: 5, offset: 1 });
   expect([answer.status, await answer.json()]).toEqual([200, [plain]]);
   expect(await (await site.fetch('/agents/search', { method: 'POST' })).json()).toEqual([plain]);
-  expect(site.use.agentSearched).toEqual([
+  expect(site.api.agents.searched).toEqual([
     { name: 'price-scraper', version: '1.2.3', limit: 5, offset: 1 },
     { limit: 10, offset: 0 },
   ]);
@@ -45,7 +45,7 @@ describe('GET /agents/{agent_id}/descriptor', () => {
   const read = async (agent = agentOf({}), features = {}) => {
     const protocol = createAcpV01({ unknownFields: 'reject', maxBlockSeconds: 1, ...features });
     await using site = await openSite({ mounts: [{ protocol, prefix: '' }] });
-    site.use.agents.set(agentId, agent);
+    site.api.agents.byId.set(agentId, agent);
     return await (await site.fetch('/agents/price-scraper/descriptor')).json();
   };
 

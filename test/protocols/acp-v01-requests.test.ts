@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
 import { openSite } from '../http/app.ts';
-import { agentId, runId } from './scripted-use-cases.ts';
+import { agentId, runId } from './scripted-api.ts';
 
 const invalid = 'the request is not valid';
 
@@ -37,7 +37,7 @@ describe('what is refused with 422', () => {
     await using site = await openSite();
     const answer = await site.post(path, body);
     expect([answer.status, await answer.json()]).toEqual([422, message]);
-    expect([site.use.created, site.use.searched, site.use.resumed]).toEqual([[], [], []]);
+    expect([site.api.runs.created, site.api.runs.searched, site.api.runs.resumed]).toEqual([[], [], []]);
   });
 
   const blockTimeouts: readonly (readonly [query: string, message: string])[] = [
@@ -56,7 +56,7 @@ describe('what is refused with 422', () => {
     await using site = await openSite();
     const answer = await site.fetch(`/runs/${runId}/output?block_timeout=${query}`);
     expect([answer.status, await answer.json()]).toEqual([422, `${invalid}: block_timeout ${message}`]);
-    expect(site.use.keys).toEqual([]);
+    expect(site.api.runs.keys).toEqual([]);
   });
 
   test('a query parameter that is misspelt', async () => {
@@ -82,7 +82,7 @@ describe('what is refused with 422', () => {
     const answer = await site.fetch(`/runs/${runId}/stream`, { headers: { 'last-event-id': id } });
     const message = `${invalid}: Last-Event-ID must be an id that the stream gave`;
     expect([answer.status, await answer.json()]).toEqual([422, message]);
-    expect(site.use.feeds).toEqual([]);
+    expect(site.api.runs.streams).toEqual([]);
   });
 
   test.each(['""', 'two words', 'k'.repeat(256)])('Idempotency-Key: %s', async (key) => {
@@ -98,6 +98,6 @@ test('unknown fields do nothing where the config says so', async () => {
   await using site = await openSite({ mounts: [{ protocol, prefix: '' }] });
   const answer = await site.post('/runs', { input: { a: 1 }, on_completion: 'delete', stream_mode: 'values' });
   expect(answer.status).toBe(200);
-  expect(site.use.created).toMatchObject([{ request: { input: { a: 1 } } }]);
+  expect(site.api.runs.created).toMatchObject([{ request: { input: { a: 1 } } }]);
   expect((await site.fetch(`/runs/${runId}/output?blocktimeout=2`)).status).toBe(204);
 });

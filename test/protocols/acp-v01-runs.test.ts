@@ -3,7 +3,7 @@ import type { Json } from '../../src/contract/domain/json.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
 import { openSite } from '../http/app.ts';
 import { documentsAbsent, openDocument } from './acp-documents.ts';
-import { absentId, agentId, runId, runOf, until } from './scripted-use-cases.ts';
+import { absentId, agentId, runId, runOf, until } from './scripted-api.ts';
 
 const plain = {
   creation: { agent_id: agentId },
@@ -34,7 +34,7 @@ describe('POST /runs', () => {
       ...asked,
       creation: { agent_id: agentId, streaming: 'custom', ...asked },
     });
-    expect(site.use.created).toEqual([
+    expect(site.api.runs.created).toEqual([
       {
         tenant: 'default',
         agent: 'price-scraper',
@@ -47,7 +47,7 @@ describe('POST /runs', () => {
     await using site = await openSite();
     expect(await (await site.post('/runs', {})).json()).toEqual(plain);
     expect((await site.post('/runs', { agent_id: agentId, thread_id: null })).status).toBe(200);
-    expect(site.use.created.map(({ agent }) => agent)).toEqual([undefined, agentId]);
+    expect(site.api.runs.created.map(({ agent }) => agent)).toEqual([undefined, agentId]);
   });
 
   test('says where the run is under the prefix that was called', async () => {
@@ -58,11 +58,11 @@ describe('POST /runs', () => {
 
   test('hands on an idempotency key, quoted or not, and says when the run was there already', async () => {
     await using site = await openSite();
-    site.use.replayed = true;
+    site.api.runs.replayed = true;
     const answer = await site.post('/runs', {}, { 'idempotency-key': '"k-1"' });
     expect(answer.headers.get('idempotent-replayed')).toBe('true');
     await site.post('/runs', {}, { 'idempotency-key': 'k-2' });
-    expect(site.use.created.map(({ idempotencyKey }) => idempotencyKey)).toEqual(['k-1', 'k-2']);
+    expect(site.api.runs.created.map(({ idempotencyKey }) => idempotencyKey)).toEqual(['k-1', 'k-2']);
   });
 });
 
@@ -71,7 +71,7 @@ describe('GET /runs/{run_id}', () => {
     await using site = await openSite();
     const answer = await site.fetch(`/runs/${runId.toUpperCase()}`);
     expect([answer.status, await answer.json()]).toEqual([200, plain]);
-    expect(site.use.keys).toEqual([{ tenant: 'default', runId }]);
+    expect(site.api.runs.keys).toEqual([{ tenant: 'default', runId }]);
   });
 
   test('answers HEAD with the length alone', async () => {
@@ -107,7 +107,7 @@ describe('GET /runs/{run_id}/output', () => {
   ];
   test.each(ended)('gives %s', async (_name, changes, output) => {
     await using site = await openSite();
-    site.use.runs.set(runId, runOf(changes));
+    site.api.runs.byId.set(runId, runOf(changes));
     const answer = await site.fetch(`/runs/${runId}/output`);
     expect([answer.status, await answer.json()]).toEqual([200, output]);
     expect(answer.headers.get('content-location')).toBe(`/runs/${runId}`);
@@ -115,21 +115,21 @@ describe('GET /runs/{run_id}/output', () => {
 
   test('is 204 at once while the run is pending, also after an answered interrupt', async () => {
     await using site = await openSite();
-    site.use.runs.set(runId, runOf({ outcome: { kind: 'interrupt', payload: {} } }));
+    site.api.runs.byId.set(runId, runOf({ outcome: { kind: 'interrupt', payload: {} } }));
     for (const query of ['', '?block_timeout=0']) {
       const answer = await site.fetch(`/runs/${runId}/output${query}`);
       expect([answer.status, await answer.text()]).toEqual([204, '']);
       expect(answer.headers.get('content-location')).toBe(`/runs/${runId}`);
     }
-    expect(site.use.waiters).toEqual([]);
+    expect(site.api.runs.waiters).toEqual([]);
   });
 
   test('waits as long as it was asked to', async () => {
     await using site = await openSite();
     const translateStorageFault = site.fetch(`/runs/${runId}/output?block_timeout=3600`);
-    await until(() => site.use.waiters.length === 1);
-    expect(site.use.waiters[0]?.blockMs).toBe(3_600_000);
-    site.use.waiters[0]?.resolve(runOf({ status: 'success', outcome: { kind: 'result', value: 1 } }));
+    await until(() => site.api.runs.waiters.length === 1);
+    expect(site.api.runs.waiters[0]?.blockMs).toBe(3_600_000);
+    site.api.runs.waiters[0]?.resolve(runOf({ status: 'success', outcome: { kind: 'result', value: 1 } }));
     expect(await (await translateStorageFault).json()).toMatchObject({ type: 'result', result: 1 });
   });
 
@@ -137,16 +137,16 @@ describe('GET /runs/{run_id}/output', () => {
     await using site = await openSite();
     const leaving = new AbortController();
     const translateStorageFault = site.fetch(`/runs/${runId}/output?block_timeout=60`, { signal: leaving.signal });
-    await until(() => site.use.waiters.length === 1);
+    await until(() => site.api.runs.waiters.length === 1);
     leaving.abort();
     await expect(translateStorageFault).rejects.toThrow('aborted');
-    await until(() => site.use.waiters[0]?.signal.aborted === true);
+    await until(() => site.api.runs.waiters[0]?.signal.aborted === true);
   });
 
   test('answers what there is when the gateway drains', async () => {
     await using site = await openSite();
     const translateStorageFault = site.fetch(`/runs/${runId}/output?block_timeout=60`);
-    await until(() => site.use.waiters.length === 1);
+    await until(() => site.api.runs.waiters.length === 1);
     site.app.drain(1000);
     const answer = await translateStorageFault;
     expect([answer.status, answer.headers.get('connection')]).toEqual([204, 'close']);
@@ -160,10 +160,10 @@ describe('POST /runs/{run_id}', () => {
   const payloads: readonly Json[] = [{ approved: true }, [], 'yes', '', 0, false, null];
   test.each(payloads)('resumes with %j', async (payload) => {
     await using site = await openSite();
-    site.use.runs.set(runId, runOf({ status: 'interrupted', outcome: { kind: 'interrupt', payload: {} } }));
+    site.api.runs.byId.set(runId, runOf({ status: 'interrupted', outcome: { kind: 'interrupt', payload: {} } }));
     const answer = await site.post(`/runs/${runId}`, JSON.stringify(payload));
     expect([answer.status, await answer.json()]).toEqual([200, plain]);
-    expect(site.use.resumed).toEqual([payload]);
+    expect(site.api.runs.resumed).toEqual([payload]);
   });
 
   test('is 409 for a run that waits for nothing', async () => {
@@ -187,7 +187,7 @@ describe('POST /runs/search', () => {
     const answer = await site.post('/runs/search', filter);
     expect([answer.status, await answer.json()]).toEqual([200, [plain]]);
     const { agent_id, ...rest } = filter;
-    expect(site.use.searched).toEqual([{ tenant: 'default', agentId, ...rest }]);
+    expect(site.api.runs.searched).toEqual([{ tenant: 'default', agentId, ...rest }]);
   });
 
   test('takes no filter, and no body', async () => {
@@ -195,15 +195,15 @@ describe('POST /runs/search', () => {
     expect((await site.post('/runs/search', {})).status).toBe(200);
     expect((await site.fetch('/runs/search', { method: 'POST' })).status).toBe(200);
     const everything = { tenant: 'default', agentId: undefined, limit: 10, offset: 0 };
-    expect(site.use.searched).toEqual([everything, everything]);
+    expect(site.api.runs.searched).toEqual([everything, everything]);
   });
 
   test('takes the name of an agent; an unknown one has no runs', async () => {
     await using site = await openSite();
     await site.post('/runs/search', { agent_id: 'price-scraper' });
-    expect(site.use.searched).toMatchObject([{ agentId }]);
+    expect(site.api.runs.searched).toMatchObject([{ agentId }]);
     const answer = await site.post('/runs/search', { agent_id: 'nobody' });
-    expect([answer.status, await answer.json(), site.use.searched.length]).toEqual([200, [], 1]);
+    expect([answer.status, await answer.json(), site.api.runs.searched.length]).toEqual([200, [], 1]);
   });
 });
 
@@ -243,7 +243,7 @@ describe.skipIf(documentsAbsent !== null)(`the protocols' documents (${documents
       { status: 'error', outcome: { kind: 'error', errcode: 1000, description: 'cancelled' } },
     ];
     for (const changes of outcomes) {
-      site.use.runs.set(runId, runOf(changes));
+      site.api.runs.byId.set(runId, runOf(changes));
       const output: unknown = await (await site.fetch(`/runs/${runId}/output`)).json();
       expect(judge('RunOutput', output)).toEqual([]);
     }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Json } from '../../src/contract/domain/json.ts';
 import { openSite } from '../http/app.ts';
+import { absentId, agentId, runId, runOf } from './scripted-api.ts';
 import { checkpointOf, newThreadId, threadId, threadOf } from './scripted-threads.ts';
-import { absentId, agentId, runId, runOf } from './scripted-use-cases.ts';
 
 const plain = { thread_id: threadId, agent_id: '', metadata: {} };
 
@@ -11,7 +11,7 @@ test('POST /threads makes a thread for an agent', async () => {
   const answer = await site.post('/threads', { agent_id: agentId, metadata: { team: 'a' } });
   const made = { thread_id: newThreadId, agent_id: agentId, metadata: { team: 'a' } };
   expect([answer.status, await answer.json()]).toEqual([200, made]);
-  expect(site.use.threads.created).toEqual([
+  expect(site.api.threads.created).toEqual([
     { tenant: 'default', agent: agentId, metadata: { team: 'a' }, ifExists: 'raise' },
   ]);
   const unknown = await site.post('/threads', { agent_id: 'nobody' });
@@ -25,15 +25,15 @@ test('POST /threads/search hands on every filter; an unknown name has no threads
   const filter = { metadata: { a: 1 }, limit: 2, offset: 3 };
   expect(await (await site.post('/threads/search', { ...filter, agent_id: 'price-scraper' })).json()).toEqual([plain]);
   expect(await (await site.post('/threads/search', { agent_id: 'nobody' })).json()).toEqual([]);
-  expect(site.use.threads.searched).toEqual([{ ...filter, tenant: 'default', agentId }]);
+  expect(site.api.threads.searched).toEqual([{ ...filter, tenant: 'default', agentId }]);
 });
 
 test('a thread is read, and deleted with an answer', async () => {
   await using site = await openSite();
   expect(await (await site.fetch(`/threads/${threadId}`)).json()).toEqual(plain);
-  site.use.threads.threads.set(threadId, threadOf({ activeRunId: runId }));
+  site.api.threads.byId.set(threadId, threadOf({ activeRunId: runId }));
   expect((await site.fetch(`/threads/${threadId}`, { method: 'DELETE' })).status).toBe(409);
-  site.use.threads.threads.set(threadId, threadOf({ agentId }));
+  site.api.threads.byId.set(threadId, threadOf({ agentId }));
   const removed = await site.fetch(`/threads/${threadId}`, { method: 'DELETE' });
   expect([removed.status, await removed.json()]).toEqual([200, { ...plain, agent_id: agentId }]);
   expect((await site.fetch(`/threads/${threadId}`)).status).toBe(404);
@@ -45,8 +45,8 @@ test.each<[values: Json, state: Json]>([
   [[1], [1]],
 ])('the state %j is told as %j', async (values, state) => {
   await using site = await openSite();
-  site.use.threads.threads.set(threadId, threadOf({ values }));
-  site.use.threads.checkpoints.push(checkpointOf({ values, runId }));
+  site.api.threads.byId.set(threadId, threadOf({ values }));
+  site.api.threads.checkpoints.push(checkpointOf({ values, runId }));
   expect(await (await site.fetch(`/threads/${threadId}/state`)).json()).toEqual(state);
   expect(await (await site.fetch(`/runs/${runId}/threadstate`)).json()).toEqual(state);
 });
@@ -60,10 +60,10 @@ test('GET /runs/{run_id}/threadstate is 409 for a run that left none, and 404 fo
 
 test('GET /threads/{thread_id}/history is the runs, oldest first', async () => {
   await using site = await openSite();
-  site.use.runs.set(absentId, runOf({ runId: absentId, threadId }));
+  site.api.runs.byId.set(absentId, runOf({ runId: absentId, threadId }));
   const history: unknown = await (await site.fetch(`/threads/${threadId}/history`)).json();
   expect(history).toMatchObject([{ run_id: absentId, thread_id: threadId }, { run_id: runId }]);
-  expect(site.use.searched).toEqual([{ tenant: 'default', threadId, limit: 1000, offset: 0 }]);
+  expect(site.api.runs.searched).toEqual([{ tenant: 'default', threadId, limit: 1000, offset: 0 }]);
   expect((await site.fetch(`/threads/${absentId}/history`)).status).toBe(404);
 });
 
@@ -72,8 +72,8 @@ test('POST /runs joins a thread that is there and idle', async () => {
   const answer = await site.post('/runs', { thread_id: threadId });
   const creation = { agent_id: agentId, thread_id: threadId };
   expect(await answer.json()).toMatchObject({ thread_id: threadId, creation });
-  expect(site.use.created[0]?.thread).toEqual({ threadId, ifNotExists: 'reject', whenBusy: 'reject' });
-  site.use.threads.threads.set(threadId, threadOf({ activeRunId: runId }));
+  expect(site.api.runs.created[0]?.thread).toEqual({ threadId, ifNotExists: 'reject', whenBusy: 'reject' });
+  site.api.threads.byId.set(threadId, threadOf({ activeRunId: runId }));
   expect((await site.post('/runs', { thread_id: threadId })).status).toBe(409);
   expect((await site.post('/runs', { thread_id: absentId })).status).toBe(404);
 });

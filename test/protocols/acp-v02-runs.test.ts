@@ -3,8 +3,8 @@ import type { Json } from '../../src/contract/domain/json.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
 import type { Site } from '../http/app.ts';
 import { openProtocols } from './protocol-sites.ts';
+import { absentId, agentId, runId, runOf, until } from './scripted-api.ts';
 import { threadId, threadOf } from './scripted-threads.ts';
-import { absentId, agentId, runId, runOf, until } from './scripted-use-cases.ts';
 
 const base = '/acp/v0.2';
 const inThread = `${base}/threads/${threadId}/runs`;
@@ -37,7 +37,7 @@ describe('creations', () => {
     expect([answer.status, answer.headers.get('content-location')]).toEqual([200, `${base}/runs/${runId}`]);
     expect(await answer.json()).toEqual({ ...plain, creation: { ...stateless, agent_id: agentId } });
     const { input, metadata, webhook } = stateless;
-    expect(site.use.created).toEqual([
+    expect(site.api.runs.created).toEqual([
       {
         tenant: 'default',
         agent: 'price-scraper',
@@ -66,14 +66,14 @@ describe('creations', () => {
     const { on_completion: _, ...asked } = { ...stateless, stream_subgraphs: true, if_not_exists: 'create' };
     const answer = await site.post(inThread, asked);
     expect(await answer.json()).toEqual({ ...plain, thread_id: threadId, creation: { ...asked, agent_id: agentId } });
-    expect(site.use.created[0]?.thread).toEqual({ threadId, ifNotExists: 'create', whenBusy: 'enqueue' });
+    expect(site.api.runs.created[0]?.thread).toEqual({ threadId, ifNotExists: 'create', whenBusy: 'enqueue' });
     await site.post(inThread, {});
-    expect(site.use.created[1]?.thread).toEqual({ threadId, ifNotExists: 'reject', whenBusy: 'reject' });
+    expect(site.api.runs.created[1]?.thread).toEqual({ threadId, ifNotExists: 'reject', whenBusy: 'reject' });
   });
 
   test('are refused in a thread that is busy or not there', async () => {
     await using site = await openProtocols();
-    site.use.threads.threads.set(threadId, threadOf({ activeRunId: runId }));
+    site.api.threads.byId.set(threadId, threadOf({ activeRunId: runId }));
     const busy = await site.post(inThread, {});
     expect([busy.status, await busy.json()]).toEqual([409, 'the thread has a run that is not done']);
     expect((await site.post(inThread, { multitask_strategy: 'interrupt' })).status).toBe(200);
@@ -94,7 +94,7 @@ describe('creations', () => {
     await using site = await openProtocols();
     const answer = await site.post(`${base}/runs`, body);
     expect([answer.status, await answer.json()]).toEqual([422, `the request is not valid: ${message}`]);
-    expect(site.use.created).toEqual([]);
+    expect(site.api.runs.created).toEqual([]);
   });
 
   test('of other protocols are told as far as this one has words for them', async () => {
@@ -153,7 +153,7 @@ describe('waits', () => {
   ];
   test.each(ends)('answer %s', async (_name, changes, output) => {
     await using site = await openProtocols();
-    site.use.born = changes;
+    site.api.runs.born = changes;
     const answer = await site.post(`${base}/runs/wait`, {});
     const run = { ...plain, status: changes.status, creation: { agent_id: agentId } };
     expect([answer.status, await answer.json()]).toEqual([200, { run, output }]);
@@ -168,32 +168,32 @@ describe('waits', () => {
   test('last until the run ends', async () => {
     await using site = await openProtocols();
     const translateStorageFault = site.post(`${base}/runs/wait`, {});
-    await until(() => site.use.waiters.length === 1);
-    expect(site.use.waiters[0]?.blockMs).toBeGreaterThan(20 * 86_400_000);
-    site.use.waiters[0]?.resolve(runOf({ status: 'success', outcome: { kind: 'result', value: 1 } }));
+    await until(() => site.api.runs.waiters.length === 1);
+    expect(site.api.runs.waiters[0]?.blockMs).toBeGreaterThan(20 * 86_400_000);
+    site.api.runs.waiters[0]?.resolve(runOf({ status: 'success', outcome: { kind: 'result', value: 1 } }));
     expect(await (await translateStorageFault).json()).toMatchObject({ output: { type: 'result', values: 1 } });
   });
 
   test('end with the run as it is when the gateway drains, and nothing is cancelled', async () => {
     await using site = await openProtocols();
     const translateStorageFault = site.post(`${base}/runs/wait`, {});
-    await until(() => site.use.waiters.length === 1);
+    await until(() => site.api.runs.waiters.length === 1);
     site.app.drain(1000);
     expect(await (await translateStorageFault).json()).toEqual({ run: { ...plain, creation: { agent_id: agentId } } });
-    expect(site.use.cancelled).toEqual([]);
+    expect(site.api.runs.cancelled).toEqual([]);
   });
 
   const leave = async (site: Site, path: string, init: RequestInit) => {
     const leaving = new AbortController();
     const headers = { 'content-type': 'application/json' };
     const translateStorageFault = site.fetch(path, { ...init, headers, signal: leaving.signal });
-    await until(() => site.use.waiters.length === 1);
+    await until(() => site.api.runs.waiters.length === 1);
     leaving.abort();
     await expect(translateStorageFault).rejects.toThrow('aborted');
-    await until(() => site.use.waiters[0]?.signal.aborted === true);
+    await until(() => site.api.runs.waiters[0]?.signal.aborted === true);
     // What follows on the departure has been done once the server is closed.
     await site.close(0);
-    return site.use.cancelled;
+    return site.api.runs.cancelled;
   };
 
   test.each([`${base}/runs/wait`, `${inThread}/wait`])('%s cancels the run of a client that leaves', async (path) => {
@@ -217,7 +217,7 @@ describe('a run by its id', () => {
     const cancel = (query: string) => site.fetch(`${base}/runs/${runId}/cancel${query}`, { method: 'POST' });
     expect([(await cancel('')).status, await (await cancel('?wait=1')).text()]).toEqual([204, '']);
     await cancel('?wait=true&action=rollback');
-    expect(site.use.cancelled.map(({ action, wait }) => [action, wait])).toEqual([
+    expect(site.api.runs.cancelled.map(({ action, wait }) => [action, wait])).toEqual([
       ['interrupt', false],
       ['interrupt', true],
       ['rollback', true],
@@ -238,14 +238,19 @@ describe('a run by its id', () => {
     ['POST', '/cancel'],
   ])('%s %s is 404 under a thread that does not hold it', async (method, rest) => {
     await using site = await openProtocols();
-    site.use.runs.set(runId, runOf({ threadId: absentId, status: 'interrupted' }));
+    site.api.runs.byId.set(runId, runOf({ threadId: absentId, status: 'interrupted' }));
     const init = {
       method,
       ...(method === 'POST' ? { body: '{}', headers: { 'content-type': 'application/json' } } : {}),
     };
     const answer = await site.fetch(`${inThread}/${runId}${rest}`, init);
     expect([answer.status, await answer.json()]).toEqual([404, 'no such run']);
-    expect([site.use.runs.size, site.use.resumed, site.use.cancelled, site.use.feeds]).toEqual([1, [], [], []]);
+    expect([site.api.runs.byId.size, site.api.runs.resumed, site.api.runs.cancelled, site.api.runs.streams]).toEqual([
+      1,
+      [],
+      [],
+      [],
+    ]);
   });
 
   test('is found without its thread too, where Content-Location says it is', async () => {
@@ -262,7 +267,7 @@ test('searches leave the runs of threads out, and lists hold those of one', asyn
   expect(await (await site.post(`${base}/runs/search`, filter)).json()).toHaveLength(1);
   expect(await (await site.fetch(`${inThread}?limit=4&offset=1`)).json()).toHaveLength(1);
   const { agent_id, ...rest } = filter;
-  expect(site.use.searched).toEqual([
+  expect(site.api.runs.searched).toEqual([
     { ...rest, tenant: 'default', agentId: agent_id, threadId: null },
     { tenant: 'default', threadId, limit: 4, offset: 1 },
   ]);

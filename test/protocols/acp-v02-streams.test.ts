@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { RunEvent } from '../../src/contract/domain/event.ts';
 import { parseEvents } from './event-lines.ts';
 import { openProtocols } from './protocol-sites.ts';
-import { eventOf, runId, runOf, type ScriptedFeed, until } from './scripted-use-cases.ts';
+import { eventOf, runId, runOf, type ScriptedStream, until } from './scripted-api.ts';
 
 const base = '/acp/v0.2';
 
@@ -28,7 +28,7 @@ const told = {
   failure: { type: 'error', run_id: runId, status: 'timeout', errcode: 1001, description: 'late' },
 };
 
-function give(events: readonly RunEvent[]): (feed: ScriptedFeed) => void {
+function give(events: readonly RunEvent[]): (feed: ScriptedStream) => void {
   return (feed) => {
     feed.give(events.filter(({ seq }) => seq > feed.afterSeq)).give(null);
   };
@@ -53,7 +53,7 @@ test.each<[mode: unknown, seen: readonly unknown[]]>([
   ],
 ])('a stream with stream_mode %j carries those events, and errors', async (mode, seen) => {
   await using site = await openProtocols();
-  site.use.script = give([queued, partial, failure]);
+  site.api.runs.script = give([queued, partial, failure]);
   const created = await site.post(`${base}/runs/stream`, { stream_mode: mode });
   expect(created.headers.get('content-location')).toBe(`${base}/runs/${runId}`);
   expect(await read(created)).toEqual(seen);
@@ -63,24 +63,24 @@ test.each<[mode: unknown, seen: readonly unknown[]]>([
 describe('an interrupt', () => {
   test('that waits for an answer ends the stream, and the run is left as it is', async () => {
     await using site = await openProtocols();
-    site.use.script = (feed) => feed.give([queued, interrupt, resumed]);
+    site.api.runs.script = (feed) => feed.give([queued, interrupt, resumed]);
     expect(await read(await site.post(`${base}/runs/stream`, {}))).toEqual([told.queued, told.interrupt]);
-    await site.use.feeds[0]?.closed;
-    expect(site.use.cancelled).toEqual([]);
+    await site.api.runs.streams[0]?.closed;
+    expect(site.api.runs.cancelled).toEqual([]);
   });
 
   test('that was answered before the reader came does not', async () => {
     await using site = await openProtocols();
-    site.use.runs.set(runId, runOf({ lastSeq: 4 }));
-    site.use.script = give([queued, interrupt, resumed, result]);
+    site.api.runs.byId.set(runId, runOf({ lastSeq: 4 }));
+    site.api.runs.script = give([queued, interrupt, resumed, result]);
     const seen = await read(await site.fetch(`${base}/runs/${runId}/stream`));
     expect(seen).toEqual([told.queued, told.interrupt, told.resumed, told.result]);
   });
 
   test('that a reader has seen is behind it', async () => {
     await using site = await openProtocols();
-    site.use.runs.set(runId, runOf({ lastSeq: 3, status: 'interrupted' }));
-    site.use.script = give([queued, interrupt, resumed, result]);
+    site.api.runs.byId.set(runId, runOf({ lastSeq: 3, status: 'interrupted' }));
+    site.api.runs.script = give([queued, interrupt, resumed, result]);
     const answer = await site.fetch(`${base}/runs/${runId}/stream`, { headers: { 'last-event-id': '3' } });
     expect(await read(answer)).toEqual([told.resumed, told.result]);
   });
@@ -89,14 +89,14 @@ describe('an interrupt', () => {
 describe('a client that leaves its stream', () => {
   const leave = async (path: string, init: RequestInit) => {
     await using site = await openProtocols();
-    site.use.script = (feed) => feed.give([queued]);
+    site.api.runs.script = (feed) => feed.give([queued]);
     const leaving = new AbortController();
     const headers = { 'content-type': 'application/json' };
     const answer = await site.fetch(path, { ...init, headers, signal: leaving.signal });
     leaving.abort();
     await expect(answer.text()).rejects.toThrow('aborted');
     await until(() => site.app.openStreams === 0);
-    return site.use.cancelled;
+    return site.api.runs.cancelled;
   };
   const post = (body: object): RequestInit => ({ method: 'POST', body: JSON.stringify(body) });
 
@@ -113,24 +113,24 @@ describe('a client that leaves its stream', () => {
 
   test('is not one that read to the end, nor one that a drain sent away', async () => {
     await using site = await openProtocols();
-    site.use.script = give([queued, result]);
+    site.api.runs.script = give([queued, result]);
     await (await site.post(`${base}/runs/stream`, {})).text();
-    site.use.script = (feed) => feed.give([queued]);
+    site.api.runs.script = (feed) => feed.give([queued]);
     const drained = await site.post(`${base}/runs/stream`, {});
     site.app.drain(1000);
     expect(await drained.text()).toContain('retry: 1000');
     await until(() => site.app.openStreams === 0);
-    expect(site.use.cancelled).toEqual([]);
+    expect(site.api.runs.cancelled).toEqual([]);
   });
 
   test('is told of in the log where its run cannot be cancelled', async () => {
     await using site = await openProtocols();
-    site.use.script = (feed) => feed.give([queued]);
+    site.api.runs.script = (feed) => feed.give([queued]);
     const leaving = new AbortController();
     const headers = { 'content-type': 'application/json' };
     const init = { method: 'POST', body: '{}', headers, signal: leaving.signal };
     const answer = await site.fetch(`${base}/runs/stream`, init);
-    site.use.failure = new Error('no store');
+    site.api.runs.failure = new Error('no store');
     leaving.abort();
     await expect(answer.text()).rejects.toThrow('aborted');
     await until(() => site.lines.some(({ level }) => level === 'error'));

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { Site } from '../http/app.ts';
 import { openProtocols } from './protocol-sites.ts';
+import { absentId, runId } from './scripted-api.ts';
 import { checkpointId, checkpointOf, newThreadId, threadId, threadOf } from './scripted-threads.ts';
-import { absentId, runId } from './scripted-use-cases.ts';
 
 /** The two protocols that have the same threads, and what they say differently. */
 const protocols = [
@@ -37,7 +37,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
     const created = await site.post(threads, {});
     expect([created.status, await created.json()]).toEqual([200, { ...plain, thread_id: newThreadId }]);
     await site.post(threads, { thread_id: absentId.toUpperCase(), metadata: { a: 1 }, if_exists: 'do_nothing' });
-    expect(site.use.threads.created).toEqual([
+    expect(site.api.threads.created).toEqual([
       { tenant: 'default', metadata: {}, ifExists: 'raise' },
       { tenant: 'default', threadId: absentId, metadata: { a: 1 }, ifExists: 'do_nothing' },
     ]);
@@ -49,7 +49,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
     const filter = { metadata: { a: 1 }, values: { b: 2 }, status: 'busy', limit: 3, offset: 4 };
     expect(await (await site.post(`${threads}/search`, filter)).json()).toEqual([plain]);
     expect((await site.fetch(`${threads}/search`, { method: 'POST' })).status).toBe(200);
-    expect(site.use.threads.searched).toEqual([
+    expect(site.api.threads.searched).toEqual([
       { tenant: 'default', ...filter },
       { tenant: 'default', limit: 10, offset: 0 },
     ]);
@@ -72,10 +72,10 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
     [{ values: { a: 1 }, messages: ['no message'] }, { values: { a: 1 } }],
   ])('show %j', async (state, shown) => {
     await using site = await openProtocols();
-    site.use.threads.threads.set(threadId, threadOf({ ...state, status: 'interrupted' }));
+    site.api.threads.byId.set(threadId, threadOf({ ...state, status: 'interrupted' }));
     const answer = await site.fetch(`${threads}/${threadId}`);
     expect([answer.status, await answer.json()]).toEqual([200, { ...plain, ...shown, status: 'interrupted' }]);
-    site.use.threads.checkpoints.push(checkpointOf({ ...state, metadata: { by: 'run' }, runId }));
+    site.api.threads.checkpoints.push(checkpointOf({ ...state, metadata: { by: 'run' }, runId }));
     expect(await (await site.fetch(`${threads}/${threadId}/history`)).json()).toEqual([
       { values: {}, ...shown, checkpoint: { checkpoint_id: checkpointId }, metadata: { by: 'run' } },
     ]);
@@ -85,7 +85,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
     await using site = await openProtocols();
     await site.fetch(`${threads}/${threadId}/history`);
     await site.fetch(`${threads}/${threadId}/history?limit=1000&before=${checkpointId}`);
-    expect(site.use.threads.asked).toEqual([
+    expect(site.api.threads.asked).toEqual([
       { limit: 10, beforeId: null },
       { limit: 1000, beforeId: checkpointId },
     ]);
@@ -101,7 +101,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
     expect(await answer.json()).toEqual({ ...plain, values: { a: 1 }, messages: said });
     await patch(site, `${threads}/${threadId}`, { metadata: { b: 2 }, checkpoint });
     await patch(site, `${threads}/${threadId}`, { checkpoint });
-    expect(site.use.threads.patched).toEqual([
+    expect(site.api.threads.patched).toEqual([
       { mode, values: { a: 1 }, messages: said, checkpointId },
       // Ignored, as the protocols say, where the patch is about metadata alone.
       { mode, metadata: { b: 2 } },
@@ -114,7 +114,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
     async (body) => {
       await using site = await openProtocols();
       expect((await patch(site, `${threads}/${threadId}`, body)).status).toBe(422);
-      expect(site.use.threads.patched).toEqual([]);
+      expect(site.api.threads.patched).toEqual([]);
     },
   );
 
@@ -123,9 +123,9 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
     const copy = await site.fetch(`${threads}/${threadId}/copy`, { method: 'POST' });
     expect(await copy.json()).toEqual({ ...plain, thread_id: newThreadId });
     const remove = () => site.fetch(`${threads}/${threadId}`, { method: 'DELETE' });
-    site.use.threads.threads.set(threadId, threadOf({ activeRunId: runId }));
+    site.api.threads.byId.set(threadId, threadOf({ activeRunId: runId }));
     expect((await remove()).status).toBe(409);
-    site.use.threads.threads.set(threadId, threadOf({}));
+    site.api.threads.byId.set(threadId, threadOf({}));
     const removed = await remove();
     expect([removed.status, await removed.text()]).toEqual([204, '']);
     expect((await remove()).status).toBe(404);

@@ -3,8 +3,8 @@ import type { Json } from '../../src/contract/domain/json.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
 import { parseEvents } from './event-lines.ts';
 import { createProtocols, openProtocols } from './protocol-sites.ts';
+import { absentId, agentId, agentOf, eventOf, runId, runOf } from './scripted-api.ts';
 import { threadId } from './scripted-threads.ts';
-import { absentId, agentId, agentOf, eventOf, runId, runOf } from './scripted-use-cases.ts';
 
 const base = '/agent-protocol';
 
@@ -37,7 +37,7 @@ describe('a run', () => {
     const answer = await site.post(`${base}/runs`, { ...asked, agent_id: 'price-scraper', thread_id: threadId });
     expect([answer.status, answer.headers.get('content-location')]).toEqual([200, `${base}/runs/${runId}`]);
     expect(await answer.json()).toEqual({ ...plain, ...asked, thread_id: threadId });
-    const [command] = site.use.created;
+    const [command] = site.api.runs.created;
     expect(command?.thread).toEqual({ threadId, ifNotExists: 'create', whenBusy: 'reject' });
     expect(command?.request).toMatchObject({ messages: said, config: { retry: 1 }, onCompletion: 'delete' });
   });
@@ -53,12 +53,12 @@ describe('a run', () => {
     const filter = { status: 'error', metadata: { a: 1 }, limit: 3, offset: 2 };
     const found = await site.post(`${base}/runs/search`, { ...filter, thread_id: threadId, agent_id: 'price-scraper' });
     expect(await found.json()).toEqual([plain]);
-    expect(site.use.searched).toEqual([{ ...filter, tenant: 'default', threadId, agentId }]);
+    expect(site.api.runs.searched).toEqual([{ ...filter, tenant: 'default', threadId, agentId }]);
     expect(await (await site.post(`${base}/runs/search`, { agent_id: 'nobody' })).json()).toEqual([]);
     const cancelled = await site.fetch(`${base}/runs/${runId}/cancel?action=rollback&wait=false`, { method: 'POST' });
     expect([cancelled.status, await cancelled.text()]).toEqual([204, '']);
-    expect(site.use.cancelled).toEqual([{ tenant: 'default', runId, action: 'rollback', wait: false }]);
-    site.use.runs.set(runId, runOf({}));
+    expect(site.api.runs.cancelled).toEqual([{ tenant: 'default', runId, action: 'rollback', wait: false }]);
+    site.api.runs.byId.set(runId, runOf({}));
     expect((await site.fetch(`${base}/runs/${runId}`, { method: 'DELETE' })).status).toBe(204);
     expect((await site.fetch(`${base}/runs/${runId}`)).status).toBe(404);
   });
@@ -91,7 +91,7 @@ describe('a wait', () => {
     ],
   ])('gives %s', async (_name, changes, rest) => {
     await using site = await openProtocols();
-    site.use.born = changes;
+    site.api.runs.born = changes;
     const whole = { run: { ...plain, status: changes.status }, ...rest };
     const answer = await site.post(`${base}/runs/wait`, {});
     expect([answer.status, await answer.json()]).toEqual([200, whole]);
@@ -125,7 +125,7 @@ describe('a stream', () => {
     ['updates', []],
   ])('with stream_mode %j names its events so', async (mode, seen) => {
     await using site = await openProtocols();
-    site.use.script = (feed) => feed.give(events).give(null);
+    site.api.runs.script = (feed) => feed.give(events).give(null);
     const answer = await site.post(`${base}/runs/stream`, { stream_mode: mode });
     const told = parseEvents(await answer.text()).map(({ id, event, data }) => [id, event, JSON.parse(data)]);
     expect(told).toEqual(seen);
@@ -141,7 +141,7 @@ describe('a stream', () => {
   ])('tells %j in every mode', async (change, name, data) => {
     for (const mode of ['values', 'messages', 'updates', 'custom']) {
       await using site = await openProtocols();
-      site.use.script = (feed) => feed.give([eventOf(1, change, 'error')]).give(null);
+      site.api.runs.script = (feed) => feed.give([eventOf(1, change, 'error')]).give(null);
       const text = await (await site.post(`${base}/runs/stream`, { stream_mode: mode })).text();
       const [told] = parseEvents(text);
       expect([told?.event, JSON.parse(told?.data ?? '')]).toEqual([
@@ -163,7 +163,7 @@ describe('agents', () => {
       capabilities: { 'ap.io.messages': false, 'ap.io.streaming': true },
     };
     expect(await (await site.fetch(`${base}/agents/price-scraper`)).json()).toEqual(told);
-    site.use.agents.set(
+    site.api.agents.byId.set(
       agentId,
       agentOf({ schemas: { input: { properties: { messages: {} } }, output: {}, config: { a: 1 }, interrupts: [] } }),
     );
@@ -182,7 +182,7 @@ describe('agents', () => {
     await using site = await openProtocols();
     const names = ['a', 'b', 'c', 'd'];
     for (const name of names) {
-      site.use.agents.set(name, agentOf({ name, metadata: { team: { x: 1, y: [name === 'b'] }, other: 1 } }));
+      site.api.agents.byId.set(name, agentOf({ name, metadata: { team: { x: 1, y: [name === 'b'] }, other: 1 } }));
     }
     const search = async (body: Json) => {
       const found = (await (await site.post(`${base}/agents/search`, body)).json()) as readonly { name: string }[];
@@ -216,7 +216,10 @@ test.each(['/acp/v0.2', '/agent-protocol'])(
     const sent = { assistant_id: 'x', input: { a: 1 }, config: { configurable: { b: 2 }, thread: 'x' }, command: null };
     const answer = await site.post(`${prefix}/runs`, sent);
     expect([answer.status, await answer.json()]).toMatchObject([200, { run_id: runId }]);
-    expect(site.use.created[0]).toMatchObject({ agent: undefined, request: { input: { a: 1 }, config: { b: 2 } } });
-    expect(site.use.created[0]?.request.echo).toBeUndefined();
+    expect(site.api.runs.created[0]).toMatchObject({
+      agent: undefined,
+      request: { input: { a: 1 }, config: { b: 2 } },
+    });
+    expect(site.api.runs.created[0]?.request.echo).toBeUndefined();
   },
 );

@@ -24,7 +24,7 @@ describe('an item', () => {
     await using site = await openProtocols();
     const put = await send(site, 'PUT', '/items', { namespace, key, value });
     expect([put.status, await put.text()]).toEqual([204, '']);
-    expect(site.use.items.written).toEqual([{ tenant, namespace, key, value }]);
+    expect(site.api.items.written).toEqual([{ tenant, namespace, key, value }]);
     const read = await site.fetch(`${base}/items?namespace=memories&namespace=user-1&key=likes`);
     expect([read.status, await read.json()]).toEqual([200, plain]);
     const found = await send(site, 'POST', '/items/search', {
@@ -32,7 +32,7 @@ describe('an item', () => {
       filter: { kind: 'taste' },
     });
     expect([found.status, await found.json()]).toEqual([200, { items: [plain] }]);
-    expect(site.use.items.searched).toEqual([
+    expect(site.api.items.searched).toEqual([
       { tenant, prefix: ['memories'], filter: { kind: 'taste' }, limit: 10, offset: 0 },
     ]);
     const removed = await send(site, 'DELETE', '/items', { namespace, key });
@@ -52,7 +52,7 @@ describe('an item', () => {
     ['key=likes', []],
   ])('is read with ?%s', async (query, expected) => {
     await using site = await openProtocols();
-    site.use.items.items.push(itemOf({ namespace: expected }));
+    site.api.items.items.push(itemOf({ namespace: expected }));
     const answer = await site.fetch(`${base}/items?${query}`);
     expect([answer.status, await answer.json()]).toMatchObject([200, { namespace: expected }]);
   });
@@ -66,12 +66,12 @@ describe('an item', () => {
 
   test('is listed by its namespace', async () => {
     await using site = await openProtocols();
-    site.use.items.items.push(itemOf());
+    site.api.items.items.push(itemOf());
     const query = { prefix: ['memories'], suffix: ['user-1'], max_depth: 2, limit: 5, offset: 0 };
     const answer = await send(site, 'POST', '/namespaces', query);
     expect([answer.status, await answer.json()]).toEqual([200, [namespace]]);
     await send(site, 'POST', '/namespaces', {});
-    expect(site.use.items.listed).toEqual([
+    expect(site.api.items.listed).toEqual([
       { tenant, prefix: ['memories'], suffix: ['user-1'], maxDepth: 2, limit: 5, offset: 0 },
       { tenant, prefix: [], suffix: [], maxDepth: undefined, limit: 100, offset: 0 },
     ]);
@@ -81,7 +81,7 @@ describe('an item', () => {
     await using site = await openProtocols();
     const bodies: readonly Json[] = [{}, { namespace_prefix: null, filter: null }];
     for (const body of bodies) expect((await send(site, 'POST', '/items/search', body)).status).toBe(200);
-    expect(site.use.items.searched.map(({ prefix, filter }) => [prefix, filter])).toEqual([
+    expect(site.api.items.searched.map(({ prefix, filter }) => [prefix, filter])).toEqual([
       [[], undefined],
       [[], undefined],
     ]);
@@ -113,7 +113,7 @@ test.each<readonly [string, string, Json, string]>([
   const answer = await send(site, method, path, body);
   const refusal: unknown = await answer.json();
   expect([answer.status, refusal]).toMatchObject([422, { code: 'invalid_request', metadata: { path: place } }]);
-  expect(site.use.items.written).toEqual([]);
+  expect(site.api.items.written).toEqual([]);
 });
 
 test.each(['', 'key=a&key=b', 'key=k&namespace=a..b', `key=k&namespace=${long}`, 'key=k&ns=a'])(

@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { ThreadFeed } from '../../src/contract/api/thread-use-cases.ts';
-import type { JoinThread } from '../../src/contract/api/use-cases.ts';
-import type { ThreadEvent } from '../../src/contract/domain/event.ts';
+import type { JoinThread } from '../../src/contract/api/runs.ts';
+import type { EventBatches, ThreadEvent } from '../../src/contract/domain/event.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
 import { kinds, openRig, type Rig, tenant } from '../engine/engine-rig.ts';
 
@@ -14,24 +13,26 @@ afterEach(() => rig.close());
 
 async function open(): Promise<void> {
   rig = await openRig();
-  await rig.engine.service.createThread({ tenant, threadId, metadata: {}, ifExists: 'raise' });
+  await rig.engine.api.threads.create({ tenant, threadId, metadata: {}, ifExists: 'raise' });
 }
 
 async function start(whenBusy: JoinThread['whenBusy'] = 'enqueue', afterMs = 0): Promise<Run> {
   const thread = { threadId, ifNotExists: 'reject', whenBusy } as const;
   const request = { input: {}, afterMs };
-  return (await rig.engine.service.createRun({ tenant, agent: undefined, request, thread })).run;
+  return (await rig.engine.api.runs.create({ tenant, agent: undefined, request, thread })).run;
 }
 
-const watch = (afterSeq: number | null) => rig.engine.service.watchThread(key, { afterSeq });
+const watch = (afterSeq: number | null) => rig.engine.api.threads.watch(key, { afterSeq });
 
-/** So many events of a feed, at least. */
-async function take(feed: ThreadFeed, count: number): Promise<readonly ThreadEvent[]> {
+const over = { done: true, value: undefined };
+
+/** At least `count` events of a stream. */
+async function take(stream: EventBatches<ThreadEvent>, count: number): Promise<readonly ThreadEvent[]> {
   const events: ThreadEvent[] = [];
   while (events.length < count) {
-    const some = await feed.next();
-    if (some === null) throw new Error(`the feed ended after ${events.length} events`);
-    events.push(...some);
+    const batch = await stream.next();
+    if (batch.done === true) throw new Error(`the stream ended after ${events.length} events`);
+    events.push(...batch.value);
   }
   return events;
 }
@@ -41,7 +42,7 @@ function told(events: readonly ThreadEvent[], ...runs: readonly Run[]): readonly
   return kinds(events).map((kind, at) => `${names.get(events[at]?.runId ?? '')} ${kind}`);
 }
 
-describe('the feed of a thread', () => {
+describe('the events of a thread', () => {
   test('has the events of runs one after another, in the order in which they were written', async () => {
     await open();
     rig.vendor.observeScript.push({ status: 'running' });
@@ -63,12 +64,12 @@ describe('the feed of a thread', () => {
   test('has a run that begins after it was opened, and stays open between two', async () => {
     await open();
     rig.vendor.observeScript.push(done);
-    const feed = await watch(null);
-    const first = take(feed, 3);
+    const stream = await watch(null);
+    const first = take(stream, 3);
     const a = await start();
     await rig.clock.advance(60_000);
     expect(told(await first, a)).toEqual(['a queued', 'a running', 'a result']);
-    const second = take(feed, 3);
+    const second = take(stream, 3);
     const b = await start();
     await rig.clock.advance(60_000);
     expect(told(await second, a, b)).toEqual(['b queued', 'b running', 'b result']);
@@ -76,23 +77,23 @@ describe('the feed of a thread', () => {
 
   test('tells of a run at once, also of one that waits', async () => {
     await open();
-    const feed = await watch(null);
-    const first = take(feed, 1);
+    const stream = await watch(null);
+    const first = take(stream, 1);
     const a = await start('enqueue', 3_600_000);
     expect(told(await first, a)).toEqual(['a queued']);
-    feed.close();
+    await stream.return();
   });
 
   test('has the end of a run that takes its thread along, and ends with it', async () => {
     await open();
     rig.vendor.observeScript.push(done);
-    const feed = await watch(0);
+    const stream = await watch(0);
     const request = { input: {}, onCompletion: 'delete' } as const;
     const thread = { threadId, ifNotExists: 'reject', whenBusy: 'reject' } as const;
-    const { run } = await rig.engine.service.createRun({ tenant, agent: undefined, request, thread });
+    const { run } = await rig.engine.api.runs.create({ tenant, agent: undefined, request, thread });
     await rig.clock.advance(60_000);
-    expect(told(await take(feed, 3), run)).toEqual(['a queued', 'a running', 'a result']);
-    expect(await feed.next()).toBeNull();
+    expect(told(await take(stream, 3), run)).toEqual(['a queued', 'a running', 'a result']);
+    expect(await stream.next()).toEqual(over);
   });
 
   test('begins with the runs that are live where no place is named', async () => {
@@ -115,8 +116,8 @@ describe('the feed of a thread', () => {
     const before = await take(await watch(0), 3);
     rig = await rig.crash();
     rig.vendor.observeScript.splice(0, 1, done);
-    const feed = await watch(before.at(-1)?.threadSeq ?? 0);
-    const rest = take(feed, 3);
+    const stream = await watch(before.at(-1)?.threadSeq ?? 0);
+    const rest = take(stream, 3);
     await rig.clock.advance(120_000);
     expect(told(await rest, a, b)).toEqual(['a result', 'b running', 'b result']);
     expect(await take(await watch(0), 6)).toEqual([...before, ...(await rest)]);
@@ -133,9 +134,9 @@ describe('the feed of a thread', () => {
     };
     await rig.clock.advance(120_000);
     const alone = await pollsWithin(60_000);
-    const feed = await watch(null);
+    const stream = await watch(null);
     expect(await pollsWithin(60_000)).toBeGreaterThan(alone * 4);
-    feed.close();
+    await stream.return();
     await rig.clock.advance(20_000);
     expect(await pollsWithin(60_000)).toBeLessThan(alone * 2);
   });
@@ -149,12 +150,12 @@ describe('the feed of a thread', () => {
     expect(await take(reader, 3)).toHaveLength(3);
     const end = reader.next();
     const left = waiting.next();
-    waiting.close();
-    expect(await left).toBeNull();
-    await rig.engine.service.deleteThread(key);
-    expect(await end).toBeNull();
+    await waiting.return();
+    expect(await left).toEqual(over);
+    await rig.engine.api.threads.delete(key);
+    expect(await end).toEqual(over);
     await expect(watch(0)).rejects.toMatchObject({ code: 'thread_not_found' });
-    const theirs = rig.engine.service.watchThread({ ...key, tenant: 'theirs' }, { afterSeq: 0 });
+    const theirs = rig.engine.api.threads.watch({ ...key, tenant: 'theirs' }, { afterSeq: 0 });
     await expect(theirs).rejects.toMatchObject({ code: 'thread_not_found' });
   });
 
@@ -163,13 +164,13 @@ describe('the feed of a thread', () => {
     rig.vendor.observeScript.push(done);
     for (let n = 0; n < 90; n++) await start();
     await rig.clock.advance(600_000);
-    const feed = await watch(0);
+    const stream = await watch(0);
     const batches: number[] = [];
     const seqs: number[] = [];
     while (seqs.length < 270) {
-      const some = (await feed.next()) ?? [];
-      batches.push(some.length);
-      seqs.push(...some.map(({ threadSeq }) => threadSeq));
+      const { value: batch = [] } = await stream.next();
+      batches.push(batch.length);
+      seqs.push(...batch.map(({ threadSeq }) => threadSeq));
     }
     expect(batches).toEqual([100, 100, 70]);
     expect(seqs).toEqual([...new Set(seqs)].toSorted((one, other) => one - other));

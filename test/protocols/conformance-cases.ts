@@ -1,9 +1,9 @@
 import type { ThreadEvent } from '../../src/contract/domain/event.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
+import { absentId, agentId, eventOf, runId, runOf, type ScriptedApi, type ScriptedStream } from './scripted-api.ts';
 import { itemKey, itemOf } from './scripted-items.ts';
 import { checkpointId, checkpointOf, threadId, threadOf } from './scripted-threads.ts';
-import { absentId, agentId, eventOf, runId, runOf, type ScriptedUseCases } from './scripted-use-cases.ts';
 
 /** One call of one operation, and what the protocol's document says of its answer. */
 export type Case = {
@@ -13,7 +13,7 @@ export type Case = {
   readonly query?: string;
   readonly body?: Json;
   /** Puts the core into the state that the call needs. */
-  readonly prepare?: (use: ScriptedUseCases) => void;
+  readonly prepare?: (api: ScriptedApi) => void;
 };
 
 /** A status of a document that the gateway has no occasion to answer with. */
@@ -44,29 +44,29 @@ export const interrupted: Partial<Run> = {
   outcome: { kind: 'interrupt', payload: { ask: 'sure?' } },
 };
 
-export function become(changes: Partial<Run>): (use: ScriptedUseCases) => void {
-  return (use) => {
-    use.born = changes;
-    use.runs.set(runId, runOf({ ...changes, threadId }));
-    use.script = tell;
+export function become(changes: Partial<Run>): (api: ScriptedApi) => void {
+  return (api) => {
+    api.runs.born = changes;
+    api.runs.byId.set(runId, runOf({ ...changes, threadId }));
+    api.runs.script = tell;
   };
 }
 
 /** A run in a thread that has lived. */
-export function live(use: ScriptedUseCases): void {
-  become({})(use);
+export function live(api: ScriptedApi): void {
+  become({})(api);
   const state = { values: { price: 9.5 }, messages: said };
-  use.threads.threads.set(threadId, threadOf({ ...state, status: 'error', metadata: { team: 'a' } }));
-  use.threads.checkpoints.push(checkpointOf({ ...state, runId }), checkpointOf({ metadata: { by: 'patch' } }));
+  api.threads.byId.set(threadId, threadOf({ ...state, status: 'error', metadata: { team: 'a' } }));
+  api.threads.checkpoints.push(checkpointOf({ ...state, runId }), checkpointOf({ metadata: { by: 'patch' } }));
 }
 
-export function busy(use: ScriptedUseCases): void {
-  live(use);
-  use.threads.threads.set(threadId, threadOf({ status: 'busy', activeRunId: runId }));
+export function busy(api: ScriptedApi): void {
+  live(api);
+  api.threads.byId.set(threadId, threadOf({ status: 'busy', activeRunId: runId }));
 }
 
-function tell(feed: ScriptedUseCases['feeds'][number]): void {
-  feed
+function tell(stream: ScriptedStream): void {
+  stream
     .give([eventOf(1, { kind: 'phase', phase: 'queued' }), eventOf(2, { kind: 'partial', value: { step: 1 } })])
     .give([eventOf(3, { kind: 'result', value: { price: 9.5, messages: said } }, 'success')])
     .give(null);
@@ -150,8 +150,8 @@ export function threadCases(patch: Json): readonly Case[] {
 /** Items of the Agent Protocol's Store. */
 export function storeCases(): readonly Case[] {
   const { namespace, key } = itemKey;
-  const remember = (use: ScriptedUseCases): void => {
-    use.items.items.push(itemOf(), itemOf({ namespace: [], key: '', value: {} }));
+  const remember = (api: ScriptedApi): void => {
+    api.items.items.push(itemOf(), itemOf({ namespace: [], key: '', value: {} }));
   };
   const at = 'namespace=memories&namespace=user-1&key=likes';
   return [
@@ -183,11 +183,11 @@ const threadEvents: readonly ThreadEvent[] = [
 ];
 
 /** A thread with a run that waits for an answer, a history, and events of every kind. */
-function streamed(use: ScriptedUseCases): void {
-  live(use);
-  use.runs.set(runId, runOf({ ...interrupted, threadId, lastSeq: 3 }));
-  use.threads.threads.set(threadId, threadOf({ values: { price: 9.5 }, messages: said, activeRunId: runId }));
-  use.threads.events = threadEvents;
+function streamed(api: ScriptedApi): void {
+  live(api);
+  api.runs.byId.set(runId, runOf({ ...interrupted, threadId, lastSeq: 3 }));
+  api.threads.byId.set(threadId, threadOf({ values: { price: 9.5 }, messages: said, activeRunId: runId }));
+  api.threads.events = threadEvents;
 }
 
 function command(method: string, params?: Json, prepare: Case['prepare'] = streamed): Case {

@@ -3,7 +3,7 @@ import { documentsAbsent } from './acp-documents.ts';
 import { parseEvents } from './event-lines.ts';
 import { ProtocolDocument } from './protocol-document.ts';
 import { openProtocols } from './protocol-sites.ts';
-import { eventOf, runId, runOf } from './scripted-use-cases.ts';
+import { eventOf, runId, runOf } from './scripted-api.ts';
 
 const messages = [{ role: 'ai', content: 'nine fifty' }];
 
@@ -16,7 +16,7 @@ const events = [
 /** The stream of one run, told by each protocol under its own prefix. */
 async function readAll(): Promise<Readonly<Record<string, readonly (readonly [string, string, unknown])[]>>> {
   await using site = await openProtocols();
-  site.use.runs.set(runId, runOf({ request: { streamModes: ['values', 'custom'] } }));
+  site.api.runs.byId.set(runId, runOf({ request: { streamModes: ['values', 'custom'] } }));
   const prefixes = ['/acp/v0.1', '/acp/v0.2', '/agent-protocol'];
   const answers = prefixes.map(async (prefix) => {
     const text = await (await site.fetch(`${prefix}/runs/${runId}/stream`)).text();
@@ -24,7 +24,7 @@ async function readAll(): Promise<Readonly<Record<string, readonly (readonly [st
   });
   // All of them read before the run says anything.
   while (site.app.openStreams < prefixes.length) await new Promise(setImmediate);
-  for (const feed of site.use.feeds) feed.give(events).give(null);
+  for (const feed of site.api.runs.streams) feed.give(events).give(null);
   return Object.fromEntries(await Promise.all(answers));
 }
 

@@ -26,8 +26,8 @@ import {
 import { parseEvents } from './event-lines.ts';
 import { ProtocolDocument } from './protocol-document.ts';
 import { createProtocols, openProtocols } from './protocol-sites.ts';
+import { absentId, agentId, type ScriptedApi } from './scripted-api.ts';
 import { threadId } from './scripted-threads.ts';
-import { absentId, agentId, type ScriptedUseCases } from './scripted-use-cases.ts';
 
 const noConflict = 'nothing conflicts with a read';
 const noMatch = 'a search that finds nothing answers an empty list';
@@ -77,8 +77,8 @@ const v01Unreached: readonly Unreached[] = [
   { operation: 'create_thread', status: 409, why: 'the gateway makes the id' },
 ];
 
-const keyUnderWay = (use: ScriptedUseCases): void => {
-  use.failure = new GatewayError('idempotency_in_progress');
+const keyUnderWay = (api: ScriptedApi): void => {
+  api.runs.failure = new GatewayError('idempotency_in_progress');
 };
 
 const v02Bodies: readonly Json[] = [
@@ -188,7 +188,7 @@ type Protocol = (typeof protocols)[number];
 /** Faults of the answer to one call, by the protocol's own document. */
 async function judgeCall(protocol: Protocol, document: ProtocolDocument, call: Case): Promise<readonly string[]> {
   await using site = await openProtocols();
-  call.prepare?.(site.use);
+  call.prepare?.(site.api);
   const operation = document.find(call.operation);
   const path = operation.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => call.params?.[name] ?? '');
   const url = `${protocol.prefix}${path}${call.query === undefined ? '' : `?${call.query}`}`;

@@ -11,33 +11,34 @@ import { parseEvents } from './event-lines.ts';
 import { type DocumentedOperation, ProtocolDocument } from './protocol-document.ts';
 import { createProtocols, openProtocols } from './protocol-sites.ts';
 import { arbitraryOf, broken } from './schema-arbitrary.ts';
+import { absentId, agentId, runId, runOf, ScriptedApi, ScriptedRuns } from './scripted-api.ts';
 import { itemKey, itemOf } from './scripted-items.ts';
 import { checkpointId, threadId } from './scripted-threads.ts';
-import { absentId, agentId, runId, runOf, ScriptedUseCases } from './scripted-use-cases.ts';
 
 /** How many requests an operation gets: one without a body has less to go wrong. */
 const cases = { withBody: 70, withoutBody: 20 };
 
-/** Nobody waits: a run that is pending is answered as it is. */
-class ImpatientUseCases extends ScriptedUseCases {
-  override awaitRun(key: RunKey): Promise<Run> {
-    return this.getRun(key);
+/** Never waits: a pending run is answered as it is. */
+class ImpatientRuns extends ScriptedRuns {
+  override wait(key: RunKey): Promise<Run> {
+    return this.get(key);
   }
+}
 
-  /** Begins again with runs and threads of every kind. */
-  reset(kind: number): void {
-    this.runs.clear();
-    this.threads.threads.clear();
-    this.threads.checkpoints.length = 0;
-    this.items.items.splice(0, this.items.items.length, ...(kind % 2 === 0 ? [itemOf()] : []));
-    const changes = [{}, succeeded, failed, interrupted][kind % 4] ?? {};
-    (kind < 4 ? live : busy)(this);
-    this.runs.set(runId, runOf({ ...changes, threadId: kind % 2 === 0 ? threadId : null }));
-    this.born = changes;
-    // What was asked would only grow.
-    for (const kept of [this.created, this.feeds, this.searched, this.agentSearched, this.keys]) kept.length = 0;
-    for (const kept of [this.items.written, this.items.searched, this.items.listed]) kept.length = 0;
-  }
+/** Starts over with runs and threads of every kind. */
+function reset(api: ScriptedApi, kind: number): void {
+  const { runs, threads, items, agents } = api;
+  runs.byId.clear();
+  threads.byId.clear();
+  threads.checkpoints.length = 0;
+  items.items.splice(0, items.items.length, ...(kind % 2 === 0 ? [itemOf()] : []));
+  const changes = [{}, succeeded, failed, interrupted][kind % 4] ?? {};
+  (kind < 4 ? live : busy)(api);
+  runs.byId.set(runId, runOf({ ...changes, threadId: kind % 2 === 0 ? threadId : null }));
+  runs.born = changes;
+  // Records would grow with every request.
+  for (const kept of [runs.created, runs.streams, runs.searched, agents.searched, runs.keys]) kept.length = 0;
+  for (const kept of [items.written, items.searched, items.listed]) kept.length = 0;
 }
 
 const parameter = z.looseObject({ in: z.string(), name: z.string(), required: z.boolean().optional() });
@@ -67,10 +68,10 @@ type Sent = {
 };
 
 let site: Site;
-const use = new ImpatientUseCases();
+const api = new ScriptedApi(ImpatientRuns);
 
 beforeAll(async () => {
-  site = await openProtocols({ use });
+  site = await openProtocols({ api });
 });
 afterAll(async () => {
   await site[Symbol.asyncDispose]();
@@ -124,7 +125,7 @@ describe.each(createProtocols())('requests made from the document of $name', ({ 
     const operation = document.find(id);
     const { path, method, answers } = operation;
     const judge = async (request: Sent): Promise<void> => {
-      use.reset(request.kind);
+      reset(api, request.kind);
       const answer = await send(prefix, path, method, request);
       const [status, text] = [answer.status, await answer.text()];
       expect(status).toBeLessThan(500);

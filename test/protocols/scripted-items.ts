@@ -1,33 +1,33 @@
-import type { ItemUseCases, PutItem } from '../../src/contract/api/item-use-cases.ts';
+import type { Items, PutItem } from '../../src/contract/api/items.ts';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
 import type { Item, ItemKey, ItemQuery, Namespace, NamespaceQuery } from '../../src/contract/store/item-store.ts';
 
 export const itemKey: ItemKey = { tenant: 'default', namespace: ['memories', 'user-1'], key: 'likes' };
 
-/** Items over a list; what was asked is kept. */
-export class ScriptedItems implements ItemUseCases {
+/** Items over a list; commands and queries are recorded. */
+export class ScriptedItems implements Items {
   readonly items: Item[] = [];
   readonly written: PutItem[] = [];
   readonly searched: ItemQuery[] = [];
   readonly listed: NamespaceQuery[] = [];
 
-  async putItem(command: PutItem): Promise<void> {
+  async put(command: PutItem): Promise<void> {
     this.written.push(command);
     this.#remove(command);
     this.items.push(itemOf(command));
   }
 
-  async getItem(key: ItemKey): Promise<Item> {
+  async get(key: ItemKey): Promise<Item> {
     const item = this.items.find((each) => isAt(each, key));
     if (item === undefined) throw new GatewayError('item_not_found');
     return item;
   }
 
-  async deleteItem(key: ItemKey): Promise<void> {
+  async delete(key: ItemKey): Promise<void> {
     if (!this.#remove(key)) throw new GatewayError('item_not_found');
   }
 
-  async searchItems(query: ItemQuery): Promise<readonly Item[]> {
+  async search(query: ItemQuery): Promise<readonly Item[]> {
     this.searched.push(query);
     return this.items.slice(query.offset, query.offset + query.limit);
   }

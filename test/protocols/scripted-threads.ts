@@ -1,13 +1,6 @@
-import type {
-  CreateThread,
-  HistoryQuery,
-  ThreadFeed,
-  ThreadPatch,
-  ThreadUseCases,
-  ThreadWatch,
-} from '../../src/contract/api/thread-use-cases.ts';
+import type { CreateThread, HistoryQuery, ThreadPatch, Threads, WatchThread } from '../../src/contract/api/threads.ts';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
-import type { ThreadEvent } from '../../src/contract/domain/event.ts';
+import type { EventBatches, ThreadEvent } from '../../src/contract/domain/event.ts';
 import type { RunKey } from '../../src/contract/domain/run.ts';
 import type { Checkpoint, Thread, ThreadKey, ThreadQuery } from '../../src/contract/domain/thread.ts';
 import { patchState } from '../../src/engine/api/thread-patch.ts';
@@ -16,85 +9,109 @@ export const threadId = '0193b3a0-6b7c-7d2e-8f00-7777777777aa';
 export const newThreadId = '0193b3a0-6b7c-7d2e-8f00-7777777777bb';
 export const checkpointId = '0193b3a0-6b7c-7d2e-8f00-cccccccccccc';
 
-/** Threads over a map, with one of them in it; what was asked is kept. */
-export class ScriptedThreads implements ThreadUseCases {
-  readonly threads = new Map<string, Thread>();
+/** Threads over a map, with one of them in it; commands and queries are recorded. */
+export class ScriptedThreads implements Threads {
+  readonly byId = new Map<string, Thread>();
   readonly checkpoints: Checkpoint[] = [];
   readonly created: CreateThread[] = [];
   readonly searched: ThreadQuery[] = [];
   readonly patched: ThreadPatch[] = [];
   readonly asked: HistoryQuery[] = [];
-  readonly watched: ThreadWatch[] = [];
+  readonly watched: WatchThread[] = [];
   /** What a reader of a thread is given before its end. */
   events: readonly ThreadEvent[] = [];
 
-  constructor() {
-    this.threads.set(threadId, threadOf({}));
+  readonly #checkAgent: (idOrName: string) => unknown;
+  readonly #checkRun: (key: RunKey) => Promise<unknown>;
+
+  /** Both throw for what does not exist. */
+  constructor(checkAgent: (idOrName: string) => unknown, checkRun: (key: RunKey) => Promise<unknown>) {
+    this.#checkAgent = checkAgent;
+    this.#checkRun = checkRun;
+    this.byId.set(threadId, threadOf({}));
   }
 
-  async createThread(command: CreateThread): Promise<Thread> {
+  async create(command: CreateThread): Promise<Thread> {
+    if (command.agent !== undefined) this.#checkAgent(command.agent);
     this.created.push(command);
     const { tenant, threadId: id = newThreadId, metadata } = command;
-    const existing = this.threads.get(id);
+    const existing = this.byId.get(id);
     if (existing !== undefined && command.ifExists === 'raise') throw new GatewayError('thread_exists');
     const thread = existing ?? threadOf({ tenant, threadId: id, metadata, agentId: command.agent ?? null });
-    this.threads.set(id, thread);
+    this.byId.set(id, thread);
     return thread;
   }
 
-  async getThread(key: ThreadKey): Promise<Thread> {
-    const thread = this.threads.get(key.threadId);
+  async get(key: ThreadKey): Promise<Thread> {
+    const thread = this.byId.get(key.threadId);
     if (thread === undefined) throw new GatewayError('thread_not_found');
     return thread;
   }
 
-  async searchThreads(query: ThreadQuery): Promise<readonly Thread[]> {
+  async search(query: ThreadQuery): Promise<readonly Thread[]> {
     this.searched.push(query);
-    return [...this.threads.values()];
+    return [...this.byId.values()];
   }
 
-  async patchThread(key: ThreadKey, patch: ThreadPatch): Promise<Thread> {
-    const thread = await this.getThread(key);
+  async patch(key: ThreadKey, patch: ThreadPatch): Promise<Thread> {
+    const thread = await this.get(key);
     this.patched.push(patch);
     const metadata = { ...thread.metadata, ...patch.metadata };
     const changed = { ...thread, ...patchState(thread, patch), metadata };
-    this.threads.set(key.threadId, changed);
+    this.byId.set(key.threadId, changed);
     return changed;
   }
 
-  async copyThread(key: ThreadKey): Promise<Thread> {
-    const copy = { ...(await this.getThread(key)), threadId: newThreadId };
-    this.threads.set(newThreadId, copy);
+  async copy(key: ThreadKey): Promise<Thread> {
+    const copy = { ...(await this.get(key)), threadId: newThreadId };
+    this.byId.set(newThreadId, copy);
     return copy;
   }
 
-  async deleteThread(key: ThreadKey): Promise<void> {
-    const { activeRunId } = await this.getThread(key);
+  async delete(key: ThreadKey): Promise<void> {
+    const { activeRunId } = await this.get(key);
     if (activeRunId !== null) throw new GatewayError('thread_busy');
-    this.threads.delete(key.threadId);
+    this.byId.delete(key.threadId);
   }
 
-  async stateAfterRun({ runId }: RunKey): Promise<Checkpoint | null> {
+  async stateAfterRun(key: RunKey): Promise<Checkpoint | null> {
+    await this.#checkRun(key);
+    const { runId } = key;
     return this.checkpoints.find((each) => each.runId === runId) ?? null;
   }
 
   async findCheckpoint(key: ThreadKey, wanted: string): Promise<Checkpoint | null> {
-    await this.getThread(key);
+    await this.get(key);
     return this.checkpoints.find((each) => each.checkpointId === wanted) ?? null;
   }
 
-  async watchThread(key: ThreadKey, watch: ThreadWatch): Promise<ThreadFeed> {
-    await this.getThread(key);
-    this.watched.push(watch);
-    const batches: (readonly ThreadEvent[] | null)[] = [this.events, null];
-    return { next: async () => batches.shift() ?? null, close: () => {} };
+  async watch(key: ThreadKey, options: WatchThread): Promise<EventBatches<ThreadEvent>> {
+    await this.get(key);
+    this.watched.push(options);
+    return onceGiven(this.events);
   }
 
-  async threadHistory(key: ThreadKey, query: HistoryQuery): Promise<readonly Checkpoint[]> {
-    await this.getThread(key);
+  async history(key: ThreadKey, query: HistoryQuery): Promise<readonly Checkpoint[]> {
+    await this.get(key);
     this.asked.push(query);
     return this.checkpoints;
   }
+}
+
+/** One batch, and the end. */
+function onceGiven(events: readonly ThreadEvent[]): EventBatches<ThreadEvent> {
+  const batches = [events];
+  const done = { done: true, value: undefined } as const;
+  return {
+    next: async () => {
+      const value = batches.shift();
+      return value === undefined ? done : { done: false, value };
+    },
+    return: async () => done,
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }
 
 export function threadOf(changes: Partial<Thread>): Thread {

@@ -20,7 +20,7 @@ async function openSlow(count: number) {
 }
 
 async function create({ rig }: HookRig, tenant: string, receiver: Receiver): Promise<void> {
-  await rig.engine.service.createRun({ tenant, agent: undefined, request: { input: {}, webhook: receiver.url } });
+  await rig.engine.api.runs.create({ tenant, agent: undefined, request: { input: {}, webhook: receiver.url } });
 }
 
 const poll = { interval: 5, timeout: 30_000 };

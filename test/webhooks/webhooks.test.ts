@@ -12,7 +12,7 @@ describe('what a receiver is told', () => {
     const run = await hooks.start(receiver.url, { input: { a: 1 } });
     await hooks.say({ status: 'running', question: 'buy?' });
     await hooks.tried(run, [1]);
-    await hooks.rig.engine.service.resumeRun(keyOf(run), { ok: true });
+    await hooks.rig.engine.api.runs.resume(keyOf(run), { ok: true });
     await hooks.say({ status: 'success', output: 'bought' });
     const told = await receiver.count(3);
     expect(receiver.statuses).toEqual(['interrupted', 'pending', 'success']);
@@ -50,7 +50,7 @@ describe('what a receiver is told', () => {
     await using hooks = await openHooks();
     receiver.plan = (_, count) => (count === 1 ? 503 : 204);
     const run = await hooks.start(receiver.url);
-    await hooks.rig.engine.service.deleteRun(keyOf(run));
+    await hooks.rig.engine.api.runs.delete(keyOf(run));
     await hooks.tried(run, [1]);
     await hooks.rig.clock.advance(5000);
     await hooks.tried(run, [2]);
@@ -65,7 +65,7 @@ describe('a receiver that fails', () => {
     await using hooks = await openHooks();
     receiver.plan = (_, count) => (count < 3 ? 500 : 200);
     const run = await hooks.start(receiver.url);
-    await hooks.rig.engine.service.cancelRun(keyOf(run), { action: 'interrupt', wait: false });
+    await hooks.rig.engine.api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false });
     await hooks.tried(run, [1]);
     // Five seconds, and a quarter less by the jitter of a clock that always draws one half.
     await hooks.rig.clock.advance(3700);
@@ -92,8 +92,8 @@ describe('a receiver that fails', () => {
     receiver.plan = ({ body }) => (body.run_id === run.runId && body.status === 'interrupted' ? 500 : 204);
     await hooks.say({ status: 'running', question: 'buy?' });
     await hooks.tried(other, [1]);
-    await hooks.rig.engine.service.cancelRun(keyOf(run), { action: 'interrupt', wait: false });
-    await hooks.rig.engine.service.cancelRun(keyOf(other), { action: 'interrupt', wait: false });
+    await hooks.rig.engine.api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false });
+    await hooks.rig.engine.api.runs.cancel(keyOf(other), { action: 'interrupt', wait: false });
     await hooks.tried(other, [1, 1]);
     const ofRun = () =>
       receiver.received.filter(({ body }) => body.run_id === run.runId).map(({ body }) => body.status);
@@ -132,7 +132,7 @@ describe('a receiver that fails', () => {
     const run = await hooks.start(receiver.url);
     await hooks.say({ status: 'running', question: 'buy?' });
     await hooks.tried(run, [1]);
-    await hooks.rig.engine.service.resumeRun(keyOf(run), 1);
+    await hooks.rig.engine.api.runs.resume(keyOf(run), 1);
     await hooks.say({ status: 'success', output: 'bought' });
     expect((await hooks.owed(run)).map(({ state }) => state)).toEqual(['stopped', 'stopped', 'stopped']);
     receiver.plan = () => 204;
@@ -147,7 +147,7 @@ describe('a receiver that fails', () => {
     await using hooks = await openHooks();
     receiver.plan = () => [307, { location: elsewhere.url }];
     const run = await hooks.start(receiver.url);
-    await hooks.rig.engine.service.cancelRun(keyOf(run), { action: 'interrupt', wait: false });
+    await hooks.rig.engine.api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false });
     const [delivery] = await hooks.tried(run, [1]);
     expect(delivery).toMatchObject({ state: 'waiting', failure: 'the receiver answered 307' });
     expect(elsewhere.received).toEqual([]);
@@ -158,7 +158,7 @@ describe('a receiver that fails', () => {
     await using hooks = await openHooks();
     receiver.plan = (_, count) => (count === 1 ? [429, { 'retry-after': '600' }] : 204);
     const run = await hooks.start(receiver.url);
-    await hooks.rig.engine.service.cancelRun(keyOf(run), { action: 'interrupt', wait: false });
+    await hooks.rig.engine.api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false });
     await hooks.tried(run, [1]);
     await hooks.rig.clock.advance(599_000);
     expect(receiver.received).toHaveLength(1);
@@ -170,7 +170,7 @@ describe('a receiver that fails', () => {
     await using receiver = await Receiver.open();
     await using hooks = await openHooks({ allow: [] });
     const run = await hooks.start(receiver.url);
-    await hooks.rig.engine.service.cancelRun(keyOf(run), { action: 'interrupt', wait: false });
+    await hooks.rig.engine.api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false });
     const [delivery] = await hooks.tried(run, [1]);
     expect(delivery).toMatchObject({ state: 'waiting', failure: '127.0.0.1 leads to an address that is not public' });
     expect(receiver.received).toEqual([]);
@@ -205,7 +205,7 @@ describe('a receiver that is slow', () => {
     await using hooks = await openHooks({ timeoutMs: 100 });
     receiver.plan = (_, count) => (count === 1 ? null : 204);
     const run = await hooks.start(receiver.url);
-    await hooks.rig.engine.service.cancelRun(keyOf(run), { action: 'interrupt', wait: false });
+    await hooks.rig.engine.api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false });
     const [delivery] = await hooks.tried(run, [1]);
     expect(delivery).toMatchObject({ state: 'waiting', failure: 'no answer in time' });
     await hooks.rig.clock.advance(5000);

@@ -45,7 +45,7 @@ const engine = createEngine({
 await engine.start();
 for (let n = 0; n < Number(runs); n += 1) {
   const request = { input: { n }, webhook: receiver };
-  const { run } = await engine.service.createRun({ tenant: 'main', agent: undefined, request });
+  const { run } = await engine.api.runs.create({ tenant: 'main', agent: undefined, request });
   // Synchronous: a line in a buffer would die with the process.
   writeSync(1, `${run.runId}\n`);
 }

@@ -1,9 +1,9 @@
 import type { ZodType } from 'zod';
 import type { GatewayError } from '../domain/errors.ts';
-import type { RunEvent } from '../domain/event.ts';
+import type { EventBatches, RunEvent } from '../domain/event.ts';
 import type { Json } from '../domain/json.ts';
 import type { Run } from '../domain/run.ts';
-import type { RunFeed, UseCases } from './use-cases.ts';
+import type { Api } from './api.ts';
 
 /** A request as a protocol sees it: parsed by the operation's own schemas. */
 export type Decoded<Params, Query, Body> = {
@@ -37,7 +37,7 @@ export type Answer =
   | { readonly kind: 'empty'; readonly status: number; readonly runId?: string }
   | {
       readonly kind: 'stream';
-      readonly feed: RunFeed;
+      readonly events: EventBatches<RunEvent>;
       readonly runId: string;
       readonly replayed?: boolean;
       readonly encode: EventEncoder;
@@ -48,16 +48,10 @@ export type Answer =
       /** The SSE event's name; it belongs to `encode`, and is `agent_event` where it is left out. */
       readonly eventName?: (event: RunEvent) => string;
     }
-  | { readonly kind: 'events'; readonly feed: EventFeed };
+  | { readonly kind: 'events'; readonly events: EventBatches<SentEvent> };
 
 /** One server-sent event. */
 export type SentEvent = { readonly id: string; readonly event: string; readonly data: Json };
-
-/** What a protocol tells one reader; ends like a {@link RunFeed}. */
-export interface EventFeed {
-  next(): Promise<readonly SentEvent[] | null>;
-  close(): void;
-}
 
 /** One status that an operation may answer with, for its document; left out, the schema has no body. */
 export type AnswerShape = {
@@ -84,7 +78,7 @@ export interface Conversation {
    * Answers one message. `enter` holds it to what every request is held to, and gives what there is for the client.
    * Rejects with what is no error of the protocol.
    */
-  receive(message: unknown, enter: () => Promise<UseCases>): Promise<void>;
+  receive(message: unknown, enter: () => Promise<Api>): Promise<void>;
   /** Answers what could not be read. */
   refuse(error: GatewayError): Promise<void>;
   /** The client is gone. */
@@ -93,7 +87,7 @@ export interface Conversation {
 
 /** Begins a conversation; rejects with what an ordinary request would be refused with. */
 export type OpenConversation<Params = unknown> = (
-  use: UseCases,
+  api: Api,
   request: { readonly params: Params; readonly tenant: string },
   peer: Peer,
 ) => Promise<Conversation>;
@@ -114,7 +108,7 @@ export type Operation<Params = unknown, Query = unknown, Body = unknown> = {
   readonly answers: Readonly<Record<number, AnswerShape>>;
   /** The headers that it reads, for its document. */
   readonly takes?: readonly ('Idempotency-Key' | 'Last-Event-ID')[];
-  handle(use: UseCases, request: Decoded<Params, Query, Body>): Promise<Answer>;
+  handle(api: Api, request: Decoded<Params, Query, Body>): Promise<Answer>;
   /** What a request to upgrade to a WebSocket gets; left out, it is answered like any other. */
   readonly openConversation?: OpenConversation<Params>;
 };

@@ -9,7 +9,7 @@ export type Change =
   | { readonly kind: 'result'; readonly value: Json }
   | { readonly kind: 'error'; readonly errcode: number; readonly description: string };
 
-/** One recorded change of a run. `seq` starts at 1, has no gaps, and is the SSE `id` (design, section 4). */
+/** One recorded change of a run. `seq` starts at 1, has no gaps, and is the `id` of the server-sent event. */
 export type RunEvent = {
   readonly runId: string;
   readonly seq: number;
@@ -21,6 +21,14 @@ export type RunEvent = {
 
 /**
  * An event of a run of a thread. `threadSeq` grows from event to event over all runs of the thread, in the order in
- * which they were written; it has gaps, and is never given twice, also where runs were removed.
+ * which they were written; it has gaps, and no value is used twice, even after runs were removed.
  */
 export type ThreadEvent = RunEvent & { readonly threadSeq: number };
+
+/**
+ * Events for one reader, pulled in batches, in order. `next` waits for news; `return` is how the reader leaves, and
+ * ends a `next` that waits.
+ */
+export interface EventBatches<Event> extends AsyncIterableIterator<readonly Event[], undefined, undefined> {
+  return(): Promise<IteratorReturnResult<undefined>>;
+}

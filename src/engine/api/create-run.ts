@@ -1,5 +1,5 @@
 import { v7 as uuidV7 } from 'uuid';
-import type { CreateRun, JoinThread } from '../../contract/api/use-cases.ts';
+import type { CreateRun, JoinThread } from '../../contract/api/runs.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { CreateRun, JoinThread } from '../../contract/api/use-cases.ts';
+import type { CreateRun, JoinThread } from '../../contract/api/runs.ts';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';

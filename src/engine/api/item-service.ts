@@ -1,4 +1,4 @@
-import type { ItemUseCases, PutItem } from '../../contract/api/item-use-cases.ts';
+import type { Items, PutItem } from '../../contract/api/items.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Json } from '../../contract/domain/json.ts';
@@ -12,8 +12,8 @@ import {
 import type { Store } from '../../contract/store/store.ts';
 import { translateStorageFault } from './storage-errors.ts';
 
-/** The use cases of items. They have nothing to do with runs: no driver reads them, and retention leaves them alone. */
-export class ItemService implements ItemUseCases {
+/** The use cases of items. Items are independent of runs: no run loop reads them and retention keeps them. */
+export class ItemService implements Items {
   readonly #store: Pick<Store, 'items'>;
   readonly #clock: Clock;
 
@@ -22,7 +22,7 @@ export class ItemService implements ItemUseCases {
     this.#clock = clock;
   }
 
-  async putItem(command: PutItem): Promise<void> {
+  async put(command: PutItem): Promise<void> {
     const { nameBytes, valueBytes } = itemBounds;
     checkBytes('namespace', command.namespace, nameBytes);
     checkBytes('key', command.key, nameBytes);
@@ -30,17 +30,17 @@ export class ItemService implements ItemUseCases {
     await translateStorageFault(this.#store.items.put({ ...command, nowMs: this.#clock.nowMs() }));
   }
 
-  async getItem(key: ItemKey): Promise<Item> {
+  async get(key: ItemKey): Promise<Item> {
     const item = await translateStorageFault(this.#store.items.find(key));
     if (item === null) throw new GatewayError('item_not_found');
     return item;
   }
 
-  async deleteItem(key: ItemKey): Promise<void> {
+  async delete(key: ItemKey): Promise<void> {
     if (!(await translateStorageFault(this.#store.items.remove(key)))) throw new GatewayError('item_not_found');
   }
 
-  readonly searchItems = (query: ItemQuery) => translateStorageFault(this.#store.items.search(query));
+  readonly search = (query: ItemQuery) => translateStorageFault(this.#store.items.search(query));
   readonly listNamespaces = (query: NamespaceQuery) => translateStorageFault(this.#store.items.namespaces(query));
 }
 

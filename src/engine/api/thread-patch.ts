@@ -1,11 +1,11 @@
-import type { ThreadPatch } from '../../contract/api/thread-use-cases.ts';
+import type { ThreadPatch } from '../../contract/api/threads.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import type { Thread } from '../../contract/domain/thread.ts';
 import { isJsonObject } from '../../json/json-object.ts';
 
 type State = Pick<Thread, 'values' | 'messages'>;
 
-/** The state that a patch makes of another one. */
+/** The state that results from a patch. */
 export function patchState(base: State, { values, messages, mode }: ThreadPatch): State {
   if (mode === 'replace') return { values: values ?? base.values, messages: messages ?? base.messages };
   return {
@@ -14,7 +14,7 @@ export function patchState(base: State, { values, messages, mode }: ThreadPatch)
   };
 }
 
-/** A message with the id of one that is there takes its place; the others follow. */
+/** A message replaces the one with its id; all others are appended. */
 function mergeMessages(before: readonly Json[], more: readonly Json[]): readonly Json[] {
   const merged = [...before];
   const places = new Map(merged.map((message, at) => [idOf(message), at]));

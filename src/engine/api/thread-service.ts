@@ -1,15 +1,9 @@
 import { v7 as uuidV7 } from 'uuid';
-import type {
-  CreateThread,
-  HistoryQuery,
-  ThreadFeed,
-  ThreadPatch,
-  ThreadUseCases,
-  ThreadWatch,
-} from '../../contract/api/thread-use-cases.ts';
+import type { CreateThread, HistoryQuery, ThreadPatch, Threads, WatchThread } from '../../contract/api/threads.ts';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
+import type { EventBatches, ThreadEvent } from '../../contract/domain/event.ts';
 import type { RunKey } from '../../contract/domain/run.ts';
 import type { Checkpoint, Thread, ThreadKey, ThreadQuery } from '../../contract/domain/thread.ts';
 import type { Store } from '../../contract/store/store.ts';
@@ -52,38 +46,38 @@ export function emptyThread(
 }
 
 /** The use cases of threads. What a run does to its thread is written with the run: see `ThreadEffect`. */
-export class ThreadService implements ThreadUseCases {
+export class ThreadService implements Threads {
   readonly #deps: ThreadServiceDeps;
 
   constructor(deps: ThreadServiceDeps) {
     this.#deps = deps;
   }
 
-  async createThread(command: CreateThread): Promise<Thread> {
+  async create(command: CreateThread): Promise<Thread> {
     const { tenant, threadId = uuidV7(), metadata } = command;
     const agentId = command.agent === undefined ? null : this.#agentIdOf(command.agent);
     const thread = emptyThread({ tenant, threadId }, this.#deps.clock.nowMs(), { agentId, metadata });
     if (await translateStorageFault(this.#deps.store.threads.insertThread(thread))) return thread;
     if (command.ifExists === 'raise') throw new GatewayError('thread_exists');
     const existing = await translateStorageFault(this.#deps.store.threads.findThread({ tenant, threadId }));
-    // The id may be another tenant's: the answer must not say more than that it is taken.
+    // The id may be another tenant's: the answer must reveal no more than that it is taken.
     if (existing === null) throw new GatewayError('thread_exists');
     return existing;
   }
 
-  async getThread(key: ThreadKey): Promise<Thread> {
+  async get(key: ThreadKey): Promise<Thread> {
     const thread = await translateStorageFault(this.#deps.store.threads.findThread(key));
     if (thread === null) throw new GatewayError('thread_not_found');
     return thread;
   }
 
-  searchThreads(query: ThreadQuery): Promise<readonly Thread[]> {
+  search(query: ThreadQuery): Promise<readonly Thread[]> {
     return translateStorageFault(this.#deps.store.threads.searchThreads(query));
   }
 
-  async patchThread(key: ThreadKey, patch: ThreadPatch): Promise<Thread> {
+  async patch(key: ThreadKey, patch: ThreadPatch): Promise<Thread> {
     for (;;) {
-      const thread = await this.getThread(key);
+      const thread = await this.get(key);
       const base = await this.#baseOf(thread, patch.checkpointId);
       const nowMs = this.#deps.clock.nowMs();
       const metadata = { ...thread.metadata, ...patch.metadata };
@@ -108,38 +102,39 @@ export class ThreadService implements ThreadUseCases {
     }
   }
 
-  async copyThread(key: ThreadKey): Promise<Thread> {
+  async copy(key: ThreadKey): Promise<Thread> {
     const copy = { threadId: uuidV7(), nowMs: this.#deps.clock.nowMs() };
     const thread = await translateStorageFault(this.#deps.store.threads.copyThread(key, copy));
     if (thread === null) throw new GatewayError('thread_not_found');
     return thread;
   }
 
-  async deleteThread(key: ThreadKey): Promise<void> {
-    const thread = await this.getThread(key);
+  async delete(key: ThreadKey): Promise<void> {
+    const thread = await this.get(key);
     const removal = await translateStorageFault(this.#deps.store.threads.removeThread(key, false));
     if (removal === 'missing') throw new GatewayError('thread_not_found');
     if (removal === 'busy') throw new GatewayError('thread_busy');
-    // Its finished runs went with it, and this process may have kept some of them.
-    this.#deps.cache.forgetAll();
+    // Its finished runs are removed with it, and this process may have cached some of them.
+    this.#deps.cache.forgetThread(key.threadId);
+    this.#deps.bus.notifyThread(key.threadId);
     this.#endSessionOf(thread);
   }
 
-  async threadHistory(key: ThreadKey, { limit, beforeId }: HistoryQuery): Promise<readonly Checkpoint[]> {
-    await this.getThread(key);
+  async history(key: ThreadKey, { limit, beforeId }: HistoryQuery): Promise<readonly Checkpoint[]> {
+    await this.get(key);
     return await translateStorageFault(this.#deps.store.threads.checkpoints(key.threadId, limit, beforeId));
   }
 
   async findCheckpoint(key: ThreadKey, checkpointId: string): Promise<Checkpoint | null> {
-    await this.getThread(key);
+    await this.get(key);
     return await translateStorageFault(this.#deps.store.threads.findCheckpoint(key.threadId, { checkpointId }));
   }
 
-  async watchThread(key: ThreadKey, { afterSeq, agentIds }: ThreadWatch): Promise<ThreadFeed> {
+  async watch(key: ThreadKey, { afterSeq, agentIds }: WatchThread): Promise<EventBatches<ThreadEvent>> {
     const { store, bus } = this.#deps;
-    const { version } = await this.getThread(key);
+    const { version } = await this.get(key);
     const first = afterSeq === null ? await translateStorageFault(store.threads.firstLiveSeq(key)) : null;
-    // No number of an event is above the version that wrote it.
+    // An event's number is never above the thread version that wrote it.
     const start = afterSeq ?? (first === null ? version : Math.min(version, first - 1));
     return new ThreadEventStream(store, bus, key, { afterSeq: start, agentIds });
   }
@@ -151,7 +146,7 @@ export class ThreadService implements ThreadUseCases {
     return await translateStorageFault(this.#deps.store.threads.findCheckpoint(run.threadId, { runId: run.runId }));
   }
 
-  /** The thread is gone, so its agent at the vendor has nobody left to talk to. */
+  /** The thread is gone, so its session at the vendor has no more use. */
   #endSessionOf({ threadId, session }: Thread): void {
     const agent = session === null ? null : this.#deps.agents.find(session.agentId);
     if (session !== null && agent !== null) this.#deps.canceller.endSession(threadId, session.upstream, agent);

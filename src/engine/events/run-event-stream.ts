@@ -1,20 +1,22 @@
-import type { RunFeed } from '../../contract/api/use-cases.ts';
-import type { RunEvent } from '../../contract/domain/event.ts';
+import type { EventBatches, RunEvent } from '../../contract/domain/event.ts';
 import type { RunKey } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
 import type { EventBus, RunNotification } from './event-bus.ts';
 
 /** Events read from the store at once, and the most that wait in memory for a slow reader. */
-const batch = 100;
+const maxBatch = 100;
 
-type Given = readonly RunEvent[] | null;
+const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+type Batch = IteratorResult<readonly RunEvent[], undefined>;
 
 /**
- * One reader's view of a run's events. News that follow on what was given are handed over as they come; whatever
- * does not (a slow reader, another replica's write, the history) is read from the store by sequence number, so a
- * reader never sees a gap or a repeat.
+ * One reader's view of a run's events. News that directly follow what the reader has are handed over as they come;
+ * everything else (a slow reader, another replica's write, the history) is read from the store by sequence number, so
+ * that a reader never sees a gap or a repeat. An async generator would cost each reader several promise turns a batch
+ * and could not be left while it waits.
  */
-export class RunEventStream implements RunFeed {
+export class RunEventStream implements EventBatches<RunEvent> {
   readonly #store: Store;
   readonly #key: RunKey;
   readonly #unsubscribe: () => void;
@@ -23,35 +25,44 @@ export class RunEventStream implements RunFeed {
   /** The store may hold events that `#waiting` lacks. */
   #behind = true;
   #removed = false;
-  #closed = false;
+  #left = false;
   #ended = false;
   /** Set while the reader has everything and waits. */
-  #hand: ((events: Given | Promise<Given>) => void) | null = null;
+  #hand: ((batch: Batch | Promise<Batch>) => void) | null = null;
 
   constructor(store: Store, bus: EventBus, key: RunKey, afterSeq: number) {
     this.#store = store;
     this.#key = key;
     this.#lastSeq = afterSeq;
-    this.#unsubscribe = bus.subscribe(key, (notification) => this.#hear(notification));
+    this.#unsubscribe = bus.subscribe(key, (notification) => this.#receive(notification));
   }
 
-  next(): Promise<Given> {
-    const isDue = this.#behind || this.#waiting.length > 0 || this.#removed || this.#closed || this.#ended;
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Batch> {
+    const isDue = this.#behind || this.#waiting.length > 0 || this.#removed || this.#left || this.#ended;
     if (isDue) return this.#advance();
     return new Promise((resolve) => {
       this.#hand = resolve;
     });
   }
 
-  async #advance(): Promise<Given> {
-    while (!this.#closed && !this.#ended) {
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    this.#leave();
+    return done;
+  }
+
+  async #advance(): Promise<Batch> {
+    while (!this.#left && !this.#ended) {
       if (this.#behind) {
         this.#behind = false;
         this.#waiting = [];
-        const missed = await this.#store.events(this.#key.runId, this.#lastSeq, batch);
+        const missed = await this.#store.events(this.#key.runId, this.#lastSeq, maxBatch);
         if (missed.length > 0) {
           // A full batch means that there may be more; news that came during the read may overlap it.
-          if (missed.length === batch || this.#waiting.length > 0) this.#behind = true;
+          if (missed.length === maxBatch || this.#waiting.length > 0) this.#behind = true;
           return this.#give(missed);
         }
         if (this.#waiting.length === 0 && (await this.#isOver())) break;
@@ -63,24 +74,24 @@ export class RunEventStream implements RunFeed {
         return await this.next();
       }
     }
-    this.close();
-    return null;
+    this.#leave();
+    return done;
   }
 
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  #leave(): void {
+    if (this.#left) return;
+    this.#left = true;
     this.#unsubscribe();
     this.#rouse();
   }
 
-  #hear(notification: RunNotification): void {
+  #receive(notification: RunNotification): void {
     if (notification.run === null) this.#removed = true;
     const [first] = notification.events;
     const expected = (this.#waiting.at(-1)?.seq ?? this.#lastSeq) + 1;
     if (first === undefined) {
       if (notification.run !== null && notification.run.lastSeq >= expected) this.#behind = true;
-    } else if (first.seq === expected && this.#waiting.length < batch) {
+    } else if (first.seq === expected && this.#waiting.length < maxBatch) {
       this.#waiting.push(...notification.events);
     } else if (first.seq >= expected) {
       this.#behind = true;
@@ -88,28 +99,28 @@ export class RunEventStream implements RunFeed {
     this.#rouse();
   }
 
-  #give(events: readonly RunEvent[]): readonly RunEvent[] {
+  #give(events: readonly RunEvent[]): Batch {
     const last = events.at(-1);
     if (last !== undefined) {
       this.#lastSeq = last.seq;
       this.#ended = isTerminal(last);
     }
-    return events;
+    return { done: false, value: events };
   }
 
-  /** A reader that has seen everything of a finished or removed run is sent away, not kept waiting. */
+  /** Ends the stream of a reader that has every event of a finished or removed run. */
   async #isOver(): Promise<boolean> {
     const run = await this.#store.find(this.#key);
     return run === null || (run.phase === 'done' && run.lastSeq <= this.#lastSeq);
   }
 
-  #giveWaiting(): readonly RunEvent[] {
+  #giveWaiting(): Batch {
     const events = this.#waiting;
     this.#waiting = [];
     return this.#give(events);
   }
 
-  /** Past the loop of `#advance` where that is right: with a thousand readers each turn of a promise counts. */
+  /** Skips the loop of `#advance` where it can: with a thousand readers each promise turn counts. */
   #rouse(): void {
     const hand = this.#hand;
     this.#hand = null;

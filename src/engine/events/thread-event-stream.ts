@@ -1,26 +1,27 @@
-import type { ThreadFeed } from '../../contract/api/thread-use-cases.ts';
-import type { ThreadEvent } from '../../contract/domain/event.ts';
+import type { EventBatches, ThreadEvent } from '../../contract/domain/event.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
 import type { Store } from '../../contract/store/store.ts';
 import { translateStorageFault } from '../api/storage-errors.ts';
 import type { EventBus } from './event-bus.ts';
 
-/** The most that is read, and that waits in memory for a slow reader. */
-const batch = 100;
+/** The most events that one batch holds. */
+const maxBatch = 100;
+
+const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /**
- * One reader's view of a thread's events. Every write to the thread wakes it, also one by another replica, and it reads
- * what is new from the store: only that knows the order over several runs. A slow reader costs nothing but its place.
+ * One reader's view of a thread's events. Every write to the thread wakes it, including one by another replica, and it
+ * reads what is new from the store: only the store has the order over several runs. A slow reader costs no memory.
  */
-export class ThreadEventStream implements ThreadFeed {
+export class ThreadEventStream implements EventBatches<ThreadEvent> {
   readonly #store: Store;
   readonly #key: ThreadKey;
   readonly #agentIds: readonly string[] | undefined;
   readonly #unsubscribe: () => void;
   #lastSeq: number;
-  /** The store may hold events that were not given. */
+  /** The store may hold events that the reader lacks. */
   #behind = true;
-  #closed = false;
+  #left = false;
   #wake: (() => void) | null = null;
 
   constructor(
@@ -39,18 +40,22 @@ export class ThreadEventStream implements ThreadFeed {
     });
   }
 
-  async next(): Promise<readonly ThreadEvent[] | null> {
-    while (!this.#closed) {
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<readonly ThreadEvent[], undefined>> {
+    while (!this.#left) {
       if (this.#behind) {
-        // Before the read: what is written during it wakes the reader again.
+        // Before the read: a write during it wakes the reader again.
         this.#behind = false;
         const events = await this.#read();
         const last = events.at(-1);
         if (last !== undefined) {
           this.#lastSeq = last.threadSeq;
-          // There may be more; and the thread may have gone with what is given, which nobody tells of twice.
+          // There may be more, or the thread may be gone after this batch, of which no second notification comes.
           this.#behind = true;
-          return events;
+          return { done: false, value: events };
         }
         if (await this.#isGone()) break;
       } else {
@@ -59,21 +64,22 @@ export class ThreadEventStream implements ThreadFeed {
         });
       }
     }
-    this.close();
-    return null;
+    return await this.return();
   }
 
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#unsubscribe();
-    this.#rouse();
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    if (!this.#left) {
+      this.#left = true;
+      this.#unsubscribe();
+      this.#rouse();
+    }
+    return done;
   }
 
   #read(): Promise<readonly ThreadEvent[]> {
     const { tenant, threadId } = this.#key;
     const from = { afterSeq: this.#lastSeq, agentIds: this.#agentIds };
-    return translateStorageFault(this.#store.threads.threadEvents({ tenant, threadId, ...from, limit: batch }));
+    return translateStorageFault(this.#store.threads.threadEvents({ tenant, threadId, ...from, limit: maxBatch }));
   }
 
   async #isGone(): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Answer, Operation } from '../../contract/api/protocol.ts';
-import type { JoinThread } from '../../contract/api/use-cases.ts';
+import type { JoinThread } from '../../contract/api/runs.ts';
 import type { Run, RunRequest } from '../../contract/domain/run.ts';
 import type { RunQuery } from '../../contract/store/store.ts';
 import { answersOf, creationAnswer, eventStream, jsonAnswer, runAnswerer, success } from '../shared/answers.ts';
@@ -26,12 +26,12 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: nothing,
       body: requests.runSearch,
       answers: answersOf(error, success(z.array(run)), [422]),
-      handle: async (use, { body: { agent_id, ...filter }, tenant }) => {
-        const agentId = findAgentId(use, agent_id);
+      handle: async (api, { body: { agent_id, ...filter }, tenant }) => {
+        const agentId = findAgentId(api, agent_id);
         // A name that no agent has: no run can be its run.
         if (agentId === null) return jsonAnswer([]);
         const query: RunQuery = { ...filter, tenant, agentId };
-        return jsonAnswer((await use.searchRuns(query)).map(encodeRun));
+        return jsonAnswer((await api.runs.search(query)).map(encodeRun));
       },
     }),
     operation({
@@ -44,10 +44,10 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       body: requests.runCreate,
       takes: ['Idempotency-Key'],
       answers: answersOf(error, success(run), [404, 409, 422]),
-      handle: async (use, { body, tenant, idempotencyKey }) => {
+      handle: async (api, { body, tenant, idempotencyKey }) => {
         const thread = joinThread(body);
         const command = { tenant, agent: body.agent_id, request: decodeRequest(body), thread, idempotencyKey };
-        const creation = await use.createRun(command);
+        const creation = await api.runs.create(command);
         return creationAnswer(creation, encodeRun(creation.run));
       },
     }),
@@ -60,7 +60,7 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(run), [404, 409, 422]),
-      handle: async (use, { params, tenant }) => runAnswer(await use.getRun({ tenant, runId: params.run_id })),
+      handle: async (api, { params, tenant }) => runAnswer(await api.runs.get({ tenant, runId: params.run_id })),
     }),
     operation({
       id: 'get_run_output',
@@ -75,11 +75,13 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
         { ...success(answers.RunOutput), 204: { description: 'No output yet' } },
         [404, 409, 422],
       ),
-      handle: async (use, request) => {
+      handle: async (api, request) => {
         const key = { tenant: request.tenant, runId: request.params.run_id };
         const blockMs = (request.query.block_timeout ?? 0) * 1000;
         // The signal costs something to make; a call that does not wait has no use for it.
-        return outputAnswer(blockMs === 0 ? await use.getRun(key) : await use.awaitRun(key, blockMs, request.signal));
+        return outputAnswer(
+          blockMs === 0 ? await api.runs.get(key) : await api.runs.wait(key, blockMs, request.signal),
+        );
       },
     }),
     operation({
@@ -92,9 +94,14 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       body: noBody,
       takes: ['Last-Event-ID'],
       answers: answersOf(error, eventStream(answers.StreamEvent), [404, 409, 422]),
-      handle: async (use, { params, tenant, afterSeq }) => {
+      handle: async (api, { params, tenant, afterSeq }) => {
         const runId = params.run_id;
-        return { kind: 'stream', feed: await use.watchRun({ tenant, runId }, afterSeq), runId, encode: encodeEvent };
+        return {
+          kind: 'stream',
+          events: await api.runs.watch({ tenant, runId }, afterSeq),
+          runId,
+          encode: encodeEvent,
+        };
       },
     }),
     operation({
@@ -106,8 +113,8 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: nothing,
       body: requests.resumePayload,
       answers: answersOf(error, success(run), [404, 409, 422]),
-      handle: async (use, { params, body, tenant }) =>
-        jsonAnswer(encodeRun(await use.resumeRun({ tenant, runId: params.run_id }, body))),
+      handle: async (api, { params, body, tenant }) =>
+        jsonAnswer(encodeRun(await api.runs.resume({ tenant, runId: params.run_id }, body))),
     }),
     operation({
       id: 'delete_run',
@@ -118,8 +125,8 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(run), [404, 409, 422]),
-      handle: async (use, { params, tenant }) =>
-        jsonAnswer(encodeRun(await use.deleteRun({ tenant, runId: params.run_id }))),
+      handle: async (api, { params, tenant }) =>
+        jsonAnswer(encodeRun(await api.runs.delete({ tenant, runId: params.run_id }))),
     }),
   ];
 }

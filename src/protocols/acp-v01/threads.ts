@@ -26,9 +26,9 @@ export function createThreadOperations(requests: Requests): readonly Operation[]
       query: nothing,
       body: requests.threadCreate,
       answers: answersOf(error, success(thread), [404, 409, 422]),
-      handle: async (use, { body, tenant }) => {
+      handle: async (api, { body, tenant }) => {
         const { agent_id: agent, metadata = {} } = body;
-        return jsonAnswer(encodeThread(await use.createThread({ tenant, agent, metadata, ifExists: 'raise' })));
+        return jsonAnswer(encodeThread(await api.threads.create({ tenant, agent, metadata, ifExists: 'raise' })));
       },
     }),
     operation({
@@ -40,10 +40,10 @@ export function createThreadOperations(requests: Requests): readonly Operation[]
       query: nothing,
       body: requests.threadSearch,
       answers: answersOf(error, success(z.array(thread)), [422]),
-      handle: async (use, { body: { agent_id, ...filter }, tenant }) => {
-        const agentId = findAgentId(use, agent_id);
+      handle: async (api, { body: { agent_id, ...filter }, tenant }) => {
+        const agentId = findAgentId(api, agent_id);
         if (agentId === null) return jsonAnswer([]);
-        return jsonAnswer((await use.searchThreads({ ...filter, tenant, agentId })).map(encodeThread));
+        return jsonAnswer((await api.threads.search({ ...filter, tenant, agentId })).map(encodeThread));
       },
     }),
     operation({
@@ -55,10 +55,10 @@ export function createThreadOperations(requests: Requests): readonly Operation[]
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(thread), [404, 409, 422]),
-      handle: async (use, { params, tenant }) => {
+      handle: async (api, { params, tenant }) => {
         const key = { tenant, threadId: params.thread_id };
-        const removed = await use.getThread(key);
-        await use.deleteThread(key);
+        const removed = await api.threads.get(key);
+        await api.threads.delete(key);
         return jsonAnswer(encodeThread(removed));
       },
     }),
@@ -71,8 +71,8 @@ export function createThreadOperations(requests: Requests): readonly Operation[]
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(thread), [404, 409, 422]),
-      handle: async (use, { params, tenant }) =>
-        jsonAnswer(encodeThread(await use.getThread({ tenant, threadId: params.thread_id }))),
+      handle: async (api, { params, tenant }) =>
+        jsonAnswer(encodeThread(await api.threads.get({ tenant, threadId: params.thread_id }))),
     }),
     operation({
       id: 'get_thread_state',
@@ -83,8 +83,8 @@ export function createThreadOperations(requests: Requests): readonly Operation[]
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(state), [404, 409, 422]),
-      handle: async (use, { params, tenant }) => {
-        const { values } = await use.getThread({ tenant, threadId: params.thread_id });
+      handle: async (api, { params, tenant }) => {
+        const { values } = await api.threads.get({ tenant, threadId: params.thread_id });
         return jsonAnswer(asValue(values));
       },
     }),
@@ -97,9 +97,9 @@ export function createThreadOperations(requests: Requests): readonly Operation[]
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(z.array(run)), [404, 409, 422]),
-      handle: async (use, { params, tenant }) => {
-        const { threadId } = await use.getThread({ tenant, threadId: params.thread_id });
-        const newestFirst = await use.searchRuns({ tenant, threadId, limit: maxRuns, offset: 0 });
+      handle: async (api, { params, tenant }) => {
+        const { threadId } = await api.threads.get({ tenant, threadId: params.thread_id });
+        const newestFirst = await api.runs.search({ tenant, threadId, limit: maxRuns, offset: 0 });
         return jsonAnswer(newestFirst.toReversed().map(encodeRun));
       },
     }),
@@ -112,8 +112,8 @@ export function createThreadOperations(requests: Requests): readonly Operation[]
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(state), [404, 409, 422]),
-      handle: async (use, { params, tenant }) => {
-        const left = await use.stateAfterRun({ tenant, runId: params.run_id });
+      handle: async (api, { params, tenant }) => {
+        const left = await api.threads.stateAfterRun({ tenant, runId: params.run_id });
         // No thread, or no success: the protocol has this call for runs that succeeded in a thread.
         if (left === null) throw new GatewayError('thread_state_missing');
         return jsonAnswer(asValue(left.values));

@@ -107,9 +107,9 @@ function listThreadRuns(requests: Requests): Operation {
     query: requests.list,
     body: noBody,
     answers: answersOf(answers.ErrorResponse, success(z.array(answers.RunStateful)), [404, 422]),
-    handle: async (use, { params, query, tenant }) => {
-      const { threadId } = await use.getThread({ tenant, threadId: params.thread_id });
-      return jsonAnswer((await use.searchRuns({ ...query, tenant, threadId })).map(encodeStateful));
+    handle: async (api, { params, query, tenant }) => {
+      const { threadId } = await api.threads.get({ tenant, threadId: params.thread_id });
+      return jsonAnswer((await api.runs.search({ ...query, tenant, threadId })).map(encodeStateful));
     },
   });
 }
@@ -124,11 +124,11 @@ function searchStatelessRuns(requests: Requests): Operation {
     query: nothing,
     body: requests.search,
     answers: answersOf(answers.ErrorResponse, success(z.array(answers.RunStateless)), [422]),
-    handle: async (use, { body: { agent_id, ...filter }, tenant }) => {
-      const agentId = findAgentId(use, agent_id);
+    handle: async (api, { body: { agent_id, ...filter }, tenant }) => {
+      const agentId = findAgentId(api, agent_id);
       // A name that no agent has: no run can be its run.
       if (agentId === null) return jsonAnswer([]);
-      return jsonAnswer((await use.searchRuns({ ...filter, tenant, agentId, threadId: null })).map(encodeStateless));
+      return jsonAnswer((await api.runs.search({ ...filter, tenant, agentId, threadId: null })).map(encodeStateless));
     },
   });
 }

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
+import type { Api } from '../../contract/api/api.ts';
 import type { Decoded, Operation } from '../../contract/api/protocol.ts';
-import type { CreateRun, JoinThread, UseCases } from '../../contract/api/use-cases.ts';
+import type { CreateRun, JoinThread } from '../../contract/api/runs.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
@@ -31,13 +32,13 @@ import { answers, type Requests } from './schemas.ts';
 /** The protocol's name: its runs' webhooks speak it. */
 export const acpV02 = 'acp-v0.2';
 
-type Creation = Parameters<typeof decodeCreation>[0] & {
+type RunCreateBody = Parameters<typeof decodeCreation>[0] & {
   readonly agent_id?: string | undefined;
   readonly on_disconnect?: OnDisconnect | undefined;
 };
 
 /** Where runs are mounted: on their own, or in a thread. */
-export type RunSite<Base, One extends { readonly run_id: string }, Body extends Creation> = {
+export type RunSite<Base, One extends { readonly run_id: string }, Body extends RunCreateBody> = {
   readonly path: string;
   /** What the operations' names say of the site, such as `stateless_run`. */
   readonly noun: string;
@@ -54,7 +55,7 @@ export type RunSite<Base, One extends { readonly run_id: string }, Body extends 
 };
 
 /** The nine operations that ACP 0.2 has for runs, wherever they are mounted. */
-export function createRunOperations<Base, One extends { readonly run_id: string }, Body extends Creation>(
+export function createRunOperations<Base, One extends { readonly run_id: string }, Body extends RunCreateBody>(
   site: RunSite<Base, One, Body>,
   requests: Requests,
 ): readonly Operation[] {
@@ -68,8 +69,8 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
     thread: site.join(params, body),
     idempotencyKey,
   });
-  const find = async (use: UseCases, { params, tenant }: Decoded<One, unknown, unknown>): Promise<Run> => {
-    const run = await use.getRun({ tenant, runId: params.run_id });
+  const find = async (api: Api, { params, tenant }: Decoded<One, unknown, unknown>): Promise<Run> => {
+    const run = await api.runs.get({ tenant, runId: params.run_id });
     if (!site.holds(params, run)) throw new GatewayError('run_not_found');
     return run;
   };
@@ -87,8 +88,8 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
       body: site.body,
       takes: ['Idempotency-Key'],
       answers: answersOf(error, success(site.run), [404, 409, 422]),
-      handle: async (use, request) => {
-        const creation = await use.createRun(command(request));
+      handle: async (api, request) => {
+        const creation = await api.runs.create(command(request));
         return creationAnswer(creation, site.encode(creation.run));
       },
     }),
@@ -102,8 +103,8 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
       body: site.body,
       takes: ['Idempotency-Key'],
       answers: answersOf(error, eventStream(answers.StreamEventPayload), [404, 409, 422]),
-      handle: (use, request) =>
-        createAndFollow(use, command(request), request.body.on_disconnect ?? 'cancel', encodingFor),
+      handle: (api, request) =>
+        createAndFollow(api, command(request), request.body.on_disconnect ?? 'cancel', encodingFor),
     }),
     operation({
       id: `create_and_wait_for_${noun}_output`,
@@ -115,9 +116,9 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
       body: site.body,
       takes: ['Idempotency-Key'],
       answers: answersOf(error, success(site.waited), [404, 409, 422]),
-      handle: async (use, request) => {
+      handle: async (api, request) => {
         const leaving = request.body.on_disconnect ?? 'cancel';
-        const creation = await createAndWait(use, command(request), leaving, request);
+        const creation = await createAndWait(api, command(request), leaving, request);
         return creationAnswer(creation, waited(creation.run));
       },
     }),
@@ -130,9 +131,9 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(site.waited), [404, 422]),
-      handle: async (use, request) => {
-        const run = await find(use, request);
-        return { ...jsonAnswer(waited(await awaitEnd(use, keyOf(run), request))), runId: run.runId };
+      handle: async (api, request) => {
+        const run = await find(api, request);
+        return { ...jsonAnswer(waited(await awaitEnd(api, keyOf(run), request))), runId: run.runId };
       },
     }),
     operation({
@@ -145,9 +146,9 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
       body: noBody,
       takes: ['Last-Event-ID'],
       answers: answersOf(error, eventStream(answers.StreamEventPayload), [404, 422]),
-      handle: async (use, request) => {
-        const run = await find(use, request);
-        return await followRun(use, run, request.afterSeq, encodingFor(run));
+      handle: async (api, request) => {
+        const run = await find(api, request);
+        return await followRun(api, run, request.afterSeq, encodingFor(run));
       },
     }),
     operation({
@@ -159,8 +160,8 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
       query: requests.cancel,
       body: noBody,
       answers: answersOf(error, done, [404, 422]),
-      handle: async (use, request) => {
-        await use.cancelRun(keyOf(await find(use, request)), request.query);
+      handle: async (api, request) => {
+        await api.runs.cancel(keyOf(await find(api, request)), request.query);
         return emptyAnswer;
       },
     }),
@@ -173,7 +174,7 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(site.run), [404, 422]),
-      handle: async (use, request) => runAnswer(await find(use, request)),
+      handle: async (api, request) => runAnswer(await find(api, request)),
     }),
     operation({
       id: `resume_${noun}`,
@@ -184,7 +185,7 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
       query: nothing,
       body: requests.resume,
       answers: answersOf(error, success(site.run), [404, 409, 422]),
-      handle: async (use, request) => runAnswer(await use.resumeRun(keyOf(await find(use, request)), request.body)),
+      handle: async (api, request) => runAnswer(await api.runs.resume(keyOf(await find(api, request)), request.body)),
     }),
     operation({
       id: `delete_${noun}`,
@@ -195,8 +196,8 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
       query: nothing,
       body: noBody,
       answers: answersOf(error, done, [404, 422]),
-      handle: async (use, request) => {
-        await use.deleteRun(keyOf(await find(use, request)));
+      handle: async (api, request) => {
+        await api.runs.delete(keyOf(await find(api, request)));
         return emptyAnswer;
       },
     }),

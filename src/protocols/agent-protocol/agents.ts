@@ -22,9 +22,9 @@ export function createAgentOperations(requests: Requests): readonly Operation[] 
       query: nothing,
       body: requests.agentSearch,
       answers: answersOf(error, success(z.array(agent)), [404, 422]),
-      handle: async (use, { body: { name, metadata = {}, limit, offset } }) => {
+      handle: async (api, { body: { name, metadata = {}, limit, offset } }) => {
         // Agents are the config's: all of them are at hand, and the core's own search knows no metadata.
-        const named = use.searchAgents({ name, limit: Number.MAX_SAFE_INTEGER, offset: 0 });
+        const named = api.agents.search({ name, limit: Number.MAX_SAFE_INTEGER, offset: 0 });
         const found = named.filter((each) => hasMetadata(each, metadata)).slice(offset, offset + limit);
         return jsonAnswer(found.map(encodeAgent));
       },
@@ -38,7 +38,7 @@ export function createAgentOperations(requests: Requests): readonly Operation[] 
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(agent), [404, 422]),
-      handle: async (use, { params }) => jsonAnswer(encodeAgent(use.getAgent(params.agent_id))),
+      handle: async (api, { params }) => jsonAnswer(encodeAgent(api.agents.get(params.agent_id))),
     }),
     operation({
       id: 'get_agent_schemas',
@@ -49,7 +49,7 @@ export function createAgentOperations(requests: Requests): readonly Operation[] 
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(schema), [404, 422]),
-      handle: async (use, { params }) => jsonAnswer(encodeSchemas(use.getAgent(params.agent_id))),
+      handle: async (api, { params }) => jsonAnswer(encodeSchemas(api.agents.get(params.agent_id))),
     }),
   ];
 }

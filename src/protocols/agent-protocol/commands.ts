@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { UseCases } from '../../contract/api/use-cases.ts';
+import type { Api } from '../../contract/api/api.ts';
 import type { ErrorCode, GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
@@ -14,7 +14,7 @@ import type { CommandParams, StreamingCommand } from './streaming-requests.ts';
 /** Where a command was sent to, and by whom. */
 export type Place = ThreadKey & { readonly idempotencyKey?: string | undefined };
 
-type Command = (use: UseCases, place: Place, params: unknown) => Promise<JsonObject>;
+type Command = (api: Api, place: Place, params: unknown) => Promise<JsonObject>;
 export type Commands = ReadonlyMap<string, Command>;
 
 /** What the protocol calls the errors that it has a word for; the others keep their own. */
@@ -40,23 +40,23 @@ const unsupported: Readonly<Record<string, string>> = {
 /** The commands that are carried out, each over the use cases that the ordinary operations have. */
 export function createCommands(params: CommandParams): Commands {
   return new Map<string, Command>([
-    ['run.start', (use, place, given) => startRun(use, place, parseParams(params.start, given))],
-    ['input.respond', (use, place, given) => answerInterrupt(use, place, parseParams(params.respond, given))],
-    ['state.get', (use, place, given) => getState(use, place, parseParams(params.get, given))],
-    ['state.listCheckpoints', (use, place, given) => listCheckpoints(use, place, parseParams(params.list, given))],
-    ['state.fork', (use, place, given) => forkState(use, place, parseParams(params.fork, given))],
+    ['run.start', (api, place, given) => startRun(api, place, parseParams(params.start, given))],
+    ['input.respond', (api, place, given) => answerInterrupt(api, place, parseParams(params.respond, given))],
+    ['state.get', (api, place, given) => getState(api, place, parseParams(params.get, given))],
+    ['state.listCheckpoints', (api, place, given) => listCheckpoints(api, place, parseParams(params.list, given))],
+    ['state.fork', (api, place, given) => forkState(api, place, parseParams(params.fork, given))],
   ]);
 }
 
 /** Carries a command out. Rejects with `CommandFault` or `GatewayError`. */
 export async function carryOut(
   commands: Commands,
-  use: UseCases,
+  api: Api,
   place: Place,
   { method, params = {} }: StreamingCommand,
 ): Promise<JsonObject> {
   const command = commands.get(method);
-  if (command !== undefined) return await command(use, place, params);
+  if (command !== undefined) return await command(api, place, params);
   const reason = Object.hasOwn(unsupported, method) ? unsupported[method] : undefined;
   if (reason !== undefined) throw new CommandFault('not_supported', `${method} is not supported: ${reason}`);
   throw new CommandFault('unknown_command', 'the protocol has no such command');
@@ -85,11 +85,11 @@ export function encodeFault(id: number | null, fault: CommandFault | GatewayErro
 
 /** A thread that is busy refuses, as it does a run that is created in the ordinary way. */
 async function startRun(
-  use: UseCases,
+  api: Api,
   { tenant, threadId, idempotencyKey }: Place,
   { assistant_id: assistant, agent_id: agent = assistant, ...body }: z.output<CommandParams['start']>,
 ): Promise<JsonObject> {
-  const { run } = await use.createRun({
+  const { run } = await api.runs.create({
     tenant,
     agent,
     request: decodeCreation(body, agentProtocol),
@@ -101,20 +101,20 @@ async function startRun(
 
 /** The one that is named, or else the one that the thread waits for: a run asks one thing at a time. */
 async function answerInterrupt(
-  use: UseCases,
+  api: Api,
   { tenant, threadId }: Place,
   given: z.output<CommandParams['respond']>,
 ): Promise<JsonObject> {
   const answer = 'responses' in given ? given.responses[0] : given;
   if (answer?.response === undefined) throw new CommandFault('invalid_argument', 'params/response: is required');
-  const { activeRunId } = await use.getThread({ tenant, threadId });
+  const { activeRunId } = await api.threads.get({ tenant, threadId });
   const named = answer.interrupt_id === undefined ? null : readInterruptId(answer.interrupt_id);
   const runId = answer.interrupt_id === undefined ? activeRunId : named?.runId;
   if (typeof runId !== 'string' || runId !== activeRunId) throw noInterrupt();
-  const run = await use.getRun({ tenant, runId });
+  const run = await api.runs.get({ tenant, runId });
   // Whoever answers an older question of the run must not answer the one that it asks now.
   if (run.status !== 'interrupted' || (named !== null && named.seq !== run.lastSeq)) throw noInterrupt();
-  await use.resumeRun({ tenant, runId }, answer.response);
+  await api.runs.resume({ tenant, runId }, answer.response);
   return { run_id: runId };
 }
 

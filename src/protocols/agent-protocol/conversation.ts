@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { Api } from '../../contract/api/api.ts';
 import type { Conversation, Peer } from '../../contract/api/protocol.ts';
-import type { UseCases } from '../../contract/api/use-cases.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
@@ -14,7 +14,7 @@ import {
   streamingCommand,
   unsubscribeParams,
 } from './streaming-requests.ts';
-import { openThreadFeed, type ToldFeed } from './thread-event-filter.ts';
+import { type FilteredEvents, watchThread } from './thread-event-filter.ts';
 
 const maxSubscriptions = 32;
 
@@ -29,7 +29,8 @@ export class ThreadConversation implements Conversation {
   readonly #commands: Commands;
   readonly #place: ThreadKey;
   readonly #peer: Peer;
-  readonly #feeds = new Map<string, ToldFeed>();
+  /** By the id of the subscription. */
+  readonly #subscriptions = new Map<string, FilteredEvents>();
   #closed = false;
 
   constructor(commands: Commands, place: ThreadKey, peer: Peer) {
@@ -38,7 +39,7 @@ export class ThreadConversation implements Conversation {
     this.#peer = peer;
   }
 
-  async receive(message: unknown, enter: () => Promise<UseCases>): Promise<void> {
+  async receive(message: unknown, enter: () => Promise<Api>): Promise<void> {
     const { id = null } = streamingCommand.pick({ id: true }).safeParse(message).data ?? {};
     const parsed = streamingCommand.safeParse(message);
     if (!parsed.success || id === null) {
@@ -61,21 +62,21 @@ export class ThreadConversation implements Conversation {
 
   close(): void {
     this.#closed = true;
-    for (const feed of this.#feeds.values()) feed.close();
-    this.#feeds.clear();
+    for (const events of this.#subscriptions.values()) void events.return();
+    this.#subscriptions.clear();
   }
 
-  async #carryOut(use: UseCases, command: StreamingCommand): Promise<Done> {
+  async #carryOut(api: Api, command: StreamingCommand): Promise<Done> {
     const { method, params = {} } = command;
     switch (method) {
       case 'subscription.subscribe': {
         const { since = null, channels, namespaces, depth } = parseParams(eventStreamRequest, params);
         const id = nameSubscription({ channels, namespaces, depth });
-        return { result: { subscription_id: id }, after: await this.#subscribe(use, id, since) };
+        return { result: { subscription_id: id }, after: await this.#subscribe(api, id, since) };
       }
       case 'subscription.unsubscribe': {
         const { subscription_id: id } = parseParams(unsubscribeParams, params);
-        if (!this.#feeds.has(id)) throw noSubscription();
+        if (!this.#subscriptions.has(id)) throw noSubscription();
         this.#drop(id);
         return { result: {} };
       }
@@ -84,9 +85,9 @@ export class ThreadConversation implements Conversation {
         const lastSeen = since ?? (last_event_id === undefined ? null : Number(last_event_id));
         const begins: (() => void)[] = [];
         // All of them are read before the first one begins anew.
-        const ids = [...new Set(subscriptions ?? this.#feeds.keys())];
+        const ids = [...new Set(subscriptions ?? this.#subscriptions.keys())];
         for (const id of ids) readSubscription(id);
-        for (const id of ids) begins.push(await this.#subscribe(use, id, lastSeen));
+        for (const id of ids) begins.push(await this.#subscribe(api, id, lastSeen));
         return {
           result: { restored: ids.length > 0 },
           after: () => {
@@ -95,26 +96,26 @@ export class ThreadConversation implements Conversation {
         };
       }
       default:
-        return { result: await carryOut(this.#commands, use, this.#place, command) };
+        return { result: await carryOut(this.#commands, api, this.#place, command) };
     }
   }
 
   /** Gives what begins to tell. */
-  async #subscribe(use: UseCases, id: string, lastSeen: number | null): Promise<() => void> {
+  async #subscribe(api: Api, id: string, lastSeen: number | null): Promise<() => void> {
     this.#drop(id);
-    if (this.#feeds.size >= maxSubscriptions) {
+    if (this.#subscriptions.size >= maxSubscriptions) {
       throw new CommandFault('invalid_argument', `a connection has at most ${maxSubscriptions} subscriptions`);
     }
-    const feed = await openThreadFeed(use, this.#place, readSubscription(id), lastSeen);
-    if (this.#closed) feed.close();
-    else this.#feeds.set(id, feed);
-    return () => void this.#pump(id, feed);
+    const events = await watchThread(api, this.#place, readSubscription(id), lastSeen);
+    if (this.#closed) void events.return();
+    else this.#subscriptions.set(id, events);
+    return () => void this.#pump(id, events);
   }
 
-  async #pump(id: string, feed: ToldFeed): Promise<void> {
+  async #pump(id: string, events: FilteredEvents): Promise<void> {
     try {
-      for (let told = await feed.next(); told !== null; told = await feed.next()) {
-        for (const { data } of told) if (this.#feeds.get(id) === feed) await this.#peer.tell(data);
+      for await (const batch of events) {
+        for (const { data } of batch) if (this.#subscriptions.get(id) === events) await this.#peer.tell(data);
       }
     } catch (fault) {
       // What it lacks can be had again with the id, once the store answers.
@@ -122,12 +123,12 @@ export class ThreadConversation implements Conversation {
       await this.#peer.tell(encodeFault(null, told));
     }
     // Not closed by us: the thread is gone, or the store is.
-    if (this.#feeds.get(id) === feed) this.#peer.end();
+    if (this.#subscriptions.get(id) === events) this.#peer.end();
   }
 
   #drop(id: string): void {
-    this.#feeds.get(id)?.close();
-    this.#feeds.delete(id);
+    void this.#subscriptions.get(id)?.return();
+    this.#subscriptions.delete(id);
   }
 }
 

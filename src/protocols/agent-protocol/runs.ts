@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Decoded, Operation } from '../../contract/api/protocol.ts';
-import type { CreateRun, JoinThread } from '../../contract/api/use-cases.ts';
+import type { CreateRun, JoinThread } from '../../contract/api/runs.ts';
 import type { RunQuery } from '../../contract/store/store.ts';
 import {
   answersOf,
@@ -38,12 +38,12 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: nothing,
       body: requests.runSearch,
       answers: answersOf(error, success(z.array(run)), [404, 422]),
-      handle: async (use, { body: { agent_id, thread_id: threadId, ...filter }, tenant }) => {
-        const agentId = findAgentId(use, agent_id);
+      handle: async (api, { body: { agent_id, thread_id: threadId, ...filter }, tenant }) => {
+        const agentId = findAgentId(api, agent_id);
         // A name that no agent has: no run can be its run.
         if (agentId === null) return jsonAnswer([]);
         const query: RunQuery = { ...filter, tenant, agentId, threadId };
-        return jsonAnswer((await use.searchRuns(query)).map(encodeRun));
+        return jsonAnswer((await api.runs.search(query)).map(encodeRun));
       },
     }),
     operation({
@@ -56,8 +56,8 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       body: requests.runStream,
       takes: ['Idempotency-Key'],
       answers: answersOf(error, success(run), [404, 409, 422]),
-      handle: async (use, request) => {
-        const creation = await use.createRun(decodeCommand(request));
+      handle: async (api, request) => {
+        const creation = await api.runs.create(decodeCommand(request));
         return creationAnswer(creation, encodeRun(creation.run));
       },
     }),
@@ -71,8 +71,8 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       body: requests.runStream,
       takes: ['Idempotency-Key'],
       answers: answersOf(error, eventStream(event), [404, 409, 422]),
-      handle: (use, request) =>
-        createAndFollow(use, decodeCommand(request), request.body.on_disconnect ?? 'cancel', encodingFor),
+      handle: (api, request) =>
+        createAndFollow(api, decodeCommand(request), request.body.on_disconnect ?? 'cancel', encodingFor),
     }),
     operation({
       id: 'create_and_wait_run',
@@ -84,9 +84,9 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       body: requests.runCreate,
       takes: ['Idempotency-Key'],
       answers: answersOf(error, success(waited), [404, 409, 422]),
-      handle: async (use, request) => {
+      handle: async (api, request) => {
         const leaving = request.body.on_disconnect ?? 'cancel';
-        const creation = await createAndWait(use, decodeCommand(request), leaving, request);
+        const creation = await createAndWait(api, decodeCommand(request), leaving, request);
         return creationAnswer(creation, encodeWaited(creation.run));
       },
     }),
@@ -99,7 +99,7 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(run), [404, 422]),
-      handle: async (use, { params, tenant }) => runAnswer(await use.getRun({ tenant, runId: params.run_id })),
+      handle: async (api, { params, tenant }) => runAnswer(await api.runs.get({ tenant, runId: params.run_id })),
     }),
     operation({
       id: 'delete_run',
@@ -110,8 +110,8 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: nothing,
       body: noBody,
       answers: answersOf(error, done, [404, 422]),
-      handle: async (use, { params, tenant }) => {
-        await use.deleteRun({ tenant, runId: params.run_id });
+      handle: async (api, { params, tenant }) => {
+        await api.runs.delete({ tenant, runId: params.run_id });
         return emptyAnswer;
       },
     }),
@@ -124,9 +124,9 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(waited), [404, 422]),
-      handle: async (use, request) => {
+      handle: async (api, request) => {
         const key = { tenant: request.tenant, runId: request.params.run_id };
-        return { ...jsonAnswer(encodeWaited(await awaitEnd(use, key, request))), runId: key.runId };
+        return { ...jsonAnswer(encodeWaited(await awaitEnd(api, key, request))), runId: key.runId };
       },
     }),
     operation({
@@ -139,9 +139,9 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       body: noBody,
       takes: ['Last-Event-ID'],
       answers: answersOf(error, eventStream(event), [404, 422]),
-      handle: async (use, { params, tenant, afterSeq }) => {
-        const found = await use.getRun({ tenant, runId: params.run_id });
-        return await followRun(use, found, afterSeq, encodingFor(found));
+      handle: async (api, { params, tenant, afterSeq }) => {
+        const found = await api.runs.get({ tenant, runId: params.run_id });
+        return await followRun(api, found, afterSeq, encodingFor(found));
       },
     }),
     operation({
@@ -153,8 +153,8 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: requests.cancel,
       body: noBody,
       answers: answersOf(error, done, [404, 422]),
-      handle: async (use, { params, query, tenant }) => {
-        await use.cancelRun({ tenant, runId: params.run_id }, query);
+      handle: async (api, { params, query, tenant }) => {
+        await api.runs.cancel({ tenant, runId: params.run_id }, query);
         return emptyAnswer;
       },
     }),

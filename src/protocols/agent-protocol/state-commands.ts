@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { UseCases } from '../../contract/api/use-cases.ts';
+import type { Api } from '../../contract/api/api.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Checkpoint, Thread, ThreadKey } from '../../contract/domain/thread.ts';
 import { instantOf } from '../shared/answers.ts';
@@ -11,12 +11,12 @@ import type { CommandParams } from './streaming-requests.ts';
 
 /** `state.get`: what the newest checkpoint holds, its messages among the values. */
 export async function getState(
-  use: UseCases,
+  api: Api,
   { tenant, threadId }: ThreadKey,
   { keys }: z.output<CommandParams['get']>,
 ): Promise<JsonObject> {
-  const thread = await use.getThread({ tenant, threadId });
-  const [newest] = await use.threadHistory({ tenant, threadId }, { limit: 1, beforeId: null });
+  const thread = await api.threads.get({ tenant, threadId });
+  const [newest] = await api.threads.history({ tenant, threadId }, { limit: 1, beforeId: null });
   const state = stateOf(thread);
   const values = keys === undefined ? state : pick(state, keys);
   return { values, ...(newest === undefined ? {} : { checkpoint: { id: newest.checkpointId } }) };
@@ -24,35 +24,35 @@ export async function getState(
 
 /** `state.listCheckpoints`, newest first. */
 export async function listCheckpoints(
-  use: UseCases,
+  api: Api,
   { tenant, threadId }: ThreadKey,
   { limit, before }: z.output<CommandParams['list']>,
 ): Promise<JsonObject> {
-  const found = await use.threadHistory({ tenant, threadId }, { limit, beforeId: before ?? null });
+  const found = await api.threads.history({ tenant, threadId }, { limit, beforeId: before ?? null });
   return { checkpoints: found.map(encodeSummary) };
 }
 
 /** `state.fork`: a thread of its own that begins with the checkpoint's state, and a run in it. */
 export async function forkState(
-  use: UseCases,
+  api: Api,
   { tenant, threadId }: ThreadKey,
   { checkpoint_id: checkpointId, ...body }: z.output<CommandParams['fork']>,
 ): Promise<JsonObject> {
-  const source = await use.getThread({ tenant, threadId });
-  const from = await use.findCheckpoint({ tenant, threadId }, checkpointId);
+  const source = await api.threads.get({ tenant, threadId });
+  const from = await api.threads.findCheckpoint({ tenant, threadId }, checkpointId);
   if (from === null) throw new CommandFault('no_such_checkpoint', 'the thread has no such checkpoint');
   const agent = source.agentId ?? undefined;
-  const fork = await use.createThread({ tenant, agent, metadata: source.metadata, ifExists: 'raise' });
+  const fork = await api.threads.create({ tenant, agent, metadata: source.metadata, ifExists: 'raise' });
   const key = { tenant, threadId: fork.threadId };
   try {
-    await use.patchThread(key, { values: from.values, messages: from.messages, mode: 'replace' });
+    await api.threads.patch(key, { values: from.values, messages: from.messages, mode: 'replace' });
     const request = decodeCreation(body, agentProtocol);
     const thread = { threadId: fork.threadId, ifNotExists: 'reject', whenBusy: 'reject' } as const;
-    const { run } = await use.createRun({ tenant, agent, request, thread });
+    const { run } = await api.runs.create({ tenant, agent, request, thread });
     return { run_id: run.runId, thread_id: fork.threadId };
   } catch (refusal) {
     // A fork whose run was refused is nobody's; where that fails too, the refusal is what the client can act on.
-    await use.deleteThread(key).catch(() => {});
+    await api.threads.delete(key).catch(() => {});
     throw refusal;
   }
 }

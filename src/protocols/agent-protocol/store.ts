@@ -21,8 +21,8 @@ export function createStoreOperations(options: RequestOptions): readonly Operati
       query: nothing,
       body: requests.put,
       answers: answersOf(error, done, [422]),
-      handle: async (use, { body: { namespace, key, value }, tenant }) => {
-        await use.putItem({ tenant, namespace, key, value });
+      handle: async (api, { body: { namespace, key, value }, tenant }) => {
+        await api.items.put({ tenant, namespace, key, value });
         return emptyAnswer;
       },
     }),
@@ -35,8 +35,8 @@ export function createStoreOperations(options: RequestOptions): readonly Operati
       query: nothing,
       body: requests.remove,
       answers: answersOf(error, done, [404, 422]),
-      handle: async (use, { body: { namespace, key }, tenant }) => {
-        await use.deleteItem({ tenant, namespace, key });
+      handle: async (api, { body: { namespace, key }, tenant }) => {
+        await api.items.delete({ tenant, namespace, key });
         return emptyAnswer;
       },
     }),
@@ -49,8 +49,8 @@ export function createStoreOperations(options: RequestOptions): readonly Operati
       query: requests.get,
       body: noBody,
       answers: answersOf(error, success(item), [404, 422]),
-      handle: async (use, { query: { namespace, key }, tenant }) =>
-        jsonAnswer(encodeItem(await use.getItem({ tenant, namespace, key }))),
+      handle: async (api, { query: { namespace, key }, tenant }) =>
+        jsonAnswer(encodeItem(await api.items.get({ tenant, namespace, key }))),
     }),
     operation({
       id: 'search_items',
@@ -61,9 +61,9 @@ export function createStoreOperations(options: RequestOptions): readonly Operati
       query: nothing,
       body: requests.search,
       answers: answersOf(error, success(found), [422]),
-      handle: async (use, { body: { namespace_prefix, filter, limit, offset }, tenant }) => {
+      handle: async (api, { body: { namespace_prefix, filter, limit, offset }, tenant }) => {
         const query = { tenant, prefix: namespace_prefix ?? [], filter: filter ?? undefined, limit, offset };
-        return jsonAnswer({ items: (await use.searchItems(query)).map(encodeItem) });
+        return jsonAnswer({ items: (await api.items.search(query)).map(encodeItem) });
       },
     }),
     operation({
@@ -75,8 +75,8 @@ export function createStoreOperations(options: RequestOptions): readonly Operati
       query: nothing,
       body: requests.namespaces,
       answers: answersOf(error, success(listed), [422]),
-      handle: async (use, { body: { max_depth: maxDepth, ...query }, tenant }) =>
-        jsonAnswer(await use.listNamespaces({ ...query, tenant, maxDepth })),
+      handle: async (api, { body: { max_depth: maxDepth, ...query }, tenant }) =>
+        jsonAnswer(await api.items.listNamespaces({ ...query, tenant, maxDepth })),
     }),
   ];
 }

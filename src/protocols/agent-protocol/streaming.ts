@@ -8,7 +8,7 @@ import { carryOut, createCommands, encodeFault, encodeSuccess } from './commands
 import { ThreadConversation } from './conversation.ts';
 import { answers } from './schemas.ts';
 import { createCommandParams, eventStreamRequest, streamingCommand } from './streaming-requests.ts';
-import { openThreadFeed } from './thread-event-filter.ts';
+import { watchThread } from './thread-event-filter.ts';
 
 /** Refusals of a command, which are its answer; whatever else goes wrong is an error of the request. */
 const refused: ReadonlySet<number> = new Set([403, 409, 422]);
@@ -28,10 +28,10 @@ export function createStreamingOperations(options: RequestOptions): readonly Ope
       body: eventStreamRequest,
       takes: ['Last-Event-ID'],
       answers: answersOf(error, eventStream(event), [404, 422]),
-      handle: async (use, { params, body: { since, ...filter }, tenant, afterSeq }) => {
+      handle: async (api, { params, body: { since, ...filter }, tenant, afterSeq }) => {
         const lastSeen = since ?? (afterSeq === 0 ? null : afterSeq);
         const key = { tenant, threadId: params.thread_id };
-        return { kind: 'events', feed: await openThreadFeed(use, key, filter, lastSeen) };
+        return { kind: 'events', events: await watchThread(api, key, filter, lastSeen) };
       },
     }),
     operation({
@@ -43,13 +43,13 @@ export function createStreamingOperations(options: RequestOptions): readonly Ope
       query: nothing,
       body: noBody,
       answers: answersOf(error, { 101: { description: 'Switching Protocols' } }, [404, 422]),
-      handle: async (use, { params, tenant }) => {
-        await use.getThread({ tenant, threadId: params.thread_id });
+      handle: async (api, { params, tenant }) => {
+        await api.threads.get({ tenant, threadId: params.thread_id });
         throw new GatewayError('invalid_request', { path: 'Upgrade', detail: 'must be websocket' });
       },
-      openConversation: async (use, { params, tenant }, peer) => {
+      openConversation: async (api, { params, tenant }, peer) => {
         const place = { tenant, threadId: params.thread_id };
-        await use.getThread(place);
+        await api.threads.get(place);
         return new ThreadConversation(commands, place, peer);
       },
     }),
@@ -63,11 +63,11 @@ export function createStreamingOperations(options: RequestOptions): readonly Ope
       body: streamingCommand,
       takes: ['Idempotency-Key'],
       answers: answersOf(error, success(response), [404, 422]),
-      handle: async (use, { params, body, tenant, idempotencyKey }) => {
+      handle: async (api, { params, body, tenant, idempotencyKey }) => {
         const place = { tenant, threadId: params.thread_id, idempotencyKey };
-        await use.getThread(place);
+        await api.threads.get(place);
         try {
-          return jsonAnswer(encodeSuccess(body.id, await carryOut(commands, use, place, body)));
+          return jsonAnswer(encodeSuccess(body.id, await carryOut(commands, api, place, body)));
         } catch (fault) {
           const isAnswer = fault instanceof CommandFault || (fault instanceof GatewayError && isRefusal(fault));
           if (isAnswer) return jsonAnswer(encodeFault(body.id, fault));

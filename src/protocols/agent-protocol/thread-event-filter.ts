@@ -1,33 +1,52 @@
+import type { Api } from '../../contract/api/api.ts';
 import type { SentEvent } from '../../contract/api/protocol.ts';
-import type { UseCases } from '../../contract/api/use-cases.ts';
+import type { EventBatches, ThreadEvent } from '../../contract/domain/event.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
 import { tellEvent, threadSeqAt } from './streaming-events.ts';
 import type { EventFilter } from './streaming-requests.ts';
 
-/** The protocol's events of one thread, for one reader. */
-export interface ToldFeed {
-  next(): Promise<readonly (SentEvent & { readonly data: JsonObject })[] | null>;
-  close(): void;
+/** An event of the protocol, as both transports send it. */
+type StreamedEvent = SentEvent & { readonly data: JsonObject };
+
+/** The thread's events in the protocol's words, without those that the filter excludes or the reader has seen. */
+export class FilteredEvents implements EventBatches<StreamedEvent> {
+  readonly #events: EventBatches<ThreadEvent>;
+  readonly #filter: EventFilter;
+  readonly #lastSeen: number;
+
+  constructor(events: EventBatches<ThreadEvent>, filter: EventFilter, lastSeen: number) {
+    this.#events = events;
+    this.#filter = filter;
+    this.#lastSeen = lastSeen;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<readonly StreamedEvent[], undefined>> {
+    const batch = await this.#events.next();
+    if (batch.done === true) return batch;
+    const value = batch.value
+      .flatMap((event) => tellEvent(event, this.#filter))
+      .filter(({ seq }) => seq > this.#lastSeen)
+      .map(({ seq, method, data }) => ({ id: `${seq}`, event: method, data }));
+    return { done: false, value };
+  }
+
+  return(): Promise<IteratorReturnResult<undefined>> {
+    return this.#events.return();
+  }
 }
 
-/** The events that a filter lets through, after the last one that the reader has seen; null: see `watchThread`. */
-export async function openThreadFeed(
-  use: UseCases,
+/** Watches a thread for a reader that has seen events up to `lastSeen`; null: see `Threads.watch`. */
+export async function watchThread(
+  api: Api,
   key: ThreadKey,
   filter: EventFilter,
   lastSeen: number | null,
-): Promise<ToldFeed> {
-  const feed = await use.watchThread(key, { afterSeq: lastSeen === null ? null : threadSeqAt(lastSeen) });
-  return {
-    next: async () => {
-      const events = await feed.next();
-      if (events === null) return null;
-      return events
-        .flatMap((event) => tellEvent(event, filter))
-        .filter(({ seq }) => lastSeen === null || seq > lastSeen)
-        .map(({ seq, method, data }) => ({ id: `${seq}`, event: method, data }));
-    },
-    close: () => feed.close(),
-  };
+): Promise<FilteredEvents> {
+  const afterSeq = lastSeen === null ? null : threadSeqAt(lastSeen);
+  return new FilteredEvents(await api.threads.watch(key, { afterSeq }), filter, lastSeen ?? -1);
 }

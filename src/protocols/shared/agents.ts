@@ -61,7 +61,7 @@ export function createAgentOperations(options: AgentOperationOptions): readonly 
       query: nothing,
       body: closed(search, options.unknownFields).prefault({}),
       answers: answersOf(options.error, success(z.array(agent)), [422]),
-      handle: async (use, { body }) => jsonAnswer(use.searchAgents(body).map(encodeAgent)),
+      handle: async (api, { body }) => jsonAnswer(api.agents.search(body).map(encodeAgent)),
     }),
     operation({
       id: options.getAgentId,
@@ -72,7 +72,7 @@ export function createAgentOperations(options: AgentOperationOptions): readonly 
       query: nothing,
       body: noBody,
       answers: answersOf(options.error, success(agent), [404, 422]),
-      handle: async (use, { params }) => jsonAnswer(encodeAgent(use.getAgent(params.agent_id))),
+      handle: async (api, { params }) => jsonAnswer(encodeAgent(api.agents.get(params.agent_id))),
     }),
     operation({
       id: 'get_acp_descriptor_by_id',
@@ -83,7 +83,7 @@ export function createAgentOperations(options: AgentOperationOptions): readonly 
       query: nothing,
       body: noBody,
       answers: answersOf(options.error, success(descriptor), [404, 422]),
-      handle: async (use, { params }) => jsonAnswer(encodeDescriptor(use.getAgent(params.agent_id), options)),
+      handle: async (api, { params }) => jsonAnswer(encodeDescriptor(api.agents.get(params.agent_id), options)),
     }),
   ];
 }

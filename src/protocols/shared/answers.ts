@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Answer, AnswerShape } from '../../contract/api/protocol.ts';
-import type { Creation } from '../../contract/api/use-cases.ts';
+import type { CreatedRun } from '../../contract/api/runs.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { runStatuses } from '../../contract/domain/run.ts';
@@ -66,7 +66,7 @@ export function runAnswerer(encode: (run: Run) => Json): (run: Run) => Answer {
   };
 }
 
-export function creationAnswer({ run, replayed }: Creation, body: Json): Answer {
+export function creationAnswer({ run, replayed }: CreatedRun, body: Json): Answer {
   return { kind: 'json', status: 200, body, runId: run.runId, replayed };
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { UseCases } from '../../contract/api/use-cases.ts';
+import type { Api } from '../../contract/api/api.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 
 export type RequestOptions = {
@@ -110,8 +110,8 @@ function isUuid(text: string): boolean {
 }
 
 /** The UUID of an agent that a search names; null for a name that the config does not have. */
-export function findAgentId(use: UseCases, idOrName: string | undefined): string | null | undefined {
+export function findAgentId(api: Api, idOrName: string | undefined): string | null | undefined {
   if (idOrName === undefined) return undefined;
   if (isUuid(idOrName)) return idOrName.toLowerCase();
-  return use.searchAgents({ name: idOrName, limit: 1, offset: 0 })[0]?.agentId ?? null;
+  return api.agents.search({ name: idOrName, limit: 1, offset: 0 })[0]?.agentId ?? null;
 }

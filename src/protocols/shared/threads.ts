@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Operation } from '../../contract/api/protocol.ts';
-import type { ThreadPatch } from '../../contract/api/thread-use-cases.ts';
+import type { ThreadPatch } from '../../contract/api/threads.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import { type Checkpoint, type Thread, threadStatuses } from '../../contract/domain/thread.ts';
 import { isJsonObject } from '../../json/json-object.ts';
@@ -72,10 +72,10 @@ export function createThreadOperations(options: ThreadOperationOptions): readonl
       query: nothing,
       body: closed(requests.create, unknownFields),
       answers: answersOf(error, success(thread), [409, 422]),
-      handle: async (use, { body, tenant }) => {
+      handle: async (api, { body, tenant }) => {
         const { thread_id: threadId, metadata: given = {}, if_exists: ifExists } = body;
         return jsonAnswer(
-          encodeThread(await use.createThread({ tenant, threadId, metadata: given, ifExists }), encodeValues),
+          encodeThread(await api.threads.create({ tenant, threadId, metadata: given, ifExists }), encodeValues),
         );
       },
     }),
@@ -88,8 +88,8 @@ export function createThreadOperations(options: ThreadOperationOptions): readonl
       query: nothing,
       body: closed(requests.search, unknownFields).prefault({}),
       answers: answersOf(error, success(z.array(thread)), [422]),
-      handle: async (use, { body, tenant }) => {
-        const threads = await use.searchThreads({ ...body, tenant });
+      handle: async (api, { body, tenant }) => {
+        const threads = await api.threads.search({ ...body, tenant });
         return jsonAnswer(threads.map((each) => encodeThread(each, encodeValues)));
       },
     }),
@@ -102,9 +102,9 @@ export function createThreadOperations(options: ThreadOperationOptions): readonl
       query: closed(requests.history, unknownFields),
       body: noBody,
       answers: answersOf(error, success(z.array(state)), [404, 422]),
-      handle: async (use, { params, query, tenant }) => {
+      handle: async (api, { params, query, tenant }) => {
         const page = { limit: query.limit, beforeId: query.before ?? null };
-        const checkpoints = await use.threadHistory({ tenant, threadId: params.thread_id }, page);
+        const checkpoints = await api.threads.history({ tenant, threadId: params.thread_id }, page);
         return jsonAnswer(checkpoints.map((each) => encodeCheckpoint(each, encodeValues)));
       },
     }),
@@ -117,8 +117,8 @@ export function createThreadOperations(options: ThreadOperationOptions): readonl
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(thread), [404, 422]),
-      handle: async (use, { params, tenant }) =>
-        jsonAnswer(encodeThread(await use.copyThread({ tenant, threadId: params.thread_id }), encodeValues)),
+      handle: async (api, { params, tenant }) =>
+        jsonAnswer(encodeThread(await api.threads.copy({ tenant, threadId: params.thread_id }), encodeValues)),
     }),
     operation({
       id: 'get_thread',
@@ -129,8 +129,8 @@ export function createThreadOperations(options: ThreadOperationOptions): readonl
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(thread), [404, 422]),
-      handle: async (use, { params, tenant }) =>
-        jsonAnswer(encodeThread(await use.getThread({ tenant, threadId: params.thread_id }), encodeValues)),
+      handle: async (api, { params, tenant }) =>
+        jsonAnswer(encodeThread(await api.threads.get({ tenant, threadId: params.thread_id }), encodeValues)),
     }),
     operation({
       id: 'delete_thread',
@@ -141,8 +141,8 @@ export function createThreadOperations(options: ThreadOperationOptions): readonl
       query: nothing,
       body: noBody,
       answers: answersOf(error, done, [404, 409, 422]),
-      handle: async (use, { params, tenant }) => {
-        await use.deleteThread({ tenant, threadId: params.thread_id });
+      handle: async (api, { params, tenant }) => {
+        await api.threads.delete({ tenant, threadId: params.thread_id });
         return emptyAnswer;
       },
     }),
@@ -155,7 +155,7 @@ export function createThreadOperations(options: ThreadOperationOptions): readonl
       query: nothing,
       body: closed(requests.patch, unknownFields),
       answers: answersOf(error, success(thread), [404, 422]),
-      handle: async (use, { params, body, tenant }) => {
+      handle: async (api, { params, body, tenant }) => {
         const { checkpoint: from, metadata: more, values: given, messages: said } = body;
         // The protocols ignore the checkpoint of a patch that is about metadata alone.
         const aboutMetadata = more !== undefined && given === undefined && said === undefined;
@@ -167,7 +167,7 @@ export function createThreadOperations(options: ThreadOperationOptions): readonl
           checkpointId: aboutMetadata ? undefined : from?.checkpoint_id,
         };
         const key = { tenant, threadId: params.thread_id };
-        return jsonAnswer(encodeThread(await use.patchThread(key, patch), encodeValues));
+        return jsonAnswer(encodeThread(await api.threads.patch(key, patch), encodeValues));
       },
     }),
   ];

@@ -1,5 +1,6 @@
+import type { Api } from '../../contract/api/api.ts';
 import type { Answer, Decoded, EventEncoder } from '../../contract/api/protocol.ts';
-import type { CreateRun, Creation, UseCases } from '../../contract/api/use-cases.ts';
+import type { CreatedRun, CreateRun } from '../../contract/api/runs.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 
@@ -19,47 +20,47 @@ export function keyOf({ tenant, runId }: Run): RunKey {
 }
 
 /** The run once it is not pending; as it is where the gateway drains. */
-export function awaitEnd(use: UseCases, key: RunKey, client: Client): Promise<Run> {
-  return use.awaitRun(key, maxWaitMs, client.signal);
+export function awaitEnd(api: Api, key: RunKey, client: Client): Promise<Run> {
+  return api.runs.wait(key, maxWaitMs, client.signal);
 }
 
 export async function createAndWait(
-  use: UseCases,
+  api: Api,
   command: CreateRun,
   onDisconnect: OnDisconnect,
   client: Client,
-): Promise<Creation> {
-  const { run, replayed } = await use.createRun(command);
-  const ended = await awaitEnd(use, keyOf(run), client);
+): Promise<CreatedRun> {
+  const { run, replayed } = await api.runs.create(command);
+  const ended = await awaitEnd(api, keyOf(run), client);
   if (ended.status !== 'pending' || onDisconnect === 'continue' || !client.clientLeft())
     return { run: ended, replayed };
-  return { run: await use.cancelRun(keyOf(run), { action: 'interrupt', wait: false }), replayed };
+  return { run: await api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false }), replayed };
 }
 
 export async function createAndFollow(
-  use: UseCases,
+  api: Api,
   command: CreateRun,
   onDisconnect: OnDisconnect,
   encodingFor: (run: Run) => StreamEncoding,
 ): Promise<Answer> {
-  const { run, replayed } = await use.createRun(command);
-  const stream = { ...(await followRun(use, run, 0, encodingFor(run))), replayed };
+  const { run, replayed } = await api.runs.create(command);
+  const stream = { ...(await followRun(api, run, 0, encodingFor(run))), replayed };
   if (onDisconnect === 'continue') return stream;
   const onLeft = async () => {
-    await use.cancelRun(keyOf(run), { action: 'interrupt', wait: false });
+    await api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false });
   };
   return { ...stream, onLeft };
 }
 
 /** The stream of a run as it was just found; it ends with the run, or with an interrupt that nobody has answered. */
 export async function followRun(
-  use: UseCases,
+  api: Api,
   run: Run,
   afterSeq: number,
   options: StreamEncoding,
 ): Promise<Extract<Answer, { kind: 'stream' }>> {
-  const feed = await use.watchRun(keyOf(run), afterSeq);
+  const events = await api.runs.watch(keyOf(run), afterSeq);
   // Something followed an older interrupt: it was answered, and the stream goes on to what came of it.
   const endsAfter = ({ seq, change }: RunEvent): boolean => change.kind === 'interrupt' && seq >= run.lastSeq;
-  return { kind: 'stream', feed, runId: run.runId, ...options, endsAfter };
+  return { kind: 'stream', events, runId: run.runId, ...options, endsAfter };
 }

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CreateThread } from '../../src/contract/api/thread-use-cases.ts';
-import type { AgentQuery, CreateRun, Creation, RunFeed, UseCases } from '../../src/contract/api/use-cases.ts';
+import type { AgentQuery, Agents } from '../../src/contract/api/agents.ts';
+import type { Api } from '../../src/contract/api/api.ts';
+import type { CancelOptions, CreatedRun, CreateRun, Runs } from '../../src/contract/api/runs.ts';
 import type { Agent } from '../../src/contract/domain/agent.ts';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
-import type { Change, RunEvent } from '../../src/contract/domain/event.ts';
+import type { Change, EventBatches, RunEvent } from '../../src/contract/domain/event.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { Run, RunKey } from '../../src/contract/domain/run.ts';
-import type { Checkpoint, Thread } from '../../src/contract/domain/thread.ts';
 import type { RunQuery } from '../../src/contract/store/store.ts';
 import { ScriptedItems } from './scripted-items.ts';
 import { ScriptedThreads } from './scripted-threads.ts';
@@ -15,8 +15,8 @@ export const agentId = '7f0c2f6e-0d2e-5f43-9f43-0b8f6f1d2a11';
 export const runId = '0193b3a0-6b7c-7d2e-8f00-1234567890ab';
 export const absentId = '0193b3a0-6b7c-7d2e-8f00-00000000dead';
 
-/** A feed that gives what a test puts in. */
-export class ScriptedFeed implements RunFeed {
+/** A stream of the events that a test puts in. */
+export class ScriptedStream implements EventBatches<RunEvent> {
   readonly afterSeq: number;
   readonly closed: Promise<void>;
   /** How often a reader asked for more. */
@@ -30,14 +30,18 @@ export class ScriptedFeed implements RunFeed {
     this.closed = this.#close.promise;
   }
 
-  /** Null ends the feed, an error breaks it. */
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Null ends the stream, an error breaks it. */
   give(batch: readonly RunEvent[] | null | Error): this {
     this.#batches.push(batch);
     this.#wake?.();
     return this;
   }
 
-  async next(): Promise<readonly RunEvent[] | null> {
+  async next(): Promise<IteratorResult<readonly RunEvent[], undefined>> {
     this.pulls++;
     while (this.#batches.length === 0) {
       await new Promise<void>((resolve) => {
@@ -46,88 +50,91 @@ export class ScriptedFeed implements RunFeed {
     }
     const batch = this.#batches.shift() ?? null;
     if (batch instanceof Error) throw batch;
-    return batch;
+    return batch === null ? { done: true, value: undefined } : { done: false, value: batch };
   }
 
-  close(): void {
+  async return(): Promise<IteratorReturnResult<undefined>> {
     this.#close.resolve();
     this.give(null);
+    return { done: true, value: undefined };
   }
 }
 
-type CancelOptions = Parameters<UseCases['cancelRun']>[1];
 type Waiter = { readonly blockMs: number; readonly signal: AbortSignal; resolve(run: Run): void };
 
-/** The port that protocols talk to, over a map; what it was asked is kept, what it answers is set by the test. */
-export class ScriptedUseCases implements UseCases {
-  readonly runs = new Map<string, Run>();
-  readonly agents = new Map<string, Agent>();
+/** Agents over a map; queries are recorded. */
+export class ScriptedAgents implements Agents {
+  readonly byId = new Map<string, Agent>();
+  readonly searched: AgentQuery[] = [];
+
+  get(idOrName: string): Agent {
+    const agent = this.byId.get(idOrName) ?? [...this.byId.values()].find(({ name }) => name === idOrName);
+    if (agent === undefined) throw new GatewayError('agent_not_found');
+    return agent;
+  }
+
+  search(query: AgentQuery): readonly Agent[] {
+    this.searched.push(query);
+    return [...this.byId.values()].filter(({ name }) => query.name === undefined || query.name === name);
+  }
+}
+
+/** Runs over a map; commands and queries are recorded, and the test sets the answers. */
+export class ScriptedRuns implements Runs {
+  readonly byId = new Map<string, Run>();
   readonly created: CreateRun[] = [];
   readonly resumed: Json[] = [];
   readonly searched: RunQuery[] = [];
-  readonly agentSearched: AgentQuery[] = [];
   readonly keys: RunKey[] = [];
-  readonly feeds: ScriptedFeed[] = [];
+  readonly streams: ScriptedStream[] = [];
   readonly waiters: Waiter[] = [];
-  /** Makes the feed of a reader that attaches after a sequence number. */
-  script: (feed: ScriptedFeed) => void = () => {};
-  replayed = false;
-  /** What every method throws instead. */
-  failure: Error | null = null;
-  readonly threads = new ScriptedThreads();
-  readonly items = new ScriptedItems();
   readonly cancelled: (CancelOptions & RunKey)[] = [];
+  /** Fills the stream of a reader that attaches after a sequence number. */
+  script: (stream: ScriptedStream) => void = () => {};
+  replayed = false;
+  /** Thrown by every method instead of an answer. */
+  failure: Error | null = null;
   /** What a created run is at once. */
   born: Partial<Run> = {};
-  readonly getThread: UseCases['getThread'] = (key) => this.threads.getThread(key);
-  readonly searchThreads: UseCases['searchThreads'] = (query) => this.threads.searchThreads(query);
-  readonly patchThread: UseCases['patchThread'] = (key, patch) => this.threads.patchThread(key, patch);
-  readonly copyThread: UseCases['copyThread'] = (key) => this.threads.copyThread(key);
-  readonly deleteThread: UseCases['deleteThread'] = (key) => this.threads.deleteThread(key);
-  readonly findCheckpoint: UseCases['findCheckpoint'] = (key, id) => this.threads.findCheckpoint(key, id);
-  readonly watchThread: UseCases['watchThread'] = (key, watch) => this.threads.watchThread(key, watch);
-  readonly threadHistory: UseCases['threadHistory'] = (key, query) => this.threads.threadHistory(key, query);
+  readonly #agents: ScriptedAgents;
+  readonly #threads: ScriptedThreads;
 
-  readonly putItem: UseCases['putItem'] = (command) => this.items.putItem(command);
-  readonly getItem: UseCases['getItem'] = (key) => this.items.getItem(key);
-  readonly deleteItem: UseCases['deleteItem'] = (key) => this.items.deleteItem(key);
-  readonly searchItems: UseCases['searchItems'] = (query) => this.items.searchItems(query);
-  readonly listNamespaces: UseCases['listNamespaces'] = (query) => this.items.listNamespaces(query);
-
-  constructor() {
-    this.agents.set(agentId, agentOf({}));
-    this.runs.set(runId, runOf({}));
+  constructor(agents: ScriptedAgents, threads: ScriptedThreads) {
+    this.#agents = agents;
+    this.#threads = threads;
   }
 
-  async createRun(command: CreateRun): Promise<Creation> {
+  async create(command: CreateRun): Promise<CreatedRun> {
     this.#mayFail();
     this.created.push(command);
-    const agent = this.getAgent(command.agent ?? agentId);
+    const agent = this.#agents.get(command.agent ?? agentId);
     const threadId = await this.#join(command);
     const run = runOf({ agentId: agent.agentId, request: command.request, threadId, ...this.born });
-    this.runs.set(run.runId, run);
+    this.byId.set(run.runId, run);
     return { run, replayed: this.replayed };
   }
 
   async #join({ thread, tenant }: CreateRun): Promise<string | null> {
     if (thread === undefined) return null;
     const { threadId, ifNotExists, whenBusy } = thread;
-    if (ifNotExists === 'create') await this.createThread({ tenant, threadId, metadata: {}, ifExists: 'do_nothing' });
-    const { activeRunId } = await this.getThread({ tenant, threadId });
+    if (ifNotExists === 'create') {
+      await this.#threads.create({ tenant, threadId, metadata: {}, ifExists: 'do_nothing' });
+    }
+    const { activeRunId } = await this.#threads.get({ tenant, threadId });
     if (activeRunId !== null && whenBusy === 'reject') throw new GatewayError('thread_busy');
     return threadId;
   }
 
-  async getRun(key: RunKey): Promise<Run> {
+  async get(key: RunKey): Promise<Run> {
     this.#mayFail();
     this.keys.push(key);
-    const run = this.runs.get(key.runId);
+    const run = this.byId.get(key.runId);
     if (run === undefined) throw new GatewayError('run_not_found');
     return run;
   }
 
-  async awaitRun(key: RunKey, blockMs: number, signal: AbortSignal): Promise<Run> {
-    const run = await this.getRun(key);
+  async wait(key: RunKey, blockMs: number, signal: AbortSignal): Promise<Run> {
+    const run = await this.get(key);
     if (run.status !== 'pending' || signal.aborted) return run;
     return await new Promise<Run>((resolve) => {
       this.waiters.push({ blockMs, signal, resolve });
@@ -135,63 +142,59 @@ export class ScriptedUseCases implements UseCases {
     });
   }
 
-  async watchRun(key: RunKey, afterSeq: number): Promise<RunFeed> {
-    await this.getRun(key);
-    const feed = new ScriptedFeed(afterSeq);
-    this.feeds.push(feed);
-    this.script(feed);
-    return feed;
+  async watch(key: RunKey, afterSeq: number): Promise<ScriptedStream> {
+    await this.get(key);
+    const stream = new ScriptedStream(afterSeq);
+    this.streams.push(stream);
+    this.script(stream);
+    return stream;
   }
 
-  async resumeRun(key: RunKey, payload: Json): Promise<Run> {
-    const run = await this.getRun(key);
+  async resume(key: RunKey, payload: Json): Promise<Run> {
+    const run = await this.get(key);
     if (run.status !== 'interrupted') throw new GatewayError('run_not_interrupted');
     this.resumed.push(payload);
     return { ...run, status: 'pending', phase: 'resuming' };
   }
 
-  async createThread(command: CreateThread): Promise<Thread> {
-    if (command.agent !== undefined) this.getAgent(command.agent);
-    return await this.threads.createThread(command);
-  }
-
-  async cancelRun(key: RunKey, options: CancelOptions): Promise<Run> {
-    const run = await this.getRun(key);
+  async cancel(key: RunKey, options: CancelOptions): Promise<Run> {
+    const run = await this.get(key);
     this.cancelled.push({ ...key, ...options });
-    if (options.action === 'rollback') this.runs.delete(key.runId);
+    if (options.action === 'rollback') this.byId.delete(key.runId);
     return run;
   }
 
-  async stateAfterRun(key: RunKey): Promise<Checkpoint | null> {
-    await this.getRun(key);
-    return await this.threads.stateAfterRun(key);
-  }
-
-  async deleteRun(key: RunKey): Promise<Run> {
-    const run = await this.getRun(key);
-    this.runs.delete(key.runId);
+  async delete(key: RunKey): Promise<Run> {
+    const run = await this.get(key);
+    this.byId.delete(key.runId);
     return run;
   }
 
-  async searchRuns(query: RunQuery): Promise<readonly Run[]> {
+  async search(query: RunQuery): Promise<readonly Run[]> {
     this.#mayFail();
     this.searched.push(query);
-    return [...this.runs.values()];
-  }
-
-  getAgent(idOrName: string): Agent {
-    const agent = this.agents.get(idOrName) ?? [...this.agents.values()].find(({ name }) => name === idOrName);
-    if (agent === undefined) throw new GatewayError('agent_not_found');
-    return agent;
-  }
-
-  searchAgents(query: AgentQuery): readonly Agent[] {
-    this.agentSearched.push(query);
-    return [...this.agents.values()].filter(({ name }) => query.name === undefined || query.name === name);
+    return [...this.byId.values()];
   }
 
   #mayFail(): void {
     if (this.failure !== null) throw this.failure;
+  }
+}
+
+/** The API that protocols are given, over maps, with one agent, run and thread in it. */
+export class ScriptedApi implements Api {
+  readonly agents = new ScriptedAgents();
+  readonly threads = new ScriptedThreads(
+    (idOrName) => this.agents.get(idOrName),
+    (key) => this.runs.get(key),
+  );
+  readonly runs: ScriptedRuns;
+  readonly items = new ScriptedItems();
+
+  constructor(Runs: typeof ScriptedRuns = ScriptedRuns) {
+    this.runs = new Runs(this.agents, this.threads);
+    this.agents.byId.set(agentId, agentOf({}));
+    this.runs.byId.set(runId, runOf({}));
   }
 }
 

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import type { Api } from '../contract/api/api.ts';
+import type { CancelOptions, CreatedRun, CreateRun, JoinThread, Runs } from '../contract/api/runs.ts';
+import { GatewayError } from '../contract/domain/errors.ts';
+import type { EventBatches, RunEvent } from '../contract/domain/event.ts';
+import type { Json } from '../contract/domain/json.ts';
+import type { Principal } from '../contract/domain/principal.ts';
+import type { Run, RunKey } from '../contract/domain/run.ts';
+import type { RunQuery } from '../contract/store/store.ts';
+import { refuseUrl } from '../upstream/ssrf-url.ts';
+import type { AgentScope } from './agent-scope.ts';
+import { type AccessBounds, checkMetadata } from './bounds.ts';
+import { usageKeyOf } from './principals.ts';
+
+/** Runs as one principal may see and make them. Runs of other agents do not exist for it. */
+export class AuthorizedRuns implements Runs {
+  readonly #api: Api;
+  readonly #scope: AgentScope;
+  readonly #bounds: AccessBounds;
+  readonly #principal: Principal;
+
+  constructor(api: Api, scope: AgentScope, bounds: AccessBounds, principal: Principal) {
+    this.#api = api;
+    this.#scope = scope;
+    this.#bounds = bounds;
+    this.#principal = principal;
+  }
+
+  async create(command: CreateRun): Promise<CreatedRun> {
+    const { metadata, webhook } = command.request;
+    checkMetadata(metadata, this.#bounds);
+    const refusal = webhook === undefined ? null : refuseUrl(webhook, this.#bounds.exceptions);
+    if (refusal !== null) throw new GatewayError('invalid_request', { path: 'webhook', detail: refusal });
+    const { usable } = this.#scope;
+    const { liveRuns } = this.#principal.limits;
+    if (usable === null && liveRuns === null) return await this.#api.runs.create(command);
+    return await this.#api.runs.create({
+      ...command,
+      thread: await this.#hideThread(command),
+      agents: usable ?? undefined,
+      quota: liveRuns === null ? undefined : { name: usageKeyOf(this.#principal), maxLive: liveRuns },
+    });
+  }
+
+  async get(key: RunKey): Promise<Run> {
+    return this.#scope.checkRun(await this.#api.runs.get(key));
+  }
+
+  async wait(key: RunKey, blockMs: number, signal: AbortSignal): Promise<Run> {
+    await this.#check(key);
+    return await this.#api.runs.wait(key, blockMs, signal);
+  }
+
+  async watch(key: RunKey, afterSeq: number): Promise<EventBatches<RunEvent>> {
+    await this.#check(key);
+    return await this.#api.runs.watch(key, afterSeq);
+  }
+
+  async resume(key: RunKey, payload: Json): Promise<Run> {
+    await this.#check(key);
+    return await this.#api.runs.resume(key, payload);
+  }
+
+  async cancel(key: RunKey, options: CancelOptions): Promise<Run> {
+    await this.#check(key);
+    return await this.#api.runs.cancel(key, options);
+  }
+
+  async delete(key: RunKey): Promise<Run> {
+    await this.#check(key);
+    return await this.#api.runs.delete(key);
+  }
+
+  async search(query: RunQuery): Promise<readonly Run[]> {
+    const narrowed = this.#scope.narrow(query);
+    return narrowed === null ? [] : await this.#api.runs.search(narrowed);
+  }
+
+  /** Throws `run_not_found` for a run that the principal may not see. */
+  async #check(key: RunKey): Promise<void> {
+    if (this.#scope.visibleIds !== null) await this.get(key);
+  }
+
+  /**
+   * Replaces a thread that the principal may not see by one that does not exist, so that the run is refused for the same
+   * reasons, in the same order, as for a thread that is not there.
+   */
+  async #hideThread({ tenant, thread }: CreateRun): Promise<JoinThread | undefined> {
+    if (this.#scope.visibleIds === null || thread === undefined) return thread;
+    const found = await this.#api.threads.get({ tenant, threadId: thread.threadId }).catch((error: unknown) => {
+      if (error instanceof GatewayError && error.code === 'thread_not_found') return null;
+      throw error;
+    });
+    if (found === null || this.#scope.maySee(found)) return thread;
+    return { ...thread, threadId: randomUUID(), ifNotExists: 'reject' };
+  }
+}

@@ -1,0 +1,19 @@
+import type { Agent } from '../contract/domain/agent.ts';
+import { GatewayError } from '../contract/domain/errors.ts';
+import type { JsonObject } from '../contract/domain/json.ts';
+import type { Exceptions } from '../upstream/ssrf-address.ts';
+
+/** What the config holds every request to, whatever its principal. */
+export type AccessBounds = {
+  /** Every agent of the config. */
+  readonly agents: readonly Agent[];
+  readonly maxMetadataBytes: number;
+  /** Where a client's URL may lead although it is not public. */
+  readonly exceptions: Exceptions;
+};
+
+/** Throws `invalid_request` for metadata larger than its bound, as JSON in UTF-8. */
+export function checkMetadata(metadata: JsonObject | undefined, { maxMetadataBytes: max }: AccessBounds): void {
+  if (metadata === undefined || Buffer.byteLength(JSON.stringify(metadata)) <= max) return;
+  throw new GatewayError('invalid_request', { path: 'metadata', detail: `must be at most ${max} bytes as JSON` });
+}

@@ -1,0 +1,56 @@
+import type { EventBatches, RunEvent } from '../domain/event.ts';
+import type { Json } from '../domain/json.ts';
+import type { Run, RunKey, RunRequest } from '../domain/run.ts';
+import type { RunQuery } from '../store/store.ts';
+import type { RunQuota } from '../store/usage-store.ts';
+
+export type CreateRun = {
+  readonly tenant: string;
+  /** UUID or configured name; left out, the config's default agent. */
+  readonly agent: string | undefined;
+  readonly request: RunRequest;
+  /** The client's name for this creation: a second one with the same key makes no second run. */
+  readonly idempotencyKey?: string | undefined;
+  readonly thread?: JoinThread | undefined;
+  /** Names of the agents that may be used, the default one included; left out, all. Others are `agent_forbidden`. */
+  readonly agents?: ReadonlySet<string> | undefined;
+  /** Refused with `too_many_runs` once the key has this many live runs. */
+  readonly quota?: RunQuota | undefined;
+};
+
+/** How a run joins a thread. */
+export type JoinThread = {
+  readonly threadId: string;
+  readonly ifNotExists: 'reject' | 'create';
+  /** What happens when a run of the thread is live: refuse, wait, cancel it and keep it, cancel it and remove it. */
+  readonly whenBusy: 'reject' | 'enqueue' | 'interrupt' | 'rollback';
+};
+
+/** `replayed`: an earlier request with the same idempotency key made the run. */
+export type CreatedRun = { readonly run: Run; readonly replayed: boolean };
+
+export type CancelOptions = {
+  /** `rollback` removes the run too, so that its thread is as it was before. */
+  readonly action: 'interrupt' | 'rollback';
+  /** Whether to resolve after the vendor was asked to cancel; otherwise as soon as the end is durable. */
+  readonly wait: boolean;
+};
+
+/** The use cases of runs, in no protocol's words. Every method throws `GatewayError`. */
+export interface Runs {
+  /** Durable when it resolves; the start at the vendor is not awaited. */
+  create(command: CreateRun): Promise<CreatedRun>;
+  get(key: RunKey): Promise<Run>;
+  /** The run as soon as it is not pending, or as it is after `blockMs` or once `signal` fires. */
+  wait(key: RunKey, blockMs: number, signal: AbortSignal): Promise<Run>;
+  /** The run's events after `afterSeq`, in order and without a gap, up to the terminal one or the run's removal. */
+  watch(key: RunKey, afterSeq: number): Promise<EventBatches<RunEvent>>;
+  /** Accepts the payload of an interrupted run; durable when it resolves. */
+  resume(key: RunKey, payload: Json): Promise<Run>;
+  /** Ends a live run as cancelled; a run that is done stays as it is. */
+  cancel(key: RunKey, options: CancelOptions): Promise<Run>;
+  /** Cancels a live run, then removes it; resolves with the run as it was at its end. */
+  delete(key: RunKey): Promise<Run>;
+  /** Newest first. */
+  search(query: RunQuery): Promise<readonly Run[]>;
+}

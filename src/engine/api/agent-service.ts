@@ -1,0 +1,25 @@
+import type { AgentQuery, Agents } from '../../contract/api/agents.ts';
+import type { Agent, AgentDirectory } from '../../contract/domain/agent.ts';
+import { GatewayError } from '../../contract/domain/errors.ts';
+
+/** The use cases of agents. */
+export class AgentService implements Agents {
+  readonly #directory: AgentDirectory;
+
+  constructor(directory: AgentDirectory) {
+    this.#directory = directory;
+  }
+
+  get(idOrName: string): Agent {
+    const agent = this.#directory.find(idOrName);
+    if (agent === null) throw new GatewayError('agent_not_found');
+    return agent;
+  }
+
+  search({ name, version, offset, limit }: AgentQuery): readonly Agent[] {
+    return this.#directory.all
+      .filter((agent) => name === undefined || agent.name === name)
+      .filter((agent) => version === undefined || agent.version === version)
+      .slice(offset, offset + limit);
+  }
+}

@@ -1,8 +1,8 @@
 import { createAuthenticator } from './access/credentials.ts';
 import { buildAgents } from './agents/agent-directory.ts';
 import { joinTenants } from './agents/tenant-connections.ts';
+import { refuseOpenHost } from './config/auth-section.ts';
 import type { Config } from './config/config.ts';
-import { refuseOpenHost } from './config/open-host.ts';
 import type { Connection } from './contract/adapter/adapter.ts';
 import type { Protocol } from './contract/api/protocol.ts';
 import type { Log } from './contract/domain/log.ts';

@@ -1,42 +1,106 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of the config stand in its examples
+import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import type { AuthConfig, KeyConfig } from '../contract/domain/auth.ts';
 import { nameSchema } from '../validation/name-schema.ts';
 import { findNearest } from '../validation/nearest-word.ts';
-import { listNames } from './agent-entries.ts';
-import { isLoopbackHost } from './open-host.ts';
-import type { ConfigReader } from './reader.ts';
+import { type ConfigReader, listNames } from './reader.ts';
+import { count } from './value-schemas.ts';
 
-const limit = z.int().positive().nullable().default(null);
-const limitsSchema = z.strictObject({ requestsPerSecond: limit, liveRuns: limit, streams: limit }).prefault({});
+const limit = count.nullable().default(null);
+const limitsSchema = z
+  .strictObject({
+    requestsPerSecond: limit.describe('Requests in any one second. Further ones are refused with 429. Null: no bound.'),
+    liveRuns: limit.describe('Runs that are not finished. Further ones are refused with 429. Null: no bound.'),
+    streams: limit.describe('Open event streams. Further ones are refused with 429. Null: no bound.'),
+  })
+  .prefault({});
 
 const keySchema = z.strictObject({
-  name: nameSchema,
-  tenant: nameSchema.default('default'),
+  name: nameSchema.meta({ description: 'Name of the client, for logs and limits.', examples: ['ci'] }),
+  tenant: nameSchema.default('default').meta({
+    description:
+      'Tenant that the key belongs to. Runs, threads, items and idempotency keys of other tenants are not found.',
+    examples: ['acme'],
+  }),
   sha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/i, 'must be the SHA-256 of the key, 64 hexadecimal digits; "rungate key" makes both')
-    .toLowerCase(),
-  agents: z.array(z.string()).min(1).nullable().default(null),
-  limits: limitsSchema,
+    .toLowerCase()
+    .meta({
+      description: 'SHA-256 of the key, 64 hexadecimal digits. `rungate key` makes a key and prints both.',
+      examples: ['${RUNGATE_KEY_SHA256}'],
+    }),
+  agents: z
+    .array(z.string())
+    .min(1)
+    .nullable()
+    .default(null)
+    .meta({
+      description: 'Agents that the key may use. Null: every agent.',
+      examples: [['price-scraper']],
+    }),
+  limits: limitsSchema.describe('What the key may use at a time, of all replicas together.'),
 });
 
 const jwtSchema = z.strictObject({
-  issuer: z.string().min(1),
-  audience: z.string().min(1),
-  jwksUrl: z.string().refine(isKeySetUrl, 'must be an https URL without credentials; http is for loopback only'),
-  tenantClaim: z.string().min(1).default('tenant'),
-  agentsClaim: z.string().min(1).nullable().default(null),
-  limits: limitsSchema,
+  issuer: z
+    .string()
+    .min(1)
+    .meta({
+      description: 'Value that the `iss` claim of a token must have.',
+      examples: ['https://id.example.com/'],
+    }),
+  audience: z
+    .string()
+    .min(1)
+    .meta({
+      description: 'Value that the `aud` claim of a token must have or contain.',
+      examples: ['rungate'],
+    }),
+  jwksUrl: z
+    .string()
+    .refine(isKeySetUrl, 'must be an https URL without credentials; http is for loopback only')
+    .meta({
+      description: 'URL of the JSON Web Key Set that signs the tokens: https, or http on a loopback address.',
+      examples: ['https://id.example.com/.well-known/jwks.json'],
+    }),
+  tenantClaim: z.string().min(1).default('tenant').describe('Claim that names the tenant of the token.'),
+  agentsClaim: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .meta({
+      description: 'Claim that lists the agents that the token may use. Null: every agent.',
+      examples: ['agents'],
+    }),
+  limits: limitsSchema.describe('What each subject may use at a time, of all replicas together.'),
 });
 
 const authSchema = z.strictObject({
-  keys: z.array(keySchema).default([]),
-  jwt: jwtSchema.nullable().default(null),
+  keys: z
+    .array(keySchema)
+    .default([])
+    .describe('Clients with a key, sent as `Authorization: Bearer KEY` or `x-api-key: KEY`.'),
+  jwt: jwtSchema
+    .nullable()
+    .default(null)
+    .describe('Clients with a JSON Web Token, sent as `Authorization: Bearer TOKEN`.'),
 });
 
+/** Every form that `auth` takes; {@link readAuth} parses them one by one, for messages that fit. */
+export const anyAuthSchema = z
+  .union([z.literal('none'), authSchema])
+  .nullable()
+  .default(null)
+  .describe(
+    'Who may connect: keys and tokens, or `none` to let in everyone who can reach the port. Left out or empty, only this machine can connect, and a host that is not loopback is refused.',
+  );
+
 /**
- * Reads `auth`: who may come in. Null: nothing is written, and only this machine may. Undefined: it was refused, and
- * the reader knows why.
+ * Reads `auth`. Null: it is not configured, and only this machine may connect. Undefined: it was refused, and the
+ * reader has the problems.
  */
 export function readAuth(
   value: unknown,
@@ -77,9 +141,25 @@ function checkKeys(keys: readonly KeyConfig[], agentNames: readonly string[], re
   }
 }
 
-/** Keys that came over a line that others can write to would let anybody in. */
+/** A key set that arrives over a connection others can write to would let them forge tokens. */
 function isKeySetUrl(text: string): boolean {
   const url = URL.parse(text);
   if (url === null || url.username !== '' || url.password !== '') return false;
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname));
+}
+
+/** Whether only this machine can connect to a server that listens on `host`. */
+export function isLoopbackHost(host: string): boolean {
+  const name = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  if (name === 'localhost') return true;
+  return ipaddr.isValid(name) && ipaddr.process(name).range() === 'loopback';
+}
+
+/**
+ * What is wrong with listening on `host`, in words that follow its path; null where nothing is. Without `auth` anyone
+ * who connects may spend the vendors' money, so an open host must be asked for explicitly.
+ */
+export function refuseOpenHost(host: string, auth: unknown): string | null {
+  if (auth !== null || isLoopbackHost(host)) return null;
+  return 'lets other machines in, and nobody is asked for a key: add auth, or write "auth: none"';
 }

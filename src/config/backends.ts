@@ -5,12 +5,12 @@ import { nameSchema } from '../validation/name-schema.ts';
 import { findNearest } from '../validation/nearest-word.ts';
 import type { BackendConfig } from './config.ts';
 import type { ConfigPath } from './config-error.ts';
+import { backendSchema } from './entry-schemas.ts';
 import type { ConfigReader } from './reader.ts';
-import { backendSchema } from './sections.ts';
 
 export type BackendEntries = {
   readonly backends: readonly BackendConfig[];
-  /** All names that were written, right or wrong, with the adapter where it is known. */
+  /** Every name in the config, right or wrong, with its adapter where that is known. */
   readonly adapters: ReadonlyMap<string, Adapter | undefined>;
 };
 
@@ -18,7 +18,7 @@ type Members = Readonly<Record<string, unknown>>;
 
 const sharedKeys = Object.keys(backendSchema.shape);
 
-/** Reads `backends`: the keys that all have by our schema, the others by the adapter's. */
+/** Reads `backends`: shared keys by the shared schema, the others by the schema of the adapter. */
 export function readBackends(value: unknown, adapters: readonly Adapter[], reader: ConfigReader): BackendEntries {
   const known = new Map<string, Adapter | undefined>();
   const entries = reader.parse(z.record(z.string(), z.unknown()), value, ['backends']) ?? {};
@@ -51,6 +51,13 @@ function findAdapter(
   return adapter;
 }
 
+type BackendPlace = {
+  readonly name: string;
+  readonly adapter: Adapter;
+  readonly path: ConfigPath;
+  readonly reader: ConfigReader;
+};
+
 function readBackend(
   name: string,
   entry: unknown,
@@ -64,21 +71,11 @@ function readBackend(
     Object.fromEntries(Object.entries(members).filter(([key]) => sharedKeys.includes(key) === isShared));
   const shared = reader.parse(backendSchema, pick(true), path);
   if (adapter === undefined) return undefined;
+  const place: BackendPlace = { name, adapter, path, reader };
   const byTenant = shared?.credentialsByTenant;
-  if (shared !== undefined && byTenant !== undefined) {
-    const settingsByTenant = readTenants(byTenant, pick(false), adapter, path, reader);
-    if (settingsByTenant === undefined) return undefined;
-    checkBudgetAndPush(shared, adapter, settingsByTenant.secrets, path, reader);
-    return { ...shapeBackend(name, adapter, shared), settings: undefined, ...settingsByTenant };
-  }
-  const settings = reader.parse(refuseUnknownKeys(adapter.settings), pick(false), path, sharedKeys);
-  if (shared === undefined || settings === undefined) return undefined;
-  const secrets = secretsOf(adapter, settings);
-  checkBudgetAndPush(shared, adapter, secrets, path, reader);
-  return { ...shapeBackend(name, adapter, shared), settings, settingsByTenant: null, secrets };
-}
-
-function shapeBackend(name: string, adapter: Adapter, shared: z.output<typeof backendSchema>) {
+  const own = byTenant === undefined ? readSettings(pick(false), place) : readTenants(byTenant, pick(false), place);
+  if (shared === undefined || own === undefined) return undefined;
+  checkBudgetAndPush(shared, own.secrets, place);
   return {
     name,
     adapter,
@@ -89,34 +86,24 @@ function shapeBackend(name: string, adapter: Adapter, shared: z.output<typeof ba
     burst: shared.burst ?? null,
     maxConcurrentRuns: shared.maxConcurrentRuns ?? null,
     push: shared.push ?? null,
+    ...own,
   };
 }
 
-function checkBudgetAndPush(
-  { burst, requestsPerSecond, push }: z.output<typeof backendSchema>,
-  adapter: Adapter,
-  secrets: readonly string[],
-  path: ConfigPath,
-  reader: ConfigReader,
-): void {
-  if (burst !== undefined && burst > Math.max(requestsPerSecond ?? 0, 1)) {
-    const message = requestsPerSecond === undefined ? 'needs requestsPerSecond' : 'must be at most requestsPerSecond';
-    reader.report([...path, 'burst'], message);
-  }
-  if (push === undefined) return;
-  if (!adapter.capabilities.push) reader.report([...path, 'push'], `is not known to the ${adapter.name} adapter`);
-  // The tokens of the calls are made of them: without any, everybody could make one.
-  else if (secrets.length === 0) reader.report([...path, 'push'], 'needs a backend that has a secret');
+type OwnSettings = Pick<BackendConfig, 'settings' | 'settingsByTenant' | 'secrets'>;
+
+function readSettings(members: Members, { adapter, path, reader }: BackendPlace): OwnSettings | undefined {
+  const settings = reader.parse(refuseUnknownKeys(adapter.settings), members, path, sharedKeys);
+  if (settings === undefined) return undefined;
+  return { settings, settingsByTenant: null, secrets: secretsOf(adapter, settings) };
 }
 
-/** What a tenant does not say for itself is as the backend has it; together it must be all that the adapter needs. */
+/** A tenant's settings replace those of the backend key by key; together they must be complete. */
 function readTenants(
   byTenant: Readonly<Record<string, Members>>,
   shared: Members,
-  adapter: Adapter,
-  path: ConfigPath,
-  reader: ConfigReader,
-): Pick<BackendConfig, 'settingsByTenant' | 'secrets'> | undefined {
+  { adapter, path, reader }: BackendPlace,
+): OwnSettings | undefined {
   const before = reader.problems.length;
   const entries = Object.entries(byTenant).map(([tenant, own]) => {
     const place = [...path, 'credentialsByTenant', tenant];
@@ -125,16 +112,32 @@ function readTenants(
   if (entries.length === 0) reader.report([...path, 'credentialsByTenant'], 'must not be empty');
   if (reader.problems.length > before) return undefined;
   return {
+    settings: undefined,
     settingsByTenant: Object.fromEntries(entries),
     secrets: entries.flatMap(([, settings]) => secretsOf(adapter, settings)),
   };
+}
+
+function checkBudgetAndPush(
+  { burst, requestsPerSecond, push }: z.output<typeof backendSchema>,
+  secrets: readonly string[],
+  { adapter, path, reader }: BackendPlace,
+): void {
+  if (burst !== undefined && burst > Math.max(requestsPerSecond ?? 0, 1)) {
+    const message = requestsPerSecond === undefined ? 'needs requestsPerSecond' : 'must be at most requestsPerSecond';
+    reader.report([...path, 'burst'], message);
+  }
+  if (push === undefined) return;
+  if (!adapter.capabilities.push) reader.report([...path, 'push'], `is not known to the ${adapter.name} adapter`);
+  // The tokens of the vendor's calls are derived from the secrets: without one, anyone could forge them.
+  else if (secrets.length === 0) reader.report([...path, 'push'], 'needs a backend that has a secret');
 }
 
 function secretsOf(adapter: Adapter, settings: unknown): readonly string[] {
   return adapter.secretsOf(settings).filter((secret) => secret !== '');
 }
 
-/** An adapter that forgot to be strict must not make a misspelt key vanish. */
+/** An adapter whose schema is not strict must not make a misspelt key vanish. */
 export function refuseUnknownKeys<T>(schema: z.ZodType<T>): z.ZodType<T>;
 export function refuseUnknownKeys(schema: z.ZodType): z.ZodType {
   return schema instanceof z.ZodObject && schema.def.catchall === undefined ? schema.strict() : schema;

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Adapter } from '../contract/adapter/adapter.ts';
 import type { Agent } from '../contract/domain/agent.ts';
 import type { AuthConfig } from '../contract/domain/auth.ts';
+import { createRedactor } from '../observability/redaction.ts';
 import type {
   limitsSchema,
   logSchema,
@@ -13,7 +14,7 @@ import type {
   webhooksSchema,
 } from './sections.ts';
 
-/** A backend of the config, its settings parsed by its adapter. */
+/** A backend of the config. Its adapter has parsed the settings. */
 export type BackendConfig = {
   readonly name: string;
   readonly adapter: Adapter;
@@ -27,23 +28,23 @@ export type BackendConfig = {
   readonly burst: number | null;
   /** Null: no bound. */
   readonly maxConcurrentRuns: number | null;
-  /** Null: the vendor does not call us. */
+  /** Null: the vendor is not asked to call the gateway. */
   readonly push: { readonly publicUrl: string } | null;
   readonly settings: unknown;
-  /** Instead of `settings`, which are undefined then, where every tenant has its own. */
+  /** Replaces `settings`, which are undefined then, where each tenant has its own. */
   readonly settingsByTenant: Readonly<Record<string, unknown>> | null;
   /** Values that must never leave the process. */
   readonly secrets: readonly string[];
 };
 
-/** An agent of the config; all that it lacks to run is a live connection to its backend. */
+/** An agent of the config. It lacks only a live connection to its backend. */
 export type AgentConfig = Omit<Agent, 'connection'>;
 
 type Section<Schema extends z.ZodType> = Readonly<z.output<Schema>>;
 
-/** A config that was read, interpolated, parsed, cross-checked and frozen. Sections keep the names of the file. */
+/** A config after reading, interpolation, parsing and cross-checks, frozen. Sections keep the names of the file. */
 export type Config = {
-  /** Where it was read from, as it was named. */
+  /** The file it was read from, as the caller named it. */
   readonly file: string;
   readonly server: Section<typeof serverSchema>;
   readonly store: Section<typeof storeSchema>;
@@ -52,13 +53,29 @@ export type Config = {
   readonly retention: Section<typeof retentionSchema>;
   readonly replicas: Section<typeof replicasSchema>;
   readonly log: Section<typeof logSchema>;
-  /** Null: nothing is said of it. */
+  /** Null: it is not configured. */
   readonly auth: AuthConfig | 'none' | null;
   readonly webhooks: Section<typeof webhooksSchema>;
   /** Name of an agent. */
   readonly defaultAgent: string | null;
   readonly backends: readonly BackendConfig[];
   readonly agents: readonly AgentConfig[];
-  /** Every secret of the config, for the log's scrubber. */
+  /** Every secret of the config, for redaction. */
   readonly secrets: readonly string[];
 };
+
+/** The effective config, defaults included, with every secret redacted: plain JSON for people to read. */
+export function describeConfig(config: Config): unknown {
+  const { backends, agents, secrets, ...sections } = config;
+  const dump = {
+    ...sections,
+    backends: Object.fromEntries(
+      backends.map(({ name, adapter, secrets: _, ...backend }) => [name, { adapter: adapter.name, ...backend }]),
+    ),
+    agents: agents.map(({ checkInput, checkConfig, checkResume, mapping, ...agent }) => ({
+      ...agent,
+      interrupts: mapping.interrupts,
+    })),
+  };
+  return createRedactor(secrets, { depth: 100, items: Number.POSITIVE_INFINITY }).value(dump);
+}

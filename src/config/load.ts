@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -6,18 +5,17 @@ import type { Adapter } from '../contract/adapter/adapter.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import { parseExceptions } from '../upstream/ssrf-address.ts';
 import { findNearest } from '../validation/nearest-word.ts';
-import { listNames, readAgents } from './agent-entries.ts';
-import { readAuth } from './auth-section.ts';
+import { readAgents } from './agents.ts';
+import { readAuth, refuseOpenHost } from './auth-section.ts';
 import { readBackends } from './backends.ts';
 import type { Config } from './config.ts';
 import { ConfigError, type ConfigPath, type ConfigProblem } from './config-error.ts';
+import { rootSchema } from './config-schema.ts';
 import { readDocument } from './document.ts';
-import { sayWhyUnreadable } from './file-reason.ts';
-import { freezeDeep } from './freeze.ts';
+import { readText, UnreadableFileError } from './files.ts';
 import { type Environment, interpolate } from './interpolate.ts';
 import { MappingLoader } from './mapping-layers.ts';
-import { refuseOpenHost } from './open-host.ts';
-import { ConfigReader } from './reader.ts';
+import { ConfigReader, listNames } from './reader.ts';
 import { findUrlPasswords, keepLongSecrets } from './secrets.ts';
 import {
   limitsSchema,
@@ -25,7 +23,6 @@ import {
   pacingSchema,
   replicasSchema,
   retentionSchema,
-  rootSchema,
   serverSchema,
   storeSchema,
   webhooksSchema,
@@ -35,29 +32,27 @@ import {
 export type Registry = readonly Adapter[];
 
 export type ParseOptions = {
-  /** What problems call the config; mapping and secret files are relative to its directory. */
+  /** Name of the config in problems. Mapping and secret files are relative to its directory. */
   readonly file: string;
   readonly env: Environment;
   readonly registry: Registry;
-  /** Where the adapters' default mappings lie; left out, those that come with rungate. */
+  /** Directory of the adapters' default mappings. Default: the mappings of rungate. */
   readonly mappingsDirectory?: string | undefined;
 };
 
 /**
- * Reads, interpolates, parses and cross-checks a config file (design, section 8). Opens nothing else than the files
- * that it names. Throws `ConfigError` with every problem at once.
+ * Reads, interpolates, parses and cross-checks a config file. Opens nothing but the files that it names. Throws
+ * `ConfigError` with every problem at once.
  */
 export async function loadConfig(file: string, env: Environment, registry: Registry): Promise<Config> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    throw new ConfigError(file, [{ path: '', message: `cannot be read: ${sayWhyUnreadable(error)}` }]);
-  }
+  const text = await readText(file).catch((error: unknown) => {
+    if (!(error instanceof UnreadableFileError)) throw error;
+    throw new ConfigError(file, [{ path: '', message: `cannot be read: ${error.message}` }]);
+  });
   return await parseConfig(text, { file, env, registry });
 }
 
-/** The same for a config that is not in a file. Throws `ConfigError` with every problem at once. */
+/** Like {@link loadConfig}, for a config that is not in a file. */
 export async function parseConfig(text: string, options: ParseOptions): Promise<Config> {
   const { file, env, registry } = options;
   const baseDirectory = dirname(resolve(file));
@@ -67,13 +62,13 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
     const message = document.value === null ? 'is empty' : 'must be a mapping of sections';
     throw new ConfigError(file, [{ path: '', message }]);
   }
-  const readSecretFile = (path: string) => readFileText(resolve(baseDirectory, path));
+  const readSecretFile = (path: string) => readText(resolve(baseDirectory, path));
   const { value, scalars } = await interpolate(document.value, env, readSecretFile, isVerbatim);
   const raw = isJsonObject(value) ? value : {};
   const reader = new ConfigReader(document.locate, scalars);
 
   reader.parse(rootSchema, raw, []);
-  // A section without members, as in `server:`, is one that takes every default.
+  // An empty section, as in `server:`, takes every default.
   const section = <T>(name: string, schema: z.ZodType<T>) => reader.parse(schema, raw[name] ?? {}, [name]);
   const server = section('server', serverSchema);
   const store = section('store', storeSchema);
@@ -92,7 +87,8 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
     },
     reader,
   );
-  const agents = await readAgents(raw.agents, backends, mappings, reader, parseExceptions(webhooks?.allow ?? []));
+  const allowed = parseExceptions(webhooks?.allow ?? []);
+  const agents = await readAgents(raw.agents, { backends, mappings, reader, allowed });
   const defaultAgent = readDefaultAgent(raw.defaultAgent, agents.names, reader);
   const auth = readAuth(raw.auth, agents.names, reader);
   const openHost = server === undefined || auth === undefined ? null : refuseOpenHost(server.host, auth);
@@ -142,15 +138,24 @@ function isVerbatim(path: ConfigPath, value: unknown): boolean {
   return path[2] === 'mapping' || path[2] === 'schemas';
 }
 
-async function readFileText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new Error(sayWhyUnreadable(error), { cause: error });
-  }
-}
-
-/** As they stand in the file: that is how they will be mended. */
+/** In the order of the file, which is the order in which they are fixed. */
 function inOrder(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
   return problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+}
+
+/** Freezes plain objects and arrays at every depth; instances of classes stay as they are. */
+function freezeDeep<T>(value: T): T {
+  if (Array.isArray(value)) {
+    for (const item of value) freezeDeep(item);
+    return Object.freeze(value);
+  }
+  if (!isPlain(value) || Object.isFrozen(value)) return value;
+  for (const member of Object.values(value)) freezeDeep(member);
+  return Object.freeze(value);
+}
+
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }

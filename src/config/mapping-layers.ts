@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Mapping } from '../contract/domain/mapping.ts';
 import { compileMapping, type MappingLayer, type MappingProblem } from '../mapping/compile.ts';
@@ -6,21 +5,21 @@ import { mappingKeys } from '../mapping/schema.ts';
 import { findNearest } from '../validation/nearest-word.ts';
 import { type ConfigPath, formatProblem } from './config-error.ts';
 import { readDocument } from './document.ts';
-import { sayWhyUnreadable } from './file-reason.ts';
+import { readText, UnreadableFileError } from './files.ts';
 import type { ConfigReader } from './reader.ts';
 
 export type MappingLayerOptions = {
-  /** Where the adapters' default mappings lie, as `<adapter>.yaml`. */
+  /** Directory of the adapters' default mappings, one `<adapter>.yaml` each. */
   readonly defaultsDirectory: string;
-  /** What a file name in the config is relative to. */
+  /** Directory that file names in the config are relative to. */
   readonly baseDirectory: string;
-  /** Milliseconds that one expression may take. */
+  /** Budget of one evaluation of an expression, in milliseconds. */
   readonly timeMs: number;
 };
 
 const inline = 'the config';
 
-/** Reads and compiles agents' mappings: the adapter's default, then a named file, then what the config says inline. */
+/** Reads and compiles the mappings of agents: the default of the adapter, then a named file, then the inline keys. */
 export class MappingLoader {
   readonly #options: MappingLayerOptions;
   readonly #reader: ConfigReader;
@@ -31,13 +30,13 @@ export class MappingLoader {
     this.#reader = reader;
   }
 
-  /** Undefined after having reported what is wrong. */
+  /** The compiled mapping; undefined when it was refused and its problems reported. */
   async load(adapter: string, value: unknown, path: ConfigPath): Promise<Mapping | undefined> {
     const { defaultsDirectory, baseDirectory, timeMs } = this.#options;
     const written = this.#split(value, path);
     if (written === undefined) return undefined;
     const files = [await this.#readFile(join(defaultsDirectory, `${adapter}.yaml`))];
-    // A vendor may come without a default; then the agent's own mapping must be complete.
+    // An adapter may have no default mapping; the agent's own must be complete then.
     if (files[0]?.kind === 'missing') files.shift();
     if (written.file !== undefined) files.push(await this.#readFile(resolve(baseDirectory, written.file)));
     const layers: MappingLayer[] = [];
@@ -87,10 +86,10 @@ type FileLayer =
 async function readLayer(file: string): Promise<FileLayer> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = await readText(file);
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    return { kind: isMissing ? 'missing' : 'unusable', message: `${file} cannot be read: ${sayWhyUnreadable(error)}` };
+    if (!(error instanceof UnreadableFileError)) throw error;
+    return { kind: error.isMissing ? 'missing' : 'unusable', message: `${file} cannot be read: ${error.message}` };
   }
   const document = readDocument(text);
   const [problem] = document.problems;

@@ -5,7 +5,7 @@ import { type ConfigPath, type ConfigProblem, formatPath } from './config-error.
 import type { Position } from './document.ts';
 import type { InterpolatedScalar } from './interpolate.ts';
 
-/** Parses the parts of a config and gathers every problem, so that one run of the check shows all of them. */
+/** Parses the parts of a config and collects every problem, so that one check shows all of them. */
 export class ConfigReader {
   readonly #problems: ConfigProblem[] = [];
   readonly #locate: (path: ConfigPath) => Position | undefined;
@@ -34,14 +34,14 @@ export class ConfigReader {
     });
   }
 
-  /** Whether the value there is only what is left of a `${…}` that gave nothing; it was reported already. */
+  /** Whether the value is what a failed `${…}` left behind; that problem is reported already. */
   hasFailed(path: ConfigPath): boolean {
     return this.#failed.has(formatPath(path));
   }
 
   /**
-   * The value as its schema gives it back, or undefined after having reported what is wrong with it. A scalar that was
-   * one whole `${…}` is a number or a boolean where the schema wants one. `alsoKnown` are keys for the hint only.
+   * The parsed value, or undefined when it was refused and its problems reported. A scalar that is one whole `${…}`
+   * becomes a number or a boolean where the schema wants one. `alsoKnown` are further keys for the hint.
    */
   parse<T>(schema: ZodType<T>, value: unknown, path: ConfigPath, alsoKnown: readonly string[] = []): T | undefined {
     let current = value;
@@ -78,4 +78,11 @@ function replaceAt(value: unknown, path: ConfigPath, change: (value: unknown) =>
   return Object.fromEntries(
     Object.entries(value).map(([key, member]) => [key, key === part ? replaceAt(member, rest, change) : member]),
   );
+}
+
+/** For messages: the names to choose from, unless they are too many to read. */
+export function listNames(names: readonly string[]): string {
+  return names.length === 0 || names.length > 12
+    ? ''
+    : `; there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../../adapters/index.ts';
-import { describeConfig } from '../../src/config/describe.ts';
+import { describeConfig } from '../../src/config/config.ts';
 import { loadConfig, parseConfig } from '../../src/config/load.ts';
 
 const file = fileURLToPath(new URL('../../rungate.example.yaml', import.meta.url));

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { describeConfig } from '../../src/config/describe.ts';
+import { describeConfig } from '../../src/config/config.ts';
 import { parse, refuse, sample, words } from './vendors.ts';
 
 const describing = (text: string) => sample({ agent: `description: ${text}` });

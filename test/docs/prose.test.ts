@@ -4,8 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { adapters } from '../../adapters/index.ts';
+import { configSchema } from '../../src/config/config-schema.ts';
+import { agentSchema, backendSchema } from '../../src/config/entry-schemas.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import * as sections from '../../src/config/sections.ts';
 import type { UpstreamOperation } from '../../src/contract/adapter/http.ts';
 import { errcodes } from '../../src/contract/domain/errcodes.ts';
 import { errorTable } from '../../src/contract/domain/errors.ts';
@@ -175,11 +176,9 @@ describe('README.md', () => {
 
 /** Every key that a config may have, with its default as the README writes it. */
 function configKeys(): Readonly<Record<string, string>> {
-  const schemas: Readonly<Record<string, unknown>> = sections;
-  const keys = Object.keys(sections.rootSchema.shape).flatMap((name) => {
-    if (name === 'backends') return rowsOf(sections.backendSchema, 'backends.NAME');
-    if (name === 'agents') return rowsOf(sections.agentSchema, 'agents[]');
-    const section = schemas[`${name}Schema`];
+  const keys = Object.entries(configSchema.shape).flatMap(([name, section]) => {
+    if (name === 'backends') return rowsOf(backendSchema, 'backends.NAME');
+    if (name === 'agents') return rowsOf(agentSchema, 'agents[]');
     return section instanceof z.ZodObject ? rowsOf(section, name) : [[name, 'none'] as const];
   });
   return Object.fromEntries(keys);

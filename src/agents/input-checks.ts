@@ -1,0 +1,75 @@
+import type { Adapter } from '../contract/adapter/adapter.ts';
+import type { Agent, AgentSchemas, Check } from '../contract/domain/agent.ts';
+import type { JsonObject } from '../contract/domain/json.ts';
+import { isJsonObject } from '../json/json-object.ts';
+import type { Exceptions } from '../upstream/ssrf-address.ts';
+import { refuseProxyUrl, refuseUrl } from '../upstream/ssrf-url.ts';
+import { type CheckRoot, compileCheck, joinChecks, rememberEmpty, wrapZodCheck } from '../validation/json-schema.ts';
+
+export type InputCheckOptions = {
+  readonly schemas: AgentSchemas;
+  /** Checks the run options that it reads from a run's `config`, and names the URLs among them. Undefined: not known. */
+  readonly adapter: Adapter | undefined;
+  /** Hosts that those URLs may lead to although they are not public. */
+  readonly allowed: Exceptions;
+  /** Takes what is wrong with the schemas; `place` is below the `schemas` of the config. */
+  readonly report: (place: readonly (string | number)[], message: string) => void;
+};
+
+/** Compiles the checks of what clients send to an agent. Undefined: a schema was reported, or the adapter is not known. */
+export function compileInputChecks(
+  options: InputCheckOptions,
+): Pick<Agent, 'checkInput' | 'checkConfig' | 'checkResume'> | undefined {
+  const { schemas, adapter, allowed } = options;
+  let isComplete = true;
+  const report: InputCheckOptions['report'] = (place, message) => {
+    isComplete = false;
+    options.report(place, message);
+  };
+  const compile = (schema: JsonObject, place: readonly (string | number)[], root: CheckRoot): Check => {
+    try {
+      return compileCheck(schema, root);
+    } catch (error) {
+      report(place, error instanceof Error ? error.message : 'is not valid');
+      return () => null;
+    }
+  };
+  const checkInput = compile(schemas.input, ['input'], 'input');
+  const config = compile(schemas.config, ['config'], 'config');
+  // Outputs are never checked, but clients see the schema and would be the first to find it broken.
+  compile(schemas.output, ['output'], 'output');
+  const resumptions = new Map<string, Check>();
+  for (const [index, { type, interruptPayload, resumePayload }] of schemas.interrupts.entries()) {
+    const place = ['interrupts', index];
+    compile(interruptPayload, [...place, 'interrupt_payload'], 'output');
+    const resumption = compile(resumePayload, [...place, 'resume_payload'], 'payload');
+    if (resumptions.has(type)) report([...place, 'interrupt_type'], 'stands twice among the interrupts');
+    resumptions.set(type, resumption);
+  }
+  if (!isComplete || adapter === undefined) return undefined;
+  return {
+    checkInput,
+    checkConfig: rememberEmpty(
+      joinChecks(config, wrapZodCheck(adapter.runConfig, 'config'), checkRunUrls(adapter, allowed)),
+    ),
+    checkResume: (interrupt, payload) => {
+      const type = isJsonObject(interrupt) ? interrupt.interrupt_type : undefined;
+      return typeof type === 'string' ? (resumptions.get(type)?.(payload) ?? null) : null;
+    },
+  };
+}
+
+/**
+ * Checks the URLs in a run's config that the vendor will connect to. The vendor resolves their names, but a client must
+ * not make it try an address of a private network.
+ */
+function checkRunUrls(adapter: Adapter, allowed: Exceptions): Check {
+  return (config) => {
+    const urls = isJsonObject(config) ? (adapter.urlsOf?.(config) ?? []) : [];
+    for (const { path, url, isProxy } of urls) {
+      const refusal = isProxy ? refuseProxyUrl(url, allowed) : refuseUrl(url, allowed);
+      if (refusal !== null) return { path: `config/${path}`, message: refusal };
+    }
+    return null;
+  };
+}

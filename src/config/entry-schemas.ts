@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import { nameSchema } from '../validation/name-schema.ts';
+import { baseUrl, count, jsonObject, maxSeconds, seconds } from './value-schemas.ts';
+
+/** The keys that every backend has; the others belong to its adapter. */
+export const backendSchema = z.strictObject({
+  adapter: z.string().describe('The adapter that speaks to the vendor.'),
+  baseUrl: baseUrl.describe('Base URL of the vendor API: http or https, without credentials.'),
+  requestTimeoutSeconds: seconds
+    .default(30)
+    .describe('Time for one call to the vendor, from the wait for a connection to the last byte.'),
+  maxConnections: count.max(10_000).default(128).describe('Open connections to the vendor. Further calls wait.'),
+  requestsPerSecond: z
+    .number()
+    .positive()
+    .max(100_000)
+    .refine((rate) => rate < 1 || Number.isInteger(rate), 'must be a whole number, or less than 1')
+    .optional()
+    .meta({
+      description:
+        'Calls to the vendor in any one second, of all replicas together: a whole number, or less than 1. Left out, there is no bound.',
+      examples: [20],
+    }),
+  burst: count.optional().meta({
+    description:
+      'How many calls of one second may be sent back to back. Left out, all of them. Needs `requestsPerSecond`.',
+    examples: [5],
+  }),
+  maxConcurrentRuns: count.optional().meta({
+    description:
+      'Live runs at the vendor, of all replicas together. Further runs wait as `pending`. Left out, there is no bound.',
+    examples: [50],
+  }),
+  push: z
+    .strictObject({
+      publicUrl: baseUrl.meta({
+        description: 'URL at which the vendor reaches this gateway.',
+        examples: ['https://runs.example.com'],
+      }),
+    })
+    .optional()
+    .describe(
+      'Asks the vendor to call the gateway when a run ends, where its adapter can. Needs a backend with a secret.',
+    ),
+  credentialsByTenant: z
+    .record(nameSchema, z.record(z.string(), z.unknown()))
+    .optional()
+    .describe(
+      'Settings of the adapter that differ by tenant, such as credentials. A tenant that is not listed cannot use the backend.',
+    ),
+});
+
+const interruptSchema = z.strictObject({
+  interrupt_type: z
+    .string()
+    .min(1)
+    .meta({
+      description: 'The `interrupt_type` in the payload of the interrupt.',
+      examples: ['approval'],
+    }),
+  interrupt_payload: jsonObject
+    .default({})
+    .describe('JSON Schema of the payload of the interrupt. Shown to clients, not checked.'),
+  resume_payload: jsonObject.default({}).describe('JSON Schema of the payload that resumes the run. Checked.'),
+});
+
+export const agentSchema = z.strictObject({
+  name: nameSchema
+    .refine(
+      (name) => !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(name),
+      'must not look like a UUID: requests name agents by either',
+    )
+    .describe(
+      'Name by which requests find the agent. Its id is derived from the name, so renaming the agent changes both.',
+    ),
+  version: z.string().min(1).default('0.0.0').describe('Version, as the descriptor of the agent shows it.'),
+  description: z.string().default('').describe('What the agent does, as its descriptor shows it.'),
+  backend: z.string().describe('Name of an entry of `backends`.'),
+  target: z.unknown().optional().describe('What to run at the vendor. Its keys belong to the adapter of the backend.'),
+  timeoutSeconds: seconds.default(3600).describe('Time from the creation of a run to its end as `timeout`.'),
+  lostAfterSeconds: z
+    .number()
+    .min(0)
+    .max(maxSeconds)
+    .default(60)
+    .describe('How long the vendor may not find a run that it has started, before the run ends as `error` 1004.'),
+  onUnknownStart: z
+    .enum(['fail', 'retry'])
+    .default('fail')
+    .describe(
+      'What happens to a run whose start got no answer: `fail` ends it as `error` 1002, `retry` starts it again and may run it twice.',
+    ),
+  metadata: jsonObject.default({}).meta({
+    description: 'Your own notes. The descriptor of the agent shows them.',
+    examples: [{ team: 'pricing' }],
+  }),
+  schemas: z
+    .strictObject({
+      input: jsonObject.default({}).meta({
+        description: 'JSON Schema of the `input` of a run. Checked.',
+        examples: [{ type: 'object', required: ['url'], properties: { url: { type: 'string', format: 'uri' } } }],
+      }),
+      output: jsonObject.default({}).meta({
+        description: 'JSON Schema of the result. Shown to clients, not checked.',
+        examples: [{ type: 'object', properties: { items: { type: 'array' } } }],
+      }),
+      config: jsonObject.default({}).meta({
+        description: 'JSON Schema of the `config` of a run. Checked.',
+        examples: [{ type: 'object', properties: { saveTrace: { type: 'boolean' } } }],
+      }),
+      interrupts: z.array(interruptSchema).default([]).describe('Interrupts of the agent, one entry a type.'),
+    })
+    .prefault({})
+    .describe(
+      'JSON Schemas (2020-12; draft-07 where `$schema` says so). All are shown in the descriptor of the agent.',
+    ),
+  mapping: z
+    .unknown()
+    .optional()
+    .describe(
+      'Parts that replace those of the vendor mapping, or the name of a file with such parts (relative to the config).',
+    ),
+});
+
+export type AgentEntry = z.output<typeof agentSchema>;

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { parseException } from '../upstream/ssrf-address.ts';
+
+/** The longest time that the config accepts, about 23 days: Node's timers overflow soon after it. */
+export const maxSeconds = 2_000_000;
+
+export const seconds = z.number().positive().max(maxSeconds);
+export const milliseconds = z
+  .number()
+  .positive()
+  .max(maxSeconds * 1000);
+export const count = z.int().positive();
+export const jsonObject = z.record(z.string(), z.json());
+
+/** An absolute http or https URL, returned without its trailing slash. Its problems never quote it. */
+export const baseUrl = z.string().transform((text, context) => {
+  const refuse = (message: string): never => {
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  };
+  const url = URL.parse(text);
+  if (url === null) return refuse('must be an absolute URL, such as https://host/path');
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return refuse('must begin with http:// or https://');
+  if (url.username !== '' || url.password !== '') return refuse('must hold no credentials');
+  if (url.search !== '' || url.hash !== '') return refuse('must hold no query and no fragment');
+  return url.href.replace(/\/+$/, '');
+});
+
+export const storeUrl = z.string().refine(isStoreUrl, 'must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE');
+
+/** As a browser sends it, or `*` for every origin. */
+export const origin = z
+  .string()
+  .refine(
+    (text) => text === '*' || URL.parse(text)?.origin === text,
+    'must be an origin, such as https://app.example, or "*"',
+  );
+
+/** The format of Standard Webhooks: `whsec_` and the base64 of 24 to 64 bytes. Its problem never quotes it. */
+export const webhookSecret = z
+  .string()
+  .refine(
+    (text) => /^whsec_(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text) && isKeyLength(text),
+    'must be "whsec_" and the base64 of 24 to 64 random bytes',
+  );
+
+/** A host, an address or a range that client-supplied URLs may lead to although it is not public. */
+export const allowedHost = z
+  .string()
+  .refine((entry) => parseException(entry) !== null, 'must be a host, an address or a range');
+
+function isStoreUrl(url: string): boolean {
+  if (url.startsWith('sqlite:')) return url.length > 'sqlite:'.length;
+  return /^postgres(ql)?:\/\//.test(url) && URL.canParse(url);
+}
+
+function isKeyLength(secret: string): boolean {
+  const { length } = Buffer.from(secret.slice('whsec_'.length), 'base64');
+  return length >= 24 && length <= 64;
+}

@@ -14,7 +14,7 @@ import { createApp } from './http/app.ts';
 import type { Mount } from './http/routes.ts';
 import { listen } from './http/server.ts';
 import { createMetrics } from './observability/metrics.ts';
-import { createOnce } from './observability/once.ts';
+import { createRedactor } from './observability/redaction.ts';
 import { createAcpV01 } from './protocols/acp-v01/protocol.ts';
 import { createAcpV02 } from './protocols/acp-v02/protocol.ts';
 import { createAgentProtocol } from './protocols/agent-protocol/protocol.ts';
@@ -31,8 +31,8 @@ export type Gateway = {
 };
 
 const cacheBytes = 64 * 1024 * 1024;
-/** Kinds of faults that are told apart in the log before the oldest is forgotten. */
-const maxKinds = 10_000;
+/** Bounds TCP and TLS together towards a vendor. */
+const connectTimeoutMs = 10_000;
 const dayMs = 86_400_000;
 const hourMs = 3_600_000;
 /** When a stream's reader should come back after a drain. */
@@ -52,8 +52,11 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
   for (const backend of config.backends) {
     const { name, adapter, settings, settingsByTenant, secrets, baseUrl, maxConnections } = backend;
     const connect = (own: unknown): Connection => {
-      const options = { baseUrl, maxConnections, timeoutMs: backend.requestTimeoutMs, secrets, fence, log };
-      const upstream = connectUpstream({ ...options, maxAnswerBytes: config.limits.maxAnswerBytes });
+      const upstream = connectUpstream({
+        ...{ baseUrl, secrets, createRedactor, maxConnections, connectTimeoutMs, fence, log },
+        timeoutMs: backend.requestTimeoutMs,
+        maxAnswerBytes: config.limits.maxAnswerBytes,
+      });
       upstreams.push(upstream);
       return adapter.connect(own, upstream.client);
     };
@@ -80,7 +83,6 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     cache: { maxRuns: config.limits.cacheRuns, maxBytes: cacheBytes },
     log,
     metrics,
-    firstTime: createOnce(maxKinds),
   });
 
   const { pushed, backends } = engine;

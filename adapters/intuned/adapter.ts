@@ -3,6 +3,7 @@ import type { StartRequest } from '../../src/contract/adapter/adapter.ts';
 import { UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { isJsonObject } from '../../src/json/json-object.ts';
+import { actOnce, observeRun } from '../call-rules.ts';
 import { defineAdapter } from '../define-adapter.ts';
 import { fillPath } from '../path.ts';
 import { findUrls, optionNames, runConfig, settings, type Target, target } from './settings.ts';
@@ -30,7 +31,8 @@ export const intuned = defineAdapter({
       async start(request, signal) {
         const { body } = await http.call({
           ...shared,
-          operation: 'start',
+          ...actOnce,
+          purpose: 'start',
           method: 'POST',
           path: fillPath(paths.start, { workspaceId, project: request.target.project }),
           body: buildStart(request),
@@ -43,7 +45,8 @@ export const intuned = defineAdapter({
       async observe({ project }, { runId }, signal) {
         const { body, raw } = await http.call({
           ...shared,
-          operation: 'observe',
+          ...observeRun,
+          purpose: 'observe',
           method: 'GET',
           path: fillPath(paths.result, { workspaceId, project, runId }),
           answer: resultAnswer,

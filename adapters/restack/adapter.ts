@@ -1,6 +1,7 @@
-import { type HttpCall, type HttpClient, UpstreamFault } from '../../src/contract/adapter/http.ts';
+import { type CallRule, type HttpCall, type HttpClient, UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { UpstreamRef } from '../../src/contract/domain/run.ts';
+import { actOnce, endRun, observeRun } from '../call-rules.ts';
 import { defineAdapter } from '../define-adapter.ts';
 import { fillPath } from '../path.ts';
 import { defaultPaths, type Paths, runConfig, type Settings, settings, type Target, target } from './settings.ts';
@@ -26,7 +27,8 @@ export const restack = defineAdapter({
     return {
       async start({ target, input }, signal) {
         const { body } = await engine.call({
-          operation: 'start',
+          ...actOnce,
+          purpose: 'start',
           method: 'POST',
           path: engine.pathOf('start', target, {}),
           body: { input },
@@ -45,18 +47,17 @@ export const restack = defineAdapter({
       async resume(target, upstream, resumption, signal) {
         const event = agentEvent.safeParse(resumption);
         if (!event.success) throw refuse("the mapping's resume must give an object with an eventName");
-        await engine.send('resume', target, upstream, event.data, signal);
+        await engine.send({ ...actOnce, purpose: 'resume' }, target, upstream, event.data, signal);
       },
 
       async cancel(target, upstream, signal) {
         if (target.cancelEvent === undefined) throw refuse('no cancelEvent is configured for this agent');
-        await engine.send('cancel', target, upstream, target.cancelEvent, signal);
+        await engine.send({ ...endRun, purpose: 'cancel' }, target, upstream, target.cancelEvent, signal);
       },
 
       async sendMessage(target, upstream, input, signal) {
         const event = agentEvent.parse({ ...target.messageEvent, eventInput: input });
-        // A message is as little repeatable as a start, so a fault of it means the same.
-        const output = await engine.send('start', target, upstream, event, signal);
+        const output = await engine.send({ ...actOnce, purpose: 'message' }, target, upstream, event, signal);
         const status = 'completed';
         return { status, raw: { ...upstream, agentName: target.agent ?? '', status, output } };
       },
@@ -64,7 +65,7 @@ export const restack = defineAdapter({
       openingOf: ({ openingInput }) => openingInput,
 
       async endSession(target, upstream, signal) {
-        await engine.send('cancel', target, upstream, target.endEvent, signal);
+        await engine.send({ ...endRun, purpose: 'end-session' }, target, upstream, target.endEvent, signal);
       },
     };
   },
@@ -94,7 +95,7 @@ function reachEngine({ token, paths: corrections }: Settings, http: HttpClient) 
 
   function observe(target: Target, upstream: UpstreamRef, signal: AbortSignal) {
     const path = pathOf('get', target, upstream);
-    return call({ operation: 'observe', method: 'GET', path, answer: runAnswer, signal });
+    return call({ ...observeRun, purpose: 'observe', method: 'GET', path, answer: runAnswer, signal });
   }
 
   /**
@@ -113,7 +114,7 @@ function reachEngine({ token, paths: corrections }: Settings, http: HttpClient) 
   }
 
   async function send(
-    operation: 'start' | 'resume' | 'cancel',
+    rule: CallRule & { readonly purpose: string },
     target: Target,
     upstream: UpstreamRef,
     { eventName, eventInput }: AgentEvent,
@@ -123,7 +124,7 @@ function reachEngine({ token, paths: corrections }: Settings, http: HttpClient) 
     const agentId = await findAgentId(target, upstream, signal);
     const path = fillPath(paths.sendEvent, { agentName: target.agent, agentId, runId: upstream.runId });
     const body: Json = eventInput === undefined ? { eventName } : { eventName, eventInput };
-    return (await call({ operation, method: 'PUT', path, body, answer: eventAnswer, signal })).raw ?? {};
+    return (await call({ ...rule, method: 'PUT', path, body, answer: eventAnswer, signal })).raw ?? {};
   }
 
   return { call, pathOf, observe, send };

@@ -43,7 +43,6 @@ export type EngineDeps = {
   readonly log: Log;
   readonly metrics: Metrics;
   /** True the first time a key is seen. */
-  readonly firstTime: (key: string) => boolean;
 };
 
 export type Engine = {
@@ -67,7 +66,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const id = uuidV7();
   const bus = new EventBus();
   const cache = new RunCache(store, deps.cache);
-  const faults = new FaultRecorder(metrics, deps.firstTime);
+  const faults = new FaultRecorder(metrics);
   const threadEffects = new ThreadEffects(store, deps.agents, (threadId, session) => {
     const agent = deps.agents.find(session.agentId);
     if (agent !== null) canceller.endSession(threadId, session.upstream, agent);

@@ -1,6 +1,6 @@
 import { destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import type { Log } from '../contract/domain/log.ts';
-import { createRedactor, type Redactor } from './redaction.ts';
+import { createRedactor, type LogRedactor } from './redaction.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -72,11 +72,11 @@ function openStdout(): LineSink {
 class RedactingLog implements ProcessLog {
   readonly #logger: Logger;
   readonly #sink: LineSink;
-  readonly #redactor: Redactor;
+  readonly #redactor: LogRedactor;
   /** As it was given: a live run has a log of its own, and most of them never write a line. */
   readonly #bound: Fields;
 
-  constructor(logger: Logger, sink: LineSink, redactor: Redactor, bound: Fields) {
+  constructor(logger: Logger, sink: LineSink, redactor: LogRedactor, bound: Fields) {
     this.#logger = logger;
     this.#sink = sink;
     this.#redactor = redactor;

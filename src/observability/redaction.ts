@@ -1,13 +1,21 @@
-/** Stands in the place of a secret. */
-const REDACTED = '[redacted]';
+import type { Json } from '../contract/domain/json.ts';
+import type { Redactor } from '../contract/domain/log.ts';
+import { isJsonObject } from '../json/json-object.ts';
 
-/** Below this length a secret is replaced only where it is the whole value: `a` must not eat every word. */
-const SHORTEST_SUBSTRING = 4;
+/** Stands in the place of a secret. */
+const blank = '[redacted]';
+
+/**
+ * A shorter secret cannot be told from an ordinary word, and hiding it everywhere would spoil payloads and log lines. It
+ * is hidden only where it is a whole value of a log line.
+ */
+const minSecretLength = 6;
+
 /** What is kept of a value: levels of nesting, and members of each list or object. */
 export type Bounds = { readonly depth: number; readonly items: number };
 const logBounds: Bounds = { depth: 12, items: 1000 };
 
-/** The password of a URL, wherever it came from. */
+/** The password of a URL, wherever the URL comes from. */
 const urlPassword = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@?#]*:)[^\s/@]+@/gi;
 
 /** Keys whose value is a credential whatever it holds; compared in lower case, without `-` and `_`. */
@@ -24,87 +32,108 @@ const credentialKeys = new Set([
   'setcookie',
 ]);
 
-/** Gives values without their secrets. What it returns is plain JSON: no cycles, no errors, no class instances. */
-export type Redactor = {
-  /** Replaces every secret in a text. */
-  text(text: string): string;
-  /** Replaces every secret in a value, at any depth, in keys too, and the values of credential keys. */
+/** Redacts log fields as well. */
+export interface LogRedactor extends Redactor {
+  /**
+   * Replaces every secret in a value, at any depth, in keys too, and the values of credential keys. What it returns is
+   * plain JSON: no cycles, no errors, no class instances. What goes beyond the bounds is left out.
+   */
   value(value: unknown): unknown;
-};
+}
 
-/** Makes a scrubber for the given secrets; empty ones are ignored. What goes beyond the bounds is left out. */
-export function createRedactor(secrets: readonly string[], bounds: Bounds = logBounds): Redactor {
-  const known = [...new Set(secrets.flatMap(formsOf))].filter((form) => form !== '');
+/** Makes a redactor for the given secrets; empty ones are ignored. The bounds apply to log fields only. */
+export function createRedactor(secrets: readonly string[], bounds: Bounds = logBounds): LogRedactor {
+  const known = [...new Set(secrets.filter((secret) => secret !== ''))];
+  const whole = new Set(known.flatMap(formsOf));
+  const long = known.filter((secret) => secret.length >= minSecretLength);
   // Longest first: a secret that contains another one is replaced whole.
-  const substrings = known.filter((form) => form.length >= SHORTEST_SUBSTRING).sort((a, b) => b.length - a.length);
-  const whole = new Set(known);
+  const needles = [...new Set(long.flatMap(formsOf))].sort((a, b) => b.length - a.length);
+
+  function replace(raw: string): string {
+    let clean = raw;
+    for (const needle of needles) {
+      if (clean.includes(needle)) clean = clean.replaceAll(needle, blank);
+    }
+    return clean;
+  }
 
   function text(raw: string): string {
-    if (whole.has(raw)) return REDACTED;
-    let clean = raw;
-    for (const secret of substrings) {
-      if (clean.includes(secret)) clean = clean.replaceAll(secret, REDACTED);
-    }
-    return clean.includes('://') ? clean.replaceAll(urlPassword, `$1${REDACTED}@`) : clean;
+    if (whole.has(raw)) return blank;
+    const clean = replace(raw);
+    return clean.includes('://') ? clean.replaceAll(urlPassword, `$1${blank}@`) : clean;
+  }
+
+  function json(payload: Json, source: string): Json {
+    // JSON has many spellings of one string, all with a backslash; without one, the source shows every secret.
+    const mayHold = needles.length > 0 && (source.includes('\\') || needles.some((needle) => source.includes(needle)));
+    return mayHold ? replaceIn(payload) : payload;
+  }
+
+  function replaceIn(payload: Json): Json {
+    if (typeof payload === 'string') return replace(payload);
+    if (Array.isArray(payload)) return payload.map(replaceIn);
+    if (!isJsonObject(payload)) return payload;
+    // fromEntries, since assigning a key named __proto__ would set the prototype.
+    return Object.fromEntries(Object.entries(payload).map(([key, member]) => [replace(key), replaceIn(member)]));
   }
 
   function value(raw: unknown): unknown {
-    return scrub(raw, 0, []);
+    return redact(raw, 0, []);
   }
 
-  function scrub(raw: unknown, depth: number, above: readonly object[]): unknown {
+  function redact(raw: unknown, depth: number, above: readonly object[]): unknown {
     switch (typeof raw) {
       case 'string':
         return text(raw);
       case 'number':
-        return whole.has(String(raw)) ? REDACTED : raw;
+        return whole.has(String(raw)) ? blank : raw;
       case 'bigint':
         return text(String(raw));
       case 'boolean':
         return raw;
       case 'object':
-        return raw === null ? null : scrubObject(raw, depth, above);
+        return raw === null ? null : redactObject(raw, depth, above);
       default:
         return undefined;
     }
   }
 
-  function scrubObject(raw: object, depth: number, above: readonly object[]): unknown {
+  function redactObject(raw: object, depth: number, above: readonly object[]): unknown {
     if (above.includes(raw)) return '[circular]';
     if (depth >= bounds.depth) return '[too deep]';
     const trail = [...above, raw];
-    if (raw instanceof Error) return scrubError(raw, depth, trail);
+    if (raw instanceof Error) return redactError(raw, depth, trail);
     if (ArrayBuffer.isView(raw)) return `[${raw.byteLength} bytes]`;
-    if (Array.isArray(raw)) return raw.slice(0, bounds.items).map((item) => scrub(item, depth + 1, trail));
-    if (raw instanceof Map || raw instanceof Set) return scrub([...raw], depth, trail);
-    if ('toJSON' in raw && typeof raw.toJSON === 'function') return scrub(raw.toJSON(), depth + 1, trail);
-    return Object.fromEntries(scrubEntries(Object.entries(raw), depth, trail));
+    if (Array.isArray(raw)) return raw.slice(0, bounds.items).map((item) => redact(item, depth + 1, trail));
+    if (raw instanceof Map || raw instanceof Set) return redact([...raw], depth, trail);
+    if ('toJSON' in raw && typeof raw.toJSON === 'function') return redact(raw.toJSON(), depth + 1, trail);
+    return Object.fromEntries(redactEntries(Object.entries(raw), depth, trail));
   }
 
-  function scrubEntries(
+  function redactEntries(
     entries: readonly (readonly [string, unknown])[],
     depth: number,
     trail: readonly object[],
   ): readonly (readonly [string, unknown])[] {
     return entries
       .slice(0, bounds.items)
-      .map(([key, member]) => [text(key), isCredential(key, member) ? REDACTED : scrub(member, depth + 1, trail)]);
+      .map(([key, member]) => [text(key), isCredential(key, member) ? blank : redact(member, depth + 1, trail)]);
   }
 
-  function scrubError(error: Error, depth: number, trail: readonly object[]): unknown {
+  function redactError(error: Error, depth: number, trail: readonly object[]): unknown {
     const { name, message, stack, cause } = error;
     const own = Object.entries(error).filter(([key]) => !['name', 'message', 'stack', 'cause'].includes(key));
     return {
       type: text(name),
       message: text(message),
       ...(stack === undefined ? {} : { stack: text(stack) }),
-      ...Object.fromEntries(scrubEntries(own, depth, trail)),
-      ...(cause === undefined ? {} : { cause: scrub(cause, depth + 1, trail) }),
-      ...(error instanceof AggregateError ? { errors: scrub(error.errors, depth + 1, trail) } : {}),
+      ...Object.fromEntries(redactEntries(own, depth, trail)),
+      ...(cause === undefined ? {} : { cause: redact(cause, depth + 1, trail) }),
+      ...(error instanceof AggregateError ? { errors: redact(error.errors, depth + 1, trail) } : {}),
     };
   }
 
-  return { text, value };
+  return { text, json, value };
 }
 
 /** A secret as it is, inside a URL, and inside a JSON text. */

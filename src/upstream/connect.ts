@@ -1,53 +1,52 @@
 import { type Dispatcher, Pool } from 'undici';
 import { type HttpAnswer, type HttpCall, type HttpClient, UpstreamFault } from '../contract/adapter/http.ts';
-import type { Log } from '../contract/domain/log.ts';
+import type { Log, Redactor } from '../contract/domain/log.ts';
 import { buildHoldingConnector } from './connector.ts';
 import { Deadlines } from './deadlines.ts';
 import { readAnswer } from './read-answer.ts';
-import { buildRedactor } from './redact.ts';
 import { type HttpResult, sendRequest } from './send-request.ts';
 
 export type UpstreamOptions = {
   /** http or https, with any path; user and password in it are sent as basic authentication. */
   readonly baseUrl: string;
-  /** Of a whole call, from the wait for a connection to the last byte; default 30,000. */
-  readonly timeoutMs?: number | undefined;
-  /** Of TCP and TLS together; default 10,000. */
-  readonly connectTimeoutMs?: number | undefined;
-  /** Default 128; calls above it wait. */
-  readonly maxConnections?: number | undefined;
-  /** Default 10 MiB. */
-  readonly maxAnswerBytes?: number | undefined;
-  /** Values that are taken out of every answer and message. */
+  /** Bounds a whole call, from the wait for a connection to the last byte. */
+  readonly timeoutMs: number;
+  /** Bounds TCP and TLS together. */
+  readonly connectTimeoutMs: number;
+  /** Calls above it wait. */
+  readonly maxConnections: number;
+  readonly maxAnswerBytes: number;
+  /** Taken out of every answer and message, like the password in the base URL. */
   readonly secrets: readonly string[];
-  /** Asked just before a request is written; false and it is not. */
+  readonly createRedactor: (secrets: readonly string[]) => Redactor;
+  /** Called just before a request is written; where it returns false, the request is not written. */
   readonly fence?: (() => boolean) | undefined;
   readonly log?: Log | undefined;
 };
 
 export type Upstream = {
   readonly client: HttpClient;
-  /** Takes no more calls, waits for those under way, closes the connections. */
+  /** Refuses further calls, waits for those under way, then closes the connections. */
   close(): Promise<void>;
 };
 
-/** Makes the client of one backend. Opens nothing until the first call; throws `TypeError` for a base URL that is none. */
+/** Makes the client of one backend. Opens nothing until the first call; throws `TypeError` for a base URL that is not valid. */
 export function connectUpstream(options: UpstreamOptions): Upstream {
   const base = new URL(options.baseUrl);
   if (base.protocol !== 'http:' && base.protocol !== 'https:')
     throw new TypeError('the base URL must be http or https');
-  const deadlines = new Deadlines(options.timeoutMs ?? 30_000);
+  const deadlines = new Deadlines(options.timeoutMs);
   const limits = {
     deadlines,
-    maxAnswerBytes: options.maxAnswerBytes ?? 10 * 1024 * 1024,
+    maxAnswerBytes: options.maxAnswerBytes,
     fence: options.fence ?? (() => true),
   };
   const pool = new Pool(base.origin, {
-    connections: options.maxConnections ?? 128,
+    connections: options.maxConnections,
     pipelining: 1,
     // What "nothing was sent" means is settled for HTTP/1.1 only.
     allowH2: false,
-    connect: buildHoldingConnector(options.connectTimeoutMs ?? 10_000),
+    connect: buildHoldingConnector(options.connectTimeoutMs),
     // Zero is "never": the one clock of a call is ours, undici's five minutes would cut with another error.
     headersTimeout: 0,
     bodyTimeout: 0,
@@ -55,7 +54,7 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
     keepAliveTimeout: 4_000,
     keepAliveMaxTimeout: 60_000,
   });
-  const redactor = buildRedactor([...options.secrets, decodePart(base.password)]);
+  const redactor = options.createRedactor([...options.secrets, decodePart(base.password)]);
   const prefix = base.pathname.replace(/\/+$/, '');
   const headers = { accept: 'application/json', 'user-agent': 'rungate', ...readAuthorization(base) };
   const bodyHeaders = { ...headers, 'content-type': 'application/json' };
@@ -83,7 +82,7 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
       if (error instanceof UpstreamFault) {
         const { consequence, kind, httpStatus, message, cause } = error;
         options.log?.debug(
-          { operation: call.operation, consequence, kind, httpStatus, message, cause },
+          { purpose: call.purpose, consequence, kind, http_status: httpStatus, message, cause },
           'vendor call failed',
         );
       }

@@ -1,7 +1,7 @@
-import type { Consequence, UpstreamOperation } from '../contract/adapter/http.ts';
+import type { CallRule, Consequence } from '../contract/adapter/http.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 
-/** What became of a call that did not succeed. `sent` says whether a byte of the request may have left. */
+/** Why a call did not succeed. `sent` says whether a byte of the request may have left. */
 export type Happening =
   | { readonly kind: 'refused' | 'reset' | 'unsendable' }
   | { readonly kind: 'timeout' | 'aborted'; readonly sent: boolean }
@@ -9,61 +9,38 @@ export type Happening =
   | { readonly kind: 'http-status'; readonly status: number };
 
 /**
- * What a happening means for the run; pure (issue table "vendor faults").
- *
- * A start or a delivery is asked again only where the vendor cannot have acted on it. An observation can always
- * be asked again, so nothing but "not found" is more than a delay.
+ * What a happening means for the run; pure. It follows from whether the call may be sent again, and from the rows that
+ * the call brings along for refusals; the table is in `adapters/README.md`.
  */
-export function judge(operation: UpstreamOperation, happening: Happening): Consequence {
-  switch (operation) {
-    case 'start':
-    case 'resume':
-      return judgeOnce(happening);
-    case 'observe':
-      return isNotFound(happening) ? 'gone' : 'retry';
-    case 'cancel':
-      return judgeCancel(happening);
-    default:
-      return assertNever(operation);
-  }
-}
-
-function judgeOnce(happening: Happening): Consequence {
+export function judge(rule: CallRule, happening: Happening): Consequence {
+  const { refused = 'rejected' } = rule.faults ?? {};
+  const lostAnswer: Consequence = rule.retry === 'safe' ? 'retry' : 'unknown';
   switch (happening.kind) {
     case 'refused':
     case 'reset':
       return 'retry';
     case 'unsendable':
-      return 'rejected';
+      return refused;
     case 'timeout':
     case 'aborted':
-      return happening.sent ? 'unknown' : 'retry';
+      return happening.sent ? lostAnswer : 'retry';
     case 'cut':
     case 'malformed':
     case 'too-large':
-      return 'unknown';
+      return lostAnswer;
     case 'http-status':
-      return judgeStatusOnce(happening.status);
+      return judgeStatus(happening.status, { lostAnswer, refused, notFound: rule.faults?.notFound ?? refused });
     default:
       return assertNever(happening);
   }
 }
 
-function judgeStatusOnce(status: number): Consequence {
+function judgeStatus(
+  status: number,
+  means: { readonly [when in 'lostAnswer' | 'refused' | 'notFound']: Consequence },
+): Consequence {
   if (status === 425 || status === 429 || status === 503) return 'retry';
   // 408 can be a proxy that gave up on a vendor that is still at work.
-  if (status === 408 || status >= 500) return 'unknown';
-  return 'rejected';
-}
-
-/** To cancel twice is harmless; what the vendor refuses for good is not asked again. */
-function judgeCancel(happening: Happening): Consequence {
-  if (isNotFound(happening)) return 'gone';
-  if (happening.kind === 'unsendable') return 'rejected';
-  if (happening.kind !== 'http-status') return 'retry';
-  return judgeStatusOnce(happening.status) === 'rejected' ? 'rejected' : 'retry';
-}
-
-function isNotFound(happening: Happening): boolean {
-  return happening.kind === 'http-status' && (happening.status === 404 || happening.status === 410);
+  if (status === 408 || status >= 500) return means.lostAnswer;
+  return status === 404 || status === 410 ? means.notFound : means.refused;
 }

@@ -4,6 +4,7 @@ import { type Consequence, type FaultKind, UpstreamFault } from '../../src/contr
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import type { UpstreamRef } from '../../src/contract/domain/run.ts';
 import { connectUpstream, type Upstream } from '../../src/upstream/connect.ts';
+import { upstreamOptions } from '../upstream/upstream-options.ts';
 import { answer, cutShort, hangUp, type Reply, silence, startVendor, type Vendor } from '../upstream/vendor-server.ts';
 
 type Wire = {
@@ -149,7 +150,10 @@ export function testAdapter(subject: AdapterCase): void {
   beforeEach(async () => {
     vendor = await startVendor();
     const secrets = adapter.secretsOf(settings);
-    upstream = connectUpstream({ baseUrl: `${vendor.url}/base/`, timeoutMs, maxAnswerBytes: maxBytes, secrets });
+    upstream = connectUpstream({
+      ...upstreamOptions,
+      ...{ baseUrl: `${vendor.url}/base/`, timeoutMs, maxAnswerBytes: maxBytes, secrets },
+    });
     connection = adapter.connect(settings, upstream.client);
   });
   afterEach(async () => {

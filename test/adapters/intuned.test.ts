@@ -3,6 +3,7 @@ import { intuned } from '../../adapters/intuned/adapter.ts';
 import type { Connection } from '../../src/contract/adapter/adapter.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { connectUpstream, type Upstream } from '../../src/upstream/connect.ts';
+import { upstreamOptions } from '../upstream/upstream-options.ts';
 import { answer, startVendor, type Vendor } from '../upstream/vendor-server.ts';
 import { faultOf, testAdapter } from './adapter-contract.ts';
 
@@ -55,7 +56,7 @@ describe('run options', () => {
 
   beforeEach(async () => {
     vendor = await startVendor(answer(201, { runId, status: 'pending' }));
-    upstream = connectUpstream({ baseUrl: vendor.url, secrets: [] });
+    upstream = connectUpstream({ ...upstreamOptions, baseUrl: vendor.url });
     connection = intuned.connect(intuned.settings.parse({ workspaceId: 'w', apiKey }), upstream.client);
   });
   afterEach(async () => {

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { adapters } from '../../adapters/index.ts';
 import type { Adapter } from '../../src/contract/adapter/adapter.ts';
 import { connectUpstream } from '../../src/upstream/connect.ts';
+import { upstreamOptions } from '../upstream/upstream-options.ts';
 import { answer, startVendor } from '../upstream/vendor-server.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -35,12 +36,12 @@ describe('adapters/README.md', () => {
       const reply = received.method === 'DELETE' ? answer(204, '') : answer(200, { runId: 'r/1', status: 'busy' });
       reply(response, received);
     });
-    const upstream = connectUpstream({ baseUrl: vendor.url, secrets: [] });
+    const upstream = connectUpstream({ ...upstreamOptions, baseUrl: vendor.url });
     try {
       const file = join(folder, 'adapter.ts');
       const placed = example
         .replaceAll("'../../src/", `'${root}/src/`)
-        .replaceAll("'../path.ts'", `'${root}/adapters/path.ts'`)
+        .replaceAll("'../", `'${root}/adapters/`)
         .replaceAll("'zod'", `'${root}/node_modules/zod/index.js'`);
       writeFileSync(file, placed);
       const { acme } = (await import(file)) as { acme: Adapter };

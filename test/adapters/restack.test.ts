@@ -3,6 +3,7 @@ import { restack } from '../../adapters/restack/adapter.ts';
 import type { Connection } from '../../src/contract/adapter/adapter.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { connectUpstream, type Upstream } from '../../src/upstream/connect.ts';
+import { upstreamOptions } from '../upstream/upstream-options.ts';
 import { answer, startVendor, type Vendor } from '../upstream/vendor-server.ts';
 import { faultOf, testAdapter } from './adapter-contract.ts';
 
@@ -71,7 +72,7 @@ describe('events', () => {
 
   beforeEach(async () => {
     vendor = await startVendor();
-    upstream = connectUpstream({ baseUrl: vendor.url, secrets: [] });
+    upstream = connectUpstream({ ...upstreamOptions, baseUrl: vendor.url });
   });
   afterEach(async () => {
     await vendor.stop();

@@ -3,11 +3,11 @@ import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { actOnce, observeRun } from '../../adapters/call-rules.ts';
 import { adapters } from '../../adapters/index.ts';
 import { configSchema } from '../../src/config/config-schema.ts';
 import { agentSchema, backendSchema } from '../../src/config/entry-schemas.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import type { UpstreamOperation } from '../../src/contract/adapter/http.ts';
 import { errcodes } from '../../src/contract/domain/errcodes.ts';
 import { errorTable } from '../../src/contract/domain/errors.ts';
 import { runPhases, runStatuses } from '../../src/contract/domain/run.ts';
@@ -132,7 +132,10 @@ describe('README.md', () => {
     );
     const judged = table.flatMap(([operation, happening = '']) =>
       [...happening.matchAll(/\b\d{3}\b/g)].map(([status]) => {
-        const consequence = judge(operation as UpstreamOperation, { kind: 'http-status', status: Number(status) });
+        const consequence = judge(operation === 'start' ? actOnce : observeRun, {
+          kind: 'http-status',
+          status: Number(status),
+        });
         return `${operation} ${status} \`${consequence}\``;
       }),
     );

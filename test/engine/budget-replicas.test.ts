@@ -84,7 +84,6 @@ function describeReplicas(server: PostgresServer): void {
           cache: { maxRuns: 100, maxBytes: 1_000_000 },
           log: silentLog,
           metrics: { count: () => {} },
-          firstTime: () => true,
         });
         await engine.start();
         closing.push(async () => {

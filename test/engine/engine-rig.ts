@@ -98,7 +98,6 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
     cache: { maxRuns: 100, maxBytes: 1_000_000 },
     log,
     metrics: { count: (name) => void counts.set(name, (counts.get(name) ?? 0) + 1) },
-    firstTime: onceEach(),
   });
   await engine.start();
   let left = false;
@@ -142,11 +141,6 @@ function recordingLog(logged: Logged[]): Log {
     void logged.push({ level, message, fields });
   const log: Log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child: () => log };
   return log;
-}
-
-function onceEach(): (key: string) => boolean {
-  const seen = new Set<string>();
-  return (key) => !seen.has(key) && seen.add(key).has(key);
 }
 
 /** Every event of a stream, until it ends. */

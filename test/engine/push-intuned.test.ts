@@ -3,6 +3,7 @@ import { intuned } from '../../adapters/intuned/adapter.ts';
 import type { Connection } from '../../src/contract/adapter/adapter.ts';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
 import { connectUpstream, type Upstream } from '../../src/upstream/connect.ts';
+import { upstreamOptions } from '../upstream/upstream-options.ts';
 import { answer, startVendor, type Vendor } from '../upstream/vendor-server.ts';
 
 const target = { project: 'shop', api: 'prices' };
@@ -15,7 +16,7 @@ describe('the sink of an Intuned run', () => {
 
   beforeEach(async () => {
     vendor = await startVendor(answer(201, { runId: 'V1StGXR8_Z5jdHi6B-myT', status: 'pending' }));
-    upstream = connectUpstream({ baseUrl: vendor.url, secrets: [] });
+    upstream = connectUpstream({ ...upstreamOptions, baseUrl: vendor.url });
     connection = intuned.connect(intuned.settings.parse({ workspaceId: 'w', apiKey: 'key-1' }), upstream.client);
   });
   afterEach(async () => {

@@ -171,17 +171,32 @@ describe('the log', () => {
   });
 });
 
-describe('a scrubber', () => {
-  test('replaces the longer of two secrets that share a part', () => {
+describe('a redactor', () => {
+  test('the longer of two secrets that share a part is replaced whole', () => {
     expect(createRedactor(['secret', 'secret-longer']).text('secret-longer secret')).toBe('[redacted] [redacted]');
   });
 
-  test('ignores an empty secret', () => {
+  test('an empty secret is ignored', () => {
     expect(createRedactor(['']).text('a b')).toBe('a b');
     expect(createRedactor(['']).text('')).toBe('');
   });
 
-  test('leaves its argument as it was', () => {
+  test('a secret of fewer than six characters is hidden only where it is a whole value of the log', () => {
+    const redactor = createRedactor(['short', 'longer']);
+    expect(redactor.value({ a: 'short', b: 'a short word', c: 'a longer word' })).toEqual({
+      a: '[redacted]',
+      b: 'a short word',
+      c: 'a [redacted] word',
+    });
+    expect(redactor.json(['short', 'longer'], '["short","longer"]')).toEqual(['short', '[redacted]']);
+  });
+
+  test('a payload keeps what only looks like a credential', () => {
+    const payload = { authorization: 'Bearer x', url: 'redis://u:other@h/1' };
+    expect(createRedactor(secrets).json(payload, JSON.stringify(payload))).toEqual(payload);
+  });
+
+  test('a redacted value is a copy, and the original stays as it was', () => {
     const value = Object.freeze({ a: Object.freeze(['sk-live-4711']) });
     createRedactor(secrets).value(value);
     expect(value).toEqual({ a: ['sk-live-4711'] });

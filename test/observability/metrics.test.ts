@@ -2,7 +2,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { counters, createMetrics } from '../../src/observability/metrics.ts';
-import { createOnce } from '../../src/observability/once.ts';
 
 describe('metrics', () => {
   test('count by name and labels', () => {
@@ -67,18 +66,5 @@ describe('metrics', () => {
     expect([...new Set(counted)].filter((name) => name === undefined || !Object.hasOwn(counters, name))).toEqual([]);
     // What nobody counts stands at zero for ever, and tells who reads it something that is not so.
     expect(Object.keys(counters).filter((name) => !counted.includes(name))).toEqual(['unknown_counts']);
-  });
-});
-
-describe('once', () => {
-  test('lets a key pass the first time only', () => {
-    const once = createOnce(10);
-    expect([once('a'), once('b'), once('a'), once('b')]).toEqual([true, true, false, false]);
-  });
-
-  test('forgets the oldest key when it is full', () => {
-    const once = createOnce(2);
-    expect([once('a'), once('b'), once('c')]).toEqual([true, true, true]);
-    expect([once('c'), once('b'), once('a')]).toEqual([false, false, true]);
   });
 });

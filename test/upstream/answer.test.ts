@@ -3,9 +3,10 @@ import { z } from 'zod';
 import type { HttpCall } from '../../src/contract/adapter/http.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import { isJsonObject } from '../../src/json/json-object.ts';
+import { createRedactor } from '../../src/observability/redaction.ts';
 import { connectUpstream, type Upstream } from '../../src/upstream/connect.ts';
-import { buildRedactor } from '../../src/upstream/redact.ts';
 import { faultOf } from '../adapters/adapter-contract.ts';
+import { upstreamOptions } from './upstream-options.ts';
 import { answer, startVendor, type Vendor } from './vendor-server.ts';
 
 const secret = 'top"secret\\äß';
@@ -16,7 +17,7 @@ describe('answers', () => {
 
   beforeEach(async () => {
     vendor = await startVendor();
-    upstream = connectUpstream({ baseUrl: vendor.url, secrets: [secret, 'short'] });
+    upstream = connectUpstream({ ...upstreamOptions, baseUrl: vendor.url, secrets: [secret, 'short'] });
   });
   afterEach(async () => {
     await vendor.stop();
@@ -25,7 +26,8 @@ describe('answers', () => {
 
   function call<T>(schema: HttpCall<T>['answer']) {
     return upstream.client.call({
-      operation: 'start',
+      purpose: 'start',
+      retry: 'at-most-once',
       method: 'POST',
       path: '/x',
       body: {},
@@ -120,7 +122,7 @@ describe('answers', () => {
 });
 
 describe('secrets', () => {
-  const redactor = buildRedactor([secret, 'short', 'abcdef', 'abcdefgh', '12345678']);
+  const redactor = createRedactor([secret, 'short', 'abcdef', 'abcdefgh', '12345678']);
   const seen = (text: string) => redactor.json(JSON.parse(text) as Json, text);
 
   test.each([

@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { UpstreamFault, UpstreamOperation } from '../../src/contract/adapter/http.ts';
+import { actOnce, endRun, observeRun } from '../../adapters/call-rules.ts';
+import type { UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { Log } from '../../src/contract/domain/log.ts';
 import { connectUpstream, type Upstream, type UpstreamOptions } from '../../src/upstream/connect.ts';
 import { faultOf } from '../adapters/adapter-contract.ts';
+import { upstreamOptions } from './upstream-options.ts';
 import { answer, silence, startVendor, type Vendor } from './vendor-server.ts';
 
 let vendor: Vendor;
@@ -19,17 +21,19 @@ afterEach(async () => {
 });
 
 function connect(options: Partial<UpstreamOptions> = {}): Upstream {
-  const upstream = connectUpstream({ baseUrl: vendor.url, secrets: [], ...options });
+  const upstream = connectUpstream({ ...upstreamOptions, baseUrl: vendor.url, ...options });
   opened.push(upstream);
   return upstream;
 }
 
 const idle = new AbortController().signal;
 
-function call(upstream: Upstream, operation: UpstreamOperation = 'start', signal = idle) {
+const rules = { start: actOnce, resume: actOnce, observe: observeRun, cancel: endRun } as const;
+
+function call(upstream: Upstream, purpose: keyof typeof rules = 'start', signal = idle) {
   const errorMessage = () => null;
-  const shared = { operation, path: '/x', answer: z.unknown(), errorMessage, signal };
-  return operation === 'observe'
+  const shared = { ...rules[purpose], purpose, path: '/x', answer: z.unknown(), errorMessage, signal };
+  return purpose === 'observe'
     ? upstream.client.call({ ...shared, method: 'GET' })
     : upstream.client.call({ ...shared, method: 'POST', body: { n: 1 } });
 }
@@ -82,8 +86,8 @@ describe('the fence', () => {
     const upstream = connect({ fence: () => up });
     await call(upstream);
     up = false;
-    for (const operation of ['start', 'resume', 'cancel', 'observe'] as const) {
-      expect(summary(await faultOf(call(upstream, operation)))).toEqual({ consequence: 'retry', kind: 'aborted' });
+    for (const purpose of ['start', 'resume', 'cancel', 'observe'] as const) {
+      expect(summary(await faultOf(call(upstream, purpose)))).toEqual({ consequence: 'retry', kind: 'aborted' });
     }
     up = true;
     await call(upstream);
@@ -123,10 +127,10 @@ describe('giving up', () => {
   test.each([
     ['start', 'unknown'],
     ['observe', 'retry'],
-  ] as const)('while a %s is answered: %s', async (operation, consequence) => {
+  ] as const)('while a %s is answered: %s', async (purpose, consequence) => {
     const abort = new AbortController();
     const read = untilRead();
-    const fault = faultOf(call(connect(), operation, abort.signal));
+    const fault = faultOf(call(connect(), purpose, abort.signal));
     await read;
     abort.abort();
     expect(summary(await fault)).toEqual({ consequence, kind: 'aborted' });
@@ -195,7 +199,8 @@ describe('no connection', () => {
   test('a header that HTTP does not allow is told, and sent never', async () => {
     const fault = await faultOf(
       connect().client.call({
-        operation: 'start',
+        purpose: 'start',
+        retry: 'at-most-once',
         method: 'POST',
         path: '/x',
         headers: { 'x-api-key': 'line\nbreak' },
@@ -220,7 +225,7 @@ describe('the base URL', () => {
   });
 
   test.each(['ftp://x', 'file:///etc', 'nothing'])('%s is refused', (baseUrl) => {
-    expect(() => connectUpstream({ baseUrl, secrets: [] })).toThrow(TypeError);
+    expect(() => connectUpstream({ ...upstreamOptions, baseUrl })).toThrow(TypeError);
   });
 });
 

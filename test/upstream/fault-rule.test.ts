@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { actOnce, endRun, observeRun } from '../../adapters/call-rules.ts';
 import type { Consequence } from '../../src/contract/adapter/http.ts';
 import { type Happening, judge } from '../../src/upstream/fault-rule.ts';
 import { maxRetryAfterMs, readRetryAfterMs } from '../../src/upstream/retry-after.ts';
@@ -11,7 +12,7 @@ function status(code: number): Happening {
 
 type Row = readonly [Happening, Consequence, Consequence, Consequence];
 
-/** Happening, then what it means for start and resume, for observe, for cancel. */
+/** Happening, then what it means for a start, a resume or a message, for an observation, for a cancel. */
 const table: readonly Row[] = [
   [{ kind: 'refused' }, 'retry', 'retry', 'retry'],
   [{ kind: 'reset' }, 'retry', 'retry', 'retry'],
@@ -42,11 +43,24 @@ const table: readonly Row[] = [
   [status(599), 'unknown', 'retry', 'retry'],
 ];
 
-test.each(table)('%j', (happening, once, observe, cancel) => {
-  expect(judge('start', happening)).toBe(once);
-  expect(judge('resume', happening)).toBe(once);
-  expect(judge('observe', happening)).toBe(observe);
-  expect(judge('cancel', happening)).toBe(cancel);
+test.each(table)('%j means what the table says for a call sent once, an observation and a cancel', (...row) => {
+  const [happening, once, observe, cancel] = row;
+  expect(judge(actOnce, happening)).toBe(once);
+  expect(judge(observeRun, happening)).toBe(observe);
+  expect(judge(endRun, happening)).toBe(cancel);
+});
+
+test('the rows of a call say what a refusal and "not found" mean, and nothing else', () => {
+  const faults = { refused: 'unknown', notFound: 'retry' } as const;
+  for (const retry of ['safe', 'at-most-once'] as const) {
+    const lost = retry === 'safe' ? 'retry' : 'unknown';
+    const judged = [400, 404, 410, 422, 408, 500, 429, 503].map((code) => judge({ retry, faults }, status(code)));
+    expect(judged).toEqual(['unknown', 'retry', 'retry', 'unknown', lost, lost, 'retry', 'retry']);
+    expect(judge({ retry, faults }, { kind: 'unsendable' })).toBe('unknown');
+    // Without a row of its own, "not found" is a refusal like the others.
+    expect(judge({ retry, faults: { refused: 'retry' } }, status(404))).toBe('retry');
+    expect(judge({ retry }, status(404))).toBe('rejected');
+  }
 });
 
 describe('how long to wait', () => {

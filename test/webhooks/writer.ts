@@ -40,7 +40,6 @@ const engine = createEngine({
   },
   log: silentLog,
   metrics: { count: () => {} },
-  firstTime: () => true,
 });
 await engine.start();
 for (let n = 0; n < Number(runs); n += 1) {

@@ -1,11 +1,8 @@
 import type { ZodType } from 'zod';
 import type { Json } from '../domain/json.ts';
 
-/** What an adapter does with a vendor; the consequence of a fault depends on it. */
-export type UpstreamOperation = 'start' | 'observe' | 'resume' | 'cancel';
-
 /**
- * What a fault means for the run, whatever the vendor (issue table "vendor faults"):
+ * What a fault means for the run, whatever the vendor (`adapters/README.md`):
  *
  * - `retry`: nothing happened at the vendor, or asking again is harmless.
  * - `rejected`: the vendor said no, and will say it again.
@@ -42,8 +39,26 @@ export class UpstreamFault extends Error {
   }
 }
 
-export type HttpCall<T> = {
-  readonly operation: UpstreamOperation;
+/**
+ * Whether a call may be sent again when its answer was lost. `safe`: asking twice is harmless. `at-most-once`: the
+ * vendor may have acted on it, so a lost answer leaves the outcome unknown.
+ */
+export type RetryRule = 'safe' | 'at-most-once';
+
+/** What the faults of a call mean where its `retry` does not settle it. Left out: `rejected`. */
+export type FaultRows = {
+  /** The vendor refuses: any 3xx or 4xx but 408, 425 and 429. Also a request that HTTP cannot carry. */
+  readonly refused?: Consequence;
+  /** 404 and 410; left out, they are refusals like the others. */
+  readonly notFound?: Consequence;
+};
+
+/** All that decides what a fault of a call means. */
+export type CallRule = { readonly retry: RetryRule; readonly faults?: FaultRows };
+
+export type HttpCall<T> = CallRule & {
+  /** What the call is for, such as `start`: a label for the log. */
+  readonly purpose: string;
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Joined to the backend's base URL; begins with a slash, its parts already percent-encoded. */
   readonly path: string;
@@ -61,7 +76,7 @@ export type HttpAnswer<T> = { readonly body: T; readonly raw: Json };
 
 /**
  * The HTTP client that an adapter is handed: one pool per backend, with its timeouts. A non-2xx answer, an answer
- * that is no JSON or of another shape, and every transport fault are thrown as {@link UpstreamFault}.
+ * that is not JSON or has another shape, and every transport fault are thrown as {@link UpstreamFault}.
  */
 export interface HttpClient {
   call<T>(call: HttpCall<T>): Promise<HttpAnswer<T>>;

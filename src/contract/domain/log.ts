@@ -1,3 +1,5 @@
+import type { Json } from './json.ts';
+
 type Write = (fields: Readonly<Record<string, unknown>>, message: string) => void;
 
 /** Structured log, as pino has it: fields first, then a constant message. */
@@ -7,6 +9,14 @@ export interface Log {
   readonly warn: Write;
   readonly error: Write;
   child(fields: Readonly<Record<string, unknown>>): Log;
+}
+
+/** Takes known secrets out of what leaves the process or comes from outside it. */
+export interface Redactor {
+  /** Replaces every secret in a text. */
+  text(text: string): string;
+  /** Replaces every secret in a payload and leaves the rest as it is; `source` is the text that it was parsed from. */
+  json(payload: Json, source: string): Json;
 }
 
 /** Counters are named in one table, `observe/metrics.ts`; a room counts by name. */

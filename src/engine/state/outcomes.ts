@@ -1,32 +1,45 @@
-import { UpstreamFault, type UpstreamOperation } from '../../contract/adapter/http.ts';
+import { LRUCache } from 'lru-cache';
+import { UpstreamFault } from '../../contract/adapter/http.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import { errcodes } from '../../contract/domain/errcodes.ts';
 import type { Log, Metrics } from '../../contract/domain/log.ts';
 import { MappingFault } from '../../contract/domain/mapping.ts';
 import type { RunOutcome } from './state-machine.ts';
 
+/** What a vendor is called for; a label of the log. */
+type CallPurpose = 'start' | 'observe' | 'resume' | 'cancel';
+
+/** Kinds of faults that are remembered as logged. */
+const maxKinds = 10_000;
+
 /** Counts every fault of a vendor call and logs the first of each kind; the rest go to the debug level. */
 export class FaultRecorder {
   readonly #metrics: Metrics;
-  readonly #firstTime: (key: string) => boolean;
+  /** Bounded, because a vendor chooses the statuses: the first fault of a forgotten kind is logged once more. */
+  readonly #logged = new LRUCache<string, true>({ max: maxKinds });
 
-  constructor(metrics: Metrics, firstTime: (key: string) => boolean) {
+  constructor(metrics: Metrics) {
     this.#metrics = metrics;
-    this.#firstTime = firstTime;
   }
 
-  note(log: Log, agent: Agent, operation: UpstreamOperation, fault: UpstreamFault): void {
+  note(log: Log, agent: Agent, purpose: CallPurpose, fault: UpstreamFault): void {
     this.#metrics.count('upstream_faults', { backend: agent.backend, kind: fault.kind });
     const { kind, httpStatus, consequence } = fault;
-    const fields = { operation, kind, httpStatus, consequence, reason: fault.message };
-    if (this.#firstTime(`${agent.backend}:${operation}:${kind}:${httpStatus}`)) log.warn(fields, 'vendor call failed');
+    const fields = { purpose, kind, httpStatus, consequence, reason: fault.message };
+    if (this.#isFirst(`${agent.backend}:${purpose}:${kind}:${httpStatus}`)) log.warn(fields, 'vendor call failed');
     else log.debug(fields, 'vendor call failed');
   }
 
   noteUnmapped(log: Log, agent: Agent, vendorStatus: string): void {
     this.#metrics.count('unmapped_status', { agent: agent.name });
-    if (!this.#firstTime(`unmapped:${agent.name}:${vendorStatus}`)) return;
+    if (!this.#isFirst(`unmapped:${agent.name}:${vendorStatus}`)) return;
     log.warn({ vendorStatus }, 'the mapping does not know this vendor status; the run stays pending');
+  }
+
+  #isFirst(kind: string): boolean {
+    if (this.#logged.has(kind)) return false;
+    this.#logged.set(kind, true);
+    return true;
   }
 }
 

@@ -16,7 +16,10 @@ function record() {
     child: () => log,
   };
   const faults = new FaultRecorder({ count: (name) => counted.push(name) });
-  const agent = makeAgent({ connection: new ScriptedVendor(), layer: { status: { done: 'success' }, output: 'output' } });
+  const agent = makeAgent({
+    connection: new ScriptedVendor(),
+    layer: { status: { done: 'success' }, output: 'output' },
+  });
   const note = (httpStatus: number) =>
     faults.note(log, agent, 'observe', new UpstreamFault({ ...fault, kind: 'http-status', httpStatus }));
   return { levels, counted, note };

@@ -153,8 +153,8 @@ function sendWebhooks({ webhooks }: Config, mounts: readonly Mount[]) {
     connectTimeoutMs: timeoutMs,
   });
   const root = mounts.find(({ prefix }) => prefix === '') ?? mounts[0];
-  const protocolOf = (name: string | undefined) => mounts.find(({ protocol }) => protocol.name === name) ?? root;
-  const encodeRun = (run: Run) => JSON.stringify(protocolOf(run.request.protocol)?.protocol.encodeRun(run));
+  const protocolOf = (name: string | null | undefined) => mounts.find(({ protocol }) => protocol.name === name) ?? root;
+  const encodeRun = (run: Run) => JSON.stringify(protocolOf(run.request.origin?.protocol)?.protocol.encodeRun(run));
   const giveUpMs = webhooks.giveUpHours * hourMs;
   const terms: WebhookOptions = { secrets: webhooks.secrets, giveUpMs, timeoutMs, sender, encodeRun };
   return { terms, close: () => sender.close() };

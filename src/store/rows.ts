@@ -34,18 +34,23 @@ const requestShape = z.object({
   config: jsonObject.optional(),
   metadata: jsonObject.optional(),
   webhook: z.string().optional(),
-  protocol: z.string().optional(),
-  streamModes: z.array(z.string()).optional(),
   afterMs: z.number().optional(),
   onCompletion: z.enum(['delete', 'keep']).optional(),
-  echo: jsonObject.optional(),
+  origin: z.object({ protocol: z.string().nullable(), extra: jsonObject }).optional(),
 } satisfies Record<keyof RunRequest, z.ZodType>);
 
-/** Before version 0.2.0 the member `protocol` was written as `dialect`. */
-const requestSchema = z.preprocess(
-  (stored) => (isJsonObject(stored) && 'dialect' in stored ? { protocol: stored.dialect, ...stored } : stored),
-  requestShape,
-);
+const requestSchema = z.preprocess(upgradeRequest, requestShape);
+
+/** Version 0.1 wrote the members of `origin` at the top level, as `dialect`, `echo` and `streamModes`. */
+function upgradeRequest(stored: unknown): unknown {
+  if (!isJsonObject(stored) || !['dialect', 'protocol', 'echo', 'streamModes'].some((name) => name in stored)) {
+    return stored;
+  }
+  const { dialect = null, protocol = dialect, echo = {}, streamModes: modes, ...request } = stored;
+  const mode = Array.isArray(modes) && modes.length === 1 ? modes[0] : modes;
+  const extra = { ...(mode === undefined ? {} : { stream_mode: mode }), ...(isJsonObject(echo) ? echo : {}) };
+  return { ...request, origin: { protocol, extra } };
+}
 
 const changeSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('phase'), phase: z.enum(runPhases), note: z.string().optional() }),

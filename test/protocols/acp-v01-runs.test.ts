@@ -38,7 +38,7 @@ describe('POST /runs', () => {
       {
         tenant: 'default',
         agent: 'price-scraper',
-        request: { ...asked, protocol: 'acp-v0.1', streamModes: ['custom'] },
+        request: { ...asked, origin: { protocol: 'acp-v0.1', extra: { stream_mode: 'custom' } } },
       },
     ]);
   });

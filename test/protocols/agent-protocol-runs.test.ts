@@ -220,6 +220,6 @@ test.each(['/acp/v0.2', '/agent-protocol'])(
       agent: undefined,
       request: { input: { a: 1 }, config: { b: 2 } },
     });
-    expect(site.api.runs.created[0]?.request.echo).toBeUndefined();
+    expect(site.api.runs.created[0]?.request.origin).toBeUndefined();
   },
 );

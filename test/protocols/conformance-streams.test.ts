@@ -16,7 +16,10 @@ const events = [
 /** The stream of one run, told by each protocol under its own prefix. */
 async function readAll(): Promise<Readonly<Record<string, readonly (readonly [string, string, unknown])[]>>> {
   await using site = await openProtocols();
-  site.api.runs.byId.set(runId, runOf({ request: { streamModes: ['values', 'custom'] } }));
+  site.api.runs.byId.set(
+    runId,
+    runOf({ request: { origin: { protocol: 'acp-v0.2', extra: { stream_mode: ['values', 'custom'] } } } }),
+  );
   const prefixes = ['/acp/v0.1', '/acp/v0.2', '/agent-protocol'];
   const answers = prefixes.map(async (prefix) => {
     const text = await (await site.fetch(`${prefix}/runs/${runId}/stream`)).text();

@@ -25,7 +25,7 @@ export function describeRuns(bench: () => Bench): void {
           config: { retry: { maximumAttempts: 2 } },
           metadata: { team: 'a', odd: oddJson },
           webhook: 'https://client.example/hook',
-          streamModes: ['values'],
+          origin: { protocol: 'acp-v0.2', extra: { stream_mode: ['values'], odd: oddJson } },
         },
         phase: 'delivering',
         status: 'interrupted',

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from './json.ts';
 
-/** ACP's five outward statuses (design, section 4). */
+/** The five statuses that clients see; they are ACP's. */
 export const runStatuses = ['pending', 'success', 'error', 'timeout', 'interrupted'] as const;
 export type RunStatus = (typeof runStatuses)[number];
 
@@ -27,23 +27,27 @@ export type Outcome =
   | { readonly kind: 'interrupt'; readonly payload: Json }
   | { readonly kind: 'error'; readonly errcode: number; readonly description: string };
 
-/** What the client asked for, in no protocol's words; written once, echoed by each protocol in its own. */
+/** The protocol that a request came in, and what only protocols read of the request. */
+export type RequestOrigin = {
+  /** Name of the protocol, whose words the run's webhooks use; null where version 0.1 did not record it. */
+  readonly protocol: string | null;
+  /** Members that the engine does not read, in the words that the protocols share, such as `stream_mode`. */
+  readonly extra: JsonObject;
+};
+
+/** What the client asked for, in no protocol's words. Written once; each protocol shows it in its own words. */
 export type RunRequest = {
   readonly input?: Json | undefined;
   readonly messages?: readonly Json[] | undefined;
   readonly config?: JsonObject | undefined;
   readonly metadata?: JsonObject | undefined;
   readonly webhook?: string | undefined;
-  /** Name of the protocol that the webhook is told in; left out, the root's. */
-  readonly protocol?: string | undefined;
-  /** The vendor is not asked before this long after the creation. */
+  /** The start is delayed by this long after the creation. */
   readonly afterMs?: number | undefined;
   /** Whether a thread that was made for this run alone, or named by it, goes when the run ends. */
   readonly onCompletion?: 'delete' | 'keep' | undefined;
-  /** Members of the request that only its protocol reads, kept for the echo. */
-  readonly echo?: JsonObject | undefined;
-  /** Names of the streaming modes that the client named, kept for the echo. */
-  readonly streamModes?: readonly string[] | undefined;
+  /** Left out where the run has no webhook and the request had no such members. */
+  readonly origin?: RequestOrigin | undefined;
 };
 
 /** A payload that a client sent to an interrupted run. */

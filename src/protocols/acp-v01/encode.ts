@@ -3,6 +3,7 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Outcome, Run } from '../../contract/domain/run.ts';
 import { encodeTimes } from '../shared/answers.ts';
+import { streamModesOf } from '../shared/run-create.ts';
 import { encodePhase } from '../shared/values.ts';
 
 /**
@@ -37,7 +38,7 @@ function encodeRequest({ request, threadId }: Run): JsonObject {
 }
 
 function encodeStreaming({ request }: Run): JsonObject {
-  for (const mode of request.streamModes ?? []) {
+  for (const mode of streamModesOf(request) ?? []) {
     if (mode === 'values') return { streaming: 'result' };
     if (mode === 'custom') return { streaming: 'custom' };
   }

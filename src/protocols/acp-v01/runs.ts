@@ -6,6 +6,7 @@ import type { RunQuery } from '../../contract/store/store.ts';
 import { answersOf, creationAnswer, eventStream, jsonAnswer, runAnswerer, success } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { findAgentId, noBody, nothing, runParams } from '../shared/requests.ts';
+import { originOf } from '../shared/run-create.ts';
 import { encodeEvent, encodeOutput, encodeRun } from './encode.ts';
 import { answers, type Requests, type RunCreate } from './schemas.ts';
 
@@ -138,10 +139,10 @@ function outputAnswer(run: Run): Answer {
 }
 
 function decodeRequest({ input, metadata, config, webhook, streaming }: RunCreate): RunRequest {
-  // Later versions call this mode by another name, which is the core's too.
+  // The later protocols call this mode `values`, so that is how it is kept.
   const mode = streaming === 'result' ? 'values' : streaming;
-  const protocol = webhook === undefined ? undefined : acpV01;
-  return { input, metadata, config, webhook, protocol, streamModes: mode === undefined ? undefined : [mode] };
+  const origin = originOf(acpV01, webhook, mode === undefined ? {} : { stream_mode: mode });
+  return { input, metadata, config, webhook, origin };
 }
 
 /** The protocol lets a run into a thread that exists and has no pending run. */

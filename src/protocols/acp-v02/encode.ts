@@ -3,7 +3,7 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Outcome, Run } from '../../contract/domain/run.ts';
 import { encodeTimes } from '../shared/answers.ts';
-import { encodeCreation, type RunCreateEncoding } from '../shared/run-create.ts';
+import { encodeCreation, type RunCreateEncoding, streamModesOf } from '../shared/run-create.ts';
 import { asValue, encodePhase, messagesOf } from '../shared/values.ts';
 import type { StreamEncoding } from '../shared/wait-and-stream.ts';
 import { modes } from './schemas.ts';
@@ -89,7 +89,7 @@ const customOnly: StreamEncoding = {
 
 /** The stream of a run that asked for these modes; interrupts and errors belong to each. */
 export function encodingFor({ request }: Run): StreamEncoding {
-  const asked = new Set(request.streamModes ?? []);
+  const asked = new Set(streamModesOf(request) ?? []);
   if (asked.has('values') === asked.has('custom')) return everything;
   return asked.has('values') ? valuesOnly : customOnly;
 }

@@ -4,7 +4,7 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Outcome, Run } from '../../contract/domain/run.ts';
 import { encodeTimes } from '../shared/answers.ts';
-import { encodeCreation, type RunCreateEncoding } from '../shared/run-create.ts';
+import { encodeCreation, type RunCreateEncoding, streamModesOf } from '../shared/run-create.ts';
 import { asObject, encodePhase, messagesOf } from '../shared/values.ts';
 import type { StreamEncoding } from '../shared/wait-and-stream.ts';
 import { modes } from './schemas.ts';
@@ -97,7 +97,7 @@ const tellings: Readonly<Record<Whole, { readonly plain: StreamEncoding; readonl
  * each. No vendor tells of steps, so `updates` has no events; beside `values`, which hold them, messages have none.
  */
 export function encodingFor({ request }: Run): StreamEncoding {
-  const asked = new Set(request.streamModes ?? ['values']);
+  const asked = new Set(streamModesOf(request) ?? ['values']);
   const whole = asked.size === 0 || asked.has('values') ? 'values' : asked.has('messages') ? 'messages' : 'nothing';
   return tellings[whole][asked.has('custom') ? 'custom' : 'plain'];
 }

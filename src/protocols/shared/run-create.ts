@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
-import type { Run, RunRequest } from '../../contract/domain/run.ts';
+import type { RequestOrigin, Run, RunRequest } from '../../contract/domain/run.ts';
 import { isJsonObject } from '../../json/json-object.ts';
 import { anyObject, anyValue } from './answers.ts';
 import {
@@ -13,10 +13,16 @@ import {
   webhook,
 } from './requests.ts';
 
-/** Members that do nothing to a run but to come back in its `creation`, or that only the creation itself reads. */
-const echoed = ['stream_mode', 'on_disconnect', 'multitask_strategy', 'if_not_exists', 'stream_subgraphs'] as const;
+/** Members that the engine does not read: they only come back in the run's `creation`, or steer the answer to it. */
+const extraMembers = [
+  'stream_mode',
+  'on_disconnect',
+  'multitask_strategy',
+  'if_not_exists',
+  'stream_subgraphs',
+] as const;
 
-type Echoed = (typeof echoed)[number];
+type ExtraMember = (typeof extraMembers)[number];
 
 const onDisconnect = z.enum(['cancel', 'continue']);
 const onCompletion = z.enum(['delete', 'keep']);
@@ -71,57 +77,64 @@ type Body = {
   readonly after_seconds?: number | undefined;
   readonly on_completion?: 'delete' | 'keep' | undefined;
   readonly stream_mode?: string | readonly string[] | null | undefined;
-} & { readonly [name in Echoed]?: unknown };
+} & { readonly [name in ExtraMember]?: unknown };
 
-/**
- * What a creation asks of the core. `config.configurable` is what ACP 0.1 and the agents call the config; `protocol` is
- * the one that a webhook is told in.
- */
+/** What a creation asks of the engine. `config.configurable` is what ACP 0.1 and the agents call the config. */
 export function decodeCreation(body: Body, protocol: string): RunRequest {
   const { configurable, ...config } = body.config ?? {};
-  const echo = {
-    ...Object.fromEntries(echoed.filter((name) => body[name] !== undefined).map((name) => [name, body[name]])),
+  const extra = {
+    ...Object.fromEntries(extraMembers.filter((name) => body[name] !== undefined).map((name) => [name, body[name]])),
     ...(Object.keys(config).length === 0 ? {} : { config }),
   } as JsonObject;
-  const { stream_mode: mode } = body;
   return {
     input: body.input,
     messages: body.messages,
     config: configurable,
     metadata: body.metadata,
     webhook: body.webhook,
-    protocol: body.webhook === undefined ? undefined : protocol,
     afterMs: body.after_seconds === undefined ? undefined : body.after_seconds * 1000,
     onCompletion: body.on_completion,
-    streamModes: mode === undefined || mode === null ? undefined : typeof mode === 'string' ? [mode] : mode,
-    echo: Object.keys(echo).length === 0 ? undefined : echo,
+    origin: originOf(protocol, body.webhook, extra),
   };
 }
 
-/** Which members a protocol's creation has beside the common ones, and which stream modes it knows. */
+/** Kept only where something reads it later: a webhook the protocol's name, a protocol the members. */
+export function originOf(protocol: string, webhook: string | undefined, extra: JsonObject): RequestOrigin | undefined {
+  return webhook === undefined && Object.keys(extra).length === 0 ? undefined : { protocol, extra };
+}
+
+/** The stream modes that a run was created with, in whichever protocol; undefined where the client named none. */
+export function streamModesOf({ origin }: RunRequest): readonly string[] | undefined {
+  const mode = origin?.extra.stream_mode;
+  if (typeof mode === 'string') return [mode];
+  return Array.isArray(mode) ? mode.filter((each) => typeof each === 'string') : undefined;
+}
+
+/** Which members a protocol's creation has in addition to the common ones, and which stream modes it knows. */
 export type RunCreateEncoding = {
-  readonly members: readonly (Echoed | 'messages' | 'after_seconds' | 'on_completion')[];
+  readonly members: readonly (ExtraMember | 'messages' | 'after_seconds' | 'on_completion')[];
   readonly modes: readonly string[];
 };
 
 /** What the client asked for, in a protocol's words, whichever protocol it asked in. */
 export function encodeCreation({ agentId, request }: Run, { members, modes }: RunCreateEncoding): JsonObject {
-  const { input, messages, config, metadata, webhook, afterMs, onCompletion, echo = {}, streamModes } = request;
+  const { input, messages, config, metadata, webhook, afterMs, onCompletion, origin } = request;
+  const extra = origin?.extra ?? {};
   const known: Readonly<Record<string, Json | undefined>> = {
-    ...echo,
+    ...extra,
     messages,
     after_seconds: afterMs === undefined ? undefined : afterMs / 1000,
     on_completion: onCompletion,
-    stream_mode: encodeModes(echo.stream_mode ?? (streamModes?.length === 1 ? streamModes[0] : streamModes), modes),
+    stream_mode: encodeModes(extra.stream_mode, modes),
   };
-  const configured = { ...asConfig(echo.config), ...(config === undefined ? {} : { configurable: config }) };
+  const configured = { ...asConfig(extra.config), ...(config === undefined ? {} : { configurable: config }) };
   return pruned({
     agent_id: agentId,
     input: input ?? undefined,
     metadata,
     config: Object.keys(configured).length === 0 ? undefined : configured,
     webhook,
-    on_disconnect: echo.on_disconnect,
+    on_disconnect: extra.on_disconnect,
     ...Object.fromEntries(members.map((name) => [name, known[name]])),
   });
 }

@@ -63,7 +63,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     const byTenant = Object.entries(settingsByTenant ?? {}).map(([tenant, own]) => [tenant, connect(own)] as const);
     connections.set(name, settingsByTenant === null ? connect(settings) : joinTenants(new Map(byTenant)));
   }
-  const metrics = createMetrics();
+  const metrics = createMetrics({ processMetrics: config.server.metrics });
   const mounts = mountProtocols(config);
   const webhooks = sendWebhooks(config, mounts);
   const agents = buildAgents({ ...config, maxOutputBytes: config.limits.maxOutputBytes }, connections);
@@ -101,7 +101,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     heartbeatMs: config.server.heartbeatSeconds * 1000,
     readiness: [{ name: 'store', check: () => store.ping() }],
     metrics,
-    ...(config.server.metrics && { renderCounters: metrics.render }),
+    ...(config.server.metrics && { renderMetrics: metrics.render }),
   });
   const { stop: stopEngine } = engine;
   const closeUnder = async (): Promise<void> => {

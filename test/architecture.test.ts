@@ -30,7 +30,9 @@ const heights: readonly (readonly string[])[] = [
 const homes: Readonly<Record<string, string>> = {
   koa: 'src/http',
   '@koa/router': 'src/http',
-  'raw-body': 'src/http',
+  'koa-body': 'src/http',
+  '@koa/cors': 'src/http',
+  'prom-client': 'src/observability',
   undici: 'src/upstream',
   pino: 'src/observability',
   pg: 'src/store',

@@ -9,6 +9,7 @@ import type { Api } from '../contract/api/api.ts';
 import type { Agent } from '../contract/domain/agent.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import type { SharedUsage } from '../contract/store/usage-store.ts';
+import type { MetricsPage } from '../observability/metrics.ts';
 import { type Exceptions, noExceptions } from '../upstream/ssrf-address.ts';
 import { createBodyReader } from './body.ts';
 import { Disconnects } from './disconnects.ts';
@@ -47,8 +48,8 @@ export type AppOptions = {
   readonly origins?: readonly string[];
   /** Left out, nothing is counted. */
   readonly metrics?: Metrics;
-  /** The counters as text for `/metrics`; left out, nobody sees them. */
-  readonly renderCounters?: () => string;
+  /** What `/metrics` answers with; left out, the path is not there. */
+  readonly renderMetrics?: () => Promise<MetricsPage>;
 };
 
 export type AppLimits = {
@@ -110,7 +111,7 @@ export function createApp(options: AppOptions): App {
   const { readiness: checks, backends = () => [] } = options;
   app.use(answerHealth({ checks, backends, isDraining: () => disconnects.drained, log }));
   app.use(answerReference(mounts));
-  if (options.renderCounters !== undefined) app.use(answerMetrics(options.renderCounters));
+  if (options.renderMetrics !== undefined) app.use(answerMetrics(options.renderMetrics));
   if (options.pushed !== undefined) app.use(takePushes(options.pushed, limits.maxBodyBytes));
   app.use(refuseUnrouted());
   const handle = app.callback();

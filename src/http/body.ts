@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import type { Readable, Transform } from 'node:stream';
+import type { Transform } from 'node:stream';
 import { createBrotliDecompress, createUnzip } from 'node:zlib';
-import type { Context } from 'koa';
-import readRaw from 'raw-body';
+import type { Context, Middleware } from 'koa';
+import { HttpMethodEnum, koaBody } from 'koa-body';
 import { z } from 'zod';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
@@ -10,30 +10,74 @@ import { parseJson } from '../json/parse-json.ts';
 
 export type BodyLimits = {
   readonly maxBodyBytes: number;
-  /** How deep objects and arrays may stand in each other: what works on them later is recursive. */
+  /** How deep objects and arrays may stand inside one another: what works on them later is recursive. */
   readonly maxJsonDepth: number;
 };
 
 /** Reads a request's body as JSON, whatever its value; undefined where there is none. */
 export type BodyReader = (context: Context) => Promise<unknown>;
 
-/** What reading throws, as far as it is told apart here. */
+/** What reading throws, as far as the cases differ here. */
 const readFault = z.object({ status: z.number().optional(), type: z.string().optional() });
 
 const jsonType = 'application/json';
-/** Leaves out a byte order mark. */
-const utf8 = new TextDecoder();
+const readNothingElse = () => Promise.resolve();
 
 /** Makes a reader that throws `malformed_json`, `body_too_large`, `unsupported_media_type` or `invalid_request`. */
 export function createBodyReader({ maxBodyBytes, maxJsonDepth }: BodyLimits): BodyReader {
+  const readText = createTextReader(jsonType, maxBodyBytes);
   return async (context) => {
     if (!hasBody(context)) return undefined;
-    // Nearly everybody sends just that.
+    // Most clients send exactly this, and a comparison costs less than parsing the header.
     const isJson = context.headers['content-type'] === jsonType || context.is(jsonType) === jsonType;
     if (!isJson) throw new GatewayError('unsupported_media_type');
-    const text = await readText(context.req, maxBodyBytes);
-    if (text === '') return undefined;
-    return parseClientJson(text, maxJsonDepth);
+    const text = await readText(context);
+    return text === '' ? undefined : parseClientJson(text, maxJsonDepth);
+  };
+}
+
+/** Reads a body of any type to its end and drops it. Throws `body_too_large` or `malformed_json`, and then closes the connection. */
+export function createBodyDropper(maxBodyBytes: number): (context: Context) => Promise<void> {
+  const readText = createTextReader('*/*', maxBodyBytes);
+  return async (context) => {
+    if (!hasBody(context)) return;
+    // koa-body leaves a body without a type, or with a malformed one, unread and so unbounded.
+    context.req.headers['content-type'] = 'application/octet-stream';
+    try {
+      await readText(context);
+    } catch (refusal) {
+      // The sender is not one that a next request on this connection matters to.
+      context.set('Connection', 'close');
+      throw refusal;
+    }
+  };
+}
+
+/**
+ * Has koa-body read the text of bodies of `type`. Its own JSON parser is off: the text is parsed by the one parser of
+ * untrusted JSON, see docs/decisions/040-koa-body-reads-text.md.
+ */
+function createTextReader(type: string, maxBodyBytes: number): (context: Context) => Promise<string> {
+  const read = koaBody({
+    json: false,
+    urlencoded: false,
+    multipart: false,
+    text: true,
+    textTypes: [type],
+    textLimit: maxBodyBytes,
+    parsedMethods: [HttpMethodEnum.POST, HttpMethodEnum.PUT, HttpMethodEnum.PATCH, HttpMethodEnum.DELETE],
+  }) as unknown as Middleware;
+  return async (context) => {
+    try {
+      await read(unpack(context), readNothingElse);
+    } catch (fault) {
+      // The rest of a refused body is read and dropped, or the connection could carry no further request.
+      context.req.unpipe();
+      context.req.resume();
+      throw fault instanceof GatewayError ? fault : explainReading(fault, maxBodyBytes);
+    }
+    const { body } = context.request as { body?: unknown };
+    return typeof body === 'string' ? body : '';
   };
 }
 
@@ -43,30 +87,22 @@ function hasBody({ headers }: Context): boolean {
   return length !== undefined && length !== '0';
 }
 
-async function readText(request: IncomingMessage, maxBodyBytes: number): Promise<string> {
-  try {
-    const unpacked = unpack(request);
-    // How long it is unpacked nobody has said.
-    const length = unpacked === request ? request.headers['content-length'] : null;
-    return utf8.decode(await readRaw(unpacked, { length, limit: maxBodyBytes }));
-  } catch (fault) {
-    // The rest of a refused body flows away, or the connection could carry no further request.
-    request.unpipe();
-    request.resume();
-    throw fault instanceof GatewayError ? fault : explainReading(fault, maxBodyBytes);
-  }
-}
-
-function unpack(request: IncomingMessage): Readable {
-  const encoding = request.headers['content-encoding'] ?? 'identity';
-  if (encoding === 'identity') return request;
+/**
+ * The same context with the unpacked body in place of the packed one. koa-body could unpack by itself, but then a
+ * request that is cut off leaves its reader waiting for ever, and an error after the size limit ends the process.
+ */
+function unpack(context: Context): Context {
+  const encoding = context.headers['content-encoding'] ?? 'identity';
+  if (encoding === 'identity') return context;
   const unpacking = createUnpacking(encoding);
-  // Whoever reads the body stops listening once it is too large; what unpacks it goes on with what it has, and an error
-  // of it that nobody listens to would end the process.
+  const { req }: { req: IncomingMessage } = context;
+  // Once the body is too large its reader stops listening, while the unpacking goes on with what it has.
   unpacking.on('error', () => {});
-  // What a cut off request flows into does not end with it, and its reader would wait for ever.
-  request.once('error', (fault) => unpacking.destroy(fault));
-  return request.pipe(unpacking);
+  // A pipe does not end its destination when the source fails.
+  req.once('error', (fault) => unpacking.destroy(fault));
+  // Without headers of its own: the length that the client sent is that of the packed body.
+  const unpacked = Object.assign(req.pipe(unpacking), { headers: {} });
+  return Object.create(context, { req: { value: unpacked } });
 }
 
 function createUnpacking(encoding: string): Transform {

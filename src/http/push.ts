@@ -1,5 +1,6 @@
 import type { Middleware } from 'koa';
 import { GatewayError } from '../contract/domain/errors.ts';
+import { createBodyDropper } from './body.ts';
 
 /** True: the token is one that a start carried, and its run is being looked at. */
 export type Pushed = (backend: string, token: string) => Promise<boolean>;
@@ -11,6 +12,7 @@ const route = /^\/push\/([^/]{1,128})\/([^/]{1,256})$/;
  * is not read, because only the vendor's own answer to our question is trusted.
  */
 export function takePushes(pushed: Pushed, maxBodyBytes: number): Middleware {
+  const dropBody = createBodyDropper(maxBodyBytes);
   return async (context, next) => {
     const match = context.path.startsWith('/push/') ? route.exec(context.path) : null;
     if (match === null) return await next();
@@ -18,12 +20,7 @@ export function takePushes(pushed: Pushed, maxBodyBytes: number): Middleware {
       context.set('Allow', 'POST');
       throw new GatewayError('method_not_allowed');
     }
-    if (Number(context.headers['content-length'] ?? 0) > maxBodyBytes) throw new GatewayError('body_too_large');
-    let bytes = 0;
-    context.req.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > maxBodyBytes) context.req.destroy();
-    });
+    await dropBody(context);
     const [, backend = '', token = ''] = match;
     if (!(await pushed(backend, token))) throw new GatewayError('route_not_found');
     context.status = 204;

@@ -1,6 +1,10 @@
+import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import type { Metrics } from '../contract/domain/log.ts';
 
-/** Every counter of the gateway. A count under another name, or with other labels, goes to `unknown_counts`. */
+/**
+ * Every counter of the gateway. A count under another name, or with other labels, goes to `unknown_counts`. Histograms
+ * and gauges get tables of their own beside this one.
+ */
 export const counters = {
   runs_created: { help: 'Runs that were accepted.', labels: [] },
   runs_ended: { help: 'Runs that reached their end, by status.', labels: ['status'] },
@@ -15,106 +19,79 @@ export const counters = {
 } as const satisfies Readonly<Record<string, { readonly help: string; readonly labels: readonly string[] }>>;
 
 type CounterName = keyof typeof counters;
+type Labels = Readonly<Record<string, string>>;
 
-type Sample = {
-  readonly name: CounterName;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
-};
+/** What `/metrics` answers with. */
+export type MetricsPage = { readonly contentType: string; readonly text: string };
 
-export interface CounterRegistry extends Metrics {
-  /** All series that were counted, in the order of the table. */
-  snapshot(): readonly Sample[];
-  /** The Prometheus text format, version 0.0.4. */
-  render(): string;
+export interface MetricsRegistry extends Metrics {
+  render(): Promise<MetricsPage>;
 }
 
+export type MetricsOptions = {
+  /** Includes the process's memory, processor time, event loop delay and garbage collection. */
+  readonly processMetrics: boolean;
+};
+
 /** Series of one counter; past it, new label values are counted as `other`, so that no input can fill the memory. */
-const MAX_SERIES = 1000;
+const maxSeries = 1000;
 
-type Series = { readonly values: readonly string[]; value: number };
+/** Counters that start at zero and live as long as the gateway, in a registry of its own. */
+export function createMetrics({ processMetrics }: MetricsOptions): MetricsRegistry {
+  const register = new Registry();
+  const table = new Map(counterNames().map((name) => [name, new BoundedCounter(name, register)]));
+  if (processMetrics) collectDefaultMetrics({ register });
+  return {
+    count: (name, labels = {}) => {
+      const counter = isCounterName(name) ? table.get(name) : undefined;
+      // A wrong name is a mistake of ours and must not break the run that it counts.
+      if (counter?.takes(labels)) counter.increment(labels);
+      else table.get('unknown_counts')?.increment({ name });
+    },
+    render: async () => ({ contentType: register.contentType, text: await register.metrics() }),
+  };
+}
 
-/** Counters that start at zero and live as long as the process. */
-export function createMetrics(): CounterRegistry {
-  const table = new Map<CounterName, Map<string, Series>>();
-  for (const name of names()) table.set(name, new Map());
+/** A counter with at most {@link maxSeries} combinations of label values, and one more for all others together. */
+class BoundedCounter {
+  readonly #counter: Counter;
+  readonly #labels: readonly string[];
+  readonly #seen = new Set<string>();
 
-  function count(name: string, labels: Readonly<Record<string, string>> = {}): void {
-    const values = isCounter(name) ? valuesOf(name, labels) : null;
-    // A wrong name is a mistake of ours and must not break the run that it counts.
-    if (isCounter(name) && values !== null) add(name, values);
-    else add('unknown_counts', [name]);
+  constructor(name: CounterName, register: Registry) {
+    const { help, labels } = counters[name];
+    this.#labels = labels;
+    this.#counter = new Counter({ name: `rungate_${name}_total`, help, labelNames: labels, registers: [register] });
   }
 
-  function add(name: CounterName, values: readonly string[]): void {
-    const series = table.get(name);
-    if (series === undefined) return;
-    const found = series.get(keyOf(values));
-    if (found !== undefined) {
-      found.value += 1;
-      return;
-    }
-    const bounded = series.size < MAX_SERIES ? values : values.map(() => 'other');
-    const overflow = series.get(keyOf(bounded));
-    if (overflow !== undefined) overflow.value += 1;
-    else series.set(keyOf(bounded), { values: bounded, value: 1 });
-  }
-
-  function snapshot(): readonly Sample[] {
-    return names().flatMap((name) =>
-      [...(table.get(name)?.values() ?? [])].map((series) => ({
-        name,
-        labels: Object.fromEntries(counters[name].labels.map((label, index) => [label, series.values[index] ?? ''])),
-        value: series.value,
-      })),
+  takes(labels: Labels): boolean {
+    return (
+      Object.keys(labels).length === this.#labels.length && this.#labels.every((label) => labels[label] !== undefined)
     );
   }
 
-  return { count, snapshot, render: () => renderPrometheus(snapshot()) };
+  increment(labels: Labels): void {
+    this.#counter.inc(this.#hasPlaceFor(labels) ? labels : this.#others());
+  }
+
+  #hasPlaceFor(labels: Labels): boolean {
+    if (this.#labels.length === 0) return true;
+    const key = JSON.stringify(this.#labels.map((label) => labels[label]));
+    if (this.#seen.has(key)) return true;
+    if (this.#seen.size >= maxSeries) return false;
+    this.#seen.add(key);
+    return true;
+  }
+
+  #others(): Labels {
+    return Object.fromEntries(this.#labels.map((label) => [label, 'other']));
+  }
 }
 
-function names(): readonly CounterName[] {
-  return Object.keys(counters).filter(isCounter);
+function counterNames(): readonly CounterName[] {
+  return Object.keys(counters).filter(isCounterName);
 }
 
-function isCounter(name: string): name is CounterName {
+function isCounterName(name: string): name is CounterName {
   return Object.hasOwn(counters, name);
-}
-
-function valuesOf(name: CounterName, labels: Readonly<Record<string, string>>): readonly string[] | null {
-  const expected: readonly string[] = counters[name].labels;
-  if (Object.keys(labels).length !== expected.length) return null;
-  const values: string[] = [];
-  for (const label of expected) {
-    const value = labels[label];
-    if (value === undefined) return null;
-    values.push(value);
-  }
-  return values;
-}
-
-function keyOf(values: readonly string[]): string {
-  return JSON.stringify(values);
-}
-
-function renderPrometheus(samples: readonly Sample[]): string {
-  const lines: string[] = [];
-  for (const name of names()) {
-    const metric = `rungate_${name}_total`;
-    const series = samples.filter((sample) => sample.name === name);
-    lines.push(`# HELP ${metric} ${counters[name].help}`, `# TYPE ${metric} counter`);
-    // A counter without labels exists before it is first counted; one with labels has no series to show yet.
-    if (series.length === 0 && counters[name].labels.length === 0) lines.push(`${metric} 0`);
-    for (const { labels, value } of series) lines.push(`${metric}${renderLabels(labels)} ${value}`);
-  }
-  return `${lines.join('\n')}\n`;
-}
-
-function renderLabels(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
-}
-
-function escapeLabel(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }

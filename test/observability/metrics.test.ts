@@ -1,70 +1,108 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { counters, createMetrics } from '../../src/observability/metrics.ts';
+import { expect, test } from 'vitest';
+import { counters, createMetrics, type MetricsRegistry } from '../../src/observability/metrics.ts';
 
-describe('metrics', () => {
-  test('count by name and labels', () => {
-    const metrics = createMetrics();
-    metrics.count('runs_created');
-    metrics.count('runs_created');
-    metrics.count('polls', { backend: 'a', result: 'ok' });
-    metrics.count('polls', { result: 'ok', backend: 'a' });
-    metrics.count('polls', { backend: 'b', result: 'ok' });
-    expect(metrics.snapshot()).toEqual([
-      { name: 'runs_created', labels: {}, value: 2 },
-      { name: 'polls', labels: { backend: 'a', result: 'ok' }, value: 2 },
-      { name: 'polls', labels: { backend: 'b', result: 'ok' }, value: 1 },
-    ]);
-  });
+type Series = { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number };
 
-  test('take a wrong name or wrong labels without throwing, and show it', () => {
-    const metrics = createMetrics();
-    metrics.count('runs_creatde');
-    metrics.count('constructor');
-    metrics.count('polls', { backend: 'a' });
-    metrics.count('polls', { backend: 'a', kind: 'b' });
-    metrics.count('runs_created', { backend: 'a' });
-    expect(metrics.snapshot()).toEqual([
-      { name: 'unknown_counts', labels: { name: 'runs_creatde' }, value: 1 },
-      { name: 'unknown_counts', labels: { name: 'constructor' }, value: 1 },
-      { name: 'unknown_counts', labels: { name: 'polls' }, value: 2 },
-      { name: 'unknown_counts', labels: { name: 'runs_created' }, value: 1 },
-    ]);
-  });
+const openMetrics = (): MetricsRegistry => createMetrics({ processMetrics: false });
 
-  test('keep a bounded number of series and lose no count', () => {
-    const metrics = createMetrics();
-    for (let n = 0; n < 1500; n++) metrics.count('unmapped_status', { agent: `agent-${n}` });
-    metrics.count('unmapped_status', { agent: 'agent-0' });
-    const samples = metrics.snapshot();
-    expect(samples).toHaveLength(1001);
-    expect(samples.find((sample) => sample.labels.agent === 'other')?.value).toBe(500);
-    expect(samples.find((sample) => sample.labels.agent === 'agent-0')?.value).toBe(2);
-  });
+/** Every series that was counted, read back from the text that Prometheus reads. */
+async function readSeries(metrics: MetricsRegistry): Promise<readonly Series[]> {
+  const { text } = await metrics.render();
+  return text
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map(readLine)
+    .filter(({ value }) => value > 0);
+}
 
-  test('render as Prometheus reads them', () => {
-    const metrics = createMetrics();
-    metrics.count('unmapped_status', { agent: 'a"b\\c\nd' });
-    metrics.count('streams_opened');
-    const text = metrics.render();
-    expect(text).toContain('# HELP rungate_streams_opened_total Event streams that were opened.\n');
-    expect(text).toContain('# TYPE rungate_streams_opened_total counter\nrungate_streams_opened_total 1\n');
-    expect(text).toContain('\nrungate_runs_created_total 0\n');
-    expect(text).toContain('\nrungate_unmapped_status_total{agent="a\\"b\\\\c\\nd"} 1\n');
-    expect(text.match(/^# TYPE /gm)).toHaveLength(Object.keys(counters).length);
-    expect(text.endsWith('\n') && !text.includes('\n\n')).toBe(true);
-  });
+function readLine(line: string): Series {
+  const [, name = '', inner = '', value] = /^rungate_(\w+)_total(?:\{(.*)\})? (\d+)$/.exec(line) ?? [];
+  const pairs = [...inner.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, label = '', text = '']) => [label, text]);
+  // Nothing on the line is left over: it is a series and no more.
+  expect(line).toBe(
+    `rungate_${name}_total${inner === '' ? '' : `{${pairs.map(([label, text]) => `${label}="${text}"`).join(',')}}`} ${value}`,
+  );
+  return { name, labels: Object.fromEntries(pairs), value: Number(value) };
+}
 
-  test('have every counter that a room counts in their table, and no other', () => {
-    const root = resolve(import.meta.dirname, '../../src');
-    const counted = readdirSync(root, { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.ts'))
-      .flatMap((file) => [...readFileSync(join(root, file), 'utf8').matchAll(/metrics\??\.count\(\s*'(\w+)'/g)])
-      .map((match) => match[1]);
-    expect(counted).toContain('runs_created');
-    expect([...new Set(counted)].filter((name) => name === undefined || !Object.hasOwn(counters, name))).toEqual([]);
-    // What nobody counts stands at zero for ever, and tells who reads it something that is not so.
-    expect(Object.keys(counters).filter((name) => !counted.includes(name))).toEqual(['unknown_counts']);
-  });
+test('metrics are counted by name and labels, whatever the order of the labels', async () => {
+  const metrics = openMetrics();
+  metrics.count('runs_created');
+  metrics.count('runs_created');
+  metrics.count('polls', { backend: 'a', result: 'ok' });
+  metrics.count('polls', { result: 'ok', backend: 'a' });
+  metrics.count('polls', { backend: 'b', result: 'ok' });
+  expect(await readSeries(metrics)).toEqual([
+    { name: 'runs_created', labels: {}, value: 2 },
+    { name: 'polls', labels: { backend: 'a', result: 'ok' }, value: 2 },
+    { name: 'polls', labels: { backend: 'b', result: 'ok' }, value: 1 },
+  ]);
+});
+
+test('a count under a wrong name or with wrong labels does not throw and is shown in unknown_counts', async () => {
+  const metrics = openMetrics();
+  metrics.count('runs_creatde');
+  metrics.count('constructor');
+  metrics.count('polls', { backend: 'a' });
+  metrics.count('polls', { backend: 'a', kind: 'b' });
+  metrics.count('runs_created', { backend: 'a' });
+  expect(await readSeries(metrics)).toEqual([
+    { name: 'unknown_counts', labels: { name: 'runs_creatde' }, value: 1 },
+    { name: 'unknown_counts', labels: { name: 'constructor' }, value: 1 },
+    { name: 'unknown_counts', labels: { name: 'polls' }, value: 2 },
+    { name: 'unknown_counts', labels: { name: 'runs_created' }, value: 1 },
+  ]);
+});
+
+test('a counter keeps a bounded number of series and loses no count', async () => {
+  const metrics = openMetrics();
+  for (let n = 0; n < 1500; n++) metrics.count('unmapped_status', { agent: `agent-${n}` });
+  metrics.count('unmapped_status', { agent: 'agent-0' });
+  const series = await readSeries(metrics);
+  expect(series).toHaveLength(1001);
+  expect(series.find(({ labels }) => labels.agent === 'other')?.value).toBe(500);
+  expect(series.find(({ labels }) => labels.agent === 'agent-0')?.value).toBe(2);
+  expect(series.reduce((sum, { value }) => sum + value, 0)).toBe(1501);
+});
+
+test('metrics are rendered as Prometheus reads them, with every counter described', async () => {
+  const metrics = openMetrics();
+  metrics.count('unmapped_status', { agent: 'a"b\\c\nd' });
+  metrics.count('streams_opened');
+  const { contentType, text } = await metrics.render();
+  expect(contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
+  expect(text).toContain('# HELP rungate_streams_opened_total Event streams that were opened.\n');
+  expect(text).toContain('# TYPE rungate_streams_opened_total counter\nrungate_streams_opened_total 1\n');
+  // A counter without labels is there before it is first counted.
+  expect(text).toContain('\nrungate_runs_created_total 0\n');
+  expect(text).toContain('\nrungate_unmapped_status_total{agent="a\\"b\\\\c\\nd"} 1\n');
+  expect(text.match(/^# TYPE rungate_\w+_total counter$/gm)).toHaveLength(Object.keys(counters).length);
+  expect(text.endsWith('\n')).toBe(true);
+});
+
+test('metrics of the process are included where they are asked for, and each gateway counts for itself', async () => {
+  const [first, second] = [true, true].map((processMetrics) => createMetrics({ processMetrics }));
+  first?.count('runs_created');
+  const texts = await Promise.all([first, second].map(async (each) => (await each?.render())?.text));
+  for (const text of texts) {
+    expect(text).toMatch(/^process_cpu_seconds_total \d/m);
+    expect(text).toMatch(/^nodejs_eventloop_lag_seconds \d/m);
+  }
+  expect(texts[0]).toContain('\nrungate_runs_created_total 1\n');
+  expect(texts[1]).toContain('\nrungate_runs_created_total 0\n');
+  expect((await openMetrics().render()).text).not.toContain('process_');
+});
+
+test('the counter table holds every counter that a room counts, and no other', () => {
+  const root = resolve(import.meta.dirname, '../../src');
+  const counted = readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => [...readFileSync(join(root, file), 'utf8').matchAll(/metrics\??\.count\(\s*'(\w+)'/g)])
+    .map((match) => match[1]);
+  expect(counted).toContain('runs_created');
+  expect([...new Set(counted)].filter((name) => name === undefined || !Object.hasOwn(counters, name))).toEqual([]);
+  // A counter that is never counted would stand at zero for ever and mislead its reader.
+  expect(Object.keys(counters).filter((name) => !counted.includes(name))).toEqual(['unknown_counts']);
 });

@@ -19,7 +19,7 @@ export interface Redactor {
   json(payload: Json, source: string): Json;
 }
 
-/** Counters are named in one table, `observe/metrics.ts`; a room counts by name. */
+/** Counters are named in one table, `observability/metrics.ts`; a room counts by name. */
 export interface Metrics {
   count(name: string, labels?: Readonly<Record<string, string>>): void;
 }

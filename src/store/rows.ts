@@ -94,11 +94,6 @@ export const runColumns = [
   .concat('requests.request')
   .join(', ');
 
-/** A delay stands first, where SQL finds it without reading what a client sent. */
-export function encodeRequest({ afterMs, ...rest }: RunRequest): string {
-  return JSON.stringify(afterMs === undefined ? rest : { afterMs, ...rest });
-}
-
 /** The part of a run that changes and is never searched. */
 export function encodeState(run: Run): string {
   const { upstream, outcome, resumption, answeredInterrupt, attempts, lastSeq, startedAtMs, deadlineAtMs } = run;
@@ -106,6 +101,11 @@ export function encodeState(run: Run): string {
     ...{ upstream, outcome, resumption, answeredInterrupt },
     ...{ attempts, lastSeq, startedAtMs, deadlineAtMs },
   });
+}
+
+/** When the run comes due: at its creation, or after the delay that its client asked for. */
+export function dueOf({ createdAtMs, request }: Run): number {
+  return Math.round(createdAtMs + (request.afterMs ?? 0));
 }
 
 /** When the run ended; null while it lives. */

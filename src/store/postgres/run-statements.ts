@@ -4,7 +4,7 @@ import { defineWrite } from './write-statement.ts';
 
 /** Tables of parameters, as {@link defineWrite} takes them. */
 export const insertColumns = `run_id text, tenant text, agent_id text, agent_name text, thread_id text, phase text,
-  status text, owner text, version bigint, created_at_ms bigint, updated_at_ms bigint, ended_at_ms bigint, state text,
+  status text, owner text, version bigint, created_at_ms bigint, updated_at_ms bigint, ended_at_ms bigint, due_at_ms bigint, state text,
   request text, metadata text, key_tenant text, key text, fingerprint text, key_expires_at_ms bigint`;
 export const updateColumns = `run_id text, tenant text, expected_version bigint, expected_owner text, phase text,
   status text, owner text, version bigint, updated_at_ms bigint, ended_at_ms bigint, state text`;
@@ -24,9 +24,9 @@ export const storeRuns = (source: string, event: string, { columns, join } = unn
     RETURNING run_id
   ), stored AS (
     INSERT INTO runs (run_id, tenant, agent_id, agent_name, thread_id, phase, status, owner, version,
-      created_at_ms, updated_at_ms, ended_at_ms, state)
+      created_at_ms, updated_at_ms, ended_at_ms, due_at_ms, state)
     SELECT run_id, tenant, agent_id, agent_name, thread_id, phase, status, owner, version,
-      created_at_ms, updated_at_ms, ended_at_ms, state
+      created_at_ms, updated_at_ms, ended_at_ms, due_at_ms, state
     FROM ${source} WHERE key IS NULL OR run_id IN (SELECT run_id FROM taken)
     RETURNING run_id, agent_id, thread_id, updated_at_ms
   ), asked AS (

@@ -2,7 +2,7 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Idempotency, RunUpdate } from '../../contract/store/store.ts';
 import { listEntries } from '../metadata.ts';
-import { encodeRequest, encodeState, endOf } from '../rows.ts';
+import { dueOf, encodeState, endOf } from '../rows.ts';
 import { encodeDelivery } from './outbox.ts';
 import type { Row } from './write-statement.ts';
 import type { EncodedWrite } from './writes.ts';
@@ -14,7 +14,8 @@ export function encodeInsert(run: Run, events: readonly RunEvent[], used: Idempo
   const entries = listEntries(run.request.metadata);
   const cells = [
     ...[run.runId, run.tenant, run.agentId, run.agentName, run.threadId, run.phase, run.status, run.owner],
-    ...[run.version, run.createdAtMs, run.updatedAtMs, endOf(run), encodeState(run), encodeRequest(run.request)],
+    ...[run.version, run.createdAtMs, run.updatedAtMs, endOf(run), dueOf(run), encodeState(run)],
+    JSON.stringify(run.request),
     formatEntries(entries),
     ...[used?.tenant ?? null, used?.key ?? null, used?.fingerprint ?? null, used?.expiresAtMs ?? null],
   ];

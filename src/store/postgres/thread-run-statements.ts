@@ -161,9 +161,6 @@ export const removeRuns = defineWrite(
   SELECT run_id, ${countTold} FROM gone`,
 );
 
-/** As `encodeRequest` writes it; a JSON operator would read all that the client sent, and stumble over some of it. */
-const delayMs = `coalesce(substring(requests.request FROM '^\\{"afterMs":([0-9]+)')::bigint, 0)`;
-
 export const acquireThreads = defineWrite(
   'acquire threads',
   { input: 'thread_id text, run_id text' },
@@ -177,9 +174,9 @@ export const acquireThreads = defineWrite(
     UPDATE threads SET active_run_id = asking.run_id, version = version + 1 FROM asking
     WHERE threads.thread_id = asking.wanted AND threads.thread_id = asking.thread_id AND threads.tenant = asking.tenant
       AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.run_id = threads.active_run_id AND ended_at_ms IS NULL)
-      AND asking.run_id = (SELECT first.run_id FROM runs AS first JOIN requests ON requests.run_id = first.run_id
-        WHERE first.tenant = threads.tenant AND first.thread_id = threads.thread_id AND first.ended_at_ms IS NULL
-        ORDER BY first.created_at_ms + ${delayMs}, first.run_id LIMIT 1)
+      AND asking.run_id = (SELECT first.run_id FROM runs AS first WHERE first.tenant = threads.tenant
+        AND first.thread_id = threads.thread_id AND first.ended_at_ms IS NULL
+        ORDER BY first.due_at_ms, first.run_id LIMIT 1)
     RETURNING asking.run_id
   )
   SELECT run_id FROM held UNION ALL SELECT run_id FROM taken`,

@@ -5,7 +5,7 @@ import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Admission } from '../../contract/domain/thread.ts';
 import type { Claim, Idempotency, Insertion, RunUpdate } from '../../contract/store/store.ts';
 import { formatLines, listEntries } from '../metadata.ts';
-import { decodeRun, encodeRequest, encodeState, endOf } from '../rows.ts';
+import { decodeRun, dueOf, encodeState, endOf } from '../rows.ts';
 import { prepareDelivery } from './outbox.ts';
 import type { Statements } from './statements.ts';
 import { prepareAdmission, prepareEffect } from './thread-effects.ts';
@@ -45,8 +45,9 @@ export function prepareInsert(
   admission: Admission | undefined,
 ): () => Insertion {
   const columns: SQLInputValue[] = [run.runId, run.tenant, run.agentId, run.agentName, run.threadId, run.phase];
-  columns.push(run.status, run.owner, run.version, run.createdAtMs, run.updatedAtMs, endOf(run), encodeState(run));
-  const request = encodeRequest(run.request);
+  columns.push(run.status, run.owner, run.version, run.createdAtMs, run.updatedAtMs, endOf(run), dueOf(run));
+  columns.push(encodeState(run));
+  const request = JSON.stringify(run.request);
   const metadata = formatLines(listEntries(run.request.metadata));
   const encoded = encodeEvents(events);
   const { threadId } = run;

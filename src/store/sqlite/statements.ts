@@ -12,7 +12,7 @@ const texts = {
   storeKey: `INSERT OR REPLACE INTO idempotency (tenant, key, fingerprint, run_id, expires_at_ms)
     VALUES (?, ?, ?, ?, ?)`,
   insertRun: `INSERT INTO runs (run_id, tenant, agent_id, agent_name, thread_id, phase, status, owner, version,
-    created_at_ms, updated_at_ms, ended_at_ms, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    created_at_ms, updated_at_ms, ended_at_ms, due_at_ms, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   insertRequest: 'INSERT INTO requests (id, metadata, request) VALUES (?, ?, ?)',
   insertEvent: `INSERT INTO events (run, seq, at_ms, status, change, thread_id, thread_seq)
     VALUES ((SELECT id FROM runs WHERE run_id = ?), ?, ?, ?, ?, ?, ?)`,

@@ -5,8 +5,6 @@ const otherLiveRun = (thread: string, runId: string): string => `EXISTS (SELECT 
     WHERE other.tenant = ${thread}.tenant AND other.thread_id = ${thread}.thread_id AND other.ended_at_ms IS NULL
     AND other.run_id IS NOT ${runId})`;
 
-const dueMs = "created_at_ms + coalesce(json_extract(request, '$.afterMs'), 0)";
-
 const stateColumns = 'metadata_entries, value_entries, metadata, state_values, messages';
 
 /** Statements on threads, their states and checkpoints. */
@@ -48,9 +46,8 @@ export const threadTexts = {
     AND NOT EXISTS (SELECT 1 FROM runs WHERE run_id = threads.active_run_id AND ended_at_ms IS NULL)
     AND EXISTS (SELECT 1 FROM runs WHERE run_id = ?2 AND tenant = threads.tenant AND thread_id = ?1
       AND ended_at_ms IS NULL)
-    AND NOT EXISTS (SELECT 1 FROM runs JOIN requests ON requests.id = runs.id WHERE runs.tenant = threads.tenant
-      AND runs.thread_id = ?1 AND runs.ended_at_ms IS NULL AND (${dueMs}, run_id) < (SELECT ${dueMs}, run_id
-        FROM runs JOIN requests ON requests.id = runs.id WHERE run_id = ?2))`,
+    AND NOT EXISTS (SELECT 1 FROM runs WHERE tenant = threads.tenant AND thread_id = ?1 AND ended_at_ms IS NULL
+      AND (due_at_ms, run_id) < (SELECT due_at_ms, run_id FROM runs WHERE run_id = ?2))`,
   copyThread: `INSERT INTO threads (thread_id, tenant, agent_id, status, version, created_at_ms, updated_at_ms)
     SELECT ?2, tenant, agent_id, 'idle', 1, ?3, ?3 FROM threads WHERE id = ?1 RETURNING id`,
   copyState: `INSERT INTO thread_states (id, ${stateColumns}) SELECT ?2, ${stateColumns} FROM thread_states

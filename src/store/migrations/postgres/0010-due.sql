@@ -1,0 +1,13 @@
+-- When a run comes due: its creation and the delay that its client asked for. Until here the delay stood only in the text
+-- of the request. Runs that ended wait for nothing, so theirs are not read and stay 0: a large table is not rewritten.
+ALTER TABLE runs ADD COLUMN due_at_ms bigint NOT NULL DEFAULT 0;
+
+UPDATE runs SET due_at_ms = created_at_ms + coalesce((
+  SELECT substring(requests.request FROM '^\{"afterMs":([0-9]+)')::bigint FROM requests
+  WHERE requests.run_id = runs.run_id), 0)
+WHERE ended_at_ms IS NULL;
+
+-- The order in which the runs of a thread get their turn; its first entry is the run that is next.
+DROP INDEX runs_live_by_thread;
+CREATE INDEX runs_live_by_thread ON runs (tenant, thread_id, due_at_ms, run_id)
+  WHERE ended_at_ms IS NULL AND thread_id IS NOT NULL;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
-import { decodeRun, encodeRequest, encodeState } from '../../src/store/rows.ts';
+import { decodeRun, encodeState } from '../../src/store/rows.ts';
 import { createProtocols } from './protocol-sites.ts';
 import { runOf } from './scripted-api.ts';
 
@@ -45,14 +45,14 @@ test.each([
 
 test('a request without members for protocols is read as it was written', () => {
   const request = { input: { echo: 1 }, metadata: { dialect: 'x' }, afterMs: 1000 };
-  expect(readRow(encodeRequest(request)).request).toStrictEqual(request);
+  expect(readRow(JSON.stringify(request)).request).toStrictEqual(request);
 });
 
 test('a run that version 0.1 wrote looks the same in every protocol as one that is written today', () => {
   const before = readRow(
     JSON.stringify({ input: 1, webhook, dialect: 'acp-v0.2', streamModes: ['values', 'custom'], echo }),
   );
-  const today = readRow(encodeRequest({ input: 1, webhook, origin: { protocol: 'acp-v0.2', extra: echo } }));
+  const today = readRow(JSON.stringify({ input: 1, webhook, origin: { protocol: 'acp-v0.2', extra: echo } }));
   const shapes = createProtocols().map(({ encodeRun }) => [encodeRun(before), encodeRun(today)] as const);
   expect(shapes).toHaveLength(3);
   for (const [old, current] of shapes) expect(old).toEqual(current);

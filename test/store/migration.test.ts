@@ -58,14 +58,14 @@ const oldRuns = {
 
 /** What the requests mean to the present version. */
 const requests = {
-  [oldRuns.finished.runId]: { afterMs: 100, input: { n: 0 }, protocol: 'acp-0.2' },
+  [oldRuns.finished.runId]: { afterMs: 100, input: { n: 0 }, origin: { protocol: 'acp-0.2', extra: {} } },
   [oldRuns.delayed.runId]: {
-    ...{ afterMs: 5000, webhook: 'https://hook.example/', protocol: 'acp-0.2' },
+    ...{ afterMs: 5000, webhook: 'https://hook.example/', origin: { protocol: 'acp-0.2', extra: {} } },
     input: { '{"afterMs":1': '\u0000' },
   },
-  [oldRuns.next.runId]: { input: '\\{"afterMs":9', protocol: 'agent-protocol' },
+  [oldRuns.next.runId]: { input: '\\{"afterMs":9', origin: { protocol: 'agent-protocol', extra: {} } },
   [oldRuns.soon.runId]: { afterMs: 1000.5, messages: [{ afterMs: 9 }] },
-  [oldRuns.alone.runId]: { afterMs: 7, protocol: 'acp-0.1' },
+  [oldRuns.alone.runId]: { afterMs: 7, origin: { protocol: 'acp-0.1', extra: {} } },
 };
 
 function stateOf({ outcome }: OldRun): string {

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { exportedNames, functionsIn, isDeclarative, lineOf, parseSource, parseText } from './source-syntax.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
@@ -42,7 +43,33 @@ const homes: Readonly<Record<string, string>> = {
   '@hapi/bourne': 'src/json',
 };
 
+/** Rooms whose folders are siblings that do the same work in their own words, and so use the same names. */
+const roomsOfSiblings = ['src/protocols', 'src/store', 'src/sandbox', 'adapters'];
+
 const maxLines = 400;
+const maxParameters = 4;
+/** A file with fewer lines that only one file imports belongs into that file. */
+const minLines = 20;
+/** Files that people look for, however short. */
+const entryPoints = ['adapters/index.ts'];
+
+/** What still breaks a rule; each list may only get shorter. */
+const exceptions = {
+  parameters: [
+    'src/sandbox/vendor-server.ts',
+    'src/upstream/read-answer.ts',
+    'src/engine/state/run-writer.ts',
+    'src/engine/worker/poller.ts',
+    'src/engine/worker/run-loop.ts',
+    'src/engine/worker/start-run.ts',
+    'src/store/sqlite/run-writes.ts',
+    'src/store/sqlite/thread-effects.ts',
+    'adapters/restack/adapter.ts',
+  ],
+  sizes: ['src/http/json-texts.ts', 'src/http/metrics.ts'],
+  names: ['src/store: endOf'],
+};
+
 const specifier =
   /(?:^|\n)\s*(?:import|export)\s[^'"`;]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)\s*import\s*['"]([^'"]+)['"]/g;
 
@@ -57,6 +84,12 @@ function filesUnder(folder: string, ending: RegExp): readonly string[] {
 function importsOf(file: string): readonly string[] {
   const text = readFileSync(join(root, file), 'utf8');
   return [...text.matchAll(specifier)].map((match) => match[1] ?? match[2] ?? match[3] ?? '');
+}
+
+/** The folder within which a name means one thing. */
+function scopeOf(file: string): string {
+  const siblings = roomsOfSiblings.find((room) => file.startsWith(`${room}/`));
+  return siblings === undefined ? roomOf(file) : dirname(file);
 }
 
 function roomOf(file: string): string {
@@ -127,5 +160,65 @@ describe('architecture', () => {
     const long = all.filter((file) => readFileSync(join(root, file), 'utf8').split('\n').length > maxLines);
     expect(long).toEqual([]);
     expect(all.filter((file) => /\b(utils?|helpers?|common|misc)\b/.test(file))).toEqual([]);
+  });
+
+  test('the contract holds types, error classes and constant tables, and no other code', () => {
+    const wrong = sources
+      .filter((file) => file.startsWith('src/contract/'))
+      .flatMap((file) => {
+        const syntax = parseSource(join(root, file));
+        const code = syntax.body.filter((statement) => !isDeclarative(statement));
+        return code.map((statement) => `${file}:${lineOf(syntax, statement)}`);
+      });
+    expect(wrong).toEqual([]);
+  });
+
+  test(`no function, method or constructor has more than ${maxParameters} positional parameters`, () => {
+    const wrong = sources.filter((file) =>
+      functionsIn(parseSource(join(root, file))).some(({ parameters }) => parameters > maxParameters),
+    );
+    expect(wrong.toSorted()).toEqual(exceptions.parameters.toSorted());
+  });
+
+  test(`no file that only one file imports is shorter than ${minLines} lines`, () => {
+    const wrong = sources.filter((file) => {
+      const importers = new Set(internal.filter(({ to }) => to === file).map(({ from }) => from));
+      if (entryPoints.includes(file)) return false;
+      return importers.size === 1 && readFileSync(join(root, file), 'utf8').trimEnd().split('\n').length < minLines;
+    });
+    expect(wrong.toSorted()).toEqual(exceptions.sizes.toSorted());
+  });
+
+  test('no two files of one room export the same name', () => {
+    const homesOf = new Map<string, Set<string>>();
+    for (const file of sources) {
+      for (const name of parseSource(join(root, file)).body.flatMap(exportedNames)) {
+        const key = `${scopeOf(file)}: ${name}`;
+        homesOf.set(key, (homesOf.get(key) ?? new Set()).add(file));
+      }
+    }
+    const wrong = [...homesOf].filter(([, files]) => files.size > 1).map(([key]) => key);
+    expect(wrong.toSorted()).toEqual(exceptions.names.toSorted());
+  });
+
+  test.each([
+    'export function read(): void {}',
+    'export class Reader {}',
+    'export const read = () => 1;',
+    'export const table = { read: () => 1 } as const;',
+    'export const names = new Set([1]);',
+    'export let count = 1 as const;',
+    'run();',
+  ])('the contract may not hold %j', (text) => {
+    expect(parseText('case.ts', text).body.every(isDeclarative)).toBe(false);
+  });
+
+  test.each([
+    ['class A { constructor(a: 1, b: 2, c: 3, d: 4, e: 5) {} }', 5],
+    ['interface A { read(a: 1, b: 2, c: 3): void }', 3],
+    ['const read = <A, B>({ a, b }: C, d = 1): void => {};', 2],
+    ['type Read = (a: 1, ...rest: number[]) => void;', 2],
+  ])('the parameters of %j are counted', (text, parameters) => {
+    expect(functionsIn(parseText('case.ts', text)).map((found) => found.parameters)).toContain(parameters);
   });
 });

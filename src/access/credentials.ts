@@ -4,17 +4,17 @@ import { GatewayError } from '../contract/domain/errors.ts';
 import type { Principal } from '../contract/domain/principal.ts';
 import { createTokenReader } from './jwt.ts';
 import { createKeyRing } from './key-ring.ts';
-import { anyone } from './principals.ts';
+import { anonymous } from './principals.ts';
 
-/** Says on whose behalf a request is made. Throws or rejects with `unauthorized`, or with `auth_unavailable`. */
+/** Identifies the principal of a request. Throws or rejects with `unauthorized` or `auth_unavailable`. */
 export type Authenticator = (request: IncomingMessage) => Principal | Promise<Principal>;
 
-/** Three parts in base64url: what a signed token looks like, and a key never does. */
+/** Three parts in base64url: the shape of a signed token, which a key never has. */
 const tokenShape = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
-/** Makes the authenticator that a config asks for; without `auth`, or with `auth: none`, whoever comes is let in. */
+/** The authenticator of a config; without `auth`, or with `auth: none`, every request is anonymous. */
 export function createAuthenticator(auth: AuthConfig | 'none' | null): Authenticator {
-  if (auth === null || auth === 'none') return () => anyone;
+  if (auth === null || auth === 'none') return () => anonymous;
   const findKey = createKeyRing(auth.keys);
   const readToken = auth.jwt === null ? null : createTokenReader(auth.jwt);
   return (request) => {
@@ -29,7 +29,7 @@ export function createAuthenticator(auth: AuthConfig | 'none' | null): Authentic
 
 const askFor = 'send it as "Authorization: Bearer …" or as "X-Api-Key: …"';
 
-/** What a client with no or with the wrong credentials is told in `WWW-Authenticate` (RFC 6750, section 3). */
+/** WWW-Authenticate challenge for missing or invalid credentials (RFC 6750, section 3). */
 export function challenge(request: IncomingMessage): string {
   const realm = 'Bearer realm="rungate"';
   return readCredential(request) === null ? realm : `${realm}, error="invalid_token"`;

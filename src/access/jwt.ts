@@ -7,10 +7,10 @@ import { GatewayError } from '../contract/domain/errors.ts';
 import type { Principal } from '../contract/domain/principal.ts';
 import { nameSchema } from '../validation/name-schema.ts';
 
-/** Rejects with `unauthorized` for a token that is not good, and with `auth_unavailable` when that cannot be told. */
+/** Rejects with `unauthorized` for an invalid token, and with `auth_unavailable` where it cannot be verified now. */
 export type TokenReader = (token: string) => Promise<Principal>;
 
-/** Signatures by a key pair only: who can check a token must not be able to make one. */
+/** Signatures by a key pair only: a party that can verify a token must not be able to issue one. */
 const algorithms = [
   'RS256',
   'RS384',
@@ -28,9 +28,9 @@ const algorithms = [
 /** Clocks of issuers differ. */
 const clockToleranceSeconds = 5;
 const fetchTimeoutMs = 5000;
-/** A key that the issuer takes back is believed no longer than this. */
+/** A key that the issuer revokes is trusted no longer than this. */
 const keySetMs = 600_000;
-/** A good token is not checked again for so long: a signature costs more than all else that a small request needs. */
+/** A valid token is cached this long: verifying a signature costs more than the rest of a small request. */
 const memoryMs = 60_000;
 const maxTokens = 10_000;
 const retryAfterSeconds = 2;
@@ -43,7 +43,7 @@ const agentsClaimSchema = z.union([
 
 class KeySetUnavailable extends Error {}
 
-/** Reads tokens of one issuer. Its keys are fetched when the first token comes, once for all that wait for them. */
+/** Reads tokens of one issuer. Its keys are fetched with the first token, once for all requests that wait for them. */
 export function createTokenReader(config: JwtConfig): TokenReader {
   const keySet = createRemoteJWKSet(new URL(config.jwksUrl), {
     timeoutDuration: fetchTimeoutMs,
@@ -81,7 +81,7 @@ export function createTokenReader(config: JwtConfig): TokenReader {
   };
 }
 
-/** A token that does not say whose it is, or for which agents where it should, opens nothing. */
+/** A token without tenant or subject is refused; one without the agents claim that the config names may use no agent. */
 function readPrincipal(payload: JWTPayload, { tenantClaim, agentsClaim, limits }: JwtConfig): Principal {
   const tenant = nameSchema.safeParse(payload[tenantClaim]);
   const name = z
@@ -112,7 +112,7 @@ function isOutage(error: unknown): boolean {
   );
 }
 
-/** What the bearer may know: not why a signature is wrong, but that the token is too old, or meant for somebody else. */
+/** The reason that the bearer may know: an expired token or a wrong claim, but not why a signature is wrong. */
 function explain(error: unknown): string | undefined {
   if (error instanceof errors.JWTExpired) return 'the token has expired';
   if (error instanceof errors.JWTClaimValidationFailed) return `the token's claim "${error.claim}" is not accepted`;

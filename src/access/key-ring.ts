@@ -2,10 +2,10 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import type { KeyConfig } from '../contract/domain/auth.ts';
 import type { Principal } from '../contract/domain/principal.ts';
 
-/** Finds whose key it is; null: nobody's. */
+/** Finds the principal of a key; null for an unknown key. */
 export type KeyRing = (key: string) => Principal | null;
 
-/** Keys are known by their hashes. Every one is compared, each in constant time, so that no answer comes sooner. */
+/** Keys are known by their hashes. Each is compared in constant time, and all of them, so that timing reveals nothing. */
 export function createKeyRing(keys: readonly KeyConfig[]): KeyRing {
   const known = keys.map(({ sha256, name, tenant, agents, limits }) => ({
     digest: Buffer.from(sha256, 'hex'),

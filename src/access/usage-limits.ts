@@ -1,26 +1,26 @@
 import type { ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { Principal } from '../contract/domain/principal.ts';
 import type { RateCounter, SharedUsage } from '../contract/store/usage-store.ts';
-import { createLocalRates } from './local-rates.ts';
 import { usageKeyOf } from './principals.ts';
 
-/** Who comes for a stream that is not free now may come again then. */
+/** `Retry-After` for a stream that is refused now. */
 const streamRetrySeconds = 5;
 const maxBlocked = 10_000;
 
-/** Holds keys to their requests a second, and everybody together to the streams that the process can carry. */
+/** Enforces each key's requests per second and open streams, and the streams of the whole process. */
 export class UsageLimits {
   readonly #rates: RateCounter;
   readonly #shared: SharedUsage | null;
   readonly #maxStreams: number;
   readonly #streams = new Map<string, number>();
   #openStreams = 0;
-  /** Keys that are over their limit, until their window ends: what is refused anyway need not be counted. */
+  /** Keys over their limit, until their window ends: a request that is refused anyway need not be counted. */
   readonly #blocked = new LRUCache<string, true>({ max: maxBlocked });
 
-  /** `shared`: what all replicas count together; null where there is one process. */
+  /** `shared`: the counters that all replicas share; null where there is one process. */
   constructor(shared: SharedUsage | null, maxStreams: number) {
     this.#rates = shared ?? createLocalRates();
     this.#shared = shared;
@@ -28,7 +28,7 @@ export class UsageLimits {
   }
 
   /**
-   * Counts a request, and says in the answer's headers what is left (draft-ietf-httpapi-ratelimit-headers-10). Rejects
+   * Counts a request and sets the RateLimit headers of its answer (draft-ietf-httpapi-ratelimit-headers-10). Rejects
    * with `rate_limited`.
    */
   async countRequest(principal: Principal, response: ServerResponse): Promise<void> {
@@ -45,7 +45,7 @@ export class UsageLimits {
     throw new GatewayError('rate_limited', { retryAfterSeconds: resetSeconds, detail: `at most ${max} a second` });
   }
 
-  /** Takes a place for a stream; gives back how it is left. Rejects with `too_many_streams` or `streams_exhausted`. */
+  /** Counts a stream; the result ends it. Throws or rejects with `too_many_streams` or `streams_exhausted`. */
   takeStream(principal: Principal): (() => void) | Promise<() => void> {
     if (this.#openStreams >= this.#maxStreams) {
       throw new GatewayError('streams_exhausted', { retryAfterSeconds: streamRetrySeconds });
@@ -88,6 +88,18 @@ export class UsageLimits {
       onLeft();
     };
   }
+}
+
+/** Counters of this process alone. */
+function createLocalRates(): RateCounter {
+  // Counts without a bound of its own: the limit differs from key to key.
+  const windows = new RateLimiterMemory({ points: Number.MAX_SAFE_INTEGER, duration: 1 });
+  return {
+    count: async (key) => {
+      const { consumedPoints, msBeforeNext } = await windows.consume(key);
+      return { used: consumedPoints, resetMs: msBeforeNext };
+    },
+  };
 }
 
 function tooManyStreams(max: number): GatewayError {

@@ -1,9 +1,9 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import Koa from 'koa';
-import { Authentication } from '../access/authenticate.ts';
+import { AccessControl } from '../access/access-control.ts';
 import type { Authenticator } from '../access/credentials.ts';
-import { anyone } from '../access/principals.ts';
+import { anonymous } from '../access/principals.ts';
 import { UsageLimits } from '../access/usage-limits.ts';
 import type { Api } from '../contract/api/api.ts';
 import type { Agent } from '../contract/domain/agent.ts';
@@ -82,7 +82,7 @@ const defaultLimits = { maxJsonDepth: 100, maxMetadataBytes: 65_536, maxStreams:
 
 /** The gateway's HTTP side: errors and request ids around health probes around the protocols. */
 export function createApp(options: AppOptions): App {
-  const { log, api, mounts, authenticate = () => anyone, exceptions = noExceptions, origins = [] } = options;
+  const { log, api, mounts, authenticate = () => anonymous, exceptions = noExceptions, origins = [] } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const disconnects = new Disconnects();
   const { heartbeatMs, metrics = uncounted } = options;
@@ -92,15 +92,15 @@ export function createApp(options: AppOptions): App {
   const readBody = createBodyReader(limits);
   const usageLimits = new UsageLimits(options.usage ?? null, limits.maxStreams);
   const bounds = { agents: options.agents ?? [], maxMetadataBytes: limits.maxMetadataBytes, exceptions };
-  const authentication = new Authentication({ authenticate, usageLimits, api, bounds });
+  const accessControl = new AccessControl({ authenticate, usageLimits, api, bounds });
   const { maxBodyBytes, maxJsonDepth } = limits;
-  const sockets = new Sockets({ heartbeatMs, maxBodyBytes, maxJsonDepth, origins, authentication, log, metrics });
+  const sockets = new Sockets({ heartbeatMs, maxBodyBytes, maxJsonDepth, origins, accessControl, log, metrics });
   const sites = mounts
     // `/acp/v0.1` is asked before the root, which has every path.
     .toSorted((a, b) => b.prefix.length - a.prefix.length)
     .map((mount) => ({
       ...mount,
-      route: routeMount(mount, { authentication, readBody, disconnects, streams, sockets }),
+      route: routeMount(mount, { accessControl, readBody, disconnects, streams, sockets }),
     }));
   const siteOf = (path: string) => sites.find(({ prefix }) => isUnder(path, prefix));
 

@@ -1,7 +1,7 @@
 import { Router } from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { z } from 'zod';
-import type { Authentication, Caller } from '../access/authenticate.ts';
+import type { AccessControl, Caller } from '../access/access-control.ts';
 import type { Answer, Operation, Protocol } from '../contract/api/protocol.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
@@ -19,7 +19,7 @@ import { refuseMethod } from './unrouted.ts';
 export type Mount = { readonly protocol: Protocol; readonly prefix: string };
 
 export type RouteDeps = {
-  readonly authentication: Authentication;
+  readonly accessControl: AccessControl;
   readonly readBody: BodyReader;
   readonly disconnects: Disconnects;
   readonly streams: Streams;
@@ -61,7 +61,7 @@ function serve(operation: Operation, deps: RouteDeps, sending: Sending): Middlew
   // An operation without query parameters has none that could be misspelt.
   const takesQuery = operation.query instanceof z.ZodObject && Object.keys(operation.query.shape).length > 0;
   const mayStream = Object.values(operation.answers).some(({ contentType }) => contentType === streamType);
-  const { authentication, disconnects, readBody, sockets } = deps;
+  const { accessControl, disconnects, readBody, sockets } = deps;
 
   async function handle(context: Context, { principal: { tenant }, api }: Caller): Promise<void> {
     const params = parseParams(operation, context);
@@ -84,13 +84,13 @@ function serve(operation: Operation, deps: RouteDeps, sending: Sending): Middlew
   }
 
   return async (context) => {
-    const entering = authentication.enter(context.req, context.res);
+    const entering = accessControl.enter(context.req, context.res);
     const caller = entering instanceof Promise ? await entering : entering;
     if (operation.openConversation !== undefined && sockets.isUpgrade(context.req))
       return await openConversation(context, caller);
     if (!mayStream) return await handle(context, caller);
     // Before the work is done: a run must not be made for a reader whom there is no place for.
-    const leave = await authentication.takeStream(caller);
+    const leave = await accessControl.takeStream(caller);
     try {
       await handle(context, caller);
     } catch (error) {

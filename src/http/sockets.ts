@@ -2,7 +2,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Context } from 'koa';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Authentication, Caller } from '../access/authenticate.ts';
+import type { AccessControl, Caller } from '../access/access-control.ts';
 import type { Conversation, OpenConversation } from '../contract/api/protocol.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { Json } from '../contract/domain/json.ts';
@@ -15,7 +15,7 @@ export type SocketOptions = {
   readonly maxJsonDepth: number;
   /** Whose pages may open a socket; whoever is no browser names no origin. */
   readonly origins: readonly string[];
-  readonly authentication: Authentication;
+  readonly accessControl: AccessControl;
   readonly log: Log;
   readonly metrics: Metrics;
 };
@@ -78,7 +78,7 @@ export class Sockets {
       throw new GatewayError('invalid_request', { path: 'Upgrade', detail: 'must be websocket' });
     this.#checkOrigin(req);
     if (this.#draining) throw new GatewayError('draining', { retryAfterSeconds: 1 });
-    const leave = await this.#options.authentication.takeStream(caller);
+    const leave = await this.#options.accessControl.takeStream(caller);
     let webSocket: WebSocket | null = null;
     const tell = (message: Json) => send(webSocket, JSON.stringify(message));
     const end = () => webSocket?.close(1000);
@@ -97,7 +97,7 @@ export class Sockets {
     this.#server.handleUpgrade(req, socket, head, (opened) => {
       webSocket = opened;
       this.#options.metrics.count('streams_opened');
-      this.#listen(opened, conversation, async () => (await this.#options.authentication.enter(req, res)).api);
+      this.#listen(opened, conversation, async () => (await this.#options.accessControl.enter(req, res)).api);
     });
   }
 

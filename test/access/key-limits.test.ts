@@ -2,7 +2,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { anyone } from '../../src/access/principals.ts';
+import { anonymous } from '../../src/access/principals.ts';
 import { UsageLimits } from '../../src/access/usage-limits.ts';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
 import type { SharedUsage } from '../../src/contract/store/usage-store.ts';
@@ -52,7 +52,7 @@ describe('requests a second', () => {
 });
 
 describe('a key that is over its limit', () => {
-  const principal = { ...anyone, limits: { ...anyone.limits, requestsPerSecond: 2 } };
+  const principal = { ...anonymous, limits: { ...anonymous.limits, requestsPerSecond: 2 } };
 
   test('is not counted again before its window ends', async () => {
     const asked: string[] = [];

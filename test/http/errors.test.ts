@@ -2,7 +2,7 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { anyone } from '../../src/access/principals.ts';
+import { anonymous } from '../../src/access/principals.ts';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
 import { RequestIds } from '../../src/http/request-id.ts';
 import { absentId, runId } from '../protocols/scripted-api.ts';
@@ -234,7 +234,7 @@ test('a request belongs to the tenant that is found for it, or is refused', asyn
   await using site = await openSite({
     authenticate: ({ headers }) => {
       if (headers['x-team'] === undefined) throw new GatewayError('route_not_found');
-      return { ...anyone, tenant: String(headers['x-team']) };
+      return { ...anonymous, tenant: String(headers['x-team']) };
     },
   });
   await site.fetch(`/runs/${runId}`, { headers: { 'x-team': 'blue' } });

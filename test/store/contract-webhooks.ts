@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Run } from '../../src/contract/domain/run.ts';
 import type { Delivery, NewDelivery } from '../../src/contract/domain/webhook.ts';
 import type { Store } from '../../src/contract/store/store.ts';
-import { afterReceiversOf, receiverOf } from '../../src/engine/webhooks/receivers.ts';
+import { afterReceiversOf, receiverOf } from '../../src/engine/webhooks/outbox-entry.ts';
 import type { Bench } from './contract.ts';
 import { makeDone, makeRun, nextVersion } from './runs.ts';
 import { makeThread } from './threads.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, expect, test } from 'vitest';
 import { StorageFault, type Store } from '../../src/contract/store/store.ts';
-import { receiverOf } from '../../src/engine/webhooks/receivers.ts';
+import { receiverOf } from '../../src/engine/webhooks/outbox-entry.ts';
 import { readMigrations } from '../../src/store/migrations.ts';
 import { openOutbox, openStore } from '../../src/store/open.ts';
 import { makeRun, nextVersion, silentLog } from '../store/runs.ts';

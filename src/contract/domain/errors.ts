@@ -63,7 +63,7 @@ export type ErrorDetails = {
   readonly cause?: unknown;
 };
 
-/** An error that a client is told; anything else that is thrown reaches it as `internal`. */
+/** An error that is sent to the client; anything else that is thrown is sent as `internal`. */
 export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly http: number;
@@ -75,18 +75,15 @@ export class GatewayError extends Error {
 
   constructor(code: ErrorCode, details: ErrorDetails = {}) {
     const row = errorTable[code];
-    const detail = sayDetail(details);
+    const { path, detail: reason } = details;
+    const detail = path === undefined || reason === undefined ? reason : `${path} ${reason}`;
     super(detail === undefined ? row.message : `${row.message}: ${detail}`, { cause: details.cause });
     this.name = 'GatewayError';
     this.code = code;
     this.http = row.http;
     this.detail = detail;
-    this.path = details.path;
+    this.path = path;
     this.retryAfterSeconds = details.retryAfterSeconds;
     this.quota = details.quota;
   }
-}
-
-function sayDetail({ path, detail }: ErrorDetails): string | undefined {
-  return path === undefined || detail === undefined ? detail : `${path} ${detail}`;
 }

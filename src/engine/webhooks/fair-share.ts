@@ -1,4 +1,4 @@
-import { afterReceiversOf, tenantOfReceiver } from './receivers.ts';
+import { afterReceiversOf, tenantOfReceiver } from './outbox-entry.ts';
 
 /** Attempts under way at once, of all receivers and of one. */
 const maxUnderWay = 128;

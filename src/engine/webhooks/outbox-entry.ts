@@ -1,14 +1,13 @@
 import type { Run } from '../../contract/domain/run.ts';
 import type { NewDelivery, RunEncoder } from '../../contract/domain/webhook.ts';
-import { receiverOf } from './receivers.ts';
 
-/** What a run's receiver is to be told of a change; undefined where its outward status did not change. */
+/** The delivery that a change of a run owes its receiver; undefined where the outward status did not change. */
 export function outboxEntryOf(before: Run, after: Run, encodeRun: RunEncoder): NewDelivery | undefined {
   const { webhook } = after.request;
   if (webhook === undefined || before.status === after.status) return undefined;
   return {
     runId: after.runId,
-    // Each version of a run is written once, so the number names the change, also over retries.
+    // Each version of a run is written once, so its number identifies the change across retries.
     seq: after.version,
     tenant: after.tenant,
     url: webhook,
@@ -16,4 +15,22 @@ export function outboxEntryOf(before: Run, after: Run, encodeRun: RunEncoder): N
     body: encodeRun(after),
     createdAtMs: after.updatedAtMs,
   };
+}
+
+/** The tenant in a receiver's name. */
+export function tenantOfReceiver(receiver: string): string {
+  return receiver.split('\n', 1)[0] ?? '';
+}
+
+/** Sorts after every receiver of the tenant and before those of the next one: no tenant has control characters. */
+export function afterReceiversOf(tenant: string): string {
+  return `${tenant}\v`;
+}
+
+/**
+ * A receiver's name: the tenant, and host and port of the URL. Deliveries to one receiver wait for each other. Sorted by
+ * name, the receivers of a tenant are adjacent.
+ */
+export function receiverOf({ tenant, url }: { readonly tenant: string; readonly url: string }): string {
+  return `${tenant}\n${URL.parse(url)?.host ?? ''}`;
 }

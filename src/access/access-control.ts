@@ -12,31 +12,31 @@ import type { UsageLimits } from './usage-limits.ts';
 /** The principal of a request, and the API as that principal may use it. */
 export type Caller = { readonly principal: Principal; readonly api: Api };
 
-export type AuthenticationDeps = {
+export type AccessControlDeps = {
   readonly authenticate: Authenticator;
   readonly usageLimits: UsageLimits;
   readonly api: Api;
   readonly bounds: AccessBounds;
 };
 
-/** The entry of every request for an operation: identifies the principal, counts its usage, narrows the API to it. */
-export class Authentication {
-  readonly #deps: AuthenticationDeps;
+/** Lets requests in: identifies the principal, counts its usage, and gives it the API as it may use it. */
+export class AccessControl {
+  readonly #deps: AccessControlDeps;
   /** A key's principal lives as long as the config, a token's as long as the token is cached. */
   readonly #callers = new WeakMap<Principal, Caller>();
 
-  constructor(deps: AuthenticationDeps) {
+  constructor(deps: AccessControlDeps) {
     this.#deps = deps;
   }
 
-  /** Throws or rejects with `unauthorized`, `auth_unavailable` or `rate_limited`. Is synchronous where nothing has to be awaited. */
+  /** Throws or rejects with `unauthorized`, `auth_unavailable` or `rate_limited`; synchronous where nothing is awaited. */
   enter(request: IncomingMessage, response: ServerResponse): Caller | Promise<Caller> {
     const principal = this.#deps.authenticate(request);
     if (principal instanceof Promise) return principal.then((found) => this.#admit(found, response));
     return principal.limits.requestsPerSecond === null ? this.#callerOf(principal) : this.#admit(principal, response);
   }
 
-  /** Takes a place for a stream; gives back how it is left. Throws or rejects with `too_many_streams` or `streams_exhausted`. */
+  /** Counts a stream; the result ends it. Throws or rejects with `too_many_streams` or `streams_exhausted`. */
   takeStream({ principal }: Caller): (() => void) | Promise<() => void> {
     return this.#deps.usageLimits.takeStream(principal);
   }

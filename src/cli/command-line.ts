@@ -5,7 +5,7 @@ import { describeKey } from '../access/make-key.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { loadConfig, parseConfig } from '../config/load.ts';
-import { listDeliveries, redriveDeliveries } from '../engine/webhooks/admin.ts';
+import { listDeliveries, redriveDeliveries } from '../engine/webhooks/outbox-admin.ts';
 import { startGateway } from '../gateway.ts';
 import { createLog } from '../observability/log.ts';
 import { sampleConfig } from '../sandbox/sample-config.ts';

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { LinkedList } from '../collections/linked-list.ts';
 
-/** Tells those who wait on behalf of a client that it left, or that the gateway is about to. */
+/** Aborts what waits on behalf of a client when the client disconnects or the gateway drains. */
 export class Disconnects {
   readonly #waiting = new LinkedList<AbortController>();
   #drained = false;

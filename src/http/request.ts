@@ -10,7 +10,7 @@ type Parts<Params, Query, Body> = {
   readonly tenant: string;
 };
 
-/** A request as an operation sees it. What few operations ask for is made when they do. */
+/** A request as an operation receives it. Members that few operations read are made on access. */
 export class OperationRequest<Params, Query, Body> implements Decoded<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
@@ -36,7 +36,7 @@ export class OperationRequest<Params, Query, Body> implements Decoded<Params, Qu
     return this.#context.res.destroyed && !this.#context.res.writableFinished;
   }
 
-  /** Throws `invalid_request`: to begin again at 1 would repeat what the reader has seen. */
+  /** Throws `invalid_request` for a malformed id: restarting at 1 would repeat events that the reader has. */
   get afterSeq(): number {
     const value = this.#context.headers['last-event-id'];
     if (value === undefined || value === '') return 0;

@@ -13,7 +13,7 @@ export type SocketOptions = {
   readonly heartbeatMs: number;
   readonly maxBodyBytes: number;
   readonly maxJsonDepth: number;
-  /** Whose pages may open a socket; whoever is no browser names no origin. */
+  /** Origins whose pages may open a socket; clients other than browsers send no origin. */
   readonly origins: readonly string[];
   readonly accessControl: AccessControl;
   readonly log: Log;
@@ -22,22 +22,22 @@ export type SocketOptions = {
 
 type Upgrade = { readonly socket: Duplex; readonly head: Buffer };
 
-/** How long the other side may take to say goodbye. */
-const goodbyeMs = 2000;
-/** Messages that wait for their turn; then no more is read until they are answered. */
+/** How long the client may take to answer a close frame. */
+const closeGraceMs = 2000;
+/** Messages that wait for their turn before reading pauses until they are answered. */
 const maxWaiting = 16;
 const goingAway = 1001;
 const brokenHere = 1011;
 
 /**
- * All open WebSockets. A request to upgrade goes the way of every other one, so that whoever is refused has an answer
- * over HTTP like any other; only the last step differs.
+ * All open WebSockets. A request to upgrade takes the same path as any other, so that a refusal is an ordinary HTTP
+ * answer; only the last step differs.
  */
 export class Sockets {
   readonly #options: SocketOptions;
   readonly #server: WebSocketServer;
   readonly #upgrades = new WeakMap<IncomingMessage, Upgrade>();
-  /** Each with whether it gave a sign of life since it was asked for one. */
+  /** Each socket, with whether it has answered the last ping. */
   readonly #open = new Map<WebSocket, boolean>();
   #timer: NodeJS.Timeout | null = null;
   #draining = false;
@@ -52,7 +52,7 @@ export class Sockets {
     return this.#open.size;
   }
 
-  /** An answer for a request that Node has taken its hands off. */
+  /** A response for an upgrade request, for which Node makes none. */
   answerFor(request: IncomingMessage, socket: Duplex, head: Buffer): ServerResponse {
     socket.on('error', () => socket.destroy());
     this.#upgrades.set(request, { socket, head });
@@ -67,7 +67,7 @@ export class Sockets {
     return this.#upgrades.has(request);
   }
 
-  /** Lets the visitor in, or rejects with why not. `converse` is the operation's, with its parameters in it. */
+  /** Accepts the upgrade, or rejects with the refusal. `openConversation` is the operation's, with its request bound. */
   async open(
     { req, res }: Context,
     caller: Caller,
@@ -80,9 +80,9 @@ export class Sockets {
     if (this.#draining) throw new GatewayError('draining', { retryAfterSeconds: 1 });
     const leave = await this.#options.accessControl.takeStream(caller);
     let webSocket: WebSocket | null = null;
-    const tell = (message: Json) => send(webSocket, JSON.stringify(message));
+    const sendMessage = (message: Json) => send(webSocket, JSON.stringify(message));
     const end = () => webSocket?.close(1000);
-    const conversation = await openConversation({ tell, end }).catch((refusal: unknown) => {
+    const conversation = await openConversation({ send: sendMessage, end }).catch((refusal: unknown) => {
       leave();
       throw refusal;
     });
@@ -101,7 +101,7 @@ export class Sockets {
     });
   }
 
-  /** Sends everybody away, now and from now on. */
+  /** Closes every socket, now and from now on. */
   drain(): void {
     this.#draining = true;
     for (const webSocket of this.#open.keys()) dismiss(webSocket);
@@ -113,7 +113,7 @@ export class Sockets {
     webSocket.on('pong', () => this.#open.has(webSocket) && this.#open.set(webSocket, true));
     webSocket.on('error', (fault) => this.#options.log.debug({ err: fault }, 'connection fault'));
     webSocket.once('close', () => this.#remove(webSocket));
-    // One after another: a client may rely on the order of its commands.
+    // One at a time: a client may rely on the order of its commands.
     let turn = Promise.resolve();
     let waiting = 0;
     webSocket.on('message', (data, isBinary) => {
@@ -122,7 +122,7 @@ export class Sockets {
       turn = turn
         .then(() => this.#receive(conversation, isBinary ? null : data.toString(), enter))
         .catch((fault: unknown) => {
-          this.#options.log.error({ err: fault }, 'a message was not answered');
+          this.#options.log.error({ err: fault }, 'answering a WebSocket message failed');
           webSocket.close(brokenHere);
         })
         .finally(() => {
@@ -154,7 +154,7 @@ export class Sockets {
     this.#timer ??= setInterval(() => this.#beat(), this.#options.heartbeatMs).unref();
   }
 
-  /** Who takes nothing gives no sign of life either. */
+  /** Terminates clients that did not answer the last ping; a client that reads nothing does not answer either. */
   #beat(): void {
     for (const [webSocket, isAlive] of this.#open) {
       if (!isAlive) webSocket.terminate();
@@ -175,11 +175,11 @@ export class Sockets {
 
 function dismiss(webSocket: WebSocket): void {
   webSocket.close(goingAway, 'the gateway is shutting down');
-  const timer = setTimeout(() => webSocket.terminate(), goodbyeMs);
+  const timer = setTimeout(() => webSocket.terminate(), closeGraceMs);
   webSocket.once('close', () => clearTimeout(timer));
 }
 
-/** Resolves when the message was handed on, so that nothing gathers here for a slow reader. */
+/** Resolves once the message is written, so that nothing piles up here for a slow reader. */
 async function send(webSocket: WebSocket | null, text: string): Promise<void> {
   if (webSocket === null || webSocket.readyState !== webSocket.OPEN) return;
   await new Promise<void>((resolve) => webSocket.send(text, () => resolve()));

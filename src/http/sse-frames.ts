@@ -3,21 +3,18 @@ import type { RunEvent } from '../contract/domain/event.ts';
 
 type EventName = (event: RunEvent) => string;
 
-/** What ACP calls every event; what it is stands in its data. */
+/** ACP gives every event this name; its kind is in the data. */
 const agentEvent: EventName = () => 'agent_event';
 
-/** A comment with ONE newline: some clients turn every blank line into an event (design, section 11). */
+/** A comment with ONE newline: some clients turn every blank line into an event. */
 export const heartbeat = Buffer.from(':\n');
 
-/** Tells the client how long to wait before it attaches again. */
+/** Asks the client to wait this long before it reconnects. */
 export function encodeRetry(retryMs: number): string {
   return `retry: ${retryMs}\n`;
 }
 
-/**
- * Bytes of events, made once for each encoder however many readers an event has. Null: the protocol has no word for
- * the event.
- */
+/** Frames of events, made once for each encoder however many readers an event has; null where there is no frame. */
 export class Frames {
   readonly #byEncoder = new WeakMap<EventEncoder, WeakMap<RunEvent, Buffer | null>>();
 
@@ -42,7 +39,7 @@ function encodeFrame(event: RunEvent, encode: EventEncoder, eventName: EventName
   return encodeSent({ id: `${event.seq}`, event: eventName(event), data });
 }
 
-/** The bytes of an event as it is. */
+/** The bytes of a server-sent event. */
 export function encodeSent({ id, event, data }: SentEvent): Buffer {
   return Buffer.from(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
 }

@@ -10,7 +10,7 @@ export type StreamSource = Omit<Extract<Answer, { kind: 'stream' }>, 'kind'>;
 /** Events for one reader, and how they are written. */
 type Source<Event> = {
   readonly events: EventBatches<Event>;
-  /** Null: the protocol has no word for the event. */
+  /** Null: the protocol has no such event. */
   readonly frameOf: (event: Event) => Buffer | null;
   readonly endsAfter?: ((event: Event) => boolean) | undefined;
   readonly onLeft?: (() => Promise<void>) | undefined;

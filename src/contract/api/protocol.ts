@@ -5,15 +5,15 @@ import type { Json } from '../domain/json.ts';
 import type { Run } from '../domain/run.ts';
 import type { Api } from './api.ts';
 
-/** A request as a protocol sees it: parsed by the operation's own schemas. */
+/** A request as a protocol receives it, parsed by the operation's own schemas. */
 export type Decoded<Params, Query, Body> = {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
   readonly tenant: string;
-  /** Fires when the client left or the gateway drains. */
+  /** Fires when the client disconnects or the gateway drains. */
   readonly signal: AbortSignal;
-  /** Whether the client is gone; a drain is not that. */
+  /** Whether the client has disconnected; a drain does not count. */
   clientLeft(): boolean;
   /** The value of `Last-Event-ID` as a sequence number; 0 when there is none. */
   readonly afterSeq: number;
@@ -22,8 +22,8 @@ export type Decoded<Params, Query, Body> = {
 };
 
 /**
- * An answer, in the protocol's words. `runId` makes the `Content-Location` header, `replayed` the
- * `Idempotent-Replayed` one. `lasting`: this very object is given again and again, so its text is worth keeping.
+ * An answer, in the protocol's words. `runId` becomes the `Content-Location` header, `replayed` the
+ * `Idempotent-Replayed` one. `lasting`: this same object is answered repeatedly, so its text is worth caching.
  */
 export type Answer =
   | {
@@ -43,9 +43,9 @@ export type Answer =
       readonly encode: EventEncoder;
       /** The stream ends after such an event although the run may go on; left out, it ends with the run. */
       readonly endsAfter?: (event: RunEvent) => boolean;
-      /** The client left before the end. */
+      /** Called when the client disconnects before the end. */
       readonly onLeft?: () => Promise<void>;
-      /** The SSE event's name; it belongs to `encode`, and is `agent_event` where it is left out. */
+      /** Name of the server-sent event, fixed for each `encode`; default `agent_event`. */
       readonly eventName?: (event: RunEvent) => string;
     }
   | { readonly kind: 'events'; readonly events: EventBatches<SentEvent> };
@@ -53,7 +53,7 @@ export type Answer =
 /** One server-sent event. */
 export type SentEvent = { readonly id: string; readonly event: string; readonly data: Json };
 
-/** One status that an operation may answer with, for its document; left out, the schema has no body. */
+/** One status that an operation may answer with, for its document; without a schema the answer has no body. */
 export type AnswerShape = {
   readonly description: string;
   readonly schema?: ZodType | undefined;
@@ -61,38 +61,38 @@ export type AnswerShape = {
   readonly contentType?: string | undefined;
 };
 
-/** The JSON of one SSE `data:` line; null where the protocol has no word for the event. */
+/** The JSON of an event's `data:` line; null where the protocol has no such event. */
 export type EventEncoder = (event: RunEvent) => Json | null;
 
-/** The client of a socket, as a protocol sees it. */
+/** The client's side of a WebSocket. */
 export type Peer = {
-  /** Resolves when more may be told. */
-  tell(message: Json): Promise<void>;
-  /** There is nothing more to tell. */
+  /** Resolves when the next message may be sent. */
+  send(message: Json): Promise<void>;
+  /** Closes the socket normally. */
   end(): void;
 };
 
-/** What is said over one socket; the answers go to its {@link Peer}. */
+/** The protocol's side of a WebSocket; its answers go to the {@link Peer}. */
 export interface Conversation {
   /**
-   * Answers one message. `enter` holds it to what every request is held to, and gives what there is for the client.
-   * Rejects with what is no error of the protocol.
+   * Answers one message. `enter` authenticates and counts it like a request, and resolves with the client's API. Rejects
+   * only with errors that the protocol cannot express.
    */
   receive(message: unknown, enter: () => Promise<Api>): Promise<void>;
-  /** Answers what could not be read. */
+  /** Answers a message that could not be parsed. */
   refuse(error: GatewayError): Promise<void>;
-  /** The client is gone. */
+  /** Called once when the client disconnects. */
   close(): void;
 }
 
-/** Begins a conversation; rejects with what an ordinary request would be refused with. */
+/** Opens a conversation; rejects with the error that refuses the upgrade. */
 export type OpenConversation<Params = unknown> = (
   api: Api,
   request: { readonly params: Params; readonly tenant: string },
   peer: Peer,
 ) => Promise<Conversation>;
 
-/** One row of a protocol's route matrix. The schemas are also what its OpenAPI document is made from. */
+/** One row of a protocol's route table. Its OpenAPI document is made from the same schemas. */
 export type Operation<Params = unknown, Query = unknown, Body = unknown> = {
   /** `operationId` of the protocol's own document. */
   readonly id: string;
@@ -104,27 +104,27 @@ export type Operation<Params = unknown, Query = unknown, Body = unknown> = {
   readonly query: ZodType<Query>;
   /** `z.undefined()`-like schemas take no body. */
   readonly body: ZodType<Body>;
-  /** By status; what the protocol's own document says, errors too. */
+  /** By status, errors included, as in the protocol's own document. */
   readonly answers: Readonly<Record<number, AnswerShape>>;
-  /** The headers that it reads, for its document. */
+  /** The headers that the operation reads, for its document. */
   readonly takes?: readonly ('Idempotency-Key' | 'Last-Event-ID')[];
   handle(api: Api, request: Decoded<Params, Query, Body>): Promise<Answer>;
-  /** What a request to upgrade to a WebSocket gets; left out, it is answered like any other. */
+  /** Handles requests to upgrade to a WebSocket; left out, they are answered like any other. */
   readonly openConversation?: OpenConversation<Params>;
 };
 
-/** One outward protocol: what it is called, its rows, its error body. No Koa, no use case of its own. */
+/** One outward protocol as data: its name, its operations, its error body. It knows no Koa and has no use cases. */
 export interface Protocol {
   readonly name: string;
   readonly prefix: string;
   readonly operations: readonly Operation[];
   readonly about: AboutProtocol;
   encodeError(error: GatewayError): Json;
-  /** A run as a webhook tells it. */
+  /** The body of a webhook about the run. */
   encodeRun(run: Run): Json;
 }
 
-/** What a protocol's document says of the protocol as a whole. */
+/** The head of a protocol's document. */
 export type AboutProtocol = {
   readonly title: string;
   readonly version: string;

@@ -3,8 +3,8 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Outcome, Run } from '../../contract/domain/run.ts';
 import { encodeTimes } from '../shared/answers.ts';
+import { encodePhase } from '../shared/phase-update.ts';
 import { streamModesOf } from '../shared/run-create.ts';
-import { encodePhase } from '../shared/values.ts';
 
 /**
  * ACP 0.1 `Run`, and beside it the flat members of the Agent Protocol's Run (seed 001), so that clients of either

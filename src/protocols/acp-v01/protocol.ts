@@ -1,9 +1,9 @@
 import type { Protocol } from '../../contract/api/protocol.ts';
-import { createAgentOperations, type Features } from '../shared/agents.ts';
+import { createAgentOperations, type Features } from '../shared/acp-agent-operations.ts';
 import { encodeRun } from './encode.ts';
-import { acpV01, createRunOperations } from './runs.ts';
+import { acpV01, createRunOperations } from './run-operations.ts';
 import { answers, createRequests, type SchemaOptions } from './schemas.ts';
-import { createThreadOperations } from './threads.ts';
+import { createThreadOperations } from './thread-operations.ts';
 
 export type AcpV01Options = SchemaOptions & Partial<Features>;
 

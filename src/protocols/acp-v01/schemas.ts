@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { runStatuses } from '../../contract/domain/run.ts';
-import { agentSchemas } from '../shared/agents.ts';
-import { anyMessage, anyObject, id, instant, runStatus } from '../shared/answers.ts';
+import { agentSchemas } from '../shared/acp-agent-operations.ts';
+import { anyMessage, anyObject, id, instant, runStatus } from '../shared/answer-schemas.ts';
 import {
   agentReference,
   closed,

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Operation, Protocol } from '../../contract/api/protocol.ts';
-import { createAgentOperations, type Features } from '../shared/agents.ts';
-import { answersOf, jsonAnswer, success } from '../shared/answers.ts';
+import { createAgentOperations, type Features } from '../shared/acp-agent-operations.ts';
+import { answersOf, success } from '../shared/answer-schemas.ts';
+import { jsonAnswer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import {
   findAgentId,
@@ -12,10 +13,10 @@ import {
   threadParams,
   threadRunParams,
 } from '../shared/requests.ts';
-import { createThreadOperations } from '../shared/threads.ts';
+import { createThreadOperations } from '../shared/thread-operations.ts';
 import { asValue } from '../shared/values.ts';
 import { encodeEither, encodeStateful, encodeStateless } from './encode.ts';
-import { acpV02, createRunOperations } from './runs.ts';
+import { acpV02, createRunOperations } from './run-operations.ts';
 import { answers, createRequests, type Requests, value } from './schemas.ts';
 
 export type AcpV02Options = RequestOptions & Partial<Features>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { agentSchemas } from '../shared/agents.ts';
-import { anyMessage, anyObject, anyValue, id, instant, runStatus } from '../shared/answers.ts';
+import { agentSchemas } from '../shared/acp-agent-operations.ts';
+import { anyMessage, anyObject, anyValue, id, instant, runStatus } from '../shared/answer-schemas.ts';
 import {
   agentReference,
   closed,
@@ -13,7 +13,7 @@ import {
   resumePayload,
 } from '../shared/requests.ts';
 import { completion, creationFields, creationShape, existence, multitask, streamModes } from '../shared/run-create.ts';
-import { threadSchemas } from '../shared/threads.ts';
+import { threadSchemas } from '../shared/thread-operations.ts';
 
 export const modes = ['values', 'custom'] as const;
 

@@ -4,11 +4,12 @@ import type { Conversation, Peer } from '../../contract/api/protocol.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
-import { CommandFault } from './command-fault.ts';
-import { type Commands, carryOut, encodeFault, encodeSuccess, parseParams } from './commands.ts';
+import { type Commands, encodeFault, encodeSuccess, execute } from './commands.ts';
 import {
+  CommandFault,
   type EventFilter,
   eventStreamRequest,
+  parseParams,
   reconnectParams,
   type StreamingCommand,
   streamingCommand,
@@ -18,24 +19,24 @@ import { type FilteredEvents, watchThread } from './thread-event-filter.ts';
 
 const maxSubscriptions = 32;
 
-/** A command's result, and what begins once the client has it. */
-type Done = { readonly result: JsonObject; readonly after?: () => void };
+/** A command's result, and what starts after the client has it. */
+type CommandResult = { readonly result: JsonObject; readonly after?: () => void };
 
 /**
- * The Agent Protocol over one WebSocket: commands, and subscriptions with a feed each. The id of a subscription says what
- * it lets through, so that another connection, at another replica too, can take it up.
+ * The Agent Protocol over one WebSocket: commands and subscriptions. The id of a subscription contains its filter, so
+ * that another connection, also to another replica, can continue it.
  */
 export class ThreadConversation implements Conversation {
   readonly #commands: Commands;
-  readonly #place: ThreadKey;
+  readonly #thread: ThreadKey;
   readonly #peer: Peer;
   /** By the id of the subscription. */
   readonly #subscriptions = new Map<string, FilteredEvents>();
   #closed = false;
 
-  constructor(commands: Commands, place: ThreadKey, peer: Peer) {
+  constructor(commands: Commands, thread: ThreadKey, peer: Peer) {
     this.#commands = commands;
-    this.#place = place;
+    this.#thread = thread;
     this.#peer = peer;
   }
 
@@ -44,20 +45,20 @@ export class ThreadConversation implements Conversation {
     const parsed = streamingCommand.safeParse(message);
     if (!parsed.success || id === null) {
       const fault = new CommandFault('invalid_argument', 'a command has a number as id and a text as method');
-      return await this.#peer.tell(encodeFault(id, fault));
+      return await this.#peer.send(encodeFault(id, fault));
     }
     try {
-      const { result, after } = await this.#carryOut(await enter(), parsed.data);
-      await this.#peer.tell(encodeSuccess(id, result));
+      const { result, after } = await this.#execute(await enter(), parsed.data);
+      await this.#peer.send(encodeSuccess(id, result));
       after?.();
     } catch (fault) {
       if (!(fault instanceof CommandFault || fault instanceof GatewayError)) throw fault;
-      await this.#peer.tell(encodeFault(id, fault));
+      await this.#peer.send(encodeFault(id, fault));
     }
   }
 
   async refuse(error: GatewayError): Promise<void> {
-    await this.#peer.tell(encodeFault(null, error));
+    await this.#peer.send(encodeFault(null, error));
   }
 
   close(): void {
@@ -66,7 +67,7 @@ export class ThreadConversation implements Conversation {
     this.#subscriptions.clear();
   }
 
-  async #carryOut(api: Api, command: StreamingCommand): Promise<Done> {
+  async #execute(api: Api, command: StreamingCommand): Promise<CommandResult> {
     const { method, params = {} } = command;
     switch (method) {
       case 'subscription.subscribe': {
@@ -84,7 +85,7 @@ export class ThreadConversation implements Conversation {
         const { subscriptions, last_event_id, since } = parseParams(reconnectParams, params);
         const lastSeen = since ?? (last_event_id === undefined ? null : Number(last_event_id));
         const begins: (() => void)[] = [];
-        // All of them are read before the first one begins anew.
+        // All ids are checked before the first subscription is restarted.
         const ids = [...new Set(subscriptions ?? this.#subscriptions.keys())];
         for (const id of ids) readSubscription(id);
         for (const id of ids) begins.push(await this.#subscribe(api, id, lastSeen));
@@ -96,17 +97,17 @@ export class ThreadConversation implements Conversation {
         };
       }
       default:
-        return { result: await carryOut(this.#commands, api, this.#place, command) };
+        return { result: await execute(this.#commands, api, this.#thread, command) };
     }
   }
 
-  /** Gives what begins to tell. */
+  /** Opens a subscription; the result starts sending its events. */
   async #subscribe(api: Api, id: string, lastSeen: number | null): Promise<() => void> {
     this.#drop(id);
     if (this.#subscriptions.size >= maxSubscriptions) {
       throw new CommandFault('invalid_argument', `a connection has at most ${maxSubscriptions} subscriptions`);
     }
-    const events = await watchThread(api, this.#place, readSubscription(id), lastSeen);
+    const events = await watchThread(api, this.#thread, readSubscription(id), lastSeen);
     if (this.#closed) void events.return();
     else this.#subscriptions.set(id, events);
     return () => void this.#pump(id, events);
@@ -115,14 +116,14 @@ export class ThreadConversation implements Conversation {
   async #pump(id: string, events: FilteredEvents): Promise<void> {
     try {
       for await (const batch of events) {
-        for (const { data } of batch) if (this.#subscriptions.get(id) === events) await this.#peer.tell(data);
+        for (const { data } of batch) if (this.#subscriptions.get(id) === events) await this.#peer.send(data);
       }
     } catch (fault) {
-      // What it lacks can be had again with the id, once the store answers.
-      const told = fault instanceof GatewayError ? fault : new GatewayError('internal', { cause: fault });
-      await this.#peer.tell(encodeFault(null, told));
+      // The client can continue with the same id once the store answers.
+      const error = fault instanceof GatewayError ? fault : new GatewayError('internal', { cause: fault });
+      await this.#peer.send(encodeFault(null, error));
     }
-    // Not closed by us: the thread is gone, or the store is.
+    // The stream ended by itself: the thread was removed, or the store is unavailable.
     if (this.#subscriptions.get(id) === events) this.#peer.end();
   }
 
@@ -136,7 +137,7 @@ function nameSubscription(filter: EventFilter): string {
   return `${randomUUID()}.${Buffer.from(JSON.stringify(filter)).toString('base64url')}`;
 }
 
-/** What a subscription lets through, by its id. Throws `CommandFault`. */
+/** The filter of a subscription, from its id. Throws `CommandFault`. */
 function readSubscription(id: string): EventFilter {
   const [, text = ''] = id.split('.');
   try {

@@ -1,13 +1,13 @@
 import type { Protocol } from '../../contract/api/protocol.ts';
 import { jsonObject, type RequestOptions } from '../shared/requests.ts';
-import { createThreadOperations } from '../shared/threads.ts';
+import { createThreadOperations } from '../shared/thread-operations.ts';
 import { asObject } from '../shared/values.ts';
-import { createAgentOperations } from './agents.ts';
+import { createAgentOperations } from './agent-operations.ts';
 import { encodeError, encodeRun } from './encode.ts';
-import { agentProtocol, createRunOperations } from './runs.ts';
+import { createStoreOperations } from './item-operations.ts';
+import { agentProtocol, createRunOperations } from './run-operations.ts';
 import { answers, createRequests } from './schemas.ts';
-import { createStoreOperations } from './store.ts';
-import { createStreamingOperations } from './streaming.ts';
+import { createStreamingOperations } from './streaming-operations.ts';
 
 /** The Agent Protocol 0.1.6. */
 export function createAgentProtocol({ unknownFields }: RequestOptions): Protocol {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { anyMessage, anyObject, id, instant, runStatus } from '../shared/answers.ts';
+import { anyMessage, anyObject, id, instant, runStatus } from '../shared/answer-schemas.ts';
 import { agentReference, closed, flag, json, jsonObject, page, type RequestOptions, uuid } from '../shared/requests.ts';
 import {
   completion,
@@ -9,7 +9,7 @@ import {
   inputMessages,
   streamModes,
 } from '../shared/run-create.ts';
-import { threadSchemas } from '../shared/threads.ts';
+import { threadSchemas } from '../shared/thread-operations.ts';
 
 export const modes = ['values', 'messages', 'updates', 'custom'] as const;
 

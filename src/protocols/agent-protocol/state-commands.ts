@@ -5,11 +5,10 @@ import type { Checkpoint, Thread, ThreadKey } from '../../contract/domain/thread
 import { instantOf } from '../shared/answers.ts';
 import { decodeCreation } from '../shared/run-create.ts';
 import { asObject } from '../shared/values.ts';
-import { CommandFault } from './command-fault.ts';
-import { agentProtocol } from './runs.ts';
-import type { CommandParams } from './streaming-requests.ts';
+import { agentProtocol } from './run-operations.ts';
+import { CommandFault, type CommandParams } from './streaming-requests.ts';
 
-/** `state.get`: what the newest checkpoint holds, its messages among the values. */
+/** `state.get`: the newest checkpoint, with its messages among the values. */
 export async function getState(
   api: Api,
   { tenant, threadId }: ThreadKey,
@@ -32,7 +31,7 @@ export async function listCheckpoints(
   return { checkpoints: found.map(encodeSummary) };
 }
 
-/** `state.fork`: a thread of its own that begins with the checkpoint's state, and a run in it. */
+/** `state.fork`: a new thread that starts with the checkpoint's state, and a run in it. */
 export async function forkState(
   api: Api,
   { tenant, threadId }: ThreadKey,
@@ -51,13 +50,13 @@ export async function forkState(
     const { run } = await api.runs.create({ tenant, agent, request, thread });
     return { run_id: run.runId, thread_id: fork.threadId };
   } catch (refusal) {
-    // A fork whose run was refused is nobody's; where that fails too, the refusal is what the client can act on.
+    // Delete the fork if its run was refused. If that fails too, report the refusal: it is what the client can act on.
     await api.threads.delete(key).catch(() => {});
     throw refusal;
   }
 }
 
-/** No step and no node: a vendor tells of neither. */
+/** Without step and node: vendors report neither. */
 function encodeSummary({ checkpointId, atMs, metadata, runId }: Checkpoint): JsonObject {
   return {
     id: checkpointId,

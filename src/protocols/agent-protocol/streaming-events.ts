@@ -1,49 +1,56 @@
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { ThreadEvent } from '../../contract/domain/event.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
-import { asObject, encodePhase, messagesOf } from '../shared/values.ts';
-import { tellMessage } from './message-blocks.ts';
+import { isJsonObject } from '../../json/json-object.ts';
+import { encodePhase } from '../shared/phase-update.ts';
+import { asObject, messagesOf } from '../shared/values.ts';
 import type { EventFilter } from './streaming-requests.ts';
+
+/** The protocol's names for authors that other protocols call differently. */
+const roles: Readonly<Record<string, string>> = { user: 'human', assistant: 'ai' };
 
 /** One `StreamingEvent`, with its number apart. */
 export type ThreadFrame = { readonly seq: number; readonly method: string; readonly data: JsonObject };
 
-/** What an event is in the protocol: `channel` is what a reader asks for, `method` what the event is called. */
-type Told = { readonly channel: string; readonly method?: string; readonly name?: string; readonly data: Json };
+/** An event of the protocol without its frame: readers subscribe to `channel`, `method` is the event's name. */
+type ChannelEvent = { readonly channel: string; readonly method?: string; readonly name?: string; readonly data: Json };
 
 /**
- * One event of a run is several of the protocol, numbered from a multiple of this: the number of each is the same for
- * every reader, whatever channels it asked for. So many are also the most that one event is told as.
+ * One event of a run becomes several of the protocol, numbered from a multiple of this, so that each has the same number
+ * for every reader, whatever its channels. It is also the most that one event may become.
  */
 const numbersPerEvent = 65_536;
-/** Of them for messages; an answer has no more in practice, and `values` holds all of them. */
+/** The share of messages; no answer has more in practice, and `values` holds all of them. */
 const maxForMessages = numbersPerEvent - 16;
 
-/** The newest event of the thread that a reader has whole who has seen everything up to a number. */
+/** The newest thread event that a reader has completely, once it has seen everything up to a protocol number. */
 export function threadSeqAt(seq: number): number {
   return Math.max(0, Math.floor((seq + 1) / numbersPerEvent) - 1);
 }
 
-/** What a question of a run is called; a run that asks again asks under another name. */
+/** The id of an interrupt of a run; the next interrupt of the run has another one. */
 function interruptId(runId: string, seq: number): string {
   return `${runId}.${seq}`;
 }
 
+/** The run and event of an interrupt id; null for any other text. */
 export function readInterruptId(text: string): { readonly runId: string; readonly seq: number } | null {
   const [, runId, seq] = /^([0-9a-f-]{36})\.(\d{1,15})$/.exec(text) ?? [];
   return runId === undefined || seq === undefined ? null : { runId, seq: Number(seq) };
 }
 
 /** The events of the protocol that a reader with this filter gets for an event of the thread. */
-export function tellEvent(event: ThreadEvent, filter: EventFilter): readonly ThreadFrame[] {
+export function encodeThreadEvent(event: ThreadEvent, filter: EventFilter): readonly ThreadFrame[] {
   const first = event.threadSeq * numbersPerEvent;
-  const wanted = tell(event).map((told, at) => ({ told, seq: first + at }));
-  return wanted.filter(({ told }) => isWanted(told, filter)).map(({ told, seq }) => encodeFrame(event, told, seq));
+  return channelEventsOf(event)
+    .map((found, at) => ({ found, seq: first + at }))
+    .filter(({ found }) => isWanted(found, filter))
+    .map(({ found, seq }) => encodeFrame(event, found, seq));
 }
 
 function encodeFrame(
   { runId, atMs }: ThreadEvent,
-  { channel, method = channel, data }: Told,
+  { channel, method = channel, data }: ChannelEvent,
   seq: number,
 ): ThreadFrame {
   // The document says `eventId`, the published client reads `event_id`.
@@ -52,17 +59,21 @@ function encodeFrame(
   return { seq, method, data: { type: 'event', ...names, method, params } };
 }
 
-function tell({ runId, seq, change }: ThreadEvent): readonly Told[] {
+function channelEventsOf({ runId, seq, change }: ThreadEvent): readonly ChannelEvent[] {
   switch (change.kind) {
     case 'phase': {
       const { phase, note } = change;
-      const lifecycle: Told = {
+      const lifecycle: ChannelEvent = {
         channel: 'lifecycle',
         data: { event: phase === 'queued' ? 'started' : 'running', ...(note === undefined ? {} : { note }) },
       };
-      const custom: Told = { channel: 'custom', name: 'phase', data: { name: 'phase', payload: encodePhase(change) } };
+      const custom: ChannelEvent = {
+        channel: 'custom',
+        name: 'phase',
+        data: { name: 'phase', payload: encodePhase(change) },
+      };
       if (phase !== 'resuming') return [lifecycle, custom];
-      // Nothing comes between a question and its answer.
+      // No event comes between an interrupt and its answer.
       const interrupt_ids = [interruptId(runId, seq - 1)];
       return [{ channel: 'input', method: 'input.answered', data: { interrupt_ids } }, lifecycle, custom];
     }
@@ -79,9 +90,9 @@ function tell({ runId, seq, change }: ThreadEvent): readonly Told[] {
       ];
     case 'result': {
       const { messages = [] } = messagesOf(change.value) as { readonly messages?: readonly JsonObject[] };
-      const told = messages.flatMap((message, at) => tellMessage(message, `${runId}.${at}`));
+      const blocks = messages.flatMap((message, at) => encodeMessage(message, `${runId}.${at}`));
       return [
-        ...told.slice(0, maxForMessages).map((data): Told => ({ channel: 'messages', data })),
+        ...blocks.slice(0, maxForMessages).map((data): ChannelEvent => ({ channel: 'messages', data })),
         { channel: 'values', data: asObject(change.value) },
         { channel: 'lifecycle', data: { event: 'completed' } },
       ];
@@ -95,8 +106,31 @@ function tell({ runId, seq, change }: ThreadEvent): readonly Told[] {
   }
 }
 
-/** Every event is of the root: a filter of places deeper in a tree has none. */
-function isWanted({ channel, name }: Told, { channels, namespaces = [] }: EventFilter): boolean {
+/** Every event belongs to the root namespace, so a filter of deeper namespaces lets none through. */
+function isWanted({ channel, name }: ChannelEvent, { channels, namespaces = [] }: EventFilter): boolean {
   if (namespaces.length > 0 && !namespaces.some((prefix) => prefix.length === 0)) return false;
   return channels.includes(channel) || (name !== undefined && channels.includes(`${channel}:${name}`));
+}
+
+/** A whole message as the protocol streams it: start, blocks, finish. No vendor sends messages in pieces. */
+function encodeMessage({ role, content, id }: JsonObject, fallbackId: string): readonly JsonObject[] {
+  const author = typeof role === 'string' ? role : 'ai';
+  const blocks = Array.isArray(content) ? (content as readonly Json[]).filter(isJsonObject) : [textBlock(content)];
+  return [
+    { event: 'message-start', role: roles[author] ?? author, id: typeof id === 'string' ? id : fallbackId },
+    ...blocks.flatMap((block, index) => [
+      { event: 'content-block-start', index, content: emptyBlock(block) },
+      { event: 'content-block-finish', index, content: block },
+    ]),
+    { event: 'message-finish' },
+  ];
+}
+
+function textBlock(content: Json | undefined): JsonObject {
+  return { type: 'text', text: typeof content === 'string' ? content : '' };
+}
+
+/** The empty block that a block starts as. */
+function emptyBlock({ type = 'text' }: JsonObject): JsonObject {
+  return type === 'text' ? { type, text: '' } : { type };
 }

@@ -14,7 +14,7 @@ const channels = [
   'custom',
 ] as const;
 
-/** Whatever a client names; a number that it sends back was ours. */
+/** The number of an event that the client has seen. */
 const seq = z.int().min(0);
 const maxFilters = 100;
 const namespace = z.array(z.string().max(1024)).max(maxFilters);
@@ -37,7 +37,7 @@ const filter = {
   depth: z.int().min(0).optional(),
 };
 
-/** The document leaves both open for members of later versions, so they are dropped whatever the config says. */
+/** The document leaves both open for later versions, so unknown members are dropped whatever the config says. */
 export const eventStreamRequest = z.looseObject({ ...filter, since: seq.optional() });
 export const streamingCommand = z.looseObject({
   id: z.int().min(0),
@@ -48,19 +48,19 @@ export const streamingCommand = z.looseObject({
 export type EventFilter = Pick<z.output<typeof eventStreamRequest>, 'channels' | 'namespaces' | 'depth'>;
 export type StreamingCommand = z.output<typeof streamingCommand>;
 
-/** No agent here has a tree: whatever is about a place in it is about the root. */
+/** Agents have no tree of namespaces here, so only the root can be named. */
 const root = z.array(z.string()).max(0, 'must be empty: an agent has no tree here').optional();
 
 /** What the parameters of each command must look like. */
 export function createCommandParams(options: RequestOptions) {
   const { unknownFields } = options;
-  const { on_disconnect: _whoSendsCommandsDoesNotWait, ...creation } = creationFields(options);
+  const { on_disconnect: _commandsDoNotWait, ...creation } = creationFields(options);
   const answer = { namespace: root, interrupt_id: z.string().optional(), response: json };
   const start = {
     ...creation,
     ...completion,
     ...inputMessages,
-    /** What LangGraph's clients call an agent. */
+    /** The name that LangGraph's clients use for `agent_id`. */
     assistant_id: agentReference.optional(),
     input: json.optional(),
   };
@@ -93,3 +93,23 @@ export const reconnectParams = z.looseObject({
     .optional(),
   since: seq.optional(),
 });
+
+/** A command that is refused with a code of the protocol's own. */
+export class CommandFault extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'CommandFault';
+    this.code = code;
+  }
+}
+
+/** Parameters by their schema. Throws `CommandFault` `invalid_argument`. */
+export function parseParams<Schema extends z.ZodType>(schema: Schema, params: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(params);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const at = ['params', ...(issue?.path ?? [])].join('/');
+  throw new CommandFault('invalid_argument', `${at}: ${issue?.message ?? 'is not valid'}`);
+}

@@ -3,7 +3,7 @@ import type { SentEvent } from '../../contract/api/protocol.ts';
 import type { EventBatches, ThreadEvent } from '../../contract/domain/event.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
-import { tellEvent, threadSeqAt } from './streaming-events.ts';
+import { encodeThreadEvent, threadSeqAt } from './streaming-events.ts';
 import type { EventFilter } from './streaming-requests.ts';
 
 /** An event of the protocol, as both transports send it. */
@@ -29,7 +29,7 @@ export class FilteredEvents implements EventBatches<StreamedEvent> {
     const batch = await this.#events.next();
     if (batch.done === true) return batch;
     const value = batch.value
-      .flatMap((event) => tellEvent(event, this.#filter))
+      .flatMap((event) => encodeThreadEvent(event, this.#filter))
       .filter(({ seq }) => seq > this.#lastSeen)
       .map(({ seq, method, data }) => ({ id: `${seq}`, event: method, data }));
     return { done: false, value };

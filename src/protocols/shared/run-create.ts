@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { RequestOrigin, Run, RunRequest } from '../../contract/domain/run.ts';
 import { isJsonObject } from '../../json/json-object.ts';
-import { anyObject, anyValue } from './answers.ts';
+import { anyObject, anyValue } from './answer-schemas.ts';
 import {
   afterSeconds,
   agentReference,

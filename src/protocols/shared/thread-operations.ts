@@ -4,19 +4,8 @@ import type { ThreadPatch } from '../../contract/api/threads.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import { type Checkpoint, type Thread, threadStatuses } from '../../contract/domain/thread.ts';
 import { isJsonObject } from '../../json/json-object.ts';
-import {
-  answersOf,
-  anyMessage,
-  anyObject,
-  done,
-  emptyAnswer,
-  encodeTimes,
-  id,
-  instant,
-  jsonAnswer,
-  success,
-  threadStatus,
-} from './answers.ts';
+import { answersOf, anyMessage, anyObject, done, id, instant, success, threadStatus } from './answer-schemas.ts';
+import { emptyAnswer, encodeTimes, jsonAnswer } from './answers.ts';
 import { operation } from './operation.ts';
 import {
   closed,

@@ -2,16 +2,8 @@ import { z } from 'zod';
 import type { Decoded, Operation } from '../../contract/api/protocol.ts';
 import type { CreateRun, JoinThread } from '../../contract/api/runs.ts';
 import type { RunQuery } from '../../contract/store/store.ts';
-import {
-  answersOf,
-  creationAnswer,
-  done,
-  emptyAnswer,
-  eventStream,
-  jsonAnswer,
-  runAnswerer,
-  success,
-} from '../shared/answers.ts';
+import { answersOf, done, eventStream, success } from '../shared/answer-schemas.ts';
+import { creationAnswer, emptyAnswer, jsonAnswer, runAnswerer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { findAgentId, noBody, nothing, runParams } from '../shared/requests.ts';
 import { decodeCreation } from '../shared/run-create.ts';

@@ -1,11 +1,12 @@
 import type { Operation } from '../../contract/api/protocol.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Item } from '../../contract/store/item-store.ts';
-import { answersOf, done, emptyAnswer, instantOf, jsonAnswer, success } from '../shared/answers.ts';
+import { answersOf, done, success } from '../shared/answer-schemas.ts';
+import { emptyAnswer, instantOf, jsonAnswer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing, type RequestOptions } from '../shared/requests.ts';
+import { createStoreRequests } from './item-requests.ts';
 import { answers } from './schemas.ts';
-import { createStoreRequests } from './store-requests.ts';
 
 /** Items that clients keep: the protocol's Store. */
 export function createStoreOperations(options: RequestOptions): readonly Operation[] {

@@ -1,16 +1,16 @@
 import type { Operation } from '../../contract/api/protocol.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
-import { answersOf, eventStream, jsonAnswer, success } from '../shared/answers.ts';
+import { answersOf, eventStream, success } from '../shared/answer-schemas.ts';
+import { jsonAnswer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing, type RequestOptions, threadParams } from '../shared/requests.ts';
-import { CommandFault } from './command-fault.ts';
-import { carryOut, createCommands, encodeFault, encodeSuccess } from './commands.ts';
+import { createCommands, encodeFault, encodeSuccess, execute } from './commands.ts';
 import { ThreadConversation } from './conversation.ts';
 import { answers } from './schemas.ts';
-import { createCommandParams, eventStreamRequest, streamingCommand } from './streaming-requests.ts';
+import { CommandFault, createCommandParams, eventStreamRequest, streamingCommand } from './streaming-requests.ts';
 import { watchThread } from './thread-event-filter.ts';
 
-/** Refusals of a command, which are its answer; whatever else goes wrong is an error of the request. */
+/** Statuses of refusals that answer the command itself; every other error is one of the request. */
 const refused: ReadonlySet<number> = new Set([403, 409, 422]);
 
 /** A thread's events and commands, as the Agent Protocol streams them. */
@@ -48,9 +48,9 @@ export function createStreamingOperations(options: RequestOptions): readonly Ope
         throw new GatewayError('invalid_request', { path: 'Upgrade', detail: 'must be websocket' });
       },
       openConversation: async (api, { params, tenant }, peer) => {
-        const place = { tenant, threadId: params.thread_id };
-        await api.threads.get(place);
-        return new ThreadConversation(commands, place, peer);
+        const target = { tenant, threadId: params.thread_id };
+        await api.threads.get(target);
+        return new ThreadConversation(commands, target, peer);
       },
     }),
     operation({
@@ -64,10 +64,10 @@ export function createStreamingOperations(options: RequestOptions): readonly Ope
       takes: ['Idempotency-Key'],
       answers: answersOf(error, success(response), [404, 422]),
       handle: async (api, { params, body, tenant, idempotencyKey }) => {
-        const place = { tenant, threadId: params.thread_id, idempotencyKey };
-        await api.threads.get(place);
+        const target = { tenant, threadId: params.thread_id, idempotencyKey };
+        await api.threads.get(target);
         try {
-          return jsonAnswer(encodeSuccess(body.id, await carryOut(commands, api, place, body)));
+          return jsonAnswer(encodeSuccess(body.id, await execute(commands, api, target, body)));
         } catch (fault) {
           const isAnswer = fault instanceof CommandFault || (fault instanceof GatewayError && isRefusal(fault));
           if (isAnswer) return jsonAnswer(encodeFault(body.id, fault));
@@ -78,7 +78,7 @@ export function createStreamingOperations(options: RequestOptions): readonly Ope
   ];
 }
 
-/** What is not there is of the command, but for the thread itself, which may be deleted meanwhile. */
+/** A missing object is a refusal of the command, except for the thread itself, which may be deleted at any time. */
 function isRefusal({ code, http }: GatewayError): boolean {
   return refused.has(http) || (http === 404 && code !== 'thread_not_found');
 }

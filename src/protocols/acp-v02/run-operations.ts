@@ -5,16 +5,8 @@ import type { CreateRun, JoinThread } from '../../contract/api/runs.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
-import {
-  answersOf,
-  creationAnswer,
-  done,
-  emptyAnswer,
-  eventStream,
-  jsonAnswer,
-  runAnswerer,
-  success,
-} from '../shared/answers.ts';
+import { answersOf, done, eventStream, success } from '../shared/answer-schemas.ts';
+import { creationAnswer, emptyAnswer, jsonAnswer, runAnswerer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing } from '../shared/requests.ts';
 import { decodeCreation } from '../shared/run-create.ts';

@@ -2,18 +2,19 @@ import { z } from 'zod';
 import type { Operation } from '../../contract/api/protocol.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
-import { runPhases } from '../../contract/domain/run.ts';
-import { answersOf, anyObject, id, jsonAnswer, success } from './answers.ts';
+import { answersOf, anyObject, id, success } from './answer-schemas.ts';
+import { jsonAnswer } from './answers.ts';
 import { operation } from './operation.ts';
+import { customStreamingUpdate } from './phase-update.ts';
 import { agentParams, closed, noBody, nothing, page, type RequestOptions } from './requests.ts';
 
-/** Features of the gateway that a descriptor declares; false until the gateway has them. */
+/** Features of the gateway that a descriptor declares. */
 export type Features = { readonly callbacks: boolean };
 
 type AgentOperationOptions = RequestOptions & {
   readonly error: z.ZodType;
   readonly features: Features;
-  /** What the version calls the stream of a run's results. */
+  /** The version's name for the stream of a run's results. */
   readonly resultStreaming: 'result' | 'values';
   readonly getAgentId: string;
 };
@@ -45,10 +46,10 @@ const descriptor = z.object({
   }),
 });
 
-/** Schemas that both documents of ACP name. */
+/** Schemas that both ACP documents name. */
 export const agentSchemas = { Agent: agent, AgentACPDescriptor: descriptor };
 
-/** Agents as both versions of ACP have them. */
+/** The operations on agents of both versions of ACP. */
 export function createAgentOperations(options: AgentOperationOptions): readonly Operation[] {
   const search = { name: z.string().optional(), version: z.string().optional(), ...page };
   return [
@@ -112,7 +113,7 @@ function encodeDescriptor(agent: Agent, { features, resultStreaming }: AgentOper
       input,
       output,
       config,
-      // The protocols take its absence for a thread whose state cannot be read. What it is, only the mapping knows.
+      // Its absence would mean that the thread's state cannot be read. Its shape is known to the mapping alone.
       thread_state: {},
       custom_streaming_update: customStreamingUpdate,
       ...(agent.mapping.interrupts ? { interrupts: encodeInterrupts(agent) } : {}),
@@ -120,14 +121,7 @@ function encodeDescriptor(agent: Agent, { features, resultStreaming }: AgentOper
   };
 }
 
-/** The `update` of the `custom` events that the streams carry. */
-const customStreamingUpdate: JsonObject = {
-  type: 'object',
-  required: ['phase'],
-  properties: { phase: { type: 'string', enum: [...runPhases] }, note: { type: 'string' } },
-};
-
-/** An agent that can be interrupted has at least one interrupt, also where its config describes none. */
+/** An agent that can be interrupted lists at least one interrupt, even if its config describes none. */
 function encodeInterrupts({ schemas }: Agent): readonly JsonObject[] {
   if (schemas.interrupts.length === 0) {
     return [{ interrupt_type: 'interrupt', interrupt_payload: {}, resume_payload: {} }];

@@ -94,14 +94,16 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     log,
     limits: { ...config.limits, slowReaderMs: config.limits.slowReaderSeconds * 1000 },
     authenticate: createAuthenticator(config.auth),
+    isProtected: config.auth !== null && config.auth !== 'none',
     agents: agents.all,
+    defaultAgent: agents.defaultAgent,
     usage: store.usage.shared,
     exceptions: parseExceptions(config.webhooks.allow),
     origins: config.server.cors?.origins ?? [],
     heartbeatMs: config.server.heartbeatSeconds * 1000,
     readiness: [{ name: 'store', check: () => store.ping() }],
     metrics,
-    ...(config.server.metrics && { renderMetrics: metrics.render }),
+    renderMetrics: config.server.metrics ? metrics.render : null,
   });
   const { stop: stopEngine } = engine;
   const closeUnder = async (): Promise<void> => {

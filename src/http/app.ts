@@ -1,29 +1,27 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
 import Koa from 'koa';
 import { AccessControl } from '../access/access-control.ts';
 import type { Authenticator } from '../access/credentials.ts';
-import { anonymous } from '../access/principals.ts';
 import { UsageLimits } from '../access/usage-limits.ts';
 import type { Api } from '../contract/api/api.ts';
 import type { Agent } from '../contract/domain/agent.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import type { SharedUsage } from '../contract/store/usage-store.ts';
 import type { MetricsPage } from '../observability/metrics.ts';
-import { type Exceptions, noExceptions } from '../upstream/ssrf-address.ts';
-import { createBodyReader } from './body.ts';
+import type { Exceptions } from '../upstream/ssrf-address.ts';
+import { Answers } from './answers.ts';
+import { type BodyLimits, createBodyDropper, createBodyReader } from './body.ts';
 import { Disconnects } from './disconnects.ts';
 import { answerErrors } from './errors.ts';
-import { allowOrigins } from './headers.ts';
-import { answerHealth, type BackendStates, type ReadinessCheck } from './health.ts';
-import { answerMetrics } from './metrics.ts';
-import { type Pushed, takePushes } from './push.ts';
-import { answerReference } from './reference.ts';
+import { allowOrigins, secureAnswers } from './headers.ts';
+import type { BackendStates, ReadinessCheck } from './health.ts';
+import { type Pushed, routeOwn } from './own-routes.ts';
+import { isUnder } from './router.ts';
 import { type Mount, routeMount } from './routes.ts';
-import { boundReading } from './slow-reader.ts';
+import { boundAnswer } from './slow-reader.ts';
 import { Sockets } from './sockets.ts';
 import { Streams } from './sse.ts';
-import { refuseUnrouted } from './unrouted.ts';
 
 export type AppOptions = {
   readonly mounts: readonly Mount[];
@@ -32,36 +30,30 @@ export type AppOptions = {
   readonly limits: AppLimits;
   readonly heartbeatMs: number;
   readonly readiness: readonly ReadinessCheck[];
-  /** Shown beside the readiness. */
-  readonly backends?: BackendStates;
-  /** Left out, whoever comes is let in, as the one tenant `default`. */
-  readonly authenticate?: Authenticator;
-  /** Every agent of the config; a principal that is for some agents has no other ones. Default: none. */
-  readonly agents?: readonly Agent[];
-  /** What all replicas count together; left out, this process counts alone. */
-  readonly usage?: SharedUsage | null;
+  readonly backends: BackendStates;
+  readonly authenticate: Authenticator;
+  /** Whether `authenticate` refuses requests without credentials. */
+  readonly isProtected: boolean;
+  /** Every agent of the config; a principal that is limited to some agents sees no others. */
+  readonly agents: readonly Agent[];
+  readonly defaultAgent: Agent | null;
+  /** Counts shared by all replicas; null: this process counts alone. */
+  readonly usage: SharedUsage | null;
   /** Where a client's URL may lead although it is not public. */
-  readonly exceptions?: Exceptions;
-  /** Takes what vendors push; left out, they are not listened to. */
-  readonly pushed?: Pushed;
-  /** Whose pages may read answers in a browser; `*` is everybody's. Default: none. */
-  readonly origins?: readonly string[];
-  /** Left out, nothing is counted. */
-  readonly metrics?: Metrics;
-  /** What `/metrics` answers with; left out, the path is not there. */
-  readonly renderMetrics?: () => Promise<MetricsPage>;
+  readonly exceptions: Exceptions;
+  readonly pushed: Pushed;
+  /** Origins whose pages may read answers in a browser; `*`: all. */
+  readonly origins: readonly string[];
+  readonly metrics: Metrics;
+  /** Null: the gateway has no `/metrics`. */
+  readonly renderMetrics: (() => Promise<MetricsPage>) | null;
 };
 
-export type AppLimits = {
-  readonly maxBodyBytes: number;
-  /** Default 100. */
-  readonly maxJsonDepth?: number;
-  /** Default 65,536. */
-  readonly maxMetadataBytes?: number;
-  /** Default 10,000. */
-  readonly maxStreams?: number;
-  /** A reader that takes nothing of its answer for so long is cut off; default a minute. */
-  readonly slowReaderMs?: number;
+export type AppLimits = BodyLimits & {
+  readonly maxMetadataBytes: number;
+  readonly maxStreams: number;
+  /** A reader that takes nothing of its answer for this long is cut off. */
+  readonly slowReaderMs: number;
 };
 
 export type App = {
@@ -77,46 +69,42 @@ export type App = {
   drain(retryMs: number): void;
 };
 
-const uncounted: Metrics = { count: () => {} };
-const defaultLimits = { maxJsonDepth: 100, maxMetadataBytes: 65_536, maxStreams: 10_000, slowReaderMs: 60_000 };
-
-/** The gateway's HTTP side: errors and request ids around health probes around the protocols. */
+/** The gateway's HTTP side: errors and headers around the protocols and the gateway's own routes. */
 export function createApp(options: AppOptions): App {
-  const { log, api, mounts, authenticate = () => anonymous, exceptions = noExceptions, origins = [] } = options;
-  const limits = { ...defaultLimits, ...options.limits };
+  const { log, api, mounts, limits, heartbeatMs, metrics, origins, agents } = options;
+  const { maxBodyBytes, maxJsonDepth, maxMetadataBytes, maxStreams, slowReaderMs } = limits;
   const disconnects = new Disconnects();
-  const { heartbeatMs, metrics = uncounted } = options;
-  const streams = new Streams({ heartbeatMs, log, metrics, slowReaderMs: limits.slowReaderMs });
+  const streams = new Streams({ heartbeatMs, log, metrics, slowReaderMs });
+  const accessControl = new AccessControl({
+    authenticate: options.authenticate,
+    usageLimits: new UsageLimits(options.usage, maxStreams),
+    api,
+    bounds: { agents, maxMetadataBytes, exceptions: options.exceptions },
+  });
+  const sockets = new Sockets({ heartbeatMs, maxBodyBytes, maxJsonDepth, origins, accessControl, log, metrics });
+  const routeDeps = {
+    ...{ accessControl, disconnects, sockets },
+    readBody: createBodyReader(limits),
+    answers: new Answers(streams),
+  };
+  // `/acp/v0.1` is asked before the root, which has every path.
+  const sites = mounts.toSorted((a, b) => b.prefix.length - a.prefix.length);
+  const protocolOf = (path: string) => sites.find(({ prefix }) => isUnder(path, prefix))?.protocol ?? null;
+  const ownDeps = {
+    ...{ checks: options.readiness, backends: options.backends, isDraining: () => disconnects.drained, log },
+    ...{ pushed: options.pushed, dropBody: createBodyDropper(maxBodyBytes), renderMetrics: options.renderMetrics },
+  };
+
   const app = new Koa();
   app.on('error', (fault: unknown) => log.debug({ err: fault }, 'connection fault'));
-  const readBody = createBodyReader(limits);
-  const usageLimits = new UsageLimits(options.usage ?? null, limits.maxStreams);
-  const bounds = { agents: options.agents ?? [], maxMetadataBytes: limits.maxMetadataBytes, exceptions };
-  const accessControl = new AccessControl({ authenticate, usageLimits, api, bounds });
-  const { maxBodyBytes, maxJsonDepth } = limits;
-  const sockets = new Sockets({ heartbeatMs, maxBodyBytes, maxJsonDepth, origins, accessControl, log, metrics });
-  const sites = mounts
-    // `/acp/v0.1` is asked before the root, which has every path.
-    .toSorted((a, b) => b.prefix.length - a.prefix.length)
-    .map((mount) => ({
-      ...mount,
-      route: routeMount(mount, { accessControl, readBody, disconnects, streams, sockets }),
-    }));
-  const siteOf = (path: string) => sites.find(({ prefix }) => isUnder(path, prefix));
-
-  app.use(answerErrors((path) => siteOf(path)?.protocol ?? null, disconnects, log));
-  if (origins.length > 0) app.use(allowOrigins(origins));
-  // First what most requests are for; its paths and those of the others are never the same.
-  app.use((context, next) => siteOf(context.path)?.route(context, next) ?? next());
-  const { readiness: checks, backends = () => [] } = options;
-  app.use(answerHealth({ checks, backends, isDraining: () => disconnects.drained, log }));
-  app.use(answerReference(mounts));
-  if (options.renderMetrics !== undefined) app.use(answerMetrics(options.renderMetrics));
-  if (options.pushed !== undefined) app.use(takePushes(options.pushed, limits.maxBodyBytes));
-  app.use(refuseUnrouted());
+  app.use(answerErrors(protocolOf, disconnects, log));
+  app.use(secureAnswers());
+  if (origins.length > 0) for (const step of allowOrigins(origins)) app.use(step);
+  for (const site of sites) app.use(routeMount(site, routeDeps));
+  app.use(routeOwn(ownDeps, options));
   const handle = app.callback();
   const answer: RequestListener = (request, response) => {
-    void handle(request, response).then(() => boundAnswer(response, limits.slowReaderMs));
+    void handle(request, response).then(() => boundAnswer(response, slowReaderMs));
   };
   return {
     handle: answer,
@@ -130,14 +118,4 @@ export function createApp(options: AppOptions): App {
       sockets.drain();
     },
   };
-}
-
-/** Whoever asks for much and takes nothing must not hold it for ever. */
-function boundAnswer(response: ServerResponse, slowReaderMs: number): void {
-  if (!response.writableEnded || response.writableLength === 0) return;
-  response.once('close', boundReading(response, slowReaderMs));
-}
-
-function isUnder(path: string, prefix: string): boolean {
-  return prefix === '' || path === prefix || path.startsWith(`${prefix}/`);
 }

@@ -5,57 +5,59 @@ import { errorTable, GatewayError, type Quota } from '../contract/domain/errors.
 import type { Json } from '../contract/domain/json.ts';
 import type { Log } from '../contract/domain/log.ts';
 import type { Disconnects } from './disconnects.ts';
-import { completeHead } from './headers.ts';
 import { RequestIds } from './request-id.ts';
+import { isUnrouted, setAllow } from './router.ts';
 
 const problemType = 'application/problem+json';
+const jsonType = 'application/json';
 
-/** Which protocol a path belongs to; errors are told in its words, also where no route was found. */
+/** Which protocol a path belongs to; errors are answered in its words, also where no route was found. */
 export type ProtocolOf = (path: string) => Protocol | null;
 
-/** The outermost step, and the one place where an error becomes an answer. Steps find the `requestId` in the state. */
+/** The outermost step, and the one place where an error becomes an answer. Sets the request's id. */
 export function answerErrors(protocolOf: ProtocolOf, disconnects: Disconnects, log: Log): Middleware {
   const ids = new RequestIds();
   return async (context, next) => {
     const requestId = ids.read(context.req);
-    context.state.requestId = requestId;
+    context.set('X-Request-Id', requestId);
     try {
       await next();
+      if (isUnrouted(context)) throw new GatewayError('route_not_found');
     } catch (thrown) {
       const error = thrown instanceof GatewayError ? thrown : new GatewayError('internal', { cause: thrown });
       record(log, context, requestId, error);
       if (context.writable && !context.headerSent) sendError(context, protocolOf(context.path), requestId, error);
     }
-    if (context.headerSent) return;
-    completeHead(context.res, requestId);
-    if (disconnects.drained) context.res.setHeader('Connection', 'close');
+    if (disconnects.drained && !context.headerSent) context.set('Connection', 'close');
   };
 }
 
 function record(log: Log, context: Context, requestId: string, error: GatewayError): void {
-  const fields = { requestId, method: context.method, path: context.path, code: error.code, err: error.cause };
+  const { method, path } = context;
+  const fields = { request_id: requestId, method, path, code: error.code, err: error.cause };
   if (error.http >= 500) log.error(fields, 'request failed');
   else log.debug(fields, 'request refused');
 }
 
 function sendError(context: Context, protocol: Protocol | null, requestId: string, error: GatewayError): void {
-  const asProblem = protocol === null || wantsProblem(context.get('Accept').toLowerCase());
+  const asProblem = protocol === null || wantsProblem(context);
   context.status = error.http;
-  context.set('Content-Type', asProblem ? problemType : 'application/json');
+  context.set('Content-Type', asProblem ? problemType : jsonType);
   context.vary('Accept');
   if (error.http === 401) context.set('WWW-Authenticate', challenge(context.req));
+  if (error.http === 405) setAllow(context);
   if (error.retryAfterSeconds !== undefined) context.set('Retry-After', String(error.retryAfterSeconds));
-  if (error.quota !== undefined) tellQuota(context, error.quota, error.retryAfterSeconds);
+  if (error.quota !== undefined) addQuota(context, error.quota, error.retryAfterSeconds);
   context.body = JSON.stringify(asProblem ? describeProblem(error, requestId) : protocol.encodeError(error));
 }
 
 /**
- * Of what is counted while it lasts, rather than by the second: nothing is left. Stands beside what the headers say of
- * requests (draft-ietf-httpapi-ratelimit-headers-10).
+ * A quota of what is open at the same time, rather than by the second: nothing of it is left. Added to what the headers
+ * say of requests (draft-ietf-httpapi-ratelimit-headers-10).
  */
-function tellQuota({ res }: Context, { policy, max }: Quota, resetSeconds: number | undefined): void {
-  res.appendHeader('RateLimit-Policy', `"${policy}";q=${max};qu="concurrent-requests"`);
-  res.appendHeader('RateLimit', `"${policy}";r=0${resetSeconds === undefined ? '' : `;t=${resetSeconds}`}`);
+function addQuota(context: Context, { policy, max }: Quota, resetSeconds: number | undefined): void {
+  context.append('RateLimit-Policy', `"${policy}";q=${max};qu="concurrent-requests"`);
+  context.append('RateLimit', `"${policy}";r=0${resetSeconds === undefined ? '' : `;t=${resetSeconds}`}`);
 }
 
 /** RFC 9457. `code`, `path`, `retryable` and `request_id` are extension members. */
@@ -74,21 +76,10 @@ function describeProblem(error: GatewayError, requestId: string): Json {
 }
 
 /**
- * Whether `Accept` names problem+json, and no less than plain JSON. A wildcard does not ask for it: clients that
- * accept anything expect their protocol's own errors.
+ * Whether `Accept` names problem+json and prefers it to plain JSON; of equals the first one is preferred. A wildcard does
+ * not ask for it: clients that accept anything expect the errors of their protocol.
  */
-function wantsProblem(accept: string): boolean {
-  if (!accept.includes('/problem+json')) return false;
-  const asked = qualityOf(accept, problemType);
-  return asked > 0 && asked >= qualityOf(accept, 'application/json');
-}
-
-function qualityOf(accept: string, type: string): number {
-  for (const range of accept.split(',')) {
-    const [name, ...parameters] = range.split(';').map((part) => part.trim());
-    if (name !== type) continue;
-    const quality = parameters.find((parameter) => parameter.startsWith('q='));
-    return quality === undefined ? 1 : Number(quality.slice(2)) || 0;
-  }
-  return 0;
+function wantsProblem(context: Context): boolean {
+  const isNamed = context.accepts().some((type) => type.toLowerCase() === problemType);
+  return isNamed && context.accepts(problemType, jsonType) === problemType;
 }

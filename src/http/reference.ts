@@ -1,12 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Context, Middleware } from 'koa';
-import { describeProtocol } from '../protocols/shared/openapi.ts';
+import type { Router, RouterContext } from '@koa/router';
+import { type DocumentOptions, describeProtocol } from '../protocols/shared/openapi.ts';
 import type { Mount } from './routes.ts';
 
 const place = '/docs';
 
-/** What the page is made of, out of its package: nothing is fetched from elsewhere. */
+/** The files of the page, from its package: nothing is fetched from elsewhere. */
 const assets: Readonly<Record<string, string>> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
@@ -15,12 +15,8 @@ const assets: Readonly<Record<string, string>> = {
 };
 
 /** The page may talk to its own host alone, and run nothing that did not come from there. The package styles inline. */
-const pageHeaders = {
-  'Content-Security-Policy':
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'Referrer-Policy': 'no-referrer',
-  'X-Content-Type-Options': 'nosniff',
-};
+const pagePolicy =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const page = `<!doctype html>
 <html lang="en">
@@ -40,35 +36,30 @@ const page = `<!doctype html>
 </html>
 `;
 
-/** Each mount's `/openapi.json`, and `/docs`, the page that shows them. */
-export function answerReference(mounts: readonly Mount[]): Middleware {
-  // Made when it is first asked for: it takes longer than a request should wait twice, and many never ask.
-  const documents = new Map<string, string>();
-  const documentOf = (mount: Mount): string => {
-    const known = documents.get(mount.prefix);
-    if (known !== undefined) return known;
-    const text = JSON.stringify(describeProtocol(mount.protocol, mount.prefix));
-    documents.set(mount.prefix, text);
-    return text;
-  };
-  return async (context, next) => {
-    if (context.method !== 'GET' && context.method !== 'HEAD') return await next();
-    const mount = mounts.find(({ prefix }) => context.path === `${prefix}/openapi.json`);
-    if (mount !== undefined) return send(context, 'application/json', documentOf(mount));
-    if (context.path === place) return send(context, 'text/html; charset=utf-8', page);
-    if (!context.path.startsWith(`${place}/`)) return await next();
-    const name = context.path.slice(place.length + 1);
-    if (name === 'start.js') return send(context, 'text/javascript; charset=utf-8', startScript(mounts));
-    const type = Object.hasOwn(assets, name) ? assets[name] : undefined;
-    if (type === undefined) return await next();
-    context.set('Cache-Control', 'public, max-age=3600');
-    send(context, type, createReadStream(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`))));
-  };
+export type ReferenceOptions = DocumentOptions & { readonly mounts: readonly Mount[] };
+
+/** Adds each mount's `/openapi.json`, and `/docs`, the page that shows them. */
+export function addReference(router: Router, { mounts, ...options }: ReferenceOptions): void {
+  for (const { protocol, prefix } of mounts) {
+    // Written on the first request: it takes longer than a request should wait twice, and many gateways are never asked.
+    let text: string | undefined;
+    router.get(`${prefix}/openapi.json`, (context) => {
+      text ??= JSON.stringify(describeProtocol(protocol, prefix, options));
+      send(context, 'application/json', text);
+    });
+  }
+  router.get(place, (context) => send(context, 'text/html; charset=utf-8', page));
+  router.get(`${place}/start.js`, (context) => send(context, 'text/javascript; charset=utf-8', startScript(mounts)));
+  for (const [name, type] of Object.entries(assets)) {
+    router.get(`${place}/${name}`, (context) => {
+      context.set('Cache-Control', 'public, max-age=3600');
+      send(context, type, createReadStream(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`))));
+    });
+  }
 }
 
-function send(context: Context, type: string, body: string | NodeJS.ReadableStream): void {
-  context.status = 200;
-  context.set(pageHeaders);
+function send(context: RouterContext, type: string, body: string | NodeJS.ReadableStream): void {
+  context.set('Content-Security-Policy', pagePolicy);
   context.set('Content-Type', type);
   context.body = body;
 }

@@ -6,14 +6,14 @@ export type ListenOptions = {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
-  /** Further ones are closed as they come; left out, there is no such limit. */
-  readonly maxConnections?: number;
-  /** Of the head of a request, with its path; default 16,384. */
-  readonly maxHeaderBytes?: number;
-  /** A request that has not arrived whole after so long is cut off; default 30,000. */
-  readonly slowRequestMs?: number;
+  /** Further connections are closed as they come. */
+  readonly maxConnections: number;
+  /** Of the head of a request, with its path. */
+  readonly maxHeaderBytes: number;
+  /** A request that has not arrived whole after this long is cut off. */
+  readonly slowRequestMs: number;
   /** Called when connections are closed because there are too many, at most once a minute. */
-  readonly onFull?: () => void;
+  readonly onFull: () => void;
 };
 
 export type Listening = {
@@ -22,40 +22,33 @@ export type Listening = {
   close(graceMs: number): Promise<void>;
 };
 
-/** A head is small: who needs longer for it is not slow but waiting for us to tire. */
+/** A head is small: a client that needs longer for it is not slow but holds the connection on purpose. */
 const maxHeadMs = 15_000;
-/** How often the requests that are on their way are looked at, at the least. */
-const lookMs = 5000;
+/** The longest interval at which Node looks for requests that are late. */
+const maxCheckIntervalMs = 5000;
 const fullNoticeMs = 60_000;
 
 /** Longer than the idle time of the usual proxies, so that they close first and never write to a closed socket. */
 const keepAliveTimeout = 75_000;
 
-/** Serves the app; rejects when the address cannot be had. */
+/** Serves the app; rejects when the address is taken or not this machine's. */
 export async function listen(app: App, options: ListenOptions): Promise<Listening> {
-  const {
-    host,
-    port,
-    maxConnections,
-    maxHeaderBytes: maxHeaderSize = 16_384,
-    onFull,
-    slowRequestMs = 30_000,
-  } = options;
+  const { host, port, maxConnections, maxHeaderBytes, onFull, slowRequestMs } = options;
   // These bound how long a request may take to arrive; an answer may take as long as it likes.
   const timeouts = {
     headersTimeout: Math.min(maxHeadMs, slowRequestMs),
     requestTimeout: slowRequestMs,
-    connectionsCheckingInterval: Math.min(lookMs, slowRequestMs),
+    connectionsCheckingInterval: Math.min(maxCheckIntervalMs, slowRequestMs),
     timeout: 0,
   };
-  const connection = { keepAliveTimeout, noDelay: true, keepAlive: true, maxHeaderSize };
-  // Whatever else a client would upgrade to is ignored, as HTTP has it: the request is answered as it is.
+  const connection = { keepAliveTimeout, noDelay: true, keepAlive: true, maxHeaderSize: maxHeaderBytes };
+  // An upgrade to anything else is ignored, as HTTP has it, and the request is answered without it.
   const shouldUpgradeCallback = ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket';
   const server = createServer({ ...timeouts, ...connection, shouldUpgradeCallback }, app.handle);
   server.on('upgrade', (request, socket, head) => app.upgrade(request, socket, head));
   server.maxHeadersCount = 100;
-  if (maxConnections !== undefined) server.maxConnections = maxConnections;
-  if (onFull !== undefined) server.on('drop', atMostEvery(fullNoticeMs, onFull));
+  server.maxConnections = maxConnections;
+  server.on('drop', atMostEvery(fullNoticeMs, onFull));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {

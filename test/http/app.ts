@@ -1,8 +1,10 @@
 import { connect, type Socket } from 'node:net';
+import { anonymous } from '../../src/access/principals.ts';
 import type { Log } from '../../src/contract/domain/log.ts';
-import { type App, type AppOptions, createApp } from '../../src/http/app.ts';
-import { listen } from '../../src/http/server.ts';
+import { type App, type AppLimits, type AppOptions, createApp } from '../../src/http/app.ts';
+import { type ListenOptions, listen } from '../../src/http/server.ts';
 import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
+import { noExceptions } from '../../src/upstream/ssrf-address.ts';
 import { ScriptedApi, until } from '../protocols/scripted-api.ts';
 
 export type LogLine = {
@@ -28,7 +30,44 @@ export type Raw = { readonly socket: Socket; readonly text: () => string; readon
 
 export const protocol = createAcpV01({ unknownFields: 'reject', maxBlockSeconds: 3600 });
 
-export async function openSite(changes: Partial<AppOptions> = {}): Promise<Site> {
+/** What a site has that its test does not speak of. */
+const appOptions = {
+  heartbeatMs: 60_000,
+  readiness: [],
+  backends: () => [],
+  authenticate: () => anonymous,
+  isProtected: false,
+  agents: [],
+  defaultAgent: null,
+  usage: null,
+  exceptions: noExceptions,
+  pushed: async () => false,
+  origins: [],
+  metrics: { count: () => {} },
+  renderMetrics: null,
+} as const satisfies Partial<AppOptions>;
+
+const appLimits: AppLimits = {
+  maxBodyBytes: 10_000,
+  maxJsonDepth: 100,
+  maxMetadataBytes: 65_536,
+  maxStreams: 10_000,
+  slowReaderMs: 60_000,
+};
+
+/** Where and how the servers of tests listen: a free port of this machine. */
+export const listenOptions: ListenOptions = {
+  host: '127.0.0.1',
+  port: 0,
+  maxConnections: 10_000,
+  maxHeaderBytes: 16_384,
+  slowRequestMs: 30_000,
+  onFull: () => {},
+};
+
+export type SiteOptions = Partial<Omit<AppOptions, 'limits'>> & { readonly limits?: Partial<AppLimits> };
+
+export async function openSite({ limits = {}, ...changes }: SiteOptions = {}): Promise<Site> {
   const api = new ScriptedApi();
   const lines: LogLine[] = [];
   const app = createApp({
@@ -38,12 +77,11 @@ export async function openSite(changes: Partial<AppOptions> = {}): Promise<Site>
     ],
     api,
     log: recordTo(lines),
-    limits: { maxBodyBytes: 10_000 },
-    heartbeatMs: 60_000,
-    readiness: [],
+    ...appOptions,
     ...changes,
+    limits: { ...appLimits, ...limits },
   });
-  const server = await listen(app, { host: '127.0.0.1', port: 0 });
+  const server = await listen(app, listenOptions);
   const send = (path: string, init?: RequestInit) => fetch(`${server.url}${path}`, init);
   return {
     url: server.url,

@@ -122,7 +122,7 @@ describe('bodies', () => {
   });
 
   test('may be nested to a depth and no deeper', async () => {
-    await using site = await openSite({ limits: { maxBodyBytes: 10_000, maxJsonDepth: 10 } });
+    await using site = await openSite({ limits: { maxJsonDepth: 10 } });
     const nested = (depth: number) => `{"input":${'{"a":'.repeat(depth - 1)}1${'}'.repeat(depth)}`;
     expect((await site.post('/runs', nested(10))).status).toBe(200);
     const answer = await site.post('/runs', nested(11));
@@ -143,7 +143,7 @@ describe('faults', () => {
       expect(text).toContain('internal error');
       expect(text).not.toMatch(/hunter2|srv|\.ts|at /);
     }
-    const fields = { requestId: 'r-1', method: 'GET', path: `/runs/${runId}`, code: 'internal', err: failure };
+    const fields = { request_id: 'r-1', method: 'GET', path: `/runs/${runId}`, code: 'internal', err: failure };
     const line = { level: 'error', message: 'request failed', fields };
     expect(site.lines).toEqual([line, line]);
   });
@@ -160,7 +160,9 @@ describe('faults', () => {
 describe('problem+json', () => {
   test.each([
     ['application/problem+json', true],
-    ['application/json, application/problem+json', true],
+    ['application/problem+json, application/json', true],
+    // Of equals the first one is preferred.
+    ['application/json, application/problem+json', false],
     ['text/html, Application/Problem+JSON;q=0.9, */*;q=0.1', true],
     ['application/json;q=0.5, application/problem+json;q=0.6', true],
     ['application/json, application/problem+json;q=0.5', false],

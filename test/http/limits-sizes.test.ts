@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { listen } from '../../src/http/server.ts';
 import { type DoorSite, openDoors } from '../access/auth-site.ts';
 import { eventOf, runId, runOf, until } from '../protocols/scripted-api.ts';
-import { openSite } from './app.ts';
+import { listenOptions, openSite } from './app.ts';
 
 describe('sizes', () => {
   let site: DoorSite;
@@ -70,7 +70,7 @@ describe('slow and many', () => {
   const largeJson = 'x'.repeat(40_000_000);
 
   test('a stream reader that takes nothing is cut off', async () => {
-    await using site = await openSite({ limits: { maxBodyBytes: 10_000, slowReaderMs: 50 } });
+    await using site = await openSite({ limits: { slowReaderMs: 50 } });
     site.api.runs.script = (feed) => feed.give([eventOf(1, { kind: 'partial', value: largeJson })]);
     const request = `GET /runs/${runId}/stream HTTP/1.1\r\nHost: g\r\n\r\n`;
     const socket = connect(Number(new URL(site.url).port), '127.0.0.1').pause();
@@ -84,7 +84,7 @@ describe('slow and many', () => {
   });
 
   test('also when the stream ended meanwhile', async () => {
-    await using site = await openSite({ limits: { maxBodyBytes: 10_000, slowReaderMs: 50 } });
+    await using site = await openSite({ limits: { slowReaderMs: 50 } });
     const server = createServer(site.app.handle);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const cut = new Promise<void>((resolve) =>
@@ -102,7 +102,7 @@ describe('slow and many', () => {
   });
 
   test('so is the reader of an answer', async () => {
-    await using site = await openSite({ limits: { maxBodyBytes: 10_000, slowReaderMs: 50 } });
+    await using site = await openSite({ limits: { slowReaderMs: 50 } });
     site.api.runs.byId.set(runId, runOf({ request: { input: largeJson } }));
     let cut = 0;
     const server = createServer(site.app.handle).on(
@@ -125,7 +125,7 @@ describe('slow and many', () => {
 
   test('a request that does not arrive is cut off, in its head and in its body', async () => {
     await using site = await openSite();
-    const server = await listen(site.app, { host: '127.0.0.1', port: 0, slowRequestMs: 50 });
+    const server = await listen(site.app, { ...listenOptions, slowRequestMs: 50 });
     const send = (bytes: string) =>
       new Promise<string>((resolve) => {
         let text = '';
@@ -144,7 +144,7 @@ describe('slow and many', () => {
   test('connections above the limit are closed, and that is told once', async () => {
     await using site = await openSite();
     const told: string[] = [];
-    const options = { host: '127.0.0.1', port: 0, maxConnections: 2, onFull: () => void told.push('full') };
+    const options = { ...listenOptions, maxConnections: 2, onFull: () => void told.push('full') };
     const server = await listen(site.app, options);
     const port = Number(new URL(server.url).port);
     const sockets = [0, 1, 2, 3].map(() => connect(port, '127.0.0.1').on('error', () => {}));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { listen } from '../../src/http/server.ts';
 import { runId, until } from '../protocols/scripted-api.ts';
-import { openSite } from './app.ts';
+import { listenOptions, openSite } from './app.ts';
 
 describe('health', () => {
   test('is live whatever is missing', async () => {
@@ -50,7 +50,7 @@ describe('health', () => {
   test('takes GET and HEAD alone', async () => {
     await using site = await openSite();
     const answer = await site.fetch('/health/live', { method: 'POST' });
-    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'HEAD, GET']);
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'HEAD, GET, OPTIONS']);
   });
 });
 
@@ -58,7 +58,7 @@ describe('the server', () => {
   test('rejects when the port is taken', async () => {
     await using site = await openSite();
     const port = Number(new URL(site.url).port);
-    await expect(listen(site.app, { host: '127.0.0.1', port })).rejects.toThrow('EADDRINUSE');
+    await expect(listen(site.app, { ...listenOptions, port })).rejects.toThrow('EADDRINUSE');
   });
 
   test('answers what is under way before it closes', async () => {

@@ -1,9 +1,8 @@
 import type { Protocol } from '../../src/contract/api/protocol.ts';
-import type { AppOptions } from '../../src/http/app.ts';
 import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
 import { createAcpV02 } from '../../src/protocols/acp-v02/protocol.ts';
 import { createAgentProtocol } from '../../src/protocols/agent-protocol/protocol.ts';
-import { openSite, type Site } from '../http/app.ts';
+import { openSite, type Site, type SiteOptions } from '../http/app.ts';
 
 export function createProtocols(unknownFields: 'reject' | 'ignore' = 'reject'): readonly Protocol[] {
   return [
@@ -14,7 +13,7 @@ export function createProtocols(unknownFields: 'reject' | 'ignore' = 'reject'): 
 }
 
 /** The three protocols under their own prefixes, and the first at the root. */
-export async function openProtocols(changes: Partial<AppOptions> = {}): Promise<Site> {
+export async function openProtocols(changes: SiteOptions = {}): Promise<Site> {
   const protocols = createProtocols();
   const mounts = protocols.map((protocol) => ({ protocol, prefix: protocol.prefix }));
   const root = protocols.slice(0, 1).map((protocol) => ({ protocol, prefix: '' }));

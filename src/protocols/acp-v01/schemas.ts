@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { runStatuses } from '../../contract/domain/run.ts';
 import { agentSchemas } from '../shared/acp-agent-operations.ts';
 import { anyMessage, anyObject, id, instant, runStatus } from '../shared/answer-schemas.ts';
 import {
@@ -34,7 +33,7 @@ export function createRequests({ unknownFields, maxBlockSeconds }: SchemaOptions
     webhook: webhook(8192).optional(),
     streaming: z.enum(['result', 'custom']).optional(),
   };
-  const runSearch = { agent_id: agentReference.optional(), status: z.enum(runStatuses).optional(), metadata, ...page };
+  const runSearch = { agent_id: agentReference.optional(), status: runStatus.optional(), metadata, ...page };
   const threadSearch = { agent_id: agentReference.optional(), metadata, ...page };
   return {
     output: closed({ block_timeout: blockTimeout.optional() }, unknownFields),

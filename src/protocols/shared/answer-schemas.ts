@@ -9,9 +9,11 @@ export const anyObject = z.looseObject({});
 /** Clients may choose thread ids, in any layout that looks like a UUID. */
 export const id = z.guid();
 export const instant = z.iso.datetime();
-export const runStatus = z.enum(runStatuses);
-export const threadStatus = z.enum(threadStatuses);
-export const anyMessage = z.looseObject({ role: z.string(), content: z.union([z.string(), z.array(anyObject)]) });
+export const runStatus = z.enum(runStatuses).meta({ id: 'RunStatus' });
+export const threadStatus = z.enum(threadStatuses).meta({ id: 'ThreadStatus' });
+export const anyMessage = z
+  .looseObject({ role: z.string(), content: z.union([z.string(), z.array(anyObject)]) })
+  .meta({ id: 'Message' });
 
 /** Any JSON value but null. */
 export const anyValue = z.union([anyObject, z.string(), z.number(), z.boolean(), z.array(json)]);

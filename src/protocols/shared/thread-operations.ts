@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Operation } from '../../contract/api/protocol.ts';
 import type { ThreadPatch } from '../../contract/api/threads.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
-import { type Checkpoint, type Thread, threadStatuses } from '../../contract/domain/thread.ts';
+import type { Checkpoint, Thread } from '../../contract/domain/thread.ts';
 import { isJsonObject } from '../../json/json-object.ts';
 import { answersOf, anyMessage, anyObject, done, id, instant, success, threadStatus } from './answer-schemas.ts';
 import { emptyAnswer, encodeTimes, jsonAnswer } from './answers.ts';
@@ -42,7 +42,7 @@ export function createThreadOperations(options: ThreadOperationOptions): readonl
   const checkpoint = z.looseObject({ checkpoint_id: uuid });
   const requests = {
     create: { thread_id: uuid.optional(), metadata, if_exists: z.enum(['raise', 'do_nothing']).default('raise') },
-    search: { metadata, values: jsonObject.optional(), status: z.enum(threadStatuses).optional(), ...page },
+    search: { metadata, values: jsonObject.optional(), status: threadStatus.optional(), ...page },
     patch: {
       checkpoint: checkpoint.optional(),
       metadata,

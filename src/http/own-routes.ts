@@ -1,0 +1,64 @@
+import type { Context, Middleware } from 'koa';
+import { GatewayError } from '../contract/domain/errors.ts';
+import type { MetricsPage } from '../observability/metrics.ts';
+import { setJson } from './answers.ts';
+import { type HealthDeps, readReadiness } from './health.ts';
+import { createHomePage, type HomeOptions } from './home-page.ts';
+import { addReference, type ReferenceOptions } from './reference.ts';
+import { createRouter, mountRouter } from './router.ts';
+
+/** Resolves with true if the token is one that a start carried; its run is observed then. */
+export type Pushed = (backend: string, token: string) => Promise<boolean>;
+
+export type OwnRouteDeps = HealthDeps & {
+  readonly pushed: Pushed;
+  /** Reads the body of a push and drops it, within the bound of every body. */
+  readonly dropBody: (context: Context) => Promise<void>;
+  /** Null: the gateway has no `/metrics`. */
+  readonly renderMetrics: (() => Promise<MetricsPage>) | null;
+};
+
+/** The gateway's own routes, as opposed to those of a protocol. They ask for no key. */
+export function routeOwn(deps: OwnRouteDeps, options: HomeOptions & ReferenceOptions): Middleware {
+  const router = createRouter('', { strict: true });
+  const { pushed, dropBody, renderMetrics } = deps;
+
+  /** The process answers. */
+  router.get('/health/live', (context) => setJson(context, JSON.stringify({ status: 'ok' })));
+
+  /** The gateway can take work; 503: not now. */
+  router.get('/health/ready', async (context) => {
+    const { isReady, body } = await readReadiness(deps);
+    context.status = isReady ? 200 : 503;
+    setJson(context, JSON.stringify(body));
+  });
+
+  if (renderMetrics !== null) {
+    router.get('/metrics', async (context) => {
+      const { contentType, text } = await renderMetrics();
+      context.set('Content-Type', contentType);
+      context.body = text;
+    });
+  }
+
+  // A vendor says that a run has changed. The token names the run; the body is not looked at, because only the
+  // vendor's own answer to the gateway's question is trusted.
+  router.post('/push/:backend/:token', async (context) => {
+    await dropBody(context);
+    const { backend = '', token = '' } = context.params;
+    if (!(await pushed(backend, token))) throw new GatewayError('route_not_found');
+    context.status = 204;
+  });
+
+  const home = createHomePage(options);
+  router.get('/', (context) => {
+    context.vary('Accept');
+    // Everything but a browser gets what the root protocol says of a path that it does not have.
+    if (context.accepts('json', 'html') !== 'html') throw new GatewayError('route_not_found');
+    context.set(home.headers);
+    context.body = home.html;
+  });
+
+  addReference(router, options);
+  return mountRouter('', router);
+}

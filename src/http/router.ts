@@ -1,0 +1,69 @@
+import { METHODS } from 'node:http';
+import { Router, type RouterContext } from '@koa/router';
+import type { Context, Middleware } from 'koa';
+import { GatewayError } from '../contract/domain/errors.ts';
+
+/** A route whose path matched, whatever its methods. */
+type Layer = { readonly methods: readonly string[]; readonly paramNames: readonly unknown[] };
+
+const refuseMethod = () => new GatewayError('method_not_allowed');
+const refusals = { throw: true, methodNotAllowed: refuseMethod, notImplemented: refuseMethod };
+
+/**
+ * A router below `prefix`. `/runs/search` also matches `/runs/:run_id`: the route with fewer parameters is taken. Every
+ * method that Node parses counts as implemented, so that an unusual one is 405 where the path exists and 404 elsewhere.
+ */
+export function createRouter(prefix: string, options: { readonly strict: boolean }): Router {
+  return new Router({ ...options, prefix, sensitive: true, exclusive: 'specificity', methods: METHODS });
+}
+
+/** The router's routes, OPTIONS and 405, for paths below `prefix`; other paths go to the next step at once. */
+export function mountRouter(prefix: string, router: Router): Middleware {
+  const routes = router.routes() as unknown as Middleware;
+  const allowed = router.allowedMethods(refusals) as unknown as Middleware;
+  return (context, next) => {
+    if (!isUnder(context.path, prefix)) return next();
+    const answer = allowed(context, () => routes(context, next));
+    return context.method === 'OPTIONS' ? answer.then(() => completeOptions(context)) : answer;
+  };
+}
+
+export function isUnder(path: string, prefix: string): boolean {
+  return prefix === '' || path === prefix || path.startsWith(`${prefix}/`);
+}
+
+/** Whether no route has answered. */
+export function isUnrouted(context: Context): boolean {
+  return context.status === 404 && context.respond !== false;
+}
+
+/**
+ * Throws `method_not_allowed` if the path also matches a route with fewer parameters: `GET /runs/search` is not a run with
+ * a bad id but a path that takes POST alone.
+ */
+export function refuseLessSpecific(context: Context, paramCount: number): void {
+  const specific = matchedLayers(context).filter(({ paramNames }) => paramNames.length < paramCount);
+  if (specific.length === 0) return;
+  context.set('Allow', listMethods(specific));
+  throw refuseMethod();
+}
+
+/** Sets `Allow` for a path that was matched with another method, unless it is set already. */
+export function setAllow(context: Context): void {
+  if (!context.res.hasHeader('Allow')) context.set('Allow', listMethods(matchedLayers(context)));
+}
+
+/** The router answers 200 with an empty text and leaves OPTIONS itself out. */
+function completeOptions(context: Context): void {
+  if (context.status !== 200) return;
+  context.status = 204;
+  context.set('Allow', listMethods(matchedLayers(context)));
+}
+
+function matchedLayers(context: Context): readonly Layer[] {
+  return (context as unknown as RouterContext).matched ?? [];
+}
+
+function listMethods(layers: readonly Layer[]): string {
+  return [...new Set(layers.flatMap(({ methods }) => methods)), 'OPTIONS'].join(', ');
+}

@@ -36,7 +36,8 @@ export class UsageLimits {
     if (max === null) return;
     const key = usageKeyOf(principal);
     const blockedMs = this.#blocked.getRemainingTTL(key);
-    const { used, resetMs } = blockedMs > 0 ? { used: max + 1, resetMs: blockedMs } : await this.#rates.count(key);
+    const { used, resetMs } =
+      blockedMs > 0 ? { used: max + 1, resetMs: blockedMs } : await this.#rates.countRequest(key);
     const resetSeconds = Math.max(1, Math.ceil(resetMs / 1000));
     response.setHeader('RateLimit-Policy', `"requests";q=${max};w=1`);
     response.setHeader('RateLimit', `"requests";r=${Math.max(0, max - used)};t=${resetSeconds}`);
@@ -68,8 +69,8 @@ export class UsageLimits {
   }
 
   async #takeShared(shared: SharedUsage, key: string, max: number): Promise<() => void> {
-    const leave = this.#take(() => void shared.leaveStream(key));
-    const isTaken = await shared.takeStream(key, max).catch((error: unknown) => {
+    const leave = this.#take(() => void shared.releaseStream(key));
+    const isTaken = await shared.reserveStream(key, max).catch((error: unknown) => {
       this.#openStreams -= 1;
       throw new GatewayError('storage_unavailable', { retryAfterSeconds: 1, cause: error });
     });
@@ -95,7 +96,7 @@ function createLocalRates(): RateCounter {
   // Counts without a bound of its own: the limit differs from key to key.
   const windows = new RateLimiterMemory({ points: Number.MAX_SAFE_INTEGER, duration: 1 });
   return {
-    count: async (key) => {
+    countRequest: async (key) => {
       const { consumedPoints, msBeforeNext } = await windows.consume(key);
       return { used: consumedPoints, resetMs: msBeforeNext };
     },

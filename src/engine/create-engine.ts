@@ -86,10 +86,9 @@ export function createEngine(deps: EngineDeps): Engine {
     webhooks,
     onDoubt: () => lease.doubt(),
   });
-  const { pace } = store;
-  const backendParts = { clock, log, agents: deps.agents, replica: id, quotaLeases: pace.quotaLeases };
+  const backendParts = { clock, log, agents: deps.agents, replica: id, quotas: store.quotas };
   const backends = new Backends(backendParts, deps.backends ?? []);
-  const durations = new AgentDurations({ store: pace, clock, log });
+  const durations = new AgentDurations({ store: store.durations, clock, log });
   const canceller = new Canceller({ store, writer, clock, faults, backends, log });
   const loopDeps = {
     replica: id,
@@ -131,7 +130,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const stopSweeping = sweepExpired({ store, cache, clock, log }, deps.retentionMs);
   bus.onFirstWatcher((runId) => worker.loopOf(runId)?.hurry());
   bus.onThreadWatcher((threadId) => worker.hurryThread(threadId));
-  const stopWakes = pace.onWakeRun((runId) => worker.loopOf(runId)?.poke());
+  const stopWakes = store.wakes?.subscribe((runId) => worker.loopOf(runId)?.poke());
 
   return {
     api,
@@ -143,7 +142,7 @@ export function createEngine(deps: EngineDeps): Engine {
       if (runId === null) return false;
       const loop = worker.loopOf(runId);
       if (loop !== undefined) loop.poke();
-      else if (store.shared) await pace.wakeRun(runId);
+      else await store.wakes?.wakeRun(runId);
       return true;
     },
     start: async () => {
@@ -155,7 +154,7 @@ export function createEngine(deps: EngineDeps): Engine {
       runs.drain();
       stopFollowing();
       stopSweeping();
-      stopWakes();
+      stopWakes?.();
       await worker.stop();
       canceller.stop();
       await canceller.settle();

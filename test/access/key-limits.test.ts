@@ -58,9 +58,9 @@ describe('a key that is over its limit', () => {
     const asked: string[] = [];
     let resetMs = 600_000;
     const shared: SharedUsage = {
-      count: async (name) => ({ used: asked.push(name), resetMs }),
-      takeStream: async () => true,
-      leaveStream: async () => {},
+      countRequest: async (name) => ({ used: asked.push(name), resetMs }),
+      reserveStream: async () => true,
+      releaseStream: async () => {},
     };
     const usageLimits = new UsageLimits(shared, 10);
     const response = new ServerResponse(new IncomingMessage(new Socket()));

@@ -23,7 +23,7 @@ describe('what a driver learns', () => {
     return rig.vendor.polls - before;
   }
 
-  const known = (): Promise<readonly number[]> => rig.store.pace.durations(agentId, 200);
+  const known = (): Promise<readonly number[]> => rig.store.durations.newest(agentId, 200);
 
   test('polls gather where runs end, also after a restart', async () => {
     const polls: number[] = [];

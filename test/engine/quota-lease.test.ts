@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { GrantedQuota, QuotaLeases, QuotaRequest } from '../../src/contract/store/pacing-store.ts';
+import type { GrantedQuota, QuotaRequest, QuotaStore } from '../../src/contract/store/quota-store.ts';
 import type { Store } from '../../src/contract/store/store.ts';
 import { Backends } from '../../src/engine/limits/backends.ts';
 import type { CallQueue } from '../../src/engine/limits/call-queue.ts';
@@ -12,26 +12,26 @@ import { VirtualClock } from './virtual-clock.ts';
 const never = new AbortController().signal;
 
 /** The store's shares, whose answers can be held back. */
-class SlowShares implements QuotaLeases {
-  readonly #quotaLeases: QuotaLeases;
+class SlowShares implements QuotaStore {
+  readonly #quotas: QuotaStore;
   readonly asked: QuotaRequest[] = [];
   answered = 0;
   callQueue: Promise<void> = Promise.resolve();
 
-  constructor(quotaLeases: QuotaLeases) {
-    this.#quotaLeases = quotaLeases;
+  constructor(quotas: QuotaStore) {
+    this.#quotas = quotas;
   }
 
   async share(request: QuotaRequest): Promise<GrantedQuota> {
     this.asked.push(request);
-    const share = await this.#quotaLeases.share(request);
+    const share = await this.#quotas.share(request);
     await this.callQueue;
     this.answered += 1;
     return share;
   }
 
   async release(replica: string): Promise<void> {
-    await this.#quotaLeases.release(replica);
+    await this.#quotas.release(replica);
   }
 }
 
@@ -49,7 +49,7 @@ function describeKeeper(server: PostgresServer): void {
   describe('the keeper of a share', () => {
     let clock: VirtualClock;
     let store: Store;
-    let quotaLeases: SlowShares;
+    let quotas: SlowShares;
     let callQueue: CallQueue;
     let concurrency: ConcurrencyLimit;
     let backends: Backends;
@@ -58,11 +58,11 @@ function describeKeeper(server: PostgresServer): void {
     beforeEach(async () => {
       clock = new VirtualClock();
       store = await openStore(await server.createDatabase(), { log: silentLog });
-      if (store.pace.quotaLeases === null) throw new Error('a shared store shares budgets');
-      quotaLeases = new SlowShares(store.pace.quotaLeases);
+      if (store.quotas === null) throw new Error('a shared store divides quotas');
+      quotas = new SlowShares(store.quotas);
       const agents = { all: [], defaultAgent: null, find: () => null };
       const unpushed = { burst: null, push: null, secrets: [] };
-      backends = new Backends({ clock, log: silentLog, agents, replica: 'a', quotaLeases }, [
+      backends = new Backends({ clock, log: silentLog, agents, replica: 'a', quotas }, [
         { name: 'main', requestsPerSecond: 20, maxConcurrentRuns: 3, ...unpushed },
       ]);
       ({ callQueue, concurrency } = backends.of('main'));
@@ -85,7 +85,7 @@ function describeKeeper(server: PostgresServer): void {
 
     async function turns(count: number): Promise<void> {
       await clock.advance(0);
-      await vi.waitFor(() => expect(quotaLeases.answered).toBeGreaterThanOrEqual(count), {
+      await vi.waitFor(() => expect(quotas.answered).toBeGreaterThanOrEqual(count), {
         timeout: 20_000,
         interval: 2,
       });
@@ -95,16 +95,16 @@ function describeKeeper(server: PostgresServer): void {
     /** Lets time pass in steps that the keeper can follow. */
     async function permit(ms: number): Promise<void> {
       for (let leftMs = ms; leftMs > 0; leftMs -= 500) {
-        const { answered } = quotaLeases;
+        const { answered } = quotas;
         await clock.advance(500);
-        if (quotaLeases.asked.length > answered) await turns(quotaLeases.asked.length);
+        if (quotas.asked.length > answered) await turns(quotas.asked.length);
       }
     }
 
     /** From now on the store does not answer before this is called. */
     function hold(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>();
-      quotaLeases.callQueue = promise;
+      quotas.callQueue = promise;
       return resolve;
     }
 
@@ -123,11 +123,11 @@ function describeKeeper(server: PostgresServer): void {
       await turns(1);
       await permit(1000);
       expect(sent).toBe(20);
-      const before = quotaLeases.asked.length;
+      const before = quotas.asked.length;
       const answer = hold();
       // The next turn asks for less, since nothing is wanted; in the middle of it much comes.
-      for (let step = 0; quotaLeases.asked.length === before && step < 20; step += 1) await clock.advance(100);
-      const asked = quotaLeases.asked.at(-1)?.requests.wanted ?? Number.NaN;
+      for (let step = 0; quotas.asked.length === before && step < 20; step += 1) await clock.advance(100);
+      const asked = quotas.asked.at(-1)?.requests.wanted ?? Number.NaN;
       expect(asked).toBeLessThan(20);
       call(20);
       await clock.settle();
@@ -150,9 +150,9 @@ function describeKeeper(server: PostgresServer): void {
       call(1);
       await turns(1);
       await permit(10_000);
-      const { length } = quotaLeases.asked;
+      const { length } = quotas.asked;
       await clock.advance(60_000);
-      expect(quotaLeases.asked.length).toBe(length);
+      expect(quotas.asked.length).toBe(length);
       call(1);
       await turns(length + 1);
       expect(sent).toBe(2);
@@ -171,8 +171,8 @@ function describeKeeper(server: PostgresServer): void {
       // Two were granted where two asked; one leaves without having begun, and its grant is there for the next.
       concurrency.free('second');
       const answer = hold();
-      const before = quotaLeases.asked.length;
-      for (let step = 0; quotaLeases.asked.length === before && step < 20; step += 1) await clock.advance(100);
+      const before = quotas.asked.length;
+      for (let step = 0; quotas.asked.length === before && step < 20; step += 1) await clock.advance(100);
       take('third');
       await clock.settle();
       expect(taken).toEqual(['first']);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
-import type { QuotaLeases, QuotaRequest } from '../../src/contract/store/pacing-store.ts';
+import type { QuotaRequest, QuotaStore } from '../../src/contract/store/quota-store.ts';
 import type { Store } from '../../src/contract/store/store.ts';
 import { divideFairly } from '../../src/engine/limits/quota-lease.ts';
 import { openStore } from '../../src/store/open.ts';
@@ -40,12 +40,12 @@ if (started instanceof PostgresServer) {
 
 function describeShares(server: PostgresServer): void {
   const opened: Store[] = [];
-  const open = async (url: string): Promise<Store & { readonly quotaLeases: QuotaLeases }> => {
+  const open = async (url: string): Promise<Store & { readonly quotas: QuotaStore }> => {
     const store = await openStore(url, { log: silentLog });
     opened.push(store);
-    const { quotaLeases } = store.pace;
-    if (quotaLeases === null) throw new Error('a shared store shares budgets');
-    return Object.assign(store, { quotaLeases });
+    const { quotas } = store;
+    if (quotas === null) throw new Error('a shared store divides quotas');
+    return Object.assign(store, { quotas });
   };
   afterEach(async () => {
     await Promise.all(opened.splice(0).map((store) => store.close()));
@@ -68,37 +68,35 @@ function describeShares(server: PostgresServer): void {
       const stores = await Promise.all([open(url), open(url), open(url)]);
       for (let round = 0; round < 10; round += 1) {
         const parts = await Promise.all(
-          stores.map(({ quotaLeases }, index) =>
-            quotaLeases.share(ask(`r${index}`, { wanted: 3 + ((index + round) % 3) * 3 })),
-          ),
+          stores.map(({ quotas }, index) => quotas.share(ask(`r${index}`, { wanted: 3 + ((index + round) % 3) * 3 }))),
         );
         expect(parts.reduce((sum, part) => sum + part.requests, 0)).toBeLessThanOrEqual(10);
       }
-      const elsewhere = await stores[0].quotaLeases.share({ ...ask('r0', { wanted: 10 }), backend: 'other' });
+      const elsewhere = await stores[0].quotas.share({ ...ask('r0', { wanted: 10 }), backend: 'other' });
       expect(elsewhere.requests).toBe(10);
     });
 
     test('what one gives back another can have, but not what he may still be using', async () => {
       const url = await server.createDatabase();
-      const { quotaLeases } = await open(url);
-      await quotaLeases.share(ask('a', { wanted: 10 }));
-      expect(await quotaLeases.share(ask('b', { wanted: 5 }))).toEqual({
+      const { quotas } = await open(url);
+      await quotas.share(ask('a', { wanted: 10 }));
+      expect(await quotas.share(ask('b', { wanted: 5 }))).toEqual({
         requests: 0,
         starts: 0,
         others: [{ requests: 10, wanted: 10 }],
       });
-      expect((await quotaLeases.share(ask('a', { wanted: 2, inUse: 8 }))).requests).toBe(8);
-      expect((await quotaLeases.share(ask('b', { wanted: 5 }))).requests).toBe(2);
-      expect((await quotaLeases.share(ask('a', { wanted: 2, inUse: 1 }))).requests).toBe(2);
-      expect((await quotaLeases.share(ask('b', { wanted: 5 }))).requests).toBe(5);
+      expect((await quotas.share(ask('a', { wanted: 2, inUse: 8 }))).requests).toBe(8);
+      expect((await quotas.share(ask('b', { wanted: 5 }))).requests).toBe(2);
+      expect((await quotas.share(ask('a', { wanted: 2, inUse: 1 }))).requests).toBe(2);
+      expect((await quotas.share(ask('b', { wanted: 5 }))).requests).toBe(5);
     });
 
     test('a share that is not renewed is free when its time is over', async () => {
       const url = await server.createDatabase();
-      const { quotaLeases } = await open(url);
-      await quotaLeases.share(ask('dead', { wanted: 10 }, {}, 200));
-      expect((await quotaLeases.share(ask('b', { wanted: 10 }))).requests).toBe(0);
-      await vi.waitFor(async () => expect((await quotaLeases.share(ask('b', { wanted: 10 }))).requests).toBe(10), {
+      const { quotas } = await open(url);
+      await quotas.share(ask('dead', { wanted: 10 }, {}, 200));
+      expect((await quotas.share(ask('b', { wanted: 10 }))).requests).toBe(0);
+      await vi.waitFor(async () => expect((await quotas.share(ask('b', { wanted: 10 }))).requests).toBe(10), {
         timeout: 20_000,
         interval: 50,
       });
@@ -114,24 +112,24 @@ function describeShares(server: PostgresServer): void {
       await store.insert(makeRun({ phase: 'done', status: 'success' }), []);
       await store.insert(makeRun({ phase: 'queued' }), []);
       await store.insert(makeRun({ phase: 'running', agentId: 'another backend' }), []);
-      expect((await store.quotaLeases.share(ask('a', {}, { ...runs, wanted: 2 }))).starts).toBe(2);
-      expect((await store.quotaLeases.share(ask('b', {}, { ...runs, wanted: 9 }))).starts).toBe(1);
+      expect((await store.quotas.share(ask('a', {}, { ...runs, wanted: 2 }))).starts).toBe(2);
+      expect((await store.quotas.share(ask('b', {}, { ...runs, wanted: 9 }))).starts).toBe(1);
       // What was allowed and is not yet written stays allowed.
-      expect((await store.quotaLeases.share(ask('a', {}, { ...runs, inUse: 2 }))).starts).toBe(2);
-      expect((await store.quotaLeases.share(ask('b', {}, { ...runs, inUse: 1, wanted: 9 }))).starts).toBe(1);
+      expect((await store.quotas.share(ask('a', {}, { ...runs, inUse: 2 }))).starts).toBe(2);
+      expect((await store.quotas.share(ask('b', {}, { ...runs, inUse: 1, wanted: 9 }))).starts).toBe(1);
     });
 
-    test('a nudge wakes the others, and not who gave it', async () => {
+    test('a wake signal reaches the other replicas and not the one that sent it', async () => {
       const url = await server.createDatabase();
       const [here, there] = [await open(url), await open(url)];
       const heard: string[] = [];
-      here.pace.onWakeRun((runId) => heard.push(`here ${runId}`));
-      const stop = there.pace.onWakeRun((runId) => heard.push(`there ${runId}`));
-      await here.pace.wakeRun('x');
+      here.wakes?.subscribe((runId) => heard.push(`here ${runId}`));
+      const stop = there.wakes?.subscribe((runId) => heard.push(`there ${runId}`));
+      await here.wakes?.wakeRun('x');
       await vi.waitFor(() => expect(heard).toEqual(['there x']), { timeout: 20_000 });
-      stop();
-      await here.pace.wakeRun('y');
-      await there.pace.wakeRun('z');
+      stop?.();
+      await here.wakes?.wakeRun('y');
+      await there.wakes?.wakeRun('z');
       await vi.waitFor(() => expect(heard).toEqual(['there x', 'here z']), { timeout: 20_000 });
     });
   });

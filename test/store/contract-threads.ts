@@ -276,11 +276,11 @@ export function describeThreads(bench: () => Bench): void {
       await store.threads.insertThread(thread);
       const run = makeRun({ threadId: thread.threadId });
       const one = { name: 'one', maxLive: 1 };
-      expect(await store.usage.admitRun(one, run.runId, undefined)).toBe(true);
+      expect(await store.usage.reserveRun(one, run.runId, undefined)).toBe(true);
       await store.insert(run, [], undefined, { refuseBusy: false });
       await endRun(store, run);
       expect(await store.threads.removeThread(thread, false)).toBe('removed');
-      expect(await store.usage.admitRun(one, makeRun().runId, undefined)).toBe(true);
+      expect(await store.usage.reserveRun(one, makeRun().runId, undefined)).toBe(true);
     });
 
     test('keeps its runs where it is told to', async () => {

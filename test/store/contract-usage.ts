@@ -13,7 +13,7 @@ export function describeUsage(bench: () => Bench): void {
     async function tryRun(name = quota.name): Promise<Run | null> {
       const { store } = bench();
       const run = makeRun();
-      if (!(await store.usage.admitRun({ ...quota, name }, run.runId, undefined))) return null;
+      if (!(await store.usage.reserveRun({ ...quota, name }, run.runId, undefined))) return null;
       await store.insert(run, []);
       return run;
     }
@@ -33,16 +33,16 @@ export function describeUsage(bench: () => Bench): void {
       expect(await tryRun()).toBeNull();
       await store.remove(second, 1);
       const unborn = makeRun();
-      expect(await store.usage.admitRun(quota, unborn.runId, undefined)).toBe(true);
+      expect(await store.usage.reserveRun(quota, unborn.runId, undefined)).toBe(true);
       expect(await tryRun()).toBeNull();
-      await store.usage.dismissRun(unborn.runId);
+      await store.usage.releaseRun(unborn.runId);
       expect(await tryRun()).not.toBeNull();
     });
 
     test('are never more than the quota, however many come at once and from whichever process', async () => {
       const [one, other] = [bench().store, await bench().openSecond()];
       const admissions = Array.from({ length: 40 }, (_, at) =>
-        (at % 2 === 0 ? one : other).usage.admitRun({ name: 'crowd', maxLive: 7 }, makeRun().runId, undefined),
+        (at % 2 === 0 ? one : other).usage.reserveRun({ name: 'crowd', maxLive: 7 }, makeRun().runId, undefined),
       );
       expect((await Promise.all(admissions)).filter(Boolean)).toHaveLength(7);
     });
@@ -52,10 +52,10 @@ export function describeUsage(bench: () => Bench): void {
       const key = { tenant: 'main', key: 'k', fingerprint: 'f', expiresAtMs: Date.now() + 60_000 };
       const run = makeRun();
       const one = { name: 'retry', maxLive: 1 };
-      expect(await store.usage.admitRun(one, run.runId, key)).toBe(true);
+      expect(await store.usage.reserveRun(one, run.runId, key)).toBe(true);
       await store.insert(run, [], key);
-      expect(await store.usage.admitRun(one, makeRun().runId, key)).toBe(true);
-      expect(await store.usage.admitRun(one, makeRun().runId, { ...key, key: 'another' })).toBe(false);
+      expect(await store.usage.reserveRun(one, makeRun().runId, key)).toBe(true);
+      expect(await store.usage.reserveRun(one, makeRun().runId, { ...key, key: 'another' })).toBe(false);
     });
   });
 
@@ -64,7 +64,7 @@ export function describeUsage(bench: () => Bench): void {
       const [one, other] = [bench().store.usage.shared, (await bench().openSecond()).usage.shared];
       if (one === null || other === null) return;
       const uses = await Promise.all(
-        Array.from({ length: 30 }, (_, at) => (at % 2 === 0 ? one : other).count('acme\nci')),
+        Array.from({ length: 30 }, (_, at) => (at % 2 === 0 ? one : other).countRequest('acme\nci')),
       );
       // However long they took, each window counts from one without a gap, whoever asked.
       const starts = uses.filter(({ used }) => used === 1).length;
@@ -72,20 +72,20 @@ export function describeUsage(bench: () => Bench): void {
       expect(uses.length).toBeGreaterThanOrEqual(Math.max(...uses.map(({ used }) => used)));
       expect(new Set(uses.map(({ used }) => used)).size).toBeGreaterThanOrEqual(30 / starts);
       for (const { resetMs } of uses) expect(resetMs).toBeLessThanOrEqual(1000);
-      expect((await one.count('x'.repeat(500))).used).toBe(1);
+      expect((await one.countRequest('x'.repeat(500))).used).toBe(1);
     });
 
     test('is streams, which are free again when they are left', async () => {
       const [one, other] = [bench().store.usage.shared, (await bench().openSecond()).usage.shared];
       if (one === null || other === null) return;
       const taken = await Promise.all(
-        Array.from({ length: 9 }, (_, at) => (at % 2 === 0 ? one : other).takeStream('acme\nci', 4)),
+        Array.from({ length: 9 }, (_, at) => (at % 2 === 0 ? one : other).reserveStream('acme\nci', 4)),
       );
       expect(taken.filter(Boolean)).toHaveLength(4);
-      expect(await one.takeStream('acme\nother', 1)).toBe(true);
-      await (taken.indexOf(true) % 2 === 0 ? one : other).leaveStream('acme\nci');
-      expect(await other.takeStream('acme\nci', 4)).toBe(true);
-      expect(await one.takeStream('acme\nci', 4)).toBe(false);
+      expect(await one.reserveStream('acme\nother', 1)).toBe(true);
+      await (taken.indexOf(true) % 2 === 0 ? one : other).releaseStream('acme\nci');
+      expect(await other.reserveStream('acme\nci', 4)).toBe(true);
+      expect(await one.reserveStream('acme\nci', 4)).toBe(false);
     });
   });
 

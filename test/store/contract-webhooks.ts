@@ -36,7 +36,7 @@ export function describeWebhooks(bench: () => Bench): void {
 
   async function takeAll(store: Store, each = 100): Promise<readonly Delivery[]> {
     const { due } = await store.outbox.receivers({ after: '', examine: 1000, ...at() });
-    return await store.outbox.take({ receivers: due, each, leaseMs, ...at() });
+    return await store.outbox.claim({ receivers: due, each, leaseMs, ...at() });
   }
 
   async function takeOne(store: Store): Promise<Delivery> {
@@ -136,7 +136,7 @@ export function describeWebhooks(bench: () => Bench): void {
       const { store, openSecond } = bench();
       const second = await openSecond();
       await owe(store);
-      const [late] = await store.outbox.take({ receivers: ['main\na.test'], each: 1, leaseMs: 0, ...at() });
+      const [late] = await store.outbox.claim({ receivers: ['main\na.test'], each: 1, leaseMs: 0, ...at() });
       const taken = await takeOne(second);
       expect(late?.runId).toBe(taken.runId);
       if (late === undefined) return;
@@ -167,7 +167,12 @@ export function describeWebhooks(bench: () => Bench): void {
       expect(first).toEqual({ due, next: 'main\nb.test', waitMs: null });
       const second = await store.outbox.receivers({ after: first.next, examine: 3, ...at() });
       expect(second).toEqual({ due: ['main\nc.test'], next: '', waitMs: null });
-      const taken = await store.outbox.take({ receivers: ['main\nb.test', 'main\nc.test'], each: 5, leaseMs, ...at() });
+      const taken = await store.outbox.claim({
+        receivers: ['main\nb.test', 'main\nc.test'],
+        each: 5,
+        leaseMs,
+        ...at(),
+      });
       expect(taken.map(({ receiver }) => receiver).toSorted()).toEqual(['main\nb.test', 'main\nc.test']);
     });
 
@@ -180,7 +185,7 @@ export function describeWebhooks(bench: () => Bench): void {
       expect(due).toEqual(['a\ny.test', 'a\nz.test', 'ab\ny.test', 'ab\nz.test', 'b\ny.test', 'b\nz.test']);
       const after = await store.outbox.receivers({ after: afterReceiversOf('a'), examine: 100, ...at() });
       expect(after.due).toEqual(due.slice(2));
-      expect(await store.outbox.take({ receivers: ['ab\nz.test'], each: 5, leaseMs, ...at() })).toMatchObject([
+      expect(await store.outbox.claim({ receivers: ['ab\nz.test'], each: 5, leaseMs, ...at() })).toMatchObject([
         { tenant: 'ab', receiver: 'ab\nz.test' },
       ]);
     });

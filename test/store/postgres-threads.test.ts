@@ -1,6 +1,8 @@
 import { Client } from 'pg';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
-import type { Insertion, Store } from '../../src/contract/store/store.ts';
+import type { Run } from '../../src/contract/domain/run.ts';
+import type { Thread } from '../../src/contract/domain/thread.ts';
+import type { Insertion, Store, StoreChange } from '../../src/contract/store/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { lockThreads } from '../../src/store/postgres/thread-run-statements.ts';
 import { PostgresServer, startPostgres } from './postgres-server.ts';
@@ -31,33 +33,68 @@ function describeReplicas(server: PostgresServer): void {
   });
 
   describe('threads of replicas', { timeout: 60_000 }, () => {
-    test('runs that are removed with their thread are told to the others, and not to who removed them', async () => {
+    test('other replicas hear of runs and threads by kind, and the one that removed them hears nothing', async () => {
       const url = await server.createDatabase();
       const [here, there] = [await open(url), await open(url)];
       const [thread, kept] = [makeThread(), makeThread()];
       for (const each of [thread, kept]) await here.threads.insertThread(each);
-      const [mine, theirs]: [(string | null)[], (string | null)[]] = [[], []];
-      here.subscribe((runId) => mine.push(runId));
-      there.subscribe((runId) => theirs.push(runId));
+      const [mine, theirs]: [StoreChange[], StoreChange[]] = [[], []];
+      here.subscribe((change) => mine.push(change));
+      there.subscribe((change) => theirs.push(change));
+      const ofRun = ({ runId }: Run): StoreChange => ({ kind: 'run', id: runId });
+      const ofThread = ({ threadId }: Thread): StoreChange => ({ kind: 'thread', id: threadId });
       const run = await endRun(here, await insertRun(here, thread.threadId));
       const other = await endRun(here, await insertRun(here, kept.threadId));
       const last = await insertRun(there, kept.threadId);
-      // Each write of a run of a thread tells of both.
-      const before = [thread.threadId, run.runId, thread.threadId, kept.threadId, other.runId, kept.threadId];
-      const heard = () => expect([theirs, mine]).toEqual([before, [kept.threadId]]);
+      // An insert changes the thread that others watch; an update changes the run as well.
+      const before = [
+        ...[ofThread(thread), ofRun(run), ofThread(thread)],
+        ...[ofThread(kept), ofRun(other), ofThread(kept)],
+      ];
+      const heard = () => expect([theirs, mine]).toEqual([before, [ofThread(kept)]]);
       await vi.waitFor(heard, { timeout: 20_000, interval: 5 });
-      for (const told of [mine, theirs]) told.length = 0;
+      for (const changes of [mine, theirs]) changes.length = 0;
       expect(await here.threads.removeThread(thread, false)).toBe('removed');
-      await vi.waitFor(() => expect(theirs).toEqual([run.runId, thread.threadId]), { timeout: 20_000, interval: 5 });
+      const removals = [ofRun(run), ofThread(thread)];
+      await vi.waitFor(() => expect(theirs).toEqual(removals), { timeout: 20_000, interval: 5 });
       await endRun(there, last);
       expect(await here.threads.removeThread(kept, true)).toBe('removed');
       await here.threads.insertThread(kept);
       const mark = await insertRun(here, kept.threadId);
       await here.remove(mark, 1);
-      await vi.waitFor(() => expect(theirs).toContain(mark.runId), { timeout: 20_000, interval: 5 });
-      // The thread too: of its removal, and of the run that it got.
-      expect(theirs).toEqual([run.runId, thread.threadId, kept.threadId, kept.threadId, mark.runId]);
-      expect(mine).toEqual([last.runId, kept.threadId]);
+      await vi.waitFor(() => expect(theirs).toContainEqual(ofRun(mark)), { timeout: 20_000, interval: 5 });
+      // The thread as well: its removal, and the run that it got.
+      expect(theirs).toEqual([...removals, ofThread(kept), ofThread(kept), ofRun(mark)]);
+      expect(mine).toEqual([ofRun(last), ofThread(kept)]);
+    });
+
+    test('a replica of version 0.1.0 hears the runs and threads of a newer one, and is heard by it', async () => {
+      const url = await server.createDatabase();
+      const store = await open(url);
+      const thread = makeThread();
+      await store.threads.insertThread(thread);
+      const run = await insertRun(store, thread.threadId);
+      const changes: StoreChange[] = [];
+      store.subscribe((change) => changes.push(change));
+      const older = new Client({ connectionString: url });
+      await older.connect();
+      try {
+        const heard: string[] = [];
+        // As that version read a message.
+        older.on('notification', ({ payload = '' }) => heard.push(...(payload.split(' ')[1] ?? '').split(',')));
+        await older.query('LISTEN rungate_runs');
+        await endRun(store, run);
+        await vi.waitFor(() => expect(heard).toEqual([run.runId, thread.threadId]), { timeout: 20_000, interval: 5 });
+        await older.query(`SELECT pg_notify('rungate_runs', 'older ' || $1::text)`, [heard.join(',')]);
+        const known: readonly StoreChange[] = [
+          { kind: 'run', id: run.runId },
+          { kind: 'thread', id: thread.threadId },
+        ];
+        const hears = () => expect(changes).toEqual(expect.arrayContaining([...known]));
+        await vi.waitFor(hears, { timeout: 20_000, interval: 5 });
+      } finally {
+        await older.end();
+      }
     });
 
     /** Does to a thread in the middle of a write of another replica what that replica does under its lock. */

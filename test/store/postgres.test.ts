@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { Client } from 'pg';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
-import { StorageFault, type Store } from '../../src/contract/store/store.ts';
+import type { Run } from '../../src/contract/domain/run.ts';
+import { StorageFault, type Store, type StoreChange } from '../../src/contract/store/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { describeStore } from './contract.ts';
 import { PostgresServer, startPostgres } from './postgres-server.ts';
@@ -38,15 +39,18 @@ function describePostgres(server: PostgresServer): void {
     return await use(client).finally(() => client.end());
   }
 
-  /** What a subscription was called with, and a wait for the moment when it was called with a value. */
-  function record(store: Store): { heard: (string | null)[]; hears: (runId: string | null) => Promise<void> } {
-    const heard: (string | null)[] = [];
-    store.subscribe((runId) => heard.push(runId));
-    const hears = async (runId: string | null): Promise<void> => {
-      await vi.waitFor(() => expect(heard).toContain(runId), { timeout: 20_000, interval: 5 });
+  /** The changes that a subscription was called with, and a wait for that of a run. */
+  function record(store: Store): { heard: StoreChange[]; hearsRun: (runId: string) => Promise<void> } {
+    const heard: StoreChange[] = [];
+    store.subscribe((change) => heard.push(change));
+    const hearsRun = async (id: string): Promise<void> => {
+      await vi.waitFor(() => expect(heard).toContainEqual({ kind: 'run', id }), { timeout: 20_000, interval: 5 });
     };
-    return { heard, hears };
+    return { heard, hearsRun };
   }
+
+  const changesOf = (...runs: readonly Run[]): readonly StoreChange[] =>
+    runs.map(({ runId }) => ({ kind: 'run', id: runId }));
 
   describe('opening a PostgreSQL store', { timeout: 60_000 }, () => {
     test('replicas that start together on an empty database migrate it once', async () => {
@@ -98,19 +102,19 @@ function describePostgres(server: PostgresServer): void {
       for (const run of [updated, removed, last]) await here.insert(run, []);
       const [mine, theirs] = [record(here), record(there)];
       await here.update({ run: nextVersion(updated), expectedVersion: 1, events: [] });
-      await theirs.hears(updated.runId);
+      await theirs.hearsRun(updated.runId);
       await here.remove(removed, 1);
-      await theirs.hears(removed.runId);
+      await theirs.hearsRun(removed.runId);
       await here.beat('a');
       await here.insert(claimed, []);
       await here.claim({ replica: 'b', deadAfterMs: 600_000, limit: 10 });
-      await theirs.hears(claimed.runId);
+      await theirs.hearsRun(claimed.runId);
       // Refused, so there is nothing to tell.
       await here.update({ run: nextVersion(last), expectedVersion: 7, events: [] });
       await there.update({ run: nextVersion(last), expectedVersion: 1, events: [] });
-      await mine.hears(last.runId);
-      expect(mine.heard).toEqual([last.runId]);
-      expect(theirs.heard).toEqual([updated.runId, removed.runId, claimed.runId]);
+      await mine.hearsRun(last.runId);
+      expect(mine.heard).toEqual(changesOf(last));
+      expect(theirs.heard).toEqual(changesOf(updated, removed, claimed));
     });
 
     test('more changes at once than one message can hold are all heard', async () => {
@@ -123,10 +127,12 @@ function describePostgres(server: PostgresServer): void {
       await vi.waitFor(() => expect(theirs.heard).toHaveLength(600), { timeout: 20_000 });
       await Promise.all(claimed.map((run) => here.update({ run: nextVersion(run), expectedVersion: 2, events: [] })));
       await vi.waitFor(() => expect(theirs.heard).toHaveLength(1200), { timeout: 20_000 });
-      expect(new Set(theirs.heard)).toEqual(new Set(runs.map((run) => run.runId)));
+      expect(theirs.heard.every(({ kind }) => kind === 'run')).toBe(true);
+      const ids = theirs.heard.map((change) => (change.kind === 'run' ? change.id : change.kind));
+      expect(new Set(ids)).toEqual(new Set(runs.map((run) => run.runId)));
     });
 
-    test('null is heard when the connection broke, and changes again after it', async () => {
+    test('a subscription hears that it missed changes when its connection broke, and later changes again', async () => {
       const url = await server.createDatabase();
       const [here, there] = [await open(url), await open(url)];
       const run = makeRun();
@@ -134,9 +140,11 @@ function describePostgres(server: PostgresServer): void {
       const theirs = record(there);
       await server.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE query LIKE 'LISTEN%' AND datname = '${new URL(url).pathname.slice(1)}'`);
-      await vi.waitFor(() => expect(theirs.heard).toEqual([null, null]), { timeout: 20_000 });
+      await vi.waitFor(() => expect(theirs.heard).toEqual([{ kind: 'missed' }, { kind: 'missed' }]), {
+        timeout: 20_000,
+      });
       await here.update({ run: nextVersion(run), expectedVersion: 1, events: [] });
-      await theirs.hears(run.runId);
+      await theirs.hearsRun(run.runId);
     });
 
     test('who unsubscribed hears nothing more', async () => {
@@ -144,11 +152,11 @@ function describePostgres(server: PostgresServer): void {
       const [here, there] = [await open(url), await open(url)];
       const run = makeRun();
       await here.insert(run, []);
-      const left: (string | null)[] = [];
-      there.subscribe((runId) => left.push(runId))();
+      const left: StoreChange[] = [];
+      there.subscribe((change) => left.push(change))();
       const theirs = record(there);
       await here.update({ run: nextVersion(run), expectedVersion: 1, events: [] });
-      await theirs.hears(run.runId);
+      await theirs.hearsRun(run.runId);
       expect(left).toEqual([]);
     });
   });
@@ -183,7 +191,7 @@ function describePostgres(server: PostgresServer): void {
       expect(await store.search({ tenant: 'main', limit: 10, offset: 0 })).toEqual([after, kept]);
       // It listens again, too.
       await vi.waitFor(() => expect(mine.heard.length).toBeGreaterThanOrEqual(2), { timeout: 20_000 });
-      expect(new Set(mine.heard)).toEqual(new Set([null]));
+      expect(mine.heard.every(({ kind }) => kind === 'missed')).toBe(true);
     });
 
     test('a server that no longer answers is given up, and used again when it does', async () => {

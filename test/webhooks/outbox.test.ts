@@ -38,7 +38,7 @@ async function owe(store: Store, count: number): Promise<void> {
 
 async function takeAll(store: Store, each: number) {
   const { due: receivers } = await store.outbox.receivers({ after: '', examine: 100, nowMs: Date.now() });
-  return await store.outbox.take({ receivers, each, leaseMs: 600_000, nowMs: Date.now() });
+  return await store.outbox.claim({ receivers, each, leaseMs: 600_000, nowMs: Date.now() });
 }
 
 test('a guest lists and redrives beside the gateway that has the file, but nothing that is being sent', async () => {

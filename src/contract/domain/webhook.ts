@@ -70,17 +70,17 @@ export interface Outbox {
     readonly nowMs: number;
   }): Promise<{ readonly due: readonly string[]; readonly next: string; readonly waitMs: number | null }>;
   /**
-   * Takes up to `each` due deliveries of each receiver for `leaseMs`: of a run only the first that waits, and none that
-   * another process has. One that is not settled within the lease is free again.
+   * Claims up to `each` due deliveries of each receiver for `leaseMs`: of a run only the first that waits, and none that
+   * another process has claimed. One that is not settled within the lease is free again.
    */
-  take(request: {
+  claim(request: {
     readonly receivers: readonly string[];
     readonly each: number;
     readonly leaseMs: number;
     readonly nowMs: number;
   }): Promise<readonly Delivery[]>;
-  /** Settles one that was taken. False: its lease was over and somebody else has it; nothing was written. */
-  settle(taken: Delivery, settlement: Settlement, nowMs: number): Promise<boolean>;
+  /** Settles a claimed delivery. False: its lease was over and another process claimed it; nothing was written. */
+  settle(claimed: Delivery, settlement: Settlement, nowMs: number): Promise<boolean>;
   /** Newest first. */
   list(query: DeliveryQuery): Promise<readonly Delivery[]>;
   /** Makes deliveries wait anew, due at once, in place of those that were given up, stopped or wait; how many. */

@@ -3,9 +3,11 @@ import type { JsonObject } from '../domain/json.ts';
 import type { Run, RunKey, RunStatus } from '../domain/run.ts';
 import type { Admission, ThreadEffect, ThreadStore } from '../domain/thread.ts';
 import type { NewDelivery, Outbox } from '../domain/webhook.ts';
+import type { DurationStore } from './duration-store.ts';
 import type { ItemStore } from './item-store.ts';
-import type { PacingStore } from './pacing-store.ts';
+import type { QuotaStore } from './quota-store.ts';
 import type { UsageStore } from './usage-store.ts';
+import type { WakeSignals } from './wake-signals.ts';
 
 export type RunQuery = {
   readonly tenant: string;
@@ -62,6 +64,12 @@ export type Claim = {
   readonly limit: number;
 };
 
+/** What another process changed or removed. A write to a run of a thread gives two: the run and its thread. */
+export type StoreChange =
+  | { readonly kind: 'run' | 'thread'; readonly id: string }
+  /** Any run or thread may have changed: notifications were lost. */
+  | { readonly kind: 'missed' };
+
 /**
  * Durable runs and events. A promise that resolves means committed: power may fail after it. Every method rejects
  * with `StorageFault` when the store cannot answer, and then nothing of that call was written. Time is the store's
@@ -70,8 +78,11 @@ export type Claim = {
 export interface Store {
   /** Whether other processes may write to it: then a run that this process does not own must be read anew. */
   readonly shared: boolean;
-  /** What is kept beside the runs. */
-  readonly pace: PacingStore;
+  readonly durations: DurationStore;
+  /** Null where no other process shares the store: then the loop of every run is in this process. */
+  readonly wakes: WakeSignals | null;
+  /** Null where no other process shares the store: then a backend's quota is this process's own. */
+  readonly quotas: QuotaStore | null;
   /** What is counted for keys that have limits. */
   readonly usage: UsageStore;
   /** What receivers of webhooks are owed; it stays when its run is removed, until it was sent. */
@@ -98,11 +109,8 @@ export interface Store {
   owned(replica: string, afterRunId: string | null, limit: number): Promise<readonly Run[]>;
   /** The replica leaves: its runs are free to claim at once. */
   release(replica: string): Promise<void>;
-  /**
-   * Calls back with the id of a run that another process changed or removed, and with that of the thread which it did
-   * it in; null: some may have been missed.
-   */
-  subscribe(listener: (runId: string | null) => void): () => void;
+  /** Calls back with what other processes changed. The returned function ends the subscription. */
+  subscribe(listener: (change: StoreChange) => void): () => void;
   /**
    * Removes up to `limit` of each: runs that ended before the instant with their events, deliveries that did, and dead
    * idempotency keys. Gives the highest of the three counts.

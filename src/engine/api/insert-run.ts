@@ -58,7 +58,7 @@ export class RunInserter {
     const { tenant, idempotencyKey: key } = command;
     const { usage } = this.#deps.store;
     const retry = key === undefined ? undefined : { tenant, key };
-    if (!(await usage.admitRun(quota, run.runId, retry))) {
+    if (!(await usage.reserveRun(quota, run.runId, retry))) {
       throw new GatewayError('too_many_runs', {
         retryAfterSeconds: quotaRetrySeconds,
         quota: { policy: 'live-runs', max: quota.maxLive },
@@ -66,7 +66,7 @@ export class RunInserter {
       });
     }
     const insertion = await this.#insertCounted(run, command, thread);
-    if (insertion.kind !== 'inserted') await usage.dismissRun(run.runId);
+    if (insertion.kind !== 'inserted') await usage.releaseRun(run.runId);
     return insertion;
   }
 

@@ -1,3 +1,4 @@
+import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { RunKey } from '../../contract/domain/run.ts';
@@ -37,17 +38,25 @@ export function followReplicas(deps: ReplicationDeps): () => void {
       }
     }
   };
-  const unsubscribe = store.subscribe((runId) => {
-    // A thread is told of by its own id, in the same words.
-    bus.notifyThread(runId);
-    if (runId === null) {
-      cache.forgetAll();
-      void reread([...bus.keys(), ...worker.keys()]);
-      return;
+  const unsubscribe = store.subscribe((change) => {
+    switch (change.kind) {
+      case 'missed':
+        bus.notifyThread(null);
+        cache.forgetAll();
+        void reread([...bus.keys(), ...worker.keys()]);
+        return;
+      case 'thread':
+        bus.notifyThread(change.id);
+        return;
+      case 'run': {
+        cache.forget(change.id);
+        const key = bus.keyOf(change.id) ?? worker.loopOf(change.id)?.run;
+        if (key !== undefined) void reread([key]);
+        return;
+      }
+      default:
+        return assertNever(change);
     }
-    cache.forget(runId);
-    const key = bus.keyOf(runId) ?? worker.loopOf(runId)?.run;
-    if (key !== undefined) void reread([key]);
   });
   const sweep = (): void => {
     cancelSweep = deps.clock.schedule(sweepMs, () => {

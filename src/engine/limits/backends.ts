@@ -1,7 +1,7 @@
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
-import type { QuotaLeases } from '../../contract/store/pacing-store.ts';
+import type { QuotaStore } from '../../contract/store/quota-store.ts';
 import { Push } from '../pacing/push-channel.ts';
 import { type BackendState, CallQueue } from './call-queue.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
@@ -32,7 +32,7 @@ export type BackendsDeps = {
   readonly agents: AgentDirectory;
   readonly replica: string;
   /** Null: no other process has a part of the budgets. */
-  readonly quotaLeases: QuotaLeases | null;
+  readonly quotas: QuotaStore | null;
 };
 
 /** The backends of the config; one that it does not name has no bounds. */
@@ -62,19 +62,19 @@ export class Backends {
   /** The replica leaves its shares to the others. Never rejects. */
   async stop(): Promise<void> {
     for (const quotaLease of this.#quotaLeases) quotaLease.stop();
-    const { quotaLeases, replica, log } = this.#deps;
-    if (this.#quotaLeases.length === 0 || quotaLeases === null) return;
-    await quotaLeases.release(replica).catch((error: unknown) => {
+    const { quotas, replica, log } = this.#deps;
+    if (this.#quotaLeases.length === 0 || quotas === null) return;
+    await quotas.release(replica).catch((error: unknown) => {
       log.warn({ err: error }, 'the store does not answer; the shares of the budgets are free when they expire');
     });
   }
 
   #add(options: BackendLimits): Backend {
     const { name, requestsPerSecond, maxConcurrentRuns } = options;
-    const { clock, quotaLeases } = this.#deps;
+    const { clock, quotas } = this.#deps;
     const log = this.#deps.log.child({ backend: name });
     const burst = options.burst ?? Number.POSITIVE_INFINITY;
-    const isShared = quotaLeases !== null && (requestsPerSecond !== null || maxConcurrentRuns !== null);
+    const isShared = quotas !== null && (requestsPerSecond !== null || maxConcurrentRuns !== null);
     const backend: Backend = {
       name,
       callQueue: new CallQueue({ clock, log }, requestsPerSecond === null ? null : { requestsPerSecond, burst }),
@@ -86,20 +86,16 @@ export class Backends {
       push: options.push === null ? null : new Push(name, options.push.publicUrl, options.secrets),
     };
     this.#backends.set(name, backend);
-    if (isShared) this.#quotaLeases.push(this.#keep(backend, quotaLeases, options));
+    if (isShared) this.#quotaLeases.push(this.#keep(backend, quotas, options));
     return backend;
   }
 
-  #keep(
-    backend: Backend,
-    quotaLeases: QuotaLeases,
-    { requestsPerSecond, maxConcurrentRuns }: BackendLimits,
-  ): QuotaLease {
+  #keep(backend: Backend, quotas: QuotaStore, { requestsPerSecond, maxConcurrentRuns }: BackendLimits): QuotaLease {
     const { replica, clock, log, agents } = this.#deps;
     // Nothing is this replica's own before it has asked.
     if (requestsPerSecond !== null) backend.callQueue.allow(0);
     return new QuotaLease(
-      { quotaLeases, replica, clock, log },
+      { quotas, replica, clock, log },
       {
         ...backend,
         agentIds: agents.all.filter((agent) => agent.backend === backend.name).map((agent) => agent.agentId),

@@ -1,11 +1,11 @@
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
-import type { QuotaLeases } from '../../contract/store/pacing-store.ts';
+import type { QuotaStore } from '../../contract/store/quota-store.ts';
 import type { CallQueue } from './call-queue.ts';
 import type { ConcurrencyLimit } from './concurrency-limit.ts';
 
 export type QuotaLeaseDeps = {
-  readonly quotaLeases: QuotaLeases;
+  readonly quotas: QuotaStore;
   readonly replica: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -78,7 +78,7 @@ export class QuotaLease {
   }
 
   async #turn(): Promise<void> {
-    const { quotaLeases, replica, clock, log } = this.#deps;
+    const { quotas, replica, clock, log } = this.#deps;
     this.#turning = true;
     this.#lastTurnMs = clock.nowMs();
     const { callQueue, concurrency, name, agentIds } = this.#backend;
@@ -94,7 +94,7 @@ export class QuotaLease {
     if (this.#backend.runs !== null) concurrency.voidGrants();
     const { opening } = concurrency;
     try {
-      const share = await quotaLeases.share({
+      const share = await quotas.share({
         backend: name,
         replica,
         leaseMs,

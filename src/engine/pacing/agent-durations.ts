@@ -1,6 +1,6 @@
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
-import type { PacingStore } from '../../contract/store/pacing-store.ts';
+import type { DurationStore } from '../../contract/store/duration-store.ts';
 import { DurationHistory, maxDurations } from './duration-history.ts';
 import type { Forecast } from './forecast.ts';
 
@@ -9,7 +9,7 @@ const flushMs = 10_000;
 
 /** What runs took, per agent: in memory for the pace, in the store for the next process. */
 export class AgentDurations {
-  readonly #store: PacingStore;
+  readonly #store: DurationStore;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #histories = new Map<string, DurationHistory>();
@@ -17,7 +17,7 @@ export class AgentDurations {
   #cancelFlush: (() => void) | null = null;
   #stopped = false;
 
-  constructor(deps: { readonly store: PacingStore; readonly clock: Clock; readonly log: Log }) {
+  constructor(deps: { readonly store: DurationStore; readonly clock: Clock; readonly log: Log }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
     this.#log = deps.log;
@@ -26,7 +26,7 @@ export class AgentDurations {
   /** Reads what is known of the agents; rejects with `StorageFault`. */
   async load(agentIds: readonly string[]): Promise<void> {
     for (const agentId of agentIds) {
-      this.#historyOf(agentId).replace(await this.#store.durations(agentId, maxDurations), this.#clock.nowMs());
+      this.#historyOf(agentId).replace(await this.#store.newest(agentId, maxDurations), this.#clock.nowMs());
     }
   }
 
@@ -59,7 +59,7 @@ export class AgentDurations {
     this.#unsaved = new Map();
     for (const [agentId, durationsMs] of unsaved) {
       try {
-        const known = await this.#store.keepDurations(agentId, durationsMs.slice(-maxDurations), maxDurations);
+        const known = await this.#store.add(agentId, durationsMs.slice(-maxDurations), maxDurations);
         // With what other replicas saw; what ended here meanwhile comes with the next flush.
         if (!this.#unsaved.has(agentId)) this.#historyOf(agentId).replace(known, this.#clock.nowMs());
       } catch (error) {

@@ -114,7 +114,7 @@ export class WebhookDispatcher {
       const { receivers, each, rest } = this.#fairShare.pick(left);
       if (receivers.length === 0) break;
       const nowMs = clock.nowMs();
-      const taken = await outbox.take({ receivers, each, leaseMs: timeoutMs + leaseMarginMs, nowMs });
+      const taken = await outbox.claim({ receivers, each, leaseMs: timeoutMs + leaseMarginMs, nowMs });
       for (const delivery of taken) this.#send(delivery);
       count += taken.length;
       left = rest;

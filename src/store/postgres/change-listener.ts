@@ -1,34 +1,33 @@
 import type { Client } from 'pg';
 import type { Log } from '../../contract/domain/log.ts';
+import type { StoreChange } from '../../contract/store/store.ts';
 import { makeClient } from './connections.ts';
-import { channel } from './statements.ts';
-
-/** Wake-up calls for drivers are told on this channel as `origin id`. */
-export const wakeChannel = 'rungate_nudges';
+import { changeChannel, parseChanges, parseWake, wakeChannel } from './notifications.ts';
 
 const firstRetryMs = 100;
-const lastRetryMs = 5000;
-// A connection can die without a word, for instance behind a router that forgot it.
+const maxRetryMs = 5000;
+// A connection can die silently, for instance behind a router that forgot it.
 const probeMs = 15_000;
 
-export type Listener = (runId: string | null) => void;
+type ChangeCallback = (change: StoreChange) => void;
+type WakeCallback = (runId: string) => void;
 
 /**
- * Listens for changes that other stores make, on a connection of its own that is opened anew when it breaks. Listeners
- * get null when it breaks and when it is back: what was told in between is lost.
+ * Listens for what other stores publish, on a connection of its own that is opened anew when it breaks. Listeners get
+ * `missed` when it breaks and when it is back: what was published in between is lost.
  */
 export class ChangeListener {
   readonly #url: string;
   readonly #origin: string;
   readonly #log: Log;
-  readonly #listeners = new Set<Listener>();
-  readonly #nudged = new Set<(runId: string) => void>();
+  readonly #onChange = new Set<ChangeCallback>();
+  readonly #onWake = new Set<WakeCallback>();
   #client: Client | null = null;
   #timer: NodeJS.Timeout | undefined;
   #retryMs = firstRetryMs;
   #closed = false;
 
-  /** @param options.origin names this store; what it told itself is not heard. */
+  /** @param options.origin names this store, whose own messages are left out. */
   constructor(options: { readonly url: string; readonly origin: string; readonly log: Log }) {
     this.#url = options.url;
     this.#origin = options.origin;
@@ -38,16 +37,13 @@ export class ChangeListener {
   /** Resolves when it listens. Throws node-postgres' errors, and then does not try again. */
   async open(): Promise<void> {
     const client = makeClient(this.#url);
-    client.on('notification', ({ channel: from, payload = '' }) => {
-      if (from === wakeChannel) this.#receiveNudge(payload);
-      else this.#receive(payload);
-    });
+    client.on('notification', ({ channel, payload = '' }) => this.#receive(channel, payload));
     // Before the first await: a client without this listener would end the process when its connection breaks.
     client.on('error', (error) => this.#lose(client, error));
     client.on('end', () => this.#lose(client, undefined));
     try {
       await client.connect();
-      await client.query(`LISTEN ${channel}; LISTEN ${wakeChannel}`);
+      await client.query(`LISTEN ${changeChannel}; LISTEN ${wakeChannel}`);
     } catch (error) {
       discard(client);
       throw error;
@@ -58,16 +54,12 @@ export class ChangeListener {
     this.#scheduleProbe(client);
   }
 
-  subscribe(listener: Listener): () => void {
-    // Wrapped, so that one function that subscribes twice is called twice.
-    const own: Listener = (runId) => listener(runId);
-    this.#listeners.add(own);
-    return () => this.#listeners.delete(own);
+  onChange(callback: ChangeCallback): () => void {
+    return subscribe(this.#onChange, callback);
   }
 
-  onWakeRun(listener: (runId: string) => void): () => void {
-    this.#nudged.add(listener);
-    return () => this.#nudged.delete(listener);
+  onWake(callback: WakeCallback): () => void {
+    return subscribe(this.#onWake, callback);
   }
 
   close(): void {
@@ -77,27 +69,25 @@ export class ChangeListener {
     this.#client = null;
   }
 
-  #receive(payload: string): void {
-    const [origin, ids = ''] = payload.split(' ');
-    if (origin === this.#origin) return;
-    for (const runId of ids.split(',')) this.#tell(runId);
+  #receive(channel: string, payload: string): void {
+    if (channel === wakeChannel) {
+      const runId = parseWake(payload, this.#origin);
+      if (runId !== null) for (const callback of this.#onWake) callback(runId);
+      return;
+    }
+    for (const change of parseChanges(payload, this.#origin)) this.#publish(change);
   }
 
-  #receiveNudge(payload: string): void {
-    const [origin, runId = ''] = payload.split(' ');
-    if (origin !== this.#origin) for (const listener of this.#nudged) listener(runId);
-  }
-
-  #tell(runId: string | null): void {
-    for (const listener of this.#listeners) listener(runId);
+  #publish(change: StoreChange): void {
+    for (const callback of this.#onChange) callback(change);
   }
 
   #lose(client: Client, error: unknown): void {
     if (this.#client !== client) return;
     this.#client = null;
     discard(client);
-    this.#log.warn({ err: error }, 'the connection that listens for changes broke');
-    this.#tell(null);
+    this.#log.warn({ err: error }, 'change notifications interrupted; reconnecting');
+    this.#publish({ kind: 'missed' });
     this.#scheduleRetry();
   }
 
@@ -106,11 +96,11 @@ export class ChangeListener {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.open().then(
-        () => this.#tell(null),
+        () => this.#publish({ kind: 'missed' }),
         () => this.#scheduleRetry(),
       );
     }, this.#retryMs);
-    this.#retryMs = Math.min(this.#retryMs * 2, lastRetryMs);
+    this.#retryMs = Math.min(this.#retryMs * 2, maxRetryMs);
   }
 
   #scheduleProbe(client: Client): void {
@@ -122,6 +112,13 @@ export class ChangeListener {
     }, probeMs);
     this.#timer.unref();
   }
+}
+
+function subscribe<Argument>(callbacks: Set<(argument: Argument) => void>, callback: (argument: Argument) => void) {
+  // Wrapped, so that one function that subscribes twice is called twice.
+  const own = (argument: Argument): void => callback(argument);
+  callbacks.add(own);
+  return () => void callbacks.delete(own);
 }
 
 /** Ends a connection without waiting for it: it may be broken. */

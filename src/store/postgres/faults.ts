@@ -25,6 +25,15 @@ export function isCollision(error: unknown): boolean {
   return readSqlState(error)?.startsWith('40') ?? false;
 }
 
+/** Awaits work on the database; what it rejects with becomes a `StorageFault`. */
+export async function withStorageFaults<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw toStorageFault(error);
+  }
+}
+
 export function toStorageFault(error: unknown): StorageFault {
   if (error instanceof StorageFault) return error;
   return new StorageFault(`PostgreSQL: ${error instanceof Error ? error.message : 'unknown error'}`, error);

@@ -36,7 +36,7 @@ export const outboxStatements = {
     )
     SELECT receiver, due_at_ms - ${nowMs} AS wait_ms FROM walk ORDER BY step`,
 
-  take: `WITH heads AS MATERIALIZED (
+  claim: `WITH heads AS MATERIALIZED (
       SELECT head.run_id, head.seq FROM unnest($1::text[]) AS wanted (receiver) CROSS JOIN LATERAL (
         SELECT run_id, seq FROM deliveries
         WHERE ended_at_ms IS NULL AND deliveries.receiver = wanted.receiver AND due_at_ms <= ${nowMs} AND NOT EXISTS (

@@ -15,7 +15,7 @@ import type { Row } from './write-statement.ts';
 
 const nextRow = z.object({ receiver: z.string(), wait_ms: z.number() });
 
-const prepared: ReadonlySet<keyof typeof outboxStatements> = new Set(['receivers', 'take', 'settle']);
+const prepared: ReadonlySet<keyof typeof outboxStatements> = new Set(['receivers', 'claim', 'settle']);
 
 /** A row of the table of parameters that comes with a run's update. */
 export function encodeDelivery({ runId, seq, tenant, url, receiver, createdAtMs, body }: NewDelivery): Row {
@@ -40,8 +40,8 @@ export class PostgresOutbox implements Outbox {
     };
   };
 
-  readonly take: Outbox['take'] = async ({ receivers, each, leaseMs }) =>
-    (await this.#query('take', [receivers, each, leaseMs])).rows.map(decodeDelivery);
+  readonly claim: Outbox['claim'] = async ({ receivers, each, leaseMs }) =>
+    (await this.#query('claim', [receivers, each, leaseMs])).rows.map(decodeDelivery);
 
   async settle({ runId, seq, dueAtMs }: Delivery, settlement: Settlement): Promise<boolean> {
     return (await this.#query('settle', [runId, seq, dueAtMs, ...changeFor(settlement)])).rows.length > 0;

@@ -11,13 +11,16 @@ import {
   type RunUpdate,
   StorageFault,
   type Store,
+  type StoreChange,
 } from '../../contract/store/store.ts';
 import { decodeEvent, decodeRun } from '../rows.ts';
-import type { ChangeListener, Listener } from './change-listener.ts';
+import type { ChangeListener } from './change-listener.ts';
 import { toStorageFault } from './faults.ts';
 import { PostgresItems } from './items.ts';
 import { PostgresOutbox } from './outbox.ts';
-import { PostgresPacing } from './pacing.ts';
+import { PostgresDurations } from './postgres-durations.ts';
+import { PostgresQuotas } from './postgres-quotas.ts';
+import { PostgresWakes } from './postgres-wakes.ts';
 import { searchRuns } from './run-search.ts';
 import { insertRuns, updateRuns } from './run-statements.ts';
 import { encodeInsert, encodeRemove, encodeUpdate } from './run-writes.ts';
@@ -43,7 +46,9 @@ const keyAttempts = 5;
 /** Runs, events and threads in PostgreSQL, shared by any number of processes. Its clock is the server's. */
 export class PostgresStore implements Store {
   readonly shared = true;
-  readonly pace: PostgresPacing;
+  readonly durations: PostgresDurations;
+  readonly wakes: PostgresWakes;
+  readonly quotas: PostgresQuotas;
   readonly usage: PostgresUsage;
   readonly outbox: PostgresOutbox;
   readonly items: PostgresItems;
@@ -65,7 +70,9 @@ export class PostgresStore implements Store {
     this.#pool = options.pool;
     this.#changes = options.changes;
     this.#origin = options.origin;
-    this.pace = new PostgresPacing(options.pool, options.changes, options.origin);
+    this.durations = new PostgresDurations(options.pool);
+    this.wakes = new PostgresWakes(options);
+    this.quotas = new PostgresQuotas(options.pool);
     this.usage = new PostgresUsage(options.pool, options.origin);
     this.outbox = new PostgresOutbox(options.pool);
     this.items = new PostgresItems(options.pool);
@@ -155,8 +162,8 @@ export class PostgresStore implements Store {
     await this.#query('release', [replica]);
   }
 
-  subscribe(listener: Listener): () => void {
-    return this.#changes.subscribe(listener);
+  subscribe(listener: (change: StoreChange) => void): () => void {
+    return this.#changes.onChange(listener);
   }
 
   async expire(finishedBeforeMs: number, nowMs: number, limit: number): Promise<number> {

@@ -1,5 +1,6 @@
+import { countNotified, notify } from './notifications.ts';
 import { oweDeliveries, owedColumns } from './outbox-statements.ts';
-import { countTold, nowMs, tell } from './statements.ts';
+import { nowMs } from './statements.ts';
 import { defineWrite } from './write-statement.ts';
 
 /** Tables of parameters, as {@link defineWrite} takes them. */
@@ -62,6 +63,6 @@ export const updateRuns = defineWrite(
   'update',
   { input: updateColumns, event: eventColumns, owed: owedColumns },
   ({ input, event, owed }, origin) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
-  ), ${changeRuns(event, owed)}, ${tell('changed', origin)}
-  SELECT run_id, ${countTold} FROM changed`,
+  ), ${changeRuns(event, owed)}, ${notify({ runs: 'changed' }, origin)}
+  SELECT run_id, ${countNotified} FROM changed`,
 );

@@ -42,12 +42,12 @@ export class PostgresSharedUsage implements SharedUsage {
     });
   }
 
-  async count(name: string): Promise<RateUse> {
+  async countRequest(name: string): Promise<RateUse> {
     const { consumedPoints, msBeforeNext } = await this.#windows.consume(name);
     return { used: consumedPoints, resetMs: msBeforeNext };
   }
 
-  async takeStream(name: string, max: number): Promise<boolean> {
+  async reserveStream(name: string, max: number): Promise<boolean> {
     try {
       const isTaken = await transact(this.#pool, 'BEGIN', async (client) => {
         await lockName(client, name);
@@ -63,7 +63,7 @@ export class PostgresSharedUsage implements SharedUsage {
     }
   }
 
-  async leaveStream(name: string): Promise<void> {
+  async releaseStream(name: string): Promise<void> {
     this.#open -= 1;
     if (this.#open === 0 && this.#timer !== null) {
       clearInterval(this.#timer);

@@ -1,17 +1,8 @@
 import { runColumns } from '../rows.ts';
-
-/** Changes are told on this channel as `origin id,id,…`. */
-export const channel = 'rungate_runs';
+import { countNotified, notify } from './notifications.ts';
 
 /** Now, by the server's clock. */
 export const nowMs = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
-
-/** Notifies of the runs in `source`, in as few messages as their limit of 8,000 bytes allows. */
-export const tell = (source: string, origin: string): string => `told AS MATERIALIZED (
-  SELECT pg_notify('${channel}', ${origin} || ' ' || string_agg(run_id, ',')) AS sent
-  FROM (SELECT run_id, row_number() OVER () / 150 AS part FROM ${source}) AS parts GROUP BY part)`;
-/** Stands in the select list: without it the notifications are not sent. */
-export const countTold = '(SELECT count(told.sent) FROM told)';
 
 /** Each is a transaction of its own. */
 export const statements = {
@@ -48,8 +39,8 @@ export const statements = {
     ), claimed AS (
       UPDATE runs SET owner = $1, version = version + 1 FROM picked WHERE runs.run_id = picked.run_id
       RETURNING runs.*
-    ), ${tell('claimed', '$4::text')}
-    SELECT ${runColumns.replaceAll('runs.', 'claimed.')}, ${countTold}
+    ), ${notify({ runs: 'claimed' }, '$4::text')}
+    SELECT ${runColumns.replaceAll('runs.', 'claimed.')}, ${countNotified}
     FROM claimed JOIN requests USING (run_id) ORDER BY run_id`,
 
   expire: `WITH old AS (
@@ -66,7 +57,7 @@ export const statements = {
         SELECT run_id, seq FROM deliveries WHERE ended_at_ms < $1 ORDER BY ended_at_ms LIMIT $3)
       RETURNING seq
     ), buried AS (DELETE FROM replicas WHERE beat_at < clock_timestamp() - interval '1 day'
-    ), ${tell('gone', '$4::text')}
+    ), ${notify({ runs: 'gone' }, '$4::text')}
     SELECT greatest((SELECT count(*) FROM gone), (SELECT count(*) FROM unused), (SELECT count(*) FROM told_all)) AS removed,
-      ${countTold}`,
+      ${countNotified}`,
 } as const;

@@ -1,6 +1,6 @@
+import { countNotified, notify } from './notifications.ts';
 import { owedColumns } from './outbox-statements.ts';
 import { changeRuns, eventColumns, insertColumns, storeRuns, updateColumns } from './run-statements.ts';
-import { countTold, tell } from './statements.ts';
 import { defineWrite } from './write-statement.ts';
 
 // Writes that touch a run and its thread. Each relies on the lock of its threads (`lockThreads`), which is taken by a
@@ -51,9 +51,6 @@ const taken = (event: string, run: string): string =>
   `greatest(1, (SELECT count(*) FROM ${event} WHERE event.run_id = ${run}.run_id))`;
 const rank = 'row_number() OVER (PARTITION BY event.run_id ORDER BY event.seq)';
 
-/** Whoever watches a thread on another replica is woken by its id, told beside those of runs. */
-const tellThreads = (ids: string, origin: string): string => tell(`(${ids}) AS ids`, origin);
-
 export const insertInThreads = defineWrite(
   'insert in threads',
   { input: `${insertColumns}, refuse_busy boolean`, event: eventColumns, creation: threadColumns },
@@ -88,9 +85,9 @@ export const insertInThreads = defineWrite(
       updated_at_ms = stored.updated_at_ms,
       version = greatest(threads.version, verdicts.base) + ${taken(event, 'stored')}
     FROM stored JOIN verdicts USING (run_id) WHERE threads.thread_id = stored.thread_id
-  ), ${tellThreads('SELECT thread_id AS run_id FROM stored', origin)}
+  ), ${notify({ threads: 'stored' }, origin)}
   SELECT run_id, CASE WHEN verdict = 'inserted' AND run_id NOT IN (SELECT run_id FROM stored) THEN 'key-used'
-    ELSE verdict END AS verdict, ${countTold} FROM verdicts`,
+    ELSE verdict END AS verdict, ${countNotified} FROM verdicts`,
 );
 
 /** A run's end takes its thread along. */
@@ -134,8 +131,8 @@ export const updateInThreads = defineWrite(
     UPDATE thread_states SET value_entries = string_to_array(given.value_entries, E'\\n'),
       state_values = given.state_values, messages = given.messages
     FROM given JOIN affected ON affected.thread_id = given.thread_id WHERE thread_states.thread_id = given.thread_id
-  ), ${keepCheckpoints('affected')}, ${tellThreads('SELECT run_id FROM changed UNION ALL SELECT thread_id FROM places', origin)}
-  SELECT run_id, ${countTold} FROM changed`,
+  ), ${keepCheckpoints('affected')}, ${notify({ runs: 'changed', threads: 'places' }, origin)}
+  SELECT run_id, ${countNotified} FROM changed`,
 );
 
 export const removeRuns = defineWrite(
@@ -157,8 +154,8 @@ export const removeRuns = defineWrite(
       active_run_id = CASE WHEN active_run_id = ANY (run_ids) THEN NULL ELSE active_run_id END, version = version + 1
     FROM deserted WHERE threads.thread_id = deserted.thread_id AND threads.tenant = deserted.tenant
       AND (was_live OR active_run_id = ANY (run_ids))
-  ), ${tell('gone', origin)}
-  SELECT run_id, ${countTold} FROM gone`,
+  ), ${notify({ runs: 'gone' }, origin)}
+  SELECT run_id, ${countNotified} FROM gone`,
 );
 
 export const acquireThreads = defineWrite(
@@ -195,6 +192,6 @@ export const removeThread = `WITH target AS (SELECT thread_id, tenant FROM threa
   ), unasked AS (DELETE FROM requests USING gone WHERE requests.run_id = gone.run_id
   ), forgotten AS (DELETE FROM events USING gone WHERE events.run_id = gone.run_id
   ), uncounted AS (DELETE FROM counted_runs USING gone WHERE counted_runs.run_id = gone.run_id
-  ), ${tellThreads('SELECT run_id FROM gone UNION ALL SELECT thread_id FROM doomed', '$4::text')}
+  ), ${notify({ runs: 'gone', threads: 'doomed' }, '$4::text')}
   SELECT CASE WHEN EXISTS (SELECT 1 FROM doomed) THEN 'removed' WHEN EXISTS (SELECT 1 FROM target) THEN 'busy'
-    ELSE 'missing' END AS removal, ${countTold}`;
+    ELSE 'missing' END AS removal, ${countNotified}`;

@@ -25,7 +25,7 @@ export class PostgresUsage implements UsageStore {
     this.shared = new PostgresSharedUsage(pool, process);
   }
 
-  async admitRun({ name, maxLive }: RunQuota, runId: string, used: IdempotencyName | undefined): Promise<boolean> {
+  async reserveRun({ name, maxLive }: RunQuota, runId: string, used: IdempotencyName | undefined): Promise<boolean> {
     try {
       return await transact(this.#pool, 'BEGIN', async (client) => {
         await lockName(client, name);
@@ -41,7 +41,7 @@ export class PostgresUsage implements UsageStore {
     }
   }
 
-  async dismissRun(runId: string): Promise<void> {
+  async releaseRun(runId: string): Promise<void> {
     try {
       await this.#pool.query('DELETE FROM counted_runs WHERE run_id = $1', [runId]);
     } catch (error) {

@@ -8,7 +8,7 @@ export type WriteStatement = {
   /** How many columns each table has. */
   readonly widths: readonly number[];
   /** Whether the last parameter is the name of the store, for its notifications. */
-  readonly tells: boolean;
+  readonly notifies: boolean;
 };
 
 /**
@@ -31,7 +31,7 @@ export function defineWrite<const Tables extends Readonly<Record<string, string>
   const origin = `$${next}::text`;
   const text = write(Object.fromEntries(from), origin);
   // The server refuses a parameter that the statement does not name.
-  return { name, text, widths, tells: text.includes(origin) };
+  return { name, text, widths, notifies: text.includes(origin) };
 }
 
 /** The arrays that a statement takes for the rows of its tables. */

@@ -35,7 +35,7 @@ export function makeWrites<Write extends EncodedWrite, Result>(options: {
   const { pool, statement, origin, lock, decode, absent } = options;
   const query = (writes: readonly Write[]) => {
     const tables = statement.widths.map((_, table) => writes.flatMap((write) => write.tables[table] ?? []));
-    const values = [...toArrays(statement, tables), ...(statement.tells ? [origin] : [])];
+    const values = [...toArrays(statement, tables), ...(statement.notifies ? [origin] : [])];
     return { name: statement.name, text: statement.text, values };
   };
   const send = async (writes: readonly Write[]): Promise<QueryResult> => {

@@ -19,7 +19,7 @@ const texts = {
       SELECT 1 FROM deliveries AS earlier WHERE earlier.run_id = deliveries.run_id AND earlier.seq < deliveries.seq
         AND earlier.ended_at_ms IS NULL)
     ORDER BY due_at_ms LIMIT ?`,
-  take: 'UPDATE deliveries SET taken = 1, due_at_ms = ?3 WHERE run_id = ?1 AND seq = ?2',
+  claim: 'UPDATE deliveries SET taken = 1, due_at_ms = ?3 WHERE run_id = ?1 AND seq = ?2',
   settle: `UPDATE deliveries SET taken = 0, state = ?4, attempts = attempts + ?5, due_at_ms = ?6, ended_at_ms = ?7,
       failure = coalesce(?8, iif(?5 = 0, failure, NULL)), body = iif(?4 = 'delivered', '', body)
     WHERE run_id = ?1 AND seq = ?2 AND taken = 1 AND due_at_ms = ?3 AND ended_at_ms IS NULL`,

@@ -60,18 +60,18 @@ export class SqliteOutbox implements Outbox {
       return { due, next: at, waitMs };
     });
 
-  readonly take: Outbox['take'] = async ({ receivers, each, leaseMs, nowMs }) =>
+  readonly claim: Outbox['claim'] = async ({ receivers, each, leaseMs, nowMs }) =>
     await this.#writes.submit(() =>
       receivers
         .flatMap((receiver) => this.#statements.heads.all(receiver, nowMs, each).map(decodeDelivery))
         .map((delivery) => {
-          this.#statements.take.run(delivery.runId, delivery.seq, nowMs + leaseMs);
+          this.#statements.claim.run(delivery.runId, delivery.seq, nowMs + leaseMs);
           return { ...delivery, dueAtMs: nowMs + leaseMs };
         }),
     );
 
-  async settle(taken: Delivery, settlement: Settlement, nowMs: number): Promise<boolean> {
-    const { runId, seq, dueAtMs } = taken;
+  async settle(claimed: Delivery, settlement: Settlement, nowMs: number): Promise<boolean> {
+    const { runId, seq, dueAtMs } = claimed;
     return await this.#writes.submit(() => {
       const change = changeFor(settlement, nowMs);
       if (this.#statements.settle.run(runId, seq, dueAtMs, ...change).changes === 0) return false;

@@ -7,9 +7,9 @@ import { decodeEvent, decodeRun } from '../rows.ts';
 import { read, toStorageFault } from './faults.ts';
 import { SqliteItems } from './items.ts';
 import { SqliteOutbox } from './outbox.ts';
-import { SqlitePacing } from './pacing.ts';
 import { RunSearch } from './run-search.ts';
 import { prepareClaim, prepareExpire, prepareInsert, prepareRemove, prepareUpdate } from './run-writes.ts';
+import { SqliteDurations } from './sqlite-durations.ts';
 import { prepareStatements, type Statements } from './statements.ts';
 import { SqliteThreads } from './threads.ts';
 import { SqliteUsage } from './usage.ts';
@@ -21,7 +21,9 @@ import { WriteQueue } from './write-queue.ts';
  */
 export class SqliteStore implements Store {
   readonly shared = false;
-  readonly pace: SqlitePacing;
+  readonly durations: SqliteDurations;
+  readonly wakes = null;
+  readonly quotas = null;
   readonly usage: SqliteUsage;
   readonly outbox: SqliteOutbox;
   readonly items: SqliteItems;
@@ -45,7 +47,7 @@ export class SqliteStore implements Store {
     this.#search = new RunSearch(options.database, this.#statements);
     this.#writes = new WriteQueue(options);
     this.threads = new SqliteThreads(options.database, this.#statements, this.#writes);
-    this.pace = new SqlitePacing(options.database, this.#writes);
+    this.durations = new SqliteDurations(options.database, this.#writes);
     this.usage = new SqliteUsage(options.database, this.#writes);
     this.outbox = new SqliteOutbox(options.database, this.#writes);
     this.outbox.returnTaken();

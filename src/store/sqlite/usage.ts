@@ -29,7 +29,7 @@ export class SqliteUsage implements UsageStore {
     this.#remove = database.prepare('DELETE FROM counted_runs WHERE run_id = ?');
   }
 
-  async admitRun({ name, maxLive }: RunQuota, runId: string, used: IdempotencyName | undefined): Promise<boolean> {
+  async reserveRun({ name, maxLive }: RunQuota, runId: string, used: IdempotencyName | undefined): Promise<boolean> {
     return await this.#writes.submit(() => {
       const nowMs = Date.now();
       if (used !== undefined && this.#findKey.get(used.tenant, used.key, nowMs) !== undefined) return true;
@@ -41,7 +41,7 @@ export class SqliteUsage implements UsageStore {
     });
   }
 
-  async dismissRun(runId: string): Promise<void> {
+  async releaseRun(runId: string): Promise<void> {
     await this.#writes.submit(() => this.#remove.run(runId));
   }
 

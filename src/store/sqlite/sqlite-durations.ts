@@ -1,14 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { z } from 'zod';
-import type { PacingStore } from '../../contract/store/pacing-store.ts';
+import type { DurationStore } from '../../contract/store/duration-store.ts';
 import { read } from './faults.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 const durationRow = z.object({ took_ms: z.number() });
 
-/** Durations of runs in the SQLite file. It has one process, so there is nobody to wake and nothing to share. */
-export class SqlitePacing implements PacingStore {
-  readonly quotaLeases = null;
+/** Durations of runs in the SQLite file. */
+export class SqliteDurations implements DurationStore {
   readonly #writes: WriteQueue;
   readonly #insert: StatementSync;
   readonly #trim: StatementSync;
@@ -22,22 +21,16 @@ export class SqlitePacing implements PacingStore {
     this.#newest = database.prepare('SELECT took_ms FROM durations WHERE agent_id = ? ORDER BY id DESC LIMIT ?');
   }
 
-  async durations(agentId: string, max: number): Promise<readonly number[]> {
+  async newest(agentId: string, max: number): Promise<readonly number[]> {
     return read(() => this.#read(agentId, max));
   }
 
-  async keepDurations(agentId: string, durationsMs: readonly number[], max: number): Promise<readonly number[]> {
+  async add(agentId: string, durationsMs: readonly number[], max: number): Promise<readonly number[]> {
     return await this.#writes.submit(() => {
       for (const durationMs of durationsMs) this.#insert.run(agentId, Math.round(durationMs));
       this.#trim.run(agentId, max);
       return this.#read(agentId, max);
     });
-  }
-
-  async wakeRun(): Promise<void> {}
-
-  onWakeRun(): () => void {
-    return () => {};
   }
 
   #read(agentId: string, max: number): readonly number[] {

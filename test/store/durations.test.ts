@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { Store } from '../../src/contract/store/store.ts';
 import { openStore } from '../../src/store/open.ts';
-import { PostgresServer, startPostgres } from '../store/postgres-server.ts';
-import { silentLog } from '../store/runs.ts';
+import { PostgresServer, startPostgres } from './postgres-server.ts';
+import { silentLog } from './runs.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'rungate-pace-'));
+const directory = mkdtempSync(join(tmpdir(), 'rungate-durations-'));
 let made = 0;
 afterAll(() => rmSync(directory, { recursive: true }));
 
@@ -23,7 +23,7 @@ if (started instanceof PostgresServer) {
   });
 }
 
-/** What `contract/pace-store.ts` promises of durations, tried on one implementation. */
+/** What `contract/store/duration-store.ts` promises, tried on one implementation. */
 function describeDurations(name: string, makeUrl: () => Promise<string>): void {
   describe(`${name}: durations`, () => {
     const opened: Store[] = [];
@@ -36,21 +36,21 @@ function describeDurations(name: string, makeUrl: () => Promise<string>): void {
       await Promise.all(opened.splice(0).map((store) => store.close()));
     });
 
-    test('come back oldest first, the newest only, each agent its own', async () => {
-      const { pace } = await open(await makeUrl());
-      expect(await pace.durations('a', 10)).toEqual([]);
-      expect(await pace.keepDurations('a', [5, 3, 9], 10)).toEqual([5, 3, 9]);
-      expect(await pace.keepDurations('b', [7], 10)).toEqual([7]);
-      expect(await pace.keepDurations('a', [1], 10)).toEqual([5, 3, 9, 1]);
-      expect(await pace.durations('a', 2)).toEqual([9, 1]);
-      expect(await pace.durations('b', 2)).toEqual([7]);
+    test('the newest durations of an agent come back oldest first, without those of other agents', async () => {
+      const { durations } = await open(await makeUrl());
+      expect(await durations.newest('a', 10)).toEqual([]);
+      expect(await durations.add('a', [5, 3, 9], 10)).toEqual([5, 3, 9]);
+      expect(await durations.add('b', [7], 10)).toEqual([7]);
+      expect(await durations.add('a', [1], 10)).toEqual([5, 3, 9, 1]);
+      expect(await durations.newest('a', 2)).toEqual([9, 1]);
+      expect(await durations.newest('b', 2)).toEqual([7]);
     });
 
-    test('are bounded, and outlive the process', async () => {
+    test('durations are bounded in number and outlive the process', async () => {
       const url = await makeUrl();
       const first = await open(url);
       for (let from = 0; from < 30; from += 10) {
-        await first.pace.keepDurations(
+        await first.durations.add(
           'a',
           Array.from({ length: 10 }, (_, index) => from + index),
           15,
@@ -58,7 +58,7 @@ function describeDurations(name: string, makeUrl: () => Promise<string>): void {
       }
       await first.close();
       const second = await open(url);
-      expect(await second.pace.durations('a', 1000)).toEqual(Array.from({ length: 15 }, (_, index) => 15 + index));
+      expect(await second.durations.newest('a', 1000)).toEqual(Array.from({ length: 15 }, (_, index) => 15 + index));
     });
   });
 }

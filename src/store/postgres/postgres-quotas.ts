@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
-import type { GrantedQuota, QuotaLeases, QuotaRequest } from '../../contract/store/pacing-store.ts';
-import { toStorageFault } from './faults.ts';
+import type { GrantedQuota, QuotaRequest, QuotaStore } from '../../contract/store/quota-store.ts';
+import { withStorageFaults } from './faults.ts';
 import { transact } from './transaction.ts';
 
 const otherRow = z.object({ requests: z.number(), wanted: z.number(), starts: z.number() });
@@ -20,8 +20,8 @@ const bury = `DELETE FROM budget_shares WHERE backend = $1 AND expires_at < cloc
 const leave = `UPDATE budget_shares SET wanted = 0, starts = 0,
   expires_at = least(expires_at, clock_timestamp() + interval '1500 milliseconds') WHERE replica = $1`;
 
-/** A backend's budget in a row per replica, changed by one of them at a time. */
-export class PostgresQuotaLeases implements QuotaLeases {
+/** The quota of a backend in one row per replica, changed by one replica at a time. */
+export class PostgresQuotas implements QuotaStore {
   readonly #pool: Pool;
 
   constructor(pool: Pool) {
@@ -29,23 +29,16 @@ export class PostgresQuotaLeases implements QuotaLeases {
   }
 
   async share(request: QuotaRequest): Promise<GrantedQuota> {
-    try {
-      return await transact(this.#pool, 'BEGIN', async (client) => {
-        // Held until the commit: the sum of all shares is right only if nobody else is changing his.
-        await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`rungate ${request.backend}`]);
-        return await this.#divide(client, request);
-      });
-    } catch (error) {
-      throw toStorageFault(error);
-    }
+    const divided = transact(this.#pool, 'BEGIN', async (client) => {
+      // Held until the commit: the sum of all shares is right only while no other replica changes its own.
+      await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`rungate ${request.backend}`]);
+      return await this.#divide(client, request);
+    });
+    return await withStorageFaults(divided);
   }
 
   async release(replica: string): Promise<void> {
-    try {
-      await this.#pool.query(leave, [replica]);
-    } catch (error) {
-      throw toStorageFault(error);
-    }
+    await withStorageFaults(this.#pool.query(leave, [replica]));
   }
 
   async #divide(
@@ -63,7 +56,7 @@ export class PostgresQuotaLeases implements QuotaLeases {
     return { requests: had, starts, others: rows.map((row) => ({ requests: row.requests, wanted: row.wanted })) };
   }
 
-  /** Runs in any phase but `queued` may be live at the vendor, whoever owns them, also where their owner is dead. */
+  /** A run in any phase but `queued` may be live at the vendor, whichever replica owns it, even where that one is dead. */
   async #countStarts(
     client: PoolClient,
     total: number,

@@ -1,0 +1,40 @@
+/** The share of a backend's quota that a replica asks for. */
+export type QuotaRequest = {
+  readonly backend: string;
+  readonly replica: string;
+  /** A share that is not renewed is free for the others after this time, by the store's clock. */
+  readonly leaseMs: number;
+  readonly requests: {
+    /** What the backend allows within a second; 0 for a backend without such a quota. */
+    readonly total: number;
+    readonly wanted: number;
+    /** The replica may have used this many within the last second, so it keeps at least these. */
+    readonly inUse: number;
+  };
+  readonly runs: {
+    /** How many runs may be live at the backend at once; null for a backend without such a quota. */
+    readonly total: number | null;
+    /** The backend's agents, whose runs are counted. */
+    readonly agentIds: readonly string[];
+    /** Starts that the replica was allowed and has not yet written. */
+    readonly inUse: number;
+    readonly wanted: number;
+  };
+};
+
+export type GrantedQuota = {
+  /** Requests within a second that the replica may send; with those of the others never more than the total. */
+  readonly requests: number;
+  /** Starts that it may write, including those of `inUse`; with the live runs never more than the total. */
+  readonly starts: number;
+  /** What the other live replicas have and want, for a fair division next time. */
+  readonly others: readonly { readonly requests: number; readonly wanted: number }[];
+};
+
+/** Divides the quotas of backends among the replicas on one database. Rejects with `StorageFault`. */
+export interface QuotaStore {
+  /** Grants or renews a share, in place of what the replica had before. */
+  share(request: QuotaRequest): Promise<GrantedQuota>;
+  /** The replica leaves: its shares are free once their last second is over. */
+  release(replica: string): Promise<void>;
+}

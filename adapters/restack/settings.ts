@@ -1,7 +1,8 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of the config stand in its examples
 import { z } from 'zod';
 import { headerValue, pathPart } from '../path.ts';
 
-/** The engine's paths, below the base URL (design, section 10), and the names each of them is filled with. */
+/** The paths of the engine, below the base URL, and the names that each is filled with. */
 export const defaultPaths = {
   startAgent: '/api/agents/{agentName}',
   startWorkflow: '/api/workflows/{workflowName}',
@@ -11,7 +12,7 @@ export const defaultPaths = {
 } as const;
 export type Paths = Readonly<Record<keyof typeof defaultPaths, string>>;
 
-function template(...names: readonly string[]) {
+function template(key: keyof Paths, ...names: readonly string[]) {
   return z
     .string()
     .regex(/^\/[\x21-\x7e]*$/, 'must begin with a slash and have no spaces')
@@ -20,41 +21,81 @@ function template(...names: readonly string[]) {
       `may be filled with ${names.map((name) => `{${name}}`).join(', ')} only`,
     )
     .refine((path) => !names.includes('runId') || path.includes('{runId}'), 'must have a place for {runId}')
-    .optional();
+    .optional()
+    .meta({ examples: [defaultPaths[key]] });
 }
 
 export const settings = z.strictObject({
-  /** Sent as a bearer token; an empty one, as an unset environment variable leaves it, is none. */
-  token: headerValue.or(z.literal('')).optional(),
-  /** Corrects a path when the vendor moves it. */
+  token: headerValue
+    .or(z.literal(''))
+    .optional()
+    .meta({
+      description: 'Sent as a bearer token. Empty, as an unset variable with an empty default leaves it: no token.',
+      examples: ['${RESTACK_API_BEARER_TOKEN:-}'],
+    }),
   paths: z
     .strictObject({
-      startAgent: template('agentName'),
-      startWorkflow: template('workflowName'),
-      getAgent: template('agentName', 'agentId', 'runId'),
-      getWorkflow: template('workflowName', 'workflowId', 'runId'),
-      sendEvent: template('agentName', 'agentId', 'runId'),
+      startAgent: template('startAgent', 'agentName').describe('POST that starts an agent.'),
+      startWorkflow: template('startWorkflow', 'workflowName').describe('POST that starts a workflow.'),
+      getAgent: template('getAgent', 'agentName', 'agentId', 'runId').describe('GET of a run of an agent.'),
+      getWorkflow: template('getWorkflow', 'workflowName', 'workflowId', 'runId').describe(
+        'GET of a run of a workflow.',
+      ),
+      sendEvent: template('sendEvent', 'agentName', 'agentId', 'runId').describe(
+        'PUT that sends an event to an agent.',
+      ),
     })
-    .optional(),
+    .optional()
+    .describe('Replaces paths of the engine, should the vendor move them.'),
 });
 export type Settings = z.infer<typeof settings>;
 
-const event = z.strictObject({ eventName: z.string().min(1), eventInput: z.json().optional() });
+const eventName = z.string().min(1);
+const event = z.strictObject({
+  eventName: eventName.meta({ description: 'Name of the event.', examples: ['end'] }),
+  eventInput: z
+    .json()
+    .optional()
+    .meta({ description: 'Input of the event.', examples: [{ reason: 'cancelled' }] }),
+});
 
 export const target = z
   .strictObject({
-    agent: pathPart.optional(),
-    workflow: pathPart.optional(),
-    /** What tells the agent to stop: the engine has no cancel of its own. */
-    cancelEvent: event.optional(),
-    /** `thread`: one agent lives as long as the thread; the first run schedules it, later ones are messages to it. */
-    mode: z.enum(['run', 'thread']).default('run'),
-    /** The event that carries a later run's input to the living agent; its answer is the run's output. */
-    messageEvent: z.strictObject({ eventName: z.string().min(1) }).default({ eventName: 'message' }),
-    /** Schedules the living agent with this, so that the first run's input is a message like the later ones. */
-    openingInput: z.json().optional(),
-    /** Sent to the living agent when its thread is deleted. */
-    endEvent: event.default({ eventName: 'end' }),
+    agent: pathPart.optional().meta({
+      description: 'Name of an agent at Restack. Agents take events, so they can be resumed.',
+      examples: ['CustomerSupportAgent'],
+    }),
+    workflow: pathPart.optional().meta({
+      description: 'Name of a workflow at Restack, in place of an agent.',
+      examples: ['OrderFulfillmentWorkflow'],
+    }),
+    // The engine has no cancel of its own.
+    cancelEvent: event
+      .optional()
+      .describe('Event that tells an agent to stop. Without one, a run cannot be cancelled at Restack.'),
+    mode: z
+      .enum(['run', 'thread'])
+      .default('run')
+      .describe(
+        '`run`: each run schedules an agent. `thread`: one agent lives as long as the thread; the first run schedules it, later runs are messages to it.',
+      ),
+    messageEvent: z
+      .strictObject({ eventName: eventName.describe('Name of the event.') })
+      .default({ eventName: 'message' })
+      .describe(
+        'Mode `thread`: event that carries the input of a later run. The answer to it is the output of the run.',
+      ),
+    openingInput: z
+      .json()
+      .optional()
+      .meta({
+        description:
+          'Mode `thread`: input that schedules the agent, so that the input of the first run is a message like the later ones. Needed for agents that show no output while they live.',
+        examples: [{}],
+      }),
+    endEvent: event
+      .default({ eventName: 'end' })
+      .describe('Mode `thread`: event that ends the agent when its thread is deleted.'),
   })
   .refine(({ workflow, mode }) => workflow === undefined || mode === 'run', {
     message: 'is for agents: a workflow takes no messages',
@@ -74,6 +115,10 @@ export const target = z
   .refine(({ workflow, cancelEvent }) => workflow === undefined || cancelEvent === undefined, {
     message: 'is for agents: a workflow takes no events',
     path: ['cancelEvent'],
+  })
+  .meta({
+    description: 'The agent or the workflow to run: one of the two.',
+    oneOf: [{ required: ['agent'] }, { required: ['workflow'] }],
   });
 export type Target = z.infer<typeof target>;
 

@@ -10,9 +10,18 @@ import { count } from './value-schemas.ts';
 const limit = count.nullable().default(null);
 const limitsSchema = z
   .strictObject({
-    requestsPerSecond: limit.describe('Requests in any one second. Further ones are refused with 429. Null: no bound.'),
-    liveRuns: limit.describe('Runs that are not finished. Further ones are refused with 429. Null: no bound.'),
-    streams: limit.describe('Open event streams. Further ones are refused with 429. Null: no bound.'),
+    requestsPerSecond: limit.meta({
+      description: 'Requests in any one second. Further ones are refused with 429. Null: no bound.',
+      examples: [50],
+    }),
+    liveRuns: limit.meta({
+      description: 'Runs that are not finished. Further ones are refused with 429. Null: no bound.',
+      examples: [100],
+    }),
+    streams: limit.meta({
+      description: 'Open event streams. Further ones are refused with 429. Null: no bound.',
+      examples: [200],
+    }),
   })
   .prefault({});
 
@@ -95,7 +104,7 @@ export const anyAuthSchema = z
   .nullable()
   .default(null)
   .describe(
-    'Who may connect: keys and tokens, or `none` to let in everyone who can reach the port. Left out or empty, only this machine can connect, and a host that is not loopback is refused.',
+    'Who may connect: keys and tokens, or the word `none` to let in everyone who can reach the port. Left out or empty, only this machine can connect, and a host that is not loopback is refused.',
   );
 
 /**

@@ -11,11 +11,14 @@ const expressionSchema = z
     if (message !== undefined) context.addIssue({ code: 'custom', message });
   });
 
-const statusSchema = z.enum(runStatuses, `must be one of ${runStatuses.join(', ')}`);
-const caseSchema = z.strictObject({ when: expressionSchema.optional(), is: statusSchema });
+export const statusSchema = z.enum(runStatuses, `must be one of ${runStatuses.join(', ')}`);
+const caseSchema = z.strictObject({
+  when: expressionSchema.optional().describe("Expression on the vendor's run. The first case that holds wins."),
+  is: statusSchema.describe('Status that the case means. The last case has no `when`.'),
+});
 
-// A bare status is short for a list of one case, so that every later step knows one shape only.
-const rowSchema = z.preprocess(
+/** A bare status is short for a list of one case, so that every later step knows one shape only. */
+export const statusRowSchema = z.preprocess(
   (row) => (typeof row === 'string' ? [{ is: row }] : row),
   z
     .array(caseSchema)
@@ -37,16 +40,50 @@ const errcodeSchema = z
   .int('an errcode must be a whole number')
   .refine((code) => code < 1000 || code > 1999, "1000 to 1999 are the gateway's own errcodes");
 
-/** One mapping file, or an agent's inline mapping: the same keys, all optional. See `mappings/README.md`. */
+/** One mapping file, or an agent's inline mapping: the same keys, all optional. */
 export const mappingSchema = z.strictObject({
-  status: z.record(z.string().min(1), rowSchema).optional(),
-  input: expressionSchema.optional(),
-  output: expressionSchema.optional(),
-  error: expressionSchema.optional(),
-  interrupt: expressionSchema.optional(),
-  resume: expressionSchema.optional(),
-  threadState: expressionSchema.optional(),
-  errcodes: z.record(z.string().min(1), errcodeSchema).optional(),
+  status: z
+    .record(z.string().min(1), statusRowSchema)
+    .optional()
+    .meta({
+      description:
+        'Statuses of the vendor, each with the status that it means, or with a list of cases. A vendor status without a row leaves the run `pending`.',
+      examples: [{ completed: [{ when: 'result.ok = false', is: 'error' }, { is: 'success' }] }],
+    }),
+  input: expressionSchema.optional().meta({
+    description:
+      "Expression for the vendor's input, from `{input, messages, config, metadata, state, history, agent}`. Left out, the input of the run; without one, its messages.",
+    examples: ["{ 'query': input.text, 'user': metadata.user }"],
+  }),
+  output: expressionSchema.optional().meta({
+    description: "Expression for the result, on the vendor's run. On a pending run it gives the partial result.",
+    examples: ['result.items'],
+  }),
+  error: expressionSchema.optional().meta({
+    description: 'Expression for why a run failed: a text, `{code, description}` or `{errcode, description}`.',
+    examples: ["{ 'code': error.code, 'description': error.message }"],
+  }),
+  interrupt: expressionSchema.optional().meta({
+    description: 'Expression for the payload of an interrupt. A pending run for which it has a value is `interrupted`.',
+    examples: ['output.interrupt'],
+  }),
+  resume: expressionSchema.optional().meta({
+    description:
+      "Expression for what resumes the vendor's run, from `{payload, interrupt, run}`. Left out, the payload.",
+    examples: ["{ 'eventName': 'approval', 'eventInput': payload }"],
+  }),
+  threadState: expressionSchema.optional().meta({
+    description:
+      'Expression for the values of a thread after a successful run, from `{state, input, messages, output}`. Left out, the output.',
+    examples: ['$merge([state, output])'],
+  }),
+  errcodes: z
+    .record(z.string().min(1), errcodeSchema)
+    .optional()
+    .meta({
+      description: 'Words of the vendor, each with an errcode outside 1000 to 1999. `default` is for all others.',
+      examples: [{ default: 2900, 'page-not-found': 2901 }],
+    }),
 });
 
 /** A parsed mapping: every status row is a list of cases. */

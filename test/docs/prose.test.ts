@@ -5,13 +5,8 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { actOnce, observeRun } from '../../adapters/call-rules.ts';
 import { adapters } from '../../adapters/index.ts';
-import { configSchema } from '../../src/config/config-schema.ts';
-import { agentSchema, backendSchema } from '../../src/config/entry-schemas.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { errcodes } from '../../src/contract/domain/errcodes.ts';
-import { errorTable } from '../../src/contract/domain/errors.ts';
 import { runPhases, runStatuses } from '../../src/contract/domain/run.ts';
-import { counters } from '../../src/observability/metrics.ts';
 import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
 import { judge } from '../../src/upstream/fault-rule.ts';
 import { readBlocks, readCode, readHead, readSection, readTable } from './markdown.ts';
@@ -21,7 +16,6 @@ const readme = readFileSync(join(root, 'README.md'), 'utf8');
 
 const mappingSchema = z.object({
   status: z.record(z.string(), z.union([z.string(), z.array(z.object({ is: z.string() }))])),
-  errcodes: z.record(z.string(), z.int()),
 });
 
 /** Vendors as the README calls them, in its order. */
@@ -38,38 +32,6 @@ describe('README.md', () => {
     const config = await parseConfig(example ?? '', { file: join(root, 'README.md'), env, registry: adapters });
     expect(config.backends.map(({ adapter }) => adapter.name)).toEqual(adapters.map(({ name }) => name));
     expect(config.agents.length).toBeGreaterThan(1);
-  });
-
-  test('its table of config keys is what the schemas take, with their defaults', () => {
-    const table = readTable(readSection(readme, 'Configuration'), 'key').map(([key, value]) => [key, value]);
-    expect(Object.fromEntries(table.map(([key, value]) => [key?.replaceAll('`', ''), value]))).toEqual(configKeys());
-    expect(table).toHaveLength(Object.keys(configKeys()).length);
-  });
-
-  test('its table of errors is the error table', () => {
-    const table = readTable(readSection(readme, 'Errors'), 'code');
-    expect(table).toEqual(
-      Object.entries(errorTable).map(([code, { http, retryable, message }]) => [
-        `\`${code}\``,
-        String(http),
-        retryable ? 'yes' : 'no',
-        message,
-      ]),
-    );
-  });
-
-  test('its errcodes are those of the gateway and of the mappings', () => {
-    const table = readTable(readSection(readme, 'Statuses and errcodes'), 'errcode');
-    const own = table.filter(([, from]) => from === 'rungate').map(([code]) => Number(code));
-    expect(own).toEqual(Object.values(errcodes));
-    const theirs = table.filter(([, from]) => from !== 'rungate');
-    expect(theirs.map(([code, from, word]) => `${code} ${from} ${word}`)).toEqual(
-      vendors.flatMap(({ title, mapping }) =>
-        Object.entries(mapping.errcodes)
-          .toSorted(([, a], [, b]) => a - b)
-          .map(([word, code]) => `${code} ${title} \`${word}\``),
-      ),
-    );
   });
 
   test('its statuses are those of the mappings', () => {
@@ -148,16 +110,6 @@ describe('README.md', () => {
     ]);
   });
 
-  test('its counters are those of the counter table', () => {
-    expect(readTable(readSection(readme, 'Operating'), 'counter')).toEqual(
-      Object.entries(counters).map(([name, { help, labels }]) => [
-        `\`rungate_${name}_total\``,
-        labels.map((label) => `\`${label}\``).join(', '),
-        help,
-      ]),
-    );
-  });
-
   test('its npm scripts are those of package.json, and what they run is there', () => {
     const scripts = z
       .object({ scripts: z.record(z.string(), z.string()) })
@@ -177,39 +129,6 @@ describe('README.md', () => {
   });
 });
 
-/** Every key that a config may have, with its default as the README writes it. */
-function configKeys(): Readonly<Record<string, string>> {
-  const keys = Object.entries(configSchema.shape).flatMap(([name, section]) => {
-    if (name === 'backends') return rowsOf(backendSchema, 'backends.NAME');
-    if (name === 'agents') return rowsOf(agentSchema, 'agents[]');
-    return section instanceof z.ZodObject ? rowsOf(section, name) : [[name, 'none'] as const];
-  });
-  return Object.fromEntries(keys);
-}
-
-function rowsOf(schema: z.ZodObject, prefix: string): readonly (readonly [string, string])[] {
-  return Object.entries(schema.shape).flatMap(([key, member]) => {
-    const path = `${prefix}.${key}`;
-    const inner = unwrap(member);
-    if (inner instanceof z.ZodObject) return rowsOf(inner, path);
-    const left = z.safeParse(member, undefined);
-    return [[path, left.success ? writeDefault(left.data) : 'required'] as const];
-  });
-}
-
-function writeDefault(value: unknown): string {
-  if (value === undefined) return 'none';
-  return `\`${typeof value === 'string' && value !== '' ? value : JSON.stringify(value)}\``;
-}
-
 function keysOf(schema: z.ZodType): readonly string[] {
   return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
-}
-
-function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
-  let inner = schema;
-  while (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault) {
-    inner = inner.unwrap();
-  }
-  return inner;
 }

@@ -1,6 +1,6 @@
 /**
- * `RunOutput.errcode` of the endings that the gateway itself decides. Vendors' codes start at 2000 and stand in
- * `mappings/*.yaml`; the README documents all of them in one table.
+ * `RunOutput.errcode` of the endings that the gateway itself decides. Codes of vendors start at 2000 and stand in
+ * `mappings/*.yaml`; docs/errors.md has all of them in one table.
  */
 export const errcodes = {
   cancelled: 1000,
@@ -11,3 +11,15 @@ export const errcodes = {
   mappingFailed: 1005,
   vendorFailed: 1100,
 } as const;
+
+/** When a run ends with each of them, for docs/errors.md. */
+export const errcodeOccasions = {
+  cancelled: 'The run was cancelled.',
+  deadline: 'The run did not end within the `timeoutSeconds` of its agent. Its status is `timeout`.',
+  startUnknown:
+    'The start got no answer that says whether the vendor started the run, and `onUnknownStart` does not allow another one.',
+  startRejected: 'The vendor refused to start the run. The description is the message of the vendor.',
+  upstreamGone: 'The vendor no longer knows the run, for longer than the `lostAfterSeconds` of its agent.',
+  mappingFailed: 'An expression of the mapping failed or exceeded its budget, or the output is too large.',
+  vendorFailed: 'The run failed at the vendor, and the mapping has no errcode for the failure.',
+} as const satisfies Readonly<Record<keyof typeof errcodes, string>>;

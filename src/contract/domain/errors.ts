@@ -1,48 +1,183 @@
 /**
- * Every error that a client can be told, in one table. `message` is constant and safe to send; what differs
- * from case to case comes as `detail`, written by us in the caller's terms; `cause` goes to the log only.
+ * Every error that a client can get, in one table. `message` is constant and safe to send; what differs from case to
+ * case is the `detail`, written here in the caller's terms; `cause` goes to the log only. `when` is for docs/errors.md.
  */
 export const errorTable = {
-  malformed_json: { http: 422, message: 'the request body is not valid JSON', retryable: false },
-  invalid_request: { http: 422, message: 'the request is not valid', retryable: false },
-  invalid_input: { http: 422, message: "the input does not match the agent's schema", retryable: false },
-  agent_required: { http: 422, message: 'agent_id is missing and no default agent is configured', retryable: false },
-  run_not_found: { http: 404, message: 'no such run', retryable: false },
-  thread_not_found: { http: 404, message: 'no such thread', retryable: false },
-  item_not_found: { http: 404, message: 'no such item', retryable: false },
-  thread_state_missing: { http: 409, message: 'the run has left no thread state', retryable: false },
-  thread_exists: { http: 409, message: 'the thread exists', retryable: false },
-  thread_busy: { http: 409, message: 'the thread has a run that is not done', retryable: true },
-  agent_not_found: { http: 404, message: 'no such agent', retryable: false },
-  route_not_found: { http: 404, message: 'no such path', retryable: false },
-  method_not_allowed: { http: 405, message: 'the path does not take this method', retryable: false },
-  run_not_interrupted: { http: 409, message: 'the run is not interrupted', retryable: false },
+  malformed_json: {
+    http: 422,
+    message: 'the request body is not valid JSON',
+    retryable: false,
+    when: 'The body of a request, or a message on a socket, is not JSON.',
+  },
+  invalid_request: {
+    http: 422,
+    message: 'the request is not valid',
+    retryable: false,
+    when: 'A field, a parameter or a header is missing, unknown, of the wrong type or out of bounds.',
+  },
+  invalid_input: {
+    http: 422,
+    message: "the input does not match the agent's schema",
+    retryable: false,
+    when: 'The `input`, the `config` or a resume payload breaks a JSON Schema of the agent, or a run option breaks that of its adapter.',
+  },
+  agent_required: {
+    http: 422,
+    message: 'agent_id is missing and no default agent is configured',
+    retryable: false,
+    when: 'A request names no agent, and the config has no `defaultAgent`.',
+  },
+  run_not_found: {
+    http: 404,
+    message: 'no such run',
+    retryable: false,
+    when: 'The run does not exist, was removed, or belongs to another tenant or to an agent that the key may not use.',
+  },
+  thread_not_found: { http: 404, message: 'no such thread', retryable: false, when: 'The same for a thread.' },
+  item_not_found: {
+    http: 404,
+    message: 'no such item',
+    retryable: false,
+    when: 'The store has no item under this namespace and key.',
+  },
+  thread_state_missing: {
+    http: 409,
+    message: 'the run has left no thread state',
+    retryable: false,
+    when: 'The state that a run left is asked for, and the run did not succeed or has no thread.',
+  },
+  thread_exists: {
+    http: 409,
+    message: 'the thread exists',
+    retryable: false,
+    when: 'A thread is created with an id that is taken.',
+  },
+  thread_busy: {
+    http: 409,
+    message: 'the thread has a run that is not done',
+    retryable: true,
+    when: 'A run is started, or the thread is changed or deleted, while a run of the thread is not finished.',
+  },
+  agent_not_found: {
+    http: 404,
+    message: 'no such agent',
+    retryable: false,
+    when: 'The agent does not exist, or the key may not use it.',
+  },
+  route_not_found: { http: 404, message: 'no such path', retryable: false, when: 'No operation has this path.' },
+  method_not_allowed: {
+    http: 405,
+    message: 'the path does not take this method',
+    retryable: false,
+    when: 'The path has operations, but none with this method. `Allow` lists the methods.',
+  },
+  run_not_interrupted: {
+    http: 409,
+    message: 'the run is not interrupted',
+    retryable: false,
+    when: 'A payload is sent to a run that does not wait for one.',
+  },
   idempotency_mismatch: {
     http: 422,
     message: 'the idempotency key was used before, for another request',
     retryable: false,
+    when: 'The `Idempotency-Key` was used for another request within `limits.idempotencyHours`.',
   },
   idempotency_in_progress: {
     http: 409,
     message: 'a request with this idempotency key is still being carried out',
     retryable: true,
+    when: 'The first request with this `Idempotency-Key` is not answered yet.',
   },
-  run_conflict: { http: 409, message: 'the run changed meanwhile; read it again', retryable: true },
-  unauthorized: { http: 401, message: 'a key or a token that the gateway knows is required', retryable: false },
-  agent_forbidden: { http: 403, message: 'the key may not use this agent', retryable: false },
-  origin_forbidden: { http: 403, message: 'pages of this origin may not open a socket', retryable: false },
-  rate_limited: { http: 429, message: 'the key makes too many requests', retryable: true },
-  too_many_runs: { http: 429, message: 'the key has too many live runs', retryable: true },
-  too_many_streams: { http: 429, message: 'the key has too many open streams', retryable: true },
-  body_too_large: { http: 413, message: 'the request body is too large', retryable: false },
-  unsupported_media_type: { http: 415, message: 'the request body must be application/json', retryable: false },
-  storage_unavailable: { http: 503, message: 'the store does not answer; nothing was accepted', retryable: true },
-  streams_exhausted: { http: 503, message: 'the gateway has too many open streams', retryable: true },
-  auth_unavailable: { http: 503, message: 'the token cannot be checked now', retryable: true },
-  draining: { http: 503, message: 'the gateway is shutting down', retryable: true },
-  internal: { http: 500, message: 'internal error', retryable: false },
+  run_conflict: {
+    http: 409,
+    message: 'the run changed meanwhile; read it again',
+    retryable: true,
+    when: 'Another request changed the run at the same time.',
+  },
+  unauthorized: {
+    http: 401,
+    message: 'a key or a token that the gateway knows is required',
+    retryable: false,
+    when: 'The config has `auth`, and the request has no key or token, or one that is not accepted.',
+  },
+  agent_forbidden: {
+    http: 403,
+    message: 'the key may not use this agent',
+    retryable: false,
+    when: 'A run is started with an agent that the key may not use.',
+  },
+  origin_forbidden: {
+    http: 403,
+    message: 'pages of this origin may not open a socket',
+    retryable: false,
+    when: 'A page whose origin is not in `server.cors.origins` opens a WebSocket.',
+  },
+  rate_limited: {
+    http: 429,
+    message: 'the key makes too many requests',
+    retryable: true,
+    when: 'The key is above its `requestsPerSecond`.',
+  },
+  too_many_runs: {
+    http: 429,
+    message: 'the key has too many live runs',
+    retryable: true,
+    when: 'The key has as many live runs as its `liveRuns` allows.',
+  },
+  too_many_streams: {
+    http: 429,
+    message: 'the key has too many open streams',
+    retryable: true,
+    when: 'The key has as many open streams as its `streams` allows.',
+  },
+  body_too_large: {
+    http: 413,
+    message: 'the request body is too large',
+    retryable: false,
+    when: 'The body, after decompression, is larger than `limits.maxBodyBytes`.',
+  },
+  unsupported_media_type: {
+    http: 415,
+    message: 'the request body must be application/json',
+    retryable: false,
+    when: 'The `Content-Type` is not JSON, or the `Content-Encoding` is not known.',
+  },
+  storage_unavailable: {
+    http: 503,
+    message: 'the store does not answer; nothing was accepted',
+    retryable: true,
+    when: 'The database does not answer, takes no writes or is full.',
+  },
+  streams_exhausted: {
+    http: 503,
+    message: 'the gateway has too many open streams',
+    retryable: true,
+    when: 'The gateway has as many open streams as `limits.maxStreams` allows.',
+  },
+  auth_unavailable: {
+    http: 503,
+    message: 'the token cannot be checked now',
+    retryable: true,
+    when: 'The key set at `auth.jwt.jwksUrl` cannot be read.',
+  },
+  draining: {
+    http: 503,
+    message: 'the gateway is shutting down',
+    retryable: true,
+    when: 'The gateway got SIGTERM or SIGINT and takes no new work.',
+  },
+  internal: {
+    http: 500,
+    message: 'internal error',
+    retryable: false,
+    when: 'The gateway failed. The log has the cause under the `request_id`.',
+  },
 } as const satisfies Readonly<
-  Record<string, { readonly http: number; readonly message: string; readonly retryable: boolean }>
+  Record<
+    string,
+    { readonly http: number; readonly message: string; readonly retryable: boolean; readonly when: string }
+  >
 >;
 
 export type ErrorCode = keyof typeof errorTable;

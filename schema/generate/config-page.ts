@@ -1,0 +1,176 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the page explains placeholders
+import { type ConfigParts, propertiesOf, requiredOf } from '../../src/config/config-parts.ts';
+import type { JsonObject } from '../../src/contract/domain/json.ts';
+import { isJsonObject } from '../../src/json/json-object.ts';
+import { code, formatTable, generatedNote, paragraph } from './markdown.ts';
+import { describeDefault, describeType } from './value-types.ts';
+
+type Row = readonly [key: string, type: string, default_: string, meaning: string];
+
+const head = ['key', 'type', 'default', 'meaning'];
+
+/** docs/config.md. */
+export function renderConfigPage(parts: ConfigParts): string {
+  const { sections, adapters } = parts;
+  const plain = Object.entries(sections).filter(([name]) => name !== 'backends' && name !== 'agents');
+  return [
+    '# Configuration',
+    generatedNote,
+    intro,
+    ...plain.flatMap(([name, section]) => renderSection(name, section)),
+    '## `backends`',
+    paragraph(textOf(sections.backends)),
+    '### Keys of every backend',
+    tableOf(parts.backend, 'backends.NAME'),
+    ...adapters.flatMap(({ name, settings }) => [
+      `### Keys of a backend with \`adapter: ${name}\``,
+      tableOf(settings, 'backends.NAME'),
+    ]),
+    '## `agents`',
+    paragraph(textOf(sections.agents)),
+    tableOf(parts.agent, 'agents[]'),
+    ...adapters.flatMap(({ name, target }) => [
+      `### \`target\` at ${name}`,
+      paragraph(textOf(target)),
+      tableOf(target, 'agents[].target'),
+    ]),
+    '### `mapping`',
+    mappingIntro,
+    tableOf(parts.mapping, 'agents[].mapping'),
+    '',
+  ]
+    .join('\n\n')
+    .replace(/\n+$/, '\n');
+}
+
+/** Every key of the config by its path, as the page lists them; for tests. */
+export function listKeys(parts: ConfigParts): readonly string[] {
+  const rows = [
+    ...Object.entries(parts.sections).flatMap(([name, section]) => rowsOf(section, name)),
+    ...rowsOf(parts.backend, 'backends.NAME'),
+    ...rowsOf(parts.agent, 'agents[]'),
+    ...parts.adapters.flatMap(({ settings, target }) => [
+      ...rowsOf(settings, 'backends.NAME'),
+      ...rowsOf(target, 'agents[].target'),
+    ]),
+    ...rowsOf(parts.mapping, 'agents[].mapping'),
+  ];
+  return [...new Set(rows.map(([key]) => key))];
+}
+
+function renderSection(name: string, section: JsonObject): readonly string[] {
+  const rows = rowsOf(section, name);
+  const example = examples[name];
+  return [
+    `## ${code(name)}`,
+    paragraph(textOf(section)),
+    ...(rows.length > 0 ? [formatTable(head, rows.map(quoteKey))] : []),
+    ...(example === undefined ? [] : [fence(example)]),
+  ];
+}
+
+function tableOf(schema: JsonObject, path: string): string {
+  return formatTable(head, rowsOf(schema, path).map(quoteKey));
+}
+
+/** A row for every key, those of nested mappings below their own. */
+function rowsOf(schema: JsonObject, path: string): readonly Row[] {
+  const { branches, isList } = membersOf(schema);
+  const required = branches.flatMap(requiredOf);
+  return branches.flatMap((branch) =>
+    Object.entries(propertiesOf(branch)).flatMap(([key, member]) => {
+      const place = `${path}${isList ? '[]' : ''}.${key}`;
+      const row: Row = [place, describeType(member), describeDefault(member, required.includes(key)), textOf(member)];
+      return [row, ...rowsOf(member, place)];
+    }),
+  );
+}
+
+/** The mappings that a key may hold: itself, a branch of its alternatives, or the entries of its list. */
+function membersOf(schema: JsonObject): { readonly branches: readonly JsonObject[]; readonly isList: boolean } {
+  if (isJsonObject(schema.items)) return { branches: membersOf(schema.items).branches, isList: true };
+  if (!Array.isArray(schema.anyOf)) return { branches: [schema], isList: false };
+  return { branches: schema.anyOf.filter(isJsonObject).flatMap((branch) => membersOf(branch).branches), isList: false };
+}
+
+function quoteKey([key, ...cells]: Row): readonly string[] {
+  return [code(key), ...cells];
+}
+
+function textOf(schema: JsonObject | undefined): string {
+  return typeof schema?.description === 'string' ? schema.description : '';
+}
+
+function fence(text: string): string {
+  return `\`\`\`yaml\n${text}\n\`\`\``;
+}
+
+const placeholders = formatTable(
+  ['placeholder', 'stands for'],
+  [
+    [code('${NAME}'), 'the environment variable; a variable that is not set is a problem'],
+    [code('${NAME:-default}'), 'the same, with a default for a variable that is not set or empty'],
+    [code('${FILE:path}'), 'the text of a file, relative to the config, without its last line break'],
+    [code('$${'), `the characters ${code('${')}`],
+  ],
+);
+
+const intro = `rungate reads one YAML file. Unknown keys are refused with the nearest known one, and \`rungate check --config FILE\` shows
+every problem at once. [rungate.example.yaml](../rungate.example.yaml) has every key in its place.
+[schema/config.json](../schema/config.json) is the same as a JSON Schema: with its first line, an editor completes and checks
+the file. \`rungate schema\` prints it.
+
+\`\`\`yaml
+# yaml-language-server: $schema=./schema/config.json
+store:
+  url: sqlite:./data/rungate.db
+
+defaultAgent: price-scraper
+
+backends: # accounts at vendors
+  intuned-main:
+    adapter: intuned
+    baseUrl: https://app.intuned.io/api/v1/workspace
+    workspaceId: \${INTUNED_WORKSPACE_ID}
+    apiKey: \${INTUNED_API_KEY}
+
+agents: # what clients can run
+  - name: price-scraper
+    backend: intuned-main
+    target:
+      project: shop
+      api: scrape-prices
+\`\`\`
+
+## Placeholders
+
+A text may hold placeholders. They are replaced after the YAML is parsed, so a value can never become YAML. Between braces
+or brackets they need quotes. There are none in \`schemas\` and in an inline \`mapping\`, where \`\${\` has another meaning.
+
+${placeholders}
+
+A number, true or false may be one whole placeholder. Contents of files, and values of variables whose names say that they
+are secret (\`KEY\`, \`TOKEN\`, \`SECRET\`, \`PASSW\`, \`CREDENTIAL\`), are redacted from log lines and answers.`;
+
+const mappingIntro = paragraph(
+  'Expressions are JSONata; a plain path such as `output.response` is the usual one. [mappings/README.md](../mappings/README.md) has the language. A part that is left out is taken from the default mapping of the adapter.',
+);
+
+/** Sections whose table alone does not show how they look. */
+const examples: Readonly<Record<string, string>> = {
+  auth: `auth:
+  keys:
+    - name: shop
+      tenant: shop
+      sha256: \${SHOP_KEY_SHA256}
+      agents: [price-scraper]
+      limits: { requestsPerSecond: 20 }
+  jwt:
+    issuer: https://id.example.com/
+    audience: rungate
+    jwksUrl: https://id.example.com/.well-known/jwks.json`,
+  webhooks: `webhooks:
+  secrets:
+    - \${RUNGATE_WEBHOOK_SECRET}
+  allow: [hooks.corp.internal]`,
+};

@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { errcodeOccasions, errcodes } from '../../src/contract/domain/errcodes.ts';
+import { errorTable } from '../../src/contract/domain/errors.ts';
+import { code, formatTable, generatedNote, paragraph } from './markdown.ts';
+
+const caseSchema = z.object({ when: z.string().optional(), is: z.string() });
+const mappingSchema = z.object({
+  status: z.record(z.string(), z.union([z.string(), z.array(caseSchema)])),
+  errcodes: z.record(z.string(), z.int()).default({}),
+});
+type VendorMapping = z.output<typeof mappingSchema> & { readonly name: string };
+
+/** docs/errors.md, from the error table, the errcodes and the default mappings in `directory`. */
+export function renderErrorsPage(adapters: readonly { readonly name: string }[], directory: string): string {
+  const mappings = adapters.map(({ name }): VendorMapping => {
+    const text = readFileSync(`${directory}/${name}.yaml`, 'utf8');
+    return { name, ...mappingSchema.parse(parse(text)) };
+  });
+  return `${[
+    '# Errors',
+    generatedNote,
+    '## Errors of requests',
+    paragraph(
+      'The body of an error is a JSON string in both versions of ACP, and an object with `code`, `message` and `metadata` in the Agent Protocol. `Accept: application/problem+json` gets RFC 9457 from all of them, with `code`, `path`, `retryable` and `request_id` as further members. Every answer has an `X-Request-Id`: the one of the request, if it sent one. An error that is worth a retry comes with `Retry-After` where the gateway knows how long to wait.',
+    ),
+    errorRows(),
+    '## Errcodes of runs',
+    paragraph(
+      'A run that ends as `error` or `timeout` carries an integer `errcode` and a `description`. Codes from 1000 to 1999 are those of the gateway, whichever vendor ran the agent. The others come from the mapping of the vendor, where an agent can override them.',
+    ),
+    formatTable(
+      ['errcode', 'when'],
+      Object.entries(errcodes).map(([name, errcode]) => [
+        String(errcode),
+        errcodeOccasions[name as keyof typeof errcodes],
+      ]),
+    ),
+    ...mappings.flatMap(renderVendor),
+  ].join('\n\n')}\n`;
+}
+
+function errorRows(): string {
+  return formatTable(
+    ['code', 'HTTP', 'retry', 'message', 'when'],
+    Object.entries(errorTable).map(([name, { http, retryable, message, when }]) => [
+      code(name),
+      String(http),
+      retryable ? 'yes' : 'no',
+      message,
+      when,
+    ]),
+  );
+}
+
+function renderVendor({ name, status, errcodes: codes }: VendorMapping): readonly string[] {
+  const rows = Object.entries(codes).toSorted(([, a], [, b]) => a - b);
+  return [
+    `## ${title(name)}`,
+    paragraph(
+      `What [mappings/${name}.yaml](../mappings/${name}.yaml) makes of the statuses and words of the vendor. A status that has no row leaves the run \`pending\`.`,
+    ),
+    formatTable(
+      ['vendor status', 'status'],
+      Object.entries(status).map(([word, row]) => [code(word), describeRow(row)]),
+    ),
+    formatTable(
+      ['errcode', 'word of the vendor'],
+      rows.map(([word, errcode]) => [String(errcode), word === 'default' ? 'any other' : code(word)]),
+    ),
+  ];
+}
+
+function describeRow(row: VendorMapping['status'][string]): string {
+  if (typeof row === 'string') return code(row);
+  return row.map(({ when, is }) => (when === undefined ? code(is) : `${code(is)} where ${code(when)}`)).join(', else ');
+}
+
+function title(name: string): string {
+  return `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
+}

@@ -1,0 +1,22 @@
+import { join, resolve } from 'node:path';
+import { adapters } from '../../adapters/index.ts';
+import { describeParts } from '../../src/config/config-parts.ts';
+import { composeJsonSchema } from '../../src/config/json-schema.ts';
+import { renderConfigPage } from './config-page.ts';
+import { renderErrorsPage } from './errors-page.ts';
+import { renderExample } from './example.ts';
+import { renderMetricsPage } from './metrics-page.ts';
+
+export const root = resolve(import.meta.dirname, '../..');
+
+/** Every generated file by its path from the root. */
+export function generateFiles(): Readonly<Record<string, string>> {
+  const parts = describeParts(adapters);
+  return {
+    'schema/config.json': `${JSON.stringify(composeJsonSchema(parts), null, 2)}\n`,
+    'docs/config.md': renderConfigPage(parts),
+    'docs/errors.md': renderErrorsPage(adapters, join(root, 'mappings')),
+    'docs/metrics.md': renderMetricsPage(),
+    'rungate.example.yaml': renderExample(parts),
+  };
+}

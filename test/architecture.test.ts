@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { errorTable } from '../src/contract/domain/errors.ts';
 import { exportedNames, functionsIn, isDeclarative, lineOf, parseSource, parseText } from './source-syntax.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -199,6 +200,12 @@ describe('architecture', () => {
     }
     const wrong = [...homesOf].filter(([, files]) => files.size > 1).map(([key]) => key);
     expect(wrong.toSorted()).toEqual(exceptions.names.toSorted());
+  });
+
+  test('every row of the error table is thrown somewhere', () => {
+    const code = sources.map((file) => readFileSync(join(root, file), 'utf8')).join('\n');
+    const unused = Object.keys(errorTable).filter((name) => !new RegExp(`GatewayError\\(\\s*'${name}'`).test(code));
+    expect(unused).toEqual([]);
   });
 
   test.each([

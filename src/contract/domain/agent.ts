@@ -12,7 +12,7 @@ export type InterruptSchema = {
   readonly resumePayload: JsonObject;
 };
 
-/** JSON Schemas of an agent, as configured; they are what the descriptor shows. */
+/** JSON Schemas of an agent, as configured; shown in its descriptor. */
 export type AgentSchemas = {
   readonly input: JsonObject;
   readonly output: JsonObject;
@@ -28,7 +28,7 @@ export type Agent = {
   readonly version: string;
   readonly description: string;
   readonly backend: string;
-  /** Tenants that have credentials at the backend; left out, it is there for all. */
+  /** Tenants that have credentials at the backend; left out, all tenants share one. */
   readonly tenants?: readonly string[] | undefined;
   readonly metadata: JsonObject;
   readonly target: unknown;
@@ -36,10 +36,10 @@ export type Agent = {
   readonly checkInput: Check;
   /** The agent's config schema and the adapter's run options. */
   readonly checkConfig: Check;
-  /** Checks a resume payload against the schema that goes with the interrupt's `interrupt_type`, where there is one. */
+  /** Checks a resume payload against the schema of the interrupt's `interrupt_type`, if there is one. */
   readonly checkResume: (interrupt: Json, payload: Json) => Violation | null;
   readonly timeoutMs: number;
-  /** How long the vendor may answer 404 for a run that it started before the run is given up. */
+  /** How long the vendor may answer 404 for a run that it has started before the run ends as lost. */
   readonly lostAfterMs: number;
   readonly onUnknownStart: 'fail' | 'retry';
   readonly capabilities: Capabilities;

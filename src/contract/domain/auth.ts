@@ -1,6 +1,6 @@
 import type { KeyLimits } from './principal.ts';
 
-/** One key that clients may come with; of the key itself only the hash is known. */
+/** A client's key, of which the config holds only the hash. */
 export type KeyConfig = {
   readonly name: string;
   readonly tenant: string;
@@ -11,13 +11,13 @@ export type KeyConfig = {
   readonly limits: KeyLimits;
 };
 
-/** Whose tokens are taken, and what they must say. */
+/** The issuer whose tokens are accepted, and the claims that are required. */
 export type JwtConfig = {
   readonly issuer: string;
   readonly audience: string;
   readonly jwksUrl: string;
   readonly tenantClaim: string;
-  /** Null: a token does not say which agents it is for, and every one is. */
+  /** Null: tokens have no such claim and may use every agent. */
   readonly agentsClaim: string | null;
   /** Of each subject. */
   readonly limits: KeyLimits;

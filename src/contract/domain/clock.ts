@@ -1,8 +1,8 @@
-/** Time as `runs/` sees it; tests put a virtual one in its place. */
+/** The engine's time; tests replace it by a virtual clock. */
 export interface Clock {
   /** Whole milliseconds since the Unix epoch. */
   nowMs(): number;
-  /** Calls back once after `delayMs`; the returned function takes the call back. */
+  /** Calls back once after `delayMs`; the returned function cancels. */
   schedule(delayMs: number, callback: () => void): () => void;
   /** A number in [0, 1), for jitter. */
   random(): number;

@@ -89,12 +89,6 @@ export const errorTable = {
     retryable: true,
     when: 'The first request with this `Idempotency-Key` is not answered yet.',
   },
-  run_conflict: {
-    http: 409,
-    message: 'the run changed meanwhile; read it again',
-    retryable: true,
-    when: 'Another request changed the run at the same time.',
-  },
   unauthorized: {
     http: 401,
     message: 'a key or a token that the gateway knows is required',
@@ -182,17 +176,17 @@ export const errorTable = {
 
 export type ErrorCode = keyof typeof errorTable;
 
-/** What a client may have at a time. */
+/** A bound on what a client has at a time. */
 export type Quota = { readonly policy: 'live-runs' | 'streams'; readonly max: number };
 
 export type ErrorDetails = {
-  /** What exactly is wrong, in the caller's terms; with a `path` what is said of it, such as `is required`. Sent. */
+  /** What exactly is wrong, in the caller's terms; with a `path` its predicate, such as `is required`. Sent. */
   readonly detail?: string | undefined;
   /** JSON path of the offending value, such as `input/url`; sent. */
   readonly path?: string | undefined;
   /** Sent as the `Retry-After` header, whole seconds. */
   readonly retryAfterSeconds?: number | undefined;
-  /** Of what the client has too much at a time, and how much it may have; sent in the RateLimit headers. */
+  /** The bound that the client exceeds; sent in the RateLimit headers. */
   readonly quota?: Quota | undefined;
   /** Logged, never sent. */
   readonly cause?: unknown;

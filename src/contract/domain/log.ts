@@ -11,11 +11,11 @@ export interface Log {
   child(fields: Readonly<Record<string, unknown>>): Log;
 }
 
-/** Takes known secrets out of what leaves the process or comes from outside it. */
+/** Removes known secrets from what leaves the process or enters it. */
 export interface Redactor {
   /** Replaces every secret in a text. */
   text(text: string): string;
-  /** Replaces every secret in a payload and leaves the rest as it is; `source` is the text that it was parsed from. */
+  /** Replaces every secret in a payload and keeps the rest unchanged; `source` is the text it was parsed from. */
   json(payload: Json, source: string): Json;
 }
 

@@ -2,7 +2,7 @@ import type { Observation } from '../adapter/adapter.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { UpstreamRef } from './run.ts';
 
-/** What an `input` expression sees. */
+/** The context of an `input` expression. */
 export type InputContext = {
   readonly input: Json;
   readonly messages: Json;
@@ -15,7 +15,7 @@ export type InputContext = {
   readonly agent: { readonly name: string; readonly version: string };
 };
 
-/** What a `threadState` expression sees. */
+/** The context of a `threadState` expression. */
 export type StateContext = {
   /** The thread's values before the run; null before the first. */
   readonly state: Json;
@@ -24,7 +24,7 @@ export type StateContext = {
   readonly output: Json;
 };
 
-/** What a `resume` expression sees. */
+/** The context of a `resume` expression. */
 export type ResumeContext = {
   readonly payload: Json;
   readonly interrupt: Json;
@@ -49,7 +49,7 @@ export interface Mapping {
   /** Whether a run of the agent can be interrupted. */
   readonly interrupts: boolean;
   input(context: InputContext): Promise<Json>;
-  /** The input where it takes no expression to make it, and is within bounds; undefined where {@link input} has to. */
+  /** The input where no expression is needed and it is within bounds; otherwise undefined, and {@link input} makes it. */
   plainInput(context: InputContext): Json | undefined;
   read(observation: Observation): Promise<MappedStatus>;
   resume(context: ResumeContext): Promise<Json>;

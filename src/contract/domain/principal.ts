@@ -1,4 +1,4 @@
-/** What one key may use at most; null where nothing is said. */
+/** Limits of one key; null for no limit. */
 export type KeyLimits = {
   readonly requestsPerSecond: number | null;
   /** Runs of the key that are not done. */
@@ -7,10 +7,10 @@ export type KeyLimits = {
   readonly streams: number | null;
 };
 
-/** On whose behalf a request is made. */
+/** The authenticated caller of a request. */
 export type Principal = {
   readonly tenant: string;
-  /** The key's name, or the token's subject; null where nobody is asked. Limits are counted by tenant and name. */
+  /** The key's name, or the token's subject; null without authentication. Limits are counted by tenant and name. */
   readonly name: string | null;
   /** Names of the agents that it may use; null: all. */
   readonly agents: ReadonlySet<string> | null;

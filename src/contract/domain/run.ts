@@ -6,10 +6,10 @@ export type RunStatus = (typeof runStatuses)[number];
 
 /**
  * What may be done next with a run; finer than its status, so that a crash at any moment leaves a record
- * that says whether the vendor may have been asked.
+ * that says whether the vendor may have been called.
  *
- * - `queued`: durable, the vendor was not asked.
- * - `starting`: written just before the vendor is asked; found with a dead owner, the start's outcome is unknown.
+ * - `queued`: durable; the vendor was not called.
+ * - `starting`: written just before the vendor is called; found with a dead owner, the start's outcome is unknown.
  * - `running`: the vendor answered with its own run, which is observed.
  * - `interrupted`: the agent waits for a payload.
  * - `resuming`: a payload was accepted and is not yet sent.
@@ -68,15 +68,15 @@ export type Run = {
   readonly outcome: Outcome | null;
   /** Present in `resuming` and `delivering`. */
   readonly resumption: Resumption | null;
-  /** Canonical JSON of the interrupt payload that was answered last, so that a stale one does not interrupt again. */
+  /** Canonical JSON of the last interrupt payload that was answered, so that a stale copy does not interrupt again. */
   readonly answeredInterrupt: string | null;
   /** Failed attempts of the step under way (start or delivery), for its backoff. */
   readonly attempts: number;
   /** Sequence number of the newest event; the first event of a run has 1. */
   readonly lastSeq: number;
-  /** Grows by one with every write; a writer that read an older one is refused. */
+  /** Grows by one with every write; a writer that read an older version is refused. */
   readonly version: number;
-  /** The replica that drives the run; null when none does. */
+  /** The replica whose run loop drives the run; null when none does. */
   readonly owner: string | null;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
@@ -85,5 +85,5 @@ export type Run = {
   readonly deadlineAtMs: number;
 };
 
-/** Names one run as its owner may see it. */
+/** Identifies a run within its tenant. */
 export type RunKey = { readonly tenant: string; readonly runId: string };

@@ -5,11 +5,11 @@ import type { UpstreamRef } from './run.ts';
 export const threadStatuses = ['idle', 'busy', 'interrupted', 'error'] as const;
 export type ThreadStatus = (typeof threadStatuses)[number];
 
-/** A sequence of runs that share a state. At most one of them is active at a time, also across replicas. */
+/** A sequence of runs that share a state. At most one of them is active at a time, across replicas too. */
 export type Thread = {
   readonly threadId: string;
   readonly tenant: string;
-  /** The agent that the thread was made for, or that of its first run; null before either. */
+  /** The agent that the thread was created for, or that of its first run; null before either. */
   readonly agentId: string | null;
   readonly metadata: JsonObject;
   /** `busy` while a run of it is pending, `interrupted` while one waits for a payload, `error` after one failed. */
@@ -19,15 +19,15 @@ export type Thread = {
   readonly messages: readonly Json[];
   /** The run that has the thread; null when none has. */
   readonly activeRunId: string | null;
-  /** The vendor's own living agent of the thread, where the target's mode is `thread`. */
+  /** The thread's session at the vendor, where the agent's target has the mode `thread`. */
   readonly session: Session | null;
-  /** Grows with every write, by one or by the events of the write: it is the `threadSeq` of the last of them. */
+  /** Grows with every write, by one or by the number of its events; then it is the `threadSeq` of the last of them. */
   readonly version: number;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
 };
 
-/** Whose vendor agent lives, and what the vendor calls it. */
+/** A long-lived agent at the vendor: ours that it belongs to, and the vendor's ids. */
 export type Session = { readonly agentId: string; readonly upstream: UpstreamRef };
 
 export type ThreadKey = { readonly tenant: string; readonly threadId: string };
@@ -48,7 +48,7 @@ export type Checkpoint = {
 export type ThreadQuery = {
   readonly tenant: string;
   readonly agentId?: string | undefined;
-  /** Only threads of these agents, at least one, and of none; left out, of all. */
+  /** Only threads of these agents (at least one) or without an agent; left out, all. */
   readonly agentIds?: readonly string[] | undefined;
   readonly status?: ThreadStatus | undefined;
   /** Threads whose metadata has each of these keys with an equal value. */
@@ -62,11 +62,11 @@ export type ThreadQuery = {
 
 /** What a run does to its thread; written with the run's own change, or not at all. */
 export type ThreadEffect = {
-  /** The thread's status after it; where the run gives the thread up and another one waits, it is `busy` instead. */
+  /** The thread's status afterwards; `busy` instead where the run releases the thread and another run waits for it. */
   readonly status: ThreadStatus;
-  /** The run ended: the next one may have the thread. */
+  /** The run ended, so the next one may acquire the thread. */
   readonly release: boolean;
-  /** The thread goes too, its runs stay; not while another run of it is live. */
+  /** Also removes the thread and keeps its runs, unless another run of it is live. */
   readonly remove?: boolean | undefined;
   /** The new state, kept as the newest checkpoint; left out, the state stays. */
   readonly checkpoint?: Checkpoint | undefined;
@@ -74,9 +74,9 @@ export type ThreadEffect = {
   readonly session?: Session | null | undefined;
 };
 
-/** How a new run is let into its thread. */
+/** How a new run is admitted to its thread. */
 export type Admission = {
-  /** Made when there is no such thread; left out, the run is refused then. */
+  /** Inserted when there is no such thread; left out, the run is refused then. */
   readonly create?: Thread | undefined;
   /** Refuse the run while another one of the thread is live. */
   readonly refuseBusy: boolean;
@@ -91,18 +91,18 @@ export type ThreadEventQuery = ThreadKey & {
 
 /** Threads of a store; the transactions that touch a run too are in `Store` itself. Rejects with `StorageFault`. */
 export interface ThreadStore {
-  /** False: the id is taken, by whomever; nothing was written. */
+  /** False: the id is taken, perhaps by another tenant; nothing was written. */
   insertThread(thread: Thread): Promise<boolean>;
   findThread(key: ThreadKey): Promise<Thread | null>;
-  /** Writes metadata, status, values, messages and living agent. False: another version, or gone. */
+  /** Writes metadata, status, values, messages and session. False: another version, or removed. */
   updateThread(thread: Thread, expectedVersion: number, checkpoint: Checkpoint | null): Promise<boolean>;
   /** Newest first, by creation. */
   searchThreads(query: ThreadQuery): Promise<readonly Thread[]>;
-  /** Newest first; only those older than `beforeId` where it is given. */
+  /** Newest first; with `beforeId`, only older ones. */
   checkpoints(threadId: string, limit: number, beforeId: string | null): Promise<readonly Checkpoint[]>;
   /** A new thread with the source's state and checkpoints (with new ids). Null: there is no such source. */
   copyThread(source: ThreadKey, copy: { readonly threadId: string; readonly nowMs: number }): Promise<Thread | null>;
-  /** The checkpoint with the id, or the one that the run left; null when the thread has none such. */
+  /** The checkpoint with the id, or the one that the run left; null when the thread has no such checkpoint. */
   findCheckpoint(
     threadId: string,
     by: { readonly checkpointId: string } | { readonly runId: string },
@@ -113,8 +113,8 @@ export interface ThreadStore {
    */
   removeThread(key: ThreadKey, keepRuns: boolean): Promise<'removed' | 'missing' | 'busy'>;
   /**
-   * Gives the thread to a run, unless another live one has it or came due before it: by creation and `afterMs`, then by
-   * id. Giving it again to the same run is true again.
+   * Gives the thread to a run, unless another live run has it or came due earlier (by creation and `afterMs`, then by
+   * id). True again for the run that already has it.
    */
   acquireThread(threadId: string, runId: string): Promise<boolean>;
   /** Events of a thread's runs in the order in which they were written. */

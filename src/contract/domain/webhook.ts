@@ -1,22 +1,22 @@
 import type { Run } from './run.ts';
 
 /**
- * - `waiting`: owed to the receiver, and tried until it takes it.
- * - `delivered`: the receiver took it.
- * - `failed`: the receiver did not take it for so long that it was given up.
- * - `stopped`: the receiver said that it wants no more of this run.
+ * - `waiting`: owed to the receiver and retried until it is accepted.
+ * - `delivered`: the receiver accepted it.
+ * - `failed`: given up because the receiver did not accept it within the configured time.
+ * - `stopped`: the receiver answered that it wants no more deliveries of this run.
  */
 export const deliveryStates = ['waiting', 'delivered', 'failed', 'stopped'] as const;
 export type DeliveryState = (typeof deliveryStates)[number];
 
-/** A change of a run's status that its receiver is to be told of, as it was then. Named by run and `seq`. */
+/** A notification of a change of a run's status, with the run as it was then. Identified by run and `seq`. */
 export type NewDelivery = {
   readonly runId: string;
-  /** Grows with each one of a run, with gaps. */
+  /** Grows from delivery to delivery of a run, with gaps. */
   readonly seq: number;
   readonly tenant: string;
   readonly url: string;
-  /** Tenant, and host and port of the URL. Deliveries to one receiver wait for each other. */
+  /** Tenant, and host and port of the URL; deliveries to one receiver wait for each other. */
   readonly receiver: string;
   readonly body: string;
   readonly createdAtMs: number;
@@ -24,26 +24,26 @@ export type NewDelivery = {
 
 export type Delivery = NewDelivery & {
   readonly state: DeliveryState;
-  /** Answers, or failures to get one, so far. */
+  /** Attempts so far, answered or not. */
   readonly attempts: number;
-  /** When trying began: at the creation, or when it was last redriven. */
+  /** Start of the attempts: the creation, or the last redrive. */
   readonly sinceMs: number;
-  /** When it is tried next; of one that was taken, when it is free for others. Past instants mean at once. */
+  /** The next attempt; for a delivery that is leased, the end of the lease. An instant in the past means now. */
   readonly dueAtMs: number;
   /** Null while it waits. */
   readonly endedAtMs: number | null;
-  /** Why the last attempt came to nothing; null where none did. */
+  /** Why the last attempt failed; null where none did. */
   readonly failure: string | null;
 };
 
-/** What became of an attempt. */
+/** The outcome of an attempt. */
 export type Settlement =
   | { readonly kind: 'delivered' }
   | { readonly kind: 'retry'; readonly delayMs: number; readonly failure: string }
   | { readonly kind: 'failed'; readonly failure: string }
-  /** Nothing of the run is sent any more. */
+  /** No more deliveries of the run are sent. */
   | { readonly kind: 'stopped'; readonly failure: string }
-  /** It was not tried after all, or cut: it is free for others at once. */
+  /** Not attempted, or aborted: free for other processes at once. */
   | { readonly kind: 'returned' };
 
 export type DeliveryQuery = {
@@ -54,15 +54,15 @@ export type DeliveryQuery = {
 };
 
 /**
- * The deliveries of a store. New ones come with `Store.update`, in the transaction of the change that they tell of.
- * `nowMs` counts where one process has the store; a store that is shared goes by its own clock. Rejects with
+ * The deliveries of a store. New ones are written by `Store.update`, in the transaction of the change they announce.
+ * `nowMs` counts where one process has the store; a shared store uses its own clock. Rejects with
  * `StorageFault`.
  */
 export interface Outbox {
   /**
-   * Receivers in the order of their names, after `after`, with something due, of at most `examine` that are looked at.
-   * `next` is where to go on, the empty string once all were looked at. `waitMs` is how long it takes until
-   * another one of those has something due; null when none will.
+   * Receivers with something due, sorted by name, among the next `examine` after `after`. `next` is where to continue,
+   * the empty string after the last one. `waitMs` is the time until another of them has something due; null when none
+   * will.
    */
   receivers(look: {
     readonly after: string;
@@ -83,7 +83,7 @@ export interface Outbox {
   settle(claimed: Delivery, settlement: Settlement, nowMs: number): Promise<boolean>;
   /** Newest first. */
   list(query: DeliveryQuery): Promise<readonly Delivery[]>;
-  /** Makes deliveries wait anew, due at once, in place of those that were given up, stopped or wait; how many. */
+  /** Makes deliveries in these states wait again, due now; resolves with their number. */
   redrive(which: {
     readonly runId?: string | undefined;
     readonly states: readonly Exclude<DeliveryState, 'delivered'>[];
@@ -91,7 +91,7 @@ export interface Outbox {
   }): Promise<number>;
 }
 
-/** The deliveries of a store that others may have open. */
+/** The deliveries of a store that other processes may have open. */
 export type OpenOutbox = { readonly outbox: Outbox; close(): Promise<void> };
 
 /** Posts to URLs that clients gave, at public addresses only. */
@@ -107,9 +107,9 @@ export interface WebhookSender {
 
 export type WebhookAnswer =
   | { readonly kind: 'answered'; readonly status: number; readonly retryAfterMs: number | null }
-  /** The URL leads to where no client may send us; it may lead elsewhere tomorrow. */
+  /** The URL leads to a forbidden address now; it may lead elsewhere later. */
   | { readonly kind: 'forbidden'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** The body that tells of a run, in the words of the protocol that made it. */
+/** The body of a webhook about a run, in the words of the protocol that created it. */
 export type RunEncoder = (run: Run) => string;

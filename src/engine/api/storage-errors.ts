@@ -3,7 +3,7 @@ import { StorageFault } from '../../contract/store/store.ts';
 
 const retryAfterSeconds = 1;
 
-/** Tells a client of a store that does not answer, in the client's terms. */
+/** Turns a `StorageFault` into the error that clients get. */
 export async function translateStorageFault<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;

@@ -2,7 +2,7 @@ import { ReleasingMap } from '../../collections/releasing-map.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 
-/** What happened to a run. `run` is null when it was removed; `events` may be empty when only a re-read is due. */
+/** A change of a run. `run` is null when it was removed; empty `events` mean that readers have to read the store. */
 export type RunNotification = {
   readonly runId: string;
   readonly run: Run | null;
@@ -11,8 +11,8 @@ export type RunNotification = {
 export type Listener = (notification: RunNotification) => void;
 
 /**
- * Who waits for which run in this process. Publishing follows the commit, so nobody is told of what could still be
- * lost; a run that nobody watches costs one failed look-up.
+ * The watchers of runs and threads in this process. Publishing follows the commit, so no watcher learns of a change that
+ * could still be lost; a run without watchers costs one failed look-up.
  */
 export class EventBus {
   readonly #watched = new ReleasingMap<string, { readonly key: RunKey; readonly listeners: Set<Listener> }>();
@@ -21,17 +21,17 @@ export class EventBus {
   #onFirstWatcher: (runId: string) => void = () => {};
   #onThreadWatcher: (threadId: string) => void = () => {};
 
-  /** Called for every run, before its watchers are: what this process keeps of a run must not be older than they. */
+  /** Called for every change before its watchers, so that this process's cached run is never older than what they see. */
   onNotification(callback: Listener): void {
     this.#onNotification = callback;
   }
 
-  /** Called when a run gets its first watcher: its driver may be asleep for long. */
+  /** Called when a run gets its first watcher: its run loop may be in a long sleep. */
   onFirstWatcher(callback: (runId: string) => void): void {
     this.#onFirstWatcher = callback;
   }
 
-  /** Called when a thread gets its first watcher, for the drivers of its runs. */
+  /** Called when a thread gets its first watcher, for the loops of its runs. */
   onThreadWatcher(callback: (threadId: string) => void): void {
     this.#onThreadWatcher = callback;
   }
@@ -51,11 +51,11 @@ export class EventBus {
     };
   }
 
-  /** Whoever watches a thread reads what is new of it from the store: that has the order over its runs. */
+  /** The listener has to read news from the store, which alone has the order over the thread's runs. */
   subscribeThread(threadId: string, listener: () => void): () => void {
     const known = this.#threads.get(threadId);
     const listeners = known ?? new Set();
-    // Wrapped, so that one function that subscribes twice is called twice.
+    // Wrapped, so that a function that subscribes twice is called twice.
     const own = () => listener();
     listeners.add(own);
     if (known === undefined) {
@@ -68,10 +68,10 @@ export class EventBus {
     };
   }
 
-  /** Something was written to the thread; null: perhaps to any of them. */
+  /** Wakes the thread's watchers after a write; null wakes those of every thread. */
   notifyThread(threadId: string | null): void {
-    const told = threadId === null ? [...this.#threads.values()] : [this.#threads.get(threadId) ?? []];
-    for (const listeners of told) for (const listener of [...listeners]) listener();
+    const woken = threadId === null ? [...this.#threads.values()] : [this.#threads.get(threadId) ?? []];
+    for (const listeners of woken) for (const listener of [...listeners]) listener();
   }
 
   publish(notification: RunNotification): void {
@@ -79,7 +79,7 @@ export class EventBus {
     const threadId = notification.run?.threadId ?? null;
     if (threadId !== null) this.notifyThread(threadId);
     const listeners = this.#watched.get(notification.runId)?.listeners;
-    // A copy: a listener that is done leaves while the others are still told.
+    // A copy, because a listener may unsubscribe while the others are being notified.
     if (listeners !== undefined) for (const listener of [...listeners]) listener(notification);
   }
 

@@ -11,7 +11,7 @@ const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
 type Batch = IteratorResult<readonly RunEvent[], undefined>;
 
 /**
- * One reader's view of a run's events. News that directly follow what the reader has are handed over as they come;
+ * One reader's view of a run's events. News that directly follows what the reader has is handed over as it comes;
  * everything else (a slow reader, another replica's write, the history) is read from the store by sequence number, so
  * that a reader never sees a gap or a repeat. An async generator would cost each reader several promise turns a batch
  * and could not be left while it waits.

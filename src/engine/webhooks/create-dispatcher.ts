@@ -5,18 +5,18 @@ import type { Store } from '../../contract/store/store.ts';
 import { WebhookDispatcher } from './dispatcher.ts';
 import { createSigner } from './signer.ts';
 
-/** What the config and the rooms above say of outgoing webhooks. */
+/** Settings of outgoing webhooks, from the config and the composition. */
 export type WebhookOptions = {
-  /** The first signs first; at least one. */
+  /** At least one; the first one's signature comes first. */
   readonly secrets: readonly string[];
   readonly giveUpMs: number;
-  /** The sender's, for one attempt. */
+  /** The sender's time-out of one attempt. */
   readonly timeoutMs: number;
   readonly sender: WebhookSender;
   readonly encodeRun: RunEncoder;
 };
 
-/** Puts courier and signer together. */
+/** Composes dispatcher and signer. */
 export function createWebhookDispatcher(
   deps: { readonly store: Store; readonly clock: Clock; readonly log: Log; readonly metrics: Metrics },
   { secrets, giveUpMs, timeoutMs, sender }: WebhookOptions,

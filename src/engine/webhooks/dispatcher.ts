@@ -16,25 +16,25 @@ export type WebhookDispatcherDeps = {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly giveUpMs: number;
-  /** The sender's. */
+  /** The sender's time-out of one attempt. */
   readonly timeoutMs: number;
 };
 
-/** Receivers that one look goes through. */
-const lookAt = 256;
-/** A lease is longer than an attempt by this, for the writes around it. */
+/** Receivers that one query examines. */
+const maxExamined = 256;
+/** Added to the longest attempt for the lease, for the writes around it. */
 const leaseMarginMs = 5000;
-/** What another process left is found by looking: a dead replica, or an operator who redrives. */
+/** How often the outbox is read for what other processes left: a dead replica, or an operator's redrive. */
 const sharedSweepMs = 2000;
-/** Where one process has the store its own changes wake the courier. */
+/** The same where one process has the store, whose own changes wake the dispatcher. */
 const ownSweepMs = 5000;
 const faultPauseMs = 1000;
-/** Attempts under way get so long to end when the process stops. */
+/** How long attempts under way may take to end when the process stops. */
 const stopGraceMs = 2000;
 
 /**
- * Takes deliveries from the outbox to their receivers. Receivers have their turn one after the other and only so many
- * attempts each, and so have tenants, so that one who is slow, or is owed very much, keeps nobody else waiting.
+ * Sends the outbox's deliveries to their receivers. Receivers take turns, and the attempts under way are bounded for each
+ * receiver and each tenant, so that a slow receiver or a large backlog delays no one else.
  */
 export class WebhookDispatcher {
   readonly #deps: WebhookDispatcherDeps;
@@ -42,7 +42,7 @@ export class WebhookDispatcher {
   readonly #underWay = new Set<Promise<void>>();
   readonly #fairShare = new FairShare();
   readonly #abort = new AbortController();
-  /** The receiver that had its turn last. */
+  /** The receiver that had the last turn. */
   #cursor = '';
   #stopped = false;
   #working: Promise<void> = Promise.resolve();
@@ -56,12 +56,12 @@ export class WebhookDispatcher {
     this.#working = this.#work();
   }
 
-  /** Something was put into the outbox. */
+  /** Called after a delivery is added to the outbox. */
   wake(): void {
     this.#sleeper.wake();
   }
 
-  /** Attempts under way get a moment to end; those that do not are left to the next courier. */
+  /** Lets attempts under way end for a moment; the others are aborted and left to the next dispatcher. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#sleeper.wake();
@@ -77,7 +77,7 @@ export class WebhookDispatcher {
       try {
         idleMs = await this.#round();
       } catch (error) {
-        this.#deps.log.warn({ err: error }, 'webhooks wait: a look into the outbox failed');
+        this.#deps.log.warn({ err: error }, 'reading the webhook outbox failed; retrying');
         idleMs = faultPauseMs;
       }
       if (idleMs > 0 && !this.#stopped) {
@@ -86,7 +86,7 @@ export class WebhookDispatcher {
     }
   }
 
-  /** Goes on from where the last round ended to the last receiver; gives how long there is nothing to do after that. */
+  /** Continues from the end of the last round to the last receiver; resolves with how long nothing is due afterwards. */
   async #round(): Promise<number> {
     const { outbox, clock } = this.#deps;
     const isWhole = this.#cursor === '';
@@ -94,10 +94,10 @@ export class WebhookDispatcher {
     let soonestMs = Number.POSITIVE_INFINITY;
     let taken = 0;
     do {
-      const look = await outbox.receivers({ after: this.#cursor, examine: lookAt, nowMs: clock.nowMs() });
+      const look = await outbox.receivers({ after: this.#cursor, examine: maxExamined, nowMs: clock.nowMs() });
       soonestMs = Math.min(soonestMs, look.waitMs ?? soonestMs);
       taken += await this.#visit(look.due);
-      // The end of an attempt wakes us; whoever did not have a turn is the next.
+      // The end of an attempt wakes the loop; a receiver that had no turn comes next.
       if (this.#fairShare.free === 0) return Number.POSITIVE_INFINITY;
       this.#cursor = this.#fairShare.skip(look.next);
     } while (this.#cursor !== '' && !this.#stopped);
@@ -105,7 +105,7 @@ export class WebhookDispatcher {
     return isWhole && isOver && taken === 0 ? soonestMs : 0;
   }
 
-  /** Takes and sends what receivers are owed, as far as there is room; how many. */
+  /** Leases and sends due deliveries within the bounds; resolves with their number. */
   async #visit(due: readonly string[]): Promise<number> {
     const { outbox, clock, timeoutMs } = this.#deps;
     let left = due;
@@ -128,7 +128,10 @@ export class WebhookDispatcher {
     this.#fairShare.take(receiver);
     const attempt = this.#attempt(delivery)
       .catch((error: unknown) =>
-        this.#deps.log.warn({ err: error, run_id: delivery.runId }, 'an attempt was not recorded; it is made again'),
+        this.#deps.log.warn(
+          { err: error, run_id: delivery.runId },
+          'recording a webhook attempt failed; it will be repeated',
+        ),
       )
       .finally(() => {
         this.#underWay.delete(attempt);
@@ -144,7 +147,7 @@ export class WebhookDispatcher {
     const { signal } = this.#abort;
     const answer = await sender.post({ url, body, headers: sign(delivery, clock.nowMs()), signal });
     const nowMs = clock.nowMs();
-    // What we cut ourselves says nothing of the receiver.
+    // An attempt that the stop aborted says nothing about the receiver.
     const settlement: Settlement =
       signal.aborted && answer.kind === 'failed'
         ? { kind: 'returned' }
@@ -156,10 +159,10 @@ export class WebhookDispatcher {
   #note({ runId, seq, tenant, url, attempts }: Delivery, settlement: Settlement): void {
     const { log, metrics } = this.#deps;
     metrics.count('webhook_attempts', { result: settlement.kind });
-    // Not the URL: some receivers keep a secret in its path.
+    // Not the URL, because some receivers keep a secret in its path.
     const fields = { run_id: runId, seq, tenant, receiver: URL.parse(url)?.host, attempts: attempts + 1 };
     if (settlement.kind === 'failed' || settlement.kind === 'stopped') {
-      log.warn({ ...fields, reason: settlement.failure }, 'a webhook is not tried any more');
-    } else log.debug({ ...fields, result: settlement.kind }, 'a webhook was tried');
+      log.warn({ ...fields, reason: settlement.failure }, 'webhook given up');
+    } else log.debug({ ...fields, result: settlement.kind }, 'webhook attempted');
   }
 }

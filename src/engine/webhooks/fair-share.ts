@@ -1,32 +1,32 @@
 import { afterReceiversOf, tenantOfReceiver } from './outbox-entry.ts';
 
-/** Attempts under way at once, of all receivers and of one. */
+/** Bounds of attempts under way: in all, and of one receiver. */
 const maxUnderWay = 128;
 const maxOfReceiver = 4;
 
 export type Pick = {
   readonly receivers: readonly string[];
-  /** How many attempts each of them may begin. */
+  /** How many attempts each of them may start. */
   readonly each: number;
-  /** Those whose tenant has no room now. */
+  /** Receivers whose tenant is at its bound now. */
   readonly rest: readonly string[];
 };
 
 /**
- * Who may have how many attempts under way. A tenant begins another one only while more are free than it has: alone it
- * gets half of them, two get a third each, and there is room for the next one who comes, however slow all receivers
- * of the others are. The receivers of a tenant have their turn one after the other: a walk goes over them in the order
- * of their names, and begins where the last one found no room.
+ * Divides the attempts under way among tenants and receivers. A tenant starts another attempt only while more are free
+ * than it has: alone it gets half of them, two get a third each, and a new tenant always finds room, however slow the
+ * receivers of the others are. The receivers of a tenant take turns: a walk visits them sorted by name, and starts where
+ * the last walk reached the tenant's bound.
  */
 export class FairShare {
   readonly #byReceiver = new Map<string, number>();
   readonly #byTenant = new Map<string, number>();
   #underWay = 0;
-  /** By tenant that found no room: the receiver that had its turn last. */
+  /** By tenant that reached its bound: the receiver that had the last turn. */
   readonly #turns = new Map<string, string>();
-  /** Tenants that found no room in this walk. */
+  /** Tenants that reached their bound in this walk. */
   readonly #stuck = new Set<string>();
-  /** The receiver of this walk that had its turn last. */
+  /** The receiver that had this walk's last turn. */
   #last = '';
 
   get free(): number {
@@ -46,14 +46,14 @@ export class FairShare {
     this.#last = '';
   }
 
-  /** True: some receivers were passed over because others had their turn; theirs is in another walk. */
+  /** True: some receivers were skipped in this walk and need another one. */
   endWalk(): boolean {
     const over = [...this.#turns.keys()].filter((tenant) => !this.#stuck.has(tenant));
     for (const tenant of over) this.#turns.delete(tenant);
     return over.length > 0;
   }
 
-  /** `due` are the next receivers of the walk. */
+  /** Chooses among the walk's next receivers, `due`. */
   pick(due: readonly string[]): Pick {
     const receivers: string[] = [];
     const rest: string[] = [];
@@ -78,7 +78,7 @@ export class FairShare {
     return { receivers, each: this.#shareOf(receivers, planned), rest };
   }
 
-  /** Where a walk goes on that stands at `next`: not through what cannot have its turn now, however much that is. */
+  /** Where a walk at `next` continues: receivers that cannot have a turn now are skipped, however many. */
   skip(next: string): string {
     const tenant = tenantOfReceiver(next);
     if (next === '') return next;
@@ -99,7 +99,7 @@ export class FairShare {
     return maxOfReceiver - (this.#byReceiver.get(receiver) ?? 0);
   }
 
-  /** As many for each as leave every tenant within its bound. */
+  /** The attempts for each receiver that keep every tenant within its bound. */
   #shareOf(receivers: readonly string[], planned: ReadonlyMap<string, number>): number {
     const shares = [...planned].map(([tenant, count]) =>
       Math.floor((this.free - (this.#byTenant.get(tenant) ?? 0)) / (count + receivers.length)),

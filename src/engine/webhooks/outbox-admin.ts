@@ -1,14 +1,14 @@
 import type { Delivery, Outbox } from '../../contract/domain/webhook.ts';
 
-/** `failed`: only what was given up, or stopped by the receiver. */
+/** `failed`: only deliveries that were given up, or stopped by the receiver. */
 export type Which = { readonly runId: string | undefined; readonly failed: boolean };
 
 const maxListed = 1000;
 const ended = ['failed', 'stopped'] as const;
 
 /**
- * The deliveries of one run, or those that wait or failed of all; one a line, newest first. A URL is shown without its
- * query, where receivers keep their secrets. Rejects with `StorageFault`.
+ * The deliveries of one run, or the waiting and failed ones of all runs; one a line, newest first. URLs are shown without
+ * their query, where receivers keep secrets. Rejects with `StorageFault`.
  */
 export async function listDeliveries(outbox: Outbox, { runId, failed }: Which): Promise<string> {
   const states = failed ? ended : runId === undefined ? (['waiting', ...ended] as const) : undefined;
@@ -18,7 +18,7 @@ export async function listDeliveries(outbox: Outbox, { runId, failed }: Which): 
   return found.length === 0 ? 'no deliveries\n' : lines + more;
 }
 
-/** Makes deliveries wait anew: those that were given up or stopped, and without `failed` those that wait; how many. */
+/** Makes given up and stopped deliveries (without `failed` also waiting ones) due now; resolves with their number. */
 export function redriveDeliveries(outbox: Outbox, { runId, failed }: Which, nowMs: number): Promise<number> {
   return outbox.redrive({ runId, states: failed ? ended : ['waiting', ...ended], nowMs });
 }

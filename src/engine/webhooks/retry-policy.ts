@@ -4,18 +4,18 @@ import type { Delivery, Settlement, WebhookAnswer } from '../../contract/domain/
 const firstDelayMs = 5000;
 const growth = 3;
 const maxDelayMs = 3_600_000;
-/** Jitter takes off up to this share of a delay, so that what failed together does not come back together. */
+/** Jitter shortens a delay by up to this share, so that deliveries that failed together do not retry together. */
 const jitterShare = 0.5;
 
 const gone = 410;
 
-/** How long to wait after so many attempts. `random` is in [0, 1). */
+/** The delay after this many attempts. `random` is in [0, 1). */
 export function nextDelayMs(attempts: number, random: number): number {
   const fullMs = Math.min(firstDelayMs * growth ** (attempts - 1), maxDelayMs);
   return Math.round(fullMs * (1 - jitterShare * random));
 }
 
-/** What becomes of a delivery after an attempt: pure. */
+/** The settlement of a delivery after an attempt; a pure function. */
 export function decideRetry(
   { attempts, sinceMs }: Delivery,
   answer: WebhookAnswer,
@@ -30,7 +30,7 @@ export function decideRetry(
   return nowMs + delayMs > sinceMs + giveUpMs ? { kind: 'failed', failure } : { kind: 'retry', delayMs, failure };
 }
 
-/** Null: the receiver took it. */
+/** Why the attempt failed; null where the receiver accepted the delivery. */
 function failureOf(answer: WebhookAnswer): string | null {
   switch (answer.kind) {
     case 'answered':

@@ -1,17 +1,17 @@
 import { Webhook } from 'standardwebhooks';
 import type { Delivery } from '../../contract/domain/webhook.ts';
 
-/** Gives the headers of one attempt. */
+/** The headers of one attempt. */
 export type Signer = (delivery: Delivery, nowMs: number) => Readonly<Record<string, string>>;
 
 /**
- * Signs as Standard Webhooks 1.0 says, with every secret, the first one's signature first: while secrets are changed, a
- * receiver that knows either is content. Throws where a secret is not base64.
+ * Signs by Standard Webhooks 1.0 with every secret, the first one's signature first, so that during a rotation receivers
+ * with either secret can verify. Throws where a secret is not base64.
  */
 export function createSigner(secrets: readonly string[]): Signer {
   const hooks = secrets.map((secret) => new Webhook(secret));
   return ({ runId, seq, body }, nowMs) => {
-    // The same for each attempt: a receiver that sees it twice drops the second.
+    // The same for each attempt, so that receivers can drop a repeated delivery.
     const id = `msg_${runId}_${seq}`;
     // Whole seconds, as the header has them.
     const at = new Date(Math.floor(nowMs / 1000) * 1000);

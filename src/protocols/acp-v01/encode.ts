@@ -7,8 +7,8 @@ import { encodePhase } from '../shared/phase-update.ts';
 import { streamModesOf } from '../shared/run-create.ts';
 
 /**
- * ACP 0.1 `Run`, and beside it the flat members of the Agent Protocol's Run (seed 001), so that clients of either
- * read it. A member is sent only where its value is true of this run.
+ * ACP 0.1 `Run` with the flat members of the Agent Protocol's Run in addition, so that clients of either can read it. A
+ * member is sent only where it is known of this run.
  */
 export function encodeRun(run: Run): JsonObject {
   const asked = encodeRequest(run);
@@ -21,7 +21,7 @@ export function encodeRun(run: Run): JsonObject {
     status: run.status,
     ...asked,
     ...(run.request.messages === undefined ? {} : { messages: run.request.messages }),
-    // The Agent Protocol requires it, also where the client sent none.
+    // The Agent Protocol requires it even if the client sent none.
     metadata: run.request.metadata ?? {},
   };
 }
@@ -45,14 +45,14 @@ function encodeStreaming({ request }: Run): JsonObject {
   return {};
 }
 
-/** ACP 0.1 `RunOutput` (seed 000); null while there is none to give. */
+/** ACP 0.1 `RunOutput`; null while there is none. */
 export function encodeOutput(run: Run): JsonObject | null {
   if (run.status === 'pending') return null;
   if (run.outcome === null) throw new TypeError(`run ${run.runId} is ${run.status} without an outcome`);
   return encodeOutcome(run.outcome, run.runId, run.status);
 }
 
-/** One event of the stream. Results, interrupts and errors look as they do in the output. */
+/** One event of the stream. Results, interrupts and errors have the shape of the output. */
 export function encodeEvent({ runId, status, change }: RunEvent): JsonObject {
   switch (change.kind) {
     case 'phase':

@@ -11,10 +11,10 @@ import { originOf } from '../shared/run-create.ts';
 import { encodeEvent, encodeOutput, encodeRun } from './encode.ts';
 import { answers, type Requests, type RunCreate } from './schemas.ts';
 
-/** The protocol's name: its runs' webhooks speak it. */
+/** The protocol's name, kept as the origin of its runs. */
 export const acpV01 = 'acp-v0.1';
 
-/** Runs as ACP 0.1 has them (seed 003). */
+/** The operations on runs of ACP 0.1. */
 export function createRunOperations(requests: Requests): readonly Operation[] {
   const { ErrorResponse: error, Run: run } = answers;
   const runAnswer = runAnswerer(encodeRun);
@@ -80,7 +80,7 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       handle: async (api, request) => {
         const key = { tenant: request.tenant, runId: request.params.run_id };
         const blockMs = (request.query.block_timeout ?? 0) * 1000;
-        // The signal costs something to make; a call that does not wait has no use for it.
+        // The signal has a cost, which a call that does not wait can save.
         return outputAnswer(
           blockMs === 0 ? await api.runs.get(key) : await api.runs.wait(key, blockMs, request.signal),
         );
@@ -146,7 +146,7 @@ function decodeRequest({ input, metadata, config, webhook, streaming }: RunCreat
   return { input, metadata, config, webhook, origin };
 }
 
-/** The protocol lets a run into a thread that exists and has no pending run. */
+/** The protocol admits a run to a thread that exists and has no pending run. */
 function joinThread({ thread_id: threadId }: RunCreate): JoinThread | undefined {
   return threadId === undefined || threadId === null
     ? undefined

@@ -19,12 +19,12 @@ export type SchemaOptions = RequestOptions & {
   readonly maxBlockSeconds: number;
 };
 
-/** What requests must look like. Objects are as ACP 0.1 has them; where it is silent, the comment says why. */
+/** Schemas of requests, from ACP 0.1; comments explain where they go further. */
 export function createRequests({ unknownFields, maxBlockSeconds }: SchemaOptions) {
   const blockTimeout = wholeNumber({ minimum: 0, maximum: maxBlockSeconds, of: 'seconds' });
   const metadata = jsonObject.optional();
   const creation = {
-    // The protocol requires a UUID here; a name, and a default for none, cost nobody anything.
+    // The protocol requires a UUID here; names and a default are allowed in addition.
     agent_id: agentReference.optional(),
     thread_id: uuid.nullish(),
     input: jsonObject.optional(),
@@ -48,7 +48,7 @@ export function createRequests({ unknownFields, maxBlockSeconds }: SchemaOptions
 export type Requests = ReturnType<typeof createRequests>;
 export type RunCreate = z.output<Requests['runCreate']>;
 
-/** What a run was asked for: in `creation`, and beside it for readers of the Agent Protocol's Run. */
+/** The creation's members: in `creation`, and flat for readers of the Agent Protocol's Run. */
 const asked = {
   thread_id: id.optional(),
   input: json.optional(),
@@ -69,12 +69,12 @@ const run = z.object({
   metadata: anyObject,
 });
 
-const told = { run_id: id, status: runStatus };
+const ofRun = { run_id: id, status: runStatus };
 // The protocol says "object" of results and interrupts; what an agent gave goes through unchanged.
-const result = z.object({ type: z.literal('result'), ...told, result: json });
-const interrupt = z.object({ type: z.literal('interrupt'), ...told, interrupt: json });
-const error = z.object({ type: z.literal('error'), ...told, errcode: z.int(), description: z.string() });
-const custom = z.object({ type: z.literal('custom'), ...told, update: anyObject });
+const result = z.object({ type: z.literal('result'), ...ofRun, result: json });
+const interrupt = z.object({ type: z.literal('interrupt'), ...ofRun, interrupt: json });
+const error = z.object({ type: z.literal('error'), ...ofRun, errcode: z.int(), description: z.string() });
+const custom = z.object({ type: z.literal('custom'), ...ofRun, update: anyObject });
 
 /** What answers look like, under the names of the protocol's own document. */
 export const answers = {
@@ -82,7 +82,7 @@ export const answers = {
   Run: run,
   RunOutput: z.discriminatedUnion('type', [result, interrupt, error]),
   StreamEvent: z.discriminatedUnion('type', [result, interrupt, error, custom]),
-  // The agent of a thread that was made without one, through another protocol, is the empty string.
+  // For a thread that another protocol made without an agent, this is the empty string.
   Thread: z.object({ thread_id: id, agent_id: z.string(), metadata: anyObject }),
   ThreadState: json,
   ErrorResponse: z.string(),

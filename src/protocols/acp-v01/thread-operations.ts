@@ -11,10 +11,10 @@ import { asValue } from '../shared/values.ts';
 import { encodeRun } from './encode.ts';
 import { answers, type Requests } from './schemas.ts';
 
-/** The protocol has no pages here; this is the most that one search of the core gives. */
+/** The protocol has no pages here; this is the most that one search returns. */
 const maxRuns = 1000;
 
-/** Threads as ACP 0.1 has them. A state that is no object goes through unchanged, as results do. */
+/** The operations on threads of ACP 0.1. A state that is not an object passes unchanged, as results do. */
 export function createThreadOperations(requests: Requests): readonly Operation[] {
   const { ErrorResponse: error, Thread: thread, ThreadState: state, Run: run } = answers;
   return [

@@ -23,7 +23,7 @@ export function encodeStateful(run: Run): JsonObject {
   return { ...encodeRun(run), creation: encodeCreation(run, statefulWords) };
 }
 
-/** Whichever of the two it is: a stateless run has a thread only where it says what becomes of it. */
+/** Either of the two: a stateless run has a thread only if it has an `on_completion`. */
 export function encodeEither(run: Run): JsonObject {
   const isStateful = run.threadId !== null && run.request.onCompletion === undefined;
   return isStateful ? encodeStateful(run) : encodeStateless(run);
@@ -81,14 +81,14 @@ function encodeEvent({ runId, status, change }: RunEvent): JsonObject {
   }
 }
 
-/** Encoders are kept, one for each choice of modes: frames are made once for each. */
+/** One encoder for each choice of modes, made once, because frames are cached by encoder. */
 const everything: StreamEncoding = { encode: encodeEvent };
 const valuesOnly: StreamEncoding = { encode: (event) => (event.change.kind === 'phase' ? null : encodeEvent(event)) };
 const customOnly: StreamEncoding = {
   encode: (event) => (event.change.kind === 'partial' || event.change.kind === 'result' ? null : encodeEvent(event)),
 };
 
-/** The stream of a run that asked for these modes; interrupts and errors belong to each. */
+/** The encoding for a run's stream modes; every mode has interrupts and errors. */
 export function encodingFor({ request }: Run): StreamEncoding {
   const asked = new Set(streamModesOf(request) ?? []);
   if (asked.has('values') === asked.has('custom')) return everything;

@@ -21,7 +21,7 @@ import {
 import { encodeOutput, encodingFor } from './encode.ts';
 import { answers, type Requests } from './schemas.ts';
 
-/** The protocol's name: its runs' webhooks speak it. */
+/** The protocol's name, kept as the origin of its runs. */
 export const acpV02 = 'acp-v0.2';
 
 type RunCreateBody = Parameters<typeof decodeCreation>[0] & {
@@ -32,7 +32,7 @@ type RunCreateBody = Parameters<typeof decodeCreation>[0] & {
 /** Where runs are mounted: on their own, or in a thread. */
 export type RunSite<Base, One extends { readonly run_id: string }, Body extends RunCreateBody> = {
   readonly path: string;
-  /** What the operations' names say of the site, such as `stateless_run`. */
+  /** The site in the operations' ids, such as `stateless_run`. */
   readonly noun: string;
   readonly title: string;
   readonly baseParams: z.ZodType<Base>;
@@ -42,7 +42,7 @@ export type RunSite<Base, One extends { readonly run_id: string }, Body extends 
   readonly waited: z.ZodType;
   encode(run: Run): JsonObject;
   join(params: Base, body: Body): JoinThread | undefined;
-  /** Whether a run that was found by its id is one of this site. */
+  /** Whether a run that was found by its id belongs to this site. */
   holds(params: One, run: Run): boolean;
 };
 

@@ -73,7 +73,7 @@ const stateful = z.object({
 
 const values = { values: anyValue, messages: z.array(anyMessage).optional() };
 const failure = { run_id: id, errcode: z.int(), description: z.string() };
-const told = { run_id: id, status: runStatus };
+const ofRun = { run_id: id, status: runStatus };
 
 const output = z.discriminatedUnion('type', [
   z.object({ type: z.literal('result'), ...values, values: anyValue.optional() }),
@@ -82,10 +82,10 @@ const output = z.discriminatedUnion('type', [
 ]);
 
 const event = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('values'), ...told, ...values }),
-  z.object({ type: z.literal('custom'), ...told, update: anyObject }),
-  z.object({ type: z.literal('interrupt'), ...told, interrupt: anyValue }),
-  z.object({ type: z.literal('error'), ...told, ...failure }),
+  z.object({ type: z.literal('values'), ...ofRun, ...values }),
+  z.object({ type: z.literal('custom'), ...ofRun, update: anyObject }),
+  z.object({ type: z.literal('interrupt'), ...ofRun, interrupt: anyValue }),
+  z.object({ type: z.literal('error'), ...ofRun, ...failure }),
 ]);
 
 /** What answers look like, under the names of the protocol's own document. */

@@ -10,7 +10,7 @@ import { operation } from '../shared/operation.ts';
 import { agentParams, noBody, nothing } from '../shared/requests.ts';
 import { answers, type Requests } from './schemas.ts';
 
-/** Agents as the Agent Protocol has them. */
+/** The operations on agents of the Agent Protocol. */
 export function createAgentOperations(requests: Requests): readonly Operation[] {
   const { ErrorResponse: error, Agent: agent, AgentSchema: schema } = answers;
   return [
@@ -24,7 +24,7 @@ export function createAgentOperations(requests: Requests): readonly Operation[] 
       body: requests.agentSearch,
       answers: answersOf(error, success(z.array(agent)), [404, 422]),
       handle: async (api, { body: { name, metadata = {}, limit, offset } }) => {
-        // Agents are the config's: all of them are at hand, and the core's own search knows no metadata.
+        // All agents are in memory, and the engine's search has no filter by metadata.
         const named = api.agents.search({ name, limit: Number.MAX_SAFE_INTEGER, offset: 0 });
         const found = named.filter((each) => hasMetadata(each, metadata)).slice(offset, offset + limit);
         return jsonAnswer(found.map(encodeAgent));
@@ -72,7 +72,7 @@ function encodeAgent(agent: Agent): JsonObject {
   };
 }
 
-/** An agent says that it talks in messages by its schemas. */
+/** Whether the agent's schemas mention messages. */
 function takesMessages({ schemas }: Agent): boolean {
   return [schemas.input, schemas.output].some(
     ({ properties }) => isJsonObject(properties) && Object.hasOwn(properties, 'messages'),

@@ -12,7 +12,7 @@ import { modes } from './schemas.ts';
 
 const options: RunCreateEncoding = { members: ['messages', 'on_completion', 'if_not_exists', 'stream_mode'], modes };
 
-/** The Agent Protocol's flat `Run` (seed 001). */
+/** The Agent Protocol's flat `Run`. */
 export function encodeRun(run: Run): JsonObject {
   return {
     ...encodeCreation(run, options),
@@ -47,28 +47,28 @@ function encodeOutcome(outcome: Outcome): JsonObject {
   }
 }
 
-/** An event's data; what it is, its name says. */
+/** An event's data; its kind is the event's name. */
 function encodeEvent({ runId, status, change }: RunEvent): JsonObject {
-  const told = { run_id: runId, status };
+  const run = { run_id: runId, status };
   switch (change.kind) {
     case 'phase':
-      return { ...told, update: encodePhase(change) };
+      return { ...run, update: encodePhase(change) };
     case 'partial':
     case 'result':
       return asObject(change.value);
     case 'interrupt':
-      return { ...told, interrupt: change.payload };
+      return { ...run, interrupt: change.payload };
     case 'error':
-      return { ...told, error: 'run_failed', message: change.description, errcode: change.errcode };
+      return { ...run, error: 'run_failed', message: change.description, errcode: change.errcode };
     default:
       return assertNever(change);
   }
 }
 
-/** What a stream tells of a run's values. */
+/** The form in which a stream sends a run's values. */
 type Whole = 'values' | 'messages' | 'nothing';
 
-function tell(whole: Whole, phases: boolean): StreamEncoding {
+function encodingOf(whole: Whole, phases: boolean): StreamEncoding {
   const encode = (event: RunEvent): Json | null => {
     const { change } = event;
     if (change.kind === 'phase') return phases ? encodeEvent(event) : null;
@@ -86,21 +86,21 @@ function isValues({ change }: RunEvent): boolean {
   return change.kind === 'partial' || change.kind === 'result';
 }
 
-/** Encoders are kept, one for each choice of modes: frames are made once for each. */
-const tellings: Readonly<Record<Whole, { readonly plain: StreamEncoding; readonly custom: StreamEncoding }>> = {
-  values: { plain: tell('values', false), custom: tell('values', true) },
-  messages: { plain: tell('messages', false), custom: tell('messages', true) },
-  nothing: { plain: tell('nothing', false), custom: tell('nothing', true) },
+/** One encoder for each choice of modes, made once, because frames are cached by encoder. */
+const encodings: Readonly<Record<Whole, { readonly plain: StreamEncoding; readonly custom: StreamEncoding }>> = {
+  values: { plain: encodingOf('values', false), custom: encodingOf('values', true) },
+  messages: { plain: encodingOf('messages', false), custom: encodingOf('messages', true) },
+  nothing: { plain: encodingOf('nothing', false), custom: encodingOf('nothing', true) },
 };
 
 /**
- * The stream of a run that asked for these modes; `values` where it asked for none. Interrupts and errors belong to
- * each. No vendor tells of steps, so `updates` has no events; beside `values`, which hold them, messages have none.
+ * The encoding for a run's stream modes; `values` where it has none. Every mode has interrupts and errors. Vendors report
+ * no steps, so `updates` has no events; together with `values`, which contain them, `messages` has none.
  */
 export function encodingFor({ request }: Run): StreamEncoding {
   const asked = new Set(streamModesOf(request) ?? ['values']);
   const whole = asked.size === 0 || asked.has('values') ? 'values' : asked.has('messages') ? 'messages' : 'nothing';
-  return tellings[whole][asked.has('custom') ? 'custom' : 'plain'];
+  return encodings[whole][asked.has('custom') ? 'custom' : 'plain'];
 }
 
 /** The protocol's `ErrorResponse`. */

@@ -8,7 +8,7 @@ import { noBody, nothing, type RequestOptions } from '../shared/requests.ts';
 import { createStoreRequests } from './item-requests.ts';
 import { answers } from './schemas.ts';
 
-/** Items that clients keep: the protocol's Store. */
+/** The operations of the protocol's Store: items that clients keep. */
 export function createStoreOperations(options: RequestOptions): readonly Operation[] {
   const { ErrorResponse: error, Item: item, SearchItemsResponse: found, ListNamespaceResponse: listed } = answers;
   const requests = createStoreRequests(options);

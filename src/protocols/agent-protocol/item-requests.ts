@@ -4,7 +4,7 @@ import { closed, jsonObject, page, type RequestOptions } from '../shared/request
 
 const { labels, labelLength, keyLength } = itemBounds;
 
-/** Clients write a namespace into a query as its labels with periods between, so no label holds one. */
+/** In queries, clients join the labels of a namespace with periods, so labels contain none. */
 const label = z
   .string()
   .min(1, 'must not be empty')
@@ -13,7 +13,7 @@ const label = z
 const namespace = z.array(label).max(labels);
 const key = z.string().max(keyLength);
 
-/** One value with periods between the labels, as clients send it, or a value for each label, as the document says. */
+/** Labels joined with periods, as clients send them, or one value for each label, as in the document. */
 const queryNamespace = z
   .union([z.string(), z.array(z.string())])
   .transform((given): Namespace => (given === '' ? [] : [given].flat().flatMap((each) => each.split('.'))))
@@ -28,7 +28,7 @@ const queryNamespace = z
     },
   });
 
-/** What requests about items must look like. */
+/** Schemas of requests about items. */
 export function createStoreRequests({ unknownFields }: RequestOptions) {
   const search = {
     namespace_prefix: namespace.nullish(),

@@ -11,12 +11,12 @@ import { awaitEnd, createAndFollow, createAndWait, followRun } from '../shared/w
 import { encodeRun, encodeWaited, encodingFor } from './encode.ts';
 import { answers, type Requests } from './schemas.ts';
 
-/** The protocol's name: its runs' webhooks speak it. */
+/** The protocol's name, kept as the origin of its runs. */
 export const agentProtocol = 'agent-protocol';
 
 type Body = z.output<Requests['runStream']>;
 
-/** Runs as the Agent Protocol has them: in the background, waited for, streamed. */
+/** The operations on runs of the Agent Protocol: in the background, awaited, streamed. */
 export function createRunOperations(requests: Requests): readonly Operation[] {
   const { ErrorResponse: error, Run: run, RunWaitResponse: waited, StreamEventData: event } = answers;
   const runAnswer = runAnswerer(encodeRun);
@@ -158,7 +158,7 @@ function decodeCommand({ body, tenant, idempotencyKey }: Decoded<unknown, unknow
   return { tenant, agent: body.agent_id, request, thread: joinThread(body), idempotencyKey };
 }
 
-/** The protocol has no strategy for a thread that is busy; one run at a time is its rule, so the second is refused. */
+/** The protocol has no strategy for busy threads; its rule is one run at a time, so a second run is refused. */
 function joinThread({ thread_id: threadId, if_not_exists: ifNotExists = 'reject' }: Body): JoinThread | undefined {
   return threadId === undefined ? undefined : { threadId, ifNotExists, whenBusy: 'reject' };
 }

@@ -69,7 +69,7 @@ const item = z.object({
   updated_at: instant,
 });
 
-const told = { run_id: id, status: runStatus };
+const ofRun = { run_id: id, status: runStatus };
 
 /** What answers look like, under the names of the protocol's own document. */
 export const answers = {
@@ -88,7 +88,7 @@ export const answers = {
     config_schema: anyObject,
   }),
   Run: run,
-  // The protocol has no word for what a run asks or why it failed; `interrupt` and `error` stand beside its members.
+  // The protocol has no member for an interrupt's payload or an error; `interrupt` and `error` are added.
   RunWaitResponse: z.object({
     run,
     values: anyObject.optional(),
@@ -119,9 +119,9 @@ export const answers = {
   // Of the stream of a run. Which of them an event is, its name says: `values`, `messages`, `custom`, `interrupt` or `error`.
   StreamEventData: z.union([
     z.array(anyMessage),
-    z.object({ ...told, update: anyObject }),
-    z.object({ ...told, interrupt: json }),
-    z.object({ ...told, error: z.string(), message: z.string(), errcode: z.int() }),
+    z.object({ ...ofRun, update: anyObject }),
+    z.object({ ...ofRun, interrupt: json }),
+    z.object({ ...ofRun, error: z.string(), message: z.string(), errcode: z.int() }),
     anyObject,
   ]),
 };

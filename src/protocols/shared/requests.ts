@@ -3,18 +3,18 @@ import type { Api } from '../../contract/api/api.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 
 export type RequestOptions = {
-  /** What a member that the protocol does not know does to a request: refuse it, or nothing. */
+  /** Whether a request with a member that the protocol does not have is refused, or the member ignored. */
   readonly unknownFields: 'reject' | 'ignore';
 };
 
-/** Node's timers and people's patience: about 23 days. */
+/** About 23 days, within the range of Node's timers. */
 const maxSeconds = 2_000_000;
 
-/** A body is JSON already when it gets here; these only say of what kind, and do not walk through it. */
+/** Bodies are parsed JSON when they get here; these check only the outer kind, without walking through them. */
 export const json = z.unknown() as z.ZodType<Json>;
 export const jsonObject: z.ZodType<JsonObject> = z.record(z.string(), json);
 
-/** Any layout of hexadecimal digits that looks like a UUID; one of a wrong version is just not found. */
+/** Any layout of hexadecimal digits that looks like a UUID; a UUID of a wrong version is just not found. */
 export const uuid = z.guid('must be a UUID').toLowerCase();
 export const agentReference = z
   .string()
@@ -44,7 +44,7 @@ export const afterSeconds = z.int().min(0).max(maxSeconds);
 
 const contentBlock = z.looseObject({ type: z.string(), metadata: jsonObject.optional() });
 
-/** A message as the later protocols have it; what else stands in one is kept. */
+/** A message of the later protocols; unknown members are kept. */
 const message = z.looseObject({
   role: z.string(),
   content: z.union([z.string(), z.array(contentBlock)]),
@@ -54,14 +54,14 @@ const message = z.looseObject({
 
 export const messages = z.array(message);
 
-/** The payload that resumes a run: the agent's own schema says what it is; some agents take a bare string. */
+/** The payload that resumes a run: the agent's own schema describes it, and some agents take a bare string. */
 export const resumePayload = json.refine((payload) => payload !== undefined, 'is required');
 
 export function webhook(maxLength: number) {
   return z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).max(maxLength);
 }
 
-/** An object that takes these members, and others only where they are to be ignored. */
+/** An object with these members; others are refused or ignored. */
 export function closed<Shape extends z.core.$ZodLooseShape>(
   shape: Shape,
   unknownFields: RequestOptions['unknownFields'],
@@ -72,7 +72,7 @@ export function closed<Shape extends z.core.$ZodLooseShape>(
 
 type Range = { readonly minimum: number; readonly maximum: number; readonly of?: string };
 
-/** A whole number in a query, where everything is text. `of` names the unit in what is refused. */
+/** A whole number in a query, where everything is text. `of` is the unit in the refusal's text. */
 export function wholeNumber({ minimum, maximum, of }: Range) {
   const unit = of === undefined ? '' : ` ${of}`;
   return z
@@ -92,7 +92,7 @@ export function wholeNumberOr(otherwise: number, range: Range) {
     .meta({ override: ({ jsonSchema }) => describeAs(jsonSchema, options) });
 }
 
-/** A yes or no in a query, no where it is left out; some clients write digits. */
+/** A boolean in a query, false where it is left out; some clients write digits. */
 export const flag = z
   .enum(['true', 'false', '1', '0'], { error: 'must be true or false' })
   .transform((text) => text === 'true' || text === '1')
@@ -104,12 +104,12 @@ function describeAs(jsonSchema: object, options: object): void {
   Object.assign(jsonSchema, options);
 }
 
-/** A request may name an agent by either; only a UUID can name one that the config no longer has. */
+/** Requests name agents by UUID or name, but only a UUID can mean an agent that the config no longer has. */
 function isUuid(text: string): boolean {
   return uuid.safeParse(text).success;
 }
 
-/** The UUID of an agent that a search names; null for a name that the config does not have. */
+/** The UUID of the agent that a search names; null for a name that is not in the config. */
 export function findAgentId(api: Api, idOrName: string | undefined): string | null | undefined {
   if (idOrName === undefined) return undefined;
   if (isUuid(idOrName)) return idOrName.toLowerCase();

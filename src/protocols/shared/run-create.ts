@@ -29,13 +29,13 @@ const onCompletion = z.enum(['delete', 'keep']);
 const ifNotExists = z.enum(['create', 'reject']);
 const multitaskStrategy = z.enum(['reject', 'rollback', 'interrupt', 'enqueue']);
 
-/** The stream modes that a protocol has, for requests: one or many. */
+/** Schema of the stream modes in a request: one or many of the protocol's. */
 export function streamModes<const Mode extends string>(modes: readonly Mode[]) {
   const mode = z.enum(modes);
   return z.union([mode, z.array(mode)]);
 }
 
-/** Members that a creation has in ACP 0.2 and in the Agent Protocol. */
+/** Members of a creation in both ACP 0.2 and the Agent Protocol. */
 export function creationFields({ unknownFields }: RequestOptions) {
   return {
     agent_id: agentReference.optional(),
@@ -116,7 +116,7 @@ export type RunCreateEncoding = {
   readonly modes: readonly string[];
 };
 
-/** What the client asked for, in a protocol's words, whichever protocol it asked in. */
+/** The creation of a run in a protocol's words, whichever protocol it was made in. */
 export function encodeCreation({ agentId, request }: Run, { members, modes }: RunCreateEncoding): JsonObject {
   const { input, messages, config, metadata, webhook, afterMs, onCompletion, origin } = request;
   const extra = origin?.extra ?? {};
@@ -143,7 +143,7 @@ function asConfig(config: Json | undefined): JsonObject {
   return isJsonObject(config) ? config : {};
 }
 
-/** Modes that this protocol has no word for are left out. */
+/** Modes that the protocol does not have are left out. */
 function encodeModes(asked: Json | undefined, modes: readonly string[]): Json | undefined {
   if (!Array.isArray(asked)) return typeof asked === 'string' && modes.includes(asked) ? asked : undefined;
   const known = asked.filter((mode) => typeof mode === 'string' && modes.includes(mode));

@@ -210,7 +210,7 @@ function encodeMessages({ messages: said }: State): JsonObject {
   return said.length > 0 && asMessages(said) !== null ? { messages: said } : {};
 }
 
-/** The protocols want them in one place: beside the values. */
+/** The values without messages: the protocols have messages in one place, next to the values. */
 function withoutMessages(state: State): Json {
   const { values } = state;
   if (!isJsonObject(values) || asMessages(values.messages) === null) return values;

@@ -4,22 +4,22 @@ import type { CreatedRun, CreateRun } from '../../contract/api/runs.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 
-/** What becomes of a run whose client leaves before it is answered. */
+/** What happens to a run whose client disconnects before it is answered. */
 export type OnDisconnect = 'cancel' | 'continue';
 
 type Client = Pick<Decoded<unknown, unknown, unknown>, 'signal' | 'clientLeft'>;
 
-/** How a protocol tells a run's events. */
+/** How a protocol encodes a run's events. */
 export type StreamEncoding = { readonly encode: EventEncoder; readonly eventName?: (event: RunEvent) => string };
 
-/** The later protocols wait without a limit; Node's timers cannot. About 23 days, and no agent may take longer. */
+/** The later protocols wait without a limit, but Node's timers have one. About 23 days; no agent may take longer. */
 const maxWaitMs = 2_000_000_000;
 
 export function keyOf({ tenant, runId }: Run): RunKey {
   return { tenant, runId };
 }
 
-/** The run once it is not pending; as it is where the gateway drains. */
+/** The run once it is not pending, or as it is when the gateway drains. */
 export function awaitEnd(api: Api, key: RunKey, client: Client): Promise<Run> {
   return api.runs.wait(key, maxWaitMs, client.signal);
 }
@@ -52,7 +52,7 @@ export async function createAndFollow(
   return { ...stream, onLeft };
 }
 
-/** The stream of a run as it was just found; it ends with the run, or with an interrupt that nobody has answered. */
+/** The stream of a run that was just read; it ends with the run, or with an interrupt that is not answered yet. */
 export async function followRun(
   api: Api,
   run: Run,
@@ -60,7 +60,7 @@ export async function followRun(
   options: StreamEncoding,
 ): Promise<Extract<Answer, { kind: 'stream' }>> {
   const events = await api.runs.watch(keyOf(run), afterSeq);
-  // Something followed an older interrupt: it was answered, and the stream goes on to what came of it.
+  // An interrupt before the run's last event was answered, so the stream continues after it.
   const endsAfter = ({ seq, change }: RunEvent): boolean => change.kind === 'interrupt' && seq >= run.lastSeq;
   return { kind: 'stream', events, runId: run.runId, ...options, endsAfter };
 }

@@ -24,6 +24,7 @@ const heights: readonly (readonly string[])[] = [
     'src/sandbox',
     'adapters',
   ],
+  ['src/compute'],
   ['src/collections', 'src/json'],
   ['src/contract'],
 ];
@@ -41,6 +42,8 @@ const homes: Readonly<Record<string, string>> = {
   pg: 'src/store',
   'node:sqlite': 'src/store',
   jsonata: 'src/mapping',
+  ajv: 'src/validation',
+  re2js: 'src/compute',
   yaml: 'src/config',
   '@hapi/bourne': 'src/json',
 };

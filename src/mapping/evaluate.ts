@@ -1,4 +1,5 @@
 import jsonata from 'jsonata';
+import { LinearRegExp } from '../compute/linear-regexp.ts';
 import type { Json } from '../contract/domain/json.ts';
 import { MappingFault } from '../contract/domain/mapping.ts';
 import { NotJson, toPlainJson } from './plain-json.ts';
@@ -44,7 +45,13 @@ type ExpressionOptions = {
  * JSONata, so its value passes unchanged.
  */
 export function compileExpression(text: string, options: ExpressionOptions): Expression {
-  const limits = { timeout: options.budgets.timeMs, stack: options.budgets.depth, sequence: options.budgets.sequence };
+  const limits = {
+    timeout: options.budgets.timeMs,
+    stack: options.budgets.depth,
+    sequence: options.budgets.sequence,
+    // JSONata makes regular expressions of it and calls `exec`; the type asks for all that RegExp has.
+    RegexEngine: LinearRegExp as unknown as RegExpConstructor,
+  };
   const program = jsonata(text, limits);
   const { path, marksInput } = readSyntax(program.ast());
   const evaluation = new Evaluation(program, limits, marksInput, options);

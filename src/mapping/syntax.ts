@@ -1,4 +1,5 @@
 import jsonata from 'jsonata';
+import { LinearRegExp } from '../compute/linear-regexp.ts';
 
 /** What can be told about an expression without running it. */
 type Syntax = {
@@ -6,7 +7,7 @@ type Syntax = {
   readonly path: readonly string[] | undefined;
   /** JSONata marks arrays of its input while it evaluates such an expression. */
   readonly marksInput: boolean;
-  /** What is sure to fail when the expression runs: in practice, misspelt functions. */
+  /** What is sure to fail when the expression runs: misspelt functions, regular expressions that take too long. */
   readonly mistakes: readonly string[];
 };
 
@@ -41,8 +42,10 @@ export function readSyntax(tree: unknown): Syntax {
   const used = new Set<string>();
   const called = new Set<string>();
   const defined = new Set<string>(['', '$']);
+  const regexps: RegExp[] = [];
   let marksInput = false;
   for (const node of nodesOf(tree)) {
+    if (node.type === 'regex' && node.value instanceof RegExp) regexps.push(node.value);
     if (node.type === 'variable' && typeof node.value === 'string') used.add(node.value);
     if (node.type === 'function') called.add(nameWithoutSign(node.procedure));
     if (node.keepArray === true || node.keepSingletonArray === true) marksInput = true;
@@ -53,8 +56,18 @@ export function readSyntax(tree: unknown): Syntax {
   const mistakes = [
     ...unknown.map((name) => `nothing defines $${name}`),
     ...[...called].map((name) => `${name}(...) calls no function; did you mean $${name}(...)?`),
+    ...regexps.flatMap((regexp) => sayUnusable(regexp) ?? []),
   ];
   return { path: pathOf(tree), marksInput, mistakes };
+}
+
+function sayUnusable(regexp: RegExp): string | undefined {
+  try {
+    new LinearRegExp(regexp);
+    return undefined;
+  } catch (error) {
+    return `${regexp} ${error instanceof Error ? error.message : 'cannot be used'}`;
+  }
 }
 
 /** The name of a called member, as in `not(x)`; empty for a proper call. */

@@ -1,25 +1,33 @@
-import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
+import { Ajv, type AnySchemaObject, type ErrorObject, MissingRefError, type Options, type ValidateFunction } from 'ajv';
+import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import addFormats from 'ajv-formats';
 import type { ZodType } from 'zod';
+import { compilePattern } from '../compute/linear-regexp.ts';
 import type { Check, Violation } from '../contract/domain/agent.ts';
-import type { JsonObject } from '../contract/domain/json.ts';
+import type { Json, JsonObject } from '../contract/domain/json.ts';
 import { isJsonObject } from '../json/json-object.ts';
+import { type Dialect, type NormalSchema, normalizeSchema } from './dialect.ts';
+import { exactKeywords } from './exact-keywords.ts';
+import { linearFormats } from './formats.ts';
 import { jsonWords, parsePlainly } from './zod-issues.ts';
 
 /** What a violation's path starts with: what the checked value is to the client. */
-export type CheckRoot = 'input' | 'config' | 'payload' | 'output';
+export type CheckRoot = 'input' | 'config' | 'payload';
 
 const options: Options = {
   // Agents bring schemas of many makers: a keyword that we do not know is no reason to refuse them.
   strict: false,
   logger: false,
-  // Two agents may use the same $id.
-  addUsedSchema: false,
+  // What an object inherits is none of its properties: a required `constructor` must be there.
+  ownProperties: true,
+  formats: linearFormats,
+  code: { regExp: Object.assign((pattern: string) => compilePattern(pattern), { code: 'compilePattern' }) },
 };
 
-let draft2020: Ajv | undefined;
-let draft07: Ajv | undefined;
+const makers = { 'draft-07': Ajv, '2019-09': Ajv2019, '2020-12': Ajv2020 } as const;
+
+/** They hold the meta-schemas, which take long to compile; each schema has an instance of its own beside them. */
+const judges = new Map<Dialect, Ajv>();
 
 /**
  * Compiles a JSON Schema (2020-12; draft-07 where `$schema` says so) to a check that gives the first violation.
@@ -28,11 +36,30 @@ let draft07: Ajv | undefined;
 export function compileCheck(schema: JsonObject, root: CheckRoot): Check {
   const validate = compileSchema(schema);
   return (value) => {
-    if (validate(value)) return null;
+    if (isValid(validate, value)) return null;
     const error = validate.errors?.[0];
     return error === undefined ? { path: root, message: 'is not valid' } : describeError(error, root);
   };
 }
+
+/** A schema that leads to itself for the same value would go on for ever. */
+function isValid(validate: ValidateFunction, value: Json): boolean {
+  try {
+    return validate(value);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    validate.errors = [tooDeep];
+    return false;
+  }
+}
+
+const tooDeep: ErrorObject = {
+  keyword: '$ref',
+  instancePath: '',
+  schemaPath: '#',
+  params: {},
+  message: 'nests too deeply to be checked',
+};
 
 /** A check by a zod schema, with violations of the same form. */
 export function wrapZodCheck(schema: ZodType<unknown>, root: CheckRoot): Check {
@@ -67,27 +94,37 @@ export function rememberEmpty(check: Check): Check {
 
 function compileSchema(schema: JsonObject): ValidateFunction {
   try {
-    return chooseAjv(schema).compile(schema);
+    const normal = normalizeSchema(schema);
+    refuseBroken(normal);
+    return createAjv(normal.dialect, { meta: false, validateSchema: false }).compile(normal.schema);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : 'it cannot be compiled';
-    throw new TypeError(`is not a valid JSON Schema: ${sayFirst(reason)}`, { cause: error });
+    throw new TypeError(`is not a valid JSON Schema: ${sayReason(error)}`, { cause: error });
   }
 }
 
-/** Of one wrong word, Ajv tells every branch of its meta-schema that did not like it; and it calls a schema "data". */
-function sayFirst(reason: string): string {
+function refuseBroken({ dialect, schema }: NormalSchema): void {
+  const judge = judges.get(dialect) ?? createAjv(dialect, {});
+  judges.set(dialect, judge);
+  if (judge.validateSchema(schema as AnySchemaObject) !== true) throw new TypeError(judge.errorsText());
+}
+
+function createAjv(dialect: Dialect, own: Options): Ajv {
+  const ajv = new makers[dialect]({ ...options, ...own });
+  for (const definition of exactKeywords) {
+    ajv.removeKeyword(String(definition.keyword));
+    ajv.addKeyword(definition);
+  }
+  return ajv;
+}
+
+function sayReason(error: unknown): string {
+  if (error instanceof MissingRefError) {
+    return `refers to ${error.missingRef}, which it does not hold; copy what is meant under "$defs" and refer to it there`;
+  }
+  // Of one wrong word, Ajv tells every branch of its meta-schema that did not like it; and it calls a schema "data".
+  const reason = error instanceof Error ? error.message : 'it cannot be compiled';
   const [first = reason] = reason.replace(/^schema is invalid: /, '').split(', data/');
   return first.replace(/^data\//, '');
-}
-
-function chooseAjv(schema: JsonObject): Ajv {
-  // One instance for all schemas: a new one compiles its whole meta-schema first.
-  if (typeof schema.$schema === 'string' && schema.$schema.includes('/draft-07/')) {
-    draft07 ??= addFormats.default(new Ajv(options));
-    return draft07;
-  }
-  draft2020 ??= addFormats.default(new Ajv2020(options));
-  return draft2020;
 }
 
 function describeError(error: ErrorObject, root: CheckRoot): Violation {

@@ -96,6 +96,19 @@ const cases: readonly (readonly [string, JsonObject, Json, (readonly [string, st
   ['a reference within', { $ref: '#/$defs/a', $defs: { a: { type: 'null' } } }, 1, ['input', 'must be null']],
 ];
 
+test.each([
+  ['refers to another document', { $ref: 'http://a/b' }],
+  ['looks ahead', { pattern: '(?=a)' }],
+  ['is of an unknown draft', { $schema: 'https://a.example/draft-99' }],
+  ['is wrong', { type: 'text' }],
+] as const)('a schema of outputs and interrupts that %s is shown as it is', async (_name, schema) => {
+  const interrupts = `interrupts: [{ interrupt_type: a, interrupt_payload: ${JSON.stringify(schema)} }]`;
+  const shown = `schemas: { output: ${JSON.stringify(schema)}, ${interrupts} }`;
+  const [parsed] = (await parse(sample({ agent: shown }))).agents;
+  expect(parsed?.schemas.output).toEqual(schema);
+  expect(parsed?.schemas.interrupts[0]?.interruptPayload).toEqual(schema);
+});
+
 describe('checks', () => {
   for (const [name, schema, value, violation] of cases) {
     test(name, () => {

@@ -136,9 +136,9 @@ const mistakes: readonly (readonly [string, string, string, RegExp, string?])[] 
   ],
   [
     'a schema elsewhere',
-    sample({ agent: 'schemas: { output: { $ref: "http://a/b" } }' }),
-    'agents[0].schemas.output',
-    /JSON Schema/,
+    sample({ agent: 'schemas: { config: { $ref: "http://a/b" } }' }),
+    'agents[0].schemas.config',
+    /refers to http:\/\/a\/b, which it does not hold/,
   ],
   ['an empty mapping', sample({ agent: 'mapping:' }), 'agents[0].mapping', /status/],
   ['a mapping that is a list', sample({ agent: 'mapping: []' }), 'agents[0].mapping', /the name of a mapping file/],

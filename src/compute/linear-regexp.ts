@@ -1,0 +1,64 @@
+import { RE2JS } from 're2js';
+import { translateRegExp, UnsupportedRegExp } from './translate-regexp.ts';
+
+type Program = { readonly re2: RE2JS; readonly groups: number };
+
+/** By what was compiled: expressions make their regular expressions anew in each evaluation. */
+const programs = new WeakMap<RegExp, Program>();
+
+/**
+ * A regular expression whose time grows with the text and never faster, whatever pattern and text are. Has the part of
+ * RegExp's protocol that Ajv (`test`) and JSONata (`lastIndex`, `exec`) use; `exec` always goes on from `lastIndex`, as
+ * with the flag `g`.
+ */
+export class LinearRegExp {
+  lastIndex = 0;
+  readonly #program: Program;
+  /** Where the last match of a text ended, to go on without looking at what lies before. */
+  #open: { readonly text: string; readonly matcher: ReturnType<RE2JS['matcher']> } | null = null;
+
+  /** @throws UnsupportedRegExp for what no linear engine can do; SyntaxError for what is no regular expression */
+  constructor(regexp: RegExp) {
+    const known = programs.get(regexp);
+    this.#program = known ?? compile(regexp.source, { flags: regexp.flags, captures: true });
+    if (known === undefined) programs.set(regexp, this.#program);
+  }
+
+  exec(text: string): RegExpExecArray | null {
+    const from = this.lastIndex;
+    const open = this.#open;
+    const goesOn = open !== null && open.text === text && from > 0 && open.matcher.end() === from;
+    const matcher = goesOn ? open.matcher : this.#program.re2.matcher(text);
+    if (from > text.length || !(goesOn ? matcher.find() : matcher.find(from))) {
+      this.lastIndex = 0;
+      this.#open = null;
+      return null;
+    }
+    const [start, end] = [matcher.start(), matcher.end()];
+    this.lastIndex = end;
+    // After an empty match, ECMAScript finds it again; the matcher would step over it.
+    this.#open = end > start ? { text, matcher } : null;
+    const groups = Array.from({ length: this.#program.groups }, (_, index) => matcher.group(index + 1) ?? undefined);
+    return Object.assign([matcher.group() ?? '', ...groups], { index: start, input: text }) as RegExpExecArray;
+  }
+}
+
+/** A test of texts by a pattern of a JSON Schema, linear in the text. @throws as {@link LinearRegExp} */
+export function compilePattern(source: string, flags = ''): { test(text: string): boolean } {
+  return compile(source, { flags, captures: false }).re2;
+}
+
+function compile(source: string, options: { readonly flags: string; readonly captures: boolean }): Program {
+  const translated = translateRegExp(source, options);
+  try {
+    const re2 = RE2JS.compile(translated, flagsOf(options.flags));
+    return { re2, groups: re2.groupCount() };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : 'no reason';
+    throw new UnsupportedRegExp(`cannot be carried out in linear time (${reason})`);
+  }
+}
+
+function flagsOf(flags: string): number {
+  return RE2JS.LOOKBEHINDS | (flags.includes('i') ? RE2JS.CASE_INSENSITIVE : 0);
+}

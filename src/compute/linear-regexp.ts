@@ -1,5 +1,5 @@
 import { RE2JS } from 're2js';
-import { translateRegExp, UnsupportedRegExp } from './translate-regexp.ts';
+import { type CountedPattern, readCountedPattern, translateRegExp, UnsupportedRegExp } from './translate-regexp.ts';
 
 type Program = { readonly re2: RE2JS; readonly groups: number };
 
@@ -43,9 +43,29 @@ export class LinearRegExp {
   }
 }
 
+export type Pattern = {
+  test(text: string): boolean;
+  /** States of its automaton: what one character of a text costs at most. */
+  readonly size: number;
+};
+
 /** A test of texts by a pattern of a JSON Schema, linear in the text. @throws as {@link LinearRegExp} */
-export function compilePattern(source: string, flags = ''): { test(text: string): boolean } {
-  return compile(source, { flags, captures: false }).re2;
+export function compilePattern(source: string, flags = ''): Pattern {
+  const options = { flags, captures: false };
+  const counted = readCountedPattern(source);
+  const { re2 } = compile(counted?.repeated ?? source, options);
+  const size = re2.programSize();
+  if (counted === null) return { test: (text) => re2.test(text), size };
+  return { test: (text) => hasLength(text, counted) && re2.test(text), size };
+}
+
+function hasLength(text: string, { min, max }: CountedPattern): boolean {
+  // A code point takes one or two units.
+  if (text.length < min || text.length > 2 * max) return false;
+  if (text.length <= max && text.length >= 2 * min) return true;
+  let length = 0;
+  for (let at = 0; at < text.length; at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1) length += 1;
+  return length >= min && length <= max;
 }
 
 function compile(source: string, options: { readonly flags: string; readonly captures: boolean }): Program {

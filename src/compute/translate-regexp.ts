@@ -49,6 +49,24 @@ export function translateRegExp(source: string, options: TranslationOptions): st
   return text;
 }
 
+/** A pattern that is one kind of character a counted number of times, from end to end of a text. */
+export type CountedPattern = { readonly repeated: string; readonly min: number; readonly max: number };
+
+/**
+ * Reads a pattern such as `^[a-z]{1,2048}$`, whose automaton has a state for each count, as what it says: texts of the
+ * repeated part, of so many code points. Null for every other.
+ */
+export function readCountedPattern(source: string): CountedPattern | null {
+  const [alternative, ...others] = parse(source).alternatives;
+  const [start, counted, end, ...more] = alternative?.elements ?? [];
+  if (others.length + more.length > 0 || counted?.type !== 'Quantifier' || counted.max <= 1) return null;
+  const isWhole =
+    start?.type === 'Assertion' && start.kind === 'start' && end?.type === 'Assertion' && end.kind === 'end';
+  const { element, min, max } = counted;
+  const isOne = element.type === 'CharacterClass' || element.type === 'CharacterSet' || element.type === 'Character';
+  return isWhole && isOne ? { repeated: `^${element.raw}*$`, min, max } : null;
+}
+
 function parse(source: string): AST.Pattern {
   try {
     return parser.parsePattern(source, 0, source.length, { unicode: true });

@@ -54,6 +54,18 @@ describe('a linear regular expression', () => {
     );
   });
 
+  test('counts code points where it is one counted part', () => {
+    const part = fc.constantFrom('a', '.', '[ab]', '\\w', '[^a]');
+    const count = fc.constantFrom('{1,3}', '{2,}', '{3}', '{0,2}', '*', '+');
+    fc.assert(
+      fc.property(part, count, text, (repeated, times, value) => {
+        const source = `^${repeated}${times}$`;
+        expect(compilePattern(source).test(value)).toBe(new RegExp(source, 'u').test(value));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test('goes from match to match as the engine of ECMAScript does', () => {
     fc.assert(
       fc.property(plainPattern, text, (source, value) => {

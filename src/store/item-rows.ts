@@ -4,7 +4,7 @@ import type { Json } from '../contract/domain/json.ts';
 import type { Item, ItemKey, ItemWrite, Namespace } from '../contract/store/item-store.ts';
 import { StorageFault } from '../contract/store/store.ts';
 import { isJsonObject } from '../json/json-object.ts';
-import { listEntries } from './metadata.ts';
+import { listEntries } from './search-entries.ts';
 
 const itemRow = z.object({
   path: z.string(),

@@ -1,8 +1,8 @@
 import type { Log } from '../contract/domain/log.ts';
 import type { OpenOutbox } from '../contract/domain/webhook.ts';
 import { StorageFault, type Store } from '../contract/store/store.ts';
-import { openPostgresStore } from './postgres/open.ts';
-import { openSqliteOutbox, openSqliteStore } from './sqlite/open.ts';
+import { openPostgresStore } from './postgres/open-postgres-store.ts';
+import { openSqliteOutbox, openSqliteStore } from './sqlite/open-sqlite-store.ts';
 
 /**
  * Opens the store that a URL names, and brings its schema up to date.

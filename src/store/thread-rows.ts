@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../contract/domain/json.ts';
 import { type Checkpoint, type Session, type Thread, threadStatuses } from '../contract/domain/thread.ts';
 import { StorageFault } from '../contract/store/store.ts';
 import { isJsonObject } from '../json/json-object.ts';
-import { listEntries } from './metadata.ts';
+import { listEntries } from './search-entries.ts';
 
 const jsonText = z.string().transform((text): Json => JSON.parse(text));
 const jsonArray = jsonText.refine((value): value is readonly Json[] => Array.isArray(value));

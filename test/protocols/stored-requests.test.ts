@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
-import { decodeRun, encodeState } from '../../src/store/rows.ts';
+import { decodeRun, encodeState } from '../../src/store/run-rows.ts';
 import { createProtocols } from './protocol-sites.ts';
 import { runOf } from './scripted-api.ts';
 

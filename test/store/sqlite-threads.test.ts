@@ -1,8 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/store/sqlite/database.ts';
-import type { Statements } from '../../src/store/sqlite/statements.ts';
-import { prepareStatements } from '../../src/store/sqlite/statements.ts';
+import type { Statements } from '../../src/store/sqlite/sqlite-statements.ts';
+import { prepareStatements } from '../../src/store/sqlite/sqlite-statements.ts';
 import { selectThreadIds } from '../../src/store/sqlite/thread-search.ts';
 
 let database: DatabaseSync;

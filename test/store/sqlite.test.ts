@@ -7,10 +7,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { type RunQuery, StorageFault } from '../../src/contract/store/store.ts';
 import { openStore } from '../../src/store/open.ts';
-import { selectRunIds } from '../../src/store/search.ts';
+import { selectRunIds } from '../../src/store/run-selection.ts';
 import { openDatabase } from '../../src/store/sqlite/database.ts';
+import { prepareStatements } from '../../src/store/sqlite/sqlite-statements.ts';
 import { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
-import { prepareStatements } from '../../src/store/sqlite/statements.ts';
 import { describeStore } from './contract.ts';
 import { makeEvent, makeRun, nextVersion, silentLog } from './runs.ts';
 

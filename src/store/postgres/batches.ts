@@ -1,5 +1,5 @@
 import { StorageFault } from '../../contract/store/store.ts';
-import { isCollision, isStatementFault, toStorageFault } from './faults.ts';
+import { isCollision, isStatementFault, toStorageFault } from './postgres-faults.ts';
 
 const maxBatch = 200;
 // A server that is away must end in faults, not in a queue that eats the memory.

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { DurationStore } from '../../contract/store/duration-store.ts';
-import { withStorageFaults } from './faults.ts';
+import { withStorageFaults } from './postgres-faults.ts';
 
 const durationRow = z.object({ took_ms: z.number() });
 

@@ -1,8 +1,8 @@
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
 import type { GrantedQuota, QuotaRequest, QuotaStore } from '../../contract/store/quota-store.ts';
-import { withStorageFaults } from './faults.ts';
-import { transact } from './transaction.ts';
+import { transact } from './connections.ts';
+import { withStorageFaults } from './postgres-faults.ts';
 
 const otherRow = z.object({ requests: z.number(), wanted: z.number(), starts: z.number() });
 const countRow = z.object({ live: z.number() });
@@ -11,12 +11,12 @@ const others = `SELECT requests, wanted, starts FROM budget_shares
   WHERE backend = $1 AND replica <> $2 AND expires_at > clock_timestamp()`;
 const liveRuns = `SELECT count(*) AS live FROM runs
   WHERE ended_at_ms IS NULL AND phase <> 'queued' AND agent_id = ANY ($1::text[])`;
-const keep = `INSERT INTO budget_shares (backend, replica, requests, wanted, starts, expires_at)
+const keepShare = `INSERT INTO budget_shares (backend, replica, requests, wanted, starts, expires_at)
   VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 millisecond')
   ON CONFLICT (backend, replica) DO UPDATE SET requests = excluded.requests, wanted = excluded.wanted,
     starts = excluded.starts, expires_at = excluded.expires_at`;
-const bury = `DELETE FROM budget_shares WHERE backend = $1 AND expires_at < clock_timestamp() - interval '1 minute'`;
-/** What it sent in its last second still counts. */
+const removeExpired = `DELETE FROM budget_shares WHERE backend = $1 AND expires_at < clock_timestamp() - interval '1 minute'`;
+/** What the replica sent in its last second still counts. */
 const leave = `UPDATE budget_shares SET wanted = 0, starts = 0,
   expires_at = least(expires_at, clock_timestamp() + interval '1500 milliseconds') WHERE replica = $1`;
 
@@ -51,8 +51,8 @@ export class PostgresQuotas implements QuotaStore {
     const left = requests.total - sum((row) => row.requests);
     const had = Math.max(requests.inUse, Math.min(requests.wanted, left));
     const starts = runs.total === null ? 0 : await this.#countStarts(client, runs.total, runs, sum);
-    await client.query(keep, [backend, replica, had, requests.wanted, starts, leaseMs]);
-    await client.query(bury, [backend]);
+    await client.query(keepShare, [backend, replica, had, requests.wanted, starts, leaseMs]);
+    await client.query(removeExpired, [backend]);
     return { requests: had, starts, others: rows.map((row) => ({ requests: row.requests, wanted: row.wanted })) };
   }
 

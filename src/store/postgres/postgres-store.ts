@@ -13,23 +13,23 @@ import {
   type Store,
   type StoreChange,
 } from '../../contract/store/store.ts';
-import { decodeEvent, decodeRun } from '../rows.ts';
+import { decodeEvent, decodeRun } from '../run-rows.ts';
 import type { ChangeListener } from './change-listener.ts';
-import { toStorageFault } from './faults.ts';
-import { PostgresItems } from './items.ts';
-import { PostgresOutbox } from './outbox.ts';
+import { bindStatements } from './connections.ts';
 import { PostgresDurations } from './postgres-durations.ts';
+import { withStorageFaults } from './postgres-faults.ts';
+import { PostgresItems } from './postgres-items.ts';
+import { PostgresOutbox } from './postgres-outbox.ts';
 import { PostgresQuotas } from './postgres-quotas.ts';
+import { searchRuns } from './postgres-search.ts';
+import { statements } from './postgres-statements.ts';
+import { PostgresThreads } from './postgres-threads.ts';
+import { PostgresUsage } from './postgres-usage.ts';
 import { PostgresWakes } from './postgres-wakes.ts';
-import { searchRuns } from './run-search.ts';
-import { insertRuns, updateRuns } from './run-statements.ts';
-import { encodeInsert, encodeRemove, encodeUpdate } from './run-writes.ts';
-import { statements } from './statements.ts';
+import { encodeInsert, encodeRemove, encodeUpdate, insertRuns, updateRuns } from './run-statements.ts';
 import { insertInThreads, lockThreadsOfRuns, removeRuns, updateInThreads } from './thread-run-statements.ts';
-import { encodeInsertInThread, encodeUpdateInThread, type ThreadWrite, threadLock } from './thread-writes.ts';
-import { PostgresThreads } from './threads.ts';
-import { PostgresUsage } from './usage.ts';
-import { type EncodedWrite, makeWrites, type Writes } from './writes.ts';
+import { encodeInsertInThread, encodeUpdateInThread, type ThreadWrite, threadLock } from './thread-write-encoding.ts';
+import { type EncodedWrite, makeWrites, type Writes } from './write-statement.ts';
 
 const runIdRow = z.object({ run_id: z.string() });
 const verdictRow = runIdRow.extend({ verdict: z.enum(['inserted', 'key-used', 'thread-missing', 'thread-busy']) });
@@ -38,8 +38,6 @@ const ownerRow = z.object({ owner: z.string() });
 const removedRow = z.object({ removed: z.number() });
 
 type Verdict = z.infer<typeof verdictRow>['verdict'];
-
-const lookups: ReadonlySet<keyof typeof statements> = new Set(['find', 'events', 'findKey', 'beat']);
 
 const keyAttempts = 5;
 
@@ -53,6 +51,8 @@ export class PostgresStore implements Store {
   readonly outbox: PostgresOutbox;
   readonly items: PostgresItems;
   readonly #pool: Pool;
+  /** Lookups by key are planned once; the others each time, for the table as it is. */
+  readonly #query: ReturnType<typeof bindStatements<typeof statements>>;
   readonly #changes: ChangeListener;
   /** Names this store in its notifications. */
   readonly #origin: string;
@@ -62,12 +62,14 @@ export class PostgresStore implements Store {
   readonly #insertsInThreads: Writes<ThreadWrite, Verdict>;
   readonly #updatesInThreads: Writes<ThreadWrite, boolean>;
   readonly threads: PostgresThreads;
-  /** The replica whose last beat was not written; null: it was. */
+  /** The replica whose last beat was not written; null when it was. */
   #unheard: string | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(options: { readonly pool: Pool; readonly changes: ChangeListener; readonly origin: string }) {
     this.#pool = options.pool;
+    const prepared = ['find', 'events', 'findKey', 'beat'] as const;
+    this.#query = bindStatements(options.pool, statements, { prefix: 'run', prepared });
     this.#changes = options.changes;
     this.#origin = options.origin;
     this.durations = new PostgresDurations(options.pool);
@@ -123,20 +125,16 @@ export class PostgresStore implements Store {
   }
 
   async find(key: RunKey): Promise<Run | null> {
-    const [row] = await this.#query('find', [key.runId, key.tenant]);
+    const [row] = (await this.#query('find', [key.runId, key.tenant])).rows;
     return row === undefined ? null : decodeRun(row);
   }
 
   async search(query: RunQuery): Promise<readonly Run[]> {
-    try {
-      return await searchRuns(this.#pool, query);
-    } catch (error) {
-      throw toStorageFault(error);
-    }
+    return await withStorageFaults(searchRuns(this.#pool, query));
   }
 
   async events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]> {
-    const rows = await this.#query('events', [runId, afterSeq, limit]);
+    const { rows } = await this.#query('events', [runId, afterSeq, limit]);
     return rows.map((row) => decodeEvent(runId, row));
   }
 
@@ -148,13 +146,14 @@ export class PostgresStore implements Store {
 
   async claim({ replica, deadAfterMs, limit }: Claim): Promise<readonly Run[]> {
     await this.beat(replica);
-    const dead = (await this.#query('deadOwners', [replica, deadAfterMs])).map((row) => ownerRow.parse(row).owner);
+    const { rows } = await this.#query('deadOwners', [replica, deadAfterMs]);
+    const dead = rows.map((row) => ownerRow.parse(row).owner);
     // An owner that wakes up between the two statements loses its runs like one that wakes up later.
-    return (await this.#query('claim', [replica, dead, limit, this.#origin])).map(decodeRun);
+    return (await this.#query('claim', [replica, dead, limit, this.#origin])).rows.map(decodeRun);
   }
 
   async owned(replica: string, afterRunId: string | null, limit: number): Promise<readonly Run[]> {
-    return (await this.#query('owned', [replica, afterRunId ?? '', limit])).map(decodeRun);
+    return (await this.#query('owned', [replica, afterRunId ?? '', limit])).rows.map(decodeRun);
   }
 
   async release(replica: string): Promise<void> {
@@ -167,13 +166,13 @@ export class PostgresStore implements Store {
   }
 
   async expire(finishedBeforeMs: number, nowMs: number, limit: number): Promise<number> {
-    const [row] = await this.#query('expire', [finishedBeforeMs, nowMs, limit, this.#origin]);
+    const [row] = (await this.#query('expire', [finishedBeforeMs, nowMs, limit, this.#origin])).rows;
     return removedRow.parse(row).removed;
   }
 
   async ping(): Promise<void> {
     await this.#query('ping', []);
-    // A server that was demoted, or whose disk is full, still answers every read.
+    // A server that was demoted or whose disk is full still answers every read.
     if (this.#unheard !== null) await this.beat(this.#unheard);
   }
 
@@ -188,7 +187,7 @@ export class PostgresStore implements Store {
     return this.#closing;
   }
 
-  /** Encodes an insert, for one or more tries. */
+  /** Encodes an insert for one or more tries. */
   #prepareInsert(
     run: Run,
     events: readonly RunEvent[],
@@ -204,21 +203,11 @@ export class PostgresStore implements Store {
     return () => this.#insertsInThreads.submit(write);
   }
 
-  /** What an insert comes to whose key was used before; null when the key is free. */
+  /** The result of an insert whose key was used before; null when the key is free. */
   async #findEarlier({ tenant, key, fingerprint }: Idempotency): Promise<Insertion | null> {
-    const [row] = await this.#query('findKey', [tenant, key]);
+    const [row] = (await this.#query('findKey', [tenant, key])).rows;
     if (row === undefined) return null;
     const used = keyRow.parse(row);
     return used.fingerprint === fingerprint ? { kind: 'replayed', runId: used.run_id } : { kind: 'mismatch' };
-  }
-
-  async #query(name: keyof typeof statements, values: unknown[]): Promise<readonly unknown[]> {
-    try {
-      // Lookups by key are prepared once per connection; the others are planned anew, for the table as it is now.
-      const prepared = lookups.has(name) ? { name } : {};
-      return (await this.#pool.query({ ...prepared, text: statements[name], values })).rows;
-    } catch (error) {
-      throw toStorageFault(error);
-    }
   }
 }

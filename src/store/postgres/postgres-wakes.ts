@@ -1,8 +1,8 @@
 import type { Pool } from 'pg';
 import type { WakeSignals } from '../../contract/store/wake-signals.ts';
 import type { ChangeListener } from './change-listener.ts';
-import { withStorageFaults } from './faults.ts';
 import { wakeChannel } from './notifications.ts';
+import { withStorageFaults } from './postgres-faults.ts';
 
 /** Wake signals between replicas, as notifications of PostgreSQL. */
 export class PostgresWakes implements WakeSignals {

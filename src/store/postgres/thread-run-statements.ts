@@ -1,5 +1,5 @@
 import { countNotified, notify } from './notifications.ts';
-import { owedColumns } from './outbox-statements.ts';
+import { owedColumns } from './postgres-outbox-statements.ts';
 import { changeRuns, eventColumns, insertColumns, storeRuns, updateColumns } from './run-statements.ts';
 import { defineWrite } from './write-statement.ts';
 

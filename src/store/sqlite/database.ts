@@ -1,4 +1,4 @@
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { z } from 'zod';
 import { StorageFault } from '../../contract/store/store.ts';
 import { readMigrations, selectPending } from '../migrations.ts';
@@ -11,14 +11,14 @@ export type Synchronous = 'full' | 'normal';
 export function openDatabase(file: string, synchronous: Synchronous): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: 1000 });
   try {
-    // Of a new file only. A commit of many runs fills half as many pages, each of which costs two writes.
+    // Takes effect in a new file only. A commit of many runs fills half as many pages, each of which costs two writes.
     database.exec('PRAGMA page_size = 8192');
     database.exec('PRAGMA journal_mode = WAL');
     database.exec(`PRAGMA synchronous = ${synchronous.toUpperCase()}`);
     database.exec('PRAGMA temp_store = MEMORY');
     database.exec('PRAGMA cache_size = -65536');
     migrate(database);
-    // From here on a lock is waited for outside SQLite, where it does not stop the event loop (write queue).
+    // From here on the write queue waits for locks, outside SQLite, where waiting does not stop the event loop.
     database.exec('PRAGMA busy_timeout = 0');
     return database;
   } catch (error) {
@@ -28,10 +28,10 @@ export function openDatabase(file: string, synchronous: Synchronous): DatabaseSy
 }
 
 /**
- * Opens the database of a store beside the process that has it. What such a guest writes must not disturb the other one:
- * it changes no schema and leaves checkpoints alone. Throws SQLite's errors, and `StorageFault` for another schema.
+ * Opens the database of a store that another process owns. A guest must not disturb the owner: it changes no schema and
+ * runs no checkpoints. Throws SQLite's errors, and `StorageFault` for another schema version.
  */
-export function visitDatabase(file: string, options: { readonly readOnly: boolean; readonly timeoutMs: number }) {
+export function openDatabaseAsGuest(file: string, options: { readonly readOnly: boolean; readonly timeoutMs: number }) {
   const database = new DatabaseSync(file, { readOnly: options.readOnly, timeout: options.timeoutMs });
   try {
     database.exec('PRAGMA wal_autocheckpoint = 0');
@@ -45,6 +45,15 @@ export function visitDatabase(file: string, options: { readonly readOnly: boolea
     database.close();
     throw error;
   }
+}
+
+/** Prepares each statement of a table once. */
+export function prepareAll<const Texts extends Readonly<Record<string, string>>>(
+  database: DatabaseSync,
+  texts: Texts,
+): { readonly [name in keyof Texts]: StatementSync } {
+  const prepared = Object.entries(texts).map(([name, text]) => [name, database.prepare(text)]);
+  return Object.fromEntries(prepared) as { readonly [name in keyof Texts]: StatementSync };
 }
 
 function migrate(database: DatabaseSync): void {

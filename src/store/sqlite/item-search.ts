@@ -1,22 +1,21 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { z } from 'zod';
 import type { Item, ItemQuery } from '../../contract/store/item-store.ts';
 import { decodeItems, endOf, pathOf } from '../item-rows.ts';
-import { listEntries } from '../metadata.ts';
-import type { Sql } from '../search.ts';
-import type { prepareItems } from './item-statements.ts';
+import type { Sql } from '../run-selection.ts';
+import { listEntries } from '../search-entries.ts';
 import { walkSlices } from './slices.ts';
 
 const candidate = z.object({ path: z.string(), key: z.string(), matched: z.number() });
 type Candidate = z.infer<typeof candidate>;
 
-/** The entries of that many of the largest values are searched within some ten milliseconds. */
+/** The entries of this many values of the largest size are searched within some ten milliseconds. */
 const maxSearched = 250;
 
 /** Searches items without holding the event loop for long. Throws SQLite's errors. */
 export async function searchItems(
   database: DatabaseSync,
-  { find }: Pick<ReturnType<typeof prepareItems>, 'find'>,
+  { find }: { readonly find: StatementSync },
   query: ItemQuery,
 ): Promise<readonly Item[]> {
   const entries = listEntries(query.filter);

@@ -2,11 +2,11 @@ import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { z } from 'zod';
 import type { Run } from '../../contract/domain/run.ts';
 import type { RunQuery } from '../../contract/store/store.ts';
-import { listEntries } from '../metadata.ts';
-import { decodeRun, runColumns } from '../rows.ts';
-import { type Sql, selectRunIds } from '../search.ts';
+import { decodeRun, runColumns } from '../run-rows.ts';
+import { type Sql, selectRunIds } from '../run-selection.ts';
+import { listEntries } from '../search-entries.ts';
 import { walkSlices } from './slices.ts';
-import type { Statements } from './statements.ts';
+import type { Statements } from './sqlite-statements.ts';
 
 const candidate = z.object({ run_id: z.string(), matched: z.number() });
 type Candidate = z.infer<typeof candidate>;

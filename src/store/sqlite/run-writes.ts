@@ -4,14 +4,14 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Admission } from '../../contract/domain/thread.ts';
 import type { Claim, Idempotency, Insertion, RunUpdate } from '../../contract/store/store.ts';
-import { formatLines, listEntries } from '../metadata.ts';
-import { decodeRun, dueOf, encodeState, endOf } from '../rows.ts';
-import { prepareDelivery } from './outbox.ts';
-import type { Statements } from './statements.ts';
+import { decodeRun, dueOf, encodeState, endOf } from '../run-rows.ts';
+import { formatLines, listEntries } from '../search-entries.ts';
+import { prepareDelivery } from './sqlite-outbox.ts';
+import type { Statements } from './sqlite-statements.ts';
 import { prepareAdmission, prepareEffect } from './thread-effects.ts';
 
-// Each function encodes what it was given at once and returns the work to do inside a transaction: a value that is no
-// JSON fails its caller, and what the caller changes afterwards changes nothing here.
+// Each function encodes its arguments now and returns the work to do inside a transaction: a value that is not JSON fails
+// its own caller, and later changes that the caller makes are not written.
 
 const idRow = z.object({ id: z.number() });
 const removedRow = idRow.extend({ thread_id: z.string().nullable(), ended_at_ms: z.number().nullable() });
@@ -24,7 +24,7 @@ function encodeEvents(events: readonly RunEvent[]): readonly EncodedEvent[] {
   return events.map(({ seq, atMs, status, change }) => [seq, atMs, status, JSON.stringify(change)]);
 }
 
-/** `lastInThread`: the number of the last of them in the run's thread; null where it has none. */
+/** `lastInThread` is the number of the last event in the run's thread; null for a run without a thread. */
 function appendEvents(
   statements: Statements,
   { runId, threadId }: Run,
@@ -72,7 +72,7 @@ export function prepareInsert(
   };
 }
 
-/** What an insert comes to whose key was used before; null when the key is free. */
+/** The result of an insert whose key was used before; null when the key is free. */
 function findEarlier(statements: Statements, { tenant, key, fingerprint }: Idempotency): Insertion | null {
   const used = statements.findKey.get(tenant, key, Date.now());
   if (used === undefined) return null;
@@ -113,22 +113,22 @@ export function prepareRemove(statements: Statements, key: RunKey, expectedVersi
   };
 }
 
-/** `isLiving` tells of a replica other than the claimer. */
+/** `isLive` says whether a replica other than the claimer lives. */
 export function prepareClaim(
   statements: Statements,
   { replica, limit }: Claim,
-  hasSession: (owner: string) => boolean,
+  isLive: (owner: string) => boolean,
 ): () => readonly Run[] {
   return () => {
     const owners: (string | null)[] = [null];
-    // One step of the index per owner, not per run: the session may own very many.
+    // One step of the index per owner rather than per run: a live owner may have very many.
     for (let owner = ''; ; owners.push(owner)) {
       const row = statements.nextOwner.get(owner);
       if (row === undefined) break;
       owner = ownerRow.parse(row).owner;
     }
     return owners
-      .filter((owner) => owner === null || (owner !== replica && !hasSession(owner)))
+      .filter((owner) => owner === null || (owner !== replica && !isLive(owner)))
       .flatMap((owner) => statements.ownedRuns.all(owner, limit).map(decodeRun))
       .sort((a, b) => (a.runId < b.runId ? -1 : 1))
       .slice(0, limit)
@@ -153,7 +153,7 @@ export function prepareExpire(
     }
     const { changes: deliveries } = statements.expireDeliveries.run(finishedBeforeMs, limit);
     const { changes: keys } = statements.expireKeys.run(nowMs, limit);
-    // A caller repeats while it gets `limit`: none of the three may be left behind by that.
+    // A caller repeats while it gets `limit`, so the highest of the three counts decides.
     return Math.max(expired.length, Number(deliveries), Number(keys));
   };
 }

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { z } from 'zod';
 import type { DurationStore } from '../../contract/store/duration-store.ts';
-import { read } from './faults.ts';
+import { withStorageFaults } from './sqlite-faults.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 const durationRow = z.object({ took_ms: z.number() });
@@ -22,7 +22,7 @@ export class SqliteDurations implements DurationStore {
   }
 
   async newest(agentId: string, max: number): Promise<readonly number[]> {
-    return read(() => this.#read(agentId, max));
+    return await withStorageFaults(() => this.#read(agentId, max));
   }
 
   async add(agentId: string, durationsMs: readonly number[], max: number): Promise<readonly number[]> {

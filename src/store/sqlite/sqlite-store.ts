@@ -3,21 +3,21 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Admission } from '../../contract/domain/thread.ts';
 import type { Claim, Idempotency, Insertion, RunQuery, RunUpdate, Store } from '../../contract/store/store.ts';
-import { decodeEvent, decodeRun } from '../rows.ts';
-import { read, toStorageFault } from './faults.ts';
-import { SqliteItems } from './items.ts';
-import { SqliteOutbox } from './outbox.ts';
+import { decodeEvent, decodeRun } from '../run-rows.ts';
 import { RunSearch } from './run-search.ts';
 import { prepareClaim, prepareExpire, prepareInsert, prepareRemove, prepareUpdate } from './run-writes.ts';
 import { SqliteDurations } from './sqlite-durations.ts';
-import { prepareStatements, type Statements } from './statements.ts';
-import { SqliteThreads } from './threads.ts';
-import { SqliteUsage } from './usage.ts';
+import { withStorageFaults } from './sqlite-faults.ts';
+import { SqliteItems } from './sqlite-items.ts';
+import { SqliteOutbox } from './sqlite-outbox.ts';
+import { prepareStatements, type Statements } from './sqlite-statements.ts';
+import { SqliteThreads } from './sqlite-threads.ts';
+import { SqliteUsage } from './sqlite-usage.ts';
 import { WriteQueue } from './write-queue.ts';
 
 /**
  * Runs, events and threads in one SQLite file. Reads are answered at once, between two transactions; writes go through the
- * queue. Replicas that beat are kept in memory: the file has one process, so whoever beat before it is dead.
+ * queue. Heartbeats are kept in memory: the file has one process, so a replica that is not in this memory is dead.
  */
 export class SqliteStore implements Store {
   readonly shared = false;
@@ -50,7 +50,7 @@ export class SqliteStore implements Store {
     this.durations = new SqliteDurations(options.database, this.#writes);
     this.usage = new SqliteUsage(options.database, this.#writes);
     this.outbox = new SqliteOutbox(options.database, this.#writes);
-    this.outbox.returnTaken();
+    this.outbox.returnClaimed();
     this.items = new SqliteItems(options.database, this.#writes);
     this.#close = options.close;
   }
@@ -73,22 +73,20 @@ export class SqliteStore implements Store {
   }
 
   async find(key: RunKey): Promise<Run | null> {
-    return read(() => {
+    return await withStorageFaults(() => {
       const row = this.#statements.find.get(key.runId, key.tenant);
       return row === undefined ? null : decodeRun(row);
     });
   }
 
   async search(query: RunQuery): Promise<readonly Run[]> {
-    try {
-      return await this.#search.find(query);
-    } catch (error) {
-      throw toStorageFault(error);
-    }
+    return await withStorageFaults(() => this.#search.find(query));
   }
 
   async events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]> {
-    return read(() => this.#statements.events.all(runId, afterSeq, limit).map((row) => decodeEvent(runId, row)));
+    return await withStorageFaults(() =>
+      this.#statements.events.all(runId, afterSeq, limit).map((row) => decodeEvent(runId, row)),
+    );
   }
 
   async beat(replica: string): Promise<void> {
@@ -96,16 +94,18 @@ export class SqliteStore implements Store {
   }
 
   async claim(claim: Claim): Promise<readonly Run[]> {
-    const hasSession = (owner: string): boolean => {
+    const isLive = (owner: string): boolean => {
       const beatMs = this.#beats.get(owner);
       return beatMs !== undefined && performance.now() - beatMs < claim.deadAfterMs;
     };
     await this.beat(claim.replica);
-    return await this.#writes.submit(prepareClaim(this.#statements, claim, hasSession));
+    return await this.#writes.submit(prepareClaim(this.#statements, claim, isLive));
   }
 
   async owned(replica: string, afterRunId: string | null, limit: number): Promise<readonly Run[]> {
-    return read(() => this.#statements.ownedAfter.all(replica, afterRunId ?? '', limit).map(decodeRun));
+    return await withStorageFaults(() =>
+      this.#statements.ownedAfter.all(replica, afterRunId ?? '', limit).map(decodeRun),
+    );
   }
 
   async release(replica: string): Promise<void> {
@@ -121,10 +121,10 @@ export class SqliteStore implements Store {
   }
 
   async ping(): Promise<void> {
-    read(() => this.#statements.ping.get());
+    await withStorageFaults(() => this.#statements.ping.get());
     if (!this.#writes.isRefused) return;
     await this.#writes.submit(() => {
-      // What leaves no page changed would be written nowhere.
+      // A write that leaves every page unchanged would not reach the disk.
       this.#statements.probe.run();
       this.#statements.unprobe.run();
     });

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Admission, Checkpoint, Thread, ThreadEffect } from '../../contract/domain/thread.ts';
-import { formatLines, listEntries } from '../metadata.ts';
+import { formatLines, listEntries } from '../search-entries.ts';
 import { type EncodedState, encodeMetadata, encodeSession, encodeThreadState } from '../thread-rows.ts';
-import type { Statements } from './statements.ts';
+import type { Statements } from './sqlite-statements.ts';
 
 // What a run does to its thread, for the transaction that writes the run. Encoded at once, as in `run-writes.ts`.
 

@@ -1,11 +1,11 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { z } from 'zod';
 import type { Thread, ThreadQuery } from '../../contract/domain/thread.ts';
-import { listEntries } from '../metadata.ts';
-import type { Sql } from '../search.ts';
+import type { Sql } from '../run-selection.ts';
+import { listEntries } from '../search-entries.ts';
 import { decodeThread } from '../thread-rows.ts';
 import { walkSlices } from './slices.ts';
-import type { Statements } from './statements.ts';
+import type { Statements } from './sqlite-statements.ts';
 
 const candidate = z.object({ thread_id: z.string(), created_at_ms: z.number(), matched: z.number() });
 type Candidate = z.infer<typeof candidate>;

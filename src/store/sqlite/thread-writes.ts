@@ -1,9 +1,9 @@
 import { v7 as uuidV7 } from 'uuid';
 import { z } from 'zod';
 import type { Checkpoint, Thread, ThreadKey } from '../../contract/domain/thread.ts';
-import { formatLines, listEntries } from '../metadata.ts';
+import { formatLines, listEntries } from '../search-entries.ts';
 import { decodeThread, encodeMetadata, encodeSession, encodeThreadState } from '../thread-rows.ts';
-import type { Statements } from './statements.ts';
+import type { Statements } from './sqlite-statements.ts';
 import { forgetThread, placeOf, prepareCheckpoint, prepareState } from './thread-effects.ts';
 
 // Encoded at once, and returned as the work to do inside a transaction, as in `run-writes.ts`.

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { StorageFault } from '../../contract/store/store.ts';
-import { isBusy, isDatabaseFault, toStorageFault } from './faults.ts';
+import { isBusy, isDatabaseFault, toStorageFault } from './sqlite-faults.ts';
 
 // Bounds how long one commit holds the event loop.
 const maxBatch = 500;

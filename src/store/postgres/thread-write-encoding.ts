@@ -2,12 +2,11 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Admission, Checkpoint, Thread, ThreadEffect } from '../../contract/domain/thread.ts';
 import type { Idempotency, RunUpdate } from '../../contract/store/store.ts';
-import { listEntries } from '../metadata.ts';
+import { listEntries } from '../search-entries.ts';
 import { encodeMetadata, encodeSession, encodeThreadState } from '../thread-rows.ts';
-import { encodeInsert, encodeUpdate, formatEntries } from './run-writes.ts';
+import { encodeInsert, encodeUpdate, formatEntries } from './run-statements.ts';
 import { lockThreads } from './thread-run-statements.ts';
-import type { Row } from './write-statement.ts';
-import type { EncodedWrite } from './writes.ts';
+import type { EncodedWrite, Row } from './write-statement.ts';
 
 /** A write that is made under the lock of a thread. */
 export type ThreadWrite = EncodedWrite & { readonly threadId: string };

@@ -1,14 +1,14 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import type { Log } from '../../contract/domain/log.ts';
 import type { OpenOutbox } from '../../contract/domain/webhook.ts';
 import { StorageFault, type Store } from '../../contract/store/store.ts';
 import { Checkpoints } from './checkpoints.ts';
-import { openDatabase, visitDatabase } from './database.ts';
-import { toStorageFault } from './faults.ts';
-import { lockFile } from './file-lock.ts';
-import { SqliteOutbox } from './outbox.ts';
+import { openDatabase, openDatabaseAsGuest } from './database.ts';
+import { isBusy, toStorageFault } from './sqlite-faults.ts';
+import { SqliteOutbox } from './sqlite-outbox.ts';
 import { SqliteStore } from './sqlite-store.ts';
 import { WriteQueue } from './write-queue.ts';
 
@@ -65,7 +65,7 @@ export function openSqliteOutbox(url: string, readOnly: boolean): OpenOutbox {
   // SQLite would make it.
   if (!existsSync(file)) throw new StorageFault(`${file} does not exist`);
   try {
-    const database = visitDatabase(file, { readOnly, timeoutMs: guestTimeoutMs });
+    const database = openDatabaseAsGuest(file, { readOnly, timeoutMs: guestTimeoutMs });
     const writes = new WriteQueue({ database, busyTimeoutMs: guestTimeoutMs, onCommit: () => {} });
     const outbox = new SqliteOutbox(database, writes);
     return { outbox, close: async () => database.close() };
@@ -83,4 +83,22 @@ function parseUrl(url: string): Place {
   const options = optionsSchema.safeParse(given);
   if (!options.success) throw new StorageFault(`the options of the sqlite: URL: ${z.prettifyError(options.error)}`);
   return { ...options.data, file: path };
+}
+
+/**
+ * Takes `<file>.lock` for this process, and gives back what releases it. The lock is the operating system's, held by an
+ * open exclusive transaction: it ends with the process, however that ends.
+ *
+ * @throws StorageFault when another session process holds it.
+ */
+function lockFile(file: string): () => void {
+  const lock = new DatabaseSync(`${file}.lock`);
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    lock.close();
+    if (!isBusy(error)) throw error;
+    throw new StorageFault(`${file} is in use by another process; several processes need a postgres:// store`, error);
+  }
+  return () => lock.close();
 }

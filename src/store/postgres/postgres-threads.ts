@@ -10,21 +10,27 @@ import type {
   ThreadQuery,
   ThreadStore,
 } from '../../contract/domain/thread.ts';
-import { decodeThreadEvent } from '../rows.ts';
+import { decodeThreadEvent } from '../run-rows.ts';
 import { decodeCheckpoint, decodeThread } from '../thread-rows.ts';
-import { toStorageFault } from './faults.ts';
+import { bindStatements, transact } from './connections.ts';
+import { withStorageFaults } from './postgres-faults.ts';
+import { searchThreads } from './postgres-search.ts';
+import {
+  copyThread,
+  insertThreads,
+  listPositions,
+  threadLookups,
+  updateThreads,
+} from './postgres-thread-statements.ts';
 import { acquireThreads, lockThreads, removeThread } from './thread-run-statements.ts';
-import { searchThreads } from './thread-search.ts';
-import { copyThread, insertThreads, listPositions, threadLookups, updateThreads } from './thread-statements.ts';
 import {
   encodeAcquire,
   encodeInsertThread,
   encodeUpdateThread,
   type ThreadWrite,
   threadLock,
-} from './thread-writes.ts';
-import { transact } from './transaction.ts';
-import { type EncodedWrite, makeWrites, type Writes } from './writes.ts';
+} from './thread-write-encoding.ts';
+import { type EncodedWrite, makeWrites, type Writes } from './write-statement.ts';
 
 const runIdRow = z.object({ run_id: z.string() });
 const threadIdRow = z.object({ thread_id: z.string() });
@@ -32,10 +38,11 @@ const positionRow = z.object({ position: z.number() });
 const firstRow = z.object({ first: z.number().nullable() });
 const removalRow = z.object({ removal: z.enum(['removed', 'missing', 'busy']) });
 
-/** Threads and checkpoints in PostgreSQL; what a run does to its thread is written with the run, by `PostgresStore`. */
+/** Threads and checkpoints in PostgreSQL. `PostgresStore` writes what a run does to its thread, with the run. */
 export class PostgresThreads implements ThreadStore {
   readonly #pool: Pool;
   readonly #origin: string;
+  readonly #query: ReturnType<typeof bindStatements<typeof threadLookups>>;
   readonly #inserts: Writes<EncodedWrite, boolean>;
   readonly #updates: Writes<EncodedWrite, boolean>;
   readonly #acquisitions: Writes<ThreadWrite, boolean>;
@@ -43,6 +50,7 @@ export class PostgresThreads implements ThreadStore {
   constructor(pool: Pool, origin: string) {
     this.#pool = pool;
     this.#origin = origin;
+    this.#query = bindStatements(pool, threadLookups, { prefix: 'thread', prepared: 'all' });
     const decode = (row: unknown): readonly [string, boolean] => [threadIdRow.parse(row).thread_id, true];
     this.#inserts = makeWrites({ pool, origin, statement: insertThreads, decode, absent: false });
     this.#updates = makeWrites({ pool, origin, statement: updateThreads, decode, absent: false });
@@ -57,7 +65,7 @@ export class PostgresThreads implements ThreadStore {
   }
 
   async findThread(key: ThreadKey): Promise<Thread | null> {
-    const [row] = await this.#look('findThread', [key.threadId, key.tenant]);
+    const [row] = (await this.#query('findThread', [key.threadId, key.tenant])).rows;
     return row === undefined ? null : decodeThread(row);
   }
 
@@ -66,14 +74,14 @@ export class PostgresThreads implements ThreadStore {
   }
 
   async searchThreads(query: ThreadQuery): Promise<readonly Thread[]> {
-    return await faulting(searchThreads(this.#pool, query));
+    return await withStorageFaults(searchThreads(this.#pool, query));
   }
 
   async checkpoints(threadId: string, limit: number, beforeId: string | null): Promise<readonly Checkpoint[]> {
-    const rows =
+    const { rows } =
       beforeId === null
-        ? await this.#look('history', [threadId, limit])
-        : await this.#look('historyBefore', [threadId, limit, beforeId]);
+        ? await this.#query('history', [threadId, limit])
+        : await this.#query('historyBefore', [threadId, limit, beforeId]);
     return rows.map((row) => decodeCheckpoint(threadId, row));
   }
 
@@ -81,21 +89,22 @@ export class PostgresThreads implements ThreadStore {
     threadId: string,
     by: { readonly checkpointId: string } | { readonly runId: string },
   ): Promise<Checkpoint | null> {
-    const [row] =
+    const { rows } =
       'checkpointId' in by
-        ? await this.#look('checkpointById', [threadId, by.checkpointId])
-        : await this.#look('checkpointByRun', [threadId, by.runId]);
+        ? await this.#query('checkpointById', [threadId, by.checkpointId])
+        : await this.#query('checkpointByRun', [threadId, by.runId]);
+    const [row] = rows;
     return row === undefined ? null : decodeCheckpoint(threadId, row);
   }
 
   async threadEvents(query: ThreadEventQuery): Promise<readonly ThreadEvent[]> {
     const { tenant, threadId, afterSeq, agentIds = null, limit } = query;
-    const rows = await this.#look('threadEvents', [threadId, afterSeq, tenant, agentIds, limit]);
+    const { rows } = await this.#query('threadEvents', [threadId, afterSeq, tenant, agentIds, limit]);
     return rows.map(decodeThreadEvent);
   }
 
   async firstLiveSeq({ tenant, threadId }: ThreadKey): Promise<number | null> {
-    const [row] = await this.#look('firstLiveSeq', [tenant, threadId]);
+    const [row] = (await this.#query('firstLiveSeq', [tenant, threadId])).rows;
     return firstRow.parse(row).first;
   }
 
@@ -104,14 +113,14 @@ export class PostgresThreads implements ThreadStore {
     copy: { readonly threadId: string; readonly nowMs: number },
   ): Promise<Thread | null> {
     const from = [source.threadId, source.tenant];
-    // One snapshot, so that state and history are of the same moment.
+    // One snapshot, so that state and history belong to the same moment.
     const copied = transact(this.#pool, 'BEGIN ISOLATION LEVEL REPEATABLE READ', async (client) => {
       const positions = (await client.query(listPositions, from)).rows.map((row) => positionRow.parse(row).position);
       const ids = positions.map(() => uuidV7());
       await client.query(copyThread, [...from, copy.threadId, copy.nowMs, positions, ids]);
       return (await client.query(threadLookups.findThread, [copy.threadId, source.tenant])).rows;
     });
-    const [row] = await faulting(copied);
+    const [row] = await withStorageFaults(copied);
     return row === undefined ? null : decodeThread(row);
   }
 
@@ -120,7 +129,7 @@ export class PostgresThreads implements ThreadStore {
       await client.query(lockThreads, [[threadId]]);
       return (await client.query(removeThread, [threadId, tenant, keepRuns, this.#origin])).rows;
     });
-    const [row] = await faulting(removed);
+    const [row] = await withStorageFaults(removed);
     return removalRow.parse(row).removal;
   }
 
@@ -128,20 +137,8 @@ export class PostgresThreads implements ThreadStore {
     return await this.#acquisitions.submit(encodeAcquire(threadId, runId));
   }
 
-  /** Settles everything that was submitted, and refuses more. */
+  /** Settles everything that was submitted and refuses more. */
   async close(): Promise<void> {
     await Promise.all([this.#inserts, this.#updates, this.#acquisitions].map((writes) => writes.close()));
-  }
-
-  async #look(name: keyof typeof threadLookups, values: unknown[]): Promise<readonly unknown[]> {
-    return (await faulting(this.#pool.query({ name, text: threadLookups[name], values }))).rows;
-  }
-}
-
-async function faulting<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw toStorageFault(error);
   }
 }

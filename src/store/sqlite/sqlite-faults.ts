@@ -4,7 +4,7 @@ import { StorageFault } from '../../contract/store/store.ts';
 /** Primary result codes, https://www.sqlite.org/rescode.html */
 const codes = { error: 1, busy: 5, locked: 6, tooBig: 18, constraint: 19, mismatch: 20, range: 25 } as const;
 
-/** Codes by which SQLite refuses one statement, while the database itself is well. */
+/** Codes with which SQLite refuses one statement while the database itself is healthy. */
 const statementCodes: ReadonlySet<number> = new Set([
   ...[codes.error, codes.tooBig, codes.constraint, codes.mismatch, codes.range],
 ]);
@@ -17,13 +17,13 @@ function primaryCode(error: unknown): number | null {
   return parsed.success ? parsed.data.errcode & 0xff : null;
 }
 
-/** Another connection holds the lock that was asked for. */
+/** Whether another connection holds the lock that was requested. */
 export function isBusy(error: unknown): boolean {
   const code = primaryCode(error);
   return code === codes.busy || code === codes.locked;
 }
 
-/** The database cannot be written now (disk full, I/O error, locked); otherwise only the one operation is at fault. */
+/** Whether the database cannot be written now (disk full, I/O error, locked); otherwise only the one operation is at fault. */
 export function isDatabaseFault(error: unknown): boolean {
   const code = primaryCode(error);
   return code !== null && !statementCodes.has(code);
@@ -34,10 +34,10 @@ export function toStorageFault(error: unknown): StorageFault {
   return new StorageFault(`SQLite: ${error instanceof Error ? error.message : 'unknown error'}`, error);
 }
 
-/** Runs a query; what it throws becomes a `StorageFault`. */
-export function read<T>(query: () => T): T {
+/** Runs work on the database; what it throws or rejects with becomes a `StorageFault`. */
+export async function withStorageFaults<T>(work: () => T | Promise<T>): Promise<T> {
   try {
-    return query();
+    return await work();
   } catch (error) {
     throw toStorageFault(error);
   }

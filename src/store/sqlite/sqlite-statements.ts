@@ -1,7 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { runColumns } from '../rows.ts';
-import { insertDelivery } from './outbox-statements.ts';
-import { threadTexts } from './thread-statements.ts';
+import { runColumns } from '../run-rows.ts';
+import { prepareAll } from './database.ts';
+import { insertDelivery } from './sqlite-outbox-statements.ts';
+import { threadTexts } from './sqlite-thread-statements.ts';
 
 const selectRun = `SELECT ${runColumns} FROM runs JOIN requests ON requests.id = runs.id`;
 
@@ -16,10 +17,10 @@ const texts = {
   insertRequest: 'INSERT INTO requests (id, metadata, request) VALUES (?, ?, ?)',
   insertEvent: `INSERT INTO events (run, seq, at_ms, status, change, thread_id, thread_seq)
     VALUES ((SELECT id FROM runs WHERE run_id = ?), ?, ?, ?, ?, ?, ?)`,
-  // With a RETURNING they would take twice as long: the id is looked up for the events instead.
+  // RETURNING would make an update take twice as long; the events look the id up instead.
   updateRun: `UPDATE runs SET phase = ?4, status = ?5, owner = ?6, version = ?7, updated_at_ms = ?8, ended_at_ms = ?9,
     state = ?10 WHERE run_id = ?1 AND tenant = ?2 AND version = ?3 AND (?11 IS NULL OR owner = ?11)`,
-  // SQLite rewrites the entry of every index that a SET names, changed or not; this one names no indexed column.
+  // SQLite rewrites the entry of every index that a SET names, changed or not. This one names no indexed column.
   updateRunInPlace: `UPDATE runs SET phase = ?4, version = ?7, updated_at_ms = ?8, state = ?10
     WHERE run_id = ?1 AND tenant = ?2 AND version = ?3 AND status = ?5 AND owner IS ?6 AND ended_at_ms IS ?9
     AND (?11 IS NULL OR owner = ?11)`,
@@ -49,8 +50,6 @@ const texts = {
 
 export type Statements = { readonly [name in keyof typeof texts]: StatementSync };
 
-/** Prepares every statement of a hot path once. */
 export function prepareStatements(database: DatabaseSync): Statements {
-  const prepared = Object.entries(texts).map(([name, text]) => [name, database.prepare(text)]);
-  return Object.fromEntries(prepared) as Statements;
+  return prepareAll(database, texts);
 }

@@ -9,10 +9,10 @@ import type {
   ThreadQuery,
   ThreadStore,
 } from '../../contract/domain/thread.ts';
-import { decodeThreadEvent } from '../rows.ts';
+import { decodeThreadEvent } from '../run-rows.ts';
 import { decodeCheckpoint, decodeThread } from '../thread-rows.ts';
-import { read, toStorageFault } from './faults.ts';
-import type { Statements } from './statements.ts';
+import { withStorageFaults } from './sqlite-faults.ts';
+import type { Statements } from './sqlite-statements.ts';
 import { prepareThread } from './thread-effects.ts';
 import { ThreadSearch } from './thread-search.ts';
 import { prepareAcquire, prepareCopy, prepareRemoveThread, prepareUpdateThread } from './thread-writes.ts';
@@ -37,7 +37,7 @@ export class SqliteThreads implements ThreadStore {
   }
 
   async findThread(key: ThreadKey): Promise<Thread | null> {
-    return read(() => {
+    return await withStorageFaults(() => {
       const row = this.#statements.findThread.get(key.threadId, key.tenant);
       return row === undefined ? null : decodeThread(row);
     });
@@ -48,16 +48,12 @@ export class SqliteThreads implements ThreadStore {
   }
 
   async searchThreads(query: ThreadQuery): Promise<readonly Thread[]> {
-    try {
-      return await this.#search.find(query);
-    } catch (error) {
-      throw toStorageFault(error);
-    }
+    return await withStorageFaults(() => this.#search.find(query));
   }
 
   async checkpoints(threadId: string, limit: number, beforeId: string | null): Promise<readonly Checkpoint[]> {
     const { history, historyBefore } = this.#statements;
-    return read(() => {
+    return await withStorageFaults(() => {
       const rows = beforeId === null ? history.all(threadId, limit) : historyBefore.all(threadId, limit, beforeId);
       return rows.map((row) => decodeCheckpoint(threadId, row));
     });
@@ -68,7 +64,7 @@ export class SqliteThreads implements ThreadStore {
     by: { readonly checkpointId: string } | { readonly runId: string },
   ): Promise<Checkpoint | null> {
     const { checkpointById, checkpointByRun } = this.#statements;
-    return read(() => {
+    return await withStorageFaults(() => {
       const row =
         'checkpointId' in by ? checkpointById.get(threadId, by.checkpointId) : checkpointByRun.get(threadId, by.runId);
       return row === undefined ? null : decodeCheckpoint(threadId, row);
@@ -77,14 +73,14 @@ export class SqliteThreads implements ThreadStore {
 
   async threadEvents({ tenant, threadId, ...query }: ThreadEventQuery): Promise<readonly ThreadEvent[]> {
     const agentIds = query.agentIds === undefined ? null : JSON.stringify(query.agentIds);
-    return read(() => {
+    return await withStorageFaults(() => {
       const rows = this.#statements.threadEvents.all(threadId, query.afterSeq, tenant, agentIds, query.limit);
       return rows.map(decodeThreadEvent);
     });
   }
 
   async firstLiveSeq({ tenant, threadId }: ThreadKey): Promise<number | null> {
-    return read(() => firstRow.parse(this.#statements.firstLiveSeq.get(tenant, threadId)).first);
+    return await withStorageFaults(() => firstRow.parse(this.#statements.firstLiveSeq.get(tenant, threadId)).first);
   }
 
   async copyThread(

@@ -8,18 +8,18 @@ import {
   type Outbox,
   type Settlement,
 } from '../../contract/domain/webhook.ts';
-import { decodeDelivery } from '../outbox-rows.ts';
-import { read } from './faults.ts';
-import { prepareOutbox } from './outbox-statements.ts';
+import { decodeDelivery } from '../delivery-rows.ts';
+import { withStorageFaults } from './sqlite-faults.ts';
+import { prepareOutbox } from './sqlite-outbox-statements.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 const nextRow = z.object({ receiver: z.string(), due_at_ms: z.number() });
 const idRow = z.object({ id: z.number() });
 
-/** Deliveries that one transaction redrives: another process may wait for its turn to write. */
+/** Deliveries that one transaction redrives. Bounded, because another process may wait to write. */
 const redriveBatch = 1000;
 
-/** Returns the work that stores a delivery in the transaction of the run's change. Encoded at once, as in `run-writes.ts`. */
+/** Returns the work that stores a delivery in the transaction of the run's change. Encodes it now, as in `run-writes.ts`. */
 export function prepareDelivery(insert: StatementSync, owed: NewDelivery): () => void {
   const { runId, seq, tenant, url, receiver, body, createdAtMs } = owed;
   const columns = [runId, seq, tenant, url, receiver, createdAtMs, body];
@@ -27,8 +27,8 @@ export function prepareDelivery(insert: StatementSync, owed: NewDelivery): () =>
 }
 
 /**
- * Deliveries in the SQLite file of the runs. One process sends them; another one may list and redrive them meanwhile,
- * since nothing of them is kept in memory, and one that is being sent is not redriven.
+ * Deliveries in the SQLite file of the runs. One process sends them. Another may list and redrive them at the same time:
+ * nothing of them is kept in memory, and a claimed one is not redriven.
  */
 export class SqliteOutbox implements Outbox {
   readonly #writes: WriteQueue;
@@ -39,13 +39,13 @@ export class SqliteOutbox implements Outbox {
     this.#statements = prepareOutbox(database);
   }
 
-  /** For the process that has the file: what is found taken was left by a dead one. Throws SQLite's errors. */
-  returnTaken(): void {
+  /** Frees all claims. Called by the process that owns the file, when it starts. Throws SQLite's errors. */
+  returnClaimed(): void {
     this.#statements.returnAll.run();
   }
 
   readonly receivers: Outbox['receivers'] = async ({ after, examine, nowMs }) =>
-    read(() => {
+    await withStorageFaults(() => {
       const due: string[] = [];
       let waitMs: number | null = null;
       let at = after;
@@ -76,14 +76,14 @@ export class SqliteOutbox implements Outbox {
       const change = changeFor(settlement, nowMs);
       if (this.#statements.settle.run(runId, seq, dueAtMs, ...change).changes === 0) return false;
       if (settlement.kind === 'stopped') this.#statements.stop.run(runId, nowMs, settlement.failure);
-      // What waits behind this one is tried with it: until then it need not be looked at.
+      // What waits behind this one is sent after it, and need not be looked at before.
       else this.#statements.follow.run(runId, settlement.kind === 'retry' ? nowMs + settlement.delayMs : 0);
       return true;
     });
   }
 
   readonly list: Outbox['list'] = async ({ runId, states = deliveryStates, limit }) =>
-    read(() => {
+    await withStorageFaults(() => {
       const rows =
         runId === undefined
           ? this.#statements.list.all(JSON.stringify(states), limit)
@@ -94,17 +94,17 @@ export class SqliteOutbox implements Outbox {
   readonly redrive: Outbox['redrive'] = async ({ runId, states, nowMs }) => {
     const wanted = JSON.stringify(states);
     let count = 0;
-    for (let ids = this.#redrivable(0, wanted, runId); ids.length > 0; ) {
+    for (let ids = await this.#redrivable(0, wanted, runId); ids.length > 0; ) {
       const named = JSON.stringify(ids);
       count += await this.#writes.submit(() => Number(this.#statements.redrive.run(named, wanted, nowMs).changes));
-      ids = ids.length < redriveBatch ? [] : this.#redrivable(ids.at(-1) ?? 0, wanted, runId);
+      ids = ids.length < redriveBatch ? [] : await this.#redrivable(ids.at(-1) ?? 0, wanted, runId);
     }
     return count;
   };
 
-  #redrivable(after: number, wanted: string, runId: string | undefined): readonly number[] {
+  async #redrivable(after: number, wanted: string, runId: string | undefined): Promise<readonly number[]> {
     const { redrivable, redrivableOf } = this.#statements;
-    return read(() => {
+    return await withStorageFaults(() => {
       const rows =
         runId === undefined
           ? redrivable.all(after, wanted, redriveBatch)

@@ -1,7 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { deliveryColumns } from '../outbox-rows.ts';
+import { deliveryColumns } from '../delivery-rows.ts';
+import { prepareAll } from './database.ts';
 
-/** Stores a delivery, due with those of its run that are tried again later; stopped at once if they were. */
+/** Stores a delivery: due together with those of its run that wait for a retry, stopped at once if an earlier one was. */
 export const insertDelivery = `INSERT INTO deliveries (run_id, seq, tenant, url, receiver, state, attempts,
     created_at_ms, since_ms, due_at_ms, taken, ended_at_ms, body)
   SELECT ?1, ?2, ?3, ?4, ?5, iif(stopped, 'stopped', 'waiting'), 0, ?6, ?6, due, 0, iif(stopped, ?6, NULL), ?7
@@ -38,8 +39,7 @@ const texts = {
     WHERE id IN (SELECT value FROM json_each(?1)) AND state IN (SELECT value FROM json_each(?2)) AND taken = 0`,
 } as const;
 
-/** Prepares what the outbox asks and writes by itself. */
+/** Prepares what the outbox reads and writes outside a run's update. */
 export function prepareOutbox(database: DatabaseSync): { readonly [name in keyof typeof texts]: StatementSync } {
-  const prepared = Object.entries(texts).map(([name, text]) => [name, database.prepare(text)]);
-  return Object.fromEntries(prepared) as { readonly [name in keyof typeof texts]: StatementSync };
+  return prepareAll(database, texts);
 }

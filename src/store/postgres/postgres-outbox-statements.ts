@@ -1,13 +1,13 @@
-import { deliveryColumns } from '../outbox-rows.ts';
-import { nowMs } from './statements.ts';
+import { deliveryColumns } from '../delivery-rows.ts';
+import { nowMs } from './postgres-statements.ts';
 
-/** A table of parameters, as `defineWrite` takes it. */
+/** A parameter table, as `defineWrite` takes it. */
 export const owedColumns =
   'run_id text, seq bigint, tenant text, url text, receiver text, created_at_ms bigint, body text';
 
 /**
- * A common table expression that stores the deliveries of `owed` whose run is in `changed`: due with those of the run
- * that are tried again later, and stopped at once if they were.
+ * A common table expression that stores the deliveries of `owed` whose run is in `changed`. They are due together with
+ * those of the run that wait for a retry, and stopped at once if an earlier one of the run was stopped.
  */
 export const oweDeliveries = (owed: string): string => `owing AS (
     INSERT INTO deliveries (run_id, seq, tenant, url, receiver, state, attempts, created_at_ms, since_ms, due_at_ms,
@@ -22,9 +22,9 @@ export const oweDeliveries = (owed: string): string => `owing AS (
     ) AS stopped
   )`;
 
-/** Each is a transaction of its own. */
+/** Each is a transaction by itself. */
 export const outboxStatements = {
-  // One step of the index per receiver, not per delivery: one receiver may be owed very many.
+  // One step of the index per receiver rather than per delivery: a receiver may be owed very many.
   receivers: `WITH RECURSIVE walk AS (
       (SELECT receiver, due_at_ms, 1 AS step FROM deliveries WHERE ended_at_ms IS NULL AND receiver > $1
         ORDER BY receiver, due_at_ms LIMIT 1)
@@ -48,7 +48,7 @@ export const outboxStatements = {
     WHERE deliveries.run_id = heads.run_id AND deliveries.seq = heads.seq
     RETURNING ${deliveryColumns}`,
 
-  // What waits behind the settled one is tried with it, or stopped with it.
+  // The deliveries that wait behind the settled one are retried with it, or stopped with it.
   settle: `WITH settled AS (
       UPDATE deliveries SET taken = false, state = $4, attempts = attempts + $5,
         due_at_ms = CASE WHEN $6::bigint IS NULL THEN 0 ELSE ${nowMs} + $6 END,

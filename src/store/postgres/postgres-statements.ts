@@ -1,4 +1,4 @@
-import { runColumns } from '../rows.ts';
+import { runColumns } from '../run-rows.ts';
 import { countNotified, notify } from './notifications.ts';
 
 /** Now, by the server's clock. */

@@ -1,4 +1,4 @@
-import type { Pool, QueryResult } from 'pg';
+import type { Pool } from 'pg';
 import { z } from 'zod';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import {
@@ -8,26 +8,25 @@ import {
   type Outbox,
   type Settlement,
 } from '../../contract/domain/webhook.ts';
-import { decodeDelivery } from '../outbox-rows.ts';
-import { toStorageFault } from './faults.ts';
-import { outboxStatements } from './outbox-statements.ts';
+import { decodeDelivery } from '../delivery-rows.ts';
+import { bindStatements } from './connections.ts';
+import { outboxStatements } from './postgres-outbox-statements.ts';
 import type { Row } from './write-statement.ts';
 
 const nextRow = z.object({ receiver: z.string(), wait_ms: z.number() });
 
-const prepared: ReadonlySet<keyof typeof outboxStatements> = new Set(['receivers', 'claim', 'settle']);
-
-/** A row of the table of parameters that comes with a run's update. */
+/** A row of the parameter table of deliveries that comes with a run's update. */
 export function encodeDelivery({ runId, seq, tenant, url, receiver, createdAtMs, body }: NewDelivery): Row {
   return [runId, seq, tenant, url, receiver, createdAtMs, body];
 }
 
-/** Deliveries in PostgreSQL. A replica that dies leaves them to the others once their lease is over. */
+/** Deliveries in PostgreSQL. Other replicas claim those of a dead one once their lease is over. */
 export class PostgresOutbox implements Outbox {
-  readonly #pool: Pool;
+  readonly #query: ReturnType<typeof bindStatements<typeof outboxStatements>>;
 
   constructor(pool: Pool) {
-    this.#pool = pool;
+    const prepared = ['receivers', 'claim', 'settle'] as const;
+    this.#query = bindStatements(pool, outboxStatements, { prefix: 'outbox', prepared });
   }
 
   readonly receivers: Outbox['receivers'] = async ({ after, examine }) => {
@@ -57,15 +56,6 @@ export class PostgresOutbox implements Outbox {
 
   readonly redrive: Outbox['redrive'] = async ({ runId = null, states }) =>
     (await this.#query('redrive', [runId, states])).rowCount ?? 0;
-
-  async #query(name: keyof typeof outboxStatements, values: unknown[]): Promise<QueryResult> {
-    try {
-      const named = prepared.has(name) ? { name: `outbox ${name}` } : {};
-      return await this.#pool.query({ ...named, text: outboxStatements[name], values });
-    } catch (error) {
-      throw toStorageFault(error);
-    }
-  }
 }
 
 /** State, whether it was an attempt, delay and failure. */

@@ -78,40 +78,47 @@ describe.each(places)('a key that is for some agents, on $store', ({ open }) => 
   });
   afterAll(() => site?.[Symbol.asyncDispose]());
 
-  test('is tried on a few operations at least', () => {
+  test('the operations that take a run or a thread are found', () => {
     const counts = [perRun, perThread, others, runSearches, threadSearches, agentSearches].map(({ length }) => length);
     expect(counts.map((count, at) => count >= ([25, 15, 15, 4, 4, 4][at] ?? 0))).toEqual(Array(6).fill(true));
   });
 
-  test.each(perRun)('cannot tell a run of another agent from nothing: $name', async ({ operation, prefix }) => {
-    const before = await takeStock();
-    const { method, path } = operation;
-    for (const runId of Object.values(runs)) {
-      for (const thread_id of [...threads, ownThread]) {
-        const at = (run_id: string) => asNarrow(method, prefix + fill(path, { run_id, thread_id }), bodyOf(operation));
-        const [foreign, missing] = [await at(runId), await at(absent)];
-        expect([foreign.status, foreign.body]).toEqual([404, missing.body]);
-        expect(missing.status).toBe(404);
-        expect([...foreign.headers.keys()]).toEqual([...missing.headers.keys()]);
+  test.each(perRun)(
+    '$name answers a key for some agents the same for a run of another agent as for an absent one',
+    async ({ operation, prefix }) => {
+      const before = await takeStock();
+      const { method, path } = operation;
+      for (const runId of Object.values(runs)) {
+        for (const thread_id of [...threads, ownThread]) {
+          const at = (run_id: string) =>
+            asNarrow(method, prefix + fill(path, { run_id, thread_id }), bodyOf(operation));
+          const [foreign, missing] = [await at(runId), await at(absent)];
+          expect([foreign.status, foreign.body]).toEqual([404, missing.body]);
+          expect(missing.status).toBe(404);
+          expect([...foreign.headers.keys()]).toEqual([...missing.headers.keys()]);
+        }
       }
-    }
-    expect(await takeStock()).toEqual(before);
-  });
+      expect(await takeStock()).toEqual(before);
+    },
+  );
 
-  test.each(perThread)('nor a thread of one: $name', async ({ operation, prefix }) => {
-    const before = await takeStock();
-    const { method, path } = operation;
-    for (const threadId of threads) {
-      const at = (thread_id: string) => asNarrow(method, prefix + fill(path, { thread_id }), bodyOf(operation));
-      const [foreign, missing] = [await at(threadId), await at(absent)];
-      expect([foreign.status, foreign.body]).toEqual([missing.status, missing.body]);
-      // What would start the agent that the body names is refused for that.
-      expect([403, 404]).toContain(foreign.status);
-    }
-    expect(await takeStock()).toEqual(before);
-  });
+  test.each(perThread)(
+    '$name answers a key for some agents the same for a thread of another agent as for an absent one',
+    async ({ operation, prefix }) => {
+      const before = await takeStock();
+      const { method, path } = operation;
+      for (const threadId of threads) {
+        const at = (thread_id: string) => asNarrow(method, prefix + fill(path, { thread_id }), bodyOf(operation));
+        const [foreign, missing] = [await at(threadId), await at(absent)];
+        expect([foreign.status, foreign.body]).toEqual([missing.status, missing.body]);
+        // What would start the agent that the body names is refused for that.
+        expect([403, 404]).toContain(foreign.status);
+      }
+      expect(await takeStock()).toEqual(before);
+    },
+  );
 
-  test.each(others)('finds nothing of them by $name', async ({ operation, prefix }) => {
+  test.each(others)('$name finds a key for some agents nothing of other agents', async ({ operation, prefix }) => {
     const before = await takeStock();
     const { method, path } = operation;
     const answer = await asNarrow(method, prefix + fill(path, {}), bodyOf(operation));
@@ -121,7 +128,7 @@ describe.each(places)('a key that is for some agents, on $store', ({ open }) => 
     expect(await takeStock()).toEqual(before);
   });
 
-  test.each(runSearches)('finds its own runs, page by page, by $name', async ({ prefix }) => {
+  test.each(runSearches)('$name finds a key for some agents its own runs, page by page', async ({ prefix }) => {
     const find = async (query: JsonObject, as = asNarrow) =>
       idsOf(await as('POST', `${prefix}/runs/search`, query), 'run_id');
     // ACP 0.2 keeps the runs of threads apart.
@@ -140,16 +147,19 @@ describe.each(places)('a key that is for some agents, on $store', ({ open }) => 
     expect(await find({ status: 'interrupted' }, asFull)).toContain(runs.interrupted);
   });
 
-  test.each(threadSearches)('finds its own threads and those of nobody by $name', async ({ prefix }) => {
-    const find = async (query: JsonObject, as = asNarrow) =>
-      idsOf(await as('POST', `${prefix}/threads/search`, query), 'thread_id');
-    const found = await find({ limit: 100 });
-    expect(found).toEqual(expect.arrayContaining([ownThread, nobodys]));
-    for (const id of threads) expect(found).not.toContain(id);
-    expect(await find({ limit: 100 }, asFull)).toEqual(expect.arrayContaining([ownThread, nobodys, ...threads]));
-  });
+  test.each(threadSearches)(
+    '$name finds a key for some agents its own threads and those without an agent',
+    async ({ prefix }) => {
+      const find = async (query: JsonObject, as = asNarrow) =>
+        idsOf(await as('POST', `${prefix}/threads/search`, query), 'thread_id');
+      const found = await find({ limit: 100 });
+      expect(found).toEqual(expect.arrayContaining([ownThread, nobodys]));
+      for (const id of threads) expect(found).not.toContain(id);
+      expect(await find({ limit: 100 }, asFull)).toEqual(expect.arrayContaining([ownThread, nobodys, ...threads]));
+    },
+  );
 
-  test.each(agentSearches)('finds its own agents by $name', async ({ prefix }) => {
+  test.each(agentSearches)('$name finds a key for some agents its own agents', async ({ prefix }) => {
     const count = async (as: typeof asNarrow) => {
       const { body } = await as('POST', `${prefix}/agents/search`, {});
       return [(body as Json[]).length, JSON.stringify(body).includes('scrape'), JSON.stringify(body).includes('echo')];
@@ -158,7 +168,7 @@ describe.each(places)('a key that is for some agents, on $store', ({ open }) => 
     expect(await count(asFull)).toEqual([3, true, true]);
   });
 
-  test('reads what it sees, and another key of the tenant that is for another agent does not', async () => {
+  test('a key for some agents reads its runs, and a key for another agent does not', async () => {
     for (const id of own) {
       expect((await asNarrow('GET', `/runs/${id}`)).status).toBe(200);
       expect((await site.ask(barred.key, 'GET', `/runs/${id}`)).status).toBe(404);

@@ -8,7 +8,7 @@ const withKeys = (...keys: readonly string[]) => withAuth(`{ keys: [${keys.map((
 const jwtFrom = (jwksUrl: string) => `jwt: { issuer: https://id.example, audience: rungate, jwksUrl: "${jwksUrl}" }`;
 
 describe('auth in a config', () => {
-  test('is nothing, none, or who may come in', async () => {
+  test('auth is absent, none, or a list of keys and an issuer', async () => {
     expect((await parse(sample())).auth).toBeNull();
     expect((await parse(withAuth('none'))).auth).toBe('none');
     const { auth } = await parse(
@@ -28,7 +28,7 @@ describe('auth in a config', () => {
     });
   });
 
-  test('takes what a key may do', async () => {
+  test('a key has agents and limits', async () => {
     const limits = '{ requestsPerSecond: 50, liveRuns: 3, streams: 2 }';
     const { auth } = await parse(
       withKeys(`name: ci, tenant: acme, sha256: ${digest}, agents: [sweeper], limits: ${limits}`),
@@ -102,7 +102,7 @@ describe('auth in a config', () => {
     ],
   ];
   test.each(mistakes.map(([what, text, path, message, hint]) => ({ what, text, path, message, hint })))(
-    'refuses $what',
+    'a config with $what is refused',
     async ({ text, path, message, hint }) => {
       const problems = words(await refuse(text));
       expect(problems).toEqual([
@@ -111,7 +111,7 @@ describe('auth in a config', () => {
     },
   );
 
-  test('refuses the same name and the same key twice', async () => {
+  test('a config with the same key name or the same key twice is refused', async () => {
     const problems = words(await refuse(withKeys(`name: ci, sha256: ${digest}`, `name: ci, sha256: ${digest}`)));
     expect(problems.map(({ path, message }) => `${path} ${message}`)).toEqual([
       'auth.keys[1].name is the name of auth.keys[0] too',
@@ -119,14 +119,14 @@ describe('auth in a config', () => {
     ]);
   });
 
-  test('takes keys over a plain line from this machine, and an outer host with "none" in so many words', async () => {
+  test('a key set over plain HTTP from this machine and an open host with auth: none are accepted', async () => {
     await parse(withAuth(`{ ${jwtFrom('http://127.0.0.1:9/keys')} }`));
     await parse(withAuth('none', 'server: { host: 0.0.0.0 }'));
     await parse(sample({ rest: 'server: { host: "::1" }' }));
     await parse(sample({ rest: 'server: { host: localhost }' }));
   });
 
-  test('never quotes what might be a key', async () => {
+  test('errors of a config never quote a possible key', async () => {
     const [problem] = await refuse(withKeys('name: ci, sha256: rungate_secret-thing'));
     expect(JSON.stringify(problem)).not.toContain('secret-thing');
   });
@@ -136,7 +136,7 @@ describe('credentials by tenant', () => {
   const backend =
     'credentialsByTenant:\n  blue: { apiKey: blue-secret-1 }\n  red: { apiKey: red-secret-1, region: south }';
 
-  test('are parsed by the adapter, each with what the backend says for all', async () => {
+  test('credentials by tenant are parsed by the adapter together with the settings of the backend', async () => {
     const config = await parse(sample({ backend }));
     expect(config.backends[0]).toMatchObject({
       settings: undefined,
@@ -149,7 +149,7 @@ describe('credentials by tenant', () => {
     expect(config.secrets).toEqual(expect.arrayContaining(['blue-secret-1', 'red-secret-1']));
   });
 
-  test('are refused where something is missing or unknown', async () => {
+  test('credentials by tenant with missing or unknown members are refused', async () => {
     const lacking = sample({ backend: 'credentialsByTenant: { blue: { region: south } }' }).replace(
       / +apiKey: .*\n/,
       '',
@@ -163,7 +163,7 @@ describe('credentials by tenant', () => {
   });
 });
 
-test('a made key is long, known by its beginning, and another each time', () => {
+test('a new key is long, has the prefix, and differs each time', () => {
   const made = Array.from({ length: 50 }, makeKey);
   expect(new Set(made.map(({ key }) => key)).size).toBe(50);
   for (const { key, sha256 } of made) {

@@ -16,7 +16,7 @@ describe('a backend with credentials for each tenant', () => {
       apiKeys: ['blue-key-0001'],
     });
 
-  test('is asked with those of the tenant whose run it is', async () => {
+  test("a backend is called with the credentials of the run's tenant", async () => {
     await using site = await open();
     const run = async (tenant: string) => {
       const created = await site.ask(keyFor(tenant), 'POST', '/runs', { agent_id: 'echo', input: { of: tenant } });
@@ -29,7 +29,7 @@ describe('a backend with credentials for each tenant', () => {
     expect(site.log()).not.toContain('red-key');
   });
 
-  test('is not there for a tenant without any, although the backend has some of its own', async () => {
+  test('a backend with credentials by tenant does not exist for a tenant without any', async () => {
     await using site = await open();
     const refused = await site.ask(keyFor('green'), 'POST', '/runs', { agent_id: 'echo', input: {} });
     expect([refused.status, refused.body]).toEqual([403, 'the key may not use this agent']);

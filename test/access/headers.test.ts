@@ -15,7 +15,7 @@ const pick = (headers: Headers, names: Readonly<Record<string, string>>) =>
 
 describe('every answer', () => {
   test.each([`/runs/${runId}`, '/runs/nonsense', '/no/such/path', '/health/live'])(
-    'of %s says that it is data',
+    'the answer of %s has the security headers',
     async (path) => {
       await using site = await openSite();
       const { headers } = await site.fetch(path);
@@ -24,7 +24,7 @@ describe('every answer', () => {
     },
   );
 
-  test('with what was asked for says so beside what a step before has said', async () => {
+  test('headers of an earlier step stay next to the security headers', async () => {
     const origin = 'https://app.example';
     await using site = await openSite({ origins: [origin] });
     site.api.runs.byId.set(runId, runOf({}));
@@ -46,7 +46,7 @@ describe('every answer', () => {
     expect(answer.headers.get('content-length')).toBe(String(Buffer.byteLength(await answer.text())));
   });
 
-  test('of a stream says so too, in its own words about caches', async () => {
+  test('a stream has the security headers and its own Cache-Control', async () => {
     await using site = await openSite();
     site.api.runs.script = (feed) => feed.give(null);
     const { headers } = await site.fetch(`/runs/${runId}/stream`);
@@ -58,14 +58,14 @@ describe('pages of other origins', () => {
   const origin = 'https://app.example';
   const preflight = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' };
 
-  test('are told nothing by default', async () => {
+  test('pages of other origins may read nothing by default', async () => {
     await using site = await openSite();
     const answer = await site.fetch(`/runs/${runId}`, { headers: { origin } });
     const asked = await site.fetch('/runs', { method: 'OPTIONS', headers: { origin, ...preflight } });
     for (const { headers } of [answer, asked]) expect([...headers.keys()].join()).not.toContain('access-control');
   });
 
-  test('read answers and errors where they are named', async () => {
+  test('pages of configured origins may read answers and errors', async () => {
     await using site = await openSite({ origins: [origin] });
     for (const path of [`/runs/${runId}`, '/runs/nonsense']) {
       const { headers } = await site.fetch(path, { headers: { origin } });
@@ -81,7 +81,7 @@ describe('pages of other origins', () => {
   });
 
   test.each(['https://app.example.evil', 'https://app.example:8443', 'http://app.example', 'null'])(
-    'but not from %s',
+    'pages of %s may read nothing',
     async (other) => {
       await using site = await openSite({ origins: [origin] });
       const { headers } = await site.fetch(`/runs/${runId}`, { headers: { origin: other } });
@@ -90,7 +90,7 @@ describe('pages of other origins', () => {
     },
   );
 
-  test('are asked nothing by a preflight, which has no key', async () => {
+  test('a preflight needs no key', async () => {
     const authenticate = () => {
       throw new GatewayError('unauthorized');
     };

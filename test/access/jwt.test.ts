@@ -91,8 +91,8 @@ afterAll(() => {
   for (const each of open) each.close();
 });
 
-describe('a good token', () => {
-  test('says whose it is', async () => {
+describe('valid tokens', () => {
+  test('a token names its tenant and subject', async () => {
     expect(await read(await sign(good()))).toEqual({ tenant: 'acme', name: 'ada', agents: null, limits: noLimits });
   });
 
@@ -105,12 +105,12 @@ describe('a good token', () => {
     [undefined, []],
     [5, []],
     ['', []],
-  ])('with the agents %j is for %j', async (agents, expected) => {
+  ])('a token with the agents %j is for %j', async (agents, expected) => {
     const principal = await readerOf({ agentsClaim: 'agents' })(await sign({ ...good(), agents }));
     expect([...(principal.agents ?? ['all'])]).toEqual(expected);
   });
 
-  test('is checked once, and the keys are fetched once for all that wait for them', async () => {
+  test('a token is verified once, and its key set is fetched once for all requests that wait', async () => {
     const tokens = await Promise.all(Array.from({ length: 20 }, (_, at) => sign({ ...good(), sub: `user-${at}` })));
     const principals = await Promise.all(tokens.map((token) => read(token)));
     expect(principals.map(({ name }) => name)).toEqual(tokens.map((_, at) => `user-${at}`));
@@ -119,13 +119,13 @@ describe('a good token', () => {
     expect(await read(first)).toBe(principals[0]);
   });
 
-  test.each(['RS256', 'PS256', 'EdDSA'])('may be signed with %s', async (alg) => {
+  test.each(['RS256', 'PS256', 'EdDSA'])('a token may be signed with %s', async (alg) => {
     const { privateKey } = await id.addKey('two', alg);
     expect((await read(await sign(good(), privateKey, { alg, kid: 'two' }))).name).toBe('ada');
   });
 });
 
-describe('a token is refused', () => {
+describe('invalid tokens', () => {
   const broken: readonly (readonly [string, () => Promise<string>, string])[] = [
     ['too old', () => sign({ ...good(), exp: nowSeconds() - 60 }), 'the token has expired'],
     ['without an end', () => sign(without(good(), 'exp')), 'the token\'s claim "exp" is not accepted'],
@@ -167,11 +167,11 @@ describe('a token is refused', () => {
     ],
     ['that is no token', async () => 'a.b.c', ''],
   ];
-  test.each(broken)('%s', async (_, make, detail) => {
+  test.each(broken)('a token is refused: %s', async (_, make, detail) => {
     expect(await refusal(await make())).toBe(`unauthorized: ${detail}`);
   });
 
-  test('until a key set that could not be had is there', async () => {
+  test('tokens are refused with 503 until the key set can be fetched', async () => {
     const token = await sign(good());
     id.status = 500;
     expect(await refusal(token)).toMatch(/^auth_unavailable/);

@@ -26,7 +26,7 @@ describe('requests a second', () => {
   const one = keyOf('one', { limits: { requestsPerSecond: 1 } });
   const free = keyOf('free');
 
-  test('are refused above the limit, with when to come again', async () => {
+  test('requests above the limit are refused with Retry-After', async () => {
     await using site = await open(one, free);
     const search = (key: string) => site.ask(key, 'POST', '/runs/search', {});
     const first = await search(one.key);
@@ -43,7 +43,7 @@ describe('requests a second', () => {
     expect([other.status, other.headers.get('ratelimit')]).toEqual([200, null]);
   });
 
-  test('are counted before a body is read, and not for a key that is none', async () => {
+  test('requests are counted before their body is read, and not for an unknown key', async () => {
     await using site = await open(one);
     const broken = () => site.ask(one.key, 'POST', '/runs', { nonsense: 1 });
     await askUntil(({ status }) => status === 429, broken);
@@ -54,7 +54,7 @@ describe('requests a second', () => {
 describe('a key that is over its limit', () => {
   const principal = { ...anonymous, limits: { ...anonymous.limits, requestsPerSecond: 2 } };
 
-  test('is not counted again before its window ends', async () => {
+  test('requests of a key over its limit are not counted before its window ends', async () => {
     const asked: string[] = [];
     let resetMs = 600_000;
     const shared: SharedUsage = {
@@ -78,7 +78,7 @@ describe('a key that is over its limit', () => {
 });
 
 describe('live runs', () => {
-  test('are refused above the limit, until one of them ends', async () => {
+  test('live runs above the limit are refused until one of them ends', async () => {
     const two = keyOf('two', { limits: { liveRuns: 2 } });
     await using site = await open(two, keyOf('free'));
     const create = () => site.ask(two.key, 'POST', '/runs', waiting);
@@ -98,7 +98,7 @@ describe('live runs', () => {
     expect((await create()).status).toBe(200);
   });
 
-  test('are held when all come at once, and a retry of a request is none', async () => {
+  test('the limit of live runs holds for creations at the same time, and a retry does not count', async () => {
     const three = keyOf('three', { limits: { liveRuns: 3 } });
     await using site = await open(three);
     const send = async (headers: Record<string, string>) => {
@@ -113,7 +113,7 @@ describe('live runs', () => {
     expect(await send({ 'idempotency-key': 'again' })).toEqual(first);
   });
 
-  test('are told beside the requests a second', async () => {
+  test('the limit of live runs is reported next to the requests per second', async () => {
     const both = keyOf('both', { limits: { liveRuns: 1, requestsPerSecond: 1000 } });
     await using site = await open(both);
     const create = () => site.ask(both.key, 'POST', '/runs', waiting);
@@ -125,7 +125,7 @@ describe('live runs', () => {
     expect(headers.get('ratelimit')).toMatch(/^"requests";r=99\d;t=1, "live-runs";r=0;t=5$/);
   });
 
-  test('are not used up by a run that is refused', async () => {
+  test('a refused run does not count as a live run', async () => {
     const single = keyOf('single', { limits: { liveRuns: 1 } });
     await using site = await open(single);
     const nowhere = { ...waiting, thread_id: '0193b3a0-6b7c-7d2e-8f00-00000000dead' };
@@ -144,7 +144,7 @@ describe('open streams', () => {
     return { status: answer.status, headers: answer.headers, leave: () => leave.abort(), text: () => answer.text() };
   }
 
-  test('are refused above the limit, until one of them is left', async () => {
+  test('streams above the limit are refused until one is closed', async () => {
     const free = keyOf('free');
     await using site = await open(reader, free);
     const runId = idOf(await site.ask(reader.key, 'POST', '/runs', waiting));
@@ -162,7 +162,7 @@ describe('open streams', () => {
     other.leave();
   });
 
-  test('make no run for a reader whom there is no place for, and are free again after a refusal', async () => {
+  test('a creation with a stream above the limit makes no run, and a refusal frees its stream', async () => {
     await using site = await open(reader);
     const runId = idOf(await site.ask(reader.key, 'POST', '/runs', waiting));
     const first = await follow(site, reader.key, runId);
@@ -177,7 +177,7 @@ describe('open streams', () => {
     expect((await notFound()).status).toBe(404);
   });
 
-  test('are bounded for all together', async () => {
+  test('open streams are bounded for all keys together', async () => {
     const free = keyOf('free');
     await using site = await openDoors({ sections: { auth: { keys: [free.entry] }, limits: { maxStreams: 1 } } });
     const runId = idOf(await site.ask(free.key, 'POST', '/runs', waiting));

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => site[Symbol.asyncDispose]());
 
-describe('a request without a key that is known', () => {
+describe('requests without a valid key', () => {
   const wrong = [
     'rungate_wrong',
     full.key.slice(0, -1),
@@ -25,21 +25,21 @@ describe('a request without a key that is known', () => {
     full.entry.sha256 as string,
   ];
 
-  test.each(wrong)('is refused with %s', async (key) => {
+  test.each(wrong)('a request with %s as its key is refused', async (key) => {
     const answer = await as(key)('POST', '/runs', { input: {} });
     expect(answer.status).toBe(401);
     expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="rungate", error="invalid_token"');
     expect(answer.body).toBe('a key or a token that the gateway knows is required');
   });
 
-  test('is told how to send one', async () => {
+  test('a request without a key is answered with how to send one', async () => {
     const answer = await as(null)('GET', '/runs/0193b3a0-6b7c-7d2e-8f00-1234567890ab');
     expect(answer.status).toBe(401);
     expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="rungate"');
     expect(answer.body).toMatch(/Authorization: Bearer/);
   });
 
-  test('is refused before anything else is looked at', async () => {
+  test('a request without a valid key is refused before it is validated', async () => {
     const answers = [
       as(null)('POST', '/runs', { nonsense: true }),
       as(null)('GET', '/runs/search'),
@@ -48,7 +48,7 @@ describe('a request without a key that is known', () => {
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([401, 401, 401]);
   });
 
-  test('is refused in the words of each protocol', async () => {
+  test('a request without a valid key is refused in the words of each protocol', async () => {
     const bodies = await Promise.all(
       ['/acp/v0.1', '/acp/v0.2', '/agent-protocol'].map((at) => as(null)('POST', `${at}/runs`, {})),
     );
@@ -64,18 +64,18 @@ describe('a request without a key that is known', () => {
     expect(await problem.json()).toMatchObject({ status: 401, code: 'unauthorized' });
   });
 
-  test('may still ask whether the gateway lives', async () => {
+  test('health probes need no key', async () => {
     expect((await as(null)('GET', '/health/live')).status).toBe(200);
   });
 });
 
-describe('a key', () => {
+describe('valid keys', () => {
   const read = async (headers: Record<string, string>) => {
     const sent = { 'content-type': 'application/json', ...headers };
     return (await fetch(`${site.url}/runs/search`, { method: 'POST', headers: sent, body: '{}' })).status;
   };
 
-  test('comes as a bearer token, in any case, or as x-api-key', async () => {
+  test('a key is sent as a bearer token, in any case, or as x-api-key', async () => {
     expect(await read({ authorization: `Bearer ${full.key}` })).toBe(200);
     expect(await read({ authorization: `bearer  ${full.key} ` })).toBe(200);
     expect(await read({ 'x-api-key': full.key })).toBe(200);
@@ -83,13 +83,13 @@ describe('a key', () => {
     expect(await read({ 'x-api-key': full.key, authorization: 'Basic dXNlcjpwYXNz' })).toBe(200);
   });
 
-  test('that is good does not help one that is bad', async () => {
+  test('a valid X-Api-Key does not help an invalid bearer token', async () => {
     expect(await read({ authorization: 'Bearer wrong', 'x-api-key': full.key })).toBe(401);
     expect(await read({ authorization: full.key })).toBe(401);
     expect(await read({ authorization: `Bearer ${full.key}, Bearer x` })).toBe(401);
   });
 
-  test('is never written to the log', async () => {
+  test('a key is never logged', async () => {
     await as('rungate_mistyped-key')('POST', '/runs', {});
     expect(site.log()).toContain('unauthorized');
     expect(site.log()).not.toMatch(/rungate_(mistyped|test|wrong)/);
@@ -97,7 +97,7 @@ describe('a key', () => {
 });
 
 describe('a key that is for some agents', () => {
-  test('starts those, and is refused the others, whether they exist or not', async () => {
+  test('a key for some agents starts only those, and is refused others whether they exist or not', async () => {
     expect(
       (await as(narrow.key)('POST', '/runs', { agent_id: 'scrape', input: { url: 'https://a.example' } })).status,
     ).toBe(200);
@@ -110,7 +110,7 @@ describe('a key that is for some agents', () => {
     expect((await as(full.key)('POST', '/runs', { agent_id: 'no-such-agent', input: {} })).status).toBe(404);
   });
 
-  test('sees no others', async () => {
+  test('a key for some agents sees no other agents', async () => {
     const names = async (key: string, body = {}) =>
       ((await as(key)('POST', '/agents/search', body)).body as { metadata: { ref: { name: string } } }[]).map(
         (each) => each.metadata.ref.name,
@@ -126,7 +126,7 @@ describe('a key that is for some agents', () => {
     expect([hidden?.status, hidden?.body]).toEqual([404, missing?.body]);
   });
 
-  test('sees no runs of theirs, though they are of its tenant', async () => {
+  test('a key for some agents sees no runs of other agents of its tenant', async () => {
     const run = idOf(await as(full.key)('POST', '/runs', { agent_id: 'echo', input: {} }));
     const own = idOf(await as(full.key)('POST', '/runs', { agent_id: 'scrape', input: { url: 'https://a.example' } }));
     const paths = [`/runs/${run}`, `/runs/${run}/output`, `/runs/${run}/stream`];
@@ -142,7 +142,7 @@ describe('a key that is for some agents', () => {
     expect((await as(full.key)('GET', `/runs/${run}`)).status).toBe(200);
   });
 
-  test('sees no threads of theirs, and joins none', async () => {
+  test('a key for some agents sees and joins no threads of other agents', async () => {
     const thread = ((await as(full.key)('POST', '/acp/v0.2/threads', {})).body as { thread_id: string }).thread_id;
     const asked = { agent_id: 'echo', thread_id: thread, input: {} };
     expect((await as(full.key)('POST', '/runs', asked)).status).toBe(200);

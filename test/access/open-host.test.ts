@@ -9,7 +9,7 @@ import { keyOf, openDoors } from './auth-site.ts';
 
 describe('without auth', () => {
   test.each(['127.0.0.1', '127.9.9.9', '::1', '[::1]', 'localhost', 'LOCALHOST', '::ffff:127.0.0.1'])(
-    '%s is this machine',
+    'the host %s without auth is accepted',
     (host) => {
       expect(isLoopbackHost(host)).toBe(true);
       expect(refuseOpenHost(host, null)).toBeNull();
@@ -17,7 +17,7 @@ describe('without auth', () => {
   );
 
   test.each(['0.0.0.0', '::', '10.0.0.1', '192.168.1.1', 'example.com', 'localhost.example.com', ''])(
-    '%s is not',
+    'the host %s without auth is refused',
     (host) => {
       expect(refuseOpenHost(host, null)).toContain('auth: none');
       expect(refuseOpenHost(host, 'none')).toBeNull();
@@ -25,7 +25,7 @@ describe('without auth', () => {
     },
   );
 
-  test('the gateway says who is let in, and does not start where everybody would be', async () => {
+  test('the gateway logs who can connect, and does not start on an open host without auth', async () => {
     await using site = await openDoors();
     expect(site.log()).toContain('no auth is configured: only this machine can connect');
     // As the command line's --host does it, after the config was read.
@@ -34,13 +34,13 @@ describe('without auth', () => {
     await expect(startGateway(outside, log)).rejects.toThrow('the host 0.0.0.0 lets other machines in');
   });
 
-  test('"none" in so many words is a warning', async () => {
+  test('auth: none is logged as a warning', async () => {
     await using site = await openDoors({ sections: { auth: 'none' } });
     expect(site.log()).toContain('auth is none: whoever reaches the port can use every agent');
     expect((await site.ask(null, 'POST', '/runs', { input: {} })).status).toBe(200);
   });
 
-  test('with keys nothing is said', async () => {
+  test('a gateway with keys logs nothing about open hosts', async () => {
     await using site = await openDoors({ sections: { auth: { keys: [keyOf('one').entry] } } });
     expect(site.log()).not.toMatch(/no auth|auth is none/);
   });
@@ -51,7 +51,7 @@ describe('rungate key', () => {
   const run = (...args: readonly string[]) =>
     spawnSync(process.execPath, [join(root, 'src/main.ts'), 'key', ...args], { encoding: 'utf8' });
 
-  test('prints a key and what goes into the config, once', () => {
+  test('rungate key prints a key and its config entry', () => {
     const { stdout, status } = run('--name', 'ci', '--tenant', 'acme');
     expect(status).toBe(0);
     const [, key = ''] = /^key, shown this once: (rungate_[\w-]{43})$/m.exec(stdout) ?? [];
@@ -59,7 +59,7 @@ describe('rungate key', () => {
     expect(stdout).toContain(`    - name: "ci"\n      tenant: "acme"\n      sha256: ${hashKey(key)}\n`);
   });
 
-  test('refuses a name that the config would', () => {
+  test('rungate key refuses a name that the config would refuse', () => {
     const { stderr, status } = run('--name', 'a b');
     expect([status, stderr.split('\n')[0]]).toEqual([2, expect.stringMatching(/^rungate: --name must be/)]);
   });

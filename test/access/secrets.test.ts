@@ -57,7 +57,7 @@ function expectNoSecret(...texts: readonly string[]): void {
     for (const secret of [...Object.values(files), clientKey]) expect(text).not.toContain(secret);
 }
 
-test('rungate check tells nothing of what files hold, whether the config is right or wrong', async () => {
+test('rungate check prints nothing of the secrets in files, for a valid and an invalid config', async () => {
   const right = await run('check', config());
   expect([right.code, right.err]).toEqual([0, '']);
   expectNoSecret(right.out);

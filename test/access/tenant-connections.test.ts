@@ -28,7 +28,7 @@ function connectionOf(tenant: string, asked: string[]): Connection {
   };
 }
 
-test('what was started with the credentials of a tenant is looked after with the same', async () => {
+test("a run is observed, resumed and cancelled with its own tenant's credentials", async () => {
   const asked: string[] = [];
   const joined = joinTenants(new Map(['blue', 'red'].map((tenant) => [tenant, connectionOf(tenant, asked)])));
   const start = { target: {}, input: {}, config: {} };
@@ -44,7 +44,7 @@ test('what was started with the credentials of a tenant is looked after with the
   expect(asked).toEqual(calls.map((call) => `red ${call} {"runId":"run of red"}`));
 });
 
-test('a tenant without credentials gets nothing, and neither does a run that does not say whose it is', async () => {
+test('a tenant without credentials and a reference without a tenant are rejected', async () => {
   const asked: string[] = [];
   const joined = joinTenants(new Map([['blue', connectionOf('blue', asked)]]));
   const start = { target: {}, input: {}, config: {} };

@@ -58,39 +58,45 @@ describe('what is of another tenant', () => {
   });
   afterAll(() => site[Symbol.asyncDispose]());
 
-  test('is a few operations at least', () => {
+  test('the operations that take a run or a thread of a tenant are found', () => {
     expect([perRun.length > 25, perThread.length > 15, others.length > 15]).toEqual([true, true, true]);
   });
 
-  test.each(perRun)('cannot be told from nothing: $name', async ({ operation, prefix }) => {
-    const before = await takeStock();
-    const { method, path } = operation;
-    for (const runId of Object.values(runs)) {
-      for (const threadId of [thread, ownThread]) {
-        const at = (run_id: string) =>
-          asUs(method, prefix + fill(path, { run_id, thread_id: threadId }), bodyOf(operation));
-        const [foreign, missing] = [await at(runId), await at(absent)];
+  test.each(perRun)(
+    '$name answers the same for a run of another tenant as for an absent one',
+    async ({ operation, prefix }) => {
+      const before = await takeStock();
+      const { method, path } = operation;
+      for (const runId of Object.values(runs)) {
+        for (const threadId of [thread, ownThread]) {
+          const at = (run_id: string) =>
+            asUs(method, prefix + fill(path, { run_id, thread_id: threadId }), bodyOf(operation));
+          const [foreign, missing] = [await at(runId), await at(absent)];
+          expect([foreign.status, foreign.body]).toEqual([404, missing.body]);
+          expect(missing.status).toBe(404);
+          expect([...foreign.headers.keys()]).toEqual([...missing.headers.keys()]);
+        }
+      }
+      expect(await takeStock()).toEqual(before);
+    },
+  );
+
+  test.each(perThread)(
+    '$name answers the same for a thread of another tenant as for an absent one',
+    async ({ operation, prefix }) => {
+      const before = await takeStock();
+      const { method, path } = operation;
+      for (const threadId of [thread, idle]) {
+        const at = (thread_id: string) => asUs(method, prefix + fill(path, { thread_id }), bodyOf(operation));
+        const [foreign, missing] = [await at(threadId), await at(absent)];
         expect([foreign.status, foreign.body]).toEqual([404, missing.body]);
-        expect(missing.status).toBe(404);
         expect([...foreign.headers.keys()]).toEqual([...missing.headers.keys()]);
       }
-    }
-    expect(await takeStock()).toEqual(before);
-  });
+      expect(await takeStock()).toEqual(before);
+    },
+  );
 
-  test.each(perThread)('cannot be told from nothing: $name', async ({ operation, prefix }) => {
-    const before = await takeStock();
-    const { method, path } = operation;
-    for (const threadId of [thread, idle]) {
-      const at = (thread_id: string) => asUs(method, prefix + fill(path, { thread_id }), bodyOf(operation));
-      const [foreign, missing] = [await at(threadId), await at(absent)];
-      expect([foreign.status, foreign.body]).toEqual([404, missing.body]);
-      expect([...foreign.headers.keys()]).toEqual([...missing.headers.keys()]);
-    }
-    expect(await takeStock()).toEqual(before);
-  });
-
-  test.each(others)('is not found by $name', async ({ operation, prefix }) => {
+  test.each(others)('$name finds nothing of another tenant', async ({ operation, prefix }) => {
     const before = await takeStock();
     const { method, path } = operation;
     const answer = await asUs(method, prefix + fill(path, {}), bodyOf(operation));
@@ -100,7 +106,7 @@ describe('what is of another tenant', () => {
     expect(await takeStock()).toEqual(before);
   });
 
-  test('is found by whose it is, so that the rows above are no empty words', async () => {
+  test('the tenant itself finds its runs and threads', async () => {
     const found = (await asThem('POST', '/runs/search', { limit: 100 })).body as readonly { readonly run_id: string }[];
     expect(found.map(({ run_id }) => run_id)).toEqual(expect.arrayContaining(Object.values(runs)));
     const filters: readonly JsonObject[] = [
@@ -119,7 +125,7 @@ describe('what is of another tenant', () => {
     }
   });
 
-  test('cannot be joined by naming its thread, nor taken by naming its id', async () => {
+  test('a thread of another tenant cannot be joined, nor its id taken', async () => {
     const before = await takeStock();
     const join = { agent_id: 'echo', input: {}, thread_id: thread };
     expect((await asUs('POST', '/runs', join)).status).toBe(404);
@@ -134,7 +140,7 @@ describe('what is of another tenant', () => {
     expect(await takeStock()).toEqual(before);
   });
 
-  test('is not reached by naming its item, whatever is done with that', async () => {
+  test('an item of another tenant cannot be read, changed or deleted', async () => {
     const before = await takeStock();
     const put = async (whose: string) => (await asUs('PUT', itemsAt, { ...itemName, value: { whose } })).status;
     const read = async () => await asUs('GET', `${itemsAt}?namespace=shared&key=k`);
@@ -156,7 +162,7 @@ describe('what is of another tenant', () => {
     expect(await takeStock()).toEqual(before);
   });
 
-  test('is not given back for an idempotency key that they used', async () => {
+  test('an idempotency key of another tenant replays nothing', async () => {
     const send = async (key: string) => {
       const headers = {
         authorization: `Bearer ${key}`,
@@ -172,7 +178,7 @@ describe('what is of another tenant', () => {
   });
 });
 
-test('a run of another tenant that is kept in memory is looked for in the store, as one that is nowhere', async () => {
+test('a cached run of another tenant is looked up in the store, like an absent one', async () => {
   const asked: string[] = [];
   const store = {
     shared: true,

@@ -16,7 +16,7 @@ const approval = { type: 'approval', interruptPayload: { type: 'object' }, resum
 
 const interruptible = agentOf({ mapping: { ...agentOf({}).mapping, interrupts: true } });
 
-test('POST /agents/search hands on name and version, with and without a body', async () => {
+test('POST /agents/search passes on name and version, with and without a body', async () => {
   await using site = await openSite();
   const answer = await site.post('/agents/search', { name: 'price-scraper', version: '1.2.3', limit: 5, offset: 1 });
   expect([answer.status, await answer.json()]).toEqual([200, [plain]]);
@@ -33,7 +33,7 @@ test.each([agentId, 'price-scraper'])('GET /agents/%s answers the agent', async 
   expect([answer.status, await answer.json()]).toEqual([200, plain]);
 });
 
-test.each(['', '/descriptor'])('GET /agents/{agent_id}%s is 404 for an agent that is not there', async (rest) => {
+test.each(['', '/descriptor'])('GET /agents/{agent_id}%s is 404 for an absent agent', async (rest) => {
   await using site = await openSite();
   for (const reference of [absentId, 'nobody']) {
     const answer = await site.fetch(`/agents/${reference}${rest}`);
@@ -49,7 +49,7 @@ describe('GET /agents/{agent_id}/descriptor', () => {
     return await (await site.fetch('/agents/price-scraper/descriptor')).json();
   };
 
-  test('shows the schemas as configured', async () => {
+  test('a descriptor shows the schemas as configured', async () => {
     expect(await read()).toEqual({
       metadata: plain.metadata,
       specs: {
@@ -78,7 +78,7 @@ describe('GET /agents/{agent_id}/descriptor', () => {
     });
   });
 
-  test('lists the interrupts of an agent that can be interrupted, and at least one', async () => {
+  test('a descriptor lists at least one interrupt of an agent that can be interrupted', async () => {
     expect(await read(interruptible)).toMatchObject({
       specs: {
         capabilities: { interrupts: true },
@@ -99,18 +99,21 @@ describe('GET /agents/{agent_id}/descriptor', () => {
     });
   });
 
-  test('declares threads, and the features that the gateway has', async () => {
+  test('a descriptor declares threads and the features of the gateway', async () => {
     expect(await read(agentOf({}), { callbacks: true })).toMatchObject({
       specs: { capabilities: { threads: true, callbacks: true } },
     });
   });
 
-  test.skipIf(documentsAbsent !== null)(`is what ACP 0.1 says (${documentsAbsent ?? 'present'})`, async () => {
-    const judge = openDocument('acp-0.1.openapi.yaml');
-    expect(judge('Agent', plain)).toEqual([]);
-    for (const agent of [agentOf({}), interruptible]) {
-      expect(judge('AgentACPDescriptor', await read(agent))).toEqual([]);
-    }
-    expect(judge('AgentACPDescriptor', { metadata: plain.metadata })).not.toEqual([]);
-  });
+  test.skipIf(documentsAbsent !== null)(
+    `a descriptor matches ACP 0.1 (${documentsAbsent ?? 'document present'})`,
+    async () => {
+      const judge = openDocument('acp-0.1.openapi.yaml');
+      expect(judge('Agent', plain)).toEqual([]);
+      for (const agent of [agentOf({}), interruptible]) {
+        expect(judge('AgentACPDescriptor', await read(agent))).toEqual([]);
+      }
+      expect(judge('AgentACPDescriptor', { metadata: plain.metadata })).not.toEqual([]);
+    },
+  );
 });

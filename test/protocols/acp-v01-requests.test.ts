@@ -5,7 +5,7 @@ import { agentId, runId } from './scripted-api.ts';
 
 const invalid = 'the request is not valid';
 
-describe('what is refused with 422', () => {
+describe('invalid requests of ACP 0.1', () => {
   const bodies: readonly (readonly [path: string, body: unknown, message: string])[] = [
     ['/runs', { inptu: {} }, `${invalid}: inptu is not a known member; did you mean "input"?`],
     ['/runs', { agentId }, `${invalid}: agentId is not a known member; did you mean "agent_id"?`],
@@ -33,7 +33,7 @@ describe('what is refused with 422', () => {
     ['/agents/search', { limit: '5' }, `${invalid}: limit must be a number, is a string`],
     ['/agents/search', { name: null }, `${invalid}: name must be a string, is null`],
   ];
-  test.each(bodies)('POST %s %j', async (path, body, message) => {
+  test.each(bodies)('POST %s with the body %j is refused with 422 and a reason', async (path, body, message) => {
     await using site = await openSite();
     const answer = await site.post(path, body);
     expect([answer.status, await answer.json()]).toEqual([422, message]);
@@ -52,14 +52,17 @@ describe('what is refused with 422', () => {
     ['3601', 'must be at most 3600 seconds'],
     ['1&block_timeout=2', 'must be given once'],
   ];
-  test.each(blockTimeouts)('block_timeout=%s', async (query, message) => {
-    await using site = await openSite();
-    const answer = await site.fetch(`/runs/${runId}/output?block_timeout=${query}`);
-    expect([answer.status, await answer.json()]).toEqual([422, `${invalid}: block_timeout ${message}`]);
-    expect(site.api.runs.keys).toEqual([]);
-  });
+  test.each(blockTimeouts)(
+    'GET /runs/{run_id}/output?block_timeout=%s is refused with 422 and a reason',
+    async (query, message) => {
+      await using site = await openSite();
+      const answer = await site.fetch(`/runs/${runId}/output?block_timeout=${query}`);
+      expect([answer.status, await answer.json()]).toEqual([422, `${invalid}: block_timeout ${message}`]);
+      expect(site.api.runs.keys).toEqual([]);
+    },
+  );
 
-  test('a query parameter that is misspelt', async () => {
+  test('a misspelt query parameter is refused with 422', async () => {
     await using site = await openSite();
     const answer = await site.fetch(`/runs/${runId}/output?blocktimeout=2`);
     const message = `${invalid}: blocktimeout is not a known member; did you mean "block_timeout"?`;
@@ -71,13 +74,13 @@ describe('what is refused with 422', () => {
     ['DELETE', ''],
     ['GET', '/output'],
     ['GET', '/stream'],
-  ])('%s /runs/42%s', async (method, rest) => {
+  ])('%s /runs/42%s is refused with 422 because 42 is not a UUID', async (method, rest) => {
     await using site = await openSite();
     const answer = await site.fetch(`/runs/42${rest}`, { method });
     expect([answer.status, await answer.json()]).toEqual([422, `${invalid}: run_id must be a UUID`]);
   });
 
-  test.each(['x', '-1', '1.0', '9'.repeat(16)])('Last-Event-ID: %s', async (id) => {
+  test.each(['x', '-1', '1.0', '9'.repeat(16)])('a stream with Last-Event-ID: %s is refused with 422', async (id) => {
     await using site = await openSite();
     const answer = await site.fetch(`/runs/${runId}/stream`, { headers: { 'last-event-id': id } });
     const message = `${invalid}: Last-Event-ID must be an id that the stream gave`;
@@ -85,15 +88,18 @@ describe('what is refused with 422', () => {
     expect(site.api.runs.streams).toEqual([]);
   });
 
-  test.each(['""', 'two words', 'k'.repeat(256)])('Idempotency-Key: %s', async (key) => {
-    await using site = await openSite();
-    const answer = await site.post('/runs', {}, { 'idempotency-key': key });
-    const message = `${invalid}: Idempotency-Key must be 1 to 255 visible ASCII characters`;
-    expect([answer.status, await answer.json()]).toEqual([422, message]);
-  });
+  test.each(['""', 'two words', 'k'.repeat(256)])(
+    'a creation with Idempotency-Key: %s is refused with 422',
+    async (key) => {
+      await using site = await openSite();
+      const answer = await site.post('/runs', {}, { 'idempotency-key': key });
+      const message = `${invalid}: Idempotency-Key must be 1 to 255 visible ASCII characters`;
+      expect([answer.status, await answer.json()]).toEqual([422, message]);
+    },
+  );
 });
 
-test('unknown fields do nothing where the config says so', async () => {
+test('unknown fields are ignored with server.unknownFields: ignore', async () => {
   const protocol = createAcpV01({ unknownFields: 'ignore', maxBlockSeconds: 1 });
   await using site = await openSite({ mounts: [{ protocol, prefix: '' }] });
   const answer = await site.post('/runs', { input: { a: 1 }, on_completion: 'delete', stream_mode: 'values' });

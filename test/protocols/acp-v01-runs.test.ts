@@ -16,7 +16,7 @@ const plain = {
 };
 
 describe('POST /runs', () => {
-  test('creates a run and answers it with what was asked for', async () => {
+  test('POST /runs creates a run and answers it with the creation', async () => {
     await using site = await openSite();
     const asked = {
       input: { url: 'https://shop.test/1' },
@@ -43,20 +43,20 @@ describe('POST /runs', () => {
     ]);
   });
 
-  test('takes an empty object, and null for no thread', async () => {
+  test('POST /runs accepts an empty object, and null for no thread', async () => {
     await using site = await openSite();
     expect(await (await site.post('/runs', {})).json()).toEqual(plain);
     expect((await site.post('/runs', { agent_id: agentId, thread_id: null })).status).toBe(200);
     expect(site.api.runs.created.map(({ agent }) => agent)).toEqual([undefined, agentId]);
   });
 
-  test('says where the run is under the prefix that was called', async () => {
+  test('POST /runs answers a Content-Location under the prefix of the request', async () => {
     await using site = await openSite();
     const answer = await site.post('/acp/v0.1/runs', {});
     expect(answer.headers.get('content-location')).toBe(`/acp/v0.1/runs/${runId}`);
   });
 
-  test('hands on an idempotency key, quoted or not, and says when the run was there already', async () => {
+  test('POST /runs passes on an idempotency key, quoted or not, and marks a replayed answer', async () => {
     await using site = await openSite();
     site.api.runs.replayed = true;
     const answer = await site.post('/runs', {}, { 'idempotency-key': '"k-1"' });
@@ -67,14 +67,14 @@ describe('POST /runs', () => {
 });
 
 describe('GET /runs/{run_id}', () => {
-  test('answers the run, whatever the case of its id', async () => {
+  test('GET /runs/{run_id} answers the run for an id in any case', async () => {
     await using site = await openSite();
     const answer = await site.fetch(`/runs/${runId.toUpperCase()}`);
     expect([answer.status, await answer.json()]).toEqual([200, plain]);
     expect(site.api.runs.keys).toEqual([{ tenant: 'default', runId }]);
   });
 
-  test('answers HEAD with the length alone', async () => {
+  test('HEAD /runs/{run_id} answers the length without a body', async () => {
     await using site = await openSite();
     const length = (await (await site.fetch(`/runs/${runId}`)).text()).length;
     const answer = await site.fetch(`/runs/${runId}`, { method: 'HEAD' });
@@ -105,7 +105,7 @@ describe('GET /runs/{run_id}/output', () => {
       { type: 'error', run_id: runId, status, errcode: 1001, description: 'too late' },
     ]),
   ];
-  test.each(ended)('gives %s', async (_name, changes, output) => {
+  test.each(ended)('GET /runs/{run_id}/output answers %s', async (_name, changes, output) => {
     await using site = await openSite();
     site.api.runs.byId.set(runId, runOf(changes));
     const answer = await site.fetch(`/runs/${runId}/output`);
@@ -113,7 +113,7 @@ describe('GET /runs/{run_id}/output', () => {
     expect(answer.headers.get('content-location')).toBe(`/runs/${runId}`);
   });
 
-  test('is 204 at once while the run is pending, also after an answered interrupt', async () => {
+  test('GET /runs/{run_id}/output is 204 at once while the run is pending, even after an answered interrupt', async () => {
     await using site = await openSite();
     site.api.runs.byId.set(runId, runOf({ outcome: { kind: 'interrupt', payload: {} } }));
     for (const query of ['', '?block_timeout=0']) {
@@ -124,7 +124,7 @@ describe('GET /runs/{run_id}/output', () => {
     expect(site.api.runs.waiters).toEqual([]);
   });
 
-  test('waits as long as it was asked to', async () => {
+  test('GET /runs/{run_id}/output waits for block_timeout', async () => {
     await using site = await openSite();
     const translateStorageFault = site.fetch(`/runs/${runId}/output?block_timeout=3600`);
     await until(() => site.api.runs.waiters.length === 1);
@@ -133,7 +133,7 @@ describe('GET /runs/{run_id}/output', () => {
     expect(await (await translateStorageFault).json()).toMatchObject({ type: 'result', result: 1 });
   });
 
-  test('stops waiting when the client leaves', async () => {
+  test('GET /runs/{run_id}/output stops waiting when the client disconnects', async () => {
     await using site = await openSite();
     const leaving = new AbortController();
     const translateStorageFault = site.fetch(`/runs/${runId}/output?block_timeout=60`, { signal: leaving.signal });
@@ -143,7 +143,7 @@ describe('GET /runs/{run_id}/output', () => {
     await until(() => site.api.runs.waiters[0]?.signal.aborted === true);
   });
 
-  test('answers what there is when the gateway drains', async () => {
+  test('GET /runs/{run_id}/output answers the current state when the gateway drains', async () => {
     await using site = await openSite();
     const translateStorageFault = site.fetch(`/runs/${runId}/output?block_timeout=60`);
     await until(() => site.api.runs.waiters.length === 1);
@@ -158,7 +158,7 @@ describe('GET /runs/{run_id}/output', () => {
 
 describe('POST /runs/{run_id}', () => {
   const payloads: readonly Json[] = [{ approved: true }, [], 'yes', '', 0, false, null];
-  test.each(payloads)('resumes with %j', async (payload) => {
+  test.each(payloads)('POST /runs/{run_id} resumes the run with %j', async (payload) => {
     await using site = await openSite();
     site.api.runs.byId.set(runId, runOf({ status: 'interrupted', outcome: { kind: 'interrupt', payload: {} } }));
     const answer = await site.post(`/runs/${runId}`, JSON.stringify(payload));
@@ -166,14 +166,14 @@ describe('POST /runs/{run_id}', () => {
     expect(site.api.runs.resumed).toEqual([payload]);
   });
 
-  test('is 409 for a run that waits for nothing', async () => {
+  test('POST /runs/{run_id} is 409 for a run that is not interrupted', async () => {
     await using site = await openSite();
     const answer = await site.post(`/runs/${runId}`, {});
     expect([answer.status, await answer.json()]).toEqual([409, 'the run is not interrupted']);
   });
 });
 
-test('DELETE /runs/{run_id} answers the run that is gone', async () => {
+test('DELETE /runs/{run_id} answers the run that it removed', async () => {
   await using site = await openSite();
   const answer = await site.fetch(`/runs/${runId}`, { method: 'DELETE' });
   expect([answer.status, await answer.json()]).toEqual([200, plain]);
@@ -181,7 +181,7 @@ test('DELETE /runs/{run_id} answers the run that is gone', async () => {
 });
 
 describe('POST /runs/search', () => {
-  test('hands on every filter', async () => {
+  test('POST /runs/search passes on every filter', async () => {
     await using site = await openSite();
     const filter = { agent_id: agentId, status: 'pending', metadata: { team: 'a' }, limit: 1000, offset: 7 };
     const answer = await site.post('/runs/search', filter);
@@ -190,7 +190,7 @@ describe('POST /runs/search', () => {
     expect(site.api.runs.searched).toEqual([{ tenant: 'default', agentId, ...rest }]);
   });
 
-  test('takes no filter, and no body', async () => {
+  test('POST /runs/search accepts an empty and a missing body', async () => {
     await using site = await openSite();
     expect((await site.post('/runs/search', {})).status).toBe(200);
     expect((await site.fetch('/runs/search', { method: 'POST' })).status).toBe(200);
@@ -198,7 +198,7 @@ describe('POST /runs/search', () => {
     expect(site.api.runs.searched).toEqual([everything, everything]);
   });
 
-  test('takes the name of an agent; an unknown one has no runs', async () => {
+  test('POST /runs/search accepts the name of an agent, and an unknown name has no runs', async () => {
     await using site = await openSite();
     await site.post('/runs/search', { agent_id: 'price-scraper' });
     expect(site.api.runs.searched).toMatchObject([{ agentId }]);
@@ -214,7 +214,7 @@ test.each([
   ['GET', '/output'],
   ['GET', '/output?block_timeout=1'],
   ['GET', '/stream'],
-])('%s /runs/{run_id}%s is 404 for a run that is not there', async (method, rest) => {
+])('%s /runs/{run_id}%s is 404 for an absent run', async (method, rest) => {
   await using site = await openSite();
   const body = method === 'POST' ? { body: '{}', headers: { 'content-type': 'application/json' } } : {};
   const answer = await site.fetch(`/runs/${absentId}${rest}`, { method, ...body });
@@ -227,14 +227,14 @@ describe.skipIf(documentsAbsent !== null)(`the protocols' documents (${documents
     { agent_id: agentId, input: { a: [1] }, metadata: { b: null }, config: { c: 1 }, webhook: 'https://hooks.test/' },
     { agent_id: 'price-scraper', streaming: 'result' },
   ];
-  test.each(requests)('a run made by %j is a Run of ACP 0.1 and of the Agent Protocol', async (request) => {
+  test.each(requests)('a run made by %j is a valid Run of ACP 0.1 and of the Agent Protocol', async (request) => {
     await using site = await openSite();
     const run: unknown = await (await site.post('/runs', request)).json();
     expect(openDocument('acp-0.1.openapi.yaml')('Run', run)).toEqual([]);
     expect(openDocument('agent-protocol-0.1.6.openapi.json')('Run', run)).toEqual([]);
   });
 
-  test('outputs and errors are ACP 0.1', async () => {
+  test('outputs and errors match the schemas of ACP 0.1', async () => {
     await using site = await openSite();
     const judge = openDocument('acp-0.1.openapi.yaml');
     const outcomes: readonly Partial<Run>[] = [

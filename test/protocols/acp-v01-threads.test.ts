@@ -6,7 +6,7 @@ import { checkpointOf, newThreadId, threadId, threadOf } from './scripted-thread
 
 const plain = { thread_id: threadId, agent_id: '', metadata: {} };
 
-test('POST /threads makes a thread for an agent', async () => {
+test('POST /threads creates a thread for an agent', async () => {
   await using site = await openSite();
   const answer = await site.post('/threads', { agent_id: agentId, metadata: { team: 'a' } });
   const made = { thread_id: newThreadId, agent_id: agentId, metadata: { team: 'a' } };
@@ -20,7 +20,7 @@ test('POST /threads makes a thread for an agent', async () => {
   expect([missing.status, await missing.json()]).toEqual([422, 'the request is not valid: agent_id is required']);
 });
 
-test('POST /threads/search hands on every filter; an unknown name has no threads', async () => {
+test('POST /threads/search passes on every filter, and an unknown agent has no threads', async () => {
   await using site = await openSite();
   const filter = { metadata: { a: 1 }, limit: 2, offset: 3 };
   expect(await (await site.post('/threads/search', { ...filter, agent_id: 'price-scraper' })).json()).toEqual([plain]);
@@ -28,7 +28,7 @@ test('POST /threads/search hands on every filter; an unknown name has no threads
   expect(site.api.threads.searched).toEqual([{ ...filter, tenant: 'default', agentId }]);
 });
 
-test('a thread is read, and deleted with an answer', async () => {
+test('a thread is read, and its deletion answers it', async () => {
   await using site = await openSite();
   expect(await (await site.fetch(`/threads/${threadId}`)).json()).toEqual(plain);
   site.api.threads.byId.set(threadId, threadOf({ activeRunId: runId }));
@@ -43,7 +43,7 @@ test.each<[values: Json, state: Json]>([
   [null, {}],
   [{ a: 1 }, { a: 1 }],
   [[1], [1]],
-])('the state %j is told as %j', async (values, state) => {
+])('the thread state %j is answered as %j', async (values, state) => {
   await using site = await openSite();
   site.api.threads.byId.set(threadId, threadOf({ values }));
   site.api.threads.checkpoints.push(checkpointOf({ values, runId }));
@@ -51,7 +51,7 @@ test.each<[values: Json, state: Json]>([
   expect(await (await site.fetch(`/runs/${runId}/threadstate`)).json()).toEqual(state);
 });
 
-test('GET /runs/{run_id}/threadstate is 409 for a run that left none, and 404 for none', async () => {
+test('GET /runs/{run_id}/threadstate is 409 for a run that left no state, and 404 for an absent run', async () => {
   await using site = await openSite();
   const none = await site.fetch(`/runs/${runId}/threadstate`);
   expect([none.status, await none.json()]).toEqual([409, 'the run has left no thread state']);
@@ -67,7 +67,7 @@ test('GET /threads/{thread_id}/history is the runs, oldest first', async () => {
   expect((await site.fetch(`/threads/${absentId}/history`)).status).toBe(404);
 });
 
-test('POST /runs joins a thread that is there and idle', async () => {
+test('POST /runs joins a thread that exists and is idle', async () => {
   await using site = await openSite();
   const answer = await site.post('/runs', { thread_id: threadId });
   const creation = { agent_id: agentId, thread_id: threadId };

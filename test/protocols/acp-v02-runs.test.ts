@@ -30,8 +30,8 @@ const stateless = {
   on_completion: 'keep',
 };
 
-describe('creations', () => {
-  test('of stateless runs reach the core in its words, and come back as they were sent', async () => {
+describe('creations of ACP 0.2', () => {
+  test('a creation of a stateless run is translated for the engine and shown again as it was sent', async () => {
     await using site = await openProtocols();
     const answer = await site.post(`${base}/runs`, stateless);
     expect([answer.status, answer.headers.get('content-location')]).toEqual([200, `${base}/runs/${runId}`]);
@@ -62,7 +62,7 @@ describe('creations', () => {
     ]);
   });
 
-  test('of runs in a thread say how they join it', async () => {
+  test('a creation of a run in a thread passes on how the run joins the thread', async () => {
     await using site = await openProtocols();
     const { on_completion: _, ...asked } = { ...stateless, stream_subgraphs: true, if_not_exists: 'create' };
     const answer = await site.post(inThread, asked);
@@ -72,7 +72,7 @@ describe('creations', () => {
     expect(site.api.runs.created[1]?.thread).toEqual({ threadId, ifNotExists: 'reject', whenBusy: 'reject' });
   });
 
-  test('are refused in a thread that is busy or not there', async () => {
+  test('a creation in a busy or absent thread is refused', async () => {
     await using site = await openProtocols();
     site.api.threads.byId.set(threadId, threadOf({ activeRunId: runId }));
     const busy = await site.post(inThread, {});
@@ -91,14 +91,14 @@ describe('creations', () => {
     [{ after_seconds: -1 }, 'after_seconds must be at least 0'],
     [{ on_completion: 'forget' }, 'on_completion must be delete or keep'],
     [{ if_not_exists: 'create' }, 'if_not_exists is not a known member'],
-  ])('%j is refused', async (body, message) => {
+  ])('a creation with the body %j is refused with 422', async (body, message) => {
     await using site = await openProtocols();
     const answer = await site.post(`${base}/runs`, body);
     expect([answer.status, await answer.json()]).toEqual([422, `the request is not valid: ${message}`]);
     expect(site.api.runs.created).toEqual([]);
   });
 
-  test('of other protocols are told as far as this one has words for them', async () => {
+  test('a run of another protocol is shown without the members that ACP 0.2 lacks', async () => {
     await using site = await openProtocols();
     await site.post('/agent-protocol/runs', {
       input: null,
@@ -119,7 +119,7 @@ describe('creations', () => {
   });
 });
 
-describe('waits', () => {
+describe('waits of ACP 0.2', () => {
   const ends: readonly (readonly [name: string, changes: Partial<Run>, output: Json])[] = [
     ...([{ a: 1 }, 'text', 5, false, [1, 'a']] as const).map((value): [string, Partial<Run>, Json] => [
       JSON.stringify(value),
@@ -152,7 +152,7 @@ describe('waits', () => {
       { type: 'error', run_id: runId, errcode: 1001, description: 'too late' },
     ],
   ];
-  test.each(ends)('answer %s', async (_name, changes, output) => {
+  test.each(ends)('a wait answers %s', async (_name, changes, output) => {
     await using site = await openProtocols();
     site.api.runs.born = changes;
     const answer = await site.post(`${base}/runs/wait`, {});
@@ -166,7 +166,7 @@ describe('waits', () => {
     ]);
   });
 
-  test('last until the run ends', async () => {
+  test('a wait lasts until the run ends', async () => {
     await using site = await openProtocols();
     const translateStorageFault = site.post(`${base}/runs/wait`, {});
     await until(() => site.api.runs.waiters.length === 1);
@@ -175,7 +175,7 @@ describe('waits', () => {
     expect(await (await translateStorageFault).json()).toMatchObject({ output: { type: 'result', values: 1 } });
   });
 
-  test('end with the run as it is when the gateway drains, and nothing is cancelled', async () => {
+  test('a wait ends with the pending run when the gateway drains, and nothing is cancelled', async () => {
     await using site = await openProtocols();
     const translateStorageFault = site.post(`${base}/runs/wait`, {});
     await until(() => site.api.runs.waiters.length === 1);
@@ -197,13 +197,16 @@ describe('waits', () => {
     return site.api.runs.cancelled;
   };
 
-  test.each([`${base}/runs/wait`, `${inThread}/wait`])('%s cancels the run of a client that leaves', async (path) => {
-    await using site = await openProtocols();
-    const cancelled = await leave(site, path, { method: 'POST', body: '{}' });
-    expect(cancelled).toEqual([{ tenant: 'default', runId, action: 'interrupt', wait: false }]);
-  });
+  test.each([`${base}/runs/wait`, `${inThread}/wait`])(
+    '%s cancels its run when the client disconnects',
+    async (path) => {
+      await using site = await openProtocols();
+      const cancelled = await leave(site, path, { method: 'POST', body: '{}' });
+      expect(cancelled).toEqual([{ tenant: 'default', runId, action: 'interrupt', wait: false }]);
+    },
+  );
 
-  test('a client may leave its run behind, and one that only waits always does', async () => {
+  test('a run outlives its client with on_disconnect: continue, and a client that only waits cancels nothing', async () => {
     await using first = await openProtocols();
     const body = '{"on_disconnect":"continue"}';
     expect(await leave(first, `${base}/runs/wait`, { method: 'POST', body })).toEqual([]);
@@ -212,8 +215,8 @@ describe('waits', () => {
   });
 });
 
-describe('a run by its id', () => {
-  test('is cancelled', async () => {
+describe('single runs of ACP 0.2', () => {
+  test('a run is cancelled with action and wait, and other values are refused', async () => {
     await using site = await openProtocols();
     const cancel = (query: string) => site.fetch(`${base}/runs/${runId}/cancel${query}`, { method: 'POST' });
     expect([(await cancel('')).status, await (await cancel('?wait=1')).text()]).toEqual([204, '']);
@@ -237,7 +240,7 @@ describe('a run by its id', () => {
     ['GET', '/wait'],
     ['GET', '/stream'],
     ['POST', '/cancel'],
-  ])('%s %s is 404 under a thread that does not hold it', async (method, rest) => {
+  ])('%s %s is 404 under a thread that does not contain the run', async (method, rest) => {
     await using site = await openProtocols();
     site.api.runs.byId.set(runId, runOf({ threadId: absentId, status: 'interrupted' }));
     const init = {
@@ -254,7 +257,7 @@ describe('a run by its id', () => {
     ]);
   });
 
-  test('is found without its thread too, where Content-Location says it is', async () => {
+  test("a thread's run is found without its thread, at its Content-Location", async () => {
     await using site = await openProtocols();
     const created = await site.post(inThread, {});
     const answer = await site.fetch(created.headers.get('content-location') ?? '');
@@ -262,7 +265,7 @@ describe('a run by its id', () => {
   });
 });
 
-test('searches leave the runs of threads out, and lists hold those of one', async () => {
+test('searches leave out the runs of threads, and a list has the runs of its thread', async () => {
   await using site = await openProtocols();
   const filter = { agent_id: agentId, status: 'error', metadata: { a: 1 }, limit: 3, offset: 2 };
   expect(await (await site.post(`${base}/runs/search`, filter)).json()).toHaveLength(1);

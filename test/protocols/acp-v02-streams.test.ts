@@ -51,7 +51,7 @@ test.each<[mode: unknown, seen: readonly unknown[]]>([
     ['values', 'custom'],
     [told.queued, told.partial, told.failure],
   ],
-])('a stream with stream_mode %j carries those events, and errors', async (mode, seen) => {
+])('a stream with stream_mode %j has the events of its modes, and errors', async (mode, seen) => {
   await using site = await openProtocols();
   site.api.runs.script = give([queued, partial, failure]);
   const created = await site.post(`${base}/runs/stream`, { stream_mode: mode });
@@ -60,8 +60,8 @@ test.each<[mode: unknown, seen: readonly unknown[]]>([
   expect(await read(await site.fetch(`${base}/runs/${runId}/stream`))).toEqual(seen);
 });
 
-describe('an interrupt', () => {
-  test('that waits for an answer ends the stream, and the run is left as it is', async () => {
+describe('interrupts in streams of ACP 0.2', () => {
+  test('an interrupt that waits for an answer ends the stream and leaves the run interrupted', async () => {
     await using site = await openProtocols();
     site.api.runs.script = (feed) => feed.give([queued, interrupt, resumed]);
     expect(await read(await site.post(`${base}/runs/stream`, {}))).toEqual([told.queued, told.interrupt]);
@@ -69,7 +69,7 @@ describe('an interrupt', () => {
     expect(site.api.runs.cancelled).toEqual([]);
   });
 
-  test('that was answered before the reader came does not', async () => {
+  test('an interrupt that was answered before the reader came does not end the stream', async () => {
     await using site = await openProtocols();
     site.api.runs.byId.set(runId, runOf({ lastSeq: 4 }));
     site.api.runs.script = give([queued, interrupt, resumed, result]);
@@ -77,7 +77,7 @@ describe('an interrupt', () => {
     expect(seen).toEqual([told.queued, told.interrupt, told.resumed, told.result]);
   });
 
-  test('that a reader has seen is behind it', async () => {
+  test('an interrupt that the reader has seen is not sent again', async () => {
     await using site = await openProtocols();
     site.api.runs.byId.set(runId, runOf({ lastSeq: 3, status: 'interrupted' }));
     site.api.runs.script = give([queued, interrupt, resumed, result]);
@@ -86,7 +86,7 @@ describe('an interrupt', () => {
   });
 });
 
-describe('a client that leaves its stream', () => {
+describe('clients that leave a stream of ACP 0.2', () => {
   const leave = async (path: string, init: RequestInit) => {
     await using site = await openProtocols();
     site.api.runs.script = (feed) => feed.give([queued]);
@@ -100,18 +100,18 @@ describe('a client that leaves its stream', () => {
   };
   const post = (body: object): RequestInit => ({ method: 'POST', body: JSON.stringify(body) });
 
-  test('cancels the run that it created', async () => {
+  test('a client that leaves cancels the run that it created', async () => {
     const cancelled = [{ tenant: 'default', runId, action: 'interrupt', wait: false }];
     expect(await leave(`${base}/runs/stream`, post({}))).toEqual(cancelled);
     expect(await leave(`${base}/runs/stream`, post({ on_disconnect: 'cancel' }))).toEqual(cancelled);
   });
 
-  test('leaves it behind where it said so, or only joined', async () => {
+  test('a client that leaves keeps its run with on_disconnect: continue, or if it only joined', async () => {
     expect(await leave(`${base}/runs/stream`, post({ on_disconnect: 'continue' }))).toEqual([]);
     expect(await leave(`${base}/runs/${runId}/stream`, {})).toEqual([]);
   });
 
-  test('is not one that read to the end, nor one that a drain sent away', async () => {
+  test('neither reading to the end nor a drain counts as leaving', async () => {
     await using site = await openProtocols();
     site.api.runs.script = give([queued, result]);
     await (await site.post(`${base}/runs/stream`, {})).text();
@@ -123,7 +123,7 @@ describe('a client that leaves its stream', () => {
     expect(site.api.runs.cancelled).toEqual([]);
   });
 
-  test('is told of in the log where its run cannot be cancelled', async () => {
+  test('a failure to cancel the run of a client that left is logged', async () => {
     await using site = await openProtocols();
     site.api.runs.script = (feed) => feed.give([queued]);
     const leaving = new AbortController();

@@ -32,7 +32,7 @@ function patch(site: Site, path: string, body: Json): Promise<Response> {
 describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
   const threads = `${base}/threads`;
 
-  test('are created, with an id of the client or of the gateway', async () => {
+  test('threads are created with an id of the client or of the gateway', async () => {
     await using site = await openProtocols();
     const created = await site.post(threads, {});
     expect([created.status, await created.json()]).toEqual([200, { ...plain, thread_id: newThreadId }]);
@@ -44,7 +44,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
     expect((await site.post(threads, { thread_id: threadId })).status).toBe(409);
   });
 
-  test('are found by every filter', async () => {
+  test('threads are found by every filter', async () => {
     await using site = await openProtocols();
     const filter = { metadata: { a: 1 }, values: { b: 2 }, status: 'busy', limit: 3, offset: 4 };
     expect(await (await site.post(`${threads}/search`, filter)).json()).toEqual([plain]);
@@ -70,7 +70,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
       { values: { messages: ['x'] }, messages: said },
     ],
     [{ values: { a: 1 }, messages: ['no message'] }, { values: { a: 1 } }],
-  ])('show %j', async (state, shown) => {
+  ])('a thread shows the state %j', async (state, shown) => {
     await using site = await openProtocols();
     site.api.threads.byId.set(threadId, threadOf({ ...state, status: 'interrupted' }));
     const answer = await site.fetch(`${threads}/${threadId}`);
@@ -81,7 +81,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
     ]);
   });
 
-  test('give their history in pages', async () => {
+  test('the history of a thread is read in pages', async () => {
     await using site = await openProtocols();
     await site.fetch(`${threads}/${threadId}/history`);
     await site.fetch(`${threads}/${threadId}/history?limit=1000&before=${checkpointId}`);
@@ -94,7 +94,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
     }
   });
 
-  test('take patches', async () => {
+  test('threads are patched', async () => {
     await using site = await openProtocols();
     const checkpoint = { checkpoint_id: checkpointId, thread_id: threadId };
     const answer = await patch(site, `${threads}/${threadId}`, { values: { a: 1 }, messages: said, checkpoint });
@@ -118,7 +118,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
     },
   );
 
-  test('are copied and deleted', async () => {
+  test('threads are copied and deleted', async () => {
     await using site = await openProtocols();
     const copy = await site.fetch(`${threads}/${threadId}/copy`, { method: 'POST' });
     expect(await copy.json()).toEqual({ ...plain, thread_id: newThreadId });
@@ -132,7 +132,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
   });
 });
 
-test('values that are no object are taken by ACP 0.2 alone', async () => {
+test('only ACP 0.2 accepts values that are not an object', async () => {
   await using site = await openProtocols();
   const values = [1, 'a'];
   expect((await patch(site, `/acp/v0.2/threads/${threadId}`, { values })).status).toBe(200);

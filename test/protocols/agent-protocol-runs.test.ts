@@ -31,8 +31,8 @@ const asked = {
   if_not_exists: 'create',
 };
 
-describe('a run', () => {
-  test('is flat, and holds what was asked for', async () => {
+describe('runs of the Agent Protocol', () => {
+  test('a run is flat and contains its creation', async () => {
     await using site = await openProtocols();
     const answer = await site.post(`${base}/runs`, { ...asked, agent_id: 'price-scraper', thread_id: threadId });
     expect([answer.status, answer.headers.get('content-location')]).toEqual([200, `${base}/runs/${runId}`]);
@@ -42,13 +42,13 @@ describe('a run', () => {
     expect(command?.request).toMatchObject({ messages: said, config: { retry: 1 }, onCompletion: 'delete' });
   });
 
-  test('of another protocol is told as far as this one has words for it', async () => {
+  test('a run of another protocol is shown without the members that the Agent Protocol lacks', async () => {
     await using site = await openProtocols();
     await site.post('/acp/v0.2/runs', { stream_mode: null, after_seconds: 5, multitask_strategy: 'enqueue', input: 1 });
     expect(await (await site.fetch(`${base}/runs/${runId}`)).json()).toEqual({ ...plain, input: 1 });
   });
 
-  test('is searched for by thread and agent, deleted and cancelled', async () => {
+  test('runs are searched for by thread and agent, deleted and cancelled', async () => {
     await using site = await openProtocols();
     const filter = { status: 'error', metadata: { a: 1 }, limit: 3, offset: 2 };
     const found = await site.post(`${base}/runs/search`, { ...filter, thread_id: threadId, agent_id: 'price-scraper' });
@@ -64,7 +64,7 @@ describe('a run', () => {
   });
 });
 
-describe('a wait', () => {
+describe('waits of the Agent Protocol', () => {
   const messages = [{ role: 'ai', content: 'x' }];
   test.each<[name: string, changes: Partial<Run>, rest: object]>([
     ['an object', { status: 'success', outcome: { kind: 'result', value: { a: 1 } } }, { values: { a: 1 } }],
@@ -89,7 +89,7 @@ describe('a wait', () => {
       { status: 'error', outcome: { kind: 'error', errcode: 1000, description: 'cancelled' } },
       { error: { code: 'run_failed', message: 'cancelled', metadata: { errcode: 1000 } } },
     ],
-  ])('gives %s', async (_name, changes, rest) => {
+  ])('a wait answers %s', async (_name, changes, rest) => {
     await using site = await openProtocols();
     site.api.runs.born = changes;
     const whole = { run: { ...plain, status: changes.status }, ...rest };
@@ -99,7 +99,7 @@ describe('a wait', () => {
   });
 });
 
-describe('a stream', () => {
+describe('streams of the Agent Protocol', () => {
   const messages = [{ role: 'ai', content: 'x' }];
   const events = [
     eventOf(1, { kind: 'phase', phase: 'queued' }),
@@ -123,7 +123,7 @@ describe('a stream', () => {
     ['messages', [['2', 'messages', messages]]],
     ['custom', [phase]],
     ['updates', []],
-  ])('with stream_mode %j names its events so', async (mode, seen) => {
+  ])('a stream with stream_mode %j names its events by their modes', async (mode, seen) => {
     await using site = await openProtocols();
     site.api.runs.script = (feed) => feed.give(events).give(null);
     const answer = await site.post(`${base}/runs/stream`, { stream_mode: mode });
@@ -138,7 +138,7 @@ describe('a stream', () => {
       'error',
       { error: 'run_failed', message: 'late', errcode: 1001 },
     ],
-  ])('tells %j in every mode', async (change, name, data) => {
+  ])('a stream sends %j in every mode', async (change, name, data) => {
     for (const mode of ['values', 'messages', 'updates', 'custom']) {
       await using site = await openProtocols();
       site.api.runs.script = (feed) => feed.give([eventOf(1, change, 'error')]).give(null);
@@ -152,8 +152,8 @@ describe('a stream', () => {
   });
 });
 
-describe('agents', () => {
-  test('are told with what they can', async () => {
+describe('agents of the Agent Protocol', () => {
+  test('an agent is shown with its capabilities and schemas', async () => {
     await using site = await openProtocols();
     const told = {
       agent_id: agentId,
@@ -178,7 +178,7 @@ describe('agents', () => {
     });
   });
 
-  test('are found by name and metadata, page by page', async () => {
+  test('agents are found by name and metadata, page by page', async () => {
     await using site = await openProtocols();
     const names = ['a', 'b', 'c', 'd'];
     for (const name of names) {
@@ -196,7 +196,7 @@ describe('agents', () => {
   });
 });
 
-test('an error is an object', async () => {
+test('an error of the Agent Protocol is an object with code and metadata', async () => {
   await using site = await openProtocols();
   const missing = await site.fetch(`${base}/runs/${absentId}`);
   expect([missing.status, await missing.json()]).toEqual([
@@ -209,7 +209,7 @@ test('an error is an object', async () => {
 });
 
 test.each(['/acp/v0.2', '/agent-protocol'])(
-  'members that %s does not know do nothing where the config says so',
+  'members that %s does not have are ignored with unknownFields: ignore',
   async (prefix) => {
     const mounts = createProtocols('ignore').map((protocol) => ({ protocol, prefix: protocol.prefix }));
     await using site = await openProtocols({ mounts });

@@ -19,8 +19,8 @@ async function send(site: Site, method: string, path: string, body: Json): Promi
   return await site.fetch(`${base}${path}`, { method, headers, body: JSON.stringify(body) });
 }
 
-describe('an item', () => {
-  test('is put, read, searched for and deleted in the words of the protocol', async () => {
+describe('items of the Agent Protocol', () => {
+  test('an item is put, read, searched for and deleted', async () => {
     await using site = await openProtocols();
     const put = await send(site, 'PUT', '/items', { namespace, key, value });
     expect([put.status, await put.text()]).toEqual([204, '']);
@@ -50,21 +50,21 @@ describe('an item', () => {
     ['key=likes&namespace=one', ['one']],
     ['key=likes&namespace=', []],
     ['key=likes', []],
-  ])('is read with ?%s', async (query, expected) => {
+  ])('an item is read with ?%s', async (query, expected) => {
     await using site = await openProtocols();
     site.api.items.items.push(itemOf({ namespace: expected }));
     const answer = await site.fetch(`${base}/items?${query}`);
     expect([answer.status, await answer.json()]).toMatchObject([200, { namespace: expected }]);
   });
 
-  test('of no namespace is in the root', async () => {
+  test('an item without a namespace is in the root namespace', async () => {
     await using site = await openProtocols();
     expect((await send(site, 'PUT', '/items', { namespace: [], key: '', value: {} })).status).toBe(204);
     expect((await send(site, 'DELETE', '/items', { key: '' })).status).toBe(204);
     expect((await send(site, 'DELETE', '/items', { key: '' })).status).toBe(404);
   });
 
-  test('is listed by its namespace', async () => {
+  test('the namespace of an item is listed', async () => {
     await using site = await openProtocols();
     site.api.items.items.push(itemOf());
     const query = { prefix: ['memories'], suffix: ['user-1'], max_depth: 2, limit: 5, offset: 0 };
@@ -77,7 +77,7 @@ describe('an item', () => {
     ]);
   });
 
-  test('is searched for without a namespace or a filter, null or left out', async () => {
+  test('an item is found without a namespace or a filter, null or left out', async () => {
     await using site = await openProtocols();
     const bodies: readonly Json[] = [{}, { namespace_prefix: null, filter: null }];
     for (const body of bodies) expect((await send(site, 'POST', '/items/search', body)).status).toBe(200);
@@ -108,7 +108,7 @@ test.each<readonly [string, string, Json, string]>([
   ['POST', '/items/search', { query: 'tea' }, 'query'],
   ['POST', '/namespaces', { max_depth: 0 }, 'max_depth'],
   ['POST', '/namespaces', { offset: -1 }, 'offset'],
-])('%s %s %j is refused', async (method, path, body, place) => {
+])('%s %s with the body %j is refused with 422', async (method, path, body, place) => {
   await using site = await openProtocols();
   const answer = await send(site, method, path, body);
   const refusal: unknown = await answer.json();
@@ -117,7 +117,7 @@ test.each<readonly [string, string, Json, string]>([
 });
 
 test.each(['', 'key=a&key=b', 'key=k&namespace=a..b', `key=k&namespace=${long}`, 'key=k&ns=a'])(
-  'GET ?%s is refused',
+  'GET /store/items?%s is refused with 422',
   async (query) => {
     await using site = await openProtocols();
     const answer = await site.fetch(`${base}/items?${query}`);

@@ -43,7 +43,7 @@ function told(events: readonly ThreadEvent[], ...runs: readonly Run[]): readonly
 }
 
 describe('the events of a thread', () => {
-  test('has the events of runs one after another, in the order in which they were written', async () => {
+  test("a thread's stream has the events of its runs in the order in which they were written", async () => {
     await open();
     rig.vendor.observeScript.push({ status: 'running' });
     const a = await start();
@@ -61,7 +61,7 @@ describe('the events of a thread', () => {
     }
   });
 
-  test('has a run that begins after it was opened, and stays open between two', async () => {
+  test("a thread's stream has runs that start after it was opened, and stays open between runs", async () => {
     await open();
     rig.vendor.observeScript.push(done);
     const stream = await watch(null);
@@ -75,7 +75,7 @@ describe('the events of a thread', () => {
     expect(told(await second, a, b)).toEqual(['b queued', 'b running', 'b result']);
   });
 
-  test('tells of a run at once, also of one that waits', async () => {
+  test("a thread's stream has a new run at once, even one that waits", async () => {
     await open();
     const stream = await watch(null);
     const first = take(stream, 1);
@@ -84,7 +84,7 @@ describe('the events of a thread', () => {
     await stream.return();
   });
 
-  test('has the end of a run that takes its thread along, and ends with it', async () => {
+  test("a thread's stream has the end of a run that removes the thread, and ends after it", async () => {
     await open();
     rig.vendor.observeScript.push(done);
     const stream = await watch(0);
@@ -96,7 +96,7 @@ describe('the events of a thread', () => {
     expect(await stream.next()).toEqual(over);
   });
 
-  test('begins with the runs that are live where no place is named', async () => {
+  test("a thread's stream starts with the live runs where no position is given", async () => {
     await open();
     rig.vendor.observeScript.push(done);
     await start();
@@ -107,7 +107,7 @@ describe('the events of a thread', () => {
     expect(told(await take(await watch(null), 2), b)).toEqual(['a queued', 'a running']);
   });
 
-  test('goes on after a crash, with the numbers that it had', async () => {
+  test("a thread's stream continues after a crash with the same numbers", async () => {
     await open();
     rig.vendor.observeScript.push({ status: 'running' });
     const a = await start();
@@ -123,7 +123,7 @@ describe('the events of a thread', () => {
     expect(await take(await watch(0), 6)).toEqual([...before, ...(await rest)]);
   });
 
-  test('makes the runs of its thread watched, as a stream of theirs does', async () => {
+  test("a thread's stream makes the thread's runs be polled as watched runs", async () => {
     await open();
     rig.vendor.observeScript.push({ status: 'running' });
     await start();
@@ -141,7 +141,7 @@ describe('the events of a thread', () => {
     expect(await pollsWithin(60_000)).toBeLessThan(alone * 2);
   });
 
-  test('ends with its thread, after what is left to give, and when the reader leaves', async () => {
+  test("a thread's stream ends after the last events of a removed thread, and when the reader leaves", async () => {
     await open();
     rig.vendor.observeScript.push(done);
     await start();
@@ -159,7 +159,7 @@ describe('the events of a thread', () => {
     await expect(theirs).rejects.toMatchObject({ code: 'thread_not_found' });
   });
 
-  test('gives a long history in order, so much at a time', async () => {
+  test("a thread's stream gives a long history in order, in bounded batches", async () => {
     await open();
     rig.vendor.observeScript.push(done);
     for (let n = 0; n < 90; n++) await start();

@@ -19,7 +19,7 @@ describe.skipIf(reason !== null)(
       if (!('unavailable' in started)) await started.destroy();
     });
 
-    test('is the same at both, whichever of them a run begins at, and read on at the other', async () => {
+    test("a thread's stream is the same at two replicas, and continues at the other one", async () => {
       await using restack = await RestackStandIn.open();
       const url = await (started as PostgresServer).createDatabase();
       // Who is not woken would look again by itself after five seconds.

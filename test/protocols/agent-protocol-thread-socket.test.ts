@@ -99,7 +99,7 @@ const stateOf = ({ params }: JsonObject): Json => objectIn(objectIn(params).data
 const lifecycle = (events: readonly JsonObject[]) => events.map(stateOf);
 
 describe('a WebSocket of a thread', () => {
-  test('carries commands and what is subscribed to, and nothing after it is not any more', async () => {
+  test('a socket carries commands and the events of its subscriptions until they are cancelled', async () => {
     await using site = await open();
     const threadId = await openThread(site);
     const talk = await Talk.open(site.url, threadId);
@@ -123,7 +123,7 @@ describe('a WebSocket of a thread', () => {
     await talk.until(() => talk.closed !== null);
   });
 
-  test('is taken up where it was by another one, after a restart, by the names of its subscriptions', async () => {
+  test('another socket continues the subscriptions of a closed one by their ids, after a restart too', async () => {
     await using site = await open();
     const threadId = await openThread(site);
     const talk = await Talk.open(site.url, threadId);
@@ -147,7 +147,7 @@ describe('a WebSocket of a thread', () => {
     next.webSocket.terminate();
   });
 
-  test('ends with its thread', async () => {
+  test('a socket closes when its thread is removed', async () => {
     await using site = await open();
     const threadId = await openThread(site);
     const talk = await Talk.open(site.url, threadId);
@@ -157,7 +157,7 @@ describe('a WebSocket of a thread', () => {
     expect(talk.closed).toBe(1000);
   });
 
-  test('answers what is no command, and closes on what is too large', async () => {
+  test('a socket answers a malformed command with an error, and closes on a message that is too large', async () => {
     await using site = await open({ limits: { maxBodyBytes: 5000 } });
     const talk = await Talk.open(site.url, await openThread(site));
     for (const [sent, error] of [
@@ -179,7 +179,7 @@ describe('a WebSocket of a thread', () => {
     expect(talk.closed).toBe(1009);
   });
 
-  test('has so many subscriptions and no more', async () => {
+  test('a socket has a bounded number of subscriptions', async () => {
     await using site = await open();
     const talk = await Talk.open(site.url, await openThread(site));
     const answers = await Promise.all(
@@ -190,8 +190,8 @@ describe('a WebSocket of a thread', () => {
   });
 });
 
-describe('who may open one', () => {
-  test('is held to the same rules as any request, and told over HTTP', async () => {
+describe('access to WebSockets', () => {
+  test('opening a socket is authorized like any request, and refused over HTTP', async () => {
     await using site = await open();
     const threadId = await openThread(site);
     expect(await refusal(site.url, threadId, {})).toMatchObject({
@@ -207,7 +207,7 @@ describe('who may open one', () => {
     expect([plain.status, plain.body]).toMatchObject([422, { code: 'invalid_request' }]);
   });
 
-  test('counts as an open stream, until it is closed', async () => {
+  test('a socket counts as an open stream until it is closed', async () => {
     const one = keyOf('one', { tenant: 'ours', limits: { streams: 1 } });
     await using site = await open({ auth: { keys: [ours.entry, one.entry] } });
     const threadId = await openThread(site);
@@ -224,7 +224,7 @@ describe('who may open one', () => {
     next.webSocket.terminate();
   });
 
-  test('is told that a command was one too many a second', async () => {
+  test('a command above the requests per second is answered with an error', async () => {
     const one = keyOf('one', { tenant: 'ours', limits: { requestsPerSecond: 3 } });
     await using site = await open({ auth: { keys: [ours.entry, one.entry] } });
     const talk = await Talk.open(site.url, await openThread(site), bearer(one.key));
@@ -251,7 +251,7 @@ describe('who may open one', () => {
     }
   });
 
-  test('is cut off when it gives no sign of life', async () => {
+  test('a socket that answers no ping is cut off', async () => {
     await using site = await openProtocols({ heartbeatMs: 20 });
     const [mute, lively] = [
       await Talk.open(site.url, scriptedThread, { autoPong: false }),
@@ -264,7 +264,7 @@ describe('who may open one', () => {
   });
 });
 
-test('another protocol to upgrade to is ignored, and other paths answer as they do', async () => {
+test('upgrades to other protocols are ignored, and other paths answer as usual', async () => {
   await using site = await openProtocols();
   const h2c = await site.raw(
     'GET /acp/v0.2/agents/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n',

@@ -38,7 +38,7 @@ const begun = [
 const echoed = (value: JsonObject) => [...begun, ['values', value], ['lifecycle', { event: 'completed' }]];
 
 describe('the stream of a thread', () => {
-  test('is open before its first run, carries runs one after another, and goes on after `since`', async () => {
+  test("a thread's stream opens before its first run, has one run after another, and continues after `since`", async () => {
     await using site = await open();
     const threadId = await openThread(site);
     const reader = await stream(site.url, threadId, { channels: ['values', 'lifecycle'] });
@@ -65,7 +65,7 @@ describe('the stream of a thread', () => {
     await reader.leave();
   });
 
-  test('tells what a run asks, that it was answered, and who said what', async () => {
+  test("a thread's stream has interrupts, their answers, and messages with their authors", async () => {
     await using site = await open();
     const threadId = await openThread(site);
     const reader = await stream(site.url, threadId, { channels: [...all, 'tools', 'tasks'] });
@@ -104,7 +104,7 @@ describe('the stream of a thread', () => {
     await talk.leave();
   });
 
-  test('ends with its thread, and with the gateway, which tells when to come back', async () => {
+  test("a thread's stream ends with its thread, and on a drain with the time to reconnect", async () => {
     await using site = await open();
     const [gone, kept] = [await openThread(site), await openThread(site)];
     const readers = [
@@ -118,7 +118,7 @@ describe('the stream of a thread', () => {
     expect(await readers[1].end()).toMatch(/^retry: \d+\n$/);
   });
 
-  test('goes on where it was after a restart in the middle of a run', async () => {
+  test("a thread's stream continues where it was after a restart in the middle of a run", async () => {
     await using site = await open();
     const threadId = await openThread(site);
     const reader = await stream(site.url, threadId, { channels: ['lifecycle'] });
@@ -136,7 +136,7 @@ describe('the stream of a thread', () => {
     await again.leave();
   });
 
-  test('is not there for another tenant, and neither are the commands', async () => {
+  test("a thread's stream and commands do not exist for another tenant", async () => {
     await using site = await open();
     const threadId = await openThread(site);
     const absent = '0193b3a0-6b7c-7d2e-8f00-00000000dead';
@@ -154,7 +154,7 @@ describe('the stream of a thread', () => {
     }
   });
 
-  test('has, for a key that is for some agents, the runs of those', async () => {
+  test("a thread's stream has only runs of the agents that the key may use", async () => {
     const one = keyOf('one', { tenant: 'ours', agents: ['echo'] });
     await using site = await open({ auth: { keys: [ours.entry, one.entry] } });
     const threadId = await openThread(site);
@@ -172,7 +172,7 @@ describe('the stream of a thread', () => {
     await reader.leave();
   });
 
-  test('counts among the open streams of its key', async () => {
+  test("a thread's stream counts as an open stream of its key", async () => {
     const one = keyOf('one', { tenant: 'ours', limits: { streams: 1 } });
     await using site = await open({ auth: { keys: [ours.entry, one.entry] } });
     const threadId = await openThread(site);
@@ -184,8 +184,8 @@ describe('the stream of a thread', () => {
   });
 });
 
-describe('a command', () => {
-  test('reads the state, its checkpoints, and forks from one of them', async () => {
+describe('commands of a thread', () => {
+  test('commands read the state and its checkpoints, and fork from a checkpoint', async () => {
     await using site = await open();
     const threadId = await openThread(site);
     for (const n of [1, 2]) {
@@ -215,7 +215,7 @@ describe('a command', () => {
     expect(resultOf(await command(site, threadId, 'state.get')).values).toEqual({ n: 2, k: 'v' });
   });
 
-  test('that is refused leaves no thread behind', async () => {
+  test('a fork whose run is refused leaves no thread behind', async () => {
     const one = keyOf('one', { tenant: 'ours', limits: { liveRuns: 1 } });
     await using site = await open({ auth: { keys: [ours.entry, one.entry] } });
     const threadId = await openThread(site);
@@ -243,13 +243,13 @@ describe('a command', () => {
     ['input.respond', { interrupt_id: 'x' }, 'invalid_argument'],
     ['input.respond', { response: 1 }, 'no_such_interrupt'],
     ['state.fork', { checkpoint_id: '0193b3a0-6b7c-7d2e-8f00-00000000dead' }, 'no_such_checkpoint'],
-  ])('%s %j is answered with %s', async (method, params, error) => {
+  ])('the command %s with %j is answered with the error %s', async (method, params, error) => {
     await using site = await open();
     const threadId = await openThread(site);
     expect(await command(site, threadId, method, params)).toMatchObject({ type: 'error', id: 3, error });
   });
 
-  test('is made once for an idempotency key, and held to the live runs of its key', async () => {
+  test('a command is executed once for an idempotency key, within the live runs of its key', async () => {
     const one = keyOf('one', { tenant: 'ours', limits: { liveRuns: 1 } });
     await using site = await open({ auth: { keys: [ours.entry, one.entry] } });
     const threadId = await openThread(site);

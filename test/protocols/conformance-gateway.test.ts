@@ -38,7 +38,7 @@ const told = z.object({
   values: z.unknown().optional(),
 });
 
-test('a run of a vendor is told by three protocols at once, the same in other words', async () => {
+test('a run of a vendor is shown by three protocols at once, the same in different words', async () => {
   await using gateway = await openGateway();
   const body = JSON.stringify({
     agent_id: 'scrape',

@@ -31,7 +31,7 @@ async function readAll(): Promise<Readonly<Record<string, readonly (readonly [st
   return Object.fromEntries(await Promise.all(answers));
 }
 
-test('one run is streamed to three protocols at once, to each in its words', async () => {
+test('one run is streamed in three protocols at once, in the words of each', async () => {
   const told = { run_id: runId, status: 'pending' };
   const done = { run_id: runId, status: 'success' };
   const result = { price: 9.5, messages };

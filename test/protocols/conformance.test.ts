@@ -238,7 +238,7 @@ describe.skipIf(documentsAbsent !== null)(`conformance (${documentsAbsent ?? 'do
       const protocol = createProtocols().find(({ prefix }) => prefix === published.prefix);
       const served = protocol?.operations.map(({ id }) => id) ?? [];
 
-      test('every operation of the document is in the matrix, under its method and path', () => {
+      test('every operation of the document is served under its method and path', () => {
         const own = protocol?.operations.map(({ id, method, path }) => [
           id,
           method,
@@ -248,7 +248,7 @@ describe.skipIf(documentsAbsent !== null)(`conformance (${documentsAbsent ?? 'do
         expect(new Set(own?.map(String))).toEqual(new Set(theirs.map(String)));
       });
 
-      test('every status that the document has is called, or cannot occur', () => {
+      test('every status of the document is tested, or known not to occur', () => {
         const told = [...published.cases, ...published.unreached].map(
           ({ operation, status }) => `${operation} ${status}`,
         );
@@ -258,7 +258,7 @@ describe.skipIf(documentsAbsent !== null)(`conformance (${documentsAbsent ?? 'do
         expect(documented.filter((each) => !told.includes(each))).toEqual([]);
       });
 
-      test.each(published.cases)('$operation is $status %#', async (call) => {
+      test.each(published.cases)('$operation answers $status as the document says (%#)', async (call) => {
         expect(await judgeCall(published, document, call)).toEqual([]);
       });
     });

@@ -111,7 +111,7 @@ async function send(prefix: string, path: string, method: string, { params, quer
   return await site.fetch(`${prefix}${place}?${asked}`, { method: method.toUpperCase(), ...json });
 }
 
-describe.each(createProtocols())('requests made from the document of $name', ({ prefix, operations }) => {
+describe.each(createProtocols())('generated requests of $name', ({ prefix, operations }) => {
   // A fetch cannot be upgraded, so a socket refuses whatever it is sent.
   const served = operations.filter(({ answers }) => !(101 in answers));
   let source: unknown;
@@ -121,7 +121,7 @@ describe.each(createProtocols())('requests made from the document of $name', ({ 
     document = new ProtocolDocument(source);
   });
 
-  test.each(served)('$id', { timeout: 20_000 }, async ({ id }) => {
+  test.each(served)('$id answers every generated request as its document says', { timeout: 20_000 }, async ({ id }) => {
     const operation = document.find(id);
     const { path, method, answers } = operation;
     const judge = async (request: Sent): Promise<void> => {
@@ -145,7 +145,7 @@ describe.each(createProtocols())('requests made from the document of $name', ({ 
   });
 });
 
-test('an arbitrary of a schema meets it, and a broken one mostly does not', () => {
+test('values generated from a schema match it, and broken ones mostly do not', () => {
   const schema = {
     type: 'object',
     properties: { a: { type: 'integer', minimum: 3 } },

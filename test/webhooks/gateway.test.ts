@@ -25,7 +25,7 @@ async function ask(url: string, path: string, body?: unknown): Promise<JsonObjec
   return (await answer.json()) as JsonObject;
 }
 
-test('every protocol tells of its runs in its own words', async () => {
+test('webhooks use the words of the protocol that created the run', async () => {
   await using receiver = await Receiver.open();
   await using intuned = await IntunedStandIn.open();
   intuned.plan = () => ({ status: 'completed', result: 1 });
@@ -50,7 +50,7 @@ test('every protocol tells of its runs in its own words', async () => {
   expect(await callbacksOf(url, '/acp/v0.2')).toBe(true);
 });
 
-test('without a secret nobody is called, and the descriptor says so', async () => {
+test('without a webhook secret no webhook is sent, and descriptors declare none', async () => {
   await using receiver = await Receiver.open();
   await using intuned = await IntunedStandIn.open();
   intuned.plan = () => ({ status: 'completed', result: 1 });
@@ -62,7 +62,7 @@ test('without a secret nobody is called, and the descriptor says so', async () =
   expect(receiver.received).toEqual([]);
 });
 
-test('what was not taken is listed, and redriven, beside the gateway and without it', async () => {
+test('failed deliveries are listed and redriven with and without a running gateway', async () => {
   await using receiver = await Receiver.open();
   await using intuned = await IntunedStandIn.open();
   intuned.plan = () => ({ status: 'completed', result: 1 });

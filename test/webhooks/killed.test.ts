@@ -13,7 +13,7 @@ const folder = mkdtempSync(join(tmpdir(), 'rungate-webhooks-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('SQLite', () => {
-  test('a gateway that is killed has lost no delivery', { timeout: 60_000 }, async () => {
+  test('a gateway on SQLite that is killed loses no delivery', { timeout: 60_000 }, async () => {
     const url = `sqlite:${join(folder, 'runs.db')}`;
     await using receiver = await Receiver.open();
     await using first = new Writer(url, receiver.url, runs);
@@ -26,7 +26,7 @@ describe('SQLite', () => {
 const started = await startPostgres();
 if (started instanceof PostgresServer) {
   afterAll(async () => await started.destroy());
-  test('PostgreSQL: the living send what a killed replica owed', { timeout: 60_000 }, async () => {
+  test('on PostgreSQL the other replicas send what a killed replica owed', { timeout: 60_000 }, async () => {
     const url = await started.createDatabase();
     await using receiver = await Receiver.open();
     await using first = new Writer(url, receiver.url, runs);

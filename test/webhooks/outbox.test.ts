@@ -41,7 +41,7 @@ async function takeAll(store: Store, each: number) {
   return await store.outbox.claim({ receivers, each, leaseMs: 600_000, nowMs: Date.now() });
 }
 
-test('a guest lists and redrives beside the gateway that has the file, but nothing that is being sent', async () => {
+test('another process lists and redrives deliveries of a running gateway, except those being sent', async () => {
   const { url, store } = await openFile();
   await owe(store, 2500);
   const taken = await takeAll(store, 1000);
@@ -67,7 +67,7 @@ test('a guest lists and redrives beside the gateway that has the file, but nothi
   await store.close();
 });
 
-test('a guest needs no gateway, and leaves the file to the next one', async () => {
+test('another process needs no gateway, and releases the file afterwards', async () => {
   const { url, store } = await openFile();
   await owe(store, 3);
   await takeAll(store, 1);
@@ -82,7 +82,7 @@ test('a guest needs no gateway, and leaves the file to the next one', async () =
   await next.close();
 });
 
-test('a guest makes no file, and changes no schema', async () => {
+test('another process creates no file and changes no schema', async () => {
   const absent = join(folder, 'absent.db');
   await expect(visit(`sqlite:${absent}`)).rejects.toThrow(`${absent} does not exist`);
   expect(existsSync(absent)).toBe(false);
@@ -94,7 +94,7 @@ test('a guest makes no file, and changes no schema', async () => {
   database.close();
 });
 
-test('what is owed since before receivers were told apart by tenant is sent', async () => {
+test('deliveries from before receivers were separated by tenant are sent', async () => {
   const file = join(folder, 'older.db');
   const database = new DatabaseSync(file);
   database.exec(

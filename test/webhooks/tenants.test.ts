@@ -26,7 +26,7 @@ async function create({ rig }: HookRig, tenant: string, receiver: Receiver): Pro
 const poll = { interval: 5, timeout: 30_000 };
 
 describe('a tenant whose receivers are all slow', () => {
-  test('has half of the attempts under way, and delays no other tenant', async () => {
+  test('a tenant with slow receivers has half of the attempts under way and delays no other tenant', async () => {
     await using slow = await openSlow(20);
     await using quick = await Receiver.open();
     await using hooks = await openHooks();
@@ -42,7 +42,7 @@ describe('a tenant whose receivers are all slow', () => {
     expect(Math.max(...slow.told())).toBe(4);
   });
 
-  test('is told of everything in the end, and each of its receivers has its turn', async () => {
+  test('a tenant with slow receivers gets every delivery, and each receiver takes turns', async () => {
     await using slow = await openSlow(20);
     await using hooks = await openHooks();
     for (const receiver of slow.receivers) for (let n = 0; n < 12; n += 1) await create(hooks, 'loud', receiver);
@@ -60,7 +60,7 @@ describe('a tenant whose receivers are all slow', () => {
   });
 });
 
-describe('the room of tenants', () => {
+describe('the share of tenants', () => {
   const namesOf = (tenant: string, count: number) =>
     Array.from({ length: count }, (_, at) => `${tenant}\nhost-${String(at).padStart(3, '0')}`);
 
@@ -75,7 +75,7 @@ describe('the room of tenants', () => {
     }
   }
 
-  test('is half of all for one, and as much as is free for each that follows', () => {
+  test('one tenant gets half of the attempts, and each further one as many as are free', () => {
     const fairShare = new FairShare();
     const shares = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((tenant) => begin(fairShare, namesOf(tenant, 100)));
     expect(shares).toEqual([64, 32, 16, 8, 4, 2, 1, 1]);
@@ -83,7 +83,7 @@ describe('the room of tenants', () => {
     expect(fairShare.pick(namesOf('i', 3))).toMatchObject({ receivers: [] });
   });
 
-  test('is shared evenly once those who have much have ended some', () => {
+  test('attempts are shared evenly once tenants with many have finished some', () => {
     const fairShare = new FairShare();
     begin(fairShare, namesOf('a', 100));
     begin(fairShare, namesOf('b', 100));
@@ -99,7 +99,7 @@ describe('the room of tenants', () => {
     expect(fairShare.free).toBe(42);
   });
 
-  test('is not walked through where there is none, however many receivers wait', () => {
+  test('receivers of a tenant at its bound are skipped, however many wait', () => {
     const fairShare = new FairShare();
     const names = namesOf('a', 300);
     fairShare.beginWalk();
@@ -114,7 +114,7 @@ describe('the room of tenants', () => {
     expect(fairShare.pick(names.slice(60, 120)).receivers).toEqual([names[64]]);
   });
 
-  test('comes back to those who were passed over', () => {
+  test('skipped receivers have their turn in a later walk', () => {
     const fairShare = new FairShare();
     const names = namesOf('a', 70);
     fairShare.beginWalk();

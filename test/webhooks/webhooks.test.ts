@@ -5,8 +5,8 @@ import { keyOf, openHooks, poll } from './rig.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
-describe('what a receiver is told', () => {
-  test('every change of the outward status, in order, in the protocol of the run, signed', async () => {
+describe('deliveries', () => {
+  test('a receiver gets every change of the outward status, in order and signed', async () => {
     await using receiver = await Receiver.open();
     await using hooks = await openHooks();
     const run = await hooks.start(receiver.url, { input: { a: 1 } });
@@ -28,7 +28,7 @@ describe('what a receiver is told', () => {
     expect((await hooks.tried(run, [1, 1, 1])).map(({ state }) => state)).toEqual(Array(3).fill('delivered'));
   });
 
-  test('nothing of a run that asks for none, and nothing where webhooks are off', async () => {
+  test('a run without a webhook, or a gateway without webhooks, sends nothing', async () => {
     await using receiver = await Receiver.open();
     await using hooks = await openHooks();
     const run = await hooks.rig.create();
@@ -45,7 +45,7 @@ describe('what a receiver is told', () => {
     expect(receiver.received).toEqual([]);
   });
 
-  test('the last status of a run that was removed', async () => {
+  test('a receiver gets the last status of a run that was removed', async () => {
     await using receiver = await Receiver.open();
     await using hooks = await openHooks();
     receiver.plan = (_, count) => (count === 1 ? 503 : 204);
@@ -60,7 +60,7 @@ describe('what a receiver is told', () => {
 });
 
 describe('a receiver that fails', () => {
-  test('is tried again later and later, with the same id and body', async () => {
+  test('a failed delivery is retried with growing delays, the same id and the same body', async () => {
     await using receiver = await Receiver.open();
     await using hooks = await openHooks();
     receiver.plan = (_, count) => (count < 3 ? 500 : 200);
@@ -84,7 +84,7 @@ describe('a receiver that fails', () => {
     for (const received of receiver.received) hooks.verify(received);
   });
 
-  test('holds back what comes after, of this run only', async () => {
+  test('a failed delivery holds back later ones of the same run only', async () => {
     await using receiver = await Receiver.open();
     await using hooks = await openHooks();
     const run = await hooks.start(receiver.url);
@@ -106,7 +106,7 @@ describe('a receiver that fails', () => {
     expect(ofRun().slice(-2)).toEqual(['interrupted', 'error']);
   });
 
-  test('is given up in the end, and the next change is tried for itself', async () => {
+  test('a delivery is given up in the end, and the next change starts over', async () => {
     await using receiver = await Receiver.open();
     await using hooks = await openHooks({ giveUpMs: 60_000 });
     receiver.plan = ({ body }) => (body.status === 'interrupted' ? 500 : 204);
@@ -125,7 +125,7 @@ describe('a receiver that fails', () => {
     await expect.poll(() => receiver.statuses.slice(before), poll).toEqual(['timeout']);
   });
 
-  test('that answers 410 hears no more of the run', async () => {
+  test('a receiver that answers 410 gets nothing more of the run', async () => {
     await using receiver = await Receiver.open();
     await using hooks = await openHooks();
     receiver.plan = () => 410;
@@ -141,7 +141,7 @@ describe('a receiver that fails', () => {
     expect(receiver.statuses).toEqual(['interrupted', 'success']);
   });
 
-  test('is not followed where it redirects', async () => {
+  test('a redirect of a receiver is not followed', async () => {
     await using receiver = await Receiver.open();
     await using elsewhere = await Receiver.open();
     await using hooks = await openHooks();
@@ -153,7 +153,7 @@ describe('a receiver that fails', () => {
     expect(elsewhere.received).toEqual([]);
   });
 
-  test('that says when to come back is left alone until then', async () => {
+  test('a receiver with Retry-After gets no attempt before it', async () => {
     await using receiver = await Receiver.open();
     await using hooks = await openHooks();
     receiver.plan = (_, count) => (count === 1 ? [429, { 'retry-after': '600' }] : 204);
@@ -166,7 +166,7 @@ describe('a receiver that fails', () => {
     await hooks.tried(run, [2]);
   });
 
-  test('whose address is private is not reached, whatever its run was let in with', async () => {
+  test('a receiver at a private address is never called', async () => {
     await using receiver = await Receiver.open();
     await using hooks = await openHooks({ allow: [] });
     const run = await hooks.start(receiver.url);
@@ -178,7 +178,7 @@ describe('a receiver that fails', () => {
 });
 
 describe('a receiver that is slow', () => {
-  test('has a few attempts under way, and delays nobody else', async () => {
+  test('a slow receiver has few attempts under way and delays no other receiver', async () => {
     await using slow = await Receiver.open();
     await using quick = await Receiver.open();
     await using hooks = await openHooks();
@@ -200,7 +200,7 @@ describe('a receiver that is slow', () => {
     expect(new Set(slow.received.map(({ body }) => body.run_id)).size).toBe(150);
   });
 
-  test('is tried again when it did not answer in time', async () => {
+  test('a delivery that times out is retried', async () => {
     await using receiver = await Receiver.open();
     await using hooks = await openHooks({ timeoutMs: 100 });
     receiver.plan = (_, count) => (count === 1 ? null : 204);
@@ -214,7 +214,7 @@ describe('a receiver that is slow', () => {
 });
 
 describe('a gateway that ends', () => {
-  test('by a crash sends again what was under way', async () => {
+  test('a gateway that crashed repeats the deliveries that were under way', async () => {
     await using receiver = await Receiver.open();
     await using hooks = await openHooks();
     receiver.plan = () => null;
@@ -228,7 +228,7 @@ describe('a gateway that ends', () => {
     expect(receiver.received.map(({ id }) => id)).toEqual([first?.id, first?.id]);
   });
 
-  test('in peace leaves what it had to cut to the next, as if it had not been tried', async () => {
+  test('a gateway that stops leaves aborted deliveries to the next one without counting an attempt', async () => {
     await using receiver = await Receiver.open();
     await using hooks = await openHooks();
     receiver.plan = () => null;

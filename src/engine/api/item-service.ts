@@ -10,7 +10,7 @@ import {
   type NamespaceQuery,
 } from '../../contract/store/item-store.ts';
 import type { Store } from '../../contract/store/store.ts';
-import { translateStorageFault } from './storage-errors.ts';
+import { translateStorageFault } from '../storage-errors.ts';
 
 /** The use cases of items. Items are independent of runs: no run loop reads them and retention keeps them. */
 export class ItemService implements Items {

@@ -11,9 +11,9 @@ import type { EventBus, RunNotification } from '../events/event-bus.ts';
 import { RunEventStream } from '../events/run-event-stream.ts';
 import type { RunCache } from '../state/run-cache.ts';
 import type { RunWriter } from '../state/run-writer.ts';
+import { translateStorageFault } from '../storage-errors.ts';
 import type { Canceller } from '../worker/canceller.ts';
 import type { RunCreator } from './create-run.ts';
-import { translateStorageFault } from './storage-errors.ts';
 
 export type RunServiceDeps = {
   readonly agents: AgentDirectory;

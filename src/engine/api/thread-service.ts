@@ -10,8 +10,8 @@ import type { Store } from '../../contract/store/store.ts';
 import type { EventBus } from '../events/event-bus.ts';
 import { ThreadEventStream } from '../events/thread-event-stream.ts';
 import type { RunCache } from '../state/run-cache.ts';
+import { translateStorageFault } from '../storage-errors.ts';
 import type { Canceller } from '../worker/canceller.ts';
-import { translateStorageFault } from './storage-errors.ts';
 import { patchState } from './thread-patch.ts';
 
 export type ThreadServiceDeps = {

@@ -1,7 +1,7 @@
 import type { EventBatches, ThreadEvent } from '../../contract/domain/event.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
 import type { Store } from '../../contract/store/store.ts';
-import { translateStorageFault } from '../api/storage-errors.ts';
+import { translateStorageFault } from '../storage-errors.ts';
 import type { EventBus } from './event-bus.ts';
 
 /** The most events that one batch holds. */

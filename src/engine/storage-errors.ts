@@ -1,5 +1,5 @@
-import { GatewayError } from '../../contract/domain/errors.ts';
-import { StorageFault } from '../../contract/store/store.ts';
+import { GatewayError } from '../contract/domain/errors.ts';
+import { StorageFault } from '../contract/store/store.ts';
 
 const retryAfterSeconds = 1;
 

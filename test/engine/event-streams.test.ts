@@ -1,0 +1,57 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { RunEvent } from '../../src/contract/domain/event.ts';
+import { EventBus } from '../../src/engine/events/event-bus.ts';
+import { RunEventStream } from '../../src/engine/events/run-event-stream.ts';
+import { openRig, type Rig, tenant } from './engine-rig.ts';
+
+let rig: Rig;
+beforeEach(async () => {
+  rig = await openRig();
+});
+afterEach(async () => {
+  await rig.close();
+});
+
+test('an event reaches a thousand waiting readers within two promise turns', async () => {
+  const run = await rig.create();
+  await rig.clock.settle();
+  const bus = new EventBus();
+  const streams = Array.from({ length: 1000 }, () => new RunEventStream(rig.store, bus, run, 2));
+  const received: RunEvent[] = [];
+  const readings = streams.map(async (stream) => {
+    for await (const batch of stream) received.push(...batch);
+  });
+  await rig.clock.settle();
+  const event: RunEvent = {
+    runId: run.runId,
+    seq: 3,
+    atMs: 0,
+    status: 'pending',
+    change: { kind: 'partial', value: 1 },
+  };
+  bus.publish({ runId: run.runId, run, events: [event] });
+  await Promise.resolve();
+  await Promise.resolve();
+  expect(received).toEqual(Array.from({ length: 1000 }, () => event));
+  for (const stream of streams) void stream.return();
+  await Promise.all(readings);
+});
+
+test('leaving a loop over a stream unsubscribes its reader', async () => {
+  const run = await rig.create();
+  await rig.clock.settle();
+  const bus = new EventBus();
+  for await (const _batch of new RunEventStream(rig.store, bus, run, 0)) break;
+  expect(bus.isWatched(run.runId)).toBe(false);
+});
+
+test('a reader that leaves while it waits for an event ends at once', async () => {
+  const run = await rig.create();
+  await rig.clock.settle();
+  const stream = await rig.engine.api.runs.watch({ tenant, runId: run.runId }, 2);
+  const waiting = stream.next();
+  await rig.clock.settle();
+  expect(await stream.return()).toEqual({ done: true, value: undefined });
+  expect(await waiting).toEqual({ done: true, value: undefined });
+  expect(await stream.next()).toEqual({ done: true, value: undefined });
+});

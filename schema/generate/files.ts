@@ -1,7 +1,8 @@
 import { join, resolve } from 'node:path';
 import { adapters } from '../../adapters/index.ts';
+import { renderSchema } from '../../src/cli/schema.ts';
 import { describeParts } from '../../src/config/config-parts.ts';
-import { composeJsonSchema } from '../../src/config/json-schema.ts';
+import { renderCommandsPage } from './commands-page.ts';
 import { renderConfigPage } from './config-page.ts';
 import { renderErrorsPage } from './errors-page.ts';
 import { renderExample } from './example.ts';
@@ -13,7 +14,8 @@ export const root = resolve(import.meta.dirname, '../..');
 export function generateFiles(): Readonly<Record<string, string>> {
   const parts = describeParts(adapters);
   return {
-    'schema/config.json': `${JSON.stringify(composeJsonSchema(parts), null, 2)}\n`,
+    'schema/config.json': renderSchema(),
+    'docs/commands.md': renderCommandsPage(),
     'docs/config.md': renderConfigPage(parts),
     'docs/errors.md': renderErrorsPage(adapters, join(root, 'mappings')),
     'docs/metrics.md': renderMetricsPage(),

@@ -1,6 +1,21 @@
-import { hash, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { KeyConfig } from '../contract/domain/auth.ts';
 import type { Principal } from '../contract/domain/principal.ts';
+
+/** Lets people, and scanners for leaked secrets, recognise a key. */
+const keyPrefix = 'rungate_';
+const keyBytes = 32;
+
+/** The form in which the config holds a key. Keys are long and random, so the hash needs no salt and no stretching. */
+export function hashKey(key: string): string {
+  return hash('sha256', key);
+}
+
+/** A new random key, with its hash. */
+export function makeKey(): { readonly key: string; readonly sha256: string } {
+  const key = keyPrefix + randomBytes(keyBytes).toString('base64url');
+  return { key, sha256: hashKey(key) };
+}
 
 /** Finds the principal of a key; null for an unknown key. */
 export type KeyRing = (key: string) => Principal | null;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { adapters } from '../../adapters/index.ts';
-import { hashKey } from '../../src/access/make-key.ts';
+import { hashKey } from '../../src/access/key-ring.ts';
 import type { Config } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { hashKey, makeKey } from '../../src/access/make-key.ts';
+import { hashKey, makeKey } from '../../src/access/key-ring.ts';
 import { parse, refuse, sample, words } from '../config/vendors.ts';
 
 const digest = hashKey('a key');

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { hashKey } from '../../src/access/make-key.ts';
+import { hashKey } from '../../src/access/key-ring.ts';
 import { isLoopbackHost, refuseOpenHost } from '../../src/config/auth-section.ts';
 import { startGateway } from '../../src/gateway.ts';
 import { createLog } from '../../src/observability/log.ts';

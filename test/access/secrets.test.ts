@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { hashKey } from '../../src/access/make-key.ts';
+import { hashKey } from '../../src/access/key-ring.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { RungateProcess } from '../gateway/process.ts';
 

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { adapters } from '../../adapters/index.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { sampleConfig } from '../../src/sandbox/sample-config.ts';
-import { readBlocks, readSection } from './markdown.ts';
+import { readBlocks } from './markdown.ts';
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
@@ -87,10 +87,5 @@ describe('the first lines of README.md', () => {
     expect(answers).toHaveLength(4);
     // The output, then the last event.
     expect([lines[0], ...lines.slice(-3)]).toEqual(answers);
-  });
-
-  test('the command line is what --help prints', async () => {
-    const { stdout } = await run(process.execPath, [main, '--help']);
-    expect(readBlocks(readSection(readme, 'Configuration'), 'text')).toEqual([stdout]);
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { hashKey } from '../../src/access/make-key.ts';
+import { hashKey } from '../../src/access/key-ring.ts';
 import { defaultApiKey, type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 
 const key = 'rungate_fuzz-key';

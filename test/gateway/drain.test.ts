@@ -106,7 +106,7 @@ describe.concurrent('a gateway that is told to stop', () => {
     expect(rig.intuned.count('start')).toBe(1);
   });
 
-  test('twice ends on the spot', async () => {
+  test('a second signal, more than a second after the first, ends the process on the spot', async () => {
     await using rig = await openRig();
     await using gateway = rig.serve();
     const client = await gateway.client();
@@ -114,8 +114,9 @@ describe.concurrent('a gateway that is told to stop', () => {
     await client.create(asking('unanswered'));
     await rig.intuned.counted('start', 1);
     await stopped(gateway);
-    gateway.kill('SIGTERM');
-    const { code, out } = await gateway.exit();
+    // A signal that comes sooner is the same wish, so it is repeated until one counts.
+    const repeat = setInterval(() => gateway.kill('SIGTERM'), 100);
+    const { code, out } = await gateway.exit().finally(() => clearInterval(repeat));
     expect(code).toBe(130);
     expect(out).not.toContain('"rungate stopped"');
   });

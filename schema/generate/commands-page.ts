@@ -1,0 +1,41 @@
+import { exitCodes } from '../../src/cli/command.ts';
+import { commands, renderHelp } from '../../src/cli/commands.ts';
+import { code, formatTable, generatedNote, paragraph } from './markdown.ts';
+
+const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
+  ok: 'Done. For `serve`: stopped by SIGTERM or SIGINT, and drained.',
+  failed: 'Not done; the message is on standard error. For `check`: the config has problems.',
+  usage: 'The command line is wrong. The message and the help are on standard error.',
+  interruptedTwice: 'A second SIGTERM or SIGINT came more than a second after the first: ended without a drain.',
+};
+
+/** docs/commands.md. */
+export function renderCommandsPage(): string {
+  return `${[
+    '# Commands',
+    generatedNote,
+    `\`\`\`text\n${renderHelp()}\`\`\``,
+    paragraph(
+      'In a clone, `rungate` is `node src/main.ts`. `--help` prints the text above, `--version` the versions. SIGHUP is ignored and logged.',
+    ),
+    '## Flags',
+    formatTable(
+      ['command', 'flag', 'meaning'],
+      commands.flatMap(({ name, flags }) =>
+        Object.entries(flags).map(([flag, { value, help }]) => [
+          code(name),
+          code(value === undefined ? `--${flag}` : `--${flag} ${value}`),
+          help,
+        ]),
+      ),
+    ),
+    '## Exit codes',
+    formatTable(
+      ['code', 'meaning'],
+      Object.entries(exitCodes).map(([name, exitCode]) => [
+        String(exitCode),
+        exitMeanings[name as keyof typeof exitCodes],
+      ]),
+    ),
+  ].join('\n\n')}\n`;
+}

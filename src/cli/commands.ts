@@ -1,0 +1,29 @@
+import { check } from './check.ts';
+import type { Command } from './command.ts';
+import { key } from './key.ts';
+import { sandbox } from './sandbox.ts';
+import { schema } from './schema.ts';
+import { serve } from './serve.ts';
+import { version } from './version.ts';
+import { webhooks } from './webhooks.ts';
+
+/** Every command, in the order of the help. */
+export const commands: readonly Command[] = [serve, check, schema, key, webhooks, sandbox, version];
+
+const margin = '  ';
+const helpColumn = 57;
+
+/** What `rungate --help` prints. */
+export function renderHelp(): string {
+  const lines = commands.flatMap(({ usages }) => usages.flatMap(({ call, help }) => renderUsage(call, help)));
+  return ['rungate: one run API in front of every agent vendor', '', ...lines, ''].join('\n');
+}
+
+function renderUsage(call: string, help: readonly string[]): readonly string[] {
+  const head = `${margin}rungate ${call}`;
+  const indented = help.map((text) => ' '.repeat(helpColumn) + text);
+  // A long call has its help below itself.
+  if (head.length + 2 > helpColumn) return [head, ...indented];
+  const [first = '', ...others] = help;
+  return [head.padEnd(helpColumn) + first, ...others.map((text) => ' '.repeat(helpColumn) + text)];
+}

@@ -1,0 +1,20 @@
+import { startSandbox } from '../sandbox/sandbox.ts';
+import { type Command, exitCodes, portFlag, say } from './command.ts';
+import { awaitStop } from './signals.ts';
+
+/** `rungate sandbox`: the stand-ins of the vendors alone. */
+export const sandbox: Command = {
+  name: 'sandbox',
+  usages: [{ call: 'sandbox [--port N]', help: ['run the vendor stand-ins alone; N, N+1, N+2'] }],
+  // Clients and tests that start the stand-ins themselves need ports that they know beforehand.
+  flags: { port: { ...portFlag, help: 'First of the ports to listen on. Default: free ones.' } },
+  run: async (line) => {
+    const { port = 0 } = line;
+    const ports = port === 0 ? {} : { intunedPort: port, restackPort: port + 1, controlPort: port + 2 };
+    const started = await startSandbox(ports);
+    await say(`intuned: ${started.intunedUrl}\nrestack: ${started.restackUrl}\ncontrol: ${started.controlUrl}\n`);
+    await awaitStop();
+    await started.close();
+    return exitCodes.ok;
+  },
+};

@@ -1,0 +1,72 @@
+import { flushCompileCache } from 'node:module';
+import { adapters } from '../../adapters/index.ts';
+import type { Config } from '../config/config.ts';
+import { loadConfig, parseConfig } from '../config/load.ts';
+import { startGateway } from '../gateway.ts';
+import { createLog } from '../observability/log.ts';
+import { sampleConfig } from '../sandbox/sample-config.ts';
+import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
+import { type Command, configFlag, exitCodes, portFlag, say } from './command.ts';
+import { awaitStop, ignoreHangups } from './signals.ts';
+
+/** `rungate serve`: the gateway, over a config or over the sandbox. */
+export const serve: Command = {
+  name: 'serve',
+  usages: [
+    { call: 'serve --config FILE [--host HOST] [--port N]', help: ['serve the config; port 0 picks a free one'] },
+    { call: 'serve --sandbox [--port N]', help: ['serve a sample config over vendor stand-ins'] },
+  ],
+  flags: {
+    config: configFlag,
+    host: { value: 'HOST', help: 'Address to listen on, in place of `server.host`.' },
+    port: { ...portFlag, help: 'Port to listen on, in place of `server.port`. 0 picks a free one.' },
+    sandbox: { help: 'Serves a sample config over stand-ins of all vendors. Nothing else is needed.' },
+  },
+  run: async (line) => {
+    const overrides: Overrides = { host: line.text('host'), port: line.port };
+    if (line.isSet('sandbox')) return await serveSandbox(overrides);
+    return await serveConfig(override(await loadConfig(line.configFile, process.env, adapters), overrides));
+  },
+};
+
+type Overrides = { readonly host: string | undefined; readonly port: number | undefined };
+
+function override(config: Config, { host = config.server.host, port = config.server.port }: Overrides): Config {
+  return { ...config, server: { ...config.server, host, port } };
+}
+
+async function serveSandbox({ port }: Overrides): Promise<number> {
+  const sandbox = await startSandbox();
+  const options = { file: 'the sample config', env: process.env, registry: adapters };
+  const config = await parseConfig(sampleConfig(sandbox), options);
+  return await serveConfig(override(config, { host: undefined, port }), sandbox);
+}
+
+async function serveConfig(config: Config, sandbox?: Sandbox): Promise<number> {
+  const log = createLog({ level: config.log.level, secrets: config.secrets });
+  ignoreHangups((signal) => log.info({ signal }, 'signal ignored; SIGTERM stops the gateway'));
+  const gateway = await startGateway(config, log);
+  log.info({ url: gateway.url, agents: config.agents.length }, 'rungate listens');
+  log.flush();
+  if (sandbox !== undefined) await say(renderExamples(gateway.url));
+  // Node writes the cache when a process exits, which a process that is killed does not do.
+  flushCompileCache();
+  const signal = await awaitStop();
+  log.info({ signal }, 'rungate stops');
+  await gateway.stop();
+  await sandbox?.close();
+  log.info({}, 'rungate stopped');
+  return exitCodes.ok;
+}
+
+/** Three lines to paste into a shell; the second and third read the run that the first one made. */
+function renderExamples(url: string): string {
+  return `
+Try it:
+
+  run=$(curl -s ${url}/runs -H 'content-type: application/json' -d '{"agent_id":"echo","input":{"hello":"world"}}' | sed 's/.*"run_id":"\\([^"]*\\)".*/\\1/')
+  curl -s "${url}/runs/$run/output?block_timeout=10"; echo
+  curl -sN ${url}/runs/$run/stream
+
+`;
+}

@@ -1,0 +1,115 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { root } from '../../schema/generate/files.ts';
+import { carryOut } from '../../src/cli/command-line.ts';
+import { commands, renderHelp } from '../../src/cli/commands.ts';
+import { readBlocks, readTable } from '../docs/markdown.ts';
+import { type Exit, RungateProcess } from '../gateway/process.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'rungate-cli-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function run(...words: readonly string[]): Promise<Exit> {
+  return await new RungateProcess(words, folder).exit();
+}
+
+describe('the table of commands', () => {
+  test('the help names every command, and every flag that it takes', () => {
+    const help = renderHelp();
+    for (const { name, flags, usages, actions = [] } of commands) {
+      expect(help).toContain(`\n  rungate ${name}`);
+      const calls = usages.map(({ call }) => call).join('\n');
+      const named = new Set([...calls.matchAll(/--(\w+)/g)].map((match) => match[1]));
+      expect([name, [...named].toSorted()]).toEqual([name, Object.keys(flags).toSorted()]);
+      for (const action of actions) expect(calls).toContain(` ${action}`);
+      for (const [flag, { value }] of Object.entries(flags)) {
+        if (value !== undefined) expect(calls).toContain(`--${flag} ${value}`);
+      }
+    }
+    // A terminal of 120 columns shows every line whole.
+    expect(Math.max(...help.split('\n').map(({ length }) => length))).toBeLessThan(120);
+  });
+
+  test('docs/commands.md shows the help and every flag', () => {
+    const page = readFileSync(join(root, 'docs/commands.md'), 'utf8');
+    expect(readBlocks(page, 'text')).toEqual([renderHelp()]);
+    const rows = readTable(page, 'command').map(([command, flag]) => `${command} ${flag}`);
+    expect(rows).toEqual(
+      commands.flatMap(({ name, flags }) =>
+        Object.entries(flags).map(
+          ([flag, { value }]) => `\`${name}\` \`--${flag}${value === undefined ? '' : ` ${value}`}\``,
+        ),
+      ),
+    );
+  });
+});
+
+/** What is typed, and the reason why it is refused. */
+const mistakes: readonly (readonly [string, string])[] = [
+  ['', 'a command is missing'],
+  ['serv', 'no such command: serv; did you mean "serve"?'],
+  ['zzzzzzzz', 'no such command: zzzzzzzz'],
+  ['serve', '--config FILE is missing'],
+  ['serve --confg x', 'Unknown option \'--confg\'; did you mean "--config"?'],
+  ['--confg x serve', 'Unknown option \'--confg\'; did you mean "--config"?'],
+  ['check --config x --port 1', "Unknown option '--port': check does not take it"],
+  ['serve --config', "Option '--config <value>' argument missing"],
+  ['serve --config x --port 65536', '--port takes a number from 0 to 65535, not 65536'],
+  ['check x', 'unexpected: x'],
+  ['webhooks --config x', 'webhooks takes list or redrive'],
+  ['webhooks --config x redriv', 'webhooks takes list or redrive; did you mean "redrive"?'],
+  ['webhooks --config x list more', 'unexpected: more'],
+  ['webhooks --config x redrive', 'webhooks redrive takes --run ID, --failed or both'],
+  ['key --tenant -', '--tenant must be 1 to 128 letters, digits, ".", "_" or "-", and begin with a letter or digit'],
+];
+
+describe.concurrent('rungate', () => {
+  test.each(mistakes)('"rungate %s" is refused with the reason', async (typed, said) => {
+    const refused = carryOut(typed.split(' ').filter((word) => word !== ''));
+    await expect(refused).rejects.toThrow(expect.objectContaining({ message: said }));
+  });
+
+  test('a wrong command line exits with 2, says why and prints the help', async () => {
+    const [typed = '', said] = mistakes[1] ?? [];
+    const exit = await run(typed);
+    expect(exit).toEqual({ code: 2, out: '', err: `rungate: ${said}\n\n${renderHelp()}` });
+  });
+
+  test.each(['--help', 'serve -h'])('"rungate %s" prints the help', async (typed) => {
+    expect(await run(...typed.split(' '))).toEqual({ code: 0, out: renderHelp(), err: '' });
+  });
+
+  test('"rungate --version" prints the versions of rungate and of Node', async () => {
+    const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+    const out = `rungate ${manifest.version} on Node ${process.versions.node}\n`;
+    expect(await run('--version')).toEqual({ code: 0, out, err: '' });
+  });
+
+  test('"rungate schema" prints schema/config.json', async () => {
+    const out = readFileSync(join(root, 'schema/config.json'), 'utf8');
+    expect(await run('schema')).toEqual({ code: 0, out, err: '' });
+  });
+
+  test('flags may stand before the command', async () => {
+    const file = join(folder, 'rungate.yaml');
+    const backend = '{ adapter: restack, baseUrl: "http://127.0.0.1:9" }';
+    writeFileSync(file, `backends: { a: ${backend} }\nagents: [{ name: b, backend: a, target: { agent: A } }]\n`);
+    const exit = await run('--config', file, 'check');
+    expect(exit).toEqual({ code: 0, out: `${file}: 1 agent over 1 backend, nothing wrong\n`, err: '' });
+  });
+
+  test('a gateway survives SIGHUP and two SIGINTs at once, and drains', async () => {
+    await using gateway = new RungateProcess(['serve', '--sandbox', '--port', '0'], folder);
+    const client = await gateway.client();
+    gateway.kill('SIGHUP');
+    await gateway.said(/("signal":"SIGHUP"[^\n]*"signal ignored)/);
+    expect((await fetch(`${client.url}/health/live`)).status).toBe(200);
+    gateway.kill('SIGINT');
+    gateway.kill('SIGINT');
+    const { code, out } = await gateway.exit();
+    expect(code).toBe(0);
+    expect(out).toContain('"rungate stopped"');
+  });
+});

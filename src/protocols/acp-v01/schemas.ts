@@ -71,10 +71,12 @@ const run = z.object({
 
 const ofRun = { run_id: id, status: runStatus };
 // The protocol says "object" of results and interrupts; what an agent gave goes through unchanged.
-const result = z.object({ type: z.literal('result'), ...ofRun, result: json });
-const interrupt = z.object({ type: z.literal('interrupt'), ...ofRun, interrupt: json });
-const error = z.object({ type: z.literal('error'), ...ofRun, errcode: z.int(), description: z.string() });
-const custom = z.object({ type: z.literal('custom'), ...ofRun, update: anyObject });
+const result = z.object({ type: z.literal('result'), ...ofRun, result: json }).meta({ id: 'RunResult' });
+const interrupt = z.object({ type: z.literal('interrupt'), ...ofRun, interrupt: json }).meta({ id: 'RunInterrupt' });
+const error = z
+  .object({ type: z.literal('error'), ...ofRun, errcode: z.int(), description: z.string() })
+  .meta({ id: 'RunError' });
+const custom = z.object({ type: z.literal('custom'), ...ofRun, update: anyObject }).meta({ id: 'RunUpdate' });
 
 /** What answers look like, under the names of the protocol's own document. */
 export const answers = {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { agentSchemas } from '../shared/acp-agent-operations.ts';
-import { anyMessage, anyObject, anyValue, id, instant, runStatus } from '../shared/answer-schemas.ts';
+import { anyMessage, anyObject, anyValue, id, instant, notNull, runStatus } from '../shared/answer-schemas.ts';
 import {
   agentReference,
   closed,
@@ -18,9 +18,7 @@ import { threadSchemas } from '../shared/thread-operations.ts';
 export const modes = ['values', 'custom'] as const;
 
 /** What the document's `InputSchema` and its siblings allow: anything but null. */
-export const value = json
-  .refine((given) => given !== null, 'must not be null')
-  .meta({ override: { type: ['object', 'string', 'number', 'boolean', 'array'] } });
+export const value = json.refine((given) => given !== null, 'must not be null').meta({ override: notNull });
 
 /** What requests must look like. */
 export function createRequests(options: RequestOptions) {
@@ -76,16 +74,16 @@ const failure = { run_id: id, errcode: z.int(), description: z.string() };
 const ofRun = { run_id: id, status: runStatus };
 
 const output = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('result'), ...values, values: anyValue.optional() }),
-  z.object({ type: z.literal('interrupt'), interrupt: anyValue }),
-  z.object({ type: z.literal('error'), ...failure }),
+  z.object({ type: z.literal('result'), ...values, values: anyValue.optional() }).meta({ id: 'RunResult' }),
+  z.object({ type: z.literal('interrupt'), interrupt: anyValue }).meta({ id: 'RunInterrupt' }),
+  z.object({ type: z.literal('error'), ...failure }).meta({ id: 'RunError' }),
 ]);
 
 const event = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('values'), ...ofRun, ...values }),
-  z.object({ type: z.literal('custom'), ...ofRun, update: anyObject }),
-  z.object({ type: z.literal('interrupt'), ...ofRun, interrupt: anyValue }),
-  z.object({ type: z.literal('error'), ...ofRun, ...failure }),
+  z.object({ type: z.literal('values'), ...ofRun, ...values }).meta({ id: 'ValuesEvent' }),
+  z.object({ type: z.literal('custom'), ...ofRun, update: anyObject }).meta({ id: 'CustomEvent' }),
+  z.object({ type: z.literal('interrupt'), ...ofRun, interrupt: anyValue }).meta({ id: 'InterruptEvent' }),
+  z.object({ type: z.literal('error'), ...ofRun, ...failure }).meta({ id: 'ErrorEvent' }),
 ]);
 
 /** What answers look like, under the names of the protocol's own document. */

@@ -5,7 +5,7 @@ import { threadStatuses } from '../../contract/domain/thread.ts';
 import { json } from './requests.ts';
 
 /** Objects that the protocols leave open. */
-export const anyObject = z.looseObject({});
+export const anyObject = z.looseObject({}).meta({ id: 'JsonObject' });
 /** Clients may choose thread ids, in any layout that looks like a UUID. */
 export const id = z.guid();
 export const instant = z.iso.datetime();
@@ -15,8 +15,11 @@ export const anyMessage = z
   .looseObject({ role: z.string(), content: z.union([z.string(), z.array(anyObject)]) })
   .meta({ id: 'Message' });
 
+/** JSON Schema of any JSON value but null. Generators turn a union of all other types into a class of its own. */
+export const notNull = { not: { type: 'null' } } as const;
+
 /** Any JSON value but null. */
-export const anyValue = z.union([anyObject, z.string(), z.number(), z.boolean(), z.array(json)]);
+export const anyValue = json.meta({ override: notNull });
 
 const refusalTexts = {
   404: 'Not found',

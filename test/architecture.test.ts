@@ -29,6 +29,17 @@ const heights: readonly (readonly string[])[] = [
   ['src/contract'],
 ];
 
+/** Folders of the engine from the highest to the lowest; files beside them are its base, but for the composition. */
+const engineHeights: readonly (readonly string[])[] = [
+  ['create-engine.ts'],
+  ['api', 'cluster'],
+  ['worker'],
+  ['sessions'],
+  ['state', 'limits'],
+  ['events', 'webhooks', 'pacing'],
+  ['sleeper.ts', 'system-clock.ts', 'storage-errors.ts'],
+];
+
 /** Packages that live in one room only. */
 const homes: Readonly<Record<string, string>> = {
   koa: 'src/http',
@@ -113,6 +124,20 @@ function heightOf(room: string): number {
   return heights.findIndex((rooms) => rooms.includes(room));
 }
 
+function engineHeightOf(file: string): number {
+  const [folder = ''] = file.slice('src/engine/'.length).split('/');
+  const height = engineHeights.findIndex((folders) => folders.includes(folder));
+  if (height < 0) throw new Error(`${file} belongs to no folder of the engine`);
+  return height;
+}
+
+/** The folder of a sibling, such as `acp-v01` of `src/protocols`; null for files beside the folders, and elsewhere. */
+function siblingOf(file: string): string | null {
+  const room = roomsOfSiblings.find((each) => file.startsWith(`${each}/`));
+  const folders = room === undefined ? [] : file.slice(room.length + 1).split('/');
+  return folders.length > 1 ? `${room}/${folders[0]}` : null;
+}
+
 describe('architecture', () => {
   test('the scan sees the imports', () => {
     expect(sources.length).toBeGreaterThan(30);
@@ -124,6 +149,23 @@ describe('architecture', () => {
       const [source, target] = [roomOf(from), roomOf(to)];
       if (source === target) return false;
       return heightOf(target) <= heightOf(source);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test('a folder of the engine imports only folders below it', () => {
+    const isInEngine = (file: string) => file.startsWith('src/engine/');
+    const folderOf = (file: string) => file.split('/')[2];
+    const wrong = internal
+      .filter(({ from, to }) => isInEngine(from) && isInEngine(to) && folderOf(from) !== folderOf(to))
+      .filter(({ from, to }) => engineHeightOf(to) <= engineHeightOf(from));
+    expect(wrong).toEqual([]);
+  });
+
+  test('a protocol, a store, a stand-in and an adapter import none of their siblings', () => {
+    const wrong = internal.filter(({ from, to }) => {
+      const [source, target] = [siblingOf(from), siblingOf(to)];
+      return source !== null && target !== null && source !== target && target !== 'src/protocols/shared';
     });
     expect(wrong).toEqual([]);
   });

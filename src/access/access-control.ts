@@ -37,8 +37,8 @@ export class AccessControl {
   }
 
   /** Counts a stream; the result ends it. Throws or rejects with `too_many_streams` or `streams_exhausted`. */
-  takeStream({ principal }: Caller): (() => void) | Promise<() => void> {
-    return this.#deps.usageLimits.takeStream(principal);
+  openStream({ principal }: Caller): (() => void) | Promise<() => void> {
+    return this.#deps.usageLimits.openStream(principal);
   }
 
   async #admit(principal: Principal, response: ServerResponse): Promise<Caller> {

@@ -47,46 +47,46 @@ export class UsageLimits {
   }
 
   /** Counts a stream; the result ends it. Throws or rejects with `too_many_streams` or `streams_exhausted`. */
-  takeStream(principal: Principal): (() => void) | Promise<() => void> {
+  openStream(principal: Principal): (() => void) | Promise<() => void> {
     if (this.#openStreams >= this.#maxStreams) {
       throw new GatewayError('streams_exhausted', { retryAfterSeconds: streamRetrySeconds });
     }
     const max = principal.limits.streams;
-    if (max === null) return this.#take(() => {});
+    if (max === null) return this.#countOpen(() => {});
     const key = usageKeyOf(principal);
-    return this.#shared === null ? this.#takeLocal(key, max) : this.#takeShared(this.#shared, key, max);
+    return this.#shared === null ? this.#openLocal(key, max) : this.#openShared(this.#shared, key, max);
   }
 
-  #takeLocal(key: string, max: number): () => void {
+  #openLocal(key: string, max: number): () => void {
     const open = this.#streams.get(key) ?? 0;
     if (open >= max) throw tooManyStreams(max);
     this.#streams.set(key, open + 1);
-    return this.#take(() => {
+    return this.#countOpen(() => {
       const left = (this.#streams.get(key) ?? 1) - 1;
       if (left === 0) this.#streams.delete(key);
       else this.#streams.set(key, left);
     });
   }
 
-  async #takeShared(shared: SharedUsage, key: string, max: number): Promise<() => void> {
-    const leave = this.#take(() => void shared.releaseStream(key));
+  async #openShared(shared: SharedUsage, key: string, max: number): Promise<() => void> {
+    const close = this.#countOpen(() => void shared.releaseStream(key));
     const isTaken = await shared.reserveStream(key, max).catch((error: unknown) => {
       this.#openStreams -= 1;
       throw new GatewayError('storage_unavailable', { retryAfterSeconds: 1, cause: error });
     });
-    if (isTaken) return leave;
+    if (isTaken) return close;
     this.#openStreams -= 1;
     throw tooManyStreams(max);
   }
 
-  #take(onLeft: () => void): () => void {
+  #countOpen(onClosed: () => void): () => void {
     this.#openStreams += 1;
-    let isLeft = false;
+    let isClosed = false;
     return () => {
-      if (isLeft) return;
-      isLeft = true;
+      if (isClosed) return;
+      isClosed = true;
       this.#openStreams -= 1;
-      onLeft();
+      onClosed();
     };
   }
 }

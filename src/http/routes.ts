@@ -69,14 +69,14 @@ function serveOperation(operation: Operation, prefix: string, deps: RouteDeps): 
       return await openConversation(context, caller);
     if (!mayStream) return await handle(context, caller);
     // Before the work is done: no run is created for a reader that cannot be served.
-    const leave = await accessControl.takeStream(caller);
+    const closeStream = await accessControl.openStream(caller);
     try {
       await handle(context, caller);
     } catch (error) {
-      leave();
+      closeStream();
       throw error;
     }
-    if (context.respond === false && !context.res.closed) context.res.once('close', leave);
-    else leave();
+    if (context.respond === false && !context.res.closed) context.res.once('close', closeStream);
+    else closeStream();
   };
 }

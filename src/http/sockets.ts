@@ -78,18 +78,18 @@ export class Sockets {
       throw new GatewayError('invalid_request', { path: 'Upgrade', detail: 'must be websocket' });
     this.#checkOrigin(req);
     if (this.#draining) throw new GatewayError('draining', { retryAfterSeconds: 1 });
-    const leave = await this.#options.accessControl.takeStream(caller);
+    const closeStream = await this.#options.accessControl.openStream(caller);
     let webSocket: WebSocket | null = null;
     const sendMessage = (message: Json) => send(webSocket, JSON.stringify(message));
     const end = () => webSocket?.close(1000);
     const conversation = await openConversation({ send: sendMessage, end }).catch((refusal: unknown) => {
-      leave();
+      closeStream();
       throw refusal;
     });
     const { socket, head } = upgrade;
     const over = (): void => {
       conversation.close();
-      leave();
+      closeStream();
     };
     if (socket.destroyed) return over();
     socket.once('close', over);

@@ -70,7 +70,7 @@ describe('the share of tenants', () => {
     for (let left = due; ; ) {
       const { receivers, each, rest } = fairShare.pick(left);
       if (receivers.length === 0) return begun;
-      for (const receiver of receivers) for (let n = 0; n < each; n += 1, begun += 1) fairShare.take(receiver);
+      for (const receiver of receivers) for (let n = 0; n < each; n += 1, begun += 1) fairShare.begin(receiver);
       left = rest;
     }
   }
@@ -89,7 +89,7 @@ describe('the share of tenants', () => {
     begin(fairShare, namesOf('b', 100));
     for (let at = 0; at < 64; at += 1) {
       // Of `a` one attempt ends after the other; whoever may goes on.
-      fairShare.leave(namesOf('a', 64)[at] ?? '');
+      fairShare.end(namesOf('a', 64)[at] ?? '');
       fairShare.beginWalk();
       begin(fairShare, namesOf('a', 100).slice(64));
       begin(fairShare, namesOf('b', 100));
@@ -106,7 +106,7 @@ describe('the share of tenants', () => {
     begin(fairShare, names.slice(0, 100));
     expect(fairShare.skip(names[99] ?? '')).toBe('a\v');
     expect(fairShare.endWalk()).toBe(false);
-    fairShare.leave(names[0] ?? '');
+    fairShare.end(names[0] ?? '');
     fairShare.beginWalk();
     // The next walk begins where the last one found no room.
     expect(fairShare.pick(names.slice(0, 60)).receivers).toEqual([]);
@@ -119,7 +119,7 @@ describe('the share of tenants', () => {
     const names = namesOf('a', 70);
     fairShare.beginWalk();
     begin(fairShare, names);
-    for (const name of names.slice(0, 64)) fairShare.leave(name);
+    for (const name of names.slice(0, 64)) fairShare.end(name);
     fairShare.endWalk();
     fairShare.beginWalk();
     // Of those behind the turn nothing is due any more.

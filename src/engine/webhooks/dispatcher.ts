@@ -125,7 +125,7 @@ export class WebhookDispatcher {
 
   #send(delivery: Delivery): void {
     const { receiver } = delivery;
-    this.#fairShare.take(receiver);
+    this.#fairShare.begin(receiver);
     const attempt = this.#attempt(delivery)
       .catch((error: unknown) =>
         this.#deps.log.warn(
@@ -135,7 +135,7 @@ export class WebhookDispatcher {
       )
       .finally(() => {
         this.#underWay.delete(attempt);
-        this.#fairShare.leave(receiver);
+        this.#fairShare.end(receiver);
         this.#sleeper.wake();
       });
     this.#underWay.add(attempt);

@@ -33,11 +33,11 @@ export class FairShare {
     return maxUnderWay - this.#underWay;
   }
 
-  take(receiver: string): void {
+  begin(receiver: string): void {
     this.#count(receiver, 1);
   }
 
-  leave(receiver: string): void {
+  end(receiver: string): void {
     this.#count(receiver, -1);
   }
 

@@ -14,7 +14,7 @@ export function renderCommandsPage(): string {
   return `${[
     '# Commands',
     generatedNote,
-    `\`\`\`text\n${renderHelp()}\`\`\``,
+    `\`\`\`text output-of="rungate --help"\n${renderHelp()}\`\`\``,
     paragraph(
       'In a clone, `rungate` is `node src/main.ts`. `--help` prints the text above, `--version` the versions. SIGHUP is ignored and logged.',
     ),

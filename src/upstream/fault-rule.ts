@@ -10,7 +10,7 @@ export type Happening =
 
 /**
  * What a happening means for the run; pure. It follows from whether the call may be sent again, and from the rows that
- * the call brings along for refusals; the table is in `adapters/README.md`.
+ * the call brings along for refusals; the table is in `docs/vendors/writing-an-adapter.md`.
  */
 export function judge(rule: CallRule, happening: Happening): Consequence {
   const { refused = 'rejected' } = rule.faults ?? {};

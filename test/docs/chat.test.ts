@@ -8,11 +8,11 @@ import { RungateProcess } from '../gateway/process.ts';
 import { readBlocks, readSection } from './markdown.ts';
 
 const run = promisify(execFile);
-const readme = readFileSync(resolve(import.meta.dirname, '../../README.md'), 'utf8');
-const [example = ''] = readBlocks(readSection(readme, 'Restack'), 'sh');
+const page = readFileSync(resolve(import.meta.dirname, '../../docs/vendors/restack.md'), 'utf8');
+const [example = ''] = readBlocks(readSection(page, 'An agent that lives as long as a thread'), 'sh');
 
 test.skipIf(spawnSync('curl', ['--version']).error !== undefined)(
-  'the chat in README.md, over the sample config, answers what it shows',
+  'the chat on the page of Restack, over the sample config, answers what it shows',
   async () => {
     const folder = mkdtempSync(join(tmpdir(), 'rungate-chat-'));
     await using gateway = new RungateProcess(['serve', '--sandbox', '--port', '0'], folder);

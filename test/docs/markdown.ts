@@ -28,14 +28,14 @@ export function readHead(text: string, column: string): readonly string[] {
 
 /** The blocks of code in that language. */
 export function readBlocks(text: string, language: string): readonly string[] {
-  return [...text.matchAll(/^```(\w*)\n(.*?)^```$/gms)]
+  return [...text.matchAll(/^```(\w*)[^\n]*\n(.*?)^```$/gms)]
     .filter((match) => match[1] === language)
     .map((match) => match[2] ?? '');
 }
 
-/** What stands between backticks. */
+/** What stands between backticks, outside fenced blocks. */
 export function readCode(text: string): readonly string[] {
-  return [...text.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? '');
+  return [...text.replaceAll(/^```.*?^```$/gms, '').matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? '');
 }
 
 function fromHead(text: string, column: string): readonly string[] {

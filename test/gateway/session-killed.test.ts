@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { SessionStandIn } from './living-vendor.ts';
 import { RungateProcess } from './process.ts';
 import { ask, objectIn, speakers, stringIn } from './protocols.ts';
+import { SessionStandIn } from './session-vendor.ts';
 import { writeConfig } from './site.ts';
 
 const agents = [{ name: 'chat', backend: 'restack', target: { agent: 'Chat', mode: 'thread' } }];

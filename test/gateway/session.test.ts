@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
-import { SessionStandIn } from './living-vendor.ts';
 import { reply } from './manners.ts';
 import { ask, objectIn, speakers, stringIn } from './protocols.ts';
+import { SessionStandIn } from './session-vendor.ts';
 import { openSite } from './site.ts';
 
 const agents: readonly JsonObject[] = [

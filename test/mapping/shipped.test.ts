@@ -74,9 +74,9 @@ describe('the event that resumes a Restack agent', () => {
   });
 });
 
-describe('the README', () => {
-  const readme = readText('README.md');
-  const examples = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => parse(text ?? '').mapping);
+describe('docs/mappings.md', () => {
+  const page = readText('../docs/mappings.md');
+  const examples = [...page.matchAll(/```yaml[^\n]*\n([\s\S]*?)```/g)].map(([, text]) => parse(text ?? '').mapping);
 
   it('has three examples, and they compile', () => {
     expect(examples).toHaveLength(3);
@@ -98,8 +98,11 @@ describe('the README', () => {
     });
   });
 
-  it("lists the gateway's own errcodes", () => {
-    const listed = [...readme.matchAll(/^\| (\d+) +\| gateway +\|/gm)].map(([, errcode]) => Number(errcode));
+  it("leads to the gateway's own errcodes", () => {
+    expect(page).toContain('[Errors](errors.md)');
+    const listed = [...readText('../docs/errors.md').matchAll(/^\| (1\d{3}) +\|/gm)].map(([, errcode]) =>
+      Number(errcode),
+    );
     expect(listed).toEqual(Object.values(errcodes));
   });
 });

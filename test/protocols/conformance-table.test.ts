@@ -4,12 +4,11 @@ import { expect, test } from 'vitest';
 import { readSection, readTable } from '../docs/markdown.ts';
 import { createProtocols } from './protocol-sites.ts';
 
-const readme = readFileSync(join(import.meta.dirname, '../../src/protocols/README.md'), 'utf8');
-
-test.each(createProtocols())('the README lists every operation of $name', (protocol) => {
+test.each(createProtocols())('the page of $name lists every operation that it serves', (protocol) => {
   const { about, name, prefix, operations } = protocol;
-  const short = about.title === 'Agent Connect Protocol' ? 'ACP' : about.title;
-  const section = readSection(readme, `${short} ${about.version}`);
+  const file = about.title === 'Agent Connect Protocol' ? `acp-${about.version.slice(0, 3)}` : 'agent-protocol';
+  const page = readFileSync(join(import.meta.dirname, `../../docs/protocols/${file}.md`), 'utf8');
+  const section = readSection(page, 'Operations');
   expect(section).toContain(`\`${name}\`, mounted at \`${prefix}\``);
   const rows = operations.map(({ id, method, path }) => [
     `\`${id}\``,

@@ -57,7 +57,7 @@ export interface Connection<Target = unknown> {
 /** A URL in a run's `config` that the vendor will connect to; `path` is such as `sink/url`. */
 export type RunUrl = { readonly path: string; readonly url: string; readonly isProxy: boolean };
 
-/** Code that speaks one vendor's wire. See `adapters/README.md`. */
+/** Code that speaks one vendor's wire. See `docs/vendors/writing-an-adapter.md`. */
 export interface Adapter<Settings = unknown, Target = unknown> {
   readonly name: string;
   /** The most that the adapter can do; {@link capabilitiesOf} narrows it for one target. */

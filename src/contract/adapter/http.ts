@@ -2,7 +2,7 @@ import type { ZodType } from 'zod';
 import type { Json } from '../domain/json.ts';
 
 /**
- * What a fault means for the run, whatever the vendor (`adapters/README.md`):
+ * What a fault means for the run, whatever the vendor (`docs/vendors/writing-an-adapter.md`):
  *
  * - `retry`: nothing happened at the vendor, or asking again is harmless.
  * - `rejected`: the vendor said no, and will say it again.

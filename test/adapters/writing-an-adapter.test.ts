@@ -9,11 +9,11 @@ import { upstreamOptions } from '../upstream/upstream-options.ts';
 import { answer, startVendor } from '../upstream/vendor-server.ts';
 
 const root = join(import.meta.dirname, '../..');
-const readme = readFileSync(join(root, 'adapters/README.md'), 'utf8');
+const page = readFileSync(join(root, 'docs/vendors/writing-an-adapter.md'), 'utf8');
 
-describe('adapters/README.md', () => {
+describe('docs/vendors/writing-an-adapter.md', () => {
   test('the capability table is the data that the engine reads', () => {
-    const table = [...readme.matchAll(/^\| (\w+) +\| (yes|no) +\| (yes|no) +\| (yes|no) +\| (yes|no) +\|/gm)].map(
+    const table = [...page.matchAll(/^\| (\w+) +\| (yes|no) +\| (yes|no) +\| (yes|no) +\| (yes|no) +\|/gm)].map(
       ([, name, resume, cancel, push, session]) => ({ name, resume, cancel, push, session }),
     );
     const word = (can: boolean) => (can ? 'yes' : 'no');
@@ -29,7 +29,7 @@ describe('adapters/README.md', () => {
   });
 
   test('the example has forty lines and works', async () => {
-    const example = /```ts\n(.*?)\n```/s.exec(readme)?.[1] ?? '';
+    const example = /```ts\n(.*?)\n```/s.exec(page)?.[1] ?? '';
     expect(example.split('\n').length).toBeLessThanOrEqual(40);
     const folder = mkdtempSync(join(tmpdir(), 'rungate-example-'));
     const vendor = await startVendor((response, received) => {

@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { runPhases, runStatuses } from '../../src/contract/domain/run.ts';
+import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
+import { createProtocols } from '../protocols/protocol-sites.ts';
+import { readCode, readSection, readTable } from './markdown.ts';
+import { pages, readPage, root } from './pages.ts';
+
+test('the README is shorter than 120 lines', () => {
+  expect(readPage('README.md').split('\n').length).toBeLessThan(120);
+});
+
+test('the phases in the concepts are those of a run, with every status', () => {
+  const table = readTable(readSection(readPage('docs/concepts.md'), 'Statuses and phases'), 'phase');
+  expect(table.map(([phase]) => phase)).toEqual(runPhases.map((phase) => `\`${phase}\``));
+  const statuses = new Set(table.flatMap(([, status = '']) => readCode(status)));
+  expect([...statuses].toSorted()).toEqual([...runStatuses].toSorted());
+});
+
+test('the phases that recovery may find are those of a run that is not done', () => {
+  const page = readPage('docs/operate/drain-and-recovery.md');
+  const found = readTable(page, 'phase found').map(([phase]) => phase);
+  expect(found).toEqual(runPhases.filter((phase) => phase !== 'done').map((phase) => `\`${phase}\``));
+});
+
+test('the operations that the page of ACP 0.1 explains are those that are served', () => {
+  const { operations } = createAcpV01({ maxBlockSeconds: 1, unknownFields: 'reject' });
+  const served = operations.map(({ method, path }) => `\`${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}\``);
+  const section = readSection(readPage('docs/protocols/acp-0.1.md'), 'What the operations do');
+  const table = readTable(section, 'operation').map(([operation = '']) => operation);
+  expect(table.toSorted()).toEqual(served.toSorted());
+});
+
+test.each(['README.md', 'docs/protocols/README.md'])('the protocols in %s are those that are mounted', (page) => {
+  const table = readTable(readPage(page), 'protocol').filter(([, prefix]) => prefix?.startsWith('`/'));
+  expect(table.map(([, prefix, version]) => [prefix, version])).toEqual(
+    createProtocols().map(({ prefix, about }) => [`\`${prefix}\``, about.version]),
+  );
+});
+
+test('the npm scripts in CONTRIBUTING are those of package.json, and what they run exists', () => {
+  const scripts = z
+    .object({ scripts: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(readPage('package.json'))).scripts;
+  const table = readTable(readSection(readPage('CONTRIBUTING.md'), 'Commands'), 'command');
+  const listed = table.map(([command = '']) => command.replaceAll('`', '').replace(/^npm (run )?/, ''));
+  expect(listed.toSorted()).toEqual(Object.keys(scripts).filter(isForPeople).toSorted());
+  const named = pages
+    .filter((page) => page !== 'CHANGELOG.md' && !page.startsWith('docs/decisions/'))
+    .flatMap((page) => [...readPage(page).matchAll(/npm run ([\w:]+)/g)].map((match) => match[1] ?? ''));
+  expect([...new Set(named)].filter((name) => scripts[name] === undefined)).toEqual([]);
+  const files = Object.values(scripts).flatMap((script) =>
+    [...script.matchAll(/\bnode (?:--[\w=-]+ )*(\S+\.[mc]?[jt]s)\b/g)].map(([, file]) => file),
+  );
+  expect(files.filter((file) => !existsSync(join(root, file ?? '')))).toEqual([]);
+});
+
+/** npm runs the others by itself. */
+function isForPeople(script: string): boolean {
+  return !/^(pre|post)|^prepare$/.test(script);
+}

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { actOnce, observeRun } from '../../adapters/call-rules.ts';
+import { adapters } from '../../adapters/index.ts';
+import { judge } from '../../src/upstream/fault-rule.ts';
+import { readCode, readHead, readSection, readTable } from './markdown.ts';
+import { readPage } from './pages.ts';
+
+/** Vendors as the manual calls them. */
+const vendors = adapters.map((adapter) => ({
+  adapter,
+  title: `${adapter.name.slice(0, 1).toUpperCase()}${adapter.name.slice(1)}`,
+  page: readPage(`docs/vendors/${adapter.name}.md`),
+}));
+
+const word = (able: boolean): string => (able ? 'yes' : 'no');
+
+test('the vendors in the README are the adapters, with their capabilities', () => {
+  const section = readSection(readPage('README.md'), 'Vendors');
+  const [vendor, start, observe, ...names] = readHead(section, 'vendor');
+  expect([vendor, start, observe]).toEqual(['vendor', 'start', 'observe']);
+  const rows = readTable(section, 'vendor').map(([title, , , ...cells]) => [
+    title,
+    Object.fromEntries(names.map((name, at) => [name, /^(yes|no)\b/.exec(cells[at] ?? '')?.[0]])),
+  ]);
+  expect(rows).toEqual(
+    vendors.map(({ title, adapter: { name, capabilities } }) => [
+      `[${title}](docs/vendors/${name}.md)`,
+      Object.fromEntries(Object.entries(capabilities).map(([capability, able]) => [capability, word(able)])),
+    ]),
+  );
+});
+
+test.each(vendors)('the page of $title has its capabilities, settings and target', (vendor) => {
+  const { page, adapter } = vendor;
+  const names = readHead(page, 'start');
+  const [cells = []] = readTable(page, 'start');
+  const row = Object.fromEntries(names.map((name, at) => [name, /^(yes|no)\b/.exec(cells[at] ?? '')?.[0]]));
+  const able = Object.entries(adapter.capabilities).map(([name, can]) => [name, word(can)]);
+  expect(row).toEqual({ start: 'yes', observe: 'yes', ...Object.fromEntries(able) });
+  expect(readCode(page)).toEqual(expect.arrayContaining([...keysOf(adapter.settings), ...keysOf(adapter.target)]));
+});
+
+test('the faults in the manual mean what the fault rule makes of them', () => {
+  const section = readSection(readPage('docs/vendors/writing-an-adapter.md'), 'What rungate does about it');
+  const table = readTable(section, 'call');
+  const rules = { start: actOnce, observe: observeRun } as const;
+  const statuses = table.flatMap(([call, happening = '', meaning]) =>
+    [...happening.matchAll(/\b\d{3}\b/g)].map(([status]) => ({ call: call as keyof typeof rules, status, meaning })),
+  );
+  expect(statuses.length).toBeGreaterThan(15);
+  expect(statuses.map(({ meaning }) => meaning)).toEqual(
+    statuses.map(({ call, status }) => `\`${judge(rules[call], { kind: 'http-status', status: Number(status) })}\``),
+  );
+  const meanings = ['start', 'observe'].map((call) => table.filter(([each]) => each === call).map((row) => row[2]));
+  expect(meanings).toEqual([
+    ['`retry`', '`rejected`', '`unknown`'],
+    ['`retry`', '`gone`'],
+  ]);
+});
+
+function keysOf(schema: z.ZodType): readonly string[] {
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}

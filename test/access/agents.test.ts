@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { bodyOf, fill, readOperationRows } from '../protocols/operation-rows.ts';
 import { type PostgresServer, startPostgres } from '../store/postgres-server.ts';
-import { type Asked, type DoorSite, keyOf, openDoors } from './auth-site.ts';
+import { type Asked, type AuthSite, keyOf, openAuthSite } from './auth-site.ts';
 
 /** Two keys of one tenant: one has all agents, one has a single one of them. */
 const full = keyOf('full', { tenant: 'acme' });
@@ -24,10 +24,10 @@ const idsOf = ({ body }: Asked, name: string): readonly string[] =>
 
 const server = await startPostgres();
 const places = [
-  { store: 'SQLite', open: async () => await openDoors({ sections }) },
+  { store: 'SQLite', open: async () => await openAuthSite({ sections }) },
   {
     store: 'PostgreSQL',
-    open: async () => await openDoors({ sections, storeUrl: await (server as PostgresServer).createDatabase() }),
+    open: async () => await openAuthSite({ sections, storeUrl: await (server as PostgresServer).createDatabase() }),
   },
 ].filter(({ store }) => store === 'SQLite' || !('unavailable' in server));
 afterAll(async () => {
@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 
 describe.each(places)('a key that is for some agents, on $store', ({ open }) => {
-  let site: DoorSite;
+  let site: AuthSite;
   /** Of other agents, and all of them of the key's own tenant. */
   let runs: Readonly<Record<'interrupted' | 'done' | 'threaded', string>>;
   let threads: readonly string[];
@@ -43,7 +43,7 @@ describe.each(places)('a key that is for some agents, on $store', ({ open }) => 
   let own: readonly string[];
   let ownThread: string;
   /** A thread that no agent has taken yet. */
-  let nobodys: string;
+  let unclaimed: string;
 
   const asFull = (method: string, path: string, body?: Json) => site.ask(full.key, method, path, body);
   const asNarrow = (method: string, path: string, body?: Json) => site.ask(narrow.key, method, path, body);
@@ -62,7 +62,7 @@ describe.each(places)('a key that is for some agents, on $store', ({ open }) => 
     const made: string[] = [];
     const [busy, idle] = [await makeThread(), await makeThread()];
     ownThread = await makeThread();
-    nobodys = await makeThread();
+    unclaimed = await makeThread();
     threads = [busy, idle];
     made.push(await create({ agent_id: 'scrape', input: page, metadata: { at: 1 } }));
     const interrupted = await create({ ...waiting, metadata: { at: 1 } });
@@ -153,9 +153,9 @@ describe.each(places)('a key that is for some agents, on $store', ({ open }) => 
       const find = async (query: JsonObject, as = asNarrow) =>
         idsOf(await as('POST', `${prefix}/threads/search`, query), 'thread_id');
       const found = await find({ limit: 100 });
-      expect(found).toEqual(expect.arrayContaining([ownThread, nobodys]));
+      expect(found).toEqual(expect.arrayContaining([ownThread, unclaimed]));
       for (const id of threads) expect(found).not.toContain(id);
-      expect(await find({ limit: 100 }, asFull)).toEqual(expect.arrayContaining([ownThread, nobodys, ...threads]));
+      expect(await find({ limit: 100 }, asFull)).toEqual(expect.arrayContaining([ownThread, unclaimed, ...threads]));
     },
   );
 

@@ -10,8 +10,8 @@ import { type Gateway, startGateway } from '../../src/gateway.ts';
 import { createLog } from '../../src/observability/log.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 
-/** A whole gateway over the sandbox, as a config with doors makes it. */
-export type DoorSite = AsyncDisposable & {
+/** A whole gateway over the sandbox, from a config with auth. */
+export type AuthSite = AsyncDisposable & {
   /** Another one after a restart. */
   readonly url: string;
   readonly config: Config;
@@ -28,7 +28,7 @@ export type DoorSite = AsyncDisposable & {
 
 export type Asked = { readonly status: number; readonly headers: Headers; readonly body: Json };
 
-export type DoorOptions = {
+export type AuthSiteOptions = {
   /** Sections of the config. */
   readonly sections?: JsonObject;
   readonly storeUrl?: string;
@@ -55,8 +55,8 @@ const agents: readonly JsonObject[] = [
   },
 ];
 
-export async function openDoors(options: DoorOptions = {}): Promise<DoorSite> {
-  const folder = mkdtempSync(join(tmpdir(), 'rungate-doors-'));
+export async function openAuthSite(options: AuthSiteOptions = {}): Promise<AuthSite> {
+  const folder = mkdtempSync(join(tmpdir(), 'rungate-auth-'));
   const sandbox = await startSandbox(options.apiKeys === undefined ? {} : { apiKeys: options.apiKeys });
   const credentials = { workspaceId: 'sandbox', apiKey: 'sandbox-key' };
   const text = JSON.stringify({
@@ -71,7 +71,7 @@ export async function openDoors(options: DoorOptions = {}): Promise<DoorSite> {
     },
     agents,
   });
-  const config = await parseConfig(text, { file: join(folder, 'doors.yaml'), env: {}, registry: adapters });
+  const config = await parseConfig(text, { file: join(folder, 'auth.yaml'), env: {}, registry: adapters });
   let lines = '';
   const write = (line: string): void => {
     lines += line;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
-import { keyOf, openDoors } from './auth-site.ts';
+import { keyOf, openAuthSite } from './auth-site.ts';
 
 const tenants = ['blue', 'red', 'green'] as const;
 const keys = Object.fromEntries(tenants.map((tenant) => [tenant, keyOf(tenant, { tenant })]));
@@ -10,7 +10,7 @@ describe('a backend with credentials for each tenant', () => {
   // The vendor knows blue's key alone.
   const backend = { credentialsByTenant: { blue: { apiKey: 'blue-key-0001' }, red: { apiKey: 'red-key-0002' } } };
   const open = () =>
-    openDoors({
+    openAuthSite({
       sections: { auth: { keys: Object.values(keys).map(({ entry }) => entry) } },
       backend,
       apiKeys: ['blue-key-0001'],

@@ -130,9 +130,9 @@ describe('invalid tokens', () => {
     ['too old', () => sign({ ...good(), exp: nowSeconds() - 60 }), 'the token has expired'],
     ['without an end', () => sign(without(good(), 'exp')), 'the token\'s claim "exp" is not accepted'],
     ['too early', () => sign({ ...good(), nbf: nowSeconds() + 60 }), 'the token\'s claim "nbf" is not accepted'],
-    ['for somebody else', () => sign({ ...good(), aud: 'other' }), 'the token\'s claim "aud" is not accepted'],
+    ['for another audience', () => sign({ ...good(), aud: 'other' }), 'the token\'s claim "aud" is not accepted'],
     [
-      'from somebody else',
+      'from another issuer',
       () => sign({ ...good(), iss: 'https://evil.example' }),
       'the token\'s claim "iss" is not accepted',
     ],
@@ -148,7 +148,7 @@ describe('invalid tokens', () => {
       () => sign({ ...good(), tenant: ['acme'] }),
       'the token\'s claim "tenant" names no tenant',
     ],
-    ['signed by nobody', async () => new UnsecuredJWT({ ...good() }).encode(), ''],
+    ['not signed', async () => new UnsecuredJWT({ ...good() }).encode(), ''],
     ['signed by a stranger', async () => sign(good(), (await generateKeyPair('ES256')).privateKey), ''],
     [
       'signed with the public key as a secret',

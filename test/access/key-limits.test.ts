@@ -6,10 +6,10 @@ import { anonymous } from '../../src/access/principals.ts';
 import { UsageLimits } from '../../src/access/usage-limits.ts';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
 import type { SharedUsage } from '../../src/contract/store/usage-store.ts';
-import { type Asked, type DoorSite, keyOf, openDoors } from './auth-site.ts';
+import { type Asked, type AuthSite, keyOf, openAuthSite } from './auth-site.ts';
 
-const open = (...keys: readonly { readonly entry: JsonObject }[]): Promise<DoorSite> =>
-  openDoors({ sections: { auth: { keys: keys.map(({ entry }) => entry) } } });
+const open = (...keys: readonly { readonly entry: JsonObject }[]): Promise<AuthSite> =>
+  openAuthSite({ sections: { auth: { keys: keys.map(({ entry }) => entry) } } });
 
 const waiting = { agent_id: 'approval', input: { question: 'now?' } };
 const idOf = ({ body }: Asked): string => (body as { run_id: string }).run_id;
@@ -137,7 +137,7 @@ describe('live runs', () => {
 describe('open streams', () => {
   const reader = keyOf('reader', { limits: { streams: 1 } });
 
-  async function follow(site: DoorSite, key: string, runId: string) {
+  async function follow(site: AuthSite, key: string, runId: string) {
     const leave = new AbortController();
     const headers = { authorization: `Bearer ${key}` };
     const answer = await fetch(`${site.url}/runs/${runId}/stream`, { headers, signal: leave.signal });
@@ -179,7 +179,7 @@ describe('open streams', () => {
 
   test('open streams are bounded for all keys together', async () => {
     const free = keyOf('free');
-    await using site = await openDoors({ sections: { auth: { keys: [free.entry] }, limits: { maxStreams: 1 } } });
+    await using site = await openAuthSite({ sections: { auth: { keys: [free.entry] }, limits: { maxStreams: 1 } } });
     const runId = idOf(await site.ask(free.key, 'POST', '/runs', waiting));
     const first = await follow(site, free.key, runId);
     const second = await follow(site, free.key, runId);

@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
-import { type DoorSite, keyOf, openDoors } from './auth-site.ts';
+import { type AuthSite, keyOf, openAuthSite } from './auth-site.ts';
 
 const full = keyOf('full', { tenant: 'acme' });
 const narrow = keyOf('narrow', { tenant: 'acme', agents: ['scrape'] });
 const other = keyOf('other', { tenant: 'other' });
 
-let site: DoorSite;
+let site: AuthSite;
 const as = (key: string | null) => (method: string, path: string, body?: JsonObject) =>
   site.ask(key, method, path, body);
 const idOf = ({ body }: { body: unknown }): string => (body as { run_id: string }).run_id;
 
 beforeAll(async () => {
-  site = await openDoors({ sections: { auth: { keys: [full.entry, narrow.entry, other.entry] } } });
+  site = await openAuthSite({ sections: { auth: { keys: [full.entry, narrow.entry, other.entry] } } });
 });
 afterAll(() => site[Symbol.asyncDispose]());
 
@@ -79,7 +79,7 @@ describe('valid keys', () => {
     expect(await read({ authorization: `Bearer ${full.key}` })).toBe(200);
     expect(await read({ authorization: `bearer  ${full.key} ` })).toBe(200);
     expect(await read({ 'x-api-key': full.key })).toBe(200);
-    // Somebody's proxy has its own word in the other header.
+    // A proxy in between may use the other header.
     expect(await read({ 'x-api-key': full.key, authorization: 'Basic dXNlcjpwYXNz' })).toBe(200);
   });
 

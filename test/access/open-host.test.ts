@@ -5,7 +5,7 @@ import { hashKey } from '../../src/access/key-ring.ts';
 import { isLoopbackHost, refuseOpenHost } from '../../src/config/auth-section.ts';
 import { startGateway } from '../../src/gateway.ts';
 import { createLog } from '../../src/observability/log.ts';
-import { keyOf, openDoors } from './auth-site.ts';
+import { keyOf, openAuthSite } from './auth-site.ts';
 
 describe('without auth', () => {
   test.each(['127.0.0.1', '127.9.9.9', '::1', '[::1]', 'localhost', 'LOCALHOST', '::ffff:127.0.0.1'])(
@@ -26,7 +26,7 @@ describe('without auth', () => {
   );
 
   test('the gateway logs who can connect, and does not start on an open host without auth', async () => {
-    await using site = await openDoors();
+    await using site = await openAuthSite();
     expect(site.log()).toContain('no auth is configured: only this machine can connect');
     // As the command line's --host does it, after the config was read.
     const outside = { ...site.config, server: { ...site.config.server, host: '0.0.0.0' } };
@@ -35,13 +35,13 @@ describe('without auth', () => {
   });
 
   test('auth: none is logged as a warning', async () => {
-    await using site = await openDoors({ sections: { auth: 'none' } });
+    await using site = await openAuthSite({ sections: { auth: 'none' } });
     expect(site.log()).toContain('auth is none: whoever reaches the port can use every agent');
     expect((await site.ask(null, 'POST', '/runs', { input: {} })).status).toBe(200);
   });
 
   test('a gateway with keys logs nothing about open hosts', async () => {
-    await using site = await openDoors({ sections: { auth: { keys: [keyOf('one').entry] } } });
+    await using site = await openAuthSite({ sections: { auth: { keys: [keyOf('one').entry] } } });
     expect(site.log()).not.toMatch(/no auth|auth is none/);
   });
 });

@@ -22,7 +22,7 @@ let sandbox: Sandbox;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'rungate-secrets-'));
   for (const [name, secret] of Object.entries(files)) writeFileSync(join(folder, name), `${secret}\n`);
-  // The vendor takes another key: what it says of ours is told on.
+  // The vendor accepts another key, and quotes ours in its refusal.
   sandbox = await startSandbox({ apiKeys: ['another-key'] });
 });
 afterAll(async () => {
@@ -83,12 +83,12 @@ test('a gateway with secrets from files writes none of them, whatever fails and 
   writeFileSync(file, config());
   await using gateway = new RungateProcess(['serve', '--config', file], folder);
   const url = await gateway.said(/"url":"(http:[^"]+)"[^\n]*"rungate listens"/);
-  const told: string[] = [];
+  const answers: string[] = [];
   const ask = async (method: string, path: string, body: object | null, key = clientKey) => {
     const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
     const answer = await fetch(url + path, { method, headers, body: body === null ? null : JSON.stringify(body) });
     const text = await answer.text();
-    told.push(text, JSON.stringify([...answer.headers]));
+    answers.push(text, JSON.stringify([...answer.headers]));
     return text;
   };
   for (const agent_id of ['echo', 'chat']) {
@@ -101,7 +101,7 @@ test('a gateway with secrets from files writes none of them, whatever fails and 
     expect(await ask('GET', `/runs/${id}/output?block_timeout=20`, null)).toContain('"type":"error"');
     await ask('GET', `/agents/${agent_id}/descriptor`, null);
   }
-  // A client that sends somebody else's secret, or a key that is a little off.
+  // A client that sends a secret of the gateway, or a key with a typo.
   await ask('POST', '/runs', { agent_id: files.vendor, input: {} });
   await ask('POST', '/runs', {}, `${clientKey}x`);
   await ask('GET', '/health/ready', null);
@@ -110,5 +110,5 @@ test('a gateway with secrets from files writes none of them, whatever fails and 
   expect(code).toBe(0);
   expect(out).toContain('"level":"debug"');
   expectNoSecret(out, err);
-  expectNoSecret(...told);
+  expectNoSecret(...answers);
 });

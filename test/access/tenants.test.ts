@@ -4,7 +4,7 @@ import type { RunKey } from '../../src/contract/domain/run.ts';
 import { RunCache } from '../../src/engine/state/run-cache.ts';
 import { bodyOf, fill, readOperationRows } from '../protocols/operation-rows.ts';
 import { runOf } from '../protocols/scripted-api.ts';
-import { type Asked, type DoorSite, keyOf, openDoors } from './auth-site.ts';
+import { type Asked, type AuthSite, keyOf, openAuthSite } from './auth-site.ts';
 
 const [ours, theirs] = [keyOf('ours', { tenant: 'ours' }), keyOf('theirs', { tenant: 'theirs' })];
 
@@ -19,7 +19,7 @@ const itemsAt = '/agent-protocol/store/items';
 const idOf = ({ body }: Asked, name: string): string => String((body as JsonObject)[name]);
 
 describe('what is of another tenant', () => {
-  let site: DoorSite;
+  let site: AuthSite;
   /** Ids of runs and threads of theirs, in each state that an operation could act on. */
   let runs: Readonly<Record<'interrupted' | 'done' | 'threaded', string>>;
   let thread: string;
@@ -42,7 +42,7 @@ describe('what is of another tenant', () => {
   }
 
   beforeAll(async () => {
-    site = await openDoors({ sections: { auth: { keys: [ours.entry, theirs.entry] } } });
+    site = await openAuthSite({ sections: { auth: { keys: [ours.entry, theirs.entry] } } });
     const create = async (body: JsonObject) => idOf(await asThem('POST', '/runs', body), 'run_id');
     idle = idOf(await asThem('POST', '/acp/v0.2/threads', { metadata: { whose: 'theirs' } }), 'thread_id');
     thread = idOf(await asThem('POST', '/acp/v0.2/threads', {}), 'thread_id');

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type DoorSite, openDoors } from '../access/auth-site.ts';
+import { type AuthSite, openAuthSite } from '../access/auth-site.ts';
 
 /** Every limit that holds for all together, as a config sets it and a client meets it. */
 const limits = {
@@ -15,9 +15,9 @@ const limits = {
 };
 const json = 'Content-Type: application/json';
 
-let site: DoorSite;
+let site: AuthSite;
 beforeAll(async () => {
-  site = await openDoors({ sections: { limits } });
+  site = await openAuthSite({ sections: { limits } });
 });
 afterAll(() => site[Symbol.asyncDispose]());
 
@@ -62,7 +62,7 @@ describe('a request', () => {
     const uncaught: unknown[] = [];
     const note = (error: unknown): void => void uncaught.push(error);
     process.on('uncaughtExceptionMonitor', note);
-    await using small = await openDoors({ sections: { limits: { maxBodyBytes: 10_000 } } });
+    await using small = await openAuthSite({ sections: { limits: { maxBodyBytes: 10_000 } } });
     const send = async (packing: string, body: Uint8Array<ArrayBuffer>) => {
       const headers = { 'content-type': 'application/json', 'content-encoding': packing };
       const answer = await fetch(`${small.url}/runs`, { method: 'POST', headers, body });
@@ -88,7 +88,7 @@ describe('a request', () => {
   test.each(['', 'Content-Encoding: gzip\r\n', 'Content-Encoding: br\r\n'])(
     'for a stream gives its place back when its body is cut off; %j',
     async (packing) => {
-      await using few = await openDoors({ sections: { limits: { maxStreams: 1 } } });
+      await using few = await openAuthSite({ sections: { limits: { maxStreams: 1 } } });
       const ask = async () => {
         const stream = await few.ask(null, 'POST', '/agent-protocol/runs/stream', { agent_id: 'echo', input: {} });
         return stream.status;

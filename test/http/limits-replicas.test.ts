@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ask, type DoorSite, keyOf, openDoors } from '../access/auth-site.ts';
+import { type AuthSite, ask, keyOf, openAuthSite } from '../access/auth-site.ts';
 import { type PostgresServer, startPostgres } from '../store/postgres-server.ts';
 
 const started = await startPostgres();
@@ -8,14 +8,14 @@ const key = keyOf('shared', { limits: { requestsPerSecond: 5, liveRuns: 3, strea
 const waiting = { agent_id: 'approval', input: { question: 'now?' } };
 
 describe.skipIf(reason !== null)(`limits over two replicas${reason === null ? '' : ` (skipped: ${reason})`}`, () => {
-  let site: DoorSite;
+  let site: AuthSite;
   /** Both replicas. */
   let urls: readonly string[];
 
   beforeAll(async () => {
     const server = started as PostgresServer;
     const sections = { auth: { keys: [key.entry, keyOf('free').entry] } };
-    site = await openDoors({ sections, storeUrl: await server.createDatabase() });
+    site = await openAuthSite({ sections, storeUrl: await server.createDatabase() });
     urls = [site.url, (await site.twin()).url];
   }, 60_000);
   afterAll(async () => {

@@ -3,14 +3,14 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { listen } from '../../src/http/server.ts';
-import { type DoorSite, openDoors } from '../access/auth-site.ts';
+import { type AuthSite, openAuthSite } from '../access/auth-site.ts';
 import { eventOf, runId, runOf, until } from '../protocols/scripted-api.ts';
 import { listenOptions, openSite } from './app.ts';
 
 describe('sizes', () => {
-  let site: DoorSite;
+  let site: AuthSite;
   beforeAll(async () => {
-    site = await openDoors({ sections: { limits: { maxMetadataBytes: 100, maxOutputBytes: 1000 } } });
+    site = await openAuthSite({ sections: { limits: { maxMetadataBytes: 100, maxOutputBytes: 1000 } } });
   });
   afterAll(() => site[Symbol.asyncDispose]());
 

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 
 export const documentsFolder = join(import.meta.dirname, '../../../shared/acp');
 
-/** The protocols' own documents lie beside the checkout where they lie at all; they are no part of the project. */
+/** The protocols' own documents, next to the checkout if they are there; they are not part of the project. */
 export const documentsAbsent = existsSync(documentsFolder) ? null : `no OpenAPI documents in ${documentsFolder}`;
 
 /** What a value does wrong by a schema of a document, in the validator's words; empty when nothing. */

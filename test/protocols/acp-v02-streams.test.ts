@@ -13,7 +13,7 @@ const resumed = eventOf(4, { kind: 'phase', phase: 'resuming' });
 const result = eventOf(5, { kind: 'result', value: 7 }, 'success');
 const failure = eventOf(5, { kind: 'error', errcode: 1001, description: 'late' }, 'timeout');
 
-const told = {
+const shown = {
   queued: { type: 'custom', run_id: runId, status: 'pending', update: { phase: 'queued', note: 'waits' } },
   partial: {
     type: 'values',
@@ -43,13 +43,13 @@ async function read(answer: Response): Promise<readonly unknown[]> {
 }
 
 test.each<[mode: unknown, seen: readonly unknown[]]>([
-  [undefined, [told.queued, told.partial, told.failure]],
-  [null, [told.queued, told.partial, told.failure]],
-  ['values', [told.partial, told.failure]],
-  [['custom'], [told.queued, told.failure]],
+  [undefined, [shown.queued, shown.partial, shown.failure]],
+  [null, [shown.queued, shown.partial, shown.failure]],
+  ['values', [shown.partial, shown.failure]],
+  [['custom'], [shown.queued, shown.failure]],
   [
     ['values', 'custom'],
-    [told.queued, told.partial, told.failure],
+    [shown.queued, shown.partial, shown.failure],
   ],
 ])('a stream with stream_mode %j has the events of its modes, and errors', async (mode, seen) => {
   await using site = await openProtocols();
@@ -64,7 +64,7 @@ describe('interrupts in streams of ACP 0.2', () => {
   test('an interrupt that waits for an answer ends the stream and leaves the run interrupted', async () => {
     await using site = await openProtocols();
     site.api.runs.script = (feed) => feed.give([queued, interrupt, resumed]);
-    expect(await read(await site.post(`${base}/runs/stream`, {}))).toEqual([told.queued, told.interrupt]);
+    expect(await read(await site.post(`${base}/runs/stream`, {}))).toEqual([shown.queued, shown.interrupt]);
     await site.api.runs.streams[0]?.closed;
     expect(site.api.runs.cancelled).toEqual([]);
   });
@@ -74,7 +74,7 @@ describe('interrupts in streams of ACP 0.2', () => {
     site.api.runs.byId.set(runId, runOf({ lastSeq: 4 }));
     site.api.runs.script = give([queued, interrupt, resumed, result]);
     const seen = await read(await site.fetch(`${base}/runs/${runId}/stream`));
-    expect(seen).toEqual([told.queued, told.interrupt, told.resumed, told.result]);
+    expect(seen).toEqual([shown.queued, shown.interrupt, shown.resumed, shown.result]);
   });
 
   test('an interrupt that the reader has seen is not sent again', async () => {
@@ -82,7 +82,7 @@ describe('interrupts in streams of ACP 0.2', () => {
     site.api.runs.byId.set(runId, runOf({ lastSeq: 3, status: 'interrupted' }));
     site.api.runs.script = give([queued, interrupt, resumed, result]);
     const answer = await site.fetch(`${base}/runs/${runId}/stream`, { headers: { 'last-event-id': '3' } });
-    expect(await read(answer)).toEqual([told.resumed, told.result]);
+    expect(await read(answer)).toEqual([shown.resumed, shown.result]);
   });
 });
 

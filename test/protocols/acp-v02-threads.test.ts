@@ -63,7 +63,7 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
       { values: { a: 1, messages: said }, messages: said },
       { values: { a: 1 }, messages: said },
     ],
-    // Nothing stands in for them beside the values.
+    // The values have no substitute for them.
     [{ values: { messages: said }, messages: [] }, { values: { messages: said } }],
     [
       { values: { messages: ['x'] }, messages: said },

@@ -127,8 +127,8 @@ describe('streams of the Agent Protocol', () => {
     await using site = await openProtocols();
     site.api.runs.script = (feed) => feed.give(events).give(null);
     const answer = await site.post(`${base}/runs/stream`, { stream_mode: mode });
-    const told = parseEvents(await answer.text()).map(({ id, event, data }) => [id, event, JSON.parse(data)]);
-    expect(told).toEqual(seen);
+    const sentEvents = parseEvents(await answer.text()).map(({ id, event, data }) => [id, event, JSON.parse(data)]);
+    expect(sentEvents).toEqual(seen);
   });
 
   test.each<[change: Parameters<typeof eventOf>[1], name: string, data: Json]>([
@@ -143,8 +143,8 @@ describe('streams of the Agent Protocol', () => {
       await using site = await openProtocols();
       site.api.runs.script = (feed) => feed.give([eventOf(1, change, 'error')]).give(null);
       const text = await (await site.post(`${base}/runs/stream`, { stream_mode: mode })).text();
-      const [told] = parseEvents(text);
-      expect([told?.event, JSON.parse(told?.data ?? '')]).toEqual([
+      const [sentEvents] = parseEvents(text);
+      expect([sentEvents?.event, JSON.parse(sentEvents?.data ?? '')]).toEqual([
         name,
         { run_id: runId, status: 'error', ...(data as object) },
       ]);
@@ -155,14 +155,14 @@ describe('streams of the Agent Protocol', () => {
 describe('agents of the Agent Protocol', () => {
   test('an agent is shown with its capabilities and schemas', async () => {
     await using site = await openProtocols();
-    const told = {
+    const sentEvents = {
       agent_id: agentId,
       name: 'price-scraper',
       description: 'Reads the prices of one shop page.',
       metadata: {},
       capabilities: { 'ap.io.messages': false, 'ap.io.streaming': true },
     };
-    expect(await (await site.fetch(`${base}/agents/price-scraper`)).json()).toEqual(told);
+    expect(await (await site.fetch(`${base}/agents/price-scraper`)).json()).toEqual(sentEvents);
     site.api.agents.byId.set(
       agentId,
       agentOf({ schemas: { input: { properties: { messages: {} } }, output: {}, config: { a: 1 }, interrupts: [] } }),

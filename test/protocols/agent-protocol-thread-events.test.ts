@@ -37,7 +37,7 @@ async function take(stream: EventBatches<ThreadEvent>, count: number): Promise<r
   return events;
 }
 
-function told(events: readonly ThreadEvent[], ...runs: readonly Run[]): readonly string[] {
+function shown(events: readonly ThreadEvent[], ...runs: readonly Run[]): readonly string[] {
   const names = new Map(runs.map(({ runId }, at) => [runId, 'abc'[at]]));
   return kinds(events).map((kind, at) => `${names.get(events[at]?.runId ?? '')} ${kind}`);
 }
@@ -52,7 +52,7 @@ describe('the events of a thread', () => {
     rig.vendor.observeScript.splice(0, 1, done);
     await rig.clock.advance(60_000);
     const events = await take(await watch(0), 6);
-    expect(told(events, a, b)).toEqual(['a queued', 'b queued', 'a running', 'a result', 'b running', 'b result']);
+    expect(shown(events, a, b)).toEqual(['a queued', 'b queued', 'a running', 'a result', 'b running', 'b result']);
     const seqs = events.map(({ threadSeq }) => threadSeq);
     expect(seqs).toEqual(seqs.toSorted((one, other) => one - other));
     expect(new Set(seqs).size).toBe(6);
@@ -68,11 +68,11 @@ describe('the events of a thread', () => {
     const first = take(stream, 3);
     const a = await start();
     await rig.clock.advance(60_000);
-    expect(told(await first, a)).toEqual(['a queued', 'a running', 'a result']);
+    expect(shown(await first, a)).toEqual(['a queued', 'a running', 'a result']);
     const second = take(stream, 3);
     const b = await start();
     await rig.clock.advance(60_000);
-    expect(told(await second, a, b)).toEqual(['b queued', 'b running', 'b result']);
+    expect(shown(await second, a, b)).toEqual(['b queued', 'b running', 'b result']);
   });
 
   test("a thread's stream has a new run at once, even one that waits", async () => {
@@ -80,7 +80,7 @@ describe('the events of a thread', () => {
     const stream = await watch(null);
     const first = take(stream, 1);
     const a = await start('enqueue', 3_600_000);
-    expect(told(await first, a)).toEqual(['a queued']);
+    expect(shown(await first, a)).toEqual(['a queued']);
     await stream.return();
   });
 
@@ -92,7 +92,7 @@ describe('the events of a thread', () => {
     const thread = { threadId, ifNotExists: 'reject', whenBusy: 'reject' } as const;
     const { run } = await rig.engine.api.runs.create({ tenant, agent: undefined, request, thread });
     await rig.clock.advance(60_000);
-    expect(told(await take(stream, 3), run)).toEqual(['a queued', 'a running', 'a result']);
+    expect(shown(await take(stream, 3), run)).toEqual(['a queued', 'a running', 'a result']);
     expect(await stream.next()).toEqual(over);
   });
 
@@ -104,7 +104,7 @@ describe('the events of a thread', () => {
     rig.vendor.observeScript.splice(0, 1, { status: 'running' });
     const b = await start();
     await rig.clock.advance(1000);
-    expect(told(await take(await watch(null), 2), b)).toEqual(['a queued', 'a running']);
+    expect(shown(await take(await watch(null), 2), b)).toEqual(['a queued', 'a running']);
   });
 
   test("a thread's stream continues after a crash with the same numbers", async () => {
@@ -119,7 +119,7 @@ describe('the events of a thread', () => {
     const stream = await watch(before.at(-1)?.threadSeq ?? 0);
     const rest = take(stream, 3);
     await rig.clock.advance(120_000);
-    expect(told(await rest, a, b)).toEqual(['a result', 'b running', 'b result']);
+    expect(shown(await rest, a, b)).toEqual(['a result', 'b running', 'b result']);
     expect(await take(await watch(0), 6)).toEqual([...before, ...(await rest)]);
   });
 

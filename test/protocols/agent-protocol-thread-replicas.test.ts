@@ -9,7 +9,7 @@ const started = await startPostgres();
 const reason = 'unavailable' in started ? started.unavailable : null;
 const base = '/agent-protocol/threads';
 
-const told = (frames: readonly ThreadFrame[]) =>
+const shown = (frames: readonly ThreadFrame[]) =>
   frames.map(({ data }) => [objectIn(data.params).run_id, objectIn(objectIn(data.params).data).event]);
 
 describe.skipIf(reason !== null)(
@@ -41,7 +41,7 @@ describe.skipIf(reason !== null)(
         (await restack.nextRun()).say({ status: 'completed', output: {} });
         const [mine = [], theirs] = await Promise.all(readers.map((reader) => reader.take(3)));
         expect(theirs).toEqual(mine);
-        expect(told(mine)).toEqual(['started', 'running', 'completed'].map((event) => [runId, event]));
+        expect(shown(mine)).toEqual(['started', 'running', 'completed'].map((event) => [runId, event]));
         frames.push(...mine);
       }
       const seqs = frames.map(({ id }) => Number(id));

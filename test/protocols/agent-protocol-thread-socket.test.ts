@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type ClientOptions, type RawData, WebSocket } from 'ws';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { isJsonObject } from '../../src/json/json-object.ts';
-import { type DoorSite, keyOf, openDoors } from '../access/auth-site.ts';
+import { type AuthSite, keyOf, openAuthSite } from '../access/auth-site.ts';
 import { Bell } from '../gateway/bell.ts';
 import { objectIn, stringIn } from '../gateway/protocols.ts';
 import { openProtocols } from './protocol-sites.ts';
@@ -13,16 +13,16 @@ const absent = '0193b3a0-6b7c-7d2e-8f00-00000000dead';
 const [ours, theirs] = [keyOf('ours', { tenant: 'ours' }), keyOf('theirs', { tenant: 'theirs' })];
 const bearer = (key: string): ClientOptions => ({ headers: { authorization: `Bearer ${key}` } });
 
-const open = (more: JsonObject = {}): Promise<DoorSite> =>
-  openDoors({ sections: { auth: { keys: [ours.entry, theirs.entry] }, ...more } });
+const open = (more: JsonObject = {}): Promise<AuthSite> =>
+  openAuthSite({ sections: { auth: { keys: [ours.entry, theirs.entry] }, ...more } });
 
-async function openThread(site: DoorSite): Promise<string> {
+async function openThread(site: AuthSite): Promise<string> {
   return stringIn((await site.ask(ours.key, 'POST', base, {})).body, 'thread_id');
 }
 
-/** A client that keeps what it is told. */
+/** A client that keeps every message. */
 class Talk {
-  readonly told: JsonObject[] = [];
+  readonly received: JsonObject[] = [];
   closed: number | null = null;
   readonly webSocket: WebSocket;
   readonly #bell = new Bell();
@@ -31,7 +31,7 @@ class Talk {
   constructor(webSocket: WebSocket) {
     this.webSocket = webSocket;
     webSocket.on('message', (data: RawData) => {
-      this.told.push(objectIn(JSON.parse(data.toString()) as Json));
+      this.received.push(objectIn(JSON.parse(data.toString()) as Json));
       this.#bell.ring();
     });
     webSocket.on('error', () => {});
@@ -55,8 +55,8 @@ class Talk {
     return await this.find((each) => each.id === id);
   }
 
-  async find(holds: (told: JsonObject) => boolean): Promise<JsonObject> {
-    return await this.#bell.until(() => this.told.find(holds));
+  async find(holds: (received: JsonObject) => boolean): Promise<JsonObject> {
+    return await this.#bell.until(() => this.received.find(holds));
   }
 
   async until(holds: () => boolean): Promise<void> {
@@ -64,7 +64,7 @@ class Talk {
   }
 
   events(): readonly JsonObject[] {
-    return this.told.filter(({ type }) => type === 'event');
+    return this.received.filter(({ type }) => type === 'event');
   }
 }
 
@@ -167,10 +167,10 @@ describe('a WebSocket of a thread', () => {
       ['7', 'invalid_argument'],
       ['{"method": "state.get"}', 'invalid_argument'],
     ] as const) {
-      const { length } = talk.told;
+      const { length } = talk.received;
       talk.webSocket.send(sent);
-      await talk.until(() => talk.told.length > length);
-      expect([sent, talk.told.at(-1)]).toMatchObject([sent, { type: 'error', id: null, error }]);
+      await talk.until(() => talk.received.length > length);
+      expect([sent, talk.received.at(-1)]).toMatchObject([sent, { type: 'error', id: null, error }]);
     }
     expect(await talk.ask('input.inject')).toMatchObject({ error: 'not_supported' });
     expect(await talk.ask('subscription.subscribe', { channels: [] })).toMatchObject({ error: 'invalid_argument' });

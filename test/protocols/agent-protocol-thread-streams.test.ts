@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
-import { ask, type DoorSite, keyOf, openDoors } from '../access/auth-site.ts';
+import { type AuthSite, ask, keyOf, openAuthSite } from '../access/auth-site.ts';
 import { objectIn, stringIn } from '../gateway/protocols.ts';
 import { type ThreadFrame, ThreadStreamReader } from './thread-stream-reader.ts';
 
@@ -10,17 +10,17 @@ const asUs = { authorization: `Bearer ${ours.key}` };
 const all = ['values', 'messages', 'lifecycle', 'input', 'custom'];
 const question = { question: 'now?' };
 
-const open = (more: JsonObject = {}): Promise<DoorSite> =>
-  openDoors({ sections: { auth: { keys: [ours.entry, theirs.entry] }, ...more } });
+const open = (more: JsonObject = {}): Promise<AuthSite> =>
+  openAuthSite({ sections: { auth: { keys: [ours.entry, theirs.entry] }, ...more } });
 
-async function openThread(site: DoorSite): Promise<string> {
+async function openThread(site: AuthSite): Promise<string> {
   return stringIn((await site.ask(ours.key, 'POST', base, {})).body, 'thread_id');
 }
 
 const stream = (url: string, threadId: string, body: JsonObject) =>
   ThreadStreamReader.open(`${url}${base}/${threadId}/stream`, body, asUs);
 
-async function command(site: DoorSite, threadId: string, method: string, params: Json = {}): Promise<JsonObject> {
+async function command(site: AuthSite, threadId: string, method: string, params: Json = {}): Promise<JsonObject> {
   const answer = await site.ask(ours.key, 'POST', `${base}/${threadId}/commands`, { id: 3, method, params });
   expect(answer.status).toBe(200);
   return objectIn(answer.body);
@@ -29,7 +29,7 @@ async function command(site: DoorSite, threadId: string, method: string, params:
 const resultOf = ({ result }: JsonObject): JsonObject => objectIn(result);
 const paramsOf = ({ data }: ThreadFrame): JsonObject => objectIn(data.params);
 const dataOf = (frame: ThreadFrame): Json => paramsOf(frame).data ?? null;
-const told = (frames: readonly ThreadFrame[]) => frames.map((frame) => [frame.event, dataOf(frame)]);
+const shown = (frames: readonly ThreadFrame[]) => frames.map((frame) => [frame.event, dataOf(frame)]);
 
 const begun = [
   ['lifecycle', { event: 'started' }],
@@ -45,10 +45,10 @@ describe('the stream of a thread', () => {
     expect(reader.answer.headers.get('content-type')).toBe('text/event-stream');
     const first = resultOf(await command(site, threadId, 'run.start', { assistant_id: 'echo', input: { n: 1 } }));
     const one = await reader.take(4);
-    expect(told(one)).toEqual(echoed({ n: 1 }));
+    expect(shown(one)).toEqual(echoed({ n: 1 }));
     await command(site, threadId, 'run.start', { agent_id: 'echo', input: { n: 2 } });
     const two = await reader.take(4);
-    expect(told(two)).toEqual(echoed({ n: 2 }));
+    expect(shown(two)).toEqual(echoed({ n: 2 }));
     const frames = [...one, ...two];
     expect(one.map((frame) => paramsOf(frame).run_id)).toEqual(Array(4).fill(first.run_id));
     const seqs = frames.map(({ data }) => Number(data.seq));
@@ -86,7 +86,7 @@ describe('the stream of a thread', () => {
     expect(await command(site, threadId, 'input.respond', answer)).toMatchObject({ type: 'success', id: 3 });
     expect(await command(site, threadId, 'input.respond', answer)).toMatchObject({ error: 'no_such_interrupt' });
     const answered = await reader.take(1);
-    expect(told(answered)).toEqual([['input.answered', { interrupt_ids: [interrupt_id] }]]);
+    expect(shown(answered)).toEqual([['input.answered', { interrupt_ids: [interrupt_id] }]]);
     const rest: ThreadFrame[] = [];
     while ((objectIn(rest.length === 0 ? {} : dataOf(rest.at(-1) as ThreadFrame)).event ?? '') !== 'completed') {
       rest.push(...(await reader.take(1)));
@@ -95,7 +95,7 @@ describe('the stream of a thread', () => {
     const said = { messages: [{ role: 'assistant', content: 'nine', id: 'm-1' }] };
     const talk = await stream(site.url, threadId, { channels: ['messages'] });
     await command(site, threadId, 'run.start', { agent_id: 'echo', input: said });
-    expect(told(await talk.take(4))).toEqual([
+    expect(shown(await talk.take(4))).toEqual([
       ['messages', { event: 'message-start', role: 'ai', id: 'm-1' }],
       ['messages', { event: 'content-block-start', index: 0, content: { type: 'text', text: '' } }],
       ['messages', { event: 'content-block-finish', index: 0, content: { type: 'text', text: 'nine' } }],
@@ -132,7 +132,7 @@ describe('the stream of a thread', () => {
       result: { run_id },
     });
     const rest = await again.take(3);
-    expect(told(rest).at(-1)).toEqual(['lifecycle', { event: 'completed' }]);
+    expect(shown(rest).at(-1)).toEqual(['lifecycle', { event: 'completed' }]);
     await again.leave();
   });
 
@@ -168,7 +168,7 @@ describe('the stream of a thread', () => {
     const url = `${site.url}${base}/${threadId}/stream`;
     const asOne = { authorization: `Bearer ${one.key}` };
     const reader = await ThreadStreamReader.open(url, { channels: ['values', 'lifecycle'], since: 0 }, asOne);
-    expect(told(await reader.take(8))).toEqual([...echoed({ n: 1 }), ...echoed({ n: 2 })]);
+    expect(shown(await reader.take(8))).toEqual([...echoed({ n: 1 }), ...echoed({ n: 2 })]);
     await reader.leave();
   });
 

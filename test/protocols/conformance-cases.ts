@@ -48,7 +48,7 @@ export function become(changes: Partial<Run>): (api: ScriptedApi) => void {
   return (api) => {
     api.runs.born = changes;
     api.runs.byId.set(runId, runOf({ ...changes, threadId }));
-    api.runs.script = tell;
+    api.runs.script = fill;
   };
 }
 
@@ -65,7 +65,7 @@ export function busy(api: ScriptedApi): void {
   api.threads.byId.set(threadId, threadOf({ status: 'busy', activeRunId: runId }));
 }
 
-function tell(stream: ScriptedStream): void {
+function fill(stream: ScriptedStream): void {
   stream
     .give([eventOf(1, { kind: 'phase', phase: 'queued' }), eventOf(2, { kind: 'partial', value: { step: 1 } })])
     .give([eventOf(3, { kind: 'result', value: { price: 9.5, messages: said } }, 'success')])

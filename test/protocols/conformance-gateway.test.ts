@@ -30,7 +30,7 @@ async function openGateway(): Promise<AsyncDisposable & { readonly url: string }
 }
 
 const created = z.object({ run_id: z.string() });
-const told = z.object({
+const sentEvents = z.object({
   type: z.enum(['custom', 'result', 'values']),
   status: z.string(),
   update: z.unknown().optional(),
@@ -53,8 +53,8 @@ test('a run of a vendor is shown by three protocols at once, the same in differe
   expect(acp.length).toBeGreaterThanOrEqual(3);
   const sequence = acp.map(({ id }) => id);
   expect([old.map(({ id }) => id), protocol.map(({ id }) => id)]).toEqual([sequence, sequence]);
-  const first = old.map(({ data }) => told.parse(JSON.parse(data)));
-  const second = acp.map(({ data }) => told.parse(JSON.parse(data)));
+  const first = old.map(({ data }) => sentEvents.parse(JSON.parse(data)));
+  const second = acp.map(({ data }) => sentEvents.parse(JSON.parse(data)));
   const third = protocol.map(({ event, data }) => [event, JSON.parse(data)]);
   expect(second).toEqual(
     first.map(({ type, result, ...rest }) =>

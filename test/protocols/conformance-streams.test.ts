@@ -13,7 +13,7 @@ const events = [
   eventOf(3, { kind: 'result', value: { price: 9.5, messages } }, 'success'),
 ];
 
-/** The stream of one run, told by each protocol under its own prefix. */
+/** The stream of one run in each protocol, under its own prefix. */
 async function readAll(): Promise<Readonly<Record<string, readonly (readonly [string, string, unknown])[]>>> {
   await using site = await openProtocols();
   site.api.runs.byId.set(
@@ -32,22 +32,22 @@ async function readAll(): Promise<Readonly<Record<string, readonly (readonly [st
 }
 
 test('one run is streamed in three protocols at once, in the words of each', async () => {
-  const told = { run_id: runId, status: 'pending' };
+  const shown = { run_id: runId, status: 'pending' };
   const done = { run_id: runId, status: 'success' };
   const result = { price: 9.5, messages };
   expect(await readAll()).toEqual({
     '/acp/v0.1': [
-      ['1', 'agent_event', { type: 'custom', ...told, update: { phase: 'queued' } }],
-      ['2', 'agent_event', { type: 'result', ...told, result: { step: 1 } }],
+      ['1', 'agent_event', { type: 'custom', ...shown, update: { phase: 'queued' } }],
+      ['2', 'agent_event', { type: 'result', ...shown, result: { step: 1 } }],
       ['3', 'agent_event', { type: 'result', ...done, result }],
     ],
     '/acp/v0.2': [
-      ['1', 'agent_event', { type: 'custom', ...told, update: { phase: 'queued' } }],
-      ['2', 'agent_event', { type: 'values', ...told, values: { step: 1 } }],
+      ['1', 'agent_event', { type: 'custom', ...shown, update: { phase: 'queued' } }],
+      ['2', 'agent_event', { type: 'values', ...shown, values: { step: 1 } }],
       ['3', 'agent_event', { type: 'values', ...done, values: result, messages }],
     ],
     '/agent-protocol': [
-      ['1', 'custom', { ...told, update: { phase: 'queued' } }],
+      ['1', 'custom', { ...shown, update: { phase: 'queued' } }],
       ['2', 'values', { step: 1 }],
       ['3', 'values', result],
     ],

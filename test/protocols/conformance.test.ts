@@ -219,16 +219,16 @@ function judgeStream(
   const events = parseEvents(text);
   if (events.length === 0) return ['a stream without events'];
   // The Agent Protocol leaves the events of a run open.
-  const told = events.map((event) => ({ ...event, data: JSON.parse(event.data) as unknown }));
+  const shown = events.map((event) => ({ ...event, data: JSON.parse(event.data) as unknown }));
   if (operation === 'open_thread_sse_stream') {
-    return told.flatMap(({ id, event, data }) => [
+    return shown.flatMap(({ id, event, data }) => [
       ...document.judge('StreamingEvent', data),
       ...(isJsonObject(data as Json) && (data as JsonObject).seq === Number(id) ? [] : [`${id} is not its seq`]),
       ...((data as JsonObject).method === event ? [] : [`${event} is not its method`]),
     ]);
   }
   if (file.startsWith('agent-protocol')) return [];
-  return told.flatMap((event) => document.judge('RunOutputStream', event));
+  return shown.flatMap((event) => document.judge('RunOutputStream', event));
 }
 
 describe.skipIf(documentsAbsent !== null)(`conformance (${documentsAbsent ?? 'documents present'})`, () => {
@@ -249,13 +249,13 @@ describe.skipIf(documentsAbsent !== null)(`conformance (${documentsAbsent ?? 'do
       });
 
       test('every status of the document is tested, or known not to occur', () => {
-        const told = [...published.cases, ...published.unreached].map(
+        const shown = [...published.cases, ...published.unreached].map(
           ({ operation, status }) => `${operation} ${status}`,
         );
         const documented = served.flatMap((id) =>
           [...document.find(id).answers.keys()].map((status) => `${id} ${status}`),
         );
-        expect(documented.filter((each) => !told.includes(each))).toEqual([]);
+        expect(documented.filter((each) => !shown.includes(each))).toEqual([]);
       });
 
       test.each(published.cases)('$operation answers $status as the document says (%#)', async (call) => {

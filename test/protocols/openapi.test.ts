@@ -46,7 +46,7 @@ test('the root has the document of its protocol, and a validator refuses a broke
   expect((await new Validator().validate({ ...source, paths: { '/x': { get: { responses: 7 } } } })).valid).toBe(false);
 });
 
-test('queries are told as the numbers and flags that they are', async () => {
+test('queries are described as numbers and booleans', async () => {
   await using site = await openProtocols();
   const document: unknown = await (await site.fetch('/acp/v0.2/openapi.json')).json();
   const parameters = z

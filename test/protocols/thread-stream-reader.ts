@@ -23,7 +23,7 @@ export class ThreadStreamReader {
     this.#reader = answer.body.getReader();
   }
 
-  /** So many events; fewer where the stream ends before. */
+  /** This many events; fewer where the stream ends earlier. */
   async take(count: number): Promise<readonly ThreadFrame[]> {
     const frames: ThreadFrame[] = [];
     while (frames.length < count) {

@@ -40,11 +40,11 @@ test('webhooks use the words of the protocol that created the run', async () => 
   for (const [prefix, own] of Object.entries(members)) {
     const request = { agent_id: 'price-scraper', input: { a: 1 }, webhook: receiver.url };
     const { run_id: runId } = await ask(url, `${prefix}/runs`, request);
-    const told = await receiver.until((all) => all.find(({ body }) => body.run_id === runId));
-    expect(verify(told)).toEqual(told.body);
-    expect(told.body.status).toBe('success');
-    expect(await ask(url, `${prefix}/runs/${runId}`)).toEqual(told.body);
-    expect(['creation', 'metadata', 'webhook'].filter((name) => name in told.body)).toEqual(own);
+    const delivery = await receiver.until((all) => all.find(({ body }) => body.run_id === runId));
+    expect(verify(delivery)).toEqual(delivery.body);
+    expect(delivery.body.status).toBe('success');
+    expect(await ask(url, `${prefix}/runs/${runId}`)).toEqual(delivery.body);
+    expect(['creation', 'metadata', 'webhook'].filter((name) => name in delivery.body)).toEqual(own);
   }
   expect(await callbacksOf(url, '/acp/v0.1')).toBe(true);
   expect(await callbacksOf(url, '/acp/v0.2')).toBe(true);
@@ -85,7 +85,7 @@ test('failed deliveries are listed and redriven with and without a running gatew
   expect(await command('list', '--run', 'another')).toMatchObject({ code: 0, out: 'no deliveries\n' });
   expect(await command('redrive')).toMatchObject({ code: 2 });
   expect(await command('redrive', '--run', 'another')).toMatchObject({ out: '0 to be sent again\n' });
-  // The gateway runs, finds it, and is told the same.
+  // The same with the gateway running.
   expect(await command('redrive', '--failed')).toMatchObject({ code: 0, out: '1 to be sent again\n' });
   await receiver.count(2);
   await expect.poll(async () => (await command('list', '--failed')).out, patience).toMatch(/ stopped .* attempts=1 /);

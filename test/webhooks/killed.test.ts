@@ -50,13 +50,13 @@ async function killMidway(writer: Writer, receiver: Receiver): Promise<void> {
   receiver.plan = () => 204;
 }
 
-/** Every run that was accepted is told of to its end, and nothing that the library does not take. */
+/** Every accepted run is reported to its end, and every delivery verifies with the library. */
 async function expectAll(accepted: readonly string[], receiver: Receiver): Promise<void> {
   const ends = new Set(['success', 'error']);
   const taken = () => receiver.received.filter((each) => each.answered() === 204 && ends.has(String(each.body.status)));
-  const told = () => new Set(taken().map(idOf));
+  const reported = () => new Set(taken().map(idOf));
   await receiver.until(() => {
-    const ids = told();
+    const ids = reported();
     return accepted.every((id) => ids.has(id));
   });
   for (const received of receiver.received) verify(received);

@@ -62,7 +62,7 @@ test('another process lists and redrives deliveries of a running gateway, except
   expect(count).toBeLessThanOrEqual(2451);
   await guest.close();
   expect(await takeAll(store, 1000)).toHaveLength(2451);
-  // What was under way all the time is settled by whoever has it.
+  // Deliveries under way are settled by the process that has leased them.
   expect(await store.outbox.settle(taken[2450] ?? fail(), { kind: 'delivered' }, Date.now())).toBe(true);
   await store.close();
 });
@@ -73,7 +73,7 @@ test('another process needs no gateway, and releases the file afterwards', async
   await takeAll(store, 1);
   await store.close();
   const guest = await visit(url);
-  // That nobody sends them any more is for a gateway to find out.
+  // Their leases expire for the next gateway to find.
   expect(await guest.outbox.redrive({ states: ['waiting'], nowMs: Date.now() })).toBe(0);
   expect(await guest.outbox.list({ limit: 10 })).toHaveLength(3);
   const next = await openStore(url, { log: silentLog });

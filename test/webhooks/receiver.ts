@@ -66,7 +66,7 @@ export class Receiver implements AsyncDisposable {
     return this.received.map(({ body }) => body.status);
   }
 
-  /** The first so many POSTs, once they are there. */
+  /** The first POSTs, once there are this many. */
   async count(max: number): Promise<readonly Received[]> {
     return await this.#bell.until(() => this.received.length >= max && this.received.slice(0, max));
   }

@@ -17,7 +17,7 @@ export type HookRig = AsyncDisposable & {
   say(answer: { readonly [name: string]: string }): Promise<void>;
   /** What the outbox has of a run, oldest first. */
   owed(run: Run): Promise<readonly Delivery[]>;
-  /** Waits until the outbox says so many attempts of a run's deliveries, oldest first. */
+  /** Waits until a run's deliveries have this many attempts, oldest first. */
   tried(run: Run, attempts: readonly number[]): Promise<readonly Delivery[]>;
   verify(received: Received, key?: string): unknown;
 };

@@ -5,14 +5,14 @@ import { type HookRig, openHooks } from './rig.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-/** Receivers that say nothing yet; `told` counts what each of them got. */
+/** Receivers that do not answer yet; `counts` has the deliveries that each one got. */
 async function openSlow(count: number) {
   const receivers = await Promise.all(Array.from({ length: count }, () => Receiver.open()));
   for (const receiver of receivers) receiver.plan = () => null;
   return {
     receivers,
     held: () => receivers.flatMap(({ received }) => received).filter((each) => each.answered() === null),
-    told: () => receivers.map(({ received }) => received.length),
+    counts: () => receivers.map(({ received }) => received.length),
     [Symbol.asyncDispose]: async () => {
       await Promise.all(receivers.map((receiver) => receiver[Symbol.asyncDispose]()));
     },
@@ -39,7 +39,7 @@ describe('a tenant whose receivers are all slow', () => {
     await quick.count(60);
     expect(new Set(quick.received.map(({ body }) => body.run_id)).size).toBe(60);
     expect(slow.held()).toHaveLength(64);
-    expect(Math.max(...slow.told())).toBe(4);
+    expect(Math.max(...slow.counts())).toBe(4);
   });
 
   test('a tenant with slow receivers gets every delivery, and each receiver takes turns', async () => {
@@ -51,10 +51,10 @@ describe('a tenant whose receivers are all slow', () => {
     // Sixteen receivers had all of the room. What they leave is for the others first.
     for (const each of slow.held()) each.answer(204);
     await expect.poll(() => slow.held().length, poll).toBe(64);
-    expect(Math.min(...slow.told())).toBeGreaterThan(0);
+    expect(Math.min(...slow.counts())).toBeGreaterThan(0);
     for (const receiver of slow.receivers) receiver.plan = () => 204;
     for (const each of slow.held()) each.answer(204);
-    await expect.poll(slow.told, poll).toEqual(Array(20).fill(12));
+    await expect.poll(slow.counts, poll).toEqual(Array(20).fill(12));
     // The answers come over real sockets: only their record is waited for.
     await expect.poll(() => hooks.rig.store.outbox.list({ states: ['waiting'], limit: 10 }), poll).toEqual([]);
   });
@@ -88,7 +88,7 @@ describe('the share of tenants', () => {
     begin(fairShare, namesOf('a', 100));
     begin(fairShare, namesOf('b', 100));
     for (let at = 0; at < 64; at += 1) {
-      // Of `a` one attempt ends after the other; whoever may goes on.
+      // One attempt of `a` ends after the other, and freed places are taken.
       fairShare.end(namesOf('a', 64)[at] ?? '');
       fairShare.beginWalk();
       begin(fairShare, namesOf('a', 100).slice(64));

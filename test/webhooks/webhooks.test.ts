@@ -14,17 +14,17 @@ describe('deliveries', () => {
     await hooks.tried(run, [1]);
     await hooks.rig.engine.api.runs.resume(keyOf(run), { ok: true });
     await hooks.say({ status: 'success', output: 'bought' });
-    const told = await receiver.count(3);
+    const sent = await receiver.count(3);
     expect(receiver.statuses).toEqual(['interrupted', 'pending', 'success']);
-    expect(told[0]?.body).toMatchObject({ run_id: run.runId, creation: { webhook: receiver.url, input: { a: 1 } } });
-    for (const received of told) {
+    expect(sent[0]?.body).toMatchObject({ run_id: run.runId, creation: { webhook: receiver.url, input: { a: 1 } } });
+    for (const received of sent) {
       expect(received.headers['content-type']).toBe('application/json');
       expect(hooks.verify(received, secret)).toEqual(received.body);
       expect(hooks.verify(received, olderSecret)).toEqual(received.body);
       const changed = { ...received, text: received.text.replace(run.runId, run.runId.toUpperCase()) };
       expect(() => hooks.verify(changed)).toThrow('No matching signature');
     }
-    expect(new Set(told.map(({ id }) => id)).size).toBe(3);
+    expect(new Set(sent.map(({ id }) => id)).size).toBe(3);
     expect((await hooks.tried(run, [1, 1, 1])).map(({ state }) => state)).toEqual(Array(3).fill('delivered'));
   });
 

@@ -1,4 +1,4 @@
-// A process with an engine that runs what it is told to, tells a receiver of it, and prints the id of each run that was
+// A process with an engine that creates runs with a webhook, and prints the id of each run that was
 // accepted, until it is killed. Arguments: the store's URL, the receiver's, and how many runs.
 import { writeSync } from 'node:fs';
 import type { AgentDirectory } from '../../src/contract/domain/agent.ts';

@@ -5,16 +5,16 @@ import { boundOutput } from '../mapping/output-bound.ts';
 
 export type AgentDirectoryOptions = {
   readonly agents: readonly Omit<Agent, 'connection'>[];
-  /** Name of the agent of runs that name none. */
+  /** Name of the agent for runs that name none. */
   readonly defaultAgent: string | null;
   readonly backends: readonly { readonly name: string; readonly settingsByTenant: object | null }[];
-  /** Of a mapped output, as JSON. */
+  /** Bound on a mapped output, as JSON. */
   readonly maxOutputBytes: number;
 };
 
 /**
- * Joins the config's agents with live connections, by the name of the backend. Throws `TypeError` when a backend has
- * none: that is a mistake of the caller.
+ * Joins the agents of the config with the live connections of their backends. Throws `TypeError` for a backend without a
+ * connection, which is a mistake of the caller.
  */
 export function buildAgents(
   options: AgentDirectoryOptions,
@@ -35,7 +35,7 @@ export function buildAgents(
   return {
     all: Object.freeze(all),
     defaultAgent,
-    // A UUID is the same one in any case (RFC 9562, section 4); a name is not, and never looks like a UUID.
+    // UUIDs are compared without regard to case (RFC 9562, section 4). Names are not, and none looks like a UUID.
     find: (idOrName) => byKey.get(isUuid(idOrName) ? idOrName.toLowerCase() : idOrName) ?? null,
   };
 }

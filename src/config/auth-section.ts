@@ -126,7 +126,7 @@ export function readAuth(
   const auth = reader.parse(authSchema, value, ['auth']);
   if (auth === undefined) return undefined;
   if (auth.keys.length === 0 && auth.jwt === null) {
-    reader.report(['auth'], 'lets nobody in; add keys or jwt, or write "auth: none" to let everybody in');
+    reader.report(['auth'], 'admits no client: add keys or jwt, or write "auth: none" to admit everyone');
   }
   checkKeys(auth.keys, agentNames, reader);
   return reader.problems.length > before ? undefined : auth;
@@ -170,5 +170,5 @@ export function isLoopbackHost(host: string): boolean {
  */
 export function refuseOpenHost(host: string, auth: unknown): string | null {
   if (auth !== null || isLoopbackHost(host)) return null;
-  return 'lets other machines in, and nobody is asked for a key: add auth, or write "auth: none"';
+  return 'lets other machines in without a key: add auth, or write "auth: none"';
 }

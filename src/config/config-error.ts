@@ -2,17 +2,17 @@
 export type ConfigPath = readonly (string | number)[];
 
 export type ConfigProblem = {
-  /** Such as `agents[1].target.project`; empty for the file as a whole. */
+  /** Path of the value, such as `agents[1].target.project`. Empty for the file as a whole. */
   readonly path: string;
   readonly message: string;
-  /** The nearest word that would have been right. */
+  /** The nearest word that would be right. */
   readonly hint?: string | undefined;
-  /** Where in the file, counted from 1; absent where the place is in another file or not written at all. */
+  /** Position in the file, counted from 1. Absent where the value is in another file or in none. */
   readonly line?: number | undefined;
   readonly column?: number | undefined;
 };
 
-/** The config cannot be used; carries every problem that was found, not the first one only. */
+/** The config cannot be used. Carries every problem, not only the first. */
 export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[];
 
@@ -24,7 +24,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** One problem on one line. */
+/** Formats one problem as one line. */
 export function formatProblem(problem: ConfigProblem): string {
   const place = problem.line === undefined ? '' : ` (line ${problem.line}, column ${problem.column ?? 1})`;
   const path = problem.path === '' ? '' : `${problem.path}: `;

@@ -3,7 +3,7 @@ import type { ConfigPath, ConfigProblem } from './config-error.ts';
 
 export type Position = { readonly line: number; readonly column: number };
 
-/** A YAML text, parsed; `locate` finds where a value is written, or the nearest value around it. */
+/** A parsed YAML text. `locate` finds the position of a value, or of the nearest value around it. */
 export type YamlDocument = {
   readonly value: unknown;
   readonly problems: readonly ConfigProblem[];
@@ -30,13 +30,13 @@ export function readDocument(text: string): YamlDocument {
   try {
     return { value: document.toJS(), problems, locate };
   } catch (error) {
-    // Aliases that multiply, or that name no anchor, are found only here.
+    // Only here does the parser find aliases that multiply or that name no anchor.
     const reason = error instanceof Error ? error.message : 'it cannot be read';
     return { value: undefined, problems: [{ path: '', message: `is not valid YAML: ${reason}` }], locate };
   }
 }
 
-/** One slip makes the parser stumble over all that follows, so of the other errors only the first says something. */
+/** One syntax error makes the parser report many that follow from it, so only the first of them is kept. */
 function findIndependent(errors: readonly YAMLError[]): readonly YAMLError[] {
   const first = errors.find((error) => error.code !== 'DUPLICATE_KEY');
   return errors.filter((error) => error.code === 'DUPLICATE_KEY' || error === first);
@@ -46,7 +46,7 @@ function sayError(error: YAMLError, text: string): string {
   if (error.code === 'DUPLICATE_KEY') return 'the key stands twice in one mapping';
   const [offset] = error.pos;
   if (text.slice(offset - 1, offset + 1) === '${') return 'inside braces or brackets a placeholder needs quotes';
-  // What follows the colon quotes the text, which may be a secret.
+  // The parser quotes the text after the colon, and the text may be a secret.
   return error.message.replace(/: ".*$/s, '');
 }
 
@@ -62,7 +62,7 @@ function findOffset(root: Node | null, path: ConfigPath): number | undefined {
   return offset;
 }
 
-/** A value in a mapping is shown at its key: that is where the reader looks. */
+/** The position of a value in a mapping is that of its key, where readers look first. */
 function stepInto(node: unknown, part: string | number): { offset: number | undefined; node: unknown } | undefined {
   if (isMap(node)) {
     const pair = node.items.find((item) => isScalar(item.key) && item.key.value === part);

@@ -112,7 +112,7 @@ export const agentSchema = z.strictObject({
     })
     .prefault({})
     .describe(
-      'JSON Schemas (2020-12; draft-07 where `$schema` says so). All are shown in the descriptor of the agent.',
+      'JSON Schemas, of the draft that `$schema` names (default: 2020-12). All are shown in the descriptor of the agent.',
     ),
   mapping: z
     .unknown()

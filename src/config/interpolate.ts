@@ -2,21 +2,21 @@ import type { ConfigPath } from './config-error.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Reads the file that `${FILE:path}` names; throws an Error whose message says why it cannot. */
+/** Reads the file that `${FILE:path}` names. Throws an Error whose message says why the file cannot be read. */
 export type ReadSecretFile = (path: string) => Promise<string>;
 
 export type InterpolatedScalar = {
   readonly path: ConfigPath;
-  /** The whole scalar was one `${…}`: it may stand for a number or a boolean. */
+  /** Whether the scalar was one whole `${…}`, which may stand for a number or a boolean. */
   readonly whole: boolean;
   readonly problems: readonly string[];
-  /** Contents of secret files, and values of variables whose names say that they are secret. */
+  /** Texts of secret files, and values of variables whose names mark them as secret. */
   readonly secrets: readonly string[];
 };
 
 export type Interpolation = { readonly value: unknown; readonly scalars: readonly InterpolatedScalar[] };
 
-/** Says that a value is code of its own, where `${` means what its language says. */
+/** Whether a value is text of another language, in which `${` has a meaning of its own. */
 export type IsVerbatim = (path: ConfigPath, value: unknown) => boolean;
 
 const token = /\$\$\{|\$\{([^}]*)\}|\$\{/g;
@@ -25,7 +25,7 @@ const secretName = /KEY|TOKEN|SECRET|PASSW|CREDENTIAL/i;
 
 /**
  * Replaces `${NAME}`, `${NAME:-default}` and `${FILE:path}` in every string of a parsed document; `$${` gives `${`.
- * The document is parsed before, so a value can never become YAML of its own. Keys are left alone.
+ * The document is already parsed, so a value can never become YAML. Keys are not replaced.
  */
 export async function interpolate(
   value: unknown,

@@ -1,7 +1,7 @@
 import { isJsonObject } from '../json/json-object.ts';
 
-/** Shorter contents are no secrets but ports and flags, and redacting those would blank half the log. */
-const SHORTEST_SECRET = 8;
+/** Shorter values are ports and flags rather than secrets, and redacting them would blank half the log. */
+const minSecretLength = 8;
 
 /** The passwords of the URLs in a value, at any depth, as written and as decoded. */
 export function findUrlPasswords(value: unknown): readonly string[] {
@@ -10,15 +10,15 @@ export function findUrlPasswords(value: unknown): readonly string[] {
   return isJsonObject(value) ? Object.values(value).flatMap(findUrlPasswords) : [];
 }
 
-/** Those of the interpolated secrets that are long enough to be some. */
+/** Keeps the interpolated values that are long enough to be secrets. */
 export function keepLongSecrets(secrets: readonly string[]): readonly string[] {
-  return secrets.filter((secret) => secret.length >= SHORTEST_SECRET);
+  return secrets.filter((secret) => secret.length >= minSecretLength);
 }
 
 function findPassword(text: string): readonly string[] {
   const url = text.includes('://') ? URL.parse(text) : null;
   if (url === null) return [];
-  // node-postgres takes a password from the query too.
+  // node-postgres also reads a password from the query.
   const written = [url.password, url.searchParams.get('password') ?? ''].filter((password) => password !== '');
   return [...new Set(written.flatMap((password) => [password, decode(password)]))];
 }

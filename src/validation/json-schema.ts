@@ -11,7 +11,7 @@ import { exactKeywords } from './exact-keywords.ts';
 import { linearFormats } from './formats.ts';
 import { jsonWords, parsePlainly } from './zod-issues.ts';
 
-/** What a violation's path starts with: what the checked value is to the client. */
+/** First part of a violation's path: the client's name for the checked value. */
 export type CheckRoot = 'input' | 'config' | 'payload';
 
 const options: Options = {
@@ -71,7 +71,7 @@ export function wrapZodCheck(schema: ZodType<unknown>, root: CheckRoot): Check {
   };
 }
 
-/** The first violation that one of the checks finds. */
+/** A check that runs several checks in order and reports the first violation. */
 export function joinChecks(...checks: readonly Check[]): Check {
   return (value) => {
     for (const check of checks) {
@@ -82,7 +82,7 @@ export function joinChecks(...checks: readonly Check[]): Check {
   };
 }
 
-/** The same check; what it says of an empty object, which most runs bring as their config, is found out once. */
+/** The same check, which remembers its result for an empty object: most runs have an empty config. */
 export function rememberEmpty(check: Check): Check {
   let ofEmpty: Violation | null | undefined;
   return (value) => {
@@ -121,7 +121,7 @@ function sayReason(error: unknown): string {
   if (error instanceof MissingRefError) {
     return `refers to ${error.missingRef}, which it does not hold; copy what is meant under "$defs" and refer to it there`;
   }
-  // Of one wrong word, Ajv tells every branch of its meta-schema that did not like it; and it calls a schema "data".
+  // Ajv reports one wrong word once for each branch of its meta-schema, and calls the schema "data".
   const reason = error instanceof Error ? error.message : 'it cannot be compiled';
   const [first = reason] = reason.replace(/^schema is invalid: /, '').split(', data/');
   return first.replace(/^data\//, '');
@@ -148,7 +148,7 @@ function describeError(error: ErrorObject, root: CheckRoot): Violation {
       return { path: at, message: `must be one of the allowed values${list}` };
     }
     default:
-      // Ajv shouts.
+      // Ajv writes NOT in capitals.
       return { path: at, message: error.message?.replace('NOT', 'not') ?? 'is not valid' };
   }
 }

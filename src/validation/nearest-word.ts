@@ -1,4 +1,4 @@
-/** The known word that `word` was probably meant to be, or undefined when none is near. */
+/** The known word that is nearest to `word`, or undefined when none is near enough to suggest. */
 export function findNearest(word: string, known: Iterable<string>): string | undefined {
   const wanted = fold(word);
   let best: string | undefined;
@@ -13,7 +13,7 @@ export function findNearest(word: string, known: Iterable<string>): string | und
   return best;
 }
 
-/** `base_url`, `base-url` and `baseURL` are one word to a human. */
+/** People read `base_url`, `base-url` and `baseURL` as one word. */
 function fold(word: string): string {
   return word.toLowerCase().replaceAll(/[-_\s]/g, '');
 }

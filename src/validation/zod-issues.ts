@@ -1,14 +1,14 @@
 import { z } from 'zod';
 
-/** A zod issue in plain words that never quote a value, only keys: a value may be a secret. */
+/** A zod issue in plain words. It quotes keys, never values: a value may be a secret. */
 type PlainIssue = {
   readonly path: readonly (string | number)[];
   readonly message: string;
-  /** What is known at this place: keys or values. */
+  /** The keys or values that the schema knows at this place. */
   readonly known: readonly string[];
-  /** What was given instead of one of `known`. */
+  /** The key or value that is not one of `known`. */
   readonly given: string | undefined;
-  /** The type that was wanted, where the type is wrong. */
+  /** The expected type, where the type is wrong. */
   readonly expected: string | undefined;
 };
 
@@ -16,13 +16,13 @@ export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly issues: readonly PlainIssue[] };
 
-/** What the author of a value calls its kinds. */
+/** What authors of a format call its kinds of values. */
 export type Vocabulary = {
   readonly object: string;
   readonly array: string;
   readonly null: string;
   readonly member: string;
-  /** What helps where a text was meant and something else was read. */
+  /** Advice where a text was meant and another type was read. */
   readonly textHint: string;
 };
 
@@ -44,14 +44,14 @@ export const jsonWords: Vocabulary = {
 
 const knownKeysMark = 'known keys: ';
 
-/** Parses a value by a zod schema; on failure gives every issue, an unknown key as one issue at its own path. */
+/** Parses a value by a zod schema. A failure has every issue, and one at its own path for each unknown key. */
 export function parsePlainly<T>(schema: z.ZodType<T>, value: unknown, words: Vocabulary): Parsed<T> {
   const result = schema.safeParse(value, { error: (issue) => sayIssue(issue, words), reportInput: true });
   if (result.success) return { ok: true, value: result.data };
   return { ok: false, issues: result.error.issues.flatMap((issue) => flatten(issue, words)) };
 }
 
-/** Only the raw issue knows its schema and, so, the keys that it takes; they travel to {@link flatten} in the message. */
+/** Only the raw issue knows its schema and with it the known keys; the message carries them to {@link flatten}. */
 function sayIssue(issue: z.core.$ZodRawIssue, words: Vocabulary): string | undefined {
   switch (issue.code) {
     case 'unrecognized_keys':
@@ -102,7 +102,7 @@ function flatten(issue: z.core.$ZodIssue, words: Vocabulary): readonly PlainIssu
   return [plain];
 }
 
-/** Of a union's branches, the one that the value comes nearest to is the one that was meant. */
+/** Reports the issues of the branch of a union that the value comes nearest to. */
 function flattenUnion(
   branches: readonly (readonly z.core.$ZodIssue[])[],
   path: readonly (string | number)[],

@@ -41,7 +41,7 @@ describe('auth in a config', () => {
   const mistakes: readonly (readonly [string, string, string, RegExp, string?])[] = [
     ['a word that is not none', withAuth('off'), 'auth', /"keys" or "jwt", or the word none/],
     ['a number', withAuth('5'), 'auth', /must be a mapping/],
-    ['nobody', withAuth('{}'), 'auth', /lets nobody in/],
+    ['nobody', withAuth('{}'), 'auth', /^admits no client: add keys or jwt/],
     ['an unknown key', withAuth(`{ key: [] }`), 'auth.key', /not a known key/, 'keys'],
     [
       'a key instead of its hash',

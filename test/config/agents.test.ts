@@ -9,7 +9,7 @@ const connections = new Map([['main', silentConnection]]);
 const maxOutputBytes = 1000;
 
 describe('the agents of a config', () => {
-  test('are found by name and by an id that never changes', async () => {
+  test('an agent is found by its name and by an id that never changes', async () => {
     const agents = buildAgents(
       { ...(await parse(sample({ rest: 'defaultAgent: sweeper' }))), maxOutputBytes },
       connections,
@@ -25,16 +25,16 @@ describe('the agents of a config', () => {
     expect(agent?.connection).toBe(silentConnection);
   });
 
-  test('need no default', async () => {
+  test('the default agent is null where the config names none', async () => {
     expect(buildAgents({ ...(await parse(sample())), maxOutputBytes }, connections).defaultAgent).toBeNull();
   });
 
-  test('need a connection to their backend', async () => {
+  test('agents cannot be built without a connection to their backend', async () => {
     const config = await parse(sample());
     expect(() => buildAgents({ ...config, maxOutputBytes }, new Map())).toThrow('no connection to the backend main');
   });
 
-  test("check a run's config by their schema and by their adapter", async () => {
+  test('the config of a run is checked by the schema of the agent and by the adapter', async () => {
     const agent = 'schemas: { config: { properties: { mode: { type: string } } } }';
     const [parsed] = (await parse(sample({ agent }))).agents;
     expect(parsed?.checkConfig({ mode: 'a', tries: 1, other: [] })).toBeNull();
@@ -45,7 +45,7 @@ describe('the agents of a config', () => {
     });
   });
 
-  test('check a resume payload by the schema of its interrupt', async () => {
+  test('a resume payload is checked by the schema of its interrupt', async () => {
     const schemas = [
       'schemas:',
       '  interrupts:',
@@ -111,20 +111,20 @@ test.each([
 
 describe('checks', () => {
   for (const [name, schema, value, violation] of cases) {
-    test(name, () => {
+    test(`the check of ${name} gives the first violation, or none`, () => {
       const found = compileCheck(schema, 'input')(value);
       expect(found).toEqual(violation === undefined ? null : { path: violation[0], message: violation[1] });
     });
   }
 
-  test('leave the value as it is', () => {
+  test('a check leaves the checked value unchanged', () => {
     const value = Object.freeze({ a: '1' });
     const schema = { properties: { a: { type: 'string' }, b: { type: 'string', default: 'x' } } };
     expect(compileCheck(schema, 'input')(value)).toBeNull();
     expect(value).toEqual({ a: '1' });
   });
 
-  test('may share an $id', () => {
+  test('two agents may use schemas with the same $id', () => {
     const check = (type: string) => compileCheck({ $id: 'https://a.example/s', type }, 'input');
     expect([check('string')(1)?.message, check('null')(1)?.message]).toEqual(['must be string', 'must be null']);
   });

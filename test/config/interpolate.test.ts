@@ -27,11 +27,11 @@ const placeholders: readonly (readonly [string, Record<string, string | undefine
 ];
 
 describe('placeholders', () => {
-  test.each(placeholders)('%s with %j gives %j', async (written, env, expected) => {
+  test.each(placeholders)('the text %s with the environment %j becomes %j', async (written, env, expected) => {
     expect(await shown(written, env)).toBe(expected);
   });
 
-  test('an unset variable is a problem with its path and its name, and hides no other', async () => {
+  test('an unset variable is reported with its path and its name, and hides no other problem', async () => {
     const text = `${describing('${LOST} ${FOUND} ${GONE}')}\nserver: { port: "\${PORT}", host: 1 }`;
     expect(words(await refuse(text, { env: { FOUND: 'x' } }))).toEqual([
       {
@@ -47,17 +47,20 @@ describe('placeholders', () => {
     ]);
   });
 
-  test.each(['${1A}', '${}', '${a b}', 'open ${NAME'])('%s is a problem', async (written) => {
-    const [problem, ...others] = await refuse(describing(written), { env: { NAME: 'x' } });
-    expect([problem?.path, others]).toEqual(['agents[0].description', []]);
-    expect(problem?.message).toContain('write "$${"');
-  });
+  test.each(['${1A}', '${}', '${a b}', 'open ${NAME'])(
+    'the placeholder %s is reported as a problem',
+    async (written) => {
+      const [problem, ...others] = await refuse(describing(written), { env: { NAME: 'x' } });
+      expect([problem?.path, others]).toEqual(['agents[0].description', []]);
+      expect(problem?.message).toContain('write "$${"');
+    },
+  );
 
-  test('a name that every object has is no variable', async () => {
+  test('a member that every object inherits is not taken for a variable', async () => {
     expect((await refuse(describing('${constructor}')))[0]?.message).toContain('no constructor');
   });
 
-  test('a whole scalar becomes a number or a boolean where one is wanted', async () => {
+  test('a scalar that is one placeholder becomes a number or a boolean where the schema wants one', async () => {
     const text = sample({ rest: 'server: { port: "${PORT}" }', target: 'job: "${PORT}", chatty: "${CHATTY:-true}"' });
     const config = await parse(text, { env: { PORT: '0' } });
     expect(config.server.port).toBe(0);
@@ -76,7 +79,7 @@ describe('placeholders', () => {
     ]);
   });
 
-  test('are left alone in schemas and inline mappings', async () => {
+  test('placeholders are not replaced in schemas and inline mappings', async () => {
     const agent = [
       'schemas: { input: { const: "${NAME} $${NAME}" } }',
       'mapping: { status: { done: success }, output: \'${"a": result}\' }',
@@ -89,7 +92,7 @@ describe('placeholders', () => {
 });
 
 describe('secret files', () => {
-  test('are read relative to the config, without the last line break, and are secrets', async () => {
+  test('a secret file is read relative to the config, without its last line break, and its text is a secret', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'rungate-'));
     try {
       await writeFile(join(directory, 'note'), 'from-a-file\n\n');
@@ -117,7 +120,7 @@ describe('secrets', () => {
     rest: 'store: { url: "postgres://ann:db%2Dpass@h/d" }',
   });
 
-  test('are gathered from backends, URLs and variables that are named so', async () => {
+  test('secrets are collected from backends, URLs and variables with secret names', async () => {
     const env = { TEAM_TOKEN: 'tok-12345678', TEAM_NAME: 'not-a-secret' };
     const described = text.replace('mapping:', 'description: "${TEAM_TOKEN} of ${TEAM_NAME}"\n    mapping:');
     const config = await parse(described, { env });
@@ -125,7 +128,7 @@ describe('secrets', () => {
     expect([...config.secrets].sort()).toEqual(expected.sort());
   });
 
-  test('are not in the description of a config, but everything else is', async () => {
+  test('the description of a config has everything but its secrets', async () => {
     const config = await parse(text);
     const dump = JSON.stringify(describeConfig(config));
     for (const secret of config.secrets) expect(dump).not.toContain(secret);
@@ -137,7 +140,7 @@ describe('secrets', () => {
     });
   });
 
-  test('are not in the problems of a config', async () => {
+  test('the problems of a config quote no secret', async () => {
     const env = { API_KEY: 'sk-secret-0001' };
     const wrong = sample({
       rest: 'server: { port: "${API_KEY}", unknownFields: "${API_KEY}" }\nlog: { level: "${API_KEY}" }',

@@ -8,7 +8,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { acme, parse, refuse, sample, words } from './vendors.ts';
 
 describe('a config that is right', () => {
-  test('takes every default', async () => {
+  test('a config without sections gets every default', async () => {
     const config = await parse(sample());
     expect(config.server).toEqual({
       host: '127.0.0.1',
@@ -37,7 +37,7 @@ describe('a config that is right', () => {
     });
   });
 
-  test('has its backends parsed by their adapters', async () => {
+  test('the settings of a backend are parsed by its adapter', async () => {
     const [backend] = (await parse(sample({ backend: 'requestTimeoutSeconds: 1.5' }))).backends;
     expect(backend).toMatchObject({
       name: 'main',
@@ -50,11 +50,11 @@ describe('a config that is right', () => {
     expect(backend?.adapter).toBe(acme);
   });
 
-  test('may leave a section empty', async () => {
+  test('an empty section gets every default', async () => {
     expect((await parse(sample({ rest: 'server:\nlimits: {}' }))).server.port).toBe(8080);
   });
 
-  test('is frozen at every depth', async () => {
+  test('a config is frozen at every depth', async () => {
     const config = await parse(sample({ agent: 'metadata: { team: { name: a } }' }));
     const [backend] = config.backends;
     const [agent] = config.agents;
@@ -69,52 +69,73 @@ const mistakes: readonly (readonly [string, string, string, RegExp, string?])[] 
   ['an unknown section', sample({ rest: 'pacin: {}' }), 'pacin', /^is not a known key$/, 'pacing'],
   ['an unknown key', sample({ rest: 'server: { prot: 1 }' }), 'server.prot', /^is not a known key$/, 'port'],
   [
-    'another spelling',
+    'a key in another spelling',
     sample({ backend: 'max_connections: 1' }),
     'backends.main.max_connections',
     /known/,
     'maxConnections',
   ],
-  ['no word at all', sample({ rest: 'server: { zzzzzzzz: 1 }' }), 'server.zzzzzzzz', /^is not a known key$/],
+  ['a key without a near one', sample({ rest: 'server: { zzzzzzzz: 1 }' }), 'server.zzzzzzzz', /^is not a known key$/],
   ['a wrong type', sample({ rest: 'server: { port: eighty }' }), 'server.port', /^must be a number, is a string$/],
   ['a section that is a list', sample({ rest: 'server: []' }), 'server', /^must be a mapping, is a list$/],
   ['a port beyond the last', sample({ rest: 'server: { port: 65536 }' }), 'server.port', /^must be at most 65535$/],
-  ['a choice', sample({ rest: 'log: { level: wran }' }), 'log.level', /^must be debug or info/, 'warn'],
+  ['a word outside a choice', sample({ rest: 'log: { level: wran }' }), 'log.level', /^must be debug or info/, 'warn'],
   [
-    'a store of another make',
+    'a store of another database',
     sample({ rest: 'store: { url: "mysql://h/d" }' }),
     'store.url',
     /^must be sqlite:PATH or/,
   ],
-  ['crossed paces', sample({ rest: 'pacing: { floorMs: 5000 }' }), 'pacing.watchedCeilingMs', /at least floorMs/],
-  ['crossed ceilings', sample({ rest: 'pacing: { ceilingMs: 500 }' }), 'pacing.ceilingMs', /watchedCeilingMs/],
-  ['hasty deaths', sample({ rest: 'replicas: { deadAfterSeconds: 9 }' }), 'replicas.deadAfterSeconds', /twice/],
   [
-    'an adapter that is none',
+    'a floor above the ceilings',
+    sample({ rest: 'pacing: { floorMs: 5000 }' }),
+    'pacing.watchedCeilingMs',
+    /at least floorMs/,
+  ],
+  [
+    'a ceiling below the watched one',
+    sample({ rest: 'pacing: { ceilingMs: 500 }' }),
+    'pacing.ceilingMs',
+    /watchedCeilingMs/,
+  ],
+  [
+    'a replica that is dead before its second heartbeat',
+    sample({ rest: 'replicas: { deadAfterSeconds: 9 }' }),
+    'replicas.deadAfterSeconds',
+    /twice/,
+  ],
+  [
+    'an adapter that does not exist',
     sample().replace('acme\n', 'amce\n'),
     'backends.main.adapter',
     /no adapter; .* acme$/,
     'acme',
   ],
-  ['an adapter key', sample({ backend: 'regoin: north' }), 'backends.main.regoin', /^is not a known key$/, 'region'],
   [
-    'an adapter value',
+    'an unknown key of an adapter',
+    sample({ backend: 'regoin: north' }),
+    'backends.main.regoin',
+    /^is not a known key$/,
+    'region',
+  ],
+  [
+    'a wrong value for a key of an adapter',
     sample({ backend: 'region: nort' }),
     'backends.main.region',
     /^must be north or south$/,
     'north',
   ],
+  ['a relative base URL', sample().replace('https://acme.example/v1/', 'acme'), 'backends.main.baseUrl', /absolute/],
+  ['a base URL with another scheme', sample().replace('https:', 'ftp:'), 'backends.main.baseUrl', /begin with http/],
   [
-    'a base URL that is none',
-    sample().replace('https://acme.example/v1/', 'acme'),
+    'a base URL with credentials',
+    sample().replace('https://', 'https://u:p@'),
     'backends.main.baseUrl',
-    /absolute/,
+    /no credentials/,
   ],
-  ['another scheme', sample().replace('https:', 'ftp:'), 'backends.main.baseUrl', /begin with http/],
-  ['credentials', sample().replace('https://', 'https://u:p@'), 'backends.main.baseUrl', /no credentials/],
-  ['a query', sample().replace('/v1/', '/v1?a=b'), 'backends.main.baseUrl', /no query/],
+  ['a base URL with a query', sample().replace('/v1/', '/v1?a=b'), 'backends.main.baseUrl', /no query/],
   [
-    'a backend that is none',
+    'a backend that does not exist',
     sample().replace('backend: main', 'backend: mian'),
     'agents[0].backend',
     /no backend; .* main$/,
@@ -125,38 +146,60 @@ const mistakes: readonly (readonly [string, string, string, RegExp, string?])[] 
   ['a UUID as a name', sample().replace('sweeper', '0191d3a4-5b6c-7d8e-9f00-112233445566'), 'agents[0].name', /UUID/],
   ['a name with a space', sample().replace('sweeper', 'a b'), 'agents[0].name', /^must be 1 to 128 letters/],
   ['a number as a version', sample({ agent: 'version: 1.0' }), 'agents[0].version', /put it in quotes$/],
-  ['no patience', sample({ agent: 'timeoutSeconds: 0' }), 'agents[0].timeoutSeconds', /^must be more than 0$/],
-  ['too much patience', sample({ agent: 'timeoutSeconds: 9e9' }), 'agents[0].timeoutSeconds', /^must be at most/],
-  ['a default that is none', sample({ rest: 'defaultAgent: sweper' }), 'defaultAgent', /names no agent/, 'sweeper'],
+  ['a timeout of zero', sample({ agent: 'timeoutSeconds: 0' }), 'agents[0].timeoutSeconds', /^must be more than 0$/],
+  ['a timeout of years', sample({ agent: 'timeoutSeconds: 9e9' }), 'agents[0].timeoutSeconds', /^must be at most/],
   [
-    'a schema that is none',
+    'a default agent that does not exist',
+    sample({ rest: 'defaultAgent: sweper' }),
+    'defaultAgent',
+    /names no agent/,
+    'sweeper',
+  ],
+  [
+    'a schema with a type that does not exist',
     sample({ agent: 'schemas: { input: { type: strin } }' }),
     'agents[0].schemas.input',
     /JSON Schema/,
   ],
   [
-    'a schema elsewhere',
+    'a schema that refers to another document',
     sample({ agent: 'schemas: { config: { $ref: "http://a/b" } }' }),
     'agents[0].schemas.config',
     /refers to http:\/\/a\/b, which it does not hold/,
   ],
   ['an empty mapping', sample({ agent: 'mapping:' }), 'agents[0].mapping', /status/],
   ['a mapping that is a list', sample({ agent: 'mapping: []' }), 'agents[0].mapping', /the name of a mapping file/],
-  ['a mapping key', sample({ agent: 'mapping: { outptu: a }' }), 'agents[0].mapping.outptu', /unknown key/, 'output'],
-  ['an expression', sample({ agent: 'mapping: { output: "a.(" }' }), 'agents[0].mapping.output', /./],
-  ['a lost mapping file', sample({ agent: 'mapping: lost.yaml' }), 'agents[0].mapping', /lost\.yaml .*no such file/],
+  [
+    'an unknown key of a mapping',
+    sample({ agent: 'mapping: { outptu: a }' }),
+    'agents[0].mapping.outptu',
+    /unknown key/,
+    'output',
+  ],
+  [
+    'an expression that does not parse',
+    sample({ agent: 'mapping: { output: "a.(" }' }),
+    'agents[0].mapping.output',
+    /./,
+  ],
+  [
+    'a mapping file that does not exist',
+    sample({ agent: 'mapping: lost.yaml' }),
+    'agents[0].mapping',
+    /lost\.yaml .*no such file/,
+  ],
 ];
 
 describe('a config that is wrong', () => {
   for (const [name, text, path, message, hint] of mistakes) {
-    test(name, async () => {
+    test(`${name} is refused with its place and a reason`, async () => {
       const found = words(await refuse(text)).find((problem) => problem.path === path);
       expect(found?.message).toMatch(message);
       expect(found?.hint).toBe(hint);
     });
   }
 
-  test('shows all its problems at once, in the order of the file', async () => {
+  test('a wrong config shows all its problems at once, in the order of the file', async () => {
     const text = sample({ rest: 'pacin: {}', target: 'jbo: a' }).replace('hush-hush-1234', '""');
     const problems = await refuse(text);
     expect(words(problems)).toEqual([
@@ -173,7 +216,7 @@ describe('a config that is wrong', () => {
     ]);
   });
 
-  test('is refused without backends and agents', async () => {
+  test('a config without backends and agents is refused', async () => {
     expect(words(await refuse('server: {}'))).toEqual([
       { path: 'backends', message: 'is required' },
       { path: 'agents', message: 'is required' },
@@ -184,7 +227,7 @@ describe('a config that is wrong', () => {
     ]);
   });
 
-  test('is refused for a name that stands twice', async () => {
+  test('a config in which two agents have one name is refused', async () => {
     const again =
       '  - { name: sweeper, backend: main, target: { job: a }, mapping: { status: { a: error }, output: a } }';
     expect(words(await refuse(sample({ rest: again })))).toEqual([
@@ -192,7 +235,7 @@ describe('a config that is wrong', () => {
     ]);
   });
 
-  test('is refused for interrupts where nothing can be resumed, and taken where it can', async () => {
+  test('a mapping with interrupts is refused for a target that cannot be resumed, and accepted for one that can', async () => {
     const agent = 'mapping: { status: { done: success }, output: result, interrupt: question, resume: payload }';
     const [problem, ...others] = await refuse(sample({ agent }));
     expect([problem?.path, others]).toEqual(['agents[0].mapping', []]);
@@ -203,13 +246,13 @@ describe('a config that is wrong', () => {
 });
 
 describe('a text that is no config', () => {
-  test('names line and column of a syntax error, once', async () => {
+  test('a syntax error is reported once, with line and column', async () => {
     const [problem, ...others] = await refuse('server:\n  port: [1\nagents: []\n');
     expect(others).toEqual([]);
     expect([problem?.line, problem?.message]).toEqual([3, expect.stringMatching(/^is not valid YAML: /)]);
   });
 
-  test('refuses keys that stand twice, each of them', async () => {
+  test('every key that stands twice in a mapping is reported', async () => {
     const problems = await refuse('server: { port: 1, port: 2 }\nserver: {}\n');
     expect(problems.map(({ line, column }) => [line, column])).toEqual([
       [1, 20],
@@ -218,20 +261,20 @@ describe('a text that is no config', () => {
     expect(problems[0]?.message).toMatch(/twice/);
   });
 
-  test('explains a placeholder that lacks quotes', async () => {
+  test('a placeholder between braces without quotes is explained', async () => {
     expect((await refuse('server: { host: ${HOST} }'))[0]?.message).toMatch(/a placeholder needs quotes/);
   });
 
   test.each([
     ['', 'is empty'],
     ['- a', 'must be a mapping of sections'],
-  ])('%j %s', async (text, message) => {
+  ])('the text %j %s', async (text, message) => {
     expect(words(await refuse(text))).toEqual([{ path: '', message }]);
   });
 });
 
 describe('a config in a file', () => {
-  test('brings its mapping file, relative to itself, between the default and what is inline', async () => {
+  test('a mapping file is read relative to the config and layered between the default and the inline mapping', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'rungate-'));
     try {
       await writeFile(join(directory, 'own.yaml'), 'status: { done: success }\noutput: result\n');
@@ -248,7 +291,7 @@ describe('a config in a file', () => {
     }
   });
 
-  test('layers an inline mapping over the default of its adapter', async () => {
+  test('an inline mapping is layered over the default of its adapter', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'rungate-'));
     try {
       await writeFile(join(directory, 'acme.yaml'), 'status: { done: success }\noutput: result\n');
@@ -260,7 +303,7 @@ describe('a config in a file', () => {
     }
   });
 
-  test('is refused where there is none', async () => {
+  test('a config file that does not exist is refused', async () => {
     const refused = loadConfig('/nowhere/at-all.yaml', {}, [acme]);
     await expect(refused).rejects.toThrow(ConfigError);
     await expect(refused).rejects.toThrow(

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Check } from '../../src/contract/domain/agent.ts';
 import { compileCheck, rememberEmpty } from '../../src/validation/json-schema.ts';
 
-test('what is said of an empty object is found out once, and of any other each time', () => {
+test('a remembering check runs once for empty objects and each time for other values', () => {
   const check = compileCheck({ type: 'object', required: ['a'] }, 'config');
   let asked = 0;
   const counted: Check = (value) => {

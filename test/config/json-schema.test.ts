@@ -94,23 +94,21 @@ describe('schema/config.json', () => {
   });
 
   test('the schema refuses a value of a wrong type wherever the validator does', async () => {
-    const wrong: readonly Json[] = [[[]], 'no such word'];
     // A key that every tenant overrides is never read, whatever it is.
     const shared = replaceAt(example, ['backends', 'intuned-main'], (backend) => {
       const { credentialsByTenant, ...others } = backend as JsonObject;
       return others;
     });
     let refused = 0;
-    for (const [path] of placesOf(shared).filter(([path]) => path.length > 1 && !isForeign(path))) {
-      for (const value of wrong) {
-        const changed = replaceAt(shared, path, () => value);
-        // The schema knows no names, no URLs and no rules between keys: it may accept more, never less.
-        if (validate(changed)) continue;
-        refused += 1;
-        expect([path.join('.'), value, await isTaken(changed)]).toEqual([path.join('.'), value, false]);
-      }
+    for (const [path, value] of placesOf(shared).filter(([path]) => path.length > 1 && !isForeign(path))) {
+      const wrong = Array.isArray(value) ? 'no such word' : [[]];
+      const changed = replaceAt(shared, path, () => wrong);
+      // The schema knows no names, no URLs and no rules between keys: it may accept more, never less.
+      if (validate(changed)) continue;
+      refused += 1;
+      expect([path.join('.'), await isTaken(changed)]).toEqual([path.join('.'), false]);
     }
-    expect(refused).toBeGreaterThan(150);
+    expect(refused).toBeGreaterThan(100);
   });
 
   test('the schema refuses numbers out of bounds and words outside a choice', () => {

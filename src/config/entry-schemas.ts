@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { maxWaitSeconds } from '../contract/domain/clock.ts';
 import { nameSchema } from '../validation/name-schema.ts';
-import { baseUrl, count, jsonObject, maxSeconds, seconds } from './value-schemas.ts';
+import { baseUrl, count, jsonObject, seconds } from './value-schemas.ts';
 
 /** The keys that every backend has; the others belong to its adapter. */
 export const backendSchema = z.strictObject({
@@ -81,7 +82,7 @@ export const agentSchema = z.strictObject({
   lostAfterSeconds: z
     .number()
     .min(0)
-    .max(maxSeconds)
+    .max(maxWaitSeconds)
     .default(60)
     .describe('How long the vendor may not find a run that it has started, before the run ends as `error` 1004.'),
   onUnknownStart: z

@@ -1,15 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of the config stand in its examples
+
 import { z } from 'zod';
-import {
-  allowedHost,
-  count,
-  maxSeconds,
-  milliseconds,
-  origin,
-  seconds,
-  storeUrl,
-  webhookSecret,
-} from './value-schemas.ts';
+import { maxWaitSeconds } from '../contract/domain/clock.ts';
+import { allowedHost, count, milliseconds, origin, seconds, storeUrl, webhookSecret } from './value-schemas.ts';
 
 // The descriptions below are what docs/config.md, schema/config.json and rungate.example.yaml say of each key. Bounds
 // and defaults are taken from the schema itself, so a description does not repeat them.
@@ -83,7 +76,7 @@ export const limitsSchema = z
     maxBlockSeconds: z
       .int()
       .min(0)
-      .max(maxSeconds)
+      .max(maxWaitSeconds)
       .default(3600)
       .describe('Longest `block_timeout` that a request may ask for.'),
     maxBodyBytes: count

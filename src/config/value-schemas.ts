@@ -1,14 +1,12 @@
 import { z } from 'zod';
+import { maxWaitSeconds } from '../contract/domain/clock.ts';
 import { parseException } from '../upstream/ssrf-address.ts';
 
-/** The longest time that the config accepts, about 23 days: Node's timers overflow soon after it. */
-export const maxSeconds = 2_000_000;
-
-export const seconds = z.number().positive().max(maxSeconds);
+export const seconds = z.number().positive().max(maxWaitSeconds);
 export const milliseconds = z
   .number()
   .positive()
-  .max(maxSeconds * 1000);
+  .max(maxWaitSeconds * 1000);
 export const count = z.int().positive();
 export const jsonObject = z.record(z.string(), z.json());
 

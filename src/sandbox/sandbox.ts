@@ -64,8 +64,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const shape = options.restackShape ?? 'engine';
   const restack = restackWire({ runs, ids, shape, token: options.restackToken ?? null });
   const servers = {
-    intuned: new VendorServer(intuned, startLog, faults, host, intunedPort),
-    restack: new VendorServer(restack, startLog, faults, host, restackPort),
+    intuned: new VendorServer({ wire: intuned, startLog, faults }, { host, port: intunedPort }),
+    restack: new VendorServer({ wire: restack, startLog, faults }, { host, port: restackPort }),
   };
   const control = bindControl({ startLog, faults, runs, sink, servers });
   const opened: { close(): Promise<void> }[] = [];

@@ -26,6 +26,8 @@ export type Wire = {
 
 const maxBodyBytes = 10 * 1024 * 1024;
 
+export type VendorServerDeps = { readonly wire: Wire; readonly startLog: StartLog; readonly faults: FaultOrders };
+
 /** A vendor as an HTTP server of this machine. */
 export class VendorServer {
   readonly #wire: Wire;
@@ -36,12 +38,12 @@ export class VendorServer {
   #port: number;
   #inFlight = 0;
 
-  constructor(wire: Wire, startLog: StartLog, faults: FaultOrders, host: string, port: number) {
-    this.#wire = wire;
-    this.#startLog = startLog;
-    this.#faults = faults;
-    this.#host = host;
-    this.#port = port;
+  constructor(deps: VendorServerDeps, address: { readonly host: string; readonly port: number }) {
+    this.#wire = deps.wire;
+    this.#startLog = deps.startLog;
+    this.#faults = deps.faults;
+    this.#host = address.host;
+    this.#port = address.port;
     // A client's pool keeps connections for longer than Node's 5 s; a vendor that hangs up first is a fault of its own.
     this.#server = createServer({ keepAliveTimeout: 65_000, noDelay: true }, (request, response) =>
       this.#answer(request, response),

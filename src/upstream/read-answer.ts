@@ -17,7 +17,7 @@ export function readAnswer<T>(
 ): HttpAnswer<T> {
   if (result.kind === 'failed') {
     const message = describeHappening(result.happening, result.cause, maxAnswerBytes);
-    throw makeFault(call, result.happening, message, redactor.text(result.cause));
+    throw makeFault(call, result.happening, { message, cause: redactor.text(result.cause) });
   }
   const { status, headers, bytes } = result;
   if (status < 200 || status >= 300 || bytes === null) {
@@ -40,13 +40,8 @@ function readBody<T>(call: HttpCall<T>, status: number, bytes: Uint8Array, redac
     if (answer.success) return { body: answer.data, raw };
     const path = answer.error.issues[0]?.path.join('.');
     const where = path === undefined || path === '' ? '' : ` (${path})`;
-    throw makeFault(
-      call,
-      { kind: 'malformed' },
-      `the vendor's answer has not the expected shape${where}`,
-      null,
-      status,
-    );
+    const message = `the vendor's answer has not the expected shape${where}`;
+    throw makeFault(call, { kind: 'malformed' }, { message, httpStatus: status });
   }
   // A schema that takes "nothing" has no use for a body, so that the status alone is the answer.
   for (const nothing of [undefined, null]) {
@@ -54,7 +49,7 @@ function readBody<T>(call: HttpCall<T>, status: number, bytes: Uint8Array, redac
     if (answer.success) return { body: answer.data, raw: null };
   }
   const message = parsed.kind === 'empty' ? "the vendor's answer is empty" : parsed.message;
-  throw makeFault(call, { kind: 'malformed' }, message, null, status);
+  throw makeFault(call, { kind: 'malformed' }, { message, httpStatus: status });
 }
 
 function findMessage<T>(
@@ -90,16 +85,12 @@ function tidy(message: string): string | null {
 function makeFault<T>(
   call: HttpCall<T>,
   happening: Happening,
-  message: string,
-  cause: string | null,
-  httpStatus: number | null = null,
+  details: { readonly message: string; readonly cause?: string; readonly httpStatus?: number },
 ): UpstreamFault {
   return new UpstreamFault({
     consequence: judge(call, happening),
     kind: happening.kind === 'unsendable' ? 'malformed' : happening.kind,
-    message,
-    httpStatus,
-    cause: cause ?? undefined,
+    ...details,
   });
 }
 

@@ -1,14 +1,12 @@
 import { z } from 'zod';
 import type { Api } from '../../contract/api/api.ts';
+import { maxWaitSeconds } from '../../contract/domain/clock.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 
 export type RequestOptions = {
   /** Whether a request with a member that the protocol does not have is refused, or the member ignored. */
   readonly unknownFields: 'reject' | 'ignore';
 };
-
-/** About 23 days, within the range of Node's timers. */
-const maxSeconds = 2_000_000;
 
 /** Bodies are parsed JSON when they get here; these check only the outer kind, without walking through them. */
 export const json = z.unknown() as z.ZodType<Json>;
@@ -40,7 +38,7 @@ export const queryPage = {
   offset: wholeNumberOr(0, { minimum: 0, maximum: 2 ** 31 - 1 }),
 };
 
-export const afterSeconds = z.int().min(0).max(maxSeconds);
+export const afterSeconds = z.int().min(0).max(maxWaitSeconds);
 
 const contentBlock = z.looseObject({ type: z.string(), metadata: jsonObject.optional() });
 

@@ -1,6 +1,7 @@
 import type { Api } from '../../contract/api/api.ts';
 import type { Answer, Decoded, EventEncoder } from '../../contract/api/protocol.ts';
 import type { CreatedRun, CreateRun } from '../../contract/api/runs.ts';
+import { maxWaitSeconds } from '../../contract/domain/clock.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 
@@ -12,8 +13,8 @@ type Client = Pick<Decoded<unknown, unknown, unknown>, 'signal' | 'clientLeft'>;
 /** How a protocol encodes a run's events. */
 export type StreamEncoding = { readonly encode: EventEncoder; readonly eventName?: (event: RunEvent) => string };
 
-/** The later protocols wait without a limit, but Node's timers have one. About 23 days; no agent may take longer. */
-const maxWaitMs = 2_000_000_000;
+/** The later protocols wait without a limit; no agent may take longer than this. */
+const maxWaitMs = maxWaitSeconds * 1000;
 
 export function keyOf({ tenant, runId }: Run): RunKey {
   return { tenant, runId };

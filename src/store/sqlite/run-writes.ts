@@ -37,12 +37,16 @@ function appendEvents(
   }
 }
 
+export type NewRun = {
+  readonly run: Run;
+  readonly events: readonly RunEvent[];
+  readonly idempotency: Idempotency | undefined;
+  readonly admission: Admission | undefined;
+};
+
 export function prepareInsert(
   statements: Statements,
-  run: Run,
-  events: readonly RunEvent[],
-  idempotency: Idempotency | undefined,
-  admission: Admission | undefined,
+  { run, events, idempotency, admission }: NewRun,
 ): () => Insertion {
   const columns: SQLInputValue[] = [run.runId, run.tenant, run.agentId, run.agentName, run.threadId, run.phase];
   columns.push(run.status, run.owner, run.version, run.createdAtMs, run.updatedAtMs, endOf(run), dueOf(run));
@@ -54,7 +58,7 @@ export function prepareInsert(
   const thread =
     admission === undefined || threadId === null
       ? null
-      : prepareAdmission(statements, run, threadId, admission, encoded.length);
+      : prepareAdmission(statements, run, { threadId, admission, eventCount: encoded.length });
   return () => {
     const earlier = idempotency === undefined ? null : findEarlier(statements, idempotency);
     if (earlier !== null) return earlier;
@@ -88,7 +92,7 @@ export function prepareUpdate(statements: Statements, update: RunUpdate): () => 
   const affectThread =
     update.thread === undefined || run.threadId === null
       ? null
-      : prepareEffect(statements, run, run.threadId, update.thread, encoded.length);
+      : prepareEffect(statements, run, { threadId: run.threadId, effect: update.thread, eventCount: encoded.length });
   const owe = update.delivery === undefined ? null : prepareDelivery(statements.insertDelivery, update.delivery);
   return () => {
     // The end of a run always moves it within the indexes.

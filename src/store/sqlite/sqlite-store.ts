@@ -61,7 +61,7 @@ export class SqliteStore implements Store {
     idempotency?: Idempotency,
     admission?: Admission,
   ): Promise<Insertion> {
-    return await this.#writes.submit(prepareInsert(this.#statements, run, events, idempotency, admission));
+    return await this.#writes.submit(prepareInsert(this.#statements, { run, events, idempotency, admission }));
   }
 
   async update(update: RunUpdate): Promise<boolean> {

@@ -37,10 +37,10 @@ export function prepareThread(statements: Statements, thread: Thread): () => boo
 export function prepareAdmission(
   statements: Statements,
   run: Run,
-  threadId: string,
-  { create, refuseBusy }: Admission,
-  eventCount: number,
+  joining: { readonly threadId: string; readonly admission: Admission; readonly eventCount: number },
 ) {
+  const { threadId, eventCount } = joining;
+  const { create, refuseBusy } = joining.admission;
   const createThread = create === undefined ? null : prepareThread(statements, create);
   const { tenant, agentId, updatedAtMs } = run;
   return {
@@ -81,19 +81,18 @@ export function prepareCheckpoint(
 export function prepareEffect(
   statements: Statements,
   run: Run,
-  threadId: string,
-  effect: ThreadEffect,
-  eventCount: number,
+  change: { readonly threadId: string; readonly effect: ThreadEffect; readonly eventCount: number },
 ): () => number | null {
+  const { threadId, effect, eventCount } = change;
   const steps: ((thread: number) => void)[] = [];
   if (effect.checkpoint !== undefined) {
     const state = encodeThreadState(effect.checkpoint);
     steps.push(prepareState(statements, state), prepareCheckpoint(statements, effect.checkpoint, state));
   }
   const session = effect.session === undefined ? [0, null] : [1, encodeSession(effect.session)];
-  const change = [Number(effect.release), effect.status, ...session, run.updatedAtMs, eventCount];
+  const cells = [Number(effect.release), effect.status, ...session, run.updatedAtMs, eventCount];
   return () => {
-    const affected = statements.affectThread.get(threadId, run.tenant, run.runId, ...change);
+    const affected = statements.affectThread.get(threadId, run.tenant, run.runId, ...cells);
     if (affected === undefined) return null;
     const { id, version } = affectedRow.parse(affected);
     if (effect.remove === true && statements.hasLiveRun.get(run.tenant, threadId) === undefined) {

@@ -5,7 +5,7 @@ import { type CompiledCase, CompiledMapping, type MappingDeps } from './compiled
 import { type Budgets, compileExpression, defaultBudgets, type Expression } from './evaluate.ts';
 import { type ExpressionKey, expressionKeys, type MappingDocument, mappingKeys, mappingSchema } from './schema.ts';
 
-/** One mapping as its YAML was parsed, and what problems call it: a file name, or a place in the config. */
+/** One mapping as parsed from YAML, and its name in problem reports: a file name, or a place in the config. */
 export type MappingLayer = { readonly source: string; readonly mapping: unknown };
 
 /** `path` is the key inside the layer, such as `status.failed[0].when`; empty for the layer as a whole. */
@@ -18,9 +18,9 @@ export type MappingCompilation =
 export type CompileOptions = { readonly budgets?: Partial<Budgets> | undefined };
 
 /**
- * Puts layers together, later ones over earlier ones, and compiles the result. A later layer replaces an
- * expression, a single status row, or a single errcode; what it does not name stays. Reports every problem of
- * every layer at once and throws nothing.
+ * Merges layers, later ones over earlier ones, and compiles the result. A later layer replaces single expressions,
+ * status rows and errcodes; what it does not name stays. Reports every problem of every layer at once and throws
+ * nothing.
  */
 export function compileMapping(layers: readonly MappingLayer[], options: CompileOptions = {}): MappingCompilation {
   const budgets = { ...defaultBudgets, ...options.budgets };
@@ -81,7 +81,7 @@ function describe(error: ZodError, mapping: unknown): Omit<MappingProblem, 'sour
   });
 }
 
-/** A row that was written as a bare status is parsed as a list; its author knows no `[0].is`. */
+/** A row that was written as a bare status is parsed as a list; its author would not recognize `[0].is`. */
 function withoutShorthand(path: readonly PropertyKey[], mapping: unknown): readonly PropertyKey[] {
   const [key, row] = path;
   const rows = isJsonObject(mapping) ? mapping.status : undefined;

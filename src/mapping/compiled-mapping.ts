@@ -16,7 +16,7 @@ import { type ErrcodeTable, readFailure } from './failure.ts';
 
 export type CompiledCase = { readonly when: Expression | undefined; readonly is: RunStatus };
 
-/** The parts of a mapping after all layers were put together. */
+/** The parts of a mapping after all layers were merged. */
 export type MappingDeps = {
   readonly status: ReadonlyMap<string, readonly CompiledCase[]>;
   readonly input: Expression | undefined;
@@ -28,7 +28,7 @@ export type MappingDeps = {
   readonly errcodes: ErrcodeTable;
 };
 
-/** Reads observations by compiled parts. Stateless: one instance serves all runs of an agent at once. */
+/** Reads observations with compiled parts. Stateless: one instance serves all runs of an agent at once. */
 export class CompiledMapping implements Mapping {
   readonly interrupts: boolean;
   readonly #deps: MappingDeps;
@@ -90,7 +90,7 @@ export class CompiledMapping implements Mapping {
 
   async #readOutput(raw: Json): Promise<Json> {
     const output = await this.#deps.output.evaluate(raw);
-    // Null is a result that the vendor gave; only a missing one has no JSON of its own.
+    // Null is a result; only a missing one has no JSON form.
     return output === undefined ? {} : output;
   }
 
@@ -99,14 +99,14 @@ export class CompiledMapping implements Mapping {
       const partial = await this.#deps.output.evaluate(raw);
       return isNothing(partial) ? undefined : partial;
     } catch (error) {
-      // An output that is not there yet may break an expression that will work on the finished run.
+      // An expression may fail on a missing output and still work on the finished run.
       if (error instanceof MappingFault && !(error instanceof BudgetFault)) return undefined;
       throw error;
     }
   }
 }
 
-/** No expression, because it stands in the way of every start: what was asked, as it was asked. */
+/** The request as it is. Not an expression, because every start would pay for it. */
 function takeInput({ input, messages }: InputContext): Json {
   const isEmpty = input === null || (isJsonObject(input) && Object.keys(input).length === 0);
   if (!isEmpty) return input;
@@ -120,7 +120,7 @@ async function choose(cases: readonly CompiledCase[], raw: Json): Promise<RunSta
   return undefined;
 }
 
-/** JSONata's own idea of truth (`$boolean`), so that `when: error.code` may be written without a comparison. */
+/** Truth as JSONata defines it (`$boolean`), so that `when: error.code` needs no comparison. */
 function holds(value: Json | undefined): boolean {
   if (Array.isArray(value)) return value.some(holds);
   if (isJsonObject(value)) return Object.keys(value).length > 0;

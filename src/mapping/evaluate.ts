@@ -6,9 +6,9 @@ import { NotJson, toPlainJson } from './plain-json.ts';
 import { SerialQueue } from './serial-queue.ts';
 import { readSyntax } from './syntax.ts';
 
-/** What one evaluation may use up before it is ended. */
+/** What one evaluation may use before it is ended. */
 export type Budgets = {
-  /** Milliseconds. Counted as time of the processor where a machine is too busy to give it. */
+  /** Milliseconds; of processor time where the machine is too busy. */
   readonly timeMs: number;
   /** Nested steps of an evaluation; one call of a function in an expression takes about six. */
   readonly depth: number;
@@ -18,7 +18,7 @@ export type Budgets = {
 
 export const defaultBudgets: Budgets = { timeMs: 100, depth: 1000, sequence: 100_000 };
 
-/** An evaluation went over a budget, which it would do again; other faults may come from data that is not there yet. */
+/** An evaluation exceeded a budget, and would again; other faults may come from data that is not there yet. */
 export class BudgetFault extends MappingFault {
   constructor(expression: string, reason: string, cause?: unknown) {
     super(expression, reason, cause);
@@ -28,14 +28,14 @@ export class BudgetFault extends MappingFault {
 
 /** A compiled expression. Holds no state between evaluations. */
 export interface Expression {
-  /** @throws MappingFault when the evaluation fails, goes over a budget or gives no JSON */
+  /** @throws MappingFault when the evaluation fails, exceeds a budget or does not give JSON */
   evaluate(data: unknown): Promise<Json | undefined>;
 }
 
 type ExpressionOptions = {
   /** The key that faults name. */
   readonly key: string;
-  /** Whose turn an evaluation takes; see {@link SerialQueue}. */
+  /** The agent whose turn an evaluation takes; see {@link SerialQueue}. */
   readonly queueKey: object;
   readonly budgets: Budgets;
 };
@@ -49,7 +49,7 @@ export function compileExpression(text: string, options: ExpressionOptions): Exp
     timeout: options.budgets.timeMs,
     stack: options.budgets.depth,
     sequence: options.budgets.sequence,
-    // JSONata makes regular expressions of it and calls `exec`; the type asks for all that RegExp has.
+    // JSONata constructs it and calls `exec`; the type requires all of RegExp.
     RegexEngine: LinearRegExp as unknown as RegExpConstructor,
   };
   const program = jsonata(text, limits);
@@ -58,10 +58,10 @@ export function compileExpression(text: string, options: ExpressionOptions): Exp
   return path === undefined ? evaluation : new PathWalk(path, evaluation);
 }
 
-// One for the process: what it guards, the event loop, is one for the process too.
+// One for the process, like the event loop that it guards.
 const queue = new SerialQueue();
 
-/** Walking needs no budget; an array on the way has JSONata's meaning (map over it), so JSONata gets the path. */
+/** Walking a path needs no budget. JSONata maps over an array on the way, so such a path is left to it. */
 class PathWalk implements Expression {
   readonly #path: readonly string[];
   readonly #evaluation: Expression;
@@ -82,7 +82,7 @@ class PathWalk implements Expression {
   }
 }
 
-/** Patience of the second attempt, in budgets, for an evaluation that the machine did not let run in the first. */
+/** How many budgets the second attempt gets, where the machine left no time for the first. */
 const secondPatience = 5;
 
 class Evaluation implements Expression {
@@ -129,7 +129,7 @@ class Evaluation implements Expression {
     this.#limits.timeout = timeMs;
     const input = this.#marksInput ? structuredClone(data) : data;
     const { promise: hung, reject } = Promise.withResolvers<never>();
-    // An evaluation runs on microtasks alone: one that is not over when the event loop turns will never be.
+    // An evaluation runs on microtasks alone: one that is not over when the event loop turns never will be.
     const watch = setImmediate(() => reject(new Error('it never ends')));
     try {
       return toPlainJson(await Promise.race([this.#program.evaluate(input), hung]));
@@ -153,7 +153,7 @@ class Evaluation implements Expression {
     }
     if (error instanceof RangeError) return new BudgetFault(key, 'it needs more memory than it may use', cause);
     if (error instanceof NotJson) return new MappingFault(key, error.message, cause);
-    // JSONata's own message quotes the data, so only its code is told.
+    // JSONata's own message quotes the data, so only its code is reported.
     return new MappingFault(key, code === undefined ? 'it cannot be evaluated' : `JSONata error ${code}`, cause);
   }
 }

@@ -2,7 +2,7 @@ import { errcodes as gatewayErrcodes } from '../contract/domain/errcodes.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
 import { isJsonObject } from '../json/json-object.ts';
 
-/** Vendor word to `RunOutput.errcode`; `default` for every other. */
+/** From a vendor's word to `RunOutput.errcode`; `default` for all others. */
 export type ErrcodeTable = ReadonlyMap<string, number>;
 
 type Failure = { readonly errcode: number; readonly description: string };

@@ -1,7 +1,7 @@
 import type { Json } from '../contract/domain/json.ts';
 import { type MappedStatus, type Mapping, MappingFault } from '../contract/domain/mapping.ts';
 
-/** The same mapping, but what it makes is never larger than `mostBytes` as JSON: an expression can multiply its input. */
+/** The same mapping with outputs of at most `maxBytes` as JSON: an expression can multiply its input. */
 export function boundOutput(mapping: Mapping, maxBytes: number): Mapping {
   const bound = (expression: string, value: Json): Json => {
     if (!isLarger(value, maxBytes)) return value;
@@ -10,7 +10,7 @@ export function boundOutput(mapping: Mapping, maxBytes: number): Mapping {
   const boundReading = (mapped: MappedStatus): MappedStatus => {
     if (mapped.kind === 'success') bound('output', mapped.output);
     else if (mapped.kind === 'interrupted') bound('interrupt', mapped.payload);
-    // What a run shows on its way is no reason to end it: its readers wait for less.
+    // An oversized partial output does not end a run; it is left out.
     else if (mapped.kind === 'pending' && mapped.partial !== undefined && isLarger(mapped.partial, maxBytes)) {
       return { kind: 'pending', partial: undefined };
     }
@@ -29,7 +29,7 @@ export function boundOutput(mapping: Mapping, maxBytes: number): Mapping {
   };
 }
 
-/** Adds up without writing the JSON, and stops as soon as the answer is known. Escapes are not counted. */
+/** Adds up sizes without writing the JSON, and stops once the bound is passed. Escapes are not counted. */
 function isLarger(value: Json, maxBytes: number): boolean {
   let leftBytes = maxBytes;
   const take = (part: Json): void => {

@@ -1,6 +1,6 @@
 import type { Json } from '../contract/domain/json.ts';
 
-/** A value is no JSON; the message says what it is. */
+/** A value is not JSON; the message says what it is. */
 export class NotJson extends Error {
   constructor(what: string) {
     super(`it gives ${what}, which is no JSON`);
@@ -9,8 +9,8 @@ export class NotJson extends Error {
 }
 
 /**
- * A copy of an expression's result that is JSON and nothing else: the marks that JSONata leaves on its arrays are
- * gone, members without a value are dropped. Undefined stays undefined.
+ * Copies an expression's result as plain JSON: without the marks that JSONata leaves on its arrays, and without members
+ * that have no value. Undefined stays undefined.
  *
  * @throws NotJson for a function or a number without a JSON form, at any depth; RangeError when nested too deeply
  */

@@ -6,14 +6,14 @@ type Job = () => Promise<void>;
 
 /**
  * Lets one evaluation run at a time. Evaluations that interleave would spend each other's time budgets, so a slow
- * expression could end the run of a fast one. Lanes take turns: an agent whose expressions are slow delays another
- * agent by one evaluation, however many of its own runs wait.
+ * expression could end the run of a fast one. Agents take turns: one with slow expressions delays
+ * another by a single evaluation, however many of its own runs wait.
  */
 export class SerialQueue {
   readonly #jobsByKey = new Map<object, Job[]>();
   #busy = false;
 
-  /** Runs `work` when its turn comes and settles as it does; at once when nothing is under way. */
+  /** Runs `work` when its turn comes, at once when nothing is under way, and settles as `work` does. */
   permit<T>(queueKey: object, work: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const job = () => work().then(resolve, reject);
@@ -29,7 +29,7 @@ export class SerialQueue {
     for (let next = this.#take(); next !== undefined; next = this.#take()) {
       const startedMs = performance.now();
       await next();
-      // Evaluations live on microtasks alone, so without a pause a queue of slow ones would stop all input and output.
+      // Evaluations run on microtasks alone: without a pause, a queue of slow ones would stop all input and output.
       if (this.#jobsByKey.size > 0 && performance.now() - startedMs > longTurnMs) await nextTurn();
     }
     this.#busy = false;

@@ -1,7 +1,7 @@
 import jsonata from 'jsonata';
 import { LinearRegExp } from '../compute/linear-regexp.ts';
 
-/** What can be told about an expression without running it. */
+/** What is known about an expression without running it. */
 type Syntax = {
   /** Member names from the root, when the expression is a plain dotted path and nothing more. */
   readonly path: readonly string[] | undefined;
@@ -13,7 +13,7 @@ type Syntax = {
 
 type Node = { readonly [key: string]: unknown };
 
-/** JSONata's functions, without `$eval`: data of a vendor must never run as an expression. */
+/** JSONata's functions without `$eval`: a vendor's data must never run as an expression. */
 export const functionNames: ReadonlySet<string> = new Set(
   (
     'sum count max min average string substring substringBefore substringAfter lowercase uppercase length trim pad ' +
@@ -24,7 +24,7 @@ export const functionNames: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-/** Why an expression must not be used; undefined when nothing speaks against it. */
+/** Why an expression must not be used; undefined when it may be. */
 export function findMistake(text: string): string | undefined {
   try {
     const { mistakes } = readSyntax(jsonata(text).ast());

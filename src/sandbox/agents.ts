@@ -4,7 +4,7 @@ import { approve, chat } from './conversations.ts';
 import type { Fault } from './faults.ts';
 import type { Ended, Knobs, Script, ScriptedRun, View } from './script.ts';
 
-/** How a vendor calls what it runs. */
+/** What a vendor calls the things that it runs. */
 export type AgentKind = 'api' | 'agent' | 'workflow';
 
 const never = Number.POSITIVE_INFINITY;
@@ -32,7 +32,7 @@ const scripts: ReadonlyMap<string, Script> = new Map<string, Script>([
   ['bad-start', { ...timed(0, echoed), spoilStart: (knobs) => refusal(knobs, 400) }],
   ['approve', approve],
   ['chat', chat],
-  // Names as customers give them, for the sample config.
+  // Names that customers would choose, for the sample config.
   ['scrape-prices', timed(3_000, scraped, showProgress)],
   ['CustomerSupportAgent', timed(200, answered)],
   ['ApprovalAgent', approve],
@@ -40,7 +40,7 @@ const scripts: ReadonlyMap<string, Script> = new Map<string, Script>([
   ['OrderFulfillmentWorkflow', timed(1_000, shipped)],
 ]);
 
-/** A script that ends after the time that its input names, `defaultMs` when it names none. */
+/** A script that ends after the time that its input names, or after `defaultMs`. */
 function timed(
   defaultMs: number,
   end: (run: ScriptedRun, endedAtMs: number) => Ended,

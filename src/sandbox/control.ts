@@ -14,7 +14,7 @@ export type SandboxStats = {
   readonly starts: number;
   readonly keys: number;
   readonly keysStartedTwice: number;
-  /** Keys that were forgotten because there were too many; counts by key are incomplete when it is not 0. */
+  /** Keys that were forgotten because there were too many; unless it is 0, counts by key are incomplete. */
   readonly keysDropped: number;
   readonly webhooks: { readonly delivered: number; readonly failed: number };
   readonly liveRuns: number;
@@ -22,7 +22,7 @@ export type SandboxStats = {
   readonly inFlight: number;
 };
 
-/** What can be asked of a sandbox from outside, over HTTP and in its own process alike. */
+/** The control API of a sandbox, the same over HTTP and within the process. */
 export type SandboxControl = {
   /** Accepted starts by key. */
   starts(filter?: Partial<StartsFilter>): ReadonlyMap<string, number>;
@@ -32,7 +32,7 @@ export type SandboxControl = {
   orderFault(order: FaultOrder): Promise<void>;
   faults(): readonly FaultOrder[];
   clearFaults(): Promise<void>;
-  /** Zeroes every count and clears the faults; forgets the runs too unless they are to be kept. */
+  /** Zeroes every count and clears the faults; forgets the runs too unless `keepRuns` is set. */
   reset(options?: { readonly keepRuns?: boolean }): Promise<void>;
 };
 

@@ -2,7 +2,7 @@ import type { Json } from '../contract/domain/json.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import type { AgentEvent, Script, ScriptedRun } from './script.ts';
 
-/** Waits for a human as often as `rounds` says (1), and ends with what the last one answered. */
+/** Waits for a human `rounds` times (default 1) and ends with the last answer. */
 export const approve: Script = {
   endsAtMs: () => Number.POSITIVE_INFINITY,
   hears: (name) => name === 'approval' || name === 'resume',
@@ -10,7 +10,7 @@ export const approve: Script = {
     const { knobs, events, begunAtMs } = run;
     const rounds = knobs.rounds ?? 1;
     const last = events.at(-1);
-    // A real engine may show the old question for a moment after it was answered.
+    // A real engine may still show the question for a moment after it was answered.
     if (last !== undefined && nowMs < last.atMs + (knobs.staleMs ?? 0)) {
       return { kind: 'running', output: askApproval(run, events.length) };
     }
@@ -23,7 +23,7 @@ export const approve: Script = {
   },
 };
 
-/** Lives on and answers each `message`, until an `end` event. */
+/** Stays live and answers each `message`, until an `end` event. */
 export const chat: Script = {
   endsAtMs: () => Number.POSITIVE_INFINITY,
   hears: (name) => name === 'message' || name === 'messages',
@@ -47,12 +47,12 @@ function askApproval({ knobs, input }: ScriptedRun, round: number): Json {
   return { interrupt: { interrupt_type: 'approval', question, round, request: input } };
 }
 
-/** `true`, `{approved: true, ...}` and the like; what says neither is no approval. */
+/** `true`, `{approved: true, ...}` and the like; anything else is not an approval. */
 function readDecision(answer: AgentEvent['input']): { readonly [key: string]: Json } {
   return isJsonObject(answer) ? { ...answer, approved: answer.approved === true } : { approved: answer === true };
 }
 
-/** The texts of a message in the forms that chat agents are sent. */
+/** The texts of a message in the forms that chat agents receive. */
 function readMessages(value: Json): readonly string[] {
   if (typeof value === 'string') return [value];
   if (Array.isArray(value)) return value.flatMap(readMessages);

@@ -4,7 +4,7 @@ import { z } from 'zod';
 const vendors = ['intuned', 'restack'] as const;
 export type Vendor = (typeof vendors)[number];
 
-/** What a request asks of a vendor; `other` is everything that is no operation of it. */
+/** What a request asks of a vendor; `other` is everything else. */
 export type Operation = 'start' | 'observe' | 'event' | 'other';
 
 /**
@@ -14,7 +14,7 @@ export type Operation = 'start' | 'observe' | 'event' | 'other';
  * - `refuse`: the vendor's port refuses all connections until the faults are cleared.
  * - `hang`: no answer, the socket stays open.
  * - `cut-before`, `cut-after`: the socket is closed without an answer, before or after the request took effect.
- * - `malformed`: a 2xx answer that is no JSON.
+ * - `malformed`: a 2xx answer that is not JSON.
  * - `wrong-shape`: a 2xx answer with JSON of another shape.
  */
 const faultKinds = ['status', 'refuse', 'hang', 'cut-before', 'cut-after', 'malformed', 'wrong-shape'] as const;

@@ -7,7 +7,7 @@ const poolBytes = 4096;
 /** Fills its argument with random bytes. */
 type FillBytes = (bytes: Uint8Array) => void;
 
-/** Makes run ids of each vendor's form; the same ids again for the same seed. */
+/** Makes run ids in each vendor's form; the same ids for the same seed. */
 export class Ids {
   readonly #pool = new Uint8Array(poolBytes);
   readonly #fill: FillBytes;
@@ -53,7 +53,7 @@ export class Ids {
   }
 }
 
-/** The mulberry32 generator: enough for ids that a test can foretell. */
+/** The mulberry32 generator: good enough for ids that a test can predict. */
 function seededBytes(seed: number): FillBytes {
   let state = seed >>> 0;
   return (bytes) => {

@@ -7,9 +7,9 @@ import type { RunNote, StartLog } from './start-log.ts';
 
 /** A run at one of the sandbox's vendors. */
 export type SandboxRun = ScriptedRun & {
-  /** Where it lives, such as a workspace's project or an agent's name; the same id elsewhere is another run. */
+  /** Where it runs, such as a workspace's project or an agent's name; the same id elsewhere is another run. */
   readonly scope: string;
-  /** Second id of a Restack run; empty at Intuned. */
+  /** Second id of a Restack run; empty for Intuned. */
   readonly groupId: string;
   readonly script: Script;
   readonly startedAtMs: number;
@@ -28,11 +28,11 @@ export type StartOrder = {
   readonly groupId: string;
 };
 
-/** What became of a start: a run, a spoiled answer, or a run with a spoiled answer. */
+/** The outcome of a start: a run, a spoiled answer, or both. */
 export type StartResult = { readonly run: SandboxRun | null; readonly fault: Fault | null };
 
 export type Limits = {
-  /** More live runs than this are turned down with 429. */
+  /** Starts beyond this number of live runs are refused with 429. */
   readonly maxLive: number;
   /** Finished runs beyond this number are forgotten, oldest first. */
   readonly maxFinished: number;
@@ -40,17 +40,17 @@ export type Limits = {
   readonly keepFinishedMs: number;
 };
 
-// The agents that turn down the first starts of an input must tell inputs apart, for a bounded number of them.
+// The agents that refuse the first starts of an input must distinguish inputs, a bounded number of them.
 const maxTurnedDown = 10_000;
 
-/** The runs of all vendors. Their states are computed when somebody asks: no timer belongs to a run. */
+/** The runs of all vendors. Their states are computed on request, so that no run needs a timer. */
 export class RunTable {
   readonly #startLog: StartLog;
   readonly #limits: Limits;
   readonly #nowMs: () => number;
   readonly #runs = new Map<string, SandboxRun>();
   readonly #turnedDown = new Map<string, number>();
-  /** No fewer than there are; exact after a sweep. */
+  /** At least the number of live runs; exact after a sweep. */
   #liveAtMost = 0;
   #sweepAtSize: number;
 
@@ -102,14 +102,14 @@ export class RunTable {
     return view;
   }
 
-  /** The run as one observation sees it; counts it. */
+  /** The run as one observation sees it; counts the observation. */
   observe(run: SandboxRun): { readonly view: View; readonly fault: Fault | null } {
     const fault = run.script.spoilObserve?.(run.knobs, run.observes) ?? null;
     run.observes += 1;
     return { view: this.view(run), fault };
   }
 
-  /** Gives an event to a living agent. `end` is taken by every one and completes it with what it showed last. */
+  /** Sends an event to a live agent. Every agent takes `end`, which completes it with the output that it showed last. */
   send(run: SandboxRun, name: string, input: Json): 'taken' | 'not-running' | 'not-heard' {
     const view = this.view(run);
     if (run.ended !== null || view.kind === 'forgotten') return 'not-running';
@@ -124,7 +124,7 @@ export class RunTable {
     return 'taken';
   }
 
-  /** All runs of a key, with those that were dropped meanwhile. */
+  /** All runs of a key, including dropped ones. */
   notesOf(key: string): readonly RunNote[] {
     const dropped = new Map(this.#startLog.notes(key).map((note) => [note.runId, note]));
     return this.#startLog.runIds(key).flatMap((runId) => {
@@ -151,7 +151,7 @@ export class RunTable {
       if (excess > 0 || endedAtMs < oldestMs) this.#drop(run);
       excess -= 1;
     }
-    // Waiting for a share of new runs keeps the cost of sweeps constant for each start.
+    // Waiting for a share of new runs keeps the cost of sweeps per start constant.
     this.#sweepAtSize = this.#runs.size + this.#sweepStep();
     this.#liveAtMost = live;
   }

@@ -9,20 +9,20 @@ import { VendorServer } from './vendor-server.ts';
 import { WebhookSink } from './webhook-sink.ts';
 
 export type SandboxOptions = {
-  /** Default 127.0.0.1; the sandbox has no business on another interface. */
+  /** Default 127.0.0.1; the sandbox is not meant for another interface. */
   readonly host?: string;
-  /** Ports default to 0: one that is free. */
+  /** Ports default to 0, which picks a free one. */
   readonly intunedPort?: number;
   readonly restackPort?: number;
   readonly controlPort?: number;
-  /** Makes the run ids foretold. */
+  /** Makes the run ids predictable. */
   readonly seed?: number;
   /** Accepted in Intuned's `x-api-key`; default `sandbox-key`. */
   readonly apiKeys?: readonly string[];
-  /** Restack's bearer token; none is asked for when left out. */
+  /** Restack's bearer token; left out, none is required. */
   readonly restackToken?: string;
   readonly restackShape?: RestackShape;
-  /** More live runs than this are turned down with 429; default 200,000. */
+  /** Starts beyond this number of live runs are refused with 429; default 200,000. */
   readonly maxLiveRuns?: number;
   /** Finished runs that are kept; default 20,000. */
   readonly maxFinishedRuns?: number;
@@ -30,7 +30,7 @@ export type SandboxOptions = {
   readonly keepFinishedMs?: number;
   /** Keys that starts are counted by; default 500,000. */
   readonly maxKeys?: number;
-  /** Milliseconds since the Unix epoch; a test puts its own clock here. */
+  /** Milliseconds since the Unix epoch; tests hand in a clock of their own. */
   readonly nowMs?: () => number;
 };
 

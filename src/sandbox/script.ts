@@ -3,17 +3,17 @@ import type { Json } from '../contract/domain/json.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import type { Fault, Vendor } from './faults.ts';
 
-/** What an input may say to its scripted agent; a member of another type counts as left out. */
+/** What an input may set for its scripted agent; a member of another type counts as left out. */
 const knobsSchema = z
   .looseObject({
-    /** Counts starts: a caller that puts a unique key into each input finds out what was started twice. */
+    /** Counts starts: a caller with a unique key in each input finds out what was started twice. */
     key: z.string().optional().catch(undefined),
     ms: z.number().nonnegative().optional().catch(undefined),
     delayMs: z.number().nonnegative().optional().catch(undefined),
     seconds: z.number().nonnegative().optional().catch(undefined),
     /** How long the run stays queued before it begins. */
     queuedMs: z.number().nonnegative().optional().catch(undefined),
-    /** How long an answered interrupt is still shown. */
+    /** How long an interrupt is still shown after it was answered. */
     staleMs: z.number().nonnegative().optional().catch(undefined),
     times: z.int().nonnegative().optional().catch(undefined),
     steps: z.int().positive().optional().catch(undefined),
@@ -48,7 +48,7 @@ type Failure = {
   readonly retirable: boolean;
 };
 
-/** A run as it is at one moment, in no vendor's words. */
+/** A run as it is at one moment, independent of the vendor. */
 export type View =
   | { readonly kind: 'queued' }
   | { readonly kind: 'running'; readonly output?: Json }
@@ -66,24 +66,24 @@ export type ScriptedRun = {
   readonly runId: string;
   readonly input: Json;
   readonly knobs: Knobs;
-  /** When it left the queue. */
+  /** When it left the vendor's queue. */
   readonly begunAtMs: number;
   /** The events that it took, oldest first. */
   readonly events: readonly AgentEvent[];
 };
 
-/** What an agent of the sandbox does. All of it is computed from the run and the clock when somebody asks. */
+/** What an agent of the sandbox does, computed from the run and the clock on request. */
 export type Script = {
   /** The run at `nowMs`, which is not before `begunAtMs`. */
   view(run: ScriptedRun, nowMs: number): View;
   /** When it ends by itself; infinite where it does not. */
   endsAtMs(run: ScriptedRun): number;
-  /** Spoils the answer to a start; `earlier` counts the starts of this input that were turned down before. */
+  /** Spoils the answer to a start; `earlier` counts the starts of this input that were refused before. */
   spoilStart?(knobs: Knobs, earlier: number): Fault | null;
   /** Spoils the answer to an observation; `earlier` counts the observations before it. */
   spoilObserve?(knobs: Knobs, earlier: number): Fault | null;
   /** Whether it takes events of this name; scripts without it take none. */
   hears?(eventName: string): boolean;
-  /** What the newest event is answered with; left out, it is acknowledged only. */
+  /** The answer to the newest event; left out, the event is only acknowledged. */
   answer?(run: ScriptedRun): Json;
 };

@@ -1,20 +1,20 @@
 import type { Operation, Vendor } from './faults.ts';
 
-/** What became of one started run, kept after the run itself was dropped. */
+/** The outcome of one started run, kept after the run itself was dropped. */
 export type RunNote = {
   readonly vendor: Vendor;
   readonly runId: string;
   readonly startedAtMs: number;
   readonly endedAtMs: number | null;
   readonly status: string;
-  /** How often it was asked for. */
+  /** How often it was observed. */
   readonly observes: number;
 };
 
 type RequestCounts = Record<Operation, number>;
 type KeyRecord = { starts: number; notes: RunNote[]; runIds: string[] };
 
-// A client that starts one key this often is broken in a way that the count alone shows.
+// A client that starts one key this often is broken; the count alone shows it.
 const idsPerKey = 16;
 
 /** Counts requests, answers, and starts by the key that the client put into the input. Bounded by `maxKeys`. */
@@ -73,13 +73,13 @@ export class StartLog {
     else this.#webhooksFailed += 1;
   }
 
-  /** Keeps what is known of a run that is about to be dropped. */
+  /** Keeps the outcome of a run that is about to be dropped. */
   note(key: string, note: RunNote): void {
     const record = this.#keys.get(key);
     if (record?.runIds.includes(note.runId)) record.notes.push(note);
   }
 
-  /** Run ids of a key in the order of their starts; the first ones where they were many. */
+  /** Run ids of a key in the order of their starts; of many, the first ones. */
   runIds(key: string): readonly string[] {
     return this.#keys.get(key)?.runIds ?? [];
   }
@@ -101,7 +101,7 @@ export class StartLog {
     return found;
   }
 
-  /** Fields that `GET /control/stats` answers with, in its order. */
+  /** The fields of `GET /control/stats`, in its order. */
   totals() {
     const none: RequestCounts = { start: 0, observe: 0, event: 0, other: 0 };
     return {

@@ -9,7 +9,7 @@ export type Headers = IncomingMessage['headers'];
 /** A vendor's answer; `fault` spoils it on its way out. */
 export type Reply = { readonly status: number; readonly body: Json; readonly fault?: Fault | null };
 
-/** What a request asks for. `handle` gets the parsed body, undefined for none. */
+/** What a request asks for. `handle` gets the parsed body, or undefined without one. */
 export type Call = {
   readonly operation: Operation;
   handle(body: unknown, headers: Headers): Reply;
@@ -20,7 +20,7 @@ export type Wire = {
   readonly vendor: Vendor;
   /** Parts of the path, decoded; null where the vendor has no such path. */
   route(method: string, deps: readonly string[]): Call | null;
-  /** An error body as the vendor words it. */
+  /** An error body in the vendor's form. */
   encodeError(status: number, message: string): Json;
 };
 
@@ -28,7 +28,7 @@ const maxBodyBytes = 10 * 1024 * 1024;
 
 export type VendorServerDeps = { readonly wire: Wire; readonly startLog: StartLog; readonly faults: FaultOrders };
 
-/** A vendor as an HTTP server of this machine. */
+/** A vendor as an HTTP server on this machine. */
 export class VendorServer {
   readonly #wire: Wire;
   readonly #startLog: StartLog;
@@ -44,7 +44,7 @@ export class VendorServer {
     this.#faults = deps.faults;
     this.#host = address.host;
     this.#port = address.port;
-    // A client's pool keeps connections for longer than Node's 5 s; a vendor that hangs up first is a fault of its own.
+    // A client's pool keeps connections for longer than Node's 5 s, and a vendor that hangs up first is a fault by itself.
     this.#server = createServer({ keepAliveTimeout: 65_000, noDelay: true }, (request, response) =>
       this.#answer(request, response),
     );
@@ -58,7 +58,7 @@ export class VendorServer {
     this.#port = await listen(this.#server, this.#host, this.#port);
   }
 
-  /** Refuses connections until {@link listen}; requests that it has got are answered. */
+  /** Refuses connections until {@link listen}; requests under way are answered. */
   refuse(): void {
     this.#server.close();
     this.#server.closeIdleConnections();
@@ -158,7 +158,7 @@ export class VendorServer {
   }
 }
 
-/** The body as text; null when it is too large. Not called back when the client left. */
+/** Reads the body as text; null when it is too large. Does not call back when the client disconnects. */
 export function readBody(request: IncomingMessage, callback: (text: string | null) => void): void {
   if (request.method === 'GET') {
     request.resume();
@@ -178,7 +178,7 @@ export function originOf(host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** Listens and gives the port; rejects when the port is taken. */
+/** Listens and returns the port; rejects when the port is taken. */
 export async function listen(server: Server, host: string, port: number): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -190,7 +190,7 @@ export async function listen(server: Server, host: string, port: number): Promis
   return (server.address() as AddressInfo).port;
 }
 
-/** Closes a server with all its connections; resolves also when it does not listen. */
+/** Closes a server with all its connections; resolves even when it is not listening. */
 export async function closeServer(server: Server): Promise<void> {
   await new Promise<void>((resolve) => {
     server.close(() => resolve());

@@ -7,10 +7,10 @@ import type { StartLog } from './start-log.ts';
 const attempts = 4;
 const firstRetryMs = 100;
 const timeoutMs = 5_000;
-// setTimeout fires at once for anything longer.
+// setTimeout fires at once for longer delays.
 const maxTimerMs = 2 ** 31 - 1;
 
-/** Sends the results of runs to this machine when they end; the only runs of the sandbox that cost a timer. */
+/** Posts the results of runs to this machine when they end. Only these runs of the sandbox need a timer. */
 export class WebhookSink {
   readonly #runs: RunTable;
   readonly #startLog: StartLog;
@@ -22,7 +22,7 @@ export class WebhookSink {
     this.#startLog = startLog;
   }
 
-  /** Posts what `encode` makes of the run's end; null is not sent. Runs that do not end by themselves send nothing. */
+  /** Posts what `encode` makes of the run's end, unless it is null. Runs that do not end by themselves post nothing. */
   watch(
     run: SandboxRun,
     url: string,
@@ -44,7 +44,7 @@ export class WebhookSink {
     this.forget();
   }
 
-  /** Drops what is not under way yet. */
+  /** Drops what is not yet under way. */
   forget(): void {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
@@ -67,7 +67,7 @@ export class WebhookSink {
   }
 }
 
-/** Whether a URL names this machine: what a client writes into a sink must not make the sandbox call out. */
+/** Whether a URL names this machine: a client's sink must not make the sandbox call other machines. */
 export function isLoopback(url: string): boolean {
   const { protocol, hostname } = new URL(url);
   return (
@@ -75,7 +75,7 @@ export function isLoopback(url: string): boolean {
   );
 }
 
-/** Whether the receiver took it: any 2xx. */
+/** Whether the receiver accepted it, with any 2xx. */
 function post(
   url: string,
   headers: Readonly<Record<string, string>>,
@@ -88,7 +88,7 @@ function post(
     try {
       call = request(url, { method: 'POST', headers: { ...headers, ...own }, signal, timeout: timeoutMs });
     } catch {
-      // Header names and values come from outside; Node throws for those that HTTP cannot carry.
+      // Header names and values come from clients; Node throws for those that HTTP cannot carry.
       return resolve(false);
     }
     call.on('response', (response) => {

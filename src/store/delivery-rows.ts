@@ -25,7 +25,7 @@ export const deliveryColumns = Object.keys(deliveryRow.shape)
   .map((column) => `deliveries.${column}`)
   .join(', ');
 
-/** @throws StorageFault when the row is none of ours. */
+/** @throws StorageFault when the row cannot be decoded. */
 export function decodeDelivery(row: unknown): Delivery {
   const parsed = deliveryRow.safeParse(row);
   if (!parsed.success) throw new StorageFault('a delivery in the database cannot be read', parsed.error);

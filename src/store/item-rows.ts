@@ -17,26 +17,26 @@ const itemRow = z.object({
   updated_at_ms: z.number(),
 });
 
-/** So many values are parsed before other work gets its turn; together they are half a MiB at most. */
+/** Values that are parsed before other work gets its turn: half a MiB at most. */
 const maxAtOnce = 8;
 
 /** Columns of `items` that {@link decodeItem} reads, for a select list. */
 export const itemColumns = 'path, key, value, created_at_ms, updated_at_ms';
 
 /**
- * A namespace as one text, whose order in bytes is that of the labels: a line feed is less than all that a label as
- * JSON holds. What stands at or beneath a namespace begins with its text, and what ends with one has it at the end.
+ * A namespace as one text, whose order in bytes is that of the labels: a line feed sorts before everything that a
+ * label holds as JSON. The text of a namespace begins with that of each one above it, and ends with that of its suffix.
  */
 export function pathOf(namespace: Namespace): string {
   return ['', ...namespace.map(quote), ''].join('\n');
 }
 
-/** The first text after all that stand at or beneath a path. */
+/** The first text after a path and everything below it. */
 export function endOf(path: string): string {
   return `${path.slice(0, -1)}\v`;
 }
 
-/** A text after all that stand before a path, and before the path. */
+/** A text directly before a path. */
 export function beforeOf(path: string): string {
   return `${path.slice(0, -1)}\t`;
 }
@@ -50,12 +50,12 @@ export function encodeItemKey({ tenant, namespace, key }: ItemKey): readonly [st
   return [tenant, pathOf(namespace), quote(key)];
 }
 
-/** What an item's columns hold beside its name and instants. */
+/** An item's columns other than its name and instants. */
 export function encodeItemValue({ value }: Pick<ItemWrite, 'value'>) {
   return { entries: listEntries(value), value: JSON.stringify(value) };
 }
 
-/** @throws StorageFault when the row is none of ours. */
+/** @throws StorageFault when the row cannot be decoded. */
 export function decodeItem(tenant: string, row: unknown): Item {
   try {
     const { path, key, value, created_at_ms: createdAtMs, updated_at_ms: updatedAtMs } = itemRow.parse(row);
@@ -68,8 +68,8 @@ export function decodeItem(tenant: string, row: unknown): Item {
 /**
  * Decodes a page without holding the event loop for long.
  *
- * @param readRow a row as {@link decodeItem} takes it; undefined: it went meanwhile.
- * @throws StorageFault when a row is none of ours.
+ * @param readRow a row as {@link decodeItem} takes it; undefined when it was removed in the meantime.
+ * @throws StorageFault when a row cannot be decoded.
  */
 export async function decodeItems<Place>(
   tenant: string,
@@ -85,7 +85,7 @@ export async function decodeItems<Place>(
   return items;
 }
 
-/** PostgreSQL's text refuses some characters that a client may send; as JSON they are escaped. */
+/** PostgreSQL's text type refuses some characters that a client may send; JSON escapes them. */
 function quote(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }

@@ -16,14 +16,14 @@ import { openSqliteOutbox, openSqliteStore } from './sqlite/open-sqlite-store.ts
 export async function openStore(url: string, options: { readonly log: Log }): Promise<Store> {
   if (url.startsWith('sqlite:')) return openSqliteStore(url, options);
   if (/^postgres(ql)?:\/\//.test(url)) return await openPostgresStore(url, options);
-  // The URL may hold a password: only its scheme is told.
+  // The URL may hold a password: only its scheme is shown.
   throw new StorageFault(`a store URL begins with sqlite: or postgres://, not with "${url.split(':', 1)[0]}:"`);
 }
 
 /**
- * Opens the deliveries alone, beside the gateways that send them. A database that is not there is not made.
+ * Opens the deliveries alone, while gateways may have the store open. Creates no database.
  *
- * @throws StorageFault as `openStore`, and where the schema of a SQLite file is another version's.
+ * @throws StorageFault as `openStore`, and where a SQLite file has another schema version.
  */
 export async function openOutbox(
   url: string,

@@ -5,7 +5,7 @@ import { type Run, type RunRequest, runPhases, runStatuses } from '../contract/d
 import { StorageFault } from '../contract/store/store.ts';
 import { isJsonObject } from '../json/json-object.ts';
 
-// What JSON.parse gave is JSON by construction: only the presence and the outer kind are worth a look.
+// What JSON.parse returned is JSON by construction: only presence and outer kind need a check.
 const json = z.custom<Json>((value) => value !== undefined);
 const jsonObject = z.custom<JsonObject>(isJsonObject);
 const integer = z.number().int();
@@ -27,7 +27,7 @@ const stateSchema = z.object({
   deadlineAtMs: z.number(),
 });
 
-// Spelled out by key, so that a field that the contract gains cannot be forgotten here.
+// Spelled out by key, so that a field added to the contract cannot be forgotten here.
 const requestShape = z.object({
   input: json.optional(),
   messages: z.array(json).optional(),
@@ -113,7 +113,7 @@ export function endOf(run: Run): number | null {
   return run.phase === 'done' ? run.updatedAtMs : null;
 }
 
-/** @throws StorageFault when the row is none of ours. */
+/** @throws StorageFault when the row cannot be decoded. */
 export function decodeRun(row: unknown): Run {
   try {
     const columns = runRowSchema.parse(row);
@@ -137,7 +137,7 @@ export function decodeRun(row: unknown): Run {
   }
 }
 
-/** @throws StorageFault when the row is none of ours. */
+/** @throws StorageFault when the row cannot be decoded. */
 export function decodeEvent(runId: string, row: unknown): RunEvent {
   try {
     const columns = eventRowSchema.parse(row);
@@ -153,7 +153,7 @@ export function decodeEvent(runId: string, row: unknown): RunEvent {
   }
 }
 
-/** An event with its run and its place in the thread. @throws StorageFault when the row is none of ours. */
+/** An event with its run and its place in the thread. @throws StorageFault when the row cannot be decoded. */
 export function decodeThreadEvent(row: unknown): ThreadEvent {
   const place = threadEventRowSchema.safeParse(row);
   if (!place.success) throw new StorageFault('an event in the database cannot be read', place.error);

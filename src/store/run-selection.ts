@@ -8,12 +8,12 @@ export type Page = {
   readonly offset: number;
   /** Only runs older than this one. */
   readonly beforeRunId?: string | undefined;
-  /** Bounds each range by itself, for a planner that would otherwise read them whole and sort. */
+  /** Bounds each range separately, for a planner that would otherwise read the ranges whole and sort them. */
   readonly limitRanges?: boolean | undefined;
 };
 
 /**
- * A select that yields the ids of the runs that a query asks for, newest first, its metadata aside. Without a status
+ * Selects the ids of the runs that match a query apart from its metadata, newest first. Without a status
  * it merges one range per status, because the indexes are ordered by id only below a status.
  */
 export function selectRunIds(query: RunQuery, page: Page): Sql {
@@ -23,7 +23,7 @@ export function selectRunIds(query: RunQuery, page: Page): Sql {
   if (typeof query.threadId === 'string') conditions.push(`thread_id = ${bind(query.threadId)}`);
   if (query.threadId === null) conditions.push('thread_id IS NULL');
   if (query.agentId !== undefined) conditions.push(`agent_id = ${bind(query.agentId)}`);
-  // The plus keeps SQLite from an index that would give the runs agent by agent, and not newest first.
+  // The plus keeps SQLite off an index that would yield the runs agent by agent instead of newest first.
   if (query.agentIds !== undefined)
     conditions.push(`${page.limitRanges ? '' : '+'}agent_id IN (${query.agentIds.map(bind).join(', ')})`);
   if (page.beforeRunId !== undefined) conditions.push(`run_id < ${bind(page.beforeRunId)}`);

@@ -73,7 +73,7 @@ export function encodeSession(session: Session | null): string | null {
   return session === null ? null : JSON.stringify(session);
 }
 
-/** @throws StorageFault when the row is none of ours. */
+/** @throws StorageFault when the row cannot be decoded. */
 export function decodeThread(row: unknown): Thread {
   try {
     const columns = threadRow.parse(row);
@@ -96,7 +96,7 @@ export function decodeThread(row: unknown): Thread {
   }
 }
 
-/** @throws StorageFault when the row is none of ours. */
+/** @throws StorageFault when the row cannot be decoded. */
 export function decodeCheckpoint(threadId: string, row: unknown): Checkpoint {
   try {
     const columns = checkpointRow.parse(row);

@@ -44,13 +44,13 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
   const pool = new Pool(base.origin, {
     connections: options.maxConnections,
     pipelining: 1,
-    // What "nothing was sent" means is settled for HTTP/1.1 only.
+    // Only for HTTP/1.1 is it clear when nothing was sent.
     allowH2: false,
     connect: buildHoldingConnector(options.connectTimeoutMs),
-    // Zero is "never": the one clock of a call is ours, undici's five minutes would cut with another error.
+    // Zero means never: `Deadlines` bounds the call. undici's own five minutes would end it with another error.
     headersTimeout: 0,
     bodyTimeout: 0,
-    // Below the five seconds after which common servers drop an idle connection without a word.
+    // Below the five seconds after which common servers silently drop an idle connection.
     keepAliveTimeout: 4_000,
     keepAliveMaxTimeout: 60_000,
   });
@@ -59,7 +59,7 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
   const headers = { accept: 'application/json', 'user-agent': 'rungate', ...readAuthorization(base) };
   const bodyHeaders = { ...headers, 'content-type': 'application/json' };
   let underWay = 0;
-  /** Made when the pool closes; kept when the last call is over. */
+  /** Set when closing begins; resolved when the last call is over. */
   let idle: PromiseWithResolvers<void> | undefined;
 
   function perform<T>(call: HttpCall<T>): Promise<HttpResult> {
@@ -110,7 +110,7 @@ function readAuthorization(base: URL): Readonly<Record<string, string>> {
   return { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
 }
 
-/** A lone percent sign in a password is no escape, and no reason to refuse to start. */
+/** A lone percent sign in a password is not an escape, and not a reason to refuse to start. */
 function decodePart(part: string): string {
   try {
     return decodeURIComponent(part);

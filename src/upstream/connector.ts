@@ -2,9 +2,9 @@ import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
 
 /**
- * How long a fresh TCP connection is held before a request goes over it. The kernel accepts on behalf of a server
- * that is overloaded, starting or stopping, and the hang-up follows a moment later. Written at once, a start would
- * be lost in between with an unknown outcome; seen first, the hang-up says for sure that nothing was sent. With TLS
+ * How long a fresh TCP connection is held before a request is written to it. The kernel accepts on behalf of a server
+ * that is overloaded, starting or stopping, and the hang-up follows a moment later. A start that was written at once
+ * would be lost in between with an unknown outcome; a hang-up that comes first proves that nothing was sent. With TLS
  * the handshake is that proof. A kept connection was held once, so a busy backend does not pay for this.
  */
 const holdMs = 5;
@@ -29,7 +29,7 @@ function hold(socket: Socket, done: buildConnector.Callback): void {
   const onHangUp = () => {
     release();
     socket.destroy();
-    // Not one of undici's own socket errors: those make its client connect again without telling anyone.
+    // Not one of undici's own socket errors: on those its client silently connects again.
     done(Object.assign(new Error('the peer closed a fresh connection'), { code: 'ECONNRESET' }), null);
   };
   const onHeld = () => {

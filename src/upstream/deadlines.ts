@@ -2,30 +2,30 @@ import { LinkedList, type ListNode } from '../collections/linked-list.ts';
 
 type Deadline = { readonly dueMs: number; readonly onLate: () => void };
 
-/** One timer for all that have the same patience: the oldest of them is the next to be late. */
+/** One timer for all calls with the same time-out: the oldest of them is due first. */
 export class Deadlines {
-  readonly #patienceMs: number;
+  readonly #timeoutMs: number;
   readonly #list = new LinkedList<Deadline>();
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(patienceMs: number) {
-    this.#patienceMs = patienceMs;
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
   }
 
-  /** Calls back once the time is over; the returned function takes that back. */
+  /** Calls back once the time is over; the returned function cancels. */
   add(onLate: () => void): () => void {
-    const node = this.#list.add({ dueMs: performance.now() + this.#patienceMs, onLate });
-    if (this.#timer === null) this.#arm(this.#patienceMs);
+    const node = this.#list.add({ dueMs: performance.now() + this.#timeoutMs, onLate });
+    if (this.#timer === null) this.#arm(this.#timeoutMs);
     return () => this.#list.remove(node);
   }
 
-  /** Nothing is late any more. */
+  /** Calls back for nothing any more. */
   close(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
   #arm(waitMs: number): void {
-    // What is waited for keeps the process alive by its socket; the timer outlives it.
+    // A call keeps the process alive by its socket; the timer, which outlives calls, must not.
     this.#timer = setTimeout(() => this.#check(), waitMs).unref();
   }
 

@@ -6,9 +6,9 @@ import { parseAnswer } from './parse-answer.ts';
 import { type AnswerHeaders, readRetryAfterMs } from './retry-after.ts';
 import type { HttpResult } from './send-request.ts';
 
-const maxMessage = 500;
+const maxMessageLength = 500;
 
-/** Turns what came over the wire into the call's answer, or throws the {@link UpstreamFault} that it is. */
+/** Turns what came over the wire into the call's answer, or throws the {@link UpstreamFault} that it amounts to. */
 export function readAnswer<T>(
   call: HttpCall<T>,
   result: HttpResult,
@@ -43,7 +43,7 @@ function readBody<T>(call: HttpCall<T>, status: number, bytes: Uint8Array, redac
     const message = `the vendor's answer has not the expected shape${where}`;
     throw makeFault(call, { kind: 'malformed' }, { message, httpStatus: status });
   }
-  // A schema that takes "nothing" has no use for a body, so that the status alone is the answer.
+  // A schema that accepts undefined or null needs no body: the status alone is the answer.
   for (const nothing of [undefined, null]) {
     const answer = call.answer.safeParse(nothing);
     if (answer.success) return { body: answer.data, raw: null };
@@ -68,7 +68,7 @@ function findMessage<T>(
   return found === null ? null : tidy(redactor.text(found));
 }
 
-/** Some servers explain themselves in plain text; a page of HTML explains nothing. */
+/** Some servers explain an error in plain text; a page of HTML explains nothing. */
 function readPlainText(headers: AnswerHeaders, text: string): string | null {
   const type = headers['content-type'];
   const isPlain = type === undefined || (typeof type === 'string' && type.startsWith('text/plain'));
@@ -76,10 +76,10 @@ function readPlainText(headers: AnswerHeaders, text: string): string | null {
 }
 
 function tidy(message: string): string | null {
-  // Control characters would let a vendor forge lines of a log or of a terminal.
+  // Control characters would let a vendor forge lines in a log or on a terminal.
   const line = message.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
   if (line === '') return null;
-  return line.length > maxMessage ? `${line.slice(0, maxMessage).toWellFormed()}…` : line;
+  return line.length > maxMessageLength ? `${line.slice(0, maxMessageLength).toWellFormed()}…` : line;
 }
 
 function makeFault<T>(

@@ -1,15 +1,15 @@
 /** Header names in lower case, as undici hands them over. */
 export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-/** A vendor that asks for more is asked again after an hour: a wrong header must not park a run for a day. */
+/** A longer wait is cut to an hour: a wrong header must not park a run for a day. */
 export const maxRetryAfterMs = 3_600_000;
 
 const httpDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /;
 
 /**
- * How long the vendor asks to be left alone, in milliseconds; null when it does not say. Reads `Retry-After`
- * (RFC 9110 section 10.2.3: seconds or a date), and of a 429 or 503 also `X-RateLimit-Reset` and `RateLimit-Reset`,
- * which other answers carry without meaning anyone to wait.
+ * How long the vendor asks callers to wait, in milliseconds; null when it does not say. Reads `Retry-After` (RFC 9110
+ * section 10.2.3: seconds or a date) and, on 429 and 503 only, `X-RateLimit-Reset` and `RateLimit-Reset`: other answers
+ * carry those for information.
  */
 export function readRetryAfterMs(status: number, headers: AnswerHeaders, nowMs: number): number | null {
   const reset = first(headers['x-ratelimit-reset']) ?? first(headers['ratelimit-reset']);
@@ -24,7 +24,7 @@ function readRetryAfter(value: string | null, nowMs: number): number | null {
   return readSeconds(value, 1000) ?? readDate(value, nowMs);
 }
 
-/** In use are both seconds from now and the Unix time of the reset, in seconds or milliseconds. */
+/** Vendors send either seconds from now or the Unix time of the reset, in seconds or milliseconds. */
 function readReset(value: string | null, nowMs: number): number | null {
   const seconds = value === null ? null : readSeconds(value, 1);
   if (seconds === null) return null;
@@ -37,13 +37,13 @@ function readSeconds(value: string, factor: number): number | null {
 }
 
 function readDate(value: string, nowMs: number): number | null {
-  // Date.parse makes a date of almost anything with a digit in it.
+  // Date.parse turns almost anything with a digit into a date.
   if (!httpDate.test(value)) return null;
   const atMs = Date.parse(/(GMT|UTC|[+-]\d{4})$/.test(value) ? value : `${value} GMT`);
   return Number.isNaN(atMs) ? null : atMs - nowMs;
 }
 
-/** A date is told by the vendor's clock, so it is measured against the vendor's `Date` where there is one. */
+/** A date follows the vendor's clock, so it is compared with the answer's `Date` header where there is one. */
 function vendorNowMs(headers: AnswerHeaders, nowMs: number): number {
   const date = first(headers.date);
   const atMs = date === null || !httpDate.test(date) ? Number.NaN : Date.parse(date);

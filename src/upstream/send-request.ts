@@ -4,7 +4,7 @@ import type { Deadlines } from './deadlines.ts';
 import type { Happening } from './fault-rule.ts';
 import type { AnswerHeaders } from './retry-after.ts';
 
-/** An error answer is read for its message only. */
+/** Of an error answer only the message is used. */
 const maxErrorBytes = 65_536;
 
 export type HttpResult =
@@ -18,10 +18,10 @@ export type HttpResult =
   | { readonly kind: 'failed'; readonly happening: Happening; readonly cause: string };
 
 export type SendOptions = {
-  /** Of the whole call, with the wait for a connection. */
+  /** Bound the whole call, including the wait for a connection. */
   readonly deadlines: Deadlines;
   readonly maxAnswerBytes: number;
-  /** False: this process lost the right to act, so the request must not be written. */
+  /** Returns false where this process lost the right to act; the request is then not written. */
   readonly fence: () => boolean;
 };
 
@@ -58,13 +58,13 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     if (signal.aborted) this.#stop('aborted');
   }
 
-  /** undici calls this in the same turn as the socket write, and not before a connection stands. */
+  /** undici calls this in the same turn as the socket write, once a connection is established. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     const again = this.#controller !== null;
     if (!again && !this.settled && !this.#limits.fence()) {
       this.#fail({ kind: 'aborted', sent: false }, 'the fence is down');
     }
-    // A request that was written is never written twice, and one that was given up is not written at all.
+    // A request is never written twice, and an abandoned one is not written at all.
     if (again) this.#end({ kind: 'cut' }, 'the pool wanted to send the request again');
     if (again || this.settled) controller.abort(new Error('the call is over'));
     else this.#controller = controller;
@@ -103,7 +103,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#controller?.abort(new Error('too large'));
   }
 
-  /** Once an error status has come, that is the answer, however its body ends. */
+  /** Once an error status has arrived, it is the answer, however its body ends. */
   #end(happening: Happening, cause: string): void {
     if (this.#status >= 300) {
       this.#settle({ kind: 'answer', status: this.#status, headers: this.#headers, bytes: null });
@@ -144,7 +144,7 @@ function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
-/** For the log. Only code and message: undici's errors carry pieces of the answer, which may hold secrets. */
+/** For the log: code and message only, since undici's errors carry pieces of the answer, which may hold secrets. */
 function describe(error: Error): string {
   return `${codeOf(error)} ${error.message}`.trim();
 }

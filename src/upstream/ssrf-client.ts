@@ -3,7 +3,7 @@ import { readRetryAfterMs } from './retry-after.ts';
 import { buildGuardedConnector, ForbiddenAddress, type GuardOptions } from './ssrf-connector.ts';
 
 export type OutboundPost = {
-  /** Passed by `refuseUrl` when it came; its host is checked again here. */
+  /** Checked by `refuseUrl` when the client sent it; its host is checked again here. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -11,9 +11,9 @@ export type OutboundPost = {
 };
 
 export type OutboundAnswer =
-  /** Of any status: a redirect is an answer like another, and is never followed. */
+  /** With any status: a redirect is an answer like any other and is never followed. */
   | { readonly kind: 'answered'; readonly status: number; readonly retryAfterMs: number | null }
-  /** The URL leads to where no client may send us; it may lead elsewhere tomorrow. */
+  /** The URL leads to an address that clients must not reach through the gateway; it may lead elsewhere later. */
   | { readonly kind: 'forbidden'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string };
 
@@ -21,7 +21,7 @@ export type OutboundAnswer =
 export type OutboundClient = {
   /** Never rejects, and settles within the client's `timeoutMs`. */
   post(post: OutboundPost): Promise<OutboundAnswer>;
-  /** Cuts what is under way. */
+  /** Aborts the requests under way. */
   close(): Promise<void>;
 };
 
@@ -49,7 +49,7 @@ export function createOutboundClient(options: GuardOptions & { readonly timeoutM
         const request = { origin, path: pathname + search, method: 'POST', headers, body, signal: deadline } as const;
         const answer = await agent.request(request);
         const { statusCode: status } = answer;
-        // A body that is cut or endless takes nothing from the status.
+        // The status stands, even if the body is cut or endless.
         await answer.body.dump({ limit: maxAnswerBytes, signal: deadline }).catch(() => answer.body.destroy());
         return { kind: 'answered', status, retryAfterMs: readRetryAfterMs(status, answer.headers, Date.now()) };
       } catch (error) {

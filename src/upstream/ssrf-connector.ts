@@ -5,13 +5,13 @@ import { allowsAddress, allowsHost, type Exceptions, plainHost } from './ssrf-ad
 
 export type GuardOptions = {
   readonly exceptions: Exceptions;
-  /** Of TCP and TLS together. */
+  /** Bounds TCP and TLS together. */
   readonly connectTimeoutMs: number;
   /** Name servers as `address:port`; left out, the system's. */
   readonly nameServers?: readonly string[] | undefined;
 };
 
-/** The URL leads to where no client may send us. Nothing was sent. */
+/** The URL leads to an address that clients must not reach through the gateway. Nothing was sent. */
 export class ForbiddenAddress extends Error {
   readonly code = 'ERR_FORBIDDEN_ADDRESS';
 
@@ -25,14 +25,14 @@ type Found = { readonly address: string; readonly family: number };
 
 /**
  * Opens connections to public addresses only. A name is resolved once for each connection, every address of the answer
- * is checked, and the socket goes to the checked ones: there is no second look-up for a name server to change its mind.
+ * is checked, and the socket goes to a checked one: there is no second look-up that a name server could answer differently.
  */
 export function buildGuardedConnector(options: GuardOptions): buildConnector.connector {
   const { exceptions, connectTimeoutMs } = options;
   const connect = buildConnector({ timeout: connectTimeoutMs, allowH2: false, lookup: guardLookup(options) });
   return (target, done) => {
     const host = plainHost(target.hostname);
-    // No look-up happens for an address.
+    // An address is not looked up.
     if (isIP(host) !== 0 && !allowsAddress(exceptions, host, host)) {
       done(new ForbiddenAddress(host), null);
       return;
@@ -47,7 +47,7 @@ export function buildGuardedConnector(options: GuardOptions): buildConnector.con
   };
 }
 
-/** The last word, on the very socket that will carry the request. */
+/** Checks the socket that will carry the request. */
 function isAllowedPeer(socket: Socket, host: string, exceptions: Exceptions): boolean {
   return socket.remoteAddress !== undefined && allowsAddress(exceptions, host, socket.remoteAddress);
 }
@@ -65,13 +65,13 @@ function guardLookup(options: GuardOptions): LookupFunction {
   };
 }
 
-/** Gives the addresses of a name, all of them checked; rejects where there is none, or one that is not allowed. */
+/** Resolves a name to checked addresses; rejects where there is none, or any that is not allowed. */
 function buildResolver({ exceptions, nameServers }: GuardOptions): (host: string) => Promise<[Found, ...Found[]]> {
   const resolver = new Resolver({ timeout: 2000, tries: 2 });
   if (nameServers !== undefined) resolver.setServers(nameServers);
 
-  /** Without the system's own look-up: that holds one of a few threads, and a stranger's name server may be slow. */
-  async function resolveStranger(host: string): Promise<readonly Found[]> {
+  /** Avoids the system's look-up, which holds one of a few threads: a name server of a client's choice may be slow. */
+  async function resolveUntrusted(host: string): Promise<readonly Found[]> {
     const answers = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
     const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
     const refusal = answers.find((answer) => answer.status === 'rejected');
@@ -82,8 +82,8 @@ function buildResolver({ exceptions, nameServers }: GuardOptions): (host: string
   return async (host) => {
     // Names that the operator trusts may stand in the hosts file or in a search domain.
     const isTrusted = allowsHost(exceptions, host);
-    const [first, ...others] = isTrusted ? await systemLookup(host, { all: true }) : await resolveStranger(host);
-    // One bad address among good ones is no accident.
+    const [first, ...others] = isTrusted ? await systemLookup(host, { all: true }) : await resolveUntrusted(host);
+    // One forbidden address among allowed ones is suspicious enough.
     const isForbidden = [first, ...others].some((each) => !each || !allowsAddress(exceptions, host, each.address));
     if (first === undefined || isForbidden) throw new ForbiddenAddress(host);
     return [first, ...others];

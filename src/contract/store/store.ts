@@ -14,7 +14,7 @@ export type RunQuery = {
   readonly agentId?: string | undefined;
   /** Only runs of these agents, at least one; left out, of all. */
   readonly agentIds?: readonly string[] | undefined;
-  /** Null: only runs of no thread. */
+  /** Null: only runs without a thread. */
   readonly threadId?: string | null | undefined;
   readonly status?: RunStatus | undefined;
   /** Runs whose metadata has each of these keys with an equal value. */
@@ -29,12 +29,12 @@ export type RunUpdate = {
   /** The run after the change; its version is `expectedVersion + 1`. */
   readonly run: Run;
   readonly expectedVersion: number;
-  /** Given by a driver: refused when the run belongs to another replica. Left out by a use case. */
+  /** Given by a run loop: the write is refused when the run belongs to another replica. Use cases leave it out. */
   readonly expectedOwner?: string | undefined;
   readonly events: readonly RunEvent[];
   /** What the change does to the run's thread. */
   readonly thread?: ThreadEffect | undefined;
-  /** What the run's receiver is to be told of the change. */
+  /** What the run's webhook receiver is owed for the change. */
   readonly delivery?: NewDelivery | undefined;
 };
 
@@ -42,7 +42,7 @@ export type RunUpdate = {
 export type Idempotency = {
   readonly tenant: string;
   readonly key: string;
-  /** Hash of the request: the same key with another one is a client's mistake. */
+  /** Hash of the request: the same key with another hash is a client's mistake. */
   readonly fingerprint: string;
   readonly expiresAtMs: number;
 };
@@ -59,7 +59,7 @@ export type Insertion =
 
 export type Claim = {
   readonly replica: string;
-  /** A replica whose last beat is older than this is dead. */
+  /** A replica whose last heartbeat is older than this is dead. */
   readonly deadAfterMs: number;
   readonly limit: number;
 };
@@ -72,8 +72,8 @@ export type StoreChange =
 
 /**
  * Durable runs and events. A promise that resolves means committed: power may fail after it. Every method rejects
- * with `StorageFault` when the store cannot answer, and then nothing of that call was written. Time is the store's
- * own where replicas share it, the caller's never.
+ * with `StorageFault` when the store cannot answer, and then nothing of that call was written. Where replicas
+ * share the store, time is the store's own, never the caller's.
  */
 export interface Store {
   /** Whether other processes may write to it: then a run that this process does not own must be read anew. */
@@ -83,11 +83,11 @@ export interface Store {
   readonly wakes: WakeSignals | null;
   /** Null where no other process shares the store: then a backend's quota is this process's own. */
   readonly quotas: QuotaStore | null;
-  /** What is counted for keys that have limits. */
+  /** Counts for keys that have limits. */
   readonly usage: UsageStore;
-  /** What receivers of webhooks are owed; it stays when its run is removed, until it was sent. */
+  /** What receivers of webhooks are owed. A delivery outlives its run until it was sent. */
   readonly outbox: Outbox;
-  /** What clients keep under names of their own. */
+  /** What clients keep under names of their choice. */
   readonly items: ItemStore;
   readonly threads: ThreadStore;
   /** `admission` is given for a run with a thread. Decided in one transaction, the idempotency key first. */
@@ -101,9 +101,9 @@ export interface Store {
   search(query: RunQuery): Promise<readonly Run[]>;
   /** Events after `afterSeq`, in order, at most `limit`. */
   events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]>;
-  /** Says that `replica` lives. One write per replica, however many runs it drives. */
+  /** Records a heartbeat: one write per replica, however many runs it has. */
   beat(replica: string): Promise<void>;
-  /** Makes `replica` the owner of live runs that no living replica owns, oldest first; their versions grow by one. */
+  /** Makes `replica` the owner of live runs that no live replica owns, oldest first; their versions grow by one. */
   claim(claim: Claim): Promise<readonly Run[]>;
   /** Live runs that `replica` owns, in the order of their ids, after one of them or from the first. */
   owned(replica: string, afterRunId: string | null, limit: number): Promise<readonly Run[]>;
@@ -112,8 +112,8 @@ export interface Store {
   /** Calls back with what other processes changed. The returned function ends the subscription. */
   subscribe(listener: (change: StoreChange) => void): () => void;
   /**
-   * Removes up to `limit` of each: runs that ended before the instant with their events, deliveries that did, and dead
-   * idempotency keys. Gives the highest of the three counts.
+   * Removes up to `limit` each of runs that ended before the instant, with their events, of deliveries that ended before
+   * it, and of expired idempotency keys. Gives the highest of the three counts.
    */
   expire(finishedBeforeMs: number, nowMs: number, limit: number): Promise<number>;
   /** Resolves when the store answers. */

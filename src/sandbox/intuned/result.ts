@@ -6,7 +6,7 @@ import type { View } from '../script.ts';
 
 const docs = 'https://docs.intunedhq.com/docs/support';
 
-/** Intuned's words for a run (design, section 9); null where the vendor no longer knows it. */
+/** A run in Intuned's words; null where the vendor no longer knows it. */
 export function encodeResult(run: SandboxRun, view: View): JsonObject | null {
   const { runId } = run;
   switch (view.kind) {
@@ -37,13 +37,13 @@ export function encodeResult(run: SandboxRun, view: View): JsonObject | null {
   }
 }
 
-/** A run asks for further runs by naming them; the sandbox passes on what the parameters list. */
+/** A run requests further runs by naming them; the sandbox passes on what the parameters list. */
 function extendedPayloads(input: Json): JsonObject {
   const listed = isJsonObject(input) ? input.extendedPayloads : undefined;
   return Array.isArray(listed) ? { extendedPayloads: listed } : {};
 }
 
-/** Where an Intuned run lives, as its webhook names it. */
+/** The workspace and project of an Intuned run, as its webhook names them. */
 export type Place = {
   readonly workspaceId: string;
   readonly project: string;
@@ -51,7 +51,7 @@ export type Place = {
   readonly authSessionId: string | undefined;
 };
 
-/** The body that the webhook sink is sent when the run ends; `answer` is the run's {@link encodeResult}. */
+/** The body that is posted to the webhook sink when the run ends; `answer` is the run's {@link encodeResult}. */
 export function encodeDelivery(run: SandboxRun, place: Place, answer: JsonObject): JsonObject {
   const { workspaceId, project, api, authSessionId } = place;
   const { runId: _, ...result } = answer;

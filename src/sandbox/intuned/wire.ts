@@ -18,14 +18,14 @@ const webhook = z.looseObject({
 
 const startBody = z.looseObject({
   api: z.string().min(1),
-  // Parsed from JSON already: only its kind is left to check.
+  // Already parsed from JSON: only its kind needs a check.
   parameters: z.custom<JsonObject>(isJsonObject, 'must be an object'),
   retry: z.looseObject({ maximumAttempts: z.int().positive().optional() }).optional(),
   requestTimeout: z.number().positive().optional(),
   proxy: z.unknown().optional(),
   saveTrace: z.boolean().optional(),
   authSession: z.looseObject({ id: z.string().optional() }).optional(),
-  // An S3 sink is accepted and never written: nothing outside this machine is reached from here.
+  // An S3 sink is accepted and never written: the sandbox reaches nothing outside this machine.
   sink: webhook.or(z.looseObject({ type: z.literal('s3') })).optional(),
 });
 type StartBody = z.infer<typeof startBody>;
@@ -37,7 +37,7 @@ export type IntunedDeps = {
   readonly apiKeys: readonly string[];
 };
 
-/** Intuned's Run API (design, section 9), below `/api/v1/workspace`. */
+/** Intuned's Run API, below `/api/v1/workspace`. */
 export function intunedWire({ runs, ids, sink, apiKeys }: IntunedDeps): Wire {
   const keys = new Set(apiKeys);
 

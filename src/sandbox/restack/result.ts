@@ -5,7 +5,7 @@ import type { View } from '../script.ts';
 
 export type RestackKind = 'agent' | 'workflow';
 
-/** Restack's words for a run (design, section 10); null where the vendor no longer knows it. */
+/** A run in Restack's words; null where the vendor no longer knows it. */
 export function encodeResult(run: SandboxRun, kind: RestackKind, name: string, view: View): JsonObject | null {
   const base = {
     runId: run.runId,
@@ -24,7 +24,7 @@ export function encodeResult(run: SandboxRun, kind: RestackKind, name: string, v
       return null;
     case 'completed':
       return { ...base, status: 'completed', output: view.output, completedAt: isoTime(view.endedAtMs) };
-    // Restack has no word for a canceled run and sends the message of a failure only.
+    // Restack has no word for a canceled run, and sends only the message of a failure.
     case 'failed':
       return { ...base, status: 'failed', error: view.failure.message, completedAt: isoTime(view.endedAtMs) };
     case 'canceled':

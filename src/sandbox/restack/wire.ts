@@ -7,8 +7,8 @@ import type { Call, Headers, Reply, Wire } from '../vendor-server.ts';
 import { encodeResult, type RestackKind } from './result.ts';
 
 /**
- * What the answer to a start looks like: `engine` is `{agentId, runId}` with UUIDs, as the engine answers;
- * `documented` is `{runId, status}` with a `run_...` id (design, section 10).
+ * The form of the answer to a start: `engine` is `{agentId, runId}` with UUIDs, as the engine answers; `documented` is
+ * `{runId, status}` with a `run_...` id, as Restack's documentation shows it.
  */
 export type RestackShape = 'engine' | 'documented';
 
@@ -21,11 +21,11 @@ export type RestackDeps = {
   readonly runs: RunTable;
   readonly ids: Ids;
   readonly shape: RestackShape;
-  /** Asked for as a bearer token where it is set. */
+  /** Required as a bearer token where it is set. */
   readonly token: string | null;
 };
 
-/** Restack's engine API (design, section 10). */
+/** Restack's engine API. */
 export function restackWire({ runs, ids, shape, token }: RestackDeps): Wire {
   function start(kind: RestackKind, name: string, body: unknown): Reply {
     const parsed = startBody.safeParse(body ?? {});
@@ -54,7 +54,7 @@ export function restackWire({ runs, ids, shape, token }: RestackDeps): Wire {
 
   function send(name: string, agentId: string, runId: string, body: unknown): Reply {
     const run = runs.find('restack', scopeOf('agent', name), runId);
-    // The documented answer to a start names no agentId, so its clients have the run's id only.
+    // The documented answer to a start names no agentId, so its clients only have the run's id.
     if (run === null || (agentId !== run.groupId && agentId !== runId)) return fail(404, `run ${runId} not found`);
     const parsed = eventBody.safeParse(body);
     if (!parsed.success) return fail(400, 'the body must have an eventName');

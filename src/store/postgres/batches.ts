@@ -2,11 +2,11 @@ import { StorageFault } from '../../contract/store/store.ts';
 import { isCollision, isStatementFault, toStorageFault } from './postgres-faults.ts';
 
 const maxBatch = 200;
-// A server that is away must end in faults, not in a queue that eats the memory.
+// An unreachable server must lead to faults, not to a queue that fills the memory.
 const maxPending = 50_000;
-// While so many statements are under way, what comes meanwhile gathers into the next one.
+// Operations that arrive while this many statements are under way are gathered for the next one.
 const maxInFlight = 3;
-const collisionRetries = 5;
+const maxCollisionRetries = 5;
 
 type Pending<Op, Result> = {
   readonly op: Op;
@@ -18,10 +18,10 @@ type Pending<Op, Result> = {
  * Group commit: the operations of one event-loop turn go out as one statement, which is one transaction and one round
  * trip. Each promise resolves after the commit.
  *
- * An operation that fails on its own is found by trying each one alone, and harms no neighbour. When the connection
- * breaks while the server commits, nobody can know the outcome: all of the batch is rejected, and may be found written.
- * For an insert that means a run is executed although its client was told to come again; the client's idempotency key
- * then leads its retry to that run. Nothing acknowledged is lost by it.
+ * When a batch fails, each operation is tried alone, so that one bad operation does not harm the others. When the
+ * connection breaks while the server commits, the outcome is unknown: the whole batch is rejected and may still be found
+ * written. An insert may then execute a run although its client was asked to retry; the client's idempotency key leads the
+ * retry to that run. Nothing acknowledged is lost.
  */
 export class Batches<Op, Result> {
   readonly #send: (ops: readonly Op[]) => Promise<readonly Result[]>;
@@ -32,7 +32,7 @@ export class Batches<Op, Result> {
   #closed = false;
 
   /**
-   * @param options.send one statement; its results in the order of the operations.
+   * @param options.send runs one statement; resolves to its results in the order of the operations.
    * @param options.keysOf names the rows that an operation writes: one statement can write a row only once.
    */
   constructor(options: {
@@ -53,7 +53,7 @@ export class Batches<Op, Result> {
     });
   }
 
-  /** Settles everything that was submitted, and refuses more. */
+  /** Settles everything that was submitted and refuses more. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#flush();
@@ -89,7 +89,7 @@ export class Batches<Op, Result> {
       const wanted = this.#keysOf(pending.op);
       if (wanted.some((key) => keys.has(key))) left.push(pending);
       else batch.push(pending);
-      // Also of those left behind: they keep their order among themselves.
+      // Also for operations that are left behind: those on the same row keep their order.
       for (const key of wanted) keys.add(key);
     }
     this.#pending = left.concat(this.#pending.slice(seen));
@@ -106,7 +106,7 @@ export class Batches<Op, Result> {
   }
 
   async #settleAlone(pending: Pending<Op, Result>): Promise<void> {
-    for (let retriesLeft = collisionRetries; ; retriesLeft--) {
+    for (let retriesLeft = maxCollisionRetries; ; retriesLeft--) {
       try {
         return resolveAll([pending], await this.#send([pending.op]));
       } catch (error) {

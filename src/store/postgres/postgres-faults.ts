@@ -9,18 +9,18 @@ function readSqlState(error: unknown): string | null {
   return parsed.success && /\d/.test(parsed.data.code) ? parsed.data.code : null;
 }
 
-/** Classes of SQLSTATE that blame the statement or its data, https://www.postgresql.org/docs/current/errcodes-appendix.html */
+/** Classes of SQLSTATE that concern the statement or its data, https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const statementClasses: ReadonlySet<string> = new Set(['21', '22', '23', '40', '54']);
 
 /**
- * The server refused the statement and rolled it back, and is well otherwise: another statement may fare better.
+ * Whether the server refused the statement and rolled it back but is healthy: another statement may succeed.
  * Anything else (no connection, a timeout, no disk) leaves open whether the statement was committed.
  */
 export function isStatementFault(error: unknown): boolean {
   return statementClasses.has(readSqlState(error)?.slice(0, 2) ?? '');
 }
 
-/** The statement lost against a concurrent one (deadlock, serialization); the same again can succeed. */
+/** Whether the statement lost against a concurrent one (deadlock, serialization); it can succeed when repeated. */
 export function isCollision(error: unknown): boolean {
   return readSqlState(error)?.startsWith('40') ?? false;
 }

@@ -4,7 +4,7 @@ import { countNotified, notify } from './notifications.ts';
 /** Now, by the server's clock. */
 export const nowMs = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
 
-/** Each is a transaction of its own. */
+/** Each is a transaction by itself. */
 export const statements = {
   findKey: `SELECT fingerprint, run_id FROM idempotency
     WHERE tenant = $1 AND key = $2 AND expires_at_ms > ${nowMs}`,
@@ -23,7 +23,7 @@ export const statements = {
 
   ping: 'SELECT 1',
 
-  // One step of the index per owner, not per run: the session may own very many.
+  // One step of the index per owner rather than per run: a live owner may have very many.
   deadOwners: `WITH RECURSIVE owners AS (
       SELECT min(owner) AS owner FROM runs WHERE ended_at_ms IS NULL
       UNION ALL
@@ -52,12 +52,12 @@ export const statements = {
       DELETE FROM idempotency WHERE (tenant, key) IN (
         SELECT tenant, key FROM idempotency WHERE expires_at_ms <= $2 ORDER BY expires_at_ms LIMIT $3)
       RETURNING key
-    ), told_all AS (
+    ), undelivered AS (
       DELETE FROM deliveries WHERE (run_id, seq) IN (
         SELECT run_id, seq FROM deliveries WHERE ended_at_ms < $1 ORDER BY ended_at_ms LIMIT $3)
       RETURNING seq
     ), buried AS (DELETE FROM replicas WHERE beat_at < clock_timestamp() - interval '1 day'
     ), ${notify({ runs: 'gone' }, '$4::text')}
-    SELECT greatest((SELECT count(*) FROM gone), (SELECT count(*) FROM unused), (SELECT count(*) FROM told_all)) AS removed,
+    SELECT greatest((SELECT count(*) FROM gone), (SELECT count(*) FROM unused), (SELECT count(*) FROM undelivered)) AS removed,
       ${countNotified}`,
 } as const;

@@ -9,7 +9,7 @@ import { oweDeliveries, owedColumns } from './postgres-outbox-statements.ts';
 import { nowMs } from './postgres-statements.ts';
 import { defineWrite, type EncodedWrite, type Row } from './write-statement.ts';
 
-/** Tables of parameters, as {@link defineWrite} takes them. */
+/** Parameter tables, as {@link defineWrite} takes them. */
 export const insertColumns = `run_id text, tenant text, agent_id text, agent_name text, thread_id text, phase text,
   status text, owner text, version bigint, created_at_ms bigint, updated_at_ms bigint, ended_at_ms bigint, due_at_ms bigint, state text,
   request text, metadata text, key_tenant text, key text, fingerprint text, key_expires_at_ms bigint`;
@@ -17,11 +17,11 @@ export const updateColumns = `run_id text, tenant text, expected_version bigint,
   status text, owner text, version bigint, updated_at_ms bigint, ended_at_ms bigint, state text`;
 export const eventColumns = 'run_id text, seq bigint, at_ms bigint, status text, change text';
 
-/** Where events stand in their threads: two columns, and what they are joined with. */
+/** Where events stand in their threads: two columns, and the join that provides them. */
 export type Numbering = { readonly columns: string; readonly join: string };
 const unnumbered: Numbering = { columns: 'NULL, NULL', join: '' };
 
-/** Common table expressions that write the runs of `source` whose key is free, into `stored`, and their events. */
+/** Common table expressions that insert the runs of `source` whose key is free, as `stored`, with their events. */
 export const storeRuns = (source: string, event: string, { columns, join } = unnumbered): string => `taken AS (
     INSERT INTO idempotency AS used (tenant, key, fingerprint, run_id, expires_at_ms)
     SELECT key_tenant, key, fingerprint, run_id, key_expires_at_ms FROM ${source} WHERE key IS NOT NULL
@@ -44,7 +44,7 @@ export const storeRuns = (source: string, event: string, { columns, join } = unn
     SELECT run_id, seq, at_ms, event.status, change, ${columns} FROM ${event} JOIN stored USING (run_id) ${join}
   )`;
 
-/** Common table expressions that change the runs of `input`, into `changed`, and write their events and deliveries. */
+/** Common table expressions that update the runs of `input`, as `changed`, with their events and deliveries. */
 export const changeRuns = (event: string, owed: string, { columns, join } = unnumbered): string => `changed AS (
     UPDATE runs SET phase = input.phase, status = input.status, owner = input.owner, version = input.version,
       updated_at_ms = input.updated_at_ms, ended_at_ms = input.ended_at_ms, state = input.state
@@ -73,8 +73,8 @@ export const updateRuns = defineWrite(
   SELECT run_id, ${countNotified} FROM changed`,
 );
 
-// Each encodes what it was given at once: a value that is no JSON fails its caller alone, and what the caller changes
-// afterwards changes nothing here.
+// Each function encodes its arguments now: a value that is not JSON fails its own caller, and later changes that the caller
+// makes are not written.
 
 export function encodeInsert(run: Run, events: readonly RunEvent[], used: Idempotency | undefined): EncodedWrite {
   const entries = listEntries(run.request.metadata);
@@ -101,7 +101,7 @@ export function encodeRemove({ tenant, runId }: RunKey, expectedVersion: number)
   return { id: runId, keys: [runId], tables: [[[runId, tenant, expectedVersion]]] };
 }
 
-/** Entries in one text: an array of arrays, one per row, would have to be a rectangle. Null when there is none. */
+/** Entries as one text, because an array of arrays, one per row, would have to be a rectangle. Null without entries. */
 export function formatEntries(entries: readonly string[]): string | null {
   // No entry holds a line feed.
   return entries.length === 0 ? null : entries.join('\n');

@@ -3,8 +3,8 @@ import { owedColumns } from './postgres-outbox-statements.ts';
 import { changeRuns, eventColumns, insertColumns, storeRuns, updateColumns } from './run-statements.ts';
 import { defineWrite } from './write-statement.ts';
 
-// Writes that touch a run and its thread. Each relies on the lock of its threads (`lockThreads`), which is taken by a
-// statement before it: a statement does not see what was committed while it waited for a row.
+// Writes that touch a run and its thread. A statement before each of them locks the threads (`lockThreads`): a statement
+// does not see what was committed while it waited for a row itself.
 
 /** Any number that no other program takes for locks of its own in the same database. */
 const lockSpace = 72_405_193;
@@ -13,12 +13,12 @@ const lock = (source: string): string => `SELECT pg_advisory_xact_lock(${lockSpa
   FROM (SELECT DISTINCT hashtext(thread_id) AS lock FROM ${source} ORDER BY lock) AS locks`;
 
 /**
- * Locks threads until the end of the transaction, whether they exist or not. All in one order, so that two
+ * Locks threads until the end of the transaction, whether they exist or not. Always in the same order, so that two
  * transactions do not wait for each other.
  */
 export const lockThreads = lock('unnest($1::text[]) AS named (thread_id)');
 
-/** Locks the threads that runs have. */
+/** Locks the threads of runs. */
 export const lockThreadsOfRuns = lock('runs WHERE run_id = ANY ($1::text[]) AND thread_id IS NOT NULL');
 
 export const threadColumns = `thread_id text, tenant text, agent_id text, status text, active_run_id text, session text,
@@ -46,7 +46,7 @@ export const keepCheckpoints = (source: string): string => `kept AS (
     FROM given JOIN ${source} AS source ON source.thread_id = given.thread_id
   )`;
 
-/** How many numbers of its thread a write takes. */
+/** How many numbers a write takes in its thread. */
 const taken = (event: string, run: string): string =>
   `greatest(1, (SELECT count(*) FROM ${event} WHERE event.run_id = ${run}.run_id))`;
 const rank = 'row_number() OVER (PARTITION BY event.run_id ORDER BY event.seq)';
@@ -54,7 +54,7 @@ const rank = 'row_number() OVER (PARTITION BY event.run_id ORDER BY event.seq)';
 export const insertInThreads = defineWrite(
   'insert in threads',
   { input: `${insertColumns}, refuse_busy boolean`, event: eventColumns, creation: threadColumns },
-  // Events outlive a thread that went with its run: one of the same id goes on after them.
+  // Events outlive a thread that was removed with its run: a new thread of the same id continues after them.
   ({ input, event, creation }, origin) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
   ), creation AS MATERIALIZED (SELECT * FROM ${creation}
   ), verdicts AS MATERIALIZED (
@@ -90,7 +90,7 @@ export const insertInThreads = defineWrite(
     ELSE verdict END AS verdict, ${countNotified} FROM verdicts`,
 );
 
-/** A run's end takes its thread along. */
+/** Whether a run's end removes its thread. */
 const isDoomed = `input.remove AND NOT ${liveRun('other.run_id <> input.run_id')}`;
 
 export const updateInThreads = defineWrite(

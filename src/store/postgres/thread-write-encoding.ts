@@ -8,7 +8,7 @@ import { encodeInsert, encodeUpdate, formatEntries } from './run-statements.ts';
 import { lockThreads } from './thread-run-statements.ts';
 import type { EncodedWrite, Row } from './write-statement.ts';
 
-/** A write that is made under the lock of a thread. */
+/** A write under the lock of a thread. */
 export type ThreadWrite = EncodedWrite & { readonly threadId: string };
 
 export const threadLock = { text: lockThreads, keyOf: (write: ThreadWrite): string => write.threadId };
@@ -37,7 +37,7 @@ export function encodeUpdateInThread(update: RunUpdate, threadId: string, effect
   return extend(encodeUpdate(update), threadId, cells, given);
 }
 
-/** A run's write, with more cells and a table more. */
+/** A run's write with further cells and one further table. */
 function extend({ id, keys, tables }: EncodedWrite, threadId: string, cells: Row, last: readonly Row[]): ThreadWrite {
   const [first = [], ...others] = tables;
   return {

@@ -5,7 +5,7 @@ import { transact } from './connections.ts';
 export type Cell = string | number | boolean | null;
 export type Row = readonly Cell[];
 
-/** A statement that takes tables of parameters, one array per column, and writes for many callers at once. */
+/** A statement that takes parameter tables, one array per column, and writes for many callers at once. */
 export type WriteStatement = {
   readonly name: string;
   readonly text: string;
@@ -17,7 +17,7 @@ export type WriteStatement = {
 
 /**
  * Numbers the parameters of a statement. Each table is declared as in SQL, such as `run_id text, seq bigint`, and
- * handed to `write` as what stands in a FROM; `origin` is the parameter with the name of the store.
+ * passed to `write` as an item of a FROM clause; `origin` is the parameter that names the store.
  */
 export function defineWrite<const Tables extends Readonly<Record<string, string>>>(
   name: string,
@@ -34,11 +34,11 @@ export function defineWrite<const Tables extends Readonly<Record<string, string>
   });
   const origin = `$${next}::text`;
   const text = write(Object.fromEntries(from), origin);
-  // The server refuses a parameter that the statement does not name.
+  // The server refuses parameters that the statement does not use.
   return { name, text, widths, notifies: text.includes(origin) };
 }
 
-/** The arrays that a statement takes for the rows of its tables. */
+/** The rows of a statement's tables as the arrays that it takes. */
 function toArrays(statement: WriteStatement, tables: readonly (readonly Row[])[]): readonly (readonly Cell[])[] {
   return statement.widths.flatMap((width, table) =>
     Array.from({ length: width }, (_, column) => (tables[table] ?? []).map((row) => row[column] ?? null)),
@@ -47,7 +47,7 @@ function toArrays(statement: WriteStatement, tables: readonly (readonly Row[])[]
 
 /** One caller's part of a {@link WriteStatement}. */
 export type EncodedWrite = {
-  /** Names it in the statement's answer. */
+  /** Names the write in the statement's result. */
   readonly id: string;
   /** Names the rows that it writes: one statement can write a row only once. */
   readonly keys: readonly string[];
@@ -57,14 +57,14 @@ export type EncodedWrite = {
 
 export type Writes<Write extends EncodedWrite, Result> = Batches<Write, Result>;
 
-/** A statement that locks what a write depends on, before the snapshot of the write is taken; it takes one array. */
+/** A statement of one array parameter that locks what a write depends on, before the snapshot of the write is taken. */
 type Lock<Write> = { readonly text: string; readonly keyOf: (write: Write) => string };
 
 /**
  * Group commit for one statement.
  *
- * @param options.decode one row of the answer: whose it is, and what came of it.
- * @param options.absent what came of a write that the answer does not name.
+ * @param options.decode reads one row of the result: the id of the write and its outcome.
+ * @param options.absent the outcome of a write that the result does not name.
  */
 export function makeWrites<Write extends EncodedWrite, Result>(options: {
   readonly pool: Pool;

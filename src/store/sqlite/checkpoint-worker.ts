@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 
-/** Past this size of the log (64 MiB) the writer is held up for a moment so that the log starts anew. */
+/** Above this size of the log (64 MiB) writes are held up for a moment so that the log restarts. */
 const restartPages = 16_384;
 
 const { file } = z.object({ file: z.string() }).parse(workerData);

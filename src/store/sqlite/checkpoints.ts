@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Log } from '../../contract/domain/log.ts';
 
 const intervalMs = 100;
-/** A thread costs a tenth of a second of processor time, which belongs to the runs while a start takes them over. */
+/** Starting a thread costs a tenth of a second of processor time, which a gateway that just started needs for its runs. */
 const firstAfterMs = 2000;
 
 const report = z.discriminatedUnion('kind', [
@@ -13,8 +13,8 @@ const report = z.discriminatedUnion('kind', [
 ]);
 
 /**
- * Runs checkpoints in a worker thread while there are writes. A checkpoint that fails is only logged; without a worker
- * `onLost` is called once, and nothing else is harmed.
+ * Runs checkpoints in a worker thread while there are writes. A failed checkpoint is logged and repeated. When the
+ * worker itself ends, `onLost` is called once.
  */
 export class Checkpoints {
   readonly #file: string;
@@ -35,7 +35,7 @@ export class Checkpoints {
     this.#timer.unref();
   }
 
-  /** Says that there is something to copy. */
+  /** Notes that there is something to copy. */
   note(): void {
     this.#written = true;
   }
@@ -55,13 +55,13 @@ export class Checkpoints {
       workerData: { file: this.#file },
     });
     worker.on('message', (message: unknown) => this.#receive(message));
-    worker.on('error', (error) => this.#log.warn({ err: error }, 'the checkpoint worker failed'));
+    worker.on('error', (error) => this.#log.warn({ err: error }, 'checkpoint worker failed'));
     worker.once('exit', () => {
       this.#exited = true;
       clearTimeout(this.#timer);
       if (!this.#closing) this.#onLost();
     });
-    // After the listeners: one for messages makes the worker keep the process alive again.
+    // After adding the listeners: one for messages makes the worker keep the process alive again.
     worker.unref();
     this.#worker = worker;
     this.#timer = setInterval(() => this.#request(worker), intervalMs);
@@ -80,6 +80,6 @@ export class Checkpoints {
     const parsed = report.parse(message);
     if (parsed.kind === 'done') return;
     this.#written = true;
-    this.#log.warn({ reason: parsed.reason }, 'a checkpoint failed; it is tried again');
+    this.#log.warn({ reason: parsed.reason }, 'checkpoint failed; retrying');
   }
 }

@@ -45,7 +45,7 @@ export function openSqliteStore(url: string, { log }: { readonly log: Log }): St
       onCommit: () => checkpoints.note(),
       close: async () => {
         await checkpoints.close();
-        // Closed before the lock goes, so that the next owner finds no connection of ours.
+        // Before the lock is released, so that the next owner finds no connection of this process.
         database.close();
         unlock();
       },
@@ -56,13 +56,13 @@ export function openSqliteStore(url: string, { log }: { readonly log: Log }): St
   }
 }
 
-/** Waits longer for a turn to write than a gateway, which has clients that wait. */
+/** Longer than a gateway waits for a lock, because no client waits for a guest. */
 const guestTimeoutMs = 10_000;
 
 /** Opens the deliveries of a SQLite store; see `openOutbox`. Needs no lock on the file. Throws `StorageFault`. */
 export function openSqliteOutbox(url: string, readOnly: boolean): OpenOutbox {
   const { file } = parseUrl(url);
-  // SQLite would make it.
+  // SQLite would create it.
   if (!existsSync(file)) throw new StorageFault(`${file} does not exist`);
   try {
     const database = openDatabaseAsGuest(file, { readOnly, timeoutMs: guestTimeoutMs });
@@ -86,10 +86,10 @@ function parseUrl(url: string): Place {
 }
 
 /**
- * Takes `<file>.lock` for this process, and gives back what releases it. The lock is the operating system's, held by an
- * open exclusive transaction: it ends with the process, however that ends.
+ * Locks `<file>.lock` for this process and returns a function that releases it. The lock is the operating system's, held
+ * by an open exclusive transaction: it ends with the process, however that ends.
  *
- * @throws StorageFault when another session process holds it.
+ * @throws StorageFault when another live process holds it.
  */
 function lockFile(file: string): () => void {
   const lock = new DatabaseSync(`${file}.lock`);

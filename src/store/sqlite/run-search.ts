@@ -61,7 +61,7 @@ export class RunSearch {
   }
 
   #all({ text, values }: Sql): Record<string, SQLOutputValue>[] {
-    // SQLite spells a numbered parameter with a question mark.
+    // SQLite writes a numbered parameter with a question mark.
     return this.#database.prepare(text.replaceAll(/\$(\d+)/g, '?$1')).all(...values);
   }
 }

@@ -1,18 +1,18 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** So many rows are looked at before other work gets its turn, a few milliseconds' worth. */
+/** Rows that are examined before other work gets its turn: a few milliseconds. */
 const sliceSize = 2000;
 
 /**
- * Walks through rows that no index narrows down, slice by slice and other work in between, and gives what `load` makes
- * of those that match: at most `limit`, after the first `offset`.
+ * Walks rows that no index narrows down, slice by slice with other work in between, and returns what `load` makes of those
+ * that match: at most `limit`, after the first `offset`.
  *
- * @param search.readSlice the next rows after a row, as many as it is told, fewer at the end.
- * @param search.most of a slice, where its rows take longer than usual to look at.
+ * @param search.readSlice reads the next `size` rows after a row; fewer mean the end.
+ * @param search.max bounds a slice whose rows take longer than usual to examine.
  */
 export async function walkSlices<Row extends { readonly matched: number }, Found>(search: {
   readonly readSlice: (after: Row | undefined, size: number) => readonly Row[];
-  /** Null: the row went meanwhile. */
+  /** Null when the row was removed in the meantime. */
   readonly load: (row: Row) => Found | null;
   readonly offset: number;
   readonly limit: number;
@@ -22,7 +22,7 @@ export async function walkSlices<Row extends { readonly matched: number }, Found
   const found: Found[] = [];
   let toSkip = search.offset;
   let after: Row | undefined;
-  // Where most rows match, no more is read than asked for.
+  // Where most rows match, little more is read than is returned.
   let size = Math.min(max, search.offset + search.limit);
   for (;;) {
     const slice = search.readSlice(after, size);

@@ -32,7 +32,7 @@ export class SqliteStore implements Store {
   readonly #writes: WriteQueue;
   readonly threads: SqliteThreads;
   readonly #close: () => Promise<void> | void;
-  /** When each replica beat last, on the monotonic clock, in milliseconds. */
+  /** The last heartbeat of each replica, in milliseconds of the monotonic clock. */
   readonly #beats = new Map<string, number>();
   #closing: Promise<void> | null = null;
 

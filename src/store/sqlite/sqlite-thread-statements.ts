@@ -21,7 +21,7 @@ export const threadTexts = {
   updateState: `UPDATE thread_states SET value_entries = ?2, state_values = ?3, messages = ?4 WHERE id = ?1`,
   updateMetadata: 'UPDATE thread_states SET metadata_entries = ?2, metadata = ?3 WHERE id = ?1',
   insertCheckpoint: `INSERT INTO checkpoints (thread, ${checkpointColumns}) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-  // Events outlive a thread that went with its run: one of the same id goes on after them.
+  // Events outlive a thread that was removed with its run: a new thread of the same id continues after them.
   joinThread: `UPDATE threads SET status = 'busy', agent_id = coalesce(agent_id, ?2), updated_at_ms = ?3,
     version = max(version, coalesce((SELECT max(thread_seq) FROM events WHERE thread_id = ?1), 0)) + max(1, ?4)
     WHERE thread_id = ?1 RETURNING version`,
@@ -32,7 +32,7 @@ export const threadTexts = {
   leaveThread: `UPDATE threads SET status = CASE WHEN ${otherLiveRun('threads', '?3')} THEN 'busy' ELSE 'idle' END,
     active_run_id = CASE WHEN active_run_id = ?3 THEN NULL ELSE active_run_id END, version = version + 1
     WHERE thread_id = ?1 AND tenant = ?2 AND (active_run_id = ?3 OR ?4)`,
-  // In this order, whatever the statistics say: the index has the events as they are asked for.
+  // CROSS JOIN fixes the order of the join, whatever the statistics say: the index yields the events in their order.
   threadEvents: `SELECT runs.run_id, events.seq, events.at_ms, events.status, events.change, events.thread_seq
     FROM events CROSS JOIN runs ON runs.id = events.run
     WHERE events.thread_id = ?1 AND events.thread_seq > ?2 AND runs.tenant = ?3

@@ -5,10 +5,10 @@ import type { WriteQueue } from './write-queue.ts';
 
 const countRow = z.object({ counted: z.number() });
 
-/** A run that was counted and is not there yet may still come for so long. */
-const patienceMs = 10_000;
+/** How long after it was counted a run may still be inserted. */
+const insertGraceMs = 10_000;
 
-/** Live runs of keys that have a limit, in the SQLite file. It has one process, so the rest need not be shared. */
+/** Counts the live runs of keys that have a limit. The file has one process, so nothing else needs to be shared. */
 export class SqliteUsage implements UsageStore {
   readonly shared = null;
   readonly #writes: WriteQueue;
@@ -34,7 +34,7 @@ export class SqliteUsage implements UsageStore {
       const nowMs = Date.now();
       if (used !== undefined && this.#findKey.get(used.tenant, used.key, nowMs) !== undefined) return true;
       // Ended runs are looked for only when they would make a difference.
-      if (this.#counted(name) >= maxLive) this.#prune.run(name, nowMs - patienceMs);
+      if (this.#counted(name) >= maxLive) this.#prune.run(name, nowMs - insertGraceMs);
       if (this.#counted(name) >= maxLive) return false;
       this.#insert.run(runId, name, nowMs);
       return true;

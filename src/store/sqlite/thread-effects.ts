@@ -5,20 +5,20 @@ import { formatLines, listEntries } from '../search-entries.ts';
 import { type EncodedState, encodeMetadata, encodeSession, encodeThreadState } from '../thread-rows.ts';
 import type { Statements } from './sqlite-statements.ts';
 
-// What a run does to its thread, for the transaction that writes the run. Encoded at once, as in `run-writes.ts`.
+// What a run does to its thread, for the transaction that writes the run. Arguments are encoded now, as in `run-writes.ts`.
 
 const idRow = z.object({ id: z.number() });
 const affectedRow = idRow.extend({ version: z.number() });
 const joinedRow = z.object({ version: z.number() });
 const placeRow = z.object({ id: z.number(), tenant: z.string() });
 
-/** Where a thread is kept, and whose it is; null when there is none of that id. */
+/** A thread's row id and tenant; null when there is no thread of that id. */
 export function placeOf(statements: Statements, threadId: string): z.infer<typeof placeRow> | null {
   const row = statements.placeOfThread.get(threadId);
   return row === undefined ? null : placeRow.parse(row);
 }
 
-/** Returns the work that stores a new thread: false when the id is taken. */
+/** Returns the work that stores a new thread; it gives false when the id is taken. */
 export function prepareThread(statements: Statements, thread: Thread): () => boolean {
   const { threadId, tenant, agentId, status, activeRunId, session, version, createdAtMs, updatedAtMs } = thread;
   const named = [threadId, tenant, agentId, status, activeRunId, encodeSession(session)] as const;
@@ -33,7 +33,7 @@ export function prepareThread(statements: Statements, thread: Thread): () => boo
   };
 }
 
-/** The work in two parts: the refusal, before anything is written, and the joining. */
+/** Returns the work in two parts: the refusal, before anything is written, and the joining. */
 export function prepareAdmission(
   statements: Statements,
   run: Run,
@@ -49,7 +49,7 @@ export function prepareAdmission(
       if (place === null ? createThread === null : place.tenant !== tenant) return 'thread-missing';
       return refuseBusy && statements.hasLiveRun.get(tenant, threadId) !== undefined ? 'thread-busy' : null;
     },
-    /** The number of the last of the run's events in the thread. */
+    /** Gives the number of the run's last event in the thread. */
     join(): number {
       createThread?.();
       return joinedRow.parse(statements.joinThread.get(threadId, agentId, updatedAtMs, eventCount)).version;
@@ -57,13 +57,13 @@ export function prepareAdmission(
   };
 }
 
-/** Returns the work that makes an encoded state that of the thread in a place. */
+/** Returns the work that stores an encoded state as that of a thread, given by its row id. */
 export function prepareState(statements: Statements, state: EncodedState): (thread: number) => void {
   const entries = formatLines(state.valueEntries);
   return (thread) => statements.updateState.run(thread, entries, state.values, state.messages);
 }
 
-/** Returns the work that adds a checkpoint to the history of the thread in a place. */
+/** Returns the work that adds a checkpoint to the history of a thread, given by its row id. */
 export function prepareCheckpoint(
   statements: Statements,
   checkpoint: Checkpoint,
@@ -76,7 +76,7 @@ export function prepareCheckpoint(
 
 /**
  * Returns the work that a run's update does to its thread. It gives the number of the last of `eventCount` events in
- * the thread; null: the thread is gone, and is left gone.
+ * the thread, or null when the thread is gone.
  */
 export function prepareEffect(
   statements: Statements,
@@ -102,7 +102,7 @@ export function prepareEffect(
   };
 }
 
-/** The thread with its state and history; its runs stay. */
+/** Removes a thread with its state and history; its runs stay. */
 export function forgetThread(statements: Statements, id: number): void {
   statements.removeCheckpoints.run(id);
   statements.removeState.run(id);

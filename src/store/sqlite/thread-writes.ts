@@ -6,7 +6,7 @@ import { decodeThread, encodeMetadata, encodeSession, encodeThreadState } from '
 import type { Statements } from './sqlite-statements.ts';
 import { forgetThread, placeOf, prepareCheckpoint, prepareState } from './thread-effects.ts';
 
-// Encoded at once, and returned as the work to do inside a transaction, as in `run-writes.ts`.
+// Each function encodes its arguments now and returns the work to do inside a transaction, as in `run-writes.ts`.
 
 const idRow = z.object({ id: z.number() });
 

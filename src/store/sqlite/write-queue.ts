@@ -4,12 +4,12 @@ import { isBusy, isDatabaseFault, toStorageFault } from './sqlite-faults.ts';
 
 // Bounds how long one commit holds the event loop.
 const maxBatch = 500;
-// A lock that lasts must end in faults, not in a queue that eats the memory.
+// A lasting lock must lead to faults, not to a queue that fills the memory.
 const maxPending = 50_000;
 const busyRetryMs = 5;
 
 type Write = {
-  /** Runs inside the transaction, and once more if a neighbour failed: it must have no effect outside the database. */
+  /** Runs inside the transaction, and once more if another write failed: it must have no effect outside the database. */
   readonly apply: () => unknown;
   readonly resolve: (value: unknown) => void;
   readonly reject: (fault: StorageFault) => void;
@@ -20,10 +20,10 @@ type Outcome = { readonly write: Write; readonly value?: unknown; readonly fault
 /**
  * Group commit: the writes of one event-loop turn share a transaction, and each promise resolves after its COMMIT.
  *
- * A write that fails on its own (a constraint) is rolled back to its savepoint and harms no neighbour. When the
- * database itself fails, all of the batch is rejected and nothing of it written. One exception that no database can
- * avoid: if the disk fails to sync a commit and the power is cut before the next one, a batch that was reported as
- * failed can be found after the restart.
+ * A write that fails by itself (a constraint) is rolled back to its savepoint and does not harm the others. When the
+ * database fails, the whole batch is rejected and nothing of it is written. There is one exception, which no database can
+ * avoid: if the disk fails to sync a commit and the power is cut before the next one, a batch that was reported as failed
+ * can be found after the restart.
  */
 export class WriteQueue {
   readonly #database: DatabaseSync;
@@ -88,7 +88,7 @@ export class WriteQueue {
       this.#isRefused = false;
     } catch (error) {
       if (isBusy(error) && this.#mayWait()) {
-        // Waiting inside SQLite would stop the event loop, so the whole batch is tried again later.
+        // Waiting inside SQLite would stop the event loop, so the whole batch is retried later.
         this.#scheduled = true;
         setTimeout(() => this.#flush(), busyRetryMs);
         return;

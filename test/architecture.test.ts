@@ -72,17 +72,13 @@ const entryPoints = ['adapters/index.ts'];
 /** What still breaks a rule; each list may only get shorter. */
 const exceptions = {
   parameters: [
-    'src/sandbox/vendor-server.ts',
-    'src/upstream/read-answer.ts',
     'src/engine/state/run-writer.ts',
     'src/engine/worker/poller.ts',
     'src/engine/worker/run-loop.ts',
     'src/engine/worker/start-run.ts',
-    'src/store/sqlite/run-writes.ts',
-    'src/store/sqlite/thread-effects.ts',
     'adapters/restack/adapter.ts',
   ],
-  names: ['src/store: endOf'],
+  names: [] as readonly string[],
 };
 
 const specifier =

@@ -104,12 +104,12 @@ export function encodeState(run: Run): string {
 }
 
 /** When the run comes due: at its creation, or after the delay that its client asked for. */
-export function dueOf({ createdAtMs, request }: Run): number {
+export function dueAtOf({ createdAtMs, request }: Run): number {
   return Math.round(createdAtMs + (request.afterMs ?? 0));
 }
 
 /** When the run ended; null while it lives. */
-export function endOf(run: Run): number | null {
+export function endedAtOf(run: Run): number | null {
   return run.phase === 'done' ? run.updatedAtMs : null;
 }
 

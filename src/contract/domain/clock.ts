@@ -1,5 +1,5 @@
 /** The longest wait that the config and clients may ask for, about 23 days: Node's timers overflow soon after it. */
-export const maxWaitSeconds = 2_000_000;
+export const maxWaitSeconds = 2_000_000 as const;
 
 /** The engine's time; tests replace it by a virtual clock. */
 export interface Clock {

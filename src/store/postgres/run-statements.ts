@@ -1,7 +1,7 @@
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Idempotency, RunUpdate } from '../../contract/store/store.ts';
-import { dueOf, encodeState, endOf } from '../run-rows.ts';
+import { dueAtOf, encodeState, endedAtOf } from '../run-rows.ts';
 import { listEntries } from '../search-entries.ts';
 import { countNotified, notify } from './notifications.ts';
 import { encodeDelivery } from './postgres-outbox.ts';
@@ -80,7 +80,7 @@ export function encodeInsert(run: Run, events: readonly RunEvent[], used: Idempo
   const entries = listEntries(run.request.metadata);
   const cells = [
     ...[run.runId, run.tenant, run.agentId, run.agentName, run.threadId, run.phase, run.status, run.owner],
-    ...[run.version, run.createdAtMs, run.updatedAtMs, endOf(run), dueOf(run), encodeState(run)],
+    ...[run.version, run.createdAtMs, run.updatedAtMs, endedAtOf(run), dueAtOf(run), encodeState(run)],
     JSON.stringify(run.request),
     formatEntries(entries),
     ...[used?.tenant ?? null, used?.key ?? null, used?.fingerprint ?? null, used?.expiresAtMs ?? null],
@@ -92,7 +92,7 @@ export function encodeInsert(run: Run, events: readonly RunEvent[], used: Idempo
 export function encodeUpdate({ run, expectedVersion, expectedOwner, events, delivery }: RunUpdate): EncodedWrite {
   const { runId, tenant, phase, status, owner, version, updatedAtMs } = run;
   const condition = [runId, tenant, expectedVersion, expectedOwner ?? null];
-  const cells = [...condition, phase, status, owner, version, updatedAtMs, endOf(run), encodeState(run)];
+  const cells = [...condition, phase, status, owner, version, updatedAtMs, endedAtOf(run), encodeState(run)];
   const owed = delivery === undefined ? [] : [encodeDelivery(delivery)];
   return { id: runId, keys: [runId], tables: [[cells], encodeEvents(events), owed] };
 }

@@ -4,7 +4,7 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Admission } from '../../contract/domain/thread.ts';
 import type { Claim, Idempotency, Insertion, RunUpdate } from '../../contract/store/store.ts';
-import { decodeRun, dueOf, encodeState, endOf } from '../run-rows.ts';
+import { decodeRun, dueAtOf, encodeState, endedAtOf } from '../run-rows.ts';
 import { formatLines, listEntries } from '../search-entries.ts';
 import { prepareDelivery } from './sqlite-outbox.ts';
 import type { Statements } from './sqlite-statements.ts';
@@ -49,7 +49,7 @@ export function prepareInsert(
   { run, events, idempotency, admission }: NewRun,
 ): () => Insertion {
   const columns: SQLInputValue[] = [run.runId, run.tenant, run.agentId, run.agentName, run.threadId, run.phase];
-  columns.push(run.status, run.owner, run.version, run.createdAtMs, run.updatedAtMs, endOf(run), dueOf(run));
+  columns.push(run.status, run.owner, run.version, run.createdAtMs, run.updatedAtMs, endedAtOf(run), dueAtOf(run));
   columns.push(encodeState(run));
   const request = JSON.stringify(run.request);
   const metadata = formatLines(listEntries(run.request.metadata));
@@ -87,7 +87,7 @@ function findEarlier(statements: Statements, { tenant, key, fingerprint }: Idemp
 export function prepareUpdate(statements: Statements, update: RunUpdate): () => boolean {
   const { run, expectedVersion, expectedOwner = null } = update;
   const columns: SQLInputValue[] = [run.runId, run.tenant, expectedVersion, run.phase, run.status, run.owner];
-  columns.push(run.version, run.updatedAtMs, endOf(run), encodeState(run), expectedOwner);
+  columns.push(run.version, run.updatedAtMs, endedAtOf(run), encodeState(run), expectedOwner);
   const encoded = encodeEvents(update.events);
   const affectThread =
     update.thread === undefined || run.threadId === null

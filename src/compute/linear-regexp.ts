@@ -24,6 +24,11 @@ export class LinearRegExp {
     if (known === undefined) programs.set(regexp, this.#program);
   }
 
+  /** States of its automaton: what one character of a text costs at most. */
+  get size(): number {
+    return this.#program.re2.programSize();
+  }
+
   exec(text: string): RegExpExecArray | null {
     const from = this.lastIndex;
     const open = this.#open;

@@ -2,7 +2,8 @@ import type { ZodError } from 'zod';
 import type { Mapping } from '../contract/domain/mapping.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import { type CompiledCase, CompiledMapping, type MappingDeps } from './compiled-mapping.ts';
-import { type Budgets, compileExpression, defaultBudgets, type Expression } from './evaluate.ts';
+import { compileExpression, type Expression } from './evaluate.ts';
+import { type Budgets, defaultBudgets } from './evaluation.ts';
 import { type ExpressionKey, expressionKeys, type MappingDocument, mappingKeys, mappingSchema } from './schema.ts';
 
 /** One mapping as parsed from YAML, and its name in problem reports: a file name, or a place in the config. */

@@ -2,6 +2,7 @@ import type { Observation } from '../contract/adapter/adapter.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Json } from '../contract/domain/json.ts';
 import {
+  type EvaluationGuard,
   type InputContext,
   type MappedStatus,
   type Mapping,
@@ -11,7 +12,8 @@ import {
 } from '../contract/domain/mapping.ts';
 import type { RunStatus } from '../contract/domain/run.ts';
 import { isJsonObject } from '../json/json-object.ts';
-import { BudgetFault, type Expression } from './evaluate.ts';
+import type { Expression } from './evaluate.ts';
+import { BudgetFault } from './evaluation.ts';
 import { type ErrcodeTable, readFailure } from './failure.ts';
 
 export type CompiledCase = { readonly when: Expression | undefined; readonly is: RunStatus };
@@ -39,42 +41,42 @@ export class CompiledMapping implements Mapping {
     this.#deps = deps;
   }
 
-  async input(context: InputContext): Promise<Json> {
+  async input(context: InputContext, guard?: EvaluationGuard): Promise<Json> {
     const { input } = this.#deps;
-    return input === undefined ? takeInput(context) : ((await input.evaluate(context)) ?? {});
+    return input === undefined ? takeInput(context) : ((await input.evaluate(context, guard)) ?? {});
   }
 
   plainInput(context: InputContext): Json | undefined {
     return this.#deps.input === undefined ? takeInput(context) : undefined;
   }
 
-  async resume(context: ResumeContext): Promise<Json> {
+  async resume(context: ResumeContext, guard?: EvaluationGuard): Promise<Json> {
     const { resume } = this.#deps;
-    return resume === undefined ? context.payload : ((await resume.evaluate(context)) ?? {});
+    return resume === undefined ? context.payload : ((await resume.evaluate(context, guard)) ?? {});
   }
 
-  async threadState(context: StateContext): Promise<Json> {
+  async threadState(context: StateContext, guard?: EvaluationGuard): Promise<Json> {
     const { threadState } = this.#deps;
-    return threadState === undefined ? context.output : ((await threadState.evaluate(context)) ?? null);
+    return threadState === undefined ? context.output : ((await threadState.evaluate(context, guard)) ?? null);
   }
 
-  async read(observation: Observation): Promise<MappedStatus> {
+  async read(observation: Observation, guard?: EvaluationGuard): Promise<MappedStatus> {
     const { status: vendorStatus, raw } = observation;
     const cases = this.#deps.status.get(vendorStatus);
     if (cases === undefined) return { kind: 'unmapped', vendorStatus };
-    const status = await choose(cases, raw);
+    const status = await choose(cases, raw, guard);
     switch (status) {
       case undefined:
         return { kind: 'unmapped', vendorStatus };
       case 'pending':
-        return await this.#readPending(raw);
+        return await this.#readPending(raw, guard);
       case 'interrupted':
-        return { kind: 'interrupted', payload: (await this.#deps.interrupt?.evaluate(raw)) ?? {} };
+        return { kind: 'interrupted', payload: (await this.#deps.interrupt?.evaluate(raw, guard)) ?? {} };
       case 'success':
-        return { kind: 'success', output: await this.#readOutput(raw) };
+        return { kind: 'success', output: await this.#readOutput(raw, guard) };
       case 'error':
       case 'timeout': {
-        const failure = await this.#deps.error?.evaluate(raw);
+        const failure = await this.#deps.error?.evaluate(raw, guard);
         return { kind: 'failed', status, ...readFailure(failure, this.#deps.errcodes, vendorStatus) };
       }
       default:
@@ -82,21 +84,21 @@ export class CompiledMapping implements Mapping {
     }
   }
 
-  async #readPending(raw: Json): Promise<MappedStatus> {
-    const payload = await this.#deps.interrupt?.evaluate(raw);
+  async #readPending(raw: Json, guard?: EvaluationGuard): Promise<MappedStatus> {
+    const payload = await this.#deps.interrupt?.evaluate(raw, guard);
     if (payload !== undefined && payload !== null) return { kind: 'interrupted', payload };
-    return { kind: 'pending', partial: await this.#readPartial(raw) };
+    return { kind: 'pending', partial: await this.#readPartial(raw, guard) };
   }
 
-  async #readOutput(raw: Json): Promise<Json> {
-    const output = await this.#deps.output.evaluate(raw);
+  async #readOutput(raw: Json, guard?: EvaluationGuard): Promise<Json> {
+    const output = await this.#deps.output.evaluate(raw, guard);
     // Null is a result; only a missing one has no JSON form.
     return output === undefined ? {} : output;
   }
 
-  async #readPartial(raw: Json): Promise<Json | undefined> {
+  async #readPartial(raw: Json, guard?: EvaluationGuard): Promise<Json | undefined> {
     try {
-      const partial = await this.#deps.output.evaluate(raw);
+      const partial = await this.#deps.output.evaluate(raw, guard);
       return isNothing(partial) ? undefined : partial;
     } catch (error) {
       // An expression may fail on a missing output and still work on the finished run.
@@ -113,9 +115,13 @@ function takeInput({ input, messages }: InputContext): Json {
   return Array.isArray(messages) && messages.length > 0 ? { messages } : {};
 }
 
-async function choose(cases: readonly CompiledCase[], raw: Json): Promise<RunStatus | undefined> {
+async function choose(
+  cases: readonly CompiledCase[],
+  raw: Json,
+  guard: EvaluationGuard | undefined,
+): Promise<RunStatus | undefined> {
   for (const { when, is } of cases) {
-    if (when === undefined || holds(await when.evaluate(raw))) return is;
+    if (when === undefined || holds(await when.evaluate(raw, guard))) return is;
   }
   return undefined;
 }

@@ -1,61 +1,44 @@
-import jsonata from 'jsonata';
-import { LinearRegExp } from '../compute/linear-regexp.ts';
+import type { Program } from '../compute/pool-thread.ts';
+import { parseSliced, stringifySliced } from '../compute/sliced-json.ts';
+import { computeThreads, createProgram } from '../compute/thread-pool.ts';
+import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Json } from '../contract/domain/json.ts';
-import { MappingFault } from '../contract/domain/mapping.ts';
-import { NotJson, toPlainJson } from './plain-json.ts';
+import { type EvaluationGuard, MappingFault } from '../contract/domain/mapping.ts';
+import { measureJson, type SizeBounds } from '../json/measure-json.ts';
+import { BudgetFault, Evaluation, type EvaluationOptions, exhausted, overdue } from './evaluation.ts';
+import type { EvaluationReport, ExpressionDefinition } from './evaluation-thread.ts';
 import { SerialQueue } from './serial-queue.ts';
-import { readSyntax } from './syntax.ts';
-
-/** What one evaluation may use before it is ended. */
-export type Budgets = {
-  /** Milliseconds; of processor time where the machine is too busy. */
-  readonly timeMs: number;
-  /** Nested steps of an evaluation; one call of a function in an expression takes about six. */
-  readonly depth: number;
-  /** Values in one sequence that an expression builds. */
-  readonly sequence: number;
-};
-
-export const defaultBudgets: Budgets = { timeMs: 100, depth: 1000, sequence: 100_000 };
-
-/** An evaluation exceeded a budget, and would again; other faults may come from data that is not there yet. */
-export class BudgetFault extends MappingFault {
-  constructor(expression: string, reason: string, cause?: unknown) {
-    super(expression, reason, cause);
-    this.name = 'BudgetFault';
-  }
-}
+import { estimateWork } from './work-estimate.ts';
 
 /** A compiled expression. Holds no state between evaluations. */
 export interface Expression {
   /** @throws MappingFault when the evaluation fails, exceeds a budget or does not give JSON */
-  evaluate(data: unknown): Promise<Json | undefined>;
+  evaluate(data: unknown, guard?: EvaluationGuard): Promise<Json | undefined>;
 }
 
-type ExpressionOptions = {
-  /** The key that faults name. */
-  readonly key: string;
-  /** The agent whose turn an evaluation takes; see {@link SerialQueue}. */
+export type ExpressionOptions = EvaluationOptions & {
+  /** The agent whose turn an evaluation takes, in the event loop and in the threads. */
   readonly queueKey: object;
-  readonly budgets: Budgets;
 };
+
+/** Steps of an evaluation that the event loop may be held for: about two milliseconds. */
+export const maxInlineSteps = 5000;
+/** What is larger is evaluated in a thread, so that the size of no more than this is taken. */
+const inlineBounds: SizeBounds = { maxNodes: 4096, maxChars: 32_768 };
+/** Characters of JSON that a thread reads in a millisecond of its own, on a slow machine. */
+const charsPerMs = 10_000;
+
+const threadModule = new URL('./evaluation-thread.ts', import.meta.url).href;
 
 /**
  * Compiles one JSONata expression in which `findMistake` found nothing. A plain dotted path is walked without
- * JSONata, so its value passes unchanged.
+ * JSONata, so its value passes unchanged. What may hold the event loop is evaluated in a thread.
  */
 export function compileExpression(text: string, options: ExpressionOptions): Expression {
-  const limits = {
-    timeout: options.budgets.timeMs,
-    stack: options.budgets.depth,
-    sequence: options.budgets.sequence,
-    // JSONata constructs it and calls `exec`; the type requires all of RegExp.
-    RegexEngine: LinearRegExp as unknown as RegExpConstructor,
-  };
-  const program = jsonata(text, limits);
-  const { path, marksInput } = readSyntax(program.ast());
-  const evaluation = new Evaluation(program, limits, marksInput, options);
-  return path === undefined ? evaluation : new PathWalk(path, evaluation);
+  const evaluation = new Evaluation(text, options);
+  const placed = new PlacedEvaluation(text, evaluation, options);
+  const { path } = evaluation.syntax;
+  return path === undefined ? placed : new PathWalk(path, placed);
 }
 
 // One for the process, like the event loop that it guards.
@@ -71,10 +54,10 @@ class PathWalk implements Expression {
     this.#evaluation = evaluation;
   }
 
-  async evaluate(data: unknown): Promise<Json | undefined> {
+  async evaluate(data: unknown, guard?: EvaluationGuard): Promise<Json | undefined> {
     let value = data;
     for (const name of this.#path) {
-      if (Array.isArray(value)) return await this.#evaluation.evaluate(data);
+      if (Array.isArray(value)) return await this.#evaluation.evaluate(data, guard);
       if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
       value = (value as Record<string, unknown>)[name];
     }
@@ -82,89 +65,69 @@ class PathWalk implements Expression {
   }
 }
 
-/** How many budgets the second attempt gets, where the machine left no time for the first. */
-const secondPatience = 5;
-
-class Evaluation implements Expression {
-  readonly #program: jsonata.Expression;
-  readonly #limits: { timeout: number };
-  readonly #marksInput: boolean;
+/** Evaluates where it harms nobody: here, when a bound of its work is known and small, and in a thread otherwise. */
+class PlacedEvaluation implements Expression {
+  readonly #evaluation: Evaluation;
   readonly #options: ExpressionOptions;
+  readonly #program: Program;
+  /** By the size of the data, rounded up: whether it is evaluated here. */
+  readonly #inlineBySize = new Map<number, boolean>();
 
-  constructor(
-    program: jsonata.Expression,
-    limits: { timeout: number },
-    marksInput: boolean,
-    options: ExpressionOptions,
-  ) {
-    this.#program = program;
-    this.#limits = limits;
-    this.#marksInput = marksInput;
-    this.#options = options;
+  constructor(text: string, evaluation: Evaluation, options: ExpressionOptions) {
+    const { key, budgets, queueKey } = options;
+    this.#evaluation = evaluation;
+    this.#options = { key, budgets, queueKey };
+    this.#program = createProgram(threadModule, { text, key, budgets } satisfies ExpressionDefinition);
   }
 
-  async evaluate(data: unknown): Promise<Json | undefined> {
-    try {
-      return await queue.permit(this.#options.queueKey, () => this.#attempt(data));
-    } catch (error) {
-      throw this.#faultOf(error);
-    }
+  evaluate(data: unknown, guard?: EvaluationGuard): Promise<Json | undefined> {
+    if (this.#isInline(data)) return queue.permit(this.#options.queueKey, () => this.#evaluation.evaluate(data));
+    const offload = () => this.#offload(data);
+    return guard === undefined ? offload() : guard(offload);
   }
 
-  async #attempt(data: unknown): Promise<Json | undefined> {
-    const { timeMs } = this.#options.budgets;
-    const before = process.threadCpuUsage();
-    try {
-      return await this.#run(data, timeMs);
-    } catch (error) {
-      // JSONata reads the wall clock, which also runs while the process is stopped or waits for a processor.
-      const used = process.threadCpuUsage(before);
-      const starved = (used.user + used.system) / 1000 < timeMs / 2;
-      if (codeOf(error) !== 'D1012' || !starved) throw error;
-      return await this.#run(data, timeMs * secondPatience);
+  #isInline(data: unknown): boolean {
+    const size = measureJson(data, inlineBounds);
+    if (size === null) return false;
+    const isArray = Array.isArray(data);
+    // Powers of two, so that few sizes are ever estimated.
+    const [units, items] = [ceilLog2(size.nodes + size.chars / 8), ceilLog2(size.items)];
+    const rounded = (units * 32 + items) * 2 + Number(isArray);
+    let isInline = this.#inlineBySize.get(rounded);
+    if (isInline === undefined) {
+      const steps = estimateWork(this.#evaluation.tree, { units: 2 ** units, items: 2 ** items, isArray });
+      isInline = steps <= maxInlineSteps;
+      this.#inlineBySize.set(rounded, isInline);
     }
+    return isInline;
   }
 
-  async #run(data: unknown, timeMs: number): Promise<Json | undefined> {
-    this.#limits.timeout = timeMs;
-    const input = this.#marksInput ? structuredClone(data) : data;
-    const { promise: hung, reject } = Promise.withResolvers<never>();
-    // An evaluation runs on microtasks alone: one that is not over when the event loop turns never will be.
-    const watch = setImmediate(() => reject(new Error('it never ends')));
-    try {
-      return toPlainJson(await Promise.race([this.#program.evaluate(input), hung]));
-    } finally {
-      clearImmediate(watch);
+  async #offload(data: unknown): Promise<Json | undefined> {
+    const { key, budgets, queueKey } = this.#options;
+    const input = await stringifySliced(data as Json);
+    const timeMs = budgets.timeMs + graceMs + input.length / charsPerMs;
+    const result = await computeThreads.run(this.#program, input, { timeMs, key: queueKey });
+    switch (result.kind) {
+      case 'done': {
+        const report = (await parseSliced(result.text)) as EvaluationReport;
+        if (report.kind === 'value') return report.value as Json | undefined;
+        throw report.isBudget ? new BudgetFault(key, report.reason) : new MappingFault(key, report.reason);
+      }
+      case 'overdue':
+        throw overdue(key, budgets);
+      case 'exhausted':
+        throw exhausted(key);
+      case 'failed':
+        throw new MappingFault(key, `it cannot be evaluated: ${result.reason}`);
+      default:
+        return assertNever(result);
     }
-  }
-
-  #faultOf(error: unknown): MappingFault {
-    const { key, budgets } = this.#options;
-    const code = codeOf(error);
-    const cause = error instanceof Error ? error : new Error(messageOf(error));
-    switch (code) {
-      case 'D1012':
-        return new BudgetFault(key, `it ran longer than ${budgets.timeMs} ms`, cause);
-      case 'D1011':
-        return new BudgetFault(key, `it nests deeper than ${budgets.depth} steps`, cause);
-      case 'D2014':
-      case 'D2015':
-        return new BudgetFault(key, `it builds a sequence of more than ${budgets.sequence} values`, cause);
-    }
-    if (error instanceof RangeError) return new BudgetFault(key, 'it needs more memory than it may use', cause);
-    if (error instanceof NotJson) return new MappingFault(key, error.message, cause);
-    // JSONata's own message quotes the data, so only its code is reported.
-    return new MappingFault(key, code === undefined ? 'it cannot be evaluated' : `JSONata error ${code}`, cause);
   }
 }
 
-function codeOf(error: unknown): string | undefined {
-  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' ? code : undefined;
-}
+/** JSONata notices itself that its time is over, where it still turns; only then the thread is ended. */
+const graceMs = 50;
 
-/** JSONata throws plain objects that only look like errors. */
-function messageOf(error: unknown): string {
-  const message = typeof error === 'object' && error !== null && 'message' in error ? error.message : undefined;
-  return typeof message === 'string' ? message : 'no message';
+function ceilLog2(value: number): number {
+  return value <= 1 ? 0 : Math.ceil(Math.log2(value));
 }

@@ -18,14 +18,14 @@ export function boundOutput(mapping: Mapping, maxBytes: number): Mapping {
   };
   return {
     interrupts: mapping.interrupts,
-    input: async (context) => bound('input', await mapping.input(context)),
+    input: async (context, guard) => bound('input', await mapping.input(context, guard)),
     plainInput: (context) => {
       const input = mapping.plainInput(context);
       return input === undefined || isLarger(input, maxBytes) ? undefined : input;
     },
-    read: async (observation) => boundReading(await mapping.read(observation)),
-    resume: async (context) => bound('resume', await mapping.resume(context)),
-    threadState: async (context) => bound('threadState', await mapping.threadState(context)),
+    read: async (observation, guard) => boundReading(await mapping.read(observation, guard)),
+    resume: async (context, guard) => bound('resume', await mapping.resume(context, guard)),
+    threadState: async (context, guard) => bound('threadState', await mapping.threadState(context, guard)),
   };
 }
 

@@ -2,7 +2,7 @@ import jsonata from 'jsonata';
 import { LinearRegExp } from '../compute/linear-regexp.ts';
 
 /** What is known about an expression without running it. */
-type Syntax = {
+export type Syntax = {
   /** Member names from the root, when the expression is a plain dotted path and nothing more. */
   readonly path: readonly string[] | undefined;
   /** JSONata marks arrays of its input while it evaluates such an expression. */

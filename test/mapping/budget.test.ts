@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { MappingFault } from '../../src/contract/domain/mapping.ts';
 import { compileMapping } from '../../src/mapping/compile.ts';
-import { BudgetFault, type Budgets, compileExpression } from '../../src/mapping/evaluate.ts';
+import { compileExpression } from '../../src/mapping/evaluate.ts';
+import { BudgetFault, type Budgets, Evaluation } from '../../src/mapping/evaluation.ts';
 import { SerialQueue } from '../../src/mapping/serial-queue.ts';
 
 const budgets: Budgets = { timeMs: 50, depth: 300, sequence: 1000 };
 const compile = (text: string, queueKey: object = {}) => compileExpression(text, { key: 'output', queueKey, budgets });
+const evaluateHere = (text: string, data: unknown) => new Evaluation(text, { key: 'output', budgets }).evaluate(data);
 const endless = '($loop := function($n) { $loop($n + 1) }; $loop(1))';
 
 describe('an evaluation over its budget', () => {
@@ -88,13 +90,13 @@ function stoppingData(stops: number, stopMs: number) {
 describe('a process that was stopped', () => {
   it('gets a second attempt', async () => {
     const stopping = stoppingData(1, 2 * budgets.timeMs);
-    expect(await compile('value + 1').evaluate(stopping.data)).toBe(21);
+    expect(await evaluateHere('value + 1', stopping.data)).toBe(21);
     expect(stopping.reads).toBe(2);
   });
 
   it('gets no third attempt', async () => {
     const stopping = stoppingData(Number.POSITIVE_INFINITY, 6 * budgets.timeMs);
-    await expect(compile('value + 1').evaluate(stopping.data)).rejects.toThrow('it ran longer than 50 ms');
+    await expect(evaluateHere('value + 1', stopping.data)).rejects.toThrow('it ran longer than 50 ms');
     expect(stopping.reads).toBe(2);
   });
 });

@@ -5,7 +5,8 @@ import jsonata from 'jsonata';
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../src/contract/domain/json.ts';
 import { MappingFault } from '../../src/contract/domain/mapping.ts';
-import { compileExpression, defaultBudgets, type Expression } from '../../src/mapping/evaluate.ts';
+import { compileExpression, type Expression } from '../../src/mapping/evaluate.ts';
+import { defaultBudgets } from '../../src/mapping/evaluation.ts';
 import { findMistake, functionNames } from '../../src/mapping/syntax.ts';
 
 function expression(text: string): Expression {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Json } from '../../src/contract/domain/json.ts';
-import { compileExpression, defaultBudgets } from '../../src/mapping/evaluate.ts';
+import { compileExpression } from '../../src/mapping/evaluate.ts';
+import { defaultBudgets } from '../../src/mapping/evaluation.ts';
 import { findMistake } from '../../src/mapping/syntax.ts';
 
 const evaluate = (text: string, data: Json) =>

@@ -44,26 +44,34 @@ export type MappedStatus =
     }
   | { readonly kind: 'unmapped'; readonly vendorStatus: string };
 
+/**
+ * Stands around evaluations that run in a thread: `work` is called once. What it holds against a run that ends the
+ * process is written before.
+ */
+export type EvaluationGuard = <T>(work: () => Promise<T>) => Promise<T>;
+
 /** An agent's mapping, compiled. Every method throws {@link MappingFault} and nothing else. */
 export interface Mapping {
   /** Whether a run of the agent can be interrupted. */
   readonly interrupts: boolean;
-  input(context: InputContext): Promise<Json>;
+  input(context: InputContext, guard?: EvaluationGuard): Promise<Json>;
   /** The input where no expression is needed and it is within bounds; otherwise undefined, and {@link input} makes it. */
   plainInput(context: InputContext): Json | undefined;
-  read(observation: Observation): Promise<MappedStatus>;
-  resume(context: ResumeContext): Promise<Json>;
+  read(observation: Observation, guard?: EvaluationGuard): Promise<MappedStatus>;
+  resume(context: ResumeContext, guard?: EvaluationGuard): Promise<Json>;
   /** The thread's values after a run that succeeded; without an expression the run's output. */
-  threadState(context: StateContext): Promise<Json>;
+  threadState(context: StateContext, guard?: EvaluationGuard): Promise<Json>;
 }
 
 /** An expression failed or went over its budget at run time; the message names the expression, not the data. */
 export class MappingFault extends Error {
   readonly expression: string;
+  readonly reason: string;
 
   constructor(expression: string, reason: string, cause?: unknown) {
     super(`the mapping's "${expression}" expression failed: ${reason}`, { cause });
     this.name = 'MappingFault';
     this.expression = expression;
+    this.reason = reason;
   }
 }

@@ -1,0 +1,25 @@
+import { MappingFault } from '../contract/domain/mapping.ts';
+import { BudgetFault, Evaluation, type EvaluationOptions } from './evaluation.ts';
+
+export type ExpressionDefinition = EvaluationOptions & { readonly text: string };
+
+/** What an evaluation in a thread gave. Without a value: undefined. */
+export type EvaluationReport =
+  | { readonly kind: 'value'; readonly value?: unknown }
+  | { readonly kind: 'fault'; readonly reason: string; readonly isBudget: boolean };
+
+/** Called in a thread: compiles an expression to a function from JSON data to the JSON of a report. */
+export function prepare(definition: unknown): (input: string) => Promise<string> {
+  const { text, ...options } = definition as ExpressionDefinition;
+  const evaluation = new Evaluation(text, options);
+  return async (input) => JSON.stringify(await report(evaluation, JSON.parse(input)));
+}
+
+async function report(evaluation: Evaluation, data: unknown): Promise<EvaluationReport> {
+  try {
+    return { kind: 'value', value: await evaluation.evaluate(data) };
+  } catch (error) {
+    const reason = error instanceof MappingFault ? error.reason : 'it cannot be evaluated';
+    return { kind: 'fault', reason, isBudget: error instanceof BudgetFault };
+  }
+}

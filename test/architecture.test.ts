@@ -76,7 +76,6 @@ const exceptions = {
     'src/engine/worker/poller.ts',
     'src/engine/worker/run-loop.ts',
     'src/engine/worker/start-run.ts',
-    'adapters/restack/adapter.ts',
   ],
   names: [] as readonly string[],
 };

@@ -47,17 +47,17 @@ export const restack = defineAdapter({
       async resume(target, upstream, resumption, signal) {
         const event = agentEvent.safeParse(resumption);
         if (!event.success) throw refuse("the mapping's resume must give an object with an eventName");
-        await engine.send({ ...actOnce, purpose: 'resume' }, target, upstream, event.data, signal);
+        await engine.send({ ...actOnce, purpose: 'resume' }, { target, upstream, event: event.data }, signal);
       },
 
       async cancel(target, upstream, signal) {
         if (target.cancelEvent === undefined) throw refuse('no cancelEvent is configured for this agent');
-        await engine.send({ ...endRun, purpose: 'cancel' }, target, upstream, target.cancelEvent, signal);
+        await engine.send({ ...endRun, purpose: 'cancel' }, { target, upstream, event: target.cancelEvent }, signal);
       },
 
       async sendMessage(target, upstream, input, signal) {
         const event = agentEvent.parse({ ...target.messageEvent, eventInput: input });
-        const output = await engine.send({ ...actOnce, purpose: 'message' }, target, upstream, event, signal);
+        const output = await engine.send({ ...actOnce, purpose: 'message' }, { target, upstream, event }, signal);
         const status = 'completed';
         return { status, raw: { ...upstream, agentName: target.agent ?? '', status, output } };
       },
@@ -65,7 +65,7 @@ export const restack = defineAdapter({
       openingOf: ({ openingInput }) => openingInput,
 
       async endSession(target, upstream, signal) {
-        await engine.send({ ...endRun, purpose: 'end-session' }, target, upstream, target.endEvent, signal);
+        await engine.send({ ...endRun, purpose: 'end-session' }, { target, upstream, event: target.endEvent }, signal);
       },
     };
   },
@@ -115,11 +115,11 @@ function reachEngine({ token, paths: corrections }: Settings, http: HttpClient) 
 
   async function send(
     rule: CallRule & { readonly purpose: string },
-    target: Target,
-    upstream: UpstreamRef,
-    { eventName, eventInput }: AgentEvent,
+    to: { readonly target: Target; readonly upstream: UpstreamRef; readonly event: AgentEvent },
     signal: AbortSignal,
   ): Promise<Json> {
+    const { target, upstream, event } = to;
+    const { eventName, eventInput } = event;
     if (target.agent === undefined) throw refuse('a workflow takes no events');
     const agentId = await findAgentId(target, upstream, signal);
     const path = fillPath(paths.sendEvent, { agentName: target.agent, agentId, runId: upstream.runId });

@@ -12,7 +12,7 @@ export type Happening =
  * What a happening means for the run; pure. It follows from whether the call may be sent again, and from the rows that
  * the call brings along for refusals; the table is in `docs/vendors/writing-an-adapter.md`.
  */
-export function judge(rule: CallRule, happening: Happening): Consequence {
+export function classifyFault(rule: CallRule, happening: Happening): Consequence {
   const { refused = 'rejected' } = rule.faults ?? {};
   const lostAnswer: Consequence = rule.retry === 'safe' ? 'retry' : 'unknown';
   switch (happening.kind) {
@@ -29,13 +29,13 @@ export function judge(rule: CallRule, happening: Happening): Consequence {
     case 'too-large':
       return lostAnswer;
     case 'http-status':
-      return judgeStatus(happening.status, { lostAnswer, refused, notFound: rule.faults?.notFound ?? refused });
+      return classifyStatus(happening.status, { lostAnswer, refused, notFound: rule.faults?.notFound ?? refused });
     default:
       return assertNever(happening);
   }
 }
 
-function judgeStatus(
+function classifyStatus(
   status: number,
   means: { readonly [when in 'lostAnswer' | 'refused' | 'notFound']: Consequence },
 ): Consequence {

@@ -1,7 +1,7 @@
 import { type HttpAnswer, type HttpCall, UpstreamFault } from '../contract/adapter/http.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Redactor } from '../contract/domain/log.ts';
-import { type Happening, judge } from './fault-rule.ts';
+import { classifyFault, type Happening } from './fault-rule.ts';
 import { parseAnswer } from './parse-answer.ts';
 import { type AnswerHeaders, readRetryAfterMs } from './retry-after.ts';
 import type { HttpResult } from './send-request.ts';
@@ -22,7 +22,7 @@ export function readAnswer<T>(
   const { status, headers, bytes } = result;
   if (status < 200 || status >= 300 || bytes === null) {
     throw new UpstreamFault({
-      consequence: judge(call, { kind: 'http-status', status }),
+      consequence: classifyFault(call, { kind: 'http-status', status }),
       kind: 'http-status',
       message: findMessage(call, headers, bytes, redactor) ?? `the vendor answered ${status}`,
       httpStatus: status,
@@ -88,7 +88,7 @@ function makeFault<T>(
   details: { readonly message: string; readonly cause?: string; readonly httpStatus?: number },
 ): UpstreamFault {
   return new UpstreamFault({
-    consequence: judge(call, happening),
+    consequence: classifyFault(call, happening),
     kind: happening.kind === 'unsendable' ? 'malformed' : happening.kind,
     ...details,
   });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { actOnce, observeRun } from '../../adapters/call-rules.ts';
 import { adapters } from '../../adapters/index.ts';
-import { judge } from '../../src/upstream/fault-rule.ts';
+import { classifyFault } from '../../src/upstream/fault-rule.ts';
 import { readCode, readHead, readSection, readTable } from './markdown.ts';
 import { readPage } from './pages.ts';
 
@@ -50,7 +50,9 @@ test('the faults in the manual mean what the fault rule makes of them', () => {
   );
   expect(statuses.length).toBeGreaterThan(15);
   expect(statuses.map(({ meaning }) => meaning)).toEqual(
-    statuses.map(({ call, status }) => `\`${judge(rules[call], { kind: 'http-status', status: Number(status) })}\``),
+    statuses.map(
+      ({ call, status }) => `\`${classifyFault(rules[call], { kind: 'http-status', status: Number(status) })}\``,
+    ),
   );
   const meanings = ['start', 'observe'].map((call) => table.filter(([each]) => each === call).map((row) => row[2]));
   expect(meanings).toEqual([

@@ -1,4 +1,4 @@
-import { type Judgement, judge, type Output } from './output.ts';
+import { type Judgement, judgeOutput, type Output } from './output.ts';
 import type { Plan } from './plan.ts';
 
 /** A run that a client was told of. */
@@ -63,7 +63,7 @@ export class Book {
   seeEnd(runId: string, output: Output): void {
     const run = this.#runs.get(runId);
     if (run === undefined) return;
-    const judgement = judge(run.plan, output);
+    const judgement = judgeOutput(run.plan, output);
     this.#live.delete(runId);
     const changed = run.judgement !== null && run.judgement !== judgement;
     if (judgement === 'wrong' || changed) {

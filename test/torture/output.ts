@@ -28,7 +28,7 @@ export function isFinal({ type, status }: Output): boolean {
 export type Judgement = 'right' | 'unknown start' | 'wrong';
 
 /** Compares how a run ended with how the vendor ended it. */
-export function judge({ expected }: Plan, output: Output): Judgement {
+export function judgeOutput({ expected }: Plan, output: Output): Judgement {
   if (output.type === 'error') {
     if (output.errcode === errcodes.startUnknown) return 'unknown start';
     if (expected.type !== 'error' || output.status !== 'error') return 'wrong';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { actOnce, endRun, observeRun } from '../../adapters/call-rules.ts';
 import type { Consequence } from '../../src/contract/adapter/http.ts';
-import { type Happening, judge } from '../../src/upstream/fault-rule.ts';
+import { classifyFault, type Happening } from '../../src/upstream/fault-rule.ts';
 import { maxRetryAfterMs, readRetryAfterMs } from '../../src/upstream/retry-after.ts';
 
 const nowMs = Date.parse('2026-11-22T10:00:00Z');
@@ -45,21 +45,23 @@ const table: readonly Row[] = [
 
 test.each(table)('%j means what the table says for a call sent once, an observation and a cancel', (...row) => {
   const [happening, once, observe, cancel] = row;
-  expect(judge(actOnce, happening)).toBe(once);
-  expect(judge(observeRun, happening)).toBe(observe);
-  expect(judge(endRun, happening)).toBe(cancel);
+  expect(classifyFault(actOnce, happening)).toBe(once);
+  expect(classifyFault(observeRun, happening)).toBe(observe);
+  expect(classifyFault(endRun, happening)).toBe(cancel);
 });
 
 test('the rows of a call say what a refusal and "not found" mean, and nothing else', () => {
   const faults = { refused: 'unknown', notFound: 'retry' } as const;
   for (const retry of ['safe', 'at-most-once'] as const) {
     const lost = retry === 'safe' ? 'retry' : 'unknown';
-    const judged = [400, 404, 410, 422, 408, 500, 429, 503].map((code) => judge({ retry, faults }, status(code)));
+    const judged = [400, 404, 410, 422, 408, 500, 429, 503].map((code) =>
+      classifyFault({ retry, faults }, status(code)),
+    );
     expect(judged).toEqual(['unknown', 'retry', 'retry', 'unknown', lost, lost, 'retry', 'retry']);
-    expect(judge({ retry, faults }, { kind: 'unsendable' })).toBe('unknown');
+    expect(classifyFault({ retry, faults }, { kind: 'unsendable' })).toBe('unknown');
     // Without a row of its own, "not found" is a refusal like the others.
-    expect(judge({ retry, faults: { refused: 'retry' } }, status(404))).toBe('retry');
-    expect(judge({ retry }, status(404))).toBe('rejected');
+    expect(classifyFault({ retry, faults: { refused: 'retry' } }, status(404))).toBe('retry');
+    expect(classifyFault({ retry }, status(404))).toBe('rejected');
   }
 });
 

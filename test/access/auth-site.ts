@@ -36,6 +36,8 @@ export type AuthSiteOptions = {
   readonly backend?: JsonObject;
   /** Keys that the vendor takes. */
   readonly apiKeys?: readonly string[];
+  /** Further agents of the config. */
+  readonly agents?: readonly JsonObject[];
 };
 
 /** A key of the config: what stands there of it, and what the client sends. */
@@ -69,7 +71,7 @@ export async function openAuthSite(options: AuthSiteOptions = {}): Promise<AuthS
       intuned: { adapter: 'intuned', baseUrl: sandbox.intunedUrl, ...credentials, ...options.backend },
       restack: { adapter: 'restack', baseUrl: sandbox.restackUrl },
     },
-    agents,
+    agents: [...agents, ...(options.agents ?? [])],
   });
   const config = await parseConfig(text, { file: join(folder, 'auth.yaml'), env: {}, registry: adapters });
   let lines = '';

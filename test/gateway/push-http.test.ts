@@ -83,12 +83,18 @@ describe('pushes over HTTP', () => {
     const { host, hostname, port } = new URL(site.client.url);
     const socket = connect(Number(port), hostname);
     const closed = once(socket, 'close');
-    socket.on('error', () => {}).resume();
+    let answer = '';
+    socket
+      .on('error', () => {})
+      .on('data', (chunk) => {
+        answer += chunk;
+      });
     socket.write(`POST ${path} HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n`);
     const size = maxBytes + 1;
     socket.write(`${size.toString(16)}\r\n${'x'.repeat(size)}\r\n`);
     // It does not wait for the end of a body that has none.
     await closed;
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
   });
 
   test('a sink that the config of a run or of its agent brings is not overwritten', async () => {

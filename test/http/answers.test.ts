@@ -4,8 +4,8 @@ import { openSite } from './app.ts';
 
 const done = { phase: 'done', status: 'success', outcome: { kind: 'result', value: 1 } } as const;
 
-describe('an answer with JSON', () => {
-  test('says its length in bytes, and has no body for HEAD', async () => {
+describe('answers', () => {
+  test('a JSON answer has its length in bytes, and no body for HEAD', async () => {
     await using site = await openSite();
     site.api.runs.byId.set(runId, runOf({ request: { input: { name: 'Kännchen 茶' } } }));
     const whole = await site.fetch(`/runs/${runId}`);
@@ -15,7 +15,7 @@ describe('an answer with JSON', () => {
     expect(await head.ended).toMatch(new RegExp(`\r\nContent-Length: ${bytes.length}\r\n[^]*\r\n\r\n$`));
   });
 
-  test('of a run follows the run, and stays the same once the run is done', async () => {
+  test('the answer for a run follows the run and stays the same once the run is done', async () => {
     await using site = await openSite();
     const read = async (path: string) => await (await site.fetch(path)).text();
     const statuses: string[] = [];
@@ -29,7 +29,7 @@ describe('an answer with JSON', () => {
     expect(statuses).toEqual(['pending', 'interrupted', 'success']);
   });
 
-  test('closes its connection while the gateway drains', async () => {
+  test('every answer closes its connection while the gateway drains', async () => {
     await using site = await openSite();
     expect((await site.fetch(`/runs/${runId}`)).headers.get('connection')).toBe('keep-alive');
     site.app.drain(1000);

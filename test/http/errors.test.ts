@@ -12,7 +12,7 @@ const json = { 'content-type': 'application/json' };
 
 describe('routes', () => {
   test.each(['/', '/run', '/runs/x/y', `/runs/${runId}/outputs`, '/acp/v0.1', '/acp/v0.1x/runs', '/RUNS/search'])(
-    '%s is 404',
+    'GET %s, which no route has, is answered with 404',
     async (path) => {
       await using site = await openSite();
       const answer = await site.fetch(path);
@@ -28,14 +28,14 @@ describe('routes', () => {
     ['GET', '/runs/search', 'POST, OPTIONS'],
     ['DELETE', '/acp/v0.1/runs/search', 'POST, OPTIONS'],
     ['PROPFIND', '/agents/search', 'POST, HEAD, GET, OPTIONS'],
-  ])('%s %s is 405', async (method, path, allow) => {
+  ])('%s %s is answered with 405 and the methods that the path takes', async (method, path, allow) => {
     await using site = await openSite();
     const answer = await site.fetch(path, { method });
     expect([answer.status, await answer.json()]).toEqual([405, 'the path does not take this method']);
     expect(new Set(answer.headers.get('allow')?.split(', '))).toEqual(new Set(allow.split(', ')));
   });
 
-  test('OPTIONS says what a path takes', async () => {
+  test('OPTIONS is answered with the methods that a path takes', async () => {
     await using site = await openSite();
     const answer = await site.fetch(`/runs/${runId}/output`, { method: 'OPTIONS' });
     expect([answer.status, answer.headers.get('allow')]).toEqual([204, 'HEAD, GET, OPTIONS']);
@@ -51,16 +51,16 @@ describe('bodies', () => {
     ['{"a":1}{', ': see position 7'],
     ['{"input":{"__proto__":{"a":1}}}', ': the key "__proto__" is not taken'],
   ];
-  test.each(malformed)('%s is malformed', async (body, detail) => {
+  test.each(malformed)('the body %s is refused as malformed, and nothing of it is logged', async (body, detail) => {
     await using site = await openSite();
     const answer = await site.post('/runs', body);
     expect(answer.status).toBe(422);
     expect(await answer.json()).toBe(`the request body is not valid JSON${detail}`);
-    // The log is no place for bodies either.
+    // Bodies do not belong in the log either.
     expect(JSON.stringify(site.lines)).not.toContain('input');
   });
 
-  test('at the limit is taken, past it 413, and the connection lives on', async () => {
+  test('a body at the size limit is accepted, a larger one is refused with 413, and the connection stays usable', async () => {
     await using site = await openSite();
     const bodyOf = (length: number) => JSON.stringify({ input: { a: 'x'.repeat(length - 18) } });
     expect(bodyOf(10_000)).toHaveLength(10_000);
@@ -68,7 +68,7 @@ describe('bodies', () => {
     const over = await site.post('/runs', bodyOf(10_001));
     const message = 'the request body is too large: at most 10000 bytes are taken';
     expect([over.status, await over.json()]).toEqual([413, message]);
-    // More than the system's buffers hold: what is not read away would be in the way of the next request.
+    // More than the system's buffers hold: what is left unread would block the next request.
     const part = 'x'.repeat(10_000_000);
     const chunked = `POST /runs HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${part.length.toString(16)}\r\n${part}\r\n0\r\n\r\n`;
     const next = 'GET /health/live HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n';
@@ -76,7 +76,7 @@ describe('bodies', () => {
     expect(answers.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 413', 'HTTP/1.1 200']);
   });
 
-  test('are measured as they are unpacked', async () => {
+  test('a packed body is measured unpacked, and one that cannot be unpacked is refused', async () => {
     await using site = await openSite();
     const send = (text: string, encoding: string) =>
       site.fetch('/runs', {
@@ -93,7 +93,7 @@ describe('bodies', () => {
   });
 
   test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', ''])(
-    'as "%s" are 415',
+    'a body of the type "%s" is refused with 415',
     async (type) => {
       await using site = await openSite();
       const answer = await site.fetch('/runs', {
@@ -106,7 +106,7 @@ describe('bodies', () => {
   );
 
   test.each(['Application/JSON', 'application/json; charset=utf-8', 'application/json;charset=latin1'])(
-    'as "%s" are taken, in UTF-8',
+    'a body of the type "%s" is read as UTF-8',
     async (type) => {
       await using site = await openSite();
       expect((await site.post('/runs', { input: { a: 'é€' } }, { 'content-type': type })).status).toBe(200);
@@ -114,14 +114,14 @@ describe('bodies', () => {
     },
   );
 
-  test('may begin with a byte order mark, and one alone is no body', async () => {
+  test('a body may begin with a byte order mark, and a byte order mark alone is an empty body', async () => {
     await using site = await openSite();
     expect((await site.post('/runs', '\uFEFF{"input":{}}')).status).toBe(200);
     const alone = await site.post('/runs', '\uFEFF');
     expect([alone.status, await alone.json()]).toEqual([422, 'the request is not valid: the body is required']);
   });
 
-  test('may be nested to a depth and no deeper', async () => {
+  test('a body that is nested deeper than the limit is refused with 422', async () => {
     await using site = await openSite({ limits: { maxJsonDepth: 10 } });
     const nested = (depth: number) => `{"input":${'{"a":'.repeat(depth - 1)}1${'}'.repeat(depth)}`;
     expect((await site.post('/runs', nested(10))).status).toBe(200);
@@ -132,7 +132,7 @@ describe('bodies', () => {
 });
 
 describe('faults', () => {
-  test('that are none of the client are 500 without a word of them, and logged whole', async () => {
+  test('an internal fault is answered with 500 that reveals nothing of it, and is logged whole', async () => {
     await using site = await openSite();
     const failure = new Error('password=hunter2 at /srv/db');
     site.api.runs.failure = failure;
@@ -148,7 +148,7 @@ describe('faults', () => {
     expect(site.lines).toEqual([line, line]);
   });
 
-  test('that pass say when to come back', async () => {
+  test('a fault that passes is answered with Retry-After', async () => {
     await using site = await openSite();
     site.api.runs.failure = new GatewayError('storage_unavailable', { retryAfterSeconds: 3, cause: new Error('disk') });
     const answer = await site.post('/runs', {});
@@ -169,14 +169,14 @@ describe('problem+json', () => {
     ['application/problem+json;q=0', false],
     ['application/json', false],
     ['*/*', false],
-  ])('for Accept: %s is %s', async (accept, isProblem) => {
+  ])('whether an error is problem+json for Accept: %s is %s', async (accept, isProblem) => {
     await using site = await openSite();
     const answer = await site.fetch(`/runs/${absentId}`, { headers: { accept } });
     expect(answer.headers.get('content-type')).toBe(isProblem ? 'application/problem+json' : 'application/json');
     expect(answer.headers.get('vary')).toBe('Accept');
   });
 
-  test('tells what the plain error tells, and the code to go by', async () => {
+  test('a problem+json error holds what the plain error says, and its code', async () => {
     await using site = await openSite();
     const headers = { accept: 'application/problem+json', 'x-request-id': 'r-1' };
     const refused = await site.post('/runs', { inptu: 1 }, headers);
@@ -197,7 +197,7 @@ describe('problem+json', () => {
     expect([unrouted.status, await unrouted.json()]).toMatchObject([404, { code: 'route_not_found' }]);
   });
 
-  test('is what a path outside every protocol gets', async () => {
+  test('an error outside every protocol is problem+json', async () => {
     const { protocol } = await import('./app.ts');
     await using site = await openSite({ mounts: [{ protocol, prefix: '/acp' }] });
     const answer = await site.fetch('/nowhere');
@@ -207,7 +207,7 @@ describe('problem+json', () => {
 });
 
 describe('X-Request-Id', () => {
-  test('is the one that the client sent, on answers and errors', async () => {
+  test('X-Request-Id of an answer or an error is the one that the client sent', async () => {
     await using site = await openSite();
     for (const path of [`/runs/${runId}`, '/nowhere', '/health/live']) {
       const answer = await site.fetch(path, { headers: { 'x-request-id': 'trace:1/a=b' } });
@@ -215,24 +215,27 @@ describe('X-Request-Id', () => {
     }
   });
 
-  test.each([undefined, 'two words', '<script>', 'x'.repeat(129)])('is a new one for %s', async (sent) => {
-    await using site = await openSite();
-    const headers: Record<string, string> = sent === undefined ? {} : { 'x-request-id': sent };
-    const ids = await Promise.all(
-      [1, 2].map(async () => (await site.fetch(`/runs/${runId}`, { headers })).headers.get('x-request-id')),
-    );
-    for (const id of ids) expect(id).toMatch(/^[\w-]{16}$/);
-    expect(new Set(ids).size).toBe(2);
-  });
+  test.each([undefined, 'two words', '<script>', 'x'.repeat(129)])(
+    'X-Request-Id is a new one where the client sent %s',
+    async (sent) => {
+      await using site = await openSite();
+      const headers: Record<string, string> = sent === undefined ? {} : { 'x-request-id': sent };
+      const ids = await Promise.all(
+        [1, 2].map(async () => (await site.fetch(`/runs/${runId}`, { headers })).headers.get('x-request-id')),
+      );
+      for (const id of ids) expect(id).toMatch(/^[\w-]{16}$/);
+      expect(new Set(ids).size).toBe(2);
+    },
+  );
 
-  test('is never the same again', () => {
+  test('a generated X-Request-Id is never repeated', () => {
     const ids = new RequestIds();
     const request = new IncomingMessage(new Socket());
     expect(new Set(Array.from({ length: 2000 }, () => ids.read(request))).size).toBe(2000);
   });
 });
 
-test('a request belongs to the tenant that is found for it, or is refused', async () => {
+test('a request acts for the tenant that authentication finds, or is refused', async () => {
   await using site = await openSite({
     authenticate: ({ headers }) => {
       if (headers['x-team'] === undefined) throw new GatewayError('route_not_found');

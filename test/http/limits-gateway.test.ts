@@ -3,7 +3,7 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AuthSite, openAuthSite } from '../access/auth-site.ts';
 
-/** Every limit that holds for all together, as a config sets it and a client meets it. */
+/** Every limit of the whole gateway, as a config sets it and a client meets it. */
 const limits = {
   maxBodyBytes: 20_000_000,
   maxJsonDepth: 10,
@@ -23,7 +23,7 @@ afterAll(() => site[Symbol.asyncDispose]());
 
 const portOf = (): number => Number(new URL(site.url).port);
 
-/** A connection that says something, and what comes back on it. */
+/** A connection that sends these bytes, and what comes back on it. */
 function open(bytes: string): {
   readonly socket: Socket;
   readonly text: () => string;
@@ -42,13 +42,13 @@ function open(bytes: string): {
 
 const create = (input: object) => site.ask(null, 'POST', '/runs', { agent_id: 'echo', input: { ...input } });
 
-/** Whatever was refused, who comes next is served. */
+/** Whatever was refused, the next client is served. */
 async function expectLife(): Promise<void> {
   expect((await create({ a: 1 })).status).toBe(200);
 }
 
 describe('a request', () => {
-  test('whose body is too large is refused, with its length told or not', async () => {
+  test('a request whose body is too large is refused with 413, whether it names its length or not', async () => {
     const head = `POST /runs HTTP/1.1\r\nHost: g\r\nConnection: close\r\n${json}\r\n`;
     const told = open(`${head}Content-Length: 20000001\r\n\r\n{`);
     expect(await told.ended).toMatch(/^HTTP\/1\.1 413 [\s\S]*at most 20000000 bytes are taken/);
@@ -58,7 +58,7 @@ describe('a request', () => {
     await expectLife();
   });
 
-  test('whose body is packed and broken is refused, wherever that shows, and ends nothing', async () => {
+  test('a request whose packed body is broken is refused, wherever the break is, and ends no process', async () => {
     const uncaught: unknown[] = [];
     const note = (error: unknown): void => void uncaught.push(error);
     process.on('uncaughtExceptionMonitor', note);
@@ -70,12 +70,12 @@ describe('a request', () => {
       return answer.status;
     };
     for (const [packing, pack] of Object.entries({ gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync })) {
-      // More than is taken, so that the reader has gone when the end is seen.
+      // More than the limit, so that nothing reads any more when the end is seen.
       for (const size of [12_000, 40_000, 200_000]) {
         const whole = Uint8Array.from(pack(Buffer.alloc(size, 'x')));
         const spoilt = whole.with(-2, 255 - (whole.at(-2) ?? 0));
         for (const body of [whole, spoilt, whole.slice(0, -6), Uint8Array.of(...whole, ...whole.slice(4))]) {
-          // What is cut short may be found out before it is too large.
+          // A body that is cut short may show that before it is too large.
           expect([413, 422]).toContain(await send(packing, body));
         }
       }
@@ -86,7 +86,7 @@ describe('a request', () => {
   });
 
   test.each(['', 'Content-Encoding: gzip\r\n', 'Content-Encoding: br\r\n'])(
-    'for a stream gives its place back when its body is cut off; %j',
+    'a request for a stream gives its place back when its body is cut off, with the header %j',
     async (packing) => {
       await using few = await openAuthSite({ sections: { limits: { maxStreams: 1 } } });
       const ask = async () => {
@@ -104,7 +104,7 @@ describe('a request', () => {
     },
   );
 
-  test('whose body is nested too deeply is refused, however deep that is', async () => {
+  test('a request whose body is nested too deeply is refused, however deep it is', async () => {
     const nested = (depth: number) => `{"agent_id":"echo","input":${'{"a":'.repeat(depth - 1)}1${'}'.repeat(depth)}`;
     const headers = { 'content-type': 'application/json' };
     const send = async (body: string) => await fetch(`${site.url}/runs`, { method: 'POST', headers, body });
@@ -116,7 +116,7 @@ describe('a request', () => {
     }
   });
 
-  test('whose head is too large is refused', async () => {
+  test('a request whose head is too large is refused with 431', async () => {
     const swollen = (size: number) =>
       `GET /health/live HTTP/1.1\r\nHost: g\r\nConnection: close\r\nX-A: ${'x'.repeat(size)}\r\n\r\n`;
     expect(await open(swollen(3000)).ended).toMatch(/^HTTP\/1\.1 200 /);
@@ -129,7 +129,7 @@ describe('a request', () => {
     await expectLife();
   });
 
-  test('that does not arrive is cut off, and so is a connection that asks for nothing', async () => {
+  test('a request that does not arrive whole is cut off, and so is a connection that sends nothing', async () => {
     const post = 'POST /runs HTTP/1.1\r\nHost: g\r\n';
     const slow = [
       open(''),
@@ -144,12 +144,12 @@ describe('a request', () => {
 });
 
 describe('a client', () => {
-  test('that takes nothing of its answer is cut off, though it goes on talking', async () => {
+  test('a client that reads nothing of its answer is cut off although it keeps sending', async () => {
     const { body } = await create({ text: 'x'.repeat(19_000_000) });
     const { run_id: runId } = body as { run_id: string };
     const reader = open(`GET /runs/${runId} HTTP/1.1\r\nHost: g\r\nConnection: keep-alive\r\n\r\n`);
     reader.socket.pause();
-    // It says something now and then, which is no sign that it takes anything; and learns so of its end.
+    // It sends something now and then, which does not count as reading, and so learns that it was cut off.
     const isCut = () => {
       if (!reader.socket.closed) reader.socket.write('\r\n');
       return reader.socket.closed;
@@ -160,7 +160,7 @@ describe('a client', () => {
   });
 });
 
-test('connections above the limit are closed as they come, and that is logged once', async () => {
+test('connections above the limit are closed as they come, which is logged once', async () => {
   const opened = Array.from({ length: 60 }, () => open(''));
   let closed = 0;
   for (const { ended, socket } of opened) {

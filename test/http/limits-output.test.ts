@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { compileMapping } from '../../src/mapping/compile.ts';
 import { boundOutput } from '../../src/mapping/output-bound.ts';
 
-/** Every part makes as many characters as it is told. */
+/** Every expression makes as many characters as its input says. */
 const swelling = '$join([1..size].("x"))';
 const compiled = compileMapping([
   {
@@ -34,7 +34,7 @@ const tooLarge = (expression: string) =>
   `the mapping's "${expression}" expression failed: its result is larger than 102 bytes`;
 
 describe('what a mapping makes', () => {
-  test('is as it is up to the bound', async () => {
+  test('the result of a mapping passes unchanged up to the bound', async () => {
     expect(await look('done', 100)).toEqual({ kind: 'success', output: 'x'.repeat(100) });
     expect(await look('asks', 100)).toMatchObject({ kind: 'interrupted' });
     expect(await look('running', 100)).toEqual({ kind: 'pending', partial: 'x'.repeat(100) });
@@ -42,7 +42,7 @@ describe('what a mapping makes', () => {
     expect(mapping.interrupts).toBe(true);
   });
 
-  test('is refused above it, whatever part made it', async () => {
+  test('the result of a mapping above the bound is refused, whichever expression made it', async () => {
     await expect(look('done', 101)).rejects.toThrow(tooLarge('output'));
     await expect(look('asks', 101)).rejects.toThrow(tooLarge('interrupt'));
     await expect(mapping.input({ ...context, input: { size: 101 } })).rejects.toThrow(tooLarge('input'));
@@ -52,7 +52,7 @@ describe('what a mapping makes', () => {
     await expect(mapping.threadState(state)).rejects.toThrow(tooLarge('threadState'));
   });
 
-  test('on the way of a run is left out rather than ending it', async () => {
+  test('a partial output above the bound is left out and does not end its run', async () => {
     expect(await look('running', 101)).toEqual({ kind: 'pending', partial: undefined });
   });
 });
@@ -62,7 +62,7 @@ test.each([
   [{ a: 1, bc: [true, null] }, 27],
   ['€', 5],
   [12345, 5],
-])('%j is at most its length in bytes', async (value, bytes) => {
+])('the value %j counts as at most %i bytes', async (value, bytes) => {
   const echo = compileMapping([{ source: 'test', mapping: { status: { done: 'success' }, output: 'value' } }]);
   if (echo.kind !== 'compiled') throw new Error(JSON.stringify(echo));
   const observation = { status: 'done', raw: { value } };

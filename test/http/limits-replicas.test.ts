@@ -25,7 +25,7 @@ describe.skipIf(reason !== null)(`limits over two replicas${reason === null ? ''
 
   const at = (index: number): string => urls[index % urls.length] ?? '';
 
-  test('are held for requests', async () => {
+  test('the request limit of a key holds over two replicas together', async () => {
     const answers = await Promise.all(
       Array.from({ length: 60 }, (_, index) => ask(at(index), key.key, 'POST', '/runs/search', {})),
     );
@@ -38,7 +38,7 @@ describe.skipIf(reason !== null)(`limits over two replicas${reason === null ? ''
     expect(windows).toBeLessThan(12);
   });
 
-  test('are held for live runs and for streams', async () => {
+  test('the limits of a key on live runs and streams hold over two replicas together', async () => {
     const create = async (index: number) => {
       for (;;) {
         const answer = await ask(at(index), key.key, 'POST', '/runs', waiting);

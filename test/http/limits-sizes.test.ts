@@ -14,7 +14,7 @@ describe('sizes', () => {
   });
   afterAll(() => site[Symbol.asyncDispose]());
 
-  test('metadata of runs and threads, in bytes', async () => {
+  test('metadata of a run or a thread larger than its bound in bytes is refused with 422', async () => {
     const fits = { note: 'x'.repeat(80) };
     const tooLarge = { note: '€'.repeat(40) };
     const message = 'the request is not valid: metadata must be at most 100 bytes as JSON';
@@ -33,7 +33,7 @@ describe('sizes', () => {
     expect([patched.status, patched.body]).toEqual([422, message]);
   });
 
-  test('an output ends its run', async () => {
+  test('an output larger than its bound ends its run with an error', async () => {
     const created = await site.ask(null, 'POST', '/runs', { agent_id: 'echo', input: { text: 'x'.repeat(1000) } });
     const { run_id: id } = created.body as { run_id: string };
     const output = await site.ask(null, 'GET', `/runs/${id}/output?block_timeout=20`);
@@ -46,7 +46,7 @@ describe('sizes', () => {
     });
   });
 
-  test('a webhook that leads inside, and the URLs that a run brings for its vendor', async () => {
+  test('a webhook or a URL for the vendor that leads to a private address is refused', async () => {
     const create = (more: Record<string, string | object>) =>
       site.ask(null, 'POST', '/runs', { agent_id: 'echo', input: {}, ...(more as Record<string, string>) });
     const inside = await create({ webhook: 'http://169.254.169.254/latest' });
@@ -69,7 +69,7 @@ describe('sizes', () => {
 describe('slow and many', () => {
   const largeJson = 'x'.repeat(40_000_000);
 
-  test('a stream reader that takes nothing is cut off', async () => {
+  test('the reader of a stream that reads nothing is cut off', async () => {
     await using site = await openSite({ limits: { slowReaderMs: 50 } });
     site.api.runs.script = (feed) => feed.give([eventOf(1, { kind: 'partial', value: largeJson })]);
     const request = `GET /runs/${runId}/stream HTTP/1.1\r\nHost: g\r\n\r\n`;
@@ -83,7 +83,7 @@ describe('slow and many', () => {
     socket.destroy();
   });
 
-  test('also when the stream ended meanwhile', async () => {
+  test('the reader of a stream that reads nothing is cut off after the stream has ended too', async () => {
     await using site = await openSite({ limits: { slowReaderMs: 50 } });
     const server = createServer(site.app.handle);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -101,7 +101,7 @@ describe('slow and many', () => {
     server.close();
   });
 
-  test('so is the reader of an answer', async () => {
+  test('the reader of an answer that reads nothing is cut off', async () => {
     await using site = await openSite({ limits: { slowReaderMs: 50 } });
     site.api.runs.byId.set(runId, runOf({ request: { input: largeJson } }));
     let cut = 0;
@@ -123,7 +123,7 @@ describe('slow and many', () => {
     server.close();
   });
 
-  test('a request that does not arrive is cut off, in its head and in its body', async () => {
+  test('a request that does not arrive whole is cut off, in its head and in its body', async () => {
     await using site = await openSite();
     const server = await listen(site.app, { ...listenOptions, slowRequestMs: 50 });
     const send = (bytes: string) =>
@@ -141,17 +141,17 @@ describe('slow and many', () => {
     await server.close(0);
   });
 
-  test('connections above the limit are closed, and that is told once', async () => {
+  test('connections above the limit are closed, which is reported once', async () => {
     await using site = await openSite();
-    const told: string[] = [];
-    const options = { ...listenOptions, maxConnections: 2, onFull: () => void told.push('full') };
+    const reported: string[] = [];
+    const options = { ...listenOptions, maxConnections: 2, onFull: () => void reported.push('full') };
     const server = await listen(site.app, options);
     const port = Number(new URL(server.url).port);
     const sockets = [0, 1, 2, 3].map(() => connect(port, '127.0.0.1').on('error', () => {}));
     const closed: unknown[] = [];
     for (const socket of sockets) socket.resume().once('close', () => closed.push(socket));
     await until(() => closed.length === 2);
-    expect(told).toEqual(['full']);
+    expect(reported).toEqual(['full']);
     for (const socket of sockets) socket.destroy();
     await server.close(0);
   });

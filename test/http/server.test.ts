@@ -4,7 +4,7 @@ import { runId, until } from '../protocols/scripted-api.ts';
 import { listenOptions, openSite } from './app.ts';
 
 describe('health', () => {
-  test('is live whatever is missing', async () => {
+  test('the gateway is live although it is not ready', async () => {
     await using site = await openSite({
       readiness: [{ name: 'store', check: () => Promise.reject(new Error('gone')) }],
     });
@@ -13,7 +13,7 @@ describe('health', () => {
     expect((await site.fetch('/health/live', { method: 'HEAD' })).status).toBe(200);
   });
 
-  test('is ready when every check passes, and says which does not without saying why', async () => {
+  test('the gateway is ready when every check passes, and names a failing check without its reason', async () => {
     let failing = false;
     const store = { name: 'store', check: async () => void (failing && fail()) };
     const fail = (): never => {
@@ -37,7 +37,7 @@ describe('health', () => {
     expect(site.lines).toMatchObject([{ level: 'warn', message: 'not ready', fields: { check: 'store' } }]);
   });
 
-  test('is not ready while it drains, though every check passes, and logs no fault', async () => {
+  test('the gateway is not ready while it drains, although every check passes, and logs no fault', async () => {
     await using site = await openSite({ readiness: [{ name: 'store', check: async () => {} }] });
     site.app.drain(1000);
     const answer = await site.fetch('/health/ready');
@@ -47,7 +47,7 @@ describe('health', () => {
     expect(site.lines).toEqual([]);
   });
 
-  test('takes GET and HEAD alone', async () => {
+  test('a health probe takes GET and HEAD alone', async () => {
     await using site = await openSite();
     const answer = await site.fetch('/health/live', { method: 'POST' });
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'HEAD, GET, OPTIONS']);
@@ -55,13 +55,13 @@ describe('health', () => {
 });
 
 describe('the server', () => {
-  test('rejects when the port is taken', async () => {
+  test('listening on a port that is taken rejects', async () => {
     await using site = await openSite();
     const port = Number(new URL(site.url).port);
     await expect(listen(site.app, { ...listenOptions, port })).rejects.toThrow('EADDRINUSE');
   });
 
-  test('answers what is under way before it closes', async () => {
+  test('the server answers open requests before it closes', async () => {
     const site = await openSite();
     const translateStorageFault = site.fetch(`/runs/${runId}/output?block_timeout=60`);
     await until(() => site.api.runs.waiters.length === 1);
@@ -72,7 +72,7 @@ describe('the server', () => {
     await closing;
   });
 
-  test('cuts what is not done in time', async () => {
+  test('the server cuts off requests that are not answered within the grace', async () => {
     const site = await openSite();
     const translateStorageFault = site.fetch(`/runs/${runId}/output?block_timeout=60`);
     await until(() => site.api.runs.waiters.length === 1);
@@ -80,7 +80,7 @@ describe('the server', () => {
     expect(outcome.status).toBe('rejected');
   });
 
-  test('answers a malformed request without the gateway', async () => {
+  test('a malformed request is answered before it reaches the gateway', async () => {
     await using site = await openSite();
     const answer = await (await site.raw('NONSENSE\r\n\r\n')).ended;
     expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);

@@ -38,7 +38,7 @@ async function goRound(site: Site, rounds: number): Promise<void> {
 }
 
 describe('a stream', () => {
-  test('sends its head at once, each event as it comes, stays open over an interrupt and ends after the end', async () => {
+  test('a stream sends its head at once and each event as it comes, stays open over an interrupt and ends after the last event', async () => {
     const counted: string[] = [];
     await using site = await openSite({ metrics: { count: (name) => void counted.push(name) } });
     await site.fetch(`/runs/${runId}/stream`, { method: 'HEAD' });
@@ -63,7 +63,7 @@ describe('a stream', () => {
     expect(site.app.openStreams).toBe(0);
   });
 
-  test('tells how a run failed', async () => {
+  test('a stream ends with the error of a run that failed', async () => {
     await using site = await openSite();
     site.api.runs.script = (feed) =>
       feed.give([eventOf(6, { kind: 'error', errcode: 1001, description: 'too late' }, 'timeout')]).give(null);
@@ -76,14 +76,14 @@ describe('a stream', () => {
     ['0', 0],
     ['7', 7],
     ['', 0],
-  ])('goes on after Last-Event-ID "%s"', async (id, afterSeq) => {
+  ])('a stream continues after Last-Event-ID "%s"', async (id, afterSeq) => {
     await using site = await openSite();
     site.api.runs.script = (feed) => feed.give(null);
     await (await site.fetch(`/runs/${runId}/stream`, { headers: { 'last-event-id': id } })).text();
     expect(site.api.runs.streams.map((feed) => feed.afterSeq)).toEqual([afterSeq]);
   });
 
-  test('shows signs of life while nothing happens: a comment line with one newline', async () => {
+  test('a silent stream sends heartbeats, each a comment line with one newline', async () => {
     await using site = await openSite({ heartbeatMs: 5 });
     const reader = await site.raw(request);
     await until(() => dechunk(reader.text()).length >= 6);
@@ -91,7 +91,7 @@ describe('a stream', () => {
     expect(dechunk(await reader.ended).replace(/^(:\n){3,}/, '')).toBe(frames[4]);
   });
 
-  test('costs nothing once its reader has left', async () => {
+  test('a stream whose reader has left is closed and costs nothing more', async () => {
     await using site = await openSite();
     const reader = await site.raw(request);
     const feed = await openFeed(site);
@@ -100,7 +100,7 @@ describe('a stream', () => {
     await until(() => site.app.openStreams === 0);
   });
 
-  test('answers HEAD without a body and keeps no feed', async () => {
+  test('a stream answers HEAD without a body and keeps no events open', async () => {
     await using site = await openSite();
     const answer = await site.fetch(`/runs/${runId}/stream`, { method: 'HEAD' });
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
@@ -108,7 +108,7 @@ describe('a stream', () => {
     expect(site.app.openStreams).toBe(0);
   });
 
-  test('pulls no more events than its reader takes', async () => {
+  test('a stream pulls no more events than its reader reads', async () => {
     await using site = await openSite();
     const [events, characters] = [120, 500_000];
     site.api.runs.script = (feed) => {
@@ -131,7 +131,7 @@ describe('a stream', () => {
     expect(Array.from(ids, ([, id]) => Number(id))).toEqual(Array.from({ length: events }, (_, index) => index + 1));
   });
 
-  test('of a reader that takes nothing ends with the reader', async () => {
+  test('a stream whose reader reads nothing ends when the reader leaves', async () => {
     await using site = await openSite({ heartbeatMs: 5 });
     site.api.runs.script = (feed) => feed.give([eventOf(1, { kind: 'partial', value: 'x'.repeat(50_000_000) })]);
     const reader = await site.raw(request);
@@ -146,7 +146,7 @@ describe('a stream', () => {
 });
 
 describe('a drain', () => {
-  test('tells readers when to come back and lets them go', async () => {
+  test('a drain ends streams and says when to reconnect', async () => {
     await using site = await openSite();
     const reader = await site.raw(request);
     const feed = await openFeed(site);
@@ -158,7 +158,7 @@ describe('a drain', () => {
     expect(site.app.openStreams).toBe(0);
   });
 
-  test('sends late readers away at once', async () => {
+  test('a stream that is opened during a drain ends at once', async () => {
     await using site = await openSite();
     site.app.drain(1500);
     const answer = await (await site.raw(request)).ended;
@@ -167,7 +167,7 @@ describe('a drain', () => {
   });
 });
 
-test('a feed that breaks is logged, and its reader told to come back', async () => {
+test('a stream whose events fail is logged, and its reader is asked to reconnect', async () => {
   await using site = await openSite();
   site.api.runs.script = (feed) => feed.give([terminal]).give(new Error('the store is at /secret/path'));
   const answer = await (await site.raw(request)).ended;
@@ -178,7 +178,7 @@ test('a feed that breaks is logged, and its reader told to come back', async () 
   await (await openFeed(site)).closed;
 });
 
-test('an event is encoded once for all its readers, and left out where the protocol has no word for it', async () => {
+test('an event is encoded once for all readers, and left out where the protocol has no word for it', async () => {
   const encoded: number[] = [];
   const encode = ({ seq }: RunEvent) => {
     encoded.push(seq);

@@ -13,8 +13,8 @@ const described = z.looseObject({
   components: z.object({ schemas: z.record(z.string(), z.unknown()) }),
 });
 
-describe.each(protocols)('the document of $name', ({ prefix, operations, about }) => {
-  test('is a valid OpenAPI 3.1 document with every operation', async () => {
+describe.each(protocols)('$name', ({ prefix, operations, about }) => {
+  test('the document is valid OpenAPI 3.1 and holds every operation', async () => {
     await using site = await openProtocols();
     const answer = await site.fetch(`${prefix}/openapi.json`);
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json']);
@@ -29,7 +29,7 @@ describe.each(protocols)('the document of $name', ({ prefix, operations, about }
     );
   });
 
-  test('has a schema for every answer that has a body, and no two operations of one name', () => {
+  test('the document has a schema for every answer with a body, and no two operations with the same id', () => {
     expect(new Set(operations.map(({ id }) => id)).size).toBe(operations.length);
     for (const { id, answers } of operations) {
       for (const [status, { schema }] of Object.entries(answers)) {
@@ -39,14 +39,45 @@ describe.each(protocols)('the document of $name', ({ prefix, operations, about }
   });
 });
 
-test('the root has the document of its protocol, and a validator refuses a broken one', async () => {
+test('no document has a pattern beside a format', async () => {
+  await using site = await openProtocols();
+  for (const { prefix } of protocols) {
+    const text = await (await site.fetch(`${prefix}/openapi.json`)).text();
+    const withFormat: object[] = [];
+    JSON.parse(text, (_key, value: unknown) => {
+      if (typeof value === 'object' && value !== null && 'format' in value) withFormat.push(value);
+      return value;
+    });
+    expect(withFormat.length).toBeGreaterThan(10);
+    for (const schema of withFormat) expect(schema).not.toHaveProperty('pattern');
+  }
+});
+
+test('statuses, messages, results and events are named schemas that the others refer to', async () => {
+  await using site = await openProtocols();
+  const namesOf = async (prefix: string) => {
+    const text = await (await site.fetch(`${prefix}/openapi.json`)).text();
+    // The values of a status are listed once, under its name.
+    expect([prefix, text.match(/"interrupted"\]/g)?.length]).toEqual([prefix, 1]);
+    return Object.keys(described.parse(JSON.parse(text)).components.schemas);
+  };
+  expect(await namesOf('/acp/v0.1')).toEqual(
+    expect.arrayContaining(['RunStatus', 'Message', 'RunResult', 'RunInterrupt', 'RunError', 'RunUpdate']),
+  );
+  expect(await namesOf('/acp/v0.2')).toEqual(
+    expect.arrayContaining(['RunStatus', 'ThreadStatus', 'Message', 'RunResult', 'ValuesEvent', 'InterruptEvent']),
+  );
+  expect(await namesOf('/agent-protocol')).toEqual(expect.arrayContaining(['RunStatus', 'ThreadStatus', 'Message']));
+});
+
+test('the root serves the document of its protocol, and the validator refuses a broken one', async () => {
   await using site = await openProtocols();
   const source = described.parse(await (await site.fetch('/openapi.json')).json());
   expect(source).toMatchObject({ info: { version: '0.1' }, servers: [{ url: '/' }] });
   expect((await new Validator().validate({ ...source, paths: { '/x': { get: { responses: 7 } } } })).valid).toBe(false);
 });
 
-test('queries are described as numbers and booleans', async () => {
+test('query parameters are described as numbers and flags', async () => {
   await using site = await openProtocols();
   const document: unknown = await (await site.fetch('/acp/v0.2/openapi.json')).json();
   const parameters = z
@@ -68,7 +99,7 @@ test('queries are described as numbers and booleans', async () => {
   ]);
 });
 
-test('the reference page and all that it loads come from here', async () => {
+test('the reference page loads nothing from elsewhere', async () => {
   await using site = await openProtocols();
   const page = await site.fetch('/docs');
   expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
@@ -88,14 +119,14 @@ test('the reference page and all that it loads come from here', async () => {
 });
 
 test.each(['/docs/', '/docs/package.json', '/docs/..%2fpackage.json', '/docs/toString', '/acp/openapi.json'])(
-  '%s is 404',
+  'GET %s, which is not part of the reference, is answered with 404',
   async (path) => {
     await using site = await openProtocols();
     expect((await site.fetch(path)).status).toBe(404);
   },
 );
 
-test('the reference takes no other method', async () => {
+test('the reference takes GET and HEAD alone', async () => {
   await using site = await openProtocols();
   for (const path of ['/docs', '/openapi.json']) {
     const posted = await site.fetch(path, { method: 'POST' });

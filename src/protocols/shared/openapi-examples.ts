@@ -10,7 +10,8 @@ export type ExampleAgent = { readonly name: string; readonly input: Json };
 
 /** Stands for an agent where the document must not name one. */
 const anyAgent: ExampleAgent = { name: 'AGENT', input: {} };
-/** Stateful runs create it on the first request. */
+/** So that a run in the example's thread is accepted whether or not it is the first one, and the first one still runs. */
+const onThread: JsonObject = { if_not_exists: 'create', multitask_strategy: 'enqueue' };
 const exampleThreadId = '00000000-0000-4000-8000-000000000001';
 
 /** The default agent of the config, or the first one for which an input can be made from its schema. */
@@ -33,7 +34,7 @@ export function exampleBody({ body }: Operation, schema: unknown, document: obje
     ...(isJsonObject(required) ? required : {}),
     ...('input' in properties ? { input: agent.input } : {}),
     ...(agentBelongs(properties, required) ? { agent_id: agent.name } : {}),
-    ...('if_not_exists' in properties ? { if_not_exists: 'create' } : {}),
+    ...('if_not_exists' in properties ? keepKnown(onThread, properties) : {}),
   };
   return [filled, required].find((each) => body.safeParse(each).success);
 }
@@ -42,6 +43,10 @@ export function exampleBody({ body }: Operation, schema: unknown, document: obje
 export function exampleParam(name: string, agent: ExampleAgent): string | undefined {
   if (name === 'agent_id') return agent.name;
   return name === 'thread_id' ? exampleThreadId : undefined;
+}
+
+function keepKnown(members: JsonObject, properties: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(members).filter(([name]) => name in properties));
 }
 
 /** A search takes an agent as a filter: an empty one finds more. */

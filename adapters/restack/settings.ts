@@ -12,7 +12,7 @@ export const defaultPaths = {
 } as const;
 export type Paths = Readonly<Record<keyof typeof defaultPaths, string>>;
 
-function template(key: keyof Paths, ...names: readonly string[]) {
+function template(key: keyof Paths, meaning: string, names: readonly string[]) {
   return z
     .string()
     .regex(/^\/[\x21-\x7e]*$/, 'must begin with a slash and have no spaces')
@@ -22,7 +22,7 @@ function template(key: keyof Paths, ...names: readonly string[]) {
     )
     .refine((path) => !names.includes('runId') || path.includes('{runId}'), 'must have a place for {runId}')
     .optional()
-    .meta({ examples: [defaultPaths[key]] });
+    .meta({ description: `${meaning}. Default: \`${defaultPaths[key]}\`.`, examples: [defaultPaths[key]] });
 }
 
 export const settings = z.strictObject({
@@ -35,15 +35,11 @@ export const settings = z.strictObject({
     }),
   paths: z
     .strictObject({
-      startAgent: template('startAgent', 'agentName').describe('POST that starts an agent.'),
-      startWorkflow: template('startWorkflow', 'workflowName').describe('POST that starts a workflow.'),
-      getAgent: template('getAgent', 'agentName', 'agentId', 'runId').describe('GET of a run of an agent.'),
-      getWorkflow: template('getWorkflow', 'workflowName', 'workflowId', 'runId').describe(
-        'GET of a run of a workflow.',
-      ),
-      sendEvent: template('sendEvent', 'agentName', 'agentId', 'runId').describe(
-        'PUT that sends an event to an agent.',
-      ),
+      startAgent: template('startAgent', 'POST that starts an agent', ['agentName']),
+      startWorkflow: template('startWorkflow', 'POST that starts a workflow', ['workflowName']),
+      getAgent: template('getAgent', 'GET of a run of an agent', ['agentName', 'agentId', 'runId']),
+      getWorkflow: template('getWorkflow', 'GET of a run of a workflow', ['workflowName', 'workflowId', 'runId']),
+      sendEvent: template('sendEvent', 'PUT that sends an event to an agent', ['agentName', 'agentId', 'runId']),
     })
     .optional()
     .describe('Replaces paths of the engine, should the vendor move them.'),

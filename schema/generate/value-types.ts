@@ -13,6 +13,10 @@ export function describeType(schema: JsonObject): string {
   }
   if (Array.isArray(schema.enum)) return joinWords(schema.enum.map((value) => code(String(value))));
   if (schema.const !== undefined) return code(String(schema.const));
+  if (Array.isArray(schema.type)) {
+    const types = schema.type.filter((type) => type !== 'null');
+    return types.map((type) => describeType({ ...schema, type })).join(', or ');
+  }
   switch (schema.type) {
     case 'string':
       return 'text';
@@ -49,12 +53,12 @@ function formatFlow(value: Json): string {
 function describeObject(schema: JsonObject): string {
   const { additionalProperties: member } = schema;
   if (Object.keys(propertiesOf(schema)).length > 0 || !isJsonObject(member)) return 'mapping';
-  return Object.keys(member).length === 0 ? 'mapping' : `mapping of names to ${describeType(member)}`;
+  return Object.keys(member).length === 0 ? 'mapping' : `mapping of names to ${pluralOf(member)}`;
 }
 
 function pluralOf(item: JsonObject): string {
   const type = describeType(item);
-  return ['text', 'number', 'mapping'].includes(type) ? `${type}s` : type;
+  return ['text', 'number', 'whole number', 'mapping'].includes(type) ? `${type}s` : type;
 }
 
 function describeRange({ minimum, exclusiveMinimum, maximum }: JsonObject): string {

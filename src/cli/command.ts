@@ -68,9 +68,22 @@ export class CommandLine {
   }
 }
 
-/** Prints and succeeds, once the text has left the process: a pipe may take it in parts. */
+/**
+ * Prints and succeeds, once the text has left the process: a pipe may take it in parts. A reader that closes the pipe, as
+ * `head` does, has seen enough.
+ */
 export function say(text: string): Promise<number> {
-  return new Promise((resolve) => process.stdout.write(text, () => resolve(exitCodes.ok)));
+  return new Promise((resolve, reject) => {
+    const { stdout } = process;
+    const onError = (error: NodeJS.ErrnoException): void =>
+      error.code === 'EPIPE' ? resolve(exitCodes.ok) : reject(error);
+    stdout.once('error', onError);
+    stdout.write(text, (error) => {
+      if (error !== undefined && error !== null) return;
+      stdout.off('error', onError);
+      resolve(exitCodes.ok);
+    });
+  });
 }
 
 export const configFlag: Flag = { value: 'FILE', help: 'The config, a YAML file.' };

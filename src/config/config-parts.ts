@@ -34,7 +34,7 @@ export function describeParts(adapters: readonly Adapter[]): ConfigParts {
   });
   return {
     sections: Object.fromEntries(sections),
-    backend: convert(backendSchema),
+    backend: nameAdapters(convert(backendSchema), adapters),
     agent: convert(agentSchema),
     mapping: convert(mappingSchema),
     adapters: adapters.map(({ name, capabilities, settings, target }) => ({
@@ -44,6 +44,12 @@ export function describeParts(adapters: readonly Adapter[]): ConfigParts {
       target: convert(refuseUnknownKeys(target)),
     })),
   };
+}
+
+/** The validator finds the adapter by its name, so its schema takes any text. */
+function nameAdapters(backend: JsonObject, adapters: readonly Adapter[]): JsonObject {
+  const { adapter, ...others } = propertiesOf(backend);
+  return { ...backend, properties: { adapter: { ...adapter, enum: adapters.map(({ name }) => name) }, ...others } };
 }
 
 export function pick(schema: JsonObject, keys: readonly string[]): JsonObject {

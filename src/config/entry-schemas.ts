@@ -77,7 +77,10 @@ export const agentSchema = z.strictObject({
   version: z.string().min(1).default('0.0.0').describe('Version, as the descriptor of the agent shows it.'),
   description: z.string().default('').describe('What the agent does, as its descriptor shows it.'),
   backend: z.string().describe('Name of an entry of `backends`.'),
-  target: z.unknown().optional().describe('What to run at the vendor. Its keys belong to the adapter of the backend.'),
+  target: z.unknown().optional().meta({
+    description: 'What to run at the vendor. Its keys belong to the adapter of the backend.',
+    type: 'object',
+  }),
   timeoutSeconds: seconds.default(3600).describe('Time from the creation of a run to its end as `timeout`.'),
   lostAfterSeconds: z
     .number()
@@ -118,9 +121,11 @@ export const agentSchema = z.strictObject({
   mapping: z
     .unknown()
     .optional()
-    .describe(
-      'Parts that replace those of the vendor mapping, or the name of a file with such parts (relative to the config).',
-    ),
+    .meta({
+      description:
+        'Parts that replace those of the vendor mapping, or the name of a file with such parts (relative to the config).',
+      type: ['object', 'string'],
+    }),
 });
 
 export type AgentEntry = z.output<typeof agentSchema>;

@@ -45,7 +45,7 @@ export function composeJsonSchema(parts: ConfigParts): JsonObject {
 
 function composeBackends({ adapters, backend }: ConfigParts): JsonObject {
   const names = adapters.map(({ name }) => name);
-  const adapter = allowPlaceholders({ ...propertiesOf(backend).adapter, enum: names });
+  const { adapter = {} } = propertiesOf(allowPlaceholders(backend));
   return {
     type: 'object',
     minProperties: 1,
@@ -69,7 +69,7 @@ function composeBackend({ backend }: ConfigParts, { name, push, settings }: Adap
   const own = allowPlaceholders(settings);
   const properties: Record<string, Json> = {
     ...shared,
-    adapter: { ...shared.adapter, const: name },
+    adapter: { ...pick(shared.adapter ?? {}, ['description']), const: name },
     ...propertiesOf(own),
   };
   if (!push) delete properties.push;
@@ -99,9 +99,9 @@ function composeAgent({ agent, adapters }: ConfigParts): JsonObject {
   const order = Object.keys(propertiesOf(agent));
   const members: Readonly<Record<string, JsonObject>> = {
     ...wide,
-    target: { ...target, anyOf: targets },
+    target: { ...pick(target, ['description']), anyOf: targets },
     schemas,
-    mapping: { ...mapping, anyOf: [{ $ref: '#/$defs/mapping' }, { type: ['string', 'null'] }] },
+    mapping: { ...pick(mapping, ['description']), anyOf: [{ $ref: '#/$defs/mapping' }, { type: ['string', 'null'] }] },
   };
   return { ...agent, properties: Object.fromEntries(order.map((key) => [key, members[key] ?? {}])) };
 }
@@ -147,7 +147,8 @@ function allowInSchema(value: Json): Json {
 }
 
 function placeholderFor(schema: JsonObject): 'placeholder' | 'whole-placeholder' | null {
-  switch (schema.type) {
+  const types = Array.isArray(schema.type) ? schema.type.filter((type) => type !== 'null') : [schema.type];
+  switch (types.length === 1 ? types[0] : undefined) {
     case 'number':
     case 'integer':
     case 'boolean':

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -90,6 +92,17 @@ describe.concurrent('rungate', () => {
   test('"rungate schema" prints schema/config.json', async () => {
     const out = readFileSync(join(root, 'schema/config.json'), 'utf8');
     expect(await run('schema')).toEqual({ code: 0, out, err: '' });
+  });
+
+  test('a reader that closes the pipe early makes no error', async () => {
+    const child = spawn(process.execPath, [join(root, 'src/main.ts'), 'schema'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.destroy();
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect([code, said]).toEqual([0, '']);
   });
 
   test('flags may stand before the command', async () => {

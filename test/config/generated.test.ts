@@ -4,7 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { adapters } from '../../adapters/index.ts';
+import { renderExample } from '../../schema/generate/example.ts';
 import { generateFiles, root } from '../../schema/generate/files.ts';
+import { describeParts } from '../../src/config/config-parts.ts';
 import { configSchema } from '../../src/config/config-schema.ts';
 import { agentSchema, backendSchema } from '../../src/config/entry-schemas.ts';
 import { parseConfig } from '../../src/config/load.ts';
@@ -13,6 +15,7 @@ import { errorTable } from '../../src/contract/domain/errors.ts';
 import { mappingSchema } from '../../src/mapping/schema.ts';
 import { counters } from '../../src/observability/metrics.ts';
 import { readBlocks, readCode, readSection, readTable } from '../docs/markdown.ts';
+import { acme } from './vendors.ts';
 
 const files = generateFiles();
 const page = (name: string) => files[name] ?? '';
@@ -116,6 +119,23 @@ test('docs/metrics.md has every counter of the gateway', () => {
       help,
     ]),
   );
+});
+
+test('an adapter that the sample does not know gets a backend and an agent of its own in the example', () => {
+  const described = (text: string, example: string) => z.string().meta({ description: text, examples: [example] });
+  const other = {
+    ...acme,
+    settings: z.strictObject({ apiKey: described('Key of the account.', 'key-of-acme') }),
+    target: z.strictObject({
+      job: described('Name of the job.', 'sweep'),
+      tries: z.int().default(3).describe('Attempts.'),
+    }),
+  };
+  const example = parseYaml(renderExample(describeParts([...adapters, other]))) as Record<string, unknown>;
+  expect(example.backends).toMatchObject({ 'acme-main': { adapter: 'acme', apiKey: 'key-of-acme' } });
+  expect(example.agents).toContainEqual({ name: 'acme-agent', backend: 'acme-main', target: { job: 'sweep' } });
+  // Without an example of a key that it needs, the generator says which one.
+  expect(() => renderExample(describeParts([...adapters, acme]))).toThrow('apiKey needs an example');
 });
 
 function readRows(): ReadonlyMap<string, readonly string[]> {

@@ -129,6 +129,18 @@ describe('schema/config.json', () => {
     expect(validate(replaceAt(example, ['server', 'port'], () => `8${placeholder}`))).toBe(false);
   });
 
+  test('the schema accepts a placeholder for every text, number, true and false that may be one', () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: placeholders of the config are what is tested
+    const placeholder = '${NAME}';
+    const isScalar = (value: Json) => value !== null && typeof value !== 'object';
+    const scalars = places.filter(([path, value]) => isScalar(value) && path[2] !== 'schemas' && path[2] !== 'mapping');
+    expect(scalars.length).toBeGreaterThan(90);
+    const refused = scalars
+      .map(([path]) => path)
+      .filter((path) => !validate(replaceAt(example, path, () => placeholder)));
+    expect(refused).toEqual([]);
+  });
+
   test('the keys of a backend follow its adapter', () => {
     const of = (backend: JsonObject) => validate(replaceAt(example, ['backends'], () => ({ one: backend })));
     const baseUrl = 'http://127.0.0.1';

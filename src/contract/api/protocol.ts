@@ -100,6 +100,8 @@ export type Operation<Params = unknown, Query = unknown, Body = unknown> = {
   /** Such as `/runs/:run_id`. */
   readonly path: string;
   readonly summary: string;
+  /** One paragraph for the document. Left out: the one of the path that the protocols share. */
+  readonly description?: string;
   readonly params: ZodType<Params>;
   readonly query: ZodType<Query>;
   /** `z.undefined()`-like schemas take no body. */

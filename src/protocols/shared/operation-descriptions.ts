@@ -75,8 +75,8 @@ const descriptions: Readonly<Record<string, string>> = {
 };
 
 /** Throws for an operation that has no description: its document would be incomplete. */
-export function describeInWords({ method, path }: Operation): string {
-  const description = descriptions[`${method} ${path}`];
+export function describeInWords({ method, path, description: own }: Operation): string {
+  const description = own ?? descriptions[`${method} ${path}`];
   if (description === undefined) throw new Error(`${method} ${path} has no description`);
   return description;
 }

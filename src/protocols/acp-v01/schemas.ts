@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { agentSchemas } from '../shared/acp-agent-operations.ts';
+import { agentReference } from '../shared/agent-reference.ts';
 import { anyMessage, anyObject, id, instant, runStatus } from '../shared/answer-schemas.ts';
 import {
-  agentReference,
   closed,
   json,
   jsonObject,

@@ -1,18 +1,11 @@
 import { z } from 'zod';
 import type { Operation, Protocol } from '../../contract/api/protocol.ts';
 import { createAgentOperations, type Features } from '../shared/acp-agent-operations.ts';
+import { findAgentId } from '../shared/agent-reference.ts';
 import { answersOf, success } from '../shared/answer-schemas.ts';
 import { jsonAnswer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
-import {
-  findAgentId,
-  noBody,
-  nothing,
-  type RequestOptions,
-  runParams,
-  threadParams,
-  threadRunParams,
-} from '../shared/requests.ts';
+import { noBody, nothing, type RequestOptions, runParams, threadParams, threadRunParams } from '../shared/requests.ts';
 import { createThreadOperations } from '../shared/thread-operations.ts';
 import { asValue } from '../shared/values.ts';
 import { encodeEither, encodeStateful, encodeStateless } from './encode.ts';

@@ -4,10 +4,11 @@ import type { Agent } from '../../contract/domain/agent.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import { isJsonObject } from '../../json/json-object.ts';
+import { agentParams } from '../shared/agent-reference.ts';
 import { answersOf, success } from '../shared/answer-schemas.ts';
 import { jsonAnswer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
-import { agentParams, noBody, nothing } from '../shared/requests.ts';
+import { noBody, nothing } from '../shared/requests.ts';
 import { answers, type Requests } from './schemas.ts';
 
 /** The operations on agents of the Agent Protocol. */

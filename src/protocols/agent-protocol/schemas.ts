@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { agentReference } from '../shared/agent-reference.ts';
 import { anyMessage, anyObject, id, instant, runStatus } from '../shared/answer-schemas.ts';
-import { agentReference, closed, flag, json, jsonObject, page, type RequestOptions, uuid } from '../shared/requests.ts';
+import { closed, flag, json, jsonObject, page, type RequestOptions, uuid } from '../shared/requests.ts';
 import {
   completion,
   creationFields,

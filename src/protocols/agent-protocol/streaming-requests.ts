@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { agentReference, closed, json, type RequestOptions, uuid } from '../shared/requests.ts';
+import { agentReference } from '../shared/agent-reference.ts';
+import { closed, json, type RequestOptions, uuid } from '../shared/requests.ts';
 import { completion, creationFields, inputMessages } from '../shared/run-create.ts';
 
 const channels = [

@@ -2,11 +2,12 @@ import { z } from 'zod';
 import type { Operation } from '../../contract/api/protocol.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
+import { agentParams } from './agent-reference.ts';
 import { answersOf, anyObject, id, success } from './answer-schemas.ts';
 import { jsonAnswer } from './answers.ts';
 import { operation } from './operation.ts';
 import { customStreamingUpdate } from './phase-update.ts';
-import { agentParams, closed, noBody, nothing, page, type RequestOptions } from './requests.ts';
+import { closed, noBody, nothing, page, type RequestOptions } from './requests.ts';
 
 /** Features of the gateway that a descriptor declares. */
 export type Features = { readonly callbacks: boolean };

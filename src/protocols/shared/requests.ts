@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { Api } from '../../contract/api/api.ts';
 import { maxWaitSeconds } from '../../contract/domain/clock.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 
@@ -14,18 +13,12 @@ export const jsonObject: z.ZodType<JsonObject> = z.record(z.string(), json);
 
 /** Any layout of hexadecimal digits that looks like a UUID; a UUID of a wrong version is just not found. */
 export const uuid = z.guid('must be a UUID').toLowerCase();
-export const agentReference = z
-  .string()
-  .min(1, 'must not be empty')
-  .max(256)
-  .meta({ description: 'UUID or configured name of an agent.' });
 
 export const nothing = z.object({});
 export const noBody = z.undefined();
 export const runParams = z.object({ run_id: uuid });
 export const threadParams = z.object({ thread_id: uuid });
 export const threadRunParams = z.object({ thread_id: uuid, run_id: uuid });
-export const agentParams = z.object({ agent_id: agentReference });
 
 export const page = {
   limit: z.int().min(1).max(1000).default(10),
@@ -100,16 +93,4 @@ export const flag = z
 function describeAs(jsonSchema: object, options: object): void {
   for (const key of ['type', 'pattern', 'enum', 'format']) Reflect.deleteProperty(jsonSchema, key);
   Object.assign(jsonSchema, options);
-}
-
-/** Requests name agents by UUID or name, but only a UUID can mean an agent that the config no longer has. */
-function isUuid(text: string): boolean {
-  return uuid.safeParse(text).success;
-}
-
-/** The UUID of the agent that a search names; null for a name that is not in the config. */
-export function findAgentId(api: Api, idOrName: string | undefined): string | null | undefined {
-  if (idOrName === undefined) return undefined;
-  if (isUuid(idOrName)) return idOrName.toLowerCase();
-  return api.agents.search({ name: idOrName, limit: 1, offset: 0 })[0]?.agentId ?? null;
 }

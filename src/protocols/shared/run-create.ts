@@ -2,16 +2,9 @@ import { z } from 'zod';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { RequestOrigin, Run, RunRequest } from '../../contract/domain/run.ts';
 import { isJsonObject } from '../../json/json-object.ts';
+import { agentReference } from './agent-reference.ts';
 import { anyObject, anyValue } from './answer-schemas.ts';
-import {
-  afterSeconds,
-  agentReference,
-  closed,
-  jsonObject,
-  messages,
-  type RequestOptions,
-  webhook,
-} from './requests.ts';
+import { afterSeconds, closed, jsonObject, messages, type RequestOptions, webhook } from './requests.ts';
 
 /** Members that the engine does not read: they only come back in the run's `creation`, or steer the answer to it. */
 const extraMembers = [

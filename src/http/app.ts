@@ -63,8 +63,8 @@ export type App = {
   /** Streams that are being written. */
   readonly openStreams: number;
   /**
-   * Ends what waits: blocking calls answer with what there is, streams are told to come back after `retryMs`, and
-   * connections are closed after their answers. Requests are still taken; refusing work is the use cases' part.
+   * Ends what waits: blocking calls answer with the run as it is, readers of streams are asked to reconnect after
+   * `retryMs`, and connections are closed after their answers. Requests are still accepted: the use cases refuse work.
    */
   drain(retryMs: number): void;
 };

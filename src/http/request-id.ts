@@ -1,9 +1,9 @@
 import { randomFillSync } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
-/** Short and plain enough to stand in a header and a log line as it is. */
+/** Short and plain enough for a header and a log line without escaping. */
 const sane = /^[\w.:+/=-]{1,128}$/;
-/** 96 random bits: 16 characters that are never the same again. */
+/** 96 random bits, 16 characters: never the same twice. */
 const idBytes = 12;
 const idsAtOnce = 256;
 

@@ -3,7 +3,7 @@ import type { Metrics } from '../contract/domain/log.ts';
 
 /**
  * Every counter of the gateway. A count under another name, or with other labels, goes to `unknown_counts`. Histograms
- * and gauges get tables of their own beside this one.
+ * and gauges get tables of their own next to this one.
  */
 export const counters = {
   runs_created: { help: 'Runs that were accepted.', labels: [] },

@@ -44,7 +44,7 @@ const generators: readonly Generator[] = [
     versions: versions.openapiPythonClient,
     run: async ({ gateway, folder }) => {
       const python = await createPython(folder, [`openapi-python-client==${versions.openapiPythonClient}`]);
-      // Its hooks would format the code with tools that nobody needs here.
+      // Its hooks would format the code with tools that are not installed.
       writeFileSync(join(folder, 'config.yaml'), 'post_hooks: []\n');
       for (const name of names) {
         const made = ['--path', `${name}.json`, '--output-path', name, '--meta', 'none', '--config', 'config.yaml'];

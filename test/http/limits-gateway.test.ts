@@ -50,8 +50,8 @@ async function expectLife(): Promise<void> {
 describe('a request', () => {
   test('a request whose body is too large is refused with 413, whether it names its length or not', async () => {
     const head = `POST /runs HTTP/1.1\r\nHost: g\r\nConnection: close\r\n${json}\r\n`;
-    const told = open(`${head}Content-Length: 20000001\r\n\r\n{`);
-    expect(await told.ended).toMatch(/^HTTP\/1\.1 413 [\s\S]*at most 20000000 bytes are taken/);
+    const declared = open(`${head}Content-Length: 20000001\r\n\r\n{`);
+    expect(await declared.ended).toMatch(/^HTTP\/1\.1 413 [\s\S]*at most 20000000 bytes are taken/);
     const chunk = `${(1_000_000).toString(16)}\r\n${' '.repeat(1_000_000)}\r\n`;
     const chunked = open(`${head}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(21)}`);
     expect(await chunked.ended).toMatch(/^HTTP\/1\.1 413 /);

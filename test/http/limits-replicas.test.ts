@@ -50,7 +50,7 @@ describe.skipIf(reason !== null)(`limits over two replicas${reason === null ? ''
     expect(created.filter(({ status }) => status === 200)).toHaveLength(3);
     const run = created.find(({ status }) => status === 200)?.body as { run_id: string };
     const leave = new AbortController();
-    // An answer that nobody holds is closed by the garbage collector.
+    // An answer that is not referenced is closed by the garbage collector.
     const held: Response[] = [];
     const follow = async (index: number) => {
       for (;;) {

@@ -157,6 +157,6 @@ function adjustSchema({ jsonSchema, zodSchema, io }: Override): void {
   if (io === 'output' && zodSchema instanceof z.ZodObject && zodSchema.def.catchall === undefined) {
     delete jsonSchema.additionalProperties;
   }
-  // The format says all of it. Generators turn the pattern beside it into code, which refuses what they have parsed.
+  // The format says everything. Generators turn a pattern into a check of the value that they have already parsed.
   if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
 }

@@ -6,7 +6,7 @@ import { isJsonObject } from '../json/json-object.ts';
 const blank = '[redacted]';
 
 /**
- * A shorter secret cannot be told from an ordinary word, and hiding it everywhere would spoil payloads and log lines. It
+ * A shorter secret is no different from an ordinary word, and hiding it everywhere would spoil payloads and log lines. It
  * is hidden only where it is a whole value of a log line.
  */
 const minSecretLength = 6;

@@ -64,7 +64,7 @@ function echoed(run: ScriptedRun, endedAtMs: number): Ended {
 }
 
 function failed({ knobs }: ScriptedRun, endedAtMs: number): Ended {
-  const { message = 'the agent failed, as it was told to', code, category = 'execution' } = knobs;
+  const { message = 'the agent failed, as its input asked', code, category = 'execution' } = knobs;
   return { kind: 'failed', failure: { message, code, category, retirable: category === 'infrastructure' }, endedAtMs };
 }
 

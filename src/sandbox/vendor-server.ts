@@ -134,7 +134,7 @@ export class VendorServer {
   #spoil(fault: Fault, response: ServerResponse): void {
     if (fault.kind === 'status') {
       const status = fault.status ?? 500;
-      const message = fault.message ?? `the sandbox answers ${status}, as it was told to`;
+      const message = fault.message ?? `the sandbox answers ${status}, as ordered`;
       this.#send(response, status, JSON.stringify(this.#wire.encodeError(status, message)), fault.retryAfterSeconds);
     } else if (fault.kind === 'malformed') {
       this.#send(response, 200, '{"runId": "cut sh');

@@ -29,7 +29,7 @@ describe('an evaluation over its budget', () => {
       'it builds a sequence of more than 1000 values',
     ],
     ['doubling a string', "($f := function($s) { $f($s & $s) }; $f('x'))", 'it needs more memory than it may use'],
-  ])('%s', async (_, text, reason) => {
+  ])('an evaluation that exceeds its budget is ended: %s', async (_, text, reason) => {
     const bystander = compile('$sum(numbers)');
     const [fault, sum] = await Promise.all([
       compile(text)
@@ -44,11 +44,11 @@ describe('an evaluation over its budget', () => {
     expect(await bystander.evaluate({ numbers: [4] })).toBe(4);
   });
 
-  it('may use the budget up to its end', async () => {
+  it('an evaluation may use its budget up to the end', async () => {
     expect(await compile('$count([1..1000])').evaluate({})).toBe(1000);
   });
 
-  it('ends one run of an expression and none of the others', async () => {
+  it('exceeding a budget ends one evaluation of an expression and none of the others', async () => {
     const shared = compile('($f := function($n) { $n = 0 ? 0 : $f($n - step) }; $f(10))');
     const results = await Promise.allSettled([1, 0, 2, 5, 0, 10].map((step) => shared.evaluate({ step })));
     expect(results.map(({ status }) => status)).toEqual([
@@ -61,7 +61,7 @@ describe('an evaluation over its budget', () => {
     ]);
   });
 
-  it('is not charged for what others use', async () => {
+  it('an evaluation is not charged for what others use', async () => {
     // Together they take far more than one budget, each by itself a small part of it.
     const busy = '$sum($map([1..300], function($n) { $n * $n }))';
     const others = Array.from({ length: 60 }, () => compile(busy).evaluate({}));
@@ -88,13 +88,13 @@ function stoppingData(stops: number, stopMs: number) {
 }
 
 describe('a process that was stopped', () => {
-  it('gets a second attempt', async () => {
+  it('an evaluation gets a second attempt after the process was stopped', async () => {
     const stopping = stoppingData(1, 2 * budgets.timeMs);
     expect(await evaluateHere('value + 1', stopping.data)).toBe(21);
     expect(stopping.reads).toBe(2);
   });
 
-  it('gets no third attempt', async () => {
+  it('an evaluation gets no third attempt', async () => {
     const stopping = stoppingData(Number.POSITIVE_INFINITY, 6 * budgets.timeMs);
     await expect(evaluateHere('value + 1', stopping.data)).rejects.toThrow('it ran longer than 50 ms');
     expect(stopping.reads).toBe(2);
@@ -109,7 +109,7 @@ describe('reading a pending run', () => {
     return compilation.mapping;
   };
 
-  it('forgives an output expression that fails on what is not there yet, but not on the result', async () => {
+  it('an output expression may fail on a pending run, but not on its result', async () => {
     const mapping = mappingWith('$number(total)');
     expect(await mapping.read({ status: 'open', raw: { total: null } })).toEqual({
       kind: 'pending',
@@ -119,13 +119,13 @@ describe('reading a pending run', () => {
     await expect(mapping.read({ status: 'closed', raw: { total: null } })).rejects.toThrow(MappingFault);
   });
 
-  it('does not forgive going over a budget, which would be paid at every poll', async () => {
+  it('an output expression that exceeds a budget fails even on a pending run', async () => {
     await expect(mappingWith(endless).read({ status: 'open', raw: {} })).rejects.toThrow(BudgetFault);
   });
 });
 
-describe('the turnstile', () => {
-  it('lets one through at a time and lanes take turns', async () => {
+describe('the serial queue', () => {
+  it('the serial queue runs one evaluation at a time, and agents take turns', async () => {
     const queue = new SerialQueue();
     const order: string[] = [];
     let inside = 0;
@@ -153,7 +153,7 @@ describe('the turnstile', () => {
     expect(order).toEqual(['a1', 'a2', 'b1', 'a3', 'b2']);
   });
 
-  it('lets the next through after a failure', async () => {
+  it('the serial queue runs the next evaluation after a failure', async () => {
     const queue = new SerialQueue();
     const queueKey = {};
     const failed = queue.permit(queueKey, () => Promise.reject(new Error('no')));
@@ -163,7 +163,7 @@ describe('the turnstile', () => {
     expect(await queue.permit(queueKey, async () => 'again')).toBe('again');
   });
 
-  it('lets the event loop turn while slow evaluations wait in line', async () => {
+  it('the event loop turns while slow evaluations wait in the serial queue', async () => {
     const queueKey = {};
     let turns = 0;
     const count = () => {

@@ -49,7 +49,7 @@ const resumeContext: ResumeContext = {
 };
 
 describe('layers', () => {
-  it('lets a later layer replace one part and keeps the others', async () => {
+  it('a later layer replaces one part and keeps the others', async () => {
     const mapping = compiled({ output: 'result.a' }, { errcodes: { slow: 2999 } });
 
     expect(await mapping.read({ status: 'closed', raw: { result: { a: 1 } } })).toEqual({ kind: 'success', output: 1 });
@@ -64,7 +64,7 @@ describe('layers', () => {
     });
   });
 
-  it('replaces a status row as a whole and keeps the other rows', async () => {
+  it('a later layer replaces a status row as a whole and keeps the other rows', async () => {
     const mapping = compiled({ status: { broken: 'error', late: 'timeout' } });
 
     expect(await mapping.read({ status: 'broken', raw: { why: 'slow' } })).toMatchObject({ status: 'error' });
@@ -72,14 +72,14 @@ describe('layers', () => {
     expect(await mapping.read({ status: 'open', raw: {} })).toEqual({ kind: 'pending', partial: undefined });
   });
 
-  it('does not take a name that every object has for a status', async () => {
+  it('a name that every object has is not taken for a status', async () => {
     expect(await compiled().read({ status: 'constructor', raw: {} })).toEqual({
       kind: 'unmapped',
       vendorStatus: 'constructor',
     });
   });
 
-  it('falls back on the errcode of the gateway where no layer has a default', async () => {
+  it('an unknown code gets the errcode of the gateway where no layer has a default', async () => {
     const compilation = compileMapping([{ source: 'own', mapping: { status: { bad: 'error' }, output: 'result' } }]);
     if (compilation.kind !== 'compiled') throw new Error('refused');
     expect(await compilation.mapping.read({ status: 'bad', raw: {} })).toEqual({
@@ -92,7 +92,7 @@ describe('layers', () => {
 });
 
 describe('interrupts', () => {
-  it('knows whether a run can be interrupted', () => {
+  it('a mapping knows whether a run can be interrupted', () => {
     expect(compiled().interrupts).toBe(false);
     expect(compiled({ interrupt: 'output.ask' }).interrupts).toBe(true);
     expect(compiled({ status: { waiting: 'interrupted' } }).interrupts).toBe(true);
@@ -114,20 +114,20 @@ describe('truth of when', () => {
     ['a string', { flag: 'x' }, 'timeout'],
     ['an object', { flag: { a: 0 } }, 'timeout'],
     ['an array with something true', { flag: [0, 1] }, 'timeout'],
-  ])('follows JSONata: %s', async (_, raw, status) => {
+  ])('a condition is true as in JSONata: %s', async (_, raw, status) => {
     const mapping = compiled({ status: { broken: [{ when: 'flag', is: 'timeout' }, { is: 'error' }] } });
     expect(await mapping.read({ status: 'broken', raw })).toMatchObject({ status });
   });
 });
 
 describe('input and resume', () => {
-  it('pass the input and the payload where no expression is given', async () => {
+  it('input and resume payload pass unchanged where no expression is given', async () => {
     expect(await compiled().input(inputContext)).toBe(inputContext.input);
     expect(await compiled().input({ ...inputContext, input: null, messages: [] })).toEqual({});
     expect(await compiled().resume(resumeContext)).toBe(resumeContext.payload);
   });
 
-  it('see everything that their contexts hold', async () => {
+  it('input and resume expressions see everything that their contexts hold', async () => {
     const mapping = compiled({
       input:
         "{'u': input.url, 'm': messages, 'l': config.locale, 't': metadata.team, 'a': agent.name, 'v': agent.version}",
@@ -177,11 +177,11 @@ describe('refusals', () => {
     [{ errcodes: { slow: 2.5 } }, 'errcodes.slow: an errcode must be a whole number'],
     [{ errcodes: { slow: 1001 } }, "errcodes.slow: 1000 to 1999 are the gateway's own errcodes"],
     ['output', ': Invalid input: expected object, received string'],
-  ])('%j', (mapping, expected) => {
+  ])('the invalid mapping %j is refused with its problems', (mapping, expected) => {
     expect(refusal(mapping)).toContain(expected);
   });
 
-  it('names every problem of every layer at once', () => {
+  it('every problem of every layer is reported at once', () => {
     const problems = problemsOf(
       { source: 'one.yaml', mapping: { outptu: 'result', error: '(', status: { open: 'opne' } } },
       { source: 'agents[1].mapping', mapping: { input: ')' } },
@@ -194,11 +194,11 @@ describe('refusals', () => {
     ]);
   });
 
-  it('misses a status table and an output that no layer has', () => {
+  it('a status table and an output that no layer has are reported as missing', () => {
     expect(problemsOf({ source: 'empty.yaml', mapping: {} }).map(({ path }) => path)).toEqual(['status', 'output']);
   });
 
-  it('takes names that an expression defines itself', () => {
+  it('names that an expression defines itself are accepted', () => {
     const output =
       '($total := function($list) { $sum($list.price) }; items#$i[$i < 2].{"n": $i}; orders@$o.lines[$o.id = order].($total($)))';
     expect(compiled({ output }).interrupts).toBe(false);

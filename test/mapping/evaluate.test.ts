@@ -17,33 +17,36 @@ function expression(text: string): Expression {
 const evaluate = (text: string, data: unknown) => expression(text).evaluate(data);
 
 describe('a plain path', () => {
-  it.each(['result', '$.result', '$$.result', '`result`'])('%s gives the very value, whatever it is', async (text) => {
-    await fc.assert(
-      fc.asyncProperty(fc.jsonValue(), async (result) => {
-        expect(await evaluate(text, { result })).toBe(result);
-      }),
-      { numRuns: 50 },
-    );
-  });
+  it.each(['result', '$.result', '$$.result', '`result`'])(
+    'the plain path %s gives the very value, whatever it is',
+    async (text) => {
+      await fc.assert(
+        fc.asyncProperty(fc.jsonValue(), async (result) => {
+          expect(await evaluate(text, { result })).toBe(result);
+        }),
+        { numRuns: 50 },
+      );
+    },
+  );
 
-  it('gives the root for $', async () => {
+  it('the path $ gives the root', async () => {
     const raw = [[1]];
     expect(await evaluate('$', raw)).toBe(raw);
   });
 
-  it('ends in nothing where a member is missing or has no members', async () => {
+  it('a plain path has no value where a member is missing or has no members', async () => {
     for (const data of [{}, { a: null }, { a: 1 }, { a: 'text' }, null, 'text']) {
       expect(await evaluate('a.b', data)).toBeUndefined();
     }
   });
 
-  it('sees no members that the vendor did not send', async () => {
+  it('a plain path sees no members that the vendor did not send', async () => {
     for (const text of ['constructor', 'a.length', 'a.toString', 'hasOwnProperty']) {
       expect(await evaluate(text, { a: 'text' })).toBeUndefined();
     }
   });
 
-  it('maps over an array that it crosses, as JSONata does', async () => {
+  it('a plain path maps over an array that it crosses, as JSONata does', async () => {
     expect(await evaluate('items.name', { items: [{ name: 'a' }, { name: 'b' }, {}] })).toStrictEqual(['a', 'b']);
     expect(await evaluate('items.name', { items: [{ name: 'a' }] })).toBe('a');
     expect(await evaluate('name', [{ name: 'a' }, { name: 'b' }])).toStrictEqual(['a', 'b']);
@@ -51,7 +54,7 @@ describe('a plain path', () => {
 });
 
 describe('an expression', () => {
-  it('carries any JSON through an object unchanged', async () => {
+  it('an expression carries any JSON through an object unchanged', async () => {
     await fc.assert(
       fc.asyncProperty(fc.jsonValue(), async (value) => {
         const result = value as Json;
@@ -62,7 +65,7 @@ describe('an expression', () => {
     );
   });
 
-  it('keeps a member that is named __proto__ an ordinary one', async () => {
+  it('a member that is named __proto__ stays an ordinary one in an expression', async () => {
     const result = JSON.parse('{"__proto__": {"polluted": true}}');
     const actual = await evaluate("{'is': result}", { result });
     expect(JSON.stringify(actual)).toBe('{"is":{"__proto__":{"polluted":true}}}');
@@ -76,14 +79,14 @@ describe('an expression', () => {
     'items^(>price)',
     '$map(items, function($i) { $i.price })',
     'items[]',
-  ])('leaves no marks on the array it gives: %s', async (text) => {
+  ])('the array that %s gives has no marks of JSONata', async (text) => {
     const items = [{ price: 1 }, { price: 2 }, { price: 3 }];
     const actual = await evaluate(text, { items });
     expect(Reflect.ownKeys(actual as object).filter((key) => !/^\d+$/.test(String(key)))).toEqual(['length']);
   });
 
   it.each(['items[]', 'items^(>price)', '$sort(items.price)', '$ ~> |items|{"price": 0}|', 'items[0][]'])(
-    'does not touch its data: %s',
+    'the expression %s does not change its data',
     async (text) => {
       const data = { items: [{ price: 2 }, { price: 1 }] };
       await evaluate(text, data);
@@ -92,7 +95,7 @@ describe('an expression', () => {
     },
   );
 
-  it('drops members without a value', async () => {
+  it('an expression drops members without a value', async () => {
     expect(await evaluate("{'a': missing, 'b': 1}", {})).toStrictEqual({ b: 1 });
   });
 
@@ -105,7 +108,7 @@ describe('an expression', () => {
     ['name + 1', 'JSONata error T2001'],
     ["$number('1e999')", 'JSONata error D3030'],
     ["$error('secret ' & name)", 'JSONata error D3137'],
-  ])('faults without quoting the data: %s', async (text, reason) => {
+  ])('the fault of the expression %s does not quote the data', async (text, reason) => {
     const fault = await evaluate(text, { zero: 0, name: 'hunter2' }).catch((error: unknown) => error);
     expect(fault).toBeInstanceOf(MappingFault);
     expect(fault).toMatchObject({ name: 'MappingFault', expression: 'output' });
@@ -113,13 +116,13 @@ describe('an expression', () => {
     expect(String(fault)).not.toContain('hunter2');
   });
 
-  it('faults when it gives a value that waits for nobody', async () => {
+  it('an expression that never settles is a fault', async () => {
     const text = "($give := function($f) { {'then': $f} }; $give(function($x) { 1 }))";
     await expect(evaluate(text, {})).rejects.toThrow('it cannot be evaluated');
     expect(await evaluate('1 + 1', {})).toBe(2);
   });
 
-  it('shares nothing between evaluations that run at once', async () => {
+  it('evaluations that run at once share nothing', async () => {
     const shared = expression('($n := n; $double := function($x) { $x * 2 }; [$n, $double($n), $double(n)])');
     const numbers = Array.from({ length: 100 }, (_, n) => n);
     const results = await Promise.all(numbers.map((n) => shared.evaluate({ n })));
@@ -131,11 +134,11 @@ describe('the list of functions', () => {
   const source = readFileSync(createRequire(import.meta.url).resolve('jsonata'), 'utf8');
   const bound = [...source.matchAll(/(?:staticFrame|environment)\.bind\('(\w+)'/g)].map(([, name]) => name);
 
-  it('is that of JSONata, without $eval', () => {
+  it('the list of functions is that of JSONata without $eval', () => {
     expect([...functionNames].sort()).toEqual(bound.filter((name) => name !== 'eval').sort());
   });
 
-  it('holds functions only', async () => {
+  it('the list of functions holds functions only', async () => {
     for (const name of functionNames) expect(await jsonata(`$type($${name})`).evaluate({})).toBe('function');
   });
 });

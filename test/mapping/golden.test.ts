@@ -27,22 +27,25 @@ describe.each(['intuned', 'restack'])('%s', (vendor) => {
   const shipped: unknown = parse(readFileSync(here(`../../mappings/${vendor}.yaml`), 'utf8'));
   const cases = readCases(vendor);
 
-  it.each(cases)('$name: $title', async ({ name, text, mapping, vendor: body, mapped }) => {
-    const layers = [{ source: `${vendor}.yaml`, mapping: shipped }];
-    const compilation = compileMapping(mapping === undefined ? layers : [...layers, { source: name, mapping }]);
-    if (compilation.kind !== 'compiled') throw new Error(JSON.stringify(compilation.problems));
-    const raw = body as Json;
+  it.each(cases)(
+    'the golden case $name of the mapping maps as expected: $title',
+    async ({ name, text, mapping, vendor: body, mapped }) => {
+      const layers = [{ source: `${vendor}.yaml`, mapping: shipped }];
+      const compilation = compileMapping(mapping === undefined ? layers : [...layers, { source: name, mapping }]);
+      if (compilation.kind !== 'compiled') throw new Error(JSON.stringify(compilation.problems));
+      const raw = body as Json;
 
-    const actual = await compilation.mapping.read({ status: body.status, raw });
+      const actual = await compilation.mapping.read({ status: body.status, raw });
 
-    const expected = mapped.kind === 'pending' ? { partial: undefined, ...mapped } : mapped;
-    expect(actual).toStrictEqual(expected);
-    expect(JSON.parse(JSON.stringify(actual))).toStrictEqual(mapped);
-    // The vendor's run is as it was: an evaluation leaves no mark on it.
-    expect(raw).toStrictEqual(goldenSchema.parse(JSON.parse(text)).vendor);
-  });
+      const expected = mapped.kind === 'pending' ? { partial: undefined, ...mapped } : mapped;
+      expect(actual).toStrictEqual(expected);
+      expect(JSON.parse(JSON.stringify(actual))).toStrictEqual(mapped);
+      // The vendor's run is as it was: an evaluation leaves no mark on it.
+      expect(raw).toStrictEqual(goldenSchema.parse(JSON.parse(text)).vendor);
+    },
+  );
 
-  it('covers every status and every errcode of the shipped mapping', () => {
+  it('the golden cases cover every status and every errcode of the shipped mapping', () => {
     const { status = {}, errcodes = {} } = mappingSchema.parse(shipped);
     const plain = cases.filter((each) => each.mapping === undefined);
     const codes = new Set(plain.map(({ mapped }) => mapped.errcode));
@@ -53,7 +56,7 @@ describe.each(['intuned', 'restack'])('%s', (vendor) => {
     expect(new Set(Object.values(errcodes)).size).toBe(Object.keys(errcodes).length);
   });
 
-  it('keeps its errcodes in its own range and in the manual', () => {
+  it('the shipped mapping keeps its errcodes in its own range and in the manual', () => {
     const { errcodes = {} } = mappingSchema.parse(shipped);
     const first = vendor === 'intuned' ? 2000 : 3000;
     const page = readFileSync(here('../../docs/errors.md'), 'utf8');

@@ -43,11 +43,11 @@ describe('the vendor input', () => {
     [false, false],
     [[{ a: 1 }], [{ a: 1 }]],
     [[], []],
-  ])('passes as it is: %j', async (input, expected) => {
+  ])('the vendor input %j passes as it is', async (input, expected) => {
     for (const vendor of ['intuned', 'restack']) expect(await inputOf(vendor, input)).toStrictEqual(expected);
   });
 
-  it.each(['intuned', 'restack'])('is the messages for %s where there is no input', async (vendor) => {
+  it.each(['intuned', 'restack'])('the vendor input of %s is the messages where there is no input', async (vendor) => {
     expect(await inputOf(vendor, {}, messages)).toStrictEqual({ messages });
     expect(await inputOf(vendor, null, messages)).toStrictEqual({ messages });
     expect(await inputOf(vendor, { a: 1 }, messages)).toStrictEqual({ a: 1 });
@@ -69,7 +69,7 @@ describe('the event that resumes a Restack agent', () => {
     ['yes', { eventName: 'resume', eventInput: 'yes' }],
     [false, { eventName: 'resume', eventInput: false }],
     [null, { eventName: 'resume', eventInput: null }],
-  ])('%j', async (payload, expected) => {
+  ])('the resume payload %j becomes the expected event of a Restack agent', async (payload, expected) => {
     expect(await resumeWith(payload)).toStrictEqual(expected);
   });
 });
@@ -78,14 +78,14 @@ describe('docs/mappings.md', () => {
   const page = readText('../docs/mappings.md');
   const examples = [...page.matchAll(/```yaml[^\n]*\n([\s\S]*?)```/g)].map(([, text]) => parse(text ?? '').mapping);
 
-  it('has three examples, and they compile', () => {
+  it('the three examples of docs/mappings.md compile', () => {
     expect(examples).toHaveLength(3);
     expect(shipped('restack', examples[0]).interrupts).toBe(false);
     expect(shipped('intuned', examples[1]).interrupts).toBe(false);
     expect(shipped('restack', examples[2]).interrupts).toBe(true);
   });
 
-  it('has an example that works as its text says', async () => {
+  it('the example of docs/mappings.md works as its text says', async () => {
     const mapping = shipped('restack', examples[2]);
     const run = (status: string, output: Json) => mapping.read({ status, raw: { status, output } });
     expect(await run('running', { interrupt: { interrupt_type: 'approval' } })).toMatchObject({ kind: 'interrupted' });
@@ -98,7 +98,7 @@ describe('docs/mappings.md', () => {
     });
   });
 
-  it("leads to the gateway's own errcodes", () => {
+  it("docs/mappings.md leads to the gateway's own errcodes", () => {
     expect(page).toContain('[Errors](errors.md)');
     const listed = [...readText('../docs/errors.md').matchAll(/^\| (1\d{3}) +\|/gm)].map(([, errcode]) =>
       Number(errcode),

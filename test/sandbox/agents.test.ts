@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => sandbox.close());
 
 describe('agents that do their work', () => {
-  it('echo answers with its input, at once or after delayMs', async () => {
+  it('the agent echo answers with its input, at once or after delayMs', async () => {
     const client = intunedClient(sandbox);
     const late = await client.begin('echo', { delayMs: 20, list: [1, null, 'x'] });
     expect((await client.result(await client.begin('echo', { a: 1 }))).body).toMatchObject({
@@ -26,7 +26,7 @@ describe('agents that do their work', () => {
     expect((await client.result(late)).body).toMatchObject({ status: 'completed', result: { list: [1, null, 'x'] } });
   });
 
-  it('slow takes five seconds, or as long as it is told', async () => {
+  it('the agent slow takes five seconds, or as long as its input says', async () => {
     const client = intunedClient(sandbox);
     const runIds = [await client.begin('slow'), await client.begin('slow', { seconds: 2 })];
     const statuses = async () => {
@@ -41,7 +41,7 @@ describe('agents that do their work', () => {
     expect(await statuses()).toEqual(['completed', 'completed']);
   });
 
-  it('progress shows another output while it runs', async () => {
+  it('the agent progress shows another output while it runs', async () => {
     const client = intunedClient(sandbox);
     const runId = await client.begin('progress', { ms: 100, steps: 4 });
     const shown: unknown[] = [];
@@ -53,7 +53,7 @@ describe('agents that do their work', () => {
     expect(shown).toEqual([step(0), step(1), step(2), step(3), { ms: 100, steps: 4 }]);
   });
 
-  it('hang never ends, odd-status has a status of its own, vanish is forgotten', async () => {
+  it('the agent hang never ends, odd-status has an unknown status, and vanish is forgotten', async () => {
     const client = intunedClient(sandbox);
     const [hang, odd, gone] = [
       await client.begin('hang'),
@@ -72,19 +72,19 @@ describe('agents that spoil answers', () => {
   it.each([
     ['crash-start', { status: 502 }, 502],
     ['crash-start', {}, 500],
-  ])('%s starts, then answers an error', async (api, input, status) => {
+  ])('the agent %s starts a run and then answers with an error', async (api, input, status) => {
     expect((await intunedClient(sandbox).start(api, { ...input, key: 'k' })).status).toBe(status);
     expect(sandbox.starts().get('k')).toBe(1);
     expect((await restackClient(sandbox).start(api, { ...input, key: 'k' })).status).toBe(status);
     expect(sandbox.starts().get('k')).toBe(2);
   });
 
-  it('cut-start starts, then hangs up', async () => {
+  it('the agent cut-start starts a run and then hangs up', async () => {
     await expect(intunedClient(sandbox).start('cut-start', { key: 'k' })).rejects.toThrow();
     expect(sandbox.runs('k')).toMatchObject([{ vendor: 'intuned', status: 'completed' }]);
   });
 
-  it('bad-start refuses with the message that it is given and starts nothing', async () => {
+  it('the agent bad-start refuses with the message of its input and starts nothing', async () => {
     const input = { key: 'k', status: 422, message: 'parameters.url is no URL' };
     expect(await intunedClient(sandbox).start('bad-start', input)).toMatchObject({
       status: 422,
@@ -97,7 +97,7 @@ describe('agents that spoil answers', () => {
     expect(sandbox.starts().size).toBe(0);
   });
 
-  it('rate-limited turns down the first starts of each input, with Retry-After', async () => {
+  it('the agent rate-limited refuses the first starts of each input with Retry-After', async () => {
     const client = intunedClient(sandbox);
     const input = { key: 'k', times: 2, retryAfterSeconds: 3 };
     for (let turn = 0; turn < 2; turn += 1) {
@@ -110,14 +110,14 @@ describe('agents that spoil answers', () => {
     expect(Object.fromEntries(sandbox.starts())).toEqual({ k: 1 });
   });
 
-  it('rate-limited turns down observations when told so', async () => {
+  it('the agent rate-limited refuses observations when its input says so', async () => {
     const client = intunedClient(sandbox);
     const runId = await client.begin('rate-limited', { on: 'observe', times: 1, status: 503 });
     expect((await client.result(runId)).status).toBe(503);
     expect((await client.result(runId)).status).toBe(200);
   });
 
-  it('flaky answers 500, malformed JSON, a cut socket and another shape, then works', async () => {
+  it('the agent flaky answers 500, malformed JSON, a cut socket and another shape, then works', async () => {
     const client = intunedClient(sandbox);
     const runId = await client.begin('flaky');
     expect((await client.result(runId)).status).toBe(500);
@@ -135,7 +135,7 @@ const sample = z.looseObject({
 });
 
 describe('the sample config', () => {
-  it('names backends that it has, with the URLs that it is given', () => {
+  it('the sample config names backends that it has, with the URLs that it was given', () => {
     const config = sample.parse(parse(sampleConfig(sandbox)));
     expect(config.backends['intuned-sandbox']?.baseUrl).toBe(sandbox.intunedUrl);
     expect(config.backends['restack-sandbox']?.baseUrl).toBe(sandbox.restackUrl);
@@ -152,7 +152,7 @@ describe('the sample config', () => {
     for (const { backend } of config.agents) expect(Object.keys(config.backends)).toContain(backend);
   });
 
-  it('names targets that the sandbox runs', async () => {
+  it('the sample config names targets that the sandbox runs', async () => {
     for (const { target } of sample.parse(parse(sampleConfig(sandbox))).agents) {
       const { api, agent, workflow } = target;
       if (api !== undefined) expect((await intunedClient(sandbox).start(api, {})).status).toBe(201);

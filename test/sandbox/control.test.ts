@@ -14,7 +14,7 @@ const get = async (path: string) => (await send(`${sandbox.controlUrl}${path}`))
 const post = (path: string, body?: unknown) => send(`${sandbox.controlUrl}${path}`, { method: 'POST', body });
 
 describe('counting', () => {
-  it('counts accepted starts by key, over both vendors, in pages', async () => {
+  it('the sandbox counts accepted starts by key, across both vendors, in pages', async () => {
     for (const key of ['a', 'b', 'b', 'c']) await intunedClient(sandbox).start('echo', { key });
     await restackClient(sandbox).start('echo', { key: 'c' });
     await restackClient(sandbox).start('nobody', { key: 'd' });
@@ -26,7 +26,7 @@ describe('counting', () => {
     expect(await get('/stats')).toMatchObject({ starts: 6, keys: 3, keysStartedTwice: 2, keysDropped: 0 });
   });
 
-  it('tells when the runs of a key started and ended, by the clock of the vendor', async () => {
+  it('the sandbox reports when the runs of a key started and ended, by the clock of the vendor', async () => {
     const startedAtMs = nowMs;
     const client = intunedClient(sandbox);
     const runId = await client.begin('slow', { key: 'a b/c', ms: 500 });
@@ -40,7 +40,7 @@ describe('counting', () => {
     expect(await get('/runs/unknown')).toEqual([]);
   });
 
-  it('counts requests by kind, answers by status, and live runs', async () => {
+  it('the sandbox counts requests by kind, answers by status, and live runs', async () => {
     const intuned = intunedClient(sandbox);
     const runId = await intuned.begin('slow', { ms: 10 });
     await intuned.result(runId);
@@ -61,7 +61,7 @@ describe('counting', () => {
     expect(await get('/stats')).toMatchObject({ liveRuns: 1, heldRuns: 2 });
   });
 
-  it('forgets everything at a reset, or all but the runs', async () => {
+  it('a reset of the sandbox forgets everything, or all but the runs', async () => {
     const client = intunedClient(sandbox);
     const runId = await client.begin('hang', { key: 'a' });
     await post('/faults', { vendor: 'intuned', kind: 'hang' });
@@ -74,7 +74,7 @@ describe('counting', () => {
 });
 
 describe('bounds', () => {
-  it('drops the oldest finished runs and keeps what was noted of them', async () => {
+  it('the sandbox drops the oldest finished runs and keeps their outcomes', async () => {
     const small = await startSandbox({ maxFinishedRuns: 10, nowMs: () => nowMs });
     onTestFinished(() => small.close());
     const client = intunedClient(small);
@@ -87,7 +87,7 @@ describe('bounds', () => {
     expect(small.runs('first')).toMatchObject([{ runId: first, status: 'completed', endedAtMs: nowMs }]);
   });
 
-  it('turns starts down when too many runs live, until one ends', async () => {
+  it('the sandbox refuses starts while too many runs are live', async () => {
     const small = await startSandbox({ maxLiveRuns: 2, nowMs: () => nowMs });
     onTestFinished(() => small.close());
     const client = intunedClient(small);
@@ -98,7 +98,7 @@ describe('bounds', () => {
     expect((await client.start('echo', {})).status).toBe(201);
   });
 
-  it('drops the oldest keys and says that it did', async () => {
+  it('the sandbox drops the oldest keys and reports how many', async () => {
     const small = await startSandbox({ maxKeys: 2 });
     onTestFinished(() => small.close());
     for (const key of ['a', 'b', 'c']) await intunedClient(small).begin('echo', { key });
@@ -110,7 +110,7 @@ describe('bounds', () => {
 describe('faults that are ordered', () => {
   const order = (fault: object) => post('/faults', { vendor: 'intuned', ...fault });
 
-  it('spoil as many requests of that operation as ordered, at that vendor only', async () => {
+  it('an ordered fault spoils as many requests of its operation as ordered, at its vendor only', async () => {
     const client = intunedClient(sandbox);
     const runId = await client.begin('echo');
     await order({ operation: 'observe', kind: 'status', status: 429, retryAfterSeconds: 7, times: 2 });
@@ -133,7 +133,7 @@ describe('faults that are ordered', () => {
     ['malformed', {}, 1],
     ['wrong-shape', {}, 1],
     ['wrong-shape', { processed: false }, 0],
-  ])('%s %j lets %d starts through', async (kind, more, started) => {
+  ])('the ordered fault %s %j lets %d starts take effect', async (kind, more, started) => {
     await order({ operation: 'start', kind, times: 1, ...more });
     const outcome = await intunedClient(sandbox)
       .start('echo', { key: 'k' })
@@ -145,7 +145,7 @@ describe('faults that are ordered', () => {
     expect((await intunedClient(sandbox).start('echo', {})).status).toBe(201);
   });
 
-  it('hang answers nothing until the client leaves', async () => {
+  it('the ordered fault hang answers nothing until the client leaves', async () => {
     await order({ operation: 'start', kind: 'hang', times: 1 });
     const leave = new AbortController();
     const url = `${sandbox.intunedUrl}/ws/projects/p/run/start`;
@@ -158,7 +158,7 @@ describe('faults that are ordered', () => {
     await expect.poll(() => sandbox.stats().inFlight).toBe(0);
   });
 
-  it('refuse closes the port of one vendor until the faults are cleared', async () => {
+  it('the ordered fault refuse closes the port of one vendor until the faults are cleared', async () => {
     const client = intunedClient(sandbox);
     const runId = await client.begin('echo');
     await order({ kind: 'refuse' });
@@ -174,13 +174,13 @@ describe('faults that are ordered', () => {
     ['another kind', { kind: 'explode' }],
     ['an unknown key', { kind: 'hang', oops: 1 }],
     ['a status that is no error', { kind: 'status', status: 200 }],
-  ])('are refused for %s', async (_name, fault) => {
+  ])('an ordered fault is refused for %s', async (_name, fault) => {
     expect((await order(fault)).status).toBe(400);
     expect(await get('/faults')).toEqual([]);
   });
 });
 
-it('rejects when a port is taken, and gives back the ports that it had opened', async () => {
+it('starting the sandbox rejects when a port is taken, and closes the ports that it had opened', async () => {
   const probe = await startSandbox();
   await probe.close();
   const intunedPort = Number(new URL(probe.intunedUrl).port);

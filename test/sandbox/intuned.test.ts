@@ -15,13 +15,13 @@ beforeEach(async () => {
 afterEach(() => sandbox.close());
 
 describe('starting at Intuned', () => {
-  it('answers 201 with a run id of 21 characters and pending', async () => {
+  it('a start at Intuned is answered with 201, a run id of 21 characters and pending', async () => {
     const { status, body } = await intunedClient(sandbox).start('echo', { url: 'https://a.example' });
     expect(status).toBe(201);
     expect(body).toEqual({ runId: expect.stringMatching(/^[\w-]{21}$/), status: 'pending' });
   });
 
-  it('gives the same run ids for the same seed', async () => {
+  it('the run ids at Intuned are the same for the same seed', async () => {
     const runId = await intunedClient(sandbox).begin('echo');
     const twin = await startSandbox({ seed: 7 });
     onTestFinished(() => twin.close());
@@ -31,7 +31,7 @@ describe('starting at Intuned', () => {
     expect(await intunedClient(other).begin('echo')).not.toBe(runId);
   });
 
-  it('wants the API key, for both operations', async () => {
+  it('Intuned requires the API key for both operations', async () => {
     const url = `${sandbox.intunedUrl}/ws/projects/p/run`;
     const body = { api: 'echo', parameters: {} };
     expect((await send(`${url}/start`, { method: 'POST', body })).status).toBe(401);
@@ -40,7 +40,7 @@ describe('starting at Intuned', () => {
     expect(sandbox.stats().starts).toBe(0);
   });
 
-  it('accepts the keys that it was configured with, and no other', async () => {
+  it('Intuned accepts the configured API keys and no other', async () => {
     const own = await startSandbox({ apiKeys: ['k1', 'k2'] });
     onTestFinished(() => own.close());
     const url = `${own.intunedUrl}/ws/projects/p/run/start`;
@@ -61,14 +61,14 @@ describe('starting at Intuned', () => {
     ],
     ['wrong retry', { api: 'echo', parameters: {}, retry: { maximumAttempts: 0 } }, 'retry.maximumAttempts'],
     ['malformed JSON', '{"api":', 'JSON'],
-  ])('refuses %s with 400 and a message that names it', async (_name, body, word) => {
+  ])('Intuned refuses %s with 400 and a message that names it', async (_name, body, word) => {
     const url = `${sandbox.intunedUrl}/ws/projects/p/run/start`;
     const answer = await send(url, { method: 'POST', headers: intunedKey, body });
     expect(answer).toMatchObject({ status: 400, body: { message: expect.stringContaining(word) } });
     expect(sandbox.stats().starts).toBe(0);
   });
 
-  it('does not know other APIs, agents that only Restack has, and other paths', async () => {
+  it('Intuned does not know other APIs, agents that only Restack has, and other paths', async () => {
     const client = intunedClient(sandbox);
     expect((await client.start('no-such-api', {})).status).toBe(404);
     expect((await client.start('approve', {})).status).toBe(404);
@@ -78,7 +78,7 @@ describe('starting at Intuned', () => {
 });
 
 describe('results at Intuned', () => {
-  it('go from pending over started to completed, by the clock alone', async () => {
+  it('a run at Intuned goes from pending over started to completed, by the clock alone', async () => {
     const client = intunedClient(sandbox);
     const parameters = {
       ms: 1_000,
@@ -101,7 +101,7 @@ describe('results at Intuned', () => {
     ]);
   });
 
-  it('carry the error object of a failure', async () => {
+  it('a failed result at Intuned carries the error object', async () => {
     const client = intunedClient(sandbox);
     const runId = await client.begin('fail', { message: 'no login', code: 'auth-check-failed', category: 'auth' });
     const { body } = await client.result(runId);
@@ -116,7 +116,7 @@ describe('results at Intuned', () => {
     });
   });
 
-  it('carry the reason of a cancellation', async () => {
+  it('a canceled result at Intuned carries the reason', async () => {
     const client = intunedClient(sandbox);
     const runId = await client.begin('cancel', { reason: 'terminated', message: 'stopped by the owner' });
     expect((await client.result(runId)).body).toMatchObject({
@@ -125,7 +125,7 @@ describe('results at Intuned', () => {
     });
   });
 
-  it('are 404 for unknown runs and for runs of another project', async () => {
+  it('a result at Intuned is 404 for unknown runs and for runs of another project', async () => {
     const runId = await intunedClient(sandbox).begin('echo');
     const other = await send(`${sandbox.intunedUrl}/ws-1/projects/other/run/${runId}/result`, { headers: intunedKey });
     expect(other.status).toBe(404);
@@ -147,7 +147,7 @@ describe("Intuned's webhook sink", () => {
     return { calls, server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook` };
   }
 
-  it('is sent the result with the API, workspace and project, and its own headers', async () => {
+  it("Intuned's webhook sink receives the result with the API, workspace and project, and its own headers", async () => {
     const { calls, server, url } = await listen([]);
     const called = once(server, 'called');
     const sink = { type: 'webhook', url, headers: { 'x-run': '42' } };
@@ -162,7 +162,7 @@ describe("Intuned's webhook sink", () => {
     });
   });
 
-  it('is tried again when it answers an error', async () => {
+  it("Intuned's webhook sink is called again when it answers with an error", async () => {
     const { calls, server, url } = await listen([500]);
     const first = once(server, 'called');
     await intunedClient(sandbox).begin('fail', {}, { sink: { type: 'webhook', url } });
@@ -172,7 +172,7 @@ describe("Intuned's webhook sink", () => {
     await expect.poll(() => sandbox.stats().webhooks).toEqual({ delivered: 1, failed: 0 });
   });
 
-  it('is not called for failures with skipOnFail, nor for APIs that are not listed', async () => {
+  it("Intuned's webhook sink is not called for failures with skipOnFail, nor for APIs that are not listed", async () => {
     const { calls, server, url } = await listen([]);
     const called = once(server, 'called');
     const client = intunedClient(sandbox);

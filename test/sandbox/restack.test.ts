@@ -25,7 +25,7 @@ async function begin(name: string, input: unknown = {}) {
 }
 
 describe('starting at Restack', () => {
-  it("answers in the engine's shape for agents and for workflows", async () => {
+  it("a start at Restack is answered in the engine's shape for agents and for workflows", async () => {
     const ids = { runId: expect.stringMatching(uuid) };
     expect(await restackClient(sandbox).start('echo', {})).toMatchObject({ status: 200 });
     expect((await restackClient(sandbox).start('echo', {})).body).toEqual({
@@ -36,7 +36,7 @@ describe('starting at Restack', () => {
     expect(body).toEqual({ ...ids, workflowId: expect.stringMatching(uuid) });
   });
 
-  it('answers in the documented shape where that is configured, and takes events by the run id alone', async () => {
+  it('Restack answers in the documented shape where that is configured, and takes events by the run id alone', async () => {
     const documented = await startSandbox({ restackShape: 'documented' });
     onTestFinished(() => documented.close());
     const client = restackClient(documented);
@@ -50,14 +50,14 @@ describe('starting at Restack', () => {
     });
   });
 
-  it('wants the bearer token where one is configured', async () => {
+  it('Restack requires the bearer token where one is configured', async () => {
     const guarded = await startSandbox({ restackToken: 'token-1' });
     onTestFinished(() => guarded.close());
     const statusOf = async (token?: string) => (await restackClient(guarded, 'agents', token).start('echo', {})).status;
     expect([await statusOf(), await statusOf('token-2'), await statusOf('token-1')]).toEqual([401, 401, 200]);
   });
 
-  it('answers 404 for unknown names and for agents that a workflow cannot be, 400 for a body that is no object', async () => {
+  it('Restack answers 404 for unknown names and for agents started as workflows, and 400 for a body that is not an object', async () => {
     expect(await restackClient(sandbox).start('nobody', {})).toMatchObject({
       status: 404,
       body: { error: 'agent nobody not found' },
@@ -66,13 +66,13 @@ describe('starting at Restack', () => {
     expect((await send(`${sandbox.restackUrl}/api/agents/echo`, { method: 'POST', body: [1] })).status).toBe(400);
   });
 
-  it('has a health page', async () => {
+  it('Restack has a health page', async () => {
     expect(await send(`${sandbox.restackUrl}/health`)).toMatchObject({ status: 200, body: { status: 'ok' } });
   });
 });
 
 describe('runs at Restack', () => {
-  it('go from queued over running to completed, with the times of creation and completion', async () => {
+  it('a run at Restack goes from queued over running to completed, with the times of creation and completion', async () => {
     const createdAt = new Date(nowMs).toISOString();
     const input = { ms: 1_000, queuedMs: 10, text: 'hello' };
     const run = await begin('slow', input);
@@ -86,7 +86,7 @@ describe('runs at Restack', () => {
     expect(await run.look()).toEqual({ ...base, status: 'completed', output: input, completedAt });
   });
 
-  it('name the workflow of a workflow run and tell agents from workflows', async () => {
+  it('a run at Restack names its workflow, and agents are distinct from workflows', async () => {
     const client = restackClient(sandbox, 'workflows');
     const runId = idOf((await client.start('OrderFulfillmentWorkflow', { orderId: 'o-1', ms: 0 })).body, 'runId');
     expect((await client.run('OrderFulfillmentWorkflow', runId)).body).toMatchObject({
@@ -98,7 +98,7 @@ describe('runs at Restack', () => {
     expect((await client.run('echo', runId)).status).toBe(404);
   });
 
-  it('carry the message of a failure as a string', async () => {
+  it('a failed run at Restack carries the message as a string', async () => {
     const run = await begin('fail', { message: 'out of stock' });
     expect(await run.look()).toMatchObject({ status: 'failed', error: 'out of stock' });
   });
@@ -107,7 +107,7 @@ describe('runs at Restack', () => {
 describe('agents that wait for events', () => {
   const question = { interrupt_type: 'approval', question: 'Pay 20 EUR?', round: 1 };
 
-  it('approve: shows its question while it runs and ends with the answer', async () => {
+  it('the agent approve shows its question while it runs and ends with the answer', async () => {
     const run = await begin('approve', { question: 'Pay 20 EUR?', ms: 100 });
     expect(await run.look()).not.toHaveProperty('output');
     nowMs += 100;
@@ -118,13 +118,13 @@ describe('agents that wait for events', () => {
     expect(await run.look()).toMatchObject({ output: { approved: true } });
   });
 
-  it('approve: takes resume too, and no is no', async () => {
+  it('the agent approve takes the event resume as well, and no is no', async () => {
     const run = await begin('approve');
     await run.tell('resume', { approved: false, by: 'bob' });
     expect(await run.look()).toMatchObject({ status: 'completed', output: { approved: false, by: 'bob' } });
   });
 
-  it('approve: asks again for each round, and may show the old question for a while', async () => {
+  it('the agent approve asks again for each round and may show the old question for a while', async () => {
     const run = await begin('approve', { question: 'Pay 20 EUR?', rounds: 2, staleMs: 30 });
     await run.tell('approval', true);
     expect(await run.look()).toMatchObject({ output: { interrupt: question } });
@@ -135,7 +135,7 @@ describe('agents that wait for events', () => {
     expect(await run.look()).toMatchObject({ status: 'completed', output: { approved: true, rounds: 2 } });
   });
 
-  it('chat: answers each message, remembers all of them, and ends when told', async () => {
+  it('the agent chat answers each message, remembers all of them, and ends at an end event', async () => {
     const run = await begin('chat', { message: 'hi' });
     expect(await run.look()).toMatchObject({ status: 'running', output: { response: '(1) You said: hi' } });
     await run.tell('message', { content: 'more' });
@@ -157,7 +157,7 @@ describe('agents that wait for events', () => {
     expect(await run.look()).toMatchObject({ status: 'completed', output });
   });
 
-  it('every living agent ends at an end event, and takes no event that it does not know', async () => {
+  it('every live agent ends at an end event and takes no event that it does not know', async () => {
     const run = await begin('hang');
     expect(await run.tell('message', {})).toMatchObject({
       status: 400,
@@ -169,7 +169,7 @@ describe('agents that wait for events', () => {
     expect((await run.tell('end')).status).toBe(409);
   });
 
-  it('answer 404 to an event for another agentId or run, 400 to one without a name', async () => {
+  it('an event for another agentId or run is answered with 404, and one without a name with 400', async () => {
     const run = await begin('approve');
     const other = await begin('approve');
     const client = restackClient(sandbox);

@@ -12,7 +12,7 @@ export function describeClaims(bench: () => Bench): void {
   }
 
   describe('claims', () => {
-    test('runs without an owner, and of an owner that never lived, are claimed with a new version', async () => {
+    test('runs without an owner and runs of an owner that never lived are claimed with a new version', async () => {
       const { store } = bench();
       const runs = [makeRun(), makeRun({ owner: 'never' }), makeRun({ phase: 'interrupted', status: 'interrupted' })];
       await insertAll(store, runs);
@@ -21,7 +21,7 @@ export function describeClaims(bench: () => Bench): void {
       expect(await store.find(runs[1] ?? makeRun())).toEqual(claimed[1]);
     });
 
-    test('ended runs, own runs and those of a living replica are left alone', async () => {
+    test('ended runs, own runs and runs of a live replica are not claimed', async () => {
       const { store } = bench();
       await store.beat('b');
       await insertAll(store, [
@@ -32,7 +32,7 @@ export function describeClaims(bench: () => Bench): void {
       expect(await store.claim({ replica: 'a', deadAfterMs: longMs, limit: 10 })).toEqual([]);
     });
 
-    test('a replica is dead once its last beat is too old', async () => {
+    test('a replica counts as dead once its last heartbeat is too old', async () => {
       const { store } = bench();
       const run = makeRun({ owner: 'b' });
       await store.beat('b');
@@ -41,7 +41,7 @@ export function describeClaims(bench: () => Bench): void {
       expect(await store.claim({ replica: 'a', deadAfterMs: 0, limit: 10 })).toHaveLength(1);
     });
 
-    test('the runs of a replica that left are free at once', async () => {
+    test('the runs of a replica that left can be claimed at once', async () => {
       const { store } = bench();
       await store.beat('b');
       await store.insert(makeRun({ owner: 'b' }), []);
@@ -49,14 +49,14 @@ export function describeClaims(bench: () => Bench): void {
       expect(await store.claim({ replica: 'a', deadAfterMs: longMs, limit: 10 })).toHaveLength(1);
     });
 
-    test('a claimer lives by claiming', async () => {
+    test('claiming runs counts as a heartbeat of the claimer', async () => {
       const { store } = bench();
       await store.insert(makeRun(), []);
       expect(await store.claim({ replica: 'a', deadAfterMs: longMs, limit: 10 })).toHaveLength(1);
       expect(await store.claim({ replica: 'b', deadAfterMs: longMs, limit: 10 })).toEqual([]);
     });
 
-    test('what a replica owns is told in the order of the ids, page by page', async () => {
+    test('the runs that a replica owns are listed in the order of their ids, page by page', async () => {
       const { store } = bench();
       const runs = Array.from({ length: 5 }, () => makeRun({ owner: 'a' }));
       await insertAll(store, [
@@ -70,7 +70,7 @@ export function describeClaims(bench: () => Bench): void {
       expect(await store.owned('a', runs.at(-1)?.runId ?? null, 3)).toEqual([]);
     });
 
-    test('batches take the oldest first, over all dead owners', async () => {
+    test('a claim takes the oldest runs first, across all dead owners', async () => {
       const { store } = bench();
       const runs = Array.from({ length: 9 }, (_, index) => makeRun({ owner: [null, 'x', 'y'][index % 3] ?? null }));
       await insertAll(store, runs.toReversed());
@@ -84,7 +84,7 @@ export function describeClaims(bench: () => Bench): void {
       expect(batches).toEqual([ids.slice(0, 4), ids.slice(4, 8), ids.slice(8)]);
     });
 
-    test('two claimers at once get different runs, and together all of them', async () => {
+    test('two replicas that claim at once get different runs, and together all of them', async () => {
       const { store, openSecond } = bench();
       const second = await openSecond();
       const runs = Array.from({ length: 200 }, () => makeRun({ owner: 'dead' }));
@@ -103,7 +103,7 @@ export function describeClaims(bench: () => Bench): void {
       expect(owners.has('dead')).toBe(false);
     });
 
-    test('an owner that lost its run writes nothing any more', async () => {
+    test('an owner that lost its run cannot write it any more', async () => {
       const { store } = bench();
       const run = makeRun({ owner: 'paused' });
       await store.insert(run, []);

@@ -25,7 +25,7 @@ async function killWriter(url: string, afterIds: number): Promise<readonly strin
 
 export function describeDurability(bench: () => Bench): void {
   describe('durability', () => {
-    test('a store that was closed and opened again has everything', async () => {
+    test('a store that was closed and opened again still has everything', async () => {
       const { store, reopen } = bench();
       const run = makeRun({ owner: 'a' });
       await store.insert(run, [makeEvent(run)]);
@@ -34,7 +34,7 @@ export function describeDurability(bench: () => Bench): void {
       expect(await again.events(run.runId, 0, 10)).toEqual([makeEvent(run)]);
     });
 
-    test('writes that were submitted before the close are committed by it', async () => {
+    test('closing a store commits the writes that were submitted before', async () => {
       const { store, reopen } = bench();
       const runs = Array.from({ length: 50 }, () => makeRun());
       const written = Promise.all(runs.map((run) => store.insert(run, [])));
@@ -43,7 +43,7 @@ export function describeDurability(bench: () => Bench): void {
       for (const run of runs) expect(await again.find(run)).toEqual(run);
     });
 
-    test('a closed store rejects with StorageFault', async () => {
+    test('every method of a closed store rejects with StorageFault', async () => {
       const { store } = bench();
       await store.close();
       await expect(store.insert(makeRun(), [])).rejects.toThrow(StorageFault);

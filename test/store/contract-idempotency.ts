@@ -9,7 +9,7 @@ function makeKey(difference: Partial<Idempotency> = {}): Idempotency {
 
 export function describeIdempotency(bench: () => Bench): void {
   describe('idempotency keys', () => {
-    test('a second insert with the key and fingerprint gives the first run, and writes nothing', async () => {
+    test('a second insert with the same idempotency key and fingerprint gives the first run and writes nothing', async () => {
       const { store } = bench();
       const [first, second] = [makeRun(), makeRun()];
       expect(await store.insert(first, [], makeKey())).toEqual({ kind: 'inserted' });
@@ -19,7 +19,7 @@ export function describeIdempotency(bench: () => Bench): void {
       expect(await store.events(second.runId, 0, 10)).toEqual([]);
     });
 
-    test('another fingerprint is a mismatch, and writes nothing', async () => {
+    test('an insert with a used idempotency key and another fingerprint is a mismatch and writes nothing', async () => {
       const { store } = bench();
       const second = makeRun();
       await store.insert(makeRun(), [], makeKey());
@@ -27,7 +27,7 @@ export function describeIdempotency(bench: () => Bench): void {
       expect(await store.find(second)).toBeNull();
     });
 
-    test('another key, the same key of another tenant, and no key are free', async () => {
+    test('another idempotency key, the same key of another tenant, and no key at all insert a run', async () => {
       const { store } = bench();
       await store.insert(makeRun(), [], makeKey());
       const kinds = await Promise.all([
@@ -38,7 +38,7 @@ export function describeIdempotency(bench: () => Bench): void {
       expect(kinds).toEqual([{ kind: 'inserted' }, { kind: 'inserted' }, { kind: 'inserted' }]);
     });
 
-    test('an expired key counts as unused, and is taken by the next', async () => {
+    test('an expired idempotency key counts as unused and is taken by the next insert', async () => {
       const { store } = bench();
       const second = makeRun();
       await store.insert(makeRun(), [], makeKey({ expiresAtMs: Date.now() - 60_000 }));
@@ -49,7 +49,7 @@ export function describeIdempotency(bench: () => Bench): void {
       });
     });
 
-    test('expire forgets dead keys only', async () => {
+    test('expire removes expired idempotency keys only', async () => {
       const { store } = bench();
       const [dead, alive] = [makeKey({ key: 'dead', expiresAtMs: Date.now() + 300_000 }), makeKey()];
       await store.insert(makeRun(), [], dead);
@@ -59,7 +59,7 @@ export function describeIdempotency(bench: () => Bench): void {
       expect((await store.insert(makeRun(), [], alive)).kind).toBe('replayed');
     });
 
-    test('many inserts at once with one key make one run', async () => {
+    test('many inserts at once with one idempotency key make one run', async () => {
       const { store, openSecond } = bench();
       const second = await openSecond();
       const runs = Array.from({ length: 20 }, () => makeRun());
@@ -74,7 +74,7 @@ export function describeIdempotency(bench: () => Bench): void {
       expect(await store.search({ tenant: 'main', limit: 100, offset: 0 })).toHaveLength(1);
     });
 
-    test('a failed insert leaves its key unused', async () => {
+    test('a failed insert leaves its idempotency key unused', async () => {
       const { store } = bench();
       const run = makeRun();
       await store.insert(run, []);

@@ -57,7 +57,7 @@ export function describeItems(bench: () => Bench): void {
   };
 
   describe('an item', () => {
-    test('is found as it was put, and nowhere else', async () => {
+    test('an item is found as it was put, and under no other name', async () => {
       const { items } = bench().store;
       const write = makeWrite(['users', '42'], 'likes');
       await items.put(write);
@@ -67,7 +67,7 @@ export function describeItems(bench: () => Bench): void {
         expect(await items.find({ ...write, namespace })).toBeNull();
     });
 
-    test('gets another value and keeps its creation; its instants never go back', async () => {
+    test('an item that is put again keeps its creation, and its instants never go back', async () => {
       const { items } = bench().store;
       const write = makeWrite([], '', { value: { old: 1, both: 1 } });
       await items.put(write);
@@ -80,7 +80,7 @@ export function describeItems(bench: () => Bench): void {
       expect(await items.find(write)).toEqual({ ...changed, value: write.value });
     });
 
-    test('is removed once, and no other with it', async () => {
+    test('an item is removed once, and no other item with it', async () => {
       const { items } = bench().store;
       const [gone, kept, beneath] = [makeWrite(['a'], 'k'), makeWrite(['a'], 'k2'), makeWrite(['a', 'k'], 'k')];
       await putAll([gone, kept, beneath]);
@@ -89,7 +89,7 @@ export function describeItems(bench: () => Bench): void {
       expect(await search()).toEqual([itemOf(kept), itemOf(beneath)]);
     });
 
-    test('has any text as key and label, and any object as value', async () => {
+    test('an item may have any text as key and label, and any object as value', async () => {
       const deep: JsonObject = { list: [1, { b: null }], '': '', text: '\u0000 \ud800 \n"', long: 'x'.repeat(60_000) };
       const writes = oddTexts.flatMap((text) => [
         makeWrite([], text),
@@ -110,7 +110,7 @@ export function describeItems(bench: () => Bench): void {
       }
     });
 
-    test('may be as large as the bounds allow', async () => {
+    test('an item may be as large as the bounds allow', async () => {
       const { items } = bench().store;
       // Hard to compress, so that it is as long in an index as it is here.
       const noise = (length: number) =>
@@ -128,7 +128,7 @@ export function describeItems(bench: () => Bench): void {
       expect(await items.find(write)).toEqual(itemOf(write));
     });
 
-    test('is there when the store is opened again, and in another process at once', async () => {
+    test('an item is there when the store is opened again, and at once in another process', async () => {
       const write = makeWrite(['a'], 'k');
       await bench().store.items.put(write);
       expect(await (await bench().openSecond()).items.find(write)).toEqual(itemOf(write));
@@ -136,14 +136,14 @@ export function describeItems(bench: () => Bench): void {
       expect(await again.items.find(write)).toEqual(itemOf(write));
     });
 
-    test('is none of retention', async () => {
+    test('retention does not remove items', async () => {
       const write = makeWrite(['a'], 'k', { nowMs: 0 });
       await bench().store.items.put(write);
       await bench().store.expire(Date.now(), Date.now(), 1000);
       expect(await bench().store.items.find(write)).not.toBeNull();
     });
 
-    test('that many write at once has one of their values', async () => {
+    test('an item that many writers put at once has the value of one of them', async () => {
       const [one, other] = [bench().store, await bench().openSecond()];
       const write = makeWrite(['a'], 'k');
       const values = Array.from({ length: 40 }, (_, n) => ({ n }));
@@ -152,7 +152,7 @@ export function describeItems(bench: () => Bench): void {
       expect(await search()).toHaveLength(1);
     });
 
-    test('of a closed store is a StorageFault', async () => {
+    test('every item method of a closed store rejects with StorageFault', async () => {
       const { store } = bench();
       const write = makeWrite(['a'], 'k');
       await store.items.put(write);
@@ -173,7 +173,7 @@ export function describeItems(bench: () => Bench): void {
   });
 
   describe('a search for items', () => {
-    test('finds a namespace with all beneath it, in order, and not its neighbours', async () => {
+    test('a search for items finds a namespace and everything below it, in order, and none of its neighbours', async () => {
       await putAll(
         ['a', 'a!', 'aa', 'b'].flatMap((label) => [
           makeWrite([label], '2'),
@@ -189,7 +189,7 @@ export function describeItems(bench: () => Bench): void {
       expect(await searchKeys()).toEqual(['root', ...['a', 'a!', 'aa', 'b'].flatMap(beneath)]);
     });
 
-    test('goes page by page, without a gap or a repeat, past what does not match', async () => {
+    test('a search for items pages without gaps and repeats past items that do not match', async () => {
       const writes = Array.from({ length: 1200 }, (_, n) =>
         makeWrite(['n', `${n % 7}`], String(n).padStart(4, '0'), {
           value: { odd: n % 2 === 1, hundred: n % 100 === 0 },
@@ -236,7 +236,7 @@ export function describeItems(bench: () => Bench): void {
       [{ kind: ['a'] }, false],
       [{ kin: 'a' }, false],
     ];
-    test('by members of the value finds what has all of them, and equal', async () => {
+    test('a search for items by members of the value finds those that have all of them with equal values', async () => {
       await putAll([makeWrite(['f'], 'k', { value: stored }), makeWrite(['f'], 'empty', { value: {} })]);
       for (const [filter, isFound] of filters) {
         const expected = [...(Object.keys(filter).length === 0 ? ['f/empty'] : []), ...(isFound ? ['f/k'] : [])];
@@ -273,12 +273,12 @@ export function describeItems(bench: () => Bench): void {
       [{ suffix: ['c'], limit: 1, offset: 4 }, ['b/c/d/c']],
       [{ offset: namespaces.length }, []],
     ];
-    test('has those that the query asks for, in order and each once', async () => {
+    test('a list of namespaces has exactly those that match the query, in order and each once', async () => {
       await write();
       for (const [query, expected] of lists) expect([query, await list(query)]).toEqual([query, expected]);
     });
 
-    test('forgets a namespace with its last item', async () => {
+    test('a namespace disappears from the list with its last item', async () => {
       const { items } = bench().store;
       const [one, other] = [makeWrite(['a'], '1'), makeWrite(['a'], '2')];
       await putAll([one, other]);
@@ -288,7 +288,7 @@ export function describeItems(bench: () => Bench): void {
       expect(await list()).toEqual([]);
     });
 
-    test('goes through very many, whole and cut', async () => {
+    test('a list of namespaces goes through very many of them, whole and cut to a depth', async () => {
       await putAll(Array.from({ length: 2500 }, (_, n) => makeWrite([`${n % 2}`, String(n).padStart(4, '0')], 'k')));
       expect(await list({ maxDepth: 1 })).toEqual(['0', '1']);
       const whole = await list({ limit: 2500 });
@@ -299,7 +299,7 @@ export function describeItems(bench: () => Bench): void {
   });
 
   describe('an item of another tenant', () => {
-    test('is neither read, nor overwritten, removed, found or listed', async () => {
+    test('an item of another tenant is not read, overwritten, removed, found or listed', async () => {
       const { items } = bench().store;
       const value: Readonly<Record<string, Json>> = { secret: 'theirs' };
       const theirs = makeWrite(['shared'], 'k', { tenant: 'theirs', value });

@@ -44,7 +44,7 @@ export function describeRuns(bench: () => Bench): void {
     });
 
     test.each([{ input: null }, { input: false }, { input: 0 }, { input: '' }, { input: [] }, {}])(
-      'a request %j keeps what is there and what is not',
+      'the request %j of a run comes back with the members that it has and no others',
       async (request) => {
         const { store } = bench();
         const run = makeRun({ request });
@@ -55,7 +55,7 @@ export function describeRuns(bench: () => Bench): void {
     );
 
     test.each([{ kind: 'result', value: null }, { kind: 'error', errcode: 1001, description: 'late' }, null] as const)(
-      'an outcome %j comes back',
+      'the outcome %j of a run comes back as it was',
       async (outcome) => {
         const { store } = bench();
         const run = makeRun({ outcome });
@@ -64,7 +64,7 @@ export function describeRuns(bench: () => Bench): void {
       },
     );
 
-    test('an unknown run, and the run of another tenant, are not found', async () => {
+    test('an unknown run and a run of another tenant are not found', async () => {
       const { store } = bench();
       const run = makeRun();
       await store.insert(run, []);
@@ -73,7 +73,7 @@ export function describeRuns(bench: () => Bench): void {
       expect(await store.find({ ...run, runId: 'no uuid' })).toBeNull();
     });
 
-    test('an update replaces what changes and appends its events', async () => {
+    test('an update replaces the changing part of a run and appends its events', async () => {
       const { store } = bench();
       const run = makeRun({ owner: 'a' });
       await store.insert(run, [makeEvent(run)]);
@@ -91,7 +91,7 @@ export function describeRuns(bench: () => Bench): void {
       expect((await store.events(run.runId, 0, 10)).map((event) => event.seq)).toEqual([1, 2, 3]);
     });
 
-    test('an update of an older version, of another owner, tenant or run writes nothing', async () => {
+    test('an update for an older version, another owner, tenant or run writes nothing', async () => {
       const { store } = bench();
       const run = makeRun({ owner: 'a', version: 4 });
       const unowned = makeRun();
@@ -114,7 +114,7 @@ export function describeRuns(bench: () => Bench): void {
       expect(await store.events(stranger.runId, 0, 10)).toEqual([]);
     });
 
-    test('of several updates of one version exactly one holds, and its events only', async () => {
+    test('of several updates of one version exactly one is written, with its events only', async () => {
       const { store, openSecond } = bench();
       const second = await openSecond();
       const run = makeRun();
@@ -135,7 +135,7 @@ export function describeRuns(bench: () => Bench): void {
       expect(events.map((event) => event.change)).toEqual([{ kind: 'partial', value: winner }]);
     });
 
-    test('of changes of one version without events exactly one holds, too', async () => {
+    test('of several updates of one version without events exactly one is written', async () => {
       const { store } = bench();
       const [run, removed] = [makeRun(), makeRun()];
       await store.insert(run, []);
@@ -150,7 +150,7 @@ export function describeRuns(bench: () => Bench): void {
       expect(gone.filter(Boolean)).toHaveLength(1);
     });
 
-    test('events come back in order, whole, after a number and in pages', async () => {
+    test('events of a run come back in order, all of them, after a number, and in pages', async () => {
       const { store } = bench();
       const run = makeRun({ lastSeq: 6 });
       const changes: Change[] = [
@@ -169,7 +169,7 @@ export function describeRuns(bench: () => Bench): void {
       expect(await store.events(makeRun().runId, 0, 100)).toEqual([]);
     });
 
-    test('a removed run is gone with its events; another version or tenant removes nothing', async () => {
+    test('a removed run is gone with its events, and another version or tenant removes nothing', async () => {
       const { store } = bench();
       const run = makeRun({ version: 2 });
       await store.insert(run, [makeEvent(run)]);
@@ -183,7 +183,7 @@ export function describeRuns(bench: () => Bench): void {
       expect(await store.update({ run: nextVersion(run), expectedVersion: 2, events: [] })).toBe(false);
     });
 
-    test('a write that fails harms none of the same turn, and leaves no half of itself', async () => {
+    test('a failed write does not harm others of the same turn and is not written in part', async () => {
       const { store } = bench();
       const taken = makeRun();
       await store.insert(taken, [makeEvent(taken)]);
@@ -202,7 +202,7 @@ export function describeRuns(bench: () => Bench): void {
       for (const run of good) expect(await store.find(run)).toEqual(run);
     });
 
-    test('a thousand writes at once all hold', async () => {
+    test('a thousand writes at once are all written', async () => {
       const { store } = bench();
       const runs = Array.from({ length: 1000 }, () => makeRun());
       const inserter = await Promise.all(runs.map((run) => store.insert(run, [makeEvent(run)])));
@@ -216,7 +216,7 @@ export function describeRuns(bench: () => Bench): void {
       expect(found).toEqual(started.toReversed());
     });
 
-    test('expire removes what ended before the instant, oldest first, in batches', async () => {
+    test('expire removes runs that ended before the instant, oldest first, in batches', async () => {
       const { store } = bench();
       const ended = [5000, 1000, 3000].map((updatedAtMs) => makeRun({ phase: 'done', status: 'error', updatedAtMs }));
       const live = makeRun({ updatedAtMs: 10 });
@@ -232,7 +232,7 @@ export function describeRuns(bench: () => Bench): void {
       expect(await store.events(ended[0]?.runId ?? '', 0, 10)).toHaveLength(1);
     });
 
-    test('it answers a ping', async () => {
+    test('the store answers a ping', async () => {
       await expect(bench().store.ping()).resolves.toBeUndefined();
     });
   });

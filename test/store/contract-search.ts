@@ -35,7 +35,7 @@ export function describeSearch(bench: () => Bench): void {
         [undefined, 'thread-1'].map((threadId) => ({ agentId, status, threadId })),
       ),
     );
-    test.each(filters)('%j gives exactly what matches, newest first', async (filter) => {
+    test.each(filters)('a search for runs by %j gives exactly the matching runs, newest first', async (filter) => {
       const runs = await insertMatrix();
       const expected = runs.filter(
         (run) =>
@@ -47,7 +47,7 @@ export function describeSearch(bench: () => Bench): void {
       expect(await searchIds(filter)).toEqual(newestFirst(expected));
     });
 
-    test('limit and offset page through the whole, without a gap or a repeat', async () => {
+    test('limit and offset page through all runs without gaps and repeats', async () => {
       const runs = await insertMatrix();
       const pages: string[] = [];
       for (let offset = 0; offset < runs.length; offset += 7) pages.push(...(await searchIds({ limit: 7, offset })));
@@ -69,7 +69,7 @@ export function describeSearch(bench: () => Bench): void {
       expect(await searchIds({ status: 'error' })).toEqual([run.runId]);
     });
 
-    test('no tenant sees the runs of another', async () => {
+    test('a search never shows the runs of another tenant', async () => {
       const { store } = bench();
       const [mine, theirs] = [makeRun({ tenant: 'mine' }), makeRun({ tenant: 'theirs' })];
       await store.insert(mine, []);
@@ -81,21 +81,21 @@ export function describeSearch(bench: () => Bench): void {
   });
 
   describe('search by metadata', () => {
-    test.each(matching)('%j is found', async (metadata) => {
+    test.each(matching)('a run is found by the matching metadata %j', async (metadata) => {
       const run = makeRun({ request: { metadata: stored } });
       await bench().store.insert(run, []);
       expect(await searchIds({ metadata })).toEqual([run.runId]);
       expect(await searchIds({ metadata, agentId: run.agentId, status: 'pending' })).toEqual([run.runId]);
     });
 
-    test.each(differing)('%j is not', async (metadata) => {
+    test.each(differing)('a run is not found by the differing metadata %j', async (metadata) => {
       const { store } = bench();
       await store.insert(makeRun({ request: { metadata: stored } }), []);
       await store.insert(makeRun(), []);
       expect(await searchIds({ metadata })).toEqual([]);
     });
 
-    test('the other filters, limit and offset hold, past many that do not match', async () => {
+    test('a search by metadata keeps to the other filters, limit and offset past many runs that do not match', async () => {
       const { store } = bench();
       const runs = Array.from({ length: 5000 }, (_, index) =>
         makeRun({

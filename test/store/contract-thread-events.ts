@@ -22,7 +22,7 @@ export function describeThreadEvents(bench: () => Bench): void {
   const ascend = (seqs: readonly number[]) => expect(seqs).toEqual([...new Set(seqs)].toSorted((a, b) => a - b));
 
   describe('events of a thread', () => {
-    test('come in the order in which they were written, over all its runs', async () => {
+    test('the events of a thread come in the order in which they were written, across all its runs', async () => {
       const { store } = bench();
       const thread = await insertThread();
       let first = await insertRun(store, thread.threadId);
@@ -45,7 +45,7 @@ export function describeThreadEvents(bench: () => Bench): void {
       expect((await store.threads.findThread(thread))?.version).toBe(numbers(events).at(-1));
     });
 
-    test('are read on from any of them, so many at a time', async () => {
+    test('the events of a thread are read on from any of them, up to a limit', async () => {
       const { store } = bench();
       const thread = await insertThread();
       let run = await insertRun(store, thread.threadId);
@@ -61,7 +61,7 @@ export function describeThreadEvents(bench: () => Bench): void {
       expect(all).toHaveLength(7);
     });
 
-    test('that one write makes have a number each', async () => {
+    test('each event of one write has its own number in the thread', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const run = makeRun({ threadId: thread.threadId, lastSeq: 2 });
@@ -76,7 +76,7 @@ export function describeThreadEvents(bench: () => Bench): void {
       expect((await store.threads.findThread(thread))?.version).toBe(numbers(found).at(-1));
     });
 
-    test('have numbers that are given once, whatever is removed', async () => {
+    test('a number of an event in a thread is given once, whatever is removed', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const run = await endRun(store, await insertRun(store, thread.threadId));
@@ -88,7 +88,7 @@ export function describeThreadEvents(bench: () => Bench): void {
       expect(Math.min(...after)).toBeGreaterThan(Math.max(...before));
     });
 
-    test('of a thread that is gone are followed by those of one with its id', async () => {
+    test('events of a new thread continue after those of a removed thread with the same id', async () => {
       const { store } = bench();
       const thread = await insertThread();
       let run = await insertRun(store, thread.threadId);
@@ -104,7 +104,7 @@ export function describeThreadEvents(bench: () => Bench): void {
       expect((await store.threads.findThread(thread))?.version).toBe(numbers(after)[0]);
     });
 
-    test('go with it, and are nobody else’s', async () => {
+    test('the events of a thread go with it and belong to no other thread', async () => {
       const { store } = bench();
       const thread = await insertThread();
       await endRun(store, await insertRun(store, thread.threadId));
@@ -115,7 +115,7 @@ export function describeThreadEvents(bench: () => Bench): void {
       expect(await read(thread)).toEqual([]);
     });
 
-    test('are narrowed to those of some agents', async () => {
+    test('the events of a thread can be narrowed to those of some agents', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const one = await insertRun(store, thread.threadId, { agentId: 'a' });
@@ -126,7 +126,7 @@ export function describeThreadEvents(bench: () => Bench): void {
       expect(await runsOf([])).toEqual([]);
     });
 
-    test('are those of a write that was refused neither', async () => {
+    test('a refused write adds no events to a thread', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const run = await insertRun(store, thread.threadId);
@@ -136,7 +136,7 @@ export function describeThreadEvents(bench: () => Bench): void {
       expect(await read(thread)).toHaveLength(1);
     });
 
-    test('begin, of those that are live, with the oldest', async () => {
+    test('the first live event of a thread is that of its oldest live run', async () => {
       const { store } = bench();
       const thread = await insertThread();
       expect(await store.threads.firstLiveSeq(thread)).toBeNull();

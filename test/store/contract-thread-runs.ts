@@ -21,7 +21,7 @@ export function describeThreadRuns(bench: () => Bench): void {
   const kinds = (inserter: readonly Insertion[]): readonly string[] => inserter.map(({ kind }) => kind).toSorted();
 
   describe('admission to a thread', () => {
-    test('a run makes its thread busy, and gives it its agent', async () => {
+    test('a run makes its thread busy and gives it its agent', async () => {
       const { store } = bench();
       const thread = await insertThread({ status: 'error', values: 'kept', metadata: { a: 1 } });
       const run = makeRun({ threadId: thread.threadId, agentId: 'agent-1', updatedAtMs: 5000 });
@@ -34,7 +34,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect(await store.threads.findThread(thread)).toEqual({ ...joined, updatedAtMs: 6000, version: 3 });
     });
 
-    test('a run of an unknown thread, or of another tenant, is refused and nothing written', async () => {
+    test('a run of an unknown thread or of another tenant is refused and nothing is written', async () => {
       const { store } = bench();
       const theirs = await insertThread({ tenant: 'theirs' });
       for (const threadId of ['unknown', theirs.threadId]) {
@@ -49,7 +49,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect((await store.insert(makeRun(), [], makeKey({ fingerprint: 'f2' }))).kind).toBe('inserted');
     });
 
-    test('a missing thread is made where the client wants it; one that is there stays', async () => {
+    test('a missing thread is created where the client wants it, and an existing one stays', async () => {
       const { store } = bench();
       const create = makeThread({ threadId: 'new', metadata: { a: 1 }, values: { b: 2 }, messages: ['c'] });
       const admission = { ...refuseBusy, create };
@@ -65,24 +65,27 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect((await store.threads.findThread(create))?.metadata).toEqual({ a: 1 });
     });
 
-    test.each(['queued', 'running', 'interrupted'] as const)('a run that is %s makes it busy', async (phase) => {
-      const { store } = bench();
-      const { threadId, tenant } = await insertThread();
-      await endRun(store, await insertRun(store, threadId));
-      const status = phase === 'interrupted' ? 'interrupted' : 'pending';
-      const live = await insertRun(store, threadId, { phase, status });
-      const before = await store.threads.findThread({ threadId, tenant });
-      const run = makeRun({ threadId });
-      expect(await store.insert(run, [makeEvent(run)], makeKey(), refuseBusy)).toEqual({ kind: 'thread-busy' });
-      expect(await store.find(run)).toBeNull();
-      expect(await store.threads.findThread({ threadId, tenant })).toEqual(before);
-      expect((await store.insert(makeRun({ threadId }), [], undefined, admitAll)).kind).toBe('inserted');
-      expect((await store.search({ tenant, threadId, status, limit: 9, offset: 0 })).length).toBeGreaterThan(0);
-      expect((await store.find(live))?.phase).toBe(phase);
-      expect((await store.insert(makeRun(), [], makeKey({ fingerprint: 'f2' }))).kind).toBe('inserted');
-    });
+    test.each(['queued', 'running', 'interrupted'] as const)(
+      'a thread with a run that is %s refuses another one',
+      async (phase) => {
+        const { store } = bench();
+        const { threadId, tenant } = await insertThread();
+        await endRun(store, await insertRun(store, threadId));
+        const status = phase === 'interrupted' ? 'interrupted' : 'pending';
+        const live = await insertRun(store, threadId, { phase, status });
+        const before = await store.threads.findThread({ threadId, tenant });
+        const run = makeRun({ threadId });
+        expect(await store.insert(run, [makeEvent(run)], makeKey(), refuseBusy)).toEqual({ kind: 'thread-busy' });
+        expect(await store.find(run)).toBeNull();
+        expect(await store.threads.findThread({ threadId, tenant })).toEqual(before);
+        expect((await store.insert(makeRun({ threadId }), [], undefined, admitAll)).kind).toBe('inserted');
+        expect((await store.search({ tenant, threadId, status, limit: 9, offset: 0 })).length).toBeGreaterThan(0);
+        expect((await store.find(live))?.phase).toBe(phase);
+        expect((await store.insert(makeRun(), [], makeKey({ fingerprint: 'f2' }))).kind).toBe('inserted');
+      },
+    );
 
-    test('the idempotency key is decided first', async () => {
+    test('the idempotency key of a run in a thread is decided before its admission', async () => {
       const { store } = bench();
       const { threadId, tenant } = await insertThread();
       const run = makeRun({ threadId });
@@ -104,27 +107,30 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect(await store.threads.findThread({ threadId, tenant })).toBeNull();
     });
 
-    test.each([true, false])('of many runs at once one is let in (thread there: %s)', async (there) => {
-      const { store, openSecond } = bench();
-      const second = await openSecond();
-      const create = makeThread();
-      if (there) await store.threads.insertThread(create);
-      const { threadId } = create;
-      const admission = { refuseBusy: true, create };
-      const stores = [store, second];
-      const runs = Array.from({ length: 30 }, () => makeRun({ threadId }));
-      const inserter = await Promise.all(
-        runs.map((run, at) => stores[at % 2]?.insert(run, [makeEvent(run)], undefined, admission)),
-      );
-      expect(kinds(inserter.filter((insertion) => insertion !== undefined))).toEqual([
-        'inserted',
-        ...Array.from({ length: 29 }, () => 'thread-busy'),
-      ]);
-      expect(await store.search({ tenant: 'main', limit: 100, offset: 0 })).toHaveLength(1);
-      expect(await store.threads.findThread(create)).toMatchObject({ status: 'busy', version: 2 });
-    });
+    test.each([true, false])(
+      'of many runs at once one is admitted to the thread (thread exists: %s)',
+      async (there) => {
+        const { store, openSecond } = bench();
+        const second = await openSecond();
+        const create = makeThread();
+        if (there) await store.threads.insertThread(create);
+        const { threadId } = create;
+        const admission = { refuseBusy: true, create };
+        const stores = [store, second];
+        const runs = Array.from({ length: 30 }, () => makeRun({ threadId }));
+        const inserter = await Promise.all(
+          runs.map((run, at) => stores[at % 2]?.insert(run, [makeEvent(run)], undefined, admission)),
+        );
+        expect(kinds(inserter.filter((insertion) => insertion !== undefined))).toEqual([
+          'inserted',
+          ...Array.from({ length: 29 }, () => 'thread-busy'),
+        ]);
+        expect(await store.search({ tenant: 'main', limit: 100, offset: 0 })).toHaveLength(1);
+        expect(await store.threads.findThread(create)).toMatchObject({ status: 'busy', version: 2 });
+      },
+    );
 
-    test('of many runs at once with one key, one is let in and the others are its replays', async () => {
+    test('of many runs at once with one idempotency key, one is admitted and the others are its replays', async () => {
       const { store, openSecond } = bench();
       const second = await openSecond();
       const { threadId } = await insertThread();
@@ -136,7 +142,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect(kinds(inserter)).toEqual(['inserted', ...Array.from({ length: 19 }, () => 'replayed')]);
     });
 
-    test('of many runs at once that may wait all are let in, into many threads too', async () => {
+    test('many runs at once that may wait are all admitted, to several threads as well', async () => {
       const { store, openSecond } = bench();
       const second = await openSecond();
       const threads = await Promise.all(Array.from({ length: 20 }, () => insertThread()));
@@ -148,7 +154,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       for (const thread of threads) expect((await store.threads.findThread(thread))?.version).toBe(6);
     });
 
-    test('a run that fails to be written leaves its thread as it was, and harms none of the same turn', async () => {
+    test('a run that fails to be written leaves its thread as it was and does not harm others of the same turn', async () => {
       const { store } = bench();
       const taken = makeRun();
       await store.insert(taken, []);
@@ -169,7 +175,7 @@ export function describeThreadRuns(bench: () => Bench): void {
   });
 
   describe('what a run does to its thread', () => {
-    test('its end gives the thread up, with the state that it leaves', async () => {
+    test('the end of a run releases its thread and stores the state that the run leaves', async () => {
       const { store } = bench();
       const thread = await insertThread({ values: 'old', messages: ['old'], metadata: { own: true } });
       const run = await insertRun(store, thread.threadId, { agentId: 'agent-1' });
@@ -194,7 +200,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect(await store.threads.findCheckpoint(thread.threadId, { runId: run.runId })).toEqual(checkpoint);
     });
 
-    test('a step changes the status alone, and keeps the thread', async () => {
+    test('a step of a run changes only the status of its thread and keeps it', async () => {
       const { store } = bench();
       const thread = await insertThread({ values: 'kept' });
       const run = await insertRun(store, thread.threadId);
@@ -206,7 +212,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([]);
     });
 
-    test('the living agent is set, kept and cleared', async () => {
+    test('the session of a thread is set, kept and cleared', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const session = { agentId: 'agent-1', upstream: { runId: 'u', agentId: 'x' } };
@@ -220,7 +226,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect((await store.threads.findThread(thread))?.session).toBeNull();
     });
 
-    test('its end takes the thread along where it says so, and leaves the runs', async () => {
+    test('the end of a run removes its thread where it says so, and the runs stay', async () => {
       const { store } = bench();
       const thread = await insertThread({ values: 'old' });
       const run = await insertRun(store, thread.threadId);
@@ -234,7 +240,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect(await store.threads.findThread(thread)).toEqual(thread);
     });
 
-    test('its end does not take the thread from under another run', async () => {
+    test('the end of a run does not remove a thread that has another live run', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const [first, second] = [await insertRun(store, thread.threadId), await insertRun(store, thread.threadId)];
@@ -251,7 +257,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect(await store.threads.findThread(thread)).toBeNull();
     });
 
-    test('where another run waits, the thread stays busy', async () => {
+    test('a thread stays busy after a run where another one waits', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const [first, second] = [await insertRun(store, thread.threadId), await insertRun(store, thread.threadId)];
@@ -263,7 +269,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect(await store.threads.findThread(thread)).toMatchObject({ status: 'error', activeRunId: null });
     });
 
-    test('a run that ends while it waits leaves the thread to who has it', async () => {
+    test('a run that ends while it waits leaves the thread to the run that holds it', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const [first, second] = [await insertRun(store, thread.threadId), await insertRun(store, thread.threadId)];
@@ -272,7 +278,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect(await store.threads.findThread(thread)).toMatchObject({ status: 'busy', activeRunId: first.runId });
     });
 
-    test('a write that does not hold changes nothing of the thread', async () => {
+    test('an update that is refused changes nothing of the thread', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const run = await insertRun(store, thread.threadId, { owner: 'a' });
@@ -289,7 +295,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([]);
     });
 
-    test('a thread that is gone is no error', async () => {
+    test('an update of a run whose thread is gone succeeds', async () => {
       const { store } = bench();
       const run = makeRun({ threadId: 'gone' });
       await store.insert(run, []);
@@ -302,7 +308,7 @@ export function describeThreadRuns(bench: () => Bench): void {
   });
 
   describe('removing a run of a thread', () => {
-    test('frees the thread that the run had', async () => {
+    test('removing a run releases the thread that it held', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const [first, second] = [await insertRun(store, thread.threadId), await insertRun(store, thread.threadId)];
@@ -314,7 +320,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect(await store.threads.findThread(thread)).toMatchObject({ status: 'idle', activeRunId: null, version: 6 });
     });
 
-    test('of several at once', async () => {
+    test('removing several runs of a thread at once releases it', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const runs = await Promise.all([0, 1, 2].map(() => insertRun(store, thread.threadId)));
@@ -323,7 +329,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       expect(await store.threads.findThread(thread)).toMatchObject({ status: 'idle', activeRunId: null });
     });
 
-    test('that ended before leaves the thread as it is', async () => {
+    test('removing a run that ended before leaves its thread as it is', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const done = await endRun(store, await insertRun(store, thread.threadId), { status: 'error' });

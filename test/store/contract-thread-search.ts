@@ -31,19 +31,22 @@ export function describeThreadSearch(bench: () => Bench): void {
     const filters: Pick<ThreadQuery, 'agentId' | 'status'>[] = [undefined, 'agent-a'].flatMap((agentId) =>
       [undefined, 'interrupted' as const].map((status) => ({ agentId, status })),
     );
-    test.each(filters)('%j gives exactly what matches, newest first', async (filter) => {
-      const threads = await insertMatrix();
-      const expected = threads.filter(
-        (thread) =>
-          (filter.agentId === undefined || thread.agentId === filter.agentId) &&
-          (filter.status === undefined || thread.status === filter.status),
-      );
-      expect(expected.length).toBeGreaterThan(1);
-      const found = await bench().store.threads.searchThreads({ tenant: 'main', limit: 1000, offset: 0, ...filter });
-      expect(found).toEqual(expected.toReversed());
-    });
+    test.each(filters)(
+      'a search for threads by %j gives exactly the matching threads, newest first',
+      async (filter) => {
+        const threads = await insertMatrix();
+        const expected = threads.filter(
+          (thread) =>
+            (filter.agentId === undefined || thread.agentId === filter.agentId) &&
+            (filter.status === undefined || thread.status === filter.status),
+        );
+        expect(expected.length).toBeGreaterThan(1);
+        const found = await bench().store.threads.searchThreads({ tenant: 'main', limit: 1000, offset: 0, ...filter });
+        expect(found).toEqual(expected.toReversed());
+      },
+    );
 
-    test('limit and offset page through the whole, without a gap or a repeat', async () => {
+    test('limit and offset page through all threads without gaps and repeats', async () => {
       const threads = await insertMatrix();
       const newestFirst = threads.map((thread) => thread.threadId).toReversed();
       for (const agentId of [undefined, 'agent-a']) {
@@ -57,7 +60,7 @@ export function describeThreadSearch(bench: () => Bench): void {
       }
     });
 
-    test('threads of one instant are paged through whole, too, past those that do not match', async () => {
+    test('threads of one instant are paged through without gaps, past those that do not match', async () => {
       const threads = Array.from({ length: 40 }, (_, index) =>
         makeThread({ createdAtMs: 1000, agentId: index % 2 ? 'agent-b' : 'agent-a' }),
       );
@@ -70,7 +73,7 @@ export function describeThreadSearch(bench: () => Bench): void {
       }
     });
 
-    test('no tenant sees the threads of another', async () => {
+    test('a search never shows the threads of another tenant', async () => {
       const { store } = bench();
       const theirs = makeThread({ tenant: 'theirs', agentId: 'agent-a', metadata: { a: 1 } });
       await store.threads.insertThread(theirs);
@@ -80,7 +83,7 @@ export function describeThreadSearch(bench: () => Bench): void {
       }
     });
 
-    test('the other filters, limit and offset hold, past many that do not match', async () => {
+    test('a search for threads keeps to the other filters, limit and offset past many that do not match', async () => {
       const { store } = bench();
       const threads = Array.from({ length: 5000 }, (_, index) =>
         makeThread({
@@ -102,13 +105,13 @@ export function describeThreadSearch(bench: () => Bench): void {
   });
 
   describe.each(['metadata', 'values'] as const)('search for threads by %s', (field) => {
-    test.each(matching)('%j is found', async (wanted) => {
+    test.each(matching)('a thread is found by the matching members %j', async (wanted) => {
       const thread = makeThread({ [field]: stored });
       await bench().store.threads.insertThread(thread);
       expect(await searchIds({ [field]: wanted })).toEqual([thread.threadId]);
     });
 
-    test.each(differing)('%j is not', async (wanted) => {
+    test.each(differing)('a thread is not found by the differing members %j', async (wanted) => {
       const { store } = bench();
       const other = field === 'metadata' ? 'values' : 'metadata';
       await store.threads.insertThread(makeThread({ [field]: stored, [other]: wanted }));
@@ -118,13 +121,13 @@ export function describeThreadSearch(bench: () => Bench): void {
   });
 
   describe('search for threads after a change', () => {
-    test.each<Json>(['team', ['a'], null])('values %j are no object, and have no key', async (values) => {
+    test.each<Json>(['team', ['a'], null])('values %j are not an object and match no key', async (values) => {
       await bench().store.threads.insertThread(makeThread({ values }));
       expect(await searchIds({ values: { 0: 'a' } })).toEqual([]);
       expect(await searchIds({ values: { team: 'a' } })).toEqual([]);
     });
 
-    test('a thread is found by what it is now', async () => {
+    test('a thread is found by its present state and not by an earlier one', async () => {
       const { store } = bench();
       const thread = makeThread({ metadata: { step: 0 }, values: { step: 0 } });
       await store.threads.insertThread(thread);
@@ -143,7 +146,7 @@ export function describeThreadSearch(bench: () => Bench): void {
   });
 
   describe('search for runs of no thread', () => {
-    test('null leaves out those that have one, whatever else is asked for', async () => {
+    test('a search for runs without a thread leaves out those that have one, whatever the other filters', async () => {
       const { store } = bench();
       const runs = Array.from({ length: 30 }, (_, index) =>
         makeRun({

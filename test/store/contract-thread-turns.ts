@@ -16,7 +16,7 @@ export function describeThreadTurns(bench: () => Bench): void {
   const admitAll = { refuseBusy: false };
 
   describe('the turn of a run', () => {
-    test('a thread is given to one live run, and again to the same', async () => {
+    test('a thread is given to one live run, and to the same run again', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const [first, second] = [await insertRun(store, thread.threadId), await insertRun(store, thread.threadId)];
@@ -30,7 +30,7 @@ export function describeThreadTurns(bench: () => Bench): void {
       expect(await store.threads.acquireThread(thread.threadId, second.runId)).toBe(true);
     });
 
-    test('those that wait have it in the order in which they came due, whoever asks first', async () => {
+    test('waiting runs get the thread in the order in which they come due, whichever asks first', async () => {
       const { store, openSecond } = bench();
       const second = await openSecond();
       const thread = await insertThread();
@@ -57,7 +57,7 @@ export function describeThreadTurns(bench: () => Bench): void {
       expect(order).toEqual([4, 0, 3, 1, 2]);
     });
 
-    test('it passes on from a run that ended, or went, without giving it up', async () => {
+    test('a thread passes on from a run that ended or was removed without releasing it', async () => {
       const { store } = bench();
       const thread = await insertThread();
       const runs = [0, 1].map(() => makeRun({ threadId: thread.threadId }));
@@ -72,7 +72,7 @@ export function describeThreadTurns(bench: () => Bench): void {
       expect(await store.threads.acquireThread(lost.threadId, third.runId)).toBe(true);
     });
 
-    test('a run that is done, of another thread or unknown gets none', async () => {
+    test('a run that is done, unknown or of another thread does not get the thread', async () => {
       const { store } = bench();
       const [thread, other] = [await insertThread(), await insertThread()];
       const done = await endRun(store, await insertRun(store, thread.threadId));
@@ -84,7 +84,7 @@ export function describeThreadTurns(bench: () => Bench): void {
       expect((await store.threads.findThread(thread))?.activeRunId).toBeNull();
     });
 
-    test('of many at once one gets it, and they are never two', async () => {
+    test('of many runs that ask at once exactly one gets the thread', async () => {
       const { store, openSecond } = bench();
       const stores: readonly Store[] = [store, await openSecond()];
       const thread = await insertThread();

@@ -36,14 +36,17 @@ export function describeThreads(bench: () => Bench): void {
       expect(await (await reopen()).threads.findThread(thread)).toStrictEqual(thread);
     });
 
-    test.each([null, false, 0, '', [], {}, [null], 'text'])('values %j come back', async (values: Json) => {
-      const { store } = bench();
-      const thread = makeThread({ values });
-      await store.threads.insertThread(thread);
-      expect((await store.threads.findThread(thread))?.values).toStrictEqual(values);
-    });
+    test.each([null, false, 0, '', [], {}, [null], 'text'])(
+      'the values %j of a thread come back as they were',
+      async (values: Json) => {
+        const { store } = bench();
+        const thread = makeThread({ values });
+        await store.threads.insertThread(thread);
+        expect((await store.threads.findThread(thread))?.values).toStrictEqual(values);
+      },
+    );
 
-    test('an id that is taken, by whomever, is refused and nothing written', async () => {
+    test('a thread id that any tenant uses is refused and nothing is written', async () => {
       const { store } = bench();
       const thread = makeThread({ values: 'first' });
       await store.threads.insertThread(thread);
@@ -54,7 +57,7 @@ export function describeThreads(bench: () => Bench): void {
       expect(await store.threads.findThread(makeThread())).toBeNull();
     });
 
-    test('of many inserts of one id at once exactly one holds', async () => {
+    test('of many inserts of one thread id at once exactly one succeeds', async () => {
       const { store, openSecond } = bench();
       const second = await openSecond();
       const threads = Array.from({ length: 20 }, (_, index) => makeThread({ threadId: 'one', values: index }));
@@ -68,7 +71,7 @@ export function describeThreads(bench: () => Bench): void {
       expect(found).toEqual(threads[made.indexOf(true)]);
     });
 
-    test('an update writes what a client may change, and the checkpoint', async () => {
+    test('an update of a thread writes what a client may change, and the checkpoint', async () => {
       const { store } = bench();
       const thread = makeThread({ agentId: 'agent-1', activeRunId: 'run-1', metadata: { a: 1, b: 2 } });
       await store.threads.insertThread(thread);
@@ -96,7 +99,7 @@ export function describeThreads(bench: () => Bench): void {
       expect(await store.threads.checkpoints(thread.threadId, 10, null)).toHaveLength(1);
     });
 
-    test('an update of another version, tenant or thread writes nothing', async () => {
+    test('an update for another version, tenant or thread writes nothing', async () => {
       const { store } = bench();
       const thread = makeThread({ version: 3 });
       const stranger = makeThread({ version: 4 });
@@ -113,7 +116,7 @@ export function describeThreads(bench: () => Bench): void {
       expect(await store.threads.checkpoints(stranger.threadId, 10, null)).toEqual([]);
     });
 
-    test('of many updates of one version at once exactly one holds', async () => {
+    test('of many updates of one version of a thread at once exactly one is written', async () => {
       const { store, openSecond } = bench();
       const second = await openSecond();
       const thread = makeThread();
@@ -155,7 +158,7 @@ export function describeThreads(bench: () => Bench): void {
       return { store, thread: await store.threads.findThread(thread), written, history: written.toReversed() };
     }
 
-    test('history comes newest first, in pages', async () => {
+    test('the history of a thread comes newest first, in pages', async () => {
       const { store, thread, history } = await makeHistory(5);
       const { threadId } = thread ?? makeThread();
       expect(await store.threads.checkpoints(threadId, 10, null)).toEqual(history);
@@ -180,7 +183,7 @@ export function describeThreads(bench: () => Bench): void {
       expect(await store.threads.findCheckpoint(other.thread?.threadId ?? '', { runId: 'run-1' })).toBeNull();
     });
 
-    test('a copy has state and history of its own, and no run', async () => {
+    test('a copy of a thread has its own state and history, and no run', async () => {
       const session = { agentId: 'agent-1', upstream: { runId: 'u' } };
       const source = makeThread({ agentId: 'agent-1', metadata: { a: 1 }, session });
       const { store, thread, history } = await makeHistory(3, source);
@@ -213,7 +216,7 @@ export function describeThreads(bench: () => Bench): void {
       expect(await store.threads.checkpoints('copy', 10, null)).toHaveLength(4);
     });
 
-    test('an unknown thread, and that of another tenant, are not copied', async () => {
+    test('an unknown thread and a thread of another tenant are not copied', async () => {
       const { store } = bench();
       const thread = makeThread();
       await store.threads.insertThread(thread);
@@ -223,7 +226,7 @@ export function describeThreads(bench: () => Bench): void {
       expect(await store.threads.findThread({ tenant: 'other', threadId: 'copy' })).toBeNull();
     });
 
-    test('they outlive their runs, and go with their thread', async () => {
+    test('checkpoints outlive their runs and go with their thread', async () => {
       const { store } = bench();
       const thread = makeThread();
       await store.threads.insertThread(thread);
@@ -246,7 +249,7 @@ export function describeThreads(bench: () => Bench): void {
   });
 
   describe('removing a thread', () => {
-    test('removes its runs and their events, and those of no other thread', async () => {
+    test('removing a thread removes its runs and their events, and those of no other thread', async () => {
       const { store } = bench();
       const [thread, other] = [makeThread(), makeThread()];
       for (const each of [thread, other]) await store.threads.insertThread(each);
@@ -270,7 +273,7 @@ export function describeThreads(bench: () => Bench): void {
       expect(await store.threads.removeThread(thread, false)).toBe('missing');
     });
 
-    test('counts its runs no longer', async () => {
+    test('the runs of a removed thread are no longer counted', async () => {
       const { store } = bench();
       const thread = makeThread();
       await store.threads.insertThread(thread);
@@ -283,7 +286,7 @@ export function describeThreads(bench: () => Bench): void {
       expect(await store.usage.reserveRun(one, makeRun().runId, undefined)).toBe(true);
     });
 
-    test('keeps its runs where it is told to', async () => {
+    test('removing a thread keeps its runs where the caller asks for it', async () => {
       const { store } = bench();
       const thread = makeThread();
       await store.threads.insertThread(thread);
@@ -294,7 +297,7 @@ export function describeThreads(bench: () => Bench): void {
       expect(await store.events(run.runId, 0, 10)).toHaveLength(2);
     });
 
-    test('is refused while a run of it lives, and to another tenant', async () => {
+    test('removing a thread is refused while it has a live run, and to another tenant', async () => {
       const { store } = bench();
       const thread = makeThread();
       await store.threads.insertThread(thread);

@@ -18,13 +18,13 @@ export function describeUsage(bench: () => Bench): void {
       return run;
     }
 
-    test('are counted up to the quota, each name by itself', async () => {
+    test('live runs are counted up to the quota, for each name separately', async () => {
       expect(
         [await tryRun(), await tryRun(), await tryRun(), await tryRun('acme\nother')].map((run) => run !== null),
       ).toEqual([true, true, false, true]);
     });
 
-    test('are counted no longer once they are done, removed or were never made', async () => {
+    test('runs that are done, removed or were never inserted are no longer counted', async () => {
       const { store } = bench();
       const [first, second] = [await tryRun(), await tryRun()];
       if (first === null || second === null) throw new Error('the quota was used up');
@@ -39,7 +39,7 @@ export function describeUsage(bench: () => Bench): void {
       expect(await tryRun()).not.toBeNull();
     });
 
-    test('are never more than the quota, however many come at once and from whichever process', async () => {
+    test('live runs never exceed the quota, however many are created at once and by whichever process', async () => {
       const [one, other] = [bench().store, await bench().openSecond()];
       const admissions = Array.from({ length: 40 }, (_, at) =>
         (at % 2 === 0 ? one : other).usage.reserveRun({ name: 'crowd', maxLive: 7 }, makeRun().runId, undefined),
@@ -47,7 +47,7 @@ export function describeUsage(bench: () => Bench): void {
       expect((await Promise.all(admissions)).filter(Boolean)).toHaveLength(7);
     });
 
-    test('are not counted again for the retry of a request', async () => {
+    test('a run is not counted again for the retry of its request', async () => {
       const { store } = bench();
       const key = { tenant: 'main', key: 'k', fingerprint: 'f', expiresAtMs: Date.now() + 60_000 };
       const run = makeRun();
@@ -60,7 +60,7 @@ export function describeUsage(bench: () => Bench): void {
   });
 
   describe('what replicas use together', () => {
-    test('is requests in windows of a second', async () => {
+    test('replicas count requests together in windows of a second', async () => {
       const [one, other] = [bench().store.usage.shared, (await bench().openSecond()).usage.shared];
       if (one === null || other === null) return;
       const uses = await Promise.all(
@@ -75,7 +75,7 @@ export function describeUsage(bench: () => Bench): void {
       expect((await one.countRequest('x'.repeat(500))).used).toBe(1);
     });
 
-    test('is streams, which are free again when they are left', async () => {
+    test('replicas count open streams together, and a closed one is free again', async () => {
       const [one, other] = [bench().store.usage.shared, (await bench().openSecond()).usage.shared];
       if (one === null || other === null) return;
       const taken = await Promise.all(
@@ -92,7 +92,7 @@ export function describeUsage(bench: () => Bench): void {
   describe('a search by several agents', () => {
     const agents = ['a', 'b', 'c'].map((letter) => letter.repeat(36));
 
-    test('finds the runs of these, newest first, with every other condition', async () => {
+    test('a search by several agents finds their runs, newest first, with every other condition', async () => {
       const { store } = bench();
       const runs: Run[] = [];
       for (let at = 0; at < 12; at += 1) {
@@ -113,7 +113,7 @@ export function describeUsage(bench: () => Bench): void {
       expect(await find({ metadata: { even: true } })).toEqual(even.map(({ runId }) => runId));
     });
 
-    test('finds the threads of these and of none', async () => {
+    test('a search by several agents finds their threads and those without an agent', async () => {
       const { store } = bench();
       const ids: string[] = [];
       for (const agentId of [...agents, null]) {

@@ -52,7 +52,7 @@ export function describeWebhooks(bench: () => Bench): void {
     store.outbox.settle(taken, { kind: 'retry', delayMs, failure: 'the receiver answered 500' }, Date.now());
 
   describe('the outbox', () => {
-    test('has what came with an update, as it was written, and not what came with a refused one', async () => {
+    test('the outbox has the delivery of an update as it was written, and not that of a refused update', async () => {
       const { store, reopen } = bench();
       const run = makeRun();
       await store.insert(run, []);
@@ -75,7 +75,7 @@ export function describeWebhooks(bench: () => Bench): void {
       });
     });
 
-    test('has what came with the update of a run in a thread', async () => {
+    test('the outbox has the delivery of an update of a run in a thread', async () => {
       const { store } = bench();
       const run = makeRun({ threadId: makeThread().threadId });
       const create = makeThread({ threadId: run.threadId ?? '' });
@@ -86,7 +86,7 @@ export function describeWebhooks(bench: () => Bench): void {
       expect((await takeOne(store)).runId).toBe(run.runId);
     });
 
-    test('gives of a run one at a time, in order', async () => {
+    test('the deliveries of a run are claimed one at a time, in order', async () => {
       const { store } = bench();
       const run = await owe(store, 3);
       const seen: number[] = [];
@@ -104,7 +104,7 @@ export function describeWebhooks(bench: () => Bench): void {
       );
     });
 
-    test('keeps what waits behind a failed attempt back as long, also what comes later', async () => {
+    test('deliveries behind a failed attempt wait as long as it does, later ones too', async () => {
       const { store } = bench();
       const run = await owe(store, 2);
       await retry(store, await takeOne(store), 50_000);
@@ -122,7 +122,7 @@ export function describeWebhooks(bench: () => Bench): void {
       ]);
     });
 
-    test('gives one that is due again, and one that was returned', async () => {
+    test('a delivery that is due again and one that was returned are claimed again', async () => {
       const { store } = bench();
       await owe(store);
       await settle(store, await takeOne(store), 'returned');
@@ -132,7 +132,7 @@ export function describeWebhooks(bench: () => Bench): void {
       expect(await takeOne(store)).toMatchObject({ attempts: 1, failure: 'the receiver answered 500' });
     });
 
-    test('gives a lease that is over to another, and then hears nothing of the first', async () => {
+    test('a delivery whose lease is over is claimed by another process, and the first one cannot settle it', async () => {
       const { store, openSecond } = bench();
       const second = await openSecond();
       await owe(store);
@@ -145,7 +145,7 @@ export function describeWebhooks(bench: () => Bench): void {
       expect(await settle(second, taken, 'delivered')).toBe(false);
     });
 
-    test('gives two who ask at once different runs, and together all of them', async () => {
+    test('two processes that claim at once get deliveries of different runs, and together all of them', async () => {
       const { store, openSecond } = bench();
       const second = await openSecond();
       const runs = await Promise.all(Array.from({ length: 40 }, () => owe(store, 2)));
@@ -158,7 +158,7 @@ export function describeWebhooks(bench: () => Bench): void {
       expect([...a, ...b].toSorted()).toEqual(runs.map(({ runId }) => runId).toSorted());
     });
 
-    test('names the receivers in order, page by page, each with its port', async () => {
+    test('receivers are listed in order, page by page, each with its port', async () => {
       const { store } = bench();
       const hosts = ['c.test', 'a.test:8080', 'b.test', 'a.test'];
       for (const host of hosts) await owe(store, 2, { url: `https://${host}/hook` });
@@ -176,7 +176,7 @@ export function describeWebhooks(bench: () => Bench): void {
       expect(taken.map(({ receiver }) => receiver).toSorted()).toEqual(['main\nb.test', 'main\nc.test']);
     });
 
-    test('tells the receivers of one tenant from those of another, and has them together', async () => {
+    test('the receivers of one tenant are distinct from those of another, and stand together', async () => {
       const { store } = bench();
       for (const tenant of ['b', 'ab', 'a']) {
         for (const host of ['z.test', 'y.test']) await owe(store, 1, { tenant, url: `https://${host}/hook` });
@@ -190,7 +190,7 @@ export function describeWebhooks(bench: () => Bench): void {
       ]);
     });
 
-    test('sends nothing more of a run whose receiver stopped it', async () => {
+    test('no delivery of a run is claimed after its receiver stopped it', async () => {
       const { store } = bench();
       const run = await owe(store, 2);
       const other = await owe(store);
@@ -204,7 +204,7 @@ export function describeWebhooks(bench: () => Bench): void {
       expect(await states(other)).toEqual(['waiting']);
     });
 
-    test('goes on after one that was given up, and gives that again when it is redriven', async () => {
+    test('deliveries after one that was given up are claimed, and that one again when it is redriven', async () => {
       const { store } = bench();
       const run = await owe(store, 2);
       const first = await takeOne(store);
@@ -220,7 +220,7 @@ export function describeWebhooks(bench: () => Bench): void {
       expect(await store.outbox.redrive({ states: ['waiting'], ...at() })).toBe(0);
     });
 
-    test('redrives what waits for its next attempt', async () => {
+    test('a delivery that waits for its next attempt can be redriven', async () => {
       const { store } = bench();
       await owe(store);
       await retry(store, await takeOne(store), 50_000);
@@ -228,7 +228,7 @@ export function describeWebhooks(bench: () => Bench): void {
       expect((await takeOne(store)).attempts).toBe(0);
     });
 
-    test('keeps what is owed when the run is removed, and forgets with the retention what ended', async () => {
+    test('deliveries outlive a removed run, and retention removes those that ended', async () => {
       const { store } = bench();
       const run = await owe(store, 2);
       await settle(store, await takeOne(store), 'delivered');

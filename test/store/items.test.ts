@@ -36,14 +36,14 @@ describe('items in SQLite', () => {
     ['find', () => prepareItems(database).find.sourceSQL],
     ['remove', () => prepareItems(database).remove.sourceSQL],
     ['the namespaces', () => prepareItems(database).paths.sourceSQL],
-  ])('%s walks the index, without a sort or a scan of the table', (_, textOf) => {
+  ])('%s of items walks the index without a sort or a scan of the table', (_, textOf) => {
     const steps = database.prepare(`EXPLAIN QUERY PLAN ${textOf()}`).all();
     const plan = steps.map(({ detail }) => String(detail)).join('\n');
     expect(plan).toMatch(/INDEX items_by_path \(tenant=\? AND \(?path/);
     expect(plan).not.toMatch(/SCAN items|TEMP B-TREE/);
   });
 
-  test('a search past many gives other work its turn', async () => {
+  test('a search past many items gives other work its turn', async () => {
     const writes = Array.from({ length: 3000 }, (_, n) =>
       store.items.put({ tenant: 'main', namespace: ['a', `${n}`], key: 'k', value: { n }, nowMs: 0 }),
     );

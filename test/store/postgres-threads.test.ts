@@ -135,7 +135,7 @@ function describeReplicas(server: PostgresServer): void {
       INSERT INTO thread_states (thread_id, metadata, state_values, messages) VALUES ('${threadId}', '{}', 'null', '[]')`;
 
     test.each([true, false])(
-      'a run that waited for the thread sees what came in meanwhile (there: %s)',
+      'an insert that waited for its thread sees a run that another replica inserted in between (thread exists: %s)',
       async (there) => {
         const url = await server.createDatabase();
         const store = await open(url);
@@ -151,7 +151,7 @@ function describeReplicas(server: PostgresServer): void {
       },
     );
 
-    test('a run that ends sees the run that came in meanwhile', async () => {
+    test('the end of a run sees a run that another replica inserted in between', async () => {
       const url = await server.createDatabase();
       const store = await open(url);
       const thread = makeThread();
@@ -162,7 +162,7 @@ function describeReplicas(server: PostgresServer): void {
       expect((await store.threads.findThread(thread))?.status).toBe('busy');
     });
 
-    test('a run that is removed sees the run that came in meanwhile', async () => {
+    test('the removal of a run sees a run that another replica inserted in between', async () => {
       const url = await server.createDatabase();
       const store = await open(url);
       const thread = makeThread();
@@ -173,7 +173,7 @@ function describeReplicas(server: PostgresServer): void {
       expect((await store.threads.findThread(thread))?.status).toBe('busy');
     });
 
-    test('a thread is not removed under a run that came in meanwhile', async () => {
+    test('a thread is not removed when another replica inserted a run in between', async () => {
       const url = await server.createDatabase();
       const store = await open(url);
       const thread = makeThread();
@@ -183,7 +183,7 @@ function describeReplicas(server: PostgresServer): void {
       expect(await store.threads.findThread(thread)).toEqual(thread);
     });
 
-    test('a turn is not given to two runs, where the one came in meanwhile', async () => {
+    test('a thread is not given to two runs when another replica gave it to one in between', async () => {
       const url = await server.createDatabase();
       const store = await open(url);
       const thread = makeThread();
@@ -195,7 +195,7 @@ function describeReplicas(server: PostgresServer): void {
       expect((await store.threads.findThread(thread))?.activeRunId).toBe('other');
     });
 
-    test('writes of many threads that collide are tried again, and none is lost', async () => {
+    test('colliding writes to many threads are retried and none is lost', async () => {
       const url = await server.createDatabase();
       const [here, there] = [await open(url), await open(url)];
       const threads = Array.from({ length: 60 }, () => makeThread());

@@ -74,7 +74,7 @@ function describePostgres(server: PostgresServer): void {
       await expect(open(server.url('nowhere'))).rejects.toThrow(StorageFault);
     });
 
-    test('a database that acknowledges before it writes is told not to', async () => {
+    test('synchronous_commit is turned on for a database that has it off', async () => {
       const url = await server.createDatabase();
       await server.query(`ALTER DATABASE ${new URL(url).pathname.slice(1)} SET synchronous_commit = off`);
       const store = await open(url);
@@ -90,7 +90,7 @@ function describePostgres(server: PostgresServer): void {
   });
 
   describe('changes told to other stores', { timeout: 60_000 }, () => {
-    test('an update, a removal and a claim are heard there, and not by who made them', async () => {
+    test('other stores hear of an update, a removal and a claim, and the one that made them does not', async () => {
       const url = await server.createDatabase();
       const [here, there] = [await open(url), await open(url)];
       const [updated, removed, claimed, last] = [
@@ -117,7 +117,7 @@ function describePostgres(server: PostgresServer): void {
       expect(theirs.heard).toEqual(changesOf(updated, removed, claimed));
     });
 
-    test('more changes at once than one message can hold are all heard', async () => {
+    test('more changes at once than one message can hold are all heard by other stores', async () => {
       const url = await server.createDatabase();
       const [here, there] = [await open(url), await open(url)];
       const runs = Array.from({ length: 600 }, () => makeRun());
@@ -147,7 +147,7 @@ function describePostgres(server: PostgresServer): void {
       await theirs.hearsRun(run.runId);
     });
 
-    test('who unsubscribed hears nothing more', async () => {
+    test('an ended subscription hears nothing more', async () => {
       const url = await server.createDatabase();
       const [here, there] = [await open(url), await open(url)];
       const run = makeRun();
@@ -162,39 +162,42 @@ function describePostgres(server: PostgresServer): void {
   });
 
   describe('faults of a PostgreSQL store', { timeout: 60_000 }, () => {
-    test.each(['fast', 'immediate'] as const)('a server that ends (%s) and comes back', async (mode) => {
-      const store = await open(await server.createDatabase());
-      const [kept, lost, after] = [makeRun(), makeRun(), makeRun()];
-      await store.insert(kept, [makeEvent(kept)]);
-      const mine = record(store);
-      await server.stop(mode);
-      const calls = [
-        store.insert(lost, [makeEvent(lost)]),
-        store.update({ run: nextVersion(kept), expectedVersion: 1, events: [] }),
-        store.remove(kept, 1),
-        store.find(kept),
-        store.search({ tenant: 'main', limit: 1, offset: 0 }),
-        store.search({ tenant: 'main', limit: 1, offset: 0, metadata: { a: 1 } }),
-        store.events(kept.runId, 0, 1),
-        store.beat('a'),
-        store.claim({ replica: 'a', deadAfterMs: 0, limit: 1 }),
-        store.release('a'),
-        store.expire(0, 0, 1),
-        store.ping(),
-      ];
-      const settled = await Promise.allSettled(calls);
-      const reasons = settled.map((result) => (result.status === 'rejected' ? result.reason : result));
-      expect(reasons).toEqual(calls.map(() => expect.any(StorageFault)));
-      await server.start();
-      expect(await store.find(kept)).toEqual(kept);
-      await store.insert(after, [makeEvent(after)]);
-      expect(await store.search({ tenant: 'main', limit: 10, offset: 0 })).toEqual([after, kept]);
-      // It listens again, too.
-      await vi.waitFor(() => expect(mine.heard.length).toBeGreaterThanOrEqual(2), { timeout: 20_000 });
-      expect(mine.heard.every(({ kind }) => kind === 'missed')).toBe(true);
-    });
+    test.each(['fast', 'immediate'] as const)(
+      'while the server is down (%s) every method rejects with StorageFault, and works again afterwards',
+      async (mode) => {
+        const store = await open(await server.createDatabase());
+        const [kept, lost, after] = [makeRun(), makeRun(), makeRun()];
+        await store.insert(kept, [makeEvent(kept)]);
+        const mine = record(store);
+        await server.stop(mode);
+        const calls = [
+          store.insert(lost, [makeEvent(lost)]),
+          store.update({ run: nextVersion(kept), expectedVersion: 1, events: [] }),
+          store.remove(kept, 1),
+          store.find(kept),
+          store.search({ tenant: 'main', limit: 1, offset: 0 }),
+          store.search({ tenant: 'main', limit: 1, offset: 0, metadata: { a: 1 } }),
+          store.events(kept.runId, 0, 1),
+          store.beat('a'),
+          store.claim({ replica: 'a', deadAfterMs: 0, limit: 1 }),
+          store.release('a'),
+          store.expire(0, 0, 1),
+          store.ping(),
+        ];
+        const settled = await Promise.allSettled(calls);
+        const reasons = settled.map((result) => (result.status === 'rejected' ? result.reason : result));
+        expect(reasons).toEqual(calls.map(() => expect.any(StorageFault)));
+        await server.start();
+        expect(await store.find(kept)).toEqual(kept);
+        await store.insert(after, [makeEvent(after)]);
+        expect(await store.search({ tenant: 'main', limit: 10, offset: 0 })).toEqual([after, kept]);
+        // It listens again, too.
+        await vi.waitFor(() => expect(mine.heard.length).toBeGreaterThanOrEqual(2), { timeout: 20_000 });
+        expect(mine.heard.every(({ kind }) => kind === 'missed')).toBe(true);
+      },
+    );
 
-    test('a server that no longer answers is given up, and used again when it does', async () => {
+    test('a server that no longer answers is given up in time and used again when it answers', async () => {
       const url = new URL(await server.createDatabase());
       const proxy = await openProxy(server.port);
       url.port = String(proxy.port);
@@ -211,7 +214,7 @@ function describePostgres(server: PostgresServer): void {
       await proxy.close();
     });
 
-    test('updates that deadlock with another program are tried again', async () => {
+    test('updates that deadlock with another program are retried', async () => {
       const url = await server.createDatabase();
       const store = await open(url);
       const runs = [makeRun(), makeRun()];

@@ -34,7 +34,7 @@ describe('the plans of a SQLite store for threads', () => {
   });
 
   test.each<keyof Statements>(['hasLiveRun', 'affectThread', 'leaveThread'])(
-    'the statement %s looks at the live runs of the thread alone',
+    'the statement %s reads only the live runs of the thread',
     (name) => {
       expect(explain(statements[name].sourceSQL)).toMatch(/runs_live_by_thread \(tenant=\? AND thread_id=\?\)/);
     },
@@ -57,7 +57,7 @@ describe('the plans of a SQLite store for threads', () => {
       { tests, after },
       /threads_by_status \(tenant=\? AND status=\? AND \(created_at_ms,thread_id\)</,
     ],
-  ] as const)('search by %j walks an index in order (%#)', (filter, page, index) => {
+  ] as const)('a search for threads by %j walks an index in order (%#)', (filter, page, index) => {
     const query = { tenant: 'main', ...filter };
     const steps = explain(selectThreadIds(query, { limit: 10, offset: 0, ...page }).text);
     expect(steps).toMatch(index);

@@ -35,12 +35,12 @@ describe('opening a SQLite store', { timeout: 60_000 }, () => {
     ['sqlite:x.db?synchronous=off', /synchronous/],
     ['sqlite:x.db?syncronous=full', /syncronous/],
     ['mysql://user:secret@host/db', /^(?!.*secret).*mysql:/],
-  ])('%s is refused', async (url, message) => {
+  ])('the store URL %s is refused', async (url, message) => {
     await expect(open(url)).rejects.toThrow(message);
     await expect(open(url)).rejects.toThrow(StorageFault);
   });
 
-  test('a file has one process at a time, until that process ends', async () => {
+  test('a SQLite file belongs to one process at a time, until that process ends', async () => {
     const url = `sqlite:${makeFile()}`;
     const other = spawn(process.execPath, [join(import.meta.dirname, 'writer.ts'), url], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -55,7 +55,7 @@ describe('opening a SQLite store', { timeout: 60_000 }, () => {
     await (await open(url)).close();
   });
 
-  test('a database that is newer than the program is refused, and unlocked again', async () => {
+  test('a SQLite database that is newer than the program is refused and unlocked again', async () => {
     const file = makeFile();
     await (await open(`sqlite:${file}`)).close();
     const database = new DatabaseSync(file);
@@ -75,7 +75,7 @@ describe('opening a SQLite store', { timeout: 60_000 }, () => {
     database.close();
   });
 
-  test('an open store does not keep a process alive', async () => {
+  test('an open SQLite store does not keep a process alive', async () => {
     const script = `import { openStore } from ${JSON.stringify(join(import.meta.dirname, '../../src/store/open.ts'))};
       const log = { warn: () => {} };
       const store = await openStore(${JSON.stringify(`sqlite:${makeFile()}`)}, { log });
@@ -88,7 +88,7 @@ describe('opening a SQLite store', { timeout: 60_000 }, () => {
 });
 
 describe('faults of a SQLite store', { timeout: 60_000 }, () => {
-  test('a full disk rejects the whole batch, and the store goes on when there is room', async () => {
+  test('a full disk rejects the whole batch, and the store continues once there is room', async () => {
     const { store, database } = makeStore(0);
     const kept = makeRun();
     await store.insert(kept, [makeEvent(kept)]);
@@ -114,7 +114,7 @@ describe('faults of a SQLite store', { timeout: 60_000 }, () => {
     await store.close();
   });
 
-  test('a lock that lasts rejects writes, reads go on, and writes too once it is gone', async () => {
+  test('a lasting lock rejects writes but not reads, and writes continue once it is gone', async () => {
     const { store, database } = makeStore(30);
     const other = new DatabaseSync(database.location() ?? '');
     const [before, during, after] = [makeRun(), makeRun(), makeRun()];
@@ -134,7 +134,7 @@ describe('faults of a SQLite store', { timeout: 60_000 }, () => {
     await store.close();
   });
 
-  test('a short lock is waited for without holding the event loop', async () => {
+  test('a write waits for a short lock without holding the event loop', async () => {
     const { store, database } = makeStore(60_000);
     const other = new DatabaseSync(database.location() ?? '');
     other.exec('BEGIN IMMEDIATE');
@@ -149,7 +149,7 @@ describe('faults of a SQLite store', { timeout: 60_000 }, () => {
     await store.close();
   });
 
-  test('a row that is none of ours is a StorageFault, not a crash', async () => {
+  test('a row that cannot be decoded is a StorageFault and not a crash', async () => {
     const { store, database } = makeStore(0);
     const run = makeRun();
     await store.insert(run, [makeEvent(run)]);
@@ -162,7 +162,7 @@ describe('faults of a SQLite store', { timeout: 60_000 }, () => {
 });
 
 describe('a SQLite store under load', { timeout: 60_000 }, () => {
-  test('checkpoints move what was written into the database file and the log does not grow on', async () => {
+  test('checkpoints move writes into the database file, and the log stops growing', async () => {
     const file = makeFile();
     const store = await open(`sqlite:${file}`);
     const before = statSync(file).size;
@@ -173,7 +173,7 @@ describe('a SQLite store under load', { timeout: 60_000 }, () => {
   });
 
   const filters = [{}, { agentId: 'a' }, { status: 'success' }, { agentId: 'a', status: 'timeout' }, { threadId: 't' }];
-  test.each(filters)('search by %j walks an index in order, without a scan or a sort', async (filter) => {
+  test.each(filters)('a search for runs by %j walks an index in order without a scan or a sort', async (filter) => {
     const { store, database } = makeStore(0);
     const query = { tenant: 'main', limit: 10, offset: 0, ...filter } as RunQuery;
     const steps = explain(database, selectRunIds(query, { ...query, beforeRunId: 'f' }).text);

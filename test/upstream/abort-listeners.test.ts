@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
 import { onAbort } from '../../src/upstream/abort-listeners.ts';
 
-test('a signal tells all who still listen, once, and carries one listener for them', () => {
+test('a signal calls back everything that still listens, once, and carries one listener for all', () => {
   const controller = new AbortController();
   const told: string[] = [];
   const stops = ['a', 'b', 'c'].map((name) => onAbort(controller.signal, () => told.push(name)));
@@ -13,7 +13,7 @@ test('a signal tells all who still listen, once, and carries one listener for th
   expect(told).toEqual(['a', 'c']);
 });
 
-test('a listener that is told may take back itself and those after it', () => {
+test('a callback may unsubscribe itself and those after it', () => {
   const controller = new AbortController();
   const told: string[] = [];
   const stops: (() => void)[] = [];
@@ -28,7 +28,7 @@ test('a listener that is told may take back itself and those after it', () => {
   expect(told).toEqual(['a']);
 });
 
-test('signals do not hear each other', () => {
+test('a signal does not call back the listeners of another', () => {
   const [one, other] = [new AbortController(), new AbortController()];
   const told: string[] = [];
   onAbort(one.signal, () => told.push('one'));

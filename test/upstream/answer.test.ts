@@ -41,14 +41,14 @@ describe('answers', () => {
     vendor.reply = (response) => response.writeHead(status, { 'content-type': type }).end(bytes);
   }
 
-  test('body is what the schema makes, raw is what the vendor sent', async () => {
+  test('the body of an answer is what the schema makes, and raw is what the vendor sent', async () => {
     replyWith('{"a":"1","__proto__":{"b":2}}');
     const { body, raw } = await call(z.object({ a: z.coerce.number() }));
     expect(body).toEqual({ a: 1 });
     expect(JSON.stringify(raw)).toBe('{"a":"1","__proto__":{"b":2}}');
   });
 
-  test('a byte order mark and UTF-8 that is cut into pieces', async () => {
+  test('an answer with a byte order mark and UTF-8 in single bytes is read exactly', async () => {
     vendor.reply = (response) => {
       const bytes = Buffer.from('\ufeff{"a":"ä😀"}');
       for (const byte of bytes) response.write(Uint8Array.of(byte));
@@ -61,20 +61,20 @@ describe('answers', () => {
     ['undefined', z.undefined()],
     ['null', z.null()],
     ['anything', z.unknown()],
-  ])('a schema of %s takes an empty 204, and a 200 that is no JSON', async (_name, schema) => {
+  ])('a schema of %s accepts an empty 204 and a 200 that is not JSON', async (_name, schema) => {
     replyWith('', 204);
     expect((await call<unknown>(schema)).raw).toBeNull();
     replyWith('<OK>');
     expect((await call<unknown>(schema)).raw).toBeNull();
   });
 
-  test('a wrong shape names the place and not the value', async () => {
+  test('the fault of a wrong shape names the place and not the value', async () => {
     replyWith('{"runs":[{"id":"private"}]}');
     const fault = await faultOf(call(z.looseObject({ runs: z.array(z.looseObject({ id: z.number() })) })));
     expect(fault.message).toBe("the vendor's answer has not the expected shape (runs.0.id)");
   });
 
-  test('nesting is bounded, whatever is in strings', async () => {
+  test('the nesting of an answer is bounded, whatever its strings hold', async () => {
     replyWith(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
     expect(await faultOf(call(z.unknown().refine((value) => value !== undefined && value !== null)))).toMatchObject({
       kind: 'malformed',
@@ -94,17 +94,17 @@ describe('answers', () => {
     ['application/json', JSON.stringify({ message: 'x'.repeat(2_000) }), `${'x'.repeat(500)}…`],
     ['application/json', JSON.stringify({ message: `key ${secret} is short` }), 'key [redacted] is short'],
     ['text/plain', `key ${secret}`, 'key [redacted]'],
-  ])('the message of a %s error body %j', async (type, body, message) => {
+  ])('a %s error body %j gives the expected message', async (type, body, message) => {
     replyWith(body, 400, type);
     expect((await faultOf(call(z.unknown()))).message).toBe(message);
   });
 
-  test('an error body is not read for longer than its message', async () => {
+  test('an error body is read up to a bound', async () => {
     replyWith(JSON.stringify({ message: 'm', filler: 'x'.repeat(100_000) }), 400);
     expect((await faultOf(call(z.unknown()))).message).toBe('the vendor answered 400');
   });
 
-  test('a redirect is not followed', async () => {
+  test('a redirect of a vendor is not followed', async () => {
     const other = await startVendor();
     vendor.reply = answer(307, {}, { location: other.url });
     expect((await faultOf(call(z.unknown()))).httpStatus).toBe(307);
@@ -112,7 +112,7 @@ describe('answers', () => {
     await other.stop();
   });
 
-  test('an informational answer is not the answer', async () => {
+  test('an informational response is not taken for the answer', async () => {
     vendor.reply = (response) => {
       response.writeEarlyHints({ link: '</x>; rel=preload' });
       response.writeHead(200).end('{"a":1}');
@@ -130,15 +130,15 @@ describe('secrets', () => {
     ['"x\\u0061bcdefx"', 'x[redacted]x'],
     ['"abcdefgh abcdef"', '[redacted] [redacted]'],
     ['{"a":"short","n":12345678,"b":true,"c":null}', { a: 'short', n: 12345678, b: true, c: null }],
-  ])('%s', (text, expected) => {
+  ])('secrets in the answer %s are redacted', (text, expected) => {
     expect(seen(text)).toEqual(expected);
   });
 
-  test('a key named __proto__ stays a key', () => {
+  test('a key named __proto__ stays a key when an answer is redacted', () => {
     expect(JSON.stringify(seen('{"__proto__":{"a":"abcdef"}}'))).toBe('{"__proto__":{"a":"[redacted]"}}');
   });
 
-  test('in text, plain and as JSON writes it', () => {
+  test('a secret is redacted in text, plain and as JSON writes it', () => {
     expect(redactor.text(`1 ${secret} 2 ${JSON.stringify(secret)}`)).toBe('1 [redacted] 2 "[redacted]"');
   });
 });

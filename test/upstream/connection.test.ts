@@ -50,13 +50,13 @@ function untilRead(): Promise<void> {
 }
 
 describe('kept connections', () => {
-  test('are used again', async () => {
+  test('a kept connection is used again', async () => {
     const upstream = connect({ maxConnections: 1 });
     for (let round = 0; round < 5; round += 1) await call(upstream);
     expect(vendor.accepted).toBe(1);
   });
 
-  test('that the server closed right after an answer do not make the next start unknown', async () => {
+  test('a kept connection that the server closed right after an answer does not make the next start unknown', async () => {
     const upstream = connect({ maxConnections: 1 });
     vendor.reply = (response, received) => {
       const { socket } = response;
@@ -68,20 +68,23 @@ describe('kept connections', () => {
     expect(vendor.accepted).toBe(50);
   });
 
-  test.each(['closed', 'reset'])('that the server %s while idle do not make the next start unknown', async (how) => {
-    const upstream = connect({ maxConnections: 1 });
-    for (let round = 0; round < 50; round += 1) {
-      await call(upstream);
-      // The hang-up is on its way, and nobody has read it when the next call is made.
-      for (const socket of vendor.connections) how === 'closed' ? socket.end() : socket.resetAndDestroy();
-      const next = await call(upstream).catch((fault: UpstreamFault) => fault.consequence);
-      expect(next === 'retry' || typeof next === 'object').toBe(true);
-    }
-  });
+  test.each(['closed', 'reset'])(
+    'a kept connection that the server %s while idle does not make the next start unknown',
+    async (how) => {
+      const upstream = connect({ maxConnections: 1 });
+      for (let round = 0; round < 50; round += 1) {
+        await call(upstream);
+        // The hang-up is on its way, and nobody has read it when the next call is made.
+        for (const socket of vendor.connections) how === 'closed' ? socket.end() : socket.resetAndDestroy();
+        const next = await call(upstream).catch((fault: UpstreamFault) => fault.consequence);
+        expect(next === 'retry' || typeof next === 'object').toBe(true);
+      }
+    },
+  );
 });
 
 describe('the fence', () => {
-  test('down: nothing is sent, and the connection is left unused', async () => {
+  test('nothing is sent while the fence is down, and the connection stays unused', async () => {
     let up = true;
     const upstream = connect({ fence: () => up });
     await call(upstream);
@@ -94,7 +97,7 @@ describe('the fence', () => {
     expect(vendor.received).toHaveLength(2);
   });
 
-  test('is asked at the write, not at the call', async () => {
+  test('the fence is asked when the request is written, not when the call is made', async () => {
     let up = true;
     const upstream = connect({ fence: () => up });
     vendor.greet = () => {
@@ -107,13 +110,13 @@ describe('the fence', () => {
 });
 
 describe('giving up', () => {
-  test('before the call: nothing is opened', async () => {
+  test('a call with an aborted signal opens no connection', async () => {
     const fault = await faultOf(call(connect(), 'start', AbortSignal.abort()));
     expect(summary(fault)).toEqual({ consequence: 'retry', kind: 'aborted' });
     expect(vendor.accepted).toBe(0);
   });
 
-  test('while the connection is made: nothing is sent', async () => {
+  test('a call that is aborted while its connection is made sends nothing', async () => {
     const abort = new AbortController();
     vendor.greet = () => abort.abort();
     const upstream = connect();
@@ -127,7 +130,7 @@ describe('giving up', () => {
   test.each([
     ['start', 'unknown'],
     ['observe', 'retry'],
-  ] as const)('while a %s is answered: %s', async (purpose, consequence) => {
+  ] as const)('a %s that is aborted while it is answered has the consequence %s', async (purpose, consequence) => {
     const abort = new AbortController();
     const read = untilRead();
     const fault = faultOf(call(connect(), purpose, abort.signal));
@@ -136,7 +139,7 @@ describe('giving up', () => {
     expect(summary(await fault)).toEqual({ consequence, kind: 'aborted' });
   });
 
-  test('within the body of an answer', async () => {
+  test('a call can be aborted within the body of its answer', async () => {
     const abort = new AbortController();
     vendor.reply = (response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
@@ -159,7 +162,7 @@ describe('giving up', () => {
     expect(vendor.received).toHaveLength(2);
   });
 
-  test('a body that drips for ever is cut by the one clock of the call', async () => {
+  test('an endless answer is cut when the time of the call is over', async () => {
     vendor.reply = (response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       const drip = setInterval(() => response.write(' '), 20);
@@ -173,7 +176,7 @@ describe('giving up', () => {
 });
 
 describe('no connection', () => {
-  test('more calls than connections all learn it', async () => {
+  test('more calls than connections all fail when the vendor refuses connections', async () => {
     await vendor.stop();
     const upstream = connect({ maxConnections: 2 });
     const faults = await Promise.all(Array.from({ length: 20 }, () => faultOf(call(upstream))));
@@ -182,21 +185,21 @@ describe('no connection', () => {
     );
   });
 
-  test('TLS to a server that has none', async () => {
+  test('TLS to a server without TLS is a fault that may be retried', async () => {
     const upstream = connect({ baseUrl: vendor.url.replace('http:', 'https:') });
     const fault = await faultOf(call(upstream));
     expect(summary(fault)).toMatchObject({ consequence: 'retry' });
     expect(vendor.received).toEqual([]);
   });
 
-  test('a name that does not resolve', async () => {
+  test('a host name that does not resolve is a fault that may be retried', async () => {
     const upstream = connect({ baseUrl: 'http://no-such-host.invalid' });
     const fault = await faultOf(call(upstream));
     expect(summary(fault)).toEqual({ consequence: 'retry', kind: 'refused' });
     expect(fault.message).toBe("the vendor's host name was not found");
   });
 
-  test('a header that HTTP does not allow is told, and sent never', async () => {
+  test('a header that HTTP does not allow is rejected and never sent', async () => {
     const fault = await faultOf(
       connect().client.call({
         purpose: 'start',
@@ -215,7 +218,7 @@ describe('no connection', () => {
 });
 
 describe('the base URL', () => {
-  test('its path goes before, its user and password become a header and a secret', async () => {
+  test('the path of the base URL is a prefix, and its user and password become a header and a secret', async () => {
     const baseUrl = vendor.url.replace('//', '//user:pass%20word@');
     vendor.reply = answer(200, { echo: 'is pass word yours?' });
     const { raw } = await call(connect({ baseUrl: `${baseUrl}/deep//` }));
@@ -224,13 +227,13 @@ describe('the base URL', () => {
     expect(vendor.received[0]).toMatchObject({ path: '/deep/x', headers: { authorization: basic } });
   });
 
-  test.each(['ftp://x', 'file:///etc', 'nothing'])('%s is refused', (baseUrl) => {
+  test.each(['ftp://x', 'file:///etc', 'nothing'])('the base URL %s is refused', (baseUrl) => {
     expect(() => connectUpstream({ ...upstreamOptions, baseUrl })).toThrow(TypeError);
   });
 });
 
 describe('closing', () => {
-  test('waits for the call under way, and takes no more', async () => {
+  test('closing waits for the call under way and refuses further ones', async () => {
     const upstream = connect();
     const read = untilRead();
     let finish = () => {};
@@ -248,7 +251,7 @@ describe('closing', () => {
     expect(vendor.received).toHaveLength(1);
   });
 
-  test('drops the kept connections', async () => {
+  test('closing drops the kept connections', async () => {
     const upstream = connect();
     await call(upstream);
     const [socket] = vendor.connections;

@@ -13,7 +13,7 @@ afterEach(() => vi.useRealTimers());
 
 const add = (name: string) => deadlines.add(() => late.push(name));
 
-test('each is late after its own time, over one timer', () => {
+test('each deadline passes after its own time, over one timer', () => {
   add('a');
   vi.advanceTimersByTime(400);
   add('b');
@@ -30,7 +30,7 @@ test('each is late after its own time, over one timer', () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('what was taken back is not late, and what comes after it is on time', () => {
+test('a cancelled deadline does not pass, and later ones pass in time', () => {
   const takeBack = add('a');
   vi.advanceTimersByTime(700);
   takeBack();
@@ -41,7 +41,7 @@ test('what was taken back is not late, and what comes after it is on time', () =
   expect(late).toEqual(['b']);
 });
 
-test('one that is added by one that is late gets its whole time', () => {
+test('a deadline that is added when another passes gets its whole time', () => {
   deadlines.add(() => add('a'));
   vi.advanceTimersByTime(1999);
   expect(late).toEqual([]);
@@ -50,7 +50,7 @@ test('one that is added by one that is late gets its whole time', () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('after the close nothing is late', () => {
+test('no deadline passes after the close', () => {
   add('a');
   deadlines.close();
   vi.advanceTimersByTime(5000);

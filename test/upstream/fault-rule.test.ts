@@ -83,11 +83,11 @@ describe('how long to wait', () => {
     ['foo 1', null],
     ['Sunday', null],
     ['Sun, 99 Foo 2026 10:00:30 GMT', null],
-  ])('Retry-After: %s', (value, expected) => {
+  ])('Retry-After %j of a 429 gives the expected wait', (value, expected) => {
     expect(readRetryAfterMs(429, { 'retry-after': value }, nowMs)).toBe(expected);
   });
 
-  test('a date is measured by the clock of the vendor', () => {
+  test('a date in Retry-After is measured by the clock of the vendor', () => {
     const headers = { date: 'Sun, 22 Nov 2026 12:00:00 GMT', 'retry-after': 'Sun, 22 Nov 2026 12:00:10 GMT' };
     expect(readRetryAfterMs(503, headers, nowMs)).toBe(10_000);
   });
@@ -98,13 +98,13 @@ describe('how long to wait', () => {
     [`${nowMs + 30_000}`, 30_000],
     [`${nowMs / 1000 - 30}`, 0],
     ['Sun, 22 Nov 2026 10:00:30 GMT', null],
-  ])('X-RateLimit-Reset: %s', (value, expected) => {
+  ])('X-RateLimit-Reset %j gives the expected wait for a 429 only', (value, expected) => {
     expect(readRetryAfterMs(429, { 'x-ratelimit-reset': value }, nowMs)).toBe(expected);
     expect(readRetryAfterMs(429, { 'ratelimit-reset': value }, nowMs)).toBe(expected);
     expect(readRetryAfterMs(404, { 'x-ratelimit-reset': value }, nowMs)).toBeNull();
   });
 
-  test('Retry-After goes before the hints, and the first of two before the second', () => {
+  test('Retry-After wins over the rate limit hints, and the first of two over the second', () => {
     expect(readRetryAfterMs(429, { 'retry-after': ['2', '9'], 'x-ratelimit-reset': '30' }, nowMs)).toBe(2_000);
     expect(readRetryAfterMs(429, { 'retry-after': 'soon', 'x-ratelimit-reset': '30' }, nowMs)).toBe(30_000);
     expect(readRetryAfterMs(500, {}, nowMs)).toBeNull();

@@ -14,12 +14,12 @@ const notPublic: readonly string[] = [
 ];
 
 describe('address classes', () => {
-  test.each(notPublic)('%s is not public', (address) => {
+  test.each(notPublic)('the address %s is not public', (address) => {
     expect(isPublicAddress(address)).toBe(false);
   });
 
   test.each(['8.8.8.8', '1.1.1.1', '172.32.0.1', '100.128.0.1', '169.253.0.1', '2606:4700::1111', '2a00:1450::1'])(
-    '%s is public',
+    'the address %s is public',
     (address) => {
       expect(isPublicAddress(address)).toBe(true);
     },
@@ -62,7 +62,7 @@ const bypasses: readonly string[] = [
 ];
 
 describe('URLs that a client gives', () => {
-  test.each(bypasses)('refuses %s', (url) => {
+  test.each(bypasses)("the client's URL %s is refused", (url) => {
     expect(refuseUrl(url, noExceptions)).not.toBeNull();
   });
 
@@ -71,11 +71,11 @@ describe('URLs that a client gives', () => {
     'http://8.8.8.8:8080/',
     'http://[2606:4700::1111]/',
     'https://bücher.example/',
-  ])('takes %s', (url) => {
+  ])("the client's URL %s is accepted", (url) => {
     expect(refuseUrl(url, noExceptions)).toBeNull();
   });
 
-  test('says what is wrong without repeating the URL', () => {
+  test('the refusal of a URL says what is wrong without repeating the URL', () => {
     expect(refuseUrl('http://u:secret@hooks.example.com/', noExceptions)).toBe('must hold no user and no password');
     expect(refuseUrl('http://2130706433/', noExceptions)).toBe('must not lead to a private address');
     expect(refuseUrl('http://redis/', noExceptions)).toBe('must not lead to a private name');
@@ -88,11 +88,11 @@ describe('URLs that a client gives', () => {
     '10.0.0.1:3128',
     'socks5://u:p@[::1]:1080',
     'localhost:3128',
-  ])('refuses the proxy %s', (url) => {
+  ])('the proxy %s is refused', (url) => {
     expect(refuseProxyUrl(url, noExceptions)).not.toBeNull();
   });
 
-  test('takes a proxy with credentials, of any scheme', () => {
+  test('a proxy with credentials and any scheme is accepted', () => {
     expect(refuseProxyUrl('socks5://user:password@proxy.example.com:1080', noExceptions)).toBeNull();
     expect(refuseProxyUrl('proxy.example.com:3128', noExceptions)).toBeNull();
   });
@@ -101,7 +101,7 @@ describe('URLs that a client gives', () => {
 describe('exceptions', () => {
   const exceptions = parseExceptions(['hooks.corp.internal', 'localhost', '10.1.0.0/16', '127.0.0.9', 'fd00::/8']);
 
-  test('let through a host by its exact name, and an address by its range', () => {
+  test('exceptions admit a host by its exact name and an address by its range', () => {
     const passes = (url: string) => refuseUrl(url, exceptions) === null;
     expect(
       ['http://HOOKS.corp.internal./', 'http://localhost:9/', 'http://10.1.255.1/', 'http://[fd00::1]/'].map(passes),
@@ -112,7 +112,7 @@ describe('exceptions', () => {
   });
 
   test.each(['127.1', '2130706433', '0x7f000001', '10.0.0.0/33', 'a b', '', 'http://a/', 'a:80', '*.a.example'])(
-    'are not written as %s',
+    'an exception written as %j is refused',
     (entry) => {
       expect(parseException(entry)).toBeNull();
     },

@@ -42,7 +42,7 @@ function clientOf(changes: Partial<Parameters<typeof createOutboundClient>[0]> =
 
 describe('the guarded client', () => {
   test.each(['127.0.0.1', '2130706433', '0x7f.1', '017700000001', '[::ffff:127.0.0.1]', '[::1]', 'localhost', '0'])(
-    'opens no connection to %s',
+    'the guarded client opens no connection to %s',
     async (host) => {
       const client = clientOf({ exceptions: noExceptions });
       const before = received.length;
@@ -55,7 +55,7 @@ describe('the guarded client', () => {
     },
   );
 
-  test('goes to the address that was checked, however often the name changes its mind', async () => {
+  test('the guarded client connects to the address that was checked, even if the name resolves differently later', async () => {
     await using names = await startNameServer((_, asked) => [asked % 2 === 0 ? publicAddress : '127.0.0.1']);
     const client = clientOf({ nameServers: [names.address] });
     const before = received.length;
@@ -69,7 +69,7 @@ describe('the guarded client', () => {
     await client.close();
   });
 
-  test('refuses a name with one bad address among good ones', async () => {
+  test('the guarded client refuses a name with one forbidden address among allowed ones', async () => {
     await using names = await startNameServer(() => [publicAddress, '10.0.0.1']);
     const client = clientOf({ nameServers: [names.address] });
     expect((await post(client, `http://split.example:${port}/`)).kind).toBe('forbidden');
@@ -77,7 +77,7 @@ describe('the guarded client', () => {
   });
 
   test.each(['169.254.169.254', '0.0.0.0', '100.64.0.1', '224.0.0.1'])(
-    'refuses a name that leads to %s',
+    'the guarded client refuses a name that leads to %s',
     async (address) => {
       await using names = await startNameServer(() => [address]);
       const client = clientOf({ nameServers: [names.address] });
@@ -86,7 +86,7 @@ describe('the guarded client', () => {
     },
   );
 
-  test('checks a name with a trailing dot, of TLS too', async () => {
+  test('the guarded client checks a name with a trailing dot, with TLS as well', async () => {
     await using names = await startNameServer(() => ['127.0.0.1']);
     const client = clientOf({ nameServers: [names.address] });
     expect((await post(client, `http://dotted.example.:${port}/`)).kind).toBe('forbidden');
@@ -94,7 +94,7 @@ describe('the guarded client', () => {
     await client.close();
   });
 
-  test('follows no redirect', async () => {
+  test('the guarded client follows no redirect', async () => {
     const client = clientOf();
     const before = received.length;
     expect(await post(client, `http://${publicAddress}:${port}/redirect`)).toMatchObject({ status: 307 });
@@ -102,14 +102,14 @@ describe('the guarded client', () => {
     await client.close();
   });
 
-  test('trusts a host that the operator names, wherever it leads', async () => {
+  test('the guarded client trusts a host that the operator named, wherever it leads', async () => {
     const client = clientOf({ exceptions: parseExceptions(['localhost']) });
     expect(await post(client, `http://localhost:${port}/`)).toMatchObject({ kind: 'answered', status: 200 });
     expect((await post(client, `http://127.0.0.1:${port}/`)).kind).toBe('forbidden');
     await client.close();
   });
 
-  test('says when to come again, and does not read an endless answer to its end', async () => {
+  test('the guarded client reports Retry-After and does not read an endless answer to its end', async () => {
     const client = clientOf();
     const later = await post(client, `http://${publicAddress}:${port}/later`);
     expect(later).toEqual({ kind: 'answered', status: 503, retryAfterMs: 7000 });
@@ -117,7 +117,7 @@ describe('the guarded client', () => {
     await client.close();
   });
 
-  test('gives a silent receiver up in time, and when it is told to', async () => {
+  test('the guarded client gives up a silent receiver in time, and when it is aborted', async () => {
     const client = clientOf({ timeoutMs: 50 });
     expect(await post(client, `http://${publicAddress}:${port}/silent`)).toEqual({
       kind: 'failed',
@@ -128,7 +128,7 @@ describe('the guarded client', () => {
     await client.close();
   });
 
-  test('tells a receiver that is not there from one that is forbidden', async () => {
+  test('the guarded client distinguishes an absent receiver from a forbidden one', async () => {
     await using names = await startNameServer(() => []);
     const client = clientOf({ nameServers: [names.address] });
     expect(await post(client, 'http://nowhere.example/')).toMatchObject({ kind: 'failed' });

@@ -12,7 +12,7 @@ const settleMs = 5000;
 
 const crowd = { runs: 10_000, budget: 500, windowMs: 30_000 };
 
-/** Ten thousand live runs that nobody watches, on one process with a budget. */
+/** Ten thousand live runs without a watcher, on one process with a budget. */
 export async function measureLive(bench: WatchingBench): Promise<Measured> {
   const { vendor, scratch } = bench;
   const { budget } = crowd;

@@ -12,7 +12,7 @@ const { values } = parseArgs({ options: { examples: { type: 'string' }, seed: { 
 const folder = join(tmpdir(), 'rungate-schemathesis');
 const program = join(folder, 'bin', 'schemathesis');
 
-/** What the gateway accepts as a receiver it will call: nobody out there is to hear of a test. */
+/** A receiver that the gateway accepts and that is not on the internet: a test must not call strangers. */
 const hooks = `import schemathesis
 
 

@@ -39,7 +39,7 @@ export class Customers {
     for (let at = 1; at <= count; at += 1) this.#track(this.#shop(this.#deps.chanceOf(`client ${at}`)));
   }
 
-  /** Keeps so many long runs in flight, which nobody follows. Resolves when there are as many for the first time. */
+  /** Keeps this many long runs in flight without followers. Resolves when there are as many for the first time. */
   async keepLive(count: number): Promise<void> {
     if (count === 0) return;
     for (let at = 1; at <= stockers; at += 1) {
@@ -51,7 +51,7 @@ export class Customers {
     }
   }
 
-  /** Some creates at once, so that a kill finds runs in the middle of everything. Nobody follows them. */
+  /** Some creates at once, so that a kill finds runs in the middle of everything. They have no followers. */
   burst(count: number, chance: Chance): void {
     for (let at = 0; at < count; at += 1) {
       const plan = this.#draw(chance);

@@ -14,7 +14,7 @@ export class GatewayProcess {
   #client: GatewayClient | null = null;
   #incarnations = 0;
   #isPaused = false;
-  /** Processes that ended although nobody killed them, with their last words. */
+  /** Processes that ended without being killed, with their last output. */
   readonly diedAlone: string[] = [];
   /** From the start of each process to the line that says it listens. */
   readonly bootsMs: number[] = [];

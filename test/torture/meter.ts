@@ -29,7 +29,7 @@ export type MeterDeps = {
 /** Measures how long runs go unattended after a kill. */
 export class RecoveryMeter {
   readonly samplesMs: number[] = [];
-  /** Runs that nobody had looked at when the patience ended; each counts as one sample of that length. */
+  /** Runs that no gateway had polled when the wait ended; each counts as one sample of that length. */
   neglected = 0;
   readonly #deps: MeterDeps;
 

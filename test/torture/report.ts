@@ -15,7 +15,7 @@ export type Report = {
   /** The part of it that a process needs until it listens; milliseconds. */
   readonly 'boot p50/p99': readonly [p50: number | null, p99: number | null];
   readonly 'recovery samples': number;
-  /** Runs that nobody had looked at when the patience with their recovery ended. */
+  /** Runs that no gateway had polled when the wait for their recovery ended. */
   readonly 'recovery given up': number;
   readonly 'ended as unknown start': number;
   readonly 'kills and pauses': number;

@@ -24,7 +24,6 @@ const notRun = [
   'CONTRIBUTING.md: clones and installs',
   'README.md: starts what the following blocks talk to',
   'docs/operate/backup.md: needs a PostgreSQL server',
-  'docs/operate/backup.md: needs the sqlite3 command',
   'docs/operate/deploy.md: builds an image, which the packaging tests do',
   'docs/operate/deploy.md: serves until it is stopped',
   'docs/operate/webhooks.md: needs a config with a store; examples/webhooks runs both commands',

@@ -101,7 +101,7 @@ describe.concurrent('a gateway that is told to stop', () => {
 
     await using second = rig.serve();
     const after = await second.client();
-    // Nobody knows whether the vendor took it: it ends so, and is not started again.
+    // Whether the vendor accepted it is unknown: the run ends saying so, and is not started again.
     expect(await after.output(run_id)).toMatchObject({ status: 'error', errcode: 1002 });
     expect(rig.intuned.count('start')).toBe(1);
   });

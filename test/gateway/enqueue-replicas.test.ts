@@ -36,7 +36,7 @@ describe.skipIf(reason !== null)(
         const run = await restack.nextRun();
         order.push(objectIn(objectIn(run.asked.body).input).n);
         await run.looked(2);
-        // Nobody else came in meanwhile.
+        // No other run got the thread in between.
         expect(restack.runs).toHaveLength(order.length);
         run.say({ status: 'completed', output: { n: order.length } });
         // Asked of the replica that did not drive it, too.

@@ -73,7 +73,7 @@ describe.concurrent('a look that fails is never the end of a run', () => {
     }
   });
 
-  test('a status that nobody knows, said once in the log', async () => {
+  test('an unmapped status, logged once', async () => {
     const odd = ['paused', 'COMPLETED', 'Failed', 'completed ', '__proto__', 'constructor'];
     for (const { output, looks } of await rig.lookMeets(...odd.map((status) => reply(200, { runId: 'x', status })))) {
       expect(output).toMatchObject({ status: 'success' });
@@ -182,7 +182,7 @@ describe.concurrent('the deadline of a run', () => {
       expect((await one.client.read(output.run_id)).status).toBe('timeout');
     }
     expect((await (await one.restack.nextRun()).gotEvent()).body).toEqual({ eventName: 'end' });
-    // A late success changes nothing, for nobody looks any more.
+    // A late success changes nothing, because the run is no longer polled.
     const upstream = await one.intuned.nextRun();
     upstream.say({ status: 'completed', result: 'late' });
     expect((await one.client.output(told[0]?.run_id ?? '')).status).toBe('timeout');

@@ -88,7 +88,7 @@ const lost: readonly (readonly [string, Answering])[] = [
   ['an answer without a runId', reply(201, { status: 'pending' })],
 ];
 
-describe.concurrent('a start whose outcome nobody knows', () => {
+describe.concurrent('a start with an unknown outcome', () => {
   function expectLost(met: readonly Met[]): void {
     for (const { output, starts, started } of met) {
       expect(output).toMatchObject({ type: 'error', status: 'error', errcode: 1002 });

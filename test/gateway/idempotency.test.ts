@@ -95,7 +95,7 @@ describe.skipIf(reason !== null)(`one key at two replicas${reason === null ? '' 
       // What was acknowledged was made; what was not may have been.
       if (before?.status === 200) expect([isReplay(after), idOf(after)]).toEqual([true, idOf(before)]);
       const { status, errcode } = await other.output(idOf(after));
-      // The vendor may have been asked by the one that died: then nobody asks it again.
+      // The dead process may have called the vendor: then the call is not repeated.
       expect([name, errcode ?? status]).toEqual([name, expect.toBeOneOf(['success', 1002])]);
       expect(startsOf(rig.intuned, name).length).toBeLessThanOrEqual(1);
     }

@@ -76,8 +76,8 @@ describe.concurrent('an interrupted run', () => {
     upstream.say({ status: 'running' });
     await upstream.looked(2);
     expect((await rig.client.ask('GET', `/runs/${runId}/output`)).status).toBe(204);
-    upstream.say({ status: 'failed', error: 'nobody answered' });
-    expect((await rig.client.output(runId)).description).toBe('nobody answered');
+    upstream.say({ status: 'failed', error: 'no answer came' });
+    expect((await rig.client.output(runId)).description).toBe('no answer came');
   });
 
   test.each([

@@ -143,7 +143,7 @@ describe.concurrent('block_timeout', () => {
   });
 
   test('answers as soon as the gateway knows: before a neighbour was looked at for 50 ms more', async () => {
-    // Every look of the neighbour is 16 to 20 ms after the one before, whoever watches: that is the clock here.
+    // The neighbour is polled every 16 to 20 ms, watched or not: that is the clock here.
     const pacing = { floorMs: 20, watchedCeilingMs: 20, ceilingMs: 20 };
     await using site = await openIntuned({ pacing });
     const { run_id } = await site.client.create({ agent_id: 'price-scraper' });

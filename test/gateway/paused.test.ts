@@ -34,7 +34,7 @@ describe.skipIf(reason !== null)(
       const upstream = await startOf(intuned, 'running');
       upstream.say({ status: 'started', result: 'seen by the first' });
       await (await second.stream(running.run_id)).find(({ result }) => result === 'seen by the first');
-      // Its time to be asked for again comes while nobody is there to ask.
+      // Its next attempt falls due while the gateway is paused.
       intuned.surprise('start', reply(503, { message: 'later' }, { 'retry-after': '1' }));
       const queued = await first.create(asking('queued'));
       await intuned.counted('start', 2);

@@ -17,7 +17,7 @@ describe('pushes over HTTP', () => {
       intuned: vendor,
       backend: { push: { publicUrl: 'https://runs.example/base' } },
       agents: [scraper],
-      // Nobody looks before a push comes.
+      // The run is not polled before a push comes.
       sections: {
         pacing: { floorMs: 60_000, watchedCeilingMs: 60_000, ceilingMs: 60_000 },
         limits: { maxBodyBytes: maxBytes },

@@ -102,7 +102,7 @@ describe.concurrent('a gateway that is killed and started again', () => {
     const rest = await again.end();
     expect(rest[0]?.id).toBe(String(Number(half.id) + 1));
     expect(rest.at(-1)?.data).toMatchObject({ status: 'success', result: { n: 0 } });
-    // Nobody knows whether the payload arrived; the vendor still asks, so the client is asked again.
+    // Whether the payload arrived is unknown; the vendor still asks, so the client is asked again.
     expect((await after.output(answered.run_id)).status).toBe('interrupted');
     for (const [n, { run_id }] of [waiting, answered].entries()) {
       await after.resume(run_id, { n });
@@ -167,6 +167,6 @@ test.concurrent('a gateway that is told to stop records what its vendors answer,
   (await intuned.nextRun()).say({ status: 'completed', result: 'kept' });
   expect((await after.output(run_id)).result).toBe('kept');
   expect(intuned.count('start')).toBe(2);
-  // A deadline is one also where nobody was there when it passed.
+  // A deadline counts also when no process was up as it passed.
   expect(await after.output(short.run_id)).toMatchObject({ status: 'timeout', errcode: 1001 });
 });

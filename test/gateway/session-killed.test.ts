@@ -32,7 +32,7 @@ test.each(speakers)(
     await restack.counted('event', 1);
     first.kill('SIGKILL');
     await first.exit();
-    // The vendor hears it only now, when nobody is there for its answer.
+    // The vendor gets it only now, when no process waits for its answer.
     release();
     await using second = serve();
     const after = (await second.client()).url;

@@ -40,7 +40,7 @@ const said = (...texts: readonly string[]): Json => ({
 
 vi.setConfig({ testTimeout: 60_000 });
 
-describe.each(speakers)('a living agent in $name', (speaker) => {
+describe.each(speakers)('a session in $name', (speaker) => {
   test('is scheduled once, is sent what comes later, and ends with its thread', async () => {
     await using rig = await open();
     const { restack, url } = rig;

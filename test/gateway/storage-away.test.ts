@@ -118,7 +118,7 @@ describe.skipIf(reason !== null)(`a gateway whose PostgreSQL goes away${reason =
     expect(startsOf(intuned, 'running')).toHaveLength(1);
   });
 
-  test('for longer than a replica is silent for: nobody takes the runs of those who could not speak', async () => {
+  test('for longer than the deadline of a silent replica: no replica claims the runs of those that could not send heartbeats', async () => {
     const url = await server.createDatabase();
     const replicas = { heartbeatSeconds: 1, deadAfterSeconds: 2 };
     await using rig = await openStorageRig({ storeUrl: () => url, sections: { replicas } });

@@ -150,7 +150,7 @@ describe('many streams', () => {
     const before = { upstream: upstream.looks, neighbour: neighbour.looks };
     const streams = await Promise.all(twenty.map(() => both.client.stream(run_id)));
     await neighbour.looked(20);
-    // A run that nobody reads is the measure: as many looks at it as at the other, not twenty times as many.
+    // A run without readers is the measure: it is polled as often as the other, not a twentieth as often.
     const measure = neighbour.looks - before.neighbour;
     expect(upstream.looks - before.upstream).toBeLessThanOrEqual(1.25 * measure + 3);
     upstream.say({ status: 'completed', result: { done: true } });
@@ -179,7 +179,7 @@ describe('many streams', () => {
   });
 
   test('a reader that left costs no looks, and takes nothing from one that stayed', async () => {
-    // Watched runs are looked at every 20 ms; a run that nobody watches after a fifth of its age.
+    // Watched runs are polled every 20 ms; a run without watchers after a fifth of its age.
     const pacing = { floorMs: 20, watchedCeilingMs: 20, ceilingMs: 10_000 };
     await using both = await openBoth({ pacing });
     const left = await both.client.create({ agent_id: 'price-scraper' });

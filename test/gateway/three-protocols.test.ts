@@ -128,7 +128,7 @@ test('one run is streamed in three protocols at once, to each in its own words',
     expect(halves[at]).toMatchObject(saysHalf[name](runId));
     const frames = streams[at] ?? [];
     expect(frames.at(-1)).toMatchObject(saysWhole[name](runId));
-    // One numbering for all: an id means the same event, whoever tells of it.
+    // One numbering for all: an id means the same event in every protocol.
     expect(halves[at]?.id).toBe(halves[0]?.id);
     expect(frames.at(-1)?.id).toBe(streams[0]?.at(-1)?.id);
     const ids = frames.map(({ id }) => id);

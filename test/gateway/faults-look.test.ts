@@ -152,7 +152,7 @@ describe.concurrent('a vendor in trouble', () => {
     one.intuned.surprise('look', ...Array.from({ length: 6 }, (_, n) => reply(n % 2 ? 500 : 503, { message: 'down' })));
     one.intuned.plan = () => ({ status: 'completed' });
     await one.client.run({ agent_id: 'price-scraper' });
-    const told = one.site.log.filter(({ operation, level }) => operation === 'observe' && level === 'warn');
+    const told = one.site.log.filter(({ purpose, level }) => purpose === 'observe' && level === 'warn');
     expect(told.map(({ httpStatus, reason }) => [httpStatus, reason])).toEqual([
       [503, 'down'],
       [500, 'down'],

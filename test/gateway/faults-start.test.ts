@@ -143,7 +143,7 @@ describe.concurrent('while the vendor is away', () => {
         run_id,
         agent: 'price-scraper',
         backend: 'intuned',
-        operation: 'start',
+        purpose: 'start',
         kind: 'refused',
       }),
     );

@@ -12,7 +12,8 @@ import { makeEvent, makeRun, nextVersion, silentLog } from './runs.ts';
 const started = await startPostgres();
 
 if (started instanceof PostgresServer) {
-  afterAll(async () => await started.destroy(), 60_000);
+  // Two hundred databases are some hundred thousand files to remove.
+  afterAll(async () => await started.destroy(), 180_000);
   describeStore('PostgreSQL', { shared: true, makeUrl: async () => await started.createDatabase() });
   describePostgres(started);
 } else {

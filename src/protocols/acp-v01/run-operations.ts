@@ -31,7 +31,7 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       answers: answersOf(error, success(z.array(run)), [422]),
       handle: async (api, { body: { agent_id, ...filter }, tenant }) => {
         const agentId = findAgentId(api, agent_id);
-        // A name that no agent has: no run can be its run.
+        // No agent has this name, so no run matches.
         if (agentId === null) return jsonAnswer([]);
         const query: RunQuery = { ...filter, tenant, agentId };
         return jsonAnswer((await api.runs.search(query)).map(encodeRun));

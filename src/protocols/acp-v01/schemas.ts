@@ -70,7 +70,7 @@ const run = z.object({
 });
 
 const ofRun = { run_id: id, status: runStatus };
-// The protocol says "object" of results and interrupts; what an agent gave goes through unchanged.
+// The protocol says "object" for results and interrupts; other values pass unchanged.
 const result = z.object({ type: z.literal('result'), ...ofRun, result: json }).meta({ id: 'RunResult' });
 const interrupt = z.object({ type: z.literal('interrupt'), ...ofRun, interrupt: json }).meta({ id: 'RunInterrupt' });
 const error = z
@@ -78,7 +78,7 @@ const error = z
   .meta({ id: 'RunError' });
 const custom = z.object({ type: z.literal('custom'), ...ofRun, update: anyObject }).meta({ id: 'RunUpdate' });
 
-/** What answers look like, under the names of the protocol's own document. */
+/** Schemas of answers, under the names of the protocol's own document. */
 export const answers = {
   ...agentSchemas,
   Run: run,

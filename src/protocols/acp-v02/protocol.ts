@@ -120,7 +120,7 @@ function searchStatelessRuns(requests: Requests): Operation {
     answers: answersOf(answers.ErrorResponse, success(z.array(answers.RunStateless)), [422]),
     handle: async (api, { body: { agent_id, ...filter }, tenant }) => {
       const agentId = findAgentId(api, agent_id);
-      // A name that no agent has: no run can be its run.
+      // No agent has this name, so no run matches.
       if (agentId === null) return jsonAnswer([]);
       return jsonAnswer((await api.runs.search({ ...filter, tenant, agentId, threadId: null })).map(encodeStateless));
     },

@@ -20,7 +20,7 @@ export const modes = ['values', 'custom'] as const;
 /** What the document's `InputSchema` and its siblings allow: anything but null. */
 export const value = json.refine((given) => given !== null, 'must not be null').meta({ override: notNull });
 
-/** What requests must look like. */
+/** Schemas of requests. */
 export function createRequests(options: RequestOptions) {
   const { unknownFields } = options;
   const creation = {
@@ -86,7 +86,7 @@ const event = z.discriminatedUnion('type', [
   z.object({ type: z.literal('error'), ...ofRun, ...failure }).meta({ id: 'ErrorEvent' }),
 ]);
 
-/** What answers look like, under the names of the protocol's own document. */
+/** Schemas of answers, under the names of the protocol's own document. */
 export const answers = {
   ...agentSchemas,
   ...threadSchemas(anyValue),

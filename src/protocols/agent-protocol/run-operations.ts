@@ -33,7 +33,7 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       answers: answersOf(error, success(z.array(run)), [404, 422]),
       handle: async (api, { body: { agent_id, thread_id: threadId, ...filter }, tenant }) => {
         const agentId = findAgentId(api, agent_id);
-        // A name that no agent has: no run can be its run.
+        // No agent has this name, so no run matches.
         if (agentId === null) return jsonAnswer([]);
         const query: RunQuery = { ...filter, tenant, agentId, threadId };
         return jsonAnswer((await api.runs.search(query)).map(encodeRun));

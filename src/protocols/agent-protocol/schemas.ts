@@ -14,7 +14,7 @@ import { threadSchemas } from '../shared/thread-operations.ts';
 
 export const modes = ['values', 'messages', 'updates', 'custom'] as const;
 
-/** What requests must look like. */
+/** Schemas of requests. */
 export function createRequests(options: RequestOptions) {
   const { unknownFields } = options;
   const metadata = jsonObject.optional();
@@ -72,7 +72,7 @@ const item = z.object({
 
 const ofRun = { run_id: id, status: runStatus };
 
-/** What answers look like, under the names of the protocol's own document. */
+/** Schemas of answers, under the names of the protocol's own document. */
 export const answers = {
   ...threadSchemas(anyObject),
   Agent: z.object({
@@ -117,7 +117,7 @@ export const answers = {
     }),
   ]),
   ErrorResponse: error,
-  // Of the stream of a run. Which of them an event is, its name says: `values`, `messages`, `custom`, `interrupt` or `error`.
+  // An event of a run's stream; its name says which one: `values`, `messages`, `custom`, `interrupt` or `error`.
   StreamEventData: z.union([
     z.array(anyMessage),
     z.object({ ...ofRun, update: anyObject }),

@@ -21,7 +21,7 @@ import {
 } from './requests.ts';
 import { asMessages } from './values.ts';
 
-/** What ACP 0.2 and the Agent Protocol say differently of threads. */
+/** Where the threads of ACP 0.2 and the Agent Protocol differ. */
 export type ThreadOperationOptions = RequestOptions & {
   readonly error: z.ZodType;
   /** What values may be, in requests and in answers. */
@@ -34,7 +34,7 @@ export type ThreadOperationOptions = RequestOptions & {
 
 type Encoder = ThreadOperationOptions['encodeValues'];
 
-/** Threads as ACP 0.2 and the Agent Protocol have them: the same paths, the same objects. */
+/** The operations on threads of ACP 0.2 and the Agent Protocol: the same paths, the same objects. */
 export function createThreadOperations(options: ThreadOperationOptions): readonly Operation[] {
   const { error, unknownFields, encodeValues, values } = options;
   const { Thread: thread, ThreadState: state } = options.schemas;
@@ -162,7 +162,7 @@ export function createThreadOperations(options: ThreadOperationOptions): readonl
   ];
 }
 
-/** Schemas that both documents name; `values` is what they say of a thread's state. */
+/** Schemas that both documents name; `values` is the schema of a thread's state. */
 export function threadSchemas(values: z.ZodType) {
   const shared = { values: values.optional(), messages: z.array(anyMessage).optional() };
   return {
@@ -205,7 +205,7 @@ function encodeCheckpoint(checkpoint: Checkpoint, encode: Encoder): JsonObject {
 
 type State = Pick<Thread, 'values' | 'messages'>;
 
-/** A missing `messages` says that the agent knows none. */
+/** `messages` is left out where the agent has none. */
 function encodeMessages({ messages: said }: State): JsonObject {
   return said.length > 0 && asMessages(said) !== null ? { messages: said } : {};
 }

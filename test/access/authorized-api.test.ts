@@ -1,0 +1,85 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { expect, test } from 'vitest';
+import { AccessControl } from '../../src/access/access-control.ts';
+import { noLimits } from '../../src/access/principals.ts';
+import { UsageLimits } from '../../src/access/usage-limits.ts';
+import type { Api } from '../../src/contract/api/api.ts';
+import { noExceptions } from '../../src/upstream/ssrf-address.ts';
+import { agentId, agentOf, runId, runOf, ScriptedApi } from '../protocols/scripted-api.ts';
+import { threadId, threadOf } from '../protocols/scripted-threads.ts';
+
+const key = { tenant: 'default', runId };
+const thread = { tenant: 'default', threadId };
+
+/** The API of a key for the agent `own`, over one run and one thread of another agent. */
+async function openForeign(): Promise<{ readonly api: Api; readonly scripted: ScriptedApi }> {
+  const scripted = new ScriptedApi();
+  scripted.runs.byId.set(runId, runOf({ status: 'interrupted', phase: 'interrupted', threadId }));
+  scripted.threads.byId.set(threadId, threadOf({ agentId }));
+  const own = agentOf({ agentId: '7f0c2f6e-0d2e-5f43-9f43-0b8f6f1d2a22', name: 'own' });
+  const control = new AccessControl({
+    authenticate: () => ({ tenant: 'default', name: 'narrow', agents: new Set(['own']), limits: noLimits }),
+    usageLimits: new UsageLimits(null, 10),
+    api: scripted,
+    bounds: { agents: [agentOf({}), own], maxMetadataBytes: 1000, exceptions: noExceptions },
+  });
+  const request = new IncomingMessage(new Socket());
+  const { api } = await control.enter(request, new ServerResponse(request));
+  return { api, scripted };
+}
+
+const ofRun: Readonly<Record<string, (api: Api) => Promise<unknown>>> = {
+  get: ({ runs }) => runs.get(key),
+  wait: ({ runs }) => runs.wait(key, 0, AbortSignal.abort()),
+  watch: ({ runs }) => runs.watch(key, 0),
+  resume: ({ runs }) => runs.resume(key, 'yes'),
+  cancel: ({ runs }) => runs.cancel(key, { action: 'rollback', wait: false }),
+  delete: ({ runs }) => runs.delete(key),
+};
+const ofThread: Readonly<Record<string, (api: Api) => Promise<unknown>>> = {
+  get: ({ threads }) => threads.get(thread),
+  patch: ({ threads }) => threads.patch(thread, { values: 1, mode: 'replace' }),
+  copy: ({ threads }) => threads.copy(thread),
+  delete: ({ threads }) => threads.delete(thread),
+  history: ({ threads }) => threads.history(thread, { limit: 1, beforeId: null }),
+  findCheckpoint: ({ threads }) => threads.findCheckpoint(thread, 'any'),
+  watch: ({ threads }) => threads.watch(thread, { afterSeq: 0 }),
+};
+
+test('every use case of one run or one thread is in the tables of this test', async () => {
+  const { api } = await openForeign();
+  const methodsOf = (service: object, ...others: readonly string[]) =>
+    Object.getOwnPropertyNames(Object.getPrototypeOf(service)).filter(
+      (name) => !['constructor', 'create', 'search', ...others].includes(name),
+    );
+  expect(methodsOf(api.runs).toSorted()).toEqual(Object.keys(ofRun).toSorted());
+  expect(methodsOf(api.threads, 'stateAfterRun').toSorted()).toEqual(Object.keys(ofThread).toSorted());
+});
+
+test.each(Object.keys(ofRun))('runs.%s refuses a run of an agent that the key may not use as absent', async (name) => {
+  const { api, scripted } = await openForeign();
+  await expect(ofRun[name]?.(api)).rejects.toMatchObject({ code: 'run_not_found' });
+  const { resumed, cancelled, streams, byId } = scripted.runs;
+  expect([resumed, cancelled, streams, byId.size]).toEqual([[], [], [], 1]);
+});
+
+test.each(Object.keys(ofThread))(
+  'threads.%s refuses a thread of an agent that the key may not use as absent',
+  async (name) => {
+    const { api, scripted } = await openForeign();
+    await expect(ofThread[name]?.(api)).rejects.toMatchObject({ code: 'thread_not_found' });
+    const { patched, asked, watched, byId } = scripted.threads;
+    expect([patched, asked, watched, byId.size]).toEqual([[], [], [], 1]);
+  },
+);
+
+test('threads.stateAfterRun refuses a run of an agent that the key may not use as absent', async () => {
+  const { api } = await openForeign();
+  await expect(api.threads.stateAfterRun(key)).rejects.toMatchObject({ code: 'run_not_found' });
+});
+
+test('the API of a key for some agents passes items on as they are', async () => {
+  const { api, scripted } = await openForeign();
+  expect(api.items).toBe(scripted.items);
+});

@@ -20,9 +20,35 @@ describe('a config that is right', () => {
       metrics: false,
     });
     expect(config.store.url).toBe('sqlite:./data/rungate.db');
-    expect(config.limits).toMatchObject({ maxBlockSeconds: 3600, maxBodyBytes: 1_048_576, mappingTimeMs: 100 });
+    expect(config.limits).toEqual({
+      maxBlockSeconds: 3600,
+      maxBodyBytes: 1_048_576,
+      maxJsonDepth: 100,
+      maxHeaderBytes: 16_384,
+      maxAnswerBytes: 10_485_760,
+      idempotencyHours: 24,
+      cacheRuns: 10_000,
+      mappingTimeMs: 100,
+      maxMetadataBytes: 65_536,
+      maxOutputBytes: 10_485_760,
+      maxConnections: 16_384,
+      maxStreams: 10_000,
+      slowReaderSeconds: 60,
+      slowRequestSeconds: 30,
+    });
+    expect(config.webhooks).toEqual({ secrets: [], giveUpHours: 24, timeoutSeconds: 10, allow: [] });
+    expect(config.backends[0]).toMatchObject({
+      requestTimeoutMs: 30_000,
+      maxConnections: 128,
+      requestsPerSecond: null,
+      burst: null,
+      maxConcurrentRuns: null,
+      push: null,
+      settingsByTenant: null,
+    });
     expect(config.pacing).toEqual({ floorMs: 250, watchedCeilingMs: 1000, ceilingMs: 15_000 });
-    expect([config.retention.days, config.replicas.deadAfterSeconds, config.log.level]).toEqual([30, 15, 'info']);
+    expect(config.replicas).toEqual({ heartbeatSeconds: 5, deadAfterSeconds: 15 });
+    expect([config.retention.days, config.log.level, config.auth]).toEqual([30, 'info', null]);
     expect(config.defaultAgent).toBeNull();
     expect(config.agents[0]).toMatchObject({
       version: '0.0.0',

@@ -1,3 +1,4 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Json } from '../../src/contract/domain/json.ts';
@@ -125,6 +126,14 @@ describe('documents of a config with keys', () => {
         expect(Object.keys(responses)).toEqual(expect.arrayContaining(['401', '403', '429']));
     },
   );
+
+  test.each(prefixes)('%s/openapi.json with its security schemes is valid OpenAPI 3.1', async (prefix) => {
+    const source = z
+      .record(z.string(), z.unknown())
+      .parse(await (await fetch(`${site.url}${prefix}/openapi.json`)).json());
+    const { valid, errors } = await new Validator().validate(source);
+    expect([valid, errors]).toEqual([true, undefined]);
+  });
 
   test('documents that anyone can read name no agent that needs a key', async () => {
     for (const prefix of prefixes)

@@ -4,6 +4,7 @@ import { renderSchema } from '../../src/cli/schema.ts';
 import { describeParts } from '../../src/config/config-parts.ts';
 import { renderCommandsPage } from './commands-page.ts';
 import { renderConfigPage } from './config-page.ts';
+import { renderDecisionsPage } from './decisions-page.ts';
 import { renderErrorsPage } from './errors-page.ts';
 import { renderExample } from './example.ts';
 import { renderMetricsPage } from './metrics-page.ts';
@@ -17,6 +18,7 @@ export function generateFiles(): Readonly<Record<string, string>> {
     'schema/config.json': renderSchema(),
     'docs/commands.md': renderCommandsPage(),
     'docs/config.md': renderConfigPage(parts),
+    'docs/decisions/README.md': renderDecisionsPage(),
     'docs/errors.md': renderErrorsPage(adapters, join(root, 'mappings')),
     'docs/metrics.md': renderMetricsPage(),
     'rungate.example.yaml': renderExample(parts),

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
@@ -61,3 +61,15 @@ test('the npm scripts in CONTRIBUTING are those of package.json, and what they r
 function isForPeople(script: string): boolean {
   return !/^(pre|post)|^prepare$/.test(script);
 }
+
+test('the rooms in the architecture page are the folders of src and of the engine', () => {
+  const table = readTable(readSection(readPage('docs/architecture.md'), 'Rooms'), 'room');
+  const named = table.flatMap(([room = '']) => readCode(room));
+  const foldersOf = (path: string) =>
+    readdirSync(join(root, path), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => `${path}/${name}`);
+  const folders = [...foldersOf('src').filter((path) => path !== 'src/engine'), ...foldersOf('src/engine')];
+  expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  expect(folders.filter((path) => !named.includes(path))).toEqual([]);
+});

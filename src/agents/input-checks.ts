@@ -4,7 +4,8 @@ import type { JsonObject } from '../contract/domain/json.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import type { Exceptions } from '../upstream/ssrf-address.ts';
 import { refuseProxyUrl, refuseUrl } from '../upstream/ssrf-url.ts';
-import { type CheckRoot, compileCheck, joinChecks, rememberEmpty, wrapZodCheck } from '../validation/json-schema.ts';
+import { compileCheck, joinChecks, rememberEmpty, wrapZodCheck } from '../validation/json-schema.ts';
+import type { CheckRoot } from '../validation/schema-check.ts';
 
 export type InputCheckOptions = {
   readonly schemas: AgentSchemas;
@@ -12,6 +13,8 @@ export type InputCheckOptions = {
   readonly adapter: Adapter | undefined;
   /** Hosts that those URLs may lead to although they are not public. */
   readonly allowed: Exceptions;
+  /** Time that one check in a thread may take. */
+  readonly checkTimeMs: number;
   /** Takes what is wrong with the schemas; `place` is below the `schemas` of the config. */
   readonly report: (place: readonly (string | number)[], message: string) => void;
 };
@@ -26,9 +29,10 @@ export function compileInputChecks(
     isComplete = false;
     options.report(place, message);
   };
+  const checkOptions = { timeMs: options.checkTimeMs, key: {} };
   const compile = (schema: JsonObject, place: readonly (string | number)[], root: CheckRoot): Check => {
     try {
-      return compileCheck(schema, root);
+      return compileCheck(schema, root, checkOptions);
     } catch (error) {
       report(place, error instanceof Error ? error.message : 'is not valid');
       return () => null;

@@ -22,6 +22,8 @@ export type AgentReaderDeps = {
   readonly reader: ConfigReader;
   /** Hosts that the URLs in a run's config may lead to although they are not public. */
   readonly allowed: Exceptions;
+  /** Time that one check of a client's JSON in a thread may take. */
+  readonly checkTimeMs: number;
 };
 
 export type AgentEntries = {
@@ -49,7 +51,7 @@ export async function readAgents(value: unknown, deps: AgentReaderDeps): Promise
 }
 
 async function readAgent(raw: unknown, path: ConfigPath, deps: AgentReaderDeps): Promise<AgentConfig | undefined> {
-  const { backends, mappings, reader, allowed } = deps;
+  const { backends, mappings, reader, allowed, checkTimeMs } = deps;
   const entry = reader.parse(agentSchema, raw, path);
   const adapter = findBackendAdapter(raw, path, backends, reader);
   // The target and the mapping are read from the raw entry, so that one wrong key does not hide the next.
@@ -59,7 +61,8 @@ async function readAgent(raw: unknown, path: ConfigPath, deps: AgentReaderDeps):
   const targeted = adapter === undefined ? undefined : readTarget(adapter, members.target, [...path, 'target'], reader);
   const schemas = entry === undefined ? undefined : shapeSchemas(entry);
   const report = (place: ConfigPath, message: string) => reader.report([...path, 'schemas', ...place], message);
-  const checks = schemas === undefined ? undefined : compileInputChecks({ schemas, adapter, allowed, report });
+  const checks =
+    schemas === undefined ? undefined : compileInputChecks({ schemas, adapter, allowed, checkTimeMs, report });
   const { capabilities } = targeted ?? {};
   if (mapping?.interrupts === true && capabilities?.resume === false) {
     const message = `can interrupt a run, but the ${adapter?.name} adapter cannot resume one at this target`;

@@ -79,16 +79,17 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
   const log = section('log', logSchema);
   const webhooks = section('webhooks', webhooksSchema);
   const backends = readBackends(raw.backends, registry, reader);
+  const { mappingTimeMs, checkTimeMs } = limits ?? limitsSchema.parse({});
   const mappings = new MappingLoader(
     {
       defaultsDirectory: options.mappingsDirectory ?? fileURLToPath(new URL('../../mappings', import.meta.url)),
       baseDirectory,
-      timeMs: limits?.mappingTimeMs ?? limitsSchema.parse({}).mappingTimeMs,
+      timeMs: mappingTimeMs,
     },
     reader,
   );
   const allowed = parseExceptions(webhooks?.allow ?? []);
-  const agents = await readAgents(raw.agents, { backends, mappings, reader, allowed });
+  const agents = await readAgents(raw.agents, { backends, mappings, reader, allowed, checkTimeMs });
   const defaultAgent = readDefaultAgent(raw.defaultAgent, agents.names, reader);
   const auth = readAuth(raw.auth, agents.names, reader);
   const openHost = server === undefined || auth === undefined ? null : refuseOpenHost(server.host, auth);

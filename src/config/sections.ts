@@ -101,6 +101,12 @@ export const limitsSchema = z
       .describe('How long an `Idempotency-Key` is remembered.'),
     cacheRuns: count.default(10_000).describe('Number of finished runs that are kept in memory.'),
     mappingTimeMs: milliseconds.default(100).describe('Time that one evaluation of a mapping expression may take.'),
+    checkTimeMs: milliseconds
+      .default(250)
+      .describe(
+        "Time that a check of an input, a config or a resume payload against the agent's schema may take. " +
+          'A longer one is refused with 422.',
+      ),
     maxMetadataBytes: count
       .default(65_536)
       .describe('Largest metadata of a run or a thread, as JSON. Larger metadata is refused with 422.'),

@@ -16,6 +16,21 @@ const singleKeys: ReadonlySet<string> = new Set([...single, ...moreSingle]);
 const listKeys: ReadonlySet<string> = new Set(lists);
 const mapKeys: ReadonlySet<string> = new Set(maps);
 
+/** Calls back for each schema that stands directly in a schema: below which keyword, and which name or index there. */
+export function eachSubschema(
+  schema: JsonObject,
+  visit: (subschema: Json, keyword: string, name: string) => void,
+): void {
+  for (const [keyword, value] of Object.entries(schema)) {
+    if (Array.isArray(value)) {
+      if (!listKeys.has(keyword)) continue;
+      for (const [index, item] of value.entries()) visit(item, keyword, String(index));
+    } else if (mapKeys.has(keyword) && isJsonObject(value)) {
+      for (const [name, item] of Object.entries(value)) if (!Array.isArray(item)) visit(item, keyword, name);
+    } else if (singleKeys.has(keyword)) visit(value, keyword, '');
+  }
+}
+
 /**
  * A copy of a schema that Ajv reads rightly: what drafts before 2019-09 and OpenAPI write another way is written the way
  * of its dialect. Pointers into the schema stay what they are.

@@ -4,7 +4,8 @@ import type { Mapping } from './mapping.ts';
 
 /** Where and why a value breaks a schema; null when it does not. `path` is such as `input/items/0`. */
 export type Violation = { readonly path: string; readonly message: string };
-export type Check = (value: Json) => Violation | null;
+/** Gives a promise only where the check might take long, and is carried out in a thread. */
+export type Check = (value: Json) => Violation | null | Promise<Violation | null>;
 
 export type InterruptSchema = {
   readonly type: string;
@@ -37,7 +38,7 @@ export type Agent = {
   /** The agent's config schema and the adapter's run options. */
   readonly checkConfig: Check;
   /** Checks a resume payload against the schema of the interrupt's `interrupt_type`, if there is one. */
-  readonly checkResume: (interrupt: Json, payload: Json) => Violation | null;
+  readonly checkResume: (interrupt: Json, payload: Json) => ReturnType<Check>;
   readonly timeoutMs: number;
   /** How long the vendor may answer 404 for a run that it has started before the run ends as lost. */
   readonly lostAfterMs: number;

@@ -1,6 +1,6 @@
 import { v7 as uuidV7 } from 'uuid';
 import type { CreateRun, JoinThread } from '../../contract/api/runs.ts';
-import type { Agent } from '../../contract/domain/agent.ts';
+import type { Agent, Violation } from '../../contract/domain/agent.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Run, RunRequest } from '../../contract/domain/run.ts';
@@ -30,9 +30,10 @@ export class RunCreator {
   async create(command: CreateRun): Promise<Created> {
     const agent = this.#agentFor(command);
     const { input = {}, config = {} } = command.request;
-    const violation = agent.checkInput(input) ?? agent.checkConfig(config);
-    if (violation !== null)
-      throw new GatewayError('invalid_input', { path: violation.path, detail: violation.message });
+    // Nearly all violations are known at once: what need not be awaited costs no turn.
+    const ofInput = agent.checkInput(input);
+    const violation = (ofInput instanceof Promise ? await ofInput : ofInput) ?? agent.checkConfig(config);
+    refuseViolation(violation instanceof Promise ? await violation : violation);
     const thread = this.#threadOf(command, agent);
     const run = this.#newRun(command, agent, thread?.threadId ?? null);
     // The driver begins in the very turn in which the run is durable; the client does not wait for it.
@@ -100,4 +101,9 @@ export class RunCreator {
       deadlineAtMs: nowMs + (request.afterMs ?? 0) + agent.timeoutMs,
     };
   }
+}
+
+/** @throws GatewayError for a violation */
+export function refuseViolation(violation: Violation | null): void {
+  if (violation !== null) throw new GatewayError('invalid_input', { path: violation.path, detail: violation.message });
 }

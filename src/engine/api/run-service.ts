@@ -13,7 +13,7 @@ import type { RunCache } from '../state/run-cache.ts';
 import type { RunWriter } from '../state/run-writer.ts';
 import { translateStorageFault } from '../storage-errors.ts';
 import type { Canceller } from '../worker/canceller.ts';
-import type { RunCreator } from './create-run.ts';
+import { type RunCreator, refuseViolation } from './create-run.ts';
 
 export type RunServiceDeps = {
   readonly agents: AgentDirectory;
@@ -81,9 +81,7 @@ export class RunService implements Runs {
     this.#refuseWhenDraining();
     const run = await this.get(key);
     if (run.phase !== 'interrupted' || run.outcome?.kind !== 'interrupt') throw new GatewayError('run_not_interrupted');
-    const violation = this.#deps.agents.find(run.agentId)?.checkResume(run.outcome.payload, payload) ?? null;
-    if (violation !== null)
-      throw new GatewayError('invalid_input', { path: violation.path, detail: violation.message });
+    refuseViolation((await this.#deps.agents.find(run.agentId)?.checkResume(run.outcome.payload, payload)) ?? null);
     const written = await translateStorageFault(this.#deps.writer.write(run, { kind: 'resume', payload }));
     // The first answer takes the interrupt; a second one must not reach the vendor.
     if (written.kind !== 'written') throw new GatewayError('run_not_interrupted');

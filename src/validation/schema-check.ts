@@ -1,0 +1,145 @@
+import { Ajv, type AnySchemaObject, type ErrorObject, MissingRefError, type Options, type ValidateFunction } from 'ajv';
+import { Ajv2019 } from 'ajv/dist/2019.js';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { compilePattern } from '../compute/linear-regexp.ts';
+import type { Violation } from '../contract/domain/agent.ts';
+import type { Json, JsonObject } from '../contract/domain/json.ts';
+import { isJsonObject } from '../json/json-object.ts';
+import { type Dialect, type NormalSchema, normalizeSchema } from './dialect.ts';
+import { exactKeywords, findDuplicate } from './exact-keywords.ts';
+import { linearFormats } from './formats.ts';
+
+/** First part of a violation's path: the client's name for the checked value. */
+export type CheckRoot = 'input' | 'config' | 'payload';
+
+const options: Options = {
+  // Agents bring schemas of many makers: a keyword that we do not know is no reason to refuse them.
+  strict: false,
+  logger: false,
+  // What an object inherits is none of its properties: a required `constructor` must be there.
+  ownProperties: true,
+  formats: linearFormats,
+  code: { regExp: Object.assign((pattern: string) => compilePattern(pattern), { code: 'compilePattern' }) },
+};
+
+const makers = { 'draft-07': Ajv, '2019-09': Ajv2019, '2020-12': Ajv2020 } as const;
+
+/** They hold the meta-schemas, which take long to compile; each schema has an instance of its own beside them. */
+const judges = new Map<Dialect, Ajv>();
+
+export type CheckDefinition = { readonly schema: JsonObject; readonly root: CheckRoot };
+
+export type SchemaCheck = {
+  /** The first violation. Takes as long as it takes. */
+  readonly check: (value: Json) => Violation | null;
+  /** The schema as it was compiled, in the words of its dialect. */
+  readonly normalized: JsonObject;
+};
+
+/**
+ * Compiles a JSON Schema of draft-04 to 2020-12, or as OpenAPI 3.0 writes it. Throws `TypeError` for what is not a schema,
+ * for what refers to another document, and for a regular expression that no engine carries out in linear time.
+ */
+export function createSchemaCheck({ schema, root }: CheckDefinition): SchemaCheck {
+  const { validate, normalized } = compileSchema(schema);
+  const check = (value: Json): Violation | null => {
+    if (isValid(validate, value)) return null;
+    const error = validate.errors?.[0];
+    return error === undefined ? { path: root, message: 'is not valid' } : describeError(error, root, value);
+  };
+  return { check, normalized };
+}
+
+/** A schema that leads to itself for the same value would go on for ever. */
+function isValid(validate: ValidateFunction, value: Json): boolean {
+  try {
+    return validate(value);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    validate.errors = [tooDeep];
+    return false;
+  }
+}
+
+const tooDeep: ErrorObject = {
+  keyword: '$ref',
+  instancePath: '',
+  schemaPath: '#',
+  params: {},
+  message: 'nests too deeply to be checked',
+};
+
+function compileSchema(schema: JsonObject): { validate: ValidateFunction; normalized: JsonObject } {
+  try {
+    const normal = normalizeSchema(schema);
+    refuseBroken(normal);
+    const ajv = createAjv(normal.dialect, { meta: false, validateSchema: false });
+    return { validate: ajv.compile(normal.schema), normalized: normal.schema };
+  } catch (error) {
+    throw new TypeError(`is not a valid JSON Schema: ${sayReason(error)}`, { cause: error });
+  }
+}
+
+function refuseBroken({ dialect, schema }: NormalSchema): void {
+  const judge = judges.get(dialect) ?? createAjv(dialect, {});
+  judges.set(dialect, judge);
+  if (judge.validateSchema(schema as AnySchemaObject) !== true) throw new TypeError(judge.errorsText());
+}
+
+function createAjv(dialect: Dialect, own: Options): Ajv {
+  const ajv = new makers[dialect]({ ...options, ...own });
+  for (const definition of exactKeywords) {
+    ajv.removeKeyword(String(definition.keyword));
+    ajv.addKeyword(definition);
+  }
+  return ajv;
+}
+
+function sayReason(error: unknown): string {
+  if (error instanceof MissingRefError) {
+    return `refers to ${error.missingRef}, which it does not hold; copy what is meant under "$defs" and refer to it there`;
+  }
+  // Ajv reports one wrong word once for each branch of its meta-schema, and calls the schema "data".
+  const reason = error instanceof Error ? error.message : 'it cannot be compiled';
+  const [first = reason] = reason.replace(/^schema is invalid: /, '').split(', data/');
+  return first.replace(/^data\//, '');
+}
+
+function describeError(error: ErrorObject, root: CheckRoot, value: Json): Violation {
+  const at = `${root}${error.instancePath}`;
+  const params: unknown = error.params;
+  const named = (key: string): string | undefined => {
+    const value = isJsonObject(params) ? params[key] : undefined;
+    return typeof value === 'string' ? `${at}/${value.replaceAll('~', '~0').replaceAll('/', '~1')}` : undefined;
+  };
+  switch (error.keyword) {
+    case 'required':
+    case 'dependentRequired':
+      return { path: named('missingProperty') ?? at, message: 'is required' };
+    case 'additionalProperties':
+      return { path: named('additionalProperty') ?? at, message: 'is not a known property' };
+    case 'unevaluatedProperties':
+      return { path: named('unevaluatedProperty') ?? at, message: 'is not a known property' };
+    case 'enum': {
+      const allowed = isJsonObject(params) ? params.allowedValues : undefined;
+      const list = Array.isArray(allowed) ? `: ${allowed.map((value) => JSON.stringify(value)).join(', ')}` : '';
+      return { path: at, message: `must be one of the allowed values${list}` };
+    }
+    case 'uniqueItems': {
+      const [first, second] = findDuplicate(arrayAt(value, error.instancePath)) ?? [];
+      return { path: at, message: `${error.message} (items ## ${first} and ${second} are identical)` };
+    }
+    default:
+      // Ajv writes NOT in capitals.
+      return { path: at, message: error.message?.replace('NOT', 'not') ?? 'is not valid' };
+  }
+}
+
+function arrayAt(value: Json, pointer: string): readonly Json[] {
+  let found: Json | undefined = value;
+  for (const part of pointer.split('/').slice(1)) {
+    const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
+    found = typeof found === 'object' && found !== null ? (found as Readonly<Record<string, Json>>)[name] : undefined;
+  }
+  return Array.isArray(found) ? found : [];
+}

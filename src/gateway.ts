@@ -1,13 +1,14 @@
 import { createAuthenticator } from './access/credentials.ts';
 import { buildAgents } from './agents/agent-directory.ts';
-import { joinTenants } from './agents/tenant-connections.ts';
+import { type BackendConnections, connectionsByTenant, sharedConnection } from './agents/backend-connections.ts';
 import { refuseOpenHost } from './config/auth-section.ts';
 import type { Config } from './config/config.ts';
 import type { Connection } from './contract/adapter/adapter.ts';
 import type { Protocol } from './contract/api/protocol.ts';
 import type { Log } from './contract/domain/log.ts';
 import type { Run } from './contract/domain/run.ts';
-import { createEngine, type Engine } from './engine/create-engine.ts';
+import { Lease } from './engine/cluster/lease.ts';
+import { createEngine } from './engine/create-engine.ts';
 import { systemClock } from './engine/system-clock.ts';
 import type { WebhookOptions } from './engine/webhooks/create-dispatcher.ts';
 import { createApp } from './http/app.ts';
@@ -45,10 +46,15 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
   checkOpenHost(config, log);
   const store = await openStore(config.store.url, { log });
   const upstreams: Upstream[] = [];
-  const connections = new Map<string, Connection>();
-  // The lease is the engine's, which needs the connections first.
-  let engine: Engine | null = null;
-  const fence = (): boolean => engine?.holdsLease() ?? false;
+  const connections = new Map<string, BackendConnections>();
+  const lease = new Lease(
+    { store, clock: systemClock, log },
+    {
+      heartbeatMs: config.replicas.heartbeatSeconds * 1000,
+      deadAfterMs: config.replicas.deadAfterSeconds * 1000,
+    },
+  );
+  const fence = (): boolean => lease.isHeld();
   for (const backend of config.backends) {
     const { name, adapter, settings, settingsByTenant, secrets, baseUrl, maxConnections } = backend;
     const connect = (own: unknown): Connection => {
@@ -61,23 +67,23 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
       return adapter.connect(own, upstream.client);
     };
     const byTenant = Object.entries(settingsByTenant ?? {}).map(([tenant, own]) => [tenant, connect(own)] as const);
-    connections.set(name, settingsByTenant === null ? connect(settings) : joinTenants(new Map(byTenant)));
+    connections.set(
+      name,
+      settingsByTenant === null ? sharedConnection(connect(settings)) : connectionsByTenant(new Map(byTenant)),
+    );
   }
   const metrics = createMetrics({ processMetrics: config.server.metrics });
   const mounts = mountProtocols(config);
   const webhooks = sendWebhooks(config, mounts);
   const agents = buildAgents({ ...config, maxOutputBytes: config.limits.maxOutputBytes }, connections);
-  engine = createEngine({
+  const engine = createEngine({
     agents,
     store,
     clock: systemClock,
     pacing: config.pacing,
     backends: config.backends,
     webhooks: webhooks?.terms,
-    replica: {
-      heartbeatMs: config.replicas.heartbeatSeconds * 1000,
-      deadAfterMs: config.replicas.deadAfterSeconds * 1000,
-    },
+    lease,
     idempotencyMs: config.limits.idempotencyHours * hourMs,
     retentionMs: config.retention.days * dayMs,
     cache: { maxRuns: config.limits.cacheRuns, maxBytes: cacheBytes },
@@ -85,7 +91,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     metrics,
   });
 
-  const { pushed, backends } = engine;
+  const { acceptPush: pushed, backends } = engine;
   const app = createApp({
     mounts,
     pushed,
@@ -141,8 +147,8 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
 function checkOpenHost({ server: { host }, auth }: Config, log: Log): void {
   const refusal = refuseOpenHost(host, auth);
   if (refusal !== null) throw new Error(`the host ${host} ${refusal}`);
-  if (auth === null) log.info({ host }, 'no auth is configured: only this machine can connect');
-  if (auth === 'none') log.warn({ host }, 'auth is none: whoever reaches the port can use every agent');
+  if (auth === null) log.info({ host }, 'no auth configured: only this machine can connect');
+  if (auth === 'none') log.warn({ host }, 'auth is disabled: anyone who can reach this port can run every agent');
 }
 
 /** What the engine needs to tell receivers of runs; null where the config has no secret to sign with. */
@@ -186,5 +192,6 @@ async function drainWithin(drainMs: number, close: () => Promise<void>, log: Log
   const timer = setTimeout(() => late.resolve('late'), drainMs);
   const outcome = await Promise.race([close().then(() => 'closed' as const), late.promise]);
   clearTimeout(timer);
-  if (outcome === 'late') log.warn({ drainMs }, 'the drain took too long; what was open is left to recovery');
+  if (outcome === 'late')
+    log.warn({ drain_ms: drainMs }, 'drain timed out; remaining runs will be recovered on the next start');
 }

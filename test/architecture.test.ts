@@ -71,12 +71,7 @@ const entryPoints = ['adapters/index.ts'];
 
 /** What still breaks a rule; each list may only get shorter. */
 const exceptions = {
-  parameters: [
-    'src/engine/state/run-writer.ts',
-    'src/engine/worker/poller.ts',
-    'src/engine/worker/run-loop.ts',
-    'src/engine/worker/start-run.ts',
-  ],
+  parameters: [] as readonly string[],
   names: [] as readonly string[],
 };
 

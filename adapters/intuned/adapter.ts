@@ -9,7 +9,7 @@ import { fillPath } from '../path.ts';
 import { findUrls, optionNames, runConfig, settings, type Target, target } from './settings.ts';
 import { findErrorMessage, paths, resultAnswer, startAnswer } from './wire.ts';
 
-/** Intuned's Run API. It has no cancel, and a run takes no payload; its webhook sink can push (design, section 9). */
+/** Intuned's Run API. It has no cancel, and a run takes no payload; its webhook sink pushes changes. */
 export const intuned = defineAdapter({
   name: 'intuned',
   capabilities: { resume: false, cancel: false, push: true, session: false },
@@ -17,7 +17,6 @@ export const intuned = defineAdapter({
   target,
   runConfig,
   urlsOf: findUrls,
-  capabilitiesOf: () => ({ resume: false, cancel: false, push: true, session: false }),
   secretsOf: ({ apiKey }) => [apiKey],
 
   connect({ workspaceId, apiKey }, http) {
@@ -28,7 +27,7 @@ export const intuned = defineAdapter({
         return run.success && pickOptions(run.data, target).sink !== undefined;
       },
 
-      async start(request, signal) {
+      async start(request) {
         const { body } = await http.call({
           ...shared,
           ...actOnce,
@@ -37,7 +36,6 @@ export const intuned = defineAdapter({
           path: fillPath(paths.start, { workspaceId, project: request.target.project }),
           body: buildStart(request),
           answer: startAnswer,
-          signal,
         });
         return { runId: body.runId };
       },

@@ -7,7 +7,7 @@ import { fillPath } from '../path.ts';
 import { defaultPaths, type Paths, runConfig, type Settings, settings, type Target, target } from './settings.ts';
 import { type AgentEvent, agentEvent, eventAnswer, findErrorMessage, runAnswer, startAnswer } from './wire.ts';
 
-/** Restack's engine: agents, which take events, and workflows (design, section 10). */
+/** Restack's engine: agents, which take events, and workflows. */
 export const restack = defineAdapter({
   name: 'restack',
   capabilities: { resume: true, cancel: true, push: false, session: true },
@@ -17,7 +17,6 @@ export const restack = defineAdapter({
   capabilitiesOf: ({ agent, cancelEvent, mode }) => ({
     resume: agent !== undefined,
     cancel: cancelEvent !== undefined,
-    push: false,
     session: mode === 'thread',
   }),
   secretsOf: ({ token }) => (token === undefined ? [] : [token]),
@@ -25,7 +24,7 @@ export const restack = defineAdapter({
   connect(settings, http) {
     const engine = reachEngine(settings, http);
     return {
-      async start({ target, input }, signal) {
+      async start({ target, input }) {
         const { body } = await engine.call({
           ...actOnce,
           purpose: 'start',
@@ -33,7 +32,6 @@ export const restack = defineAdapter({
           path: engine.pathOf('start', target, {}),
           body: { input },
           answer: startAnswer,
-          signal,
         });
         const { runId, agentId, workflowId } = body;
         return { runId, ...(agentId ? { agentId } : {}), ...(workflowId ? { workflowId } : {}) };
@@ -44,28 +42,30 @@ export const restack = defineAdapter({
         return { status: body.status, raw };
       },
 
-      async resume(target, upstream, resumption, signal) {
+      async resume(target, upstream, resumption) {
         const event = agentEvent.safeParse(resumption);
         if (!event.success) throw refuse("the mapping's resume must give an object with an eventName");
-        await engine.send({ ...actOnce, purpose: 'resume' }, { target, upstream, event: event.data }, signal);
+        await engine.send(target, upstream, event.data, { ...actOnce, purpose: 'resume' });
       },
 
-      async cancel(target, upstream, signal) {
+      async cancel(target, upstream) {
         if (target.cancelEvent === undefined) throw refuse('no cancelEvent is configured for this agent');
-        await engine.send({ ...endRun, purpose: 'cancel' }, { target, upstream, event: target.cancelEvent }, signal);
+        await engine.send(target, upstream, target.cancelEvent, { ...endRun, purpose: 'cancel' });
       },
 
-      async sendMessage(target, upstream, input, signal) {
-        const event = agentEvent.parse({ ...target.messageEvent, eventInput: input });
-        const output = await engine.send({ ...actOnce, purpose: 'message' }, { target, upstream, event }, signal);
-        const status = 'completed';
-        return { status, raw: { ...upstream, agentName: target.agent ?? '', status, output } };
-      },
+      session: {
+        openingInputOf: ({ openingInput }) => openingInput,
 
-      openingOf: ({ openingInput }) => openingInput,
+        async send(target, upstream, input) {
+          const event = agentEvent.parse({ ...target.messageEvent, eventInput: input });
+          const output = await engine.send(target, upstream, event, { ...actOnce, purpose: 'message' });
+          const status = 'completed';
+          return { status, raw: { ...upstream, agentName: target.agent ?? '', status, output } };
+        },
 
-      async endSession(target, upstream, signal) {
-        await engine.send({ ...endRun, purpose: 'end-session' }, { target, upstream, event: target.endEvent }, signal);
+        async end(target, upstream) {
+          await engine.send(target, upstream, target.endEvent, { ...endRun, purpose: 'end-session' });
+        },
       },
     };
   },
@@ -93,7 +93,7 @@ function reachEngine({ token, paths: corrections }: Settings, http: HttpClient) 
     return fillPath(step === 'start' ? paths.startWorkflow : paths.getWorkflow, parts);
   }
 
-  function observe(target: Target, upstream: UpstreamRef, signal: AbortSignal) {
+  function observe(target: Target, upstream: UpstreamRef, signal?: AbortSignal) {
     const path = pathOf('get', target, upstream);
     return call({ ...observeRun, purpose: 'observe', method: 'GET', path, answer: runAnswer, signal });
   }
@@ -102,10 +102,10 @@ function reachEngine({ token, paths: corrections }: Settings, http: HttpClient) 
    * An event is addressed by agentId and runId. Where the start did not answer the agentId, the run is asked for it;
    * where the run does not know it either, the runId stands in, which is what the documented answer leaves a client.
    */
-  async function findAgentId(target: Target, upstream: UpstreamRef, signal: AbortSignal): Promise<string> {
+  async function findAgentId(target: Target, upstream: UpstreamRef): Promise<string> {
     if (upstream.agentId !== undefined) return upstream.agentId;
     try {
-      return (await observe(target, upstream, signal)).body.agentId ?? upstream.runId;
+      return (await observe(target, upstream)).body.agentId ?? upstream.runId;
     } catch (error) {
       // A fault of this question is one of nothing sent, so "retry" stands; "gone" is left to the event to find out.
       if (error instanceof UpstreamFault && error.consequence === 'gone') return upstream.runId;
@@ -114,17 +114,16 @@ function reachEngine({ token, paths: corrections }: Settings, http: HttpClient) 
   }
 
   async function send(
+    target: Target,
+    upstream: UpstreamRef,
+    { eventName, eventInput }: AgentEvent,
     rule: CallRule & { readonly purpose: string },
-    to: { readonly target: Target; readonly upstream: UpstreamRef; readonly event: AgentEvent },
-    signal: AbortSignal,
   ): Promise<Json> {
-    const { target, upstream, event } = to;
-    const { eventName, eventInput } = event;
     if (target.agent === undefined) throw refuse('a workflow takes no events');
-    const agentId = await findAgentId(target, upstream, signal);
+    const agentId = await findAgentId(target, upstream);
     const path = fillPath(paths.sendEvent, { agentName: target.agent, agentId, runId: upstream.runId });
     const body: Json = eventInput === undefined ? { eventName } : { eventName, eventInput };
-    return (await call({ ...rule, method: 'PUT', path, body, answer: eventAnswer, signal })).raw ?? {};
+    return (await call({ ...rule, method: 'PUT', path, body, answer: eventAnswer })).raw ?? {};
   }
 
   return { call, pathOf, observe, send };

@@ -1,11 +1,11 @@
 import { validate as isUuid } from 'uuid';
-import type { Connection } from '../contract/adapter/adapter.ts';
 import type { Agent, AgentDirectory } from '../contract/domain/agent.ts';
 import { boundOutput } from '../mapping/output-bound.ts';
+import type { BackendConnections } from './backend-connections.ts';
 
 export type AgentDirectoryOptions = {
-  readonly agents: readonly Omit<Agent, 'connection'>[];
-  /** Name of the agent for runs that name none. */
+  readonly agents: readonly Omit<Agent, 'connectionFor'>[];
+  /** Name of the agent of runs that name none. */
   readonly defaultAgent: string | null;
   readonly backends: readonly { readonly name: string; readonly settingsByTenant: object | null }[];
   /** Bound on a mapped output, as JSON. */
@@ -18,16 +18,21 @@ export type AgentDirectoryOptions = {
  */
 export function buildAgents(
   options: AgentDirectoryOptions,
-  connections: ReadonlyMap<string, Connection>,
+  connections: ReadonlyMap<string, BackendConnections>,
 ): AgentDirectory {
   const tenantsOf = new Map(
     options.backends.map(({ name, settingsByTenant }) => [name, settingsByTenant && Object.keys(settingsByTenant)]),
   );
   const all = options.agents.map((agent): Agent => {
-    const connection = connections.get(agent.backend);
-    if (connection === undefined) throw new TypeError(`no connection to the backend ${agent.backend}`);
+    const backend = connections.get(agent.backend);
+    if (backend === undefined) throw new TypeError(`no connection to the backend ${agent.backend}`);
     const mapping = boundOutput(agent.mapping, options.maxOutputBytes);
-    return Object.freeze({ ...agent, connection, mapping, tenants: tenantsOf.get(agent.backend) ?? undefined });
+    return Object.freeze({
+      ...agent,
+      connectionFor: (tenant) => backend.for(tenant),
+      mapping,
+      tenants: tenantsOf.get(agent.backend) ?? undefined,
+    });
   });
   const byKey = new Map<string, Agent>();
   for (const agent of all) byKey.set(agent.name, agent).set(agent.agentId, agent);

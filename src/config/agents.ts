@@ -114,7 +114,7 @@ function readTarget(
   const before = reader.problems.length;
   const target = reader.parse(refuseUnknownKeys(adapter.target), value, path);
   if (reader.problems.length > before || (target === undefined && value !== undefined)) return undefined;
-  return { target, capabilities: adapter.capabilitiesOf(target) };
+  return { target, capabilities: { ...adapter.capabilities, ...adapter.capabilitiesOf?.(target) } };
 }
 
 function shapeSchemas({ schemas }: AgentEntry): AgentSchemas {

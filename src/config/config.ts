@@ -38,7 +38,7 @@ export type BackendConfig = {
 };
 
 /** An agent of the config. It lacks only a live connection to its backend. */
-export type AgentConfig = Omit<Agent, 'connection'>;
+export type AgentConfig = Omit<Agent, 'connectionFor'>;
 
 type Section<Schema extends z.ZodType> = Readonly<z.output<Schema>>;
 

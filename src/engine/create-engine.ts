@@ -1,6 +1,6 @@
-import { v7 as uuidV7 } from 'uuid';
 import type { Api } from '../contract/api/api.ts';
 import type { AgentDirectory } from '../contract/domain/agent.ts';
+import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Clock } from '../contract/domain/clock.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import type { Store } from '../contract/store/store.ts';
@@ -9,20 +9,23 @@ import { RunCreator } from './api/create-run.ts';
 import { ItemService } from './api/item-service.ts';
 import { RunService } from './api/run-service.ts';
 import { ThreadService } from './api/thread-service.ts';
-import { Lease, type LeaseOptions } from './cluster/lease.ts';
+import type { Lease } from './cluster/lease.ts';
 import { followReplicas } from './cluster/replication.ts';
 import { EventBus } from './events/event-bus.ts';
 import { type BackendLimits, Backends } from './limits/backends.ts';
 import type { BackendState } from './limits/call-queue.ts';
 import { AgentDurations } from './pacing/agent-durations.ts';
 import type { PacingLimits } from './pacing/pacing.ts';
-import { FaultRecorder } from './state/outcomes.ts';
+import { FaultRecorder } from './state/fault-recorder.ts';
 import { sweepExpired } from './state/retention.ts';
 import { RunCache } from './state/run-cache.ts';
-import { RunWriter } from './state/run-writer.ts';
+import { type Commit, RunWriter } from './state/run-writer.ts';
 import { ThreadEffects } from './state/thread-effects.ts';
 import { createWebhookDispatcher, type WebhookOptions } from './webhooks/create-dispatcher.ts';
+import { outboxEntryOf } from './webhooks/outbox-entry.ts';
 import { Canceller } from './worker/canceller.ts';
+import { LiveRuns } from './worker/live-runs.ts';
+import { UpstreamStopper } from './worker/upstream-stopper.ts';
 import { Worker } from './worker/worker.ts';
 
 export type EngineDeps = {
@@ -30,9 +33,10 @@ export type EngineDeps = {
   readonly store: Store;
   readonly clock: Clock;
   readonly pacing: PacingLimits;
-  /** Budgets and pushes; a backend that is left out has no bounds. */
-  readonly backends?: readonly BackendLimits[];
-  readonly replica: LeaseOptions;
+  /** Limits and pushes of every backend that an agent names. */
+  readonly backends: readonly BackendLimits[];
+  /** This process's lease, which the connections to vendors heed too. */
+  readonly lease: Lease;
   /** How long a run is kept after its end. */
   readonly retentionMs: number;
   /** How long an idempotency key is kept. */
@@ -42,112 +46,90 @@ export type EngineDeps = {
   readonly cache: { readonly maxRuns: number; readonly maxBytes: number };
   readonly log: Log;
   readonly metrics: Metrics;
-  /** True the first time a key is seen. */
 };
 
 export type Engine = {
   readonly api: Api;
-  /** Whether this process may ask vendors for anything that must not happen twice. */
-  holdsLease(): boolean;
   /** How many live runs this process drives. */
   liveRuns(): number;
   backends(): readonly { readonly name: string; readonly state: BackendState }[];
-  /** A vendor says that a run changed, which is looked at then. False: the token is none that a start carried. */
-  pushed(backend: string, token: string): Promise<boolean>;
-  /** Takes on the live runs that nobody drives; rejects with `StorageFault`. */
+  /** A vendor reports a change of a run, which is then polled. False: no start carried the token. */
+  acceptPush(backend: string, token: string): Promise<boolean>;
+  /** Claims and recovers live runs whose replica is dead. Rejects with `StorageFault`. */
   start(): Promise<void>;
-  /** Refuses new work; what is under way at vendors is finished, recorded, and the rest left for the next owner. */
+  /** Refuses new work. Vendor calls under way are finished and recorded; the rest is left to the next owner. */
   stop(): Promise<void>;
 };
 
-/** Puts the room together: use cases over drivers over one store. */
+/** Composes the engine: use cases over run loops over one store. */
 export function createEngine(deps: EngineDeps): Engine {
-  const { store, clock, log, metrics } = deps;
-  const id = uuidV7();
-  const bus = new EventBus();
-  const cache = new RunCache(store, deps.cache);
-  const faults = new FaultRecorder(metrics);
-  const threadEffects = new ThreadEffects(store, deps.agents, (threadId, session) => {
-    const agent = deps.agents.find(session.agentId);
-    if (agent !== null) canceller.endSession(threadId, session.upstream, agent);
+  const { agents, store, clock, log, metrics, lease } = deps;
+  const live = new LiveRuns();
+  const cache = new RunCache(store, deps.cache, (runId) => live.find(runId));
+  const bus = new EventBus({
+    onPublish: ({ runId, run }) => {
+      if (run === null) cache.delete(runId);
+      else cache.keep(run);
+      live.refresh(runId, run);
+    },
+    onRunWatched: (runId) => live.get(runId)?.wake(),
+    onThreadWatched: (threadId) => live.wakeThread(threadId),
   });
   const dispatcher =
     deps.webhooks === undefined ? null : createWebhookDispatcher({ store, clock, log, metrics }, deps.webhooks);
-  const webhooks =
-    deps.webhooks === undefined ? undefined : { encodeRun: deps.webhooks.encodeRun, onOwed: () => dispatcher?.wake() };
-  const writer = new RunWriter({
-    agents: deps.agents,
-    store,
-    clock,
-    bus,
-    threads: threadEffects,
-    log,
-    metrics,
-    webhooks,
-    onDoubt: () => lease.doubt(),
+  const faults = new FaultRecorder(metrics);
+  const backends = new Backends({ clock, log, agents, replica: lease.replica, quotas: store.quotas }, deps.backends);
+  const stopper = new UpstreamStopper({ clock, faults, backends, log });
+  const threadEffects = new ThreadEffects(store, agents, ({ tenant, threadId }, { agentId, upstream }) => {
+    const agent = agents.find(agentId);
+    if (agent !== null) stopper.endSession({ id: threadId, tenant, upstream }, agent);
   });
-  const backendParts = { clock, log, agents: deps.agents, replica: id, quotas: store.quotas };
-  const backends = new Backends(backendParts, deps.backends ?? []);
+  const encodeRun = deps.webhooks?.encodeRun;
+  const writer = new RunWriter({
+    ...{ agents, store, clock, threads: threadEffects, log, metrics },
+    deliveryOf: (before, after) => (encodeRun === undefined ? undefined : outboxEntryOf(before, after, encodeRun)),
+    onCommitted: (commit) => {
+      announce(commit, bus);
+      if (commit.kind === 'changed' && commit.owesDelivery) dispatcher?.wake();
+    },
+    onUnknownInsert: () => lease.expectUnknownRuns(),
+  });
+  const canceller = new Canceller({ store, writer, stopper });
   const durations = new AgentDurations({ store: store.durations, clock, log });
-  const canceller = new Canceller({ store, writer, clock, faults, backends, log });
-  const loopDeps = {
-    replica: id,
-    store,
-    writer,
-    bus,
-    canceller,
-    clock,
-    pacing: deps.pacing,
-    backends,
-    durations,
-    faults,
-    log,
-    metrics,
-  };
-  const worker = new Worker(loopDeps, deps.agents);
-  const lease = new Lease(id, { store, clock, log }, deps.replica, (run) => worker.inherit(run));
+  const worker = new Worker(
+    {
+      ...{ replica: lease.replica, store, writer, bus, canceller, stopper, clock },
+      ...{ pacing: deps.pacing, backends, durations, faults, log, metrics },
+    },
+    agents,
+    live,
+  );
   const creator = new RunCreator({
-    replica: id,
-    agents: deps.agents,
-    store,
-    writer,
-    worker,
-    canceller,
-    clock,
+    ...{ replica: lease.replica, agents, store, writer, worker, canceller, clock },
     idempotencyMs: deps.idempotencyMs,
   });
-  const runs = new RunService({ agents: deps.agents, store, cache, writer, bus, canceller, creator, clock });
-  const threads = new ThreadService({ agents: deps.agents, store, cache, canceller, bus, clock });
-  const api: Api = { runs, threads, items: new ItemService(store, clock), agents: new AgentService(deps.agents) };
-
-  cache.onFindLive((runId) => worker.liveRun(runId));
-  bus.onNotification((notification) => {
-    if (notification.run === null) cache.forget(notification.runId);
-    else cache.keep(notification.run);
-    worker.refresh(notification.runId, notification.run);
-  });
-  const stopFollowing = followReplicas({ store, cache, bus, worker, clock, log });
+  const runs = new RunService({ agents, store, cache, writer, bus, canceller, stopper, creator, clock });
+  const threads = new ThreadService({ agents, store, cache, stopper, bus, clock });
+  const api: Api = { runs, threads, items: new ItemService(store, clock), agents: new AgentService(agents) };
+  const stopFollowing = followReplicas({ store, cache, bus, live, clock, log });
   const stopSweeping = sweepExpired({ store, cache, clock, log }, deps.retentionMs);
-  bus.onFirstWatcher((runId) => worker.loopOf(runId)?.hurry());
-  bus.onThreadWatcher((threadId) => worker.hurryThread(threadId));
-  const stopWakes = store.wakes?.subscribe((runId) => worker.loopOf(runId)?.poke());
+  const stopWakes = store.wakes?.subscribe((runId) => live.get(runId)?.pollNow());
 
   return {
     api,
-    holdsLease: () => lease.holdsLease(),
-    liveRuns: () => worker.size,
+    liveRuns: () => live.size,
     backends: () => backends.states(),
-    pushed: async (backend, token) => {
+    acceptPush: async (backend, token) => {
       const runId = backends.find(backend)?.push?.read(token) ?? null;
       if (runId === null) return false;
-      const loop = worker.loopOf(runId);
-      if (loop !== undefined) loop.poke();
+      const loop = live.get(runId);
+      if (loop !== undefined) loop.pollNow();
       else await store.wakes?.wakeRun(runId);
       return true;
     },
     start: async () => {
-      await durations.load(deps.agents.all.map((agent) => agent.agentId));
-      await lease.start();
+      await durations.load(agents.all.map((agent) => agent.agentId));
+      await lease.start((run) => worker.recover(run));
       dispatcher?.start();
     },
     stop: async () => {
@@ -156,12 +138,29 @@ export function createEngine(deps: EngineDeps): Engine {
       stopSweeping();
       stopWakes?.();
       await worker.stop();
-      canceller.stop();
-      await canceller.settle();
+      stopper.stop();
+      await stopper.settle();
       await dispatcher?.stop();
       await durations.stop();
       await backends.stop();
       await lease.stop();
     },
   };
+}
+
+/** Publishes a durable write to this process. A new run has no watchers yet, but its thread may have. */
+function announce(commit: Commit, bus: EventBus): void {
+  switch (commit.kind) {
+    case 'created':
+      if (commit.run.threadId !== null) bus.notifyThread(commit.run.threadId);
+      return;
+    case 'changed':
+      bus.publish({ runId: commit.run.runId, run: commit.run, events: commit.events });
+      return;
+    case 'removed':
+      bus.publish({ runId: commit.runId, run: null, events: [] });
+      return;
+    default:
+      assertNever(commit);
+  }
 }

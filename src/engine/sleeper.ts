@@ -5,20 +5,20 @@ export class Sleeper {
   readonly #clock: Clock;
   #cancel: (() => void) | null = null;
   #onWake: (() => void) | null = null;
-  /** A wake that came while nobody slept shortens the next sleep: no news is lost between two waits. */
-  #woken = false;
+  /** A wake between two waits shortens the next one, so that no change is missed. */
+  #wokenEarly = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /**
-   * Calls back after `delayMs`, or when woken. `Infinity` waits for the wake alone. False: a wake came before, so there is
-   * nothing to wait for and nobody is called.
+   * Calls back once, after `delayMs` or when woken; `Infinity` waits for the wake alone. False: a wake came before, so
+   * there is nothing to wait for and the callback is dropped.
    */
-  doze(delayMs: number, onWake: () => void): boolean {
-    if (this.#woken) {
-      this.#woken = false;
+  wakeAfter(delayMs: number, onWake: () => void): boolean {
+    if (this.#wokenEarly) {
+      this.#wokenEarly = false;
       return false;
     }
     this.#onWake = onWake;
@@ -29,14 +29,14 @@ export class Sleeper {
   /** The same as a promise. */
   sleep(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
-      if (!this.doze(delayMs, resolve)) resolve();
+      if (!this.wakeAfter(delayMs, resolve)) resolve();
     });
   }
 
   wake(): void {
     const onWake = this.#onWake;
     if (onWake === null) {
-      this.#woken = true;
+      this.#wokenEarly = true;
       return;
     }
     this.#cancel?.();
@@ -44,4 +44,20 @@ export class Sleeper {
     this.#onWake = null;
     onWake();
   }
+}
+
+/** Resolves after `delayMs`, or as soon as the signal fires. */
+export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted === true) return Promise.resolve();
+  return new Promise((resolve) => {
+    const onAbort = (): void => {
+      cancel();
+      resolve();
+    };
+    const cancel = clock.schedule(delayMs, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
 }

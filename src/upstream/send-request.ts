@@ -1,5 +1,4 @@
 import type { Dispatcher } from 'undici';
-import { onAbort } from './abort-listeners.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { Happening } from './fault-rule.ts';
 import type { AnswerHeaders } from './retry-after.ts';
@@ -30,7 +29,7 @@ export function sendRequest(
   pool: Dispatcher,
   request: Dispatcher.DispatchOptions,
   limits: SendOptions,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<HttpResult> {
   return new Promise((resolve) => {
     const handler = new ExchangeHandler(limits, signal, resolve);
@@ -50,12 +49,14 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #size = 0;
   settled = false;
 
-  constructor(limits: SendOptions, signal: AbortSignal, resolve: (result: HttpResult) => void) {
+  constructor(limits: SendOptions, signal: AbortSignal | undefined, resolve: (result: HttpResult) => void) {
     this.#limits = limits;
     this.#resolve = resolve;
     this.#stopClock = limits.deadlines.add(() => this.#stop('timeout'));
-    this.#stopListening = onAbort(signal, () => this.#stop('aborted'));
-    if (signal.aborted) this.#stop('aborted');
+    const onAbort = (): void => this.#stop('aborted');
+    this.#stopListening = () => signal?.removeEventListener('abort', onAbort);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal?.aborted === true) this.#stop('aborted');
   }
 
   /** undici calls this in the same turn as the socket write, once a connection is established. */

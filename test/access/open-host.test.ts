@@ -27,7 +27,7 @@ describe('without auth', () => {
 
   test('the gateway logs who can connect, and does not start on an open host without auth', async () => {
     await using site = await openAuthSite();
-    expect(site.log()).toContain('no auth is configured: only this machine can connect');
+    expect(site.log()).toContain('no auth configured: only this machine can connect');
     // As the command line's --host does it, after the config was read.
     const outside = { ...site.config, server: { ...site.config.server, host: '0.0.0.0' } };
     const log = createLog({ level: 'silent', secrets: [] });
@@ -36,7 +36,7 @@ describe('without auth', () => {
 
   test('auth: none is logged as a warning', async () => {
     await using site = await openAuthSite({ sections: { auth: 'none' } });
-    expect(site.log()).toContain('auth is none: whoever reaches the port can use every agent');
+    expect(site.log()).toContain('auth is disabled: anyone who can reach this port can run every agent');
     expect((await site.ask(null, 'POST', '/runs', { input: {} })).status).toBe(200);
   });
 

@@ -187,7 +187,7 @@ test('a cached run of another tenant is looked up in the store, like an absent o
       return null;
     },
   };
-  const cache = new RunCache(store, { maxRuns: 10, maxBytes: 100_000 });
+  const cache = new RunCache(store, { maxRuns: 10, maxBytes: 100_000 }, () => undefined);
   const run = runOf({ tenant: 'theirs', phase: 'done', status: 'success' });
   cache.keep(run);
   expect(await cache.find({ tenant: 'theirs', runId: run.runId })).toBe(run);

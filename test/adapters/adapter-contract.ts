@@ -161,7 +161,7 @@ export function testAdapter(subject: AdapterCase): void {
     await upstream.close();
   });
 
-  const start = () => connection.start({ target, input, config }, signal);
+  const start = () => connection.start({ target, input, config });
   const observe = () => connection.observe(target, subject.start.upstream, signal);
 
   function expectWire({ method, path, headers, body }: Wire): void {

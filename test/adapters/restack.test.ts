@@ -86,12 +86,12 @@ describe('events', () => {
 
   async function resume(connection: Connection, target: unknown, ref: { runId: string }, event: Json): Promise<void> {
     if (connection.resume === undefined) throw new Error('no resume');
-    await connection.resume(target, ref, event, signal);
+    await connection.resume(target, ref, event);
   }
 
   async function cancel(connection: Connection, target: unknown): Promise<void> {
     if (connection.cancel === undefined) throw new Error('no cancel');
-    await connection.cancel(target, { runId: 'r1', agentId: 'a1' }, signal);
+    await connection.cancel(target, { runId: 'r1', agentId: 'a1' });
   }
 
   test('resume sends the event to the agentId that the engine answered', async () => {
@@ -192,7 +192,7 @@ describe('events', () => {
     };
     const connection = connect({ paths });
     vendor.reply = answer(200, { runId: 'r1', agentId: 'a1', status: 'running' });
-    const ref = await connection.start({ target: agent(), input: 1, config: {} }, signal);
+    const ref = await connection.start({ target: agent(), input: 1, config: {} });
     await connection.observe(agent(), ref, signal);
     await resume(connection, agent(), ref, { eventName: 'end' });
     const bare = { runId: 'r1' };
@@ -207,7 +207,7 @@ describe('events', () => {
 
   test('an empty token is no token', async () => {
     vendor.reply = answer(200, { runId: 'r1', agentId: null });
-    const ref = await connect({ token: '' }).start({ target: agent(), input: {}, config: {} }, signal);
+    const ref = await connect({ token: '' }).start({ target: agent(), input: {}, config: {} });
     expect(ref).toStrictEqual({ runId: 'r1' });
     expect(vendor.received[0]?.headers.authorization).toBeUndefined();
   });
@@ -241,7 +241,10 @@ describe('the config', () => {
   });
 
   test('capabilities follow the target', () => {
-    const of = (target: JsonObject) => restack.capabilitiesOf(restack.target.parse(target));
+    const of = (target: JsonObject) => ({
+      ...restack.capabilities,
+      ...restack.capabilitiesOf?.(restack.target.parse(target)),
+    });
     expect(of({ agent: 'A' })).toEqual({ resume: true, cancel: false, push: false, session: false });
     expect(of({ agent: 'A', cancelEvent: { eventName: 'end' } })).toEqual({
       resume: true,

@@ -48,12 +48,12 @@ describe('docs/vendors/writing-an-adapter.md', () => {
       const connection = acme.connect(acme.settings.parse({ apiKey: 'key' }), upstream.client);
       const target = acme.target.parse({ job: 'a b' });
       const { signal } = new AbortController();
-      const ref = await connection.start({ target, input: 1, config: {} }, signal);
+      const ref = await connection.start({ target, input: 1, config: {} });
       expect(await connection.observe(target, ref, signal)).toEqual({
         status: 'busy',
         raw: { runId: 'r/1', status: 'busy' },
       });
-      await connection.cancel?.(target, ref, signal);
+      await connection.cancel?.(target, ref);
       expect(vendor.received.map(({ method, path, body }) => `${method} ${path} ${body}`.trim())).toEqual([
         'POST /jobs/a%20b/runs {"input":1,"priority":0}',
         'GET /runs/r%2F1',

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { buildAgents } from '../../src/agents/agent-directory.ts';
+import { sharedConnection } from '../../src/agents/backend-connections.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { compileCheck } from '../../src/validation/json-schema.ts';
 import { parse, sample, silentConnection } from './vendors.ts';
 
-const connections = new Map([['main', silentConnection]]);
+const connections = new Map([['main', sharedConnection(silentConnection)]]);
 
 const maxOutputBytes = 1000;
 
@@ -22,7 +23,7 @@ describe('the agents of a config', () => {
     expect([agents.find('Sweeper'), agents.find('constructor'), agents.find('')]).toEqual([null, null, null]);
     expect(agents.defaultAgent).toBe(agent);
     expect(agents.all).toEqual([agent]);
-    expect(agent?.connection).toBe(silentConnection);
+    expect(agent?.connectionFor('default')).toBe(silentConnection);
   });
 
   test('the default agent is null where the config names none', async () => {

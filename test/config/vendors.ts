@@ -18,7 +18,7 @@ export const acme = defineAdapter({
   settings: z.object({ apiKey: z.string().min(1), region: z.enum(['north', 'south']).default('north') }),
   target: z.strictObject({ job: z.string(), chatty: z.boolean().default(false), tries: z.int().optional() }),
   runConfig: z.looseObject({ tries: z.int().optional() }),
-  capabilitiesOf: ({ chatty }) => ({ resume: chatty, cancel: false, push: false, session: false }),
+  capabilitiesOf: ({ chatty }) => ({ resume: chatty }),
   secretsOf: ({ apiKey }) => [apiKey],
   connect: () => silentConnection,
 });

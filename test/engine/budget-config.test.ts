@@ -5,7 +5,6 @@ import { acme, parse, refuse, sample } from '../config/vendors.ts';
 const pushing = defineAdapter({
   ...acme,
   capabilities: { ...acme.capabilities, push: true },
-  capabilitiesOf: () => ({ ...acme.capabilities, push: true }),
 });
 const push = 'push: { publicUrl: https://runs.example/base/ }';
 

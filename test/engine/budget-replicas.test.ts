@@ -1,6 +1,7 @@
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import type { Agent } from '../../src/contract/domain/agent.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
+import { Lease } from '../../src/engine/cluster/lease.ts';
 import { createEngine, type Engine } from '../../src/engine/create-engine.ts';
 import type { BackendLimits } from '../../src/engine/limits/backends.ts';
 import { systemClock } from '../../src/engine/system-clock.ts';
@@ -78,7 +79,7 @@ function describeReplicas(server: PostgresServer): void {
           store,
           clock: systemClock,
           pacing: { floorMs, watchedCeilingMs: floorMs, ceilingMs: 60_000 },
-          replica: { heartbeatMs: 5000, deadAfterMs: 15_000 },
+          lease: new Lease({ store, clock: systemClock, log: silentLog }, { heartbeatMs: 5000, deadAfterMs: 15_000 }),
           idempotencyMs: 86_400_000,
           retentionMs: 86_400_000,
           cache: { maxRuns: 100, maxBytes: 1_000_000 },
@@ -131,7 +132,7 @@ function describeReplicas(server: PostgresServer): void {
       // No poll of its own is due for a minute.
       const stream = await second?.api.runs.watch({ tenant, runId: run.runId }, 0);
       const [backend = '', token = ''] = vendor.sinks[0]?.split('/').slice(-2) ?? [];
-      expect(await second?.pushed(backend, token)).toBe(true);
+      expect(await second?.acceptPush(backend, token)).toBe(true);
       const kinds: string[] = [];
       for await (const events of stream ?? []) kinds.push(...events.map((event) => event.change.kind));
       expect(kinds.at(-1)).toBe('result');

@@ -71,7 +71,7 @@ describe('the gate of a backend', () => {
     call(callQueue, 'unwatched', 'first');
     call(callQueue, 'unwatched', 'u1');
     const hurried = call(callQueue, 'unwatched', 'u2');
-    hurried.hurry();
+    hurried.raiseUrgency();
     await clock.advance(3000);
     expect(went).toEqual(['first', 'u2', 'u1']);
   });
@@ -94,8 +94,8 @@ describe('the gate of a backend', () => {
     call(callQueue, 'start', 'next');
     await clock.advance(5000);
     expect(went).toEqual([]);
-    permit?.drop();
-    permit?.drop();
+    permit?.release();
+    permit?.release();
     await clock.settle();
     expect(went).toEqual(['next']);
   });

@@ -11,12 +11,12 @@ describe('slots of a backend', () => {
     const admitted: string[] = [];
     for (const name of names) {
       const [agent = ''] = name;
-      void concurrency.take(agent, name, never, () => {}).then(() => admitted.push(name));
+      void concurrency.acquire(agent, name, never, () => {}).then(() => admitted.push(name));
     }
     for (let turn = 0; turn < names.length; turn += 1) {
       await new Promise((resolve) => setImmediate(resolve));
       const last = admitted.at(-1);
-      if (last !== undefined) concurrency.free(last);
+      if (last !== undefined) concurrency.release(last);
     }
     return admitted;
   }
@@ -30,18 +30,18 @@ describe('slots of a backend', () => {
   test('who leaves the queue gives his place away, and nobody is let in twice', async () => {
     const concurrency = new ConcurrencyLimit({ kind: 'own', max: 1 });
     const leaver = new AbortController();
-    await concurrency.take('a', 'a1', never, () => {});
-    const left = concurrency.take('a', 'a2', leaver.signal, () => {});
-    const next = concurrency.take('a', 'a3', never, () => {});
+    await concurrency.acquire('a', 'a1', never, () => {});
+    const left = concurrency.acquire('a', 'a2', leaver.signal, () => {});
+    const next = concurrency.acquire('a', 'a3', never, () => {});
     leaver.abort();
     expect(await left).toBe(false);
-    concurrency.free('a1');
-    concurrency.free('a1');
+    concurrency.release('a1');
+    concurrency.release('a1');
     expect(await next).toBe(true);
     expect(concurrency.waiting).toBe(0);
     let isLetIn = false;
     void concurrency
-      .take('a', 'a4', never, () => {})
+      .acquire('a', 'a4', never, () => {})
       .then(() => {
         isLetIn = true;
       });
@@ -52,28 +52,28 @@ describe('slots of a backend', () => {
   test('a run that is live already counts, also beyond the bound', async () => {
     const concurrency = new ConcurrencyLimit({ kind: 'own', max: 2 });
     for (const runId of ['x', 'y', 'z']) concurrency.hold(runId);
-    const waiting = concurrency.take('a', 'a1', never, () => {});
-    concurrency.free('x');
+    const waiting = concurrency.acquire('a', 'a1', never, () => {});
+    concurrency.release('x');
     expect(concurrency.waiting).toBe(1);
-    concurrency.free('y');
+    concurrency.release('y');
     expect(await waiting).toBe(true);
   });
 
   test('granted slots are for one start each, and what a run leaves behind is not taken again', async () => {
     const concurrency = new ConcurrencyLimit({ kind: 'granted' });
-    const first = concurrency.take('a', 'a1', never, () => {});
-    const second = concurrency.take('a', 'a2', never, () => {});
+    const first = concurrency.acquire('a', 'a1', never, () => {});
+    const second = concurrency.acquire('a', 'a2', never, () => {});
     concurrency.grant(1);
     expect(await first).toBe(true);
     expect(concurrency.opening).toBe(1);
-    concurrency.began('a1');
-    concurrency.free('a1');
+    concurrency.markStarted('a1');
+    concurrency.release('a1');
     expect(concurrency.waiting).toBe(1);
     concurrency.grant(1);
     expect(await second).toBe(true);
     // It never began, so its grant is still there.
-    concurrency.free('a2');
-    expect(await concurrency.take('a', 'a3', never, () => {})).toBe(true);
+    concurrency.release('a2');
+    expect(await concurrency.acquire('a', 'a3', never, () => {})).toBe(true);
   });
 });
 
@@ -106,7 +106,7 @@ describe('maxConcurrentRuns', () => {
     const phases = await Promise.all(runs.map(async (run) => (await rig.read(run)).phase));
     expect(phases).toEqual(['running', 'running', 'queued', 'queued']);
     expect((await rig.read(fourth)).status).toBe('pending');
-    const said = rig.logged.filter((line) => line.fields.waits_for === 'maxConcurrentRuns');
+    const said = rig.logged.filter((line) => line.message === 'run queued: maxConcurrentRuns reached');
     expect(said).toHaveLength(2);
     await endOldest();
     expect((await rig.read(third)).phase).toBe('running');

@@ -6,6 +6,7 @@ import type { RunEvent } from '../../src/contract/domain/event.ts';
 import type { Log } from '../../src/contract/domain/log.ts';
 import type { Run, RunRequest } from '../../src/contract/domain/run.ts';
 import type { Store } from '../../src/contract/store/store.ts';
+import { Lease } from '../../src/engine/cluster/lease.ts';
 import { createEngine, type Engine } from '../../src/engine/create-engine.ts';
 import type { BackendLimits } from '../../src/engine/limits/backends.ts';
 import type { WebhookOptions } from '../../src/engine/webhooks/create-dispatcher.ts';
@@ -91,7 +92,7 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
     clock: mortal.clock,
     backends: [{ ...boundless, ...options.options }],
     pacing: { floorMs: 100, watchedCeilingMs: 1000, ceilingMs: 10_000 },
-    replica: { heartbeatMs: 5000, deadAfterMs: 15_000 },
+    lease: new Lease({ store, clock: mortal.clock, log: log }, { heartbeatMs: 5000, deadAfterMs: 15_000 }),
     idempotencyMs: 86_400_000,
     webhooks: options.webhooks,
     retentionMs: 30 * 86_400_000,

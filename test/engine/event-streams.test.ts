@@ -4,6 +4,8 @@ import { EventBus } from '../../src/engine/events/event-bus.ts';
 import { RunEventStream } from '../../src/engine/events/run-event-stream.ts';
 import { openRig, type Rig, tenant } from './engine-rig.ts';
 
+const unheard = { onPublish: () => {}, onRunWatched: () => {}, onThreadWatched: () => {} };
+
 let rig: Rig;
 beforeEach(async () => {
   rig = await openRig();
@@ -15,7 +17,7 @@ afterEach(async () => {
 test('an event reaches a thousand waiting readers within two promise turns', async () => {
   const run = await rig.create();
   await rig.clock.settle();
-  const bus = new EventBus();
+  const bus = new EventBus(unheard);
   const streams = Array.from({ length: 1000 }, () => new RunEventStream(rig.store, bus, run, 2));
   const received: RunEvent[] = [];
   const readings = streams.map(async (stream) => {
@@ -40,7 +42,7 @@ test('an event reaches a thousand waiting readers within two promise turns', asy
 test('leaving a loop over a stream unsubscribes its reader', async () => {
   const run = await rig.create();
   await rig.clock.settle();
-  const bus = new EventBus();
+  const bus = new EventBus(unheard);
   for await (const _batch of new RunEventStream(rig.store, bus, run, 0)) break;
   expect(bus.isWatched(run.runId)).toBe(false);
 });

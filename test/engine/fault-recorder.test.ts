@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { Log } from '../../src/contract/domain/log.ts';
-import { FaultRecorder } from '../../src/engine/state/outcomes.ts';
+import { FaultRecorder } from '../../src/engine/state/fault-recorder.ts';
 import { makeAgent } from './scripted-agent.ts';
 import { ScriptedVendor } from './scripted-vendor.ts';
 
@@ -21,7 +21,7 @@ function record() {
     layer: { status: { done: 'success' }, output: 'output' },
   });
   const note = (httpStatus: number) =>
-    faults.note(log, agent, 'observe', new UpstreamFault({ ...fault, kind: 'http-status', httpStatus }));
+    faults.record(log, agent, 'observe', new UpstreamFault({ ...fault, kind: 'http-status', httpStatus }));
   return { levels, counted, note };
 }
 

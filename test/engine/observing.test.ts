@@ -61,7 +61,7 @@ describe('observing a run', () => {
     const run = await rig.create();
     await rig.clock.advance(30_000);
     expect((await rig.read(run)).status).toBe('success');
-    expect(rig.logged.filter((line) => line.fields.vendorStatus === 'pondering')).toHaveLength(1);
+    expect(rig.logged.filter((line) => line.fields.vendor_status === 'pondering')).toHaveLength(1);
     expect(rig.counts.get('unmapped_status')).toBe(2);
   });
 

@@ -26,7 +26,7 @@ describe('the sink of an Intuned run', () => {
 
   async function sentSink(sink: { readonly url: string } | undefined, config: JsonObject, more: JsonObject = {}) {
     const request = { target: { ...target, ...more }, input: {}, config, sink };
-    await connection.start(request, new AbortController().signal);
+    await connection.start(request);
     return (JSON.parse(vendor.received.at(-1)?.body ?? '') as { sink?: unknown }).sink;
   }
 

@@ -90,7 +90,7 @@ describe('pushes', () => {
     const first = await startRun();
     await rig.clock.advance(5000);
     rig.vendor.observeScript.splice(0, 1, { status: 'success', output: 1 });
-    expect(await rig.engine.pushed('scripted', first.token)).toBe(true);
+    expect(await rig.engine.acceptPush('scripted', first.token)).toBe(true);
     await rig.clock.settle();
     expect((await rig.read(first.run)).status).toBe('success');
 
@@ -99,7 +99,7 @@ describe('pushes', () => {
     await rig.clock.advance(8000);
     expect(rig.vendor.polls - before).toBe(0);
     rig.vendor.observeScript.splice(0, 1, { status: 'success', output: 2 });
-    await rig.engine.pushed('scripted', second.token);
+    await rig.engine.acceptPush('scripted', second.token);
     await rig.clock.settle();
     expect(rig.vendor.polls - before).toBe(1);
     expect((await rig.read(second.run)).status).toBe('success');
@@ -108,14 +108,14 @@ describe('pushes', () => {
   test('a push that is not true, or is told again, changes nothing', async () => {
     await openPushed();
     const { run, token } = await startRun();
-    await rig.engine.pushed('scripted', token);
+    await rig.engine.acceptPush('scripted', token);
     await rig.clock.settle();
     expect((await rig.read(run)).status).toBe('pending');
     rig.vendor.observeScript.splice(0, 1, { status: 'success', output: 1 });
-    await rig.engine.pushed('scripted', token);
+    await rig.engine.acceptPush('scripted', token);
     await rig.clock.settle();
     const { polls } = rig.vendor;
-    expect(await rig.engine.pushed('scripted', token)).toBe(true);
+    expect(await rig.engine.acceptPush('scripted', token)).toBe(true);
     await rig.clock.advance(60_000);
     expect(rig.vendor.polls).toBe(polls);
     expect((await rig.events(run)).length).toBe(3);
@@ -126,12 +126,12 @@ describe('pushes', () => {
     const { token } = await startRun();
     const before = rig.vendor.polls;
     for (let time = 0; time < 50; time += 1) {
-      await rig.engine.pushed('scripted', token);
+      await rig.engine.acceptPush('scripted', token);
       await rig.clock.settle();
     }
     expect(rig.vendor.polls - before).toBe(3);
     for (let time = 0; time < 50; time += 1) {
-      await rig.engine.pushed('scripted', token);
+      await rig.engine.acceptPush('scripted', token);
       await rig.clock.advance(100);
     }
     expect(rig.vendor.polls - before).toBeGreaterThan(5);
@@ -147,7 +147,7 @@ describe('pushes', () => {
     rig.vendor.observeScript.push({ status: 'success', output: 1 });
     const run = await rig.create();
     await rig.clock.settle();
-    await rig.engine.pushed('scripted', tokenOf(0));
+    await rig.engine.acceptPush('scripted', tokenOf(0));
     open();
     await rig.clock.settle();
     expect((await rig.read(run)).status).toBe('success');
@@ -161,14 +161,14 @@ describe('pushes', () => {
       ['scripted', `${token.slice(0, -1)}`],
       ['nobody', token],
     ] as const) {
-      expect(await rig.engine.pushed(backend, text)).toBe(false);
+      expect(await rig.engine.acceptPush(backend, text)).toBe(false);
     }
   });
 
   test('a run that brings a sink of its own carries none of ours, and is polled as ever', async () => {
     await openPushed();
     const first = await startRun();
-    await rig.engine.pushed('scripted', first.token);
+    await rig.engine.acceptPush('scripted', first.token);
     Object.assign(rig.vendor, { ownsSink: () => true });
     rig.vendor.observeScript.splice(0, 1, { status: 'running' });
     await rig.create();
@@ -183,7 +183,7 @@ describe('pushes', () => {
     await openPushed();
     const { run, token } = await startRun();
     rig.vendor.observeScript.splice(0, 1, { status: 'success', output: 1 });
-    await rig.engine.pushed('scripted', token);
+    await rig.engine.acceptPush('scripted', token);
     await rig.clock.settle();
     expect((await rig.read(run)).status).toBe('success');
     const polls: number[] = [];

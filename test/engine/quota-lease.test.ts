@@ -161,15 +161,15 @@ function describeKeeper(server: PostgresServer): void {
     test('grants that nobody took are void while the store is asked anew', async () => {
       const taken: string[] = [];
       const take = (runId: string): void => {
-        void concurrency.take('agent', runId, never, () => {}).then((isTaken) => isTaken && taken.push(runId));
+        void concurrency.acquire('agent', runId, never, () => {}).then((isTaken) => isTaken && taken.push(runId));
       };
       const leaver = new AbortController();
       take('first');
-      void concurrency.take('agent', 'second', leaver.signal, () => {});
+      void concurrency.acquire('agent', 'second', leaver.signal, () => {});
       await turns(1);
       expect(taken).toEqual(['first']);
       // Two were granted where two asked; one leaves without having begun, and its grant is there for the next.
-      concurrency.free('second');
+      concurrency.release('second');
       const answer = hold();
       const before = quotas.asked.length;
       for (let step = 0; quotas.asked.length === before && step < 20; step += 1) await clock.advance(100);

@@ -1,9 +1,10 @@
+import type { Connection } from '../../src/contract/adapter/adapter.ts';
 import type { Agent } from '../../src/contract/domain/agent.ts';
 import { compileMapping } from '../../src/mapping/compile.ts';
 
 /** An agent that takes every input, over a connection and one layer of a mapping; the rest as a test wants it. */
 export function makeAgent(
-  { connection, layer }: { readonly connection: Agent['connection']; readonly layer: object },
+  { connection, layer }: { readonly connection: Connection; readonly layer: object },
   own: Partial<Agent> = {},
 ): Agent {
   const compiled = compileMapping([{ source: 'test', mapping: layer }]);
@@ -24,7 +25,7 @@ export function makeAgent(
     lostAfterMs: 60_000,
     onUnknownStart: 'fail',
     capabilities: { resume: false, cancel: false, push: false, session: false },
-    connection,
+    connectionFor: () => connection,
     mapping: compiled.mapping,
     ...own,
   };

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import type { Observation } from '../../src/contract/adapter/adapter.ts';
+import type { SessionCalls } from '../../src/contract/adapter/adapter.ts';
 import type { UpstreamFault } from '../../src/contract/adapter/http.ts';
 import { errcodes } from '../../src/contract/domain/errcodes.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
-import type { Run, UpstreamRef } from '../../src/contract/domain/run.ts';
+import type { Run } from '../../src/contract/domain/run.ts';
 import { openRig, type Rig, type RigOptions, tenant } from './engine-rig.ts';
 import { fault, ScriptedVendor } from './scripted-vendor.ts';
 
@@ -17,27 +17,25 @@ class SessionVendor extends ScriptedVendor {
   messageGate: Promise<void> = Promise.resolve();
   nowMs: () => number = () => 0;
 
-  openingOf(): Json | undefined {
-    return this.opening;
-  }
-
-  async sendMessage(_target: unknown, { runId }: UpstreamRef, input: Json): Promise<Observation> {
-    this.messages.push(`${runId} ${JSON.stringify(input)}`);
-    await this.messageGate;
-    return { status: 'success', raw: { status: 'success', output: this.messages.length } };
-  }
-
-  async endSession(_target: unknown, { runId }: UpstreamRef): Promise<void> {
-    this.ended.push({ runId, atMs: this.nowMs() });
-    const fault = this.endScript.shift();
-    if (fault !== undefined) throw fault;
-  }
+  readonly session: SessionCalls = {
+    openingInputOf: () => this.opening,
+    send: async (_target, { runId }, input) => {
+      this.messages.push(`${runId} ${JSON.stringify(input)}`);
+      await this.messageGate;
+      return { status: 'success', raw: { status: 'success', output: this.messages.length } };
+    },
+    end: async (_target, { runId }) => {
+      this.ended.push({ runId, atMs: this.nowMs() });
+      const fault = this.endScript.shift();
+      if (fault !== undefined) throw fault;
+    },
+  };
 }
 
 async function open(options: RigOptions = {}): Promise<{ readonly rig: Rig; readonly vendor: SessionVendor }> {
   const vendor = new SessionVendor();
   const capabilities = { resume: true, cancel: true, push: false, session: true };
-  const rig = await openRig({ ...options, agent: { connection: vendor, capabilities } });
+  const rig = await openRig({ ...options, agent: { connectionFor: () => vendor, capabilities } });
   vendor.nowMs = () => rig.clock.nowMs();
   vendor.observeScript.push({ status: 'running', output: 'hello' });
   return { rig, vendor };
@@ -83,9 +81,9 @@ test('an agent is told to end until the vendor answers, and no longer', async ()
   vendor.endScript.push(...Array.from({ length: 100 }, () => fault('retry')));
   await engine.api.threads.delete({ tenant, threadId: idOf(2) });
   await clock.advance(300_000);
-  expect(rig.logged.filter(({ message }) => message.includes('may still live'))).toHaveLength(0);
+  expect(rig.logged.filter(({ message }) => message.includes('may still be open'))).toHaveLength(0);
   await clock.advance(3_600_000);
-  expect(rig.logged.filter(({ message }) => message.includes('may still live'))).toHaveLength(1);
+  expect(rig.logged.filter(({ message }) => message.includes('may still be open'))).toHaveLength(1);
   expect(vendor.ended).toHaveLength(28);
   await rig.close();
 });

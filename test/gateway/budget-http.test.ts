@@ -71,8 +71,8 @@ describe('a backend over HTTP', () => {
     const { run_id: first } = await site.client.create(request);
     const live = await vendor.nextRun();
     const { run_id: second } = await site.client.create(request);
-    await vi.waitFor(() => expect(logged(/waits until another one/)).toHaveLength(1), patience);
-    expect(logged(/waits until another one/)).toMatchObject([{ run_id: second, waits_for: 'maxConcurrentRuns' }]);
+    await vi.waitFor(() => expect(logged(/run queued: maxConcurrentRuns/)).toHaveLength(1), patience);
+    expect(logged(/run queued: maxConcurrentRuns/)).toMatchObject([{ run_id: second }]);
     expect((await site.client.read(second)).status).toBe('pending');
     await live.looked(3);
     expect(vendor.count('start')).toBe(1);

@@ -79,7 +79,7 @@ describe.concurrent('a look that fails is never the end of a run', () => {
       expect(output).toMatchObject({ status: 'success' });
       expect(looks).toBe(odd.length + 1);
     }
-    const told = rig.site.log.filter(({ vendorStatus, level }) => vendorStatus === 'paused' && level === 'warn');
+    const told = rig.site.log.filter(({ vendor_status, level }) => vendor_status === 'paused' && level === 'warn');
     expect(told.map(({ agent, backend }) => [agent, backend]).toSorted()).toEqual([
       ['price-scraper', 'intuned'],
       ['support', 'restack'],

@@ -53,7 +53,7 @@ describe.skipIf(reason !== null)(
       await (await second.stream(running.run_id)).find(({ result }) => result === 'seen by the second');
 
       paused.kill('SIGCONT');
-      await paused.said(new RegExp(`(${running.run_id}[^\\n]*"another replica drives the run now")`));
+      await paused.said(new RegExp(`(${running.run_id}[^\\n]*"run claimed by another replica")`));
       upstream.say({ status: 'completed', result: 'ended' });
       expect(await second.output(running.run_id)).toMatchObject({ status: 'success', result: 'ended' });
       // It serves on: what it tells is what the other one tells, and its own runs are its own.
@@ -72,7 +72,7 @@ describe.skipIf(reason !== null)(
         expect(await gateway.exit()).toMatchObject({ code: 0, err: '' });
       }
       // It did try: what the timer of one run and the vendor's answer to another made it write came too late.
-      expect((await paused.exit()).out).toMatch(/"transition":"(begin|started)"[^\n]*"a write was refused/);
+      expect((await paused.exit()).out).toMatch(/"transition":"(begin|started)"[^\n]*"write refused/);
       for (const [name, asked] of [
         ['running', 1],
         ['queued', 2],

@@ -68,7 +68,7 @@ describe.skipIf(reason !== null)(`a gateway whose PostgreSQL goes away${reason =
     upstream.say({ status: 'completed', result: 'ended meanwhile' });
     await upstream.looked();
     await startOf(intuned, 'starting');
-    await gateway.said(/("the store does not answer; the step is kept and tried again")/);
+    await gateway.said(/("store unavailable; the transition is retried")/);
 
     await server.start();
     const after = await createAgain(client, 'after');
@@ -134,7 +134,7 @@ describe.skipIf(reason !== null)(`a gateway whose PostgreSQL goes away${reason =
 
     await server.stop('immediate');
     // Three beats of a second each that no one hears.
-    for (const gateway of gateways) await gateway.said(/((?:"a heartbeat failed"[\s\S]*){3})/);
+    for (const gateway of gateways) await gateway.said(/((?:"store unavailable; heartbeat skipped[\s\S]*){3})/);
     await server.start();
     for (const { url: at } of clients) {
       await vi.waitFor(async () => expect(await readiness(at)).toMatchObject([200, {}]), patience);
@@ -142,7 +142,7 @@ describe.skipIf(reason !== null)(`a gateway whose PostgreSQL goes away${reason =
     // One beat later each of them would have taken what is the other's.
     const fresh = clients.map((client) => client.create(asking('fresh')));
     intuned.plan = () => ({ status: 'completed', result: 'ran' });
-    await Promise.all(gateways.map((gateway) => gateway.said(/("the store answers again; [^"]*")/)));
+    await Promise.all(gateways.map((gateway) => gateway.said(/("store recovered; [^"]*")/)));
     answer();
     for (const run of [...runs, ...(await Promise.all(fresh))]) {
       expect(await clients[0]?.output(run.run_id)).toMatchObject({ status: 'success', result: 'ran' });

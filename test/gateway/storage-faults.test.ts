@@ -169,7 +169,7 @@ describe.concurrent('a gateway over SQLite', () => {
     gateway.kill('SIGTERM');
     await gateway.said(/("rungate stops")/);
     live.answer();
-    await gateway.said(/("transition":"started"[^\n]*"the store does not answer; the step is kept and tried again")/);
+    await gateway.said(/("transition":"started"[^\n]*"store unavailable; the transition is retried")/);
     other.exec('ROLLBACK');
     other.close();
     expect(await gateway.exit()).toMatchObject({ code: 0, err: '' });
@@ -192,7 +192,7 @@ describe.concurrent('a gateway over SQLite', () => {
     const live = await liveRuns(await gateway.client(), rig);
     forbidWrites(gateway);
     await endMeanwhile(rig, live);
-    await gateway.said(/("transition":"started"[^\n]*"the store does not answer; the step is kept and tried again")/);
+    await gateway.said(/("transition":"started"[^\n]*"store unavailable; the transition is retried")/);
     await expectCleanExit(gateway);
 
     await using next = rig.serve();

@@ -249,7 +249,7 @@ export function agentOf(changes: Partial<Agent>): Agent {
     lostAfterMs: 1000,
     onUnknownStart: 'fail',
     capabilities: { resume: false, cancel: false, push: false, session: false },
-    connection: { start: unused, observe: unused },
+    connectionFor: unused,
     mapping: {
       interrupts: false,
       plainInput: unused,

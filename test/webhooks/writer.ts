@@ -2,6 +2,7 @@
 // accepted, until it is killed. Arguments: the store's URL, the receiver's, and how many runs.
 import { writeSync } from 'node:fs';
 import type { AgentDirectory } from '../../src/contract/domain/agent.ts';
+import { Lease } from '../../src/engine/cluster/lease.ts';
 import { createEngine } from '../../src/engine/create-engine.ts';
 import { systemClock } from '../../src/engine/system-clock.ts';
 import { encodeRun } from '../../src/protocols/acp-v01/encode.ts';
@@ -20,14 +21,24 @@ const vendor = new ScriptedVendor();
 vendor.observeScript.push({ status: 'success', output: 'done' });
 const layer = { status: { success: 'success' }, output: 'output', errcodes: { default: 3000 } };
 const agent = makeAgent({ connection: vendor, layer });
+const unlimited = {
+  name: agent.backend,
+  requestsPerSecond: null,
+  burst: null,
+  maxConcurrentRuns: null,
+  push: null,
+  secrets: [],
+};
 const agents: AgentDirectory = { all: [agent], defaultAgent: agent, find: () => agent };
 const exceptions = parseExceptions(['127.0.0.1']);
+const store = await openStore(url, { log: silentLog });
 const engine = createEngine({
   agents,
-  store: await openStore(url, { log: silentLog }),
+  backends: [unlimited],
+  store,
   clock: systemClock,
   pacing: { floorMs: 5, watchedCeilingMs: 10, ceilingMs: 20 },
-  replica: { heartbeatMs: 200, deadAfterMs: 1000 },
+  lease: new Lease({ store, clock: systemClock, log: silentLog }, { heartbeatMs: 200, deadAfterMs: 1000 }),
   idempotencyMs: 86_400_000,
   retentionMs: 86_400_000,
   cache: { maxRuns: 100, maxBytes: 1_000_000 },

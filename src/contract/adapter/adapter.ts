@@ -11,7 +11,7 @@ export type Capabilities = {
   readonly cancel: boolean;
   /** Calls us when a run changes. */
   readonly push: boolean;
-  /** One agent at the vendor lives as long as the thread, and later runs are messages to it. */
+  /** One long-lived agent at the vendor serves the runs of a thread: the first schedules it, later ones are messages. */
   readonly session: boolean;
 };
 
@@ -28,30 +28,35 @@ export type StartRequest<Target> = {
   readonly input: Json;
   /** The run's `config`, not yet checked: the adapter parses the options it knows. */
   readonly config: JsonObject;
-  /** Whose run it is: a backend may have credentials for each tenant. */
-  readonly tenant?: string | undefined;
   /** Where a vendor that can push is to call when the run changes. */
   readonly sink?: { readonly url: string } | undefined;
 };
 
+/** How one long-lived agent at the vendor serves the runs of a thread. */
+export interface SessionCalls<Target = unknown> {
+  /**
+   * The input that schedules a session whose every run is a message, the first one too. Undefined, or left out: the
+   * session is scheduled with the first run's input, and what it shows then is that run's output.
+   */
+  openingInputOf?(target: Target): Json | undefined;
+  /** Sends a run's input. Gives the answer as a run that ended with it would be observed. */
+  send(target: Target, upstream: UpstreamRef, input: Json): Promise<Observation>;
+  /** Ends the session of a thread that is removed. */
+  end(target: Target, upstream: UpstreamRef): Promise<void>;
+}
+
 /** A live connection to one configured backend. Every call throws `UpstreamFault` and nothing else. */
 export interface Connection<Target = unknown> {
-  start(request: StartRequest<Target>, signal: AbortSignal): Promise<UpstreamRef>;
-  observe(target: Target, upstream: UpstreamRef, signal: AbortSignal): Promise<Observation>;
+  start(request: StartRequest<Target>): Promise<UpstreamRef>;
+  /** The signal cuts the call short: the run is over here. */
+  observe(target: Target, upstream: UpstreamRef, signal?: AbortSignal): Promise<Observation>;
   /** `resumption` is what the mapping's `resume` made of the client's payload. */
-  resume?(target: Target, upstream: UpstreamRef, resumption: Json, signal: AbortSignal): Promise<void>;
-  cancel?(target: Target, upstream: UpstreamRef, signal: AbortSignal): Promise<void>;
+  resume?(target: Target, upstream: UpstreamRef, resumption: Json): Promise<void>;
+  cancel?(target: Target, upstream: UpstreamRef): Promise<void>;
   /** Whether target or config send the vendor's calls elsewhere, so that a `sink` of ours is left out. */
   ownsSink?(target: Target, config: JsonObject): boolean;
-  /**
-   * What a living agent is scheduled with whose every input is a message, the thread's first one too. Undefined, or
-   * left out: it is scheduled with the first run's input, and what it shows then is that run's answer.
-   */
-  openingOf?(target: Target): Json | undefined;
-  /** Sends a run's input to the living agent of its thread; the answer to it, as a run that ended with it shows it. */
-  sendMessage?(target: Target, upstream: UpstreamRef, input: Json, signal: AbortSignal): Promise<Observation>;
-  /** Ends the living agent of a thread that is removed. */
-  endSession?(target: Target, upstream: UpstreamRef, signal: AbortSignal): Promise<void>;
+  /** For vendors whose agents can serve all runs of a thread; see {@link Capabilities.session}. */
+  readonly session?: SessionCalls<Target>;
 }
 
 /** A URL in a run's `config` that the vendor will connect to; `path` is such as `sink/url`. */
@@ -60,7 +65,7 @@ export type RunUrl = { readonly path: string; readonly url: string; readonly isP
 /** Code that speaks one vendor's wire. See `docs/vendors/writing-an-adapter.md`. */
 export interface Adapter<Settings = unknown, Target = unknown> {
   readonly name: string;
-  /** The most that the adapter can do; {@link capabilitiesOf} narrows it for one target. */
+  /** The most that the adapter can do. */
   readonly capabilities: Capabilities;
   /** The adapter's own keys of a backend in the config (without `adapter` and the keys that every backend has). */
   readonly settings: ZodType<Settings>;
@@ -70,7 +75,8 @@ export interface Adapter<Settings = unknown, Target = unknown> {
   readonly runConfig: ZodType<unknown>;
   /** Left out, a run's `config` holds no URLs. Called with what `runConfig` takes. */
   urlsOf?(config: JsonObject): readonly RunUrl[];
-  capabilitiesOf(target: Target): Capabilities;
+  /** What one target cannot do although the adapter can. Left out, every target can all of it. */
+  capabilitiesOf?(target: Target): Partial<Capabilities>;
   /** Values that must never leave the process. */
   secretsOf(settings: Settings): readonly string[];
   connect(settings: Settings, http: HttpClient): Connection<Target>;

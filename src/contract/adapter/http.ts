@@ -68,7 +68,8 @@ export type HttpCall<T> = CallRule & {
   readonly answer: ZodType<T>;
   /** Finds the vendor's own message in the body of an error answer; null when there is none. */
   readonly errorMessage: (body: Json) => string | null;
-  readonly signal: AbortSignal;
+  /** Left out, the call is never cut short. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 /** `body` is the parsed answer, `raw` the same as the vendor sent it. */

@@ -44,7 +44,8 @@ export type Agent = {
   readonly lostAfterMs: number;
   readonly onUnknownStart: 'fail' | 'retry';
   readonly capabilities: Capabilities;
-  readonly connection: Connection;
+  /** The connection to the backend with the credentials of the run's tenant. */
+  readonly connectionFor: (tenant: string) => Connection;
   readonly mapping: Mapping;
 };
 

@@ -4,18 +4,19 @@ import type { Agent, Violation } from '../../contract/domain/agent.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Run, RunRequest } from '../../contract/domain/run.ts';
+import type { Insertion } from '../../contract/store/store.ts';
 import type { Worker } from '../worker/worker.ts';
 import { type InsertRunDeps, RunInserter } from './insert-run.ts';
 import { RunIds } from './run-ids.ts';
 
 export type RunCreatorDeps = InsertRunDeps & { readonly replica: string; readonly worker: Worker };
 
-/** A run that was made, or the id of one that an earlier request with the same key made. */
-export type Created =
+/** A new run, or the id of one that an earlier request with the same idempotency key made. */
+export type CreatedRun =
   | { readonly kind: 'new'; readonly run: Run }
   | { readonly kind: 'replayed'; readonly runId: string };
 
-/** Makes runs: checked, durable, and handed to a driver in the turn in which they are. */
+/** Makes runs: checked, durable, and driven from the turn in which they are. */
 export class RunCreator {
   readonly #deps: RunCreatorDeps;
   readonly #ids = new RunIds();
@@ -27,19 +28,16 @@ export class RunCreator {
   }
 
   /** Rejects with `GatewayError`, and with `StorageFault`. */
-  async create(command: CreateRun): Promise<Created> {
+  async create(command: CreateRun): Promise<CreatedRun> {
     const agent = this.#agentFor(command);
     const { input = {}, config = {} } = command.request;
-    // Nearly all violations are known at once: what need not be awaited costs no turn.
+    // Nearly all violations are known at once, and then no promise turn is spent on them.
     const ofInput = agent.checkInput(input);
     const violation = (ofInput instanceof Promise ? await ofInput : ofInput) ?? agent.checkConfig(config);
     refuseViolation(violation instanceof Promise ? await violation : violation);
-    const thread = this.#threadOf(command, agent);
-    const run = this.#newRun(command, agent, thread?.threadId ?? null);
-    // The driver begins in the very turn in which the run is durable; the client does not wait for it.
-    const insertion = await this.#deps.worker.take(run, agent, (written) =>
-      this.#inserter.insert(written, command, thread),
-    );
+    const thread = threadFor(command, agent);
+    const run = this.#draft(command, agent, thread?.threadId ?? null);
+    const insertion = await this.#insertAndBegin(run, agent, { command, thread });
     switch (insertion.kind) {
       case 'inserted':
         return { kind: 'new', run };
@@ -56,28 +54,42 @@ export class RunCreator {
     }
   }
 
+  /** The worker begins in the very turn in which the run is durable; the client does not wait for it. */
+  async #insertAndBegin(
+    draft: Run,
+    agent: Agent,
+    { command, thread }: { readonly command: CreateRun; readonly thread: JoinThread | undefined },
+  ): Promise<Insertion> {
+    const { worker } = this.#deps;
+    const fastStart = worker.prepare(draft, agent);
+    const run = fastStart?.run ?? draft;
+    let insertion: Insertion;
+    try {
+      insertion = await this.#inserter.insert(run, command, thread);
+    } catch (error) {
+      if (fastStart !== null) worker.abandon(fastStart);
+      throw error;
+    }
+    if (insertion.kind === 'inserted') worker.begin(run, agent, fastStart);
+    else if (fastStart !== null) worker.abandon(fastStart);
+    return insertion;
+  }
+
   #agentFor({ agent: idOrName, agents: usable }: CreateRun): Agent {
     const { agents } = this.#deps;
     const agent = idOrName === undefined ? agents.defaultAgent : agents.find(idOrName);
     if (agent === null && idOrName === undefined) throw new GatewayError('agent_required');
-    // Whoever may use only some agents is not told which others there are.
+    // A key that is limited to some agents must not learn which others exist.
     if (usable !== undefined && (agent === null || !usable.has(agent.name))) throw new GatewayError('agent_forbidden');
     if (agent === null) throw new GatewayError('agent_not_found');
     return agent;
   }
 
-  /** A run that is to leave its state behind, or that needs a living agent, but names no thread, gets one of its own. */
-  #threadOf(command: CreateRun, agent: Agent): JoinThread | undefined {
-    const needsOne = command.request.onCompletion === 'keep' || agent.capabilities.session;
-    if (command.thread !== undefined || !needsOne) return command.thread;
-    return { threadId: uuidV7(), ifNotExists: 'create', whenBusy: 'reject' };
-  }
-
-  #newRun({ tenant, request: asked, thread }: CreateRun, agent: Agent, threadId: string | null): Run {
+  #draft({ tenant, request: asked, thread }: CreateRun, agent: Agent, threadId: string | null): Run {
     const nowMs = this.#deps.clock.nowMs();
-    const isOwnThread = threadId !== null && thread === undefined;
+    const hasOwnThread = threadId !== null && thread === undefined;
     const request: RunRequest =
-      isOwnThread && asked.onCompletion === undefined ? { ...asked, onCompletion: 'delete' } : asked;
+      hasOwnThread && asked.onCompletion === undefined ? { ...asked, onCompletion: 'delete' } : asked;
     return {
       runId: this.#ids.next(nowMs),
       tenant,
@@ -106,4 +118,11 @@ export class RunCreator {
 /** @throws GatewayError for a violation */
 export function refuseViolation(violation: Violation | null): void {
   if (violation !== null) throw new GatewayError('invalid_input', { path: violation.path, detail: violation.message });
+}
+
+/** A run that names no thread gets one of its own where it keeps its state or needs a session. */
+function threadFor(command: CreateRun, agent: Agent): JoinThread | undefined {
+  const needsOne = command.request.onCompletion === 'keep' || agent.capabilities.session;
+  if (command.thread !== undefined || !needsOne) return command.thread;
+  return { threadId: uuidV7(), ifNotExists: 'create', whenBusy: 'reject' };
 }

@@ -9,7 +9,6 @@ import type { Idempotency, Insertion, Store } from '../../contract/store/store.t
 import type { RunQuota } from '../../contract/store/usage-store.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import type { RunWriter } from '../state/run-writer.ts';
-import { createdEvent } from '../state/state-machine.ts';
 import type { Canceller } from '../worker/canceller.ts';
 import { emptyThread } from './thread-service.ts';
 
@@ -23,104 +22,88 @@ export type InsertRunDeps = {
   readonly idempotencyMs: number;
 };
 
-/** Live runs of one thread that one `interrupt` or `rollback` looks at, at a time. */
+/** Live runs of one thread that an `interrupt` or a `rollback` cancels at a time. */
 const displacedBatch = 100;
-/** Who has too many live runs may come again when one may have ended. */
+/** When a client with too many live runs may try again: one of them may have ended. */
 const quotaRetrySeconds = 5;
 
-/** Writes new runs: within the quota of the client's key, once for an idempotency key, into the thread that they join. */
+/** Writes new runs: within the quota of the client's key, once per idempotency key, into the thread that they join. */
 export class RunInserter {
   readonly #deps: InsertRunDeps;
-  /** Idempotency keys of creations under way. */
-  readonly #underWay = new Set<string>();
+  /** Idempotency keys of inserts under way, with their tenant. */
+  readonly #keysUnderWay = new Set<string>();
 
   constructor(deps: InsertRunDeps) {
     this.#deps = deps;
   }
 
-  /**
-   * Where the client's key has a limit of live runs, the run is counted first, and no longer if there is none of it. Rejects
-   * with `StorageFault`, and with `GatewayError` for what the client can do something about.
-   */
-  insert(run: Run, command: CreateRun, thread: JoinThread | undefined): Promise<Insertion> {
+  /** Rejects with `StorageFault`, and with `GatewayError` for what the client can do something about. */
+  async insert(run: Run, command: CreateRun, thread: JoinThread | undefined): Promise<Insertion> {
     const { quota } = command;
-    return quota === undefined
-      ? this.#insertCounted(run, command, thread)
-      : this.#insertWithin(quota, run, command, thread);
-  }
-
-  async #insertWithin(
-    quota: RunQuota,
-    run: Run,
-    command: CreateRun,
-    thread: JoinThread | undefined,
-  ): Promise<Insertion> {
-    const { tenant, idempotencyKey: key } = command;
-    const { usage } = this.#deps.store;
-    const retry = key === undefined ? undefined : { tenant, key };
-    if (!(await usage.reserveRun(quota, run.runId, retry))) {
-      throw new GatewayError('too_many_runs', {
-        retryAfterSeconds: quotaRetrySeconds,
-        quota: { policy: 'live-runs', max: quota.maxLive },
-        detail: `at most ${quota.maxLive}`,
-      });
-    }
-    const insertion = await this.#insertCounted(run, command, thread);
-    if (insertion.kind !== 'inserted') await usage.releaseRun(run.runId);
-    return insertion;
-  }
-
-  #insertCounted(run: Run, command: CreateRun, thread: JoinThread | undefined): Promise<Insertion> {
-    const { idempotencyKey: key } = command;
-    return key === undefined ? this.#insertInto(run, thread) : this.#insertOnce(key, run, command, thread);
-  }
-
-  /** Of two creations with one key at the same time, the second is told to come back rather than made to wait. */
-  async #insertOnce(key: string, run: Run, command: CreateRun, thread: JoinThread | undefined): Promise<Insertion> {
-    const { tenant } = command;
-    const underWay = `${tenant} ${key}`;
-    if (this.#underWay.has(underWay)) throw new GatewayError('idempotency_in_progress', { retryAfterSeconds: 1 });
-    this.#underWay.add(underWay);
+    const unlock = this.#lockKey(command);
+    let insertion: Insertion;
     try {
-      const fingerprint = fingerprintOf(command, run.agentId);
-      const expiresAtMs = run.createdAtMs + this.#deps.idempotencyMs;
-      return await this.#insertInto(run, thread, { tenant, key, fingerprint, expiresAtMs });
+      if (quota !== undefined) await this.#reserve(quota, run, command);
+      insertion = await this.#deps.writer.insert(
+        run,
+        this.#idempotencyOf(run, command),
+        this.#admissionOf(run, thread),
+      );
     } finally {
-      this.#underWay.delete(underWay);
+      unlock();
     }
-  }
-
-  #insertInto(run: Run, thread: JoinThread | undefined, idempotency?: Idempotency): Promise<Insertion> {
-    return thread === undefined
-      ? this.#deps.writer.insert(run, createdEvent(run), idempotency)
-      : this.#insertIntoThread(run, thread, idempotency);
-  }
-
-  async #insertIntoThread(run: Run, thread: JoinThread, idempotency?: Idempotency): Promise<Insertion> {
-    const { writer, clock } = this.#deps;
-    const { threadId, ifNotExists, whenBusy } = thread;
-    const create = emptyThread({ tenant: run.tenant, threadId }, clock.nowMs(), { agentId: run.agentId });
-    const admission: Admission = {
-      create: ifNotExists === 'create' ? create : undefined,
-      refuseBusy: whenBusy === 'reject',
-    };
-    const insertion = await writer.insert(run, createdEvent(run), idempotency, admission);
-    // After the new run is durable: a refused or repeated request must not have cancelled anything.
-    if (insertion.kind === 'inserted' && (whenBusy === 'interrupt' || whenBusy === 'rollback')) {
-      await this.#displace(run, threadId, whenBusy === 'rollback');
-    }
+    const isInserted = insertion.kind === 'inserted';
+    if (quota !== undefined && !isInserted) await this.#deps.store.usage.releaseRun(run.runId);
+    // Once the new run is durable: a refused or repeated request must not have cancelled anything.
+    if (isInserted && thread !== undefined) await this.#displaceOthers(run, thread);
     return insertion;
   }
 
-  /** Cancels the other live runs of a run's thread; a rollback removes them too. */
-  async #displace(run: Run, threadId: string, removes: boolean): Promise<void> {
+  /** Counts the run before it is written, so that no number of requests at the same time exceeds the quota. */
+  async #reserve(quota: RunQuota, run: Run, { tenant, idempotencyKey: key }: CreateRun): Promise<void> {
+    const retry = key === undefined ? undefined : { tenant, key };
+    if (await this.#deps.store.usage.reserveRun(quota, run.runId, retry)) return;
+    throw new GatewayError('too_many_runs', {
+      retryAfterSeconds: quotaRetrySeconds,
+      quota: { policy: 'live-runs', max: quota.maxLive },
+      detail: `at most ${quota.maxLive}`,
+    });
+  }
+
+  /** Of two requests with one key at the same time, the second is refused and may retry, instead of waiting. */
+  #lockKey({ tenant, idempotencyKey }: CreateRun): () => void {
+    if (idempotencyKey === undefined) return () => {};
+    const key = `${tenant} ${idempotencyKey}`;
+    if (this.#keysUnderWay.has(key)) throw new GatewayError('idempotency_in_progress', { retryAfterSeconds: 1 });
+    this.#keysUnderWay.add(key);
+    return () => this.#keysUnderWay.delete(key);
+  }
+
+  #idempotencyOf(run: Run, command: CreateRun): Idempotency | undefined {
+    const { tenant, idempotencyKey: key } = command;
+    if (key === undefined) return undefined;
+    const expiresAtMs = run.createdAtMs + this.#deps.idempotencyMs;
+    return { tenant, key, fingerprint: fingerprintOf(command, run.agentId), expiresAtMs };
+  }
+
+  #admissionOf({ tenant, agentId }: Run, thread: JoinThread | undefined): Admission | undefined {
+    if (thread === undefined) return undefined;
+    const { threadId, ifNotExists, whenBusy } = thread;
+    const create =
+      ifNotExists === 'create' ? emptyThread({ tenant, threadId }, this.#deps.clock.nowMs(), { agentId }) : undefined;
+    return { create, refuseBusy: whenBusy === 'reject' };
+  }
+
+  /** Cancels the other live runs of the thread where the request says so; a rollback removes them too. */
+  async #displaceOthers(run: Run, { threadId, whenBusy }: JoinThread): Promise<void> {
+    if (whenBusy !== 'interrupt' && whenBusy !== 'rollback') return;
     const { store, agents, canceller, writer } = this.#deps;
     for (const status of ['pending', 'interrupted'] as const) {
       const query = { tenant: run.tenant, threadId, status, limit: displacedBatch, offset: 0 };
       for (const other of await store.search(query)) {
         if (other.runId === run.runId) continue;
         const ended = await canceller.cancel(other, agents.find(other.agentId));
-        if (removes && ended !== null) await writer.remove(ended);
+        if (whenBusy === 'rollback' && ended !== null) await writer.remove(ended);
       }
     }
   }
@@ -128,7 +111,7 @@ export class RunInserter {
 
 /** The same for equal requests, however their JSON was written. */
 function fingerprintOf({ request, thread }: CreateRun, agentId: string): string {
-  // Through JSON once, so that members that are absent and members that are undefined are the same.
-  const told = JSON.parse(JSON.stringify({ agentId, request, thread }));
-  return createHash('sha256').update(canonicalJson(told)).digest('hex');
+  // Through JSON once, so that absent and undefined members are the same.
+  const plain = JSON.parse(JSON.stringify({ agentId, request, thread }));
+  return createHash('sha256').update(canonicalJson(plain)).digest('hex');
 }

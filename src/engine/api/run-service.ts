@@ -13,6 +13,7 @@ import type { RunCache } from '../state/run-cache.ts';
 import type { RunWriter } from '../state/run-writer.ts';
 import { translateStorageFault } from '../storage-errors.ts';
 import type { Canceller } from '../worker/canceller.ts';
+import type { UpstreamStopper } from '../worker/upstream-stopper.ts';
 import { type RunCreator, refuseViolation } from './create-run.ts';
 
 export type RunServiceDeps = {
@@ -22,6 +23,7 @@ export type RunServiceDeps = {
   readonly writer: RunWriter;
   readonly bus: EventBus;
   readonly canceller: Canceller;
+  readonly stopper: UpstreamStopper;
   readonly creator: RunCreator;
   readonly clock: Clock;
 };
@@ -90,7 +92,7 @@ export class RunService implements Runs {
 
   async cancel(key: RunKey, options: CancelOptions): Promise<Run> {
     const ended = options.action === 'rollback' ? await this.delete(key) : await this.#end(key);
-    if (options.wait) await this.#deps.canceller.settleRun(key.runId);
+    if (options.wait) await this.#deps.stopper.settleRun(key.runId);
     return ended;
   }
 
@@ -99,7 +101,7 @@ export class RunService implements Runs {
       const ended = await this.#end(key);
       if (await translateStorageFault(this.#deps.writer.remove(ended))) return ended;
       // The run changed or is gone, so the cached copy is stale.
-      this.#deps.cache.forget(key.runId);
+      this.#deps.cache.delete(key.runId);
     }
   }
 

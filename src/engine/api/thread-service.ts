@@ -11,14 +11,14 @@ import type { EventBus } from '../events/event-bus.ts';
 import { ThreadEventStream } from '../events/thread-event-stream.ts';
 import type { RunCache } from '../state/run-cache.ts';
 import { translateStorageFault } from '../storage-errors.ts';
-import type { Canceller } from '../worker/canceller.ts';
+import type { UpstreamStopper } from '../worker/upstream-stopper.ts';
 import { patchState } from './thread-patch.ts';
 
 export type ThreadServiceDeps = {
   readonly agents: AgentDirectory;
   readonly store: Store;
   readonly cache: RunCache;
-  readonly canceller: Canceller;
+  readonly stopper: UpstreamStopper;
   readonly bus: EventBus;
   readonly clock: Clock;
 };
@@ -115,7 +115,7 @@ export class ThreadService implements Threads {
     if (removal === 'missing') throw new GatewayError('thread_not_found');
     if (removal === 'busy') throw new GatewayError('thread_busy');
     // Its finished runs are removed with it, and this process may have cached some of them.
-    this.#deps.cache.forgetThread(key.threadId);
+    this.#deps.cache.deleteThread(key.threadId);
     this.#deps.bus.notifyThread(key.threadId);
     this.#endSessionOf(thread);
   }
@@ -147,9 +147,10 @@ export class ThreadService implements Threads {
   }
 
   /** The thread is gone, so its session at the vendor has no more use. */
-  #endSessionOf({ threadId, session }: Thread): void {
+  #endSessionOf({ tenant, threadId, session }: Thread): void {
     const agent = session === null ? null : this.#deps.agents.find(session.agentId);
-    if (session !== null && agent !== null) this.#deps.canceller.endSession(threadId, session.upstream, agent);
+    if (session !== null && agent !== null)
+      this.#deps.stopper.endSession({ id: threadId, tenant, upstream: session.upstream }, agent);
   }
 
   #agentIdOf(idOrName: string): string {

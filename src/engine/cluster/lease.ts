@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { v7 as uuidV7 } from 'uuid';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Run } from '../../contract/domain/run.ts';
@@ -6,148 +7,150 @@ import type { Store } from '../../contract/store/store.ts';
 
 export type LeaseOptions = { readonly heartbeatMs: number; readonly deadAfterMs: number };
 
+/** Takes over a live run that this process owns. Does nothing for one that it drives already. */
+type Recover = (run: Run) => void;
+
 const claimBatch = 200;
-/** A write whose connection broke is carried out or given up by the server within so long. */
+/** A write whose connection broke is carried out or rolled back by the server within this time. */
 const settledAfterMs = 10_000;
-/** A lease ends for its holder this much before the others may take over. */
+/** A lease ends for its holder this much before other replicas may claim its runs. */
 const leaseMarginShare = 0.2;
 
 /**
- * This process among those on one database: it beats so that the others know that it lives, and takes on the runs
- * of those that no longer do. One write per beat, however many runs it drives (design, section 6).
+ * This process among the replicas on one database: its heartbeat shows that it lives, and it claims the runs of replicas
+ * that are dead. One write per heartbeat, however many runs the process drives.
  */
 export class Lease {
-  readonly id: string;
+  /** Identifies this process, as the owner of runs. */
+  readonly replica = uuidV7();
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #settings: LeaseOptions;
-  readonly #adopt: (run: Run) => void;
+  readonly #options: LeaseOptions;
   readonly #log: Log;
   #cancelBeat: () => void = () => {};
   #lastBeatMs = Number.NEGATIVE_INFINITY;
   #isCutOff = false;
-  /** Before it, nobody's silence proves anything. */
+  /** Until then the silence of other replicas proves nothing. */
   #claimsFromMs = Number.NEGATIVE_INFINITY;
-  /** Until then what this process owns may be more than it knows; null: it is not. */
-  #doubtUntilMs: number | null = null;
+  /** Until then this process may own runs that it does not know of; null: it does not. */
+  #unknownRunsUntilMs: number | null = null;
   #stopped = false;
   #beating: Promise<void> = Promise.resolve();
 
-  constructor(
-    id: string,
-    deps: { readonly store: Store; readonly clock: Clock; readonly log: Log },
-    settings: LeaseOptions,
-    adopt: (run: Run) => void,
-  ) {
-    this.id = id;
+  constructor(deps: { readonly store: Store; readonly clock: Clock; readonly log: Log }, options: LeaseOptions) {
     this.#store = deps.store;
     this.#clock = deps.clock;
     this.#log = deps.log;
-    this.#settings = settings;
-    this.#adopt = adopt;
+    this.#options = options;
   }
 
-  /** First beat and first claims; rejects with `StorageFault`. */
-  async start(): Promise<void> {
-    await this.#turn();
-    this.#arm();
+  /** Sends the first heartbeat and makes the first claims. Rejects with `StorageFault`. */
+  async start(recover: Recover): Promise<void> {
+    await this.#turn(recover);
+    this.#arm(recover);
   }
 
   /**
-   * Whether the others still count this process among the living. A process that was paused past its lease finds
-   * false here before it can ask a vendor for anything. Monotonic time: a clock that is set changes nothing.
+   * Whether other replicas still count this process as alive: only then may it ask vendors for anything that must not
+   * happen twice. A process that was paused past its lease finds false here before it can send a request. The time is
+   * monotonic, so setting the clock changes nothing.
    */
-  holdsLease(): boolean {
+  isHeld(): boolean {
     if (!this.#store.shared) return true;
-    const leaseMs = this.#settings.deadAfterMs * (1 - leaseMarginShare);
+    const leaseMs = this.#options.deadAfterMs * (1 - leaseMarginShare);
     return performance.now() - this.#lastBeatMs < leaseMs;
   }
 
   /**
-   * A write by which this process came to own runs may have been carried out without its hearing of it. Nobody else
-   * takes such a run while this process lives, so it looks for them itself.
+   * A write by which this process came to own runs may have been carried out although its answer was lost. No other
+   * replica claims such a run while this process lives, so this process looks for it.
    */
-  doubt(): void {
-    if (this.#store.shared) this.#doubtUntilMs = performance.now() + settledAfterMs;
+  expectUnknownRuns(): void {
+    if (this.#store.shared) this.#unknownRunsUntilMs = performance.now() + settledAfterMs;
   }
 
-  /** Leaves: what this process drove is free for the others at once. Never rejects. */
+  /** Gives the runs of this process to the other replicas at once. Never rejects. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelBeat();
     await this.#beating;
     try {
-      await this.#store.release(this.id);
+      await this.#store.release(this.replica);
     } catch (error) {
-      this.#log.warn({ err: error }, 'the store does not answer; the others will find out by the silence');
+      this.#log.warn(
+        { err: error },
+        'store unavailable; lease not released, other replicas will wait until it expires',
+      );
     }
   }
 
-  #arm(): void {
+  #arm(recover: Recover): void {
     if (this.#stopped) return;
-    this.#cancelBeat = this.#clock.schedule(this.#settings.heartbeatMs, () => {
-      this.#beating = this.#turn()
-        .catch((error: unknown) => this.#log.warn({ err: error }, 'a heartbeat failed'))
-        .then(() => this.#arm());
+    this.#cancelBeat = this.#clock.schedule(this.#options.heartbeatMs, () => {
+      this.#beating = this.#turn(recover)
+        .catch((error: unknown) =>
+          this.#log.warn({ err: error }, 'store unavailable; heartbeat skipped, other replicas may claim these runs'),
+        )
+        .then(() => this.#arm(recover));
     });
   }
 
-  /** While the store was away the others could not beat either: they get as long to be heard as if they beat just now. */
+  /** While the store was unavailable the other replicas could not beat either: they get a whole period to be heard. */
   async #beat(): Promise<void> {
     try {
-      await this.#store.beat(this.id);
+      await this.#store.beat(this.replica);
     } catch (error) {
       this.#isCutOff = true;
       throw error;
     }
     if (!this.#isCutOff) return;
     this.#isCutOff = false;
-    this.#claimsFromMs = performance.now() + this.#settings.deadAfterMs;
-    this.#log.info({}, 'the store answers again; the others are given time to be heard');
+    this.#claimsFromMs = performance.now() + this.#options.deadAfterMs;
+    this.#log.info({}, "store recovered; waiting for other replicas' heartbeats before claiming runs");
   }
 
-  async #turn(): Promise<void> {
-    // The lease counts from before the beat was sent: the store may have taken long to write it.
+  async #turn(recover: Recover): Promise<void> {
+    // The lease counts from before the heartbeat was sent, because the store may have taken long to write it.
     const sentMs = performance.now();
     await this.#beat();
     this.#lastBeatMs = sentMs;
-    await this.#adoptOwned(sentMs);
+    await this.#recoverUnknownRuns(sentMs, recover);
     if (sentMs < this.#claimsFromMs) return;
     let claimed: readonly Run[];
     let total = 0;
     do {
       claimed = this.#stopped ? [] : await this.#claim();
-      for (const run of claimed) this.#adopt(run);
+      for (const run of claimed) recover(run);
       total += claimed.length;
     } while (claimed.length === claimBatch);
-    if (total > 0) this.#log.info({ runs: total }, 'took on runs that nobody drove');
+    if (total > 0) this.#log.info({ runs: total }, 'claimed orphaned runs');
   }
 
   async #claim(): Promise<readonly Run[]> {
     try {
       return await this.#store.claim({
-        replica: this.id,
-        deadAfterMs: this.#settings.deadAfterMs,
+        replica: this.replica,
+        deadAfterMs: this.#options.deadAfterMs,
         limit: claimBatch,
       });
     } catch (error) {
-      this.doubt();
+      this.expectUnknownRuns();
       throw error;
     }
   }
 
-  /** While there is doubt, and once after it; what is driven already stays as it is. */
-  async #adoptOwned(nowMs: number): Promise<void> {
-    if (this.#doubtUntilMs === null) return;
-    const isLast = nowMs > this.#doubtUntilMs;
+  /** Looks while unknown runs are expected, and once after that. */
+  async #recoverUnknownRuns(nowMs: number, recover: Recover): Promise<void> {
+    if (this.#unknownRunsUntilMs === null) return;
+    const isLast = nowMs > this.#unknownRunsUntilMs;
     let owned: readonly Run[];
     let afterRunId: string | null = null;
     do {
-      owned = this.#stopped ? [] : await this.#store.owned(this.id, afterRunId, claimBatch);
-      for (const run of owned) this.#adopt(run);
+      owned = this.#stopped ? [] : await this.#store.owned(this.replica, afterRunId, claimBatch);
+      for (const run of owned) recover(run);
       afterRunId = owned.at(-1)?.runId ?? null;
     } while (owned.length === claimBatch);
-    // A doubt that came meanwhile has a time of its own.
-    if (isLast && nowMs > this.#doubtUntilMs) this.#doubtUntilMs = null;
+    // Another write may have been lost in the meantime, with a deadline of its own.
+    if (isLast && nowMs > this.#unknownRunsUntilMs) this.#unknownRunsUntilMs = null;
   }
 }

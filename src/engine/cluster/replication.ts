@@ -1,27 +1,29 @@
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
-import type { RunKey } from '../../contract/domain/run.ts';
+import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
 import type { EventBus } from '../events/event-bus.ts';
 import type { RunCache } from '../state/run-cache.ts';
-import type { Worker } from '../worker/worker.ts';
+
+/** The live runs of this process, as far as replication needs them. */
+type LiveRunLookup = { keys(): readonly RunKey[]; find(runId: string): Run | undefined };
 
 export type ReplicationDeps = {
   readonly store: Store;
   readonly cache: RunCache;
   readonly bus: EventBus;
-  readonly worker: Worker;
+  readonly live: LiveRunLookup;
   readonly clock: Clock;
   readonly log: Log;
 };
 
-/** A notification can be lost with its connection; what is watched is read anew this often all the same. */
+/** Notifications can be lost with their connection, so what is watched is read anew this often. */
 const sweepMs = 5000;
 
-/** Brings other replicas' writes to this process's watchers and drivers. Returns what stops it. */
+/** Brings other replicas' writes to this process's watchers and run loops. Returns what stops it. */
 export function followReplicas(deps: ReplicationDeps): () => void {
-  const { store, cache, bus, worker } = deps;
+  const { store, cache, bus, live } = deps;
   if (!store.shared) return () => {};
   let cancelSweep = () => {};
   let stopped = false;
@@ -33,7 +35,7 @@ export function followReplicas(deps: ReplicationDeps): () => void {
         const run = await store.find(key);
         bus.publish({ runId: key.runId, run, events: [] });
       } catch (error) {
-        deps.log.warn({ err: error }, 'a change by another replica could not be read; the sweep will');
+        deps.log.warn({ err: error }, 'a change by another replica could not be read; the next sweep reads it');
         return;
       }
     }
@@ -42,15 +44,15 @@ export function followReplicas(deps: ReplicationDeps): () => void {
     switch (change.kind) {
       case 'missed':
         bus.notifyThread(null);
-        cache.forgetAll();
-        void reread([...bus.keys(), ...worker.keys()]);
+        cache.clear();
+        void reread([...bus.keys(), ...live.keys()]);
         return;
       case 'thread':
         bus.notifyThread(change.id);
         return;
       case 'run': {
-        cache.forget(change.id);
-        const key = bus.keyOf(change.id) ?? worker.loopOf(change.id)?.run;
+        cache.delete(change.id);
+        const key = bus.keyOf(change.id) ?? live.find(change.id);
         if (key !== undefined) void reread([key]);
         return;
       }

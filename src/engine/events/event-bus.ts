@@ -10,6 +10,15 @@ export type RunNotification = {
 };
 export type Listener = (notification: RunNotification) => void;
 
+export type EventBusHooks = {
+  /** Called for every change before its watchers, so that this process's cached run is never older than what they see. */
+  readonly onPublish: Listener;
+  /** Called when a run gets its first watcher: its run loop may be in a long sleep. */
+  readonly onRunWatched: (runId: string) => void;
+  /** Called when a thread gets its first watcher, for the loops of its runs. */
+  readonly onThreadWatched: (threadId: string) => void;
+};
+
 /**
  * The watchers of runs and threads in this process. Publishing follows the commit, so no watcher learns of a change that
  * could still be lost; a run without watchers costs one failed look-up.
@@ -17,23 +26,10 @@ export type Listener = (notification: RunNotification) => void;
 export class EventBus {
   readonly #watched = new ReleasingMap<string, { readonly key: RunKey; readonly listeners: Set<Listener> }>();
   readonly #threads = new Map<string, Set<() => void>>();
-  #onNotification: Listener = () => {};
-  #onFirstWatcher: (runId: string) => void = () => {};
-  #onThreadWatcher: (threadId: string) => void = () => {};
+  readonly #hooks: EventBusHooks;
 
-  /** Called for every change before its watchers, so that this process's cached run is never older than what they see. */
-  onNotification(callback: Listener): void {
-    this.#onNotification = callback;
-  }
-
-  /** Called when a run gets its first watcher: its run loop may be in a long sleep. */
-  onFirstWatcher(callback: (runId: string) => void): void {
-    this.#onFirstWatcher = callback;
-  }
-
-  /** Called when a thread gets its first watcher, for the loops of its runs. */
-  onThreadWatcher(callback: (threadId: string) => void): void {
-    this.#onThreadWatcher = callback;
+  constructor(hooks: EventBusHooks) {
+    this.#hooks = hooks;
   }
 
   subscribe(key: RunKey, listener: Listener): () => void {
@@ -43,7 +39,7 @@ export class EventBus {
     entry.listeners.add(listener);
     if (known === undefined) {
       this.#watched.set(runId, entry);
-      this.#onFirstWatcher(runId);
+      this.#hooks.onRunWatched(runId);
     }
     return () => {
       entry.listeners.delete(listener);
@@ -60,7 +56,7 @@ export class EventBus {
     listeners.add(own);
     if (known === undefined) {
       this.#threads.set(threadId, listeners);
-      this.#onThreadWatcher(threadId);
+      this.#hooks.onThreadWatched(threadId);
     }
     return () => {
       listeners.delete(own);
@@ -75,7 +71,7 @@ export class EventBus {
   }
 
   publish(notification: RunNotification): void {
-    this.#onNotification(notification);
+    this.#hooks.onPublish(notification);
     const threadId = notification.run?.threadId ?? null;
     if (threadId !== null) this.notifyThread(threadId);
     const listeners = this.#watched.get(notification.runId)?.listeners;

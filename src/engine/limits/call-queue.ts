@@ -26,7 +26,7 @@ export interface Permit {
   /** Makes the call; its faults tell the gate how the backend is. */
   send<T>(call: () => Promise<T>): Promise<T>;
   /** Does nothing once the call was sent. */
-  drop(): void;
+  release(): void;
 }
 
 /** A place in the queue. */
@@ -34,7 +34,7 @@ export type QueueEntry = {
   /** Null: the signal fired first. */
   readonly passed: Promise<Permit | null>;
   /** Somebody came to watch meanwhile. */
-  hurry(): void;
+  raiseUrgency(): void;
 };
 
 /**
@@ -110,9 +110,9 @@ export class CallQueue {
   }
 
   enter(urgency: Urgency, signal: AbortSignal): QueueEntry {
-    if (signal.aborted) return { passed: Promise.resolve(null), hurry: () => {} };
+    if (signal.aborted) return { passed: Promise.resolve(null), raiseUrgency: () => {} };
     const permit = this.tryEnter(urgency);
-    if (permit !== null) return { passed: Promise.resolve(permit), hurry: () => {} };
+    if (permit !== null) return { passed: Promise.resolve(permit), raiseUrgency: () => {} };
     const { promise, resolve } = Promise.withResolvers<Permit | null>();
     let queue = this.#queues[urgency];
     const ticket: Ticket = {
@@ -130,7 +130,7 @@ export class CallQueue {
     this.#onWait();
     return {
       passed: promise,
-      hurry: () => {
+      raiseUrgency: () => {
         if (urgency !== 'unwatched' || !queue.delete(ticket)) return;
         queue = this.#queues.watched;
         queue.add(ticket);
@@ -185,7 +185,7 @@ export class CallQueue {
     const isProbe = this.#breaker.take();
     let isOpen = true;
     return {
-      drop: () => {
+      release: () => {
         if (!isOpen) return;
         isOpen = false;
         this.#limit?.drop();

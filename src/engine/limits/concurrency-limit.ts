@@ -62,7 +62,7 @@ export class ConcurrencyLimit {
   }
 
   /** True: the run has a slot and need not wait. */
-  tryTake(runId: string): boolean {
+  tryAcquire(runId: string): boolean {
     if (this.#isBoundless || this.#held.has(runId)) return true;
     if (this.#queues.size > 0 || this.#free <= 0) return false;
     this.#letIn(runId);
@@ -70,9 +70,9 @@ export class ConcurrencyLimit {
   }
 
   /** Resolves with true when the run has a slot, with false when the signal fired first. `onWait`: it has to wait. */
-  take(agentId: string, runId: string, signal: AbortSignal, onWait: () => void): Promise<boolean> {
+  acquire(agentId: string, runId: string, signal: AbortSignal, onWait: () => void): Promise<boolean> {
     if (signal.aborted) return Promise.resolve(false);
-    if (this.tryTake(runId)) return Promise.resolve(true);
+    if (this.tryAcquire(runId)) return Promise.resolve(true);
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const queue = this.#queues.get(agentId) ?? new Set<Waiter>();
     this.#queues.set(agentId, queue);
@@ -94,12 +94,12 @@ export class ConcurrencyLimit {
   }
 
   /** The write that comes before the vendor is asked is done. */
-  began(runId: string): void {
+  markStarted(runId: string): void {
     if (this.#held.has(runId)) this.#held.set(runId, true);
   }
 
   /** The run is live at the vendor no longer, or is not yet. */
-  free(runId: string): void {
+  release(runId: string): void {
     const began = this.#held.get(runId);
     if (began === undefined) return;
     this.#held.delete(runId);

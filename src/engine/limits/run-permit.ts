@@ -4,18 +4,18 @@ import type { Run } from '../../contract/domain/run.ts';
 import type { Backend } from './backends.ts';
 import type { Permit, QueueEntry, Urgency } from './call-queue.ts';
 
-/** One run's way to its backend: the slot that it holds there, and the call that it waits to make. */
+/** What one run may do at its backend: the slot that it holds there, and the call that it waits to make. */
 export class RunPermit {
   readonly #backend: Backend;
   readonly #agentId: string;
   readonly #runId: string;
   readonly #log: Log;
   readonly #sink: { readonly url: string } | null;
-  /** Only a run that has to wait needs one; most never do. */
+  /** Made for a run that has to wait; most never do. */
   #abort: AbortController | null = null;
   #isOver = false;
   #entry: QueueEntry | null = null;
-  #saidWait = false;
+  #hasLoggedWait = false;
 
   constructor(backend: Backend, agent: Agent, run: Run, log: Log) {
     this.#backend = backend;
@@ -25,64 +25,64 @@ export class RunPermit {
     const isPushed =
       backend.push !== null &&
       agent.capabilities.push &&
-      agent.connection.ownsSink?.(agent.target, run.request.config ?? {}) !== true;
+      agent.connectionFor(run.tenant).ownsSink?.(agent.target, run.request.config ?? {}) !== true;
     this.#sink = isPushed ? (backend.push?.sinkFor(run.runId) ?? null) : null;
     if (run.phase !== 'queued') backend.concurrency.hold(run.runId);
   }
 
-  /** Where the vendor is to tell us of the run; null where it cannot. */
+  /** Where the vendor pushes changes of the run; null where it cannot. */
   get sink(): { readonly url: string } | null {
     return this.#sink;
   }
 
-  /** Whether the run's end will be told, as far as the newest runs let expect. */
+  /** Whether the vendor is expected to push the run's end, judged by the newest runs. */
   get isPushed(): boolean {
     return this.#sink !== null && this.#backend.push?.isAlive === true;
   }
 
-  /** How long a look would wait for the budget. */
+  /** How long a call would wait for the rate limit. */
   backlogMs(urgency: Urgency): number {
     return this.#backend.callQueue.backlogMs(urgency);
   }
 
-  /** The run ended and nobody had told us. */
-  noteSilentEnd(): void {
-    if (this.#sink !== null) this.#backend.push?.noteSilentEnd();
+  /** The run ended, and the vendor had pushed nothing. */
+  noteUnpushedEnd(): void {
+    if (this.#sink !== null) this.#backend.push?.noteUnpushedEnd();
   }
 
   /** Waits for a slot, then for the call; the run stays queued. Null: the run is over. */
-  async enterToStart(): Promise<Permit | null> {
+  async waitToStart(): Promise<Permit | null> {
     const { concurrency } = this.#backend;
     if (this.#isOver) return null;
     const hasSlot =
-      concurrency.tryTake(this.#runId) ||
-      (await concurrency.take(this.#agentId, this.#runId, this.#signal, () => this.#sayWait()));
+      concurrency.tryAcquire(this.#runId) ||
+      (await concurrency.acquire(this.#agentId, this.#runId, this.#signal, () => this.#logWait()));
     if (!hasSlot) return null;
-    const permit = await this.enter('start');
+    const permit = await this.waitForCall('start');
     if (permit === null) this.leave();
     return permit;
   }
 
   /** A slot and a call that are free now. Null: the run has to wait for one of them, or is over. */
-  tryEnterToStart(): Permit | null {
-    if (this.#isOver || !this.#backend.concurrency.tryTake(this.#runId)) return null;
+  tryToStart(): Permit | null {
+    if (this.#isOver || !this.#backend.concurrency.tryAcquire(this.#runId)) return null;
     const permit = this.#backend.callQueue.tryEnter('start');
     if (permit === null) this.leave();
     return permit;
   }
 
-  /** The start is durable: the vendor may be asked. */
-  began(): void {
-    this.#backend.concurrency.began(this.#runId);
+  /** The start is durable: from here on the run counts, whatever becomes of this process. */
+  markStarted(): void {
+    this.#backend.concurrency.markStarted(this.#runId);
   }
 
-  /** The run is live at the vendor no longer, or not yet. */
+  /** Gives the slot back: the run is no longer live at the vendor, or not yet. */
   leave(): void {
-    this.#backend.concurrency.free(this.#runId);
+    this.#backend.concurrency.release(this.#runId);
   }
 
   /** Waits for the turn of one call. Null: the run is over. */
-  async enter(urgency: Urgency): Promise<Permit | null> {
+  async waitForCall(urgency: Urgency): Promise<Permit | null> {
     const { callQueue } = this.#backend;
     const free = this.#isOver ? null : callQueue.tryEnter(urgency);
     if (free !== null) return free;
@@ -92,12 +92,12 @@ export class RunPermit {
     return permit;
   }
 
-  /** Somebody came to watch. */
-  hurry(): void {
-    this.#entry?.hurry();
+  /** Moves a waiting call up, as for a new watcher. */
+  raiseUrgency(): void {
+    this.#entry?.raiseUrgency();
   }
 
-  /** The run is over: it waits for nothing more. */
+  /** Ends every wait: the run is over. */
   abort(reason: string): void {
     this.#isOver = true;
     this.#abort?.abort(reason);
@@ -109,9 +109,9 @@ export class RunPermit {
     return this.#abort.signal;
   }
 
-  #sayWait(): void {
-    if (this.#saidWait) return;
-    this.#saidWait = true;
-    this.#log.info({ waits_for: 'maxConcurrentRuns' }, 'the run waits until another one of its backend ends');
+  #logWait(): void {
+    if (this.#hasLoggedWait) return;
+    this.#hasLoggedWait = true;
+    this.#log.info({}, 'run queued: maxConcurrentRuns reached');
   }
 }

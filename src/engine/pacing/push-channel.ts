@@ -1,7 +1,7 @@
 import { derivePushKey, makePushToken, readPushToken } from './push-token.ts';
 
 /** So many ends in a row that nobody told us of, and polling takes over again. */
-const silentEndsToDoubt = 3;
+const maxUnpushedEnds = 3;
 
 /** A backend that calls us: where, how we know that it is meant, and whether it has been heard lately. */
 export class Push {
@@ -9,7 +9,7 @@ export class Push {
   readonly #publicUrl: string;
   readonly #key: Buffer;
   /** Nothing is trusted to arrive before something has. */
-  #silentEnds = silentEndsToDoubt;
+  #unpushedEnds = maxUnpushedEnds;
 
   /** `secrets` are the backend's own. Throws `TypeError` when there are none. */
   constructor(backend: string, publicUrl: string, secrets: readonly string[]) {
@@ -20,7 +20,7 @@ export class Push {
 
   /** Whether pushes arrive, as far as the newest ends tell. */
   get isAlive(): boolean {
-    return this.#silentEnds < silentEndsToDoubt;
+    return this.#unpushedEnds < maxUnpushedEnds;
   }
 
   sinkFor(runId: string): { readonly url: string } {
@@ -31,12 +31,12 @@ export class Push {
   /** The run that a push is for; null when the token is none of ours. */
   read(token: string): string | null {
     const runId = readPushToken(this.#key, token);
-    if (runId !== null) this.#silentEnds = 0;
+    if (runId !== null) this.#unpushedEnds = 0;
     return runId;
   }
 
   /** A run with a sink of ours ended, and no push had come for it. */
-  noteSilentEnd(): void {
-    this.#silentEnds += 1;
+  noteUnpushedEnd(): void {
+    this.#unpushedEnds += 1;
   }
 }

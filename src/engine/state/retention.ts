@@ -23,7 +23,7 @@ export function sweepExpired(
       const nowMs = deps.clock.nowMs();
       const removed = await deps.store.expire(nowMs - retentionMs, nowMs, batch);
       if (removed === 0) return roundMs;
-      deps.cache.forgetAll();
+      deps.cache.clear();
       deps.log.info({ runs: removed }, 'removed runs whose retention is over');
       return removed < batch ? roundMs : pauseMs;
     } catch (error) {

@@ -2,42 +2,44 @@ import { LRUCache } from 'lru-cache';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
 
-/** Rough bytes that a cached run holds on to beside its payloads. */
+/** Rough bytes that a cached run takes in addition to its payloads. */
 const bytesPerRun = 1024;
 
+type FindLive = (runId: string) => Run | undefined;
+
 /**
- * Reads runs, from memory where that is as new as the store. A run that is done never changes again but by removal, so
+ * Reads runs, from memory where that is as new as the store. A run that is done never changes again except by removal, so
  * it is kept, within bounds.
  */
 export class RunCache {
   readonly #store: Pick<Store, 'find' | 'shared'>;
   readonly #finished: LRUCache<string, Run>;
+  readonly #findLive: FindLive;
 
-  #findLive: (runId: string) => Run | undefined = () => undefined;
-
-  constructor(store: Pick<Store, 'find' | 'shared'>, bounds: { readonly maxRuns: number; readonly maxBytes: number }) {
+  /** `findLive` gives a live run as its loop wrote it last. It is not asked where other processes write runs too. */
+  constructor(
+    store: Pick<Store, 'find' | 'shared'>,
+    bounds: { readonly maxRuns: number; readonly maxBytes: number },
+    findLive: FindLive,
+  ) {
     this.#store = store;
     this.#finished = new LRUCache({ max: bounds.maxRuns, maxSize: bounds.maxBytes, sizeCalculation: sizeOf });
-  }
-
-  /** Whoever drives a run knows it as it was written last. Not asked where other processes write runs too. */
-  onFindLive(findLive: (runId: string) => Run | undefined): void {
-    if (!this.#store.shared) this.#findLive = findLive;
+    this.#findLive = store.shared ? () => undefined : findLive;
   }
 
   /**
-   * The run as it is, where memory has it. Another tenant's run takes the way of one that is nowhere, so that the time of
-   * the answer tells nothing either.
+   * The run as it is, where memory has it. Another tenant's run is not found, like one that does not exist, so that the
+   * time of the answer does not reveal it either.
    */
   peek({ tenant, runId }: RunKey): Run | undefined {
     const run = this.#finished.get(runId) ?? this.#findLive(runId);
     return run?.tenant === tenant ? run : undefined;
   }
 
-  /** The run as it is; null when there is none, or it is another tenant's. */
+  /** The run as it is; null when there is none, or it is another tenant's. Rejects with `StorageFault`. */
   async find(key: RunKey): Promise<Run | null> {
-    const recalled = this.peek(key);
-    if (recalled !== undefined) return recalled;
+    const cached = this.peek(key);
+    if (cached !== undefined) return cached;
     const run = await this.#store.find(key);
     if (run !== null) this.keep(run);
     return run;
@@ -47,16 +49,16 @@ export class RunCache {
     if (run.phase === 'done') this.#finished.set(run.runId, run);
   }
 
-  forget(runId: string): void {
+  delete(runId: string): void {
     this.#finished.delete(runId);
   }
 
-  /** The runs of a thread that was removed with them. */
-  forgetThread(threadId: string): void {
+  /** Drops the runs of a thread that was removed with them. */
+  deleteThread(threadId: string): void {
     for (const [runId, run] of this.#finished.entries()) if (run.threadId === threadId) this.#finished.delete(runId);
   }
 
-  forgetAll(): void {
+  clear(): void {
     this.#finished.clear();
   }
 }

@@ -10,34 +10,34 @@ export type RunOutcome =
   | { readonly status: 'success'; readonly value: Json }
   | { readonly status: 'error' | 'timeout'; readonly errcode: number; readonly description: string };
 
-/** Everything that can happen to a run (design, section 4). */
+/** Everything that can happen to a run; docs/concepts.md has the picture. */
 export type RunTransition =
   /** About to ask the vendor to start. */
   | { readonly kind: 'begin' }
-  /** The vendor was not asked, or said "later". */
+  /** The vendor was not asked, or asked for a later retry. */
   | { readonly kind: 'postpone' }
   | { readonly kind: 'started'; readonly upstream: UpstreamRef; readonly session?: Session }
-  /** The thread has its agent at the vendor now, which was not yet sent the run's input. */
+  /** The thread has its session now, which has not been sent the run's input yet. */
   | { readonly kind: 'scheduled'; readonly session: Session }
   | { readonly kind: 'partial'; readonly value: Json }
   | { readonly kind: 'interrupt'; readonly payload: Json }
   /** The vendor went on without us. */
   | { readonly kind: 'clear' }
-  /** The vendor no longer shows the interrupt that was answered: the same one may come again. */
+  /** The vendor no longer shows the answered interrupt, so an equal one is a new one. */
   | { readonly kind: 'forget' }
   | { readonly kind: 'resume'; readonly payload: Json }
   /** About to send the accepted payload. */
   | { readonly kind: 'deliver' }
   | { readonly kind: 'redeliver' }
   | { readonly kind: 'delivered' }
-  /** The payload did not arrive, or nobody knows: the vendor's next answer decides, and may interrupt again. */
+  /** The payload did not arrive, or its fate is unknown: the vendor's next answer decides, and may interrupt again. */
   | { readonly kind: 'undelivered'; readonly note: string }
-  /** `living`: what becomes of the thread's agent at the vendor; left out, it stays. */
+  /** `session`: the thread's session after it; left out, it stays. */
   | { readonly kind: 'end'; readonly outcome: RunOutcome; readonly session?: Session | null };
 
 export type AppliedTransition = { readonly run: Run; readonly events: readonly RunEvent[] };
 
-/** From which phases a step may be taken; `end` from all but `done`. */
+/** The phases that allow a transition; `end` is allowed in all but `done`. */
 const allowedFrom: Readonly<Record<Exclude<RunTransition['kind'], 'end'>, readonly RunPhase[]>> = {
   begin: ['queued', 'starting'],
   postpone: ['starting'],
@@ -55,8 +55,8 @@ const allowedFrom: Readonly<Record<Exclude<RunTransition['kind'], 'end'>, readon
 };
 
 /**
- * The state machine of a run: pure. Null when the run's phase does not allow the step; a run that is done allows
- * none, so that a late success never turns a cancellation or a deadline over.
+ * The state machine of a run: pure. Null when the run's phase does not allow the transition; a run that is done allows
+ * none, so that a late success never reverts a cancellation or a deadline.
  */
 export function applyTransition(run: Run, transition: RunTransition, nowMs: number): AppliedTransition | null {
   if (run.phase === 'done') return null;

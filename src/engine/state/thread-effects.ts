@@ -3,15 +3,22 @@ import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import { errcodes } from '../../contract/domain/errcodes.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import type { Run, RunStatus } from '../../contract/domain/run.ts';
-import type { Checkpoint, Session, Thread, ThreadEffect, ThreadStatus } from '../../contract/domain/thread.ts';
+import type {
+  Checkpoint,
+  Session,
+  Thread,
+  ThreadEffect,
+  ThreadKey,
+  ThreadStatus,
+} from '../../contract/domain/thread.ts';
 import type { Store } from '../../contract/store/store.ts';
 import { isJsonObject } from '../../json/json-object.ts';
 import type { RunTransition } from './state-machine.ts';
 
-/** The agent at the vendor has lost its thread. */
-type EndSession = (threadId: string, session: Session) => void;
+/** Ends a session whose thread is gone. */
+type EndSession = (thread: ThreadKey, session: Session) => void;
 
-/** Says what a run's step does to the run's thread. */
+/** Derives what a run's transition does to the run's thread. */
 export class ThreadEffects {
   readonly #store: Store;
   readonly #agents: AgentDirectory;
@@ -24,7 +31,10 @@ export class ThreadEffects {
     this.#endSession = endSession;
   }
 
-  /** For the run as the step left it. Rejects with `StorageFault`, and with `MappingFault` where the state fails. */
+  /**
+   * `run` is the run after the transition. Rejects with `StorageFault`, and with `MappingFault` where the mapping's
+   * `threadState` fails.
+   */
   async effectOf(run: Run, threadId: string, transition: RunTransition): Promise<ThreadEffect> {
     const session = 'session' in transition ? transition.session : undefined;
     const cancelled = run.outcome?.kind === 'error' && run.outcome.errcode === errcodes.cancelled;
@@ -38,20 +48,20 @@ export class ThreadEffects {
     };
   }
 
-  /** The agent at the vendor that would be nobody's after the effect, to be read before it. Rejects with `StorageFault`. */
+  /** The session that the effect leaves without a thread; read before the write. Rejects with `StorageFault`. */
   async sessionLostBy({ tenant, threadId }: Run, effect: ThreadEffect): Promise<Session | null> {
     if (!effect.remove || effect.session === null || threadId === null) return null;
     return (await this.#store.threads.findThread({ tenant, threadId }))?.session ?? null;
   }
 
-  /** After the effect: the thread may have stayed for another run. Rejects with `StorageFault`. */
+  /** Ends the session after the write, unless the thread stayed for another run. Rejects with `StorageFault`. */
   async endIfLost({ tenant, threadId }: Run, session: Session): Promise<void> {
     if (threadId !== null && (await this.#store.threads.findThread({ tenant, threadId })) === null) {
-      this.#endSession(threadId, session);
+      this.#endSession({ tenant, threadId }, session);
     }
   }
 
-  /** Only a run that succeeded changes the state: what failed or was cancelled leaves it as it was. */
+  /** Only a run that succeeded changes the thread's state. */
   async #checkpointAfter(run: Run, threadId: string): Promise<Checkpoint | undefined> {
     if (run.outcome?.kind !== 'result') return undefined;
     const thread = await this.#store.threads.findThread({ tenant: run.tenant, threadId });
@@ -72,7 +82,7 @@ export class ThreadEffects {
   }
 }
 
-/** What was said before, what the client said, what the agent answered. An output that repeats the talk replaces it. */
+/** Earlier messages, the run's input, the agent's answer. An output that repeats the conversation replaces it. */
 function appendMessages(thread: Thread, asked: readonly Json[], output: Json): readonly Json[] {
   const answered = isJsonObject(output) && Array.isArray(output.messages) ? (output.messages as readonly Json[]) : [];
   const before = [...thread.messages, ...asked];
@@ -84,7 +94,7 @@ function isSame(a: Json, b: Json | undefined): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-/** The status that a thread takes from its run. A cancelled run leaves the state as it was, so it is no error. */
+/** The status that a thread takes from its run. A cancelled run leaves the state as it was, so it is not an error. */
 function threadStatusAfter(status: RunStatus, cancelled: boolean): ThreadStatus {
   if (status === 'interrupted') return 'interrupted';
   if (status === 'pending') return 'busy';

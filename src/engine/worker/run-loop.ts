@@ -1,225 +1,213 @@
 import type { Agent } from '../../contract/domain/agent.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
-import type { Log } from '../../contract/domain/log.ts';
 import type { Run } from '../../contract/domain/run.ts';
-import type { Backends } from '../limits/backends.ts';
 import { RunPermit } from '../limits/run-permit.ts';
-import { unknownStart } from '../state/outcomes.ts';
-import { type FastStart, logOf } from './fast-start.ts';
-import { Poller, type PollerDeps } from './poller.ts';
-import { RunHandle } from './run-handle.ts';
-import { deliverPayload, requestStart, type StartRunDeps, startRun } from './start-run.ts';
+import { RunHandle } from '../state/run-handle.ts';
+import { deliverPayload } from './deliver.ts';
+import type { FastStart } from './fast-start.ts';
+import { settleInterruptedCall } from './open-call.ts';
+import { Poller } from './poller.ts';
+import { type RunContext, runLog, type WorkerDeps } from './run-context.ts';
+import { requestStart, startRun } from './start-run.ts';
 
-export type RunLoopDeps = StartRunDeps &
-  PollerDeps &
-  ConstructorParameters<typeof RunHandle>[0] & { readonly log: Log; readonly backends: Backends };
-
-/** How a run came to be driven here. */
+/** How a run came to be driven by this process. */
 export type RunOrigin =
   | { readonly kind: 'new' }
   /** Written as starting: the vendor is asked at once. */
-  | { readonly kind: 'launched'; readonly fastStart: FastStart }
-  /** It was driven before, and is looked at within so long. */
-  | { readonly kind: 'inherited'; readonly lookWithinMs: number };
+  | { readonly kind: 'fast-start'; readonly fastStart: FastStart }
+  /** Driven before, by a process that may have died; polled within so long. */
+  | { readonly kind: 'recovered'; readonly pollWithinMs: number };
+
+export type RunLoopOptions = {
+  readonly run: Run;
+  readonly agent: Agent;
+  readonly origin: RunOrigin;
+  /** Called once, when the loop has nothing left to do. */
+  readonly onOver: (loop: RunLoop) => void;
+};
 
 const deadlineRetryMs = 1000;
 const defectPauseMs = 5000;
-/** Why nothing is waited for any more. Given, because an abort without a reason makes an error with a stack each time. */
+/** Passed as the reason, because an abort without one makes an error with a stack each time. */
 const over = 'the run is over';
 
 /**
- * The one loop that owns a live run in one process: starts it, observes it, records changes. It ends when the run is
- * done, when the run was taken away, or when it is told to stop.
+ * The loop that drives one live run in one process: starts it, polls it, records its changes. It ends when the run is
+ * done, when another replica has claimed the run, or when it is stopped.
  */
 export class RunLoop {
-  readonly #deps: RunLoopDeps;
-  readonly #agent: Agent;
-  readonly #log: Log;
-  readonly #handle: RunHandle;
-  readonly #runPermit: RunPermit;
+  readonly #context: RunContext;
   readonly #poller: Poller;
-  /** Null once its part is done. */
-  #origin: RunOrigin | null;
   readonly #onOver: (loop: RunLoop) => void;
+  /** Null once it is dealt with. */
+  #origin: RunOrigin | null;
   #cancelDeadline: () => void = () => {};
   /** Null while the run sleeps. */
   #working: Promise<void> | null = null;
 
-  /** `onOver` is called once, when the driver is through with the run. */
-  constructor(deps: RunLoopDeps, agent: Agent, run: Run, origin: RunOrigin, onOver: (loop: RunLoop) => void) {
-    this.#deps = deps;
+  constructor(deps: WorkerDeps, { run, agent, origin, onOver }: RunLoopOptions) {
+    const fastStart = origin.kind === 'fast-start' ? origin.fastStart : null;
+    const log = fastStart?.log ?? runLog(run, agent, deps.log);
+    this.#context = {
+      deps,
+      agent,
+      connection: agent.connectionFor(run.tenant),
+      handle: new RunHandle(deps, log, run),
+      runPermit: fastStart?.runPermit ?? new RunPermit(deps.backends.of(agent.backend), agent, run, log),
+      log,
+    };
+    this.#poller = new Poller(this.#context, origin.kind === 'recovered' ? origin.pollWithinMs : null);
     this.#origin = origin.kind === 'new' ? null : origin;
     this.#onOver = onOver;
-    this.#agent = agent;
-    const fastStart = origin.kind === 'launched' ? origin.fastStart : null;
-    this.#log = fastStart?.log ?? logOf(run, agent, deps.log);
-    this.#handle = new RunHandle(deps, this.#log, run);
-    this.#runPermit = fastStart?.runPermit ?? new RunPermit(deps.backends.of(agent.backend), agent, run, this.#log);
-    const lookWithinMs = origin.kind === 'inherited' ? origin.lookWithinMs : null;
-    this.#poller = new Poller(this.#handle, agent, this.#runPermit, deps, this.#log, lookWithinMs);
   }
 
   /** As it was written last, as far as this process knows. */
   get run(): Run {
-    return this.#handle.run;
+    return this.#context.handle.run;
   }
 
-  /** The run is done, gone or another's, though a call for it may be under way. */
+  /** The run is done, removed or another replica's, though a call for it may be under way. */
   get isOver(): boolean {
-    return this.#handle.over;
+    return this.#context.handle.isOver;
   }
 
-  /** The run changed elsewhere in this process; null: it was removed. */
+  /** Takes over what was written elsewhere in this process; null: the run was removed. */
   refresh(run: Run | null): void {
-    this.#handle.refresh(run);
-    if (this.#handle.over) this.#giveUp();
+    const { handle } = this.#context;
+    handle.refresh(run);
+    if (handle.isOver) this.#abortWaits();
   }
 
-  /** A watcher came: the next look is due sooner. */
-  hurry(): void {
-    this.#handle.wake();
-    this.#runPermit.hurry();
+  /** Makes the next poll due sooner, as for a new watcher. */
+  wake(): void {
+    this.#context.handle.wake();
+    this.#context.runPermit.raiseUrgency();
   }
 
-  /** The vendor says that something happened: look at once. */
-  poke(): void {
-    this.#poller.poke();
+  /** Polls at once, because the vendor reported a change. */
+  pollNow(): void {
+    this.#poller.pollNow();
   }
 
   /** Ends the loop. Resolves when a start or a delivery under way is finished and recorded; never rejects. */
   async stop(): Promise<void> {
-    this.#handle.leave();
-    this.#giveUp();
+    this.#context.handle.release();
+    this.#abortWaits();
     await this.#working;
   }
 
-  #giveUp(): void {
+  #abortWaits(): void {
     this.#poller.abort(over);
-    this.#runPermit.abort(over);
+    this.#context.runPermit.abort(over);
   }
 
   /** Takes the run from where it is to its end. */
-  drive(): void {
-    this.#armDeadline(Math.max(0, this.#handle.run.deadlineAtMs - this.#deps.clock.nowMs()));
+  start(): void {
+    const { handle, deps } = this.#context;
+    this.#armDeadline(Math.max(0, handle.run.deadlineAtMs - deps.clock.nowMs()));
     this.#working = this.#begin();
-  }
-
-  /** Turn after turn until the run sleeps. Most live runs do, so that of them a timer is kept and no call stack. */
-  async #work(): Promise<void> {
-    while (!this.#handle.over) {
-      const waitMs = this.#untilTurnMs();
-      if (waitMs <= 0) await this.#guarded(() => this.#takeTurn());
-      else if (this.#handle.doze(waitMs, () => this.#wake())) {
-        this.#working = null;
-        return;
-      }
-    }
-    this.#working = null;
-    this.#runPermit.leave();
-    this.#cancelDeadline();
-    this.#onOver(this);
   }
 
   async #begin(): Promise<void> {
     const origin = this.#origin;
     this.#origin = null;
-    if (origin !== null) await this.#guarded(() => this.#takeOver(origin));
+    if (origin !== null) await this.#guarded(() => this.#enter(origin));
     await this.#work();
   }
 
-  async #takeOver(origin: RunOrigin): Promise<void> {
+  /** Takes turn after turn until the run sleeps. Most live runs do, and of them a timer is kept but no call stack. */
+  async #work(): Promise<void> {
+    const { handle, runPermit } = this.#context;
+    while (!handle.isOver) {
+      const waitMs = this.#untilTurnMs();
+      if (waitMs <= 0) await this.#guarded(() => this.#takeTurn());
+      else if (handle.wakeAfter(waitMs, () => this.#resume())) {
+        this.#working = null;
+        return;
+      }
+    }
+    this.#working = null;
+    runPermit.leave();
+    this.#cancelDeadline();
+    this.#onOver(this);
+  }
+
+  #resume(): void {
+    this.#working = this.#work();
+  }
+
+  async #enter(origin: RunOrigin): Promise<void> {
     switch (origin.kind) {
       case 'new':
         return;
-      case 'launched':
+      case 'fast-start': {
+        const { input, permit } = origin.fastStart;
         try {
-          await requestStart(
-            this.#handle,
-            this.#agent,
-            origin.fastStart.input,
-            this.#deps,
-            this.#log,
-            origin.fastStart,
-          );
+          await requestStart(this.#context, input, permit);
         } finally {
-          origin.fastStart.permit.drop();
+          permit.release();
         }
         return this.#poller.restart({ resumed: false });
-      case 'inherited':
-        return await this.#settleOpenCall('the gateway stopped during the call');
+      }
+      case 'recovered':
+        return await settleInterruptedCall(this.#context, 'the gateway stopped during the call');
       default:
         assertNever(origin);
     }
   }
 
-  #wake(): void {
-    this.#working = this.#work();
-  }
-
   /** Only a run that the vendor has is waited for. */
   #untilTurnMs(): number {
-    const { phase } = this.#handle.run;
+    const { handle, log } = this.#context;
+    const { phase } = handle.run;
     if (phase !== 'running' && phase !== 'interrupted') return 0;
     try {
       return this.#poller.waitMs;
     } catch (error) {
-      this.#log.error({ err: error }, 'the pace of a run could not be found; the run goes on');
+      log.error({ err: error }, 'pacing of a run failed; the run goes on');
       return defectPauseMs;
     }
   }
 
-  /** A defect of ours in one turn must neither end the loop nor repeat a call whose outcome nobody knows. */
+  /** A defect of ours in one turn must neither end the loop nor repeat a call of unknown outcome. */
   async #guarded(turn: () => Promise<void>): Promise<void> {
+    const { handle, log } = this.#context;
     try {
       await turn();
     } catch (error) {
-      this.#log.error({ err: error }, 'a turn of a run failed; the run goes on');
-      await this.#settleOpenCall('the gateway failed during the call').catch((second: unknown) =>
-        this.#log.error({ err: second }, 'an open call could not be settled'),
+      log.error({ err: error }, 'a turn of a run failed; the run goes on');
+      await settleInterruptedCall(this.#context, 'the gateway failed during the call').catch((second: unknown) =>
+        log.error({ err: second }, 'an open call could not be settled'),
       );
-      await this.#handle.sleepThrough(defectPauseMs);
+      await handle.sleepThrough(defectPauseMs);
     }
   }
 
-  /** Beside the loop, because a call to a slow vendor must not hold the deadline up. */
+  /** Runs outside the loop, because a call to a slow vendor must not delay the deadline. */
   #armDeadline(delayMs: number): void {
-    this.#cancelDeadline = this.#deps.clock.schedule(delayMs, () => {
-      this.#deps.canceller.expire(this.#handle.run, this.#agent).catch((error: unknown) => {
-        this.#log.warn({ err: error }, 'a deadline could not be recorded; trying again');
+    const { deps, handle, agent, log } = this.#context;
+    this.#cancelDeadline = deps.clock.schedule(delayMs, () => {
+      deps.canceller.expire(handle.run, agent).catch((error: unknown) => {
+        log.warn({ err: error }, 'deadline could not be recorded; retrying');
         this.#armDeadline(deadlineRetryMs);
       });
     });
   }
 
-  /** A run found in the middle of a call: nobody knows whether the vendor was reached. */
-  async #settleOpenCall(reason: string): Promise<void> {
-    if (this.#handle.run.phase === 'starting') {
-      if (this.#agent.onUnknownStart === 'retry') {
-        await this.#handle.record({ kind: 'postpone' });
-        this.#runPermit.leave();
-      } else await this.#handle.record({ kind: 'end', outcome: unknownStart(reason) });
-    } else if (this.#handle.run.phase === 'delivering') {
-      await this.#handle.record({
-        kind: 'undelivered',
-        note: `it is not known whether the payload arrived: ${reason}`,
-      });
-    }
-  }
-
   async #takeTurn(): Promise<void> {
-    const { phase } = this.#handle.run;
+    const { phase } = this.run;
     switch (phase) {
       case 'queued':
       case 'starting':
-        await startRun(this.#handle, this.#agent, this.#deps, this.#log, this.#runPermit);
+        await startRun(this.#context);
         return this.#poller.restart({ resumed: false });
       case 'resuming':
       case 'delivering':
-        await deliverPayload(this.#handle, this.#agent, this.#deps, this.#log, this.#runPermit);
+        await deliverPayload(this.#context);
         return this.#poller.restart({ resumed: true });
       case 'running':
       case 'interrupted':
-        return await this.#poller.look();
+        return await this.#poller.poll();
       case 'done':
         return;
       default:

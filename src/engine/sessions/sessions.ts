@@ -1,0 +1,41 @@
+import type { Agent } from '../../contract/domain/agent.ts';
+import type { Json } from '../../contract/domain/json.ts';
+import type { Run, UpstreamRef } from '../../contract/domain/run.ts';
+import type { Thread } from '../../contract/domain/thread.ts';
+import type { RunTransition } from '../state/state-machine.ts';
+
+// A session is one long-lived agent at the vendor that serves the runs of one thread. The first run of the thread
+// schedules it, each later run is a message to it, and it ends with the thread.
+
+/** Whether the run is one of a session: started as one, or sent to one. */
+export function isInSession(run: Run, agent: Agent): boolean {
+  return agent.capabilities.session && run.threadId !== null;
+}
+
+/** Whether what the run started at the vendor is its thread's session, which has not answered the run yet. */
+export function hasScheduledSession(run: Run, agent: Agent): boolean {
+  return isInSession(run, agent) && run.upstream !== null;
+}
+
+/** The vendor's reference of the thread's session; null where the next run has to schedule one. */
+export function sessionOf(thread: Thread | null, agent: Agent): UpstreamRef | null {
+  if (!agent.capabilities.session || thread?.session?.agentId !== agent.agentId) return null;
+  return thread.session.upstream;
+}
+
+/** The input that schedules a session whose every run is a message, the first one too; undefined: the run's own input. */
+export function openingInputOf(run: Run, agent: Agent): Json | undefined {
+  return isInSession(run, agent) ? agent.connectionFor(run.tenant).session?.openingInputOf?.(agent.target) : undefined;
+}
+
+/** What a start that the vendor accepted makes of the run. With an opening input the run has yet to be sent. */
+export function transitionAfterStart(
+  run: Run,
+  agent: Agent,
+  upstream: UpstreamRef,
+  openingInput: Json | undefined,
+): RunTransition {
+  if (!isInSession(run, agent)) return { kind: 'started', upstream };
+  const session = { agentId: agent.agentId, upstream };
+  return openingInput === undefined ? { kind: 'started', upstream, session } : { kind: 'scheduled', session };
+}

@@ -1,0 +1,150 @@
+import type { Clock } from '../../contract/domain/clock.ts';
+import type { Log } from '../../contract/domain/log.ts';
+import type { Run } from '../../contract/domain/run.ts';
+import { StorageFault, type Store } from '../../contract/store/store.ts';
+import { delay, Sleeper } from '../sleeper.ts';
+import type { RunWriter } from './run-writer.ts';
+import type { RunTransition } from './state-machine.ts';
+
+/**
+ * What became of a transition that a run loop wanted to record.
+ *
+ * - `recorded`: it is durable.
+ * - `overtaken`: the run was ended, removed or claimed first; `run` holds the state that won.
+ * - `unsaved`: the store was unavailable when the process had to stop; the next owner finds out for itself.
+ */
+export type RecordResult = 'recorded' | 'overtaken' | 'unsaved';
+
+export type RunHandleDeps = {
+  readonly replica: string;
+  readonly store: Store;
+  readonly writer: RunWriter;
+  readonly clock: Clock;
+};
+
+const storageRetryMs = 500;
+
+/** One replica's hold on one live run: the newest state that it knows, and the fenced write of the next. */
+export class RunHandle {
+  readonly #deps: RunHandleDeps;
+  readonly #log: Log;
+  readonly #sleeper: Sleeper;
+  #run: Run;
+  #released = false;
+
+  constructor(deps: RunHandleDeps, log: Log, run: Run) {
+    this.#deps = deps;
+    this.#log = log;
+    this.#sleeper = new Sleeper(deps.clock);
+    this.#run = run;
+  }
+
+  get run(): Run {
+    return this.#run;
+  }
+
+  /** True once nothing is left to do here: the run is done, removed, another replica's, or the process stops. */
+  get isOver(): boolean {
+    return this.#released || this.#run.phase === 'done';
+  }
+
+  /** Takes over a newer state that was written elsewhere in this process; null: the run was removed. */
+  refresh(run: Run | null): void {
+    if (run === null) this.#released = true;
+    else if (run.version > this.#run.version) this.#replace(run);
+    this.#sleeper.wake();
+  }
+
+  /** Gives up the run: nothing more is written unless a vendor call is under way. */
+  release(): void {
+    this.#released = true;
+    this.#sleeper.wake();
+  }
+
+  wake(): void {
+    this.#sleeper.wake();
+  }
+
+  /** Calls back after `delayMs` or when woken; false: it was woken before. */
+  wakeAfter(delayMs: number, onWake: () => void): boolean {
+    return this.#sleeper.wakeAfter(delayMs, onWake);
+  }
+
+  /** Resolves after `delayMs` or when woken. */
+  sleep(delayMs: number): Promise<void> {
+    return this.#sleeper.sleep(delayMs);
+  }
+
+  /** Sleeps through wakes by watchers; ends early only when the run has changed. */
+  async sleepThrough(delayMs: number): Promise<void> {
+    const { clock } = this.#deps;
+    const untilMs = clock.nowMs() + delayMs;
+    const { version } = this.#run;
+    while (!this.isOver && this.#run.version === version) {
+      const leftMs = untilMs - clock.nowMs();
+      if (leftMs <= 0) return;
+      await this.#sleeper.sleep(leftMs);
+    }
+  }
+
+  /** Writes a transition, however long the store is unavailable: what a vendor did must not be forgotten. */
+  async record(transition: RunTransition): Promise<RecordResult> {
+    const { writer, replica, clock } = this.#deps;
+    for (;;) {
+      try {
+        const written = await writer.write(this.#run, transition, replica);
+        if (written.kind === 'written') {
+          if (written.run.version > this.#run.version) this.#run = written.run;
+          return 'recorded';
+        }
+        if (written.kind === 'refused') return 'overtaken';
+        if (await this.#catchUp(transition)) return 'recorded';
+        if (this.isOver) return 'overtaken';
+      } catch (error) {
+        if (!(error instanceof StorageFault)) throw error;
+        this.#log.warn({ err: error, transition: transition.kind }, 'store unavailable; the transition is retried');
+        if (this.#released && !this.#isInCall) return 'unsaved';
+        await delay(clock, storageRetryMs);
+      }
+    }
+  }
+
+  /** Only this process knows the result of a call that must not be repeated, so it is worth the whole drain time. */
+  get #isInCall(): boolean {
+    return this.#run.phase === 'starting' || this.#run.phase === 'delivering';
+  }
+
+  /** Reads what overtook a transition. True: it was the transition itself, committed although the answer was lost. */
+  async #catchUp(transition: RunTransition): Promise<boolean> {
+    const current = await this.#deps.store.find({ tenant: this.#run.tenant, runId: this.#run.runId });
+    if (current === null) {
+      this.#released = true;
+      return false;
+    }
+    this.#replace(current);
+    return !this.#released && reflects(current, transition);
+  }
+
+  /** A run that another replica claimed while this one was silent is that replica's to drive. */
+  #replace(run: Run): void {
+    this.#run = run;
+    if (run.owner === this.#deps.replica || run.phase === 'done' || this.#released) return;
+    this.#released = true;
+    this.#log.info({ owner: run.owner }, 'run claimed by another replica');
+  }
+}
+
+function reflects(run: Run, transition: RunTransition): boolean {
+  switch (transition.kind) {
+    case 'begin':
+      return run.phase === 'starting';
+    case 'deliver':
+      return run.phase === 'delivering';
+    case 'scheduled':
+      return run.phase === 'queued';
+    case 'started':
+      return run.phase === 'running' && run.upstream?.runId === transition.upstream.runId;
+    default:
+      return false;
+  }
+}

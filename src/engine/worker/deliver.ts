@@ -1,0 +1,39 @@
+import { MappingFault } from '../../contract/domain/mapping.ts';
+import { nextRetryMs } from '../pacing/pacing.ts';
+import { faultOf } from '../state/fault-recorder.ts';
+import { failedMapping } from '../state/outcomes.ts';
+import type { RunContext } from './run-context.ts';
+
+/** Sends an accepted payload to the interrupted upstream run, once: `delivering` is durable before the first byte. */
+export async function deliverPayload({ handle, agent, connection, runPermit, deps, log }: RunContext): Promise<void> {
+  const { mapping, target } = agent;
+  const { resumption, upstream, runId } = handle.run;
+  if (resumption === null || upstream === null || connection.resume === undefined) {
+    await handle.record({ kind: 'undelivered', note: 'the agent cannot take a payload' });
+    return;
+  }
+  const permit = await runPermit.waitForCall('start');
+  if (permit === null) return;
+  try {
+    const payload = await mapping.resume({ ...resumption, run: { run_id: runId, upstream } });
+    if ((await handle.record({ kind: 'deliver' })) !== 'recorded') return;
+    await permit.send(async () => connection.resume?.(target, upstream, payload));
+    await handle.record({ kind: 'delivered' });
+  } catch (error) {
+    if (error instanceof MappingFault) {
+      await handle.record({ kind: 'end', outcome: failedMapping(error) });
+      return;
+    }
+    const fault = faultOf(error);
+    deps.faults.record(log, agent, 'resume', fault);
+    if (fault.consequence === 'retry') {
+      const delayMs = nextRetryMs(handle.run.attempts, fault.retryAfterMs, deps.clock.random());
+      if ((await handle.record({ kind: 'redeliver' })) === 'recorded') await handle.sleepThrough(delayMs);
+      return;
+    }
+    // Rejected or of unknown outcome: only the vendor's next answer can tell, and a client may send the payload again.
+    await handle.record({ kind: 'undelivered', note: `the payload was not taken: ${fault.message}` });
+  } finally {
+    permit.release();
+  }
+}

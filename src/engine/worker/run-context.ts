@@ -1,0 +1,42 @@
+import type { Connection } from '../../contract/adapter/adapter.ts';
+import type { Agent } from '../../contract/domain/agent.ts';
+import type { Log, Metrics } from '../../contract/domain/log.ts';
+import type { Run } from '../../contract/domain/run.ts';
+import type { EventBus } from '../events/event-bus.ts';
+import type { Backends } from '../limits/backends.ts';
+import type { RunPermit } from '../limits/run-permit.ts';
+import type { AgentDurations } from '../pacing/agent-durations.ts';
+import type { PacingLimits } from '../pacing/pacing.ts';
+import type { FaultRecorder } from '../state/fault-recorder.ts';
+import type { RunHandle, RunHandleDeps } from '../state/run-handle.ts';
+import type { Canceller } from './canceller.ts';
+import type { UpstreamStopper } from './upstream-stopper.ts';
+
+/** What all live runs of a process share. */
+export type WorkerDeps = RunHandleDeps & {
+  readonly bus: EventBus;
+  readonly canceller: Canceller;
+  readonly stopper: UpstreamStopper;
+  readonly pacing: PacingLimits;
+  readonly backends: Backends;
+  readonly durations: AgentDurations;
+  readonly faults: FaultRecorder;
+  readonly log: Log;
+  readonly metrics: Metrics;
+};
+
+/** What belongs to one live run, made once and handed to all that works on it. */
+export type RunContext = {
+  readonly deps: WorkerDeps;
+  readonly agent: Agent;
+  /** With the credentials of the run's tenant. */
+  readonly connection: Connection;
+  readonly handle: RunHandle;
+  readonly runPermit: RunPermit;
+  /** Names the run in every line. */
+  readonly log: Log;
+};
+
+export function runLog(run: Run, agent: Agent, log: Log): Log {
+  return log.child({ run_id: run.runId, agent: agent.name, backend: agent.backend });
+}

@@ -1,0 +1,70 @@
+import type { Observation } from '../../contract/adapter/adapter.ts';
+import { UpstreamFault } from '../../contract/adapter/http.ts';
+import type { Agent } from '../../contract/domain/agent.ts';
+import type { Json } from '../../contract/domain/json.ts';
+import { MappingFault } from '../../contract/domain/mapping.ts';
+import type { UpstreamRef } from '../../contract/domain/run.ts';
+import type { Permit } from '../limits/call-queue.ts';
+import { failedMapping, lostSession } from '../state/outcomes.ts';
+import type { RunOutcome } from '../state/state-machine.ts';
+import { settleFailedStart } from './open-call.ts';
+import type { RunContext } from './run-context.ts';
+
+type Message = { readonly session: UpstreamRef; readonly input: Json; readonly permit: Permit };
+
+/** Sends a run's input to the session of its thread, once. The answer to that very call is the run's output. */
+export async function sendMessage(context: RunContext, { session, input, permit }: Message): Promise<void> {
+  const { handle, agent, connection, runPermit, deps, log } = context;
+  runPermit.markStarted();
+  const calls = connection.session;
+  if (calls === undefined) throw new TypeError('the adapter has no session calls');
+  let answer: Observation;
+  try {
+    answer = await permit.send(() => calls.send(agent.target, session, input));
+  } catch (error) {
+    if (error instanceof UpstreamFault && (await hasEnded(context, session, error))) {
+      deps.faults.record(log, agent, 'start', error);
+      deps.metrics.count('starts', { backend: agent.backend, result: 'gone' });
+      await handle.record({ kind: 'end', outcome: lostSession(error.message), session: null });
+      return;
+    }
+    return await settleFailedStart(context, error);
+  }
+  deps.metrics.count('starts', { backend: agent.backend, result: 'accepted' });
+  await handle.record({ kind: 'end', outcome: await outcomeOf(agent, answer) });
+}
+
+/** Whether a message was refused because the session is over, by the vendor's word or by an observation of it. */
+async function hasEnded(
+  { agent: { target, mapping }, connection, runPermit }: RunContext,
+  session: UpstreamRef,
+  { consequence, httpStatus }: UpstreamFault,
+): Promise<boolean> {
+  if (consequence !== 'rejected') return false;
+  if (httpStatus === 404 || httpStatus === 410) return true;
+  const permit = await runPermit.waitForCall('start');
+  if (permit === null) return false;
+  try {
+    const { kind } = await mapping.read(await permit.send(() => connection.observe(target, session)));
+    return kind === 'success' || kind === 'failed';
+  } catch (error) {
+    return error instanceof UpstreamFault && error.consequence === 'gone';
+  } finally {
+    permit.release();
+  }
+}
+
+/** What the mapping makes of the answer. The message was taken, so there is nothing left to wait for. */
+async function outcomeOf(agent: Agent, answer: Observation): Promise<RunOutcome> {
+  try {
+    const mapped = await agent.mapping.read(answer);
+    if (mapped.kind === 'success') return { status: 'success', value: mapped.output };
+    if (mapped.kind === 'failed') {
+      const { status, errcode, description } = mapped;
+      return { status, errcode, description };
+    }
+    return failedMapping(new MappingFault('status', `an answer to a message must be final, not ${mapped.kind}`));
+  } catch (error) {
+    return failedMapping(error);
+  }
+}

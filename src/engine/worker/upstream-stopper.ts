@@ -1,0 +1,120 @@
+import { ReleasingMap } from '../../collections/releasing-map.ts';
+import type { Agent } from '../../contract/domain/agent.ts';
+import type { Clock } from '../../contract/domain/clock.ts';
+import type { Log } from '../../contract/domain/log.ts';
+import type { Run, UpstreamRef } from '../../contract/domain/run.ts';
+import type { Backends } from '../limits/backends.ts';
+import { nextRetryMs } from '../pacing/pacing.ts';
+import { delay } from '../sleeper.ts';
+import { type FaultRecorder, faultOf } from '../state/fault-recorder.ts';
+
+const maxCancelTries = 5;
+/** No client waits for the end of a session, so an unreachable vendor is asked for about five minutes. */
+const maxEndTries = 20;
+
+/** A call that stops something at the vendor; repeated until it was answered once. */
+type StopCall = {
+  readonly call: () => Promise<void> | undefined;
+  readonly maxTries: number;
+  readonly done: string;
+  readonly givenUp: string;
+};
+
+type SessionAtVendor = { readonly id: string; readonly tenant: string; readonly upstream: UpstreamRef };
+
+export type UpstreamStopperDeps = {
+  readonly clock: Clock;
+  readonly faults: FaultRecorder;
+  readonly backends: Backends;
+  readonly log: Log;
+};
+
+/** Stops what vendors still run for runs and threads that are over here, outside any run loop. */
+export class UpstreamStopper {
+  readonly #deps: UpstreamStopperDeps;
+  readonly #abort = new AbortController();
+  /** Stops under way, by the id of their run or thread. */
+  readonly #underWay = new ReleasingMap<string, Promise<void>>();
+
+  constructor(deps: UpstreamStopperDeps) {
+    this.#deps = deps;
+  }
+
+  /** Stops what a run started at the vendor: ends the session that it scheduled for its thread, cancels any other run. */
+  stopRun(run: Run, upstream: UpstreamRef, agent: Agent): void {
+    if (agent.capabilities.session && run.threadId !== null)
+      this.endSession({ id: run.runId, tenant: run.tenant, upstream }, agent);
+    else this.#cancel(run, upstream, agent);
+  }
+
+  /** Ends a session at the vendor; `id` is that of the thread or run that had it. */
+  endSession({ id, tenant, upstream }: SessionAtVendor, agent: Agent): void {
+    const log = this.#deps.log.child({ agent: agent.name, backend: agent.backend, upstream });
+    const stop: StopCall = {
+      call: () => agent.connectionFor(tenant).session?.end(agent.target, upstream),
+      maxTries: maxEndTries,
+      done: 'session ended at the vendor',
+      givenUp: 'session could not be ended; it may still be open at the vendor',
+    };
+    this.#send(id, stop, agent, log);
+  }
+
+  /** Does nothing where the vendor cannot cancel. */
+  #cancel(run: Run, upstream: UpstreamRef, agent: Agent): void {
+    const connection = agent.connectionFor(run.tenant);
+    if (!agent.capabilities.cancel || connection.cancel === undefined) return;
+    const log = this.#deps.log.child({ run_id: run.runId, agent: agent.name, backend: agent.backend, upstream });
+    const stop: StopCall = {
+      call: () => connection.cancel?.(agent.target, upstream),
+      maxTries: maxCancelTries,
+      done: 'upstream run cancelled',
+      givenUp: 'upstream run could not be cancelled; it may still be running at the vendor',
+    };
+    this.#send(run.runId, stop, agent, log);
+  }
+
+  /** Resolves when no stop is under way. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#underWay.values());
+  }
+
+  /** Resolves when the vendor has stopped what this run started, or the tries are used up. */
+  async settleRun(runId: string): Promise<void> {
+    await this.#underWay.get(runId);
+  }
+
+  /** Gives up the waits between tries; a call that was sent is left to its end. */
+  stop(): void {
+    this.#abort.abort();
+  }
+
+  #send(id: string, stop: StopCall, agent: Agent, log: Log): void {
+    const task = this.#carryOut(stop, agent, log).finally(() => this.#underWay.delete(id));
+    this.#underWay.set(id, task);
+  }
+
+  async #carryOut({ call, maxTries, done, givenUp }: StopCall, agent: Agent, log: Log): Promise<void> {
+    const { backends, faults, clock } = this.#deps;
+    const { signal } = this.#abort;
+    const { callQueue } = backends.of(agent.backend);
+    for (let tries = 0; tries < maxTries && !signal.aborted; tries += 1) {
+      // A client may wait for this, so an open circuit counts as a try instead of holding the client up.
+      const permit = callQueue.state === 'down' ? null : await callQueue.enter('start', signal).passed;
+      if (permit === null) {
+        await delay(clock, nextRetryMs(tries, null, clock.random()), signal);
+        continue;
+      }
+      try {
+        await permit.send(async () => call());
+        log.info({}, done);
+        return;
+      } catch (error) {
+        const fault = faultOf(error);
+        faults.record(log, agent, 'cancel', fault);
+        if (fault.consequence === 'gone' || fault.consequence === 'rejected') return;
+        await delay(clock, nextRetryMs(tries, fault.retryAfterMs, clock.random()), signal);
+      }
+    }
+    log.warn({}, givenUp);
+  }
+}

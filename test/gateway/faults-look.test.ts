@@ -153,7 +153,7 @@ describe.concurrent('a vendor in trouble', () => {
     one.intuned.plan = () => ({ status: 'completed' });
     await one.client.run({ agent_id: 'price-scraper' });
     const told = one.site.log.filter(({ purpose, level }) => purpose === 'observe' && level === 'warn');
-    expect(told.map(({ httpStatus, reason }) => [httpStatus, reason])).toEqual([
+    expect(told.map(({ http_status, reason }) => [http_status, reason])).toEqual([
       [503, 'down'],
       [500, 'down'],
     ]);

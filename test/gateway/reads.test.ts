@@ -56,7 +56,7 @@ test.concurrent('the log: one JSON object a line, by run, agent and backend, and
     expect(line.time).toMatch(/^\d{4}-\d\d-\d\dT.*Z$/);
   }
   const failures = ofRun.filter(({ msg }) => msg === 'vendor call failed');
-  expect(failures.map(({ backend, purpose, kind, httpStatus }) => [backend, purpose, kind, httpStatus])).toEqual([
+  expect(failures.map(({ backend, purpose, kind, http_status }) => [backend, purpose, kind, http_status])).toEqual([
     ['intuned', 'start', 'http-status', 429],
     ['intuned', 'observe', 'cut', null],
   ]);

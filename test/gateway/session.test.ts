@@ -86,7 +86,7 @@ describe.each(speakers)('a session in $name', (speaker) => {
     else restack.agent().say(body);
     const lost = await speaker.run(url, thread, 'chat', { text: 'b' });
     expect(lost).toMatchObject({ errcode: 1004 });
-    expect(lost.reason).toMatch(/^the thread's agent has ended at the vendor and did not take the input; /);
+    expect(lost.reason).toMatch(/^the thread's session has ended at the vendor and did not take the input; /);
     expect(restack.eventNames).toEqual(['message']);
     expect((await speaker.run(url, thread, 'chat', { text: 'c' })).value).toEqual(said('c'));
     expect(restack.count('start')).toBe(2);

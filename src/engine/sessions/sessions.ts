@@ -8,7 +8,7 @@ import type { RunTransition } from '../state/state-machine.ts';
 // schedules it, each later run is a message to it, and it ends with the thread.
 
 /** Whether the run is one of a session: started as one, or sent to one. */
-export function isInSession(run: Run, agent: Agent): boolean {
+function isInSession(run: Run, agent: Agent): boolean {
   return agent.capabilities.session && run.threadId !== null;
 }
 

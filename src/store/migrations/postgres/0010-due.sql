@@ -7,7 +7,7 @@ UPDATE runs SET due_at_ms = created_at_ms + coalesce((
   WHERE requests.run_id = runs.run_id), 0)
 WHERE ended_at_ms IS NULL;
 
--- The order in which the runs of a thread get their turn; its first entry is the run that is next.
+-- The order in which the runs of a thread get their turn. Runs that come due in the same millisecond are ordered by id.
 DROP INDEX runs_live_by_thread;
-CREATE INDEX runs_live_by_thread ON runs (tenant, thread_id, due_at_ms, run_id)
+CREATE INDEX runs_live_by_thread ON runs (tenant, thread_id, due_at_ms)
   WHERE ended_at_ms IS NULL AND thread_id IS NOT NULL;

@@ -12,7 +12,7 @@ import { RunIds } from './run-ids.ts';
 export type RunCreatorDeps = InsertRunDeps & { readonly replica: string; readonly worker: Worker };
 
 /** A new run, or the id of one that an earlier request with the same idempotency key made. */
-export type CreatedRun =
+export type CreationOutcome =
   | { readonly kind: 'new'; readonly run: Run }
   | { readonly kind: 'replayed'; readonly runId: string };
 
@@ -28,7 +28,7 @@ export class RunCreator {
   }
 
   /** Rejects with `GatewayError`, and with `StorageFault`. */
-  async create(command: CreateRun): Promise<CreatedRun> {
+  async create(command: CreateRun): Promise<CreationOutcome> {
     const agent = this.#agentFor(command);
     const { input = {}, config = {} } = command.request;
     // Nearly all violations are known at once, and then no promise turn is spent on them.

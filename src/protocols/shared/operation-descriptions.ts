@@ -42,8 +42,7 @@ const descriptions: Readonly<Record<string, string>> = {
     'Lists threads by their metadata, newest first, page by page. An empty body lists all of them.',
   'GET /threads/:thread_id': 'Returns the thread with its status and its latest values.',
   'PATCH /threads/:thread_id': 'Changes the metadata or the values of the thread.',
-  'DELETE /threads/:thread_id':
-    'Removes the thread with its history and its runs. A live run of it is cancelled first.',
+  'DELETE /threads/:thread_id': 'Removes the thread with its history and its runs. 409 while one of its runs is live.',
   'POST /threads/:thread_id/copy': 'Creates a thread that starts with the state of this one.',
   'GET /threads/:thread_id/state': 'Returns the latest state of the thread.',
   'GET /threads/:thread_id/history': 'Lists the states of the thread, newest first. `before` continues after a page.',

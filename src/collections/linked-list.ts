@@ -1,4 +1,4 @@
-/** A place in a roster. */
+/** A place in a linked list. */
 export type ListNode<T> = { readonly item: T; older: ListNode<T> | null; younger: ListNode<T> | null };
 
 /**

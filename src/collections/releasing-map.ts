@@ -2,7 +2,7 @@ type Cell<V> = { value: V | undefined };
 
 /**
  * A map of what comes and goes by the thousand. Its values stand in cells that are emptied when they go: the tables that a
- * Map has outgrown would keep them, for the reason that `Roster` tells.
+ * Map has outgrown would keep them, for the reason that `LinkedList` gives.
  */
 export class ReleasingMap<K, V extends object> {
   readonly #cells = new Map<K, Cell<V>>();

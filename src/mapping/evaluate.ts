@@ -65,7 +65,7 @@ class PathWalk implements Expression {
   }
 }
 
-/** Evaluates where it harms nobody: here, when a bound of its work is known and small, and in a thread otherwise. */
+/** Evaluates on the event loop when a bound of the work is known and small, and in a thread otherwise. */
 class PlacedEvaluation implements Expression {
   readonly #evaluation: Evaluation;
   readonly #options: ExpressionOptions;

@@ -47,7 +47,7 @@ const flushAtLength = 4096;
 
 /** Gathers lines for a moment; the last ones before an exit explain it, so what is there is written then. */
 function openStdout(): LineSink {
-  // Gathered here: pino's own buffer waits for ever once nobody reads the other end of a pipe.
+  // Gathered here, because pino's own buffer waits forever when the other end of a pipe is not read.
   const stdout = destination({ dest: 1, sync: true });
   let lines = '';
   let timer: NodeJS.Timeout | null = null;

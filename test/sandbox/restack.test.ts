@@ -58,9 +58,9 @@ describe('starting at Restack', () => {
   });
 
   it('Restack answers 404 for unknown names and for agents started as workflows, and 400 for a body that is not an object', async () => {
-    expect(await restackClient(sandbox).start('nobody', {})).toMatchObject({
+    expect(await restackClient(sandbox).start('missing', {})).toMatchObject({
       status: 404,
-      body: { error: 'agent nobody not found' },
+      body: { error: 'agent missing not found' },
     });
     expect((await restackClient(sandbox, 'workflows').start('chat', {})).status).toBe(404);
     expect((await send(`${sandbox.restackUrl}/api/agents/echo`, { method: 'POST', body: [1] })).status).toBe(400);

@@ -66,7 +66,7 @@ export function describeUsage(bench: () => Bench): void {
       const uses = await Promise.all(
         Array.from({ length: 30 }, (_, at) => (at % 2 === 0 ? one : other).countRequest('acme\nci')),
       );
-      // However long they took, each window counts from one without a gap, whoever asked.
+      // However long they took, each window counts from one without a gap, for every replica.
       const starts = uses.filter(({ used }) => used === 1).length;
       expect(starts).toBeGreaterThan(0);
       expect(uses.length).toBeGreaterThanOrEqual(Math.max(...uses.map(({ used }) => used)));

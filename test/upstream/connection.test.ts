@@ -74,7 +74,7 @@ describe('kept connections', () => {
       const upstream = connect({ maxConnections: 1 });
       for (let round = 0; round < 50; round += 1) {
         await call(upstream);
-        // The hang-up is on its way, and nobody has read it when the next call is made.
+        // The hang-up is on its way, and has not been read when the next call is made.
         for (const socket of vendor.connections) how === 'closed' ? socket.end() : socket.resetAndDestroy();
         const next = await call(upstream).catch((fault: UpstreamFault) => fault.consequence);
         expect(next === 'retry' || typeof next === 'object').toBe(true);

@@ -143,7 +143,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
   }
 }
 
-/** Refuses to open to strangers by accident; says who is let in where nobody is asked. */
+/** Refuses to open to strangers by accident; logs who can connect when there is no authentication. */
 function checkOpenHost({ server: { host }, auth }: Config, log: Log): void {
   const refusal = refuseOpenHost(host, auth);
   if (refusal !== null) throw new Error(`the host ${host} ${refusal}`);

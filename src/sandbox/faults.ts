@@ -56,7 +56,7 @@ export class FaultOrders {
   }
 
   /** The fault that spoils this request, if any; counts it. */
-  take(vendor: Vendor, operation: Operation): Fault | null {
+  nextFor(vendor: Vendor, operation: Operation): Fault | null {
     if (this.#orders.length === 0) return null;
     const found = this.#orders.find(
       ({ order }) => order.vendor === vendor && (order.operation === undefined || order.operation === operation),

@@ -84,7 +84,7 @@ export class VendorServer {
     const call = this.#route(request);
     const operation = call?.operation ?? 'other';
     this.#startLog.countRequest(this.#wire.vendor, operation);
-    const fault = this.#faults.take(this.#wire.vendor, operation);
+    const fault = this.#faults.nextFor(this.#wire.vendor, operation);
     this.#inFlight += 1;
     response.on('close', () => {
       this.#inFlight -= 1;

@@ -26,6 +26,7 @@ describe('a config that is right', () => {
       maxJsonDepth: 100,
       maxHeaderBytes: 16_384,
       maxAnswerBytes: 10_485_760,
+      checkTimeMs: 250,
       idempotencyHours: 24,
       cacheRuns: 10_000,
       mappingTimeMs: 100,

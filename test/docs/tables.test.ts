@@ -6,7 +6,7 @@ import { runPhases, runStatuses } from '../../src/contract/domain/run.ts';
 import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
 import { createProtocols } from '../protocols/protocol-sites.ts';
 import { readCode, readSection, readTable } from './markdown.ts';
-import { pages, readPage, root } from './pages.ts';
+import { listFiles, pages, readPage, root } from './pages.ts';
 
 test('the README is shorter than 120 lines', () => {
   expect(readPage('README.md').split('\n').length).toBeLessThan(120);
@@ -72,4 +72,15 @@ test('the rooms in the architecture page are the folders of src and of the engin
   const folders = [...foldersOf('src').filter((path) => path !== 'src/engine'), ...foldersOf('src/engine')];
   expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   expect(folders.filter((path) => !named.includes(path))).toEqual([]);
+});
+
+test('the log lines in the troubleshooting page are those of the source', () => {
+  const section = readSection(readPage('docs/operate/troubleshooting.md'), 'Log lines that matter');
+  const sources = listFiles('src', /\.ts$/).map(readPage).join('\n');
+  const messages = readTable(section, 'message').map(([message = '', level]) => ({
+    text: readCode(message)[0],
+    level,
+  }));
+  expect(messages.length).toBeGreaterThan(8);
+  expect(messages.filter(({ text }) => !sources.includes(`'${text}'`))).toEqual([]);
 });

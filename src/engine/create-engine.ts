@@ -16,6 +16,7 @@ import { type BackendLimits, Backends } from './limits/backends.ts';
 import type { BackendState } from './limits/call-queue.ts';
 import { AgentDurations } from './pacing/agent-durations.ts';
 import type { PacingLimits } from './pacing/pacing.ts';
+import { EvaluationTurns } from './state/evaluation-watch.ts';
 import { FaultRecorder } from './state/fault-recorder.ts';
 import { sweepExpired } from './state/retention.ts';
 import { RunCache } from './state/run-cache.ts';
@@ -100,6 +101,7 @@ export function createEngine(deps: EngineDeps): Engine {
     {
       ...{ replica: lease.replica, store, writer, bus, canceller, stopper, clock },
       ...{ pacing: deps.pacing, backends, durations, faults, log, metrics },
+      evaluationTurns: new EvaluationTurns(),
     },
     agents,
     live,

@@ -83,7 +83,7 @@ class PlacedEvaluation implements Expression {
   evaluate(data: unknown, guard?: EvaluationGuard): Promise<Json | undefined> {
     if (this.#isInline(data)) return queue.permit(this.#options.queueKey, () => this.#evaluation.evaluate(data));
     const offload = () => this.#offload(data);
-    return guard === undefined ? offload() : guard(offload);
+    return guard === undefined ? offload() : guard(this.#options.key, offload);
   }
 
   #isInline(data: unknown): boolean {

@@ -22,6 +22,7 @@ const stateSchema = z.object({
   resumption: z.object({ payload: json, interrupt: json }).nullable(),
   answeredInterrupt: z.string().nullable(),
   attempts: integer,
+  evaluations: integer.optional(),
   lastSeq: integer,
   startedAtMs: z.number().nullable(),
   deadlineAtMs: z.number(),
@@ -96,10 +97,11 @@ export const runColumns = [
 
 /** The part of a run that changes and is never searched. */
 export function encodeState(run: Run): string {
-  const { upstream, outcome, resumption, answeredInterrupt, attempts, lastSeq, startedAtMs, deadlineAtMs } = run;
+  const { upstream, outcome, resumption, answeredInterrupt, attempts, evaluations } = run;
+  const { lastSeq, startedAtMs, deadlineAtMs } = run;
   return JSON.stringify({
     ...{ upstream, outcome, resumption, answeredInterrupt },
-    ...{ attempts, lastSeq, startedAtMs, deadlineAtMs },
+    ...{ attempts, evaluations, lastSeq, startedAtMs, deadlineAtMs },
   });
 }
 

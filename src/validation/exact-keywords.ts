@@ -25,6 +25,10 @@ export const exactKeywords: readonly FuncKeywordDefinition[] = [
       params: ({ schemaCode }) => _`{allowedValues: ${schemaCode}}`,
     },
     compile: (allowed: readonly Json[]) => {
+      if (allowed.every(isScalar)) {
+        const scalars = new Set(allowed);
+        return (value: Json) => scalars.has(value);
+      }
       const known = new Set(allowed.map(identify));
       return (value: Json) => known.has(identify(value));
     },
@@ -34,6 +38,7 @@ export const exactKeywords: readonly FuncKeywordDefinition[] = [
     errors: false,
     error: { message: 'must be equal to constant' },
     compile: (allowed: Json) => {
+      if (isScalar(allowed)) return (value: Json) => value === allowed;
       const wanted = identify(allowed);
       return (value: Json) => identify(value) === wanted;
     },
@@ -47,6 +52,10 @@ export const exactKeywords: readonly FuncKeywordDefinition[] = [
     compile: (divisor: number) => (value: number) => isMultiple(value, divisor),
   },
 ];
+
+function isScalar(value: Json): boolean {
+  return typeof value !== 'object' || value === null;
+}
 
 /** The places of the first two items of an array that are equal. */
 export function findDuplicate(items: readonly Json[]): readonly [number, number] | null {

@@ -21,6 +21,8 @@ const transitions: { readonly [Kind in RunTransition['kind']]: Extract<RunTransi
   redeliver: { kind: 'redeliver' },
   delivered: { kind: 'delivered' },
   undelivered: { kind: 'undelivered', note: 'unknown' },
+  evaluate: { kind: 'evaluate' },
+  evaluated: { kind: 'evaluated' },
   end: { kind: 'end', outcome: { status: 'success', value: 1 } },
 };
 

@@ -45,6 +45,8 @@ const steps: Readonly<Record<RunTransition['kind'], RunTransition>> = {
   redeliver: { kind: 'redeliver' },
   delivered: { kind: 'delivered' },
   undelivered: { kind: 'undelivered', note: 'why' },
+  evaluate: { kind: 'evaluate' },
+  evaluated: { kind: 'evaluated' },
   end: { kind: 'end', outcome: { status: 'success', value: 1 } },
 };
 
@@ -66,7 +68,13 @@ const table: readonly (readonly [RunPhase, RunTransition['kind'], RunPhase])[] =
   ['delivering', 'redeliver', 'resuming'],
   ['delivering', 'delivered', 'running'],
   ['delivering', 'undelivered', 'running'],
-  ...runPhases.filter((phase) => phase !== 'done').map((phase) => [phase, 'end', 'done'] as const),
+  ...runPhases
+    .filter((phase) => phase !== 'done')
+    .flatMap((phase) => [
+      [phase, 'evaluate', phase] as const,
+      [phase, 'evaluated', phase] as const,
+      [phase, 'end', 'done'] as const,
+    ]),
 ];
 
 describe('the life of a run', () => {

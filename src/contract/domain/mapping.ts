@@ -44,11 +44,8 @@ export type MappedStatus =
     }
   | { readonly kind: 'unmapped'; readonly vendorStatus: string };
 
-/**
- * Stands around evaluations that run in a thread: `work` is called once. What it holds against a run that ends the
- * process is written before.
- */
-export type EvaluationGuard = <T>(work: () => Promise<T>) => Promise<T>;
+/** Stands around an evaluation that runs in a thread; calls `work` once. May throw {@link MappingFault} instead. */
+export type EvaluationGuard = <T>(expression: string, work: () => Promise<T>) => Promise<T>;
 
 /** An agent's mapping, compiled. Every method throws {@link MappingFault} and nothing else. */
 export interface Mapping {

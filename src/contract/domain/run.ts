@@ -72,6 +72,11 @@ export type Run = {
   readonly answeredInterrupt: string | null;
   /** Failed attempts of the step under way (start or delivery), for its backoff. */
   readonly attempts: number;
+  /**
+   * Processes that took the run over and may have ended in an evaluation of its mapping; left out, none. Written before
+   * such an evaluation begins.
+   */
+  readonly evaluations?: number | undefined;
   /** Sequence number of the newest event; the first event of a run has 1. */
   readonly lastSeq: number;
   /** Grows by one with every write; a writer that read an older version is refused. */

@@ -1,8 +1,10 @@
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
+import type { EvaluationGuard } from '../../contract/domain/mapping.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { StorageFault, type Store } from '../../contract/store/store.ts';
 import { delay, Sleeper } from '../sleeper.ts';
+import { type EvaluationTurns, EvaluationWatch } from './evaluation-watch.ts';
 import type { RunWriter } from './run-writer.ts';
 import type { RunTransition } from './state-machine.ts';
 
@@ -20,6 +22,7 @@ export type RunHandleDeps = {
   readonly store: Store;
   readonly writer: RunWriter;
   readonly clock: Clock;
+  readonly evaluationTurns: EvaluationTurns;
 };
 
 const storageRetryMs = 500;
@@ -30,17 +33,30 @@ export class RunHandle {
   readonly #log: Log;
   readonly #sleeper: Sleeper;
   #run: Run;
+  /** Null for a run that began in this process, and once the process has survived an evaluation of one that did not. */
+  #watch: EvaluationWatch | null;
   #released = false;
 
-  constructor(deps: RunHandleDeps, log: Log, run: Run) {
+  constructor(deps: RunHandleDeps, log: Log, run: Run, isRecovered: boolean) {
     this.#deps = deps;
     this.#log = log;
     this.#sleeper = new Sleeper(deps.clock);
     this.#run = run;
+    this.#watch = isRecovered ? new EvaluationWatch(this, deps.evaluationTurns) : null;
   }
 
   get run(): Run {
     return this.#run;
+  }
+
+  /** Stands around the evaluations of a recovered run's mapping. */
+  get guard(): EvaluationGuard | undefined {
+    return this.#watch?.guard;
+  }
+
+  /** A turn of the run is over, and the process lives. */
+  async settleEvaluations(): Promise<void> {
+    if (this.#watch !== null && (await this.#watch.settle())) this.#watch = null;
   }
 
   /** True once nothing is left to do here: the run is done, removed, another replica's, or the process stops. */
@@ -92,7 +108,7 @@ export class RunHandle {
     const { writer, replica, clock } = this.#deps;
     for (;;) {
       try {
-        const written = await writer.write(this.#run, transition, replica);
+        const written = await writer.write(this.#run, transition, replica, this.guard);
         if (written.kind === 'written') {
           if (written.run.version > this.#run.version) this.#run = written.run;
           return 'recorded';

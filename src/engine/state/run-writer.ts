@@ -2,6 +2,7 @@ import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Log, Metrics } from '../../contract/domain/log.ts';
+import type { EvaluationGuard } from '../../contract/domain/mapping.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Admission, ThreadEffect } from '../../contract/domain/thread.ts';
 import type { NewDelivery } from '../../contract/domain/webhook.ts';
@@ -78,9 +79,9 @@ export class RunWriter {
 
   /**
    * Writes one transition. A run loop names its replica as `owner`, so that it cannot write to a run that another replica
-   * has claimed. Rejects with `StorageFault`.
+   * has claimed. `guard` stands around the evaluation of the thread's state. Rejects with `StorageFault`.
    */
-  async write(run: Run, transition: RunTransition, owner?: string): Promise<WriteResult> {
+  async write(run: Run, transition: RunTransition, owner?: string, guard?: EvaluationGuard): Promise<WriteResult> {
     const { threads, clock, log } = this.#deps;
     const applied = applyTransition(run, transition, clock.nowMs());
     if (applied === null) return { kind: 'refused' };
@@ -88,7 +89,7 @@ export class RunWriter {
       return await this.#commit({ before: run, transition, applied, owner, thread: undefined });
     let thread: ThreadEffect;
     try {
-      thread = await threads.effectOf(applied.run, run.threadId, transition);
+      thread = await threads.effectOf(applied.run, run.threadId, transition, guard);
     } catch (error) {
       // The vendor has done its work, but the thread's state cannot be derived from it: that is how the run ends.
       const session = transition.kind === 'end' ? { session: transition.session } : {};

@@ -32,10 +32,16 @@ export type RunTransition =
   | { readonly kind: 'delivered' }
   /** The payload did not arrive, or its fate is unknown: the vendor's next answer decides, and may interrupt again. */
   | { readonly kind: 'undelivered'; readonly note: string }
+  /** About to evaluate the mapping of a recovered run: the process may not live to record what comes of it. */
+  | { readonly kind: 'evaluate' }
+  /** The process lived. Every other transition says so too. */
+  | { readonly kind: 'evaluated' }
   /** `session`: the thread's session after it; left out, it stays. */
   | { readonly kind: 'end'; readonly outcome: RunOutcome; readonly session?: Session | null };
 
 export type AppliedTransition = { readonly run: Run; readonly events: readonly RunEvent[] };
+
+const live: readonly RunPhase[] = ['queued', 'starting', 'running', 'interrupted', 'resuming', 'delivering'];
 
 /** The phases that allow a transition; `end` is allowed in all but `done`. */
 const allowedFrom: Readonly<Record<Exclude<RunTransition['kind'], 'end'>, readonly RunPhase[]>> = {
@@ -52,6 +58,8 @@ const allowedFrom: Readonly<Record<Exclude<RunTransition['kind'], 'end'>, readon
   redeliver: ['delivering'],
   delivered: ['delivering'],
   undelivered: ['delivering', 'resuming'],
+  evaluate: live,
+  evaluated: live,
 };
 
 /**
@@ -123,6 +131,10 @@ export function applyTransition(run: Run, transition: RunTransition, nowMs: numb
         { kind: 'phase', phase: 'running', note: transition.note },
         nowMs,
       );
+    case 'evaluate':
+      return withoutEvent(run, { evaluations: (run.evaluations ?? 0) + 1 }, nowMs);
+    case 'evaluated':
+      return withoutEvent(run, {}, nowMs);
     case 'end':
       return end(run, transition.outcome, nowMs);
     default:
@@ -163,6 +175,7 @@ function end(run: Run, outcome: RunOutcome, nowMs: number): AppliedTransition {
     outcome: recorded,
     resumption: null,
     answeredInterrupt: null,
+    evaluations: undefined,
     owner: null,
     lastSeq: run.lastSeq + 1,
     version: run.version + 1,
@@ -182,7 +195,8 @@ function withEvent(run: Run, fields: Partial<Run>, change: Change, nowMs: number
 
 function changed(run: Run, fields: Partial<Run>, lastSeq: number, nowMs: number): Run {
   const phase = fields.phase ?? run.phase;
-  return { ...run, ...fields, status: statusIn(phase), lastSeq, version: run.version + 1, updatedAtMs: nowMs };
+  const at = { lastSeq, version: run.version + 1, updatedAtMs: nowMs };
+  return { ...run, evaluations: undefined, ...fields, status: statusIn(phase), ...at };
 }
 
 function eventOf(run: Run, change: Change, atMs: number): RunEvent {

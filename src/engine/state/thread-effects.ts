@@ -2,6 +2,7 @@ import { v7 as uuidV7 } from 'uuid';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import { errcodes } from '../../contract/domain/errcodes.ts';
 import type { Json } from '../../contract/domain/json.ts';
+import type { EvaluationGuard } from '../../contract/domain/mapping.ts';
 import type { Run, RunStatus } from '../../contract/domain/run.ts';
 import type {
   Checkpoint,
@@ -35,7 +36,12 @@ export class ThreadEffects {
    * `run` is the run after the transition. Rejects with `StorageFault`, and with `MappingFault` where the mapping's
    * `threadState` fails.
    */
-  async effectOf(run: Run, threadId: string, transition: RunTransition): Promise<ThreadEffect> {
+  async effectOf(
+    run: Run,
+    threadId: string,
+    transition: RunTransition,
+    guard?: EvaluationGuard,
+  ): Promise<ThreadEffect> {
     const session = 'session' in transition ? transition.session : undefined;
     const cancelled = run.outcome?.kind === 'error' && run.outcome.errcode === errcodes.cancelled;
     const release = run.phase === 'done';
@@ -43,7 +49,7 @@ export class ThreadEffects {
       status: threadStatusAfter(run.status, cancelled),
       release,
       remove: release && run.request.onCompletion === 'delete',
-      checkpoint: await this.#checkpointAfter(run, threadId),
+      checkpoint: await this.#checkpointAfter(run, threadId, guard),
       session,
     };
   }
@@ -62,7 +68,7 @@ export class ThreadEffects {
   }
 
   /** Only a run that succeeded changes the thread's state. */
-  async #checkpointAfter(run: Run, threadId: string): Promise<Checkpoint | undefined> {
+  async #checkpointAfter(run: Run, threadId: string, guard?: EvaluationGuard): Promise<Checkpoint | undefined> {
     if (run.outcome?.kind !== 'result') return undefined;
     const thread = await this.#store.threads.findThread({ tenant: run.tenant, threadId });
     if (thread === null) return undefined;
@@ -73,7 +79,7 @@ export class ThreadEffects {
     return {
       checkpointId: uuidV7(),
       threadId,
-      values: agent === null ? output : await agent.mapping.threadState(context),
+      values: agent === null ? output : await agent.mapping.threadState(context, guard),
       messages: appendMessages(thread, messages, output),
       metadata: run.request.metadata ?? {},
       runId: run.runId,

@@ -15,7 +15,7 @@ export async function deliverPayload({ handle, agent, connection, runPermit, dep
   const permit = await runPermit.waitForCall('start');
   if (permit === null) return;
   try {
-    const payload = await mapping.resume({ ...resumption, run: { run_id: runId, upstream } });
+    const payload = await mapping.resume({ ...resumption, run: { run_id: runId, upstream } }, handle.guard);
     if ((await handle.record({ kind: 'deliver' })) !== 'recorded') return;
     await permit.send(async () => connection.resume?.(target, upstream, payload));
     await handle.record({ kind: 'delivered' });

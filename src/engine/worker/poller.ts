@@ -117,7 +117,7 @@ export class Poller {
       this.#faults = 0;
       this.#retryAfterMs = null;
       this.#goneSinceMs = null;
-      const mapped = await mapping.read(observation);
+      const mapped = await mapping.read(observation, handle.guard);
       // The run may have been ended elsewhere during the call.
       if (!handle.isOver) await this.#apply(mapped, sentMs);
     } catch (error) {

@@ -52,7 +52,7 @@ export class RunLoop {
       deps,
       agent,
       connection: agent.connectionFor(run.tenant),
-      handle: new RunHandle(deps, log, run),
+      handle: new RunHandle(deps, log, run, origin.kind === 'recovered'),
       runPermit: fastStart?.runPermit ?? new RunPermit(deps.backends.of(agent.backend), agent, run, log),
       log,
     };
@@ -174,6 +174,7 @@ export class RunLoop {
     const { handle, log } = this.#context;
     try {
       await turn();
+      await handle.settleEvaluations();
     } catch (error) {
       log.error({ err: error }, 'a turn of a run failed; the run goes on');
       await settleInterruptedCall(this.#context, 'the gateway failed during the call').catch((second: unknown) =>

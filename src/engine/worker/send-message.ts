@@ -1,6 +1,5 @@
 import type { Observation } from '../../contract/adapter/adapter.ts';
 import { UpstreamFault } from '../../contract/adapter/http.ts';
-import type { Agent } from '../../contract/domain/agent.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import { MappingFault } from '../../contract/domain/mapping.ts';
 import type { UpstreamRef } from '../../contract/domain/run.ts';
@@ -31,7 +30,7 @@ export async function sendMessage(context: RunContext, { session, input, permit 
     return await settleFailedStart(context, error);
   }
   deps.metrics.count('starts', { backend: agent.backend, result: 'accepted' });
-  await handle.record({ kind: 'end', outcome: await outcomeOf(agent, answer) });
+  await handle.record({ kind: 'end', outcome: await outcomeOf(context, answer) });
 }
 
 /** Whether a message was refused because the session is over, by the vendor's word or by an observation of it. */
@@ -55,9 +54,9 @@ async function hasEnded(
 }
 
 /** What the mapping makes of the answer. The message was taken, so there is nothing left to wait for. */
-async function outcomeOf(agent: Agent, answer: Observation): Promise<RunOutcome> {
+async function outcomeOf({ agent, handle }: RunContext, answer: Observation): Promise<RunOutcome> {
   try {
-    const mapped = await agent.mapping.read(answer);
+    const mapped = await agent.mapping.read(answer, handle.guard);
     if (mapped.kind === 'success') return { status: 'success', value: mapped.output };
     if (mapped.kind === 'failed') {
       const { status, errcode, description } = mapped;

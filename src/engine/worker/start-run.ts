@@ -29,7 +29,7 @@ async function startWith(context: RunContext, permit: Permit): Promise<void> {
   const thread = threadId === null ? null : await deps.store.threads.findThread({ tenant, threadId });
   let input: Json;
   try {
-    input = await agent.mapping.input(inputContext(handle.run, agent, thread));
+    input = await agent.mapping.input(inputContext(handle.run, agent, thread), handle.guard);
   } catch (error) {
     await handle.record({ kind: 'end', outcome: failedMapping(error) });
     return;

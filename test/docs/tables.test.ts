@@ -84,3 +84,21 @@ test('the log lines in the troubleshooting page are those of the source', () => 
   expect(messages.length).toBeGreaterThan(8);
   expect(messages.filter(({ text }) => !sources.includes(`'${text}'`))).toEqual([]);
 });
+
+test('every config key that a page names is on the page of the config', () => {
+  const keys = new Set(readTableKeys());
+  const sections = new Set([...keys].map((key) => key.split('.', 1)[0]));
+  const named = pages
+    .filter((page) => !/^docs\/decisions\/|^CHANGELOG/.test(page))
+    .flatMap((page) => readCode(readPage(page)).map((code) => ({ page, code })))
+    .filter(({ code }) => /^[a-z]+(\.\w+)+$/i.test(code) && sections.has(code.split('.', 1)[0] ?? ''));
+  expect(named.length).toBeGreaterThan(40);
+  const unknown = named.filter(({ code }) => ![...keys].some((key) => key === code || key.startsWith(`${code}.`)));
+  expect(unknown).toEqual([]);
+});
+
+/** Paths of keys, as docs/config.md lists them. */
+function readTableKeys(): readonly string[] {
+  const rows = readPage('docs/config.md').matchAll(/^\| `([\w.[\]]+)`/gm);
+  return [...rows].map(([, key = '']) => key.replaceAll('[]', ''));
+}

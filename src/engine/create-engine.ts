@@ -16,7 +16,7 @@ import { type BackendLimits, Backends } from './limits/backends.ts';
 import type { BackendState } from './limits/call-queue.ts';
 import { AgentDurations } from './pacing/agent-durations.ts';
 import type { PacingLimits } from './pacing/pacing.ts';
-import { EvaluationTurns } from './state/evaluation-watch.ts';
+import { EvaluationTurns } from './state/evaluation-count.ts';
 import { FaultRecorder } from './state/fault-recorder.ts';
 import { sweepExpired } from './state/retention.ts';
 import { RunCache } from './state/run-cache.ts';

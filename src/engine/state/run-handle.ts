@@ -4,7 +4,7 @@ import type { EvaluationGuard } from '../../contract/domain/mapping.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { StorageFault, type Store } from '../../contract/store/store.ts';
 import { delay, Sleeper } from '../sleeper.ts';
-import { type EvaluationTurns, EvaluationWatch } from './evaluation-watch.ts';
+import { type EvaluationTurns, EvaluationWatch } from './evaluation-count.ts';
 import type { RunWriter } from './run-writer.ts';
 import type { RunTransition } from './state-machine.ts';
 

@@ -27,7 +27,7 @@ type Recorder = {
 
 /**
  * Counts evaluations of a run that was taken over from another process, in the store and before they begin: one that
- * ends the process leaves its count behind, and the run does not go round the fleet. The count is over with the next
+ * ends the process leaves its count behind, and the run does not go from replica to replica. The count is over with the next
  * step of the run, or with the turn.
  */
 export class EvaluationWatch {

@@ -27,7 +27,7 @@ describe('slots of a backend', () => {
     expect(await order(concurrency, names)).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'b2', 'a4']);
   });
 
-  test('who leaves the queue gives his place away, and nobody is let in twice', async () => {
+  test('a run that leaves the queue gives up its place, and no run is admitted twice', async () => {
     const concurrency = new ConcurrencyLimit({ kind: 'own', max: 1 });
     const leaver = new AbortController();
     await concurrency.acquire('a', 'a1', never, () => {});

@@ -55,7 +55,7 @@ describe('a forecast', () => {
     expect(forecastOf(drawn.toReversed())).toEqual(forecastOf(drawn));
   });
 
-  test('a duration that nobody saw end is drawn from between the two looks', () => {
+  test('a duration whose end was not seen is drawn from between the two polls', () => {
     fc.assert(
       fc.property(durations, fc.nat(10_000_000), fc.nat(1_000_000), fc.nat(), (durationsMs, aliveMs, gapMs, seed) => {
         const endedMs = aliveMs + gapMs;

@@ -9,7 +9,7 @@ const runId = '019a1f0e-0000-7000-8000-000000000001';
 describe('push tokens', () => {
   const key = derivePushKey('main', ['secret-1', 'secret-2']);
 
-  test('name their run, for whoever has the same secrets', () => {
+  test('push tokens name their run to every replica with the same secrets', () => {
     const token = makePushToken(key, runId);
     expect(readPushToken(derivePushKey('main', ['secret-2', 'secret-1']), token)).toBe(runId);
     expect(token).not.toContain('secret');

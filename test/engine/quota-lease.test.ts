@@ -158,7 +158,7 @@ function describeKeeper(server: PostgresServer): void {
       expect(sent).toBe(2);
     });
 
-    test('grants that nobody took are void while the store is asked anew', async () => {
+    test('grants that were not taken are void while the store is asked again', async () => {
       const taken: string[] = [];
       const take = (runId: string): void => {
         void concurrency.acquire('agent', runId, never, () => {}).then((isTaken) => isTaken && taken.push(runId));

@@ -102,7 +102,7 @@ function describeShares(server: PostgresServer): void {
       });
     });
 
-    test('starts are allowed up to the bound, counting live runs whoever owns them', async () => {
+    test('starts are allowed up to the bound, counting live runs of every owner', async () => {
       const url = await server.createDatabase();
       const store = await open(url);
       const agentId = makeRun().agentId;

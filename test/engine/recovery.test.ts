@@ -35,7 +35,7 @@ describe('a process that died', () => {
     await rig.close();
   });
 
-  test('starting: nobody knows, so it is not started again', async () => {
+  test('a run found in starting has an unknown outcome and is not started again', async () => {
     const { rig, run } = await crashedIn('starting');
     await rig.clock.advance(5000);
     expect(rig.vendor.starts).toHaveLength(1);

@@ -113,7 +113,7 @@ test('a process that dies while a message is on its way does not send it again',
   const rig = await first.crash();
   vendor.messageGate = Promise.resolve();
   await rig.clock.advance(5000);
-  // Nobody knows whether the agent took it, so it is not sent again; the agent is still the thread's.
+  // Whether the agent took it is unknown, so it is not sent again; the agent is still the thread's.
   expect(await rig.read(run)).toMatchObject({ status: 'error', outcome: { errcode: errcodes.startUnknown } });
   expect(await rig.read(other)).toMatchObject({ status: 'success', outcome: { value: 2 } });
   expect(vendor.starts).toEqual([{ as: 'clerk' }]);

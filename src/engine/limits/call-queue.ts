@@ -21,7 +21,7 @@ const jamMs = 10_000;
 
 type Ticket = { readonly sinceMs: number; readonly admit: (permit: Permit | null) => void };
 
-/** The right to make one call, once. Whoever has it sends it or drops it: until then it counts against the budget. */
+/** The right to make one call, once. Its holder sends it or drops it: until then it counts against the budget. */
 export interface Permit {
   /** Makes the call; its faults tell the gate how the backend is. */
   send<T>(call: () => Promise<T>): Promise<T>;
@@ -138,7 +138,7 @@ export class CallQueue {
     };
   }
 
-  /** Lets in whoever may go, and comes back when the next one may. */
+  /** Admits the calls that are due, and schedules itself for when the next one is. */
   #pump(): void {
     this.#cancelTimer();
     for (let next = this.#next(); next !== null; next = this.#next()) {

@@ -49,7 +49,7 @@ export class ConcurrencyLimit {
     this.#serve();
   }
 
-  /** Grants that nobody took are void: nobody is let in before the next one. */
+  /** Voids the grants that were not taken: no run is admitted before the next grant. */
   voidGrants(): void {
     this.#free = 0;
   }

@@ -121,7 +121,7 @@ export class QuotaLease {
       wanted,
       this.#others.map((other) => other.wanted),
     );
-    // More replicas than requests: whoever had one lets the others have theirs.
+    // More replicas than requests: a replica that had one leaves the next to the others.
     return fair >= 1 ? Math.floor(fair) : this.#requests > 0 ? 0 : 1;
   }
 
@@ -132,7 +132,7 @@ export class QuotaLease {
   }
 }
 
-/** What `wanted` gets of a total when nobody gets more than he wants and what is left goes to the others alike. */
+/** What `wanted` gets of a total when no share exceeds what was wanted and the rest is divided evenly. */
 export function divideFairly(total: number, wanted: number, others: readonly number[]): number {
   let left = total;
   let sharers = others.length + 1;

@@ -79,7 +79,7 @@ function blur(sorted: readonly number[]): Bend[] {
 const faithShare = 0.8;
 
 /**
- * A duration for a run that was seen living at one age and ended at the next: nobody knows when between the two. Mostly
+ * A duration for a run that was live at one poll and had ended at the next; when in between is unknown. Mostly
  * it is drawn as the forecast says, which keeps its shape although looks are few; else evenly, which lets it change. The
  * instant of the look itself would make the next forecast out of our own looks.
  */

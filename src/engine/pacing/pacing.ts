@@ -6,7 +6,7 @@ export type PacingLimits = {
   readonly floorMs: number;
   /** The longest silence while somebody watches. */
   readonly watchedCeilingMs: number;
-  /** The longest silence while nobody does. */
+  /** The longest silence while no client does. */
   readonly ceilingMs: number;
 };
 

@@ -1,6 +1,6 @@
 import { derivePushKey, makePushToken, readPushToken } from './push-token.ts';
 
-/** So many ends in a row that nobody told us of, and polling takes over again. */
+/** After this many ends in a row without a push, polling takes over again. */
 const maxUnpushedEnds = 3;
 
 /** A backend that calls us: where, how we know that it is meant, and whether it has been heard lately. */

@@ -4,7 +4,7 @@ import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 const tokenShape = /^([0-9a-f-]{36})\.([A-Za-z0-9_-]{43})$/;
 
 /**
- * The key of a backend's push tokens: made of its secrets, which all replicas have alike and nobody else has, so that no
+ * The key of a backend's push tokens: made of its secrets, which all replicas share and no one else has, so that no
  * token has to be stored. Throws `TypeError` for a backend without secrets: its tokens could be guessed.
  */
 export function derivePushKey(backend: string, secrets: readonly string[]): Buffer {
@@ -13,7 +13,7 @@ export function derivePushKey(backend: string, secrets: readonly string[]): Buff
   return Buffer.from(hkdfSync('sha256', material, 'rungate', `push ${backend}`, 32));
 }
 
-/** Names a run to whoever may say that it changed, and to nobody else. */
+/** Names a run to the vendor that may report its changes, and to no other party. */
 export function makePushToken(key: Buffer, runId: string): string {
   return `${runId}.${sign(key, runId)}`;
 }

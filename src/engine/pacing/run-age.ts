@@ -11,7 +11,7 @@ export class RunAge {
   #sinceMs: number;
   /** The age at which the run was seen living last; null where another process may have seen more. */
   #aliveAtMs: number | null;
-  /** Before the first interrupt: how long a run takes after it depends on whoever answers. */
+  /** Before the first interrupt: how long a run takes after it depends on the person who answers. */
   #isFirstStretch: boolean;
 
   constructor(deps: { readonly durations: AgentDurations; readonly clock: Clock }, run: Run, inherited: boolean) {

@@ -167,7 +167,7 @@ function end(run: Run, outcome: RunOutcome, nowMs: number): AppliedTransition {
     outcome.status === 'success'
       ? { kind: 'result', value: outcome.value }
       : { kind: 'error', errcode: outcome.errcode, description: outcome.description };
-  // The owner goes with the end: nobody drives the run any more, and recovery need not look at it.
+  // The run has no owner after its end: no loop works on it, and recovery need not consider it.
   const ended: Run = {
     ...run,
     phase: 'done',

@@ -74,13 +74,13 @@ describe('a backend that does not answer', () => {
     // About one a minute, where twenty runs would have made 600 polls.
     expect(rig.vendor.polls - before).toBeLessThanOrEqual(10);
     expect(rig.vendor.polls - before).toBeGreaterThanOrEqual(4);
-    expect(said(/does not answer; it is left alone/)).toBe(1);
+    expect(said(/circuit opened; probing with backoff/)).toBe(1);
     for (const run of runs) expect((await rig.read(run)).status).toBe('pending');
 
     rig.vendor.observeScript.splice(0, 1, { status: 'success', output: 'back' });
     await rig.clock.advance(120_000);
     expect(state()).toBe('up');
-    expect(said(/answers again/)).toBe(1);
+    expect(said(/circuit closed/)).toBe(1);
     for (const run of runs) expect((await rig.read(run)).status).toBe('success');
   });
 

@@ -7,7 +7,7 @@ import { type Rate, RateLimit } from './rate-limit.ts';
 /** What a call is for. Starts go before looks at runs that somebody watches, those before all others. */
 export type Urgency = 'start' | 'watched' | 'unwatched';
 
-/** `paused`: the vendor asked to be left alone for a while; `down`: it does not answer. */
+/** `paused`: the vendor asked for a pause; `down`: it does not answer. */
 export type BackendState = 'up' | 'paused' | 'down';
 
 const urgencies: readonly Urgency[] = ['start', 'watched', 'unwatched'];
@@ -231,7 +231,8 @@ export class CallQueue {
   #pause(retryAfterMs: number): void {
     const untilMs = this.#clock.nowMs() + retryAfterMs;
     if (untilMs <= this.#pausedUntilMs) return;
-    if (this.state !== 'paused') this.#log.warn({ retryAfterMs }, 'the backend asks to be left alone for a while');
+    if (this.state !== 'paused')
+      this.#log.warn({ retry_after_ms: retryAfterMs }, 'backend rate-limited; pausing calls');
     this.#pausedUntilMs = untilMs;
     this.#jammedUntilMs = untilMs + jamMs;
   }
@@ -239,10 +240,10 @@ export class CallQueue {
   #settle(result: CallResult, isProbe: boolean): void {
     const change = this.#breaker.settle(result, isProbe, { nowMs: this.#clock.nowMs(), random: this.#clock.random() });
     if (change === 'opened') {
-      this.#log.warn({}, 'the backend does not answer; it is left alone but for one call at growing intervals');
+      this.#log.warn({}, 'circuit opened; probing with backoff');
     } else if (change === 'closed') {
       this.#jammedUntilMs = this.#clock.nowMs() + jamMs;
-      this.#log.info({}, 'the backend answers again');
+      this.#log.info({}, 'circuit closed');
     }
     if (this.waiting > 0) this.#pump();
   }

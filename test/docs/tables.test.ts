@@ -40,6 +40,12 @@ test.each(['README.md', 'docs/protocols/README.md'])('the protocols in %s are th
   );
 });
 
+test('the newest version in the changelog is that of the package', () => {
+  const { version } = z.object({ version: z.string() }).parse(JSON.parse(readPage('package.json')));
+  const [newest] = [...readPage('CHANGELOG.md').matchAll(/^## (\d+\.\d+\.\d+) - \d{4}-\d{2}-\d{2}$/gm)];
+  expect(newest?.[1]).toBe(version);
+});
+
 test('the npm scripts in CONTRIBUTING are those of package.json, and what they run exists', () => {
   const scripts = z
     .object({ scripts: z.record(z.string(), z.string()) })

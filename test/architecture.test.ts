@@ -37,7 +37,7 @@ const engineHeights: readonly (readonly string[])[] = [
   ['sessions'],
   ['state', 'limits'],
   ['events', 'webhooks', 'pacing'],
-  ['sleeper.ts', 'system-clock.ts', 'storage-errors.ts'],
+  ['sleeper.ts', 'backoff.ts', 'system-clock.ts', 'storage-errors.ts'],
 ];
 
 /** Packages that live in one room only. */

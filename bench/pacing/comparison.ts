@@ -1,4 +1,4 @@
-import { lookPriceMs, type PacingLimits } from '../../src/engine/pacing/pacing.ts';
+import { type PacingOptions, pollPriceMs } from '../../src/engine/pacing/pacing.ts';
 import { bestPossible, cheapestPolls } from './best-possible.ts';
 import { anything, bimodal, type Durations, drawRuns, logNormal, narrow, seededRandom } from './durations.ts';
 import { intervalForLag, intervalForPolls, pollFixed, pollLearning, type Score } from './pollers.ts';
@@ -32,7 +32,7 @@ export type Sample = {
 };
 
 /** Polls a sample of every agent; those with history from 200 runs that were observed by the same polls. */
-export function sampleAgents(scale: Scale, limits: PacingLimits, watched: boolean): readonly Sample[] {
+export function sampleAgents(scale: Scale, limits: PacingOptions, watched: boolean): readonly Sample[] {
   return [...learnt, unlearnt].map((bar, index) => {
     const random = seededRandom(scale.seed + index);
     const learnFrom = bar === unlearnt ? 0 : scale.learnFrom;
@@ -85,12 +85,12 @@ export type TunedRow = Row & {
 export const maxOfBestCost = 1.6;
 
 /** The stricter comparison: an interval for each agent, as if somebody had tuned it to that agent's own runs. */
-export function compareTuned(samples: readonly Sample[], scale: Scale, limits: PacingLimits): readonly TunedRow[] {
+export function compareTuned(samples: readonly Sample[], scale: Scale, limits: PacingOptions): readonly TunedRow[] {
   return samples.flatMap((sample) => {
     const some = sample.runs.slice(0, scale.optimumRuns);
     const best = bestPossible(some, sample.ours.polls);
     const bestRatio = best.lagMs / pollFixed(some, intervalForPolls(some, best.polls)).lagMs;
-    const priceMs = lookPriceMs(sample.watched, limits);
+    const priceMs = pollPriceMs(sample.watched, limits);
     const costOf = ({ polls, lagMs }: Score): number => lagMs + polls * priceMs;
     const ofBestCost = costOf(sample.ours) / costOf(cheapestPolls(some, priceMs));
     return compareFleet([sample]).map((row) => ({ ...row, bestRatio, ofBestCost }));

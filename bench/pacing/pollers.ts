@@ -1,11 +1,11 @@
 import { DurationHistory } from '../../src/engine/pacing/duration-history.ts';
-import { nextPollMs, type PacingLimits } from '../../src/engine/pacing/pacing.ts';
+import { nextPollMs, type PacingOptions } from '../../src/engine/pacing/pacing.ts';
 
 /** Means over runs: polls until the end was seen (with the one that saw it), and the time from the end to it. */
 export type Score = { readonly polls: number; readonly lagMs: number };
 
 export type Learner = {
-  readonly limits: PacingLimits;
+  readonly limits: PacingOptions;
   readonly watched: boolean;
   /** Runs before those that count; 0 leaves the agent without history throughout. */
   readonly learnFrom: number;
@@ -40,7 +40,7 @@ function pollOne(
   { limits, watched, random }: Learner,
   learnsAtMs: number | null,
 ): Score {
-  const calm = { pushed: false, lively: false, backlogMs: 0, faults: 0, retryAfterMs: null };
+  const calm = { pushed: false, hasPartials: false, backlogMs: 0, faults: 0, retryAfterMs: null };
   let polls = 0;
   let ageMs = 0;
   let aliveMs = 0;

@@ -12,10 +12,10 @@ import { ThreadService } from './api/thread-service.ts';
 import type { Lease } from './cluster/lease.ts';
 import { followReplicas } from './cluster/replication.ts';
 import { EventBus } from './events/event-bus.ts';
-import { type BackendLimits, Backends } from './limits/backends.ts';
+import { type BackendOptions, Backends } from './limits/backends.ts';
 import type { BackendState } from './limits/call-queue.ts';
 import { AgentDurations } from './pacing/agent-durations.ts';
-import type { PacingLimits } from './pacing/pacing.ts';
+import type { PacingOptions } from './pacing/pacing.ts';
 import { EvaluationTurns } from './state/evaluation-count.ts';
 import { FaultRecorder } from './state/fault-recorder.ts';
 import { sweepExpired } from './state/retention.ts';
@@ -33,9 +33,9 @@ export type EngineDeps = {
   readonly agents: AgentDirectory;
   readonly store: Store;
   readonly clock: Clock;
-  readonly pacing: PacingLimits;
+  readonly pacing: PacingOptions;
   /** Limits and pushes of every backend that an agent names. */
-  readonly backends: readonly BackendLimits[];
+  readonly backends: readonly BackendOptions[];
   /** This process's lease, which the connections to vendors heed too. */
   readonly lease: Lease;
   /** How long a run is kept after its end. */

@@ -46,6 +46,29 @@ export class Sleeper {
   }
 }
 
+/**
+ * Runs `turn` again and again: first after `firstMs`, then as long after each turn as it resolved with. A turn must not
+ * reject. Returns a function that stops it, and resolves when the turn under way has ended.
+ */
+export function repeat(clock: Clock, firstMs: number, turn: () => Promise<number>): () => Promise<void> {
+  let isStopped = false;
+  let underWay: Promise<void> = Promise.resolve();
+  let cancel = () => {};
+  const arm = (delayMs: number): void => {
+    cancel = clock.schedule(delayMs, () => {
+      underWay = turn().then((nextMs) => {
+        if (!isStopped) arm(nextMs);
+      });
+    });
+  };
+  arm(firstMs);
+  return () => {
+    isStopped = true;
+    cancel();
+    return underWay;
+  };
+}
+
 /** Resolves after `delayMs`, or as soon as the signal fires. */
 export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted === true) return Promise.resolve();

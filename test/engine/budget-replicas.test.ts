@@ -3,7 +3,7 @@ import type { Agent } from '../../src/contract/domain/agent.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
 import { Lease } from '../../src/engine/cluster/lease.ts';
 import { createEngine, type Engine } from '../../src/engine/create-engine.ts';
-import type { BackendLimits } from '../../src/engine/limits/backends.ts';
+import type { BackendOptions } from '../../src/engine/limits/backends.ts';
 import { systemClock } from '../../src/engine/system-clock.ts';
 import { openStore } from '../../src/store/open.ts';
 import { PostgresServer, startPostgres } from '../store/postgres-server.ts';
@@ -11,7 +11,7 @@ import { silentLog } from '../store/runs.ts';
 import { makeAgent } from './scripted-agent.ts';
 
 const tenant = 'default';
-const options: BackendLimits = {
+const options: BackendOptions = {
   name: 'main',
   requestsPerSecond: 20,
   burst: 20,

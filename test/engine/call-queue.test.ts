@@ -22,7 +22,7 @@ describe('the gate of a backend', () => {
   /** A call that waits its turn and ends at once, with a fault where one is given. */
   function call(callQueue: CallQueue, urgency: Urgency, name: string, ends?: UpstreamFault, signal = never) {
     const entry = callQueue.enter(urgency, signal);
-    const done = entry.passed.then(async (permit) => {
+    const done = entry.permit.then(async (permit) => {
       if (permit === null) return void went.push(`${name} left`);
       const work = async (): Promise<void> => {
         went.push(name);
@@ -90,7 +90,7 @@ describe('the gate of a backend', () => {
 
   test('a pass that is dropped is free for the next at once', async () => {
     const callQueue = openGate({ requestsPerSecond: 1, burst: 1 });
-    const permit = await callQueue.enter('start', never).passed;
+    const permit = await callQueue.enter('start', never).permit;
     call(callQueue, 'start', 'next');
     await clock.advance(5000);
     expect(went).toEqual([]);

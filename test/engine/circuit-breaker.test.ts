@@ -26,7 +26,7 @@ describe('a breaker', () => {
       const restMs = breaker.waitMs(nowMs);
       rests.push(restMs);
       nowMs += restMs;
-      expect(breaker.take()).toBe(true);
+      expect(breaker.enter()).toBe(true);
       expect(breaker.waitMs(nowMs)).toBe(Number.POSITIVE_INFINITY);
       // Calls that were under way when it opened change nothing.
       expect(breaker.settle('silent', false, at(nowMs))).toBeNull();
@@ -34,7 +34,7 @@ describe('a breaker', () => {
       breaker.settle('silent', true, at(nowMs));
     }
     expect(rests).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
-    breaker.take();
+    breaker.enter();
     expect(breaker.settle('answered', true, at(0))).toBe('closed');
     expect(breaker.waitMs(0)).toBe(0);
   });
@@ -42,10 +42,10 @@ describe('a breaker', () => {
   test('a probe that told nothing is repeated at once', () => {
     const breaker = new CircuitBreaker();
     for (let call = 0; call < 5; call += 1) breaker.settle('silent', false, at(0));
-    breaker.take();
+    breaker.enter();
     breaker.settle('unclear', true, at(1000));
     expect(breaker.waitMs(1000)).toBe(0);
-    breaker.take();
+    breaker.enter();
     breaker.settle('silent', true, at(1000));
     expect(breaker.waitMs(1000)).toBe(2000);
   });
@@ -74,13 +74,13 @@ describe('a backend that does not answer', () => {
     // About one a minute, where twenty runs would have made 600 polls.
     expect(rig.vendor.polls - before).toBeLessThanOrEqual(10);
     expect(rig.vendor.polls - before).toBeGreaterThanOrEqual(4);
-    expect(said(/circuit opened; probing with backoff/)).toBe(1);
+    expect(said(/^circuit opened; probing with backoff$/)).toBe(1);
     for (const run of runs) expect((await rig.read(run)).status).toBe('pending');
 
     rig.vendor.observeScript.splice(0, 1, { status: 'success', output: 'back' });
     await rig.clock.advance(120_000);
     expect(state()).toBe('up');
-    expect(said(/circuit closed/)).toBe(1);
+    expect(said(/^circuit closed$/)).toBe(1);
     for (const run of runs) expect((await rig.read(run)).status).toBe('success');
   });
 

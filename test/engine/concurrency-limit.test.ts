@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { Backends } from '../../src/engine/limits/backends.ts';
 import { ConcurrencyLimit } from '../../src/engine/limits/concurrency-limit.ts';
+import { silentLog } from '../store/runs.ts';
 import { openRig, type Rig, type RigOptions, tenant } from './engine-rig.ts';
 import { fault } from './scripted-vendor.ts';
+import { VirtualClock } from './virtual-clock.ts';
 
 const never = new AbortController().signal;
 
@@ -188,4 +191,13 @@ describe('maxConcurrentRuns', () => {
       expect(sentMs.filter((atMs) => atMs >= fromMs && atMs <= fromMs + 1000).length).toBeLessThanOrEqual(5);
     }
   });
+});
+
+test('asking for the limits of a backend that the config does not name throws instead of making unbounded ones', () => {
+  const agents = { all: [], defaultAgent: null, find: () => null };
+  const deps = { clock: new VirtualClock(), log: silentLog, agents, replica: 'a', quotas: null };
+  const limits = { requestsPerSecond: null, burst: null, maxConcurrentRuns: 1, push: null, secrets: [] };
+  const backends = new Backends(deps, [{ name: 'main', ...limits }]);
+  expect(backends.of('main').name).toBe('main');
+  expect(() => backends.of('mian')).toThrow('there is no backend mian');
 });

@@ -8,7 +8,7 @@ import type { Run, RunRequest } from '../../src/contract/domain/run.ts';
 import type { Store } from '../../src/contract/store/store.ts';
 import { Lease } from '../../src/engine/cluster/lease.ts';
 import { createEngine, type Engine } from '../../src/engine/create-engine.ts';
-import type { BackendLimits } from '../../src/engine/limits/backends.ts';
+import type { BackendOptions } from '../../src/engine/limits/backends.ts';
 import type { WebhookOptions } from '../../src/engine/webhooks/create-dispatcher.ts';
 import { openStore } from '../../src/store/open.ts';
 import { makeAgent } from './scripted-agent.ts';
@@ -55,7 +55,7 @@ export type RigOptions = {
   readonly others?: readonly Partial<Agent>[];
   readonly mapping?: Readonly<Record<string, unknown>>;
   /** Of the backend `scripted`. */
-  readonly options?: Partial<BackendLimits>;
+  readonly options?: Partial<BackendOptions>;
   readonly webhooks?: WebhookOptions;
 };
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { cheapestPolls } from '../../bench/pacing/best-possible.ts';
 import { compareFleet, fullScale, hasHistory, maxOfBestCost, sampleAgents } from '../../bench/pacing/comparison.ts';
 import { pacingSchema } from '../../src/config/sections.ts';
-import { lookPriceMs } from '../../src/engine/pacing/pacing.ts';
+import { pollPriceMs } from '../../src/engine/pacing/pacing.ts';
 
 // The short form of `npm run bench:pacing`.
 const scale = { ...fullScale, runs: 3000, learnFrom: 800 };
@@ -21,7 +21,7 @@ describe('pacing against fixed intervals', () => {
 
   test('it costs little more than the best possible poller, which was told the distribution', () => {
     for (const { bar, runs, ours } of learnt) {
-      const priceMs = lookPriceMs(false, limits);
+      const priceMs = pollPriceMs(false, limits);
       const best = cheapestPolls(runs, priceMs);
       const ofBestCost = (ours.lagMs + ours.polls * priceMs) / (best.lagMs + best.polls * priceMs);
       expect({ name: bar.durations.name, ofBestCost }).toSatisfy((row) => row.ofBestCost <= maxOfBestCost);

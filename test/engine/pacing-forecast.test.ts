@@ -4,11 +4,11 @@ import { bimodal, drawRuns, logNormal, narrow, seededRandom } from '../../bench/
 import { DurationHistory, maxDurations } from '../../src/engine/pacing/duration-history.ts';
 import { drawDurationMs, type Forecast, forecastFrom } from '../../src/engine/pacing/forecast.ts';
 import { nextPollMs } from '../../src/engine/pacing/pacing.ts';
-import { makePlan, nextLookMs } from '../../src/engine/pacing/poll-plan.ts';
+import { makePlan, nextPollAgeMs } from '../../src/engine/pacing/poll-plan.ts';
 
 const limits = { floorMs: 250, watchedCeilingMs: 1000, ceilingMs: 15_000 };
 const options = { priceMs: 2500, floorMs: 250, maxMs: 150_000 };
-const calm = { pushed: false, lively: false, backlogMs: 0, faults: 0, retryAfterMs: null, random: 0.5 };
+const calm = { pushed: false, hasPartials: false, backlogMs: 0, faults: 0, retryAfterMs: null, random: 0.5 };
 
 function forecastOf(durationsMs: readonly number[]): Forecast {
   const forecast = forecastFrom(durationsMs);
@@ -20,7 +20,7 @@ function forecastOf(durationsMs: readonly number[]): Forecast {
 function looksUntil(forecast: Forecast, untilMs: number, priceMs = options.priceMs): readonly number[] {
   const looks: number[] = [];
   for (let ageMs = 0; ageMs < untilMs; ) {
-    ageMs = nextLookMs(forecast, { ...options, priceMs }, ageMs, 0.5);
+    ageMs = nextPollAgeMs(forecast, { ...options, priceMs }, ageMs, 0.5);
     looks.push(ageMs);
   }
   return looks;

@@ -9,7 +9,7 @@ const facts = {
   ageMs: 0,
   forecast: null,
   pushed: false,
-  lively: false,
+  hasPartials: false,
   backlogMs: 0,
   faults: 0,
   retryAfterMs: null,
@@ -52,8 +52,8 @@ describe('pacing', () => {
   test('a fault or a watcher of partial output does not wait for the forecast', () => {
     const forecast = forecastFrom(Array.from({ length: 50 }, () => 600_000));
     expect(nextPollMs({ ...facts, forecast, ageMs: 10_000, faults: 1 }, limits)).toBe(4000);
-    expect(nextPollMs({ ...facts, forecast, ageMs: 60_000, watched: true, lively: true }, limits)).toBe(1000);
-    expect(nextPollMs({ ...facts, forecast, ageMs: 60_000, lively: true }, limits)).toBeGreaterThan(15_000);
+    expect(nextPollMs({ ...facts, forecast, ageMs: 60_000, watched: true, hasPartials: true }, limits)).toBe(1000);
+    expect(nextPollMs({ ...facts, forecast, ageMs: 60_000, hasPartials: true }, limits)).toBeGreaterThan(15_000);
   });
 
   test('where the vendor tells us, polls are the net beneath', () => {

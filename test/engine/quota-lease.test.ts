@@ -75,7 +75,7 @@ function describeKeeper(server: PostgresServer): void {
 
     function call(times: number): void {
       for (let time = 0; time < times; time += 1) {
-        void callQueue.enter('watched', never).passed.then(async (permit) => {
+        void callQueue.enter('watched', never).permit.then(async (permit) => {
           await permit?.send(async () => {
             sent += 1;
           });

@@ -48,7 +48,7 @@ function sendAll(limit: RateLimit, requests: readonly Request[]) {
     for (let next = waiting[0]; next !== undefined && next.comesMs <= nowMs; next = waiting[0]) {
       if (limit.waitMs(nowMs) > 0) break;
       waiting.shift();
-      limit.take();
+      limit.reserve();
       const request = next;
       due.push({ atMs: nowMs + next.takesMs, act: (atMs) => send(request, atMs) });
       settle();
@@ -106,16 +106,16 @@ describe('a rate limit', () => {
 
   test('what is permitted and not sent counts until it is dropped', () => {
     const limit = new RateLimit({ requestsPerSecond: 1, burst: 1 });
-    limit.take();
+    limit.reserve();
     expect(limit.waitMs(60_000)).toBe(Number.POSITIVE_INFINITY);
-    limit.drop();
+    limit.release();
     expect(limit.waitMs(60_000)).toBe(0);
   });
 
   test('a smaller share holds at once, a larger one too', () => {
     const limit = new RateLimit({ requestsPerSecond: 4, burst: 4 });
     for (let request = 0; request < 2; request += 1) {
-      limit.take();
+      limit.reserve();
       limit.landed(limit.sent(100), 100);
     }
     limit.allow(2);
@@ -128,10 +128,10 @@ describe('a rate limit', () => {
 
   test('a clock that is set back holds nothing up for longer than a window', () => {
     const limit = new RateLimit({ requestsPerSecond: 1, burst: 1 });
-    limit.take();
+    limit.reserve();
     limit.landed(limit.sent(10_000_000), 10_000_000);
     expect(limit.waitMs(5000)).toBeLessThanOrEqual(1010);
-    limit.take();
+    limit.reserve();
     limit.landed(limit.sent(5000), 5000);
     expect(limit.waitMs(5500)).toBe(510);
   });

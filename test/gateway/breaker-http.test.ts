@@ -23,7 +23,7 @@ test('a vendor that goes silent is left alone, readiness and log say so, and its
   await untilState('down');
   runs.push(await create());
   for (const { run_id: runId } of runs) expect((await site.client.read(runId)).status).toBe('pending');
-  expect(logged(/circuit opened; probing with backoff/)).toMatchObject([{ backend: 'intuned' }]);
+  expect(logged(/^circuit opened; probing with backoff$/)).toMatchObject([{ backend: 'intuned' }]);
 
   for (const run of vendor.runs) run.say({ status: 'completed', result: { back: true } });
   vendor.plan = () => ({ status: 'completed', result: { back: true } });
@@ -32,6 +32,6 @@ test('a vendor that goes silent is left alone, readiness and log say so, and its
     expect(await site.client.output(runId)).toMatchObject({ status: 'success', result: { back: true } });
   }
   await untilState('up');
-  expect(logged(/circuit closed/)).toHaveLength(1);
+  expect(logged(/^circuit closed$/)).toHaveLength(1);
   expect(vendor.count('start')).toBe(3);
 });

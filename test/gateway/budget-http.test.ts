@@ -43,7 +43,7 @@ describe('a backend over HTTP', () => {
     vendor.surprise('look', reply(status, { message: 'slow down' }, headers()));
     const { run_id: first } = await site.client.create(request);
     await untilState('paused');
-    expect(logged(/backend rate-limited; pausing calls/)).toMatchObject([{ backend: 'intuned' }]);
+    expect(logged(/^backend rate-limited; pausing calls$/)).toMatchObject([{ backend: 'intuned' }]);
     const { asked } = vendor;
     expect(asked).toHaveLength(2);
     const { run_id: second } = await site.client.create(request);

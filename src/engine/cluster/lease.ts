@@ -4,10 +4,11 @@ import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
+import { repeat } from '../sleeper.ts';
 
 export type LeaseOptions = { readonly heartbeatMs: number; readonly deadAfterMs: number };
 
-/** Takes over a live run that this process owns. Does nothing for one that it drives already. */
+/** Drives a live run that this process owns. Does nothing for one that it drives already. */
 type Recover = (run: Run) => void;
 
 const claimBatch = 200;
@@ -27,7 +28,7 @@ export class Lease {
   readonly #clock: Clock;
   readonly #options: LeaseOptions;
   readonly #log: Log;
-  #cancelBeat: () => void = () => {};
+  #stopBeating: () => Promise<void> = () => Promise.resolve();
   #lastBeatMs = Number.NEGATIVE_INFINITY;
   #isCutOff = false;
   /** Until then the silence of other replicas proves nothing. */
@@ -35,7 +36,6 @@ export class Lease {
   /** Until then this process may own runs that it does not know of; null: it does not. */
   #unknownRunsUntilMs: number | null = null;
   #stopped = false;
-  #beating: Promise<void> = Promise.resolve();
 
   constructor(deps: { readonly store: Store; readonly clock: Clock; readonly log: Log }, options: LeaseOptions) {
     this.#store = deps.store;
@@ -47,7 +47,13 @@ export class Lease {
   /** Sends the first heartbeat and makes the first claims. Rejects with `StorageFault`. */
   async start(recover: Recover): Promise<void> {
     await this.#turn(recover);
-    this.#arm(recover);
+    const { heartbeatMs } = this.#options;
+    this.#stopBeating = repeat(this.#clock, heartbeatMs, async () => {
+      await this.#turn(recover).catch((error: unknown) =>
+        this.#log.warn({ err: error }, 'store unavailable; heartbeat skipped, other replicas may claim these runs'),
+      );
+      return heartbeatMs;
+    });
   }
 
   /**
@@ -72,8 +78,7 @@ export class Lease {
   /** Gives the runs of this process to the other replicas at once. Never rejects. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#cancelBeat();
-    await this.#beating;
+    await this.#stopBeating();
     try {
       await this.#store.release(this.replica);
     } catch (error) {
@@ -82,17 +87,6 @@ export class Lease {
         'store unavailable; lease not released, other replicas will wait until it expires',
       );
     }
-  }
-
-  #arm(recover: Recover): void {
-    if (this.#stopped) return;
-    this.#cancelBeat = this.#clock.schedule(this.#options.heartbeatMs, () => {
-      this.#beating = this.#turn(recover)
-        .catch((error: unknown) =>
-          this.#log.warn({ err: error }, 'store unavailable; heartbeat skipped, other replicas may claim these runs'),
-        )
-        .then(() => this.#arm(recover));
-    });
   }
 
   /** While the store was unavailable the other replicas could not beat either: they get a whole period to be heard. */

@@ -4,6 +4,7 @@ import type { Log } from '../../contract/domain/log.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
 import type { EventBus } from '../events/event-bus.ts';
+import { repeat } from '../sleeper.ts';
 import type { RunCache } from '../state/run-cache.ts';
 
 /** The live runs of this process, as far as replication needs them. */
@@ -18,14 +19,13 @@ export type ReplicationDeps = {
   readonly log: Log;
 };
 
-/** Notifications can be lost with their connection, so what is watched is read anew this often. */
+/** The period at which watched runs are read again, because notifications can be lost with their connection. */
 const sweepMs = 5000;
 
-/** Brings other replicas' writes to this process's watchers and run loops. Returns what stops it. */
+/** Brings other replicas' writes to this process's watchers and run loops. Returns a function that stops it. */
 export function followReplicas(deps: ReplicationDeps): () => void {
   const { store, cache, bus, live } = deps;
   if (!store.shared) return () => {};
-  let cancelSweep = () => {};
   let stopped = false;
 
   const reread = async (keys: readonly RunKey[]): Promise<void> => {
@@ -35,7 +35,7 @@ export function followReplicas(deps: ReplicationDeps): () => void {
         const run = await store.find(key);
         bus.publish({ runId: key.runId, run, events: [] });
       } catch (error) {
-        deps.log.warn({ err: error }, 'a change by another replica could not be read; the next sweep reads it');
+        deps.log.warn({ err: error }, "store unavailable; another replica's change is read by the next sweep");
         return;
       }
     }
@@ -60,18 +60,14 @@ export function followReplicas(deps: ReplicationDeps): () => void {
         return assertNever(change);
     }
   });
-  const sweep = (): void => {
-    cancelSweep = deps.clock.schedule(sweepMs, () => {
-      bus.notifyThread(null);
-      void reread(bus.keys()).then(() => {
-        if (!stopped) sweep();
-      });
-    });
-  };
-  sweep();
+  const stopSweeping = repeat(deps.clock, sweepMs, async () => {
+    bus.notifyThread(null);
+    await reread(bus.keys());
+    return sweepMs;
+  });
   return () => {
     stopped = true;
-    cancelSweep();
+    void stopSweeping();
     unsubscribe();
   };
 }

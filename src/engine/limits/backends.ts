@@ -2,53 +2,58 @@ import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { QuotaStore } from '../../contract/store/quota-store.ts';
-import { Push } from '../pacing/push-channel.ts';
+import { PushChannel } from '../pacing/push-channel.ts';
 import { type BackendState, CallQueue } from './call-queue.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { QuotaLease } from './quota-lease.ts';
+import type { Rate } from './rate-limit.ts';
 
-/** What the config says of a backend's budget, and of how it reaches us. Null: no bound, no push. */
-export type BackendLimits = {
+/** A backend's budget and its pushes, from the config. Null: no bound, no push. */
+export type BackendOptions = {
   readonly name: string;
   readonly requestsPerSecond: number | null;
-  /** Null: all of a second's requests may go back to back. */
+  /** Null: all requests of a second may go back to back. */
   readonly burst: number | null;
   readonly maxConcurrentRuns: number | null;
   readonly push: { readonly publicUrl: string } | null;
   readonly secrets: readonly string[];
 };
 
-/** What the runs of one backend share. */
+/** The limits and the push channel that the runs of one backend share. */
 export type Backend = {
   readonly name: string;
   readonly callQueue: CallQueue;
   readonly concurrency: ConcurrencyLimit;
-  readonly push: Push | null;
+  readonly push: PushChannel | null;
 };
+
+type Limits = Pick<Backend, 'callQueue' | 'concurrency'>;
 
 export type BackendsDeps = {
   readonly clock: Clock;
   readonly log: Log;
   readonly agents: AgentDirectory;
   readonly replica: string;
-  /** Null: no other process has a part of the budgets. */
+  /** Null: no other process shares the budgets. */
   readonly quotas: QuotaStore | null;
 };
 
-/** The backends of the config; one that it does not name has no bounds. */
+/** The backends of the config. */
 export class Backends {
   readonly #deps: BackendsDeps;
-  readonly #backends = new Map<string, Backend>();
+  readonly #backends: ReadonlyMap<string, Backend>;
   readonly #quotaLeases: QuotaLease[] = [];
 
-  constructor(deps: BackendsDeps, options: readonly BackendLimits[]) {
+  constructor(deps: BackendsDeps, options: readonly BackendOptions[]) {
     this.#deps = deps;
-    for (const each of options) this.#add(each);
+    this.#backends = new Map(options.map((each) => [each.name, this.#create(each)]));
   }
 
+  /** Throws `TypeError` for a name that is not in the config. */
   of(name: string): Backend {
-    const unbound = { requestsPerSecond: null, burst: null, maxConcurrentRuns: null, push: null, secrets: [] };
-    return this.#backends.get(name) ?? this.#add({ name, ...unbound });
+    const backend = this.#backends.get(name);
+    if (backend === undefined) throw new TypeError(`there is no backend ${name}`);
+    return backend;
   }
 
   find(name: string): Backend | null {
@@ -59,49 +64,51 @@ export class Backends {
     return [...this.#backends.values()].map(({ name, callQueue }) => ({ name, state: callQueue.state }));
   }
 
-  /** The replica leaves its shares to the others. Never rejects. */
+  /** Returns this replica's shares of the budgets. Never rejects. */
   async stop(): Promise<void> {
     for (const quotaLease of this.#quotaLeases) quotaLease.stop();
     const { quotas, replica, log } = this.#deps;
     if (this.#quotaLeases.length === 0 || quotas === null) return;
     await quotas.release(replica).catch((error: unknown) => {
-      log.warn({ err: error }, 'the store does not answer; the shares of the budgets are free when they expire');
+      log.warn({ err: error }, 'store unavailable; budget shares not released, they expire on their own');
     });
   }
 
-  #add(options: BackendLimits): Backend {
+  #create(options: BackendOptions): Backend {
     const { name, requestsPerSecond, maxConcurrentRuns } = options;
-    const { clock, quotas } = this.#deps;
-    const log = this.#deps.log.child({ backend: name });
-    const burst = options.burst ?? Number.POSITIVE_INFINITY;
-    const isShared = quotas !== null && (requestsPerSecond !== null || maxConcurrentRuns !== null);
-    const backend: Backend = {
-      name,
-      callQueue: new CallQueue({ clock, log }, requestsPerSecond === null ? null : { requestsPerSecond, burst }),
-      concurrency: new ConcurrencyLimit(
-        isShared && maxConcurrentRuns !== null
-          ? { kind: 'granted' }
-          : { kind: 'own', max: maxConcurrentRuns ?? Number.POSITIVE_INFINITY },
-      ),
-      push: options.push === null ? null : new Push(name, options.push.publicUrl, options.secrets),
-    };
-    this.#backends.set(name, backend);
-    if (isShared) this.#quotaLeases.push(this.#keep(backend, quotas, options));
-    return backend;
+    const { quotas } = this.#deps;
+    const isBounded = requestsPerSecond !== null || maxConcurrentRuns !== null;
+    const limits = quotas !== null && isBounded ? this.#sharedLimits(options, quotas) : this.#ownLimits(options);
+    const push = options.push === null ? null : new PushChannel(name, options.push.publicUrl, options.secrets);
+    return { name, ...limits, push };
   }
 
-  #keep(backend: Backend, quotas: QuotaStore, { requestsPerSecond, maxConcurrentRuns }: BackendLimits): QuotaLease {
+  #ownLimits(options: BackendOptions): Limits {
+    const { clock, log } = this.#deps;
+    return {
+      callQueue: new CallQueue({ clock, log: log.child({ backend: options.name }) }, rateOf(options)),
+      concurrency: new ConcurrencyLimit({ kind: 'own', max: options.maxConcurrentRuns ?? Number.POSITIVE_INFINITY }),
+    };
+  }
+
+  #sharedLimits(options: BackendOptions, quotas: QuotaStore): Limits {
     const { replica, clock, log, agents } = this.#deps;
-    // Nothing is this replica's own before it has asked.
-    if (requestsPerSecond !== null) backend.callQueue.allow(0);
-    return new QuotaLease(
-      { quotas, replica, clock, log },
+    const { name, maxConcurrentRuns } = options;
+    const quotaLease = new QuotaLease(
+      { quotas, replica, clock, log: log.child({ backend: name }) },
       {
-        ...backend,
-        agentIds: agents.all.filter((agent) => agent.backend === backend.name).map((agent) => agent.agentId),
-        requests: requestsPerSecond === null ? 0 : Math.max(1, Math.floor(requestsPerSecond)),
-        runs: maxConcurrentRuns,
+        backend: name,
+        agentIds: agents.all.filter((agent) => agent.backend === name).map((agent) => agent.agentId),
+        rate: rateOf(options),
+        maxConcurrentRuns,
       },
     );
+    this.#quotaLeases.push(quotaLease);
+    const { callQueue, concurrency } = quotaLease;
+    return { callQueue, concurrency };
   }
+}
+
+function rateOf({ requestsPerSecond, burst }: BackendOptions): Rate | null {
+  return requestsPerSecond === null ? null : { requestsPerSecond, burst: burst ?? Number.POSITIVE_INFINITY };
 }

@@ -4,26 +4,26 @@ import type { Log } from '../../contract/domain/log.ts';
 import { type CallResult, CircuitBreaker } from './circuit-breaker.ts';
 import { type Rate, RateLimit } from './rate-limit.ts';
 
-/** What a call is for. Starts go before looks at runs that somebody watches, those before all others. */
+/** What a call is for. Starts go before polls of watched runs, and those before all other polls. */
 export type Urgency = 'start' | 'watched' | 'unwatched';
 
-/** `paused`: the vendor asked for a pause; `down`: it does not answer. */
+/** `paused`: the vendor asked for a pause by Retry-After; `down`: the circuit is open. */
 export type BackendState = 'up' | 'paused' | 'down';
 
 const urgencies: readonly Urgency[] = ['start', 'watched', 'unwatched'];
-/** How much later than a start a call has to have come to be served after it: so that nothing waits for ever. */
-const headStartMs: Readonly<Record<Urgency, number>> = { start: 0, watched: 10_000, unwatched: 40_000 };
-/** A start whose answer is lost ends its run: a look that comes within so long tries a silent backend out instead. */
+/** How far ahead of its arrival each kind of call loses to a start; bounded, so that no call waits for ever. */
+const handicapMs: Readonly<Record<Urgency, number>> = { start: 0, watched: 10_000, unwatched: 40_000 };
+/** A lost answer to a start ends its run, so a poll that is due within this time probes an open circuit instead. */
 const startProbeReluctanceMs = 20_000;
-/** Between two calls out of a jam, where no budget spaces them: a hundred a second at first, ever more until it is over. */
+/** Between two queued calls after a pause, without a budget to space them: 100 a second, rising until the jam is over. */
 const jamSpacingMs = 10;
 const jamMs = 10_000;
 
 type Ticket = { readonly sinceMs: number; readonly admit: (permit: Permit | null) => void };
 
-/** The right to make one call, once. Its holder sends it or drops it: until then it counts against the budget. */
+/** The right to make one call. It counts against the budget until it is sent or released. */
 export interface Permit {
-  /** Makes the call; its faults tell the gate how the backend is. */
+  /** Makes the call. Its result updates the circuit and the pause of the backend. */
   send<T>(call: () => Promise<T>): Promise<T>;
   /** Does nothing once the call was sent. */
   release(): void;
@@ -32,15 +32,19 @@ export interface Permit {
 /** A place in the queue. */
 export type QueueEntry = {
   /** Null: the signal fired first. */
-  readonly passed: Promise<Permit | null>;
-  /** Somebody came to watch meanwhile. */
+  readonly permit: Promise<Permit | null>;
+  /** Moves an unwatched poll to the watched ones, because a client watches its run now. */
   raiseUrgency(): void;
 };
 
-/**
- * Every call to one backend goes through here, and waits while the budget is spent, while the vendor asked for a pause,
- * and while the backend does not answer.
- */
+export type CallQueueDeps = {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Called whenever a call has to wait. */
+  readonly onWait?: () => void;
+};
+
+/** Queues the calls to one backend while its budget is spent, while the vendor asked for a pause, or its circuit is open. */
 export class CallQueue {
   readonly #clock: Clock;
   readonly #log: Log;
@@ -52,16 +56,17 @@ export class CallQueue {
     unwatched: new Set(),
   };
   #pausedUntilMs = 0;
-  /** Until then those that gathered while nothing went are let out one by one. */
+  /** Until then the calls that queued up while none could go are spaced out. */
   #jammedUntilMs = 0;
-  #lastPassMs = 0;
+  #lastPermitMs = 0;
   #cancelTimer: () => void = () => {};
-  #onWait: () => void = () => {};
+  readonly #onWait: () => void;
 
-  /** Without a rate only the vendor's own wishes and its silence hold calls back. */
-  constructor(deps: { readonly clock: Clock; readonly log: Log }, rate: Rate | null) {
+  /** Without a rate, only the vendor's pauses and an open circuit delay calls. */
+  constructor(deps: CallQueueDeps, rate: Rate | null) {
     this.#clock = deps.clock;
     this.#log = deps.log;
+    this.#onWait = deps.onWait ?? (() => {});
     this.#limit = rate === null ? null : new RateLimit(rate);
   }
 
@@ -70,7 +75,7 @@ export class CallQueue {
     return this.#clock.nowMs() < this.#pausedUntilMs ? 'paused' : 'up';
   }
 
-  /** How long a call that comes now would wait for the budget behind those that go before it. */
+  /** How long a call that arrives now would wait for the budget, behind those that precede it. */
   backlogMs(urgency: Urgency): number {
     if (this.#limit === null) return 0;
     const before = urgencies.slice(0, urgencies.indexOf(urgency) + 1);
@@ -88,31 +93,26 @@ export class CallQueue {
     return this.#limit?.inUse(this.#clock.nowMs()) ?? 0;
   }
 
-  /** Requests that it wants to send within one: those of the last one, and what waits. */
+  /** Requests that this process wants to send within a second: those of the last second and the queued ones. */
   get demand(): number {
     return this.inUse + (this.#limit === null ? 0 : this.waiting);
   }
 
-  /** Called whenever a call has to wait. */
-  onWait(callback: () => void): void {
-    this.#onWait = callback;
-  }
-
-  /** Another share of the budget, from now on. */
+  /** Sets this process's share of the budget, from now on. */
   allow(permits: number): void {
     this.#limit?.allow(permits);
     this.#pump();
   }
 
-  /** For a call that need not wait; null: it has to. */
+  /** A permit for a call that need not wait; null: it has to. */
   tryEnter(urgency: Urgency): Permit | null {
-    return this.waiting === 0 && this.#waitMs(urgency) <= 0 ? this.#makePass() : null;
+    return this.waiting === 0 && this.#waitMs(urgency) <= 0 ? this.#makePermit() : null;
   }
 
   enter(urgency: Urgency, signal: AbortSignal): QueueEntry {
-    if (signal.aborted) return { passed: Promise.resolve(null), raiseUrgency: () => {} };
+    if (signal.aborted) return { permit: Promise.resolve(null), raiseUrgency: () => {} };
     const permit = this.tryEnter(urgency);
-    if (permit !== null) return { passed: Promise.resolve(permit), raiseUrgency: () => {} };
+    if (permit !== null) return { permit: Promise.resolve(permit), raiseUrgency: () => {} };
     const { promise, resolve } = Promise.withResolvers<Permit | null>();
     let queue = this.#queues[urgency];
     const ticket: Ticket = {
@@ -129,7 +129,7 @@ export class CallQueue {
     this.#pump();
     this.#onWait();
     return {
-      passed: promise,
+      permit: promise,
       raiseUrgency: () => {
         if (urgency !== 'unwatched' || !queue.delete(ticket)) return;
         queue = this.#queues.watched;
@@ -138,7 +138,7 @@ export class CallQueue {
     };
   }
 
-  /** Admits the calls that are due, and schedules itself for when the next one is. */
+  /** Admits every call that may go, and returns when the next one may. */
   #pump(): void {
     this.#cancelTimer();
     for (let next = this.#next(); next !== null; next = this.#next()) {
@@ -147,7 +147,7 @@ export class CallQueue {
         if (Number.isFinite(waitMs)) this.#cancelTimer = this.#clock.schedule(Math.ceil(waitMs), () => this.#pump());
         return;
       }
-      next.ticket.admit(this.#makePass());
+      next.ticket.admit(this.#makePermit());
     }
   }
 
@@ -161,7 +161,7 @@ export class CallQueue {
 
   #jamWaitMs(nowMs: number): number {
     const leftShare = Math.min((this.#jammedUntilMs - nowMs) / jamMs, 1);
-    return leftShare <= 0 ? 0 : this.#lastPassMs + jamSpacingMs * leftShare - nowMs;
+    return leftShare <= 0 ? 0 : this.#lastPermitMs + jamSpacingMs * leftShare - nowMs;
   }
 
   #next(): { readonly ticket: Ticket; readonly urgency: Urgency } | null {
@@ -171,30 +171,30 @@ export class CallQueue {
       const [first] = this.#queues[urgency];
       if (first === undefined) continue;
       if (urgency === 'start' && !this.#breaker.isClosed && this.waiting > this.#queues.start.size) continue;
-      if (first.sinceMs + headStartMs[urgency] < dueMs) {
+      if (first.sinceMs + handicapMs[urgency] < dueMs) {
         next = { ticket: first, urgency };
-        dueMs = first.sinceMs + headStartMs[urgency];
+        dueMs = first.sinceMs + handicapMs[urgency];
       }
     }
     return next;
   }
 
-  #makePass(): Permit {
-    this.#limit?.take();
-    this.#lastPassMs = this.#clock.nowMs();
-    const isProbe = this.#breaker.take();
+  #makePermit(): Permit {
+    this.#limit?.reserve();
+    this.#lastPermitMs = this.#clock.nowMs();
+    const isProbe = this.#breaker.enter();
     let isOpen = true;
     return {
       release: () => {
         if (!isOpen) return;
         isOpen = false;
-        this.#limit?.drop();
+        this.#limit?.release();
         this.#settle('unclear', isProbe);
       },
       send: async (call) => {
         isOpen = false;
         const flight = this.#limit?.sent(this.#clock.nowMs());
-        // What waits may have waited for this one's fate.
+        // A queued call may have waited for this permit to be used.
         if (this.waiting > 0) this.#pump();
         let result: CallResult = 'unclear';
         try {

@@ -1,4 +1,6 @@
-/** What a call showed of the backend. `unclear`: nothing, as when it was cut short by ourselves. */
+import { backoffMs } from '../backoff.ts';
+
+/** What a call showed about the backend. `unclear`: nothing, for example because we aborted it. */
 export type CallResult = 'answered' | 'silent' | 'unclear';
 
 type State =
@@ -6,17 +8,13 @@ type State =
   | { readonly kind: 'open'; readonly untilMs: number; readonly probes: number }
   | { readonly kind: 'probing'; readonly probes: number };
 
-/** So many calls in a row without an answer are no accident. */
+/** Calls in a row without an answer that open the circuit. */
 const silencesToOpen = 5;
-const firstRestMs = 1000;
-const maxRestMs = 60_000;
+const probeBackoff = { firstMs: 1000, maxMs: 60_000, growth: 2, jitterShare: 0.25 };
 
 /**
- * Leaves a backend alone that does not answer: after repeated transport faults one call at a time goes through, at
- * growing intervals, until one is answered. Any answer counts, an error status too.
- *
- * Our own page: the libraries for this (cockatiel, opossum) own timers and the wall clock, and wrap a function that they
- * reject at once; here calls wait in a queue that already has a clock, and which of them probes is ours to choose.
+ * The circuit of one backend. After repeated transport faults it lets one call at a time through, at growing intervals,
+ * until one is answered. Any answer closes it, an error status too. docs/decisions/015 says why it is no library.
  */
 export class CircuitBreaker {
   #state: State = { kind: 'closed', silences: 0 };
@@ -25,21 +23,21 @@ export class CircuitBreaker {
     return this.#state.kind === 'closed';
   }
 
-  /** Until a call may go; `Infinity` while another one probes. With a reluctance it goes so much later as a probe. */
+  /** Milliseconds until a call may go; `Infinity` while another one probes. `reluctanceMs` delays a call as a probe. */
   waitMs(nowMs: number, reluctanceMs = 0): number {
     if (this.#state.kind === 'closed') return 0;
     if (this.#state.kind === 'probing') return Number.POSITIVE_INFINITY;
-    return Math.max(0, Math.min(this.#state.untilMs + reluctanceMs - nowMs, maxRestMs + reluctanceMs));
+    return Math.max(0, Math.min(this.#state.untilMs + reluctanceMs - nowMs, probeBackoff.maxMs + reluctanceMs));
   }
 
-  /** A call goes now. True: it is a probe, which {@link settle} must be told. */
-  take(): boolean {
+  /** Counts a call that goes now. True: it is a probe, which {@link settle} has to know. */
+  enter(): boolean {
     if (this.#state.kind !== 'open') return false;
     this.#state = { kind: 'probing', probes: this.#state.probes + 1 };
     return true;
   }
 
-  /** What became of a call; `random` in [0, 1). Tells what changed. */
+  /** Records the result of a call; `random` is in [0, 1). Returns what changed, if anything. */
   settle(
     result: CallResult,
     isProbe: boolean,
@@ -57,7 +55,7 @@ export class CircuitBreaker {
       this.#state = silences < silencesToOpen ? { kind: 'closed', silences } : openFor(0, nowMs, random);
       return this.#state.kind === 'open' ? 'opened' : null;
     }
-    // Calls that were under way when it opened tell nothing new.
+    // Calls that were under way when the circuit opened add nothing to what is known.
     if (!isProbe || state.kind !== 'probing') return null;
     this.#state =
       result === 'unclear'
@@ -68,6 +66,5 @@ export class CircuitBreaker {
 }
 
 function openFor(probes: number, nowMs: number, random: number): State {
-  const restMs = Math.min(firstRestMs * 2 ** Math.min(probes, 16), maxRestMs);
-  return { kind: 'open', untilMs: nowMs + restMs * (0.75 + 0.25 * random), probes };
+  return { kind: 'open', untilMs: nowMs + backoffMs(probeBackoff, probes, random), probes };
 }

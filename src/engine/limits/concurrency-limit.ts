@@ -1,33 +1,32 @@
 type Waiter = { readonly runId: string; readonly admit: (admitted: boolean) => void };
 
+export type ConcurrencyLimitOptions =
+  /** A bound of this process alone; `Infinity` for no bound. */
+  | { readonly kind: 'own'; readonly max: number }
+  /** No run starts but by {@link ConcurrencyLimit.grant}; the slot of a run that ended goes to any replica. */
+  | { readonly kind: 'granted' };
+
 /**
- * How many runs may be live at one backend. Who finds no slot waits: first come, first served among the runs of an
+ * How many runs may be live at one backend. Runs without a slot wait: first come, first served among the runs of an
  * agent, and the agents take turns, so that one with many runs does not starve the others.
  */
 export class ConcurrencyLimit {
   readonly #isOwn: boolean;
-  /** Then nothing is counted. */
+  /** True: nothing is counted. */
   readonly #isBoundless: boolean;
   #free: number;
-  /** Runs that were let in; true once the vendor may have been asked. */
+  /** Admitted runs; true once the vendor may have been asked. */
   readonly #held = new Map<string, boolean>();
   /** In the order in which the agents are served. */
   readonly #queues = new Map<string, Set<Waiter>>();
-  #onWait: () => void = () => {};
+  readonly #onWait: () => void;
 
-  /**
-   * @param bound `own`: so many at a time, `Infinity` for no bound. `granted`: none but those that {@link grant} brings,
-   *   each for one start; what a run that ended leaves behind is anybody's.
-   */
-  constructor(bound: { readonly kind: 'own'; readonly max: number } | { readonly kind: 'granted' }) {
-    this.#isOwn = bound.kind === 'own';
-    this.#isBoundless = bound.kind === 'own' && bound.max === Number.POSITIVE_INFINITY;
-    this.#free = bound.kind === 'own' ? bound.max : 0;
-  }
-
-  /** Called whenever a run has to wait, and whenever one ends that others waited for. */
-  onWait(callback: () => void): void {
-    this.#onWait = callback;
+  /** @param onWait Called whenever a run has to wait, and whenever a slot is given back while runs wait. */
+  constructor(options: ConcurrencyLimitOptions, onWait: () => void = () => {}) {
+    this.#isOwn = options.kind === 'own';
+    this.#isBoundless = options.kind === 'own' && options.max === Number.POSITIVE_INFINITY;
+    this.#free = options.kind === 'own' ? options.max : 0;
+    this.#onWait = onWait;
   }
 
   get waiting(): number {
@@ -36,25 +35,25 @@ export class ConcurrencyLimit {
     return waiting;
   }
 
-  /** Runs that were let in, and of which no write tells yet. */
+  /** Admitted runs whose start is not yet written. */
   get opening(): number {
     let opening = 0;
     for (const began of this.#held.values()) if (!began) opening += 1;
     return opening;
   }
 
-  /** So many more may be let in. */
+  /** Admits this many more runs. */
   grant(starts: number): void {
     this.#free += starts;
     this.#serve();
   }
 
-  /** Voids the grants that were not taken: no run is admitted before the next grant. */
+  /** Voids unused grants: no run is admitted before the next grant. */
   voidGrants(): void {
     this.#free = 0;
   }
 
-  /** A run that is live already: it counts, whether there was a slot or not. */
+  /** Counts a run that is live already, whether or not a slot is free. */
   hold(runId: string): void {
     if (this.#isBoundless || this.#held.has(runId)) return;
     this.#held.set(runId, true);
@@ -65,11 +64,11 @@ export class ConcurrencyLimit {
   tryAcquire(runId: string): boolean {
     if (this.#isBoundless || this.#held.has(runId)) return true;
     if (this.#queues.size > 0 || this.#free <= 0) return false;
-    this.#letIn(runId);
+    this.#admit(runId);
     return true;
   }
 
-  /** Resolves with true when the run has a slot, with false when the signal fired first. `onWait`: it has to wait. */
+  /** Resolves with true when the run has a slot, with false when the signal fired first. `onWait` is called if it has to wait. */
   acquire(agentId: string, runId: string, signal: AbortSignal, onWait: () => void): Promise<boolean> {
     if (signal.aborted) return Promise.resolve(false);
     if (this.tryAcquire(runId)) return Promise.resolve(true);
@@ -93,12 +92,12 @@ export class ConcurrencyLimit {
     return promise;
   }
 
-  /** The write that comes before the vendor is asked is done. */
+  /** The write that precedes the call to the vendor is durable. */
   markStarted(runId: string): void {
     if (this.#held.has(runId)) this.#held.set(runId, true);
   }
 
-  /** The run is live at the vendor no longer, or is not yet. */
+  /** Gives the slot back: the run is no longer live at the vendor, or not yet. */
   release(runId: string): void {
     const began = this.#held.get(runId);
     if (began === undefined) return;
@@ -108,7 +107,7 @@ export class ConcurrencyLimit {
     if (this.#queues.size > 0) this.#onWait();
   }
 
-  #letIn(runId: string): void {
+  #admit(runId: string): void {
     this.#held.set(runId, false);
     this.#free -= 1;
   }
@@ -119,11 +118,11 @@ export class ConcurrencyLimit {
       if (turn === undefined) return;
       const [agentId, queue] = turn;
       const [waiter] = queue;
-      // To the end of the line of agents; an agent whose last run is let in leaves it.
+      // The agent moves to the end of the line, and leaves it with its last waiting run.
       this.#queues.delete(agentId);
       if (waiter === undefined) continue;
       this.#queues.set(agentId, queue);
-      this.#letIn(waiter.runId);
+      this.#admit(waiter.runId);
       waiter.admit(true);
     }
   }

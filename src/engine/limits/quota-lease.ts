@@ -1,8 +1,9 @@
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { QuotaStore } from '../../contract/store/quota-store.ts';
-import type { CallQueue } from './call-queue.ts';
-import type { ConcurrencyLimit } from './concurrency-limit.ts';
+import { CallQueue } from './call-queue.ts';
+import { ConcurrencyLimit } from './concurrency-limit.ts';
+import type { Rate } from './rate-limit.ts';
 
 export type QuotaLeaseDeps = {
   readonly quotas: QuotaStore;
@@ -11,31 +12,34 @@ export type QuotaLeaseDeps = {
   readonly log: Log;
 };
 
-export type SharedBackend = {
-  readonly name: string;
-  readonly callQueue: CallQueue;
-  readonly concurrency: ConcurrencyLimit;
+/** A backend's budget, which the replicas share. */
+export type SharedBudgetOptions = {
+  readonly backend: string;
   readonly agentIds: readonly string[];
-  /** Requests within a second; 0 for a backend without such a budget. */
-  readonly requests: number;
-  /** Null for a backend without such a budget. */
-  readonly runs: number | null;
+  readonly rate: Rate | null;
+  readonly maxConcurrentRuns: number | null;
 };
 
-/** One round trip to the store so often while there is demand, however many calls go to the vendor. */
+/** The period of round trips to the store while there is demand, however many calls go to the vendor. */
 const turnMs = 500;
-/** No sooner than that, although a run waits for one that ended. */
+/** The shortest time between two round trips, for a run that waits for a slot. */
 const minTurnMs = 100;
 const leaseMs = 5000;
-/** Before the store gives a share to others, its last requests must have arrived, and a second more be over. */
+/** The share is used no longer than this, so that its last requests are a second old when the store gives it away. */
 const useMs = leaseMs - 2500;
-/** After so many turns without demand the share is left to run out. */
+/** After this many turns without demand the share is left to expire. */
 const idleTurns = 4;
 
-/** Keeps this replica's share of one backend's budget: as much as it needs, at most a fair part of what all need. */
+/** Holds this replica's share of one backend's budget: as much as it needs, at most a fair part of what all need. */
 export class QuotaLease {
+  /** Allows calls within the share; none before the store has granted one. */
+  readonly callQueue: CallQueue;
+  /** Admits runs as the store grants starts. */
+  readonly concurrency: ConcurrencyLimit;
   readonly #deps: QuotaLeaseDeps;
-  readonly #backend: SharedBackend;
+  readonly #budget: SharedBudgetOptions;
+  /** Requests within a second, of all replicas; 0 for a backend without such a budget. */
+  readonly #totalRequests: number;
   #requests = 0;
   #others: readonly { readonly requests: number; readonly wanted: number }[] = [];
   #idle = 0;
@@ -46,11 +50,17 @@ export class QuotaLease {
   #dueMs = 0;
   #cancelExpiry: () => void = () => {};
 
-  constructor(deps: QuotaLeaseDeps, backend: SharedBackend) {
+  constructor(deps: QuotaLeaseDeps, budget: SharedBudgetOptions) {
+    const { clock, log } = deps;
     this.#deps = deps;
-    this.#backend = backend;
-    backend.callQueue.onWait(() => this.#wake(turnMs));
-    backend.concurrency.onWait(() => this.#wake(minTurnMs));
+    this.#budget = budget;
+    this.#totalRequests = budget.rate === null ? 0 : Math.max(1, Math.floor(budget.rate.requestsPerSecond));
+    this.callQueue = new CallQueue({ clock, log, onWait: () => this.#wake(turnMs) }, budget.rate);
+    this.callQueue.allow(0);
+    this.concurrency = new ConcurrencyLimit(
+      budget.maxConcurrentRuns === null ? { kind: 'own', max: Number.POSITIVE_INFINITY } : { kind: 'granted' },
+      () => this.#wake(minTurnMs),
+    );
   }
 
   stop(): void {
@@ -59,7 +69,7 @@ export class QuotaLease {
     this.#cancelExpiry();
   }
 
-  /** Demand came up: the next turn is due so long after the last one. */
+  /** There is demand: the next turn is due `spacingMs` after the last one. */
   #wake(spacingMs: number): void {
     this.#idle = 0;
     if (!this.#turning && !this.#stopped) this.#arm(spacingMs);
@@ -79,36 +89,34 @@ export class QuotaLease {
 
   async #turn(): Promise<void> {
     const { quotas, replica, clock, log } = this.#deps;
+    const { backend, agentIds, maxConcurrentRuns } = this.#budget;
+    const { callQueue, concurrency } = this;
     this.#turning = true;
     this.#lastTurnMs = clock.nowMs();
-    const { callQueue, concurrency, name, agentIds } = this.#backend;
-    const wanted = Math.min(
-      callQueue.demand === 0 ? 0 : Math.ceil(callQueue.demand * 1.25) + 1,
-      this.#backend.requests,
-    );
+    const wanted = Math.min(callQueue.demand === 0 ? 0 : Math.ceil(callQueue.demand * 1.25) + 1, this.#totalRequests);
     const asked = Math.min(wanted, this.#fairRequests(wanted));
-    // Less is used from now on, and given back once the last second of its use is over.
+    // The excess is not used from now on, and is given back once the last second of its use is over.
     if (asked < this.#requests) callQueue.allow(asked);
     const sentMs = this.#lastTurnMs;
-    // What is let in while the store answers would be unknown to it.
-    if (this.#backend.runs !== null) concurrency.voidGrants();
+    // The store would not know of a run that is admitted while it answers.
+    if (maxConcurrentRuns !== null) concurrency.voidGrants();
     const { opening } = concurrency;
     try {
       const share = await quotas.share({
-        backend: name,
+        backend,
         replica,
         leaseMs,
-        requests: { total: this.#backend.requests, wanted: asked, inUse: callQueue.inUse },
-        runs: { total: this.#backend.runs, agentIds, inUse: opening, wanted: concurrency.waiting },
+        requests: { total: this.#totalRequests, wanted: asked, inUse: callQueue.inUse },
+        runs: { total: maxConcurrentRuns, agentIds, inUse: opening, wanted: concurrency.waiting },
       });
       this.#requests = Math.min(asked, share.requests);
       this.#others = share.others;
       this.#cancelExpiry();
       this.#cancelExpiry = clock.schedule(Math.max(0, sentMs + useMs - clock.nowMs()), () => this.#expire());
       callQueue.allow(this.#requests);
-      if (this.#backend.runs !== null) concurrency.grant(share.starts - opening);
+      if (maxConcurrentRuns !== null) concurrency.grant(share.starts - opening);
     } catch (error) {
-      log.warn({ err: error, backend: name }, 'the share of a budget could not be renewed; it is tried again');
+      log.warn({ err: error }, 'store unavailable; budget share not renewed, retrying');
     }
     this.#turning = false;
     this.#idle = callQueue.demand === 0 && concurrency.waiting === 0 ? this.#idle + 1 : 0;
@@ -116,23 +124,20 @@ export class QuotaLease {
   }
 
   #fairRequests(wanted: number): number {
-    const fair = divideFairly(
-      this.#backend.requests,
-      wanted,
-      this.#others.map((other) => other.wanted),
-    );
-    // More replicas than requests: a replica that had one leaves the next to the others.
+    const others = this.#others.map((other) => other.wanted);
+    const fair = divideFairly(this.#totalRequests, wanted, others);
+    // With more replicas than requests, a replica that had a request leaves the next one to the others.
     return fair >= 1 ? Math.floor(fair) : this.#requests > 0 ? 0 : 1;
   }
 
   #expire(): void {
     this.#requests = 0;
-    this.#backend.callQueue.allow(0);
-    if (this.#backend.runs !== null) this.#backend.concurrency.voidGrants();
+    this.callQueue.allow(0);
+    if (this.#budget.maxConcurrentRuns !== null) this.concurrency.voidGrants();
   }
 }
 
-/** What `wanted` gets of a total when no share exceeds what was wanted and the rest is divided evenly. */
+/** The part of `wanted` in a max-min fair division of `total`: none gets more than it wants, and the rest is split equally. */
 export function divideFairly(total: number, wanted: number, others: readonly number[]): number {
   let left = total;
   let sharers = others.length + 1;

@@ -1,22 +1,22 @@
 export type Rate = {
   /** A whole number, or less than one: 0.5 is one request every two seconds. */
   readonly requestsPerSecond: number;
-  /** How many may go back to back; the others of a second are spread over the rest of it. */
+  /** How many requests may go back to back; the others of a second are spread over the rest of it. */
   readonly burst: number;
 };
 
 /** A request on its way to the vendor. */
 export type Flight = { readonly sentMs: number };
 
-/** A second, and what the reading of a clock in whole milliseconds may be wrong by. */
+/** A second, plus the possible error of a clock that is read in whole milliseconds. */
 const windowMs = 1010;
-/** An answer that takes longer than so long after the sending tells nothing more of when the request arrived. */
+/** A request has arrived at the latest this long after it was sent, however long its answer takes. */
 const maxFlightMs = 1000;
 
 /**
- * A sliding window over what reaches the vendor: within any second no more requests than the rate allows, whatever the
- * burst. When a request arrives is not known; it may wait for a connection, or for a vendor that is busy, and arrive
- * together with later ones. So it counts from the moment when it is permitted until a second after its answer.
+ * A sliding window over the requests that reach the vendor: no more in any second than the rate allows, whatever the
+ * burst. The instant of arrival is unknown: a request may wait for a connection or a busy vendor, and arrive together with
+ * later ones. So a request counts from its permit until a second after its answer.
  */
 export class RateLimit {
   readonly #windowMs: number;
@@ -26,11 +26,11 @@ export class RateLimit {
   #open = 0;
   /** Sent and not yet answered, in the order of sending. */
   readonly #flights = new Set<Flight>();
-  /** By when the newest requests have arrived, ascending; older ones do not matter any more. */
+  /** The instants by which the newest requests had arrived, ascending. */
   #arrivedMs: number[] = [];
-  /** How many of them, from the oldest on, are out of the window. */
-  #passed = 0;
-  /** When the newest requests were sent, ascending: what the burst is told from. */
+  /** How many of them, from the oldest on, have left the window. */
+  #expired = 0;
+  /** When the newest requests were sent, ascending; the burst is measured by it. */
   #sentMs: number[] = [];
 
   constructor({ requestsPerSecond, burst }: Rate) {
@@ -48,21 +48,23 @@ export class RateLimit {
     return this.#windowMs;
   }
 
-  /** Another share of the rate, from now on. */
+  /** Sets this process's share of the rate, from now on. */
   allow(permits: number): void {
     this.#permits = permits;
   }
 
-  /** Until it is worth asking again; 0: a request may be permitted. `Infinity`: only the fate of open ones can tell. */
+  /** Milliseconds until it is worth asking again; 0: a request may go. `Infinity`: not before an open permit is used. */
   waitMs(nowMs: number): number {
     return Math.max(this.#windowWaitMs(nowMs), this.#burstWaitMs(nowMs));
   }
 
-  take(): void {
+  /** Counts a request that is permitted and not yet sent. */
+  reserve(): void {
     this.#open += 1;
   }
 
-  drop(): void {
+  /** Takes back a reservation that is not sent. */
+  release(): void {
     this.#open -= 1;
   }
 
@@ -75,7 +77,7 @@ export class RateLimit {
     return flight;
   }
 
-  /** The vendor answered, or never will: whenever the request arrived, it was before now. */
+  /** The vendor answered, or never will: the request arrived before now, if at all. */
   landed(flight: Flight, nowMs: number): void {
     if (this.#flights.delete(flight)) this.#arrivedMs = pushAscending(this.#arrivedMs, nowMs);
   }
@@ -83,14 +85,14 @@ export class RateLimit {
   /** Requests that are permitted, under way or within the window. */
   inUse(nowMs: number): number {
     this.#forget(nowMs);
-    return this.#open + this.#flights.size + this.#arrivedMs.length - this.#passed;
+    return this.#open + this.#flights.size + this.#arrivedMs.length - this.#expired;
   }
 
   #windowWaitMs(nowMs: number): number {
     const excess = this.inUse(nowMs) - this.#permits;
     if (excess < 0) return 0;
     if (this.#open >= this.#permits) return Number.POSITIVE_INFINITY;
-    const leavesMs = this.#arrivedMs[this.#passed + excess];
+    const leavesMs = this.#arrivedMs[this.#expired + excess];
     if (leavesMs !== undefined) return within(leavesMs + this.#windowMs - nowMs, this.#windowMs);
     const [oldest] = this.#flights;
     return oldest === undefined ? Number.POSITIVE_INFINITY : within(oldest.sentMs + maxFlightMs - nowMs, windowMs);
@@ -110,14 +112,14 @@ export class RateLimit {
       if (flight.sentMs > nowMs - maxFlightMs) break;
       this.landed(flight, nowMs);
     }
-    while ((this.#arrivedMs[this.#passed] ?? nowMs) <= nowMs - this.#windowMs) this.#passed += 1;
-    if (this.#passed < 256) return;
-    this.#arrivedMs = this.#arrivedMs.slice(this.#passed);
-    this.#passed = 0;
+    while ((this.#arrivedMs[this.#expired] ?? nowMs) <= nowMs - this.#windowMs) this.#expired += 1;
+    if (this.#expired < 256) return;
+    this.#arrivedMs = this.#arrivedMs.slice(this.#expired);
+    this.#expired = 0;
   }
 }
 
-/** A clock that was set back must not hold everything up until it is where it was. */
+/** Keeps the list ascending when the clock is set back, so that requests do not wait until it has caught up. */
 function pushAscending(instantsMs: number[], nowMs: number): number[] {
   const newestMs = instantsMs.at(-1);
   const ascending =

@@ -4,14 +4,14 @@ import type { Run } from '../../contract/domain/run.ts';
 import type { Backend } from './backends.ts';
 import type { Permit, QueueEntry, Urgency } from './call-queue.ts';
 
-/** What one run may do at its backend: the slot that it holds there, and the call that it waits to make. */
+/** One run's claim on its backend: the slot that it holds there, and the call that it waits to make. */
 export class RunPermit {
   readonly #backend: Backend;
   readonly #agentId: string;
   readonly #runId: string;
   readonly #log: Log;
   readonly #sink: { readonly url: string } | null;
-  /** Made for a run that has to wait; most never do. */
+  /** Made on demand, because most runs never wait. */
   #abort: AbortController | null = null;
   #isOver = false;
   #entry: QueueEntry | null = null;
@@ -71,7 +71,7 @@ export class RunPermit {
     return permit;
   }
 
-  /** The start is durable: from here on the run counts, whatever becomes of this process. */
+  /** The start is durable: from here on the run counts even if this process dies. */
   markStarted(): void {
     this.#backend.concurrency.markStarted(this.#runId);
   }
@@ -87,7 +87,7 @@ export class RunPermit {
     const free = this.#isOver ? null : callQueue.tryEnter(urgency);
     if (free !== null) return free;
     this.#entry = callQueue.enter(urgency, this.#signal);
-    const permit = await this.#entry.passed;
+    const permit = await this.#entry.permit;
     this.#entry = null;
     return permit;
   }

@@ -4,10 +4,10 @@ import type { DurationStore } from '../../contract/store/duration-store.ts';
 import { DurationHistory, maxDurations } from './duration-history.ts';
 import type { Forecast } from './forecast.ts';
 
-/** Between two writes: a crash may cost the durations of so long, which are no loss. */
+/** Between two writes. A crash loses at most these durations, which only a forecast would miss. */
 const flushMs = 10_000;
 
-/** What runs took, per agent: in memory for the pace, in the store for the next process. */
+/** How long runs took, per agent: in memory for the pace, in the store for the next process. */
 export class AgentDurations {
   readonly #store: DurationStore;
   readonly #clock: Clock;
@@ -23,7 +23,7 @@ export class AgentDurations {
     this.#log = deps.log;
   }
 
-  /** Reads what is known of the agents; rejects with `StorageFault`. */
+  /** Reads the stored durations of the agents; rejects with `StorageFault`. */
   async load(agentIds: readonly string[]): Promise<void> {
     for (const agentId of agentIds) {
       this.#historyOf(agentId).replace(await this.#store.newest(agentId, maxDurations), this.#clock.nowMs());
@@ -34,7 +34,7 @@ export class AgentDurations {
     return this.#histories.get(agentId)?.forecast ?? null;
   }
 
-  /** A run was seen living at one age and ended at the next. */
+  /** Notes a run that was live at one age and ended at the next. */
   note(agentId: string, seen: { readonly aliveMs: number; readonly endedMs: number }): void {
     const durationMs = this.#historyOf(agentId).note(seen, this.#clock.nowMs(), () => this.#clock.random());
     const unsaved = this.#unsaved.get(agentId);
@@ -47,7 +47,7 @@ export class AgentDurations {
     });
   }
 
-  /** Writes what is not yet written. */
+  /** Writes what is still unsaved. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelFlush?.();
@@ -60,10 +60,10 @@ export class AgentDurations {
     for (const [agentId, durationsMs] of unsaved) {
       try {
         const known = await this.#store.add(agentId, durationsMs.slice(-maxDurations), maxDurations);
-        // With what other replicas saw; what ended here meanwhile comes with the next flush.
+        // This includes what other replicas saw. Durations noted during the write come with the next flush.
         if (!this.#unsaved.has(agentId)) this.#historyOf(agentId).replace(known, this.#clock.nowMs());
       } catch (error) {
-        this.#log.warn({ err: error }, 'durations of runs could not be written; they are left out');
+        this.#log.warn({ err: error }, 'store unavailable; run durations not saved');
       }
     }
   }

@@ -1,13 +1,13 @@
 import { drawDurationMs, type Forecast, forecastFrom } from './forecast.ts';
 
-/** Durations that are kept of one agent: enough for a shape, few enough to follow a change. */
+/** Durations kept per agent: enough for a shape, few enough to follow a change. */
 export const maxDurations = 200;
-/** A forecast is made anew after so large a share of new durations: it costs a fraction of a millisecond. */
+/** A forecast is renewed after this share of new durations; that costs a fraction of a millisecond. */
 const renewalShare = 1 / 20;
-/** But once it rests on all that are kept, not more often than this: thousands of runs may end in a second. */
-const restMs = 1000;
+/** A forecast from a full history is renewed no more often than this, because thousands of runs may end in a second. */
+const minRenewalMs = 1000;
 
-/** What earlier runs of one agent took, and what that tells of the next one. */
+/** How long earlier runs of one agent took, and the forecast that follows from it. */
 export class DurationHistory {
   /** Oldest first. */
   #durationsMs: readonly number[] = [];
@@ -19,13 +19,13 @@ export class DurationHistory {
     return this.#forecast;
   }
 
-  /** Takes over what is known, oldest first. */
+  /** Replaces the history with stored durations, oldest first. */
   replace(durationsMs: readonly number[], nowMs: number): void {
     this.#durationsMs = durationsMs.slice(-maxDurations);
     this.#renew(nowMs);
   }
 
-  /** A run was seen living at one age and ended at the next. Gives the duration that is kept for it. */
+  /** Notes a run that was live at one age and ended at the next. Returns the duration that is kept for it. */
   note(seen: { readonly aliveMs: number; readonly endedMs: number }, nowMs: number, random: () => number): number {
     const durationMs = Math.round(drawDurationMs(this.#forecast, seen, random));
     this.#durationsMs = [...this.#durationsMs, durationMs].slice(-maxDurations);
@@ -37,7 +37,7 @@ export class DurationHistory {
   #isStale(nowMs: number): boolean {
     const known = this.#durationsMs.length;
     if (this.#newSinceForecast < known * renewalShare) return false;
-    return known < maxDurations || Math.abs(nowMs - this.#renewedMs) >= restMs;
+    return known < maxDurations || Math.abs(nowMs - this.#renewedMs) >= minRenewalMs;
   }
 
   #renew(nowMs: number): void {

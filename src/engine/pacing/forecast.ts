@@ -1,31 +1,31 @@
 /**
- * When runs of an agent end, told from the durations of earlier ones. Arrays run in step over ascending ages, the first
- * of which is 0; between two ages everything grows in a straight line.
+ * When runs of an agent end, derived from the durations of earlier ones. The arrays run in step over ascending ages, the
+ * first of which is 0; between two ages values are interpolated linearly.
  */
 export type Forecast = {
   readonly agesMs: Float64Array;
   /** The chance that a run has ended by that age. */
   readonly ended: Float64Array;
   /**
-   * The square root of the hazard, summed up to that age. For a given number of looks the mean lag is least when they
-   * are spaced evenly in it: a look costs its share of the runs that still live, and saves lag where runs end.
+   * The square root of the hazard, summed up to that age. For a given number of polls the mean lag is smallest when they
+   * are spaced evenly in it: a poll costs its share of the runs that are still live, and saves lag where runs end.
    */
   readonly unrest: Float64Array;
 };
 
-/** Below so many durations a pace that knows nothing is the better one. */
+/** With fewer durations the pace without a forecast is better. */
 const minDurations = 8;
-/** A duration is blurred at least by this share of it: no measurement of ours is finer. */
+/** A duration is blurred by at least this share of itself, because no measurement is finer. */
 const minBlurShare = 0.01;
 
-/** Null when too few durations are known. They may come in any order; the result depends on nothing else. */
+/** Null when too few durations are known. Pure; the order of the durations does not matter. */
 export function forecastFrom(durationsMs: readonly number[]): Forecast | null {
   const count = durationsMs.length;
   if (count < minDurations) return null;
   const sorted = durationsMs.toSorted((a, b) => a - b);
   const bends = blur(sorted).sort((a, b) => a.atMs - b.atMs);
   const medianMs = Math.max(at(sorted, count >> 1), 1);
-  // What has never been seen happens too: it gets the weight of two durations in `count`, spread over all ages.
+  // What has never been seen can happen too: it gets the weight of two durations in `count`, spread over all ages.
   const surprise = 1 / (count + 2);
   const ages = [0];
   const ended = [0];
@@ -52,7 +52,7 @@ export function forecastFrom(durationsMs: readonly number[]): Forecast | null {
 
 type Bend = { readonly atMs: number; readonly turn: number };
 
-/** Spreads each duration evenly as far as its nearest neighbours reach, so that a gap between two kinds of runs stays one. */
+/** Spreads each duration evenly as far as its nearest neighbours reach, which keeps gaps between two clusters of runs. */
 function blur(sorted: readonly number[]): Bend[] {
   const neighbours = Math.max(2, Math.round(Math.sqrt(sorted.length)));
   return sorted.flatMap((durationMs, index) => {
@@ -75,13 +75,13 @@ function blur(sorted: readonly number[]): Bend[] {
   });
 }
 
-/** How often a duration is drawn as the forecast says, and not evenly. */
-const faithShare = 0.8;
+/** How often a duration is drawn from the forecast instead of evenly. */
+const forecastShare = 0.8;
 
 /**
- * A duration for a run that was live at one poll and had ended at the next; when in between is unknown. Mostly
- * it is drawn as the forecast says, which keeps its shape although looks are few; else evenly, which lets it change. The
- * instant of the look itself would make the next forecast out of our own looks.
+ * A duration for a run that one poll showed live and the next one ended: it ended at an unknown age between the two.
+ * Mostly the duration is drawn from the forecast, which keeps its shape although polls are few; otherwise evenly, which
+ * lets it change. The instant of the poll itself would make the next forecast a picture of our own polls.
  */
 export function drawDurationMs(
   forecast: Forecast | null,
@@ -89,7 +89,7 @@ export function drawDurationMs(
   random: () => number,
 ): number {
   const { aliveMs, endedMs } = seen;
-  const byForecast = random() < faithShare;
+  const byForecast = random() < forecastShare;
   const share = random();
   if (forecast === null || !byForecast) return aliveMs + (endedMs - aliveMs) * share;
   const from = interpolate(forecast.agesMs, forecast.ended, aliveMs);
@@ -103,7 +103,7 @@ export function ageByMs(forecast: Forecast, share: number): number {
   return interpolate(forecast.ended, forecast.agesMs, share);
 }
 
-/** The value of `ys` where `xs`, which ascends, has `x`; at both ends the last one known. */
+/** The value of `ys` where the ascending `xs` has `x`; beyond both ends the outermost value. */
 function interpolate(xs: Float64Array, ys: Float64Array, x: number): number {
   const index = indexBefore(xs, x);
   if (index >= xs.length - 1) return at(ys, xs.length - 1);
@@ -124,7 +124,7 @@ export function indexBefore(xs: Float64Array, x: number): number {
   return low;
 }
 
-/** An element of which the caller knows that it is there. */
+/** An element that the caller knows to exist. */
 export function at(values: ArrayLike<number>, index: number): number {
   return values[index] ?? Number.NaN;
 }

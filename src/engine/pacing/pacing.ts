@@ -1,30 +1,31 @@
+import { backoffMs } from '../backoff.ts';
 import { ageByMs, type Forecast } from './forecast.ts';
-import { nextLookMs } from './poll-plan.ts';
+import { nextPollAgeMs } from './poll-plan.ts';
 
 /** Milliseconds between polls, from the config's `pacing`. */
-export type PacingLimits = {
+export type PacingOptions = {
   readonly floorMs: number;
-  /** The longest silence while somebody watches. */
+  /** The longest wait while a client watches the run. */
   readonly watchedCeilingMs: number;
-  /** The longest silence while no client does. */
+  /** The longest wait while no client does. */
   readonly ceilingMs: number;
 };
 
 export type PollFacts = {
   readonly watched: boolean;
-  /** Since the vendor took the run, or since it was resumed. */
+  /** Since the vendor accepted the run, or since the run was resumed. */
   readonly ageMs: number;
-  /** What earlier runs of the agent took; null where too few are known, or where they tell nothing of this run. */
+  /** How long earlier runs of the agent took; null where too few are known, or where they say nothing about this run. */
   readonly forecast: Forecast | null;
-  /** The vendor tells us itself when the run ends. */
+  /** The vendor pushes the end of the run. */
   readonly pushed: boolean;
-  /** The run shows partial output, so that every look can bring news, not only the last one. */
-  readonly lively: boolean;
-  /** How long a look would wait for the backend's budget if it were asked for now. */
+  /** The run shows partial output, so that every poll can bring news, not only the last one. */
+  readonly hasPartials: boolean;
+  /** How long a poll would wait for the backend's budget if it were due now. */
   readonly backlogMs: number;
-  /** Observations in a row that failed. */
+  /** Polls in a row that failed. */
   readonly faults: number;
-  /** What the vendor asked for last; null when it did not. */
+  /** The Retry-After of the vendor's last answer; null when it had none. */
   readonly retryAfterMs: number | null;
   /** In [0, 1). */
   readonly random: number;
@@ -34,72 +35,76 @@ const watchedShareOfAge = 0.05;
 const unwatchedShareOfAge = 0.2;
 const jitterShare = 0.2;
 const maxDoublings = 6;
-/** How many times the ceiling a silence may last where the agent's past says that nothing ends then: it can be wrong. */
-const trustInPast = 10;
-/** The same for the net beneath the pushes, while somebody watches. */
+/** A forecast may stretch a wait to this many ceilings, and no further, because it can be wrong. */
+const forecastTrust = 10;
+/** The same for the polls that back up the pushes of a watched run. */
 const watchedTrust = 4;
-/** By when so many runs have ended, a push that has not come is late. */
-const toldShare = 0.95;
+/** A push is late at the age by which this share of the agent's runs has ended. */
+const pushedShare = 0.95;
 /** Of the ceiling. */
 const watchedPriceShare = 1 / 30;
 const unwatchedPriceShare = 1 / 6;
 /**
- * At so much backlog the pace is half as fast. Not sooner: the answer comes only with the next look, and what is turned
- * down too far is turned up too far then, so that some runs are looked at all the time and others hardly ever.
+ * At this backlog runs are polled half as often. A lower value would oscillate: the effect shows only at the next poll,
+ * so that a strong correction polls some runs all the time and others hardly ever.
  */
 const halvingBacklogMs = 10_000;
 
 /**
- * How long to wait before the next observation: pure. With a forecast the looks stand where runs of the agent end.
- * Without one the wait grows in proportion to the run's age, so that the lag stays a fixed share of what the run took,
- * whatever it took. Where the budget is short, all go slower alike. Faults double the wait, and the vendor's own wish is
- * a lower bound. Jitter only shortens, except below the vendor's wish, around a planned look and beneath pushes.
+ * How long to wait before the next poll; pure. With a forecast, polls are placed where runs of the agent end. Without
+ * one the wait grows in proportion to the run's age, so that the lag is a fixed share of the run's duration. A short
+ * budget slows all runs down alike. Faults double the wait, and the vendor's Retry-After is a lower bound. Jitter only
+ * shortens the wait, except above a Retry-After, around a planned poll and where pushes are expected.
  */
-export function nextPollMs(facts: PollFacts, limits: PacingLimits): number {
-  const delayMs = facts.faults > 0 ? delayAfterFaultMs(facts, limits) : calmDelayMs(facts, limits);
+export function nextPollMs(facts: PollFacts, options: PacingOptions): number {
+  const delayMs = facts.faults > 0 ? delayAfterFaultMs(facts, options) : calmDelayMs(facts, options);
   if (facts.retryAfterMs === null) return Math.round(delayMs);
   return Math.ceil(Math.max(delayMs, facts.retryAfterMs * (1 + jitterShare * facts.random)));
 }
 
-function calmDelayMs(facts: PollFacts, limits: PacingLimits): number {
+function calmDelayMs(facts: PollFacts, options: PacingOptions): number {
   const stretch = stretchFor(facts.backlogMs);
-  // A look too early is in vain here, and one too late costs nothing as long as pushes come.
-  if (facts.pushed) return netDelayMs(facts, limits) * stretch * (1 + jitterShare * facts.random);
-  if (facts.forecast === null || (facts.watched && facts.lively)) {
-    return proportionalMs(facts, limits) * stretch * shortened(facts);
+  // An early poll is wasted here, and a late one costs nothing as long as pushes arrive.
+  if (facts.pushed) return pushedDelayMs(facts, options) * stretch * (1 + jitterShare * facts.random);
+  if (facts.forecast === null || (facts.watched && facts.hasPartials)) {
+    return proportionalMs(facts, options) * stretch * shortened(facts);
   }
-  const maxMs = (facts.watched ? limits.watchedCeilingMs : limits.ceilingMs) * trustInPast;
-  // An even pace is twice as slow at four times the price.
-  const options = { priceMs: lookPriceMs(facts.watched, limits) * stretch ** 2, floorMs: limits.floorMs, maxMs };
-  const lookAtMs = nextLookMs(facts.forecast, options, facts.ageMs, facts.random);
-  return clamp(lookAtMs - facts.ageMs, limits.floorMs, maxMs);
+  const maxMs = (facts.watched ? options.watchedCeilingMs : options.ceilingMs) * forecastTrust;
+  // At four times the price an even pace is half as fast.
+  const plan = { priceMs: pollPriceMs(facts.watched, options) * stretch ** 2, floorMs: options.floorMs, maxMs };
+  const pollAtMs = nextPollAgeMs(facts.forecast, plan, facts.ageMs, facts.random);
+  return clamp(pollAtMs - facts.ageMs, options.floorMs, maxMs);
 }
 
-/** Only the net beneath the pushes: it is not due before most runs of the agent would have been told of. */
-function netDelayMs({ watched, ageMs, forecast }: PollFacts, limits: PacingLimits): number {
-  const proportionalMs = clamp(ageMs, limits.ceilingMs, watched ? limits.ceilingMs : limits.ceilingMs * trustInPast);
-  const toldMs = forecast === null ? 0 : ageByMs(forecast, toldShare) - ageMs;
-  return Math.max(proportionalMs, Math.min(toldMs, limits.ceilingMs * (watched ? watchedTrust : trustInPast)));
+/** Backs up the pushes: a poll is not due before most runs of the agent would have been pushed. */
+function pushedDelayMs({ watched, ageMs, forecast }: PollFacts, options: PacingOptions): number {
+  const proportionalMs = clamp(
+    ageMs,
+    options.ceilingMs,
+    watched ? options.ceilingMs : options.ceilingMs * forecastTrust,
+  );
+  const lateMs = forecast === null ? 0 : ageByMs(forecast, pushedShare) - ageMs;
+  return Math.max(proportionalMs, Math.min(lateMs, options.ceilingMs * (watched ? watchedTrust : forecastTrust)));
 }
 
-/** The lag that one more look must save to be worth its call. */
-export function lookPriceMs(watched: boolean, limits: PacingLimits): number {
-  return watched ? limits.watchedCeilingMs * watchedPriceShare : limits.ceilingMs * unwatchedPriceShare;
+/** The lag, in milliseconds, that one more poll has to save to be worth its call. */
+export function pollPriceMs(watched: boolean, options: PacingOptions): number {
+  return watched ? options.watchedCeilingMs * watchedPriceShare : options.ceilingMs * unwatchedPriceShare;
 }
 
-/** What the failed look would have shown is not known, so the next one does not wait until the forecast wants one. */
-function delayAfterFaultMs(facts: PollFacts, limits: PacingLimits): number {
-  const firstMs = Math.max(proportionalMs(facts, limits), limits.floorMs);
-  const doubledMs = firstMs * 2 ** Math.min(facts.faults, maxDoublings);
-  return Math.min(doubledMs, limits.ceilingMs) * stretchFor(facts.backlogMs) * shortened(facts);
+/** Ignores the forecast: what the failed poll would have shown is unknown, so the next one is due soon. */
+function delayAfterFaultMs(facts: PollFacts, options: PacingOptions): number {
+  const firstMs = Math.max(proportionalMs(facts, options), options.floorMs);
+  const backoff = { firstMs, maxMs: options.ceilingMs, growth: 2, jitterShare };
+  return backoffMs(backoff, Math.min(facts.faults, maxDoublings), 1 - facts.random) * stretchFor(facts.backlogMs);
 }
 
-function proportionalMs({ watched, ageMs }: PollFacts, limits: PacingLimits): number {
-  const ceilingMs = watched ? limits.watchedCeilingMs : limits.ceilingMs;
-  return clamp(ageMs * (watched ? watchedShareOfAge : unwatchedShareOfAge), limits.floorMs, ceilingMs);
+function proportionalMs({ watched, ageMs }: PollFacts, options: PacingOptions): number {
+  const ceilingMs = watched ? options.watchedCeilingMs : options.ceilingMs;
+  return clamp(ageMs * (watched ? watchedShareOfAge : unwatchedShareOfAge), options.floorMs, ceilingMs);
 }
 
-/** In steps of a fifth, so that few plans are made. */
+/** Rounded to quarters of a doubling, so that few plans are made. */
 function stretchFor(backlogMs: number): number {
   return 2 ** (Math.round(4 * Math.log2(1 + backlogMs / halvingBacklogMs)) / 4);
 }
@@ -108,13 +113,11 @@ function shortened({ random }: PollFacts): number {
   return 1 - jitterShare * random;
 }
 
-const firstRetryMs = 250;
-const maxRetryMs = 30_000;
+const retryBackoff = { firstMs: 250, maxMs: 30_000, growth: 2, jitterShare: 0.5 };
 
-/** How long to wait before a start or a delivery is tried again: doubling from 250 ms to 30 s, the upper half random. */
+/** How long to wait before a start or a delivery is repeated: doubles from 250 ms to 30 s, the upper half random. */
 export function nextRetryMs(attempts: number, retryAfterMs: number | null, random: number): number {
-  const doubledMs = Math.min(firstRetryMs * 2 ** Math.min(attempts, 16), maxRetryMs);
-  const jitteredMs = doubledMs * (0.5 + 0.5 * random);
+  const jitteredMs = backoffMs(retryBackoff, attempts, random);
   return Math.ceil(
     retryAfterMs === null ? jitteredMs : Math.max(jitteredMs, retryAfterMs * (1 + jitterShare * random)),
   );

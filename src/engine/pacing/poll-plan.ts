@@ -1,6 +1,6 @@
 import { at, type Forecast, indexBefore } from './forecast.ts';
 
-/** Ages at which a run may be looked at, and to each the one that is best looked at next. */
+/** Ages at which a run may be polled, and for each the index of the best next one. */
 export type PollPlan = {
   readonly agesMs: Float64Array;
   readonly next: Uint16Array;
@@ -8,32 +8,32 @@ export type PollPlan = {
 };
 
 export type PlanOptions = {
-  /** A look is worth its call when it saves this much lag. */
+  /** A poll is worth its call when it saves this much lag. */
   readonly priceMs: number;
   readonly floorMs: number;
-  /** The longest silence, however sure the forecast is. */
+  /** The longest wait between two polls, however sure the forecast is. */
   readonly maxMs: number;
 };
 
-/** Candidates between two looks of an even pace: enough to place each of them well. */
-const candidatesPerLook = 6;
+/** Candidates between two polls of an even pace: enough to place each of them well. */
+const candidatesPerPoll = 6;
 const maxCandidates = 600;
-/** How many even steps the next look may be away: more is never cheapest. */
-const farthestSteps = 4;
+/** How many even steps away the next poll may be: a longer wait is never the cheapest. */
+const maxSteps = 4;
 const maxPlans = 16;
 
-/** A plan is made once per forecast and terms; it goes with its forecast. */
+/** A plan is made once per forecast and options, and is freed with its forecast. */
 const plans = new WeakMap<Forecast, Map<string, PollPlan>>();
 
 /**
- * The age of the next look at a run that lived at `ageMs`. `random` (in [0, 1)) shifts it by a fraction of a step, so
- * that runs which began together part, and the same ages are not looked at for ever.
+ * The age at which a run that was live at `ageMs` is polled next. `random` (in [0, 1)) shifts it by a fraction of a step,
+ * so that runs that started together spread out, and polls are not always at the same ages.
  */
-export function nextLookMs(forecast: Forecast, options: PlanOptions, ageMs: number, random: number): number {
+export function nextPollAgeMs(forecast: Forecast, options: PlanOptions, ageMs: number, random: number): number {
   const plan = planFor(forecast, options);
   const { agesMs, next } = plan;
   const last = agesMs.length - 1;
-  // Past all that was seen nothing but the age tells: what has taken long will take longer.
+  // Beyond the longest known duration only the age counts: what has taken long will take longer.
   if (ageMs >= at(agesMs, last)) return ageMs + Math.sqrt(2 * plan.priceMs * ageMs) * (0.9 + 0.2 * random);
   const before = indexBefore(agesMs, ageMs);
   const isNearerToNext = before + 1 < last && ageMs - at(agesMs, before) > at(agesMs, before + 1) - ageMs;
@@ -58,14 +58,14 @@ function planFor(forecast: Forecast, options: PlanOptions): PollPlan {
 }
 
 /**
- * The cheapest of all ways to look at a run, from its end backwards: what a look costs (the price, times the chance that
- * the run still lives) and what it leaves (the lag of the runs that ended before it).
+ * The cheapest of all ways to poll a run, computed from its end backwards: what a poll costs (the price, times the chance
+ * that the run is still live) and what it leaves (the lag of the runs that ended before it).
  */
 export function makePlan(forecast: Forecast, { priceMs, floorMs, maxMs }: PlanOptions): PollPlan {
   const stepUnrest = Math.sqrt(2 * priceMs);
   const { agesMs, ended, unrest } = candidatesOf(forecast, stepUnrest);
   const last = agesMs.length - 1;
-  /** The age at the end times the chance of it, summed up: what the lag of a stretch is computed from. */
+  /** The running sum of age times the chance of an end at it: the lag of a stretch is computed from it. */
   const weighted = new Float64Array(last + 1);
   for (let i = 1; i <= last; i += 1) {
     const meanMs = (at(agesMs, i) + at(agesMs, i - 1)) / 2;
@@ -77,9 +77,9 @@ export function makePlan(forecast: Forecast, { priceMs, floorMs, maxMs }: PlanOp
   for (let from = last - 1; from >= 0; from -= 1) {
     let cheapest = Number.POSITIVE_INFINITY;
     for (let to = from + 1; to <= last; to += 1) {
-      const silenceMs = at(agesMs, to) - at(agesMs, from);
-      if (silenceMs < floorMs && to < last) continue;
-      const isTooFar = silenceMs > maxMs || at(unrest, to) - at(unrest, from) > farthestSteps * stepUnrest;
+      const waitMs = at(agesMs, to) - at(agesMs, from);
+      if (waitMs < floorMs && to < last) continue;
+      const isTooFar = waitMs > maxMs || at(unrest, to) - at(unrest, from) > maxSteps * stepUnrest;
       if (isTooFar && cheapest < Number.POSITIVE_INFINITY) break;
       const lagMs = (at(ended, to) - at(ended, from)) * at(agesMs, to) - (at(weighted, to) - at(weighted, from));
       const cost = lagMs + at(costs, to);
@@ -93,10 +93,10 @@ export function makePlan(forecast: Forecast, { priceMs, floorMs, maxMs }: PlanOp
   return { agesMs, next, priceMs };
 }
 
-/** Ages spaced evenly in unrest, and both ends of every long stretch: where a kind of runs is over, a look is due. */
+/** Ages spaced evenly in unrest, and both ends of every long stretch, so that a cluster of ends is followed by a poll. */
 function candidatesOf(forecast: Forecast, stepUnrest: number): Forecast {
   const end = forecast.agesMs.length - 1;
-  const spacing = Math.max(stepUnrest / candidatesPerLook, at(forecast.unrest, end) / maxCandidates);
+  const spacing = Math.max(stepUnrest / candidatesPerPoll, at(forecast.unrest, end) / maxCandidates);
   const kept: [ageMs: number, ended: number, unrest: number][] = [];
   const point = (index: number): [number, number, number] => [
     at(forecast.agesMs, index),

@@ -3,12 +3,12 @@ import { derivePushKey, makePushToken, readPushToken } from './push-token.ts';
 /** After this many ends in a row without a push, polling takes over again. */
 const maxUnpushedEnds = 3;
 
-/** A backend that calls us: where, how we know that it is meant, and whether it has been heard lately. */
-export class Push {
+/** The pushes of one backend: their URLs, how they are authenticated, and whether they have arrived lately. */
+export class PushChannel {
   readonly #backend: string;
   readonly #publicUrl: string;
   readonly #key: Buffer;
-  /** Nothing is trusted to arrive before something has. */
+  /** Pushes are not expected before the first one has arrived. */
   #unpushedEnds = maxUnpushedEnds;
 
   /** `secrets` are the backend's own. Throws `TypeError` when there are none. */
@@ -18,7 +18,7 @@ export class Push {
     this.#key = derivePushKey(backend, secrets);
   }
 
-  /** Whether pushes arrive, as far as the newest ends tell. */
+  /** Whether pushes arrive, judged by the newest ends. */
   get isAlive(): boolean {
     return this.#unpushedEnds < maxUnpushedEnds;
   }
@@ -28,14 +28,14 @@ export class Push {
     return { url: `${this.#publicUrl}/push/${encodeURIComponent(this.#backend)}/${token}` };
   }
 
-  /** The run that a push is for; null when the token is none of ours. */
+  /** The run that a push is for; null when the token is not ours. */
   read(token: string): string | null {
     const runId = readPushToken(this.#key, token);
     if (runId !== null) this.#unpushedEnds = 0;
     return runId;
   }
 
-  /** A run with a sink of ours ended, and no push had come for it. */
+  /** Notes that a run with a sink of ours ended without a push. */
   noteUnpushedEnd(): void {
     this.#unpushedEnds += 1;
   }

@@ -3,15 +3,15 @@ import type { Run } from '../../contract/domain/run.ts';
 import type { AgentDurations } from './agent-durations.ts';
 import type { Forecast } from './forecast.ts';
 
-/** How old a run is, and what was seen of it: from that the agent's history learns what the run took. */
+/** The age of a run and the age at its last poll, from which the agent's history learns its duration. */
 export class RunAge {
   readonly #durations: AgentDurations;
   readonly #clock: Clock;
   readonly #agentId: string;
   #sinceMs: number;
-  /** The age at which the run was seen living last; null where another process may have seen more. */
+  /** The age at which a poll last showed the run live; null where another process may have seen more. */
   #aliveAtMs: number | null;
-  /** Before the first interrupt: how long a run takes after it depends on the person who answers. */
+  /** Before the first interrupt. After it the duration depends on the person who answers. */
   #isFirstStretch: boolean;
 
   constructor(deps: { readonly durations: AgentDurations; readonly clock: Clock }, run: Run, inherited: boolean) {
@@ -23,7 +23,7 @@ export class RunAge {
     this.#isFirstStretch = run.answeredInterrupt === null && (run.phase !== 'interrupted' || !inherited);
   }
 
-  /** The vendor took the run or a payload just now. */
+  /** Counts from now: the vendor has just accepted the run or a payload. */
   restart(resumed: boolean): void {
     this.#sinceMs = this.#clock.nowMs();
     this.#aliveAtMs = 0;
@@ -34,17 +34,17 @@ export class RunAge {
     return atMs - this.#sinceMs;
   }
 
-  /** What the agent's past tells of this run; null where it tells nothing. */
+  /** The forecast of the agent; null where it says nothing about this run. */
   get forecast(): Forecast | null {
     return this.#isFirstStretch ? this.#durations.forecastOf(this.#agentId) : null;
   }
 
-  /** It lived when it was looked at. */
+  /** Notes that a poll at this instant showed the run live. */
   noteAlive(atMs: number): void {
     this.#aliveAtMs = this.ageMs(atMs);
   }
 
-  /** It has ended, or waits for somebody. */
+  /** Notes that the run has ended or was interrupted. */
   noteEnded(): void {
     const endedMs = this.ageMs(this.#clock.nowMs());
     if (this.#isFirstStretch && this.#aliveAtMs !== null && endedMs >= this.#aliveAtMs) {

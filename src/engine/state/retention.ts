@@ -1,6 +1,7 @@
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Store } from '../../contract/store/store.ts';
+import { repeat } from '../sleeper.ts';
 import type { RunCache } from './run-cache.ts';
 
 const roundMs = 60_000;
@@ -8,16 +9,11 @@ const batch = 200;
 /** Between two batches of one round, so that they never add up to a long stall. */
 const pauseMs = 50;
 
-/** Removes runs whose time is over, a small batch at a time. Returns what stops it. */
+/** Removes runs whose retention is over, a small batch at a time. Returns a function that stops it. */
 export function sweepExpired(
   deps: { readonly store: Store; readonly cache: RunCache; readonly clock: Clock; readonly log: Log },
   retentionMs: number,
 ): () => void {
-  let stopped = false;
-  let cancel = () => {};
-  const arm = (delayMs: number): void => {
-    cancel = deps.clock.schedule(delayMs, () => void turn().then((nextMs) => !stopped && arm(nextMs)));
-  };
   const turn = async (): Promise<number> => {
     try {
       const nowMs = deps.clock.nowMs();
@@ -27,13 +23,10 @@ export function sweepExpired(
       deps.log.info({ runs: removed }, 'removed runs whose retention is over');
       return removed < batch ? roundMs : pauseMs;
     } catch (error) {
-      deps.log.warn({ err: error }, 'the retention sweep failed; it is tried again');
+      deps.log.warn({ err: error }, 'retention sweep failed; retrying');
       return roundMs;
     }
   };
-  arm(roundMs);
-  return () => {
-    stopped = true;
-    cancel();
-  };
+  const stop = repeat(deps.clock, roundMs, turn);
+  return () => void stop();
 }

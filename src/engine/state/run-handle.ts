@@ -3,6 +3,7 @@ import type { Log } from '../../contract/domain/log.ts';
 import type { EvaluationGuard } from '../../contract/domain/mapping.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { StorageFault, type Store } from '../../contract/store/store.ts';
+import { backoffMs } from '../backoff.ts';
 import { delay, Sleeper } from '../sleeper.ts';
 import { type EvaluationTurns, EvaluationWatch } from './evaluation-count.ts';
 import type { RunWriter } from './run-writer.ts';
@@ -25,7 +26,8 @@ export type RunHandleDeps = {
   readonly evaluationTurns: EvaluationTurns;
 };
 
-const storageRetryMs = 500;
+/** Constant: what a vendor did must be durable soon after the store is back. */
+const storageBackoff = { firstMs: 500, maxMs: 500, growth: 1, jitterShare: 0 };
 
 /** One replica's hold on one live run: the newest state that it knows, and the fenced write of the next. */
 export class RunHandle {
@@ -106,7 +108,7 @@ export class RunHandle {
   /** Writes a transition, however long the store is unavailable: what a vendor did must not be forgotten. */
   async record(transition: RunTransition): Promise<RecordResult> {
     const { writer, replica, clock } = this.#deps;
-    for (;;) {
+    for (let failures = 0; ; ) {
       try {
         const written = await writer.write(this.#run, transition, replica, this.guard);
         if (written.kind === 'written') {
@@ -120,7 +122,8 @@ export class RunHandle {
         if (!(error instanceof StorageFault)) throw error;
         this.#log.warn({ err: error, transition: transition.kind }, 'store unavailable; the transition is retried');
         if (this.#released && !this.#isInCall) return 'unsaved';
-        await delay(clock, storageRetryMs);
+        await delay(clock, backoffMs(storageBackoff, failures, clock.random()));
+        failures += 1;
       }
     }
   }

@@ -1,18 +1,14 @@
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Delivery, Settlement, WebhookAnswer } from '../../contract/domain/webhook.ts';
+import { backoffMs } from '../backoff.ts';
 
-const firstDelayMs = 5000;
-const growth = 3;
-const maxDelayMs = 3_600_000;
-/** Jitter shortens a delay by up to this share, so that deliveries that failed together do not retry together. */
-const jitterShare = 0.5;
+const retryBackoff = { firstMs: 5000, maxMs: 3_600_000, growth: 3, jitterShare: 0.5 };
 
 const gone = 410;
 
-/** The delay after this many attempts. `random` is in [0, 1). */
+/** The delay after this many attempts. `random` is in [0, 1); 0 gives the whole delay. */
 export function nextDelayMs(attempts: number, random: number): number {
-  const fullMs = Math.min(firstDelayMs * growth ** (attempts - 1), maxDelayMs);
-  return Math.round(fullMs * (1 - jitterShare * random));
+  return Math.round(backoffMs(retryBackoff, attempts - 1, 1 - random));
 }
 
 /** The settlement of a delivery after an attempt; a pure function. */
@@ -25,7 +21,7 @@ export function decideRetry(
   if (failure === null) return { kind: 'delivered' };
   const isAnswered = answer.kind === 'answered';
   if (isAnswered && answer.status === gone) return { kind: 'stopped', failure };
-  const askedMs = isAnswered ? Math.min(answer.retryAfterMs ?? 0, maxDelayMs) : 0;
+  const askedMs = isAnswered ? Math.min(answer.retryAfterMs ?? 0, retryBackoff.maxMs) : 0;
   const delayMs = Math.max(nextDelayMs(attempts + 1, random), Math.ceil(askedMs));
   return nowMs + delayMs > sinceMs + giveUpMs ? { kind: 'failed', failure } : { kind: 'retry', delayMs, failure };
 }

@@ -165,7 +165,7 @@ export class Poller {
         ageMs: this.#age.ageMs(this.#lastPollMs),
         forecast: this.#age.forecast,
         pushed: runPermit.isPushed,
-        lively: this.#lastPartial !== null,
+        hasPartials: this.#lastPartial !== null,
         backlogMs: runPermit.backlogMs(watched ? 'watched' : 'unwatched'),
         faults: this.#faults,
         retryAfterMs: this.#retryAfterMs,

@@ -6,7 +6,7 @@ import type { EventBus } from '../events/event-bus.ts';
 import type { Backends } from '../limits/backends.ts';
 import type { RunPermit } from '../limits/run-permit.ts';
 import type { AgentDurations } from '../pacing/agent-durations.ts';
-import type { PacingLimits } from '../pacing/pacing.ts';
+import type { PacingOptions } from '../pacing/pacing.ts';
 import type { FaultRecorder } from '../state/fault-recorder.ts';
 import type { RunHandle, RunHandleDeps } from '../state/run-handle.ts';
 import type { Canceller } from './canceller.ts';
@@ -17,7 +17,7 @@ export type WorkerDeps = RunHandleDeps & {
   readonly bus: EventBus;
   readonly canceller: Canceller;
   readonly stopper: UpstreamStopper;
-  readonly pacing: PacingLimits;
+  readonly pacing: PacingOptions;
   readonly backends: Backends;
   readonly durations: AgentDurations;
   readonly faults: FaultRecorder;

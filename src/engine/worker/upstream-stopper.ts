@@ -99,7 +99,7 @@ export class UpstreamStopper {
     const { callQueue } = backends.of(agent.backend);
     for (let tries = 0; tries < maxTries && !signal.aborted; tries += 1) {
       // A client may wait for this, so an open circuit counts as a try instead of holding the client up.
-      const permit = callQueue.state === 'down' ? null : await callQueue.enter('start', signal).passed;
+      const permit = callQueue.state === 'down' ? null : await callQueue.enter('start', signal).permit;
       if (permit === null) {
         await delay(clock, nextRetryMs(tries, null, clock.random()), signal);
         continue;

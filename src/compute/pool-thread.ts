@@ -35,6 +35,7 @@ export class PoolThread {
   #cpuMs = 0;
   #isReady = false;
   #isBusy = false;
+  #isGone = false;
   #memoryEnded = false;
   #idle: NodeJS.Timeout | undefined;
 
@@ -43,6 +44,8 @@ export class PoolThread {
     this.#options = options;
     this.#onGone = onGone;
     this.#worker = new Worker(new URL('./thread.ts', import.meta.url), {
+      // What the process was started with, such as modules to load first, is meant for its main thread.
+      execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: options.maxHeapMb, maxYoungGenerationSizeMb: 32 },
     });
     this.#worker.unref();
@@ -54,6 +57,7 @@ export class PoolThread {
       this.#memoryEnded = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
     });
     this.#worker.on('exit', () => {
+      this.#isGone = true;
       this.#reports.resolve(null);
       this.#onGone();
     });
@@ -70,10 +74,14 @@ export class PoolThread {
     const result = await this.#run(program, input, timeMs);
     if (result.kind === 'done' && this.#prepared.size < maxPrograms) {
       this.#isBusy = false;
-      this.#idle = setTimeout(() => this.#end(), this.#options.idleMs);
-      this.#idle.unref();
+      this.#rest();
     } else this.#end();
     return result;
+  }
+
+  #rest(): void {
+    this.#idle = setTimeout(() => this.#end(), this.#options.idleMs);
+    this.#idle.unref();
   }
 
   #end(): void {
@@ -81,18 +89,32 @@ export class PoolThread {
     this.#onGone();
   }
 
-  async #run({ id, module, definition }: Program, input: string, timeMs: number): Promise<TaskResult> {
+  /** Gets ready for a program before there is a task of it. Resolves when a task can be taken; never rejects. */
+  async warmUp(program: Program): Promise<void> {
+    this.#isBusy = true;
+    const failure = await this.#prepare(program);
+    this.#isBusy = false;
+    if (failure !== null) this.#end();
+    else this.#rest();
+  }
+
+  async #prepare({ id, module, definition }: Program): Promise<TaskResult | null> {
     if (!this.#isReady) {
       const failure = failureOf(await this.#within(patienceMs));
       if (failure !== null) return failure;
       this.#isReady = true;
     }
-    if (!this.#prepared.has(id)) {
-      this.#order({ kind: 'prepare', id, module, definition });
-      const failure = failureOf(await this.#within(patienceMs));
-      if (failure !== null) return failure;
-      this.#prepared.add(id);
-    }
+    if (this.#prepared.has(id)) return null;
+    this.#order({ kind: 'prepare', id, module, definition });
+    const failure = failureOf(await this.#within(patienceMs));
+    if (failure === null) this.#prepared.add(id);
+    return failure;
+  }
+
+  async #run(program: Program, input: string, timeMs: number): Promise<TaskResult> {
+    const failure = await this.#prepare(program);
+    if (failure !== null) return failure;
+    const { id } = program;
     this.#order({ kind: 'run', id, input });
     const report = await this.#within(timeMs);
     if (report === null)
@@ -103,7 +125,8 @@ export class PoolThread {
 
   #order(order: ThreadOrder): void {
     this.#reports = Promise.withResolvers();
-    this.#worker.postMessage(order);
+    if (this.#isGone) this.#reports.resolve(null);
+    else this.#worker.postMessage(order);
   }
 
   /** The next report. Null: the thread ended. `overdue`: it used up its time, of which that counts in which it ran. */

@@ -89,6 +89,15 @@ export class ThreadPool {
     else this.#runningByKey.set(key, left);
     task.settle(end);
     this.#dispatch();
+    if (end.kind !== 'done') this.#replace(task.program);
+  }
+
+  /** A thread was ended: the next task need not wait until another one has come up. */
+  #replace(program: Program): void {
+    if (this.#threads.size >= this.#options.maxThreads) return;
+    void this.#addThread()
+      .warmUp(program)
+      .then(() => this.#dispatch());
   }
 
   #addThread(): PoolThread {

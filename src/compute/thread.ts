@@ -23,12 +23,15 @@ async function carryOut(order: ThreadOrder): Promise<void> {
   report({ kind: 'done', text: await program(order.input) });
 }
 
-/** Where there are fewer processors than threads, the event loop comes first. Linux knows a thread by a process id. */
+/**
+ * Where processors are short, the event loop comes first; the threads get a third of what it gets, so that they go on
+ * too. Linux knows a thread by a process id.
+ */
 function yieldToEventLoop(): void {
   if (process.platform !== 'linux') return;
   try {
     const [, thread] = /\/task\/(\d+)$/.exec(readlinkSync('/proc/thread-self')) ?? [];
-    if (thread !== undefined) setPriority(Number(thread), 10);
+    if (thread !== undefined) setPriority(Number(thread), 4);
   } catch {
     // A system without /proc, or one that forbids it: the deadline holds all the same.
   }

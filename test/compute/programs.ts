@@ -12,6 +12,8 @@ export function prepare(definition: unknown): (input: string) => string | Promis
         const kept: unknown[] = [];
         for (;;) kept.push(Array.from({ length: 1000 }, (_, n) => ({ n })));
       };
+    case 'leave':
+      return () => process.exit(1);
     case 'fail':
       return () => {
         throw new Error('it fails');

@@ -12,6 +12,7 @@ describe('a pool of threads', () => {
     ['that is done', 'echo', { kind: 'done', text: 'a' }],
     ['that never ends', 'hang', { kind: 'overdue' }],
     ['that takes all memory', 'hoard', { kind: 'exhausted' }],
+    ['that leaves', 'leave', { kind: 'failed', reason: 'the thread ended' }],
     ['that throws', 'fail', { kind: 'failed', reason: 'it fails' }],
     ['of a program that cannot be prepared', 'none', { kind: 'failed', reason: 'no such program' }],
   ])('says how a task ended %s, and takes the next', async (_name, definition, result) => {

@@ -1,27 +1,39 @@
-# Production dependencies alone, installed once, apart from the sources: a change of code does not install anew.
+# The package that is published, made from the sources.
+FROM node:26-slim AS package
+WORKDIR /build
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json LICENSE README.md CHANGELOG.md rungate.example.yaml ./
+COPY src ./src
+COPY adapters ./adapters
+COPY mappings ./mappings
+COPY schema ./schema
+COPY bin ./bin
+COPY deploy ./deploy
+RUN npm pack --pack-destination /tmp && mkdir /app && tar -xzf /tmp/rungate-*.tgz -C /app --strip-components=1
+
+# Its dependencies, in the versions of the lock file. None of them has an install script, and none that a later version
+# brings is to run unseen.
 FROM node:26-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-# None of them has an install script, and none that a later version brings is to run unseen.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:26-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
-COPY package.json LICENSE ./
-COPY src ./src
-COPY adapters ./adapters
-COPY mappings ./mappings
+COPY --from=package /app ./
 # The store of the default config. All else may be read-only: docker run --read-only.
-RUN mkdir /app/data /app/compile-cache && chown node:node /app/data /app/compile-cache
-USER node
-# Half of a start is the compiling of sources: what is compiled here is not compiled at each start.
+RUN mkdir /app/data /app/compile-cache && chown 1000:1000 /app/data /app/compile-cache
+# The user `node` of the base image. Numeric, so that a cluster can tell that it is not root.
+USER 1000:1000
+# What is compiled here is not compiled at each start.
 ENV NODE_COMPILE_CACHE=/app/compile-cache
-RUN node src/main.ts --help
+RUN node bin/rungate.cjs --help
 VOLUME /app/data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8080/health/live').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # Mount the config there. Host and port stand here, so that the config cannot part them from what is exposed and probed.
-CMD ["node", "src/main.ts", "serve", "--config", "/etc/rungate/rungate.yaml", "--host", "0.0.0.0", "--port", "8080"]
+CMD ["node", "bin/rungate.cjs", "serve", "--config", "/etc/rungate/rungate.yaml", "--host", "0.0.0.0", "--port", "8080"]

@@ -46,12 +46,14 @@ async function serveConfig(config: Config, sandbox?: Sandbox): Promise<number> {
   const log = createLog({ level: config.log.level, secrets: config.secrets });
   ignoreHangups((signal) => log.info({ signal }, 'signal ignored; SIGTERM stops the gateway'));
   const gateway = await startGateway(config, log);
+  // Before the gateway is announced: a reader of that may stop it at once.
+  const stop = awaitStop();
   log.info({ url: gateway.url, agents: config.agents.length }, 'rungate listens');
   log.flush();
   if (sandbox !== undefined) await say(renderExamples(gateway.url));
   // Node writes the cache when a process exits, which a process that is killed does not do.
   flushCompileCache();
-  const signal = await awaitStop();
+  const signal = await stop;
   log.info({ signal }, 'rungate stops');
   await gateway.stop();
   await sandbox?.close();

@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Router, RouterContext } from '@koa/router';
 import { type DocumentOptions, describeProtocol } from '../protocols/shared/openapi.ts';
@@ -53,9 +53,15 @@ export function addReference(router: Router, { mounts, ...options }: ReferenceOp
   for (const [name, type] of Object.entries(assets)) {
     router.get(`${place}/${name}`, (context) => {
       context.set('Cache-Control', 'public, max-age=3600');
-      send(context, type, createReadStream(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`))));
+      send(context, type, createReadStream(locateAsset(name)));
     });
   }
+}
+
+/** The published package has the files beside its code, a clone in the development dependency. */
+function locateAsset(name: string): string {
+  const copied = fileURLToPath(new URL(`../../swagger-ui/${name}`, import.meta.url));
+  return existsSync(copied) ? copied : fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`));
 }
 
 function send(context: RouterContext, type: string, body: string | NodeJS.ReadableStream): void {

@@ -34,8 +34,8 @@ describe('the first lines of README.md', () => {
 
   // What `npm start` runs, but for the port.
   beforeAll(async () => {
-    const [program, ...words] = manifest.scripts.start.replace('src/main.ts', main).split(' ');
-    expect(program).toBe('node');
+    const [shell, program, ...words] = manifest.scripts.start.replace('src/main.ts', main).split(' ');
+    expect([shell, program]).toEqual(['exec', 'node']);
     gateway = spawn(process.execPath, [...words, '--port', '0'], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
     if (gateway.stdout === null) throw new Error('there is no output to read');
     for await (const chunk of gateway.stdout.setEncoding('utf8')) {

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
-const root = resolve(import.meta.dirname, '..');
+const root = resolve(import.meta.dirname, '../..');
 const names = z.record(z.string(), z.string()).default({});
 const lockedSchema = z.object({
   version: z.string().optional(),
@@ -34,21 +34,31 @@ describe('package-lock.json', () => {
   });
 });
 
-describe('Dockerfile', () => {
-  test('copies what is there', () => {
+const stages = dockerfile.split(/^(?=FROM )/m).slice(1);
+const [packing = '', installing = '', final = ''] = stages;
+
+describe('the image', () => {
+  test('every file that the Dockerfile copies from the checkout exists, and all that the build needs is copied', () => {
     const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, files = '']) =>
       files.split(' '),
     );
     expect(copied).toEqual(
-      expect.arrayContaining(['src', 'adapters', 'mappings', 'package.json', 'package-lock.json']),
+      expect.arrayContaining(['src', 'adapters', 'mappings', 'bin', 'deploy', 'package.json', 'package-lock.json']),
     );
     expect(copied.filter((file) => !existsSync(join(root, file)))).toEqual([]);
   });
 
-  test('exposes, probes and serves one port, without rights', () => {
+  test('the image is built from the packed artefact and from locked dependencies', () => {
+    expect(stages).toHaveLength(3);
+    expect(packing).toMatch(/^RUN npm pack /m);
+    expect(installing).toMatch(/^RUN npm ci --omit=dev --ignore-scripts /m);
+    const sources = [...final.matchAll(/^COPY (.+)$/gm)].map(([, from = '']) => from);
+    expect(sources).toEqual(['--from=dependencies /app/node_modules ./node_modules', '--from=package /app ./']);
+  });
+
+  test('the image exposes, probes and serves one port, as a numeric user without rights', () => {
     const ports = [/^EXPOSE (\d+)$/m, /127\.0\.0\.1:(\d+)\/health\/live/, /"--port", "(\d+)"/];
-    expect(ports.map((port) => port.exec(dockerfile)?.[1])).toEqual(['8080', '8080', '8080']);
-    expect(dockerfile).toMatch(/^USER node$/m);
-    expect(dockerfile).toMatch(/npm ci --omit=dev /);
+    expect(ports.map((port) => port.exec(final)?.[1])).toEqual(['8080', '8080', '8080']);
+    expect(final).toMatch(/^USER [1-9]\d*:[1-9]\d*$/m);
   });
 });

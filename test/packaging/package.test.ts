@@ -1,0 +1,149 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+
+const root = resolve(import.meta.dirname, '../..');
+const folder = mkdtempSync(join(tmpdir(), 'rungate-package-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const maxPackedBytes = 2_000_000;
+const npm = (words: readonly string[], cwd = root) =>
+  execFileSync('npm', words, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+
+const pinged = spawnSync('npm', ['ping'], { encoding: 'utf8', timeout: 20_000 });
+const offline = pinged.status === 0 ? null : 'the package registry is not reached';
+
+npm(['pack', '--pack-destination', folder]);
+const tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '');
+
+describe('the packed package', () => {
+  test('the tarball is under two megabytes and holds compiled code and its data alone', () => {
+    expect(statSync(tarball).size).toBeLessThan(maxPackedBytes);
+    const files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n');
+    const places = new Set(
+      files.map((file) =>
+        file
+          .split('/')
+          .slice(1, file.includes('/dist/') ? 3 : 2)
+          .join('/'),
+      ),
+    );
+    expect([...places].toSorted()).toEqual([
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'bin',
+      'dist/adapters',
+      'dist/mappings',
+      'dist/src',
+      'dist/swagger-ui',
+      'package.json',
+      'rungate.example.yaml',
+      'schema',
+    ]);
+    expect(files.filter((file) => file.endsWith('.ts'))).toEqual([]);
+    // One of each kind of file that the code reads while it runs.
+    for (const file of ['src/store/migrations/sqlite/0001-runs.sql', 'mappings/intuned.yaml', 'swagger-ui/LICENSE']) {
+      expect(files).toContain(`package/dist/${file}`);
+    }
+  });
+
+  test('the command on an older Node says in one sentence what it needs', () => {
+    // Reads the file as an older Node does: it has to be plain enough for its parser, and to stop at its own check.
+    const source = readFileSync(join(root, 'bin/rungate.cjs'), 'utf8');
+    expect(source).not.toMatch(/=>|`|\bconst\b|\blet\b|\bclass\b|\?\?|\?\./);
+    const pretend = `Object.defineProperty(process, 'versions', { value: { node: '18.20.0' } }); require(${JSON.stringify(join(root, 'bin/rungate.cjs'))})`;
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', pretend], { encoding: 'utf8' });
+    expect([status, stdout, stderr]).toEqual([1, '', 'rungate needs Node.js 24 or newer, and this is 18.20.0.\n']);
+  });
+
+  test.skipIf(offline !== null)(
+    `installed with production dependencies alone it serves a run, its documents and its threads (${offline ?? 'installs from the registry'})`,
+    async () => {
+      const prefix = join(folder, 'prefix');
+      writeFileSync(join(folder, 'package.json'), '{}');
+      npm(
+        [
+          'install',
+          '--prefix',
+          prefix,
+          '--omit=dev',
+          '--ignore-scripts',
+          '--no-audit',
+          '--no-fund',
+          '--prefer-offline',
+          tarball,
+        ],
+        folder,
+      );
+      const modules = join(prefix, 'node_modules');
+      expect(readdirSync(modules)).not.toContain('swagger-ui-dist');
+      const gateway = spawn(
+        process.execPath,
+        [join(modules, 'rungate/bin/rungate.cjs'), 'serve', '--sandbox', '--port', '0'],
+        {
+          cwd: folder,
+          stdio: ['ignore', 'pipe', 'inherit'],
+        },
+      );
+      try {
+        let printed = '';
+        for await (const chunk of gateway.stdout.setEncoding('utf8')) {
+          printed += String(chunk);
+          if (printed.includes('/stream\n\n')) break;
+        }
+        const url = /"url":"([^"]+)"/.exec(printed)?.[1] ?? '';
+        const created = await fetch(`${url}/runs`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ agent_id: 'echo', input: { hello: 'world' } }),
+        });
+        const { run_id: runId } = (await created.json()) as { run_id: string };
+        const output = await fetch(`${url}/runs/${runId}/output?block_timeout=30`);
+        expect(await output.json()).toMatchObject({ status: 'success', result: { hello: 'world' } });
+        for (const path of ['/docs', '/docs/swagger-ui-bundle.js', '/docs/swagger-ui.css', '/openapi.json']) {
+          const answer = await fetch(`${url}${path}`);
+          expect([path, answer.status]).toEqual([path, 200]);
+          expect((await answer.arrayBuffer()).byteLength).toBeGreaterThan(100);
+        }
+      } finally {
+        gateway.kill('SIGTERM');
+        await once(gateway, 'exit');
+      }
+      expect(gateway.exitCode).toBe(0);
+      expect(startThreads(join(modules, 'rungate/dist/src'))).toEqual(['checkpoint-worker.js', 'thread.js']);
+    },
+  );
+});
+
+/** Starts each worker thread of the package as its code does; gives the names of those that came up. */
+function startThreads(code: string): readonly string[] {
+  const script = `
+    import { readdirSync, readFileSync } from 'node:fs';
+    import { once } from 'node:events';
+    import { dirname, join } from 'node:path';
+    import { pathToFileURL } from 'node:url';
+    import { DatabaseSync } from 'node:sqlite';
+    import { Worker } from 'node:worker_threads';
+    const file = ${JSON.stringify(join(folder, 'threads.db'))};
+    new DatabaseSync(file).exec('PRAGMA journal_mode = wal; CREATE TABLE t (x)');
+    const started = [];
+    for (const name of readdirSync(${JSON.stringify(code)}, { recursive: true })) {
+      if (!name.endsWith('.js')) continue;
+      const path = join(${JSON.stringify(code)}, name);
+      for (const [, thread] of readFileSync(path, 'utf8').matchAll(/new Worker\\(new URL\\(['"]([^'"]+)['"]/g)) {
+        const worker = new Worker(new URL(thread, pathToFileURL(path)), { workerData: { file } });
+        await once(worker, 'online');
+        await worker.terminate();
+        started.push(thread.replace('./', ''));
+      }
+    }
+    console.log(JSON.stringify(started.sort()));
+  `;
+  return JSON.parse(
+    execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' }),
+  ) as string[];
+}

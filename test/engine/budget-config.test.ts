@@ -13,8 +13,8 @@ async function backendWith(...lines: readonly string[]) {
   return backends[0];
 }
 
-describe('budgets in the config', () => {
-  test('are unbounded by default', async () => {
+describe("the config of a backend's budget", () => {
+  test('a backend without a budget in the config is unbounded', async () => {
     expect(await backendWith()).toMatchObject({
       requestsPerSecond: null,
       burst: null,
@@ -23,7 +23,7 @@ describe('budgets in the config', () => {
     });
   });
 
-  test('are read as they are written', async () => {
+  test('the budget of a backend is read from the config as it is written', async () => {
     expect(await backendWith('requestsPerSecond: 20', 'burst: 5', 'maxConcurrentRuns: 50', push)).toMatchObject({
       requestsPerSecond: 20,
       burst: 5,
@@ -39,13 +39,13 @@ describe('budgets in the config', () => {
     ['a burst without a rate', 'burst: 5', 'burst', /needs requestsPerSecond/],
     ['a burst above the rate', 'requestsPerSecond: 4\nburst: 5', 'burst', /at most requestsPerSecond/],
     ['no run at all', 'maxConcurrentRuns: 0', 'maxConcurrentRuns', /./],
-  ])('%s is refused', async (_name, lines, key, message) => {
+  ])('a budget with %s is refused', async (_name, lines, key, message) => {
     const [problem] = await refuse(sample({ backend: lines }));
     expect(problem).toMatchObject({ path: `backends.main.${key}` });
     expect(problem?.message).toMatch(message);
   });
 
-  test('push is refused where the adapter cannot, and where a token could be guessed', async () => {
+  test('push is refused for an adapter without it, and for a backend without a secret', async () => {
     expect(await refuse(sample({ backend: push }))).toMatchObject([
       { path: 'backends.main.push', message: 'is not known to the acme adapter' },
     ]);

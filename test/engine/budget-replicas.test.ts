@@ -20,7 +20,7 @@ const options: BackendOptions = {
   secrets: ['hush'],
 };
 
-/** A vendor that writes down when it is called; a run of it lasts until it is told to end. */
+/** A vendor that notes when it is called; its runs last until the test ends them. */
 class ClockedVendor {
   readonly calledMs: number[] = [];
   readonly sinks: string[] = [];
@@ -56,8 +56,9 @@ if (started instanceof PostgresServer) {
   afterAll(async () => await started.destroy());
   describeReplicas(started);
 } else {
-  describe.skip(`replicas: ${started.unavailable}`, () => {
-    test('every test of it', () => expect(started).toBeInstanceOf(PostgresServer));
+  describe.skip(`budgets of replicas on PostgreSQL (${started.unavailable})`, () => {
+    test('the tests of budgets that replicas share need PostgreSQL', () =>
+      expect(started).toBeInstanceOf(PostgresServer));
   });
 }
 
@@ -101,8 +102,8 @@ function describeReplicas(server: PostgresServer): void {
     return (await engine.api.runs.create({ tenant, agent: undefined, request: { input: {} } })).run;
   };
 
-  describe('three replicas', () => {
-    test('keep the budget of their backend in every second, and its bound of live runs, and are through in good time', async () => {
+  describe('three replicas on one database', () => {
+    test("three replicas keep their backend's rate in every second and its bound of live runs, and finish in good time", async () => {
       const vendor = new ClockedVendor();
       const engines = await startReplicas(3, vendor, 100);
       const runs = await Promise.all(Array.from({ length: 30 }, (_, index) => createOn(engines[index % 3])));
@@ -122,7 +123,7 @@ function describeReplicas(server: PostgresServer): void {
       expect(maxLive).toBeLessThanOrEqual(6);
     }, 90_000);
 
-    test('a push that reaches one of them wakes the driver in another', async () => {
+    test('a push that reaches one replica wakes the run loop in another', async () => {
       const vendor = new ClockedVendor();
       vendor.endsAtOnce = false;
       const [first, second] = await startReplicas(2, vendor, 60_000);

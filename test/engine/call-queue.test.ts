@@ -8,16 +8,16 @@ import { VirtualClock } from './virtual-clock.ts';
 
 const never = new AbortController().signal;
 
-describe('the gate of a backend', () => {
+describe('the call queue of a backend', () => {
   let clock: VirtualClock;
-  /** What went, in order. */
+  /** The calls that were made, in order. */
   let went: string[];
   beforeEach(() => {
     clock = new VirtualClock();
     went = [];
   });
 
-  const openGate = (rate: Rate | null): CallQueue => new CallQueue({ clock, log: silentLog }, rate);
+  const openQueue = (rate: Rate | null): CallQueue => new CallQueue({ clock, log: silentLog }, rate);
 
   /** A call that waits its turn and ends at once, with a fault where one is given. */
   function call(callQueue: CallQueue, urgency: Urgency, name: string, ends?: UpstreamFault, signal = never) {
@@ -35,8 +35,8 @@ describe('the gate of a backend', () => {
     return { ...entry, done };
   }
 
-  test('starts go before watched looks, those before the others, each in the order in which they came', async () => {
-    const callQueue = openGate({ requestsPerSecond: 1, burst: 1 });
+  test('starts go before watched polls, and those before other polls, each in order of arrival', async () => {
+    const callQueue = openQueue({ requestsPerSecond: 1, burst: 1 });
     for (const [urgency, name] of [
       ['unwatched', 'first'],
       ['unwatched', 'u1'],
@@ -52,8 +52,8 @@ describe('the gate of a backend', () => {
     expect(went).toEqual(['first', 's1', 's2', 'w1', 'w2', 'u1', 'u2']);
   });
 
-  test('nothing waits for ever: who has waited long goes before who comes new', async () => {
-    const callQueue = openGate({ requestsPerSecond: 1, burst: 1 });
+  test('a call that has waited long goes before new starts, so that none waits for ever', async () => {
+    const callQueue = openQueue({ requestsPerSecond: 1, burst: 1 });
     call(callQueue, 'unwatched', 'patient');
     await clock.settle();
     call(callQueue, 'unwatched', 'waits');
@@ -66,8 +66,8 @@ describe('the gate of a backend', () => {
     expect(position).toBeLessThan(60);
   });
 
-  test('a look that somebody comes to watch moves up', async () => {
-    const callQueue = openGate({ requestsPerSecond: 1, burst: 1 });
+  test('a queued poll moves up when a client begins to watch its run', async () => {
+    const callQueue = openQueue({ requestsPerSecond: 1, burst: 1 });
     call(callQueue, 'unwatched', 'first');
     call(callQueue, 'unwatched', 'u1');
     const hurried = call(callQueue, 'unwatched', 'u2');
@@ -76,8 +76,8 @@ describe('the gate of a backend', () => {
     expect(went).toEqual(['first', 'u2', 'u1']);
   });
 
-  test('who leaves costs the others nothing', async () => {
-    const callQueue = openGate({ requestsPerSecond: 1, burst: 1 });
+  test('a call that leaves the queue delays no other call', async () => {
+    const callQueue = openQueue({ requestsPerSecond: 1, burst: 1 });
     const leaver = new AbortController();
     call(callQueue, 'start', 'first');
     call(callQueue, 'start', 'second', undefined, leaver.signal);
@@ -88,8 +88,8 @@ describe('the gate of a backend', () => {
     expect(callQueue.waiting).toBe(0);
   });
 
-  test('a pass that is dropped is free for the next at once', async () => {
-    const callQueue = openGate({ requestsPerSecond: 1, burst: 1 });
+  test('a permit that is released lets the next call go at once', async () => {
+    const callQueue = openQueue({ requestsPerSecond: 1, burst: 1 });
     const permit = await callQueue.enter('start', never).permit;
     call(callQueue, 'start', 'next');
     await clock.advance(5000);
@@ -100,23 +100,23 @@ describe('the gate of a backend', () => {
     expect(went).toEqual(['next']);
   });
 
-  test('Retry-After holds everything back, starts too, until it is over', async () => {
-    const callQueue = openGate(null);
-    call(callQueue, 'unwatched', 'told', fault('retry', { retryAfterMs: 30_000 }));
+  test('Retry-After delays every call, starts included, until it is over', async () => {
+    const callQueue = openQueue(null);
+    call(callQueue, 'unwatched', 'paused', fault('retry', { retryAfterMs: 30_000 }));
     await clock.settle();
     expect(callQueue.state).toBe('paused');
     call(callQueue, 'start', 's');
     call(callQueue, 'watched', 'w');
     await clock.advance(29_999);
-    expect(went).toEqual(['told']);
+    expect(went).toEqual(['paused']);
     await clock.advance(101);
-    expect(went).toEqual(['told', 's', 'w']);
+    expect(went).toEqual(['paused', 's', 'w']);
     expect(callQueue.state).toBe('up');
   });
 
-  test('what gathered in a pause does not go all at once', async () => {
-    const callQueue = openGate(null);
-    call(callQueue, 'start', 'told', fault('retry', { retryAfterMs: 1000 }));
+  test('calls that queued up during a pause do not all go at once', async () => {
+    const callQueue = openQueue(null);
+    call(callQueue, 'start', 'paused', fault('retry', { retryAfterMs: 1000 }));
     await clock.settle();
     for (let run = 0; run < 300; run += 1) call(callQueue, 'unwatched', `u${run}`);
     await clock.advance(1000);
@@ -128,8 +128,8 @@ describe('the gate of a backend', () => {
     expect(went).toHaveLength(301);
   });
 
-  test('says how long the budget is behind', async () => {
-    const callQueue = openGate({ requestsPerSecond: 10, burst: 10 });
+  test('the backlog is the time that the queued calls need by the budget', async () => {
+    const callQueue = openQueue({ requestsPerSecond: 10, burst: 10 });
     for (let run = 0; run < 30; run += 1) call(callQueue, 'unwatched', `u${run}`);
     await clock.settle();
     expect(callQueue.backlogMs('unwatched')).toBe(2020);

@@ -5,8 +5,8 @@ import { fault } from './scripted-vendor.ts';
 
 const at = (nowMs: number) => ({ nowMs, random: 1 });
 
-describe('a breaker', () => {
-  test('opens after five silences in a row, and any answer starts the count anew', () => {
+describe('a circuit breaker', () => {
+  test('a circuit opens after five calls in a row without an answer, and any answer resets the count', () => {
     const breaker = new CircuitBreaker();
     for (let call = 0; call < 4; call += 1) expect(breaker.settle('silent', false, at(0))).toBeNull();
     breaker.settle('answered', false, at(0));
@@ -18,7 +18,7 @@ describe('a breaker', () => {
     expect(breaker.waitMs(0)).toBe(1000);
   });
 
-  test('lets one call through at a time, at intervals that double up to a minute', () => {
+  test('an open circuit lets one call through at a time, at intervals that double up to a minute', () => {
     const breaker = new CircuitBreaker();
     for (let call = 0; call < 5; call += 1) breaker.settle('silent', false, at(0));
     const rests: number[] = [];
@@ -39,7 +39,7 @@ describe('a breaker', () => {
     expect(breaker.waitMs(0)).toBe(0);
   });
 
-  test('a probe that told nothing is repeated at once', () => {
+  test('a probe without a clear result is repeated at once', () => {
     const breaker = new CircuitBreaker();
     for (let call = 0; call < 5; call += 1) breaker.settle('silent', false, at(0));
     breaker.enter();
@@ -62,7 +62,7 @@ describe('a backend that does not answer', () => {
   const said = (message: RegExp): number => rig.logged.filter((line) => message.test(line.message)).length;
   const state = (): string | undefined => rig.engine.backends().find(({ name }) => name === 'scripted')?.state;
 
-  test('is left alone but for probes; runs stay pending; the log and readiness say so, once', async () => {
+  test('a silent backend gets probes only, its runs stay pending, and log and readiness report it once', async () => {
     const runs = await Promise.all(Array.from({ length: 20 }, () => rig.create()));
     await rig.clock.settle();
     expect(state()).toBe('up');
@@ -84,7 +84,7 @@ describe('a backend that does not answer', () => {
     for (const run of runs) expect((await rig.read(run)).status).toBe('success');
   });
 
-  test('a run that is created meanwhile waits as queued, and a look tries the backend out, not its start', async () => {
+  test('a run created while the circuit is open stays queued, and a poll probes the backend instead of its start', async () => {
     await rig.create();
     await rig.clock.settle();
     rig.vendor.observeScript.push(refused);
@@ -99,14 +99,14 @@ describe('a backend that does not answer', () => {
     expect((await rig.read(run)).phase).toBe('running');
   });
 
-  test('error statuses are answers: they open nothing', async () => {
+  test('error statuses are answers and do not open the circuit', async () => {
     for (let run = 0; run < 10; run += 1) await rig.create();
     rig.vendor.observeScript.push(fault('retry', { kind: 'http-status' }));
     await rig.clock.advance(60_000);
     expect(state()).toBe('up');
   });
 
-  test('a cancellation does not wait for it beyond its tries', async () => {
+  test('a cancellation waits for a silent backend no longer than its tries', async () => {
     const run = await rig.create();
     await rig.clock.settle();
     rig.vendor.observeScript.push(refused);

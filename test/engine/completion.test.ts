@@ -13,7 +13,7 @@ async function create(rig: Rig, request: RunRequest): Promise<Run> {
 const isThere = async (rig: Rig): Promise<boolean> =>
   (await rig.store.threads.findThread({ tenant, threadId })) !== null;
 
-test('on_completion: delete takes the thread when the run ends, and leaves the run', async () => {
+test('on_completion: delete removes the thread when the run ends, and keeps the run', async () => {
   const rig = await openRig();
   rig.vendor.observeScript.push({ status: 'running' });
   const kept = await create(rig, { onCompletion: 'keep' });
@@ -33,7 +33,7 @@ test('on_completion: delete takes the thread when the run ends, and leaves the r
   await rig.close();
 });
 
-test('on_completion: delete takes the thread also where the process died meanwhile', async () => {
+test('on_completion: delete removes the thread even if the process died during the run', async () => {
   const first = await openRig();
   first.vendor.observeScript.push({ status: 'running' });
   const run = await create(first, { onCompletion: 'delete' });
@@ -47,20 +47,23 @@ test('on_completion: delete takes the thread also where the process died meanwhi
   await rig.close();
 });
 
-test.each(['cancelled', 'removed', 'late', 'failed'])('on_completion: delete counts a run that was %s', async (how) => {
-  const rig = await openRig();
-  rig.vendor.observeScript.push(how === 'failed' ? { status: 'error', error: 'no' } : { status: 'running' });
-  const run = await create(rig, { onCompletion: 'delete' });
-  await rig.clock.advance(1000);
-  const key = { tenant, runId: run.runId };
-  if (how === 'cancelled') await rig.engine.api.runs.cancel(key, { action: 'interrupt', wait: false });
-  if (how === 'removed') await rig.engine.api.runs.delete(key);
-  await rig.clock.advance(how === 'late' ? 3_700_000 : 30_000);
-  expect(await isThere(rig)).toBe(false);
-  await rig.close();
-});
+test.each(['cancelled', 'removed', 'late', 'failed'])(
+  'on_completion: delete removes the thread of a run that was %s',
+  async (how) => {
+    const rig = await openRig();
+    rig.vendor.observeScript.push(how === 'failed' ? { status: 'error', error: 'no' } : { status: 'running' });
+    const run = await create(rig, { onCompletion: 'delete' });
+    await rig.clock.advance(1000);
+    const key = { tenant, runId: run.runId };
+    if (how === 'cancelled') await rig.engine.api.runs.cancel(key, { action: 'interrupt', wait: false });
+    if (how === 'removed') await rig.engine.api.runs.delete(key);
+    await rig.clock.advance(how === 'late' ? 3_700_000 : 30_000);
+    expect(await isThere(rig)).toBe(false);
+    await rig.close();
+  },
+);
 
-test('a thread that another run waits for stays, and goes with the last one that says so', async () => {
+test('a thread that another run waits for is kept, and removed with the last run that asks for it', async () => {
   const rig = await openRig();
   rig.vendor.observeScript.push(done);
   const runs = [await create(rig, { onCompletion: 'delete' }), await create(rig, { onCompletion: 'delete' })];
@@ -76,7 +79,7 @@ test('a thread that another run waits for stays, and goes with the last one that
   await rig.close();
 });
 
-test('a run without a thread leaves none behind, whatever it says of one', async () => {
+test('a run without a thread leaves no thread behind, whatever its on_completion says', async () => {
   const rig = await openRig();
   rig.vendor.observeScript.push(done);
   const { api } = rig.engine;

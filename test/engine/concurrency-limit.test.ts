@@ -8,8 +8,8 @@ import { VirtualClock } from './virtual-clock.ts';
 
 const never = new AbortController().signal;
 
-describe('slots of a backend', () => {
-  /** Lets runs of the agents queue up, named agent and number, and gives the order in which they are let in. */
+describe('the concurrency limit of a backend', () => {
+  /** Queues runs, named by agent and number, and resolves with the order in which they are admitted. */
   async function order(concurrency: ConcurrencyLimit, names: readonly string[]): Promise<readonly string[]> {
     const admitted: string[] = [];
     for (const name of names) {
@@ -24,13 +24,13 @@ describe('slots of a backend', () => {
     return admitted;
   }
 
-  test('agents take turns, and the runs of each go in the order in which they came', async () => {
+  test('agents take turns for slots, and the runs of one agent are admitted in order of arrival', async () => {
     const concurrency = new ConcurrencyLimit({ kind: 'own', max: 1 });
     const names = ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1'];
     expect(await order(concurrency, names)).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'b2', 'a4']);
   });
 
-  test('a run that leaves the queue gives up its place, and no run is admitted twice', async () => {
+  test('a run that leaves the queue for slots gives up its place, and no run is admitted twice', async () => {
     const concurrency = new ConcurrencyLimit({ kind: 'own', max: 1 });
     const leaver = new AbortController();
     await concurrency.acquire('a', 'a1', never, () => {});
@@ -52,7 +52,7 @@ describe('slots of a backend', () => {
     expect(isLetIn).toBe(false);
   });
 
-  test('a run that is live already counts, also beyond the bound', async () => {
+  test('a run that is live already takes a slot, even beyond the bound', async () => {
     const concurrency = new ConcurrencyLimit({ kind: 'own', max: 2 });
     for (const runId of ['x', 'y', 'z']) concurrency.hold(runId);
     const waiting = concurrency.acquire('a', 'a1', never, () => {});
@@ -62,7 +62,7 @@ describe('slots of a backend', () => {
     expect(await waiting).toBe(true);
   });
 
-  test('granted slots are for one start each, and what a run leaves behind is not taken again', async () => {
+  test('a granted slot is for one start, and is not used again after its run has ended', async () => {
     const concurrency = new ConcurrencyLimit({ kind: 'granted' });
     const first = concurrency.acquire('a', 'a1', never, () => {});
     const second = concurrency.acquire('a', 'a2', never, () => {});
@@ -74,7 +74,7 @@ describe('slots of a backend', () => {
     expect(concurrency.waiting).toBe(1);
     concurrency.grant(1);
     expect(await second).toBe(true);
-    // It never began, so its grant is still there.
+    // Its start was never written, so its grant is still unused.
     concurrency.release('a2');
     expect(await concurrency.acquire('a', 'a3', never, () => {})).toBe(true);
   });
@@ -100,7 +100,7 @@ describe('maxConcurrentRuns', () => {
     await rig.clock.settle();
   }
 
-  test('what exceeds it waits as queued, is pending outward, and says once what it waits for', async () => {
+  test('a run beyond maxConcurrentRuns stays queued, is pending outward, and logs once what it waits for', async () => {
     await openBound(2);
     const [first, second] = [await rig.create(), await rig.create()];
     const [third, fourth] = [await rig.create(), await rig.create()];
@@ -116,7 +116,7 @@ describe('maxConcurrentRuns', () => {
     expect((await rig.read(fourth)).phase).toBe('queued');
   });
 
-  test('a creation that comes to nothing new takes no slot', async () => {
+  test('a refused creation takes no slot of maxConcurrentRuns', async () => {
     await openBound(2);
     const command = { tenant, agent: undefined, request: { input: { a: 1 } }, quota: { name: 'key', maxLive: 1 } };
     await rig.engine.api.runs.create(command);
@@ -126,7 +126,7 @@ describe('maxConcurrentRuns', () => {
     expect((await rig.read(second)).phase).toBe('running');
   });
 
-  test('an agent with many runs does not hold another one up', async () => {
+  test('an agent with many queued runs does not delay another agent', async () => {
     await openBound(1, { others: [{ agentId: '00000000-0000-5000-8000-000000000002', name: 'other' }] });
     for (let run = 0; run < 5; run += 1) await rig.create({ input: { agent: 'first', run } });
     await rig.create({ input: { agent: 'other' } }, 'other');
@@ -135,7 +135,7 @@ describe('maxConcurrentRuns', () => {
     expect(order.slice(0, 3)).toEqual(['first', 'first', 'other']);
   });
 
-  test('a run that is cancelled, or whose time is over, leaves the queue', async () => {
+  test('a queued run that is cancelled or passes its deadline leaves the queue for slots', async () => {
     const short = { agentId: '00000000-0000-5000-8000-000000000002', name: 'short', timeoutMs: 60_000 };
     await openBound(1, { others: [short] });
     await rig.create();
@@ -151,7 +151,7 @@ describe('maxConcurrentRuns', () => {
     expect(rig.engine.liveRuns()).toBe(0);
   });
 
-  test('a run that the vendor puts off does not keep its slot meanwhile', async () => {
+  test('a run whose start the vendor postpones gives its slot back', async () => {
     await openBound(1);
     rig.vendor.startScript.push(fault('retry'));
     const [first, second] = [await rig.create(), await rig.create()];
@@ -160,7 +160,7 @@ describe('maxConcurrentRuns', () => {
     expect((await rig.read(second)).phase).toBe('running');
   });
 
-  test('runs that were live when the process died count after it', async () => {
+  test('runs that were live when the process died take slots in the next process', async () => {
     await openBound(2);
     const runs = [await rig.create(), await rig.create(), await rig.create()];
     await rig.clock.advance(1000);
@@ -171,7 +171,7 @@ describe('maxConcurrentRuns', () => {
     expect(rig.vendor.starts).toHaveLength(2);
   });
 
-  test('requestsPerSecond holds for starts and looks of all runs together', async () => {
+  test('requestsPerSecond bounds the starts and polls of all runs together', async () => {
     rig = await openRig({ options: { requestsPerSecond: 5, burst: 2 } });
     const sentMs: number[] = [];
     const { start, observe } = rig.vendor;

@@ -17,7 +17,7 @@ import { VirtualClock } from './virtual-clock.ts';
 
 export const tenant = 'default';
 
-/** Vendor statuses of the scripted vendor are ACP's, so that a test reads as what it means. */
+/** The scripted vendor has the statuses of ACP, which keeps tests readable. */
 const mappingLayer = {
   status: { running: 'pending', success: 'success', error: 'error', timeout: 'timeout' },
   output: 'output',
@@ -44,7 +44,7 @@ export type Rig = {
   create(request?: RunRequest, agent?: string): Promise<Run>;
   read(run: Run): Promise<Run>;
   events(run: Run): Promise<readonly RunEvent[]>;
-  /** Leaves as a killed process would: nothing is finished, nothing is written; and opens the store anew. */
+  /** Ends as a killed process would, with nothing finished or written, and reopens the store. */
   crash(changed?: RigOptions): Promise<Rig>;
   close(): Promise<void>;
 };

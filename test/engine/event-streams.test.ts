@@ -39,7 +39,7 @@ test('an event reaches a thousand waiting readers within two promise turns', asy
   await Promise.all(readings);
 });
 
-test('leaving a loop over a stream unsubscribes its reader', async () => {
+test('leaving a loop over an event stream unsubscribes its reader', async () => {
   const run = await rig.create();
   await rig.clock.settle();
   const bus = new EventBus(unheard);
@@ -47,7 +47,7 @@ test('leaving a loop over a stream unsubscribes its reader', async () => {
   expect(bus.isWatched(run.runId)).toBe(false);
 });
 
-test('a reader that leaves while it waits for an event ends at once', async () => {
+test('a reader of an event stream that leaves while it waits ends at once', async () => {
   const run = await rig.create();
   await rig.clock.settle();
   const stream = await rig.engine.api.runs.watch({ tenant, runId: run.runId }, 2);

@@ -35,7 +35,7 @@ describe('a fault recorder', () => {
     expect(counted).toEqual(Array.from({ length: 4 }, () => 'upstream_faults'));
   });
 
-  test('a kind that ten thousand later kinds pushed out is a warning once more', () => {
+  test('a fault of a kind that ten thousand later kinds pushed out is a warning again', () => {
     const { levels, note } = record();
     for (let status = 0; status <= 10_000; status += 1) note(status);
     levels.length = 0;

@@ -5,7 +5,7 @@ import { RunIds } from '../../src/engine/api/run-ids.ts';
 const nowMs = Date.UTC(2026, 10, 22);
 const hex = (ms: number): string => ms.toString(16).padStart(12, '0');
 
-test('ids are UUIDs of version 7 that carry the instant and ascend, also within a millisecond and past a clock set back', () => {
+test('run ids are UUIDs of version 7 that carry the instant and ascend, even within a millisecond and after a clock is set back', () => {
   const ids = new RunIds();
   const instants = [...Array(3000).fill(nowMs), nowMs + 1, nowMs - 1000, ...Array(3000).fill(nowMs + 2)];
   const made = instants.map((ms) => ids.next(ms));
@@ -16,7 +16,7 @@ test('ids are UUIDs of version 7 that carry the instant and ascend, also within 
   expect(made.at(-1)?.replaceAll('-', '').slice(0, 12)).toBe(hex(nowMs + 2));
 });
 
-test('what two makers make in the same millisecond has nothing random in common', () => {
+test('run ids that two processes make in the same millisecond share no random part', () => {
   const tails = [new RunIds(), new RunIds()].flatMap((ids) =>
     Array.from({ length: 600 }, () => ids.next(nowMs).slice(-10)),
   );

@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 afterEach(() => store.close());
 
-test('an item has the instants of the clock', async () => {
+test("an item's created_at and updated_at come from the clock", async () => {
   const createdAtMs = clock.nowMs();
   await items.put({ ...itemKey, value });
   await clock.advance(1000);
@@ -31,7 +31,7 @@ test('an item has the instants of the clock', async () => {
   expect(await items.listNamespaces({ ...page, suffix: [] })).toEqual([itemKey.namespace]);
 });
 
-test('one that is not there is not found', async () => {
+test('reading an item that does not exist is item_not_found', async () => {
   await items.put({ ...itemKey, value });
   await items.delete(itemKey);
   for (const call of [items.get(itemKey), items.delete(itemKey)])
@@ -42,13 +42,13 @@ test.each([
   ['namespace', { namespace: Array.from({ length: 9 }, () => 'x'.repeat(itemBounds.labelLength)) }],
   ['key', { key: '\u0000'.repeat(200) }],
   ['value', { value: { text: 'x'.repeat(itemBounds.valueBytes) } }],
-])('one whose %s is larger than the bounds is refused, and not written', async (path, change) => {
+])('an item whose %s is larger than its bound is refused and not written', async (path, change) => {
   const write = { ...itemKey, value, ...change };
   await expect(items.put(write)).rejects.toMatchObject({ code: 'invalid_request', path });
   expect(await store.items.find(write)).toBeNull();
 });
 
-test('a store that does not answer is storage_unavailable, by every call', async () => {
+test('every item call is storage_unavailable while the store does not answer', async () => {
   await items.put({ ...itemKey, value });
   await store.close();
   const page = { tenant: itemKey.tenant, prefix: [], suffix: [], limit: 10, offset: 0 };

@@ -3,14 +3,14 @@ import { errcodes } from '../../src/contract/domain/errcodes.ts';
 import { kinds, openRig, type Rig, readAll, tenant } from './engine-rig.ts';
 import { fault } from './scripted-vendor.ts';
 
-describe('observing a run', () => {
+describe('polling a run', () => {
   let rig: Rig;
   beforeEach(async () => {
     rig = await openRig();
   });
   afterEach(() => rig.close());
 
-  test('no fault of an observation is terminal, and each kind is logged once', async () => {
+  test('no fault of a poll ends the run, and each kind of fault is logged once', async () => {
     rig.vendor.observeScript.push(
       fault('retry', { kind: 'http-status' }),
       fault('retry', { kind: 'malformed' }),
@@ -28,7 +28,7 @@ describe('observing a run', () => {
     expect(rig.counts.get('upstream_faults')).toBe(6);
   });
 
-  test('Retry-After slows the polls down', async () => {
+  test('Retry-After of a poll delays the next poll', async () => {
     rig.vendor.observeScript.push(fault('retry', { retryAfterMs: 60_000 }), { status: 'running' });
     await rig.create();
     await rig.clock.advance(59_000);
@@ -37,7 +37,7 @@ describe('observing a run', () => {
     expect(rig.vendor.polls).toBeGreaterThan(1);
   });
 
-  test('a run that the vendor forgot is lost only after lostAfterSeconds', async () => {
+  test('a run that the vendor no longer knows is lost only after lostAfterSeconds', async () => {
     rig.vendor.observeScript.push({ status: 'running' }, fault('gone'));
     const run = await rig.create();
     await rig.clock.advance(59_000);
@@ -49,14 +49,14 @@ describe('observing a run', () => {
     });
   });
 
-  test('a vendor that remembers in time is forgiven', async () => {
+  test('a run that the vendor knows again within lostAfterSeconds goes on', async () => {
     rig.vendor.observeScript.push(fault('gone'), fault('gone'), { status: 'running' });
     const run = await rig.create();
     await rig.clock.advance(120_000);
     expect((await rig.read(run)).status).toBe('pending');
   });
 
-  test('an unknown vendor status is not terminal, and said once', async () => {
+  test('an unknown vendor status does not end the run, and is logged once', async () => {
     rig.vendor.observeScript.push({ status: 'pondering' }, { status: 'pondering' }, { status: 'success', output: 1 });
     const run = await rig.create();
     await rig.clock.advance(30_000);
@@ -65,7 +65,7 @@ describe('observing a run', () => {
     expect(rig.counts.get('unmapped_status')).toBe(2);
   });
 
-  test('the deadline ends the run as timeout, stops it at the vendor, and a late success does not turn it over', async () => {
+  test('a deadline ends the run as timeout and cancels it at the vendor, and a late success does not change that', async () => {
     const run = await rig.create();
     await rig.clock.advance(3_599_000);
     expect((await rig.read(run)).status).toBe('pending');
@@ -81,7 +81,7 @@ describe('observing a run', () => {
     expect(rig.vendor.cancelled).toEqual(['vendor-1']);
   });
 
-  test('a cancellation is asked for again when the vendor does not answer', async () => {
+  test('a cancellation is repeated when the vendor does not answer', async () => {
     const run = await rig.create();
     await rig.clock.settle();
     rig.vendor.cancelScript.push(fault('retry'), fault('retry'));
@@ -93,7 +93,7 @@ describe('observing a run', () => {
     expect(rig.vendor.polls).toBe(polls);
   });
 
-  test('partial output is an event when it changed', async () => {
+  test('a partial output is an event only when it has changed', async () => {
     rig.vendor.observeScript.push(
       { status: 'running', output: { step: 1 } },
       { status: 'running', output: { step: 1 } },
@@ -116,7 +116,7 @@ describe('observing a run', () => {
     expect(outcome?.kind === 'error' && outcome.description).toMatch(/"output" expression failed/);
   });
 
-  test('twenty watchers cost the vendor the polls of one', async () => {
+  test('twenty watchers of a run cost the vendor as many polls as one', async () => {
     const polls: number[] = [];
     for (const watchers of [1, 20]) {
       await rig.close();
@@ -136,7 +136,7 @@ describe('observing a run', () => {
     expect(polls[0]).toBeGreaterThan(20);
   });
 
-  test('a watcher hurries a sleeping driver, and one that left no longer does', async () => {
+  test('a watcher makes a sleeping run loop poll sooner, until it leaves', async () => {
     const run = await rig.create();
     await rig.clock.advance(600_000);
     const before = rig.vendor.polls;

@@ -12,14 +12,14 @@ describe('pacing against fixed intervals', () => {
   const samples = sampleAgents(scale, limits, false);
   const learnt = samples.filter(hasHistory);
 
-  test('at the same number of polls its mean lag is below the bars', () => {
+  test('pacing has a mean lag below the bars at the same number of polls as a fixed interval', () => {
     const rows = [...compareFleet(learnt), ...compareFleet(samples.filter((sample) => !hasHistory(sample)))];
     expect(rows).toHaveLength(4);
     for (const { bar, ratio } of rows)
       expect({ name: bar.durations.name, ratio: ratio <= bar.max }).toMatchObject({ ratio: true });
   });
 
-  test('it costs little more than the best possible poller, which was told the distribution', () => {
+  test('pacing costs little more than the best possible poller, which knows the distribution', () => {
     for (const { bar, runs, ours } of learnt) {
       const priceMs = pollPriceMs(false, limits);
       const best = cheapestPolls(runs, priceMs);

@@ -16,25 +16,25 @@ function forecastOf(durationsMs: readonly number[]): Forecast {
   return forecast;
 }
 
-/** The ages of all looks at a run that lives on, up to an age. */
-function looksUntil(forecast: Forecast, untilMs: number, priceMs = options.priceMs): readonly number[] {
-  const looks: number[] = [];
+/** The ages of all polls of a run that stays live, up to an age. */
+function pollsUntil(forecast: Forecast, untilMs: number, priceMs = options.priceMs): readonly number[] {
+  const polls: number[] = [];
   for (let ageMs = 0; ageMs < untilMs; ) {
     ageMs = nextPollAgeMs(forecast, { ...options, priceMs }, ageMs, 0.5);
-    looks.push(ageMs);
+    polls.push(ageMs);
   }
-  return looks;
+  return polls;
 }
 
 const durations = fc.array(fc.integer({ min: 1, max: 10_000_000 }), { minLength: 8, maxLength: 60 });
 
 describe('a forecast', () => {
-  test('is not made of few durations', () => {
+  test('a forecast needs a minimum of durations', () => {
     expect(forecastFrom(Array.from({ length: 7 }, () => 1000))).toBeNull();
     expect(forecastFrom(Array.from({ length: 8 }, () => 1000))).not.toBeNull();
   });
 
-  test('rises from nothing to almost everything, whatever the durations', () => {
+  test('a forecast rises from 0 to almost 1 for any durations', () => {
     fc.assert(
       fc.property(durations, (durationsMs) => {
         const { agesMs, ended, unrest } = forecastOf(durationsMs);
@@ -50,12 +50,12 @@ describe('a forecast', () => {
     );
   });
 
-  test('does not depend on the order of what it is made of', () => {
+  test('a forecast does not depend on the order of the durations', () => {
     const drawn = drawRuns(logNormal, 50, seededRandom(1));
     expect(forecastOf(drawn.toReversed())).toEqual(forecastOf(drawn));
   });
 
-  test('a duration whose end was not seen is drawn from between the two polls', () => {
+  test('a duration is drawn from between the last poll that showed the run live and the one that showed its end', () => {
     fc.assert(
       fc.property(durations, fc.nat(10_000_000), fc.nat(1_000_000), fc.nat(), (durationsMs, aliveMs, gapMs, seed) => {
         const endedMs = aliveMs + gapMs;
@@ -66,7 +66,7 @@ describe('a forecast', () => {
     );
   });
 
-  test('a wide gap between two looks does not wash the shape out', () => {
+  test('a wide gap between two polls does not flatten the forecast', () => {
     const forecast = forecastOf(drawRuns(narrow, 200, seededRandom(2)));
     const random = seededRandom(3);
     const drawn = Array.from({ length: 500 }, () => drawDurationMs(forecast, { aliveMs: 0, endedMs: 120_000 }, random));
@@ -76,28 +76,28 @@ describe('a forecast', () => {
   });
 });
 
-describe('planned looks', () => {
-  test('stand where runs end: none long before, several around it, ever fewer after', () => {
-    const looks = looksUntil(forecastOf(drawRuns(narrow, 200, seededRandom(4))), 600_000);
-    expect(looks.filter((ageMs) => ageMs < 40_000)).toEqual([]);
-    expect(looks.filter((ageMs) => ageMs >= 40_000 && ageMs < 85_000).length).toBeGreaterThanOrEqual(3);
-    expect(looks.filter((ageMs) => ageMs > 300_000).length).toBeLessThanOrEqual(10);
+describe('planned polls', () => {
+  test('planned polls are placed where runs end: none long before, several around, ever fewer after', () => {
+    const polls = pollsUntil(forecastOf(drawRuns(narrow, 200, seededRandom(4))), 600_000);
+    expect(polls.filter((ageMs) => ageMs < 40_000)).toEqual([]);
+    expect(polls.filter((ageMs) => ageMs >= 40_000 && ageMs < 85_000).length).toBeGreaterThanOrEqual(3);
+    expect(polls.filter((ageMs) => ageMs > 300_000).length).toBeLessThanOrEqual(10);
   });
 
-  test('one look ends a kind of runs, and the gap to the next kind is left almost alone', () => {
-    const looks = looksUntil(forecastOf(drawRuns(bimodal, 200, seededRandom(5))), 480_000);
-    expect(looks.filter((ageMs) => ageMs < 5000).length).toBeGreaterThanOrEqual(1);
-    expect(looks.filter((ageMs) => ageMs > 5000).length).toBeLessThanOrEqual(6);
+  test('one planned poll follows a cluster of ends, and the gap to the next cluster is almost free of polls', () => {
+    const polls = pollsUntil(forecastOf(drawRuns(bimodal, 200, seededRandom(5))), 480_000);
+    expect(polls.filter((ageMs) => ageMs < 5000).length).toBeGreaterThanOrEqual(1);
+    expect(polls.filter((ageMs) => ageMs > 5000).length).toBeLessThanOrEqual(6);
   });
 
-  test('are further apart by half where a look costs four times as much', () => {
+  test('planned polls are twice as far apart where a poll costs four times as much', () => {
     const forecast = forecastOf(drawRuns(logNormal, 200, seededRandom(6)));
-    const [cheap, dear] = [looksUntil(forecast, 60_000, 100), looksUntil(forecast, 60_000, 400)];
+    const [cheap, dear] = [pollsUntil(forecast, 60_000, 100), pollsUntil(forecast, 60_000, 400)];
     expect(cheap.length / dear.length).toBeGreaterThan(1.7);
     expect(cheap.length / dear.length).toBeLessThan(2.3);
   });
 
-  test('always lie ahead, at least a floor and at most the longest silence away', () => {
+  test('a planned poll lies ahead by at least the floor and at most the longest wait', () => {
     fc.assert(
       fc.property(
         durations,
@@ -113,7 +113,7 @@ describe('planned looks', () => {
     );
   });
 
-  test('cost no more than looks at any even interval', () => {
+  test('planned polls cost no more than polls at any even interval', () => {
     const drawn = drawRuns(bimodal, 40, seededRandom(7)).toSorted((a, b) => a - b);
     const forecast = forecastOf(drawn);
     const { agesMs, next } = makePlan(forecast, options);
@@ -122,10 +122,10 @@ describe('planned looks', () => {
       index = next[index] ?? agesMs.length;
       planned.push(agesMs[index] ?? Number.NaN);
     }
-    const costOf = (looks: readonly number[]): number =>
+    const costOf = (polls: readonly number[]): number =>
       drawn.reduce((cost, durationMs) => {
-        const seen = looks.findIndex((ageMs) => ageMs >= durationMs);
-        return cost + (looks[seen] ?? Number.NaN) - durationMs + options.priceMs * (seen + 1);
+        const seen = polls.findIndex((ageMs) => ageMs >= durationMs);
+        return cost + (polls[seen] ?? Number.NaN) - durationMs + options.priceMs * (seen + 1);
       }, 0);
     for (const intervalMs of [1000, 2500, 10_000, 60_000, 150_000]) {
       const even = Array.from({ length: Math.ceil(1_000_000 / intervalMs) }, (_, index) => (index + 1) * intervalMs);
@@ -134,8 +134,8 @@ describe('planned looks', () => {
   });
 });
 
-describe("an agent's past", () => {
-  test('is bounded, and follows a change', () => {
+describe("an agent's history of durations", () => {
+  test("an agent's history of durations is bounded and follows a change", () => {
     const durations = new DurationHistory();
     const random = seededRandom(8);
     durations.replace(
@@ -146,10 +146,10 @@ describe("an agent's past", () => {
     const seen = { aliveMs: 49_000, endedMs: 50_000 };
     for (let run = 0; run < maxDurations; run += 1) durations.note(seen, run * 100, random);
     expect(durations.forecast).not.toBe(before);
-    expect(looksUntil(durations.forecast ?? forecastOf([]), 45_000).filter((ageMs) => ageMs < 7000)).toEqual([]);
+    expect(pollsUntil(durations.forecast ?? forecastOf([]), 45_000).filter((ageMs) => ageMs < 7000)).toEqual([]);
   });
 
-  test('is not thought over again for each of thousands of runs that end at once', () => {
+  test("an agent's forecast is not renewed for each of thousands of runs that end at once", () => {
     const durations = new DurationHistory();
     const random = seededRandom(8);
     durations.replace(

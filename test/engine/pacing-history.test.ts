@@ -4,14 +4,14 @@ import { fault } from './scripted-vendor.ts';
 
 const agentId = '00000000-0000-5000-8000-000000000001';
 
-describe('what a driver learns', () => {
+describe('what run loops learn for the pace', () => {
   let rig: Rig;
   beforeEach(async () => {
     rig = await openRig();
   });
   afterEach(() => rig.close());
 
-  /** A run that ends after so long; how often it was polled. */
+  /** Makes a run that ends after this long; resolves with the number of its polls. */
   async function runFor(durationMs: number): Promise<number> {
     const before = rig.vendor.polls;
     rig.vendor.observeScript.splice(0, Number.POSITIVE_INFINITY, { status: 'running' });
@@ -25,7 +25,7 @@ describe('what a driver learns', () => {
 
   const known = (): Promise<readonly number[]> => rig.store.durations.newest(agentId, 200);
 
-  test('polls gather where runs end, also after a restart', async () => {
+  test('polls cluster where earlier runs ended, even after a restart', async () => {
     const polls: number[] = [];
     for (let run = 0; run < 12; run += 1) polls.push(await runFor(30_000));
     expect(polls[0]).toBeGreaterThan(15);
@@ -37,7 +37,7 @@ describe('what a driver learns', () => {
     expect(await runFor(30_000)).toBeLessThan(6);
   });
 
-  test('a watcher that comes between two planned looks is served at once', async () => {
+  test('a watcher that joins between two planned polls causes a poll at once', async () => {
     for (let run = 0; run < 12; run += 1) await runFor(30_000);
     rig.vendor.observeScript.splice(0, 1, { status: 'running' });
     const run = await rig.create();
@@ -51,7 +51,7 @@ describe('what a driver learns', () => {
     await stream.return();
   });
 
-  test('what a run took after somebody answered it is not learnt by the next process either', async () => {
+  test('the time that a resumed run takes is not learnt, not even by the next process', async () => {
     rig.vendor.observeScript.push({ status: 'running', question: 'go?' });
     const run = await rig.create();
     await rig.clock.advance(1000);
@@ -67,7 +67,7 @@ describe('what a driver learns', () => {
     expect(await known()).toEqual([]);
   });
 
-  test('only what the vendor took is learnt: no deadline, no cancellation, no time that somebody took to answer', async () => {
+  test("only the vendor's own durations are learnt: no deadline, no cancellation, no time that a person took to answer", async () => {
     const cancelled = await rig.create();
     await rig.clock.advance(5000);
     await rig.engine.api.runs.delete({ tenant, runId: cancelled.runId });
@@ -79,7 +79,7 @@ describe('what a driver learns', () => {
     rig.vendor.observeScript.splice(0, 1, { status: 'success', output: 1 });
     await rig.clock.advance(60_000);
     expect((await rig.read(asked)).status).toBe('success');
-    // The time until it asked is one that the vendor took: somewhere before the first look, at 90 ms.
+    // The time until its interrupt is the vendor's own: it came before the first poll, at 90 ms.
     expect(await known()).toEqual([45]);
   });
 });

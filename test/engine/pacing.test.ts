@@ -17,12 +17,12 @@ const facts = {
 };
 
 describe('pacing', () => {
-  test('grows in proportion to age, between floor and ceiling', () => {
+  test("the wait between polls grows in proportion to the run's age, between floor and ceiling", () => {
     const delays = [0, 1000, 10_000, 60_000, 3_600_000].map((ageMs) => nextPollMs({ ...facts, ageMs }, limits));
     expect(delays).toEqual([100, 200, 2000, 12_000, 15_000]);
   });
 
-  test('is faster for a watched run, and never slower than its own ceiling', () => {
+  test('a watched run is polled more often, and never less often than its own ceiling', () => {
     expect(nextPollMs({ ...facts, watched: true, ageMs: 3_600_000 }, limits)).toBe(1000);
     fc.assert(
       fc.property(fc.nat(10 ** 8), fc.double({ min: 0, max: 0.999, noNaN: true }), (ageMs, random) => {
@@ -32,13 +32,13 @@ describe('pacing', () => {
     );
   });
 
-  test('faults slow it down, up to the ceiling', () => {
+  test('failed polls lengthen the wait, up to the ceiling', () => {
     const delays = [1, 2, 3, 20].map((faults) => nextPollMs({ ...facts, faults, watched: true }, limits));
     expect(delays).toEqual([200, 400, 800, 6400]);
     expect(nextPollMs({ ...facts, faults: 20, ageMs: 10 ** 7 }, limits)).toBe(15_000);
   });
 
-  test('waits with a forecast until the run may end, and not longer than the past can be trusted', () => {
+  test('with a forecast the next poll waits until the run may end, and no longer than the forecast can be trusted', () => {
     const forecast = forecastFrom(Array.from({ length: 50 }, (_, index) => 58_000 + index * 80));
     expect(nextPollMs({ ...facts, forecast, random: 0.5 }, limits)).toBeGreaterThan(50_000);
     const watchedMs = nextPollMs({ ...facts, forecast, watched: true, random: 0.5 }, limits);
@@ -49,21 +49,21 @@ describe('pacing', () => {
     expect(nextPollMs({ ...facts, forecast, ageMs: 58_000, watched: true, random: 0.5 }, limits)).toBeLessThan(late);
   });
 
-  test('a fault or a watcher of partial output does not wait for the forecast', () => {
+  test('a poll after a fault, or for a watcher of partial output, does not wait for the forecast', () => {
     const forecast = forecastFrom(Array.from({ length: 50 }, () => 600_000));
     expect(nextPollMs({ ...facts, forecast, ageMs: 10_000, faults: 1 }, limits)).toBe(4000);
     expect(nextPollMs({ ...facts, forecast, ageMs: 60_000, watched: true, hasPartials: true }, limits)).toBe(1000);
     expect(nextPollMs({ ...facts, forecast, ageMs: 60_000, hasPartials: true }, limits)).toBeGreaterThan(15_000);
   });
 
-  test('where the vendor tells us, polls are the net beneath', () => {
+  test('polls of a pushed run only back up the pushes', () => {
     const pushed = { ...facts, pushed: true };
     const delays = [0, 20_000, 60_000, 3_600_000].map((ageMs) => nextPollMs({ ...pushed, ageMs }, limits));
     expect(delays).toEqual([15_000, 20_000, 60_000, 150_000]);
     expect(nextPollMs({ ...pushed, watched: true, ageMs: 3_600_000 }, limits)).toBe(15_000);
   });
 
-  test('the net is not due before most runs would have been told of, where the past says when that is', () => {
+  test('with a forecast, the poll of a pushed run is not due before most runs would have been pushed', () => {
     const forecast = forecastFrom(Array.from({ length: 50 }, (_, index) => 38_000 + index * 80));
     fc.assert(
       fc.property(fc.boolean(), fc.double({ min: 0, max: 0.999, noNaN: true }), (watched, random) => {
@@ -77,7 +77,7 @@ describe('pacing', () => {
     expect(nextPollMs({ ...facts, pushed: true, forecast: long }, limits)).toBe(150_000);
   });
 
-  test('a budget that is short slows all alike', () => {
+  test('a short budget lengthens the wait of all runs alike', () => {
     const forecast = forecastFrom(Array.from({ length: 50 }, (_, index) => 1000 + index * 2000));
     for (const known of [facts, { ...facts, forecast, random: 0.5 }, { ...facts, pushed: true }]) {
       const [calm, short] = [0, 30_000].map((backlogMs) => nextPollMs({ ...known, ageMs: 30_000, backlogMs }, limits));
@@ -85,7 +85,7 @@ describe('pacing', () => {
     }
   });
 
-  test("never goes below the vendor's own wish", () => {
+  test("a wait is never shorter than the vendor's Retry-After", () => {
     fc.assert(
       fc.property(
         fc.nat(10 ** 6),
@@ -99,7 +99,7 @@ describe('pacing', () => {
     );
   });
 
-  test('retries double from a quarter second to half a minute', () => {
+  test('the wait before a retried start doubles from a quarter of a second to half a minute', () => {
     expect([0, 1, 2, 7, 50].map((attempts) => nextRetryMs(attempts, null, 1))).toEqual([
       250, 500, 1000, 30_000, 30_000,
     ]);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { openRig, tenant } from './engine-rig.ts';
 
-test('a partial output is an event once, also where another process goes on', async () => {
+test('a partial output is recorded as one event, even if another process takes the run over', async () => {
   const first = await openRig();
   const { vendor, clock } = first;
   const show = (output: number): void => void vendor.observeScript.splice(0, 9, { status: 'running', output });

@@ -30,7 +30,7 @@ describe('the sink of an Intuned run', () => {
     return (JSON.parse(vendor.received.at(-1)?.body ?? '') as { sink?: unknown }).sink;
   }
 
-  test('is ours where the run brings none', async () => {
+  test('an Intuned run without a sink of its own gets ours', async () => {
     const ours = { url: 'https://runs.example/push/main/token' };
     expect(await sentSink(ours, {})).toEqual({ type: 'webhook', url: ours.url });
     expect(await sentSink(ours, { sink: null })).toEqual({ type: 'webhook', url: ours.url });
@@ -42,7 +42,7 @@ describe('the sink of an Intuned run', () => {
     ["the run's config", { sink: own }, {}],
     ["the run's configurable", { configurable: { sink: own } }, {}],
     ["the agent's target", {}, { sink: own }],
-  ])('is left as %s has it', async (_name, config, more) => {
+  ])('the sink of an Intuned run is left as %s has it', async (_name, config, more) => {
     expect(await sentSink({ url: 'https://runs.example/push/main/token' }, config, more)).toEqual(own);
     expect(connection.ownsSink?.({ ...target, ...more }, config)).toBe(true);
   });

@@ -15,7 +15,7 @@ describe('push tokens', () => {
     expect(token).not.toContain('secret');
   });
 
-  test('of another backend, with another secret, another run or any change are none of ours', () => {
+  test('a push token of another backend, secret or run, or with any change, is not ours', () => {
     const token = makePushToken(key, runId);
     expect(readPushToken(derivePushKey('other', ['secret-1', 'secret-2']), token)).toBeNull();
     expect(readPushToken(derivePushKey('main', ['secret-1']), token)).toBeNull();
@@ -34,14 +34,14 @@ describe('push tokens', () => {
     for (const text of broken) expect(readPushToken(key, text)).toBeNull();
   });
 
-  test('have one text each, although several decode to the same bytes', () => {
+  test('a push token is valid in one spelling only, although several decode to the same bytes', () => {
     const token = makePushToken(key, runId);
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
     const texts = [...alphabet].map((last) => `${token.slice(0, -1)}${last}`);
     expect(texts.filter((text) => readPushToken(key, text) !== null)).toEqual([token]);
   });
 
-  test('cannot be made without a secret', () => {
+  test('a push token cannot be made without a secret', () => {
     expect(() => derivePushKey('main', [])).toThrow(TypeError);
   });
 });
@@ -49,7 +49,7 @@ describe('push tokens', () => {
 describe('pushes', () => {
   let rig: Rig;
   afterEach(() => rig.close());
-  /** What the starts carried. */
+  /** The sinks that the starts carried. */
   let sinks: (string | undefined)[] = [];
 
   async function openPushed(options: RigOptions = {}): Promise<void> {
@@ -76,7 +76,7 @@ describe('pushes', () => {
     return { run, token: tokenOf(sinks.length - 1) };
   }
 
-  test('each start carries where to push, with a token of its own', async () => {
+  test('each start carries a push URL with a token of its own', async () => {
     await openPushed();
     await rig.create();
     await rig.create();
@@ -85,7 +85,7 @@ describe('pushes', () => {
     expect(new Set(sinks).size).toBe(2);
   });
 
-  test('a push is confirmed by one look, whatever it said; once told, polls are only the net', async () => {
+  test('a push causes one poll whatever it says, and while pushes arrive polls only back them up', async () => {
     await openPushed();
     const first = await startRun();
     await rig.clock.advance(5000);
@@ -105,7 +105,7 @@ describe('pushes', () => {
     expect((await rig.read(second.run)).status).toBe('success');
   });
 
-  test('a push that is not true, or is told again, changes nothing', async () => {
+  test('a false or repeated push changes nothing', async () => {
     await openPushed();
     const { run, token } = await startRun();
     await rig.engine.acceptPush('scripted', token);
@@ -121,7 +121,7 @@ describe('pushes', () => {
     expect((await rig.events(run)).length).toBe(3);
   });
 
-  test('repeated pushes do not make the gateway ask the vendor without end', async () => {
+  test('repeated pushes do not cause polls without end', async () => {
     await openPushed();
     const { token } = await startRun();
     const before = rig.vendor.polls;
@@ -138,7 +138,7 @@ describe('pushes', () => {
     expect(rig.vendor.polls - before).toBeLessThanOrEqual(10);
   });
 
-  test('a push that comes before the start has answered is not lost', async () => {
+  test('a push that arrives before the start was answered is not lost', async () => {
     await openPushed();
     let open = (): void => {};
     rig.vendor.startGate = new Promise((resolve) => {
@@ -153,7 +153,7 @@ describe('pushes', () => {
     expect((await rig.read(run)).status).toBe('success');
   });
 
-  test('unknown tokens and backends are refused', async () => {
+  test('a push with an unknown token or backend is refused', async () => {
     await openPushed();
     const { token } = await startRun();
     for (const [backend, text] of [
@@ -165,7 +165,7 @@ describe('pushes', () => {
     }
   });
 
-  test('a run that brings a sink of its own carries none of ours, and is polled as ever', async () => {
+  test('a run with a sink of its own does not get ours, and is polled as usual', async () => {
     await openPushed();
     const first = await startRun();
     await rig.engine.acceptPush('scripted', first.token);
@@ -179,7 +179,7 @@ describe('pushes', () => {
     expect(rig.vendor.polls - before).toBeGreaterThan(5);
   });
 
-  test('when pushes stop to arrive, polls take over again', async () => {
+  test('polls take over again when pushes no longer arrive', async () => {
     await openPushed();
     const { run, token } = await startRun();
     rig.vendor.observeScript.splice(0, 1, { status: 'success', output: 1 });

@@ -11,12 +11,12 @@ import { VirtualClock } from './virtual-clock.ts';
 
 const never = new AbortController().signal;
 
-/** The store's shares, whose answers can be held back. */
+/** The store's quotas, whose answers can be delayed. */
 class SlowShares implements QuotaStore {
   readonly #quotas: QuotaStore;
   readonly asked: QuotaRequest[] = [];
   answered = 0;
-  callQueue: Promise<void> = Promise.resolve();
+  held: Promise<void> = Promise.resolve();
 
   constructor(quotas: QuotaStore) {
     this.#quotas = quotas;
@@ -25,7 +25,7 @@ class SlowShares implements QuotaStore {
   async share(request: QuotaRequest): Promise<GrantedQuota> {
     this.asked.push(request);
     const share = await this.#quotas.share(request);
-    await this.callQueue;
+    await this.held;
     this.answered += 1;
     return share;
   }
@@ -38,15 +38,15 @@ class SlowShares implements QuotaStore {
 const started = await startPostgres();
 if (started instanceof PostgresServer) {
   afterAll(async () => await started.destroy());
-  describeKeeper(started);
+  describeLease(started);
 } else {
-  describe.skip(`the keeper of a share: ${started.unavailable}`, () => {
-    test('every test of it', () => expect(started).toBeInstanceOf(PostgresServer));
+  describe.skip(`quota leases on PostgreSQL (${started.unavailable})`, () => {
+    test('the tests of quota leases need PostgreSQL', () => expect(started).toBeInstanceOf(PostgresServer));
   });
 }
 
-function describeKeeper(server: PostgresServer): void {
-  describe('the keeper of a share', () => {
+function describeLease(server: PostgresServer): void {
+  describe('a quota lease', () => {
     let clock: VirtualClock;
     let store: Store;
     let quotas: SlowShares;
@@ -92,8 +92,8 @@ function describeKeeper(server: PostgresServer): void {
       await clock.settle();
     }
 
-    /** Lets time pass in steps that the keeper can follow. */
-    async function permit(ms: number): Promise<void> {
+    /** Lets time pass in steps that the lease can follow. */
+    async function pass(ms: number): Promise<void> {
       for (let leftMs = ms; leftMs > 0; leftMs -= 500) {
         const { answered } = quotas;
         await clock.advance(500);
@@ -101,14 +101,14 @@ function describeKeeper(server: PostgresServer): void {
       }
     }
 
-    /** From now on the store does not answer before this is called. */
+    /** From now on the store does not answer before the returned function is called. */
     function hold(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>();
-      quotas.callQueue = promise;
+      quotas.held = promise;
       return resolve;
     }
 
-    test('nothing goes before the store has given a share, and then at once', async () => {
+    test('no call goes before the store has granted a share, and queued calls go as soon as it has', async () => {
       const answer = hold();
       call(5);
       await clock.advance(10_000);
@@ -118,14 +118,14 @@ function describeKeeper(server: PostgresServer): void {
       expect(sent).toBe(5);
     });
 
-    test('what is to be given back is used no more, also while the store has not yet answered', async () => {
+    test('requests that a lease gives back are no longer used, even before the store has answered', async () => {
       call(20);
       await turns(1);
-      await permit(1000);
+      await pass(1000);
       expect(sent).toBe(20);
       const before = quotas.asked.length;
       const answer = hold();
-      // The next turn asks for less, since nothing is wanted; in the middle of it much comes.
+      // The next turn asks for less, since nothing is wanted; many calls arrive during it.
       for (let step = 0; quotas.asked.length === before && step < 20; step += 1) await clock.advance(100);
       const asked = quotas.asked.at(-1)?.requests.wanted ?? Number.NaN;
       expect(asked).toBeLessThan(20);
@@ -146,10 +146,10 @@ function describeKeeper(server: PostgresServer): void {
       expect(sent).toBe(before);
     });
 
-    test('without demand it asks no more, and with demand again', async () => {
+    test('a quota lease asks the store for nothing without demand, and again with demand', async () => {
       call(1);
       await turns(1);
-      await permit(10_000);
+      await pass(10_000);
       const { length } = quotas.asked;
       await clock.advance(60_000);
       expect(quotas.asked.length).toBe(length);
@@ -168,7 +168,7 @@ function describeKeeper(server: PostgresServer): void {
       void concurrency.acquire('agent', 'second', leaver.signal, () => {});
       await turns(1);
       expect(taken).toEqual(['first']);
-      // Two were granted where two asked; one leaves without having begun, and its grant is there for the next.
+      // Two starts were granted for two runs. One leaves before its start, and its grant is free for the next.
       concurrency.release('second');
       const answer = hold();
       const before = quotas.asked.length;
@@ -178,7 +178,7 @@ function describeKeeper(server: PostgresServer): void {
       expect(taken).toEqual(['first']);
       answer();
       await turns(before + 1);
-      await permit(500);
+      await pass(500);
       expect(taken).toEqual(['first', 'third']);
     });
   });

@@ -10,7 +10,7 @@ import { makeRun, silentLog } from '../store/runs.ts';
 describe('a fair division', () => {
   const wants = fc.array(fc.nat(50), { minLength: 1, maxLength: 6 });
 
-  test('gives everybody what he wants where there is enough, and never more than there is', () => {
+  test('a fair division grants every wish where there is enough, and never more than there is', () => {
     fc.assert(
       fc.property(fc.nat(100), wants, (total, all) => {
         const parts = all.map((want, index) => divideFairly(total, want, all.toSpliced(index, 1)));
@@ -22,7 +22,7 @@ describe('a fair division', () => {
     );
   });
 
-  test('takes from those who want most', () => {
+  test('a fair division of too little takes from those who want most', () => {
     expect(divideFairly(10, 1, [9, 9])).toBe(1);
     expect(divideFairly(10, 9, [1, 9])).toBe(4.5);
   });
@@ -33,8 +33,8 @@ if (started instanceof PostgresServer) {
   afterAll(async () => await started.destroy());
   describeShares(started);
 } else {
-  describe.skip(`shares in PostgreSQL: ${started.unavailable}`, () => {
-    test('every test of it', () => expect(started).toBeInstanceOf(PostgresServer));
+  describe.skip(`quotas in PostgreSQL (${started.unavailable})`, () => {
+    test('the tests of quotas in PostgreSQL need a server', () => expect(started).toBeInstanceOf(PostgresServer));
   });
 }
 
@@ -62,8 +62,8 @@ function describeShares(server: PostgresServer): void {
     runs: { total: null, agentIds: [], inUse: 0, wanted: 0, ...runs },
   });
 
-  describe('shares in PostgreSQL', () => {
-    test('replicas that ask at once never have more than there is, and each backend is its own', async () => {
+  describe('quotas in PostgreSQL', () => {
+    test('replicas that ask for shares at once never hold more than the total, and backends are independent', async () => {
       const url = await server.createDatabase();
       const stores = await Promise.all([open(url), open(url), open(url)]);
       for (let round = 0; round < 10; round += 1) {
@@ -76,7 +76,7 @@ function describeShares(server: PostgresServer): void {
       expect(elsewhere.requests).toBe(10);
     });
 
-    test('what one gives back another can have, but not what he may still be using', async () => {
+    test('a share that one replica gives back goes to another, except requests that may still be in use', async () => {
       const url = await server.createDatabase();
       const { quotas } = await open(url);
       await quotas.share(ask('a', { wanted: 10 }));
@@ -91,7 +91,7 @@ function describeShares(server: PostgresServer): void {
       expect((await quotas.share(ask('b', { wanted: 5 }))).requests).toBe(5);
     });
 
-    test('a share that is not renewed is free when its time is over', async () => {
+    test('a share that is not renewed is free after its lease', async () => {
       const url = await server.createDatabase();
       const { quotas } = await open(url);
       await quotas.share(ask('dead', { wanted: 10 }, {}, 200));
@@ -102,7 +102,7 @@ function describeShares(server: PostgresServer): void {
       });
     });
 
-    test('starts are allowed up to the bound, counting live runs of every owner', async () => {
+    test('starts are granted up to the bound, counting the live runs of every replica', async () => {
       const url = await server.createDatabase();
       const store = await open(url);
       const agentId = makeRun().agentId;
@@ -114,12 +114,12 @@ function describeShares(server: PostgresServer): void {
       await store.insert(makeRun({ phase: 'running', agentId: 'another backend' }), []);
       expect((await store.quotas.share(ask('a', {}, { ...runs, wanted: 2 }))).starts).toBe(2);
       expect((await store.quotas.share(ask('b', {}, { ...runs, wanted: 9 }))).starts).toBe(1);
-      // What was allowed and is not yet written stays allowed.
+      // A granted start that is not yet written stays granted.
       expect((await store.quotas.share(ask('a', {}, { ...runs, inUse: 2 }))).starts).toBe(2);
       expect((await store.quotas.share(ask('b', {}, { ...runs, inUse: 1, wanted: 9 }))).starts).toBe(1);
     });
 
-    test('a wake signal reaches the other replicas and not the one that sent it', async () => {
+    test('a wake reaches the other replicas and not the one that sent it', async () => {
       const url = await server.createDatabase();
       const [here, there] = [await open(url), await open(url)];
       const heard: string[] = [];

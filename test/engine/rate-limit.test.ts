@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RateLimit } from '../../src/engine/limits/rate-limit.ts';
 
-/** The most events that fall into any stretch of so long, both ends counted. */
+/** The maximum number of events in any stretch of this length, both ends included. */
 function maxWithin(instantsMs: readonly number[], stretchMs: number): number {
   const sorted = instantsMs.toSorted((a, b) => a - b);
   let max = 0;
@@ -57,13 +57,13 @@ function sendAll(limit: RateLimit, requests: readonly Request[]) {
   return { sent, arrived };
 }
 
-/** So many at once that are sent, and answered, at once. */
+/** This many requests at once, each sent and answered at once. */
 function atOnce(count: number): readonly Request[] {
   return Array.from({ length: count }, () => ({ comesMs: 0, takesMs: 0 }));
 }
 
 describe('a rate limit', () => {
-  test('is kept in every second, whatever comes, however long it takes to send, to arrive and to be answered', () => {
+  test('a rate limit holds in every second, however long requests take to be sent, to arrive and to be answered', () => {
     const request = fc.record({
       comesMs: fc.nat(5000),
       takesMs: fc.nat(300),
@@ -81,30 +81,30 @@ describe('a rate limit', () => {
     );
   });
 
-  test('a vendor that is slow to answer holds each request for another second at most', () => {
+  test('a request to a slow vendor counts against the rate for at most another second', () => {
     const slow = atOnce(40).map((request) => ({ ...request, answersMs: 30_000 }));
     const { sent } = sendAll(new RateLimit({ requestsPerSecond: 10, burst: 10 }), slow);
     expect(Math.max(...sent)).toBe(3 * 2010);
   });
 
-  test('is used up: what waits goes as soon as it may', () => {
+  test('a rate limit is used up by waiting requests without idle time', () => {
     const { sent } = sendAll(new RateLimit({ requestsPerSecond: 10, burst: 10 }), atOnce(100));
     expect(Math.max(...sent)).toBe(9 * 1010);
   });
 
-  test('lets as many go back to back as the burst says, and spreads the rest', () => {
+  test('a rate limit lets a burst of requests go back to back and spreads the rest', () => {
     const { sent } = sendAll(new RateLimit({ requestsPerSecond: 10, burst: 2 }), atOnce(20));
     expect(maxWithin(sent, 100)).toBe(2);
     expect(maxWithin(sent, 1000)).toBe(10);
     expect(Math.max(...sent)).toBeLessThanOrEqual(9 * 202);
   });
 
-  test('below one a second is one in a longer time', () => {
+  test('a rate below one a second is one request in a longer window', () => {
     const { sent } = sendAll(new RateLimit({ requestsPerSecond: 0.5, burst: 1 }), atOnce(4));
     expect(sent).toEqual([0, 2020, 4040, 6060]);
   });
 
-  test('what is permitted and not sent counts until it is dropped', () => {
+  test('a permitted request that is not sent counts against the rate until it is released', () => {
     const limit = new RateLimit({ requestsPerSecond: 1, burst: 1 });
     limit.reserve();
     expect(limit.waitMs(60_000)).toBe(Number.POSITIVE_INFINITY);
@@ -112,7 +112,7 @@ describe('a rate limit', () => {
     expect(limit.waitMs(60_000)).toBe(0);
   });
 
-  test('a smaller share holds at once, a larger one too', () => {
+  test('a new share of the rate, smaller or larger, takes effect at once', () => {
     const limit = new RateLimit({ requestsPerSecond: 4, burst: 4 });
     for (let request = 0; request < 2; request += 1) {
       limit.reserve();
@@ -126,7 +126,7 @@ describe('a rate limit', () => {
     expect(limit.waitMs(1000)).toBe(0);
   });
 
-  test('a clock that is set back holds nothing up for longer than a window', () => {
+  test('a clock that is set back delays requests for no longer than a window', () => {
     const limit = new RateLimit({ requestsPerSecond: 1, burst: 1 });
     limit.reserve();
     limit.landed(limit.sent(10_000_000), 10_000_000);

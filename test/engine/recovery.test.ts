@@ -4,7 +4,7 @@ import type { Run } from '../../src/contract/domain/run.ts';
 import { kinds, openRig, type Rig, type RigOptions, tenant } from './engine-rig.ts';
 import { fault } from './scripted-vendor.ts';
 
-/** A rig with one run that stands in the given phase when the process dies. */
+/** A rig with one run that is in the given phase when the process dies. */
 async function crashedIn(phase: string, options: RigOptions = {}): Promise<{ readonly rig: Rig; readonly run: Run }> {
   const first = await openRig(options);
   const { vendor, clock } = first;
@@ -26,7 +26,7 @@ async function crashedIn(phase: string, options: RigOptions = {}): Promise<{ rea
 }
 
 describe('a process that died', () => {
-  test('queued: the next one starts the run', async () => {
+  test('a run that was queued when the process died is started by the next process', async () => {
     const { rig, run } = await crashedIn('queued');
     rig.vendor.observeScript.push({ status: 'success', output: 1 });
     await rig.clock.advance(5000);
@@ -35,7 +35,7 @@ describe('a process that died', () => {
     await rig.close();
   });
 
-  test('a run found in starting has an unknown outcome and is not started again', async () => {
+  test('a run that was starting when the process died has an unknown outcome and is not started again', async () => {
     const { rig, run } = await crashedIn('starting');
     await rig.clock.advance(5000);
     expect(rig.vendor.starts).toHaveLength(1);
@@ -43,7 +43,7 @@ describe('a process that died', () => {
     await rig.close();
   });
 
-  test('starting, with onUnknownStart: retry: it is started again', async () => {
+  test('a run that was starting when the process died is started again with onUnknownStart: retry', async () => {
     const { rig, run } = await crashedIn('starting', { agent: { onUnknownStart: 'retry' } });
     await rig.clock.advance(5000);
     expect(rig.vendor.starts).toHaveLength(2);
@@ -51,7 +51,7 @@ describe('a process that died', () => {
     await rig.close();
   });
 
-  test('running: it is observed on, without a second start', async () => {
+  test('a run that was running when the process died is polled on without a second start', async () => {
     const { rig, run } = await crashedIn('running');
     const { polls } = rig.vendor;
     await rig.clock.advance(0);
@@ -65,7 +65,7 @@ describe('a process that died', () => {
     await rig.close();
   });
 
-  test('interrupted: it waits on, and can be resumed', async () => {
+  test('a run that was interrupted when the process died stays interrupted and can be resumed', async () => {
     const { rig, run } = await crashedIn('interrupted');
     await rig.clock.advance(20_000);
     expect((await rig.read(run)).status).toBe('interrupted');
@@ -75,7 +75,7 @@ describe('a process that died', () => {
     await rig.close();
   });
 
-  test('resuming: the accepted payload is delivered by the next one', async () => {
+  test('a payload that was accepted before the process died is delivered by the next process', async () => {
     const { rig, run } = await crashedIn('resuming');
     await rig.clock.advance(1000);
     expect(rig.vendor.resumptions).toEqual([{ answer: 'yes' }, { answer: 'yes' }]);
@@ -83,7 +83,7 @@ describe('a process that died', () => {
     await rig.close();
   });
 
-  test('a deadline that passed meanwhile ends the run at once', async () => {
+  test('a run whose deadline passed while no process lived ends at once', async () => {
     const { rig, run } = await crashedIn('running', { agent: { timeoutMs: 500 * 1000 } });
     await rig.clock.advance(0);
     expect((await rig.read(run)).status).toBe('pending');
@@ -95,7 +95,7 @@ describe('a process that died', () => {
 });
 
 describe('a process that stops', () => {
-  test('finishes and records the start under way, refuses new work, and leaves the rest', async () => {
+  test('a process that stops finishes and records the start under way, refuses new work, and leaves other runs to the next one', async () => {
     const rig = await openRig();
     let open = (): void => {};
     rig.vendor.startGate = new Promise((resolve) => {
@@ -118,7 +118,7 @@ describe('a process that stops', () => {
 });
 
 describe('a live run whose agent is gone from the config', () => {
-  test('is kept until its deadline, and then ends as timeout', async () => {
+  test('a live run whose agent is gone from the config is kept until its deadline, and then ends as timeout', async () => {
     const { rig, run } = await crashedIn('running');
     const other = { name: 'another', agentId: '00000000-0000-5000-8000-000000000002' };
     const next = await rig.crash({ agent: other });

@@ -22,7 +22,7 @@ describe('interrupts', () => {
     return { run, key: { tenant, runId: run.runId } };
   }
 
-  test('a run is resumed once, and the stale payload does not interrupt it again', async () => {
+  test('a run is resumed once, and the answered interrupt does not interrupt it again', async () => {
     const { run, key } = await interruptedRun();
     expect(await rig.engine.api.runs.resume(key, { ok: true })).toMatchObject({ status: 'pending' });
     await rig.clock.advance(20_000);
@@ -33,7 +33,7 @@ describe('interrupts', () => {
     expect(kinds(await rig.events(run))).toEqual(['queued', 'running', 'interrupt', 'resuming', 'running', 'result']);
   });
 
-  test('another question, or the same after it was gone, interrupts again', async () => {
+  test('another interrupt, or the same one after it was gone, interrupts the run again', async () => {
     const { run, key } = await interruptedRun();
     await rig.engine.api.runs.resume(key, 1);
     await rig.clock.advance(2000);
@@ -49,7 +49,7 @@ describe('interrupts', () => {
     expect((await rig.read(run)).status).toBe('interrupted');
   });
 
-  test('of two who resume at once one wins, and the vendor hears one', async () => {
+  test('of two clients that resume a run at once one wins, and the vendor gets one payload', async () => {
     const { key } = await interruptedRun();
     const both = await Promise.allSettled([rig.engine.api.runs.resume(key, 1), rig.engine.api.runs.resume(key, 2)]);
     expect(both.map((one) => one.status).sort()).toEqual(['fulfilled', 'rejected']);
@@ -66,7 +66,7 @@ describe('interrupts', () => {
     });
   });
 
-  test('a delivery that the vendor puts off is tried again; one that it refuses interrupts the run again', async () => {
+  test('a delivery that the vendor postpones is retried, and one that it refuses interrupts the run again', async () => {
     const { run, key } = await interruptedRun();
     rig.vendor.resumeScript.push(fault('retry'), fault('retry'));
     await rig.engine.api.runs.resume(key, 'a');
@@ -85,7 +85,7 @@ describe('interrupts', () => {
     expect(notes).toEqual(['the payload was not taken: no such event']);
   });
 
-  test('a vendor that goes on by itself clears the interrupt', async () => {
+  test('the interrupt of a run is cleared when the vendor goes on by itself', async () => {
     const { run } = await interruptedRun();
     rig.vendor.observeScript.splice(0, 1, { status: 'running' });
     await rig.clock.advance(20_000);

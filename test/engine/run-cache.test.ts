@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { openRig, tenant } from './engine-rig.ts';
 
-test('a run that went with its thread is not remembered: it is neither read nor removed once more', async () => {
+test('a run that was removed with its thread is not kept in the cache: it is neither read nor removed again', async () => {
   const rig = await openRig();
   const { api } = rig.engine;
   const thread = await api.threads.create({ tenant, metadata: {}, ifExists: 'raise' });

@@ -2,7 +2,7 @@ import type { Connection } from '../../src/contract/adapter/adapter.ts';
 import type { Agent } from '../../src/contract/domain/agent.ts';
 import { compileMapping } from '../../src/mapping/compile.ts';
 
-/** An agent that takes every input, over a connection and one layer of a mapping; the rest as a test wants it. */
+/** An agent that accepts every input, over a connection and one layer of a mapping; tests override the rest. */
 export function makeAgent(
   { connection, layer }: { readonly connection: Connection; readonly layer: object },
   own: Partial<Agent> = {},

@@ -5,7 +5,7 @@ import type { UpstreamRef } from '../../src/contract/domain/run.ts';
 
 type Script = UpstreamFault | Error | Json;
 
-/** A vendor behind the adapter port whose every answer a test decides. What is not scripted works at once. */
+/** A vendor behind the adapter port whose answers a test scripts. Unscripted calls succeed at once. */
 export class ScriptedVendor implements Connection {
   readonly starts: Json[] = [];
   readonly resumptions: Json[] = [];

@@ -7,11 +7,11 @@ import type { Run } from '../../src/contract/domain/run.ts';
 import { openRig, type Rig, type RigOptions, tenant } from './engine-rig.ts';
 import { fault, ScriptedVendor } from './scripted-vendor.ts';
 
-/** Agents that live on at a scripted vendor. */
+/** Sessions at a scripted vendor. */
 class SessionVendor extends ScriptedVendor {
   opening: Json | undefined = undefined;
   readonly messages: string[] = [];
-  /** Whom it told to end, and when. */
+  /** Which sessions it ended, and when. */
   readonly ended: { readonly runId: string; readonly atMs: number }[] = [];
   readonly endScript: UpstreamFault[] = [];
   messageGate: Promise<void> = Promise.resolve();
@@ -49,7 +49,7 @@ async function talk(rig: Rig, threadId: string, input: Json): Promise<Run> {
 
 const idOf = (n: number): string => `0198c5a0-0000-7000-8000-00000000000${n}`;
 
-test('the agents of removed threads are told to end within the budget of their backend', async () => {
+test('the sessions of removed threads are ended within the budget of their backend', async () => {
   const { rig, vendor } = await open({ options: { requestsPerSecond: 2, burst: 1 } });
   const { clock, engine } = rig;
   for (const n of [1, 2, 3, 4]) await talk(rig, idOf(n), 'a');
@@ -66,7 +66,7 @@ test('the agents of removed threads are told to end within the budget of their b
   await rig.close();
 });
 
-test('an agent is told to end until the vendor answers, and no longer', async () => {
+test('ending a session is repeated until the vendor answers, and no longer', async () => {
   const { rig, vendor } = await open();
   const { clock, engine } = rig;
   await talk(rig, idOf(1), 'a');
@@ -88,7 +88,7 @@ test('an agent is told to end until the vendor answers, and no longer', async ()
   await rig.close();
 });
 
-test('a process that dies between an agent and its first message leaves both to the next one', async () => {
+test('a session and its first message are left to the next process when this one dies between the two', async () => {
   const { rig: first, vendor } = await open({ options: { requestsPerSecond: 1, burst: 1 } });
   vendor.opening = { as: 'clerk' };
   const run = await talk(first, idOf(1), 'a');
@@ -102,7 +102,7 @@ test('a process that dies between an agent and its first message leaves both to 
   await rig.close();
 });
 
-test('a process that dies while a message is on its way does not send it again', async () => {
+test('a message that was under way when the process died is not sent again', async () => {
   const { rig: first, vendor } = await open();
   vendor.opening = { as: 'clerk' };
   vendor.messageGate = new Promise(() => {});
@@ -113,7 +113,7 @@ test('a process that dies while a message is on its way does not send it again',
   const rig = await first.crash();
   vendor.messageGate = Promise.resolve();
   await rig.clock.advance(5000);
-  // Whether the agent took it is unknown, so it is not sent again; the agent is still the thread's.
+  // Whether the session got the message is unknown, so it is not sent again; the thread keeps its session.
   expect(await rig.read(run)).toMatchObject({ status: 'error', outcome: { errcode: errcodes.startUnknown } });
   expect(await rig.read(other)).toMatchObject({ status: 'success', outcome: { value: 2 } });
   expect(vendor.starts).toEqual([{ as: 'clerk' }]);
@@ -121,7 +121,7 @@ test('a process that dies while a message is on its way does not send it again',
   await rig.close();
 });
 
-test('an agent that waits for a slot of its backend is scheduled once and then sent the input', async () => {
+test('a session that waits for a slot of its backend is scheduled once and then gets the input', async () => {
   const { rig, vendor } = await open({ options: { maxConcurrentRuns: 1 } });
   vendor.opening = {};
   const runs = [await talk(rig, idOf(1), 'a'), await talk(rig, idOf(2), 'b'), await talk(rig, idOf(1), 'c')];
@@ -132,7 +132,7 @@ test('an agent that waits for a slot of its backend is scheduled once and then s
   await rig.close();
 });
 
-test('a first run that passes its deadline goes with the agent that it scheduled', async () => {
+test('a first run that passes its deadline ends together with the session that it scheduled', async () => {
   const { rig, vendor } = await open();
   vendor.observeScript.splice(0, 1, { status: 'running' });
   const run = await talk(rig, idOf(1), 'a');

@@ -10,7 +10,7 @@ describe('starting a run', () => {
   });
   afterEach(() => rig.close());
 
-  test('the client does not wait for the vendor, and the vendor is asked without a tick of delay', async () => {
+  test('a creation does not wait for the vendor, and the vendor is asked without a tick of delay', async () => {
     let open = (): void => {};
     rig.vendor.startGate = new Promise((resolve) => {
       open = resolve;
@@ -25,7 +25,7 @@ describe('starting a run', () => {
     expect(await rig.read(run)).toMatchObject({ phase: 'running', status: 'pending', upstream: { runId: 'vendor-1' } });
   });
 
-  test('a run that has to wait for nothing is written as starting, in one write', async () => {
+  test('a run that need not wait is written as starting, in one write', async () => {
     rig.vendor.startGate = new Promise(() => {});
     const run = await rig.create();
     expect(await rig.store.find({ tenant, runId: run.runId })).toMatchObject({ phase: 'starting', version: 1 });
@@ -35,7 +35,7 @@ describe('starting a run', () => {
     expect(rig.vendor.starts).toHaveLength(1);
   });
 
-  test('a stop waits for a run that is being written as starting, and for its start', async () => {
+  test('stopping the engine waits for a run that is being written as starting, and for its start', async () => {
     let open = (): void => {};
     rig.vendor.startGate = new Promise((resolve) => {
       open = resolve;
@@ -79,7 +79,7 @@ describe('starting a run', () => {
   test.each([
     ['refused', fault('retry', { kind: 'refused' })],
     ['503', fault('retry')],
-  ])('%s: the run stays pending and is tried again until it works', async (_name, again) => {
+  ])('%s: the run stays pending and its start is retried until it succeeds', async (_name, again) => {
     rig.vendor.startScript.push(again, again, again);
     rig.vendor.observeScript.push({ status: 'success', output: 1 });
     const run = await rig.create();
@@ -90,7 +90,7 @@ describe('starting a run', () => {
     expect((await rig.read(run)).status).toBe('success');
   });
 
-  test('Retry-After is kept', async () => {
+  test('a start is not retried before its Retry-After is over', async () => {
     rig.vendor.startScript.push(fault('retry', { retryAfterMs: 30_000 }));
     await rig.create();
     await rig.clock.advance(29_000);
@@ -99,7 +99,7 @@ describe('starting a run', () => {
     expect(rig.vendor.starts).toHaveLength(2);
   });
 
-  test('tries end with the deadline', async () => {
+  test("retries of a start end with the run's deadline", async () => {
     for (let tries = 0; tries < 500; tries += 1) rig.vendor.startScript.push(fault('retry'));
     const run = await rig.create();
     await rig.clock.advance(3_600_001);
@@ -109,7 +109,7 @@ describe('starting a run', () => {
     expect(rig.vendor.starts).toHaveLength(tries);
   });
 
-  test("a refusal is final and carries the vendor's own words", async () => {
+  test("a start that the vendor refuses ends the run with the vendor's own words", async () => {
     rig.vendor.startScript.push(fault('rejected', { message: 'no such project: shop' }));
     const run = await rig.create();
     await rig.clock.settle();
@@ -124,7 +124,7 @@ describe('starting a run', () => {
     expect(rig.vendor.starts).toHaveLength(1);
   });
 
-  test('an unknown outcome is never tried again', async () => {
+  test('a start with an unknown outcome is never retried', async () => {
     rig.vendor.startScript.push(fault('unknown'));
     const run = await rig.create();
     await rig.clock.advance(60_000);
@@ -135,7 +135,7 @@ describe('starting a run', () => {
     expect(outcome?.kind === 'error' && outcome.description).toMatch(/not known whether the vendor started the run/);
   });
 
-  test('a defect while the vendor is asked counts as an unknown outcome', async () => {
+  test('an unexpected exception during a start counts as an unknown outcome', async () => {
     rig.vendor.startScript.push(new TypeError('broken adapter'));
     const run = await rig.create();
     await rig.clock.advance(60_000);
@@ -144,7 +144,7 @@ describe('starting a run', () => {
     expect(rig.logged.filter((line) => line.level === 'error')).toHaveLength(1);
   });
 
-  test('an input expression that fails ends the run and harms no other', async () => {
+  test('an input expression that fails ends its run and no other', async () => {
     await rig.close();
     rig = await openRig({ mapping: { input: '$number(input.n)' } });
     const [bad, good] = [await rig.create({ input: { n: 'x' } }), await rig.create({ input: { n: '7' } })];
@@ -154,7 +154,7 @@ describe('starting a run', () => {
     expect(rig.vendor.starts).toEqual([7]);
   });
 
-  test('a run cancelled while the vendor is asked is stopped at the vendor once it answers', async () => {
+  test('a run that is cancelled during its start is cancelled at the vendor once the start is answered', async () => {
     let open = (): void => {};
     rig.vendor.startGate = new Promise((resolve) => {
       open = resolve;
@@ -171,8 +171,8 @@ describe('starting a run', () => {
   });
 });
 
-describe('starting with onUnknownStart: retry', () => {
-  test('an unknown outcome is tried again', async () => {
+describe('starting a run with onUnknownStart: retry', () => {
+  test('a start with an unknown outcome is retried with onUnknownStart: retry', async () => {
     const rig = await openRig({ agent: { onUnknownStart: 'retry' } });
     rig.vendor.startScript.push(fault('unknown'));
     await rig.create();

@@ -50,7 +50,7 @@ const steps: Readonly<Record<RunTransition['kind'], RunTransition>> = {
   end: { kind: 'end', outcome: { status: 'success', value: 1 } },
 };
 
-/** The whole machine as a table: phase, step, phase after. What is not here is refused. */
+/** The whole machine as a table: phase, transition, next phase. Everything else is refused. */
 const table: readonly (readonly [RunPhase, RunTransition['kind'], RunPhase])[] = [
   ['queued', 'begin', 'starting'],
   ['starting', 'begin', 'starting'],
@@ -77,8 +77,8 @@ const table: readonly (readonly [RunPhase, RunTransition['kind'], RunPhase])[] =
     ]),
 ];
 
-describe('the life of a run', () => {
-  test.each(runPhases)('from %s only the steps of the table are allowed', (phase) => {
+describe('the state machine of a run', () => {
+  test.each(runPhases)('a run in phase %s allows only the transitions of the table', (phase) => {
     const taken = Object.values(steps).flatMap((transition) => {
       const applied = applyTransition(runIn(phase), transition, 2000);
       return applied === null ? [] : [[phase, transition.kind, applied.run.phase]];
@@ -86,20 +86,23 @@ describe('the life of a run', () => {
     expect(new Set(taken.map(String))).toEqual(new Set(table.filter(([from]) => from === phase).map(String)));
   });
 
-  test.each(table)('%s, %s: the version grows by one, events follow without a gap, the status fits', (phase, kind) => {
-    const before = runIn(phase);
-    const applied = applyTransition(before, steps[kind], 2000);
-    if (applied === null) throw new Error('refused');
-    const { run, events } = applied;
-    expect(run.version).toBe(before.version + 1);
-    expect(run.updatedAtMs).toBe(2000);
-    expect(events.map((event) => event.seq)).toEqual(run.lastSeq === before.lastSeq ? [] : [before.lastSeq + 1]);
-    for (const event of events) expect(event).toMatchObject({ runId: run.runId, atMs: 2000, status: run.status });
-    const expected = run.phase === 'done' ? 'success' : run.phase === 'interrupted' ? 'interrupted' : 'pending';
-    expect(run.status).toBe(expected);
-  });
+  test.each(table)(
+    'a run in phase %s that takes %s has the next version, gapless events and the fitting status',
+    (phase, kind) => {
+      const before = runIn(phase);
+      const applied = applyTransition(before, steps[kind], 2000);
+      if (applied === null) throw new Error('refused');
+      const { run, events } = applied;
+      expect(run.version).toBe(before.version + 1);
+      expect(run.updatedAtMs).toBe(2000);
+      expect(events.map((event) => event.seq)).toEqual(run.lastSeq === before.lastSeq ? [] : [before.lastSeq + 1]);
+      for (const event of events) expect(event).toMatchObject({ runId: run.runId, atMs: 2000, status: run.status });
+      const expected = run.phase === 'done' ? 'success' : run.phase === 'interrupted' ? 'interrupted' : 'pending';
+      expect(run.status).toBe(expected);
+    },
+  );
 
-  test('a run that ended stays as it ended', () => {
+  test('a run that has ended does not change', () => {
     const cancelled = applyTransition(
       runIn('running'),
       { kind: 'end', outcome: { status: 'error', errcode: 1000, description: 'the run was cancelled' } },
@@ -110,13 +113,13 @@ describe('the life of a run', () => {
     expect(cancelled.run).toMatchObject({ status: 'error', owner: null, outcome: { kind: 'error', errcode: 1000 } });
   });
 
-  test('the interrupt that was answered is remembered whatever the order of its keys', () => {
+  test('the answered interrupt of a run is remembered in canonical form, whatever the order of its keys', () => {
     const delivered = applyTransition(runIn('delivering'), steps.delivered, 2000);
     expect(delivered?.run.answeredInterrupt).toBe('{"a":2,"b":1}');
     expect(applyTransition(runIn('delivering'), steps.undelivered, 2000)?.run.answeredInterrupt).toBeNull();
   });
 
-  test('a resumption keeps the payload and what it answers', () => {
+  test('a resumption keeps its payload and the interrupt that it answers', () => {
     expect(applyTransition(runIn('interrupted'), steps.resume, 2000)?.run).toMatchObject({
       resumption: { payload: 'yes', interrupt: { question: 'go?' } },
       outcome: null,

@@ -5,7 +5,7 @@ import { patchState } from '../../src/engine/api/thread-patch.ts';
 const first = { role: 'user', content: 'hi', id: 'm-1' };
 const second = { role: 'ai', content: 'yo' };
 
-test('a patch that replaces takes what it names, and leaves the rest', () => {
+test('a thread patch replaces the members that it names and keeps the others', () => {
   const base = { values: { a: 1 }, messages: [first] };
   expect(patchState(base, { mode: 'replace' })).toEqual(base);
   expect(patchState(base, { mode: 'replace', values: { b: 2 } })).toEqual({ values: { b: 2 }, messages: [first] });
@@ -18,11 +18,11 @@ test.each<[before: Json, values: Json | undefined, after: Json]>([
   ['text', { a: 1 }, { a: 1 }],
   [{ a: 1 }, 'text', 'text'],
   [{ a: 1 }, undefined, { a: 1 }],
-])('%j merged with %j is %j', (before, values, after) => {
+])('thread values %j merged with %j are %j', (before, values, after) => {
   expect(patchState({ values: before, messages: [] }, { mode: 'merge', values }).values).toEqual(after);
 });
 
-test('a message takes the place of the one with its id, and follows where there is none', () => {
+test('a message in a thread patch replaces the one with its id, or is appended where there is none', () => {
   const changed = { ...first, content: 'hello' };
   const more = { role: 'user', content: 'more', id: 'm-2' };
   const again = { ...more, content: 'again' };

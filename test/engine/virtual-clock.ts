@@ -28,12 +28,12 @@ export class VirtualClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Lets everything that is ready happen, without moving time. */
+  /** Runs everything that is ready, without moving time. */
   async settle(): Promise<void> {
     for (let turn = 0; turn < settlingTurns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Moves time on, timer by timer, letting each one's consequences happen before the next. */
+  /** Moves time on timer by timer, with the consequences of each before the next. */
   async advance(byMs: number): Promise<void> {
     const untilMs = this.#nowMs + byMs;
     await this.settle();
@@ -48,7 +48,7 @@ export class VirtualClock implements Clock {
     this.#nowMs = untilMs;
   }
 
-  /** The same time for something that can die: its timers go with it. */
+  /** The same time for a process that can be killed: its timers die with it. */
   mortal(): { readonly clock: Clock; kill(): void } {
     let dead = false;
     const clock: Clock = {

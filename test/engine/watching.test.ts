@@ -10,7 +10,7 @@ describe('waiting for a run', () => {
   });
   afterEach(() => rig.close());
 
-  test('a blocking call answers in the turn in which the end is recorded', async () => {
+  test('a blocking wait for a run answers in the turn in which the end is recorded', async () => {
     const run = await rig.create();
     await rig.clock.settle();
     const waiting = rig.engine.api.runs.wait({ tenant, runId: run.runId }, 60_000, never);
@@ -19,7 +19,7 @@ describe('waiting for a run', () => {
     expect(await waiting).toMatchObject({ status: 'success', outcome: { value: 42 } });
   });
 
-  test('a blocking call ends with its time, with the client, and without waiting when the run is over', async () => {
+  test('a blocking wait for a run ends with its time-out, with its client, and at once when the run is over', async () => {
     const run = await rig.create();
     const key = { tenant, runId: run.runId };
     await rig.clock.settle();
@@ -37,7 +37,7 @@ describe('waiting for a run', () => {
     expect(rig.clock.timers).toBe(timers);
   });
 
-  test('a run that is removed while somebody waits is not found', async () => {
+  test('a run that is removed during a blocking wait is run_not_found', async () => {
     const run = await rig.create();
     const key = { tenant, runId: run.runId };
     const reader = await rig.engine.api.runs.watch(key, 0);
@@ -49,7 +49,7 @@ describe('waiting for a run', () => {
     await expect(rig.engine.api.runs.watch(key, 0)).rejects.toMatchObject({ code: 'run_not_found' });
   });
 
-  test('a late reader gets history and end; one that comes back gets exactly what it missed', async () => {
+  test("a late reader of a run's events gets history and end, and a returning one exactly what it missed", async () => {
     rig.vendor.observeScript.push({ status: 'success', output: 1 });
     const run = await rig.create();
     await rig.clock.advance(5000);
@@ -65,7 +65,7 @@ describe('waiting for a run', () => {
     }
   });
 
-  test('a reader that joins and leaves at any moment sees no gap and no repeat', async () => {
+  test("a reader of a run's events that joins and leaves at any moment sees no gap and no repeat", async () => {
     for (let step = 1; step <= 40; step += 1) rig.vendor.observeScript.push({ status: 'running', output: step });
     rig.vendor.observeScript.push({ status: 'success', output: 'end' });
     const run = await rig.create();
@@ -83,14 +83,14 @@ describe('waiting for a run', () => {
     expect(seen).toEqual(Array.from({ length: 43 }, (_, index) => index + 1));
   });
 
-  test('readers that wait are given what is written without a read of the store, also when one of them leaves', async () => {
+  test("waiting readers of a run's events get new events without a read of the store, even when one of them leaves", async () => {
     const run = await rig.create();
     const key = { tenant, runId: run.runId };
     await rig.clock.settle();
     const streams = await Promise.all(Array.from({ length: 3 }, () => rig.engine.api.runs.watch(key, run.lastSeq)));
     for (const stream of streams) expect(kinds((await stream.next()).value ?? [])).toEqual(['running']);
     const [first, second, third] = streams.map((stream) => stream.next());
-    // It has everything, and finds that out from the store before it waits.
+    // It has every event, and learns that from the store before it waits.
     await rig.clock.settle();
     const reads = vi.spyOn(rig.store, 'events');
     await streams[1]?.return();
@@ -103,7 +103,7 @@ describe('waiting for a run', () => {
     expect(reads).not.toHaveBeenCalled();
   });
 
-  test('a slow reader of a long history is fed from the store, in order', async () => {
+  test('a slow reader of a long history of events is fed from the store, in order', async () => {
     for (let step = 1; step <= 300; step += 1) rig.vendor.observeScript.push({ status: 'running', output: step });
     rig.vendor.observeScript.push({ status: 'success', output: 'end' });
     const run = await rig.create();

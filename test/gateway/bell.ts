@@ -1,4 +1,4 @@
-/** Rings when something happened, so that a test waits for what it is about and never for time to pass. */
+/** Signals a change, so that a test waits for the change itself and never for time to pass. */
 export class Bell {
   #waiting: (() => void)[] = [];
 
@@ -8,7 +8,7 @@ export class Bell {
     for (const wake of waiting) wake();
   }
 
-  /** The first value of `look` that is not nothing; looks again after every ring. */
+  /** The first truthy value of `look`, which is called again after every ring. */
   async until<T>(look: () => T | undefined | null | false): Promise<T> {
     for (;;) {
       const seen = look();

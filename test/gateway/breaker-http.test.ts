@@ -4,7 +4,7 @@ import { IntunedStandIn } from './stand-ins.ts';
 
 const patience = { timeout: 20_000, interval: 5 };
 
-test('a vendor that goes silent is left alone, readiness and log say so, and its runs end when it is back', async () => {
+test('a silent vendor opens the circuit, which readiness and log report, and its runs end once it answers again', async () => {
   await using vendor = await IntunedStandIn.open();
   vendor.plan = () => ({ status: 'started' });
   await using site = await openSite({ intuned: vendor, agents: [scraper] });
@@ -17,7 +17,7 @@ test('a vendor that goes silent is left alone, readiness and log say so, and its
     }, patience);
 
   const runs = [await create(), await create()];
-  for (const run of [await vendor.nextRun(), await vendor.nextRun()]) await run.looked();
+  for (const run of [await vendor.nextRun(), await vendor.nextRun()]) await run.polled();
   await untilState('up');
   await vendor.silence();
   await untilState('down');

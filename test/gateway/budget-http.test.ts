@@ -38,24 +38,27 @@ describe('a backend over HTTP', () => {
     ['Retry-After as a date', 503, () => ({ 'retry-after': later(3600) })],
     ['X-RateLimit-Reset in seconds', 429, () => ({ 'x-ratelimit-reset': '3600' })],
     ['X-RateLimit-Reset as a time', 429, () => ({ 'x-ratelimit-reset': String(Math.ceil(Date.now() / 1000) + 3600) })],
-  ])('%s on one look holds all its calls back, starts too', async (_name, status, headers) => {
-    await open();
-    vendor.surprise('look', reply(status, { message: 'slow down' }, headers()));
-    const { run_id: first } = await site.client.create(request);
-    await untilState('paused');
-    expect(logged(/^backend rate-limited; pausing calls$/)).toMatchObject([{ backend: 'intuned' }]);
-    const { asked } = vendor;
-    expect(asked).toHaveLength(2);
-    const { run_id: second } = await site.client.create(request);
-    for (const runId of [first, second]) expect((await site.client.read(runId)).status).toBe('pending');
-    // A backend that rests is no reason to send the gateway no work.
-    expect(await readiness()).toEqual({ status: 200, state: 'paused' });
-    expect(asked).toHaveLength(2);
-  });
+  ])(
+    '%s in the answer to one poll delays all calls to the backend, starts included',
+    async (_name, status, headers) => {
+      await open();
+      vendor.surprise('poll', reply(status, { message: 'slow down' }, headers()));
+      const { run_id: first } = await site.client.create(request);
+      await untilState('paused');
+      expect(logged(/^backend rate-limited; pausing calls$/)).toMatchObject([{ backend: 'intuned' }]);
+      const { asked } = vendor;
+      expect(asked).toHaveLength(2);
+      const { run_id: second } = await site.client.create(request);
+      for (const runId of [first, second]) expect((await site.client.read(runId)).status).toBe('pending');
+      // A backend that rests is no reason to send the gateway no work.
+      expect(await readiness()).toEqual({ status: 200, state: 'paused' });
+      expect(asked).toHaveLength(2);
+    },
+  );
 
-  test('a pause that is over is over for all', async () => {
+  test('calls of every kind go again once the pause of their backend is over', async () => {
     await open();
-    vendor.surprise('look', reply(429, { message: 'slow down' }, { 'retry-after': '1' }));
+    vendor.surprise('poll', reply(429, { message: 'slow down' }, { 'retry-after': '1' }));
     const { run_id: first } = await site.client.create(request);
     await untilState('paused');
     const { run_id: second } = await site.client.create(request);
@@ -66,7 +69,7 @@ describe('a backend over HTTP', () => {
     expect((await readiness()).state).toBe('up');
   });
 
-  test('a run beyond maxConcurrentRuns is pending, the log says what it waits for, and it has its turn', async () => {
+  test('a run beyond maxConcurrentRuns is pending, the log says what it waits for, and it runs in its turn', async () => {
     await open({ maxConcurrentRuns: 1 });
     const { run_id: first } = await site.client.create(request);
     const live = await vendor.nextRun();
@@ -74,7 +77,7 @@ describe('a backend over HTTP', () => {
     await vi.waitFor(() => expect(logged(/run queued: maxConcurrentRuns/)).toHaveLength(1), patience);
     expect(logged(/run queued: maxConcurrentRuns/)).toMatchObject([{ run_id: second }]);
     expect((await site.client.read(second)).status).toBe('pending');
-    await live.looked(3);
+    await live.polled(3);
     expect(vendor.count('start')).toBe(1);
     live.say({ status: 'completed', result: { n: 1 } });
     (await vendor.nextRun()).say({ status: 'completed', result: { n: 2 } });

@@ -12,15 +12,15 @@ export type Answered = {
 };
 
 /** A `Run` or a `RunOutput`, as far as tests read it. */
-export type Told = JsonObject & { readonly run_id: string; readonly agent_id: string; readonly status: string };
+export type RunAnswer = JsonObject & { readonly run_id: string; readonly agent_id: string; readonly status: string };
 
 const judge = documentsAbsent === null ? openDocument('acp-0.1.openapi.yaml') : null;
 
-/** How often an answer was held against the protocol's own document. */
+/** How many answers were validated against the protocol's own document. */
 export const judged = new Map<string, number>();
 
 /**
- * A client that believes nothing: every answer is held against the schema that ACP 0.1 has for it, and searched for
+ * A client that checks everything: each answer is validated against its schema in ACP 0.1, and searched for
  * the secrets of the vendors.
  */
 export class AcpClient {
@@ -50,33 +50,33 @@ export class AcpClient {
   }
 
   /** Creates a run that is expected to be accepted. */
-  async create(request: JsonObject, headers: Readonly<Record<string, string>> = {}): Promise<Told> {
-    return told(await this.ask('POST', '/runs', request, headers));
+  async create(request: JsonObject, headers: Readonly<Record<string, string>> = {}): Promise<RunAnswer> {
+    return runIn(await this.ask('POST', '/runs', request, headers));
   }
 
-  async read(runId: string): Promise<Told> {
-    return told(await this.ask('GET', `/runs/${runId}`));
+  async read(runId: string): Promise<RunAnswer> {
+    return runIn(await this.ask('GET', `/runs/${runId}`));
   }
 
   /** The output once there is one. */
-  async output(runId: string): Promise<Told> {
-    return told(await this.ask('GET', `/runs/${runId}/output?block_timeout=20`));
+  async output(runId: string): Promise<RunAnswer> {
+    return runIn(await this.ask('GET', `/runs/${runId}/output?block_timeout=20`));
   }
 
   /** The output of a new run. */
-  async run(request: JsonObject): Promise<Told> {
+  async run(request: JsonObject): Promise<RunAnswer> {
     const { run_id } = await this.create(request);
     return await this.output(run_id);
   }
 
-  async resume(runId: string, payload: Json): Promise<Told> {
-    return told(await this.ask('POST', `/runs/${runId}`, JSON.stringify(payload)));
+  async resume(runId: string, payload: Json): Promise<RunAnswer> {
+    return runIn(await this.ask('POST', `/runs/${runId}`, JSON.stringify(payload)));
   }
 
-  async search(filter: JsonObject): Promise<readonly Told[]> {
+  async search(filter: JsonObject): Promise<readonly RunAnswer[]> {
     const { status, body } = await this.ask('POST', '/runs/search', filter);
     if (status !== 200) throw new Error(`search: ${status} ${JSON.stringify(body)}`);
-    return body as readonly Told[];
+    return body as readonly RunAnswer[];
   }
 
   async stream(runId: string, headers: Readonly<Record<string, string>> = {}): Promise<StreamReader> {
@@ -87,9 +87,9 @@ export class AcpClient {
   }
 }
 
-function told({ status, body }: Answered): Told {
-  if (status !== 200) throw new Error(`expected 200, was told ${status} ${JSON.stringify(body)}`);
-  return body as Told;
+function runIn({ status, body }: Answered): RunAnswer {
+  if (status !== 200) throw new Error(`expected 200, got ${status} ${JSON.stringify(body)}`);
+  return body as RunAnswer;
 }
 
 export function refuseSecrets(text: string, where: string): void {
@@ -109,7 +109,7 @@ function holdAgainst(schema: string | null, value: Json, where: string): void {
   }
 }
 
-/** ACP wants a result to be an object; what a vendor gave instead goes through unchanged all the same. */
+/** ACP requires a result to be an object; any other value of a vendor is passed on unchanged all the same. */
 function withObjectResult(value: Json): Json {
   if (!isJsonObject(value) || value.type !== 'result' || value.result === undefined) return value;
   return isJsonObject(value.result) ? value : { ...value, result: {} };

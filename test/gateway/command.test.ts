@@ -85,7 +85,7 @@ function openFolder() {
 }
 
 describe.concurrent('rungate check', () => {
-  test('of a config that is right opens nothing and says so', async () => {
+  test('rungate check of a valid config says so and opens nothing', async () => {
     using here = openFolder();
     here.write(right);
     expect(await here.run('check', '--config', here.file)).toEqual({
@@ -96,7 +96,7 @@ describe.concurrent('rungate check', () => {
     expect(existsSync(join(here.folder, 'data'))).toBe(false);
   });
 
-  test('of one that is wrong says all of it, and serve says the same', async () => {
+  test('rungate check lists every problem of an invalid config, and rungate serve lists the same', async () => {
     using here = openFolder();
     here.write(wrong);
     const ends = await Promise.all(['check', 'serve'].map((command) => here.run(command, '--config', here.file)));
@@ -109,7 +109,7 @@ describe.concurrent('rungate check', () => {
 });
 
 describe.concurrent('rungate serve', () => {
-  test('with a port or a database that is taken says which', async () => {
+  test('rungate serve says which port or database is already in use', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
@@ -124,7 +124,7 @@ describe.concurrent('rungate serve', () => {
     expect([second.code, second.err]).toEqual([1, expect.stringContaining('is in use by another process')]);
   });
 
-  test('says what is wrong on the command line', async () => {
+  test('rungate says what is wrong with its command line', async () => {
     using here = openFolder();
     const lines: readonly (readonly [readonly string[], number, RegExp])[] = [
       [['serve'], 2, /^rungate: --config FILE is missing\n/],
@@ -142,7 +142,7 @@ describe.concurrent('rungate serve', () => {
 const noShell = ['/bin/bash', '/usr/bin/curl'].find((file) => !existsSync(file));
 
 describe.skipIf(noShell !== undefined)(`npm start (${noShell ?? 'bash and curl'})`, () => {
-  test('prints three lines that work when they are pasted', async () => {
+  test('npm start prints three lines that work when they are pasted', async () => {
     using here = openFolder();
     await using sample = here.start('serve', '--sandbox', '--port', '0');
     const lines = await sample.said(/Try it:\n\n([\s\S]*?)\n\n/);

@@ -11,7 +11,7 @@ async function openRig() {
   const { url } = site.client;
   return {
     url,
-    /** A run to its end, as the protocol tells of it. */
+    /** Makes a run and resolves with its end, in the protocol's format. */
     run: async (prefix: string, more: JsonObject) => {
       const { status, body } = await ask(url, 'POST', `${prefix}/runs/wait`, { agent_id: 'price-scraper', ...more });
       expect(status).toBe(200);
@@ -25,7 +25,7 @@ async function openRig() {
   };
 }
 
-test('a thread that a run of the Agent Protocol names is kept, or goes with the run that says so', async () => {
+test('a thread that an Agent Protocol run names is kept, or removed with the run that asks for it', async () => {
   await using rig = await openRig();
   const { url, run, statusOf } = rig;
   const { body } = await ask(url, 'POST', '/agent-protocol/threads', {});
@@ -44,7 +44,7 @@ test('a thread that a run of the Agent Protocol names is kept, or goes with the 
 });
 
 test.each(['/acp/v0.2', '/agent-protocol'])(
-  'a run without a thread leaves one only if it says keep: %s',
+  'a run without a thread under %s leaves a thread behind only with on_completion: keep',
   async (prefix) => {
     await using rig = await openRig();
     for (const more of [{}, { on_completion: 'delete' }] as readonly JsonObject[]) {

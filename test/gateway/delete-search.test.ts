@@ -23,11 +23,11 @@ async function openBoth(agents: readonly JsonObject[] = [scraper, support, order
 }
 
 describe.concurrent('DELETE /runs/{run_id}', () => {
-  test('of a live run where the vendor can cancel: tells it, stops looking, removes the run', async () => {
+  test('deleting a live run cancels it where the vendor can, stops polling, and removes the run', async () => {
     await using both = await openBoth([stoppable]);
     const run = await both.client.create({ agent_id: 'support', metadata: { n: 1 } });
     const upstream = await both.restack.nextRun();
-    await upstream.looked();
+    await upstream.polled();
     const stream = await both.client.stream(run.run_id);
     const deleted = await both.client.ask('DELETE', `/runs/${run.run_id}`);
     expect(deleted).toMatchObject({
@@ -44,27 +44,27 @@ describe.concurrent('DELETE /runs/{run_id}', () => {
     expect((await both.client.ask('GET', `/runs/${run.run_id}/stream`)).status).toBe(404);
     expect((await both.client.ask('DELETE', `/runs/${run.run_id}`)).status).toBe(404);
     expect(await both.client.search({})).toEqual([]);
-    const { looks } = upstream;
+    const { polls } = upstream;
     await both.client.create({ agent_id: 'support' });
-    await (await both.restack.nextRun()).looked(5);
-    expect(upstream.looks).toBe(looks);
+    await (await both.restack.nextRun()).polled(5);
+    expect(upstream.polls).toBe(polls);
   });
 
-  test('of a live run where the vendor cannot cancel: stops looking and asks the vendor for nothing', async () => {
+  test('deleting a live run of a vendor that cannot cancel stops polling and sends the vendor nothing', async () => {
     await using both = await openBoth();
     const run = await both.client.create({ agent_id: 'price-scraper' });
     const upstream = await both.intuned.nextRun();
-    await upstream.looked();
+    await upstream.polled();
     expect((await both.client.ask('DELETE', `/runs/${run.run_id}`)).status).toBe(200);
-    const seen = { looks: upstream.looks, asked: both.intuned.asked.length };
+    const seen = { polls: upstream.polls, asked: both.intuned.asked.length };
     await both.client.create({ agent_id: 'price-scraper' });
     const neighbour = await both.intuned.nextRun();
-    await neighbour.looked(5);
-    expect(upstream.looks - seen.looks).toBeLessThanOrEqual(1);
+    await neighbour.polled(5);
+    expect(upstream.polls - seen.polls).toBeLessThanOrEqual(1);
     expect(both.intuned.asked.every(({ method }) => method !== 'DELETE')).toBe(true);
   });
 
-  test('of a run whose start is under way: what was started is cancelled when the vendor answers', async () => {
+  test('deleting a run whose start is under way cancels it once the vendor has answered', async () => {
     await using both = await openBoth([stoppable]);
     const release = both.restack.hold('start');
     const run = await both.client.create({ agent_id: 'support' });
@@ -73,10 +73,10 @@ describe.concurrent('DELETE /runs/{run_id}', () => {
     release();
     const upstream = await both.restack.nextRun();
     expect((await upstream.gotEvent()).body).toMatchObject({ eventName: 'end' });
-    expect(upstream.looks).toBe(0);
+    expect(upstream.polls).toBe(0);
   });
 
-  test('of a finished run removes it, and cancels nothing', async () => {
+  test('deleting a finished run removes it and cancels nothing', async () => {
     await using both = await openBoth([stoppable]);
     both.restack.plan = () => ({ status: 'completed', output: { a: 1 } });
     const { run_id } = await both.client.run({ agent_id: 'support' });
@@ -88,12 +88,12 @@ describe.concurrent('DELETE /runs/{run_id}', () => {
     expect(both.restack.count('event')).toBe(0);
   });
 
-  test('answers although the vendor is slow to cancel, and asks again where that helps', async () => {
+  test('deleting a run does not wait for a slow cancellation, which is repeated where that helps', async () => {
     await using both = await openBoth([stoppable]);
     both.restack.surprise('event', reply(503, { error: 'later' }), reply(500, { error: 'oops' }));
     const run = await both.client.create({ agent_id: 'support' });
     const upstream = await both.restack.nextRun();
-    await upstream.looked();
+    await upstream.polled();
     expect((await both.client.ask('DELETE', `/runs/${run.run_id}`)).status).toBe(200);
     await upstream.gotEvent();
     expect(both.restack.count('event')).toBe(3);
@@ -101,7 +101,7 @@ describe.concurrent('DELETE /runs/{run_id}', () => {
 });
 
 describe.concurrent('POST /runs/search', () => {
-  test('finds by agent, status and metadata, newest first, ten at a time', async () => {
+  test('a search finds runs by agent, status and metadata, newest first, ten at a time', async () => {
     await using both = await openBoth();
     both.restack.plan = ({ path }): JsonObject =>
       path.includes('Order') ? { status: 'failed' } : { status: 'completed', output: {} };
@@ -136,7 +136,7 @@ describe.concurrent('POST /runs/search', () => {
     expect(await found({ metadata: { 1: 1 } })).toEqual([live]);
   });
 
-  test('refuses what is out of its bounds', async () => {
+  test('a search that is out of its bounds is refused', async () => {
     await using both = await openBoth();
     const wrong: readonly JsonObject[] = [
       { limit: 0 },

@@ -8,7 +8,7 @@ vi.setConfig({ testTimeout: 120_000 });
 
 const message = 'the gateway is shutting down';
 
-/** New work, and what refuses it, in the words of each protocol. */
+/** New work and its refusal, in the format of each protocol. */
 const refusals = [
   ['/runs', message],
   ['/acp/v0.2/runs', message],
@@ -32,8 +32,8 @@ async function stopped(gateway: RungateProcess): Promise<void> {
   await gateway.said(/("rungate stops")/);
 }
 
-describe.concurrent('a gateway that is told to stop', () => {
-  test('refuses new work, sends its readers away, and records what it had asked for', async () => {
+describe.concurrent('a gateway that stops', () => {
+  test('a gateway that stops refuses new work, ends its streams, and records the vendor calls under way', async () => {
     await using rig = await openRig();
     const { intuned } = rig;
     await using first = rig.serve();
@@ -87,7 +87,7 @@ describe.concurrent('a gateway that is told to stop', () => {
     expect((await again.end())[0]?.id).toBe(String(seen.length + 1));
   });
 
-  test('waits for a vendor no longer than server.drainSeconds, and says what it left', async () => {
+  test('a gateway that stops waits for a vendor no longer than server.drainSeconds, and logs what remains', async () => {
     await using rig = await openRig(1);
     await using first = rig.serve();
     const client = await first.client();
@@ -106,7 +106,7 @@ describe.concurrent('a gateway that is told to stop', () => {
     expect(rig.intuned.count('start')).toBe(1);
   });
 
-  test('a second signal, more than a second after the first, ends the process on the spot', async () => {
+  test('a second signal, more than a second after the first, ends the process at once', async () => {
     await using rig = await openRig();
     await using gateway = rig.serve();
     const client = await gateway.client();
@@ -114,7 +114,7 @@ describe.concurrent('a gateway that is told to stop', () => {
     await client.create(asking('unanswered'));
     await rig.intuned.counted('start', 1);
     await stopped(gateway);
-    // A signal that comes sooner is the same wish, so it is repeated until one counts.
+    // A signal that comes sooner does not count, so it is repeated until one does.
     const repeat = setInterval(() => gateway.kill('SIGTERM'), 100);
     const { code, out } = await gateway.exit().finally(() => clearInterval(repeat));
     expect(code).toBe(130);

@@ -14,7 +14,7 @@ describe.skipIf(reason !== null)(
       if (!('unavailable' in started)) await started.destroy();
     });
 
-    test('runs that wait for it have it one by one, in the order of their creation', async () => {
+    test('runs that wait for a thread get it one by one over two replicas, in the order of their creation', async () => {
       await using restack = await RestackStandIn.open();
       const url = await (started as PostgresServer).createDatabase();
       const options = { restack, agents: [support], sections: { store: { url } } };
@@ -23,7 +23,7 @@ describe.skipIf(reason !== null)(
       const urls = [one.client.url, two.client.url];
       const { body } = await ask(one.client.url, 'POST', '/acp/v0.2/threads', {});
       const path = `/acp/v0.2/threads/${stringIn(body, 'thread_id')}/runs`;
-      // Not in turn, so that each replica has neighbours of its own and of the other.
+      // Not alternating, so that each replica follows runs of its own and of the other.
       const places = [0, 1, 1, 0, 0, 0, 1, 0, 1, 1];
       const runIds: string[] = [];
       for (const [n, place] of places.entries()) {
@@ -35,11 +35,11 @@ describe.skipIf(reason !== null)(
       for (const runId of runIds) {
         const run = await restack.nextRun();
         order.push(objectIn(objectIn(run.asked.body).input).n);
-        await run.looked(2);
+        await run.polled(2);
         // No other run got the thread in between.
         expect(restack.runs).toHaveLength(order.length);
         run.say({ status: 'completed', output: { n: order.length } });
-        // Asked of the replica that did not drive it, too.
+        // Read from the replica that did not drive the run, too.
         for (const each of urls) {
           const ended = await ask(each, 'GET', `${path}/${runId}/wait`);
           expect(objectIn(objectIn(ended.body).run)).toMatchObject({ run_id: runId, status: 'success' });

@@ -1,12 +1,17 @@
 import type { JsonObject } from '../../src/contract/domain/json.ts';
-import type { Told } from './client.ts';
+import type { RunAnswer } from './client.ts';
 import type { Answering, Asked } from './manners.ts';
 import { openSite, type Site, scraper, support } from './site.ts';
 import { IntunedStandIn, RestackStandIn, secrets } from './stand-ins.ts';
 import type { StandIn, Step } from './vendor.ts';
 
-/** What one run met: requests for its start, runs that came of them, looks at these, and what the client was told. */
-export type Met = { readonly output: Told; readonly starts: number; readonly started: number; readonly looks: number };
+/** What one run met: requests for its start, runs that came of them, polls of these, and what the client got. */
+export type Met = {
+  readonly output: RunAnswer;
+  readonly starts: number;
+  readonly started: number;
+  readonly polls: number;
+};
 
 /**
  * One gateway and both vendors for many faulty runs at once. A run is known by its input; each request of one step
@@ -19,7 +24,7 @@ export class FaultRig {
   readonly #faults = new Map<string, Answering[]>();
   #cases = 0;
 
-  /** `patienceSeconds`: after that a call is given up. */
+  /** `patienceSeconds` is the time-out of a vendor call. */
   static async open(agent: JsonObject = {}, patienceSeconds = 30): Promise<FaultRig> {
     const [intuned, restack] = [await IntunedStandIn.open(), await RestackStandIn.open()];
     restack.token = secrets.token;
@@ -53,9 +58,9 @@ export class FaultRig {
     return await this.#bothMeet('start', faults);
   }
 
-  /** A run at each vendor that meets these faults when it is looked at. */
-  async lookMeets(...faults: readonly Answering[]): Promise<readonly [Met, Met]> {
-    return await this.#bothMeet('look', faults);
+  /** A run at each vendor that meets these faults when it is polled. */
+  async pollMeets(...faults: readonly Answering[]): Promise<readonly [Met, Met]> {
+    return await this.#bothMeet('poll', faults);
   }
 
   async close(): Promise<void> {
@@ -79,7 +84,7 @@ export class FaultRig {
       output,
       starts: vendor.asked.filter((asked) => asked.method === 'POST' && caseOf(asked) === name).length,
       started: started.length,
-      looks: vendor.asked.filter(({ method, path }) => method === 'GET' && started.some(({ id }) => path.includes(id)))
+      polls: vendor.asked.filter(({ method, path }) => method === 'GET' && started.some(({ id }) => path.includes(id)))
         .length,
     };
   }

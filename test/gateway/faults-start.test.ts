@@ -22,13 +22,13 @@ afterAll(async () => {
   for (const each of [rig, daring, impatient, rash]) await each.close();
 });
 
-describe.concurrent('a start that surely did not happen is tried again until it does', () => {
+describe.concurrent('a start that certainly did not happen', () => {
   test.each([
     ['429', reply(429, { message: 'slow down' })],
     ['429 with Retry-After', reply(429, { error: 'slow down' }, { 'retry-after': '0' })],
     ['429 with a date', reply(429, 'busy', { 'retry-after': new Date(0).toUTCString() })],
     ['503', reply(503, '<html>maintenance</html>', { 'content-type': 'text/html' })],
-  ])('after %s', async (_name, refusal) => {
+  ])('a start that certainly did not happen is retried after %s', async (_name, refusal) => {
     for (const { output, starts, started } of await rig.startMeets(refusal)) {
       expect(output).toMatchObject({ status: 'success', result: 'ran' });
       expect([starts, started]).toEqual([2, 1]);
@@ -45,22 +45,25 @@ const blab =
     reply(status, asked.headers.authorization ? { error: message } : { message })(response, asked);
   };
 
-describe.concurrent("a start that the vendor refuses ends the run with the vendor's own message", () => {
-  test.each([400, 401, 403, 404, 422])('%i', async (status) => {
-    const told = await rig.startMeets(blab(status));
-    for (const [index, blank] of ['[redacted]', 'Bearer [redacted]'].entries()) {
-      expect(told[index]).toMatchObject({
-        starts: 1,
-        started: 0,
-        output: {
-          type: 'error',
-          status: 'error',
-          errcode: 1003,
-          description: `the vendor refused to start the run: no access to this for ${blank} forged line`,
-        },
-      });
-    }
-  });
+describe.concurrent('a start that the vendor refuses', () => {
+  test.each([400, 401, 403, 404, 422])(
+    "a start that is refused with %i ends the run with the vendor's own message",
+    async (status) => {
+      const reported = await rig.startMeets(blab(status));
+      for (const [index, blank] of ['[redacted]', 'Bearer [redacted]'].entries()) {
+        expect(reported[index]).toMatchObject({
+          starts: 1,
+          started: 0,
+          output: {
+            type: 'error',
+            status: 'error',
+            errcode: 1003,
+            description: `the vendor refused to start the run: no access to this for ${blank} forged line`,
+          },
+        });
+      }
+    },
+  );
 
   const said: readonly (readonly [string, Answering, string])[] = [
     ['plain text', reply(403, 'go away'), 'go away'],
@@ -70,14 +73,17 @@ describe.concurrent("a start that the vendor refuses ends the run with the vendo
     ['a list', reply(422, [{ loc: ['body'], msg: 'field required' }]), 'the vendor answered 422'],
     ['a redirection', reply(302, '', { location: 'http://127.0.0.1:1/' }), 'the vendor answered 302'],
   ];
-  test.each(said)('said as %s', async (_name, refusal, message) => {
-    for (const { output } of await rig.startMeets(refusal)) {
-      expect(output.description).toBe(`the vendor refused to start the run: ${message}`);
-    }
-  });
+  test.each(said)(
+    'a refusal of a start that comes as %s describes the error of the run',
+    async (_name, refusal, message) => {
+      for (const { output } of await rig.startMeets(refusal)) {
+        expect(output.description).toBe(`the vendor refused to start the run: ${message}`);
+      }
+    },
+  );
 });
 
-/** A request that was sent, and an answer that leaves open what became of it. */
+/** Answers that leave open whether the start happened. */
 const lost: readonly (readonly [string, Answering])[] = [
   ['500', reply(500, { message: 'boom', error: 'boom' })],
   ['502', reply(502, '<html>Bad Gateway</html>', { 'content-type': 'text/html' })],
@@ -99,18 +105,21 @@ describe.concurrent('a start with an unknown outcome', () => {
     }
   }
 
-  test.each(lost)('ends the run, and says so: %s', async (_name, translateStorageFault) => {
-    expectLost(await rig.startMeets(translateStorageFault));
+  test.each(lost)('a start with an unknown outcome ends the run as 1002: %s', async (_name, answering) => {
+    expectLost(await rig.startMeets(answering));
   });
 
-  test.each(lost)('is tried again where the agent allows it: %s', async (_name, translateStorageFault) => {
-    for (const { output, starts, started } of await daring.startMeets(translateStorageFault)) {
-      expect(output).toMatchObject({ status: 'success', result: 'ran' });
-      expect([starts, started]).toEqual([2, 1]);
-    }
-  });
+  test.each(lost)(
+    'a start with an unknown outcome is retried where the agent allows it: %s',
+    async (_name, answering) => {
+      for (const { output, starts, started } of await daring.startMeets(answering)) {
+        expect(output).toMatchObject({ status: 'success', result: 'ran' });
+        expect([starts, started]).toEqual([2, 1]);
+      }
+    },
+  );
 
-  test('because no answer comes in time: the same', async () => {
+  test('a start without an answer in time ends the run as 1002, or is retried where the agent allows it', async () => {
     const [lostOnes, retried] = await Promise.all([impatient.startMeets(neverReply), rash.startMeets(neverReply)]);
     expectLost(lostOnes);
     for (const { output, starts } of retried) {
@@ -132,7 +141,7 @@ describe.concurrent('while the vendor is away', () => {
     return { intuned, site, client: site.client, [Symbol.asyncDispose]: close };
   }
 
-  test('connections are refused: the run waits, and starts when it is back', async () => {
+  test('a run waits while the vendor refuses connections, and starts when it is back', async () => {
     await using one = await openOne();
     await one.intuned.silence();
     const { run_id } = await one.client.create({ agent_id: 'price-scraper' });
@@ -152,7 +161,7 @@ describe.concurrent('while the vendor is away', () => {
     expect([one.intuned.count('start'), one.intuned.runs.length]).toEqual([1, 1]);
   });
 
-  test('connections are reset before anything was sent: the same', async () => {
+  test('a run waits while connections are reset before anything was sent, and starts once', async () => {
     await using one = await openOne();
     let left = 2;
     one.intuned.greet = (socket) => {
@@ -164,20 +173,20 @@ describe.concurrent('while the vendor is away', () => {
     expect([one.intuned.count('start'), one.intuned.runs.length]).toEqual([1, 1]);
   });
 
-  test('it is not asked again before Retry-After is over, however short the usual wait', async () => {
+  test('a start is not retried before its Retry-After is over, however short the usual wait', async () => {
     const own = await FaultRig.open();
     own.intuned.surprise('start', reply(429, { message: 'in a minute' }, { 'retry-after': '60' }));
-    const told = await own.site.client.create({ agent_id: 'price-scraper' });
+    const reported = await own.site.client.create({ agent_id: 'price-scraper' });
     await own.intuned.counted('start', 1);
     // The second wait of a run at the other vendor is longer than the first one of this run would be.
     own.restack.surprise('start', reply(503, { error: 'down' }), reply(503, { error: 'down' }));
     expect((await own.site.client.run({ agent_id: 'support' })).result).toBe('ran');
     expect([own.restack.count('start'), own.intuned.count('start')]).toEqual([3, 1]);
-    expect((await own.site.client.read(told.run_id)).status).toBe('pending');
+    expect((await own.site.client.read(reported.run_id)).status).toBe('pending');
     await own.close();
   });
 
-  test('the run is tried again until its deadline, and not after it', async () => {
+  test('a start is retried until the deadline of the run, and not after it', async () => {
     await using one = await openOne({ timeoutSeconds: 2 });
     one.intuned.twist = (step) => (step === 'start' ? reply(503, { message: 'down' }) : null);
     const output = await one.client.run({ agent_id: 'price-scraper' });
@@ -186,7 +195,7 @@ describe.concurrent('while the vendor is away', () => {
     expect(one.intuned.runs).toEqual([]);
   });
 
-  test('one run that gets no answer holds up no other', async () => {
+  test('a run whose start gets no answer delays no other run', async () => {
     await using one = await openOne();
     const release = one.intuned.hold('start');
     const slow = await one.client.create({ agent_id: 'price-scraper' });

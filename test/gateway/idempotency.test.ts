@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type PostgresServer, startPostgres } from '../store/postgres-server.ts';
-import type { AcpClient, Answered, Told } from './client.ts';
+import type { AcpClient, Answered, RunAnswer } from './client.ts';
 import type { RungateProcess } from './process.ts';
 import { asking, openStorageRig, type StorageRig, startOf, startsOf } from './storage-rig.ts';
 
@@ -18,7 +18,7 @@ function isReplay({ headers }: Answered): boolean {
 }
 
 function idOf({ body }: Answered): string {
-  return (body as Told).run_id;
+  return (body as RunAnswer).run_id;
 }
 
 describe.skipIf(reason !== null)(`one key at two replicas${reason === null ? '' : ` (${reason})`}`, () => {
@@ -42,7 +42,7 @@ describe.skipIf(reason !== null)(`one key at two replicas${reason === null ? '' 
     if (reason === null) await (started as PostgresServer).destroy();
   });
 
-  test('makes one run, however many ask for it at the same time', async () => {
+  test('one idempotency key makes one run at two replicas, however many requests come at once', async () => {
     for (let round = 0; round < 10; round += 1) {
       const name = `at-once-${round}`;
       const answers = await Promise.all([one, other, one, other].map((client) => createAs(client, name, name)));
@@ -61,7 +61,7 @@ describe.skipIf(reason !== null)(`one key at two replicas${reason === null ? '' 
     }
   });
 
-  test('belongs to the request that it came with first', async () => {
+  test('an idempotency key with another request than its first one is refused', async () => {
     const made = await createAs(one, 'k-1', 'first');
     const mismatch = await createAs(other, 'k-1', 'second');
     expect(mismatch).toMatchObject({
@@ -73,11 +73,11 @@ describe.skipIf(reason !== null)(`one key at two replicas${reason === null ? '' 
     expect(startsOf(rig.intuned, 'second')).toEqual([]);
   });
 
-  test('leads to its run when the replica that made it is gone', async () => {
+  test('an idempotency key leads to its run when the replica that made it is gone', async () => {
     rig.intuned.plan = () => ({ status: 'started' });
     const made = await createAs(one, 'k-2', 'kept');
     const upstream = await startOf(rig.intuned, 'kept');
-    await upstream.looked();
+    await upstream.polled();
     rig.intuned.plan = () => ({ status: 'completed', result: 'ran' });
     const names = Array.from({ length: 20 }, (_, index) => `unheard-${index}`);
     const unheard = names.map((name) => createAs(one, name, name).catch(() => null));

@@ -28,7 +28,7 @@ async function openRestack(agent: JsonObject = asking, shape: RestackShape = 'en
 }
 
 describe.concurrent('an interrupted run', () => {
-  test('waits, is resumed by the event, and goes on to its end', async () => {
+  test('an interrupted run waits, is resumed by the event, and goes on to its end', async () => {
     await using rig = await openRestack();
     const { output, runId, upstream } = await rig.interrupt();
     expect(output).toEqual({ type: 'interrupt', run_id: runId, status: 'interrupted', interrupt: question });
@@ -49,14 +49,14 @@ describe.concurrent('an interrupted run', () => {
     expect(upstream.events).toHaveLength(1);
   });
 
-  test('is not interrupted again by the payload that was answered, until it was gone for a look', async () => {
+  test('an answered interrupt does not interrupt the run again until a poll no longer showed it', async () => {
     await using rig = await openRestack();
     const { runId, upstream } = await rig.interrupt();
     await rig.client.resume(runId, { approved: false });
     await upstream.gotEvent();
     // The same question, its members in another order.
     upstream.say({ status: 'running', output: { interrupt: Object.fromEntries(Object.entries(question).reverse()) } });
-    await upstream.looked(4);
+    await upstream.polled(4);
     expect((await rig.client.read(runId)).status).toBe('pending');
     // Another question is a new interrupt.
     upstream.say({ status: 'running', output: { interrupt: { ...question, question: 'sure?' } } });
@@ -64,26 +64,26 @@ describe.concurrent('an interrupted run', () => {
     await rig.client.resume(runId, 'yes');
     await upstream.gotEvent(1);
     upstream.say({ status: 'running' });
-    await upstream.looked(2);
+    await upstream.polled(2);
     // The agent asks the very same once more: that is no stale answer any more.
     upstream.say({ status: 'running', output: { interrupt: { ...question, question: 'sure?' } } });
     expect((await rig.client.output(runId)).status).toBe('interrupted');
   });
 
-  test('goes back to pending when the agent goes on by itself', async () => {
+  test('an interrupted run is pending again when the agent goes on by itself', async () => {
     await using rig = await openRestack();
     const { runId, upstream } = await rig.interrupt();
     upstream.say({ status: 'running' });
-    await upstream.looked(2);
+    await upstream.polled(2);
     expect((await rig.client.ask('GET', `/runs/${runId}/output`)).status).toBe(204);
     upstream.say({ status: 'failed', error: 'no answer came' });
     expect((await rig.client.output(runId)).description).toBe('no answer came');
   });
 
   test.each([
-    ['a look tells the agent', 'agent-77', (id: string) => `agent-77/${id}`],
-    ['nothing tells the agent', undefined, (id: string) => `${id}/${id}`],
-  ])('of an engine whose start answered no agentId: %s', async (_name, agentId, place) => {
+    ['a poll shows it', 'agent-77', (id: string) => `agent-77/${id}`],
+    ['nothing shows it', undefined, (id: string) => `${id}/${id}`],
+  ])('a run whose start answered no agentId is resumed where %s', async (_name, agentId, place) => {
     await using rig = await openRestack(asking, 'documented');
     rig.restack.plan = () => ({ ...waiting, ...(agentId === undefined ? {} : { agentId }) });
     const { runId, upstream } = await rig.interrupt();
@@ -93,7 +93,7 @@ describe.concurrent('an interrupted run', () => {
 });
 
 describe.concurrent('POST /runs/{run_id}', () => {
-  test('takes any JSON, and names the event where the payload does', async () => {
+  test('POST /runs/{run_id} takes any JSON, and sends the event that the payload names', async () => {
     await using rig = await openRestack();
     const payloads: readonly (readonly [Json, JsonObject])[] = [
       ['yes', { eventName: 'resume', eventInput: 'yes' }],
@@ -115,7 +115,7 @@ describe.concurrent('POST /runs/{run_id}', () => {
     }
   });
 
-  test('is what the mapping makes of it', async () => {
+  test('a resume payload is sent as the mapping translates it', async () => {
     const resume = "{'eventName': interrupt.interrupt_type, 'eventInput': {'answer': payload.ok, 'of': run.run_id}}";
     await using rig = await openRestack({ ...support, mapping: { interrupt: 'output.interrupt', resume } });
     const { runId, upstream } = await rig.interrupt();
@@ -126,7 +126,7 @@ describe.concurrent('POST /runs/{run_id}', () => {
     });
   });
 
-  test('is checked against the schema of the interrupt that is answered', async () => {
+  test('a resume payload is checked against the schema of the interrupt that it answers', async () => {
     const resume_payload = { type: 'object', required: ['approved'], properties: { approved: { type: 'boolean' } } };
     const schemas = { interrupts: [{ interrupt_type: 'approval', interrupt_payload: {}, resume_payload }] };
     await using rig = await openRestack({ ...asking, schemas });
@@ -141,7 +141,7 @@ describe.concurrent('POST /runs/{run_id}', () => {
     expect(body).toMatchObject({ specs: { capabilities: { interrupts: true }, interrupts: schemas.interrupts } });
   });
 
-  test('is refused with 409 where nothing waits, and taken once where ten answer at once', async () => {
+  test('a resume is refused with 409 where no run is interrupted, and accepted once when ten clients answer at once', async () => {
     await using rig = await openRestack();
     const { runId, upstream } = await rig.interrupt();
     const tries = Array.from({ length: 10 }, (_, n) => rig.client.ask('POST', `/runs/${runId}`, { n }));
@@ -163,7 +163,7 @@ describe.concurrent('an event that the vendor does not take', () => {
   test.each([
     ['503', reply(503, { error: 'starting' }, { 'retry-after': '0' })],
     ['429', reply(429, { error: 'slow down' })],
-  ])('is sent again after %s', async (_name, refusal) => {
+  ])('an event that the vendor refuses is sent again after %s', async (_name, refusal) => {
     await using rig = await openRestack();
     rig.restack.surprise('event', refusal);
     const { runId, upstream } = await rig.interrupt();
@@ -176,19 +176,22 @@ describe.concurrent('an event that the vendor does not take', () => {
     ['404', reply(404, { error: 'agent not found' }), 'agent not found'],
     ['500', reply(500, { error: 'boom' }), 'boom'],
     ['a connection that goes', hangUp, 'the vendor closed the connection before its answer was complete'],
-  ])('after %s interrupts again, is told so, and can be answered again', async (_name, refusal, reason) => {
-    await using rig = await openRestack();
-    rig.restack.surprise('event', refusal);
-    const { runId, upstream } = await rig.interrupt();
-    await rig.client.resume(runId, { approved: true });
-    const stream = await rig.client.stream(runId);
-    const told = await stream.find(({ update }) => (update as JsonObject)?.note !== undefined);
-    expect((told.data.update as JsonObject).note).toContain(reason);
-    expect((await rig.client.output(runId)).interrupt).toEqual(question);
-    await rig.client.resume(runId, { approved: true });
-    expect((await upstream.gotEvent()).body).toMatchObject({ eventInput: { approved: true } });
-    expect(rig.restack.count('event')).toBe(2);
-  });
+  ])(
+    'an event that fails with %s interrupts the run again with a note, and can be sent again',
+    async (_name, refusal, reason) => {
+      await using rig = await openRestack();
+      rig.restack.surprise('event', refusal);
+      const { runId, upstream } = await rig.interrupt();
+      await rig.client.resume(runId, { approved: true });
+      const stream = await rig.client.stream(runId);
+      const reported = await stream.find(({ update }) => (update as JsonObject)?.note !== undefined);
+      expect((reported.data.update as JsonObject).note).toContain(reason);
+      expect((await rig.client.output(runId)).interrupt).toEqual(question);
+      await rig.client.resume(runId, { approved: true });
+      expect((await upstream.gotEvent()).body).toMatchObject({ eventInput: { approved: true } });
+      expect(rig.restack.count('event')).toBe(2);
+    },
+  );
 });
 
 test.concurrent('a status of the vendor can be the interrupt', async () => {

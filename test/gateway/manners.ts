@@ -15,7 +15,7 @@ export type Answering = (response: ServerResponse, asked: Asked) => void;
 
 type Manner = (response: ServerResponse, status: number, text: string) => void;
 
-/** Ways to say the same JSON that are all good HTTP. */
+/** Different ways to send the same JSON in valid HTTP. */
 const manners: readonly Manner[] = [
   (response, status, text) => {
     response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) });

@@ -26,13 +26,13 @@ describe("an agent's own mapping", () => {
     ['result.missing', { items: [] }, {}],
     ["{'items': result.items, 'next': extendedPayloads.api}", { items: [1] }, { items: [1], next: ['a', 'b'] }],
     ['$', null, expect.objectContaining({ status: 'completed', debug: { 'x-api-key': '[redacted]' } })],
-  ])('Intuned, output %s of %j', async (output, result, expected) => {
+  ])('the output expression %s of an Intuned agent is applied to %j', async (output, result, expected) => {
     await using both = await openBoth([scraping({ output })]);
     both.intuned.plan = () => ({ status: 'completed', result, extendedPayloads: [{ api: 'a' }, { api: 'b' }] });
     expect((await both.client.run({ agent_id: 'price-scraper' })).result).toEqual(expected);
   });
 
-  test('Restack: output, error and errcodes', async () => {
+  test('the output, error and errcodes of a Restack agent are mapped by its own mapping', async () => {
     const error = "{'code': $contains(error, 'quota') ? 'quota', 'description': 'agent: ' & error}";
     await using both = await openBoth([supporting({ output: 'output.response', error, errcodes: { quota: 3429 } })]);
     both.restack.plan = () => ({ status: 'completed', output: { response: 'hello', trace: [1] } });
@@ -44,7 +44,7 @@ describe("an agent's own mapping", () => {
     });
   });
 
-  test('rows of the status table; the others stay as they are', async () => {
+  test("rows of an agent's own status table replace those of the vendor, and the others stay", async () => {
     const status: JsonObject = {
       expired: 'timeout',
       completed: [{ when: 'output.ok = false', is: 'error' }, { is: 'success' }],
@@ -61,7 +61,7 @@ describe("an agent's own mapping", () => {
     expect(await outcome({ status: 'failed', error: 'no' })).toEqual(['error', 'no']);
   });
 
-  test('the input of the vendor, from everything that the client said', async () => {
+  test('an input expression sees everything that the client sent', async () => {
     const input = `{
       'query': input.q, 'first': messages[0], 'lang': config.lang, 'team': metadata.team,
       'by': agent.name & '@' & agent.version
@@ -78,7 +78,7 @@ describe("an agent's own mapping", () => {
     expect((await both.restack.nextRun()).asked.body).toEqual({ input: { ...expected, by: 'support@0.0.0' } });
   });
 
-  test('an input that is no object is a parameter of its own at Intuned', async () => {
+  test('an input that is not an object becomes a parameter of its own at Intuned', async () => {
     await using both = await openBoth([scraping({ input: 'input.q' })]);
     await both.client.create({ agent_id: 'price-scraper', input: { q: 'x' } });
     expect((await both.intuned.nextRun()).asked.body).toMatchObject({ parameters: { input: 'x' } });
@@ -94,7 +94,7 @@ describe.concurrent('an expression that goes wrong', () => {
     ['gives what is no JSON', "{'f': $uppercase}", 'it gives a function, which is no JSON'],
   ];
 
-  test('ends its own run, with a plain description and without the data; no other is harmed', async () => {
+  test('an output expression that fails ends its own run only, with a plain description and without the data', async () => {
     const agents = runaways.map(([, output], index) => ({ ...scraping({ output }), name: `bad-${index}` }));
     await using both = await openBoth([...agents, scraper, support], { limits: { mappingTimeMs: 50 } });
     both.intuned.plan = () => ({ status: 'completed', result: { text: 'private words' } });
@@ -116,16 +116,19 @@ describe.concurrent('an expression that goes wrong', () => {
     expect((await stream.end()).at(-1)?.data.result).toBe('untouched');
   });
 
-  test.each(['input', 'interrupt', 'error'])('so does one for %s', async (key) => {
-    await using both = await openBoth([supporting({ [key]: '$sum("x")' })]);
-    both.restack.plan = () => (key === 'error' ? { status: 'failed' } : { status: 'running' });
-    const output = await both.client.run({ agent_id: 'support' });
-    expect(output.errcode).toBe(1005);
-    expect(output.description).toContain(`"${key}"`);
-    expect(both.restack.count('start')).toBe(key === 'input' ? 0 : 1);
-  });
+  test.each(['input', 'interrupt', 'error'])(
+    'an %s expression that fails ends its own run, with a plain description',
+    async (key) => {
+      await using both = await openBoth([supporting({ [key]: '$sum("x")' })]);
+      both.restack.plan = () => (key === 'error' ? { status: 'failed' } : { status: 'running' });
+      const output = await both.client.run({ agent_id: 'support' });
+      expect(output.errcode).toBe(1005);
+      expect(output.description).toContain(`"${key}"`);
+      expect(both.restack.count('start')).toBe(key === 'input' ? 0 : 1);
+    },
+  );
 
-  test('one that resumes ends the run, and sends nothing', async () => {
+  test('a resume expression that fails ends the run and sends nothing', async () => {
     await using both = await openBoth([supporting({ interrupt: 'output', resume: '$error("no")' })]);
     both.restack.plan = () => ({ status: 'running', output: { interrupt_type: 'ask' } });
     const { run_id } = await both.client.run({ agent_id: 'support' });
@@ -134,12 +137,12 @@ describe.concurrent('an expression that goes wrong', () => {
     expect(both.restack.count('event')).toBe(0);
   });
 
-  test('an output that breaks on a run that is not done yet is no partial result, and harms nothing', async () => {
+  test('an output expression that fails on a live run gives no partial output and does not end the run', async () => {
     await using both = await openBoth([scraping({ output: '$sum(result.prices)' })]);
     both.intuned.plan = () => ({ status: 'started', result: { prices: ['?'] } });
     const { run_id } = await both.client.create({ agent_id: 'price-scraper' });
     const upstream = await both.intuned.nextRun();
-    await upstream.looked(2);
+    await upstream.polled(2);
     upstream.say({ status: 'completed', result: { prices: [1, 2] } });
     expect((await both.client.output(run_id)).result).toBe(3);
   });
@@ -154,7 +157,7 @@ describe("the options of Intuned's runs", () => {
     authSession: { id: 'as-1', autoRecreate: false, checkAttempts: 2, createAttempts: 3, runtimeInput: { otp: '1' } },
   };
 
-  test('reach the wire from the config of the run', async () => {
+  test("Intuned's run options reach the wire from the config of the run", async () => {
     await using both = await openBoth([scraper]);
     await both.client.create({ agent_id: 'price-scraper', input: { a: 1 }, config: { ...everything, tags: ['x'] } });
     expect((await both.intuned.nextRun()).asked.body).toEqual({
@@ -164,7 +167,7 @@ describe("the options of Intuned's runs", () => {
     });
   });
 
-  test("default to those of the agent's target, which the run's go over one by one", async () => {
+  test("Intuned's run options default to the agent's target, and the run's config overrides them one by one", async () => {
     const sink = { type: 'webhook', url: 'https://hooks.test/intuned' };
     const target = { project: 'a b/ü?', api: 'x/y', retry: { maximumAttempts: 2 }, saveTrace: true, sink };
     await using both = await openBoth([{ ...scraper, target }]);

@@ -21,7 +21,7 @@ async function openBoth(sections: JsonObject = {}) {
 }
 
 describe.concurrent('a run crosses the gateway', () => {
-  test('to Intuned and back', async () => {
+  test('a run goes to Intuned and its result comes back', async () => {
     await using both = await openBoth();
     const { client, intuned } = both;
     const input = { url: 'https://shop.test/1', deep: { list: [1, null, 'ü'] } };
@@ -35,10 +35,10 @@ describe.concurrent('a run crosses the gateway', () => {
       body: { api: 'scrape-prices', parameters: input },
     });
     expect(upstream.asked.headers['content-type']).toBe('application/json');
-    await upstream.looked();
+    await upstream.polled();
     expect((await client.read(created.run_id)).status).toBe('pending');
     upstream.say({ status: 'started' });
-    await upstream.looked();
+    await upstream.polled();
     const result = { items: [{ price: 12.5 }] };
     upstream.say({ status: 'completed', result, extendedPayloads: [{ api: 'next', parameters: {} }] });
 
@@ -58,7 +58,7 @@ describe.concurrent('a run crosses the gateway', () => {
     ['engine', 'run_', order],
     ['documented', 'run_', support],
     ['documented', 'uuid', order],
-  ] as const)('to Restack and back: %s shape, %s ids, %o', async (shape, ids, agent) => {
+  ] as const)('a run goes to Restack and its result comes back: %s shape, %s ids, %o', async (shape, ids, agent) => {
     await using restack = await RestackStandIn.open();
     restack.shape = shape;
     restack.ids = ids;
@@ -69,13 +69,13 @@ describe.concurrent('a run crosses the gateway', () => {
     const kind = agent === support ? 'agents/CustomerSupportAgent' : 'workflows/OrderFulfillmentWorkflow';
     expect(upstream.asked).toMatchObject({ method: 'POST', path: `/api/${kind}`, body: { input: { message: 'hi' } } });
     upstream.say({ status: 'running' });
-    await upstream.looked();
+    await upstream.polled();
     upstream.say({ status: 'completed', output: { reply: 'hello' }, completedAt: '2026-11-22T08:00:01.000Z' });
     expect(await site.client.output(created.run_id)).toMatchObject({ status: 'success', result: { reply: 'hello' } });
     expect(restack.asked.at(-1)?.path).toBe(`/api/${kind}/${upstream.id}`);
   });
 
-  test('to a Restack engine without a token, and sends none', async () => {
+  test('a run at a Restack engine without a token is sent without one', async () => {
     await using both = await openBoth();
     both.restack.plan = () => ({ status: 'completed', output: {} });
     expect((await both.client.run({ agent_id: 'support' })).status).toBe('success');
@@ -84,7 +84,7 @@ describe.concurrent('a run crosses the gateway', () => {
 });
 
 describe.concurrent('POST /runs', () => {
-  test('answers before the vendor does, and the vendor is asked all the same', async () => {
+  test('POST /runs answers before the vendor does, and the run still reaches its end', async () => {
     await using both = await openBoth();
     const release = both.intuned.hold('start');
     const created = await both.client.create({ agent_id: 'price-scraper' });
@@ -96,7 +96,7 @@ describe.concurrent('POST /runs', () => {
     expect((await both.client.output(created.run_id)).status).toBe('success');
   });
 
-  test('takes the UUID of the agent, also in capitals, and its name', async () => {
+  test('POST /runs accepts the UUID of the agent, in capitals too, and its name', async () => {
     await using both = await openBoth();
     const [agent] = (await both.client.ask('POST', '/agents/search', { name: 'support' })).body as [JsonObject];
     const id = String(agent.agent_id);
@@ -109,7 +109,7 @@ describe.concurrent('POST /runs', () => {
     }
   });
 
-  test('without an agent takes the default one, and refuses where there is none', async () => {
+  test('POST /runs without an agent uses the default one, and is refused where there is none', async () => {
     await using both = await openBoth({ defaultAgent: 'order' });
     await both.client.create({ input: { orderId: 'o-1' } });
     expect((await both.restack.nextRun()).asked.path).toBe('/api/workflows/OrderFulfillmentWorkflow');
@@ -120,7 +120,7 @@ describe.concurrent('POST /runs', () => {
     expect(none.restack.asked).toEqual([]);
   });
 
-  test('answers a Run with its creation, and the flat members of the Agent Protocol', async () => {
+  test('POST /runs answers a Run with its creation and the flat members of the Agent Protocol', async () => {
     await using both = await openBoth();
     const asked = {
       input: { message: 'hi' },
@@ -132,7 +132,7 @@ describe.concurrent('POST /runs', () => {
     expect(run).toMatchObject({ ...asked, status: 'pending', creation: { ...asked, agent_id: run.agent_id } });
     expect(run.run_id).toMatch(uuid);
     expect(run.created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-    // What was not sent is not made up, but for the metadata that the Agent Protocol requires.
+    // Members that were not sent are not invented, except the metadata that the Agent Protocol requires.
     const bare = await both.client.create({ agent_id: 'support' });
     expect(Object.keys(bare).toSorted()).toEqual(
       ['agent_id', 'created_at', 'creation', 'metadata', 'run_id', 'status', 'updated_at'].toSorted(),
@@ -140,7 +140,7 @@ describe.concurrent('POST /runs', () => {
     expect(bare.metadata).toEqual({});
   });
 
-  test('says where the run is, under both mounts', async () => {
+  test('POST /runs answers the location of the run under both mounts', async () => {
     await using both = await openBoth();
     for (const prefix of ['', '/acp/v0.1']) {
       const { headers, body } = await both.client.ask('POST', `${prefix}/runs`, { agent_id: 'support' });
@@ -152,7 +152,7 @@ describe.concurrent('POST /runs', () => {
 });
 
 describe.concurrent('agents', () => {
-  test('are found by name, version and page, and described by id and by name', async () => {
+  test('agents are found by name, version and page, and described by id and by name', async () => {
     await using both = await openBoth();
     const names = async (filter: JsonObject) => {
       const { body } = await both.client.ask('POST', '/agents/search', filter);
@@ -180,7 +180,7 @@ describe.concurrent('agents', () => {
   });
 });
 
-test.concurrent('metrics: shown where the config says so, and nowhere else', async () => {
+test.concurrent('metrics are shown where the config says so, and nowhere else', async () => {
   await using open = await openBoth({ server: { port: 0, metrics: true } });
   await using closed = await openBoth();
   open.intuned.plan = () => ({ status: 'completed', result: 1 });
@@ -194,7 +194,7 @@ test.concurrent('metrics: shown where the config says so, and nowhere else', asy
   expect(await open.client.ask('POST', '/metrics')).toMatchObject({ status: 405 });
 });
 
-test.concurrent('health: live, and ready', async () => {
+test.concurrent('the health routes answer live and ready', async () => {
   await using both = await openBoth();
   expect(await both.client.ask('GET', '/health/live')).toMatchObject({ status: 200, body: { status: 'ok' } });
   expect(await both.client.ask('GET', '/health/ready')).toMatchObject({
@@ -204,7 +204,7 @@ test.concurrent('health: live, and ready', async () => {
 });
 
 describe.skipIf(documentsAbsent !== null)(`by the ACP 0.1 document (${documentsAbsent ?? 'present'})`, () => {
-  test('every answer is held against its schema: one that is not would fail here', async () => {
+  test('every answer is validated against the schema of the ACP 0.1 document', async () => {
     await using both = await openBoth();
     judged.clear();
     both.restack.plan = () => ({ status: 'completed', output: {} });

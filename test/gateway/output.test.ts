@@ -34,7 +34,7 @@ describe.concurrent('what an output is', () => {
     [[[1]]],
   ];
 
-  test('any result of Intuned goes through unchanged', async () => {
+  test('any result of Intuned is passed on unchanged', async () => {
     await using site = await openIntuned();
     for (const result of results) {
       site.intuned.plan = () => ({ status: 'completed', result });
@@ -43,7 +43,7 @@ describe.concurrent('what an output is', () => {
     }
   });
 
-  test('no result at all is an empty object', async () => {
+  test('a run without a result has an empty object as output', async () => {
     await using site = await openIntuned();
     site.intuned.plan = () => ({ status: 'completed' });
     expect((await site.client.run({ agent_id: 'price-scraper' })).result).toEqual({});
@@ -58,7 +58,7 @@ describe.concurrent('what an output is', () => {
       'error',
       2040,
     ],
-  ])('a failed Intuned run tells its error: %o', async (error, status, errcode) => {
+  ])('the error of a failed Intuned run is mapped to its errcode: %o', async (error, status, errcode) => {
     await using site = await openIntuned();
     site.intuned.plan = () => ({ status: 'failed', error, message: 'outer' });
     const output = await site.client.run({ agent_id: 'price-scraper' });
@@ -66,7 +66,7 @@ describe.concurrent('what an output is', () => {
     expect((await site.client.read(output.run_id)).status).toBe(status);
   });
 
-  test('a canceled Intuned run tells its reason', async () => {
+  test('a canceled Intuned run has its reason as description', async () => {
     await using site = await openIntuned();
     const reason = { type: 'job-run-terminated', message: 'the job was ended', doc_url: 'https://docs.test/r' };
     site.intuned.plan = () => ({ status: 'canceled', reason });
@@ -74,7 +74,7 @@ describe.concurrent('what an output is', () => {
     expect(output).toMatchObject({ status: 'error', errcode: 2104, description: 'the job was ended' });
   });
 
-  test('a failed Restack run tells its text, and a plain sentence where it has none', async () => {
+  test('a failed Restack run has its text as description, and a plain sentence where it has none', async () => {
     await using restack = await RestackStandIn.open();
     await using site = await openSite({ restack, agents: [support] });
     restack.plan = () => ({ status: 'failed', error: 'tool crashed' });
@@ -89,7 +89,7 @@ describe.concurrent('what an output is', () => {
     expect(description).toBe('the vendor ended the run as "failed" and gave no reason');
   });
 
-  test('a secret that a vendor puts into a result or an error stays here', async () => {
+  test('a secret that a vendor puts into a result or an error is redacted', async () => {
     await using site = await openIntuned();
     // The stand-in repeats the key in every answer; the client refuses any answer that has it.
     site.intuned.plan = ({ headers }) => ({ status: 'completed', result: { seen: `key=${headers['x-api-key']};` } });
@@ -108,7 +108,7 @@ describe.concurrent('what an output is', () => {
 });
 
 describe.concurrent('block_timeout', () => {
-  test('is answered with 204 at once where it is 0 or missing', async () => {
+  test('a block_timeout of 0, or none, answers 204 at once', async () => {
     await using site = await openIntuned();
     const { run_id } = await site.client.create({ agent_id: 'price-scraper' });
     for (const query of ['', '?block_timeout=0', '?block_timeout=00']) {
@@ -118,13 +118,13 @@ describe.concurrent('block_timeout', () => {
     }
   });
 
-  test('is answered with 204 when it is over', async () => {
+  test('a block_timeout that is over answers 204', async () => {
     await using site = await openIntuned();
     const { run_id } = await site.client.create({ agent_id: 'price-scraper' });
     expect((await site.client.ask('GET', `/runs/${run_id}/output?block_timeout=1`)).status).toBe(204);
   });
 
-  test('is whole seconds up to the limit of the config; the default limit is 3600', async () => {
+  test('a block_timeout is whole seconds up to the limit of the config, 3600 by default', async () => {
     await using site = await openIntuned({ limits: { maxBlockSeconds: 30 } });
     site.intuned.plan = () => ({ status: 'completed', result: {} });
     const { run_id } = await site.client.run({ agent_id: 'price-scraper' });
@@ -142,7 +142,7 @@ describe.concurrent('block_timeout', () => {
     expect((await other.client.ask('GET', `/runs/${run.run_id}/output?block_timeout=3601`)).status).toBe(422);
   });
 
-  test('answers as soon as the gateway knows: before a neighbour was looked at for 50 ms more', async () => {
+  test('a blocking read answers as soon as the gateway knows the end: before another run was polled for 50 ms more', async () => {
     // The neighbour is polled every 16 to 20 ms, watched or not: that is the clock here.
     const pacing = { floorMs: 20, watchedCeilingMs: 20, ceilingMs: 20 };
     await using site = await openIntuned({ pacing });
@@ -151,19 +151,19 @@ describe.concurrent('block_timeout', () => {
     await site.client.create({ agent_id: 'neighbour' });
     const neighbour = await site.intuned.nextRun();
     const waiting = site.client.output(run_id);
-    await neighbour.looked(2);
+    await neighbour.polled(2);
     upstream.say({ status: 'completed', result: 'there' });
-    await upstream.looked();
-    const known = neighbour.looks;
+    await upstream.polled();
+    const known = neighbour.polls;
     expect((await waiting).result).toBe('there');
-    expect(neighbour.looks - known).toBeLessThanOrEqual(3);
-    // A run that is over is never looked at again.
-    const looks = upstream.looks;
-    await neighbour.looked(3);
-    expect(upstream.looks).toBe(looks);
+    expect(neighbour.polls - known).toBeLessThanOrEqual(3);
+    // A run that is over is never polled again.
+    const polls = upstream.polls;
+    await neighbour.polled(3);
+    expect(upstream.polls).toBe(polls);
   });
 
-  test('does not hold what others ask for', async () => {
+  test('a blocking read does not delay other requests', async () => {
     await using site = await openIntuned();
     const blocked = await site.client.create({ agent_id: 'price-scraper' });
     const upstream = await site.intuned.nextRun();

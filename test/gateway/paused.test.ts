@@ -21,7 +21,7 @@ describe.skipIf(reason !== null)(
       if (reason === null) await server.destroy();
     });
 
-    test('writes nothing and starts nothing for the runs that it lost, and serves on', async () => {
+    test('a replica that was paused past its lease writes and starts nothing for the runs that it lost, and serves on', async () => {
       const url = await server.createDatabase();
       const sections = { replicas: { heartbeatSeconds: 1, deadAfterSeconds: 2 }, log: { level: 'debug' } };
       await using rig = await openStorageRig({ storeUrl: () => url, sections });
@@ -44,7 +44,7 @@ describe.skipIf(reason !== null)(
       paused.kill('SIGSTOP');
 
       intuned.plan = () => ({ status: 'completed', result: 'ran' });
-      // The vendor's word on the start reaches a process that does not listen, and finds it when it wakes.
+      // The vendor answers the start while the process is paused, which reads the answer when it continues.
       answer();
       await startOf(intuned, 'starting');
       expect(await second.output(starting.run_id)).toMatchObject({ status: 'error', errcode: 1002 });
@@ -56,12 +56,12 @@ describe.skipIf(reason !== null)(
       await paused.said(new RegExp(`(${running.run_id}[^\\n]*"run claimed by another replica")`));
       upstream.say({ status: 'completed', result: 'ended' });
       expect(await second.output(running.run_id)).toMatchObject({ status: 'success', result: 'ended' });
-      // It serves on: what it tells is what the other one tells, and its own runs are its own.
+      // It serves on: it reports the same events as the other replica, and keeps driving its own runs.
       for (const { run_id } of [running, queued, starting]) {
-        const [told, also] = [await eventsOf(first, run_id), await eventsOf(second, run_id)];
-        expect(told).toEqual(also);
-        expect(told.map(({ id }) => id)).toEqual(told.map((_, index) => String(index + 1)));
-        expect(told.filter(({ data }) => data.status !== 'pending')).toHaveLength(1);
+        const [reported, also] = [await eventsOf(first, run_id), await eventsOf(second, run_id)];
+        expect(reported).toEqual(also);
+        expect(reported.map(({ id }) => id)).toEqual(reported.map((_, index) => String(index + 1)));
+        expect(reported.filter(({ data }) => data.status !== 'pending')).toHaveLength(1);
       }
       expect(await readiness(first.url)).toMatchObject([200, { checks: { store: 'ok' } }]);
       const later = await first.create(asking('later'));
@@ -71,7 +71,7 @@ describe.skipIf(reason !== null)(
         gateway.kill('SIGTERM');
         expect(await gateway.exit()).toMatchObject({ code: 0, err: '' });
       }
-      // It did try: what the timer of one run and the vendor's answer to another made it write came too late.
+      // It did try: the writes that one run's timer and another run's answer caused came too late.
       expect((await paused.exit()).out).toMatch(/"transition":"(begin|started)"[^\n]*"write refused/);
       for (const [name, asked] of [
         ['running', 1],

@@ -10,12 +10,12 @@ const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 /** Node's own place for what it compiled: the second process starts in half the time of the first. */
 const compileCache = join(tmpdir(), 'node-compile-cache');
 
-/** Ends the process when the one that started it is gone, however it went: nothing may outlive its test. */
+/** Ends the process when its parent is gone for any reason, because nothing may outlive its test. */
 const watchdog = "data:text/javascript,process.stdin.on('end', () => process.exit(9)).resume().unref?.()";
 
 export type Exit = { readonly code: number | null; readonly out: string; readonly err: string };
 
-/** `rungate` as a process of its own. Everything that it says is searched for secrets. */
+/** `rungate` as a process of its own. All its output is searched for secrets. */
 export class RungateProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #bell = new Bell();
@@ -43,13 +43,13 @@ export class RungateProcess implements AsyncDisposable {
     });
   }
 
-  /** A client of the URL that it says it listens on; rejects when it ends before. */
+  /** A client of the URL that the process logs; rejects when the process ends first. */
   async client(): Promise<AcpClient> {
     const url = await this.said(/"url":"(http:[^"]+)"[^\n]*"rungate listens"/);
     return new AcpClient(url);
   }
 
-  /** What the first group of the pattern has in the output. */
+  /** Resolves with the first group of the pattern once the output has it. */
   async said(pattern: RegExp): Promise<string> {
     return await this.#bell.until(() => {
       const found = pattern.exec(this.#out)?.[1];

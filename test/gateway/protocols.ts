@@ -16,7 +16,7 @@ export async function ask(url: string, method: string, path: string, body?: Json
   return { status: answer.status, headers: answer.headers, body: isJson ? (JSON.parse(text) as Json) : text };
 }
 
-/** A run's end in no protocol's words. */
+/** A run's end, independent of the protocol. */
 type Ended = { readonly runId: string; readonly value?: Json; readonly errcode?: Json; readonly reason?: Json };
 
 /** Runs on threads, as one protocol has them. */

@@ -44,39 +44,39 @@ describe('pushes over HTTP', () => {
     return answer.status;
   }
 
-  test('what arrives makes the gateway look, and is not believed itself', async () => {
+  test('a push makes the gateway poll the vendor, and its content is not trusted', async () => {
     const { runId, upstream, sink, path } = await startRun();
     expect(sink?.type).toBe('webhook');
-    const looked = upstream.looked();
+    const polled = upstream.polled();
     expect(await push(path, JSON.stringify({ status: 'completed', result: 'a lie' }))).toBe(204);
-    await looked;
+    await polled;
     expect((await site.client.read(runId)).status).toBe('pending');
     upstream.say({ status: 'completed', result: { prices: [1] } });
     expect(await push(path, 'no JSON at all')).toBe(204);
     expect(await site.client.output(runId)).toMatchObject({ status: 'success', result: { prices: [1] } });
   });
 
-  test('one that is told again after the end changes nothing, and costs no call', async () => {
+  test('a push that is repeated after the end changes nothing and costs no call', async () => {
     const { runId, upstream, path } = await startRun();
     upstream.say({ status: 'completed', result: { prices: [1] } });
     await push(path, '{}');
     const output = await site.client.output(runId);
     for (let time = 0; time < 5; time += 1) expect(await push(path, '{}')).toBe(204);
     expect(await site.client.output(runId)).toEqual(output);
-    expect(upstream.looks).toBe(1);
+    expect(upstream.polls).toBe(1);
   });
 
-  test('an unknown token or backend is not found, and nothing but a POST is taken', async () => {
+  test('a push with an unknown token or backend is 404, and only POST is accepted', async () => {
     const { upstream, path } = await startRun();
     const forged = `${path.slice(0, -1)}${path.endsWith('A') ? 'B' : 'A'}`;
     expect(await push(forged, '{}')).toBe(404);
     expect(await push(path.replace('/intuned/', '/nobody/'), '{}')).toBe(404);
     expect(await push('/push/intuned/guess', '{}')).toBe(404);
     expect(await push(path, '', 'GET')).toBe(405);
-    expect(upstream.looks).toBe(0);
+    expect(upstream.polls).toBe(0);
   });
 
-  test('a body is bounded, whether it says its length or not', async () => {
+  test('the body of a push is bounded, with and without a Content-Length', async () => {
     const { path } = await startRun();
     expect(await push(path, 'x'.repeat(maxBytes))).toBe(204);
     expect(await push(path, 'x'.repeat(maxBytes + 1))).toBe(413);
@@ -92,12 +92,12 @@ describe('pushes over HTTP', () => {
     socket.write(`POST ${path} HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n`);
     const size = maxBytes + 1;
     socket.write(`${size.toString(16)}\r\n${'x'.repeat(size)}\r\n`);
-    // It does not wait for the end of a body that has none.
+    // An endless body is not read to its end.
     await closed;
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
   });
 
-  test('a sink that the config of a run or of its agent brings is not overwritten', async () => {
+  test('a sink from the config of a run or of its agent is not overwritten', async () => {
     const own = { type: 'webhook', url: 'https://mine.example/told' };
     expect((await startRun({ sink: own })).sink).toEqual(own);
     await using other = await openSite({

@@ -7,7 +7,7 @@ import { IntunedStandIn } from './stand-ins.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
-test.concurrent('finished runs are read from memory, the newest of them, and live ones are not', async () => {
+test.concurrent('the newest finished runs are read from memory, and live ones are not', async () => {
   await using intuned = await IntunedStandIn.open();
   await using site = await openSite({
     intuned,
@@ -38,13 +38,13 @@ test.concurrent('finished runs are read from memory, the newest of them, and liv
   expect((await client.output(first.run_id)).result).toBe('kept');
 });
 
-test.concurrent('the log: one JSON object a line, by run, agent and backend, and no secret', async () => {
+test.concurrent('the log has one JSON object a line with run, agent and backend, and no secret', async () => {
   await using intuned = await IntunedStandIn.open();
   await using site = await openSite({ intuned, agents: [scraper] });
   intuned.surprise('start', (response, asked) => {
     reply(429, { message: `too many for ${asked.headers['x-api-key']}` }, { 'retry-after': '0' })(response, asked);
   });
-  intuned.surprise('look', hangUp);
+  intuned.surprise('poll', hangUp);
   intuned.plan = () => ({ status: 'completed', result: 1 });
   const { run_id } = await site.client.run({
     agent_id: 'price-scraper',
@@ -60,7 +60,7 @@ test.concurrent('the log: one JSON object a line, by run, agent and backend, and
     ['intuned', 'start', 'http-status', 429],
     ['intuned', 'observe', 'cut', null],
   ]);
-  // That none has the key is what the site checks of every line; this is that it was there to be told.
+  // The site checks that no line has the key; this checks that there was a key to leak.
   expect(failures[0]?.reason).toBe('too many for [redacted]');
   expect(JSON.stringify(site.log)).not.toContain('pa55word');
 });

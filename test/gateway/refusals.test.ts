@@ -53,7 +53,7 @@ describe('an input that breaks the schema of the agent', () => {
     [{ url: 'http', mode: 'slow' }, 'input/mode', 'must be one of the allowed values: "fast", "deep"'],
     [{ url: 'http', 'a/b': 1 }, 'input/a~1b', 'is not a known property'],
   ];
-  test.each(wrong)('%j is refused with 422, which names %s', async (value, path, words) => {
+  test.each(wrong)('the input %j is refused with 422, which names %s', async (value, path, words) => {
     const body = { agent_id: 'price-scraper', ...(value === undefined ? {} : { input: value }) };
     expect(await client.ask('POST', '/runs', body)).toMatchObject({
       status: 422,
@@ -72,7 +72,7 @@ describe('an input that breaks the schema of the agent', () => {
     [{ requestTimeout: 1.5 }, 'config/requestTimeout must be a whole number'],
     [{ authSession: { id: '' } }, 'config/authSession/id must not be empty'],
     [{ saveTrace: 'yes' }, 'config/saveTrace must be true or false, is a string'],
-  ])('so is a config: %j', async (config, words) => {
+  ])('the config %j of a run is refused with 422', async (config, words) => {
     const { status, body } = await client.ask('POST', '/runs', {
       agent_id: 'price-scraper',
       input: { url: 'http' },
@@ -143,7 +143,7 @@ describe('a request that is refused', () => {
     [method, `/acp/v0.1/runs/${absent}${rest}`, body, 404, 'no such run'],
   ]);
 
-  test.each([...runs, ...ofRuns])('%s %s %j: %i', async (method, path, body, status, words) => {
+  test.each([...runs, ...ofRuns])('%s %s with %j is refused with %i', async (method, path, body, status, words) => {
     const plain = await client.ask(method, path, body);
     expect([plain.status, plain.body]).toEqual([status, words]);
     expect(plain.headers.get('content-type')).toBe('application/json');
@@ -157,18 +157,18 @@ describe('a request that is refused', () => {
   });
 
   test.each(['text/plain', 'application/x-www-form-urlencoded', 'application/xml', ''])(
-    'a body of the type %j: 415',
+    'a body of the type %j is refused with 415',
     async (type) => {
       const answer = await client.ask('POST', '/runs', '{"agent_id":"support"}', { 'content-type': type });
       expect([answer.status, answer.body]).toEqual([415, 'the request body must be application/json']);
     },
   );
 
-  test('a body over the limit of the config: 413', async () => {
+  test('a body over the limit of the config is refused with 413', async () => {
     const body = { agent_id: 'support', input: { x: 'y'.repeat(2000) } };
     const answer = await client.ask('POST', '/runs', body);
     expect([answer.status, answer.body]).toEqual([413, 'the request body is too large: at most 2000 bytes are taken']);
-    // One that does not say how long it is.
+    // A body without a Content-Length.
     const chunks = new ReadableStream({
       start: (controller) => {
         for (let n = 0; n < 10; n += 1) controller.enqueue(Buffer.from(' '.repeat(500)));
@@ -181,12 +181,12 @@ describe('a request that is refused', () => {
     expect((await client.ask('GET', `/runs/${done}`)).status).toBe(200);
   });
 
-  test('a run that is not interrupted: 409', async () => {
+  test('a resume of a run that is not interrupted is refused with 409', async () => {
     const answer = await client.ask('POST', `/runs/${done}`, { approved: true });
     expect([answer.status, answer.body]).toEqual([409, 'the run is not interrupted']);
   });
 
-  test('what is no HTTP: nothing of it is answered with more than a status', async () => {
+  test('bytes that are not HTTP are answered with a status and nothing else', async () => {
     const { hostname, port } = new URL(client.url);
     const socket = connect(Number(port), hostname);
     socket.end('BLAH\r\n\r\n');
@@ -195,7 +195,7 @@ describe('a request that is refused', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\nConnection: close\r\n\r\n$/);
   });
 
-  test('leaves nothing behind: no run, no call to a vendor', async () => {
+  test('a refused request leaves no run behind and calls no vendor', async () => {
     expect(await client.search({ limit: 1000 })).toHaveLength(1);
     expect([intuned.asked.length, restack.count('start')]).toEqual([0, 1]);
   });

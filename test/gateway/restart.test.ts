@@ -47,7 +47,7 @@ async function killed(gateway: RungateProcess): Promise<void> {
 vi.setConfig({ testTimeout: 120_000 });
 
 describe.concurrent('a gateway that is killed and started again', () => {
-  test('resumes every live run, wherever it was, and starts none twice', async () => {
+  test('a gateway that is killed and started again recovers every live run in any phase, and starts none twice', async () => {
     await using rig = await openRig();
     const { intuned, restack } = rig;
     await using first = rig.serve();
@@ -119,7 +119,7 @@ describe.concurrent('a gateway that is killed and started again', () => {
     expect((await second.exit()).code).toBe(0);
   });
 
-  test('has lost no run that it had answered for', async () => {
+  test('a gateway that is killed has lost no run that it had answered for', async () => {
     await using rig = await openRig();
     const { intuned } = rig;
     await using first = rig.serve();
@@ -144,7 +144,7 @@ describe.concurrent('a gateway that is killed and started again', () => {
   });
 });
 
-test.concurrent('a gateway that is told to stop records what its vendors answer, and leaves the rest to the next', async () => {
+test.concurrent('a gateway that stops records what its vendors answer, and leaves other runs to the next process', async () => {
   await using rig = await openRig();
   const { intuned } = rig;
   await using first = rig.serve();

@@ -15,7 +15,7 @@ vi.setConfig({ testTimeout: 120_000 });
 test.each(speakers)(
   'a message that was sent when the gateway was killed is not sent again ($name)',
   async (speaker) => {
-    const folder = mkdtempSync(join(tmpdir(), 'rungate-living-'));
+    const folder = mkdtempSync(join(tmpdir(), 'rungate-session-'));
     await using restack = await SessionStandIn.open();
     const file = join(folder, 'rungate.yaml');
     writeFileSync(file, writeConfig({ restack, agents, keeps: true, sections: { log: { level: 'info' } } }, folder));

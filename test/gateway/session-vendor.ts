@@ -8,12 +8,12 @@ import type { Step, VendorRun } from './vendor.ts';
 type Event = { readonly eventName?: string; readonly eventInput?: Json };
 
 /**
- * A Restack engine whose agents live on: each remembers what it heard, answers a `message` with that, and goes at an
- * `end`. While it lives it shows what it answered last, unless it is `silent`, as real agents are.
+ * A Restack engine with sessions: an agent remembers its messages, answers each `message` with all of them, and ends at
+ * an `end`. While it is live it shows its last answer, unless it is `silent`, as real agents are.
  */
 export class SessionStandIn extends RestackStandIn {
   silent = false;
-  /** What it answers to the last of what it heard. */
+  /** Its answer to the newest message. */
   replyTo: (heard: readonly Json[]) => Json = (heard) => ({ heard, reply: `${heard.length}: ${textOf(heard.at(-1))}` });
   readonly #heard = new Map<VendorRun, Json[]>();
 
@@ -35,12 +35,12 @@ export class SessionStandIn extends RestackStandIn {
     return this.asked.filter(({ method }) => method === 'PUT').map(({ body }) => eventOf(body).eventName ?? '');
   }
 
-  /** What the agent was given and told, in order. */
+  /** The input and the messages of the session, in order. */
   heardBy(run: VendorRun): readonly Json[] {
     return this.#heard.get(run) ?? [];
   }
 
-  /** The vendor has forgotten it. */
+  /** The vendor no longer knows the agent. */
   forget(run: VendorRun): void {
     this.runs.splice(this.runs.indexOf(run), 1);
   }

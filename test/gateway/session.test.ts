@@ -7,7 +7,7 @@ import { openSite } from './site.ts';
 
 const agents: readonly JsonObject[] = [
   { name: 'chat', backend: 'restack', target: { agent: 'Chat', mode: 'thread' } },
-  // Its agent shows nothing while it lives, as real ones do.
+  // Its session shows nothing while it is live, as real ones do.
   { name: 'mute', backend: 'restack', target: { agent: 'Mute', mode: 'thread', openingInput: { as: 'clerk' } } },
 ];
 
@@ -41,7 +41,7 @@ const said = (...texts: readonly string[]): Json => ({
 vi.setConfig({ testTimeout: 60_000 });
 
 describe.each(speakers)('a session in $name', (speaker) => {
-  test('is scheduled once, is sent what comes later, and ends with its thread', async () => {
+  test('a session is scheduled once, gets later inputs as messages, and ends with its thread', async () => {
     await using rig = await open();
     const { restack, url } = rig;
     const [one, two] = [await speaker.open(url, 'chat'), await speaker.open(url, 'chat')];
@@ -61,7 +61,7 @@ describe.each(speakers)('a session in $name', (speaker) => {
     expect(restack.agent(1).body.status).toBe('running');
   });
 
-  test('that shows nothing is scheduled without the input, which is its first message', async () => {
+  test('a session without partial output is scheduled without the input, which is its first message', async () => {
     await using rig = await open();
     const { restack, url } = rig;
     restack.silent = true;
@@ -77,46 +77,49 @@ describe.each(speakers)('a session in $name', (speaker) => {
     ['forgotten', null],
     ['failed', { status: 'failed', error: 'out of memory' }],
     ['completed', { status: 'completed', output: { bye: true } }],
-  ])('that is %s between runs costs one run, which says so, and the next one has a new agent', async (_, body) => {
-    await using rig = await open();
-    const { restack, url } = rig;
-    const thread = await speaker.open(url, 'chat');
-    await speaker.run(url, thread, 'chat', { text: 'a' });
-    if (body === null) restack.forget(restack.agent());
-    else restack.agent().say(body);
-    const lost = await speaker.run(url, thread, 'chat', { text: 'b' });
-    expect(lost).toMatchObject({ errcode: 1004 });
-    expect(lost.reason).toMatch(/^the thread's session has ended at the vendor and did not take the input; /);
-    expect(restack.eventNames).toEqual(['message']);
-    expect((await speaker.run(url, thread, 'chat', { text: 'c' })).value).toEqual(said('c'));
-    expect(restack.count('start')).toBe(2);
-    expect(restack.eventNames).toEqual(['message']);
-  });
+  ])(
+    'a session that is %s between two runs fails one run, which says so, and the next run gets a new session',
+    async (_, body) => {
+      await using rig = await open();
+      const { restack, url } = rig;
+      const thread = await speaker.open(url, 'chat');
+      await speaker.run(url, thread, 'chat', { text: 'a' });
+      if (body === null) restack.forget(restack.agent());
+      else restack.agent().say(body);
+      const lost = await speaker.run(url, thread, 'chat', { text: 'b' });
+      expect(lost).toMatchObject({ errcode: 1004 });
+      expect(lost.reason).toMatch(/^the thread's session has ended at the vendor and did not take the input; /);
+      expect(restack.eventNames).toEqual(['message']);
+      expect((await speaker.run(url, thread, 'chat', { text: 'c' })).value).toEqual(said('c'));
+      expect(restack.count('start')).toBe(2);
+      expect(restack.eventNames).toEqual(['message']);
+    },
+  );
 });
 
 describe('the answer to a message', () => {
-  test('is the answer to this one, however slow it is and however it looks like the one before', async () => {
+  test('the answer to a message belongs to that message, however slow it is and even if it equals the one before', async () => {
     await using rig = await open();
     const { restack } = rig;
     restack.replyTo = () => ({ reply: 'yes' });
     const thread = await rig.thread();
     const first = stringIn((await rig.begin(thread, 'a')).body, 'run_id');
     expect(await rig.ended(thread, first)).toMatchObject({ values: { reply: 'yes' } });
-    const { looks } = restack.agent();
+    const { polls } = restack.agent();
     const release = restack.hold('event');
     const second = stringIn((await rig.begin(thread, 'b')).body, 'run_id');
     await restack.counted('event', 1);
-    // The agent shows the answer to the first one still.
+    // The session still shows the answer to the first message.
     expect(restack.agent().body.output).toEqual({ reply: 'yes' });
     const { body } = await ask(rig.url, 'GET', `/runs/${second}`);
     expect(body).toMatchObject({ status: 'pending' });
     release();
     expect(await rig.ended(thread, second)).toMatchObject({ values: { reply: 'yes' } });
-    expect(restack.agent().looks).toBe(looks);
+    expect(restack.agent().polls).toBe(polls);
     expect(restack.eventNames).toEqual(['message']);
   });
 
-  test('that is lost on its way is not asked for again', async () => {
+  test('a message whose answer is lost is not sent again', async () => {
     await using rig = await open();
     const { restack } = rig;
     const thread = await rig.thread();
@@ -133,7 +136,7 @@ describe('the answer to a message', () => {
     expect(restack.count('start')).toBe(1);
   });
 
-  test('goes through the mapping as what the agent shows does', async () => {
+  test('the answer to a message is mapped as the output of a poll is', async () => {
     const restack = await SessionStandIn.open();
     const status: JsonObject = { completed: [{ when: "output.reply = '2: no'", is: 'error' }, { is: 'success' }] };
     const mapping = { output: 'output.reply', status, error: "'it said no'" };
@@ -161,7 +164,7 @@ describe('a second run of a thread whose agent is at work', () => {
     return { ...rig, thread, second, release, follow };
   }
 
-  test('waits with enqueue, and so does the one after it', async () => {
+  test('a second run of a busy thread waits with enqueue, and so does the one after it', async () => {
     await using rig = await busy();
     const [c, d] = [await rig.follow('enqueue'), await rig.follow('enqueue', 'd')];
     expect(rig.restack.count('event')).toBe(1);
@@ -176,7 +179,7 @@ describe('a second run of a thread whose agent is at work', () => {
     expect(rig.restack.count('event')).toBe(3);
   });
 
-  test('is refused with reject', async () => {
+  test('a second run of a busy thread is refused with reject', async () => {
     await using rig = await busy();
     expect((await rig.follow('reject')).status).toBe(409);
     rig.release();
@@ -184,26 +187,29 @@ describe('a second run of a thread whose agent is at work', () => {
     expect(rig.restack.eventNames).toEqual(['message']);
   });
 
-  test.each(['interrupt', 'rollback'])('takes its place with %s; what was sent is sent once', async (strategy) => {
-    await using rig = await busy();
-    const third = stringIn((await rig.follow(strategy)).body, 'run_id');
-    await rig.restack.counted('event', 2);
-    rig.release();
-    // The agent has heard the message of the run that was cancelled: a message cannot be taken back.
-    expect(await rig.ended(rig.thread, third)).toMatchObject({ values: said('a', 'b', 'c') });
-    const left = await ask(rig.url, 'GET', `/runs/${rig.second}/output`);
-    if (strategy === 'rollback') expect(left.status).toBe(404);
-    else expect(left.body).toMatchObject({ errcode: 1000 });
-    expect(rig.restack.eventNames).toEqual(['message', 'message']);
-  });
+  test.each(['interrupt', 'rollback'])(
+    'a second run of a busy thread takes over with %s, and every message is sent once',
+    async (strategy) => {
+      await using rig = await busy();
+      const third = stringIn((await rig.follow(strategy)).body, 'run_id');
+      await rig.restack.counted('event', 2);
+      rig.release();
+      // The session got the message of the cancelled run: a message cannot be taken back.
+      expect(await rig.ended(rig.thread, third)).toMatchObject({ values: said('a', 'b', 'c') });
+      const left = await ask(rig.url, 'GET', `/runs/${rig.second}/output`);
+      if (strategy === 'rollback') expect(left.status).toBe(404);
+      else expect(left.body).toMatchObject({ errcode: 1000 });
+      expect(rig.restack.eventNames).toEqual(['message', 'message']);
+    },
+  );
 
-  test('that is the first gives way with the agent that it scheduled', async () => {
+  test('a first run that is interrupted by another ends together with the session that it scheduled', async () => {
     await using rig = await open();
     const { restack } = rig;
     restack.silent = true;
     const thread = await rig.thread();
     await rig.begin(thread, 'a');
-    await restack.bell.until(() => restack.runs[0]?.looks);
+    await restack.bell.until(() => restack.runs[0]?.polls);
     const more = { multitask_strategy: 'interrupt' };
     restack.silent = false;
     const second = stringIn((await rig.begin(thread, 'b', more)).body, 'run_id');
@@ -213,7 +219,7 @@ describe('a second run of a thread whose agent is at work', () => {
     expect(restack.eventNames).toEqual(['end']);
   });
 
-  test('whose start was on its way when it was cancelled leaves no agent behind', async () => {
+  test('a run that is cancelled while its start is under way leaves no session behind', async () => {
     await using rig = await open();
     const { restack } = rig;
     const thread = await rig.thread();
@@ -230,7 +236,7 @@ describe('a second run of a thread whose agent is at work', () => {
 });
 
 describe('the end of a thread', () => {
-  test('is refused while a run of it is live, and reaches a vendor that was away, once', async () => {
+  test('deleting a thread is refused while a run of it is live, and ends the session once at a vendor that was away', async () => {
     await using rig = await open();
     const { restack, url } = rig;
     const thread = await rig.thread();
@@ -249,7 +255,7 @@ describe('the end of a thread', () => {
     expect(restack.eventNames).toEqual(['message', 'end']);
   });
 
-  test('comes with the run that has no thread of its own', async () => {
+  test('the session of a run without a thread of its own ends with the run', async () => {
     await using rig = await open();
     const { restack, url } = rig;
     const { body } = await ask(url, 'POST', '/acp/v0.2/runs/wait', { agent_id: 'chat', input: { text: 'a' } });

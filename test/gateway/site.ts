@@ -9,7 +9,7 @@ import { createLog } from '../../src/observability/log.ts';
 import { AcpClient, refuseSecrets } from './client.ts';
 import { type IntunedStandIn, type RestackStandIn, secrets } from './stand-ins.ts';
 
-/** What a test says about a gateway; the rest is as below. */
+/** What a test sets for a gateway; the rest has the defaults below. */
 export type SiteOptions = {
   readonly intuned?: IntunedStandIn;
   readonly restack?: RestackStandIn;

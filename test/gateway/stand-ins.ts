@@ -4,7 +4,7 @@ import { isJsonObject } from '../../src/json/json-object.ts';
 import type { Asked } from './manners.ts';
 import { StandIn, type Step, VendorRun } from './vendor.ts';
 
-/** What the gateway must never tell anybody. */
+/** Secrets that the gateway must never disclose. */
 export const secrets = { apiKey: 'ik_live-7f3a9c5e1b/x', token: 'rt-31d0a6+bearer=' };
 
 type Said = { readonly status: number; readonly body: Json };
@@ -26,7 +26,7 @@ export class IntunedStandIn extends StandIn {
   protected stepOf({ method, path }: Asked): Step | null {
     if (!path.startsWith(`/api/v1/workspace/${this.workspace}/projects/`)) return null;
     if (method === 'POST' && /\/projects\/[^/]+\/run\/start$/.test(path)) return 'start';
-    return method === 'GET' && /\/projects\/[^/]+\/run\/[^/]+\/result$/.test(path) ? 'look' : null;
+    return method === 'GET' && /\/projects\/[^/]+\/run\/[^/]+\/result$/.test(path) ? 'poll' : null;
   }
 
   protected answer(step: Step, asked: Asked): Said {
@@ -43,7 +43,7 @@ export class IntunedStandIn extends StandIn {
     const [, project, id] = /\/projects\/([^/]+)\/run\/([^/]+)\/result$/.exec(asked.path) ?? [];
     const run = this.runs.find((each) => each.id === id && each.asked.path.includes(`/projects/${project}/`));
     if (run === undefined) return { status: 404, body: { message: 'Run not found', doc_url: 'https://docs.test/404' } };
-    run.looks += 1;
+    run.polls += 1;
     // A careless vendor that repeats what it was sent.
     return { status: 200, body: { debug: { 'x-api-key': secrets.apiKey }, runId: run.id, ...run.body } };
   }
@@ -69,7 +69,7 @@ export class RestackStandIn extends StandIn {
     const parts = path.split('/');
     if (parts[1] !== 'api' || (parts[2] !== 'agents' && parts[2] !== 'workflows')) return null;
     if (method === 'POST' && parts.length === 4) return 'start';
-    if (method === 'GET' && parts.length === 5) return 'look';
+    if (method === 'GET' && parts.length === 5) return 'poll';
     return method === 'PUT' && parts.length === 6 && parts[2] === 'agents' ? 'event' : null;
   }
 
@@ -81,8 +81,8 @@ export class RestackStandIn extends StandIn {
     switch (step) {
       case 'start':
         return this.#start(asked, kind);
-      case 'look':
-        return this.#look(kind, name, ids[0] ?? '');
+      case 'poll':
+        return this.#poll(kind, name, ids[0] ?? '');
       case 'event':
         return this.#takeEvent(asked, ids[0] ?? '', ids[1] ?? '');
     }
@@ -102,10 +102,10 @@ export class RestackStandIn extends StandIn {
     return { status: 200, body: { ...owner, runId: id } };
   }
 
-  #look(kind: string, name: string, id: string): Said {
+  #poll(kind: string, name: string, id: string): Said {
     const run = this.runs.find((each) => each.id === id && each.asked.path === `/api/${kind}/${name}`);
     if (run === undefined) return { status: 404, body: { error: 'run not found' } };
-    run.looks += 1;
+    run.polls += 1;
     const { input = null } = isJsonObject(run.asked.body) ? run.asked.body : {};
     const named = { [kind === 'agents' ? 'agentName' : 'workflowName']: decodeURIComponent(name) };
     const at = '2026-11-22T08:00:00.000Z';
@@ -114,7 +114,7 @@ export class RestackStandIn extends StandIn {
 
   #takeEvent(asked: Asked, ownerId: string, id: string): Said {
     const run = this.runs.find((each) => each.id === id);
-    // Where the start did not tell it, a look may; where nothing does, the run's own id is all that a client has.
+    // If the start did not name it, a poll may; otherwise the client knows only the run's own id.
     const expected = run === undefined ? '' : this.shape === 'engine' ? RestackStandIn.ownerOf(run) : run.body.agentId;
     if (run === undefined || ownerId !== (expected ?? run.id))
       return { status: 404, body: { error: 'agent not found' } };

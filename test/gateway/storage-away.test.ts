@@ -36,7 +36,7 @@ describe.skipIf(reason !== null)(`a gateway whose PostgreSQL goes away${reason =
     if (reason === null) await server.destroy();
   });
 
-  test('refuses, keeps what vendors said, and goes on when it is back', async () => {
+  test('a gateway whose PostgreSQL is away refuses requests, keeps what vendors answered, and goes on when it is back', async () => {
     const url = await server.createDatabase();
     await using rig = await openStorageRig({ storeUrl: () => url });
     const { intuned } = rig;
@@ -66,7 +66,7 @@ describe.skipIf(reason !== null)(`a gateway whose PostgreSQL goes away${reason =
     intuned.plan = () => ({ status: 'completed', result: 'ran' });
     answer();
     upstream.say({ status: 'completed', result: 'ended meanwhile' });
-    await upstream.looked();
+    await upstream.polled();
     await startOf(intuned, 'starting');
     await gateway.said(/("store unavailable; the transition is retried")/);
 
@@ -80,7 +80,7 @@ describe.skipIf(reason !== null)(`a gateway whose PostgreSQL goes away${reason =
     }
     expect(startsOf(intuned, 'refused')).toEqual([]);
 
-    // The reader was kept, or told to come back; either way it has everything once.
+    // The reader was kept, or asked to reconnect; either way it has everything once.
     const seen = await stream.end();
     const rest = await client.stream(running.run_id, { 'last-event-id': seen.at(-1)?.id ?? '' });
     await rest.end();
@@ -90,7 +90,7 @@ describe.skipIf(reason !== null)(`a gateway whose PostgreSQL goes away${reason =
     await expectCleanExits([gateway]);
   });
 
-  test('can be stopped meanwhile, and the next process finds what the vendor did', async () => {
+  test('a gateway can be stopped while PostgreSQL is away, and the next process finds what the vendor did', async () => {
     const url = await server.createDatabase();
     const replicas = { heartbeatSeconds: 1, deadAfterSeconds: 2 };
     // Budgets are shared by the replicas, so that they too have something to give back.
@@ -118,7 +118,7 @@ describe.skipIf(reason !== null)(`a gateway whose PostgreSQL goes away${reason =
     expect(startsOf(intuned, 'running')).toHaveLength(1);
   });
 
-  test('for longer than the deadline of a silent replica: no replica claims the runs of those that could not send heartbeats', async () => {
+  test('no replica claims the runs of replicas that could not send heartbeats while PostgreSQL was away', async () => {
     const url = await server.createDatabase();
     const replicas = { heartbeatSeconds: 1, deadAfterSeconds: 2 };
     await using rig = await openStorageRig({ storeUrl: () => url, sections: { replicas } });
@@ -133,13 +133,13 @@ describe.skipIf(reason !== null)(`a gateway whose PostgreSQL goes away${reason =
     await intuned.counted('start', 2);
 
     await server.stop('immediate');
-    // Three beats of a second each that no one hears.
+    // Three heartbeats, a second apart, that cannot be written.
     for (const gateway of gateways) await gateway.said(/((?:"store unavailable; heartbeat skipped[\s\S]*){3})/);
     await server.start();
     for (const { url: at } of clients) {
       await vi.waitFor(async () => expect(await readiness(at)).toMatchObject([200, {}]), patience);
     }
-    // One beat later each of them would have taken what is the other's.
+    // One heartbeat later each replica would have claimed the other's runs.
     const fresh = clients.map((client) => client.create(asking('fresh')));
     intuned.plan = () => ({ status: 'completed', result: 'ran' });
     await Promise.all(gateways.map((gateway) => gateway.said(/("store recovered; [^"]*")/)));

@@ -22,7 +22,7 @@ describe.skipIf(reason !== null)(`a PostgreSQL that takes no writes${reason === 
     if (reason === null) await server.destroy();
   });
 
-  test('as one that was demoted: reads are answered, work is refused, and readiness says so', async () => {
+  test('with a demoted PostgreSQL reads are answered, work is refused, and readiness says so', async () => {
     const url = await server.createDatabase();
     const name = new URL(url).pathname.slice(1);
     const reconnect = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`;
@@ -34,7 +34,7 @@ describe.skipIf(reason !== null)(`a PostgreSQL that takes no writes${reason === 
     const { run_id } = await client.create(asking('running'));
     const upstream = await startOf(intuned, 'running');
     upstream.say({ status: 'started' });
-    await upstream.looked();
+    await upstream.polled();
 
     await server.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
     await server.query(reconnect);
@@ -42,7 +42,7 @@ describe.skipIf(reason !== null)(`a PostgreSQL that takes no writes${reason === 
     await expectRefusals(client);
     await vi.waitFor(async () => expect(await client.read(run_id)).toMatchObject({ status: 'pending' }), patience);
     upstream.say({ status: 'completed', result: 'ended meanwhile' });
-    await upstream.looked();
+    await upstream.polled();
     expect(await client.search({ limit: 10 })).toMatchObject([{ run_id, status: 'pending' }]);
 
     await server.query(`ALTER DATABASE ${name} RESET default_transaction_read_only`);

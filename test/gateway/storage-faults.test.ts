@@ -33,7 +33,7 @@ async function liveRuns(client: AcpClient, { intuned }: StorageRig) {
   const running = await client.create(asking('running'));
   const upstream = await startOf(intuned, 'running');
   upstream.say({ status: 'started' });
-  await upstream.looked(2);
+  await upstream.polled(2);
   const answer = intuned.hold('start');
   const starting = await client.create(asking('starting'));
   await intuned.counted('start', 2);
@@ -42,12 +42,12 @@ async function liveRuns(client: AcpClient, { intuned }: StorageRig) {
 
 type Live = Awaited<ReturnType<typeof liveRuns>>;
 
-/** Both runs come to what the vendor says of them while nothing can be written. */
+/** Both runs end at the vendor while nothing can be written. */
 async function endMeanwhile({ intuned }: StorageRig, { upstream, answer }: Live): Promise<void> {
   intuned.plan = () => ({ status: 'completed', result: 'ran' });
   answer();
   upstream.say({ status: 'completed', result: 'ended meanwhile' });
-  await upstream.looked();
+  await upstream.polled();
   await startOf(intuned, 'starting');
 }
 
@@ -55,7 +55,7 @@ async function expectWhole({ intuned }: StorageRig, client: AcpClient, { running
   expect(await client.output(running.run_id)).toMatchObject({ status: 'success', result: 'ended meanwhile' });
   expect(await client.output(starting.run_id)).toMatchObject({ status: 'success', result: 'ran' });
   for (const name of ['running', 'starting']) expect([name, startsOf(intuned, name).length]).toEqual([name, 1]);
-  // What was refused was not done in secret.
+  // A refused request had no effect.
   expect(startsOf(intuned, 'refused')).toEqual([]);
   expect(startsOf(intuned, 'again and again')).toHaveLength(1);
 }
@@ -68,12 +68,12 @@ async function expectCleanExit(gateway: RungateProcess): Promise<void> {
 /** A key of a refused request is free: the same request makes the run once there is a store. */
 async function expectKeyFree(client: AcpClient, refusedBefore: boolean): Promise<void> {
   const headers = { 'idempotency-key': 'k-1' };
-  const { status, headers: told } = await client.ask('POST', '/runs', asking('again and again'), headers);
-  expect([status, told.get('idempotent-replayed')]).toEqual(refusedBefore ? [503, null] : [200, null]);
+  const { status, headers: answered } = await client.ask('POST', '/runs', asking('again and again'), headers);
+  expect([status, answered.get('idempotent-replayed')]).toEqual(refusedBefore ? [503, null] : [200, null]);
 }
 
 describe.concurrent('a gateway over SQLite', () => {
-  test('whose database another program locks refuses, and loses nothing', async () => {
+  test('a gateway whose SQLite database another program locks refuses requests and loses nothing', async () => {
     await using rig = await openStorageRig({
       storeUrl: (folder) => `sqlite:${join(folder, 'runs.db')}?busyTimeoutMs=50`,
     });
@@ -103,7 +103,7 @@ describe.concurrent('a gateway over SQLite', () => {
 
   const unmountable = tryMount();
   test.skipIf(unmountable !== null)(
-    `whose disk is full refuses, and loses nothing (${unmountable ?? 'a small tmpfs'})`,
+    `a gateway whose disk is full refuses requests and loses nothing (${unmountable ?? 'a small tmpfs'})`,
     async () => {
       const disk = mountDisk();
       try {
@@ -135,10 +135,10 @@ describe.concurrent('a gateway over SQLite', () => {
     },
   );
 
-  // The limit on the size of files is any user's to lower and to raise: every write of the process fails meanwhile.
+  // The limit on the size of files is lowered and raised by any user; below it every write of the process fails.
   const unlimited = tryProgram('prlimit', '--pid', String(process.pid), '--fsize');
   test.skipIf(unlimited !== null)(
-    `whose disk takes no write refuses, and loses nothing (${unlimited ?? 'prlimit'})`,
+    `a gateway whose disk takes no write refuses requests and loses nothing (${unlimited ?? 'prlimit'})`,
     async () => {
       await using rig = await openStorageRig({ storeUrl: (folder) => `sqlite:${join(folder, 'runs.db')}` });
       await using gateway = rig.serve();
@@ -159,7 +159,7 @@ describe.concurrent('a gateway over SQLite', () => {
     },
   );
 
-  test('that is told to stop meanwhile records what it had asked a vendor for', async () => {
+  test('a gateway that stops while its database is locked records what it had asked a vendor for', async () => {
     const options = 'busyTimeoutMs=0';
     await using rig = await openStorageRig({ storeUrl: (folder) => `sqlite:${join(folder, 'runs.db')}?${options}` });
     await using gateway = rig.serve();
@@ -183,28 +183,31 @@ describe.concurrent('a gateway over SQLite', () => {
     for (const name of ['running', 'starting']) expect(startsOf(rig.intuned, name)).toHaveLength(1);
   });
 
-  test.skipIf(unlimited !== null)(`that is told to stop meanwhile does (${unlimited ?? 'prlimit'})`, async () => {
-    await using rig = await openStorageRig({
-      storeUrl: (folder) => `sqlite:${join(folder, 'runs.db')}`,
-      sections: { server: { port: 0, drainSeconds: 1 } },
-    });
-    await using gateway = rig.serve();
-    const live = await liveRuns(await gateway.client(), rig);
-    forbidWrites(gateway);
-    await endMeanwhile(rig, live);
-    await gateway.said(/("transition":"started"[^\n]*"store unavailable; the transition is retried")/);
-    await expectCleanExit(gateway);
+  test.skipIf(unlimited !== null)(
+    `a gateway whose disk takes no write can be stopped (${unlimited ?? 'prlimit'})`,
+    async () => {
+      await using rig = await openStorageRig({
+        storeUrl: (folder) => `sqlite:${join(folder, 'runs.db')}`,
+        sections: { server: { port: 0, drainSeconds: 1 } },
+      });
+      await using gateway = rig.serve();
+      const live = await liveRuns(await gateway.client(), rig);
+      forbidWrites(gateway);
+      await endMeanwhile(rig, live);
+      await gateway.said(/("transition":"started"[^\n]*"store unavailable; the transition is retried")/);
+      await expectCleanExit(gateway);
 
-    await using next = rig.serve();
-    const after = await next.client();
-    expect(await after.output(live.running.run_id)).toMatchObject({ status: 'success', result: 'ended meanwhile' });
-    // That the vendor took it could not be written down: it is not asked again.
-    expect(await after.output(live.starting.run_id)).toMatchObject({ status: 'error', errcode: 1002 });
-    for (const name of ['running', 'starting']) expect(startsOf(rig.intuned, name)).toHaveLength(1);
-  });
+      await using next = rig.serve();
+      const after = await next.client();
+      expect(await after.output(live.running.run_id)).toMatchObject({ status: 'success', result: 'ended meanwhile' });
+      // The acceptance could not be written, so the vendor is not called again.
+      expect(await after.output(live.starting.run_id)).toMatchObject({ status: 'error', errcode: 1002 });
+      for (const name of ['running', 'starting']) expect(startsOf(rig.intuned, name)).toHaveLength(1);
+    },
+  );
 });
 
-/** Every write to a file fails from now on; gives back what ends it. */
+/** Makes every write to a file fail; returns a function that ends this. */
 function forbidWrites({ pid }: RungateProcess): () => void {
   const limit = (...words: readonly string[]) => execFileSync('prlimit', ['--pid', String(pid), ...words]);
   const before = limit('--fsize', '--output', 'SOFT', '--noheadings', '--raw').toString().trim();
@@ -238,7 +241,7 @@ function fill(file: string): void {
   }
 }
 
-/** Ids of the runs that were accepted into the room that the store had left in its own files. */
+/** Ids of the runs that fitted into the space that the store had left in its own files. */
 async function createUntilRefused(client: AcpClient): Promise<readonly string[]> {
   const created: string[] = [];
   const request = { agent_id: 'price-scraper', input: { name: 'large', text: 'x'.repeat(50_000) } };

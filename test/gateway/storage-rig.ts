@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
-import type { AcpClient, Told } from './client.ts';
+import type { AcpClient, RunAnswer } from './client.ts';
 import { RungateProcess } from './process.ts';
 import { ask } from './protocols.ts';
 import { scraper, writeConfig } from './site.ts';
 import { IntunedStandIn } from './stand-ins.ts';
 import type { VendorRun } from './vendor.ts';
 
-/** How long a test waits for what it is about, and how often it looks. */
+/** How long a test waits for an event, and how often it checks. */
 export const patience = { timeout: 30_000, interval: 20 };
 
 /** One vendor that counts, and processes that share a store. */
@@ -50,7 +50,7 @@ export async function openStorageRig(options: {
   };
 }
 
-/** A request for a run that can be told from the others at the vendor. */
+/** A request for a run that the vendor can distinguish from the others. */
 export function asking(name: string): JsonObject {
   return { agent_id: 'price-scraper', input: { name } };
 }
@@ -96,7 +96,7 @@ export async function readiness(url: string): Promise<readonly [status: number, 
 }
 
 /** Creations are taken again, by the same process; gives the run. */
-export async function createAgain(client: AcpClient, name: string): Promise<Told> {
+export async function createAgain(client: AcpClient, name: string): Promise<RunAnswer> {
   await vi.waitFor(async () => expect(await readiness(client.url)).toMatchObject([200, {}]), patience);
   return await client.create(asking(name));
 }

@@ -18,7 +18,7 @@ describe.skipIf(reason !== null)(
       if (reason === null) await server.destroy();
     });
 
-    test.concurrent('a new run is driven all the same, once', async () => {
+    test.concurrent('a new run whose write was committed without an answer is driven once', async () => {
       const url = await server.createDatabase();
       await using proxy = await openPostgresProxy(server.port);
       await using rig = await openStorageRig({ storeUrl: () => proxy.through(url), sections });
@@ -43,7 +43,7 @@ describe.skipIf(reason !== null)(
       for (const name of ['with-a-key', 'without-one']) expect(startsOf(intuned, name)).toHaveLength(1);
     });
 
-    test.concurrent('runs that were taken over are driven all the same', async () => {
+    test.concurrent('runs whose claim was committed without an answer are driven', async () => {
       const url = await server.createDatabase();
       await using proxy = await openPostgresProxy(server.port);
       await using rig = await openStorageRig({ storeUrl: () => proxy.through(url), sections });

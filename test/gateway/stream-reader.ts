@@ -15,7 +15,7 @@ export class StreamReader {
   readonly headers: IncomingHttpHeaders;
   readonly events: StreamEvent[] = [];
   heartbeats = 0;
-  /** Whether it was told to come back. */
+  /** Whether the gateway asked it to reconnect. */
   dismissed = false;
   readonly #response: IncomingMessage;
   readonly #bell = new Bell();

@@ -34,7 +34,7 @@ function sent(run: VendorRun): JsonObject {
 }
 
 describe.concurrent('the stream of a run', () => {
-  test('begins before the vendor has answered, tells every change, ends with the run', async () => {
+  test('a stream begins before the vendor has answered, carries every change, and ends with the run', async () => {
     await using both = await openBoth();
     const release = both.intuned.hold('start');
     const { run_id } = await both.client.create({ agent_id: 'price-scraper' });
@@ -58,7 +58,7 @@ describe.concurrent('the stream of a run', () => {
     upstream.say({ status: 'started', result: { step: 1 } });
     await stream.find(({ result }) => (result as JsonObject)?.step === 1);
     // The same partial result again is no change.
-    await upstream.looked(3);
+    await upstream.polled(3);
     upstream.say({ status: 'started', result: { step: 2 } });
     await stream.find(({ result }) => (result as JsonObject)?.step === 2);
     upstream.say({ status: 'completed', result: { step: 3 } });
@@ -73,7 +73,7 @@ describe.concurrent('the stream of a run', () => {
     expect(stream.dismissed).toBe(false);
   });
 
-  test('ends with the error of a run that fails', async () => {
+  test('the stream of a run that fails ends with its error', async () => {
     await using both = await openBoth();
     both.restack.plan = () => ({ status: 'failed', error: 'line\nbreaks: \r\n\n and ünï' });
     const { run_id } = await both.client.create({ agent_id: 'support' });
@@ -87,7 +87,7 @@ describe.concurrent('the stream of a run', () => {
     });
   });
 
-  test('replays exactly what was missed, to the reader that says what it has seen', async () => {
+  test('a stream replays exactly the events after the one that the reader names', async () => {
     await using both = await openBoth();
     const { run_id } = await both.client.create({ agent_id: 'price-scraper' });
     const upstream = await both.intuned.nextRun();
@@ -113,7 +113,7 @@ describe.concurrent('the stream of a run', () => {
     expect([wrong.status, wrong.body]).toEqual([422, expect.stringContaining('Last-Event-ID')]);
   });
 
-  test('is kept alive by a comment of one line while nothing happens', async () => {
+  test('a stream is kept alive by a comment of one line while nothing happens', async () => {
     await using both = await openBoth({ server: { port: 0, heartbeatSeconds: 0.02 } });
     const { run_id } = await both.client.create({ agent_id: 'price-scraper' });
     const stream = await both.client.stream(run_id);
@@ -122,7 +122,7 @@ describe.concurrent('the stream of a run', () => {
     expect(ids(await stream.end())).toEqual(['1', '2', '3']);
   });
 
-  test('sends its readers away when the run is removed, and when the gateway stops', async () => {
+  test('a stream ends when its run is removed, and when the gateway stops', async () => {
     await using both = await openBoth();
     const removed = await both.client.create({ agent_id: 'price-scraper' });
     const stream = await both.client.stream(removed.run_id);
@@ -140,19 +140,19 @@ describe.concurrent('the stream of a run', () => {
 });
 
 describe('many streams', () => {
-  test('twenty readers of one run cost the vendor the looks of one, and see the same', async () => {
+  test('twenty readers of one run cost the vendor as many polls as one, and see the same', async () => {
     const pacing = { floorMs: 20, watchedCeilingMs: 20, ceilingMs: 20 };
     await using both = await openBoth({ pacing });
     const { run_id } = await both.client.create({ agent_id: 'price-scraper' });
     const upstream = await both.intuned.nextRun();
     await both.client.create({ agent_id: 'neighbour' });
     const neighbour = await both.intuned.nextRun();
-    const before = { upstream: upstream.looks, neighbour: neighbour.looks };
+    const before = { upstream: upstream.polls, neighbour: neighbour.polls };
     const streams = await Promise.all(twenty.map(() => both.client.stream(run_id)));
-    await neighbour.looked(20);
+    await neighbour.polled(20);
     // A run without readers is the measure: it is polled as often as the other, not a twentieth as often.
-    const measure = neighbour.looks - before.neighbour;
-    expect(upstream.looks - before.upstream).toBeLessThanOrEqual(1.25 * measure + 3);
+    const measure = neighbour.polls - before.neighbour;
+    expect(upstream.polls - before.upstream).toBeLessThanOrEqual(1.25 * measure + 3);
     upstream.say({ status: 'completed', result: { done: true } });
     const seen = await Promise.all(streams.map((stream) => stream.end()));
     for (const events of seen) expect(events).toEqual(seen[0]);
@@ -178,7 +178,7 @@ describe('many streams', () => {
     }
   });
 
-  test('a reader that left costs no looks, and takes nothing from one that stayed', async () => {
+  test('a reader that left causes no polls, and takes nothing from one that stayed', async () => {
     // Watched runs are polled every 20 ms; a run without watchers after a fifth of its age.
     const pacing = { floorMs: 20, watchedCeilingMs: 20, ceilingMs: 10_000 };
     await using both = await openBoth({ pacing });
@@ -189,13 +189,13 @@ describe('many streams', () => {
     const leavers = await Promise.all(twenty.map(() => both.client.stream(left.run_id)));
     const stayer = await both.client.stream(kept.run_id);
     const leaver = await both.client.stream(kept.run_id);
-    await neighbour.looked(50);
+    await neighbour.polled(50);
     for (const stream of leavers) stream.leave();
     leaver.leave();
-    await upstream.looked();
-    const before = { upstream: upstream.looks, neighbour: neighbour.looks };
-    await neighbour.looked(30);
-    expect(upstream.looks - before.upstream).toBeLessThanOrEqual(8);
+    await upstream.polled();
+    const before = { upstream: upstream.polls, neighbour: neighbour.polls };
+    await neighbour.polled(30);
+    expect(upstream.polls - before.upstream).toBeLessThanOrEqual(8);
     neighbour.say({ status: 'completed', result: 'here' });
     expect((await stayer.end()).at(-1)?.data.result).toBe('here');
     upstream.say({ status: 'completed' });

@@ -108,7 +108,7 @@ async function openRig() {
 
 const isHalf = ({ data }: Frame): boolean => JSON.stringify(data).includes('"half":1');
 
-/** The partial output as this reader was told it, once it was. */
+/** The partial output as this reader got it, once it did. */
 async function halfIn(reader: Reader): Promise<Frame> {
   for (let count = 1; ; count += 1) {
     const found = (await reader.has(count)).find(isHalf);
@@ -116,7 +116,7 @@ async function halfIn(reader: Reader): Promise<Frame> {
   }
 }
 
-test('one run is streamed in three protocols at once, to each in its own words', async () => {
+test('one run is streamed in three protocols at once, in the format of each', async () => {
   await using rig = await openRig();
   const { site, runId, run } = rig;
   const readers = await Promise.all(names.map((name) => streamOf(site, name, runId)));
@@ -138,7 +138,7 @@ test('one run is streamed in three protocols at once, to each in its own words',
 });
 
 test.each(names.flatMap((from) => names.filter((to) => to !== from).map((to) => [from, to] as const)))(
-  'a stream that was cut in %s goes on in %s behind the event that was read last',
+  'a stream that was cut in %s continues in %s after the last event read',
   async (from, to) => {
     await using rig = await openRig();
     const { site, runId, run } = rig;
@@ -152,21 +152,24 @@ test.each(names.flatMap((from) => names.filter((to) => to !== from).map((to) => 
   },
 );
 
-test.each(['/acp/v0.2', '/agent-protocol'])('a repeated creation under %s says that it is one', async (prefix) => {
-  await using rig = await openRig();
-  const { site, intuned } = rig;
-  intuned.plan = () => ({ status: 'completed', result: { whole: 2 } });
-  const creation = { agent_id: 'price-scraper', input: { a: 1 }, on_disconnect: 'continue' };
-  for (const [at, operation] of ['/runs', '/runs/wait', '/runs/stream'].entries()) {
-    const headers = { 'idempotency-key': `key-${at}` };
-    const tell = async () => await ask(site.client.url, 'POST', `${prefix}${operation}`, creation, headers);
-    const [first, again] = [await tell(), await tell()];
-    expect([first.status, again.status]).toEqual([200, 200]);
-    expect(first.headers.get('idempotent-replayed')).toBeNull();
-    expect(again.headers.get('idempotent-replayed')).toBe('true');
-    expect(again.headers.get('content-location')).toBe(first.headers.get('content-location'));
-    if (operation === '/runs/wait') expect(again.body).toEqual(first.body as Json);
-    if (operation === '/runs/stream') expect(again.body).toBe(first.body);
-  }
-  expect(intuned.runs).toHaveLength(4);
-});
+test.each(['/acp/v0.2', '/agent-protocol'])(
+  'a repeated creation under %s is marked as a repetition',
+  async (prefix) => {
+    await using rig = await openRig();
+    const { site, intuned } = rig;
+    intuned.plan = () => ({ status: 'completed', result: { whole: 2 } });
+    const creation = { agent_id: 'price-scraper', input: { a: 1 }, on_disconnect: 'continue' };
+    for (const [at, operation] of ['/runs', '/runs/wait', '/runs/stream'].entries()) {
+      const headers = { 'idempotency-key': `key-${at}` };
+      const tell = async () => await ask(site.client.url, 'POST', `${prefix}${operation}`, creation, headers);
+      const [first, again] = [await tell(), await tell()];
+      expect([first.status, again.status]).toEqual([200, 200]);
+      expect(first.headers.get('idempotent-replayed')).toBeNull();
+      expect(again.headers.get('idempotent-replayed')).toBe('true');
+      expect(again.headers.get('content-location')).toBe(first.headers.get('content-location'));
+      if (operation === '/runs/wait') expect(again.body).toEqual(first.body as Json);
+      if (operation === '/runs/stream') expect(again.body).toBe(first.body);
+    }
+    expect(intuned.runs).toHaveLength(4);
+  },
+);

@@ -6,10 +6,10 @@ import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { Bell } from './bell.ts';
 import { type Answering, type Asked, speak } from './manners.ts';
 
-/** What the gateway wants from a vendor: a new run, a look at one, or an event for one. */
-export type Step = 'start' | 'look' | 'event';
+/** What the gateway wants from a vendor: a new run, a poll of one, or an event for one. */
+export type Step = 'start' | 'poll' | 'event';
 
-/** A run of a stand-in. What a look at it answers is the test's to say. */
+/** A run of a stand-in. The test decides what a poll of it answers. */
 export class VendorRun {
   readonly id: string;
   /** The request that started it. */
@@ -19,7 +19,7 @@ export class VendorRun {
   /** Members of every answer about it. */
   body: JsonObject;
   /** Looks that were answered. */
-  looks = 0;
+  polls = 0;
   readonly #bell: Bell;
 
   constructor(id: string, asked: Asked, body: JsonObject, bell: Bell) {
@@ -29,15 +29,15 @@ export class VendorRun {
     this.#bell = bell;
   }
 
-  /** From the next look on, the answer has these members. */
+  /** From the next poll on, the answer has these members. */
   say(body: JsonObject): void {
     this.body = body;
   }
 
-  /** Resolves after so many more looks. */
-  async looked(times = 1): Promise<void> {
-    const target = this.looks + times;
-    await this.#bell.until(() => this.looks >= target);
+  /** Resolves after this many more polls. */
+  async polled(times = 1): Promise<void> {
+    const target = this.polls + times;
+    await this.#bell.until(() => this.polls >= target);
   }
 
   async gotEvent(index = 0): Promise<Asked> {
@@ -59,7 +59,7 @@ export abstract class StandIn implements AsyncDisposable {
   plan: (asked: Asked) => JsonObject;
   readonly #server = createServer();
   readonly #sockets = new Set<Socket>();
-  readonly #surprises: Record<Step, Answering[]> = { start: [], look: [], event: [] };
+  readonly #surprises: Record<Step, Answering[]> = { start: [], poll: [], event: [] };
   readonly #held = new Map<Step, (() => void)[]>();
   #turn = 0;
   #port = 0;

@@ -31,7 +31,7 @@ export class Lease {
   #stopBeating: () => Promise<void> = () => Promise.resolve();
   #lastBeatMs = Number.NEGATIVE_INFINITY;
   #isCutOff = false;
-  /** Until then the silence of other replicas proves nothing. */
+  /** Until then a missing heartbeat of another replica proves nothing. */
   #claimsFromMs = Number.NEGATIVE_INFINITY;
   /** Until then this process may own runs that it does not know of; null: it does not. */
   #unknownRunsUntilMs: number | null = null;
@@ -133,7 +133,7 @@ export class Lease {
     }
   }
 
-  /** Looks while unknown runs are expected, and once after that. */
+  /** Reads the owned runs while unknown ones are expected, and once after that. */
   async #recoverUnknownRuns(nowMs: number, recover: Recover): Promise<void> {
     if (this.#unknownRunsUntilMs === null) return;
     const isLast = nowMs > this.#unknownRunsUntilMs;

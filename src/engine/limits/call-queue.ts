@@ -11,7 +11,7 @@ export type Urgency = 'start' | 'watched' | 'unwatched';
 export type BackendState = 'up' | 'paused' | 'down';
 
 const urgencies: readonly Urgency[] = ['start', 'watched', 'unwatched'];
-/** How far ahead of its arrival each kind of call loses to a start; bounded, so that no call waits for ever. */
+/** A call goes before every start that arrives this much later, so that no call waits for ever. */
 const handicapMs: Readonly<Record<Urgency, number>> = { start: 0, watched: 10_000, unwatched: 40_000 };
 /** A lost answer to a start ends its run, so a poll that is due within this time probes an open circuit instead. */
 const startProbeReluctanceMs = 20_000;
@@ -138,7 +138,7 @@ export class CallQueue {
     };
   }
 
-  /** Admits every call that may go, and returns when the next one may. */
+  /** Admits the calls that may go, and schedules itself for when the next one may. */
   #pump(): void {
     this.#cancelTimer();
     for (let next = this.#next(); next !== null; next = this.#next()) {

@@ -11,7 +11,7 @@ import { failedMapping } from './outcomes.ts';
 import { type AppliedTransition, applyTransition, createdEvent, type RunTransition } from './state-machine.ts';
 import type { ThreadEffects } from './thread-effects.ts';
 
-/** `lost`: somebody else changed the run first. `refused`: the run's phase does not allow the transition. */
+/** `lost`: another writer changed the run first. `refused`: the run's phase does not allow the transition. */
 export type WriteResult =
   | { readonly kind: 'written'; readonly run: Run }
   | { readonly kind: 'lost' }

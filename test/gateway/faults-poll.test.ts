@@ -14,7 +14,7 @@ let impatient: FaultRig;
 
 beforeAll(async () => {
   rig = await FaultRig.open();
-  // A run that this vendor does not know is given up at once: no other fault may pass for that.
+  // A run that is gone ends at once here, so no other fault may be mistaken for gone.
   strict = await FaultRig.open({ lostAfterSeconds: 0 });
   hasty = await FaultRig.open({ lostAfterSeconds: 0.2 });
   impatient = await FaultRig.open({}, 1);
@@ -50,50 +50,53 @@ const faults: readonly (readonly [string, Answering])[] = [
   ['JSON that is nested without end', reply(200, '['.repeat(200_000), { 'content-type': 'application/json' })],
 ];
 
-describe.concurrent('a look that fails is never the end of a run', () => {
-  test.each(faults)('%s', async (_name, fault) => {
-    for (const { output, looks, starts } of await strict.lookMeets(fault, fault)) {
+describe.concurrent('a poll that fails', () => {
+  test.each(faults)('a poll that fails does not end the run: %s', async (_name, fault) => {
+    for (const { output, polls, starts } of await strict.pollMeets(fault, fault)) {
       expect(output).toMatchObject({ type: 'result', status: 'success', result: 'ran' });
-      expect([starts, looks]).toEqual([1, 3]);
+      expect([starts, polls]).toEqual([1, 3]);
     }
   });
 
-  test.each([404, 410])('%i, while the run may still turn up', async (status) => {
-    const fault = reply(status, { message: 'Run not found', error: 'run not found' });
-    for (const { output, looks } of await rig.lookMeets(fault, fault)) {
-      expect(output).toMatchObject({ status: 'success', result: 'ran' });
-      expect(looks).toBe(3);
-    }
-  });
+  test.each([404, 410])(
+    'a poll that is answered with %i does not end the run before lostAfterSeconds',
+    async (status) => {
+      const fault = reply(status, { message: 'Run not found', error: 'run not found' });
+      for (const { output, polls } of await rig.pollMeets(fault, fault)) {
+        expect(output).toMatchObject({ status: 'success', result: 'ran' });
+        expect(polls).toBe(3);
+      }
+    },
+  );
 
-  test('no answer in time', async () => {
-    for (const { output, looks } of await impatient.lookMeets(neverReply)) {
+  test('a poll without an answer in time is repeated and does not end the run', async () => {
+    for (const { output, polls } of await impatient.pollMeets(neverReply)) {
       expect(output.result).toBe('ran');
-      expect(looks).toBeGreaterThanOrEqual(2);
+      expect(polls).toBeGreaterThanOrEqual(2);
     }
   });
 
-  test('an unmapped status, logged once', async () => {
+  test('an unmapped status does not end the run, and is logged once', async () => {
     const odd = ['paused', 'COMPLETED', 'Failed', 'completed ', '__proto__', 'constructor'];
-    for (const { output, looks } of await rig.lookMeets(...odd.map((status) => reply(200, { runId: 'x', status })))) {
+    for (const { output, polls } of await rig.pollMeets(...odd.map((status) => reply(200, { runId: 'x', status })))) {
       expect(output).toMatchObject({ status: 'success' });
-      expect(looks).toBe(odd.length + 1);
+      expect(polls).toBe(odd.length + 1);
     }
-    const told = rig.site.log.filter(({ vendor_status, level }) => vendor_status === 'paused' && level === 'warn');
-    expect(told.map(({ agent, backend }) => [agent, backend]).toSorted()).toEqual([
+    const reported = rig.site.log.filter(({ vendor_status, level }) => vendor_status === 'paused' && level === 'warn');
+    expect(reported.map(({ agent, backend }) => [agent, backend]).toSorted()).toEqual([
       ['price-scraper', 'intuned'],
       ['support', 'restack'],
     ]);
   });
 
-  test('a run that the vendor has forgotten for good ends so', async () => {
-    for (const { output, starts, looks } of await hasty.lookMeets(
+  test('a run that the vendor no longer knows after lostAfterSeconds ends as 1004', async () => {
+    for (const { output, starts, polls } of await hasty.pollMeets(
       ...Array.from({ length: 99 }, () => reply(404, {})),
     )) {
       expect(output).toMatchObject({ type: 'error', status: 'error', errcode: 1004 });
       expect(output.description).toBe('the vendor no longer knows this run');
       expect(starts).toBe(1);
-      expect(looks).toBeGreaterThan(1);
+      expect(polls).toBeGreaterThan(1);
     }
   });
 });
@@ -118,11 +121,11 @@ async function openOne(agent: JsonObject = {}, sections: JsonObject = {}) {
 }
 
 describe.concurrent('a vendor in trouble', () => {
-  test('that refuses connections is looked at again when it is back', async () => {
+  test('a vendor that refused connections is polled again when it is back', async () => {
     await using one = await openOne();
     const { run_id } = await one.client.create({ agent_id: 'price-scraper' });
     const upstream = await one.intuned.nextRun();
-    await upstream.looked();
+    await upstream.polled();
     await one.intuned.silence();
     const still = await one.client.ask('GET', `/runs/${run_id}/output?block_timeout=1`);
     expect(still.status).toBe(204);
@@ -132,39 +135,39 @@ describe.concurrent('a vendor in trouble', () => {
     expect(one.site.log.filter((line) => line.level === 'warn' && line.kind === 'refused')).toHaveLength(1);
   });
 
-  test('is left alone for as long as Retry-After says, however many watch', async () => {
+  test('a vendor that asks for a pause by Retry-After gets no call until it is over, however many clients watch', async () => {
     await using one = await openOne();
-    one.intuned.surprise('look', reply(429, { message: 'in a minute' }, { 'retry-after': '60' }));
+    one.intuned.surprise('poll', reply(429, { message: 'in a minute' }, { 'retry-after': '60' }));
     const { run_id } = await one.client.create({ agent_id: 'price-scraper' });
     const stream = await one.client.stream(run_id);
     const upstream = await one.intuned.nextRun();
-    await one.intuned.counted('look', 1);
-    // The other vendor asked for nothing, and is the measure of time.
+    await one.intuned.counted('poll', 1);
+    // The other vendor asked for no pause, and measures the time.
     await one.client.create({ agent_id: 'support' });
-    await (await one.restack.nextRun()).looked(10);
-    expect([upstream.looks, one.intuned.count('look')]).toEqual([0, 1]);
+    await (await one.restack.nextRun()).polled(10);
+    expect([upstream.polls, one.intuned.count('poll')]).toEqual([0, 1]);
     expect((await one.client.ask('DELETE', `/runs/${run_id}`)).status).toBe(200);
     expect((await stream.end()).at(-1)?.data).toMatchObject({ errcode: 1000 });
   });
 
-  test('is told of once per kind in the log, not once per look', async () => {
+  test('faults of a vendor are logged once per kind instead of once per poll', async () => {
     await using one = await openOne();
-    one.intuned.surprise('look', ...Array.from({ length: 6 }, (_, n) => reply(n % 2 ? 500 : 503, { message: 'down' })));
+    one.intuned.surprise('poll', ...Array.from({ length: 6 }, (_, n) => reply(n % 2 ? 500 : 503, { message: 'down' })));
     one.intuned.plan = () => ({ status: 'completed' });
     await one.client.run({ agent_id: 'price-scraper' });
-    const told = one.site.log.filter(({ purpose, level }) => purpose === 'observe' && level === 'warn');
-    expect(told.map(({ http_status, reason }) => [http_status, reason])).toEqual([
+    const reported = one.site.log.filter(({ purpose, level }) => purpose === 'observe' && level === 'warn');
+    expect(reported.map(({ http_status, reason }) => [http_status, reason])).toEqual([
       [503, 'down'],
       [500, 'down'],
     ]);
   });
 
-  test('that answers more than is read of one is asked again', async () => {
+  test('a vendor whose answer is larger than limits.maxAnswerBytes is polled again', async () => {
     await using one = await openOne({}, { limits: { maxAnswerBytes: 2000 } });
     one.intuned.plan = () => ({ status: 'completed', result: 'x'.repeat(5000) });
     const { run_id } = await one.client.create({ agent_id: 'price-scraper' });
     const upstream = await one.intuned.nextRun();
-    await upstream.looked(3);
+    await upstream.polled(3);
     expect((await one.client.read(run_id)).status).toBe('pending');
     expect(one.site.log).toContainEqual(expect.objectContaining({ kind: 'too-large', consequence: 'retry' }));
     upstream.say({ status: 'completed', result: 'short' });
@@ -173,10 +176,10 @@ describe.concurrent('a vendor in trouble', () => {
 });
 
 describe.concurrent('the deadline of a run', () => {
-  test('ends it as timeout, and cancels it where the vendor can', async () => {
+  test('a deadline ends the run as timeout, and cancels it where the vendor can', async () => {
     await using one = await openOne({ timeoutSeconds: 0.4 });
-    const told = await Promise.all(['price-scraper', 'support'].map((agent_id) => one.client.run({ agent_id })));
-    for (const output of told) {
+    const reported = await Promise.all(['price-scraper', 'support'].map((agent_id) => one.client.run({ agent_id })));
+    for (const output of reported) {
       expect(output).toMatchObject({ type: 'error', status: 'timeout', errcode: 1001 });
       expect(output.description).toContain('did not end within its');
       expect((await one.client.read(output.run_id)).status).toBe('timeout');
@@ -185,17 +188,17 @@ describe.concurrent('the deadline of a run', () => {
     // A late success changes nothing, because the run is no longer polled.
     const upstream = await one.intuned.nextRun();
     upstream.say({ status: 'completed', result: 'late' });
-    expect((await one.client.output(told[0]?.run_id ?? '')).status).toBe('timeout');
+    expect((await one.client.output(reported[0]?.run_id ?? '')).status).toBe('timeout');
   });
 
-  test('does not wait for a look that hangs', async () => {
+  test('a deadline does not wait for a poll that hangs', async () => {
     await using one = await openOne({ timeoutSeconds: 2 });
-    one.intuned.twist = (step) => (step === 'look' ? neverReply : null);
+    one.intuned.twist = (step) => (step === 'poll' ? neverReply : null);
     expect((await one.client.run({ agent_id: 'price-scraper' })).status).toBe('timeout');
-    expect(one.intuned.count('look')).toBe(1);
+    expect(one.intuned.count('poll')).toBe(1);
   });
 
-  test('passes while the start hangs: what is started all the same is cancelled', async () => {
+  test('a run that starts after its deadline passed is cancelled at the vendor', async () => {
     await using one = await openOne({ timeoutSeconds: 0.4 });
     const release = one.restack.hold('start');
     expect((await one.client.run({ agent_id: 'support' })).status).toBe('timeout');

@@ -18,7 +18,7 @@ export class VendorRun {
   readonly events: Asked[] = [];
   /** Members of every answer about it. */
   body: JsonObject;
-  /** Looks that were answered. */
+  /** Polls that were answered. */
   polls = 0;
   readonly #bell: Bell;
 

@@ -8,7 +8,7 @@ import { RungateProcess } from './process.ts';
 import { scraper, writeConfig } from './site.ts';
 import { IntunedStandIn } from './stand-ins.ts';
 
-/** Compares each of many objects with each: it takes a second, and JSONata does not look at the clock meanwhile. */
+/** Compares each of many objects with each: it takes a second, and JSONata does not look at the clock in that time. */
 const distinct = '$count($distinct([1..9000].{"n": $}))';
 /** Each level doubles the work. */
 const twofold: JsonObject = {

@@ -68,7 +68,7 @@ describe('the share of tenants', () => {
   function begin(fairShare: FairShare, due: readonly string[]): number {
     let begun = 0;
     for (let left = due; ; ) {
-      const { receivers, each, rest } = fairShare.pick(left);
+      const { receivers, each, rest } = fairShare.select(left);
       if (receivers.length === 0) return begun;
       for (const receiver of receivers) for (let n = 0; n < each; n += 1, begun += 1) fairShare.begin(receiver);
       left = rest;
@@ -80,7 +80,7 @@ describe('the share of tenants', () => {
     const shares = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((tenant) => begin(fairShare, namesOf(tenant, 100)));
     expect(shares).toEqual([64, 32, 16, 8, 4, 2, 1, 1]);
     expect(fairShare.free).toBe(0);
-    expect(fairShare.pick(namesOf('i', 3))).toMatchObject({ receivers: [] });
+    expect(fairShare.select(namesOf('i', 3))).toMatchObject({ receivers: [] });
   });
 
   test('attempts are shared evenly once tenants with many have finished some', () => {
@@ -109,9 +109,9 @@ describe('the share of tenants', () => {
     fairShare.end(names[0] ?? '');
     fairShare.beginWalk();
     // The next walk begins where the last one found no room.
-    expect(fairShare.pick(names.slice(0, 60)).receivers).toEqual([]);
+    expect(fairShare.select(names.slice(0, 60)).receivers).toEqual([]);
     expect(fairShare.skip(names[59] ?? '')).toBe(names[63]);
-    expect(fairShare.pick(names.slice(60, 120)).receivers).toEqual([names[64]]);
+    expect(fairShare.select(names.slice(60, 120)).receivers).toEqual([names[64]]);
   });
 
   test('skipped receivers have their turn in a later walk', () => {
@@ -123,10 +123,10 @@ describe('the share of tenants', () => {
     fairShare.endWalk();
     fairShare.beginWalk();
     // Of those behind the turn nothing is due any more.
-    expect(fairShare.pick(names.slice(0, 3)).receivers).toEqual([]);
+    expect(fairShare.select(names.slice(0, 3)).receivers).toEqual([]);
     expect(fairShare.endWalk()).toBe(true);
     fairShare.beginWalk();
-    expect(fairShare.pick(names.slice(0, 3)).receivers).toEqual(names.slice(0, 3));
+    expect(fairShare.select(names.slice(0, 3)).receivers).toEqual(names.slice(0, 3));
     expect(fairShare.endWalk()).toBe(false);
   });
 });

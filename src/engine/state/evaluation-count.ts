@@ -1,15 +1,15 @@
 import { type EvaluationGuard, MappingFault } from '../../contract/domain/mapping.ts';
 import type { Run } from '../../contract/domain/run.ts';
 
-/** So many processes may end in evaluations of one run before the run ends instead. */
+/** A run ends instead of being evaluated again after this many processes have ended in its evaluation. */
 const maxProcessEnds = 3;
 
 /** Lets evaluations of runs that this process took over run one at a time, so that only one is to blame for its end. */
 export class EvaluationTurns {
   #last: Promise<void> = Promise.resolve();
 
-  /** Resolves when it is the caller's turn, with what ends the turn. */
-  async take(): Promise<() => void> {
+  /** Resolves when it is the caller's turn, with a function that ends the turn. */
+  async begin(): Promise<() => void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const before = this.#last;
     this.#last = promise;
@@ -45,7 +45,7 @@ export class EvaluationWatch {
     if (!this.#isCounted && ends >= maxProcessEnds) {
       throw new MappingFault(expression, `its evaluation ended the gateway ${ends} times`);
     }
-    const endTurn = await this.#turns.take();
+    const endTurn = await this.#turns.begin();
     try {
       if (!this.#isCounted) {
         this.#isCounted = true;

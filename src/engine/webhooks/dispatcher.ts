@@ -92,17 +92,17 @@ export class WebhookDispatcher {
     const isWhole = this.#cursor === '';
     if (isWhole) this.#fairShare.beginWalk();
     let soonestMs = Number.POSITIVE_INFINITY;
-    let taken = 0;
+    let claimed = 0;
     do {
-      const look = await outbox.receivers({ after: this.#cursor, examine: maxExamined, nowMs: clock.nowMs() });
-      soonestMs = Math.min(soonestMs, look.waitMs ?? soonestMs);
-      taken += await this.#visit(look.due);
+      const found = await outbox.receivers({ after: this.#cursor, examine: maxExamined, nowMs: clock.nowMs() });
+      soonestMs = Math.min(soonestMs, found.waitMs ?? soonestMs);
+      claimed += await this.#visit(found.due);
       // The end of an attempt wakes the loop; a receiver that had no turn comes next.
       if (this.#fairShare.free === 0) return Number.POSITIVE_INFINITY;
-      this.#cursor = this.#fairShare.skip(look.next);
+      this.#cursor = this.#fairShare.skip(found.next);
     } while (this.#cursor !== '' && !this.#stopped);
     const isOver = !this.#fairShare.endWalk();
-    return isWhole && isOver && taken === 0 ? soonestMs : 0;
+    return isWhole && isOver && claimed === 0 ? soonestMs : 0;
   }
 
   /** Leases and sends due deliveries within the bounds; resolves with their number. */
@@ -111,12 +111,12 @@ export class WebhookDispatcher {
     let left = due;
     let count = 0;
     while (left.length > 0 && !this.#stopped) {
-      const { receivers, each, rest } = this.#fairShare.pick(left);
+      const { receivers, each, rest } = this.#fairShare.select(left);
       if (receivers.length === 0) break;
       const nowMs = clock.nowMs();
-      const taken = await outbox.claim({ receivers, each, leaseMs: timeoutMs + leaseMarginMs, nowMs });
-      for (const delivery of taken) this.#send(delivery);
-      count += taken.length;
+      const deliveries = await outbox.claim({ receivers, each, leaseMs: timeoutMs + leaseMarginMs, nowMs });
+      for (const delivery of deliveries) this.#send(delivery);
+      count += deliveries.length;
       left = rest;
       this.#cursor = receivers.at(-1) ?? this.#cursor;
     }

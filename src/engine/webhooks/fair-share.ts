@@ -4,7 +4,7 @@ import { afterReceiversOf, tenantOfReceiver } from './outbox-entry.ts';
 const maxUnderWay = 128;
 const maxOfReceiver = 4;
 
-export type Pick = {
+export type Selection = {
   readonly receivers: readonly string[];
   /** How many attempts each of them may start. */
   readonly each: number;
@@ -54,7 +54,7 @@ export class FairShare {
   }
 
   /** Chooses among the walk's next receivers, `due`. */
-  pick(due: readonly string[]): Pick {
+  select(due: readonly string[]): Selection {
     const receivers: string[] = [];
     const rest: string[] = [];
     const planned = new Map<string, number>();

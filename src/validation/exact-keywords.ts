@@ -59,6 +59,7 @@ function isScalar(value: Json): boolean {
 
 /** The places of the first two items of an array that are equal. */
 export function findDuplicate(items: readonly Json[]): readonly [number, number] | null {
+  if (items.every(isScalar) && new Set(items).size === items.length) return null;
   const places = new Map<unknown, number>();
   for (const [index, item] of items.entries()) {
     const identity = identify(item);

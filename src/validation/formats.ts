@@ -3,20 +3,32 @@ import { fullFormats } from 'ajv-formats/dist/formats.js';
 import { compilePattern } from '../compute/linear-regexp.ts';
 import { translateRegExp } from '../compute/translate-regexp.ts';
 
+type FormatName = keyof typeof fullFormats;
+
 /** The formats of ajv-formats, their regular expressions carried out in linear time; each is compiled when it is used. */
 export const linearFormats: Readonly<Record<string, Format>> = {
-  ...Object.fromEntries(Object.entries(fullFormats).map(([name, format]) => [name, linearly(format)])),
-  ...{
-    hostname: lazily(createHostname),
-    duration: lazily(createDuration),
-    url: lazily(createUrl),
-    uri: lazily(createUri),
-  },
+  ...Object.fromEntries(
+    Object.entries(fullFormats).map(([name, format]) => [
+      name,
+      format instanceof RegExp ? whenLong(name as FormatName, () => testerOf(format)) : (format as Format),
+    ]),
+  ),
+  hostname: whenLong('hostname', createHostname),
+  duration: whenLong('duration', createDuration),
+  url: whenLong('url', createUrl),
+  uri: whenLong('uri', createUri),
   regex: isRegExp,
 };
 
-function linearly(format: unknown): Format {
-  return format instanceof RegExp ? lazily(() => testerOf(format)) : (format as Format);
+/**
+ * The expressions of ajv-formats are known, and none takes more than quadratic time, so that for a short text the engine
+ * of ECMAScript is as safe, and faster. A longer one is tested in linear time.
+ */
+function whenLong(name: FormatName, create: () => (text: string) => boolean): (text: string) => boolean {
+  const known: unknown = fullFormats[name];
+  const short = known instanceof RegExp ? (text: string) => known.test(text) : (known as (text: string) => boolean);
+  const long = lazily(create);
+  return (text) => (text.length <= 256 ? short(text) : long(text));
 }
 
 function testerOf({ source, flags }: RegExp): (text: string) => boolean {

@@ -190,6 +190,23 @@ describe('schemas as tools write them', () => {
   });
 });
 
+test.each([
+  ['hostname', `${'a'.repeat(60)}.`.repeat(5), false],
+  ['duration', `P${'1'.repeat(300)}D`, true],
+  ['duration', `P${'1'.repeat(300)}DT`, false],
+  ['url', `https://a.example/${'x'.repeat(300)}`, true],
+  ['url', `http://10.0.0.1/${'x'.repeat(300)}`, false],
+  ['uri', `urn:a:${'x'.repeat(300)}`, true],
+  ['uri', `//a.example/${'x'.repeat(300)}`, false],
+  ['uri', `https://a.example/${'x'.repeat(300)} `, false],
+  ['email', `a@${'b.'.repeat(200)}example`, true],
+  ['email', `a@${'b.'.repeat(200)}`, false],
+  ['uri-reference', `/${'x'.repeat(300)}?a#b`, true],
+  ['json-pointer', `/${'a/'.repeat(200)}~`, false],
+])('a long text is judged as %s like a short one', async (format, text, passes) => {
+  expect((await compileCheck({ format }, 'input')(text)) === null).toBe(passes);
+});
+
 describe('schemas that cannot be used', () => {
   test.each([
     [

@@ -39,7 +39,8 @@ export class OperationRequest<Params, Query, Body> implements Decoded<Params, Qu
   /** Throws `invalid_request` for a malformed id: restarting at 1 would repeat events that the reader has. */
   get afterSeq(): number {
     const value = this.#context.headers['last-event-id'];
-    if (value === undefined || value === '') return 0;
+    // Some clients ask for the beginning with -1, which no event has.
+    if (value === undefined || value === '' || value === '-1') return 0;
     if (typeof value !== 'string' || !/^\d{1,15}$/.test(value)) {
       throw new GatewayError('invalid_request', {
         path: 'Last-Event-ID',

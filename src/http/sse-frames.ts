@@ -1,5 +1,6 @@
 import type { EventEncoder, SentEvent } from '../contract/api/protocol.ts';
 import type { RunEvent } from '../contract/domain/event.ts';
+import type { Json } from '../contract/domain/json.ts';
 
 type EventName = (event: RunEvent) => string;
 
@@ -41,5 +42,13 @@ function encodeFrame(event: RunEvent, encode: EventEncoder, eventName: EventName
 
 /** The bytes of a server-sent event. */
 export function encodeSent({ id, event, data }: SentEvent): Buffer {
-  return Buffer.from(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  return Buffer.from(`id: ${id}\nevent: ${event}\ndata: ${encodeLine(data)}\n\n`);
+}
+
+/** Characters that some readers of lines take for the end of one. */
+const lineEnds = /[\u0085\u2028\u2029]/g;
+
+/** JSON of one line, for every idea of a line. */
+function encodeLine(data: Json): string {
+  return JSON.stringify(data).replaceAll(lineEnds, (end) => `\\u${end.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -80,7 +80,7 @@ describe('invalid requests of ACP 0.1', () => {
     expect([answer.status, await answer.json()]).toEqual([422, `${invalid}: run_id must be a UUID`]);
   });
 
-  test.each(['x', '-1', '1.0', '9'.repeat(16)])('a stream with Last-Event-ID: %s is refused with 422', async (id) => {
+  test.each(['x', '-2', '1.0', '9'.repeat(16)])('a stream with Last-Event-ID: %s is refused with 422', async (id) => {
     await using site = await openSite();
     const answer = await site.fetch(`/runs/${runId}/stream`, { headers: { 'last-event-id': id } });
     const message = `${invalid}: Last-Event-ID must be an id that the stream gave`;

@@ -4,11 +4,12 @@ import type { JoinThread } from '../../contract/api/runs.ts';
 import type { Run, RunRequest } from '../../contract/domain/run.ts';
 import type { RunQuery } from '../../contract/store/store.ts';
 import { findAgentId } from '../shared/agent-reference.ts';
-import { answersOf, eventStream, success } from '../shared/answer-schemas.ts';
-import { creationAnswer, jsonAnswer, runAnswerer } from '../shared/answers.ts';
+import { answersOf, eventStream, streamOver, success } from '../shared/answer-schemas.ts';
+import { creationAnswer, emptyAnswer, jsonAnswer, runAnswerer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing, runParams } from '../shared/requests.ts';
 import { originOf } from '../shared/run-create.ts';
+import { hasWholeStream } from '../shared/wait-and-stream.ts';
 import { encodeEvent, encodeOutput, encodeRun } from './encode.ts';
 import { answers, type Requests, type RunCreate } from './schemas.ts';
 
@@ -96,9 +97,10 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: nothing,
       body: noBody,
       takes: ['Last-Event-ID'],
-      answers: answersOf(error, eventStream(answers.StreamEvent), [404, 409, 422]),
+      answers: answersOf(error, { ...eventStream(answers.StreamEvent), ...streamOver }, [404, 409, 422]),
       handle: async (api, { params, tenant, afterSeq }) => {
         const runId = params.run_id;
+        if (afterSeq > 0 && hasWholeStream(await api.runs.get({ tenant, runId }), afterSeq)) return emptyAnswer;
         return {
           kind: 'stream',
           events: await api.runs.watch({ tenant, runId }, afterSeq),

@@ -5,7 +5,7 @@ import type { CreateRun, JoinThread } from '../../contract/api/runs.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
-import { answersOf, done, eventStream, success } from '../shared/answer-schemas.ts';
+import { answersOf, done, eventStream, streamOver, success } from '../shared/answer-schemas.ts';
 import { creationAnswer, emptyAnswer, jsonAnswer, runAnswerer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing } from '../shared/requests.ts';
@@ -15,6 +15,7 @@ import {
   createAndFollow,
   createAndWait,
   followRun,
+  hasWholeStream,
   keyOf,
   type OnDisconnect,
 } from '../shared/wait-and-stream.ts';
@@ -137,10 +138,12 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
       query: nothing,
       body: noBody,
       takes: ['Last-Event-ID'],
-      answers: answersOf(error, eventStream(answers.StreamEventPayload), [404, 422]),
+      answers: answersOf(error, { ...eventStream(answers.StreamEventPayload), ...streamOver }, [404, 422]),
       handle: async (api, request) => {
         const run = await find(api, request);
-        return await followRun(api, run, request.afterSeq, encodingFor(run));
+        const { afterSeq } = request;
+        if (hasWholeStream(run, afterSeq)) return emptyAnswer;
+        return await followRun(api, run, afterSeq, encodingFor(run));
       },
     }),
     operation({

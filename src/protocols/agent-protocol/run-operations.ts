@@ -3,12 +3,12 @@ import type { Decoded, Operation } from '../../contract/api/protocol.ts';
 import type { CreateRun, JoinThread } from '../../contract/api/runs.ts';
 import type { RunQuery } from '../../contract/store/store.ts';
 import { findAgentId } from '../shared/agent-reference.ts';
-import { answersOf, done, eventStream, success } from '../shared/answer-schemas.ts';
+import { answersOf, done, eventStream, streamOver, success } from '../shared/answer-schemas.ts';
 import { creationAnswer, emptyAnswer, jsonAnswer, runAnswerer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing, runParams } from '../shared/requests.ts';
 import { decodeCreation } from '../shared/run-create.ts';
-import { awaitEnd, createAndFollow, createAndWait, followRun } from '../shared/wait-and-stream.ts';
+import { awaitEnd, createAndFollow, createAndWait, followRun, hasWholeStream } from '../shared/wait-and-stream.ts';
 import { encodeRun, encodeWaited, encodingFor } from './encode.ts';
 import { answers, type Requests } from './schemas.ts';
 
@@ -131,9 +131,10 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: nothing,
       body: noBody,
       takes: ['Last-Event-ID'],
-      answers: answersOf(error, eventStream(event), [404, 422]),
+      answers: answersOf(error, { ...eventStream(event), ...streamOver }, [404, 422]),
       handle: async (api, { params, tenant, afterSeq }) => {
         const found = await api.runs.get({ tenant, runId: params.run_id });
+        if (hasWholeStream(found, afterSeq)) return emptyAnswer;
         return await followRun(api, found, afterSeq, encodingFor(found));
       },
     }),

@@ -50,3 +50,8 @@ export function eventStream(schema: z.ZodType): Readonly<Record<number, AnswerSh
   const description = 'Server-sent events; the schema is that of the JSON of one `data` line';
   return { 200: { description, schema, contentType: 'text/event-stream' } };
 }
+
+/** To a reader that has every event of a run that is over; see `hasWholeStream`. */
+export const streamOver: Readonly<Record<number, AnswerShape>> = {
+  204: { description: 'Nothing follows: the reader has the whole stream' },
+};

@@ -53,6 +53,14 @@ export async function createAndFollow(
   return { ...stream, onLeft };
 }
 
+/**
+ * Whether a reader that comes back has every event of a run that is over. Answered with 204, which tells `EventSource` to
+ * stop; a stream that ends at once would have it reconnect for ever.
+ */
+export function hasWholeStream(run: Run, afterSeq: number): boolean {
+  return run.phase === 'done' && afterSeq >= run.lastSeq;
+}
+
 /** The stream of a run that was just read; it ends with the run, or with an interrupt that is not answered yet. */
 export async function followRun(
   api: Api,

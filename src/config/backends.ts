@@ -85,6 +85,7 @@ function readBackend(
     requestsPerSecond: shared.requestsPerSecond ?? null,
     burst: shared.burst ?? null,
     maxConcurrentRuns: shared.maxConcurrentRuns ?? null,
+    maxPauseMs: Math.ceil(shared.maxPauseSeconds * 1000),
     push: shared.push ?? null,
     ...own,
   };

@@ -28,6 +28,8 @@ export type BackendConfig = {
   readonly burst: number | null;
   /** Null: no bound. */
   readonly maxConcurrentRuns: number | null;
+  /** The longest pause before a probe. */
+  readonly maxPauseMs: number;
   /** Null: the vendor is not asked to call the gateway. */
   readonly push: { readonly publicUrl: string } | null;
   readonly settings: unknown;

@@ -32,6 +32,11 @@ export const backendSchema = z.strictObject({
       'Live runs at the vendor, of all replicas together. Further runs wait as `pending`. Left out, there is no bound.',
     examples: [50],
   }),
+  maxPauseSeconds: seconds
+    .default(300)
+    .describe(
+      'Longest pause after a 429 or 503 with Retry-After. Then one call probes whether the vendor takes calls again, however long it asked for.',
+    ),
   push: z
     .strictObject({
       publicUrl: baseUrl.meta({

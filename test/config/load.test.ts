@@ -44,6 +44,7 @@ describe('a config that is right', () => {
       requestsPerSecond: null,
       burst: null,
       maxConcurrentRuns: null,
+      maxPauseMs: 300_000,
       push: null,
       settingsByTenant: null,
     });

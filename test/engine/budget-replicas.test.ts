@@ -16,6 +16,7 @@ const options: BackendOptions = {
   requestsPerSecond: 20,
   burst: 20,
   maxConcurrentRuns: 6,
+  maxPauseMs: 300_000,
   push: { publicUrl: 'https://runs.example' },
   secrets: ['hush'],
 };

@@ -17,7 +17,11 @@ describe('the call queue of a backend', () => {
     went = [];
   });
 
-  const openQueue = (rate: Rate | null): CallQueue => new CallQueue({ clock, log: silentLog }, rate);
+  const openQueue = (rate: Rate | null): CallQueue =>
+    new CallQueue({ clock, log: silentLog, maxPauseMs: 300_000 }, rate);
+
+  const busy = (retryAfterMs: number, httpStatus = 429): UpstreamFault =>
+    fault('retry', { kind: 'http-status', httpStatus, retryAfterMs });
 
   /** A call that waits its turn and ends at once, with a fault where one is given. */
   function call(callQueue: CallQueue, urgency: Urgency, name: string, ends?: UpstreamFault, signal = never) {
@@ -102,7 +106,7 @@ describe('the call queue of a backend', () => {
 
   test('Retry-After delays every call, starts included, until it is over', async () => {
     const callQueue = openQueue(null);
-    call(callQueue, 'unwatched', 'paused', fault('retry', { retryAfterMs: 30_000 }));
+    call(callQueue, 'unwatched', 'paused', busy(30_000));
     await clock.settle();
     expect(callQueue.state).toBe('paused');
     call(callQueue, 'start', 's');
@@ -114,9 +118,53 @@ describe('the call queue of a backend', () => {
     expect(callQueue.state).toBe('up');
   });
 
+  test.each([301, 400, 401, 403, 404, 408, 409, 410, 425, 500, 502, 504])(
+    'a %i with Retry-After slows no other call',
+    async (status) => {
+      const callQueue = openQueue(null);
+      call(callQueue, 'unwatched', 'slowed', busy(120_000, status));
+      await clock.settle();
+      expect(callQueue.state).toBe('up');
+      call(callQueue, 'start', 's');
+      await clock.settle();
+      expect(went).toEqual(['slowed', 's']);
+    },
+  );
+
+  test.each([429, 503])('a pause that a %i asks for a day is probed by one call after five minutes', async (status) => {
+    const callQueue = openQueue(null);
+    call(callQueue, 'unwatched', 'paused', busy(86_400_000, status));
+    await clock.settle();
+    call(callQueue, 'unwatched', 'u1', busy(86_400_000, status));
+    for (const name of ['u2', 'u3', 'u4']) call(callQueue, 'unwatched', name);
+    await clock.advance(299_999);
+    expect(went).toEqual(['paused']);
+    // The first probe is refused again, the second one answered: the others need not wait for the day to pass.
+    await clock.advance(1);
+    expect(went).toEqual(['paused', 'u1']);
+    expect(callQueue.state).toBe('paused');
+    await clock.advance(299_999);
+    expect(went).toEqual(['paused', 'u1']);
+    await clock.advance(1001);
+    expect(went).toEqual(['paused', 'u1', 'u2', 'u3', 'u4']);
+    expect(callQueue.state).toBe('up');
+  });
+
+  test('a probe that is lost leaves the pause, and another one follows as much later', async () => {
+    const callQueue = openQueue(null);
+    call(callQueue, 'unwatched', 'paused', busy(86_400_000));
+    await clock.settle();
+    call(callQueue, 'unwatched', 'lost', fault('retry', { kind: 'timeout' }));
+    call(callQueue, 'unwatched', 'next');
+    await clock.advance(300_000);
+    expect(went).toEqual(['paused', 'lost']);
+    await clock.advance(300_000);
+    expect(went).toEqual(['paused', 'lost', 'next']);
+  });
+
   test('calls that queued up during a pause do not all go at once', async () => {
     const callQueue = openQueue(null);
-    call(callQueue, 'start', 'paused', fault('retry', { retryAfterMs: 1000 }));
+    call(callQueue, 'start', 'paused', busy(1000));
     await clock.settle();
     for (let run = 0; run < 300; run += 1) call(callQueue, 'unwatched', `u${run}`);
     await clock.advance(1000);

@@ -196,7 +196,14 @@ describe('maxConcurrentRuns', () => {
 test('asking for the limits of a backend that the config does not name throws instead of making unbounded ones', () => {
   const agents = { all: [], defaultAgent: null, find: () => null };
   const deps = { clock: new VirtualClock(), log: silentLog, agents, replica: 'a', quotas: null };
-  const limits = { requestsPerSecond: null, burst: null, maxConcurrentRuns: 1, push: null, secrets: [] };
+  const limits = {
+    requestsPerSecond: null,
+    burst: null,
+    maxConcurrentRuns: 1,
+    maxPauseMs: 300_000,
+    push: null,
+    secrets: [],
+  };
   const backends = new Backends(deps, [{ name: 'main', ...limits }]);
   expect(backends.of('main').name).toBe('main');
   expect(() => backends.of('mian')).toThrow('there is no backend mian');

@@ -64,6 +64,7 @@ const boundless = {
   requestsPerSecond: null,
   burst: null,
   maxConcurrentRuns: null,
+  maxPauseMs: 300_000,
   push: null,
   secrets: [],
 };

@@ -61,7 +61,7 @@ function describeLease(server: PostgresServer): void {
       if (store.quotas === null) throw new Error('a shared store divides quotas');
       quotas = new SlowShares(store.quotas);
       const agents = { all: [], defaultAgent: null, find: () => null };
-      const unpushed = { burst: null, push: null, secrets: [] };
+      const unpushed = { burst: null, maxPauseMs: 300_000, push: null, secrets: [] };
       backends = new Backends({ clock, log: silentLog, agents, replica: 'a', quotas }, [
         { name: 'main', requestsPerSecond: 20, maxConcurrentRuns: 3, ...unpushed },
       ]);

@@ -55,8 +55,13 @@ export class ScriptedVendor implements Connection {
 
 export function fault(
   consequence: UpstreamFault['consequence'],
-  more: { readonly kind?: UpstreamFault['kind']; readonly message?: string; readonly retryAfterMs?: number } = {},
+  more: {
+    readonly kind?: UpstreamFault['kind'];
+    readonly message?: string;
+    readonly retryAfterMs?: number;
+    readonly httpStatus?: number;
+  } = {},
 ): UpstreamFault {
-  const { kind = 'http-status', message = 'the vendor answered 500', retryAfterMs = null } = more;
-  return new UpstreamFault({ consequence, kind, message, retryAfterMs });
+  const { kind = 'http-status', message = 'the vendor answered 500', retryAfterMs = null, httpStatus = null } = more;
+  return new UpstreamFault({ consequence, kind, message, retryAfterMs, httpStatus });
 }

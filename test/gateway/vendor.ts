@@ -34,6 +34,11 @@ export class VendorRun {
     this.body = body;
   }
 
+  /** Resolves once it was polled at all: a run that has ended by now is not polled again. */
+  async seen(): Promise<void> {
+    await this.#bell.until(() => this.polls > 0);
+  }
+
   /** Resolves after this many more polls. */
   async polled(times = 1): Promise<void> {
     const target = this.polls + times;

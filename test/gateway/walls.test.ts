@@ -126,7 +126,7 @@ test('a gateway with poisoned evaluations under way ends at SIGTERM', async () =
   const runs = await Promise.all(Array.from({ length: 6 }, () => client.create({ agent_id: 'poison' })));
   await rig.intuned.bell.until(() => rig.intuned.runs.length === runs.length);
   for (const run of rig.intuned.runs) run.say({ status: 'completed', result: 1 });
-  await rig.intuned.runs[0]?.polled();
+  await rig.intuned.runs[0]?.seen();
   const before = performance.now();
   gateway.kill('SIGTERM');
   expect((await gateway.exit()).code).toBe(0);
@@ -140,7 +140,7 @@ test('a gateway that was killed in poisoned evaluations is ready again, and ends
   const runs = await Promise.all(Array.from({ length: 6 }, () => client.create({ agent_id: 'poison' })));
   await rig.intuned.bell.until(() => rig.intuned.runs.length === runs.length);
   for (const run of rig.intuned.runs) run.say({ status: 'completed', result: 1 });
-  await Promise.all(rig.intuned.runs.map((run) => run.polled()));
+  await Promise.all(rig.intuned.runs.map((run) => run.seen()));
   first.kill('SIGKILL');
   await first.exit();
   await using second = rig.serve();

@@ -26,6 +26,7 @@ const unlimited = {
   requestsPerSecond: null,
   burst: null,
   maxConcurrentRuns: null,
+  maxPauseMs: 300_000,
   push: null,
   secrets: [],
 };

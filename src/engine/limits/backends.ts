@@ -15,6 +15,8 @@ export type BackendOptions = {
   /** Null: all requests of a second may go back to back. */
   readonly burst: number | null;
   readonly maxConcurrentRuns: number | null;
+  /** The longest pause before a probe, however long a 429 or 503 asks for. */
+  readonly maxPauseMs: number;
   readonly push: { readonly publicUrl: string } | null;
   readonly secrets: readonly string[];
 };
@@ -86,7 +88,10 @@ export class Backends {
   #ownLimits(options: BackendOptions): Limits {
     const { clock, log } = this.#deps;
     return {
-      callQueue: new CallQueue({ clock, log: log.child({ backend: options.name }) }, rateOf(options)),
+      callQueue: new CallQueue(
+        { clock, log: log.child({ backend: options.name }), maxPauseMs: options.maxPauseMs },
+        rateOf(options),
+      ),
       concurrency: new ConcurrencyLimit({ kind: 'own', max: options.maxConcurrentRuns ?? Number.POSITIVE_INFINITY }),
     };
   }
@@ -101,6 +106,7 @@ export class Backends {
         agentIds: agents.all.filter((agent) => agent.backend === name).map((agent) => agent.agentId),
         rate: rateOf(options),
         maxConcurrentRuns,
+        maxPauseMs: options.maxPauseMs,
       },
     );
     this.#quotaLeases.push(quotaLease);

@@ -19,6 +19,9 @@ const startProbeReluctanceMs = 20_000;
 const jamSpacingMs = 10;
 const jamMs = 10_000;
 
+/** `pausing`: the vendor answered that it takes no calls for a while. */
+type PausableResult = CallResult | 'pausing';
+
 type Ticket = { readonly sinceMs: number; readonly admit: (permit: Permit | null) => void };
 
 /** The right to make one call. It counts against the budget until it is sent or released. */
@@ -40,6 +43,8 @@ export type QueueEntry = {
 export type CallQueueDeps = {
   readonly clock: Clock;
   readonly log: Log;
+  /** The longest pause before one call probes whether the vendor takes calls again, however long it asked for. */
+  readonly maxPauseMs: number;
   /** Called whenever a call has to wait. */
   readonly onWait?: () => void;
 };
@@ -56,16 +61,21 @@ export class CallQueue {
     unwatched: new Set(),
   };
   #pausedUntilMs = 0;
+  /** From then on one call may probe the pause. Never after its end. */
+  #pauseProbeMs = 0;
+  #isProbingPause = false;
   /** Until then the calls that queued up while none could go are spaced out. */
   #jammedUntilMs = 0;
   #lastPermitMs = 0;
   #cancelTimer: () => void = () => {};
   readonly #onWait: () => void;
+  readonly #maxPauseMs: number;
 
   /** Without a rate, only the vendor's pauses and an open circuit delay calls. */
   constructor(deps: CallQueueDeps, rate: Rate | null) {
     this.#clock = deps.clock;
     this.#log = deps.log;
+    this.#maxPauseMs = deps.maxPauseMs;
     this.#onWait = deps.onWait ?? (() => {});
     this.#limit = rate === null ? null : new RateLimit(rate);
   }
@@ -153,7 +163,7 @@ export class CallQueue {
 
   #waitMs(urgency: Urgency): number {
     const nowMs = this.#clock.nowMs();
-    const pauseMs = this.#pausedUntilMs - nowMs;
+    const pauseMs = (this.#isProbingPause ? this.#pausedUntilMs : this.#pauseProbeMs) - nowMs;
     const limitMs = this.#limit === null ? this.#jamWaitMs(nowMs) : this.#limit.waitMs(nowMs);
     const reluctanceMs = urgency === 'start' ? startProbeReluctanceMs : 0;
     return Math.max(pauseMs, this.#breaker.waitMs(nowMs, reluctanceMs), limitMs);
@@ -183,12 +193,15 @@ export class CallQueue {
     this.#limit?.reserve();
     this.#lastPermitMs = this.#clock.nowMs();
     const isProbe = this.#breaker.enter();
+    const isPauseProbe = this.#clock.nowMs() < this.#pausedUntilMs;
+    if (isPauseProbe) this.#isProbingPause = true;
     let isOpen = true;
     return {
       release: () => {
         if (!isOpen) return;
         isOpen = false;
         this.#limit?.release();
+        if (isPauseProbe) this.#isProbingPause = false;
         this.#settle('unclear', isProbe);
       },
       send: async (call) => {
@@ -196,7 +209,7 @@ export class CallQueue {
         const flight = this.#limit?.sent(this.#clock.nowMs());
         // A queued call may have waited for this permit to be used.
         if (this.waiting > 0) this.#pump();
-        let result: CallResult = 'unclear';
+        let result: PausableResult = 'unclear';
         try {
           const answer = await call();
           result = 'answered';
@@ -206,13 +219,14 @@ export class CallQueue {
           throw error;
         } finally {
           if (flight !== undefined) this.#limit?.landed(flight, this.#clock.nowMs());
+          if (isPauseProbe) this.#settlePauseProbe(result);
           this.#settle(result, isProbe);
         }
       },
     };
   }
 
-  #judge(error: unknown): CallResult {
+  #judge(error: unknown): PausableResult {
     if (!(error instanceof UpstreamFault)) return 'unclear';
     switch (error.kind) {
       case 'refused':
@@ -223,22 +237,39 @@ export class CallQueue {
       case 'aborted':
         return 'unclear';
       default:
-        if (error.kind === 'http-status' && error.retryAfterMs !== null) this.#pause(error.retryAfterMs);
+        // Only these speak for the whole account; any other answer with a Retry-After slows its own run alone.
+        if (error.retryAfterMs !== null && (error.httpStatus === 429 || error.httpStatus === 503)) {
+          this.#pause(error.retryAfterMs);
+          return 'pausing';
+        }
         return 'answered';
     }
   }
 
   #pause(retryAfterMs: number): void {
     const untilMs = this.#clock.nowMs() + retryAfterMs;
-    if (untilMs <= this.#pausedUntilMs) return;
+    const probeMs = Math.min(untilMs, this.#clock.nowMs() + this.#maxPauseMs);
+    if (probeMs <= this.#pauseProbeMs && untilMs <= this.#pausedUntilMs) return;
     if (this.state !== 'paused')
       this.#log.warn({ retry_after_ms: retryAfterMs }, 'backend rate-limited; pausing calls');
-    this.#pausedUntilMs = untilMs;
-    this.#jammedUntilMs = untilMs + jamMs;
+    this.#pausedUntilMs = Math.max(untilMs, this.#pausedUntilMs);
+    this.#pauseProbeMs = Math.max(probeMs, this.#pauseProbeMs);
+    this.#jammedUntilMs = this.#pausedUntilMs + jamMs;
   }
 
-  #settle(result: CallResult, isProbe: boolean): void {
-    const change = this.#breaker.settle(result, isProbe, { nowMs: this.#clock.nowMs(), random: this.#clock.random() });
+  /** Any answer but another request for a pause ends the pause before its time. */
+  #settlePauseProbe(result: PausableResult): void {
+    this.#isProbingPause = false;
+    if (result === 'pausing') return;
+    if (result === 'answered') {
+      this.#pausedUntilMs = this.#clock.nowMs();
+      this.#jammedUntilMs = this.#pausedUntilMs + jamMs;
+    } else this.#pauseProbeMs = this.#clock.nowMs() + this.#maxPauseMs;
+  }
+
+  #settle(result: PausableResult, isProbe: boolean): void {
+    const shown: CallResult = result === 'pausing' ? 'answered' : result;
+    const change = this.#breaker.settle(shown, isProbe, { nowMs: this.#clock.nowMs(), random: this.#clock.random() });
     if (change === 'opened') {
       this.#log.warn({}, 'circuit opened; probing with backoff');
     } else if (change === 'closed') {

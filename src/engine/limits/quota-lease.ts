@@ -18,6 +18,7 @@ export type SharedBudgetOptions = {
   readonly agentIds: readonly string[];
   readonly rate: Rate | null;
   readonly maxConcurrentRuns: number | null;
+  readonly maxPauseMs: number;
 };
 
 /** The period of round trips to the store while there is demand, however many calls go to the vendor. */
@@ -55,7 +56,10 @@ export class QuotaLease {
     this.#deps = deps;
     this.#budget = budget;
     this.#totalRequests = budget.rate === null ? 0 : Math.max(1, Math.floor(budget.rate.requestsPerSecond));
-    this.callQueue = new CallQueue({ clock, log, onWait: () => this.#wake(turnMs) }, budget.rate);
+    this.callQueue = new CallQueue(
+      { clock, log, maxPauseMs: budget.maxPauseMs, onWait: () => this.#wake(turnMs) },
+      budget.rate,
+    );
     this.callQueue.allow(0);
     this.concurrency = new ConcurrencyLimit(
       budget.maxConcurrentRuns === null ? { kind: 'own', max: Number.POSITIVE_INFINITY } : { kind: 'granted' },

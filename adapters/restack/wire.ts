@@ -16,7 +16,7 @@ export const runAnswer = z.looseObject({ status: z.string().min(1), agentId: pat
 export const eventAnswer = z.unknown();
 
 /** What a mapping's `resume` must make, and a `cancelEvent` is. */
-export const agentEvent = z.looseObject({ eventName: z.string().min(1), eventInput: z.json().optional() });
+export const agentEvent = z.looseObject({ eventName: z.string().min(1), eventInput: z.custom<Json>().optional() });
 export type AgentEvent = z.infer<typeof agentEvent>;
 
 /** The message of an error body: `{error: "…"}`, `{message}` or `{detail}`. */

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Json } from '../contract/domain/json.ts';
+import { readJson } from '../json/exact-number.ts';
 import { measureJson } from '../json/measure-json.ts';
 
 /** What one call of JSON.parse or JSON.stringify may handle: about a millisecond of it. */
@@ -119,11 +120,11 @@ class Batch<T> {
 
 /**
  * The value of a JSON text, read piece by piece so that the event loop goes on in between: what a thread parsed would
- * have to be copied back in the event loop, which takes as long as parsing it here. The same value as JSON.parse gives.
+ * have to be copied back in the event loop, which takes as long as parsing it here. The same value as readJson gives.
  * Rejects with SyntaxError.
  */
 export async function parseSliced(text: string): Promise<Json> {
-  if (text.length <= sliceChars) return JSON.parse(text) as Json;
+  if (text.length <= sliceChars) return readJson(text);
   const reader = new Reader(text);
   const value = await reader.read();
   reader.expectEnd();
@@ -301,7 +302,7 @@ class Reader {
 
   #parse(from: number, to: number, open = '', close = ''): Json {
     try {
-      const value = JSON.parse(`${open}${this.#text.slice(from, to)}${close}`) as Json;
+      const value = readJson(`${open}${this.#text.slice(from, to)}${close}`);
       this.#at = to;
       return value;
     } catch (error) {

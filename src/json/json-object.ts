@@ -1,5 +1,6 @@
 import type { JsonObject } from '../contract/domain/json.ts';
+import { isExactNumber } from './exact-number.ts';
 
 export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isExactNumber(value);
 }

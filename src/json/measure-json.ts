@@ -1,3 +1,5 @@
+import { isExactNumber } from './exact-number.ts';
+
 /** How large a JSON value is. */
 export type JsonSize = {
   /** Values in it, itself among them: members, items, scalars. */
@@ -8,6 +10,7 @@ export type JsonSize = {
   readonly chars: number;
   /** Objects and arrays that stand inside one another. */
   readonly depth: number;
+  readonly holdsExactNumber: boolean;
 };
 
 /** What a measurement stops at. */
@@ -19,6 +22,7 @@ export function measureJson(value: unknown, { maxNodes, maxChars }: SizeBounds):
   let items = 0;
   let chars = 0;
   let depth = 0;
+  let holdsExactNumber = false;
   const visit = (part: unknown, level: number): boolean => {
     nodes += 1;
     if (nodes > maxNodes) return false;
@@ -34,11 +38,22 @@ export function measureJson(value: unknown, { maxNodes, maxChars }: SizeBounds):
       for (const item of part) if (!visit(item, level + 1)) return false;
       return true;
     }
+    if (isExactNumber(part)) {
+      holdsExactNumber = true;
+      chars += part.source.length;
+      return chars <= maxChars;
+    }
     for (const name in part) {
       chars += name.length;
       if (chars > maxChars || !visit((part as Record<string, unknown>)[name], level + 1)) return false;
     }
     return true;
   };
-  return visit(value, 1) ? { nodes, items, chars, depth } : null;
+  return visit(value, 1) ? { nodes, items, chars, depth, holdsExactNumber } : null;
+}
+
+/** Whether an exact number stands anywhere in the value. */
+export function holdsExactNumber(value: unknown): boolean {
+  const size = measureJson(value, { maxNodes: Number.POSITIVE_INFINITY, maxChars: Number.POSITIVE_INFINITY });
+  return size?.holdsExactNumber === true;
 }

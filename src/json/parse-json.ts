@@ -1,5 +1,7 @@
 import bourne from '@hapi/bourne';
 import type { Json } from '../contract/domain/json.ts';
+import { reviveExactNumbers } from './exact-number.ts';
+import { scanJson } from './scan-json.ts';
 
 export type JsonRules = {
   /** How deep objects and arrays may stand inside one another: what works on them later is recursive. */
@@ -22,7 +24,8 @@ export type ParsedJson =
 const forbiddenKey = 'Object contains forbidden prototype property';
 
 /**
- * Parses JSON text from outside the process: a client's body or message, a vendor's answer. Never throws. The parser's
+ * Parses JSON text from outside the process: a client's body or message, a vendor's answer. Never throws. Numbers
+ * that a double cannot hold stay as they came, see {@link ExactNumber}. The parser's
  * own error is dropped: it quotes the text, which belongs neither in an answer nor in the log.
  */
 export function parseJson(text: string, { maxDepth, protoKeys }: JsonRules): ParsedJson {
@@ -35,25 +38,7 @@ export function parseJson(text: string, { maxDepth, protoKeys }: JsonRules): Par
     const position = /position (\d+)/.exec(message)?.[1];
     return { kind: 'malformed', position: position === undefined ? null : Number(position) };
   }
-  return isDeeper(text, maxDepth) ? { kind: 'too-deep' } : { kind: 'json', value };
-}
-
-/** Counts brackets in valid JSON text: unlike a walk through the value, it allocates nothing. */
-function isDeeper(text: string, maxDepth: number): boolean {
-  // Each level takes two characters.
-  if (text.length <= 2 * maxDepth) return false;
-  let depth = 0;
-  let isInString = false;
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (isInString) {
-      if (code === 0x5c) at += 1;
-      else if (code === 0x22) isInString = false;
-    } else if (code === 0x22) isInString = true;
-    else if (code === 0x5b || code === 0x7b) {
-      depth += 1;
-      if (depth > maxDepth) return true;
-    } else if (code === 0x5d || code === 0x7d) depth -= 1;
-  }
-  return false;
+  const { isTooDeep, holdsDelicateNumber } = scanJson(text, maxDepth);
+  if (isTooDeep) return { kind: 'too-deep' };
+  return { kind: 'json', value: holdsDelicateNumber ? reviveExactNumbers(text) : value };
 }

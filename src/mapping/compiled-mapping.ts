@@ -11,6 +11,8 @@ import {
   type StateContext,
 } from '../contract/domain/mapping.ts';
 import type { RunStatus } from '../contract/domain/run.ts';
+import { parseDecimal } from '../json/decimal.ts';
+import { isExactNumber } from '../json/exact-number.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import type { Expression } from './evaluate.ts';
 import { BudgetFault } from './evaluation.ts';
@@ -130,6 +132,7 @@ async function choose(
 function holds(value: Json | undefined): boolean {
   if (Array.isArray(value)) return value.some(holds);
   if (isJsonObject(value)) return Object.keys(value).length > 0;
+  if (isExactNumber(value)) return parseDecimal(value.source).digits !== '0';
   return Boolean(value);
 }
 

@@ -4,7 +4,8 @@ import { computeThreads, createProgram } from '../compute/thread-pool.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Json } from '../contract/domain/json.ts';
 import { type EvaluationGuard, MappingFault } from '../contract/domain/mapping.ts';
-import { measureJson, type SizeBounds } from '../json/measure-json.ts';
+import { isExactNumber } from '../json/exact-number.ts';
+import { type JsonSize, measureJson, type SizeBounds } from '../json/measure-json.ts';
 import { BudgetFault, Evaluation, type EvaluationOptions, exhausted, overdue } from './evaluation.ts';
 import type { EvaluationReport, ExpressionDefinition } from './evaluation-thread.ts';
 import { SerialQueue } from './serial-queue.ts';
@@ -58,7 +59,8 @@ class PathWalk implements Expression {
     let value = data;
     for (const name of this.#path) {
       if (Array.isArray(value)) return await this.#evaluation.evaluate(data, guard);
-      if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+      if (typeof value !== 'object' || value === null || isExactNumber(value) || !Object.hasOwn(value, name))
+        return undefined;
       value = (value as Record<string, unknown>)[name];
     }
     return value as Json | undefined;
@@ -81,14 +83,15 @@ class PlacedEvaluation implements Expression {
   }
 
   evaluate(data: unknown, guard?: EvaluationGuard): Promise<Json | undefined> {
-    if (this.#isInline(data)) return queue.permit(this.#options.queueKey, () => this.#evaluation.evaluate(data));
+    const size = measureJson(data, inlineBounds);
+    if (size !== null && this.#isInline(data, size)) {
+      return queue.permit(this.#options.queueKey, () => this.#evaluation.evaluate(data, size.holdsExactNumber));
+    }
     const offload = () => this.#offload(data);
     return guard === undefined ? offload() : guard(this.#options.key, offload);
   }
 
-  #isInline(data: unknown): boolean {
-    const size = measureJson(data, inlineBounds);
-    if (size === null) return false;
+  #isInline(data: unknown, size: JsonSize): boolean {
     const isArray = Array.isArray(data);
     // Powers of two, so that few sizes are ever estimated.
     const [units, items] = [ceilLog2(size.nodes + size.chars / 8), ceilLog2(size.items)];

@@ -1,4 +1,7 @@
+import type { Json } from '../contract/domain/json.ts';
 import { MappingFault } from '../contract/domain/mapping.ts';
+import { readJson } from '../json/exact-number.ts';
+import { holdsExactNumber } from '../json/measure-json.ts';
 import { BudgetFault, Evaluation, type EvaluationOptions } from './evaluation.ts';
 
 export type ExpressionDefinition = EvaluationOptions & { readonly text: string };
@@ -12,12 +15,12 @@ export type EvaluationReport =
 export function prepare(definition: unknown): (input: string) => Promise<string> {
   const { text, ...options } = definition as ExpressionDefinition;
   const evaluation = new Evaluation(text, options);
-  return async (input) => JSON.stringify(await report(evaluation, JSON.parse(input)));
+  return async (input) => JSON.stringify(await report(evaluation, readJson(input)));
 }
 
-async function report(evaluation: Evaluation, data: unknown): Promise<EvaluationReport> {
+async function report(evaluation: Evaluation, data: Json): Promise<EvaluationReport> {
   try {
-    return { kind: 'value', value: await evaluation.evaluate(data) };
+    return { kind: 'value', value: await evaluation.evaluate(data, holdsExactNumber(data)) };
   } catch (error) {
     const reason = error instanceof MappingFault ? error.reason : 'it cannot be evaluated';
     return { kind: 'fault', reason, isBudget: error instanceof BudgetFault };

@@ -2,6 +2,7 @@ import jsonata from 'jsonata';
 import { LinearRegExp } from '../compute/linear-regexp.ts';
 import type { Json } from '../contract/domain/json.ts';
 import { MappingFault } from '../contract/domain/mapping.ts';
+import { ExactNumberRead, type VeiledData, veilExactNumbers } from './exact-numbers.ts';
 import { NotJson, toPlainJson } from './plain-json.ts';
 import { readSyntax, type Syntax } from './syntax.ts';
 
@@ -61,36 +62,40 @@ export class Evaluation {
   }
 
   /** @throws MappingFault when the evaluation fails, exceeds a budget or does not give JSON */
-  async evaluate(data: unknown): Promise<Json | undefined> {
+  async evaluate(data: unknown, holdsExactNumber = false): Promise<Json | undefined> {
+    const veiled = holdsExactNumber ? veilExactNumbers(data) : undefined;
     try {
-      return await this.#attempt(data);
+      return await this.#attempt(veiled?.input ?? data, veiled);
     } catch (error) {
-      throw this.#faultOf(error);
+      throw explainExactNumber(this.#options.key, error, veiled) ?? this.#faultOf(error);
     }
   }
 
-  async #attempt(data: unknown): Promise<Json | undefined> {
+  async #attempt(data: unknown, veiled: VeiledData | undefined): Promise<Json | undefined> {
     const { timeMs } = this.#options.budgets;
     const before = process.threadCpuUsage();
     try {
-      return await this.#run(data, timeMs);
+      return await this.#run(data, timeMs, veiled);
     } catch (error) {
       // JSONata reads the wall clock, which also runs while the process is stopped or waits for a processor.
       const used = process.threadCpuUsage(before);
       const starved = (used.user + used.system) / 1000 < timeMs / 2;
       if (codeOf(error) !== 'D1012' || !starved) throw error;
-      return await this.#run(data, timeMs * secondPatience);
+      return await this.#run(data, timeMs * secondPatience, veiled);
     }
   }
 
-  async #run(data: unknown, timeMs: number): Promise<Json | undefined> {
+  async #run(data: unknown, timeMs: number, veiled: VeiledData | undefined): Promise<Json | undefined> {
     this.#limits.timeout = timeMs;
-    const input = this.#syntax.marksInput ? structuredClone(data) : data;
+    const input = this.#syntax.marksInput && veiled === undefined ? structuredClone(data) : data;
     const { promise: hung, reject } = Promise.withResolvers<never>();
     // An evaluation runs on microtasks alone: one that is not over when the event loop turns never will be.
     const watch = setImmediate(() => reject(new Error('it never ends')));
     try {
-      return toPlainJson(await Promise.race([this.#program.evaluate(input), hung]));
+      const result = await Promise.race([this.#program.evaluate(input), hung]);
+      const read = veiled?.lastRead() ?? null;
+      if (read !== null && this.#syntax.comparesValues) throw new ExactNumberRead(read);
+      return toPlainJson(result, veiled?.unveil);
     } finally {
       clearImmediate(watch);
     }
@@ -114,6 +119,14 @@ export class Evaluation {
     // JSONata's own message quotes the data, so only its code is reported.
     return new MappingFault(key, code === undefined ? 'it cannot be evaluated' : `JSONata error ${code}`, cause);
   }
+}
+
+/** JSONata says of an exact number that it is no number; the fault says which it is. */
+function explainExactNumber(key: string, error: unknown, veiled: VeiledData | undefined): MappingFault | undefined {
+  const isTypeError = codeOf(error)?.startsWith('T') === true || codeOf(error) === 'D3070';
+  const path = error instanceof ExactNumberRead ? error.path : isTypeError ? veiled?.lastRead() : undefined;
+  if (path === undefined || path === null) return undefined;
+  return new MappingFault(key, `it would compute with the number at ${path}, which a double cannot hold`);
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -1,5 +1,6 @@
 import { errcodes as gatewayErrcodes } from '../contract/domain/errcodes.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
+import { isExactNumber } from '../json/exact-number.ts';
 import { isJsonObject } from '../json/json-object.ts';
 
 /** From a vendor's word to `RunOutput.errcode`; `default` for all others. */
@@ -25,7 +26,8 @@ function isInteger(value: Json | undefined): value is number {
 
 function lookUp(code: Json | undefined, table: ErrcodeTable): number {
   for (const word of Array.isArray(code) ? code : [code]) {
-    const errcode = typeof word === 'string' || typeof word === 'number' ? table.get(String(word)) : undefined;
+    const named = isExactNumber(word) ? word.source : word;
+    const errcode = typeof named === 'string' || typeof named === 'number' ? table.get(String(named)) : undefined;
     if (errcode !== undefined) return errcode;
   }
   return table.get('default') ?? gatewayErrcodes.vendorFailed;

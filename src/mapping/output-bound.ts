@@ -1,5 +1,6 @@
 import type { Json } from '../contract/domain/json.ts';
 import { type MappedStatus, type Mapping, MappingFault } from '../contract/domain/mapping.ts';
+import { isExactNumber } from '../json/exact-number.ts';
 
 /** The same mapping with outputs of at most `maxBytes` as JSON: an expression can multiply its input. */
 export function boundOutput(mapping: Mapping, maxBytes: number): Mapping {
@@ -34,6 +35,7 @@ function isLarger(value: Json, maxBytes: number): boolean {
   let leftBytes = maxBytes;
   const take = (part: Json): void => {
     if (typeof part === 'string') leftBytes -= Buffer.byteLength(part) + 2;
+    else if (isExactNumber(part)) leftBytes -= part.source.length;
     else if (typeof part !== 'object' || part === null) leftBytes -= String(part).length;
     else {
       leftBytes -= 2;

@@ -1,4 +1,4 @@
-import type { Json } from '../contract/domain/json.ts';
+import type { ExactNumber, Json } from '../contract/domain/json.ts';
 
 /** A value is not JSON; the message says what it is. */
 export class NotJson extends Error {
@@ -10,11 +10,11 @@ export class NotJson extends Error {
 
 /**
  * Copies an expression's result as plain JSON: without the marks that JSONata leaves on its arrays, and without members
- * that have no value. Undefined stays undefined.
+ * that have no value. Undefined stays undefined. `unveil` gives the exact number that a value stands for.
  *
  * @throws NotJson for a function or a number without a JSON form, at any depth; RangeError when nested too deeply
  */
-export function toPlainJson(value: unknown): Json | undefined {
+export function toPlainJson(value: unknown, unveil?: Unveil): Json | undefined {
   switch (typeof value) {
     case 'undefined':
       return undefined;
@@ -26,16 +26,23 @@ export function toPlainJson(value: unknown): Json | undefined {
       throw new NotJson(`the number ${value}`);
     case 'object':
       if (value === null) return null;
-      return Array.isArray(value) ? Array.from(value, (item) => toPlainJson(item) ?? null) : copyMembers(value);
+      return (
+        unveil?.(value) ??
+        (Array.isArray(value)
+          ? Array.from(value, (item) => toPlainJson(item, unveil) ?? null)
+          : copyMembers(value, unveil))
+      );
     default:
       throw new NotJson(`a ${typeof value}`);
   }
 }
 
-function copyMembers(value: object): Json {
+type Unveil = (value: object) => ExactNumber | undefined;
+
+function copyMembers(value: object, unveil: Unveil | undefined): Json {
   const members: [string, Json][] = [];
   for (const [name, member] of Object.entries(value)) {
-    const plain = toPlainJson(member);
+    const plain = toPlainJson(member, unveil);
     if (plain !== undefined) members.push([name, plain]);
   }
   // Unlike an assignment, fromEntries makes a vendor's "__proto__" an ordinary member.

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Json } from '../contract/domain/json.ts';
+import { readJson } from '../json/exact-number.ts';
 import { type Fault, type FaultOrders, type Operation, takesEffect, type Vendor } from './faults.ts';
 import type { StartLog } from './start-log.ts';
 
@@ -120,7 +121,7 @@ export class VendorServer {
     if (text === '') return call.handle(undefined, headers);
     let body: unknown;
     try {
-      body = JSON.parse(text);
+      body = readJson(text);
     } catch {
       return this.#fail(400, 'the body is not valid JSON');
     }

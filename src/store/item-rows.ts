@@ -1,18 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
-import type { Json } from '../contract/domain/json.ts';
 import type { Item, ItemKey, ItemWrite, Namespace } from '../contract/store/item-store.ts';
 import { StorageFault } from '../contract/store/store.ts';
+import { readJson } from '../json/exact-number.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import { listEntries } from './search-entries.ts';
 
 const itemRow = z.object({
   path: z.string(),
   key: z.string(),
-  value: z
-    .string()
-    .transform((text): Json => JSON.parse(text))
-    .refine(isJsonObject),
+  value: z.string().transform(readJson).refine(isJsonObject),
   created_at_ms: z.number(),
   updated_at_ms: z.number(),
 });

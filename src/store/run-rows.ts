@@ -3,6 +3,7 @@ import type { RunEvent, ThreadEvent } from '../contract/domain/event.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
 import { type Run, type RunRequest, runPhases, runStatuses } from '../contract/domain/run.ts';
 import { StorageFault } from '../contract/store/store.ts';
+import { readJson } from '../json/exact-number.ts';
 import { isJsonObject } from '../json/json-object.ts';
 
 // What JSON.parse returned is JSON by construction: only presence and outer kind need a check.
@@ -120,8 +121,8 @@ export function decodeRun(row: unknown): Run {
   try {
     const columns = runRowSchema.parse(row);
     return {
-      ...stateSchema.parse(JSON.parse(columns.state)),
-      request: requestSchema.parse(JSON.parse(columns.request)),
+      ...stateSchema.parse(readJson(columns.state)),
+      request: requestSchema.parse(readJson(columns.request)),
       runId: columns.run_id,
       tenant: columns.tenant,
       agentId: columns.agent_id,
@@ -148,7 +149,7 @@ export function decodeEvent(runId: string, row: unknown): RunEvent {
       seq: columns.seq,
       atMs: columns.at_ms,
       status: columns.status,
-      change: changeSchema.parse(JSON.parse(columns.change)),
+      change: changeSchema.parse(readJson(columns.change)),
     };
   } catch (cause) {
     throw new StorageFault('an event in the database cannot be read', cause);

@@ -2,10 +2,11 @@ import { z } from 'zod';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
 import { type Checkpoint, type Session, type Thread, threadStatuses } from '../contract/domain/thread.ts';
 import { StorageFault } from '../contract/store/store.ts';
+import { readJson } from '../json/exact-number.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import { listEntries } from './search-entries.ts';
 
-const jsonText = z.string().transform((text): Json => JSON.parse(text));
+const jsonText = z.string().transform(readJson);
 const jsonArray = jsonText.refine((value): value is readonly Json[] => Array.isArray(value));
 const jsonObject = jsonText.refine(isJsonObject);
 const integer = z.number().int();

@@ -157,6 +157,6 @@ function checkPattern(pattern: string, pointer: string): void {
   }
 }
 
-function escapePointer(name: string): string {
+export function escapePointer(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }

@@ -21,7 +21,10 @@ const maxVisits = 20_000;
 
 const unbounded: SchemaCost = { perNode: Number.POSITIVE_INFINITY, perChar: 0, branching: 1 };
 
-/** Whether a check of the value holds the event loop no longer than it may. The value is measured no further than needed. */
+/**
+ * Whether a check of the value holds the event loop no longer than it may. The value is measured no further than needed;
+ * one with an exact number takes time to be prepared.
+ */
 export function isCheckedInline({ perNode, perChar, branching }: SchemaCost, value: Json): boolean {
   if (!Number.isFinite(perNode)) return false;
   const bounds = {
@@ -29,7 +32,7 @@ export function isCheckedInline({ perNode, perChar, branching }: SchemaCost, val
     maxChars: Math.min(200_000, maxInlineSteps / perChar),
   };
   const size = measureJson(value, bounds);
-  if (size === null) return false;
+  if (size === null || size.holdsExactNumber) return false;
   const growth = branching <= 1 ? 1 : branching ** size.depth;
   return (perNode * size.nodes + perChar * size.chars) * growth <= maxInlineSteps;
 }

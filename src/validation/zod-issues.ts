@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isExactNumber } from '../json/exact-number.ts';
 
 /** A zod issue in plain words. It quotes keys, never values: a value may be a secret. */
 type PlainIssue = {
@@ -156,6 +157,7 @@ function sayKindOf(input: unknown, words: Vocabulary): string {
   if (input === null) return words.null;
   if (Array.isArray(input)) return words.array;
   if (typeof input === 'number') return Number.isFinite(input) ? 'a number' : 'not a finite number';
+  if (isExactNumber(input)) return 'a number that a double cannot hold';
   return typeof input === 'object' ? words.object : `a ${typeof input}`;
 }
 

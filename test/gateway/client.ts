@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { readJson } from '../../src/json/exact-number.ts';
 import { isJsonObject } from '../../src/json/json-object.ts';
 import { documentsAbsent, openDocument } from '../protocols/acp-documents.ts';
 import { secrets } from './stand-ins.ts';
@@ -44,7 +45,7 @@ export class AcpClient {
     const said = await answer.text();
     refuseSecrets(said, path);
     refuseSecrets(JSON.stringify([...answer.headers]), path);
-    const parsed = said === '' ? null : (JSON.parse(said) as Json);
+    const parsed = said === '' ? null : readJson(said);
     holdAgainst(schemaOf(method, path, answer), parsed, `${method} ${path} ${answer.status}`);
     return { status: answer.status, headers: answer.headers, body: parsed };
   }

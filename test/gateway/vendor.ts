@@ -3,6 +3,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { readJson } from '../../src/json/exact-number.ts';
 import { Bell } from './bell.ts';
 import { type Answering, type Asked, speak } from './manners.ts';
 
@@ -81,10 +82,7 @@ export abstract class StandIn implements AsyncDisposable {
     this.#server.on('request', async (request, response) => {
       const { method = '', url: path = '', headers, rawHeaders } = request;
       const whole = await text(request);
-      this.#take(
-        { method, path, headers, rawHeaders, body: whole === '' ? null : (JSON.parse(whole) as Json) },
-        response,
-      );
+      this.#take({ method, path, headers, rawHeaders, body: whole === '' ? null : readJson(whole) }, response);
     });
   }
 

@@ -8,6 +8,7 @@ import type { Admission } from '../../contract/domain/thread.ts';
 import type { Idempotency, Insertion, Store } from '../../contract/store/store.ts';
 import type { RunQuota } from '../../contract/store/usage-store.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
+import { readJson } from '../../json/exact-number.ts';
 import type { RunWriter } from '../state/run-writer.ts';
 import type { Canceller } from '../worker/canceller.ts';
 import { emptyThread } from './thread-service.ts';
@@ -112,6 +113,6 @@ export class RunInserter {
 /** The same for equal requests, however their JSON was written. */
 function fingerprintOf({ request, thread }: CreateRun, agentId: string): string {
   // Through JSON once, so that absent and undefined members are the same.
-  const plain = JSON.parse(JSON.stringify({ agentId, request, thread }));
+  const plain = readJson(JSON.stringify({ agentId, request, thread }));
   return createHash('sha256').update(canonicalJson(plain)).digest('hex');
 }

@@ -1,6 +1,8 @@
 import type { ThreadPatch } from '../../contract/api/threads.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import type { Thread } from '../../contract/domain/thread.ts';
+import { canonicalJson } from '../../json/canonical-json.ts';
+import { isExactNumber } from '../../json/exact-number.ts';
 import { isJsonObject } from '../../json/json-object.ts';
 
 type State = Pick<Thread, 'values' | 'messages'>;
@@ -28,5 +30,6 @@ function mergeMessages(before: readonly Json[], more: readonly Json[]): readonly
 }
 
 function idOf(message: Json): Json | undefined {
-  return isJsonObject(message) ? message.id : undefined;
+  const id = isJsonObject(message) ? message.id : undefined;
+  return isExactNumber(id) ? canonicalJson(id) : id;
 }

@@ -9,5 +9,12 @@ export default defineConfig({
     // A machine that is busy with something else must not turn a slow test into a failed one.
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // For `npm run coverage`; its floors are in test/coverage.ts.
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts', 'adapters/**/*.ts'],
+      reporter: ['json-summary'],
+      reportOnFailure: true,
+    },
   },
 });

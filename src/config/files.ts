@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 
 const reasons: Readonly<Record<string, string>> = {
@@ -21,8 +22,19 @@ export class UnreadableFileError extends Error {
 /** The text of a UTF-8 file. Throws {@link UnreadableFileError}. */
 export async function readText(file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    return decode(await readFile(file));
   } catch (error) {
     throw new UnreadableFileError(error);
+  }
+}
+
+/** No byte is replaced: a config would mean something else. */
+function decode(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString();
+  for (let [line, from] = [1, 0]; ; line += 1) {
+    const end = bytes.indexOf('\n', from);
+    const to = end === -1 ? bytes.length : end;
+    if (end === -1 || !isUtf8(bytes.subarray(from, to))) throw new Error(`line ${line} has bytes that are not UTF-8`);
+    from = to + 1;
   }
 }

@@ -6,6 +6,7 @@ import { HttpMethodEnum, koaBody } from 'koa-body';
 import { z } from 'zod';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
+import { decodeText } from '../json/decode-text.ts';
 import { parseJson } from '../json/parse-json.ts';
 
 export type BodyLimits = {
@@ -21,30 +22,33 @@ export type BodyReader = (context: Context) => Promise<unknown>;
 const readFault = z.object({ status: z.number().optional(), type: z.string().optional() });
 
 const jsonType = 'application/json';
+const noBytes = new Uint8Array();
 const readNothingElse = () => Promise.resolve();
 
 /** Makes a reader that throws `malformed_json`, `body_too_large`, `unsupported_media_type` or `invalid_request`. */
 export function createBodyReader({ maxBodyBytes, maxJsonDepth }: BodyLimits): BodyReader {
-  const readText = createTextReader(jsonType, maxBodyBytes);
+  const readBytes = createBytesReader(jsonType, maxBodyBytes);
   return async (context) => {
     if (!hasBody(context)) return undefined;
     // Most clients send exactly this, and a comparison costs less than parsing the header.
     const isJson = context.headers['content-type'] === jsonType || context.is(jsonType) === jsonType;
     if (!isJson) throw new GatewayError('unsupported_media_type');
-    const text = await readText(context);
+    const bytes = await readBytes(context);
+    if (bytes.byteLength === 0) return undefined;
+    const text = decodeClientText(bytes, context.headers['content-type']);
     return text === '' ? undefined : parseClientJson(text, maxJsonDepth);
   };
 }
 
 /** Reads a body of any type to its end and drops it. Throws `body_too_large` or `malformed_json`, and then closes the connection. */
 export function createBodyDropper(maxBodyBytes: number): (context: Context) => Promise<void> {
-  const readText = createTextReader('*/*', maxBodyBytes);
+  const readBytes = createBytesReader('*/*', maxBodyBytes);
   return async (context) => {
     if (!hasBody(context)) return;
     // koa-body leaves a body without a type, or with a malformed one, unread and so unbounded.
     context.req.headers['content-type'] = 'application/octet-stream';
     try {
-      await readText(context);
+      await readBytes(context);
     } catch (refusal) {
       // The sender is not one that a next request on this connection matters to.
       context.set('Connection', 'close');
@@ -54,15 +58,17 @@ export function createBodyDropper(maxBodyBytes: number): (context: Context) => P
 }
 
 /**
- * Has koa-body read the text of bodies of `type`. Its own JSON parser is off: the text is parsed by the one parser of
- * untrusted JSON, see docs/decisions/040-koa-body-reads-text.md.
+ * Has koa-body read bodies of `type` as bytes. Its own JSON parser is off: the text is parsed by the one parser of
+ * untrusted JSON, see docs/decisions/040-koa-body-reads-text.md, and its own decoder replaces what it cannot read.
  */
-function createTextReader(type: string, maxBodyBytes: number): (context: Context) => Promise<string> {
+function createBytesReader(type: string, maxBodyBytes: number): (context: Context) => Promise<Uint8Array> {
   const read = koaBody({
     json: false,
     urlencoded: false,
     multipart: false,
     text: true,
+    // None: what is read stays bytes.
+    encoding: '' as BufferEncoding,
     textTypes: [type],
     textLimit: maxBodyBytes,
     parsedMethods: [HttpMethodEnum.POST, HttpMethodEnum.PUT, HttpMethodEnum.PATCH, HttpMethodEnum.DELETE],
@@ -77,7 +83,7 @@ function createTextReader(type: string, maxBodyBytes: number): (context: Context
       throw fault instanceof GatewayError ? fault : explainReading(fault, maxBodyBytes);
     }
     const { body } = context.request as { body?: unknown };
-    return typeof body === 'string' ? body : '';
+    return body instanceof Uint8Array ? body : noBytes;
   };
 }
 
@@ -124,6 +130,23 @@ function explainReading(fault: unknown, maxBodyBytes: number): GatewayError {
   }
   const detail = type === undefined ? 'the content encoding is broken' : 'the body was cut off';
   return new GatewayError('malformed_json', { detail, cause: fault });
+}
+
+/** Throws `unsupported_media_type` for a charset that is not known, and `malformed_json` for bytes that mean nothing in it. */
+function decodeClientText(bytes: Uint8Array, mediaType: string | undefined): string {
+  const decoded = decodeText(bytes, mediaType);
+  switch (decoded.kind) {
+    case 'text':
+      return decoded.text;
+    case 'unknown-charset':
+      throw new GatewayError('unsupported_media_type', { detail: 'the charset is not known' });
+    case 'invalid':
+      throw new GatewayError('malformed_json', {
+        detail: `the body has bytes that are not ${decoded.charset.toUpperCase()}`,
+      });
+    default:
+      return assertNever(decoded);
+  }
 }
 
 /** Parses what a client sent. Throws `malformed_json`, or `invalid_request` for a value that is nested too deeply. */

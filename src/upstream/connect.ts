@@ -5,6 +5,7 @@ import { buildHoldingConnector } from './connector.ts';
 import { Deadlines } from './deadlines.ts';
 import { readAnswer } from './read-answer.ts';
 import { type HttpResult, sendRequest } from './send-request.ts';
+import { acceptedEncodings, isPacked, unpackAnswer } from './unpack-answer.ts';
 
 export type UpstreamOptions = {
   /** http or https, with any path; user and password in it are sent as basic authentication. */
@@ -56,7 +57,12 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
   });
   const redactor = options.createRedactor([...options.secrets, decodePart(base.password)]);
   const prefix = base.pathname.replace(/\/+$/, '');
-  const headers = { accept: 'application/json', 'user-agent': 'rungate', ...readAuthorization(base) };
+  const headers = {
+    accept: 'application/json',
+    'accept-encoding': acceptedEncodings,
+    'user-agent': 'rungate',
+    ...readAuthorization(base),
+  };
   const bodyHeaders = { ...headers, 'content-type': 'application/json' };
   let underWay = 0;
   /** Set when closing begins; resolved when the last call is over. */
@@ -77,7 +83,10 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
   async function callVendor<T>(call: HttpCall<T>): Promise<HttpAnswer<T>> {
     underWay += 1;
     try {
-      return readAnswer(call, await perform(call), redactor, limits.maxAnswerBytes);
+      const result = await perform(call);
+      // An await of its own, so that an ordinary answer takes no further turn.
+      const plain = isPacked(result) ? await unpackAnswer(result, limits.maxAnswerBytes) : result;
+      return readAnswer(call, plain, redactor, limits.maxAnswerBytes);
     } catch (error) {
       if (error instanceof UpstreamFault) {
         const { consequence, kind, httpStatus, message, cause } = error;

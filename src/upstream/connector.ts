@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
+import { forgiveContinue } from './unasked-continue.ts';
 
 /**
  * How long a fresh TCP connection is held before a request is written to it. The kernel accepts on behalf of a server
@@ -15,6 +16,7 @@ export function buildHoldingConnector(connectTimeoutMs: number): buildConnector.
   return (options, done) =>
     connect(options, (...outcome) => {
       const [error, socket] = outcome;
+      if (error === null) forgiveContinue(socket);
       if (error !== null || options.protocol === 'https:') done(...outcome);
       else hold(socket, done);
     });

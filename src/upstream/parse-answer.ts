@@ -1,18 +1,29 @@
 import type { Json } from '../contract/domain/json.ts';
+import { decodeText } from '../json/decode-text.ts';
 import { parseJson } from '../json/parse-json.ts';
+import type { AnswerHeaders } from './retry-after.ts';
 
 /** Deeper values would overflow the stack in recursive walks and in JSON.stringify. */
 const maxDepth = 512;
-const utf8 = new TextDecoder();
 
 export type ParsedAnswer =
   | { readonly kind: 'json'; readonly value: Json; readonly text: string }
   | { readonly kind: 'empty' }
-  | { readonly kind: 'malformed'; readonly text: string; readonly message: string };
+  /** `text` is null where it is not text. */
+  | { readonly kind: 'malformed'; readonly text: string | null; readonly message: string };
 
-/** Reads the body of an answer: UTF-8, with or without a byte order mark, one JSON value or nothing. */
-export function parseAnswer(bytes: Uint8Array): ParsedAnswer {
-  const text = utf8.decode(bytes);
+/** Reads the body of an answer: text in the charset that it declares, which is one JSON value or nothing. */
+export function parseAnswer(bytes: Uint8Array, headers: AnswerHeaders): ParsedAnswer {
+  const type = headers['content-type'];
+  const decoded = decodeText(bytes, typeof type === 'string' ? type : type?.[0]);
+  if (decoded.kind === 'unknown-charset') {
+    return { kind: 'malformed', text: null, message: "the vendor's answer declares a charset that is not known" };
+  }
+  if (decoded.kind === 'invalid') {
+    const message = `the vendor's answer has bytes that are not ${decoded.charset.toUpperCase()}`;
+    return { kind: 'malformed', text: null, message };
+  }
+  const { text } = decoded;
   if (text.trim() === '') return { kind: 'empty' };
   const parsed = parseJson(text, { maxDepth, protoKeys: 'keep' });
   if (parsed.kind === 'json') return { kind: 'json', value: parsed.value, text };

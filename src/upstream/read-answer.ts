@@ -16,7 +16,7 @@ export function readAnswer<T>(
   maxAnswerBytes: number,
 ): HttpAnswer<T> {
   if (result.kind === 'failed') {
-    const message = describeHappening(result.happening, result.cause, maxAnswerBytes);
+    const message = result.message ?? describeHappening(result.happening, result.cause, maxAnswerBytes);
     throw makeFault(call, result.happening, { message, cause: redactor.text(result.cause) });
   }
   const { status, headers, bytes } = result;
@@ -29,11 +29,16 @@ export function readAnswer<T>(
       retryAfterMs: readRetryAfterMs(status, headers, Date.now()),
     });
   }
-  return readBody(call, status, bytes, redactor);
+  return readBody(call, result, bytes, redactor);
 }
 
-function readBody<T>(call: HttpCall<T>, status: number, bytes: Uint8Array, redactor: Redactor): HttpAnswer<T> {
-  const parsed = parseAnswer(bytes);
+function readBody<T>(
+  call: HttpCall<T>,
+  { status, headers }: Extract<HttpResult, { kind: 'answer' }>,
+  bytes: Uint8Array,
+  redactor: Redactor,
+): HttpAnswer<T> {
+  const parsed = parseAnswer(bytes, headers);
   if (parsed.kind === 'json') {
     const raw = redactor.json(parsed.value, parsed.text);
     const answer = call.answer.safeParse(raw);
@@ -59,7 +64,7 @@ function findMessage<T>(
   redactor: Redactor,
 ): string | null {
   if (bytes === null) return null;
-  const parsed = parseAnswer(bytes);
+  const parsed = parseAnswer(bytes, headers);
   if (parsed.kind === 'empty') return null;
   const found =
     parsed.kind === 'json'
@@ -69,7 +74,8 @@ function findMessage<T>(
 }
 
 /** Some servers explain an error in plain text; a page of HTML explains nothing. */
-function readPlainText(headers: AnswerHeaders, text: string): string | null {
+function readPlainText(headers: AnswerHeaders, text: string | null): string | null {
+  if (text === null) return null;
   const type = headers['content-type'];
   const isPlain = type === undefined || (typeof type === 'string' && type.startsWith('text/plain'));
   return isPlain && !text.trimStart().startsWith('<') ? text : null;

@@ -14,7 +14,14 @@ export type HttpResult =
       readonly headers: AnswerHeaders;
       readonly bytes: Uint8Array | null;
     }
-  | { readonly kind: 'failed'; readonly happening: Happening; readonly cause: string };
+  | {
+      readonly kind: 'failed';
+      readonly happening: Happening;
+      /** For the log. */
+      readonly cause: string;
+      /** What is said of it, where there is more to say than what kind of happening it is. */
+      readonly message?: string;
+    };
 
 export type SendOptions = {
   /** Bound the whole call, including the wait for a connection. */

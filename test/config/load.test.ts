@@ -338,4 +338,29 @@ describe('a config in a file', () => {
       /^\/nowhere\/at-all\.yaml has 1 problem:\n {2}cannot be read: there is no such/,
     );
   });
+
+  test.each([
+    [
+      'the config',
+      'main.yaml',
+      /^\S+main\.yaml has 1 problem:\n {2}cannot be read: line 2 has bytes that are not UTF-8/,
+    ],
+    ['a mapping', 'm.yaml', /m\.yaml cannot be read: line 2 has bytes that are not UTF-8/],
+  ])('a file of %s that is not UTF-8 is refused with the line', async (_what, file, message) => {
+    const directory = await mkdtemp(join(tmpdir(), 'rungate-'));
+    const texts: Record<string, string> = {
+      'main.yaml': sample({ agent: 'mapping: m.yaml' }),
+      'm.yaml': 'status: { done: success }\noutput: result\n',
+    };
+    try {
+      for (const [name, text] of Object.entries(texts)) {
+        const [first, ...rest] = text.split('\n');
+        const written = name === file ? `${first}\n# Jos\xe9\n${rest.join('\n')}` : text;
+        await writeFile(join(directory, name), Buffer.from(written, 'latin1'));
+      }
+      await expect(loadConfig(join(directory, 'main.yaml'), {}, [acme])).rejects.toThrow(message);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
 });

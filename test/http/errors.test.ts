@@ -105,7 +105,7 @@ describe('bodies', () => {
     },
   );
 
-  test.each(['Application/JSON', 'application/json; charset=utf-8', 'application/json;charset=latin1'])(
+  test.each(['Application/JSON', 'application/json; charset=utf-8', 'application/json;charset="UTF8"'])(
     'a body of the type "%s" is read as UTF-8',
     async (type) => {
       await using site = await openSite();

@@ -9,6 +9,7 @@ const maxLateMs = 128;
 /** The machine's own time. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
+  monotonicMs: () => Math.floor(performance.now()),
   schedule,
   random: () => Math.random(),
 };

@@ -57,6 +57,7 @@ export type RigOptions = {
   /** Of the backend `scripted`. */
   readonly options?: Partial<BackendOptions>;
   readonly webhooks?: WebhookOptions;
+  readonly retentionMs?: number;
 };
 
 const boundless = {
@@ -96,7 +97,7 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
     lease: new Lease({ store, clock: mortal.clock, log: log }, { heartbeatMs: 5000, deadAfterMs: 15_000 }),
     idempotencyMs: 86_400_000,
     webhooks: options.webhooks,
-    retentionMs: 30 * 86_400_000,
+    retentionMs: options.retentionMs ?? 30 * 86_400_000,
     cache: { maxRuns: 100, maxBytes: 1_000_000 },
     log,
     metrics: { count: (name) => void counts.set(name, (counts.get(name) ?? 0) + 1) },

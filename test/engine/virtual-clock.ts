@@ -7,11 +7,21 @@ const settlingTurns = 40;
 
 /** Time that stands still until a test moves it. */
 export class VirtualClock implements Clock {
-  #nowMs = Date.UTC(2026, 0, 1);
+  #nowMs = 0;
+  #wallOffsetMs = Date.UTC(2026, 0, 1);
   readonly #timers = new Set<Timer>();
 
   nowMs(): number {
+    return this.#nowMs + this.#wallOffsetMs;
+  }
+
+  monotonicMs(): number {
     return this.#nowMs;
+  }
+
+  /** Steps the wall clock, as an operator or a time server does; no time passes. */
+  stepWall(byMs: number): void {
+    this.#wallOffsetMs += byMs;
   }
 
   random(): number {
@@ -53,6 +63,7 @@ export class VirtualClock implements Clock {
     let dead = false;
     const clock: Clock = {
       nowMs: () => this.nowMs(),
+      monotonicMs: () => this.monotonicMs(),
       random: () => this.random(),
       schedule: (delayMs, callback) => this.schedule(delayMs, () => !dead && callback()),
     };

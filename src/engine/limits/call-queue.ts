@@ -82,7 +82,7 @@ export class CallQueue {
 
   get state(): BackendState {
     if (!this.#breaker.isClosed) return 'down';
-    return this.#clock.nowMs() < this.#pausedUntilMs ? 'paused' : 'up';
+    return this.#clock.monotonicMs() < this.#pausedUntilMs ? 'paused' : 'up';
   }
 
   /** How long a call that arrives now would wait for the budget, behind those that precede it. */
@@ -100,7 +100,7 @@ export class CallQueue {
 
   /** Requests of this process that may have arrived within the last second, or may still. */
   get inUse(): number {
-    return this.#limit?.inUse(this.#clock.nowMs()) ?? 0;
+    return this.#limit?.inUse(this.#clock.monotonicMs()) ?? 0;
   }
 
   /** Requests that this process wants to send within a second: those of the last second and the queued ones. */
@@ -126,7 +126,7 @@ export class CallQueue {
     const { promise, resolve } = Promise.withResolvers<Permit | null>();
     let queue = this.#queues[urgency];
     const ticket: Ticket = {
-      sinceMs: this.#clock.nowMs(),
+      sinceMs: this.#clock.monotonicMs(),
       admit: (permit) => {
         queue.delete(ticket);
         signal.removeEventListener('abort', leave);
@@ -162,7 +162,7 @@ export class CallQueue {
   }
 
   #waitMs(urgency: Urgency): number {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#clock.monotonicMs();
     const pauseMs = (this.#isProbingPause ? this.#pausedUntilMs : this.#pauseProbeMs) - nowMs;
     const limitMs = this.#limit === null ? this.#jamWaitMs(nowMs) : this.#limit.waitMs(nowMs);
     const reluctanceMs = urgency === 'start' ? startProbeReluctanceMs : 0;
@@ -191,9 +191,9 @@ export class CallQueue {
 
   #makePermit(): Permit {
     this.#limit?.reserve();
-    this.#lastPermitMs = this.#clock.nowMs();
+    this.#lastPermitMs = this.#clock.monotonicMs();
     const isProbe = this.#breaker.enter();
-    const isPauseProbe = this.#clock.nowMs() < this.#pausedUntilMs;
+    const isPauseProbe = this.#clock.monotonicMs() < this.#pausedUntilMs;
     if (isPauseProbe) this.#isProbingPause = true;
     let isOpen = true;
     return {
@@ -206,7 +206,7 @@ export class CallQueue {
       },
       send: async (call) => {
         isOpen = false;
-        const flight = this.#limit?.sent(this.#clock.nowMs());
+        const flight = this.#limit?.sent(this.#clock.monotonicMs());
         // A queued call may have waited for this permit to be used.
         if (this.waiting > 0) this.#pump();
         let result: PausableResult = 'unclear';
@@ -218,7 +218,7 @@ export class CallQueue {
           result = this.#judge(error);
           throw error;
         } finally {
-          if (flight !== undefined) this.#limit?.landed(flight, this.#clock.nowMs());
+          if (flight !== undefined) this.#limit?.landed(flight, this.#clock.monotonicMs());
           if (isPauseProbe) this.#settlePauseProbe(result);
           this.#settle(result, isProbe);
         }
@@ -247,8 +247,8 @@ export class CallQueue {
   }
 
   #pause(retryAfterMs: number): void {
-    const untilMs = this.#clock.nowMs() + retryAfterMs;
-    const probeMs = Math.min(untilMs, this.#clock.nowMs() + this.#maxPauseMs);
+    const untilMs = this.#clock.monotonicMs() + retryAfterMs;
+    const probeMs = Math.min(untilMs, this.#clock.monotonicMs() + this.#maxPauseMs);
     if (probeMs <= this.#pauseProbeMs && untilMs <= this.#pausedUntilMs) return;
     if (this.state !== 'paused')
       this.#log.warn({ retry_after_ms: retryAfterMs }, 'backend rate-limited; pausing calls');
@@ -262,18 +262,21 @@ export class CallQueue {
     this.#isProbingPause = false;
     if (result === 'pausing') return;
     if (result === 'answered') {
-      this.#pausedUntilMs = this.#clock.nowMs();
+      this.#pausedUntilMs = this.#clock.monotonicMs();
       this.#jammedUntilMs = this.#pausedUntilMs + jamMs;
-    } else this.#pauseProbeMs = this.#clock.nowMs() + this.#maxPauseMs;
+    } else this.#pauseProbeMs = this.#clock.monotonicMs() + this.#maxPauseMs;
   }
 
   #settle(result: PausableResult, isProbe: boolean): void {
     const shown: CallResult = result === 'pausing' ? 'answered' : result;
-    const change = this.#breaker.settle(shown, isProbe, { nowMs: this.#clock.nowMs(), random: this.#clock.random() });
+    const change = this.#breaker.settle(shown, isProbe, {
+      nowMs: this.#clock.monotonicMs(),
+      random: this.#clock.random(),
+    });
     if (change === 'opened') {
       this.#log.warn({}, 'circuit opened; probing with backoff');
     } else if (change === 'closed') {
-      this.#jammedUntilMs = this.#clock.nowMs() + jamMs;
+      this.#jammedUntilMs = this.#clock.monotonicMs() + jamMs;
       this.#log.info({}, 'circuit closed');
     }
     if (this.waiting > 0) this.#pump();

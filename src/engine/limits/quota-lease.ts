@@ -45,7 +45,7 @@ export class QuotaLease {
   #others: readonly { readonly requests: number; readonly wanted: number }[] = [];
   #idle = 0;
   #turning = false;
-  #lastTurnMs = 0;
+  #lastTurnMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
   #cancelTurn: (() => void) | null = null;
   #dueMs = 0;
@@ -85,7 +85,7 @@ export class QuotaLease {
     if (this.#cancelTurn !== null && this.#dueMs <= dueMs) return;
     this.#cancelTurn?.();
     this.#dueMs = dueMs;
-    this.#cancelTurn = clock.schedule(Math.max(0, dueMs - clock.nowMs()), () => {
+    this.#cancelTurn = clock.schedule(Math.max(0, dueMs - clock.monotonicMs()), () => {
       this.#cancelTurn = null;
       void this.#turn();
     });
@@ -96,7 +96,7 @@ export class QuotaLease {
     const { backend, agentIds, maxConcurrentRuns } = this.#budget;
     const { callQueue, concurrency } = this;
     this.#turning = true;
-    this.#lastTurnMs = clock.nowMs();
+    this.#lastTurnMs = clock.monotonicMs();
     const wanted = Math.min(callQueue.demand === 0 ? 0 : Math.ceil(callQueue.demand * 1.25) + 1, this.#totalRequests);
     const asked = Math.min(wanted, this.#fairRequests(wanted));
     // The excess is not used from now on, and is given back once the last second of its use is over.
@@ -116,7 +116,7 @@ export class QuotaLease {
       this.#requests = Math.min(asked, share.requests);
       this.#others = share.others;
       this.#cancelExpiry();
-      this.#cancelExpiry = clock.schedule(Math.max(0, sentMs + useMs - clock.nowMs()), () => this.#expire());
+      this.#cancelExpiry = clock.schedule(Math.max(0, sentMs + useMs - clock.monotonicMs()), () => this.#expire());
       callQueue.allow(this.#requests);
       if (maxConcurrentRuns !== null) concurrency.grant(share.starts - opening);
     } catch (error) {

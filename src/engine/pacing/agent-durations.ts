@@ -26,7 +26,7 @@ export class AgentDurations {
   /** Reads the stored durations of the agents; rejects with `StorageFault`. */
   async load(agentIds: readonly string[]): Promise<void> {
     for (const agentId of agentIds) {
-      this.#historyOf(agentId).replace(await this.#store.newest(agentId, maxDurations), this.#clock.nowMs());
+      this.#historyOf(agentId).replace(await this.#store.newest(agentId, maxDurations), this.#clock.monotonicMs());
     }
   }
 
@@ -36,7 +36,7 @@ export class AgentDurations {
 
   /** Notes a run that was live at one age and ended at the next. */
   note(agentId: string, seen: { readonly aliveMs: number; readonly endedMs: number }): void {
-    const durationMs = this.#historyOf(agentId).note(seen, this.#clock.nowMs(), () => this.#clock.random());
+    const durationMs = this.#historyOf(agentId).note(seen, this.#clock.monotonicMs(), () => this.#clock.random());
     const unsaved = this.#unsaved.get(agentId);
     if (unsaved === undefined) this.#unsaved.set(agentId, [durationMs]);
     else unsaved.push(durationMs);
@@ -61,7 +61,7 @@ export class AgentDurations {
       try {
         const known = await this.#store.add(agentId, durationsMs.slice(-maxDurations), maxDurations);
         // This includes what other replicas saw. Durations noted during the write come with the next flush.
-        if (!this.#unsaved.has(agentId)) this.#historyOf(agentId).replace(known, this.#clock.nowMs());
+        if (!this.#unsaved.has(agentId)) this.#historyOf(agentId).replace(known, this.#clock.monotonicMs());
       } catch (error) {
         this.#log.warn({ err: error }, 'store unavailable; run durations not saved');
       }

@@ -14,9 +14,11 @@ export function sweepExpired(
   deps: { readonly store: Store; readonly cache: RunCache; readonly clock: Clock; readonly log: Log },
   retentionMs: number,
 ): () => void {
+  const offsetMs = deps.clock.nowMs() - deps.clock.monotonicMs();
   const turn = async (): Promise<number> => {
     try {
-      const nowMs = deps.clock.nowMs();
+      // Neither step of the wall clock removes a run early: one forward counts no time, one back is waited for.
+      const nowMs = Math.min(deps.clock.nowMs(), offsetMs + deps.clock.monotonicMs());
       const removed = await deps.store.expire(nowMs - retentionMs, nowMs, batch);
       if (removed === 0) return roundMs;
       deps.cache.clear();

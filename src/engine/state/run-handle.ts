@@ -34,6 +34,8 @@ export class RunHandle {
   readonly #deps: RunHandleDeps;
   readonly #log: Log;
   readonly #sleeper: Sleeper;
+  /** When the run was created, by the monotonic clock, so that what counts from then holds through steps of the wall clock. */
+  readonly createdMonotonicMs: number;
   #run: Run;
   /** Null for a run that began in this process, and once the process has survived an evaluation of one that did not. */
   #watch: EvaluationWatch | null;
@@ -44,6 +46,9 @@ export class RunHandle {
     this.#log = log;
     this.#sleeper = new Sleeper(deps.clock);
     this.#run = run;
+    // The wall clock is read once, and only for a run that another process may have created.
+    const ageMs = isRecovered ? Math.max(0, deps.clock.nowMs() - run.createdAtMs) : 0;
+    this.createdMonotonicMs = deps.clock.monotonicMs() - ageMs;
     this.#watch = isRecovered ? new EvaluationWatch(this, deps.evaluationTurns) : null;
   }
 
@@ -96,10 +101,10 @@ export class RunHandle {
   /** Sleeps through wakes by watchers; ends early only when the run has changed. */
   async sleepThrough(delayMs: number): Promise<void> {
     const { clock } = this.#deps;
-    const untilMs = clock.nowMs() + delayMs;
+    const untilMs = clock.monotonicMs() + delayMs;
     const { version } = this.#run;
     while (!this.isOver && this.#run.version === version) {
-      const leftMs = untilMs - clock.nowMs();
+      const leftMs = untilMs - clock.monotonicMs();
       if (leftMs <= 0) return;
       await this.#sleeper.sleep(leftMs);
     }

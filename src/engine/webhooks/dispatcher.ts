@@ -44,12 +44,15 @@ export class WebhookDispatcher {
   readonly #abort = new AbortController();
   /** The receiver that had the last turn. */
   #cursor = '';
+  /** Added to the monotonic time it gives a wall clock that does not step while the process lives. */
+  readonly #steadyOffsetMs: number;
   #stopped = false;
   #working: Promise<void> = Promise.resolve();
 
   constructor(deps: WebhookDispatcherDeps) {
     this.#deps = deps;
     this.#sleeper = new Sleeper(deps.clock);
+    this.#steadyOffsetMs = deps.clock.nowMs() - deps.clock.monotonicMs();
   }
 
   start(): void {
@@ -88,13 +91,13 @@ export class WebhookDispatcher {
 
   /** Continues from the end of the last round to the last receiver; resolves with how long nothing is due afterwards. */
   async #round(): Promise<number> {
-    const { outbox, clock } = this.#deps;
+    const { outbox } = this.#deps;
     const isWhole = this.#cursor === '';
     if (isWhole) this.#fairShare.beginWalk();
     let soonestMs = Number.POSITIVE_INFINITY;
     let claimed = 0;
     do {
-      const found = await outbox.receivers({ after: this.#cursor, examine: maxExamined, nowMs: clock.nowMs() });
+      const found = await outbox.receivers({ after: this.#cursor, examine: maxExamined, nowMs: this.#steadyNowMs });
       soonestMs = Math.min(soonestMs, found.waitMs ?? soonestMs);
       claimed += await this.#visit(found.due);
       // The end of an attempt wakes the loop; a receiver that had no turn comes next.
@@ -105,15 +108,20 @@ export class WebhookDispatcher {
     return isWhole && isOver && claimed === 0 ? soonestMs : 0;
   }
 
+  /** Due times and leases are read and written by this, so that a step of the wall clock neither delays nor hastens an attempt. */
+  get #steadyNowMs(): number {
+    return this.#steadyOffsetMs + this.#deps.clock.monotonicMs();
+  }
+
   /** Leases and sends due deliveries within the bounds; resolves with their number. */
   async #visit(due: readonly string[]): Promise<number> {
-    const { outbox, clock, timeoutMs } = this.#deps;
+    const { outbox, timeoutMs } = this.#deps;
     let left = due;
     let count = 0;
     while (left.length > 0 && !this.#stopped) {
       const { receivers, each, rest } = this.#fairShare.select(left);
       if (receivers.length === 0) break;
-      const nowMs = clock.nowMs();
+      const nowMs = this.#steadyNowMs;
       const deliveries = await outbox.claim({ receivers, each, leaseMs: timeoutMs + leaseMarginMs, nowMs });
       for (const delivery of deliveries) this.#send(delivery);
       count += deliveries.length;
@@ -146,14 +154,16 @@ export class WebhookDispatcher {
     const { url, body } = delivery;
     const { signal } = this.#abort;
     const answer = await sender.post({ url, body, headers: sign(delivery, clock.nowMs()), signal });
-    const nowMs = clock.nowMs();
+    const steadyNowMs = this.#steadyNowMs;
+    // The delivery's beginning is the wall clock's: a step must never give it up early.
+    const nowMs = Math.min(steadyNowMs, clock.nowMs());
     // An attempt that the stop aborted says nothing about the receiver.
     const settlement: Settlement =
       signal.aborted && answer.kind === 'failed'
         ? { kind: 'returned' }
         : decideRetry(delivery, answer, { nowMs, random: clock.random(), giveUpMs });
     this.#note(delivery, settlement);
-    await outbox.settle(delivery, settlement, nowMs);
+    await outbox.settle(delivery, settlement, steadyNowMs);
   }
 
   #note({ runId, seq, tenant, url, attempts }: Delivery, settlement: Settlement): void {

@@ -43,12 +43,12 @@ export class Poller {
 
   /** `pollWithinMs`: the run is recovered, and how long ago it was polled last is unknown. */
   constructor(context: RunContext, pollWithinMs: number | null) {
-    const { deps, handle } = context;
+    const { deps } = context;
     const isRecovered = pollWithinMs !== null;
-    const nowMs = deps.clock.nowMs();
+    const nowMs = deps.clock.monotonicMs();
     this.#context = context;
     this.#hasStoredPartial = isRecovered;
-    this.#age = new RunAge(deps, handle.run, isRecovered);
+    this.#age = new RunAge(context, isRecovered);
     this.#random = deps.clock.random();
     this.#lastPollMs = isRecovered ? null : nowMs;
     this.#firstPollMs = nowMs + (pollWithinMs ?? 0) * this.#random;
@@ -58,7 +58,7 @@ export class Poller {
   restart({ resumed }: { readonly resumed: boolean }): void {
     const { clock } = this.#context.deps;
     this.#age.restart(resumed);
-    this.#lastPollMs = clock.nowMs();
+    this.#lastPollMs = clock.monotonicMs();
     this.#random = clock.random();
   }
 
@@ -103,7 +103,7 @@ export class Poller {
     const { handle, agent, connection, deps } = this.#context;
     const { upstream } = handle.run;
     if (upstream === null) throw new TypeError('a running run has no upstream run');
-    const sentMs = deps.clock.nowMs();
+    const sentMs = deps.clock.monotonicMs();
     this.#lastPollMs = sentMs;
     this.#random = deps.clock.random();
     const abort = new AbortController();
@@ -142,7 +142,7 @@ export class Poller {
     this.#faults += 1;
     this.#retryAfterMs = fault.retryAfterMs;
     if (fault.consequence !== 'gone') return;
-    const nowMs = deps.clock.nowMs();
+    const nowMs = deps.clock.monotonicMs();
     this.#goneSinceMs ??= nowMs;
     if (nowMs - this.#goneSinceMs < agent.lostAfterMs) return;
     await this.#end(lostUpstream());
@@ -152,12 +152,12 @@ export class Poller {
   #untilPushedPollMs(): number {
     const { pacing, clock } = this.#context.deps;
     if (this.#pushedPolls < freePushes || this.#lastPollMs === null) return 0;
-    return this.#lastPollMs + pacing.watchedCeilingMs - clock.nowMs();
+    return this.#lastPollMs + pacing.watchedCeilingMs - clock.monotonicMs();
   }
 
   #untilDueMs(): number {
     const { runPermit, agent, deps } = this.#context;
-    if (this.#lastPollMs === null) return this.#isWatched ? 0 : this.#firstPollMs - deps.clock.nowMs();
+    if (this.#lastPollMs === null) return this.#isWatched ? 0 : this.#firstPollMs - deps.clock.monotonicMs();
     const watched = this.#isWatched;
     const delayMs = nextPollMs(
       {
@@ -177,7 +177,7 @@ export class Poller {
     const patienceEndsMs = this.#goneSinceMs === null ? null : this.#goneSinceMs + agent.lostAfterMs;
     const dueMs = this.#lastPollMs + delayMs;
     const soonestMs = patienceEndsMs === null ? dueMs : Math.min(dueMs, Math.max(patienceEndsMs, this.#lastPollMs + 1));
-    return soonestMs - deps.clock.nowMs();
+    return soonestMs - deps.clock.monotonicMs();
   }
 
   async #apply(mapped: MappedStatus, sentMs: number): Promise<void> {

@@ -104,7 +104,9 @@ export class RunLoop {
   /** Takes the run from where it is to its end. */
   start(): void {
     const { handle, deps } = this.#context;
-    this.#armDeadline(Math.max(0, handle.run.deadlineAtMs - deps.clock.nowMs()));
+    const { deadlineAtMs, createdAtMs } = handle.run;
+    const dueMs = handle.createdMonotonicMs + deadlineAtMs - createdAtMs;
+    this.#armDeadline(Math.max(0, dueMs - deps.clock.monotonicMs()));
     this.#working = this.#begin();
   }
 

@@ -7,8 +7,8 @@ const recheckMs = 1000;
 /** Whether the run may start now. False: it has slept until it is worth asking again. */
 export async function waitForTurn(context: RunContext): Promise<boolean> {
   const { handle, deps, log } = context;
-  const { request, threadId, createdAtMs } = handle.run;
-  const earlyMs = createdAtMs + (request.afterMs ?? 0) - deps.clock.nowMs();
+  const { request, threadId } = handle.run;
+  const earlyMs = handle.createdMonotonicMs + (request.afterMs ?? 0) - deps.clock.monotonicMs();
   if (earlyMs > 0) {
     await handle.sleepThrough(earlyMs);
     return false;

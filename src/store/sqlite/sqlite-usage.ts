@@ -32,11 +32,13 @@ export class SqliteUsage implements UsageStore {
   async reserveRun({ name, maxLive }: RunQuota, runId: string, used: IdempotencyName | undefined): Promise<boolean> {
     return await this.#writes.submit(() => {
       const nowMs = Date.now();
+      // A step of the wall clock must not take a run for one whose insert failed.
+      const steadyMs = Math.round(performance.timeOrigin + performance.now());
       if (used !== undefined && this.#findKey.get(used.tenant, used.key, nowMs) !== undefined) return true;
       // Ended runs are looked for only when they would make a difference.
-      if (this.#counted(name) >= maxLive) this.#prune.run(name, nowMs - insertGraceMs);
+      if (this.#counted(name) >= maxLive) this.#prune.run(name, steadyMs - insertGraceMs);
       if (this.#counted(name) >= maxLive) return false;
-      this.#insert.run(runId, name, nowMs);
+      this.#insert.run(runId, name, steadyMs);
       return true;
     });
   }

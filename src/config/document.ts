@@ -1,4 +1,15 @@
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLError } from 'yaml';
+import {
+  type Document,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+  type YAMLError,
+} from 'yaml';
+import { isExactNumber, readJson } from '../json/exact-number.ts';
 import type { ConfigPath, ConfigProblem } from './config-error.ts';
 
 export type Position = { readonly line: number; readonly column: number };
@@ -26,6 +37,11 @@ export function readDocument(text: string): YamlDocument {
     return { line, column: col };
   }
 
+  for (const { offset, source } of findChangedNumbers(document)) {
+    const { line, col } = lines.linePos(offset);
+    const message = `has the number ${source}, which is not kept exactly; in quotes it is a text`;
+    problems.push({ path: '', message, line, column: col });
+  }
   if (problems.length > 0) return { value: undefined, problems, locate };
   try {
     return { value: document.toJS(), problems, locate };
@@ -34,6 +50,20 @@ export function readDocument(text: string): YamlDocument {
     const reason = error instanceof Error ? error.message : 'it cannot be read';
     return { value: undefined, problems: [{ path: '', message: `is not valid YAML: ${reason}` }], locate };
   }
+}
+
+const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+/** Numbers that would come out of the config with another value. */
+function findChangedNumbers(document: Document): readonly { readonly offset: number; readonly source: string }[] {
+  const found: { offset: number; source: string }[] = [];
+  visit(document, {
+    Scalar(_key, { value, source, range }) {
+      if (typeof value !== 'number' || source === undefined || !jsonNumber.test(source)) return;
+      if (isExactNumber(readJson(source))) found.push({ offset: range?.[0] ?? 0, source });
+    },
+  });
+  return found;
 }
 
 /** One syntax error makes the parser report many that follow from it, so only the first of them is kept. */

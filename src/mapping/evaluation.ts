@@ -2,7 +2,7 @@ import jsonata from 'jsonata';
 import { LinearRegExp } from '../compute/linear-regexp.ts';
 import type { Json } from '../contract/domain/json.ts';
 import { MappingFault } from '../contract/domain/mapping.ts';
-import { ExactNumberRead, type VeiledData, veilExactNumbers } from './exact-numbers.ts';
+import { ExactNumberRead, guardComparisons, type VeiledData, veilExactNumbers } from './exact-numbers.ts';
 import { NotJson, toPlainJson } from './plain-json.ts';
 import { readSyntax, type Syntax } from './syntax.ts';
 
@@ -37,7 +37,10 @@ const secondPatience = 5;
 
 /** One expression, evaluated in the thread that calls it. */
 export class Evaluation {
+  readonly #text: string;
   readonly #program: jsonata.Expression;
+  /** For data with exact numbers; compiled when there is any. */
+  #veiledProgram: jsonata.Expression | undefined;
   readonly #limits: { timeout: number };
   readonly #syntax: Syntax;
   readonly #options: EvaluationOptions;
@@ -48,6 +51,7 @@ export class Evaluation {
     const engine = LinearRegExp as unknown as RegExpConstructor;
     const limits = { timeout: timeMs, stack: depth, sequence, RegexEngine: engine };
     this.#program = jsonata(text, limits);
+    this.#text = text;
     this.#limits = limits;
     this.#syntax = readSyntax(this.#program.ast());
     this.#options = options;
@@ -92,13 +96,16 @@ export class Evaluation {
     // An evaluation runs on microtasks alone: one that is not over when the event loop turns never will be.
     const watch = setImmediate(() => reject(new Error('it never ends')));
     try {
-      const result = await Promise.race([this.#program.evaluate(input), hung]);
-      const read = veiled?.lastRead() ?? null;
-      if (read !== null && this.#syntax.comparesValues) throw new ExactNumberRead(read);
-      return toPlainJson(result, veiled?.unveil);
+      const result = veiled === undefined ? this.#program.evaluate(input) : this.#evaluateVeiled(veiled);
+      return toPlainJson(await Promise.race([result, hung]), veiled?.unveil);
     } finally {
       clearImmediate(watch);
     }
+  }
+
+  async #evaluateVeiled({ input, functions }: VeiledData): Promise<unknown> {
+    this.#veiledProgram ??= guardComparisons(jsonata(this.#text, this.#limits));
+    return await this.#veiledProgram.evaluate(input, functions);
   }
 
   #faultOf(error: unknown): MappingFault {

@@ -7,8 +7,6 @@ export type Syntax = {
   readonly path: readonly string[] | undefined;
   /** JSONata marks arrays of its input while it evaluates such an expression. */
   readonly marksInput: boolean;
-  /** It compares for equality, or asks for a type: what JSONata decides without looking into an object. */
-  readonly comparesValues: boolean;
   /** What is sure to fail when the expression runs: misspelt functions, regular expressions that take too long. */
   readonly mistakes: readonly string[];
 };
@@ -39,8 +37,6 @@ export function findMistake(text: string): string | undefined {
   }
 }
 
-const equalities: ReadonlySet<unknown> = new Set(['=', '!=', 'in']);
-
 /** Reads a syntax tree of JSONata 2.2. Names are collected without regard to scope: it is a check for typos. */
 export function readSyntax(tree: unknown): Syntax {
   const used = new Set<string>();
@@ -48,13 +44,11 @@ export function readSyntax(tree: unknown): Syntax {
   const defined = new Set<string>(['', '$']);
   const regexps: RegExp[] = [];
   let marksInput = false;
-  let comparesValues = false;
   for (const node of nodesOf(tree)) {
     if (node.type === 'regex' && node.value instanceof RegExp) regexps.push(node.value);
     if (node.type === 'variable' && typeof node.value === 'string') used.add(node.value);
     if (node.type === 'function') called.add(nameWithoutSign(node.procedure));
     if (node.keepArray === true || node.keepSingletonArray === true) marksInput = true;
-    if (node.type === 'binary' && equalities.has(node.value)) comparesValues = true;
     for (const name of definedBy(node)) defined.add(name);
   }
   called.delete('');
@@ -67,7 +61,6 @@ export function readSyntax(tree: unknown): Syntax {
   return {
     path: pathOf(tree),
     marksInput,
-    comparesValues: comparesValues || used.has('type') || used.has('distinct'),
     mistakes,
   };
 }
@@ -124,7 +117,7 @@ function onlyHas(node: Node, keys: readonly string[]): boolean {
   return Object.keys(node).every((key) => keys.includes(key));
 }
 
-function* nodesOf(tree: unknown): Generator<Node> {
+export function* nodesOf(tree: unknown): Generator<Node> {
   const seen = new Set<object>();
   const left: unknown[] = [tree];
   while (left.length > 0) {

@@ -363,4 +363,14 @@ describe('a config in a file', () => {
       await rm(directory, { recursive: true });
     }
   });
+
+  test.each(['9007199254740993', '1e400', '-0', '0.1000000000000000055511151231257827'])(
+    'the number %s, which a double does not keep, is refused with its place',
+    async (number) => {
+      const text = `${sample()}\nx-note: { id: ${number} }\n`;
+      await expect(parse(text)).rejects.toThrow(
+        `has the number ${number}, which is not kept exactly; in quotes it is a text (line`,
+      );
+    },
+  );
 });

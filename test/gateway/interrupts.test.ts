@@ -1,12 +1,15 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { readJson } from '../../src/json/exact-number.ts';
 import { hangUp, reply } from './manners.ts';
 import { openSite, support } from './site.ts';
 import { type RestackShape, RestackStandIn } from './stand-ins.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
-const question = { interrupt_type: 'approval', question: 'refund 12.50?' };
+/** A number that a double cannot hold. */
+const exact = readJson('9007199254740993');
+const question = { interrupt_type: 'approval', question: 'refund 12.50?', order: exact };
 const waiting = { status: 'running', output: { interrupt: question } };
 const asking = { ...support, mapping: { interrupt: 'output.interrupt' } };
 
@@ -99,6 +102,12 @@ describe.concurrent('POST /runs/{run_id}', () => {
       ['yes', { eventName: 'resume', eventInput: 'yes' }],
       [[1, 2], { eventName: 'resume', eventInput: [1, 2] }],
       [[7], { eventName: 'resume', eventInput: [7] }],
+      [exact, { eventName: 'resume', eventInput: exact }],
+      [{ amount: [exact] }, { eventName: 'resume', eventInput: { amount: [exact] } }],
+      [
+        { eventName: 'chat', eventInput: exact },
+        { eventName: 'chat', eventInput: exact },
+      ],
       [false, { eventName: 'resume', eventInput: false }],
       [null, { eventName: 'resume', eventInput: null }],
       [{}, { eventName: 'resume', eventInput: {} }],

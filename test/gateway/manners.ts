@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Json } from '../../src/contract/domain/json.ts';
+import { readJson } from '../../src/json/exact-number.ts';
 
 /** One request as a stand-in received it. */
 export type Asked = {
@@ -44,12 +45,12 @@ const manners: readonly Manner[] = [
   // Made readable, with a byte order mark, and no word about its type.
   (response, status, text) => {
     response.writeHead(status, { 'X-Request-Id': 'r-1', 'Keep-Alive': 'timeout=30' });
-    response.end(`\uFEFF${JSON.stringify(JSON.parse(text), null, 2)}\r\n`);
+    response.end(`\uFEFF${JSON.stringify(readJson(text), null, 2)}\r\n`);
   },
   // Members in another order.
   (response, status, text) => {
     response.writeHead(status, { Vary: 'Accept', 'Content-Type': 'application/problem+json' });
-    response.end(JSON.stringify(turnAround(JSON.parse(text) as Json)));
+    response.end(JSON.stringify(turnAround(readJson(text))));
   },
 ];
 

@@ -112,6 +112,7 @@ const placeholders = formatTable(
     [code('${NAME:-default}'), 'the same, with a default for a variable that is not set or empty'],
     [code('${FILE:path}'), 'the text of a file, relative to the config, without its last line break'],
     [code('$${'), `the characters ${code('${')}`],
+    [code('$$NAME'), `as a whole value, the characters ${code('$NAME')}`],
   ],
 );
 
@@ -150,7 +151,51 @@ or brackets they need quotes. There are none in \`schemas\` and in an inline \`m
 ${placeholders}
 
 A number, true or false may be one whole placeholder. Contents of files, and values of variables whose names say that they
-are secret (\`KEY\`, \`TOKEN\`, \`SECRET\`, \`PASSW\`, \`CREDENTIAL\`), are redacted from log lines and answers.`;
+are secret (\`KEY\`, \`TOKEN\`, \`SECRET\`, \`PASSW\`, \`CREDENTIAL\`), are redacted from log lines and answers.
+
+\`$NAME\` without braces is refused where it is a whole value or a part of a URL: it is not replaced, and was meant to be.
+The same holds for \`$(NAME)\` and \`$env:NAME\`.
+
+A file must be a regular one in UTF-8: a secret of at most 1 MiB, a config or a mapping file of at most 2 MiB.
+
+## Parts that repeat
+
+Anchors, aliases and merge keys (\`<<\`, also with a list) work as in Compose files. Keys that begin with \`x-\` are ignored at
+the top level and in every section, so they can hold the parts:
+
+\`\`\`yaml
+x-intuned: &intuned
+  adapter: intuned
+  baseUrl: https://app.intuned.io/api/v1/workspace
+  maxConnections: 32
+
+backends:
+  shop:
+    <<: *intuned
+    workspaceId: \${SHOP_WORKSPACE_ID}
+    apiKey: \${SHOP_API_KEY}
+  news:
+    <<: *intuned
+    workspaceId: \${NEWS_WORKSPACE_ID}
+    apiKey: \${NEWS_API_KEY}
+
+agents:
+  - &scraper
+    name: shop-prices
+    backend: shop
+    target: { project: shop, api: scrape-prices }
+    timeoutSeconds: 600
+  - <<: *scraper
+    name: shop-stock
+    target: { project: shop, api: scrape-stock }
+  - <<: *scraper
+    name: headlines
+    backend: news
+    target: { project: news, api: headlines }
+\`\`\`
+
+A key of the mapping itself wins over a merged one, and of several merged mappings the first. Below \`backends\` an entry under
+\`x-\` is a backend after all if an agent names it. In \`metadata\` and in JSON Schemas \`x-\` keys are kept.`;
 
 const mappingIntro = paragraph(
   'Expressions are JSONata; a plain path such as `output.response` is the usual one. [mappings/README.md](../mappings/README.md) has the language. A part that is left out is taken from the default mapping of the adapter.',

@@ -6,7 +6,7 @@ import { findNearest } from '../validation/nearest-word.ts';
 import type { BackendConfig } from './config.ts';
 import type { ConfigPath } from './config-error.ts';
 import { backendSchema } from './entry-schemas.ts';
-import type { ConfigReader } from './reader.ts';
+import { type ConfigReader, isExtension } from './reader.ts';
 
 export type BackendEntries = {
   readonly backends: readonly BackendConfig[];
@@ -18,13 +18,22 @@ type Members = Readonly<Record<string, unknown>>;
 
 const sharedKeys = Object.keys(backendSchema.shape);
 
-/** Reads `backends`: shared keys by the shared schema, the others by the schema of the adapter. */
-export function readBackends(value: unknown, adapters: readonly Adapter[], reader: ConfigReader): BackendEntries {
+/**
+ * Reads `backends`: shared keys by the shared schema, the others by the schema of the adapter. An entry under `x-` is a
+ * part to merge, unless an agent names it.
+ */
+export function readBackends(
+  value: unknown,
+  adapters: readonly Adapter[],
+  reader: ConfigReader,
+  named: ReadonlySet<unknown>,
+): BackendEntries {
   const known = new Map<string, Adapter | undefined>();
   const entries = reader.parse(z.record(z.string(), z.unknown()), value, ['backends']) ?? {};
   if (isJsonObject(value) && Object.keys(value).length === 0) reader.report(['backends'], 'must not be empty');
   const backends: BackendConfig[] = [];
   for (const [name, entry] of Object.entries(entries)) {
+    if (isExtension(name) && !named.has(name)) continue;
     reader.parse(nameSchema, name, ['backends', name]);
     const adapter = findAdapter(name, entry, adapters, reader);
     known.set(name, adapter);

@@ -11,6 +11,7 @@ import {
 } from 'yaml';
 import { isExactNumber, readJson } from '../json/exact-number.ts';
 import type { ConfigPath, ConfigProblem } from './config-error.ts';
+import { YamlValues } from './yaml-values.ts';
 
 export type Position = { readonly line: number; readonly column: number };
 
@@ -21,17 +22,37 @@ export type YamlDocument = {
   locate(path: ConfigPath): Position | undefined;
 };
 
-/** Reads one YAML 1.2 document. Syntax errors, duplicate keys and unknown tags are problems with line and column. */
+/**
+ * Reads one YAML 1.2 document, with merge keys. Syntax errors, duplicate keys, unknown tags, and aliases that refer to
+ * themselves, to nothing or to too much are problems with line and column.
+ */
 export function readDocument(text: string): YamlDocument {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true, uniqueKeys: true });
-  const problems = findIndependent([...document.errors, ...document.warnings]).map((error): ConfigProblem => {
-    const { line, col } = lines.linePos(error.pos[0]);
-    return { path: '', message: `is not valid YAML: ${sayError(error, text)}`, line, column: col };
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    stringKeys: true,
+    // The parser compares each key with all before it; what builds the values does not.
+    uniqueKeys: false,
   });
+  const values = new YamlValues();
+  const value = values.build(document.contents);
+  const problemAt = (offset: number, message: string, hint?: string): ConfigProblem => {
+    const { line, col } = lines.linePos(offset);
+    return { path: '', message: `is not valid YAML: ${message}`, ...(hint && { hint }), line, column: col };
+  };
+  // One syntax error makes the parser report many that follow from it, so only the first of them is kept.
+  const [first] = [...document.errors, ...document.warnings];
+  const mistakes = values.mistakes
+    .filter(({ isDuplicate }) => isDuplicate || first === undefined)
+    .sort((a, b) => a.offset - b.offset);
+  const problems = [
+    ...(first === undefined ? [] : [problemAt(first.pos[0], sayError(first, text))]),
+    ...mistakes.map(({ offset, message, hint }) => problemAt(offset, message, hint)),
+  ];
 
   function locate(path: ConfigPath): Position | undefined {
-    const offset = findOffset(document.contents, path);
+    const offset = findOffset(document.contents, path, values);
     if (offset === undefined) return undefined;
     const { line, col } = lines.linePos(offset);
     return { line, column: col };
@@ -42,14 +63,7 @@ export function readDocument(text: string): YamlDocument {
     const message = `has the number ${source}, which is not kept exactly; in quotes it is a text`;
     problems.push({ path: '', message, line, column: col });
   }
-  if (problems.length > 0) return { value: undefined, problems, locate };
-  try {
-    return { value: document.toJS(), problems, locate };
-  } catch (error) {
-    // Only here does the parser find aliases that multiply or that name no anchor.
-    const reason = error instanceof Error ? error.message : 'it cannot be read';
-    return { value: undefined, problems: [{ path: '', message: `is not valid YAML: ${reason}` }], locate };
-  }
+  return { value: problems.length > 0 ? undefined : value, problems, locate };
 }
 
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
@@ -66,25 +80,19 @@ function findChangedNumbers(document: Document): readonly { readonly offset: num
   return found;
 }
 
-/** One syntax error makes the parser report many that follow from it, so only the first of them is kept. */
-function findIndependent(errors: readonly YAMLError[]): readonly YAMLError[] {
-  const first = errors.find((error) => error.code !== 'DUPLICATE_KEY');
-  return errors.filter((error) => error.code === 'DUPLICATE_KEY' || error === first);
-}
-
 function sayError(error: YAMLError, text: string): string {
-  if (error.code === 'DUPLICATE_KEY') return 'the key stands twice in one mapping';
+  if (error.message.startsWith('Maximum call stack')) return 'it is nested too deep';
   const [offset] = error.pos;
   if (text.slice(offset - 1, offset + 1) === '${') return 'inside braces or brackets a placeholder needs quotes';
   // The parser quotes the text after the colon, and the text may be a secret.
   return error.message.replace(/: ".*$/s, '');
 }
 
-function findOffset(root: Node | null, path: ConfigPath): number | undefined {
+function findOffset(root: Node | null, path: ConfigPath, values: YamlValues): number | undefined {
   let node: unknown = root;
   let offset = root?.range?.[0];
   for (const part of path) {
-    const step = stepInto(node, part);
+    const step = stepInto(values.follow(node), part, values);
     if (step === undefined) break;
     offset = step.offset ?? offset;
     node = step.node;
@@ -93,16 +101,21 @@ function findOffset(root: Node | null, path: ConfigPath): number | undefined {
 }
 
 /** The position of a value in a mapping is that of its key, where readers look first. */
-function stepInto(node: unknown, part: string | number): { offset: number | undefined; node: unknown } | undefined {
+function stepInto(
+  node: unknown,
+  part: string | number,
+  values: YamlValues,
+): { offset: number | undefined; node: unknown } | undefined {
   if (isMap(node)) {
-    const pair = node.items.find((item) => isScalar(item.key) && item.key.value === part);
+    const pair = values.findMember(node, part);
     if (pair === undefined) return undefined;
     return { offset: isScalar(pair.key) ? pair.key.range?.[0] : undefined, node: pair.value };
   }
   if (isSeq(node) && typeof part === 'number') {
     const item = node.items[part];
     if (item === undefined) return undefined;
-    return { offset: isScalar(item) || isMap(item) || isSeq(item) ? item.range?.[0] : undefined, node: item };
+    const place = values.follow(item);
+    return { offset: isScalar(place) || isMap(place) || isSeq(place) ? place.range?.[0] : undefined, node: item };
   }
   return undefined;
 }

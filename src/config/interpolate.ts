@@ -21,10 +21,18 @@ export type IsVerbatim = (path: ConfigPath, value: unknown) => boolean;
 
 const token = /\$\$\{|\$\{([^}]*)\}|\$\{/g;
 const variable = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
+/** A whole value, or the part of a URL, that a shell, Kubernetes or PowerShell would replace. `$$` in its place escapes. */
+const bareVariable = /^\$\(?(?:env:)?([A-Za-z_][A-Za-z0-9_]*)\)?$/;
+const bareVariableInUrl = /^[a-z][a-z0-9+.-]*:\/\/(?:\S*[/:@=])?\$([A-Z][A-Z0-9_]+)/;
+const escapedInUrl = /^([a-z][a-z0-9+.-]*:\/\/(?:\S*[/:@=])?)\$(?=\$[A-Z][A-Z0-9_]+)/;
+const escaped = /^\$(\$\(?[A-Za-z_][A-Za-z0-9_:]*\)?)$/;
+/** Of all texts that placeholders give, in characters: one file may be named at every value. */
+const maxGiven = 32 * 1024 * 1024;
 const secretName = /KEY|TOKEN|SECRET|PASSW|CREDENTIAL/i;
 
 /**
- * Replaces `${NAME}`, `${NAME:-default}` and `${FILE:path}` in every string of a parsed document; `$${` gives `${`.
+ * Replaces `${NAME}`, `${NAME:-default}` and `${FILE:path}` in every string of a parsed document; `$${` gives `${`,
+ * and `$$NAME` as a whole value gives `$NAME`, which alone is refused: it was meant to be replaced.
  * The document is already parsed, so a value can never become YAML. Keys are not replaced.
  */
 export async function interpolate(
@@ -34,6 +42,14 @@ export async function interpolate(
   isVerbatim: IsVerbatim,
 ): Promise<Interpolation> {
   const scalars: InterpolatedScalar[] = [];
+  const files = new Map<string, Promise<string>>();
+  let given = 0;
+
+  const readOnce: ReadSecretFile = (path) => {
+    const text = files.get(path) ?? readFile(path);
+    files.set(path, text);
+    return text;
+  };
 
   async function walk(node: unknown, path: ConfigPath): Promise<unknown> {
     if (isVerbatim(path, node)) return node;
@@ -53,7 +69,7 @@ export async function interpolate(
 
   async function replace(text: string, path: ConfigPath): Promise<string> {
     const matches = [...text.matchAll(token)];
-    if (matches.length === 0) return text;
+    if (matches.length === 0) return readPlain(text, path);
     const problems: string[] = [];
     const secrets: string[] = [];
     let result = '';
@@ -65,7 +81,12 @@ export async function interpolate(
         result += '${';
         continue;
       }
-      const found = await lookUp(match[1], env, readFile);
+      const found = await lookUp(match[1], env, readOnce);
+      given += found.kind === 'problem' ? 0 : found.value.length;
+      if (given > maxGiven) {
+        problems.push(`makes the placeholders of the config give more than ${maxGiven} characters`);
+        break;
+      }
       if (found.kind === 'problem') problems.push(found.message);
       else result += found.value;
       if (found.kind === 'secret') secrets.push(found.value);
@@ -74,6 +95,15 @@ export async function interpolate(
     const whole = matches.length === 1 && matches[0]?.[0] === text && text !== '$${';
     scalars.push({ path, whole, problems, secrets });
     return result;
+  }
+
+  function readPlain(text: string, path: ConfigPath): string {
+    const name = (bareVariable.exec(text) ?? bareVariableInUrl.exec(text))?.[1];
+    if (name !== undefined) {
+      const message = `holds $${name}, which is not replaced; write \${${name}}, or $$${name} for the characters themselves`;
+      scalars.push({ path, whole: false, problems: [message], secrets: [] });
+    }
+    return text.replace(escaped, '$1').replace(escapedInUrl, '$1');
   }
 
   return { value: await walk(value, []), scalars };

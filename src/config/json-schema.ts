@@ -13,10 +13,10 @@ export function composeJsonSchema(parts: ConfigParts): JsonObject {
     if (name === 'agents') return [name, { ...section, type: 'array', minItems: 1, items: { $ref: '#/$defs/agent' } }];
     const wide = allowPlaceholders(section);
     // An empty section, as in `limits:`, is null in YAML.
-    return [name, wide.type === 'object' ? { ...wide, type: ['object', 'null'] } : wide];
+    return [name, allowExtensions(wide.type === 'object' ? { ...wide, type: ['object', 'null'] } : wide)];
   });
   const backends = parts.adapters.map(
-    (adapter) => [`backend-${adapter.name}`, composeBackend(parts, adapter)] as const,
+    (adapter) => [`backend-${adapter.name}`, allowExtensions(composeBackend(parts, adapter))] as const,
   );
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -24,6 +24,7 @@ export function composeJsonSchema(parts: ConfigParts): JsonObject {
     type: 'object',
     properties: Object.fromEntries(sections),
     required: ['backends', 'agents'],
+    patternProperties: { '^x-': {} },
     additionalProperties: false,
     $defs: {
       placeholder: {
@@ -37,8 +38,8 @@ export function composeJsonSchema(parts: ConfigParts): JsonObject {
         description: 'A ${NAME}, ${NAME:-default} or ${FILE:path} that gives a number, true or false.',
       },
       ...Object.fromEntries(backends),
-      agent: composeAgent(parts),
-      mapping: parts.mapping,
+      agent: allowExtensions(composeAgent(parts)),
+      mapping: { ...parts.mapping, patternProperties: { '^x-': {} } },
     },
   };
 }
@@ -104,6 +105,21 @@ function composeAgent({ agent, adapters }: ConfigParts): JsonObject {
     mapping: { ...pick(mapping, ['description']), anyOf: [{ $ref: '#/$defs/mapping' }, { type: ['string', 'null'] }] },
   };
   return { ...agent, properties: Object.fromEntries(order.map((key) => [key, members[key] ?? {}])) };
+}
+
+/** The same schema, in which every mapping that is closed may also have keys under `x-`. */
+function allowExtensions(schema: JsonObject): JsonObject;
+function allowExtensions(schema: Json): Json;
+function allowExtensions(schema: Json): Json {
+  if (Array.isArray(schema)) return schema.map((item) => allowExtensions(item));
+  if (!isJsonObject(schema)) return schema;
+  const inner = Object.fromEntries(
+    Object.entries(schema).map(([key, value]) => [
+      key,
+      key === 'default' || key === 'examples' ? value : allowExtensions(value),
+    ]),
+  );
+  return schema.additionalProperties === false ? { ...inner, patternProperties: { '^x-': {} } } : inner;
 }
 
 const annotations: readonly string[] = ['description', 'title', 'default', 'examples'];

@@ -12,10 +12,10 @@ import type { Config } from './config.ts';
 import { ConfigError, type ConfigPath, type ConfigProblem } from './config-error.ts';
 import { rootSchema } from './config-schema.ts';
 import { readDocument } from './document.ts';
-import { readText, UnreadableFileError } from './files.ts';
+import { maxConfigBytes, maxSecretBytes, readText, UnreadableFileError } from './files.ts';
 import { type Environment, interpolate } from './interpolate.ts';
 import { MappingLoader } from './mapping-layers.ts';
-import { ConfigReader, listNames } from './reader.ts';
+import { ConfigReader, isExtension, listNames } from './reader.ts';
 import { findUrlPasswords, keepLongSecrets } from './secrets.ts';
 import {
   limitsSchema,
@@ -45,7 +45,7 @@ export type ParseOptions = {
  * `ConfigError` with every problem at once.
  */
 export async function loadConfig(file: string, env: Environment, registry: Registry): Promise<Config> {
-  const text = await readText(file).catch((error: unknown) => {
+  const text = await readText(file, maxConfigBytes).catch((error: unknown) => {
     if (!(error instanceof UnreadableFileError)) throw error;
     throw new ConfigError(file, [{ path: '', message: `cannot be read: ${error.message}` }]);
   });
@@ -62,7 +62,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
     const message = document.value === null ? 'is empty' : 'must be a mapping of sections';
     throw new ConfigError(file, [{ path: '', message }]);
   }
-  const readSecretFile = (path: string) => readText(resolve(baseDirectory, path));
+  const readSecretFile = (path: string) => readText(resolve(baseDirectory, path), maxSecretBytes);
   const { value, scalars } = await interpolate(document.value, env, readSecretFile, isVerbatim);
   const raw = isJsonObject(value) ? value : {};
   const reader = new ConfigReader(document.locate, scalars);
@@ -78,7 +78,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
   const replicas = section('replicas', replicasSchema);
   const log = section('log', logSchema);
   const webhooks = section('webhooks', webhooksSchema);
-  const backends = readBackends(raw.backends, registry, reader);
+  const backends = readBackends(raw.backends, registry, reader, findBackendNames(raw.agents));
   const { mappingTimeMs, checkTimeMs } = limits ?? limitsSchema.parse({});
   const mappings = new MappingLoader(
     {
@@ -133,8 +133,20 @@ function readDefaultAgent(value: unknown, names: readonly string[], reader: Conf
   return name;
 }
 
-/** Mappings and JSON Schemas are languages of their own, in which `${` has another meaning. */
+/** The backends that agents name, right or wrong. */
+function findBackendNames(agents: unknown): ReadonlySet<unknown> {
+  return new Set(Array.isArray(agents) ? agents.map((agent: unknown) => isJsonObject(agent) && agent.backend) : []);
+}
+
+/**
+ * Mappings and JSON Schemas are languages of their own, in which `${` has another meaning. What a section keeps under
+ * `x-` is not read, only what refers to it.
+ */
 function isVerbatim(path: ConfigPath, value: unknown): boolean {
+  const name = path.at(-1);
+  // A backend may be named so; see readBackends.
+  const isNamed = path[0] === 'backends' && path.length === 2;
+  if (typeof name === 'string' && isExtension(name) && path.length <= 3 && !isNamed) return true;
   if (typeof value === 'string' || path.length !== 3 || path[0] !== 'agents') return false;
   return path[2] === 'mapping' || path[2] === 'schemas';
 }

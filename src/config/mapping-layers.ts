@@ -1,12 +1,13 @@
 import { join, resolve } from 'node:path';
 import type { Mapping } from '../contract/domain/mapping.ts';
+import { isJsonObject } from '../json/json-object.ts';
 import { compileMapping, type MappingLayer, type MappingProblem } from '../mapping/compile.ts';
 import { mappingKeys } from '../mapping/schema.ts';
 import { findNearest } from '../validation/nearest-word.ts';
 import { type ConfigPath, formatProblem } from './config-error.ts';
 import { readDocument } from './document.ts';
-import { readText, UnreadableFileError } from './files.ts';
-import type { ConfigReader } from './reader.ts';
+import { maxConfigBytes, readText, UnreadableFileError } from './files.ts';
+import { type ConfigReader, isExtension } from './reader.ts';
 
 export type MappingLayerOptions = {
   /** Directory of the adapters' default mappings, one `<adapter>.yaml` each. */
@@ -46,7 +47,7 @@ export class MappingLoader {
       else this.#reader.report(path, file.message);
       isComplete &&= file.kind === 'layer';
     }
-    if (written.inline !== undefined) layers.push({ source: inline, mapping: written.inline });
+    if (written.inline !== undefined) layers.push({ source: inline, mapping: leaveOutExtensions(written.inline) });
     const compilation = compileMapping(layers, { budgets: { timeMs } });
     if (compilation.kind === 'compiled') return isComplete ? compilation.mapping : undefined;
     for (const problem of compilation.problems) this.#report(problem, path);
@@ -86,7 +87,7 @@ type FileLayer =
 async function readLayer(file: string): Promise<FileLayer> {
   let text: string;
   try {
-    text = await readText(file);
+    text = await readText(file, maxConfigBytes);
   } catch (error) {
     if (!(error instanceof UnreadableFileError)) throw error;
     return { kind: error.isMissing ? 'missing' : 'unusable', message: `${file} cannot be read: ${error.message}` };
@@ -94,7 +95,12 @@ async function readLayer(file: string): Promise<FileLayer> {
   const document = readDocument(text);
   const [problem] = document.problems;
   if (problem !== undefined) return { kind: 'unusable', message: `${file} ${formatProblem(problem)}` };
-  return { kind: 'layer', layer: { source: file, mapping: document.value } };
+  return { kind: 'layer', layer: { source: file, mapping: leaveOutExtensions(document.value) } };
+}
+
+function leaveOutExtensions(mapping: unknown): unknown {
+  if (!isJsonObject(mapping)) return mapping;
+  return Object.fromEntries(Object.entries(mapping).filter(([key]) => !isExtension(key)));
 }
 
 /** `status.failed[0].when` as a path. */

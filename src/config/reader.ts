@@ -1,4 +1,5 @@
 import type { ZodType } from 'zod';
+import { isJsonObject } from '../json/json-object.ts';
 import { findNearest } from '../validation/nearest-word.ts';
 import { parsePlainly, yamlWords } from '../validation/zod-issues.ts';
 import { type ConfigPath, type ConfigProblem, formatPath } from './config-error.ts';
@@ -41,11 +42,17 @@ export class ConfigReader {
 
   /**
    * The parsed value, or undefined when it was refused and its problems reported. A scalar that is one whole `${…}`
-   * becomes a number or a boolean where the schema wants one. `alsoKnown` are further keys for the hint.
+   * becomes a number or a boolean where the schema wants one, and a key under `x-` that the schema does not know is left
+   * out. `alsoKnown` are further keys for the hint.
    */
   parse<T>(schema: ZodType<T>, value: unknown, path: ConfigPath, alsoKnown: readonly string[] = []): T | undefined {
     let current = value;
     let parsed = parsePlainly(schema, current, yamlWords);
+    if (parsed.ok) return parsed.value;
+    for (const { path: place, isUnknownKey, given = '' } of parsed.issues) {
+      if (isUnknownKey && isExtension(given)) current = leaveOut(current, place);
+    }
+    if (current !== value) parsed = parsePlainly(schema, current, yamlWords);
     if (parsed.ok) return parsed.value;
     for (const issue of parsed.issues) {
       if (issue.expected === undefined || !this.#whole.has(formatPath([...path, ...issue.path]))) continue;
@@ -70,6 +77,14 @@ function coerce(text: unknown, expected: string | undefined): unknown {
   return text;
 }
 
+/** The value without the member at `path`. */
+function leaveOut(value: unknown, path: ConfigPath): unknown {
+  const name = path.at(-1);
+  return replaceAt(value, path.slice(0, -1), (holder) =>
+    isJsonObject(holder) ? Object.fromEntries(Object.entries(holder).filter(([key]) => key !== name)) : holder,
+  );
+}
+
 function replaceAt(value: unknown, path: ConfigPath, change: (value: unknown) => unknown): unknown {
   const [part, ...rest] = path;
   if (part === undefined) return change(value);
@@ -78,6 +93,11 @@ function replaceAt(value: unknown, path: ConfigPath, change: (value: unknown) =>
   return Object.fromEntries(
     Object.entries(value).map(([key, member]) => [key, key === part ? replaceAt(member, rest, change) : member]),
   );
+}
+
+/** Whether a key holds what the author of a config keeps for himself, such as parts that are merged elsewhere. */
+export function isExtension(key: string): boolean {
+  return key.startsWith('x-');
 }
 
 /** For messages: the names to choose from, unless they are too many to read. */

@@ -9,6 +9,8 @@ type PlainIssue = {
   readonly known: readonly string[];
   /** The key or value that is not one of `known`. */
   readonly given: string | undefined;
+  /** Whether `given` is a key that the schema does not have. */
+  readonly isUnknownKey: boolean;
   /** The expected type, where the type is wrong. */
   readonly expected: string | undefined;
 };
@@ -84,7 +86,8 @@ function sayIssue(issue: z.core.$ZodRawIssue, words: Vocabulary): string | undef
 
 function flatten(issue: z.core.$ZodIssue, words: Vocabulary): readonly PlainIssue[] {
   const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
-  const plain: PlainIssue = { path, message: issue.message, known: [], given: undefined, expected: undefined };
+  const nothing = { known: [], given: undefined, isUnknownKey: false, expected: undefined };
+  const plain: PlainIssue = { path, message: issue.message, ...nothing };
   if (issue.code === 'unrecognized_keys') {
     const known = readKnownKeys(issue.message);
     return issue.keys.map((key) => ({
@@ -93,6 +96,7 @@ function flatten(issue: z.core.$ZodIssue, words: Vocabulary): readonly PlainIssu
       message: `is not a known ${words.member}`,
       known,
       given: key,
+      isUnknownKey: true,
     }));
   }
   if (issue.code === 'invalid_value' && typeof issue.input === 'string') {

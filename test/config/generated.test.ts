@@ -64,12 +64,17 @@ describe('docs/config.md', () => {
     const env = {
       INTUNED_WORKSPACE_ID: 'w',
       INTUNED_API_KEY: 'k',
+      SHOP_WORKSPACE_ID: 'w',
+      SHOP_API_KEY: 'k',
+      NEWS_WORKSPACE_ID: 'w',
+      NEWS_API_KEY: 'k',
       SHOP_KEY_SHA256: 'a'.repeat(64),
       RUNGATE_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
     };
-    for (const text of [whole, ...fragments.map((fragment) => `${whole}\n${fragment}`)]) {
+    const isWhole = (text: string) => /^backends:/m.test(text);
+    for (const text of [whole, ...fragments.map((part) => (isWhole(part) ? part : `${whole}\n${part}`))]) {
       const config = await parseConfig(text, { file: join(root, 'x.yaml'), env, registry: adapters });
-      expect(config.agents).toHaveLength(1);
+      expect(config.agents).toHaveLength([...text.matchAll(/^ {2}- (name:|<<:|&)/gm)].length);
     }
   });
 });

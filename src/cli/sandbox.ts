@@ -1,6 +1,6 @@
 import { startSandbox } from '../sandbox/sandbox.ts';
 import { type Command, exitCodes, portFlag, say } from './command.ts';
-import { awaitStop } from './signals.ts';
+import { awaitStop, ignoreHangups } from './signals.ts';
 
 /** `rungate sandbox`: the stand-ins of the vendors alone. */
 export const sandbox: Command = {
@@ -9,6 +9,7 @@ export const sandbox: Command = {
   // Clients and tests that start the stand-ins themselves need ports that they know beforehand.
   flags: { port: { ...portFlag, help: 'First of the ports to listen on. Default: free ones.' } },
   run: async (line) => {
+    ignoreHangups(() => undefined);
     const { port = 0 } = line;
     const ports = port === 0 ? {} : { intunedPort: port, restackPort: port + 1, controlPort: port + 2 };
     const started = await startSandbox(ports);

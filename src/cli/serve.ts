@@ -23,6 +23,8 @@ export const serve: Command = {
     sandbox: { help: 'Serves a sample config over stand-ins of all vendors. Nothing else is needed.' },
   },
   run: async (line) => {
+    // From the first step on; once there is a log, it has them too.
+    ignoreHangups(() => undefined);
     const overrides: Overrides = { host: line.text('host'), port: line.port };
     if (line.isSet('sandbox')) return await serveSandbox(overrides);
     return await serveConfig(override(await loadConfig(line.configFile, process.env, adapters), overrides));

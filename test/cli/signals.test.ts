@@ -1,4 +1,6 @@
-import { EventEmitter } from 'node:events';
+import { spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { awaitStop, ignoreHangups } from '../../src/cli/signals.ts';
 
@@ -61,4 +63,31 @@ describe('the signals that stop a command', () => {
     send('SIGHUP', 5000);
     expect(reported).toEqual(['SIGHUP', 'SIGHUP']);
   });
+});
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+describe('a process whose terminal closes', () => {
+  test.each([['sandbox'], ['serve', '--sandbox', '--port', '0']])(
+    'rungate %s goes on after SIGHUP and ends with SIGTERM',
+    async (...words) => {
+      const child = spawn(process.execPath, [main, ...words], { stdio: ['ignore', 'pipe', 'ignore'] });
+      try {
+        let said = '';
+        for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
+          said += String(chunk);
+          if (/control: http|rungate listens/.test(said)) break;
+        }
+        const url = /http:\/\/127\.0\.0\.1:\d+/.exec(said)?.[0] ?? '';
+        child.kill('SIGHUP');
+        expect((await fetch(url)).status).toBeLessThan(500);
+        const ended = once(child, 'exit');
+        child.kill('SIGTERM');
+        expect(await ended).toEqual([0, null]);
+      } finally {
+        child.kill('SIGKILL');
+      }
+    },
+    30_000,
+  );
 });

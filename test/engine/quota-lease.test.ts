@@ -108,6 +108,17 @@ function describeLease(server: PostgresServer): void {
       return resolve;
     }
 
+    test.each([-3_600_000, 3_600_000])(
+      'a share is renewed on time although the wall clock stepped by %i ms',
+      async (stepMs) => {
+        call(60);
+        await turns(1);
+        clock.stepWall(stepMs);
+        await pass(5000);
+        expect(sent).toBe(60);
+      },
+    );
+
     test('no call goes before the store has granted a share, and queued calls go as soon as it has', async () => {
       const answer = hold();
       call(5);

@@ -143,7 +143,8 @@ function startThreads(code: string): readonly string[] {
     }
     console.log(JSON.stringify(started.sort()));
   `;
-  return JSON.parse(
-    execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' }),
-  ) as string[];
+  // A file: threads inherit the flags of their process, and --input-type is for texts alone.
+  const place = join(folder, 'threads.mjs');
+  writeFileSync(place, script);
+  return JSON.parse(execFileSync(process.execPath, [place], { encoding: 'utf8' })) as string[];
 }

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, matchesGlob, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
@@ -17,7 +17,7 @@ const { packages } = z
 const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
 
 describe('package-lock.json', () => {
-  test('names no place that packages come from, and what each must be', () => {
+  test('the lock file names no place that packages come from, and has the digest of each', () => {
     const installed = Object.entries(packages).filter(([path]) => path !== '');
     expect(installed.length).toBeGreaterThan(100);
     expect(installed.filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
@@ -25,7 +25,7 @@ describe('package-lock.json', () => {
   });
 
   // Left out when the registry has one of them not yet, and then `npm ci` refuses the lock on every machine.
-  test('has the packages of all platforms', () => {
+  test('the lock file has the packages of all platforms', () => {
     const locked = new Set(Object.keys(packages).map((path) => path.replace(/^.*node_modules\//, '')));
     const missing = Object.values(packages)
       .flatMap(({ optionalDependencies }) => Object.keys(optionalDependencies))
@@ -37,15 +37,32 @@ describe('package-lock.json', () => {
 const stages = dockerfile.split(/^(?=FROM )/m).slice(1);
 const [packing = '', installing = '', final = ''] = stages;
 
+/** Files and folders of the checkout, as the Dockerfile names them. */
+const copiedFiles = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, files = '']) =>
+  files.split(' '),
+);
+
 describe('the image', () => {
   test('every file that the Dockerfile copies from the checkout exists, and all that the build needs is copied', () => {
-    const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, files = '']) =>
-      files.split(' '),
-    );
-    expect(copied).toEqual(
+    expect(copiedFiles).toEqual(
       expect.arrayContaining(['src', 'adapters', 'mappings', 'bin', 'deploy', 'package.json', 'package-lock.json']),
     );
-    expect(copied.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+    expect(copiedFiles.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+  });
+
+  // What .dockerignore leaves out is not there to be copied, and the build ends.
+  test('no file that the Dockerfile copies is left out by .dockerignore', () => {
+    const patterns = readFileSync(join(root, '.dockerignore'), 'utf8')
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'));
+    const isIgnored = (file: string) =>
+      patterns.reduce((ignored, pattern) => {
+        const isException = pattern.startsWith('!');
+        return matchesGlob(file, isException ? pattern.slice(1) : pattern) ? !isException : ignored;
+      }, false);
+    expect(isIgnored('node_modules')).toBe(true);
+    expect(isIgnored('rungate.yaml')).toBe(true);
+    expect(copiedFiles.filter(isIgnored)).toEqual([]);
   });
 
   test('the image is built from the packed artefact and from locked dependencies', () => {

@@ -3,7 +3,7 @@ import { median } from './figures.ts';
 import type { LoadResult } from './load.ts';
 import type { Vendor } from './vendor.ts';
 
-/** What every measure is given. */
+/** The arguments of every measure. */
 export type Bench = {
   readonly vendor: Vendor;
   readonly scratch: string;
@@ -11,7 +11,7 @@ export type Bench = {
   readonly rounds: number;
   /** Of one contestant's turn. */
   readonly seconds: number;
-  /** Stopped with the measure, whatever becomes of it. */
+  /** Stopped with the measure, even if it fails. */
   use<T extends { readonly child: Child }>(started: Promise<T>): Promise<T>;
   say(text: string): void;
 };
@@ -19,7 +19,7 @@ export type Bench = {
 /** Rounds that only warm up: the last of a gateway's code is compiled after some ten thousand requests. */
 export const warmUps = 3;
 
-/** Lets contestants take turns, so that whatever else the machine does falls on all of them alike. */
+/** Lets contestants take turns, so that other load on the machine affects all of them alike. */
 export async function takeTurns<Name extends string>(
   rounds: number,
   contestants: Readonly<Record<Name, (() => Promise<LoadResult>) | null>>,

@@ -31,7 +31,7 @@ export class Child {
     };
     this.#process.stdout?.on('data', keep);
     this.#process.stderr?.on('data', keep);
-    // Whatever ends this process must not leave servers behind.
+    // No server may outlive this process, however it ends.
     process.once('exit', () => this.#process.kill('SIGKILL'));
   }
 
@@ -41,7 +41,7 @@ export class Child {
     return pid;
   }
 
-  /** What its output says at the place where the `ready` expression matched. Rejects when it does not come to that. */
+  /** The match of the `ready` expression in its output. Rejects when the process ends before it. */
   async whenReady(): Promise<RegExpExecArray> {
     const deadlineMs = performance.now() + startWithinMs;
     for (;;) {

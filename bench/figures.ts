@@ -1,4 +1,4 @@
-/** The smallest value that is not below that share of all; NaN where there is none. */
+/** The quantile by nearest rank; NaN for an empty list. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;

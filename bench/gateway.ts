@@ -17,7 +17,7 @@ export type GatewayOptions = {
 
 export type Gateway = { readonly child: Child; readonly url: string };
 
-/** Far beyond any measure: the vendor is asked to start a run, and never asked about it. */
+/** Far longer than any measure: the vendor starts the run and is never polled about it. */
 export const neverLooks = { floorMs: 600_000, watchedCeilingMs: 600_000, ceilingMs: 600_000 };
 
 /** The real gateway as a process: `rungate serve` with a config file, its log at the default level. */

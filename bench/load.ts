@@ -6,7 +6,7 @@ export type Load = {
   readonly url: string;
   readonly connections: number;
   readonly seconds: number;
-  /** So many requests instead, however long they take. */
+  /** A number of requests instead of a duration. */
   readonly amount?: number;
   /** One, or a sequence that each connection repeats. */
   readonly requests: readonly autocannon.Request[];
@@ -34,7 +34,7 @@ export type LoadResult = {
 /** How exactly the end of a load is met. */
 const sampleMs = 50;
 
-/** Puts a closed load on a server. Rejects when an answer is missing or not 2xx: a figure over errors is none. */
+/** Puts a closed load on a server. Rejects when an answer is missing or not 2xx: errors would make the figure meaningless. */
 export async function applyLoad(load: Load): Promise<LoadResult> {
   const { url, connections, seconds, amount, requests, subjects, settled } = load;
   const latenciesMs: number[] = [];

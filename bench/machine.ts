@@ -15,7 +15,7 @@ const fileSystems: Readonly<Record<number, string>> = {
 
 export type Machine = ReturnType<typeof describeMachine>;
 
-/** What a figure depends on beside the code. */
+/** What a figure depends on apart from the code. */
 export function describeMachine(directory: string) {
   const processors = cpus();
   const { type } = statfsSync(directory);

@@ -70,7 +70,7 @@ async function main(): Promise<number> {
   return values.strict && figures.some(isMissed) ? 1 : 0;
 }
 
-/** One measure, with a vendor of its own so that none works on what the one before it left behind. */
+/** One measure, with a vendor of its own so that it does not inherit runs from the previous measure. */
 async function take(name: string, settings: Pick<Bench, 'scratch' | 'rounds' | 'seconds'>) {
   const measure = measures[name];
   if (measure === undefined) throw new Error(`no measure ${name}`);

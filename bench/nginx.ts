@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from './child.ts';
 
-/** nginx as a pass-through to one upstream, one process; or why there is none. */
+/** nginx as a pass-through to one upstream, one process; or the reason why it is not available. */
 export async function startNginx(
   scratch: string,
   upstreamUrl: string,

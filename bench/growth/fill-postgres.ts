@@ -29,7 +29,7 @@ export async function fillPostgres(url: string, runs: number): Promise<void> {
     const columns = rows.map((row) => columnRow.parse(row).column_name);
     const values = columns.map((column) => changed[column] ?? `it.${column}`);
     const indexes = await listIndexes(client, table);
-    // An index is made faster than it grows.
+    // Creating an index afterwards is faster than growing it row by row.
     for (const { name } of indexes) await client.query(`DROP INDEX ${name}`);
     await client.query(`INSERT INTO ${table} (${columns.join(', ')})
       SELECT ${values.join(', ')} FROM generate_series(1, ${runs - 1}) AS n, ${table} AS it ORDER BY n`);
@@ -50,13 +50,13 @@ export async function fillPostgres(url: string, runs: number): Promise<void> {
   await client.query(`ALTER TABLE runs SET (${optionsRow.parse(rows[0]).options})`);
   await multiply('requests', { run_id: runId });
   await multiply('events', { run_id: runId });
-  // What the server does by itself, only later.
+  // The server would do this by itself, only later.
   await client.query('VACUUM ANALYZE');
   await client.query('CHECKPOINT');
   await client.end();
 }
 
-/** Those that are no part of a constraint. */
+/** Indexes that belong to no constraint. */
 async function listIndexes(client: Client, table: string): Promise<readonly z.infer<typeof indexRow>[]> {
   const { rows } = await client.query(
     `SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index

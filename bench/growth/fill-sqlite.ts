@@ -25,7 +25,7 @@ export async function fillSqlite(file: string, runs: number): Promise<void> {
       .prepare(`SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL`)
       .all(table)
       .map((row) => indexRow.parse(row));
-    // An index is made faster than it grows.
+    // Creating an index afterwards is faster than growing it row by row.
     for (const { name } of indexes) database.exec(`DROP INDEX ${name}`);
     // Sorted and kept, so that the copies are not copied.
     database.exec(`INSERT INTO ${table} (${columns.join(', ')}) ${numbers}
@@ -42,7 +42,7 @@ export async function fillSqlite(file: string, runs: number): Promise<void> {
   });
   multiply('requests', { id: 'it.id + n' });
   multiply('events', { run: 'it.run + n' });
-  // With this the file is on the disk, which would otherwise be busy with it while the store is measured.
+  // Flushes the file now; otherwise the disk would be busy with it while the store is measured.
   database.exec('COMMIT');
   database.close();
 }

@@ -2,9 +2,9 @@ import type { RunEvent } from '../../src/contract/domain/event.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
 
 export const tenant = 'default';
-/** The runs of a filled store belong to so many agents in turn. */
+/** The runs of a filled store belong to this many agents in turn. */
 export const agents = 20;
-/** One in so many failed. */
+/** One run in this many failed. */
 export const failedOneIn = 100;
 
 /** As SQL spells them too: the number of the agent in twelve decimal digits. */

@@ -84,7 +84,7 @@ export function describe(name: string, results: readonly LoadResult[]): readonly
 /** What Node or Koa put into every answer by themselves. */
 const ownHeaders = ['connection', 'content-length', 'date', 'keep-alive', 'transfer-encoding'];
 
-/** Koa with nothing behind it, which answers what the gateway answered: the same headers, the same body. */
+/** Koa with nothing behind it, which gives the same answer as the gateway: the same headers, the same body. */
 export async function startBareKoa(answered: { readonly headers: Headers; readonly body: string }) {
   const headers = Object.fromEntries([...answered.headers].filter(([name]) => !ownHeaders.includes(name)));
   return await startListening('bare-koa.ts', JSON.stringify({ headers, body: answered.body }));

@@ -8,7 +8,7 @@ import { openStream } from '../stream-client.ts';
 const runsEach = 150;
 const shortestMs = 300;
 const maxMs = 3000;
-/** Runs begin this far apart, so that none waits for another's work. */
+/** The gap between starts, so that no run waits for another's work. */
 const apartMs = 20;
 const created = z.object({ run_id: z.string() });
 

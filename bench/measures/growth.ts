@@ -19,7 +19,7 @@ const searches = 100;
 type Sized = { readonly size: number; readonly store: Store };
 type Cost = { readonly createMicros: number; readonly searchMicros: number; readonly rareMicros: number };
 
-/** What one creation and one search cost a store that holds so many runs. */
+/** What one creation and one search cost stores of several sizes. */
 export async function measureGrowth(bench: Bench): Promise<Measured> {
   const sqlite = await measureSqlite(bench);
   const server = await startPostgres({ durable: true });

@@ -7,12 +7,12 @@ import { applyLoad } from '../load.ts';
 const wanted = 10_000;
 const settleMs = 2000;
 const windowMs = 5000;
-/** Jitter takes up to a fifth off the wait, evenly: on average a run is looked at after nine tenths of it. */
+/** Jitter takes up to a fifth off the wait, evenly: on average a run is polled after nine tenths of it. */
 const everySecond = { floorMs: 1000, watchedCeilingMs: 1000, ceilingMs: 1000 };
 const meanWaitMs = 900;
 const runs = wanted * (meanWaitMs / 1000);
 
-/** So many live runs that ten thousand looks a second are due, and how many of them the vendor gets. */
+/** Enough live runs that ten thousand polls a second are due, and how many of them the vendor gets. */
 export async function measurePolls(bench: Bench): Promise<Measured> {
   const { vendor, scratch } = bench;
   const { child, url } = await bench.use(
@@ -34,7 +34,7 @@ export async function measurePolls(bench: Bench): Promise<Measured> {
     ],
     subjects: [child],
   });
-  // The looks at the first runs delay the starts of the last ones.
+  // Polls of the first runs delay the starts of the last ones.
   while ((await vendor.counts()).starts < runs) await sleep(200);
   await sleep(settleMs);
   const before = await vendor.counts();

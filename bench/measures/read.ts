@@ -10,7 +10,7 @@ const connections = 50;
 const runs = 1000;
 const created = z.object({ run_id: z.string() });
 
-/** `GET /runs/{id}` of finished runs beside a bare Koa route that answers the same bytes. */
+/** `GET /runs/{id}` of finished runs, compared with a bare Koa route that answers the same bytes. */
 export async function measureRead(bench: Bench): Promise<Measured> {
   const { vendor, scratch, seconds, rounds } = bench;
   const looksSoon = { floorMs: 20, watchedCeilingMs: 1000, ceilingMs: 15_000 };
@@ -33,7 +33,7 @@ export async function measureRead(bench: Bench): Promise<Measured> {
       ...describe('read', results.gateway),
       ...describe('read: bare Koa route, the same bytes', results.bareKoa),
       { name: 'read / bare Koa route, requests a second', value: perSecond, unit: '', bar: atLeast(0.8) },
-      // Says the same where the load tool, not the server, is what ends the rate.
+      // Comparable even where the load tool, not the server, limits the rate.
       { name: 'read / bare Koa route, CPU', value: cpu, unit: '', bar: atMost(1 / 0.8) },
     ],
   };

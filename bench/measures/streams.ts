@@ -11,7 +11,7 @@ const many = 5000;
 const watchers = 1000;
 /** The gateway's heartbeat comes once in it. */
 const idleMs = 15_000;
-/** Fewer than the kernel lets wait for a busy server. */
+/** Fewer than the backlog that the kernel allows a busy server. */
 const openedAtOnce = 100;
 const created = z.object({ run_id: z.string() });
 
@@ -66,7 +66,7 @@ const sinceRequest = 'since the request that ended the run was sent, so with its
 
 async function holdIdle({ child, url }: Subject, runId: string, firstEvent: string) {
   const subject = { child, url };
-  // What the first streams cost once for all is not the price of a stream.
+  // Leaves out what only the first streams cost.
   const warmUp = await openMany(subject, 200, runId, firstEvent);
   for (const client of warmUp) client.close();
   await collectGarbage(child);

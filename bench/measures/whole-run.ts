@@ -6,17 +6,17 @@ import { applyLoad, type LoadResult } from '../load.ts';
 import { vendorHeaders } from '../vendor.ts';
 import { describe, startListening } from './create.ts';
 
-/** So many that neither side waits for its clients: a run waits 20 ms for its look. */
+/** Enough clients that neither side waits for them: a run waits 20 ms for its poll. */
 const connections = 200;
 /** As in the other measures: here the gateway is idle for half of the time, and few writes share a commit. */
 const fewConnections = 50;
 const fewRounds = 2;
 const input = { url: 'https://shop.example/kettles/42', depth: 2 };
 const project = '/api/v1/workspace/bench/projects/bench/run';
-/** Soon, so that the load is dense; the agent ends at once, so the first look sees the end. */
+/** Short, so that the load is dense; the agent ends at once, so the first poll sees the end. */
 const looksSoon = { floorMs: 20, watchedCeilingMs: 1000, ceilingMs: 15_000 };
 
-/** Longer than a run waits for its only look. */
+/** Longer than a run waits for its only poll. */
 const quietMs = 100;
 
 type Step = autocannon.Request;
@@ -76,7 +76,7 @@ function onlyWholeRuns(figures: Measured['figures']): Measured['figures'] {
   return figures.filter(({ unit }) => unit !== 'ms');
 }
 
-/** Creates a run, then asks for what became of it. */
+/** Creates a run, then waits for its output. */
 function sequence(
   first: { readonly path: string; readonly body: object; readonly idName: string },
   second: (id: string) => string,

@@ -1,7 +1,7 @@
 import type { Score } from './pollers.ts';
 
 /**
- * The least mean lag that any poller can have with so many polls a run: one that knows the distribution exactly. Found
+ * The least mean lag that any poller can have at a given number of polls a run, knowing the distribution exactly. Found
  * among all schedules by dynamic programming over the sample, whose own instants are the only ones worth a poll, with a
  * price on polls that is moved until their number fits.
  */
@@ -22,7 +22,7 @@ export function bestPossible(runs: readonly number[], polls: number): Score {
   return best;
 }
 
-/** The best of all schedules where a poll costs as much as so much lag. */
+/** The best of all schedules when a poll costs as much as `price` of lag. */
 export function cheapestPolls(runs: readonly number[], price: number): Score {
   const sorted = runs.toSorted((a, b) => a - b);
   const count = sorted.length;

@@ -75,7 +75,7 @@ export function compareFleet(samples: readonly Sample[]): readonly Row[] {
 }
 
 export type TunedRow = Row & {
-  /** The least ratio that any poller could have with so many polls, were it told the distribution. */
+  /** The least ratio that any poller could reach with the same number of polls if it knew the distribution. */
   readonly bestRatio: number;
   /** What ours costs, as a multiple of what that poller does. */
   readonly ofBestCost: number;
@@ -84,7 +84,7 @@ export type TunedRow = Row & {
 /** What a poller may cost of what the best possible one costs: its lag, and its polls at the price of the pace. */
 export const maxOfBestCost = 1.6;
 
-/** The stricter comparison: an interval for each agent, as if somebody had tuned it to that agent's own runs. */
+/** The stricter comparison: an interval for each agent, tuned to that agent's own runs. */
 export function compareTuned(samples: readonly Sample[], scale: Scale, limits: PacingOptions): readonly TunedRow[] {
   return samples.flatMap((sample) => {
     const some = sample.runs.slice(0, scale.optimumRuns);

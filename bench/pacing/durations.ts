@@ -16,7 +16,7 @@ export type Durations = {
   readonly drawMs: (random: () => number) => number;
 };
 
-/** What no run falls below, so that a normal distribution stays above zero. */
+/** The shortest duration, so that a normal distribution stays above zero. */
 const shortestMs = 50;
 
 export const logNormal: Durations = {

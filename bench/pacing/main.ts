@@ -68,7 +68,7 @@ printTable(
 );
 const tuned = compareTuned(unwatched, fullScale, limits);
 printTable(
-  'Unwatched, against an interval tuned to each agent alone. Best is the least ratio that any poller can reach with so many polls: a bar below it cannot be met.',
+  'Unwatched, against an interval tuned to each agent alone. Best is the least ratio that any poller can reach with the same number of polls: a bar below it cannot be met.',
   [...head, 'best', 'bar', ''],
   tuned.map((row) => [...cellsOf(row), row.bestRatio.toFixed(3), ...verdictOf(row)]),
 );

@@ -33,7 +33,7 @@ export function pollLearning(learned: readonly number[], runs: readonly number[]
   return { polls: total.polls / runs.length, lagMs: total.lagMs / runs.length };
 }
 
-/** `learnsAtMs`: when the run ends, which the past learns of; null: it learns nothing. */
+/** `learnsAtMs`: the end of the run, which the history records; null when it records nothing. */
 function pollOne(
   past: DurationHistory,
   durationMs: number,

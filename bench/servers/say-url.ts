@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** Listens on a free loopback port, tells the parent process where, and ends when it is told to. */
+/** Listens on a free loopback port, prints its URL for the parent process, and ends on a signal. */
 export function sayUrl(server: Server): void {
   server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
     const { port } = server.address() as AddressInfo;

@@ -53,7 +53,7 @@ export async function measureLive(bench: WatchingBench): Promise<Measured> {
 
 const trio = { runs: 1500, budget: 100, windowMs: 15_000 };
 
-/** Three replicas that share a budget by way of PostgreSQL; in the middle one of them is killed. */
+/** Three replicas that share a budget through PostgreSQL; one of them is killed halfway. */
 export async function measureReplicas(bench: WatchingBench): Promise<Measured> {
   const server = await startPostgres({ durable: true });
   if (!(server instanceof PostgresServer)) return { figures: [], skipped: [`replicas: ${server.unavailable}`] };
@@ -80,7 +80,7 @@ async function measureTrio(bench: WatchingBench, storeUrl: string): Promise<Meas
   const between = await vendor.arrivals();
   bench.say('one is killed');
   replicas.at(-1)?.child.signal('SIGKILL');
-  // The others take its runs over after 15 s.
+  // The other replicas claim its runs after 15 s.
   await sleep(trio.windowMs + 10_000);
   const after = await vendor.arrivals();
   return {

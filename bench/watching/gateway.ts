@@ -12,7 +12,7 @@ export type WatchingOptions = {
   readonly storeUrl?: string;
   /** Calls to the vendor in any one second. */
   readonly budget?: number;
-  /** The vendor tells the gateway when a run ends. */
+  /** The vendor notifies the gateway when a run ends. */
   readonly pushes?: boolean;
 };
 
@@ -41,7 +41,7 @@ export async function startWatching(options: WatchingOptions): Promise<Gateway> 
   });
 }
 
-/** The vendor is told where to push before the gateway listens. */
+/** The vendor needs the URL for its pushes before the gateway listens. */
 async function findFreePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');

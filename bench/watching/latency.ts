@@ -10,7 +10,7 @@ export type WatchingBench = Pick<Bench, 'scratch' | 'use' | 'say'> & { readonly 
 
 const seed = 20261122;
 
-/** From the vendor's end of a run to the client's event, where the vendor tells the gateway. */
+/** From the vendor's end of a run to the client's event, where the vendor notifies the gateway. */
 export async function measurePush(bench: WatchingBench): Promise<Measured> {
   // An event goes out once it is on disk, so the second one shows how much of the lag is the disk's, at the same time.
   const [durable, eased] = await Promise.all([watchPushed(bench, 'push'), watchPushed(bench, 'push, normal')]);
@@ -42,10 +42,10 @@ async function watchPushed({ vendor, scratch, use, say }: WatchingBench, name: s
   return await watchRuns({ ...order, name, count: 300, perSecond: 10, durationMs });
 }
 
-/** The same where the gateway has to ask, before and after it knows how long such runs take. */
+/** The same where the gateway has to poll, before and after it knows how long such runs take. */
 export async function measurePolling(bench: WatchingBench): Promise<Measured> {
   const { vendor, scratch } = bench;
-  // So many agents that none of them ends as many runs as a forecast is made of.
+  // Enough agents that none of them ends the number of runs that a forecast needs.
   const strangers = Array.from({ length: 60 }, (_, index) => `stranger-${index}`);
   const agents = [...strangers, 'known'].map((name) => ({ name, api: 'echo' }));
   const { url } = await bench.use(startWatching({ name: 'polling', scratch, vendorUrl: vendor.url, agents }));

@@ -19,7 +19,7 @@ export type Watched = { readonly lagMs: number; readonly calls: number };
 
 const created = z.object({ run_id: z.string() });
 
-/** Creates runs at an even pace, reads the events of each from its creation on, and asks the vendor what was so. */
+/** Creates runs at an even pace, reads the events of each from its creation on, and asks the vendor when each ended. */
 export async function watchRuns(order: Order): Promise<readonly Watched[]> {
   const epochMs = readEpochMs();
   const startedMs = performance.now();

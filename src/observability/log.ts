@@ -8,21 +8,21 @@ export type LogOptions = {
   readonly level: LogLevel;
   /** Values that must never leave the process. */
   readonly secrets: readonly string[];
-  /** Takes whole lines; left out, standard output. */
+  /** Takes whole lines. Default: standard output. */
   readonly destination?: LineSink | undefined;
 };
 
-/** `flush`: nothing may wait any longer. */
+/** `flush` writes what was gathered. */
 export type LineSink = { write(line: string): void; flush?(): void };
 
-/** The log of a process. Its lines may wait for a moment: `flush` goes before whatever is printed past it. */
+/** The log of a process. Lines are gathered for a moment: call `flush` before printing anything past the log. */
 export type ProcessLog = Log & { flush(): void };
 
 type Fields = Readonly<Record<string, unknown>>;
 type Level = Exclude<LogLevel, 'silent'>;
 
 /**
- * A log that writes one JSON object a line. Everything it is given goes through the scrubber before pino sees it, so
+ * Creates a log that writes one JSON object a line. All fields and messages pass the redactor before pino sees them, so
  * no caller can forget to redact.
  */
 export function createLog(options: LogOptions): ProcessLog {
@@ -32,7 +32,7 @@ export function createLog(options: LogOptions): ProcessLog {
       level: options.level,
       base: null,
       timestamp: stdTimeFunctions.isoTime,
-      // Errors come out of the scrubber as plain data; pino's own serializer would read them as errors once more.
+      // The redactor has made plain data of errors; pino's own serializer would take it for an error again.
       serializers: { err: (value: unknown) => value },
       formatters: { level: (label) => ({ level: label }) },
     },
@@ -41,13 +41,13 @@ export function createLog(options: LogOptions): ProcessLog {
   return new RedactingLog(logger, stream, createRedactor(options.secrets), {});
 }
 
-/** Most lines tell of runs that ended, and a busy gateway has thousands of them a second. */
+/** Most lines report the end of a run, and a busy gateway has thousands of them a second. */
 const flushAfterMs = 20;
 const flushAtLength = 4096;
 
-/** Gathers lines for a moment; the last ones before an exit explain it, so what is there is written then. */
+/** Gathers lines for a moment. The last lines explain an exit, so they are written before it. */
 function openStdout(): LineSink {
-  // Gathered here, because pino's own buffer waits forever when the other end of a pipe is not read.
+  // Gathered here because pino's own buffer waits forever for a pipe that is not read.
   const stdout = destination({ dest: 1, sync: true });
   let lines = '';
   let timer: NodeJS.Timeout | null = null;
@@ -73,7 +73,7 @@ class RedactingLog implements ProcessLog {
   readonly #logger: Logger;
   readonly #sink: LineSink;
   readonly #redactor: LogRedactor;
-  /** As it was given: a live run has a log of its own, and most of them never write a line. */
+  /** Merged only when a line is written: every live run has a log of its own, and most write no line. */
   readonly #bound: Fields;
 
   constructor(logger: Logger, sink: LineSink, redactor: LogRedactor, bound: Fields) {
@@ -111,7 +111,7 @@ class RedactingLog implements ProcessLog {
     if (!this.#logger.isLevelEnabled(level)) return;
     const clean = this.#redactor.value({ ...this.#bound, ...fields });
     this.#logger[level](Object(clean), this.#redactor.text(message));
-    // What may explain an end that comes at once, a kill too.
+    // May explain an end that follows at once, even a kill.
     if (level === 'warn' || level === 'error') this.flush();
   }
 }

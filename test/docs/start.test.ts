@@ -23,7 +23,7 @@ const promisedUrl = 'http://127.0.0.1:8080';
 const [command = '', example = ''] = readBlocks(readme, 'sh');
 const exampleLines = example.trimEnd().split('\n');
 const commands = exampleLines.filter((line) => !line.startsWith('#'));
-/** Of the comments, those that show what comes back. */
+/** The comments that show what comes back. */
 const answers = exampleLines.filter((line) => /^# (\{|id: |event: |data: )/.test(line)).map((line) => line.slice(2));
 
 describe('the first lines of README.md', () => {
@@ -61,13 +61,13 @@ describe('the first lines of README.md', () => {
   });
 
   test('the example has the lines that the start prints', () => {
-    const told = printed
+    const printedLines = printed
       .slice(printed.indexOf('Try it:'))
       .split('\n')
       .filter((line) => line.startsWith('  '))
       .map((line) => line.trim().replaceAll(url, promisedUrl));
-    expect(told).toHaveLength(3);
-    expect(commands).toEqual(told);
+    expect(printedLines).toHaveLength(3);
+    expect(commands).toEqual(printedLines);
   });
 
   test('without a port it serves where the example asks', async () => {

@@ -9,7 +9,7 @@ export type Calls = {
   readonly p99Ms: number;
 };
 
-/** With which words connections were ended by the server, and how many of them: a status, or none. */
+/** How the server ended connections, and how many: by a status, or without one. */
 class Refusals {
   readonly #counts = new Map<string, number>();
 
@@ -115,7 +115,7 @@ export class SlowWriters {
   }
 }
 
-/** Runs calls one after the other in a few lanes, each of them a create and a read, for so long. */
+/** Creates and reads runs, one after the other in each of a few parallel loops, for a given time. */
 export async function measureCalls(url: string, lanes: number, forMs: number): Promise<Calls> {
   const tookMs: number[] = [];
   const failed: string[] = [];

@@ -16,7 +16,7 @@ const lanes = 8;
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'rungate-flood-'));
-// The sample config: the gateway over the sandbox in one process, with the limits that everybody gets.
+// The sample config: the gateway over the sandbox in one process, with the default limits.
 const child = spawn(process.execPath, [main, 'serve', '--sandbox', '--port', '0'], {
   cwd: folder,
   stdio: ['ignore', 'pipe', 'inherit'],

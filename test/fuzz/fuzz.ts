@@ -62,7 +62,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     await Promise.all(Array.from({ length: atOnce }, work));
     await options.onProgress?.(done + size);
   }
-  // After faults the gateway may be gone, or not answer; the faults are what is to be told then.
+  // After faults the gateway may be gone or silent; then the faults are what to report.
   if (faults.length < maxFaults) await endLiveRuns(wire);
   wire.close();
   return { cases: options.cases, operations, outcomes, faults };
@@ -84,7 +84,7 @@ async function readOperations(wire: Wire, prefixes: readonly string[]) {
   return { arbitrary, operations };
 }
 
-/** What was left running would go on to cost something, and hide what does not go away. */
+/** Runs that are left over would cost processor time, and their memory would hide a leak. */
 async function endLiveRuns(wire: Wire): Promise<void> {
   for (const status of ['pending', 'interrupted']) {
     for (;;) {

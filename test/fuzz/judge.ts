@@ -60,10 +60,10 @@ function judgeAnswer(
 function judgeProblem(text: string, status: number): string | null {
   const value = parse(text);
   if (!isJsonObject(value ?? null)) return 'was answered with a problem that is no object';
-  const { title, status: told, code } = value as { title?: Json; status?: Json; code?: Json };
-  return typeof title === 'string' && typeof code === 'string' && told === status
+  const { title, status: stated, code } = value as { title?: Json; status?: Json; code?: Json };
+  return typeof title === 'string' && typeof code === 'string' && stated === status
     ? null
-    : `was told a problem that is none: ${text.slice(0, 300)}`;
+    : `the body is not a problem document: ${text.slice(0, 300)}`;
 }
 
 /** Whether the path leads to the operation itself: an odd parameter may make another path of it. */

@@ -140,7 +140,7 @@ function tame(value: Json): Json {
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, tame(member)]));
 }
 
-/** A wait of the client's own making is none that the gateway could be blamed for. */
+/** Waits that the client itself asked for are not the gateway's fault. */
 function hasten(value: Json): Json {
   if (!isJsonObject(value)) return value;
   return { ...value, ...(typeof value.after_seconds === 'number' ? { after_seconds: value.after_seconds % 2 } : {}) };
@@ -164,7 +164,7 @@ function bodyOf(schema: Json | undefined, definitions: JsonObject): Arbitrary<st
   );
 }
 
-/** Mostly none, so that mostly the request itself is what is tried. */
+/** Mostly empty, so that most cases try the request itself. */
 const headers: Arbitrary<Readonly<Record<string, string>>> = fc
   .record(
     {
@@ -295,7 +295,7 @@ const rawBodies = [
   '\u0000'.repeat(100),
 ];
 
-/** What is no request, or one and a half. */
+/** Bytes that are not a request, or one and a half requests. */
 export const rawRequests: Arbitrary<FuzzRequest> = fc
   .oneof(
     fc

@@ -13,7 +13,7 @@ const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 export const authorization = `Bearer ${key}`;
 export const prefixes = ['/acp/v0.1', '/acp/v0.2', '/agent-protocol', ''];
 
-/** What is fuzzed: a key at the door, small caches so that memory has no reason to grow, agents of every kind. */
+/** The gateway that is fuzzed: a key is needed, caches are small so that memory need not grow, agents of every kind. */
 export function fuzzConfig(sandbox: Sandbox, storeUrl: string): string {
   const intuned = (api: string) => ({ name: api, backend: 'intuned', target: { project: 'samples', api } });
   const restack = { backend: 'restack', timeoutSeconds: 60 };

@@ -143,7 +143,7 @@ export class Wire {
   }
 }
 
-/** Lone surrogates have no encoding; a percent sign that is none of ours stays as it was meant. */
+/** Lone surrogates have no encoding; a percent sign that we did not write stays as it is. */
 function encode(text: string): string {
   try {
     return encodeURIComponent(text);

@@ -14,7 +14,7 @@ function record(level: LogLevel = 'debug') {
   return { log, lines, entries: (): unknown[] => lines.map((line) => JSON.parse(line)) };
 }
 
-/** One field each, with a secret in it, and what becomes of it. */
+/** A field with a secret in it, and the field that is logged. */
 const leaks: readonly (readonly [string, unknown, unknown])[] = [
   ['a text', 'key sk-live-4711!', 'key [redacted]!'],
   ['a list', ['a', ['sk-live-4711']], ['a', ['[redacted]']]],
@@ -44,18 +44,18 @@ const leaks: readonly (readonly [string, unknown, unknown])[] = [
 ];
 
 describe('the log', () => {
-  test('writes one JSON object a line', () => {
+  test('the log writes one JSON object a line', () => {
     const { log, lines, entries } = record();
-    log.info({ runId: 'r', count: 1 }, 'run created');
+    log.info({ run_id: 'r', count: 1 }, 'run created');
     log.error({}, 'second');
     expect(entries()).toEqual([
-      { level: 'info', time: expect.stringMatching(/^\d{4}-.*Z$/), runId: 'r', count: 1, msg: 'run created' },
+      { level: 'info', time: expect.stringMatching(/^\d{4}-.*Z$/), run_id: 'r', count: 1, msg: 'run created' },
       { level: 'error', time: expect.any(String), msg: 'second' },
     ]);
     expect(lines.every((line) => line.endsWith('}\n'))).toBe(true);
   });
 
-  test('leaves out what is below its level', () => {
+  test('the log leaves out lines below its level', () => {
     const { log, entries } = record('warn');
     log.debug({}, 'a');
     log.info({}, 'b');
@@ -67,24 +67,24 @@ describe('the log', () => {
   });
 
   for (const [name, field, clean] of leaks) {
-    test(`redacts ${name}`, () => {
+    test(`the log redacts a secret in ${name}`, () => {
       const { log, entries } = record();
       log.info({ field }, 'm');
       expect(entries()).toMatchObject([{ field: clean }]);
     });
   }
 
-  test('redacts messages, children and their children', () => {
+  test('the log redacts messages, child logs and their child logs', () => {
     const { log, lines, entries } = record();
-    const child = log.child({ a: 'sk-live-4711' }).child({ b: ['sk-live-4711'], runId: 'r' });
+    const child = log.child({ a: 'sk-live-4711' }).child({ b: ['sk-live-4711'], run_id: 'r' });
     child.warn({ c: 'x' }, 'sent sk-live-4711');
     expect(entries()).toMatchObject([
-      { a: '[redacted]', b: ['[redacted]'], runId: 'r', c: 'x', msg: 'sent [redacted]' },
+      { a: '[redacted]', b: ['[redacted]'], run_id: 'r', c: 'x', msg: 'sent [redacted]' },
     ]);
     expect(lines.join('')).not.toContain('sk-live');
   });
 
-  test('shows errors with their causes, without secrets', () => {
+  test('the log shows errors with their causes, without secrets', () => {
     const { log, lines, entries } = record();
     const cause = new AggregateError([new Error('inner sk-live-4711')], 'several');
     const error = new Error('call with sk-live-4711 failed', { cause });
@@ -106,7 +106,7 @@ describe('the log', () => {
     expect(lines.join('')).not.toContain('sk-live');
   });
 
-  test('takes anything without throwing', () => {
+  test('the log takes any value without throwing', () => {
     const { log, entries } = record();
     const twice = { a: 1 };
     const deep = Array.from({ length: 50 }).reduce<unknown>((inner) => ({ inner }), 'end');
@@ -117,7 +117,7 @@ describe('the log', () => {
     expect(JSON.stringify(entry)).toContain('[too deep]');
   });
 
-  test('loses no line when the process exits at once', async () => {
+  test('the log loses no line when the process exits at once', async () => {
     const module = fileURLToPath(new URL('../../src/observability/log.ts', import.meta.url));
     const script = `
       import { createLog } from ${JSON.stringify(module)};
@@ -156,7 +156,7 @@ describe('the log', () => {
     expect(await once(child, 'exit')).toEqual([7, null]);
   });
 
-  test('has written a warning, and what came before it, when the process is killed', async () => {
+  test('a warning and the lines before it are written even if the process is killed at once', async () => {
     const module = fileURLToPath(new URL('../../src/observability/log.ts', import.meta.url));
     const script = `
       import { createLog } from ${JSON.stringify(module)};

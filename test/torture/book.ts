@@ -1,18 +1,18 @@
 import { type Judgement, judgeOutput, type Output } from './output.ts';
 import type { Plan } from './plan.ts';
 
-/** A run that a client was told of. */
+/** A run that was acknowledged to a client. */
 export type KnownRun = {
   readonly runId: string;
   readonly plan: Plan;
   readonly acknowledgedAtMs: number;
-  /** How a client saw it end; null while none did. */
+  /** The end that a client saw; null until then. */
   readonly judgement: Judgement | null;
 };
 
 const maxDetails = 20;
 
-/** What the clients know: runs by id, and everything that went wrong in front of their eyes. */
+/** What the clients know: runs by id, and everything that they saw go wrong. */
 export class Book {
   readonly #runs = new Map<string, { -readonly [name in keyof KnownRun]: KnownRun[name] }>();
   /** Ids of runs whose end no client has seen. */

@@ -25,7 +25,7 @@ export class Chance {
     return this.next() < share;
   }
 
-  /** One of several things, each as likely as its weight; throws when there is none. */
+  /** One of several things, each as likely as its weight. Throws for an empty list. */
   weighed<T>(choices: readonly (readonly [weight: number, choice: T])[]): T {
     let left = this.next() * choices.reduce((sum, [weight]) => sum + weight, 0);
     for (const [weight, choice] of choices) {

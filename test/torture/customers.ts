@@ -18,7 +18,7 @@ export type CustomerDeps = {
 const created = z.looseObject({ run_id: z.string() });
 const keyedShare = 0.6;
 const repeatedShare = 0.1;
-/** Long runs are created by so many at once. */
+/** Long runs are created by this many clients at once. */
 const stockers = 8;
 const maxStay = { minMs: 20_000, maxMs: 60_000 };
 
@@ -139,7 +139,7 @@ export class Customers {
     }
   }
 
-  /** A client that is unsure sends the same request again, anywhere: it is told of the same run. */
+  /** A client that is unsure sends the same request again, to any gateway, and must get the same run. */
   async #repeat(run: KnownRun, idempotencyKey: string, chance: Chance): Promise<void> {
     const runId = await this.#post(run.plan, idempotencyKey, chance);
     if (runId !== null && runId !== run.runId) {
@@ -159,7 +159,7 @@ export class Customers {
   #track(work: Promise<void>): void {
     const task = work
       .catch((error: unknown) => {
-        // The end of patience reaches everybody as an abort.
+        // The time-out arrives as an abort too.
         if (!this.#deps.signal.aborted) this.#deps.book.noteUnexpected(`a client failed: ${String(error)}`);
       })
       .finally(() => this.#busy.delete(task));

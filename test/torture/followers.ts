@@ -10,7 +10,7 @@ export type FollowerDeps = {
   readonly replicaSet: ReplicaSet;
   readonly book: Book;
   readonly chance: Chance;
-  /** Fires when nothing is to be waited for any more. */
+  /** Fires when all waits have to end. */
   readonly signal: AbortSignal;
 };
 
@@ -84,7 +84,7 @@ async function readOn(run: KnownRun, reader: Reader, deps: FollowerDeps): Promis
       if (reader.isOver) return book.seeEnd(run.runId, output);
       if (output.type === 'interrupt') {
         const { round } = output.interrupt;
-        // Beside the stream, which goes on meanwhile; one after the other, or two tries could answer two rounds.
+        // The stream goes on during the answer. One attempt at a time, or two could answer two rounds.
         reader.answered = reader.answered?.then(() => answerInterrupt(run, round, deps).catch(() => {})) ?? null;
       }
     }

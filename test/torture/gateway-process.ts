@@ -5,7 +5,7 @@ import { GatewayClient } from './front.ts';
 const listening = z.looseObject({ url: z.string() });
 const bootPatienceMs = 60_000;
 
-/** A place in the fleet where one gateway process follows another. */
+/** A place in the replica set where one gateway process follows another. */
 export class GatewayProcess {
   readonly name: string;
   readonly #children: Children;

@@ -7,8 +7,8 @@
  * - started twice: keys for which the vendors counted more than one start, acknowledged or not.
  * - stuck: acknowledged and started, but not ended 30 s after the vendor's end and the last restart.
  * - wrong output: another result than the vendor's, an error or a timeout where the vendor succeeded, or an end that
- *   changed. Error 1002 is none: the run was being asked for at the moment of a kill, and was started at most once. It
- *   is counted as ended as unknown start.
+ *   changed. Error 1002 does not count: the run was being started at the moment of a kill, and was started at most
+ *   once. It is counted as ended as unknown start.
  * - streams with a gap or a repeat: followed streams whose ids, over all reconnects with `Last-Event-ID`, are not
  *   1, 2, 3 … to the terminal event; also a part of the finished runs, read again from 0 and from their middle.
  * - recovery: for each run that was live when its owner was killed or paused, how long until the vendor was asked for

@@ -15,7 +15,7 @@ const outputSchema = z.discriminatedUnion('type', [result, error, interrupt, cus
 /** A run's output, or an event of its stream. */
 export type Output = z.infer<typeof outputSchema>;
 
-/** Throws for what a gateway has no business to send. */
+/** Throws for anything that a gateway must not send. */
 export function readOutput(body: Json): Output {
   return outputSchema.parse(body);
 }

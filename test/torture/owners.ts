@@ -45,7 +45,7 @@ export class Owners {
     }
   }
 
-  /** Live runs that a client was told of and that this gateway owns. */
+  /** Live runs that were acknowledged and that this gateway owns. */
   async ownedBy(gateway: GatewayProcess): Promise<readonly KnownRun[]> {
     const { rows } = await this.#client.query('SELECT run_id FROM runs WHERE ended_at_ms IS NULL AND owner = $1', [
       this.#replicas.get(gateway) ?? '',

@@ -1,4 +1,4 @@
-/** Does something with each item, with at most so many under way. */
+/** Applies `work` to each item, a bounded number at a time. */
 export async function inBatches<T>(
   items: readonly T[],
   width: number,

@@ -18,7 +18,7 @@ export class ReplicaSet {
     return this.#pick(() => this.gateways, chance, signal);
   }
 
-  /** As {@link client}, for those who know which gateways are paused. */
+  /** As {@link client}, without the gateways that are paused. */
   responsiveClient(chance: Chance, signal: AbortSignal): Promise<GatewayClient> {
     return this.#pick(() => this.gateways.filter(({ isPaused }) => !isPaused), chance, signal);
   }

@@ -57,7 +57,7 @@ export class SandboxProcess {
     return notes.parse(await this.#get(`/control/runs/${key}`));
   }
 
-  /** Keys that were started at least so often, with how often. */
+  /** Keys that were started at least `atLeast` times, with their counts. */
   async keysStarted(atLeast: number): Promise<ReadonlyMap<string, number>> {
     return new Map(Object.entries(counts.parse(await this.#get(`/control/starts?atLeast=${atLeast}`))));
   }

@@ -25,7 +25,7 @@ const maxDetails = 10;
 /** Takes what must be undone, undoes it in reverse. */
 type Undo = (() => Promise<void> | void)[];
 
-/** Runs one torture from an empty database to its report. `say` is told how it goes; `signal` ends it early. */
+/** Runs one torture from an empty database to its report. `say` gets lines about its progress; `signal` ends it early. */
 export async function runTorture(
   settings: Settings,
   say: (line: string) => void,

@@ -1,6 +1,6 @@
 /**
  * The sandbox as a process of its own, with a record of when each run was looked at first. The record is taken from
- * Node's own announcement of a request, so the sandbox is the one that everybody uses.
+ * Node's own announcement of a request, so the sandbox is the one that users get.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { createServer, IncomingMessage } from 'node:http';

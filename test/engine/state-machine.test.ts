@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Run, RunPhase } from '../../src/contract/domain/run.ts';
 import { runPhases } from '../../src/contract/domain/run.ts';
-import { applyTransition, type RunTransition } from '../../src/engine/state/state-machine.ts';
+import { applyTransition, createdEvent, type RunTransition } from '../../src/engine/state/state-machine.ts';
 
 const upstream = { runId: 'vendor-1' };
 const interrupted = { kind: 'interrupt', payload: { question: 'go?' } } as const;
@@ -125,5 +125,96 @@ describe('the state machine of a run', () => {
       outcome: null,
       attempts: 0,
     });
+  });
+});
+
+const phaseEvent = (phase: RunPhase) => ({ kind: 'phase', phase });
+
+/** What each transition writes: the fields that change besides phase, status and version, and the event. */
+const written: readonly (readonly [RunPhase, RunTransition, object, object | null])[] = [
+  ['queued', steps.begin, {}, null],
+  ['starting', steps.postpone, { attempts: 4 }, null],
+  ['starting', steps.scheduled, { attempts: 0 }, null],
+  ['starting', steps.started, { upstream, attempts: 0, startedAtMs: 2000 }, phaseEvent('running')],
+  ['running', steps.partial, {}, { kind: 'partial', value: [1] }],
+  ['running', steps.interrupt, { outcome: { kind: 'interrupt', payload: 'p' } }, { kind: 'interrupt', payload: 'p' }],
+  ['interrupted', steps.clear, { outcome: null }, phaseEvent('running')],
+  [
+    'interrupted',
+    steps.resume,
+    { outcome: null, attempts: 0, resumption: { payload: 'yes', interrupt: { question: 'go?' } } },
+    phaseEvent('resuming'),
+  ],
+  ['resuming', steps.deliver, {}, null],
+  ['delivering', steps.redeliver, { attempts: 4 }, null],
+  [
+    'delivering',
+    steps.delivered,
+    { resumption: null, attempts: 0, answeredInterrupt: '{"a":2,"b":1}' },
+    phaseEvent('running'),
+  ],
+  [
+    'delivering',
+    steps.undelivered,
+    { resumption: null, attempts: 0 },
+    { kind: 'phase', phase: 'running', note: 'why' },
+  ],
+  ['running', steps.evaluate, { evaluations: 1 }, null],
+  ['running', steps.end, { outcome: { kind: 'result', value: 1 }, owner: null }, { kind: 'result', value: 1 }],
+  [
+    'running',
+    { kind: 'end', outcome: { status: 'error', errcode: 1100, description: 'no' } },
+    { outcome: { kind: 'error', errcode: 1100, description: 'no' }, owner: null },
+    { kind: 'error', errcode: 1100, description: 'no' },
+  ],
+];
+
+test.each(written)(
+  'in phase %s a transition %j writes exactly %j and the event %j',
+  (phase, transition, fields, change) => {
+    const run = runIn(phase);
+    const applied = applyTransition(run, transition, 2000);
+    if (applied === null) throw new Error('refused');
+    const { phase: next, status, version, lastSeq, updatedAtMs, ...rest } = applied.run;
+    const { phase: _phase, status: _status, version: _version, lastSeq: _seq, updatedAtMs: _at, ...before } = run;
+    expect(rest).toEqual({ ...before, ...fields });
+    expect([version, updatedAtMs, lastSeq]).toEqual([8, 2000, change === null ? 4 : 5]);
+    const event = { runId: run.runId, seq: 5, atMs: 2000, status, change };
+    expect(applied.events).toEqual(change === null ? [] : [event]);
+    expect(next === 'done' ? change !== null : true).toBe(true);
+  },
+);
+
+test('an evaluation of a run that was evaluated before is counted on', () => {
+  const counted = applyTransition({ ...runIn('running'), evaluations: 2 }, steps.evaluate, 2000);
+  expect(counted?.run.evaluations).toBe(3);
+});
+
+test('an answered interrupt is forgotten by the transition forget', () => {
+  const forgotten = applyTransition({ ...runIn('running'), answeredInterrupt: '"p"' }, steps.forget, 2000);
+  expect(forgotten?.run.answeredInterrupt).toBeNull();
+});
+
+test('a payload that is delivered without a resumption answers no interrupt', () => {
+  const delivered = applyTransition({ ...runIn('delivering'), resumption: null }, steps.delivered, 2000);
+  expect(delivered?.run.answeredInterrupt).toBeNull();
+});
+
+test.each([null, { kind: 'result', value: 1 } as const])(
+  'a payload for a run whose outcome is %j resumes no interrupt',
+  (outcome) => {
+    const resumed = applyTransition({ ...runIn('interrupted'), outcome }, steps.resume, 2000);
+    expect(resumed?.run.resumption).toEqual({ payload: 'yes', interrupt: null });
+  },
+);
+
+test('the first event of a run says that it is queued', () => {
+  const run = runIn('queued');
+  expect(createdEvent(run)).toEqual({
+    runId: run.runId,
+    seq: 1,
+    atMs: 1000,
+    status: 'pending',
+    change: { kind: 'phase', phase: 'queued' },
   });
 });

@@ -18,7 +18,7 @@ import { silentLog } from './runs.ts';
 
 /** An implementation under test. */
 export type Subject = {
-  /** The URL of a new, empty database. */
+  /** The URL of a database that has no rows. */
   readonly makeUrl: () => Promise<string>;
   /** Whether a second store can be open on one URL. */
   readonly shared: boolean;

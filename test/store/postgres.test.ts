@@ -12,9 +12,14 @@ import { makeEvent, makeRun, nextVersion, silentLog } from './runs.ts';
 const started = await startPostgres();
 
 if (started instanceof PostgresServer) {
-  // Two hundred databases are some hundred thousand files to remove.
-  afterAll(async () => await started.destroy(), 180_000);
-  describeStore('PostgreSQL', { shared: true, makeUrl: async () => await started.createDatabase() });
+  afterAll(async () => await started.destroy());
+  const shared = await started.createDatabase();
+  await (await openStore(shared, { log: silentLog })).close();
+  const makeUrl = async (): Promise<string> => {
+    await started.clearDatabase(shared);
+    return shared;
+  };
+  describeStore('PostgreSQL', { shared: true, makeUrl });
   describePostgres(started);
 } else {
   describe.skip(`PostgreSQL store: ${started.unavailable}`, () => {
@@ -217,6 +222,8 @@ function describePostgres(server: PostgresServer): void {
 
     test('updates that deadlock with another program are retried', async () => {
       const url = await server.createDatabase();
+      // A session looks for a deadlock once, this long after its wait began: the other program has to be waiting by then.
+      await server.query(`ALTER DATABASE ${new URL(url).pathname.slice(1)} SET deadlock_timeout = '1s'`);
       const store = await open(url);
       const runs = [makeRun(), makeRun()];
       for (const run of runs) await store.insert(run, []);
@@ -239,7 +246,7 @@ function describePostgres(server: PostgresServer): void {
               await other.query('SELECT pg_stat_clear_snapshot()');
               expect((await other.query(waiting)).rowCount).toBe(1);
             },
-            { timeout: 20_000 },
+            { timeout: 20_000, interval: 5 },
           );
           await other.query('SELECT FROM runs WHERE run_id = $1 FOR UPDATE', [second]);
           await other.query('COMMIT');

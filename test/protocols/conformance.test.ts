@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { isJsonObject } from '../../src/json/json-object.ts';
@@ -234,7 +234,11 @@ function judgeStream(
 describe.skipIf(documentsAbsent !== null)(`conformance (${documentsAbsent ?? 'documents present'})`, () => {
   for (const published of protocols) {
     describe(published.file, () => {
-      const document = ProtocolDocument.read(published.file);
+      let document: ProtocolDocument;
+      // The body of a skipped suite is run all the same, so a document is read where only tests reach it.
+      beforeAll(() => {
+        document = ProtocolDocument.read(published.file);
+      });
       const protocol = createProtocols().find(({ prefix }) => prefix === published.prefix);
       const served = protocol?.operations.map(({ id }) => id) ?? [];
 

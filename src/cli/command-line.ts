@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
+import { findNearest } from '../collections/nearest-word.ts';
 import { ConfigError } from '../config/config-error.ts';
-import { findNearest } from '../validation/nearest-word.ts';
 import { type Command, CommandLine, exitCodes, say, UsageError } from './command.ts';
 import { commands, renderHelp } from './commands.ts';
 import { version } from './version.ts';

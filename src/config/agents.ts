@@ -1,11 +1,11 @@
 import { v5 as uuidV5 } from 'uuid';
 import { z } from 'zod';
 import { compileInputChecks } from '../agents/input-checks.ts';
+import { findNearest } from '../collections/nearest-word.ts';
 import type { Adapter, Capabilities } from '../contract/adapter/adapter.ts';
 import type { AgentSchemas } from '../contract/domain/agent.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import type { Exceptions } from '../upstream/ssrf-address.ts';
-import { findNearest } from '../validation/nearest-word.ts';
 import { type BackendEntries, refuseUnknownKeys } from './backends.ts';
 import type { AgentConfig } from './config.ts';
 import type { ConfigPath } from './config-error.ts';

@@ -1,9 +1,9 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of the config stand in its examples
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { findNearest } from '../collections/nearest-word.ts';
 import type { AuthConfig, KeyConfig } from '../contract/domain/auth.ts';
 import { nameSchema } from '../validation/name-schema.ts';
-import { findNearest } from '../validation/nearest-word.ts';
 import { type ConfigReader, listNames } from './reader.ts';
 import { count } from './value-schemas.ts';
 

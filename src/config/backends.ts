@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { findNearest } from '../collections/nearest-word.ts';
 import type { Adapter } from '../contract/adapter/adapter.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import { nameSchema } from '../validation/name-schema.ts';
-import { findNearest } from '../validation/nearest-word.ts';
 import type { BackendConfig } from './config.ts';
 import type { ConfigPath } from './config-error.ts';
 import { backendSchema } from './entry-schemas.ts';

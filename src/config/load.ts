@@ -1,10 +1,10 @@
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { findNearest } from '../collections/nearest-word.ts';
 import type { Adapter } from '../contract/adapter/adapter.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import { parseExceptions } from '../upstream/ssrf-address.ts';
-import { findNearest } from '../validation/nearest-word.ts';
 import { readAgents } from './agents.ts';
 import { readAuth, refuseOpenHost } from './auth-section.ts';
 import { readBackends } from './backends.ts';

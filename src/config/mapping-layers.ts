@@ -1,9 +1,9 @@
 import { join, resolve } from 'node:path';
+import { findNearest } from '../collections/nearest-word.ts';
 import type { Mapping } from '../contract/domain/mapping.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import { compileMapping, type MappingLayer, type MappingProblem } from '../mapping/compile.ts';
 import { mappingKeys } from '../mapping/schema.ts';
-import { findNearest } from '../validation/nearest-word.ts';
 import { type ConfigPath, formatProblem } from './config-error.ts';
 import { readDocument } from './document.ts';
 import { maxConfigBytes, readText, UnreadableFileError } from './files.ts';

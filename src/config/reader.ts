@@ -1,6 +1,6 @@
 import type { ZodType } from 'zod';
+import { findNearest } from '../collections/nearest-word.ts';
 import { isJsonObject } from '../json/json-object.ts';
-import { findNearest } from '../validation/nearest-word.ts';
 import { parsePlainly, yamlWords } from '../validation/zod-issues.ts';
 import { type ConfigPath, type ConfigProblem, formatPath } from './config-error.ts';
 import type { Position } from './document.ts';

@@ -1,5 +1,5 @@
 import { type Alias, isAlias, isMap, isScalar, isSeq, type Node, type Pair, Scalar, type YAMLMap } from 'yaml';
-import { findNearest } from '../validation/nearest-word.ts';
+import { findNearest } from '../collections/nearest-word.ts';
 
 /** Far beyond the largest config, and small enough that every later step over all values ends soon. */
 const maxValues = 250_000;

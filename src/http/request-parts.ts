@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import type { z } from 'zod';
+import { findNearest } from '../collections/nearest-word.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
-import { findNearest } from '../validation/nearest-word.ts';
 import { jsonWords, parsePlainly } from '../validation/zod-issues.ts';
 import { refuseLessSpecific } from './router.ts';
 

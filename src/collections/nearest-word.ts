@@ -1,16 +1,35 @@
-/** The known word that is nearest to `word`, or undefined when none is near enough to suggest. */
+/** A longer word is no misspelling of a name, and comparing it would take long. */
+const maxLength = 200;
+const minBeginning = 3;
+
+/**
+ * The known word that is nearest to `word`, or undefined when none is near enough to suggest. Of equally near ones the
+ * first; when none is near, the shortest that begins with it (`timeout` for `timeoutSeconds`).
+ */
 export function findNearest(word: string, known: Iterable<string>): string | undefined {
+  if (word === '' || word.length > maxLength) return undefined;
   const wanted = fold(word);
   let best: string | undefined;
+  let longer: string | undefined;
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of known) {
-    const distance = measureDistance(wanted, fold(candidate));
+    const folded = fold(candidate);
+    if (
+      wanted.length >= minBeginning &&
+      folded.startsWith(wanted) &&
+      candidate.length < (longer?.length ?? maxLength)
+    ) {
+      longer = candidate;
+    }
+    // No number of edits makes up for a difference in length.
+    if (Math.abs(folded.length - wanted.length) >= bestDistance) continue;
+    const distance = measureDistance(wanted, folded);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }
   }
-  return best;
+  return best ?? longer;
 }
 
 /** People read `base_url`, `base-url` and `baseURL` as one word. */

@@ -100,11 +100,12 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     log,
     limits: { ...config.limits, slowReaderMs: config.limits.slowReaderSeconds * 1000 },
     authenticate: createAuthenticator(config.auth),
-    isProtected: config.auth !== null && config.auth !== 'none',
+    isProtected: isProtected(config),
     agents: agents.all,
     defaultAgent: agents.defaultAgent,
     usage: store.usage.shared,
     exceptions: parseExceptions(config.webhooks.allow),
+    hosts: servedHosts(config),
     origins: config.server.cors?.origins ?? [],
     heartbeatMs: config.server.heartbeatSeconds * 1000,
     readiness: [{ name: 'store', check: () => store.ping() }],
@@ -143,12 +144,23 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
   }
 }
 
+function isProtected({ auth }: Config): boolean {
+  return auth !== null && auth !== 'none';
+}
+
+/** Null where requests may name any host: their keys say that no page of another site made them. */
+function servedHosts(config: Config): readonly string[] | null {
+  const { hosts, host } = config.server;
+  return isProtected(config) && hosts.length === 0 ? null : [...hosts, host];
+}
+
 /** Refuses to open to strangers by accident; logs who can connect when there is no authentication. */
-function checkOpenHost({ server: { host }, auth }: Config, log: Log): void {
+function checkOpenHost({ server: { host, hosts }, auth }: Config, log: Log): void {
   const refusal = refuseOpenHost(host, auth);
   if (refusal !== null) throw new Error(`the host ${host} ${refusal}`);
   if (auth === null) log.info({ host }, 'no auth configured: only this machine can connect');
-  if (auth === 'none') log.warn({ host }, 'auth is disabled: anyone who can reach this port can run every agent');
+  if (auth === 'none')
+    log.warn({ host, hosts }, 'auth is disabled: anyone who can reach this port can run every agent');
 }
 
 /** What the engine needs to tell receivers of runs; null where the config has no secret to sign with. */

@@ -1,8 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of the config stand in its examples
-import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { findNearest } from '../collections/nearest-word.ts';
 import type { AuthConfig, KeyConfig } from '../contract/domain/auth.ts';
+import { isLoopbackHost } from '../validation/host-name.ts';
 import { nameSchema } from '../validation/name-schema.ts';
 import { type ConfigReader, listNames } from './reader.ts';
 import { count } from './value-schemas.ts';
@@ -155,13 +155,6 @@ function isKeySetUrl(text: string): boolean {
   const url = URL.parse(text);
   if (url === null || url.username !== '' || url.password !== '') return false;
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname));
-}
-
-/** Whether only this machine can connect to a server that listens on `host`. */
-export function isLoopbackHost(host: string): boolean {
-  const name = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
-  if (name === 'localhost') return true;
-  return ipaddr.isValid(name) && ipaddr.process(name).range() === 'loopback';
 }
 
 /**

@@ -2,7 +2,16 @@
 
 import { z } from 'zod';
 import { maxWaitSeconds } from '../contract/domain/clock.ts';
-import { allowedHost, count, milliseconds, origin, seconds, storeUrl, webhookSecret } from './value-schemas.ts';
+import {
+  allowedHost,
+  count,
+  milliseconds,
+  origin,
+  seconds,
+  servedHost,
+  storeUrl,
+  webhookSecret,
+} from './value-schemas.ts';
 
 // The descriptions below are what docs/config.md, schema/config.json and rungate.example.yaml say of each key. Bounds
 // and defaults are taken from the schema itself, so a description does not repeat them.
@@ -20,6 +29,14 @@ export const serverSchema = z
       .max(65_535)
       .default(8080)
       .describe('Port to listen on; `--port` overrides it. 0 picks a free one.'),
+    hosts: z
+      .array(servedHost)
+      .default([])
+      .meta({
+        description:
+          'Host names under which clients call the gateway, as in their URLs but without a port. Without `auth`, a request under another name than these, `host` and those of the loopback is refused with 421. With `auth`, every name is served where this list is empty. `"*"` is every name.',
+        examples: [['rungate.internal']],
+      }),
     drainSeconds: seconds
       .default(10)
       .describe(

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { maxWaitSeconds } from '../contract/domain/clock.ts';
 import { parseException } from '../upstream/ssrf-address.ts';
+import { readPlainHost } from '../validation/host-name.ts';
 
 export const seconds = z.number().positive().max(maxWaitSeconds);
 export const milliseconds = z
@@ -32,6 +33,14 @@ export const origin = z
   .refine(
     (text) => text === '*' || URL.parse(text)?.origin === text,
     'must be an origin, such as https://app.example, or "*"',
+  );
+
+/** A host as it stands in URLs, without a port, or `*` for every host. */
+export const servedHost = z
+  .string()
+  .refine(
+    (text) => text === '*' || readPlainHost(text) !== null,
+    'must be a host name or an address without a port, such as rungate.internal, or "*"',
   );
 
 /** The format of Standard Webhooks: `whsec_` and the base64 of 24 to 64 bytes. Its problem never quotes it. */

@@ -10,6 +10,7 @@ import type { Log, Metrics } from '../contract/domain/log.ts';
 import type { SharedUsage } from '../contract/store/usage-store.ts';
 import type { MetricsPage } from '../observability/metrics.ts';
 import type { Exceptions } from '../upstream/ssrf-address.ts';
+import { admitRequests } from './admission.ts';
 import { Answers } from './answers.ts';
 import { type BodyLimits, createBodyDropper, createBodyReader } from './body.ts';
 import { Disconnects } from './disconnects.ts';
@@ -17,6 +18,7 @@ import { answerErrors } from './errors.ts';
 import { allowOrigins, secureAnswers } from './headers.ts';
 import type { BackendStates, ReadinessCheck } from './health.ts';
 import { type Pushed, routeOwn } from './own-routes.ts';
+import { docsPath } from './reference.ts';
 import { isUnder } from './router.ts';
 import { type Mount, routeMount } from './routes.ts';
 import { boundAnswer } from './slow-reader.ts';
@@ -42,6 +44,8 @@ export type AppOptions = {
   /** Where a client's URL may lead although it is not public. */
   readonly exceptions: Exceptions;
   readonly pushed: Pushed;
+  /** Host names that are served in addition to those of the loopback; `*`: all. Null: all too. */
+  readonly hosts: readonly string[] | null;
   /** Origins whose pages may read answers in a browser; `*`: all. */
   readonly origins: readonly string[];
   readonly metrics: Metrics;
@@ -90,6 +94,7 @@ export function createApp(options: AppOptions): App {
   // `/acp/v0.1` is asked before the root, which has every path.
   const sites = mounts.toSorted((a, b) => b.prefix.length - a.prefix.length);
   const protocolOf = (path: string) => sites.find(({ prefix }) => isUnder(path, prefix))?.protocol ?? null;
+  const pages = new Set(['/', docsPath, ...mounts.map(({ prefix }) => `${prefix}/openapi.json`)]);
   const ownDeps = {
     ...{ checks: options.readiness, backends: options.backends, isDraining: () => disconnects.drained, log },
     ...{ pushed: options.pushed, dropBody: createBodyDropper(maxBodyBytes), renderMetrics: options.renderMetrics },
@@ -99,6 +104,7 @@ export function createApp(options: AppOptions): App {
   app.on('error', (fault: unknown) => log.debug({ err: fault }, 'connection fault'));
   app.use(answerErrors(protocolOf, disconnects, log));
   app.use(secureAnswers());
+  app.use(admitRequests({ ...options, pages }));
   if (origins.length > 0) for (const step of allowOrigins(origins)) app.use(step);
   for (const site of sites) app.use(routeMount(site, routeDeps));
   app.use(routeOwn(ownDeps, options));

@@ -4,7 +4,7 @@ import type { Router, RouterContext } from '@koa/router';
 import { type DocumentOptions, describeProtocol } from '../protocols/shared/openapi.ts';
 import type { Mount } from './routes.ts';
 
-const place = '/docs';
+export const docsPath = '/docs';
 
 /** The files of the page, from its package: nothing is fetched from elsewhere. */
 const assets: Readonly<Record<string, string>> = {
@@ -24,14 +24,14 @@ const page = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>rungate API</title>
-<link rel="icon" href="${place}/favicon-32x32.png">
-<link rel="stylesheet" href="${place}/swagger-ui.css">
+<link rel="icon" href="${docsPath}/favicon-32x32.png">
+<link rel="stylesheet" href="${docsPath}/swagger-ui.css">
 </head>
 <body>
 <div id="swagger-ui"></div>
-<script src="${place}/swagger-ui-bundle.js"></script>
-<script src="${place}/swagger-ui-standalone-preset.js"></script>
-<script src="${place}/start.js"></script>
+<script src="${docsPath}/swagger-ui-bundle.js"></script>
+<script src="${docsPath}/swagger-ui-standalone-preset.js"></script>
+<script src="${docsPath}/start.js"></script>
 </body>
 </html>
 `;
@@ -48,10 +48,10 @@ export function addReference(router: Router, { mounts, ...options }: ReferenceOp
       send(context, 'application/json', text);
     });
   }
-  router.get(place, (context) => send(context, 'text/html; charset=utf-8', page));
-  router.get(`${place}/start.js`, (context) => send(context, 'text/javascript; charset=utf-8', startScript(mounts)));
+  router.get(docsPath, (context) => send(context, 'text/html; charset=utf-8', page));
+  router.get(`${docsPath}/start.js`, (context) => send(context, 'text/javascript; charset=utf-8', startScript(mounts)));
   for (const [name, type] of Object.entries(assets)) {
-    router.get(`${place}/${name}`, (context) => {
+    router.get(`${docsPath}/${name}`, (context) => {
       context.set('Cache-Control', 'public, max-age=3600');
       send(context, type, createReadStream(locateAsset(name)));
     });

@@ -7,6 +7,7 @@ import type { Conversation, OpenConversation } from '../contract/api/protocol.ts
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { Json } from '../contract/domain/json.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
+import { mayCall } from './admission.ts';
 import { parseClientJson } from './body.ts';
 
 export type SocketOptions = {
@@ -143,9 +144,9 @@ export class Sockets {
     await conversation.receive(message, enter);
   }
 
-  #checkOrigin({ headers: { origin } }: IncomingMessage): void {
-    const { origins } = this.#options;
-    if (origin === undefined || origins.includes('*') || origins.includes(origin)) return;
+  #checkOrigin(request: IncomingMessage): void {
+    const { origin } = request.headers;
+    if (origin === undefined || mayCall(origin, request, this.#options.origins)) return;
     throw new GatewayError('origin_forbidden');
   }
 

@@ -100,6 +100,15 @@ describe('auth in a config', () => {
       'server.cors.origins[0]',
       /origin/,
     ],
+    ...['gw.internal:8080', 'http://gw.internal', 'gw internal', '*.internal', '', '[::1]:80'].map(
+      (host) =>
+        [
+          `the served host "${host}"`,
+          sample({ rest: `server: { hosts: [ok, ${JSON.stringify(host)}] }` }),
+          'server.hosts[1]',
+          /host name or an address without a port/,
+        ] as const,
+    ),
   ];
   test.each(mistakes.map(([what, text, path, message, hint]) => ({ what, text, path, message, hint })))(
     'a config with $what is refused',

@@ -1,11 +1,16 @@
 import { spawnSync } from 'node:child_process';
+import { request } from 'node:http';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { hashKey } from '../../src/access/key-ring.ts';
-import { isLoopbackHost, refuseOpenHost } from '../../src/config/auth-section.ts';
+import { refuseOpenHost } from '../../src/config/auth-section.ts';
 import { startGateway } from '../../src/gateway.ts';
 import { createLog } from '../../src/observability/log.ts';
+import { isLoopbackHost } from '../../src/validation/host-name.ts';
 import { keyOf, openAuthSite } from './auth-site.ts';
+
+const hosts = { port: 0, hosts: ['gw.internal'] };
+const keys = { keys: [keyOf('one').entry] };
 
 describe('without auth', () => {
   test.each(['127.0.0.1', '127.9.9.9', '::1', '[::1]', 'localhost', 'LOCALHOST', '::ffff:127.0.0.1'])(
@@ -39,6 +44,31 @@ describe('without auth', () => {
     expect(site.log()).toContain('auth is disabled: anyone who can reach this port can run every agent');
     expect((await site.ask(null, 'POST', '/runs', { input: {} })).status).toBe(200);
   });
+
+  test.each([
+    ['without auth, and without hosts', {}, ['localhost', '127.0.0.1'], ['gw.internal', 'evil.example']],
+    ['with auth: none and hosts', { auth: 'none', server: hosts }, ['gw.internal', '[::1]'], ['evil.example']],
+    ['with keys, and without hosts', { auth: keys }, ['gw.internal', 'evil.example', 'localhost'], []],
+    ['with keys and hosts', { auth: keys, server: hosts }, ['gw.internal:1', 'localhost'], ['evil.example']],
+    ['without auth, with every host', { server: { port: 0, hosts: ['*'] } }, ['evil.example'], []],
+  ])(
+    'a gateway %s serves the hosts that it should and refuses the others',
+    async (_name, sections, served, refused) => {
+      await using site = await openAuthSite({ sections });
+      const { hostname, port } = new URL(site.url);
+      const under = async (host: string): Promise<number> =>
+        await new Promise((resolve, reject) => {
+          request({ host: hostname, port, path: '/docs', headers: { host } }, (answer) => {
+            answer.resume();
+            resolve(answer.statusCode ?? 0);
+          })
+            .on('error', reject)
+            .end();
+        });
+      for (const host of served) expect([host, await under(host)]).toEqual([host, 200]);
+      for (const host of refused) expect([host, await under(host)]).toEqual([host, 421]);
+    },
+  );
 
   test('a gateway with keys logs nothing about open hosts', async () => {
     await using site = await openAuthSite({ sections: { auth: { keys: [keyOf('one').entry] } } });

@@ -12,6 +12,7 @@ describe('a config that is right', () => {
     const config = await parse(sample());
     expect(config.server).toEqual({
       host: '127.0.0.1',
+      hosts: [],
       port: 8080,
       drainSeconds: 10,
       heartbeatSeconds: 15,

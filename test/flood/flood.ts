@@ -104,7 +104,8 @@ export class SlowWriters {
       this.#sockets.add(socket);
       this.refused.watch(socket, () => this.#over);
       // Half of them are slow with their heads, half with their bodies.
-      const head = 'POST /runs HTTP/1.1\r\nHost: flood\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n';
+      const head =
+        'POST /runs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n';
       socket.write(at % 2 === 0 ? head : `${head}\r\n{"input":"`);
       while (!socket.destroyed && !this.#over) {
         socket.write(at % 2 === 0 ? 'X-' : 'x');

@@ -267,7 +267,8 @@ const startLines = [
   `GET /${'a'.repeat(20_000)} HTTP/1.1`,
 ];
 const rawHeaders = [
-  'Host: g',
+  'Host: localhost',
+  'Host: evil.example',
   'Content-Length: 5',
   'Content-Length: -1',
   'Content-Length: 5, 6',
@@ -291,7 +292,7 @@ const rawBodies = [
   '5\r\nhello\r\n0\r\n\r\n',
   'ffffffffffff\r\n',
   '-1\r\n',
-  '0\r\n\r\nGET /runs HTTP/1.1\r\nHost: g\r\n\r\n',
+  '0\r\n\r\nGET /runs HTTP/1.1\r\nHost: localhost\r\n\r\n',
   '\u0000'.repeat(100),
 ];
 

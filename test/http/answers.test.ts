@@ -11,7 +11,7 @@ describe('answers', () => {
     const whole = await site.fetch(`/runs/${runId}`);
     const bytes = Buffer.from(await whole.arrayBuffer());
     expect(JSON.parse(bytes.toString())).toMatchObject({ input: { name: 'Kännchen 茶' } });
-    const head = await site.raw(`HEAD /runs/${runId} HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n`);
+    const head = await site.raw(`HEAD /runs/${runId} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
     expect(await head.ended).toMatch(new RegExp(`\r\nContent-Length: ${bytes.length}\r\n[^]*\r\n\r\n$`));
   });
 

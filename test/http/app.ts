@@ -42,6 +42,7 @@ const appOptions = {
   usage: null,
   exceptions: noExceptions,
   pushed: async () => false,
+  hosts: [],
   origins: [],
   metrics: { count: () => {} },
   renderMetrics: null,

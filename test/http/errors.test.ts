@@ -70,8 +70,8 @@ describe('bodies', () => {
     expect([over.status, await over.json()]).toEqual([413, message]);
     // More than the system's buffers hold: what is left unread would block the next request.
     const part = 'x'.repeat(10_000_000);
-    const chunked = `POST /runs HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${part.length.toString(16)}\r\n${part}\r\n0\r\n\r\n`;
-    const next = 'GET /health/live HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n';
+    const chunked = `POST /runs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${part.length.toString(16)}\r\n${part}\r\n0\r\n\r\n`;
+    const next = 'GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
     const answers = await (await site.raw(chunked + next)).ended;
     expect(answers.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 413', 'HTTP/1.1 200']);
   });

@@ -49,7 +49,7 @@ async function expectLife(): Promise<void> {
 
 describe('a request', () => {
   test('a request whose body is too large is refused with 413, whether it names its length or not', async () => {
-    const head = `POST /runs HTTP/1.1\r\nHost: g\r\nConnection: close\r\n${json}\r\n`;
+    const head = `POST /runs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${json}\r\n`;
     const declared = open(`${head}Content-Length: 20000001\r\n\r\n{`);
     expect(await declared.ended).toMatch(/^HTTP\/1\.1 413 [\s\S]*at most 20000000 bytes are taken/);
     const chunk = `${(1_000_000).toString(16)}\r\n${' '.repeat(1_000_000)}\r\n`;
@@ -96,7 +96,7 @@ describe('a request', () => {
       const { hostname, port } = new URL(few.url);
       const socket = connect(Number(port), hostname).on('error', () => {});
       socket.write(
-        `POST /agent-protocol/runs/stream HTTP/1.1\r\nHost: g\r\n${json}\r\n${packing}Content-Length: 100\r\n\r\n`,
+        `POST /agent-protocol/runs/stream HTTP/1.1\r\nHost: localhost\r\n${json}\r\n${packing}Content-Length: 100\r\n\r\n`,
       );
       await expect.poll(ask, { timeout: 20_000 }).toBe(503);
       socket.destroy();
@@ -118,19 +118,21 @@ describe('a request', () => {
 
   test('a request whose head is too large is refused with 431', async () => {
     const swollen = (size: number) =>
-      `GET /health/live HTTP/1.1\r\nHost: g\r\nConnection: close\r\nX-A: ${'x'.repeat(size)}\r\n\r\n`;
+      `GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-A: ${'x'.repeat(size)}\r\n\r\n`;
     expect(await open(swollen(3000)).ended).toMatch(/^HTTP\/1\.1 200 /);
     expect(await open(swollen(5000)).ended).toMatch(/^HTTP\/1\.1 431 /);
-    expect(await open(`GET /${'x'.repeat(5000)} HTTP/1.1\r\nHost: g\r\n\r\n`).ended).toMatch(/^HTTP\/1\.1 431 /);
-    const many = Array.from({ length: 200 }, (_, at) => `X-${at}: 1\r\n`).join('');
-    expect(await open(`GET /health/live HTTP/1.1\r\nHost: g\r\nConnection: close\r\n${many}\r\n`).ended).toMatch(
-      /^HTTP\/1\.1 (200|431) /,
+    expect(await open(`GET /${'x'.repeat(5000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`).ended).toMatch(
+      /^HTTP\/1\.1 431 /,
     );
+    const many = Array.from({ length: 200 }, (_, at) => `X-${at}: 1\r\n`).join('');
+    expect(
+      await open(`GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${many}\r\n`).ended,
+    ).toMatch(/^HTTP\/1\.1 (200|431) /);
     await expectLife();
   });
 
   test('a request that does not arrive whole is cut off, and so is a connection that sends nothing', async () => {
-    const post = 'POST /runs HTTP/1.1\r\nHost: g\r\n';
+    const post = 'POST /runs HTTP/1.1\r\nHost: localhost\r\n';
     const slow = [
       open(''),
       open(`${post}X-Half`),
@@ -147,7 +149,7 @@ describe('a client', () => {
   test('a client that reads nothing of its answer is cut off although it keeps sending', async () => {
     const { body } = await create({ text: 'x'.repeat(19_000_000) });
     const { run_id: runId } = body as { run_id: string };
-    const reader = open(`GET /runs/${runId} HTTP/1.1\r\nHost: g\r\nConnection: keep-alive\r\n\r\n`);
+    const reader = open(`GET /runs/${runId} HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n`);
     reader.socket.pause();
     // It sends something now and then, which does not count as reading, and so learns that it was cut off.
     const isCut = () => {

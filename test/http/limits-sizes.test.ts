@@ -72,7 +72,7 @@ describe('slow and many', () => {
   test('the reader of a stream that reads nothing is cut off', async () => {
     await using site = await openSite({ limits: { slowReaderMs: 50 } });
     site.api.runs.script = (feed) => feed.give([eventOf(1, { kind: 'partial', value: largeJson })]);
-    const request = `GET /runs/${runId}/stream HTTP/1.1\r\nHost: g\r\n\r\n`;
+    const request = `GET /runs/${runId}/stream HTTP/1.1\r\nHost: localhost\r\n\r\n`;
     const socket = connect(Number(new URL(site.url).port), '127.0.0.1').pause();
     socket.on('error', () => {});
     socket.write(request);
@@ -93,7 +93,7 @@ describe('slow and many', () => {
     site.api.runs.script = (feed) => feed.give([eventOf(1, { kind: 'partial', value: largeJson })]);
     const socket = connect(z.object({ port: z.number() }).parse(server.address()).port, '127.0.0.1').pause();
     socket.on('error', () => {});
-    socket.write(`GET /runs/${runId}/stream HTTP/1.1\r\nHost: g\r\n\r\n`);
+    socket.write(`GET /runs/${runId}/stream HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     await until(() => site.api.runs.streams.length === 1 && site.app.openStreams === 1);
     site.app.drain(1000);
     await cut;
@@ -113,7 +113,7 @@ describe('slow and many', () => {
     const socket = connect(z.object({ port: z.number() }).parse(server.address()).port, '127.0.0.1').pause();
     const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
     socket.on('error', () => {});
-    socket.write(`GET /runs/${runId} HTTP/1.1\r\nHost: g\r\n\r\n`);
+    socket.write(`GET /runs/${runId} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     await until(() => site.api.runs.keys.length === 1);
     // It learns of the cut when it reads again: then the answer lacks its end.
     await until(() => cut === 1);
@@ -135,8 +135,9 @@ describe('slow and many', () => {
         });
         socket.on('close', () => resolve(text)).on('error', () => {});
       });
-    expect(await send('GET /runs HTTP/1.1\r\nHost: g\r\nX-Half')).toMatch(/^HTTP\/1\.1 408 /);
-    const head = 'POST /runs HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"in';
+    expect(await send('GET /runs HTTP/1.1\r\nHost: localhost\r\nX-Half')).toMatch(/^HTTP\/1\.1 408 /);
+    const head =
+      'POST /runs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"in';
     expect(await send(head)).toMatch(/^HTTP\/1\.1 (408|422) /);
     await server.close(0);
   });

@@ -7,7 +7,7 @@ import { documentsAbsent, openDocument } from '../protocols/acp-documents.ts';
 import { eventOf, runId, type ScriptedStream, until } from '../protocols/scripted-api.ts';
 import { dechunk, openSite, type Site } from './app.ts';
 
-const request = `GET /runs/${runId}/stream HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n`;
+const request = `GET /runs/${runId}/stream HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`;
 
 const history: readonly RunEvent[] = [
   eventOf(1, { kind: 'phase', phase: 'queued' }),

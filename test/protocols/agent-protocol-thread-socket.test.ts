@@ -267,15 +267,15 @@ describe('access to WebSockets', () => {
 test('upgrades to other protocols are ignored, and other paths answer as usual', async () => {
   await using site = await openProtocols();
   const h2c = await site.raw(
-    'GET /acp/v0.2/agents/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n',
+    'GET /acp/v0.2/agents/x HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n',
   );
   expect(await h2c.ended).toMatch(/^HTTP\/1\.1 404 /);
   const elsewhere = await site.raw(
-    'GET /acp/v0.2/agents/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+    'GET /acp/v0.2/agents/x HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
   );
   expect(await elsewhere.ended).toMatch(/^HTTP\/1\.1 404 /);
   const broken = await site.raw(
-    `GET ${base}/${scriptedThread}/stream HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+    `GET ${base}/${scriptedThread}/stream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
   );
   expect(await broken.ended).toMatch(/^HTTP\/1\.1 400 /);
   expect(site.app.openStreams).toBe(0);

@@ -3,6 +3,12 @@
  * case is the `detail`, written here in the caller's terms; `cause` goes to the log only. `when` is for docs/errors.md.
  */
 export const errorTable = {
+  malformed_request: {
+    http: 400,
+    message: 'the request is not well formed',
+    retryable: false,
+    when: 'The request has more than one `Host` line, or one that names no host.',
+  },
   malformed_json: {
     http: 422,
     message: 'the request body is not valid JSON',
@@ -103,9 +109,15 @@ export const errorTable = {
   },
   origin_forbidden: {
     http: 403,
-    message: 'pages of this origin may not open a socket',
+    message: 'pages of this origin may not call the gateway',
     retryable: false,
-    when: 'A page whose origin is not in `server.cors.origins` opens a WebSocket.',
+    when: 'A page of an origin that is not in `server.cors.origins` calls a gateway without `auth`, or opens a WebSocket.',
+  },
+  host_forbidden: {
+    http: 421,
+    message: 'the gateway does not serve this host name',
+    retryable: false,
+    when: 'The `Host` of a request is neither a loopback name nor in `server.hosts`, and the gateway has no `auth` or a list of hosts.',
   },
   rate_limited: {
     http: 429,

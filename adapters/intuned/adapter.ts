@@ -3,7 +3,7 @@ import type { StartRequest } from '../../src/contract/adapter/adapter.ts';
 import { UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { isJsonObject } from '../../src/json/json-object.ts';
-import { actOnce, observeRun } from '../call-rules.ts';
+import { actOnce, observeRun, refuseOther } from '../call-rules.ts';
 import { defineAdapter } from '../define-adapter.ts';
 import { fillPath } from '../path.ts';
 import { findUrls, optionNames, runConfig, settings, type Target, target } from './settings.ts';
@@ -50,6 +50,7 @@ export const intuned = defineAdapter({
           answer: resultAnswer,
           signal,
         });
+        refuseOther(runId, body.runId);
         return { status: body.status, raw };
       },
     };

@@ -10,7 +10,7 @@ export const paths = {
 };
 
 export const startAnswer = z.looseObject({ runId: pathPart });
-export const resultAnswer = z.looseObject({ status: z.string().min(1) });
+export const resultAnswer = z.looseObject({ status: z.string().min(1), runId: z.unknown().optional() });
 
 /** The message of an error body: `{message}`, `{error: {message}}` or `{error: "…"}`. */
 export function findErrorMessage(body: Json): string | null {

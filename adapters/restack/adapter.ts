@@ -1,7 +1,7 @@
 import { type CallRule, type HttpCall, type HttpClient, UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { UpstreamRef } from '../../src/contract/domain/run.ts';
-import { actOnce, endRun, observeRun } from '../call-rules.ts';
+import { actOnce, endRun, observeRun, refuseOther } from '../call-rules.ts';
 import { defineAdapter } from '../define-adapter.ts';
 import { fillPath } from '../path.ts';
 import { defaultPaths, type Paths, runConfig, type Settings, settings, type Target, target } from './settings.ts';
@@ -93,9 +93,11 @@ function reachEngine({ token, paths: corrections }: Settings, http: HttpClient) 
     return fillPath(step === 'start' ? paths.startWorkflow : paths.getWorkflow, parts);
   }
 
-  function observe(target: Target, upstream: UpstreamRef, signal?: AbortSignal) {
+  async function observe(target: Target, upstream: UpstreamRef, signal?: AbortSignal) {
     const path = pathOf('get', target, upstream);
-    return call({ ...observeRun, purpose: 'observe', method: 'GET', path, answer: runAnswer, signal });
+    const answer = await call({ ...observeRun, purpose: 'observe', method: 'GET', path, answer: runAnswer, signal });
+    refuseOther(upstream.runId, answer.body.runId);
+    return answer;
   }
 
   /**

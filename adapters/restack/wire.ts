@@ -10,7 +10,11 @@ export const startAnswer = z.looseObject({
   workflowId: pathPart.nullish(),
 });
 
-export const runAnswer = z.looseObject({ status: z.string().min(1), agentId: pathPart.nullish().catch(null) });
+export const runAnswer = z.looseObject({
+  status: z.string().min(1),
+  runId: z.unknown().optional(),
+  agentId: pathPart.nullish().catch(null),
+});
 
 /** The status says it all, whatever the body is. */
 export const eventAnswer = z.unknown();

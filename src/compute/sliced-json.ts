@@ -1,28 +1,7 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Json } from '../contract/domain/json.ts';
 import { readJson } from '../json/exact-number.ts';
 import { measureJson } from '../json/measure-json.ts';
-
-/** What one call of JSON.parse or JSON.stringify may handle: about a millisecond of it. */
-const sliceBounds = { maxNodes: 4000, maxChars: 65_536 };
-const sliceChars = 65_536;
-/** How long the event loop may be held before it turns. */
-const turnMs = 3;
-
-/** Lets the event loop turn where it was held for long enough. */
-class Pacer {
-  #sinceMs = performance.now();
-
-  /** Undefined: there is time left, and nothing to wait for. */
-  pause(): Promise<void> | undefined {
-    return performance.now() - this.#sinceMs < turnMs ? undefined : this.#turn();
-  }
-
-  async #turn(): Promise<void> {
-    await nextTurn();
-    this.#sinceMs = performance.now();
-  }
-}
+import { Pacer, sliceBounds, sliceChars, textSlices } from './slices.ts';
 
 /**
  * The JSON text of a value, written piece by piece so that the event loop goes on in between. The value must not change
@@ -46,12 +25,8 @@ class Writer {
 
   async #text(value: string): Promise<string> {
     const parts: string[] = [];
-    for (let at = 0; at < value.length; ) {
-      let end = Math.min(value.length, at + sliceChars);
-      // A pair of surrogates must not be cut: alone, each would be escaped.
-      if (end < value.length && (value.charCodeAt(end - 1) & 0xfc00) === 0xd800) end -= 1;
-      parts.push(JSON.stringify(value.slice(at, end)).slice(1, -1));
-      at = end;
+    for (const slice of textSlices(value)) {
+      parts.push(JSON.stringify(slice).slice(1, -1));
       const pause = this.#pacer.pause();
       if (pause !== undefined) await pause;
     }

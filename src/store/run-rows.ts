@@ -21,7 +21,9 @@ const stateSchema = z.object({
     ])
     .nullable(),
   resumption: z.object({ payload: json, interrupt: json }).nullable(),
+  asked: z.object({ payload: z.string(), sighting: z.string() }).optional(),
   answeredInterrupt: z.string().nullable(),
+  answeredAtMs: z.number().optional(),
   attempts: integer,
   evaluations: integer.optional(),
   lastSeq: integer,
@@ -98,10 +100,10 @@ export const runColumns = [
 
 /** The part of a run that changes and is never searched. */
 export function encodeState(run: Run): string {
-  const { upstream, outcome, resumption, answeredInterrupt, attempts, evaluations } = run;
-  const { lastSeq, startedAtMs, deadlineAtMs } = run;
+  const { upstream, outcome, resumption, asked, answeredInterrupt, answeredAtMs } = run;
+  const { attempts, evaluations, lastSeq, startedAtMs, deadlineAtMs } = run;
   return JSON.stringify({
-    ...{ upstream, outcome, resumption, answeredInterrupt },
+    ...{ upstream, outcome, resumption, asked, answeredInterrupt, answeredAtMs },
     ...{ attempts, evaluations, lastSeq, startedAtMs, deadlineAtMs },
   });
 }

@@ -185,6 +185,22 @@ export function testAdapter(subject: AdapterCase): void {
       expectWire(subject.observe.wire);
     });
 
+    test.each([['another'], [7], [['a']], [{ id: 1 }]] as const)(
+      'an observation that names the run %j instead of the one that was asked for is refused',
+      async (runId) => {
+        vendor.reply = answer(200, { ...subject.observe.answer, runId });
+        const fault = await faultOf(observe());
+        expect(fault).toMatchObject({ consequence: 'retry', kind: 'malformed' });
+        expect(fault.message).toContain(subject.start.upstream.runId);
+        expect(fault.message).toContain(typeof runId === 'string' ? runId : JSON.stringify(runId));
+      },
+    );
+
+    test.each([[undefined], [null]])('an observation whose runId is %j is taken as that of the run', async (runId) => {
+      vendor.reply = answer(200, { ...subject.observe.answer, runId } as JsonObject);
+      expect((await observe()).status).toBe(subject.observe.status);
+    });
+
     test('the secrets are known, and are sent', async () => {
       expect(adapter.secretsOf(settings)).toContain(secret);
       vendor.reply = answer(200, subject.observe.answer);

@@ -21,11 +21,11 @@ export class ScriptedVendor implements Connection {
   observeGate: Promise<void> = Promise.resolve();
 
   async start(request: { readonly input: Json }): Promise<UpstreamRef> {
-    this.starts.push(request.input);
+    const runId = `vendor-${this.starts.push(request.input)}`;
     await this.startGate;
     const fault = this.startScript.shift();
     if (fault !== undefined) throw fault;
-    return { runId: `vendor-${this.starts.length}` };
+    return { runId };
   }
 
   async observe(_target: unknown, _upstream: UpstreamRef, signal: AbortSignal): Promise<Observation> {

@@ -116,6 +116,9 @@ describe('the state machine of a run', () => {
   test('the answered interrupt of a run is remembered in canonical form, whatever the order of its keys', () => {
     const delivered = applyTransition(runIn('delivering'), steps.delivered, 2000);
     expect(delivered?.run.answeredInterrupt).toBe('{"a":2,"b":1}');
+    const asked = { payload: 'sha256:0', sighting: 'sha256:1' };
+    const known = applyTransition({ ...runIn('delivering'), asked }, steps.delivered, 2000);
+    expect(known?.run).toMatchObject({ answeredInterrupt: 'sha256:0', answeredAtMs: 2000, asked });
     expect(applyTransition(runIn('delivering'), steps.undelivered, 2000)?.run.answeredInterrupt).toBeNull();
   });
 
@@ -150,7 +153,7 @@ const written: readonly (readonly [RunPhase, RunTransition, object, object | nul
   [
     'delivering',
     steps.delivered,
-    { resumption: null, attempts: 0, answeredInterrupt: '{"a":2,"b":1}' },
+    { resumption: null, attempts: 0, answeredInterrupt: '{"a":2,"b":1}', answeredAtMs: 2000 },
     phaseEvent('running'),
   ],
   [
@@ -191,8 +194,10 @@ test('an evaluation of a run that was evaluated before is counted on', () => {
 });
 
 test('an answered interrupt is forgotten by the transition forget', () => {
-  const forgotten = applyTransition({ ...runIn('running'), answeredInterrupt: '"p"' }, steps.forget, 2000);
-  expect(forgotten?.run.answeredInterrupt).toBeNull();
+  const asked = { payload: '"p"', sighting: '{}' };
+  const answered = { ...runIn('running'), asked, answeredInterrupt: '"p"', answeredAtMs: 1500 };
+  const forgotten = applyTransition(answered, steps.forget, 2000);
+  expect(forgotten?.run).toMatchObject({ answeredInterrupt: null, answeredAtMs: undefined, asked: undefined });
 });
 
 test('a payload that is delivered without a resumption answers no interrupt', () => {

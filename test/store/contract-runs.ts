@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Change } from '../../src/contract/domain/event.ts';
-import { StorageFault } from '../../src/contract/store/store.ts';
+import type { Run } from '../../src/contract/domain/run.ts';
+import { StorageFault, type Store, UpstreamTaken } from '../../src/contract/store/store.ts';
 import type { Bench } from './contract.ts';
 import { makeEvent, makeRun, nextVersion } from './runs.ts';
+import { makeThread } from './threads.ts';
 
 const oddJson = {
   null: null,
@@ -32,7 +34,9 @@ export function describeRuns(bench: () => Bench): void {
         upstream: { runId: 'V1StGXR8_Z5jdHi6B-myT', agentId: 'agent-1' },
         outcome: { kind: 'interrupt', payload: oddJson },
         resumption: { payload: [oddJson], interrupt: null },
+        asked: { payload: '"go?"', sighting: 'sha256:00' },
         answeredInterrupt: '{"a":1}',
+        answeredAtMs: 1_700_000_000_001,
         attempts: 3,
         lastSeq: 9,
         version: 7,
@@ -148,6 +152,42 @@ export function describeRuns(bench: () => Bench): void {
       expect(await store.find(run)).toEqual(changes[held.indexOf(true)]);
       const gone = await Promise.all([store.remove(removed, 1), store.remove(removed, 1)]);
       expect(gone.filter(Boolean)).toHaveLength(1);
+    });
+
+    test('no two runs have one upstream run, also not at once, after a restart, in a thread or by another process', async () => {
+      const { store, openSecond, reopen } = bench();
+      const other = await openSecond();
+      const runs = Array.from({ length: 6 }, () => makeRun());
+      for (const run of runs) await store.insert(run, []);
+      const start = (through: Store, run: Run, upstreamKey: string) =>
+        through.update({ run: nextVersion(run), expectedVersion: run.version, events: [], upstreamKey });
+      const kinds = async (starts: readonly Promise<boolean>[]) =>
+        (await Promise.allSettled(starts)).map((start) => (start.status === 'fulfilled' ? start.value : start.reason));
+      const [a, b, c, d, e, f] = runs as [Run, Run, Run, Run, Run, Run];
+      const first = await kinds([
+        start(store, a, 'k'),
+        start(other, b, 'k'),
+        start(store, c, 'k'),
+        start(store, d, 'l'),
+      ]);
+      expect(first.filter((kind) => kind === true)).toHaveLength(2);
+      expect(first.filter((kind) => kind instanceof UpstreamTaken)).toHaveLength(2);
+      expect(first[3]).toBe(true);
+      // Nothing of a refused write is there, and the run that has the key keeps it through its later writes.
+      for (const [at, run] of [a, b, c].entries()) {
+        expect(await store.find(run)).toEqual(first[at] === true ? nextVersion(run) : run);
+      }
+      expect(await start(store, nextVersion(d), 'l')).toBe(true);
+      const again = await reopen();
+      await expect(start(again, e, 'l')).rejects.toThrow(UpstreamTaken);
+      const thread = makeThread();
+      const inThread = makeRun({ threadId: thread.threadId });
+      await again.insert(inThread, [], undefined, { create: thread, refuseBusy: true });
+      const effect = { thread: { status: 'busy', release: false } as const, upstreamKey: 'l' };
+      const update = { run: nextVersion(inThread), expectedVersion: 1, events: [], ...effect };
+      await expect(again.update(update)).rejects.toThrow(UpstreamTaken);
+      expect(await again.remove(d, 3)).toBe(true);
+      expect(await start(again, f, 'l')).toBe(true);
     });
 
     test('events of a run come back in order, all of them, after a number, and in pages', async () => {

@@ -50,6 +50,9 @@ export type RunRequest = {
   readonly origin?: RequestOrigin | undefined;
 };
 
+/** Fingerprints of an interrupt's payload, and of all that the vendor showed when it asked. */
+export type Question = { readonly payload: string; readonly sighting: string };
+
 /** A payload that a client sent to an interrupted run. */
 export type Resumption = { readonly payload: Json; readonly interrupt: Json };
 
@@ -68,8 +71,12 @@ export type Run = {
   readonly outcome: Outcome | null;
   /** Present in `resuming` and `delivering`. */
   readonly resumption: Resumption | null;
-  /** Canonical JSON of the last interrupt payload that was answered, so that a stale copy does not interrupt again. */
+  /** What the vendor showed with the run's interrupt, until its answer is out of date; left out, it is not known. */
+  readonly asked?: Question | undefined;
+  /** Fingerprint of the last interrupt payload that was answered, so that the vendor's echo does not interrupt again. */
   readonly answeredInterrupt: string | null;
+  /** When the vendor took that answer; left out where it is not known. */
+  readonly answeredAtMs?: number | undefined;
   /** Failed attempts of the step under way (start or delivery), for its backoff. */
   readonly attempts: number;
   /**

@@ -36,6 +36,8 @@ export type RunUpdate = {
   readonly thread?: ThreadEffect | undefined;
   /** What the run's webhook receiver is owed for the change. */
   readonly delivery?: NewDelivery | undefined;
+  /** Names what the vendor started for the run; no other run has it. */
+  readonly upstreamKey?: string | undefined;
 };
 
 /** Ties a client's retry to the run that its first try made (draft-ietf-httpapi-idempotency-key-header). */
@@ -92,7 +94,10 @@ export interface Store {
   readonly threads: ThreadStore;
   /** `admission` is given for a run with a thread. Decided in one transaction, the idempotency key first. */
   insert(run: Run, events: readonly RunEvent[], idempotency?: Idempotency, admission?: Admission): Promise<Insertion>;
-  /** False: the run is gone, has another version or another owner; nothing was written. */
+  /**
+   * False: the run is gone, has another version or another owner; nothing was written. Rejects with `UpstreamTaken` where
+   * another run has the `upstreamKey`; nothing was written then either.
+   */
   update(update: RunUpdate): Promise<boolean>;
   /** Removes a run and its events. False: it has another version, or is gone. */
   remove(key: RunKey, expectedVersion: number): Promise<boolean>;
@@ -119,6 +124,14 @@ export interface Store {
   /** Resolves when the store answers. */
   ping(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Another run has what the vendor says that it started for this one. */
+export class UpstreamTaken extends Error {
+  constructor() {
+    super('another run has this upstream run');
+    this.name = 'UpstreamTaken';
+  }
 }
 
 /** The store cannot answer now; the message is for the log. */

@@ -10,6 +10,11 @@ export function unknownStart(reason: string): RunOutcome {
   };
 }
 
+/** The outcome of a run whose start was answered with an id that another run has. */
+export function foreignStart(upstreamRunId: string): RunOutcome {
+  return unknownStart(`the vendor answered with the id of another run, ${upstreamRunId}`);
+}
+
 export function rejectedStart(reason: string): RunOutcome {
   return {
     status: 'error',

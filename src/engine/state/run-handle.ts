@@ -14,9 +14,10 @@ import type { RunTransition } from './state-machine.ts';
  *
  * - `recorded`: it is durable.
  * - `overtaken`: the run was ended, removed or claimed first; `run` holds the state that won.
+ * - `taken`: another run has what the vendor says that it started; nothing was written.
  * - `unsaved`: the store was unavailable when the process had to stop; the next owner finds out for itself.
  */
-export type RecordResult = 'recorded' | 'overtaken' | 'unsaved';
+export type RecordResult = 'recorded' | 'overtaken' | 'taken' | 'unsaved';
 
 export type RunHandleDeps = {
   readonly replica: string;
@@ -121,6 +122,7 @@ export class RunHandle {
           return 'recorded';
         }
         if (written.kind === 'refused') return 'overtaken';
+        if (written.kind === 'taken') return 'taken';
         if (await this.#catchUp(transition)) return 'recorded';
         if (this.isOver) return 'overtaken';
       } catch (error) {

@@ -1,3 +1,4 @@
+import { shortenCanonical } from '../../compute/fingerprint.ts';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
@@ -6,16 +7,27 @@ import type { EvaluationGuard } from '../../contract/domain/mapping.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Admission, ThreadEffect } from '../../contract/domain/thread.ts';
 import type { NewDelivery } from '../../contract/domain/webhook.ts';
-import type { Idempotency, Insertion, Store } from '../../contract/store/store.ts';
+import {
+  type Idempotency,
+  type Insertion,
+  type RunUpdate,
+  type Store,
+  UpstreamTaken,
+} from '../../contract/store/store.ts';
 import { failedMapping } from './outcomes.ts';
 import { type AppliedTransition, applyTransition, createdEvent, type RunTransition } from './state-machine.ts';
 import type { ThreadEffects } from './thread-effects.ts';
 
-/** `lost`: another writer changed the run first. `refused`: the run's phase does not allow the transition. */
+/**
+ * - `lost`: another writer changed the run first.
+ * - `refused`: the run's phase does not allow the transition.
+ * - `taken`: another run has what the vendor says that it started.
+ */
 export type WriteResult =
   | { readonly kind: 'written'; readonly run: Run }
   | { readonly kind: 'lost' }
-  | { readonly kind: 'refused' };
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'taken' };
 
 /** A write that is durable. */
 export type Commit =
@@ -109,14 +121,17 @@ export class RunWriter {
     const { store, metrics, log, deliveryOf, onCommitted } = this.#deps;
     const { run, events } = applied;
     const delivery = deliveryOf(before, run);
-    const isWritten = await store.update({
-      run,
-      expectedVersion: before.version,
-      expectedOwner: owner,
-      events,
-      thread,
-      delivery,
-    });
+    const update: RunUpdate = {
+      ...{ run, expectedVersion: before.version, expectedOwner: owner, events, thread, delivery },
+      upstreamKey: this.#upstreamKeyOf(run, transition),
+    };
+    let isWritten: boolean;
+    try {
+      isWritten = await store.update(update);
+    } catch (error) {
+      if (error instanceof UpstreamTaken) return { kind: 'taken' };
+      throw error;
+    }
     if (!isWritten) {
       metrics.count('conditional_writes_lost');
       log.debug({ run_id: run.runId, transition: transition.kind }, 'write refused: the run had changed');
@@ -125,6 +140,16 @@ export class RunWriter {
     onCommitted({ kind: 'changed', run, events, owesDelivery: delivery !== undefined });
     if (run.phase === 'done') this.#reportEnd(run);
     return { kind: 'written', run };
+  }
+
+  /** An id means something only to the account that it was given by. */
+  #upstreamKeyOf({ agentId, tenant }: Run, transition: RunTransition): string | undefined {
+    const started = transition.kind === 'scheduled' ? transition.session : transition;
+    if (!('upstream' in started)) return undefined;
+    const agent = this.#deps.agents.find(agentId);
+    if (agent === null) return undefined;
+    const account = agent.tenants === undefined ? [agent.backend] : [agent.backend, tenant];
+    return shortenCanonical(JSON.stringify([...account, started.upstream.runId]));
   }
 
   /** False: the run changed since it was read. */

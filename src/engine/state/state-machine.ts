@@ -1,7 +1,16 @@
+import { shortenCanonical } from '../../compute/fingerprint.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Change, RunEvent } from '../../contract/domain/event.ts';
 import type { Json } from '../../contract/domain/json.ts';
-import type { Outcome, Run, RunPhase, RunStatus, UpstreamRef } from '../../contract/domain/run.ts';
+import type {
+  Outcome,
+  Question,
+  Resumption,
+  Run,
+  RunPhase,
+  RunStatus,
+  UpstreamRef,
+} from '../../contract/domain/run.ts';
 import type { Session } from '../../contract/domain/thread.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 
@@ -20,10 +29,10 @@ export type RunTransition =
   /** The thread has its session now, which has not been sent the run's input yet. */
   | { readonly kind: 'scheduled'; readonly session: Session }
   | { readonly kind: 'partial'; readonly value: Json }
-  | { readonly kind: 'interrupt'; readonly payload: Json }
+  | { readonly kind: 'interrupt'; readonly payload: Json; readonly asked?: Question }
   /** The vendor went on without us. */
   | { readonly kind: 'clear' }
-  /** The vendor no longer shows the answered interrupt, so an equal one is a new one. */
+  /** The vendor's run has changed since the answer, so that an equal interrupt is a new one. */
   | { readonly kind: 'forget' }
   | { readonly kind: 'resume'; readonly payload: Json }
   /** About to send the accepted payload. */
@@ -88,14 +97,24 @@ export function applyTransition(run: Run, transition: RunTransition, nowMs: numb
     case 'interrupt':
       return withEvent(
         run,
-        { phase: 'interrupted', outcome: { kind: 'interrupt', payload: transition.payload }, answeredInterrupt: null },
+        {
+          ...unanswered,
+          phase: 'interrupted',
+          outcome: { kind: 'interrupt', payload: transition.payload },
+          asked: transition.asked,
+        },
         { kind: 'interrupt', payload: transition.payload },
         nowMs,
       );
     case 'clear':
-      return withEvent(run, { phase: 'running', outcome: null }, { kind: 'phase', phase: 'running' }, nowMs);
+      return withEvent(
+        run,
+        { ...unanswered, phase: 'running', outcome: null },
+        { kind: 'phase', phase: 'running' },
+        nowMs,
+      );
     case 'forget':
-      return withoutEvent(run, { answeredInterrupt: null }, nowMs);
+      return withoutEvent(run, unanswered, nowMs);
     case 'resume':
       return withEvent(
         run,
@@ -119,7 +138,8 @@ export function applyTransition(run: Run, transition: RunTransition, nowMs: numb
           phase: 'running',
           resumption: null,
           attempts: 0,
-          answeredInterrupt: run.resumption === null ? null : canonicalJson(run.resumption.interrupt),
+          answeredInterrupt: run.resumption === null ? null : (run.asked?.payload ?? fingerprintOf(run.resumption)),
+          answeredAtMs: nowMs,
         },
         { kind: 'phase', phase: 'running' },
         nowMs,
@@ -127,7 +147,7 @@ export function applyTransition(run: Run, transition: RunTransition, nowMs: numb
     case 'undelivered':
       return withEvent(
         run,
-        { phase: 'running', resumption: null, attempts: 0, answeredInterrupt: null },
+        { ...unanswered, phase: 'running', resumption: null, attempts: 0 },
         { kind: 'phase', phase: 'running', note: transition.note },
         nowMs,
       );
@@ -158,6 +178,14 @@ function statusIn(phase: RunPhase): RunStatus {
   return phase === 'interrupted' ? 'interrupted' : 'pending';
 }
 
+/** No interrupt waits for the end of its echo. */
+const unanswered = { asked: undefined, answeredInterrupt: null, answeredAtMs: undefined } as const;
+
+/** Of an interrupt that an earlier version recorded. */
+function fingerprintOf({ interrupt }: Resumption): string {
+  return shortenCanonical(canonicalJson(interrupt));
+}
+
 function interruptOf(run: Run): Json {
   return run.outcome?.kind === 'interrupt' ? run.outcome.payload : null;
 }
@@ -174,7 +202,7 @@ function end(run: Run, outcome: RunOutcome, nowMs: number): AppliedTransition {
     status: outcome.status,
     outcome: recorded,
     resumption: null,
-    answeredInterrupt: null,
+    ...unanswered,
     evaluations: undefined,
     owner: null,
     lastSeq: run.lastSeq + 1,

@@ -1,3 +1,4 @@
+import type { Observation } from '../../contract/adapter/adapter.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import { type MappedStatus, MappingFault } from '../../contract/domain/mapping.ts';
@@ -10,6 +11,7 @@ import { hasScheduledSession } from '../sessions/sessions.ts';
 import { faultOf } from '../state/fault-recorder.ts';
 import { failedMapping, lostUpstream } from '../state/outcomes.ts';
 import type { RunOutcome } from '../state/state-machine.ts';
+import { Echo } from './echo.ts';
 import type { RunContext } from './run-context.ts';
 
 /** Events that are read at a time to find the last partial output. */
@@ -36,6 +38,7 @@ export class Poller {
   /** A recovered run's last partial output is in its events only. */
   #hasStoredPartial: boolean;
   #isPushed = false;
+  readonly #echo: Echo;
   /** Polls that a push caused and that did not show the end. */
   #pushedPolls = 0;
   /** The vendor has pushed this run at least once. */
@@ -47,6 +50,7 @@ export class Poller {
     const isRecovered = pollWithinMs !== null;
     const nowMs = deps.clock.monotonicMs();
     this.#context = context;
+    this.#echo = new Echo(deps.clock);
     this.#hasStoredPartial = isRecovered;
     this.#age = new RunAge(context, isRecovered);
     this.#random = deps.clock.random();
@@ -119,7 +123,7 @@ export class Poller {
       this.#goneSinceMs = null;
       const mapped = await mapping.read(observation, handle.guard);
       // The run may have been ended elsewhere during the call.
-      if (!handle.isOver) await this.#apply(mapped, sentMs);
+      if (!handle.isOver) await this.#apply(mapped, observation, sentMs);
     } catch (error) {
       if (abort.signal.aborted) return;
       if (error instanceof MappingFault) {
@@ -175,12 +179,18 @@ export class Poller {
     );
     // A run that the vendor does not know is polled once more just when the patience with it ends.
     const patienceEndsMs = this.#goneSinceMs === null ? null : this.#goneSinceMs + agent.lostAfterMs;
-    const dueMs = this.#lastPollMs + delayMs;
+    const dueMs = Math.min(this.#lastPollMs + delayMs, this.#echoEndsMs(this.#lastPollMs));
     const soonestMs = patienceEndsMs === null ? dueMs : Math.min(dueMs, Math.max(patienceEndsMs, this.#lastPollMs + 1));
     return soonestMs - deps.clock.monotonicMs();
   }
 
-  async #apply(mapped: MappedStatus, sentMs: number): Promise<void> {
+  /** When a question that is held back counts as asked again, unless a poll has been sent since or faults slow the polls. */
+  #echoEndsMs(lastPollMs: number): number {
+    const endsMs = this.#faults === 0 ? this.#echo.dueAtMs(this.#context.handle.run) : null;
+    return endsMs === null || endsMs <= lastPollMs ? Number.POSITIVE_INFINITY : endsMs;
+  }
+
+  async #apply(mapped: MappedStatus, observation: Observation, sentMs: number): Promise<void> {
     const { handle, agent, deps, log } = this.#context;
     const { run } = handle;
     switch (mapped.kind) {
@@ -202,10 +212,7 @@ export class Poller {
         if (mapped.partial !== undefined) await this.#applyPartial(mapped.partial);
         return;
       case 'interrupted':
-        // A vendor may show an interrupt for a while after it was answered: it must not interrupt again.
-        if (run.phase === 'interrupted' || run.answeredInterrupt === canonicalJson(mapped.payload)) return;
-        this.#age.noteEnded();
-        await handle.record({ kind: 'interrupt', payload: mapped.payload });
+        if (run.phase !== 'interrupted') await this.#interrupt(mapped.payload, observation);
         return;
       case 'success':
         this.#noteEnd();
@@ -220,6 +227,14 @@ export class Poller {
       default:
         assertNever(mapped);
     }
+  }
+
+  async #interrupt(payload: Json, observation: Observation): Promise<void> {
+    const { handle } = this.#context;
+    const asked = await this.#echo.read(observation, payload);
+    if (handle.isOver || this.#echo.holdsBack(handle.run, asked)) return;
+    this.#age.noteEnded();
+    await handle.record({ kind: 'interrupt', payload, asked });
   }
 
   /** The upstream run is over; where it was the thread's session, the thread has none any more. */

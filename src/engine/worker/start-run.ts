@@ -5,7 +5,7 @@ import type { Run, UpstreamRef } from '../../contract/domain/run.ts';
 import type { Thread } from '../../contract/domain/thread.ts';
 import type { Permit } from '../limits/call-queue.ts';
 import { openingInputOf, sessionOf, transitionAfterStart } from '../sessions/sessions.ts';
-import { failedMapping } from '../state/outcomes.ts';
+import { failedMapping, foreignStart } from '../state/outcomes.ts';
 import { settleFailedStart } from './open-call.ts';
 import type { RunContext } from './run-context.ts';
 import { sendMessage } from './send-message.ts';
@@ -62,6 +62,11 @@ export async function requestStart(context: RunContext, input: Json, permit: Per
   deps.metrics.count('starts', { backend: agent.backend, result: 'accepted' });
   log.debug({ upstream }, 'run started at the vendor');
   const recorded = await handle.record(transitionAfterStart(handle.run, agent, upstream, opening));
+  if (recorded === 'taken') {
+    // What has this id at the vendor belongs to the other run: it is neither polled nor stopped for this one.
+    log.warn({ upstream }, 'the vendor answered a start with the id of another run');
+    await handle.record({ kind: 'end', outcome: foreignStart(upstream.runId) });
+  }
   // The run was cancelled or removed during the call: what the vendor started has to be stopped.
   if (recorded === 'overtaken') deps.stopper.stopRun(handle.run, upstream, agent);
 }

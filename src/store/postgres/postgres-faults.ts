@@ -3,6 +3,8 @@ import { StorageFault } from '../../contract/store/store.ts';
 
 const serverError = z.object({ code: z.string().regex(/^[0-9A-Z]{5}$/) });
 
+const violation = z.object({ code: z.literal('23505'), constraint: z.string() });
+
 function readSqlState(error: unknown): string | null {
   const parsed = serverError.safeParse(error);
   // Node's own codes, such as EPIPE, can look alike.
@@ -23,6 +25,11 @@ export function isStatementFault(error: unknown): boolean {
 /** Whether the statement lost against a concurrent one (deadlock, serialization); it can succeed when repeated. */
 export function isCollision(error: unknown): boolean {
   return readSqlState(error)?.startsWith('40') ?? false;
+}
+
+/** Whether it is the fault of a row that a unique index refuses. */
+export function violates(error: unknown, index: string): boolean {
+  return error instanceof StorageFault && violation.safeParse(error.cause).data?.constraint === index;
 }
 
 /** Awaits work on the database; what it rejects with becomes a `StorageFault`. */

@@ -12,12 +12,13 @@ import {
   StorageFault,
   type Store,
   type StoreChange,
+  UpstreamTaken,
 } from '../../contract/store/store.ts';
 import { decodeEvent, decodeRun } from '../run-rows.ts';
 import type { ChangeListener } from './change-listener.ts';
 import { bindStatements } from './connections.ts';
 import { PostgresDurations } from './postgres-durations.ts';
-import { withStorageFaults } from './postgres-faults.ts';
+import { violates, withStorageFaults } from './postgres-faults.ts';
 import { PostgresItems } from './postgres-items.ts';
 import { PostgresOutbox } from './postgres-outbox.ts';
 import { PostgresQuotas } from './postgres-quotas.ts';
@@ -116,8 +117,12 @@ export class PostgresStore implements Store {
 
   async update(update: RunUpdate): Promise<boolean> {
     const { run, thread } = update;
-    if (run.threadId === null || thread === undefined) return await this.#updates.submit(encodeUpdate(update));
-    return await this.#updatesInThreads.submit(encodeUpdateInThread(update, run.threadId, thread));
+    try {
+      if (run.threadId === null || thread === undefined) return await this.#updates.submit(encodeUpdate(update));
+      return await this.#updatesInThreads.submit(encodeUpdateInThread(update, run.threadId, thread));
+    } catch (error) {
+      throw violates(error, 'runs_by_upstream') ? new UpstreamTaken() : error;
+    }
   }
 
   async remove(key: RunKey, expectedVersion: number): Promise<boolean> {

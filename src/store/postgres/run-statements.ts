@@ -14,7 +14,7 @@ export const insertColumns = `run_id text, tenant text, agent_id text, agent_nam
   status text, owner text, version bigint, created_at_ms bigint, updated_at_ms bigint, ended_at_ms bigint, due_at_ms bigint, state text,
   request text, metadata text, key_tenant text, key text, fingerprint text, key_expires_at_ms bigint`;
 export const updateColumns = `run_id text, tenant text, expected_version bigint, expected_owner text, phase text,
-  status text, owner text, version bigint, updated_at_ms bigint, ended_at_ms bigint, state text`;
+  status text, owner text, version bigint, updated_at_ms bigint, ended_at_ms bigint, state text, upstream_key text`;
 export const eventColumns = 'run_id text, seq bigint, at_ms bigint, status text, change text';
 
 /** Where events stand in their threads: two columns, and the join that provides them. */
@@ -47,7 +47,8 @@ export const storeRuns = (source: string, event: string, { columns, join } = unn
 /** Common table expressions that update the runs of `input`, as `changed`, with their events and deliveries. */
 export const changeRuns = (event: string, owed: string, { columns, join } = unnumbered): string => `changed AS (
     UPDATE runs SET phase = input.phase, status = input.status, owner = input.owner, version = input.version,
-      updated_at_ms = input.updated_at_ms, ended_at_ms = input.ended_at_ms, state = input.state
+      updated_at_ms = input.updated_at_ms, ended_at_ms = input.ended_at_ms, state = input.state,
+      upstream_key = coalesce(input.upstream_key, runs.upstream_key)
     FROM input WHERE runs.run_id = input.run_id AND runs.tenant = input.tenant
       AND runs.version = input.expected_version
       AND (input.expected_owner IS NULL OR runs.owner = input.expected_owner)
@@ -89,12 +90,25 @@ export function encodeInsert(run: Run, events: readonly RunEvent[], used: Idempo
   return { id: run.runId, keys, tables: [[cells], encodeEvents(events)] };
 }
 
-export function encodeUpdate({ run, expectedVersion, expectedOwner, events, delivery }: RunUpdate): EncodedWrite {
+export function encodeUpdate(update: RunUpdate): EncodedWrite {
+  const { run, expectedVersion, expectedOwner, events, delivery, upstreamKey = null } = update;
   const { runId, tenant, phase, status, owner, version, updatedAtMs } = run;
   const condition = [runId, tenant, expectedVersion, expectedOwner ?? null];
-  const cells = [...condition, phase, status, owner, version, updatedAtMs, endedAtOf(run), encodeState(run)];
+  const cells = [
+    ...condition,
+    phase,
+    status,
+    owner,
+    version,
+    updatedAtMs,
+    endedAtOf(run),
+    encodeState(run),
+    upstreamKey,
+  ];
   const owed = delivery === undefined ? [] : [encodeDelivery(delivery)];
-  return { id: runId, keys: [runId], tables: [[cells], encodeEvents(events), owed] };
+  // Two writes of one upstream run must not fail their whole batch.
+  const keys = upstreamKey === null ? [runId] : [runId, `upstream ${upstreamKey}`];
+  return { id: runId, keys, tables: [[cells], encodeEvents(events), owed] };
 }
 
 export function encodeRemove({ tenant, runId }: RunKey, expectedVersion: number): EncodedWrite {

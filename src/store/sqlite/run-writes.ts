@@ -84,8 +84,9 @@ function findEarlier(statements: Statements, { tenant, key, fingerprint }: Idemp
   return earlier.fingerprint === fingerprint ? { kind: 'replayed', runId: earlier.run_id } : { kind: 'mismatch' };
 }
 
-export function prepareUpdate(statements: Statements, update: RunUpdate): () => boolean {
-  const { run, expectedVersion, expectedOwner = null } = update;
+/** The work gives null where another run has the upstream run. */
+export function prepareUpdate(statements: Statements, update: RunUpdate): () => boolean | null {
+  const { run, expectedVersion, expectedOwner = null, upstreamKey } = update;
   const columns: SQLInputValue[] = [run.runId, run.tenant, expectedVersion, run.phase, run.status, run.owner];
   columns.push(run.version, run.updatedAtMs, endedAtOf(run), encodeState(run), expectedOwner);
   const encoded = encodeEvents(update.events);
@@ -95,9 +96,11 @@ export function prepareUpdate(statements: Statements, update: RunUpdate): () => 
       : prepareEffect(statements, run, { threadId: run.threadId, effect: update.thread, eventCount: encoded.length });
   const owe = update.delivery === undefined ? null : prepareDelivery(statements.insertDelivery, update.delivery);
   return () => {
+    if (upstreamKey !== undefined && statements.hasUpstream.get(upstreamKey, run.runId) !== undefined) return null;
     // The end of a run always moves it within the indexes.
     const isInPlace = run.phase !== 'done' && statements.updateRunInPlace.run(...columns).changes === 1;
     if (!isInPlace && statements.updateRun.run(...columns).changes === 0) return false;
+    if (upstreamKey !== undefined) statements.setUpstream.run(run.runId, upstreamKey);
     appendEvents(statements, run, encoded, affectThread?.() ?? null);
     owe?.();
     return true;

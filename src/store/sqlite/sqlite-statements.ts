@@ -24,6 +24,8 @@ const texts = {
   updateRunInPlace: `UPDATE runs SET phase = ?4, version = ?7, updated_at_ms = ?8, state = ?10
     WHERE run_id = ?1 AND tenant = ?2 AND version = ?3 AND status = ?5 AND owner IS ?6 AND ended_at_ms IS ?9
     AND (?11 IS NULL OR owner = ?11)`,
+  hasUpstream: 'SELECT 1 FROM runs WHERE upstream_key = ? AND run_id <> ?',
+  setUpstream: 'UPDATE runs SET upstream_key = ?2 WHERE run_id = ?1',
   removeRun: `DELETE FROM runs WHERE run_id = ? AND tenant = ? AND version = ?
     RETURNING id, thread_id, ended_at_ms`,
   removeRequest: 'DELETE FROM requests WHERE id = ?',

@@ -2,7 +2,15 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Admission } from '../../contract/domain/thread.ts';
-import type { Claim, Idempotency, Insertion, RunQuery, RunUpdate, Store } from '../../contract/store/store.ts';
+import {
+  type Claim,
+  type Idempotency,
+  type Insertion,
+  type RunQuery,
+  type RunUpdate,
+  type Store,
+  UpstreamTaken,
+} from '../../contract/store/store.ts';
 import { decodeEvent, decodeRun } from '../run-rows.ts';
 import { RunSearch } from './run-search.ts';
 import { prepareClaim, prepareExpire, prepareInsert, prepareRemove, prepareUpdate } from './run-writes.ts';
@@ -65,7 +73,9 @@ export class SqliteStore implements Store {
   }
 
   async update(update: RunUpdate): Promise<boolean> {
-    return await this.#writes.submit(prepareUpdate(this.#statements, update));
+    const isWritten = await this.#writes.submit(prepareUpdate(this.#statements, update));
+    if (isWritten === null) throw new UpstreamTaken();
+    return isWritten;
   }
 
   async remove(key: RunKey, expectedVersion: number): Promise<boolean> {

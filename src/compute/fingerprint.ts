@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import type { Json } from '../contract/domain/json.ts';
+import { canonicalJson } from '../json/canonical-json.ts';
+import { isExactNumber } from '../json/exact-number.ts';
+import { measureJson } from '../json/measure-json.ts';
+import { Pacer, sliceBounds, sliceChars, textSlices } from './slices.ts';
+
+/** Longer canonical texts are kept as their hash. */
+const maxPlainLength = 256;
+
+/**
+ * A short text that equal JSON values have in common, whatever the order of their keys: the canonical JSON of a small
+ * value, a hash of it for any other. A large value is walked in slices, so that the event loop goes on; it must not change
+ * before the promise resolves. The common case gives no promise.
+ */
+export function fingerprint(value: Json): string | Promise<string> {
+  return measureJson(value, sliceBounds) === null ? hashSliced(value) : shortenCanonical(canonicalJson(value));
+}
+
+/** The fingerprint of a value whose canonical JSON is known. That of a fingerprint is itself. */
+export function shortenCanonical(canonical: string): string {
+  if (canonical.length <= maxPlainLength) return canonical;
+  return format(createHash('sha256').update(canonical, 'utf8').digest('hex'));
+}
+
+/** Not JSON, so that no short value has the same fingerprint. */
+function format(hex: string): string {
+  return `sha256:${hex}`;
+}
+
+async function hashSliced(value: Json): Promise<string> {
+  const walk = new Walk();
+  await walk.add(value);
+  return format(walk.end());
+}
+
+/** Feeds the canonical JSON of a value to a hash, piece by piece. */
+class Walk {
+  readonly #hash = createHash('sha256');
+  readonly #pacer = new Pacer();
+
+  async add(value: Json): Promise<void> {
+    const pause = this.#pacer.pause();
+    if (pause !== undefined) await pause;
+    if (typeof value === 'string' && value.length > sliceChars) return await this.#addText(value);
+    const isNested = typeof value === 'object' && value !== null && !isExactNumber(value);
+    if (!isNested || measureJson(value, sliceBounds) !== null) this.#hash.update(canonicalJson(value), 'utf8');
+    else if (Array.isArray(value)) await this.#addItems(value);
+    else await this.#addMembers(value as Readonly<Record<string, Json>>);
+  }
+
+  end(): string {
+    return this.#hash.digest('hex');
+  }
+
+  async #addText(text: string): Promise<void> {
+    this.#hash.update('"');
+    for (const slice of textSlices(text)) {
+      this.#hash.update(JSON.stringify(slice).slice(1, -1), 'utf8');
+      const pause = this.#pacer.pause();
+      if (pause !== undefined) await pause;
+    }
+    this.#hash.update('"');
+  }
+
+  async #addItems(items: readonly Json[]): Promise<void> {
+    this.#hash.update('[');
+    for (const [at, item] of items.entries()) {
+      if (at > 0) this.#hash.update(',');
+      await this.#addPart(item);
+    }
+    this.#hash.update(']');
+  }
+
+  async #addMembers(members: Readonly<Record<string, Json>>): Promise<void> {
+    this.#hash.update('{');
+    for (const [at, name] of Object.keys(members).sort().entries()) {
+      if (at > 0) this.#hash.update(',');
+      await this.add(name);
+      this.#hash.update(':');
+      await this.#addPart(members[name] as Json);
+    }
+    this.#hash.update('}');
+  }
+
+  /** Most parts are scalars, which are not worth a promise. */
+  async #addPart(part: Json): Promise<void> {
+    if (typeof part === 'object' || typeof part === 'string') return await this.add(part);
+    this.#hash.update(canonicalJson(part));
+  }
+}

@@ -12,8 +12,7 @@ import { ThreadService } from './api/thread-service.ts';
 import type { Lease } from './cluster/lease.ts';
 import { followReplicas } from './cluster/replication.ts';
 import { EventBus } from './events/event-bus.ts';
-import { type BackendOptions, Backends } from './limits/backends.ts';
-import type { BackendState } from './limits/call-queue.ts';
+import { type BackendOptions, type BackendState, Backends } from './limits/backends.ts';
 import { AgentDurations } from './pacing/agent-durations.ts';
 import type { PacingOptions } from './pacing/pacing.ts';
 import { EvaluationTurns } from './state/evaluation-count.ts';
@@ -53,7 +52,8 @@ export type Engine = {
   readonly api: Api;
   /** How many live runs this process drives. */
   liveRuns(): number;
-  backends(): readonly { readonly name: string; readonly state: BackendState }[];
+  /** The states of the backends' accounts at their vendors, without secrets. */
+  backends(): readonly BackendState[];
   /** A vendor reports a change of a run, which is then polled. False: no start carried the token. */
   acceptPush(backend: string, token: string): Promise<boolean>;
   /** Claims and recovers live runs whose replica is dead. Rejects with `StorageFault`. */
@@ -122,7 +122,7 @@ export function createEngine(deps: EngineDeps): Engine {
     liveRuns: () => live.size,
     backends: () => backends.states(),
     acceptPush: async (backend, token) => {
-      const runId = backends.find(backend)?.push?.read(token) ?? null;
+      const runId = backends.push(backend)?.read(token) ?? null;
       if (runId === null) return false;
       const loop = live.get(runId);
       if (loop !== undefined) loop.pollNow();

@@ -1,11 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { UpstreamFault } from '../../src/contract/adapter/http.ts';
+import { AccountHealth } from '../../src/engine/limits/account-health.ts';
 import { CallQueue, type Urgency } from '../../src/engine/limits/call-queue.ts';
 import type { Rate } from '../../src/engine/limits/rate-limit.ts';
 import { silentLog } from '../store/runs.ts';
 import { fault } from './scripted-vendor.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
+const tenant = 'default';
 const never = new AbortController().signal;
 
 describe('the call queue of a backend', () => {
@@ -18,14 +20,14 @@ describe('the call queue of a backend', () => {
   });
 
   const openQueue = (rate: Rate | null): CallQueue =>
-    new CallQueue({ clock, log: silentLog, maxPauseMs: 300_000 }, rate);
+    new CallQueue({ clock, health: new AccountHealth({ clock, log: silentLog }), maxPauseMs: 300_000 }, rate);
 
   const busy = (retryAfterMs: number, httpStatus = 429): UpstreamFault =>
     fault('retry', { kind: 'http-status', httpStatus, retryAfterMs });
 
   /** A call that waits its turn and ends at once, with a fault where one is given. */
   function call(callQueue: CallQueue, urgency: Urgency, name: string, ends?: UpstreamFault, signal = never) {
-    const entry = callQueue.enter(urgency, signal);
+    const entry = callQueue.enter(urgency, tenant, signal);
     const done = entry.permit.then(async (permit) => {
       if (permit === null) return void went.push(`${name} left`);
       const work = async (): Promise<void> => {
@@ -94,7 +96,7 @@ describe('the call queue of a backend', () => {
 
   test('a permit that is released lets the next call go at once', async () => {
     const callQueue = openQueue({ requestsPerSecond: 1, burst: 1 });
-    const permit = await callQueue.enter('start', never).permit;
+    const permit = await callQueue.enter('start', tenant, never).permit;
     call(callQueue, 'start', 'next');
     await clock.advance(5000);
     expect(went).toEqual([]);

@@ -14,7 +14,9 @@ describe('the concurrency limit of a backend', () => {
     const admitted: string[] = [];
     for (const name of names) {
       const [agent = ''] = name;
-      void concurrency.acquire(agent, name, never, () => {}).then(() => admitted.push(name));
+      void concurrency
+        .acquire({ tenant, agentId: agent, runId: name }, never, () => {})
+        .then(() => admitted.push(name));
     }
     for (let turn = 0; turn < names.length; turn += 1) {
       await new Promise((resolve) => setImmediate(resolve));
@@ -33,9 +35,9 @@ describe('the concurrency limit of a backend', () => {
   test('a run that leaves the queue for slots gives up its place, and no run is admitted twice', async () => {
     const concurrency = new ConcurrencyLimit({ kind: 'own', max: 1 });
     const leaver = new AbortController();
-    await concurrency.acquire('a', 'a1', never, () => {});
-    const left = concurrency.acquire('a', 'a2', leaver.signal, () => {});
-    const next = concurrency.acquire('a', 'a3', never, () => {});
+    await concurrency.acquire({ tenant, agentId: 'a', runId: 'a1' }, never, () => {});
+    const left = concurrency.acquire({ tenant, agentId: 'a', runId: 'a2' }, leaver.signal, () => {});
+    const next = concurrency.acquire({ tenant, agentId: 'a', runId: 'a3' }, never, () => {});
     leaver.abort();
     expect(await left).toBe(false);
     concurrency.release('a1');
@@ -44,7 +46,7 @@ describe('the concurrency limit of a backend', () => {
     expect(concurrency.waiting).toBe(0);
     let isLetIn = false;
     void concurrency
-      .acquire('a', 'a4', never, () => {})
+      .acquire({ tenant, agentId: 'a', runId: 'a4' }, never, () => {})
       .then(() => {
         isLetIn = true;
       });
@@ -55,7 +57,7 @@ describe('the concurrency limit of a backend', () => {
   test('a run that is live already takes a slot, even beyond the bound', async () => {
     const concurrency = new ConcurrencyLimit({ kind: 'own', max: 2 });
     for (const runId of ['x', 'y', 'z']) concurrency.hold(runId);
-    const waiting = concurrency.acquire('a', 'a1', never, () => {});
+    const waiting = concurrency.acquire({ tenant, agentId: 'a', runId: 'a1' }, never, () => {});
     concurrency.release('x');
     expect(concurrency.waiting).toBe(1);
     concurrency.release('y');
@@ -64,8 +66,8 @@ describe('the concurrency limit of a backend', () => {
 
   test('a granted slot is for one start, and is not used again after its run has ended', async () => {
     const concurrency = new ConcurrencyLimit({ kind: 'granted' });
-    const first = concurrency.acquire('a', 'a1', never, () => {});
-    const second = concurrency.acquire('a', 'a2', never, () => {});
+    const first = concurrency.acquire({ tenant, agentId: 'a', runId: 'a1' }, never, () => {});
+    const second = concurrency.acquire({ tenant, agentId: 'a', runId: 'a2' }, never, () => {});
     concurrency.grant(1);
     expect(await first).toBe(true);
     expect(concurrency.opening).toBe(1);
@@ -76,7 +78,7 @@ describe('the concurrency limit of a backend', () => {
     expect(await second).toBe(true);
     // Its start was never written, so its grant is still unused.
     concurrency.release('a2');
-    expect(await concurrency.acquire('a', 'a3', never, () => {})).toBe(true);
+    expect(await concurrency.acquire({ tenant, agentId: 'a', runId: 'a3' }, never, () => {})).toBe(true);
   });
 });
 
@@ -205,6 +207,6 @@ test('asking for the limits of a backend that the config does not name throws in
     secrets: [],
   };
   const backends = new Backends(deps, [{ name: 'main', ...limits }]);
-  expect(backends.of('main').name).toBe('main');
-  expect(() => backends.of('mian')).toThrow('there is no backend mian');
+  expect(backends.of('main', tenant).name.backend).toBe('main');
+  expect(() => backends.of('mian', tenant)).toThrow('there is no backend mian');
 });

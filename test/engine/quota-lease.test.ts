@@ -9,6 +9,7 @@ import { PostgresServer, startPostgres } from '../store/postgres-server.ts';
 import { silentLog } from '../store/runs.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
+const tenant = 'default';
 const never = new AbortController().signal;
 
 /** The store's quotas, whose answers can be delayed. */
@@ -65,7 +66,7 @@ function describeLease(server: PostgresServer): void {
       backends = new Backends({ clock, log: silentLog, agents, replica: 'a', quotas }, [
         { name: 'main', requestsPerSecond: 20, maxConcurrentRuns: 3, ...unpushed },
       ]);
-      ({ callQueue, concurrency } = backends.of('main'));
+      ({ callQueue, concurrency } = backends.of('main', tenant));
       sent = 0;
     });
     afterEach(async () => {
@@ -75,7 +76,7 @@ function describeLease(server: PostgresServer): void {
 
     function call(times: number): void {
       for (let time = 0; time < times; time += 1) {
-        void callQueue.enter('watched', never).permit.then(async (permit) => {
+        void callQueue.enter('watched', tenant, never).permit.then(async (permit) => {
           await permit?.send(async () => {
             sent += 1;
           });
@@ -175,11 +176,13 @@ function describeLease(server: PostgresServer): void {
     test('grants that were not taken are void while the store is asked again', async () => {
       const taken: string[] = [];
       const take = (runId: string): void => {
-        void concurrency.acquire('agent', runId, never, () => {}).then((isTaken) => isTaken && taken.push(runId));
+        void concurrency
+          .acquire({ tenant, agentId: 'agent', runId }, never, () => {})
+          .then((isTaken) => isTaken && taken.push(runId));
       };
       const leaver = new AbortController();
       take('first');
-      void concurrency.acquire('agent', 'second', leaver.signal, () => {});
+      void concurrency.acquire({ tenant, agentId: 'agent', runId: 'second' }, leaver.signal, () => {});
       await turns(1);
       expect(taken).toEqual(['first']);
       // Two starts were granted for two runs. One leaves before its start, and its grant is free for the next.

@@ -57,9 +57,9 @@ function describeShares(server: PostgresServer): void {
     runs: Partial<QuotaRequest['runs']> = {},
     leaseMs = 60_000,
   ): QuotaRequest => ({
-    ...{ backend: 'main', replica, leaseMs },
+    ...{ backend: 'main', account: null, replica, leaseMs },
     requests: { total: 10, wanted: 0, inUse: 0, ...requests },
-    runs: { total: null, agentIds: [], inUse: 0, wanted: 0, ...runs },
+    runs: { total: null, agentIds: [], tenants: null, inUse: 0, wanted: 0, ...runs },
   });
 
   describe('quotas in PostgreSQL', () => {
@@ -117,6 +117,24 @@ function describeShares(server: PostgresServer): void {
       // A granted start that is not yet written stays granted.
       expect((await store.quotas.share(ask('a', {}, { ...runs, inUse: 2 }))).starts).toBe(2);
       expect((await store.quotas.share(ask('b', {}, { ...runs, inUse: 1, wanted: 9 }))).starts).toBe(1);
+    });
+
+    test('accounts of one backend have quotas of their own, and the live runs of their tenants count', async () => {
+      const store = await open(await server.createDatabase());
+      const agentIds = [makeRun().agentId];
+      for (const tenant of ['acme', 'acme', 'bolt']) await store.insert(makeRun({ tenant, phase: 'running' }), []);
+      const askFor = (account: string, tenants: readonly string[]) => {
+        const request = ask('a', { wanted: 10 }, { total: 3, agentIds, tenants, wanted: 3 });
+        return store.quotas.share({ ...request, account });
+      };
+      expect(await askFor('one', ['acme', 'acmeToo'])).toMatchObject({ requests: 10, starts: 1 });
+      expect(await askFor('two', ['bolt'])).toMatchObject({ requests: 10, starts: 2 });
+      // The same account at another replica.
+      const other = {
+        ...ask('b', { wanted: 10 }, { total: 3, agentIds, tenants: ['bolt'], wanted: 3 }),
+        account: 'two',
+      };
+      expect(await store.quotas.share(other)).toMatchObject({ requests: 0, starts: 0 });
     });
 
     test('a wake reaches the other replicas and not the one that sent it', async () => {

@@ -34,8 +34,8 @@ describe.skipIf(reason !== null)(
       const upstream = await startOf(intuned, 'running');
       upstream.say({ status: 'started', result: 'seen by the first' });
       await (await second.stream(running.run_id)).find(({ result }) => result === 'seen by the first');
-      // Its next attempt falls due while the gateway is paused.
-      intuned.surprise('start', reply(503, { message: 'later' }, { 'retry-after': '1' }));
+      // Its next attempt falls due while the gateway is paused. A 503 would pause the account, and with it the next start.
+      intuned.surprise('start', reply(425, { message: 'later' }, { 'retry-after': '3' }));
       const queued = await first.create(asking('queued'));
       await intuned.counted('start', 2);
       const answer = intuned.hold('start');

@@ -1,21 +1,25 @@
-/** The share of a backend's quota that a replica asks for. */
+/** The share of the quota of a backend's account that a replica asks for. */
 export type QuotaRequest = {
   readonly backend: string;
+  /** The account at the vendor; null where all tenants of the backend share one. */
+  readonly account: string | null;
   readonly replica: string;
   /** A share that is not renewed is free for the others after this time, by the store's clock. */
   readonly leaseMs: number;
   readonly requests: {
-    /** What the backend allows within a second; 0 for a backend without such a quota. */
+    /** What the account allows within a second; 0 for a backend without such a quota. */
     readonly total: number;
     readonly wanted: number;
     /** The replica may have used this many within the last second, so it keeps at least these. */
     readonly inUse: number;
   };
   readonly runs: {
-    /** How many runs may be live at the backend at once; null for a backend without such a quota. */
+    /** How many runs may be live at the account at once; null for a backend without such a quota. */
     readonly total: number | null;
     /** The backend's agents, whose runs are counted. */
     readonly agentIds: readonly string[];
+    /** The account's tenants, whose runs are counted; null: all. */
+    readonly tenants: readonly string[] | null;
     /** Starts that the replica was allowed and has not yet written. */
     readonly inUse: number;
     readonly wanted: number;
@@ -31,7 +35,7 @@ export type GrantedQuota = {
   readonly others: readonly { readonly requests: number; readonly wanted: number }[];
 };
 
-/** Divides the quotas of backends among the replicas on one database. Rejects with `StorageFault`. */
+/** Divides the quotas of backends' accounts among the replicas on one database. Rejects with `StorageFault`. */
 export interface QuotaStore {
   /** Grants or renews a share, in place of what the replica had before. */
   share(request: QuotaRequest): Promise<GrantedQuota>;

@@ -3,7 +3,9 @@ import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { QuotaStore } from '../../contract/store/quota-store.ts';
 import { PushChannel } from '../pacing/push-channel.ts';
-import { type BackendState, CallQueue } from './call-queue.ts';
+import { Account, type AccountName } from './account.ts';
+import { AccountHealth, type AccountState } from './account-health.ts';
+import { CallQueue } from './call-queue.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { QuotaLease } from './quota-lease.ts';
 import type { Rate } from './rate-limit.ts';
@@ -11,25 +13,31 @@ import type { Rate } from './rate-limit.ts';
 /** A backend's budget and its pushes, from the config. Null: no bound, no push. */
 export type BackendOptions = {
   readonly name: string;
+  /** What each account of the backend may send. */
   readonly requestsPerSecond: number | null;
   /** Null: all requests of a second may go back to back. */
   readonly burst: number | null;
+  /** Of each account. */
   readonly maxConcurrentRuns: number | null;
   /** The longest pause before a probe, however long a 429 or 503 asks for. */
   readonly maxPauseMs: number;
   readonly push: { readonly publicUrl: string } | null;
   readonly secrets: readonly string[];
+  /** The account at the vendor that all tenants share. Left out: one that no other backend has. */
+  readonly account?: string | undefined;
+  /** The account of each tenant that has credentials of its own; null or left out: all share one. */
+  readonly accountsByTenant?: Readonly<Record<string, string>> | null | undefined;
 };
 
-/** The limits and the push channel that the runs of one backend share. */
-export type Backend = {
+/** The state of a backend: the worst of its accounts. */
+export type BackendState = {
   readonly name: string;
-  readonly callQueue: CallQueue;
-  readonly concurrency: ConcurrencyLimit;
-  readonly push: PushChannel | null;
+  readonly state: AccountState;
+  /** The accounts that are not up; `tenants` is null where all share one. */
+  readonly impaired: readonly { readonly tenants: readonly string[] | null; readonly state: AccountState }[];
+  /** How many accounts are in use, or are not up. */
+  readonly accounts: Readonly<Record<AccountState, number>>;
 };
-
-type Limits = Pick<Backend, 'callQueue' | 'concurrency'>;
 
 export type BackendsDeps = {
   readonly clock: Clock;
@@ -40,79 +48,174 @@ export type BackendsDeps = {
   readonly quotas: QuotaStore | null;
 };
 
-/** The backends of the config. */
+type Backend = {
+  readonly options: BackendOptions;
+  readonly push: PushChannel | null;
+  /** The names of the accounts, by tenant; null: all tenants share one. */
+  readonly namesByTenant: ReadonlyMap<string, AccountName> | null;
+  /** The accounts in use, by id. */
+  readonly accounts: Map<string, Account>;
+  /** The one that all tenants share, which is kept. */
+  readonly shared: Account | null;
+};
+
+/** After the last account went out of use, the unused ones are looked through. */
+const sweepMs = 60_000;
+
+/** The backends of the config, and their accounts at the vendors: made when they are used, and forgotten when they are not. */
 export class Backends {
   readonly #deps: BackendsDeps;
   readonly #backends: ReadonlyMap<string, Backend>;
-  readonly #quotaLeases: QuotaLease[] = [];
+  /** What is known of the vendors' accounts, by id. */
+  readonly #healths = new Map<string, AccountHealth>();
+  #cancelSweep: (() => void) | null = null;
+  #hasLeased = false;
 
   constructor(deps: BackendsDeps, options: readonly BackendOptions[]) {
     this.#deps = deps;
     this.#backends = new Map(options.map((each) => [each.name, this.#create(each)]));
   }
 
-  /** Throws `TypeError` for a name that is not in the config. */
-  of(name: string): Backend {
+  /** The account that a tenant's calls use. Throws `TypeError` for a backend that is not in the config. */
+  of(name: string, tenant: string): Account {
     const backend = this.#backends.get(name);
     if (backend === undefined) throw new TypeError(`there is no backend ${name}`);
-    return backend;
+    if (backend.shared !== null) return backend.shared;
+    // A tenant whose credentials have left the config has no account: its calls are refused before they are sent.
+    const accountName = backend.namesByTenant?.get(tenant) ?? { backend: name, id: `none of ${name}`, tenants: [] };
+    const known = backend.accounts.get(accountName.id);
+    if (known !== undefined) return known;
+    const account = this.#open(backend.options, accountName, backend.push);
+    backend.accounts.set(accountName.id, account);
+    return account;
   }
 
-  find(name: string): Backend | null {
-    return this.#backends.get(name) ?? null;
+  push(name: string): PushChannel | null {
+    return this.#backends.get(name)?.push ?? null;
   }
 
-  states(): readonly { readonly name: string; readonly state: BackendState }[] {
-    return [...this.#backends.values()].map(({ name, callQueue }) => ({ name, state: callQueue.state }));
+  states(): readonly BackendState[] {
+    return [...this.#backends.values()].map(stateOf);
   }
 
   /** Returns this replica's shares of the budgets. Never rejects. */
   async stop(): Promise<void> {
-    for (const quotaLease of this.#quotaLeases) quotaLease.stop();
+    this.#cancelSweep?.();
+    for (const { accounts } of this.#backends.values()) for (const account of accounts.values()) account.close();
     const { quotas, replica, log } = this.#deps;
-    if (this.#quotaLeases.length === 0 || quotas === null) return;
+    if (!this.#hasLeased || quotas === null) return;
     await quotas.release(replica).catch((error: unknown) => {
       log.warn({ err: error }, 'store unavailable; budget shares not released, they expire on their own');
     });
   }
 
   #create(options: BackendOptions): Backend {
-    const { name, requestsPerSecond, maxConcurrentRuns } = options;
-    const { quotas } = this.#deps;
-    const isBounded = requestsPerSecond !== null || maxConcurrentRuns !== null;
-    const limits = quotas !== null && isBounded ? this.#sharedLimits(options, quotas) : this.#ownLimits(options);
+    const { name } = options;
     const push = options.push === null ? null : new PushChannel(name, options.push.publicUrl, options.secrets);
-    return { name, ...limits, push };
+    const byTenant = options.accountsByTenant ?? null;
+    if (byTenant === null) {
+      const id = options.account ?? `of ${name}`;
+      const shared = this.#open(options, { backend: name, id, tenants: null }, push);
+      return { options, push, namesByTenant: null, accounts: new Map([[id, shared]]), shared };
+    }
+    return { options, push, namesByTenant: accountNames(name, byTenant), accounts: new Map(), shared: null };
   }
 
-  #ownLimits(options: BackendOptions): Limits {
-    const { clock, log } = this.#deps;
-    return {
-      callQueue: new CallQueue(
-        { clock, log: log.child({ backend: options.name }), maxPauseMs: options.maxPauseMs },
-        rateOf(options),
-      ),
-      concurrency: new ConcurrencyLimit({ kind: 'own', max: options.maxConcurrentRuns ?? Number.POSITIVE_INFINITY }),
-    };
-  }
-
-  #sharedLimits(options: BackendOptions, quotas: QuotaStore): Limits {
-    const { replica, clock, log, agents } = this.#deps;
-    const { name, maxConcurrentRuns } = options;
-    const quotaLease = new QuotaLease(
-      { quotas, replica, clock, log: log.child({ backend: name }) },
+  #open(options: BackendOptions, name: AccountName, push: PushChannel | null): Account {
+    const { clock } = this.#deps;
+    const log = this.#logOf(name);
+    const health = this.#healthOf(name, log);
+    const onUnused = (): void => this.#sweepLater();
+    const { quotas, replica, agents } = this.#deps;
+    const { maxPauseMs } = options;
+    const rate = rateOf(options);
+    const max = options.maxConcurrentRuns;
+    if (quotas === null || (rate === null && max === null)) {
+      return new Account(name, {
+        ...{ clock, health, push, onUnused, stopLease: () => {} },
+        callQueue: new CallQueue({ clock, health, maxPauseMs }, rate),
+        concurrency: new ConcurrencyLimit({ kind: 'own', max: max ?? Number.POSITIVE_INFINITY }),
+      });
+    }
+    this.#hasLeased = true;
+    const lease = new QuotaLease(
+      { quotas, replica, clock, log, health },
       {
-        backend: name,
-        agentIds: agents.all.filter((agent) => agent.backend === name).map((agent) => agent.agentId),
-        rate: rateOf(options),
-        maxConcurrentRuns,
-        maxPauseMs: options.maxPauseMs,
+        backend: name.backend,
+        account: name.tenants === null ? null : name.id,
+        tenants: name.tenants,
+        agentIds: agents.all.filter((agent) => agent.backend === name.backend).map((agent) => agent.agentId),
+        rate,
+        maxConcurrentRuns: max,
+        maxPauseMs,
       },
     );
-    this.#quotaLeases.push(quotaLease);
-    const { callQueue, concurrency } = quotaLease;
-    return { callQueue, concurrency };
+    const { callQueue, concurrency } = lease;
+    return new Account(name, { clock, health, push, onUnused, callQueue, concurrency, stopLease: () => lease.stop() });
   }
+
+  #healthOf({ id }: AccountName, log: Log): AccountHealth {
+    const known = this.#healths.get(id);
+    if (known !== undefined) return known;
+    const health = new AccountHealth({ clock: this.#deps.clock, log });
+    this.#healths.set(id, health);
+    return health;
+  }
+
+  /** Names the tenants of an account, and no credentials. */
+  #logOf({ backend, tenants }: AccountName): Log {
+    return this.#deps.log.child(tenants === null ? { backend } : { backend, tenants: tenants.slice(0, maxNamed) });
+  }
+
+  #sweepLater(): void {
+    this.#cancelSweep ??= this.#deps.clock.schedule(sweepMs, () => this.#sweep());
+  }
+
+  /** A pause and an open circuit outlive the last run, so an account that has one is looked at again. */
+  #sweep(): void {
+    this.#cancelSweep = null;
+    let isLeft = false;
+    for (const { accounts, shared } of this.#backends.values()) {
+      if (shared !== null) continue;
+      for (const [id, account] of accounts) {
+        if (account.isForgettable) {
+          account.close();
+          accounts.delete(id);
+        } else isLeft = true;
+      }
+    }
+    const used = new Set([...this.#backends.values()].flatMap(({ accounts }) => [...accounts.keys()]));
+    for (const id of this.#healths.keys()) if (!used.has(id)) this.#healths.delete(id);
+    if (isLeft) this.#sweepLater();
+  }
+}
+
+/** Tenants that a log line or a state names. */
+const maxNamed = 20;
+
+function accountNames(backend: string, byTenant: Readonly<Record<string, string>>): ReadonlyMap<string, AccountName> {
+  const tenantsOf = Map.groupBy(Object.entries(byTenant), ([, id]) => id);
+  const names = new Map<string, AccountName>();
+  for (const [id, entries] of tenantsOf) {
+    const tenants = entries.map(([tenant]) => tenant);
+    for (const tenant of tenants) names.set(tenant, { backend, id, tenants });
+  }
+  return names;
+}
+
+const worstFirst: readonly AccountState[] = ['down', 'paused', 'up'];
+
+function stateOf({ options, accounts }: Backend): BackendState {
+  const states = [...accounts.values()].map(({ name, state }) => ({ tenants: name.tenants, state }));
+  const count = (state: AccountState): number => states.filter((each) => each.state === state).length;
+  return {
+    name: options.name,
+    state: worstFirst.find((state) => count(state) > 0) ?? 'up',
+    impaired: states
+      .filter(({ state }) => state !== 'up')
+      .map(({ tenants, state }) => ({ tenants: tenants?.slice(0, maxNamed) ?? null, state })),
+    accounts: { up: count('up'), paused: count('paused'), down: count('down') },
+  };
 }
 
 function rateOf({ requestsPerSecond, burst }: BackendOptions): Rate | null {

@@ -1,14 +1,10 @@
-import { UpstreamFault } from '../../contract/adapter/http.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
-import type { Log } from '../../contract/domain/log.ts';
-import { type CallResult, CircuitBreaker } from './circuit-breaker.ts';
+import type { AccountHealth, AccountState, Hindrance, PausableResult } from './account-health.ts';
 import { type Rate, RateLimit } from './rate-limit.ts';
+import { Turns } from './turns.ts';
 
 /** What a call is for. Starts go before polls of watched runs, and those before all other polls. */
 export type Urgency = 'start' | 'watched' | 'unwatched';
-
-/** `paused`: the vendor asked for a pause by Retry-After; `down`: the circuit is open. */
-export type BackendState = 'up' | 'paused' | 'down';
 
 const urgencies: readonly Urgency[] = ['start', 'watched', 'unwatched'];
 /** A call goes before every start that arrives this much later, so that no call waits for ever. */
@@ -17,16 +13,12 @@ const handicapMs: Readonly<Record<Urgency, number>> = { start: 0, watched: 10_00
 const startProbeReluctanceMs = 20_000;
 /** Between two queued calls after a pause, without a budget to space them: 100 a second, rising until the jam is over. */
 const jamSpacingMs = 10;
-const jamMs = 10_000;
-
-/** `pausing`: the vendor answered that it takes no calls for a while. */
-type PausableResult = CallResult | 'pausing';
 
 type Ticket = { readonly sinceMs: number; readonly admit: (permit: Permit | null) => void };
 
 /** The right to make one call. It counts against the budget until it is sent or released. */
 export interface Permit {
-  /** Makes the call. Its result updates the circuit and the pause of the backend. */
+  /** Makes the call. Its result updates the health of the account. */
   send<T>(call: () => Promise<T>): Promise<T>;
   /** Does nothing once the call was sent. */
   release(): void;
@@ -42,47 +34,77 @@ export type QueueEntry = {
 
 export type CallQueueDeps = {
   readonly clock: Clock;
-  readonly log: Log;
+  readonly health: AccountHealth;
   /** The longest pause before one call probes whether the vendor takes calls again, however long it asked for. */
   readonly maxPauseMs: number;
   /** Called whenever a call has to wait. */
   readonly onWait?: () => void;
 };
 
-/** Queues the calls to one backend while its budget is spent, while the vendor asked for a pause, or its circuit is open. */
+/**
+ * Queues the calls of one backend's account while its budget is spent, while the vendor asked for a pause, or the circuit
+ * is open. The tenants of the account take turns.
+ */
 export class CallQueue {
   readonly #clock: Clock;
-  readonly #log: Log;
+  readonly #health: AccountHealth;
   readonly #limit: RateLimit | null;
-  readonly #breaker = new CircuitBreaker();
-  readonly #queues: Readonly<Record<Urgency, Set<Ticket>>> = {
-    start: new Set(),
-    watched: new Set(),
-    unwatched: new Set(),
+  readonly #queues: Readonly<Record<Urgency, Turns<Ticket>>> = {
+    start: new Turns(),
+    watched: new Turns(),
+    unwatched: new Turns(),
   };
-  #pausedUntilMs = 0;
-  /** From then on one call may probe the pause. Never after its end. */
-  #pauseProbeMs = 0;
-  #isProbingPause = false;
-  /** Until then the calls that queued up while none could go are spaced out. */
-  #jammedUntilMs = 0;
   #lastPermitMs = 0;
   #cancelTimer: () => void = () => {};
   readonly #onWait: () => void;
   readonly #maxPauseMs: number;
+  readonly #leaveHealth: () => void;
 
   /** Without a rate, only the vendor's pauses and an open circuit delay calls. */
   constructor(deps: CallQueueDeps, rate: Rate | null) {
     this.#clock = deps.clock;
-    this.#log = deps.log;
+    this.#health = deps.health;
     this.#maxPauseMs = deps.maxPauseMs;
     this.#onWait = deps.onWait ?? (() => {});
     this.#limit = rate === null ? null : new RateLimit(rate);
+    this.#leaveHealth = deps.health.join(() => {
+      if (this.waiting > 0) this.#pump();
+    });
   }
 
-  get state(): BackendState {
-    if (!this.#breaker.isClosed) return 'down';
-    return this.#clock.monotonicMs() < this.#pausedUntilMs ? 'paused' : 'up';
+  get state(): AccountState {
+    return this.#health.state;
+  }
+
+  /** No call waits, and none counts against the budget. */
+  get isIdle(): boolean {
+    return this.waiting === 0 && this.inUse === 0;
+  }
+
+  /** The queue is no longer used. */
+  close(): void {
+    this.#cancelTimer();
+    this.#leaveHealth();
+  }
+
+  /** What a call that arrives now would wait for. Null: it need not wait. */
+  hindrance(urgency: Urgency): Hindrance | null {
+    const known = this.#health.hindrance();
+    if (known !== null) return known;
+    const nowMs = this.#clock.monotonicMs();
+    const isQueueing = this.waiting > 0;
+    if (this.#limit === null) {
+      return isQueueing || this.#jamWaitMs(nowMs) > 0 ? { cause: 'rate-limited', forMs: null } : null;
+    }
+    const limitMs = this.#limit.waitMs(nowMs);
+    if (limitMs <= 0 && !isQueueing) return null;
+    if (this.#limit.permits <= 0) return { cause: 'replica-share', forMs: null };
+    return { cause: 'budget', forMs: Math.max(Number.isFinite(limitMs) ? limitMs : 0, this.backlogMs(urgency)) };
+  }
+
+  /** What holds up every call of the account, whatever its budget. Null: nothing. */
+  accountHindrance(): Hindrance | null {
+    return this.#health.hindrance();
   }
 
   /** How long a call that arrives now would wait for the budget, behind those that precede it. */
@@ -119,7 +141,8 @@ export class CallQueue {
     return this.waiting === 0 && this.#waitMs(urgency) <= 0 ? this.#makePermit() : null;
   }
 
-  enter(urgency: Urgency, signal: AbortSignal): QueueEntry {
+  /** A place in the queue of a tenant's calls. */
+  enter(urgency: Urgency, tenant: string, signal: AbortSignal): QueueEntry {
     if (signal.aborted) return { permit: Promise.resolve(null), raiseUrgency: () => {} };
     const permit = this.tryEnter(urgency);
     if (permit !== null) return { permit: Promise.resolve(permit), raiseUrgency: () => {} };
@@ -128,22 +151,22 @@ export class CallQueue {
     const ticket: Ticket = {
       sinceMs: this.#clock.monotonicMs(),
       admit: (permit) => {
-        queue.delete(ticket);
+        queue.delete(tenant, ticket);
         signal.removeEventListener('abort', leave);
         resolve(permit);
       },
     };
     const leave = (): void => ticket.admit(null);
     signal.addEventListener('abort', leave, { once: true });
-    queue.add(ticket);
+    queue.add(tenant, ticket);
     this.#pump();
     this.#onWait();
     return {
       permit: promise,
       raiseUrgency: () => {
-        if (urgency !== 'unwatched' || !queue.delete(ticket)) return;
+        if (urgency !== 'unwatched' || !queue.delete(tenant, ticket)) return;
         queue = this.#queues.watched;
-        queue.add(ticket);
+        queue.add(tenant, ticket);
       },
     };
   }
@@ -151,39 +174,39 @@ export class CallQueue {
   /** Admits the calls that may go, and schedules itself for when the next one may. */
   #pump(): void {
     this.#cancelTimer();
-    for (let next = this.#next(); next !== null; next = this.#next()) {
-      const waitMs = this.#waitMs(next.urgency);
+    for (let urgency = this.#next(); urgency !== null; urgency = this.#next()) {
+      const waitMs = this.#waitMs(urgency);
       if (waitMs > 0) {
         if (Number.isFinite(waitMs)) this.#cancelTimer = this.#clock.schedule(Math.ceil(waitMs), () => this.#pump());
         return;
       }
-      next.ticket.admit(this.#makePermit());
+      this.#queues[urgency].take()?.admit(this.#makePermit());
     }
   }
 
   #waitMs(urgency: Urgency): number {
     const nowMs = this.#clock.monotonicMs();
-    const pauseMs = (this.#isProbingPause ? this.#pausedUntilMs : this.#pauseProbeMs) - nowMs;
     const limitMs = this.#limit === null ? this.#jamWaitMs(nowMs) : this.#limit.waitMs(nowMs);
     const reluctanceMs = urgency === 'start' ? startProbeReluctanceMs : 0;
-    return Math.max(pauseMs, this.#breaker.waitMs(nowMs, reluctanceMs), limitMs);
+    return Math.max(this.#health.waitMs(nowMs, reluctanceMs), limitMs);
   }
 
   #jamWaitMs(nowMs: number): number {
-    const leftShare = Math.min((this.#jammedUntilMs - nowMs) / jamMs, 1);
+    const leftShare = this.#health.jamShare(nowMs);
     return leftShare <= 0 ? 0 : this.#lastPermitMs + jamSpacingMs * leftShare - nowMs;
   }
 
-  #next(): { readonly ticket: Ticket; readonly urgency: Urgency } | null {
-    let next: { readonly ticket: Ticket; readonly urgency: Urgency } | null = null;
+  /** The kind of the call that goes next, judged by the one of each kind that has waited longest. */
+  #next(): Urgency | null {
+    let next: Urgency | null = null;
     let dueMs = Number.POSITIVE_INFINITY;
     for (const urgency of urgencies) {
-      const [first] = this.#queues[urgency];
-      if (first === undefined) continue;
-      if (urgency === 'start' && !this.#breaker.isClosed && this.waiting > this.#queues.start.size) continue;
-      if (first.sinceMs + handicapMs[urgency] < dueMs) {
-        next = { ticket: first, urgency };
-        dueMs = first.sinceMs + handicapMs[urgency];
+      const { oldest } = this.#queues[urgency];
+      if (oldest === undefined) continue;
+      if (urgency === 'start' && !this.#health.isCircuitClosed && this.waiting > this.#queues.start.size) continue;
+      if (oldest.sinceMs + handicapMs[urgency] < dueMs) {
+        next = urgency;
+        dueMs = oldest.sinceMs + handicapMs[urgency];
       }
     }
     return next;
@@ -192,17 +215,15 @@ export class CallQueue {
   #makePermit(): Permit {
     this.#limit?.reserve();
     this.#lastPermitMs = this.#clock.monotonicMs();
-    const isProbe = this.#breaker.enter();
-    const isPauseProbe = this.#clock.monotonicMs() < this.#pausedUntilMs;
-    if (isPauseProbe) this.#isProbingPause = true;
+    const probes = this.#health.enter();
     let isOpen = true;
     return {
       release: () => {
         if (!isOpen) return;
         isOpen = false;
         this.#limit?.release();
-        if (isPauseProbe) this.#isProbingPause = false;
-        this.#settle('unclear', isProbe);
+        this.#health.abandon(probes);
+        if (this.waiting > 0) this.#pump();
       },
       send: async (call) => {
         isOpen = false;
@@ -215,70 +236,14 @@ export class CallQueue {
           result = 'answered';
           return answer;
         } catch (error) {
-          result = this.#judge(error);
+          result = this.#health.judge(error, this.#maxPauseMs);
           throw error;
         } finally {
           if (flight !== undefined) this.#limit?.landed(flight, this.#clock.monotonicMs());
-          if (isPauseProbe) this.#settlePauseProbe(result);
-          this.#settle(result, isProbe);
+          this.#health.settle(result, probes, this.#maxPauseMs);
+          if (this.waiting > 0) this.#pump();
         }
       },
     };
-  }
-
-  #judge(error: unknown): PausableResult {
-    if (!(error instanceof UpstreamFault)) return 'unclear';
-    switch (error.kind) {
-      case 'refused':
-      case 'reset':
-      case 'timeout':
-      case 'cut':
-        return 'silent';
-      case 'aborted':
-        return 'unclear';
-      default:
-        // Only these speak for the whole account; any other answer with a Retry-After slows its own run alone.
-        if (error.retryAfterMs !== null && (error.httpStatus === 429 || error.httpStatus === 503)) {
-          this.#pause(error.retryAfterMs);
-          return 'pausing';
-        }
-        return 'answered';
-    }
-  }
-
-  #pause(retryAfterMs: number): void {
-    const untilMs = this.#clock.monotonicMs() + retryAfterMs;
-    const probeMs = Math.min(untilMs, this.#clock.monotonicMs() + this.#maxPauseMs);
-    if (probeMs <= this.#pauseProbeMs && untilMs <= this.#pausedUntilMs) return;
-    if (this.state !== 'paused')
-      this.#log.warn({ retry_after_ms: retryAfterMs }, 'backend rate-limited; pausing calls');
-    this.#pausedUntilMs = Math.max(untilMs, this.#pausedUntilMs);
-    this.#pauseProbeMs = Math.max(probeMs, this.#pauseProbeMs);
-    this.#jammedUntilMs = this.#pausedUntilMs + jamMs;
-  }
-
-  /** Any answer but another request for a pause ends the pause before its time. */
-  #settlePauseProbe(result: PausableResult): void {
-    this.#isProbingPause = false;
-    if (result === 'pausing') return;
-    if (result === 'answered') {
-      this.#pausedUntilMs = this.#clock.monotonicMs();
-      this.#jammedUntilMs = this.#pausedUntilMs + jamMs;
-    } else this.#pauseProbeMs = this.#clock.monotonicMs() + this.#maxPauseMs;
-  }
-
-  #settle(result: PausableResult, isProbe: boolean): void {
-    const shown: CallResult = result === 'pausing' ? 'answered' : result;
-    const change = this.#breaker.settle(shown, isProbe, {
-      nowMs: this.#clock.monotonicMs(),
-      random: this.#clock.random(),
-    });
-    if (change === 'opened') {
-      this.#log.warn({}, 'circuit opened; probing with backoff');
-    } else if (change === 'closed') {
-      this.#jammedUntilMs = this.#clock.monotonicMs() + jamMs;
-      this.#log.info({}, 'circuit closed');
-    }
-    if (this.waiting > 0) this.#pump();
   }
 }

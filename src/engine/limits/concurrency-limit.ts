@@ -1,4 +1,9 @@
+import { Turns } from './turns.ts';
+
 type Waiter = { readonly runId: string; readonly admit: (admitted: boolean) => void };
+
+/** A run that asks for a slot. */
+export type SlotRequest = { readonly tenant: string; readonly agentId: string; readonly runId: string };
 
 export type ConcurrencyLimitOptions =
   /** A bound of this process alone; `Infinity` for no bound. */
@@ -7,18 +12,20 @@ export type ConcurrencyLimitOptions =
   | { readonly kind: 'granted' };
 
 /**
- * How many runs may be live at one backend. Runs without a slot wait: first come, first served among the runs of an
- * agent, and the agents take turns, so that one with many runs does not starve the others.
+ * How many runs may be live at one backend's account. Runs without a slot wait: first come, first served among the runs
+ * that a tenant has of an agent. The tenants take turns, and so do the agents of a tenant, so that none with many runs
+ * starves the others.
  */
 export class ConcurrencyLimit {
   readonly #isOwn: boolean;
   /** True: nothing is counted. */
   readonly #isBoundless: boolean;
   #free: number;
+  #isGranted = false;
   /** Admitted runs; true once the vendor may have been asked. */
   readonly #held = new Map<string, boolean>();
-  /** In the order in which the agents are served. */
-  readonly #queues = new Map<string, Set<Waiter>>();
+  /** In the order in which the tenants are served; the agents of each take turns. */
+  readonly #tenants = new Map<string, Turns<Waiter>>();
   readonly #onWait: () => void;
 
   /** @param onWait Called whenever a run has to wait, and whenever a slot is given back while runs wait. */
@@ -31,7 +38,7 @@ export class ConcurrencyLimit {
 
   get waiting(): number {
     let waiting = 0;
-    for (const queue of this.#queues.values()) waiting += queue.size;
+    for (const turns of this.#tenants.values()) waiting += turns.size;
     return waiting;
   }
 
@@ -42,8 +49,25 @@ export class ConcurrencyLimit {
     return opening;
   }
 
+  /** No run holds a slot, and none waits for one. */
+  get isIdle(): boolean {
+    return this.#held.size === 0 && this.#tenants.size === 0;
+  }
+
+  /** Whether a run would have to wait for a slot if it asked now. */
+  isFullFor(runId: string): boolean {
+    if (this.#isBoundless || this.#held.has(runId)) return false;
+    return this.#tenants.size > 0 || this.#free <= 0;
+  }
+
+  /** Whether runs wait because the store has not answered lately. */
+  get isUngranted(): boolean {
+    return !this.#isOwn && !this.#isGranted;
+  }
+
   /** Admits this many more runs. */
   grant(starts: number): void {
+    this.#isGranted = true;
     this.#free += starts;
     this.#serve();
   }
@@ -51,6 +75,12 @@ export class ConcurrencyLimit {
   /** Voids unused grants: no run is admitted before the next grant. */
   voidGrants(): void {
     this.#free = 0;
+  }
+
+  /** The same because the store has not answered for too long. */
+  expireGrants(): void {
+    this.#isGranted = false;
+    this.voidGrants();
   }
 
   /** Counts a run that is live already, whether or not a slot is free. */
@@ -62,31 +92,32 @@ export class ConcurrencyLimit {
 
   /** True: the run has a slot and need not wait. */
   tryAcquire(runId: string): boolean {
-    if (this.#isBoundless || this.#held.has(runId)) return true;
-    if (this.#queues.size > 0 || this.#free <= 0) return false;
-    this.#admit(runId);
+    if (this.isFullFor(runId)) return false;
+    if (!this.#isBoundless && !this.#held.has(runId)) this.#admit(runId);
     return true;
   }
 
   /** Resolves with true when the run has a slot, with false when the signal fired first. `onWait` is called if it has to wait. */
-  acquire(agentId: string, runId: string, signal: AbortSignal, onWait: () => void): Promise<boolean> {
+  acquire({ tenant, agentId, runId }: SlotRequest, signal: AbortSignal, onWait: () => void): Promise<boolean> {
     if (signal.aborted) return Promise.resolve(false);
     if (this.tryAcquire(runId)) return Promise.resolve(true);
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const queue = this.#queues.get(agentId) ?? new Set<Waiter>();
-    this.#queues.set(agentId, queue);
-    const leave = (): void => waiter.admit(false);
+    const turns = this.#tenants.get(tenant) ?? new Turns<Waiter>();
+    this.#tenants.set(tenant, turns);
+    const leave = (): void => {
+      turns.delete(agentId, waiter);
+      if (turns.size === 0 && this.#tenants.get(tenant) === turns) this.#tenants.delete(tenant);
+      waiter.admit(false);
+    };
     const waiter: Waiter = {
       runId,
       admit: (admitted) => {
-        queue.delete(waiter);
-        if (queue.size === 0 && this.#queues.get(agentId) === queue) this.#queues.delete(agentId);
         signal.removeEventListener('abort', leave);
         resolve(admitted);
       },
     };
     signal.addEventListener('abort', leave, { once: true });
-    queue.add(waiter);
+    turns.add(agentId, waiter);
     onWait();
     this.#onWait();
     return promise;
@@ -104,7 +135,7 @@ export class ConcurrencyLimit {
     this.#held.delete(runId);
     if (this.#isOwn || !began) this.#free += 1;
     this.#serve();
-    if (this.#queues.size > 0) this.#onWait();
+    if (this.#tenants.size > 0) this.#onWait();
   }
 
   #admit(runId: string): void {
@@ -114,14 +145,14 @@ export class ConcurrencyLimit {
 
   #serve(): void {
     while (this.#free > 0) {
-      const [turn] = this.#queues;
+      const [turn] = this.#tenants;
       if (turn === undefined) return;
-      const [agentId, queue] = turn;
-      const [waiter] = queue;
-      // The agent moves to the end of the line, and leaves it with its last waiting run.
-      this.#queues.delete(agentId);
+      const [tenant, turns] = turn;
+      const waiter = turns.take();
+      // The tenant moves to the end of the line, and leaves it with its last waiting run.
+      this.#tenants.delete(tenant);
+      if (turns.size > 0) this.#tenants.set(tenant, turns);
       if (waiter === undefined) continue;
-      this.#queues.set(agentId, queue);
       this.#admit(waiter.runId);
       waiter.admit(true);
     }

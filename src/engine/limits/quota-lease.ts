@@ -1,6 +1,7 @@
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { QuotaStore } from '../../contract/store/quota-store.ts';
+import type { AccountHealth } from './account-health.ts';
 import { CallQueue } from './call-queue.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import type { Rate } from './rate-limit.ts';
@@ -10,11 +11,16 @@ export type QuotaLeaseDeps = {
   readonly replica: string;
   readonly clock: Clock;
   readonly log: Log;
+  readonly health: AccountHealth;
 };
 
-/** A backend's budget, which the replicas share. */
+/** The budget of a backend's account, which the replicas share. */
 export type SharedBudgetOptions = {
   readonly backend: string;
+  /** Null: all tenants share one. */
+  readonly account: string | null;
+  /** Of the account; null: all. */
+  readonly tenants: readonly string[] | null;
   readonly agentIds: readonly string[];
   readonly rate: Rate | null;
   readonly maxConcurrentRuns: number | null;
@@ -31,7 +37,7 @@ const useMs = leaseMs - 2500;
 /** After this many turns without demand the share is left to expire. */
 const idleTurns = 4;
 
-/** Holds this replica's share of one backend's budget: as much as it needs, at most a fair part of what all need. */
+/** Holds this replica's share of the budget of one backend's account: as much as it needs, at most a fair part of what all need. */
 export class QuotaLease {
   /** Allows calls within the share; none before the store has granted one. */
   readonly callQueue: CallQueue;
@@ -52,12 +58,12 @@ export class QuotaLease {
   #cancelExpiry: () => void = () => {};
 
   constructor(deps: QuotaLeaseDeps, budget: SharedBudgetOptions) {
-    const { clock, log } = deps;
+    const { clock, health } = deps;
     this.#deps = deps;
     this.#budget = budget;
     this.#totalRequests = budget.rate === null ? 0 : Math.max(1, Math.floor(budget.rate.requestsPerSecond));
     this.callQueue = new CallQueue(
-      { clock, log, maxPauseMs: budget.maxPauseMs, onWait: () => this.#wake(turnMs) },
+      { clock, health, maxPauseMs: budget.maxPauseMs, onWait: () => this.#wake(turnMs) },
       budget.rate,
     );
     this.callQueue.allow(0);
@@ -93,7 +99,7 @@ export class QuotaLease {
 
   async #turn(): Promise<void> {
     const { quotas, replica, clock, log } = this.#deps;
-    const { backend, agentIds, maxConcurrentRuns } = this.#budget;
+    const { backend, account, tenants, agentIds, maxConcurrentRuns } = this.#budget;
     const { callQueue, concurrency } = this;
     this.#turning = true;
     this.#lastTurnMs = clock.monotonicMs();
@@ -108,10 +114,11 @@ export class QuotaLease {
     try {
       const share = await quotas.share({
         backend,
+        account,
         replica,
         leaseMs,
         requests: { total: this.#totalRequests, wanted: asked, inUse: callQueue.inUse },
-        runs: { total: maxConcurrentRuns, agentIds, inUse: opening, wanted: concurrency.waiting },
+        runs: { total: maxConcurrentRuns, agentIds, tenants, inUse: opening, wanted: concurrency.waiting },
       });
       this.#requests = Math.min(asked, share.requests);
       this.#others = share.others;
@@ -137,7 +144,7 @@ export class QuotaLease {
   #expire(): void {
     this.#requests = 0;
     this.callQueue.allow(0);
-    if (this.#budget.maxConcurrentRuns !== null) this.concurrency.voidGrants();
+    if (this.#budget.maxConcurrentRuns !== null) this.concurrency.expireGrants();
   }
 }
 

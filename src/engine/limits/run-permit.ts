@@ -1,12 +1,18 @@
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Run } from '../../contract/domain/run.ts';
-import type { Backend } from './backends.ts';
+import type { WaitingCause } from '../../contract/domain/waiting.ts';
+import type { Account } from './account.ts';
+import type { Hindrance } from './account-health.ts';
 import type { Permit, QueueEntry, Urgency } from './call-queue.ts';
 
-/** One run's claim on its backend: the slot that it holds there, and the call that it waits to make. */
+/** A wait that is over. */
+export type PastWait = { readonly cause: WaitingCause; readonly tookMs: number };
+
+/** One run's claim on its backend's account: the slot that it holds there, and the call that it waits to make. */
 export class RunPermit {
-  readonly #backend: Backend;
+  readonly #account: Account;
+  readonly #tenant: string;
   readonly #agentId: string;
   readonly #runId: string;
   readonly #log: Log;
@@ -14,20 +20,25 @@ export class RunPermit {
   /** Made on demand, because most runs never wait. */
   #abort: AbortController | null = null;
   #isOver = false;
+  #isClosed = false;
   #entry: QueueEntry | null = null;
+  #urgency: Urgency = 'start';
   #hasLoggedWait = false;
+  #longestWait: PastWait | null = null;
 
-  constructor(backend: Backend, agent: Agent, run: Run, log: Log) {
-    this.#backend = backend;
+  constructor(account: Account, agent: Agent, run: Run, log: Log) {
+    this.#account = account;
+    this.#tenant = run.tenant;
     this.#agentId = agent.agentId;
     this.#runId = run.runId;
     this.#log = log;
     const isPushed =
-      backend.push !== null &&
+      account.push !== null &&
       agent.capabilities.push &&
       agent.connectionFor(run.tenant).ownsSink?.(agent.target, run.request.config ?? {}) !== true;
-    this.#sink = isPushed ? (backend.push?.sinkFor(run.runId) ?? null) : null;
-    if (run.phase !== 'queued') backend.concurrency.hold(run.runId);
+    this.#sink = isPushed ? (account.push?.sinkFor(run.runId) ?? null) : null;
+    account.hold();
+    if (run.phase !== 'queued') account.concurrency.hold(run.runId);
   }
 
   /** Where the vendor pushes changes of the run; null where it cannot. */
@@ -37,27 +48,29 @@ export class RunPermit {
 
   /** Whether the vendor is expected to push the run's end, judged by the newest runs. */
   get isPushed(): boolean {
-    return this.#sink !== null && this.#backend.push?.isAlive === true;
+    return this.#sink !== null && this.#account.push?.isAlive === true;
+  }
+
+  /** Null: the run waited for nothing yet. */
+  get longestWait(): PastWait | null {
+    return this.#longestWait;
   }
 
   /** How long a call would wait for the rate limit. */
   backlogMs(urgency: Urgency): number {
-    return this.#backend.callQueue.backlogMs(urgency);
+    return this.#account.callQueue.backlogMs(urgency);
   }
 
   /** The run ended, and the vendor had pushed nothing. */
   noteUnpushedEnd(): void {
-    if (this.#sink !== null) this.#backend.push?.noteUnpushedEnd();
+    if (this.#sink !== null) this.#account.push?.noteUnpushedEnd();
   }
 
   /** Waits for a slot, then for the call; the run stays queued. Null: the run is over. */
   async waitToStart(): Promise<Permit | null> {
-    const { concurrency } = this.#backend;
+    const { concurrency } = this.#account;
     if (this.#isOver) return null;
-    const hasSlot =
-      concurrency.tryAcquire(this.#runId) ||
-      (await concurrency.acquire(this.#agentId, this.#runId, this.#signal, () => this.#logWait()));
-    if (!hasSlot) return null;
+    if (!concurrency.tryAcquire(this.#runId) && !(await this.#waitForSlot())) return null;
     const permit = await this.waitForCall('start');
     if (permit === null) this.leave();
     return permit;
@@ -65,30 +78,55 @@ export class RunPermit {
 
   /** A slot and a call that are free now. Null: the run has to wait for one of them, or is over. */
   tryToStart(): Permit | null {
-    if (this.#isOver || !this.#backend.concurrency.tryAcquire(this.#runId)) return null;
-    const permit = this.#backend.callQueue.tryEnter('start');
+    if (this.#isOver || !this.#account.concurrency.tryAcquire(this.#runId)) return null;
+    const permit = this.#account.callQueue.tryEnter('start');
     if (permit === null) this.leave();
     return permit;
   }
 
   /** The start is durable: from here on the run counts even if this process dies. */
   markStarted(): void {
-    this.#backend.concurrency.markStarted(this.#runId);
+    this.#account.concurrency.markStarted(this.#runId);
   }
 
   /** Gives the slot back: the run is no longer live at the vendor, or not yet. */
   leave(): void {
-    this.#backend.concurrency.release(this.#runId);
+    this.#account.concurrency.release(this.#runId);
+  }
+
+  /** The run is over, or its start was given up: it uses the account no longer. */
+  close(): void {
+    this.leave();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#account.release();
+  }
+
+  /** What a start that is asked for now would wait for. Null: nothing. */
+  startHindrance(): Hindrance | null {
+    const { concurrency, callQueue } = this.#account;
+    if (!concurrency.isFullFor(this.#runId)) return callQueue.hindrance('start');
+    return { cause: concurrency.isUngranted ? 'replica-share' : 'max-concurrent-runs', forMs: null };
+  }
+
+  /** What the call waits for that is queued now, or that would be if it were due. Null: nothing. */
+  callHindrance(): Hindrance | null {
+    const { callQueue } = this.#account;
+    return this.#entry === null ? callQueue.accountHindrance() : callQueue.hindrance(this.#urgency);
   }
 
   /** Waits for the turn of one call. Null: the run is over. */
   async waitForCall(urgency: Urgency): Promise<Permit | null> {
-    const { callQueue } = this.#backend;
+    const { callQueue } = this.#account;
     const free = this.#isOver ? null : callQueue.tryEnter(urgency);
     if (free !== null) return free;
-    this.#entry = callQueue.enter(urgency, this.#signal);
+    const hindrance = callQueue.hindrance(urgency);
+    const sinceMs = this.#account.clock.monotonicMs();
+    this.#urgency = urgency;
+    this.#entry = callQueue.enter(urgency, this.#tenant, this.#signal);
     const permit = await this.#entry.permit;
     this.#entry = null;
+    this.#noteWait(hindrance, sinceMs);
     return permit;
   }
 
@@ -101,6 +139,22 @@ export class RunPermit {
   abort(reason: string): void {
     this.#isOver = true;
     this.#abort?.abort(reason);
+  }
+
+  async #waitForSlot(): Promise<boolean> {
+    const hindrance = this.startHindrance();
+    const sinceMs = this.#account.clock.monotonicMs();
+    const run = { tenant: this.#tenant, agentId: this.#agentId, runId: this.#runId };
+    const hasSlot = await this.#account.concurrency.acquire(run, this.#signal, () => this.#logWait());
+    this.#noteWait(hindrance, sinceMs);
+    return hasSlot;
+  }
+
+  #noteWait(hindrance: Hindrance | null, sinceMs: number): void {
+    const tookMs = this.#account.clock.monotonicMs() - sinceMs;
+    if (hindrance !== null && tookMs > (this.#longestWait?.tookMs ?? 0)) {
+      this.#longestWait = { cause: hindrance.cause, tookMs };
+    }
   }
 
   get #signal(): AbortSignal {

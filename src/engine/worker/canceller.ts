@@ -30,13 +30,14 @@ export class Canceller {
     });
   }
 
-  /** The same at the run's deadline. */
-  expire(run: Run, agent: Agent | null): Promise<Run | null> {
+  /** The same at the run's deadline. `waited` says what it waited for; null: for its vendor alone. */
+  expire(run: Run, agent: Agent | null, waited: string | null): Promise<Run | null> {
     const seconds = (run.deadlineAtMs - run.createdAtMs) / 1000;
+    const reason = waited === null ? '' : `: ${waited}`;
     return this.#end(run, agent, {
       status: 'timeout',
       errcode: errcodes.deadline,
-      description: `the run did not end within its ${seconds} seconds`,
+      description: `the run did not end within its ${seconds} seconds${reason}`,
     });
   }
 

@@ -5,7 +5,15 @@ import { failedMapping } from '../state/outcomes.ts';
 import type { RunContext } from './run-context.ts';
 
 /** Sends an accepted payload to the interrupted upstream run, once: `delivering` is durable before the first byte. */
-export async function deliverPayload({ handle, agent, connection, runPermit, deps, log }: RunContext): Promise<void> {
+export async function deliverPayload({
+  handle,
+  agent,
+  connection,
+  runPermit,
+  wait,
+  deps,
+  log,
+}: RunContext): Promise<void> {
   const { mapping, target } = agent;
   const { resumption, upstream, runId } = handle.run;
   if (resumption === null || upstream === null || connection.resume === undefined) {
@@ -18,6 +26,7 @@ export async function deliverPayload({ handle, agent, connection, runPermit, dep
     const payload = await mapping.resume({ ...resumption, run: { run_id: runId, upstream } }, handle.guard);
     if ((await handle.record({ kind: 'deliver' })) !== 'recorded') return;
     await permit.send(async () => connection.resume?.(target, upstream, payload));
+    wait.noteAnswer();
     await handle.record({ kind: 'delivered' });
   } catch (error) {
     if (error instanceof MappingFault) {
@@ -28,6 +37,7 @@ export async function deliverPayload({ handle, agent, connection, runPermit, dep
     deps.faults.record(log, agent, 'resume', fault);
     if (fault.consequence === 'retry') {
       const delayMs = nextRetryMs(handle.run.attempts, fault.retryAfterMs, deps.clock.random());
+      wait.noteFault(fault, delayMs);
       if ((await handle.record({ kind: 'redeliver' })) === 'recorded') await handle.sleepThrough(delayMs);
       return;
     }

@@ -41,9 +41,12 @@ export class FastStarts {
     const input = agent.mapping.plainInput(inputContext(draft, agent, null));
     if (input === undefined) return null;
     const log = runLog(draft, agent, this.#deps.log);
-    const runPermit = new RunPermit(backends.of(agent.backend), agent, draft, log);
+    const runPermit = new RunPermit(backends.of(agent.backend, draft.tenant), agent, draft, log);
     const permit = runPermit.tryToStart();
-    if (permit === null) return null;
+    if (permit === null) {
+      runPermit.close();
+      return null;
+    }
     this.#open += 1;
     return { run: { ...draft, phase: 'starting' }, input, runPermit, permit, log };
   }
@@ -51,7 +54,7 @@ export class FastStarts {
   /** The run was not written. */
   abandon({ permit, runPermit }: FastStart): void {
     permit.release();
-    runPermit.leave();
+    runPermit.close();
     this.settle();
   }
 

@@ -5,7 +5,7 @@ import type { RunContext } from './run-context.ts';
 
 /** Settles a start or a message that failed: retried later, rejected, or of unknown outcome. Rethrows our own defects. */
 export async function settleFailedStart(
-  { handle, agent, runPermit, deps, log }: RunContext,
+  { handle, agent, runPermit, wait, deps, log }: RunContext,
   error: unknown,
 ): Promise<void> {
   const fault = faultOf(error);
@@ -13,6 +13,7 @@ export async function settleFailedStart(
   deps.metrics.count('starts', { backend: agent.backend, result: fault.consequence });
   if (fault.consequence === 'retry' || (fault.consequence === 'unknown' && agent.onUnknownStart === 'retry')) {
     const delayMs = nextRetryMs(handle.run.attempts, fault.retryAfterMs, deps.clock.random());
+    wait.noteFault(fault, delayMs);
     const postponed = await handle.record({ kind: 'postpone' });
     runPermit.leave();
     if (postponed === 'recorded') await handle.sleepThrough(delayMs);

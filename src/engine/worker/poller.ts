@@ -121,6 +121,7 @@ export class Poller {
       this.#faults = 0;
       this.#retryAfterMs = null;
       this.#goneSinceMs = null;
+      this.#context.wait.noteAnswer();
       const mapped = await mapping.read(observation, handle.guard);
       // The run may have been ended elsewhere during the call.
       if (!handle.isOver) await this.#apply(mapped, observation, sentMs);
@@ -139,12 +140,13 @@ export class Poller {
 
   /** No fault of a poll ends the run, except that the vendor has not known it for long enough. */
   async #afterFault(error: unknown): Promise<void> {
-    const { agent, deps, log } = this.#context;
+    const { agent, deps, wait, log } = this.#context;
     const fault = faultOf(error);
     this.#count('failed');
     deps.faults.record(log, agent, 'observe', fault);
     this.#faults += 1;
     this.#retryAfterMs = fault.retryAfterMs;
+    wait.noteFault(fault, fault.retryAfterMs);
     if (fault.consequence !== 'gone') return;
     const nowMs = deps.clock.monotonicMs();
     this.#goneSinceMs ??= nowMs;

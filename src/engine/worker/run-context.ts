@@ -10,6 +10,7 @@ import type { PacingOptions } from '../pacing/pacing.ts';
 import type { FaultRecorder } from '../state/fault-recorder.ts';
 import type { RunHandle, RunHandleDeps } from '../state/run-handle.ts';
 import type { Canceller } from './canceller.ts';
+import type { RunWait } from './run-wait.ts';
 import type { UpstreamStopper } from './upstream-stopper.ts';
 
 /** What all live runs of a process share. */
@@ -33,6 +34,8 @@ export type RunContext = {
   readonly connection: Connection;
   readonly handle: RunHandle;
   readonly runPermit: RunPermit;
+  /** What the run waits for, for its readers and for its end. */
+  readonly wait: RunWait;
   /** Names the run in every line. */
   readonly log: Log;
 };

@@ -1,6 +1,7 @@
 import type { Agent } from '../../contract/domain/agent.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Run } from '../../contract/domain/run.ts';
+import type { Waiting } from '../../contract/domain/waiting.ts';
 import { RunPermit } from '../limits/run-permit.ts';
 import { RunHandle } from '../state/run-handle.ts';
 import { deliverPayload } from './deliver.ts';
@@ -8,6 +9,7 @@ import type { FastStart } from './fast-start.ts';
 import { settleInterruptedCall } from './open-call.ts';
 import { Poller } from './poller.ts';
 import { type RunContext, runLog, type WorkerDeps } from './run-context.ts';
+import { RunWait } from './run-wait.ts';
 import { requestStart, startRun } from './start-run.ts';
 
 /** How a run came to be driven by this process. */
@@ -48,14 +50,11 @@ export class RunLoop {
   constructor(deps: WorkerDeps, { run, agent, origin, onOver }: RunLoopOptions) {
     const fastStart = origin.kind === 'fast-start' ? origin.fastStart : null;
     const log = fastStart?.log ?? runLog(run, agent, deps.log);
-    this.#context = {
-      deps,
-      agent,
-      connection: agent.connectionFor(run.tenant),
-      handle: new RunHandle(deps, log, run, origin.kind === 'recovered'),
-      runPermit: fastStart?.runPermit ?? new RunPermit(deps.backends.of(agent.backend), agent, run, log),
-      log,
-    };
+    const handle = new RunHandle(deps, log, run, origin.kind === 'recovered');
+    const runPermit =
+      fastStart?.runPermit ?? new RunPermit(deps.backends.of(agent.backend, run.tenant), agent, run, log);
+    const wait = new RunWait({ handle, runPermit, clock: deps.clock });
+    this.#context = { deps, agent, connection: agent.connectionFor(run.tenant), handle, runPermit, wait, log };
     this.#poller = new Poller(this.#context, origin.kind === 'recovered' ? origin.pollWithinMs : null);
     this.#origin = origin.kind === 'new' ? null : origin;
     this.#onOver = onOver;
@@ -64,6 +63,11 @@ export class RunLoop {
   /** As it was written last, as far as this process knows. */
   get run(): Run {
     return this.#context.handle.run;
+  }
+
+  /** What the run waits for now; null: nothing but its vendor. */
+  get waitingFor(): Waiting | null {
+    return this.#context.wait.current;
   }
 
   /** The run is done, removed or another replica's, though a call for it may be under way. */
@@ -129,7 +133,7 @@ export class RunLoop {
       }
     }
     this.#working = null;
-    runPermit.leave();
+    runPermit.close();
     this.#cancelDeadline();
     this.#onOver(this);
   }
@@ -188,9 +192,9 @@ export class RunLoop {
 
   /** Runs outside the loop, because a call to a slow vendor must not delay the deadline. */
   #armDeadline(delayMs: number): void {
-    const { deps, handle, agent, log } = this.#context;
+    const { deps, handle, agent, wait, log } = this.#context;
     this.#cancelDeadline = deps.clock.schedule(delayMs, () => {
-      deps.canceller.expire(handle.run, agent).catch((error: unknown) => {
+      deps.canceller.expire(handle.run, agent, wait.describe()).catch((error: unknown) => {
         log.warn({ err: error }, 'deadline could not be recorded; retrying');
         this.#armDeadline(deadlineRetryMs);
       });

@@ -42,7 +42,7 @@ async function startWith(context: RunContext, permit: Permit): Promise<void> {
 
 /** Asks the vendor, once `starting` is durable. */
 export async function requestStart(context: RunContext, input: Json, permit: Permit): Promise<void> {
-  const { handle, agent, connection, runPermit, deps, log } = context;
+  const { handle, agent, connection, runPermit, wait, deps, log } = context;
   runPermit.markStarted();
   const opening = openingInputOf(handle.run, agent);
   let upstream: UpstreamRef;
@@ -59,6 +59,7 @@ export async function requestStart(context: RunContext, input: Json, permit: Per
   } catch (error) {
     return await settleFailedStart(context, error);
   }
+  wait.noteAnswer();
   deps.metrics.count('starts', { backend: agent.backend, result: 'accepted' });
   log.debug({ upstream }, 'run started at the vendor');
   const recorded = await handle.record(transitionAfterStart(handle.run, agent, upstream, opening));

@@ -6,14 +6,17 @@ const recheckMs = 1000;
 
 /** Whether the run may start now. False: it has slept until it is worth asking again. */
 export async function waitForTurn(context: RunContext): Promise<boolean> {
-  const { handle, deps, log } = context;
+  const { handle, deps, wait, log } = context;
   const { request, threadId } = handle.run;
   const earlyMs = handle.createdMonotonicMs + (request.afterMs ?? 0) - deps.clock.monotonicMs();
   if (earlyMs > 0) {
     await handle.sleepThrough(earlyMs);
     return false;
   }
-  if (threadId === null || (await acquireThread(context, threadId))) return true;
+  if (threadId === null) return true;
+  const isBusy = !(await acquireThread(context, threadId));
+  wait.noteThread(isBusy);
+  if (!isBusy) return true;
   log.debug({ thread_id: threadId }, 'run queued: its thread is busy');
   await handle.sleep(recheckMs);
   return false;

@@ -4,6 +4,7 @@ import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Run, UpstreamRef } from '../../contract/domain/run.ts';
 import type { Backends } from '../limits/backends.ts';
+import type { CallQueue } from '../limits/call-queue.ts';
 import { nextRetryMs } from '../pacing/pacing.ts';
 import { delay } from '../sleeper.ts';
 import { type FaultRecorder, faultOf } from '../state/fault-recorder.ts';
@@ -14,6 +15,7 @@ const maxEndTries = 20;
 
 /** A call that stops something at the vendor; repeated until it was answered once. */
 type StopCall = {
+  readonly tenant: string;
   readonly call: () => Promise<void> | undefined;
   readonly maxTries: number;
   readonly done: string;
@@ -51,6 +53,7 @@ export class UpstreamStopper {
   endSession({ id, tenant, upstream }: SessionAtVendor, agent: Agent): void {
     const log = this.#deps.log.child({ agent: agent.name, backend: agent.backend, upstream });
     const stop: StopCall = {
+      tenant,
       call: () => agent.connectionFor(tenant).session?.end(agent.target, upstream),
       maxTries: maxEndTries,
       done: 'session ended at the vendor',
@@ -65,6 +68,7 @@ export class UpstreamStopper {
     if (!agent.capabilities.cancel || connection.cancel === undefined) return;
     const log = this.#deps.log.child({ run_id: run.runId, agent: agent.name, backend: agent.backend, upstream });
     const stop: StopCall = {
+      tenant: run.tenant,
       call: () => connection.cancel?.(agent.target, upstream),
       maxTries: maxCancelTries,
       done: 'upstream run cancelled',
@@ -93,13 +97,27 @@ export class UpstreamStopper {
     this.#underWay.set(id, task);
   }
 
-  async #carryOut({ call, maxTries, done, givenUp }: StopCall, agent: Agent, log: Log): Promise<void> {
-    const { backends, faults, clock } = this.#deps;
+  async #carryOut(stop: StopCall, agent: Agent, log: Log): Promise<void> {
+    const account = this.#deps.backends.of(agent.backend, stop.tenant);
+    account.hold();
+    try {
+      await this.#repeat(stop, account.callQueue, agent, log);
+    } finally {
+      account.release();
+    }
+  }
+
+  async #repeat(
+    { tenant, call, maxTries, done, givenUp }: StopCall,
+    callQueue: CallQueue,
+    agent: Agent,
+    log: Log,
+  ): Promise<void> {
+    const { faults, clock } = this.#deps;
     const { signal } = this.#abort;
-    const { callQueue } = backends.of(agent.backend);
     for (let tries = 0; tries < maxTries && !signal.aborted; tries += 1) {
       // A client may wait for this, so an open circuit counts as a try instead of holding the client up.
-      const permit = callQueue.state === 'down' ? null : await callQueue.enter('start', signal).permit;
+      const permit = callQueue.state === 'down' ? null : await callQueue.enter('start', tenant, signal).permit;
       if (permit === null) {
         await delay(clock, nextRetryMs(tries, null, clock.random()), signal);
         continue;

@@ -77,7 +77,7 @@ export class Worker {
     const cancel = clock.schedule(Math.max(0, run.deadlineAtMs - clock.nowMs()), () => {
       this.#deadlineTimers.delete(run.runId);
       canceller
-        .expire(run, null)
+        .expire(run, null, 'it was waiting for a replica whose config has its agent')
         .catch((error: unknown) => log.warn({ run_id: run.runId, err: error }, 'deadline could not be recorded'));
     });
     this.#deadlineTimers.set(run.runId, cancel);

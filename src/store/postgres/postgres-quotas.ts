@@ -10,7 +10,8 @@ const countRow = z.object({ live: z.number() });
 const others = `SELECT requests, wanted, starts FROM budget_shares
   WHERE backend = $1 AND replica <> $2 AND expires_at > clock_timestamp()`;
 const liveRuns = `SELECT count(*) AS live FROM runs
-  WHERE ended_at_ms IS NULL AND phase <> 'queued' AND agent_id = ANY ($1::text[])`;
+  WHERE ended_at_ms IS NULL AND phase <> 'queued' AND agent_id = ANY ($1::text[])
+    AND ($2::text[] IS NULL OR tenant = ANY ($2::text[]))`;
 const keepShare = `INSERT INTO budget_shares (backend, replica, requests, wanted, starts, expires_at)
   VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 millisecond')
   ON CONFLICT (backend, replica) DO UPDATE SET requests = excluded.requests, wanted = excluded.wanted,
@@ -20,7 +21,7 @@ const removeExpired = `DELETE FROM budget_shares WHERE backend = $1 AND expires_
 const leave = `UPDATE budget_shares SET wanted = 0, starts = 0,
   expires_at = least(expires_at, clock_timestamp() + interval '1500 milliseconds') WHERE replica = $1`;
 
-/** The quota of a backend in one row per replica, changed by one replica at a time. */
+/** The quota of an account in one row per replica, changed by one replica at a time. */
 export class PostgresQuotas implements QuotaStore {
   readonly #pool: Pool;
 
@@ -31,7 +32,7 @@ export class PostgresQuotas implements QuotaStore {
   async share(request: QuotaRequest): Promise<GrantedQuota> {
     const divided = transact(this.#pool, 'BEGIN', async (client) => {
       // Held until the commit: the sum of all shares is right only while no other replica changes its own.
-      await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`rungate ${request.backend}`]);
+      await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`rungate ${keyOf(request)}`]);
       return await this.#divide(client, request);
     });
     return await withStorageFaults(divided);
@@ -41,18 +42,17 @@ export class PostgresQuotas implements QuotaStore {
     await withStorageFaults(this.#pool.query(leave, [replica]));
   }
 
-  async #divide(
-    client: PoolClient,
-    { backend, replica, leaseMs, requests, runs }: QuotaRequest,
-  ): Promise<GrantedQuota> {
-    const rows = (await client.query(others, [backend, replica])).rows.map((row) => otherRow.parse(row));
+  async #divide(client: PoolClient, request: QuotaRequest): Promise<GrantedQuota> {
+    const { replica, leaseMs, requests, runs } = request;
+    const key = keyOf(request);
+    const rows = (await client.query(others, [key, replica])).rows.map((row) => otherRow.parse(row));
     const sum = (pick: (row: z.infer<typeof otherRow>) => number): number =>
       rows.reduce((total, row) => total + pick(row), 0);
     const left = requests.total - sum((row) => row.requests);
     const had = Math.max(requests.inUse, Math.min(requests.wanted, left));
     const starts = runs.total === null ? 0 : await this.#countStarts(client, runs.total, runs, sum);
-    await client.query(keepShare, [backend, replica, had, requests.wanted, starts, leaseMs]);
-    await client.query(removeExpired, [backend]);
+    await client.query(keepShare, [key, replica, had, requests.wanted, starts, leaseMs]);
+    await client.query(removeExpired, [key]);
     return { requests: had, starts, others: rows.map((row) => ({ requests: row.requests, wanted: row.wanted })) };
   }
 
@@ -60,12 +60,17 @@ export class PostgresQuotas implements QuotaStore {
   async #countStarts(
     client: PoolClient,
     total: number,
-    { agentIds, inUse, wanted }: QuotaRequest['runs'],
+    { agentIds, tenants, inUse, wanted }: QuotaRequest['runs'],
     sum: (pick: (row: z.infer<typeof otherRow>) => number) => number,
   ): Promise<number> {
     if (wanted === 0) return inUse;
-    const [row] = (await client.query(liveRuns, [agentIds])).rows;
+    const [row] = (await client.query(liveRuns, [agentIds, tenants])).rows;
     const left = total - countRow.parse(row).live - sum((other) => other.starts);
     return Math.max(inUse, Math.min(inUse + wanted, left));
   }
+}
+
+/** The column `backend` of a share: a backend whose tenants share one account is named as it was before accounts were. */
+function keyOf({ backend, account }: QuotaRequest): string {
+  return account === null ? backend : `${backend} ${account}`;
 }

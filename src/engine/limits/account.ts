@@ -1,0 +1,71 @@
+import type { Clock } from '../../contract/domain/clock.ts';
+import type { PushChannel } from '../pacing/push-channel.ts';
+import type { AccountHealth, AccountState } from './account-health.ts';
+import type { CallQueue } from './call-queue.ts';
+import type { ConcurrencyLimit } from './concurrency-limit.ts';
+
+export type AccountDeps = {
+  readonly clock: Clock;
+  readonly health: AccountHealth;
+  readonly callQueue: CallQueue;
+  readonly concurrency: ConcurrencyLimit;
+  readonly push: PushChannel | null;
+  /** Called when nothing uses the account any more. */
+  readonly onUnused: () => void;
+  /** Ends its share of a budget that replicas divide. */
+  readonly stopLease: () => void;
+};
+
+/** What the account is, in the config's words. */
+export type AccountName = {
+  readonly backend: string;
+  /** The vendor's account: backends with the same one share its health. */
+  readonly id: string;
+  /** The tenants that share it; null: all. */
+  readonly tenants: readonly string[] | null;
+};
+
+/** The limits that the runs of one backend share which the vendor knows by the same credentials. */
+export class Account {
+  readonly name: AccountName;
+  readonly clock: Clock;
+  readonly callQueue: CallQueue;
+  readonly concurrency: ConcurrencyLimit;
+  readonly push: PushChannel | null;
+  readonly #deps: AccountDeps;
+  #users = 0;
+
+  constructor(name: AccountName, deps: AccountDeps) {
+    this.name = name;
+    this.clock = deps.clock;
+    this.callQueue = deps.callQueue;
+    this.concurrency = deps.concurrency;
+    this.push = deps.push;
+    this.#deps = deps;
+  }
+
+  get state(): AccountState {
+    return this.#deps.health.state;
+  }
+
+  /** Whether it can be forgotten: a new one in its place would behave the same. */
+  get isForgettable(): boolean {
+    const { health, callQueue, concurrency } = this.#deps;
+    return this.#users === 0 && callQueue.isIdle && concurrency.isIdle && health.isForgettable;
+  }
+
+  /** A run, or a call outside any, uses the account until it is released as often as it was held. */
+  hold(): void {
+    this.#users += 1;
+  }
+
+  release(): void {
+    this.#users -= 1;
+    if (this.#users === 0) this.#deps.onUnused();
+  }
+
+  close(): void {
+    this.#deps.stopLease();
+    this.callQueue.close();
+  }
+}

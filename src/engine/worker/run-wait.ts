@@ -1,0 +1,121 @@
+import type { UpstreamFault } from '../../contract/adapter/http.ts';
+import type { Clock } from '../../contract/domain/clock.ts';
+import type { Waiting, WaitingCause } from '../../contract/domain/waiting.ts';
+import type { Hindrance } from '../limits/account-health.ts';
+import type { PastWait, RunPermit } from '../limits/run-permit.ts';
+import type { RunHandle } from '../state/run-handle.ts';
+
+export type RunWaitDeps = { readonly handle: RunHandle; readonly runPermit: RunPermit; readonly clock: Clock };
+
+/** What follows "waiting for" in a run's events and in the description of its end. */
+const words: Readonly<Record<WaitingCause, string>> = {
+  'after-seconds': 'the delay that its client asked for (after_seconds)',
+  'thread-busy': 'an earlier run of its thread',
+  'max-concurrent-runs': 'a slot at its backend, whose maxConcurrentRuns is reached',
+  budget: "its turn within the backend's requestsPerSecond",
+  'replica-share': "this replica's share of the backend's budget",
+  'rate-limited': 'the vendor to take calls again, which it refused with 429 or 503',
+  'circuit-open': 'the vendor, which did not answer several calls in a row',
+  unauthorised: 'the vendor to accept the credentials, which it refused with 401 or 403',
+  'vendor-fault': 'the next attempt, because the last call to the vendor failed',
+};
+
+/** A past wait that took this share of the run's time is named at its end. */
+const tellingShare = 0.25;
+
+/** Says what one live run waits for, whatever makes it wait. Nothing is computed before it is asked. */
+export class RunWait {
+  readonly #deps: RunWaitDeps;
+  /** Since when an earlier run has had the run's thread; null: none has. */
+  #threadBusySinceMs: number | null = null;
+  #threadWait: PastWait | null = null;
+  /** What the last call to the vendor ran into; null once one is answered. */
+  #fault: WaitingCause | null = null;
+  #retryAtMs: number | null = null;
+
+  constructor(deps: RunWaitDeps) {
+    this.#deps = deps;
+  }
+
+  /** Whether an earlier run has the run's thread. */
+  noteThread(isBusy: boolean): void {
+    const { clock } = this.#deps;
+    if (isBusy) {
+      this.#threadBusySinceMs ??= clock.monotonicMs();
+    } else if (this.#threadBusySinceMs !== null) {
+      this.#threadWait = { cause: 'thread-busy', tookMs: clock.monotonicMs() - this.#threadBusySinceMs };
+      this.#threadBusySinceMs = null;
+    }
+  }
+
+  /** A call failed. It is made again after `delayMs`; null: as the pace has it. */
+  noteFault({ httpStatus }: UpstreamFault, delayMs: number | null): void {
+    this.#fault = causeOf(httpStatus);
+    this.#retryAtMs = delayMs === null ? null : this.#deps.clock.monotonicMs() + delayMs;
+  }
+
+  noteAnswer(): void {
+    this.#fault = null;
+  }
+
+  /** What the run waits for now, by the wall clock. Null: it does not wait, or only for its vendor to end it. */
+  get current(): Waiting | null {
+    const { clock } = this.#deps;
+    const found = this.#hindrance();
+    if (found === null) return null;
+    return { cause: found.cause, retryAtMs: found.forMs === null ? null : clock.nowMs() + Math.max(0, found.forMs) };
+  }
+
+  /** The same as a clause, for the description of a timeout; also for a wait that is over and took much of the time. */
+  describe(): string | null {
+    const found = this.#hindrance();
+    if (found !== null) return `it was waiting for ${describeWaiting(found.cause)}`;
+    const { handle, runPermit } = this.#deps;
+    const { deadlineAtMs, createdAtMs } = handle.run;
+    const past = longer(this.#threadWait, runPermit.longestWait);
+    if (past === null || past.tookMs < (deadlineAtMs - createdAtMs) * tellingShare) return null;
+    return `it had waited ${Math.round(past.tookMs / 1000)} seconds for ${describeWaiting(past.cause)}`;
+  }
+
+  #hindrance(): Hindrance | null {
+    const { handle, runPermit } = this.#deps;
+    switch (handle.run.phase) {
+      case 'queued':
+        if (this.#threadBusySinceMs !== null) return this.#afterSeconds() ?? { cause: 'thread-busy', forMs: null };
+        return this.#afterSeconds() ?? runPermit.startHindrance() ?? this.#faultHindrance();
+      case 'resuming':
+      case 'running':
+        return runPermit.callHindrance() ?? this.#faultHindrance();
+      default:
+        // A call is under way, or the run waits for its client.
+        return null;
+    }
+  }
+
+  /** Known before the run's loop gets there, so that the answer to its creation says it. */
+  #afterSeconds(): Hindrance | null {
+    const { handle, clock } = this.#deps;
+    const { afterMs = 0 } = handle.run.request;
+    const forMs = afterMs === 0 ? 0 : handle.createdMonotonicMs + afterMs - clock.monotonicMs();
+    return forMs > 0 ? { cause: 'after-seconds', forMs } : null;
+  }
+
+  #faultHindrance(): Hindrance | null {
+    if (this.#fault === null) return null;
+    const forMs = this.#retryAtMs === null ? -1 : this.#retryAtMs - this.#deps.clock.monotonicMs();
+    return { cause: this.#fault, forMs: forMs < 0 ? null : forMs };
+  }
+}
+
+function describeWaiting(cause: WaitingCause): string {
+  return words[cause];
+}
+
+function longer(one: PastWait | null, other: PastWait | null): PastWait | null {
+  return (one?.tookMs ?? 0) > (other?.tookMs ?? 0) ? one : other;
+}
+
+function causeOf(httpStatus: number | null): WaitingCause {
+  if (httpStatus === 401 || httpStatus === 403) return 'unauthorised';
+  return httpStatus === 429 || httpStatus === 503 ? 'rate-limited' : 'vendor-fault';
+}

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Json } from '../../src/contract/domain/json.ts';
+import { findReason } from '../../src/json/find-reason.ts';
 import { isJsonObject } from '../../src/json/json-object.ts';
 import { pathPart } from '../path.ts';
 
@@ -12,11 +13,10 @@ export const paths = {
 export const startAnswer = z.looseObject({ runId: pathPart });
 export const resultAnswer = z.looseObject({ status: z.string().min(1), runId: z.unknown().optional() });
 
-/** The message of an error body: `{message}`, `{error: {message}}` or `{error: "…"}`. */
+/**
+ * The message of an error body: `{message}`, `{error: {message}}`, `{error: "…"}`, or whatever else holds a reason. A
+ * message goes before an error, which may be the name of the status alone.
+ */
 export function findErrorMessage(body: Json): string | null {
-  if (!isJsonObject(body)) return null;
-  const { message, error } = body;
-  if (typeof message === 'string') return message;
-  if (typeof error === 'string') return error;
-  return isJsonObject(error) && typeof error.message === 'string' ? error.message : null;
+  return isJsonObject(body) && typeof body.message === 'string' ? body.message : findReason(body);
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Json } from '../../src/contract/domain/json.ts';
-import { isJsonObject } from '../../src/json/json-object.ts';
+import { findReason } from '../../src/json/find-reason.ts';
 import { pathPart } from '../path.ts';
 
 /** Documented is `{runId, status}`; the engine itself answers `{agentId, runId}` or `{workflowId, runId}`. */
@@ -23,11 +23,5 @@ export const eventAnswer = z.unknown();
 export const agentEvent = z.looseObject({ eventName: z.string().min(1), eventInput: z.custom<Json>().optional() });
 export type AgentEvent = z.infer<typeof agentEvent>;
 
-/** The message of an error body: `{error: "…"}`, `{message}` or `{detail}`. */
-export function findErrorMessage(body: Json): string | null {
-  if (!isJsonObject(body)) return null;
-  const { error, message, detail } = body;
-  const nested = isJsonObject(error) ? error.message : undefined;
-  for (const found of [error, nested, message, detail]) if (typeof found === 'string') return found;
-  return null;
-}
+/** The message of an error body: `{error: "…"}`, `{message}`, `{detail}`, or whatever else holds a reason. */
+export const findErrorMessage: (body: Json) => string | null = findReason;

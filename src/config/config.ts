@@ -79,5 +79,10 @@ export function describeConfig(config: Config): unknown {
       interrupts: mapping.interrupts,
     })),
   };
-  return createRedactor(secrets, { depth: 100, items: Number.POSITIVE_INFINITY }).value(dump);
+  return createRedactor(secrets, {
+    depth: 100,
+    items: Number.POSITIVE_INFINITY,
+    textLength: Number.POSITIVE_INFINITY,
+    length: Number.POSITIVE_INFINITY,
+  }).value(dump);
 }

@@ -1,3 +1,4 @@
+import { findNearest } from '../collections/nearest-word.ts';
 import type { Observation } from '../contract/adapter/adapter.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Json } from '../contract/domain/json.ts';
@@ -11,8 +12,10 @@ import {
   type StateContext,
 } from '../contract/domain/mapping.ts';
 import type { RunStatus } from '../contract/domain/run.ts';
+import { boundText, maxWordLength } from '../json/bound-text.ts';
 import { parseDecimal } from '../json/decimal.ts';
 import { isExactNumber } from '../json/exact-number.ts';
+import { findReason } from '../json/find-reason.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import type { Expression } from './evaluate.ts';
 import { BudgetFault } from './evaluation.ts';
@@ -65,11 +68,11 @@ export class CompiledMapping implements Mapping {
   async read(observation: Observation, guard?: EvaluationGuard): Promise<MappedStatus> {
     const { status: vendorStatus, raw } = observation;
     const cases = this.#deps.status.get(vendorStatus);
-    if (cases === undefined) return { kind: 'unmapped', vendorStatus };
+    if (cases === undefined) return this.#unmapped(vendorStatus);
     const status = await choose(cases, raw, guard);
     switch (status) {
       case undefined:
-        return { kind: 'unmapped', vendorStatus };
+        return this.#unmapped(vendorStatus);
       case 'pending':
         return await this.#readPending(raw, guard);
       case 'interrupted':
@@ -78,18 +81,35 @@ export class CompiledMapping implements Mapping {
         return { kind: 'success', output: await this.#readOutput(raw, guard) };
       case 'error':
       case 'timeout': {
-        const failure = await this.#deps.error?.evaluate(raw, guard);
-        return { kind: 'failed', status, ...readFailure(failure, this.#deps.errcodes, vendorStatus) };
+        const failure = await this.#readError(raw, guard);
+        return { kind: 'failed', status, ...readFailure(failure, this.#deps.errcodes, observation) };
       }
       default:
         return assertNever(status);
     }
   }
 
+  #unmapped(vendorStatus: string): MappedStatus {
+    const nearest = findNearest(vendorStatus, this.#deps.status.keys());
+    const shown = boundText(vendorStatus, maxWordLength);
+    return { kind: 'unmapped', vendorStatus: shown, ...(nearest === undefined ? {} : { nearest }) };
+  }
+
   async #readPending(raw: Json, guard?: EvaluationGuard): Promise<MappedStatus> {
     const payload = await this.#deps.interrupt?.evaluate(raw, guard);
     if (payload !== undefined && payload !== null) return { kind: 'interrupted', payload };
     return { kind: 'pending', partial: await this.#readPartial(raw, guard) };
+  }
+
+  async #readError(raw: Json, guard?: EvaluationGuard): Promise<Json | undefined> {
+    try {
+      return await this.#deps.error?.evaluate(raw, guard);
+    } catch (error) {
+      // Why the expression failed is no reason to lose why the run did.
+      const words = error instanceof MappingFault ? findReason(raw) : null;
+      if (!(error instanceof MappingFault) || words === null) throw error;
+      throw new MappingFault(error.expression, `${error.reason}; the vendor's own words: ${words}`, error);
+    }
   }
 
   async #readOutput(raw: Json, guard?: EvaluationGuard): Promise<Json> {

@@ -1,5 +1,6 @@
 import type { Json } from '../contract/domain/json.ts';
 import type { Redactor } from '../contract/domain/log.ts';
+import { boundText } from '../json/bound-text.ts';
 import { isJsonObject } from '../json/json-object.ts';
 
 /** Stands in the place of a secret. */
@@ -11,9 +12,19 @@ const blank = '[redacted]';
  */
 const minSecretLength = 6;
 
-/** What is kept of a value: levels of nesting, and members of each list or object. */
-export type Bounds = { readonly depth: number; readonly items: number };
-const logBounds: Bounds = { depth: 12, items: 1000 };
+/** What is kept of a value: levels of nesting, members of each list or object, characters of a text, and of all in all. */
+export type Bounds = {
+  readonly depth: number;
+  readonly items: number;
+  readonly textLength: number;
+  readonly length: number;
+};
+const logBounds: Bounds = { depth: 12, items: 1000, textLength: 8192, length: 32_768 };
+/** A key is a word; what is longer is no key of ours. */
+const maxKeyLength = 256;
+/** What is kept of a text, or of a value other than text, once all that is kept is at its bound. */
+const leastLength = 64;
+const lengthOfOthers = 8;
 
 /** The password of a URL, wherever the URL comes from. */
 const urlPassword = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@?#]*:)[^\s/@]+@/gi;
@@ -48,6 +59,9 @@ export function createRedactor(secrets: readonly string[], bounds: Bounds = logB
   const long = known.filter((secret) => secret.length >= minSecretLength);
   // Longest first: a secret that contains another one is replaced whole.
   const needles = [...new Set(long.flatMap(formsOf))].sort((a, b) => b.length - a.length);
+  const longestNeedle = needles[0]?.length ?? 0;
+  /** Characters that the value under way has taken so far. */
+  let taken = 0;
 
   function replace(raw: string): string {
     let clean = raw;
@@ -78,17 +92,32 @@ export function createRedactor(secrets: readonly string[], bounds: Bounds = logB
   }
 
   function value(raw: unknown): unknown {
+    taken = 0;
     return redact(raw, 0, []);
+  }
+
+  function loggedText(raw: string, max: number): string {
+    const room = Math.min(max, Math.max(leastLength, bounds.length - taken));
+    const shown = raw.length <= room ? text(raw) : boundText(raw, room, redactStart);
+    taken += shown.length;
+    return shown;
+  }
+
+  /** The redacted first `length` characters of a longer text. A secret that the cut would go through is left out whole. */
+  function redactStart(raw: string, length: number): string {
+    const clean = text(raw.slice(0, length + 2 * longestNeedle));
+    return clean.slice(0, Math.max(0, Math.min(length, clean.length - longestNeedle)));
   }
 
   function redact(raw: unknown, depth: number, above: readonly object[]): unknown {
     switch (typeof raw) {
       case 'string':
-        return text(raw);
+        return loggedText(raw, bounds.textLength);
       case 'number':
+        taken += lengthOfOthers;
         return whole.has(String(raw)) ? blank : raw;
       case 'bigint':
-        return text(String(raw));
+        return loggedText(String(raw), bounds.textLength);
       case 'boolean':
         return raw;
       case 'object':
@@ -101,6 +130,8 @@ export function createRedactor(secrets: readonly string[], bounds: Bounds = logB
   function redactObject(raw: object, depth: number, above: readonly object[]): unknown {
     if (above.includes(raw)) return '[circular]';
     if (depth >= bounds.depth) return '[too deep]';
+    taken += lengthOfOthers;
+    if (depth > 1 && taken >= bounds.length) return '[too much]';
     const trail = [...above, raw];
     if (raw instanceof Error) return redactError(raw, depth, trail);
     if (ArrayBuffer.isView(raw)) return `[${raw.byteLength} bytes]`;
@@ -117,16 +148,19 @@ export function createRedactor(secrets: readonly string[], bounds: Bounds = logB
   ): readonly (readonly [string, unknown])[] {
     return entries
       .slice(0, bounds.items)
-      .map(([key, member]) => [text(key), isCredential(key, member) ? blank : redact(member, depth + 1, trail)]);
+      .map(([key, member]) => [
+        loggedText(key, maxKeyLength),
+        isCredential(key, member) ? blank : redact(member, depth + 1, trail),
+      ]);
   }
 
   function redactError(error: Error, depth: number, trail: readonly object[]): unknown {
     const { name, message, stack, cause } = error;
     const own = Object.entries(error).filter(([key]) => !['name', 'message', 'stack', 'cause'].includes(key));
     return {
-      type: text(name),
-      message: text(message),
-      ...(stack === undefined ? {} : { stack: text(stack) }),
+      type: loggedText(name, maxKeyLength),
+      message: loggedText(message, bounds.textLength),
+      ...(stack === undefined ? {} : { stack: loggedText(stack, bounds.textLength) }),
       ...Object.fromEntries(redactEntries(own, depth, trail)),
       ...(cause === undefined ? {} : { cause: redact(cause, depth + 1, trail) }),
       ...(error instanceof AggregateError ? { errors: redact(error.errors, depth + 1, trail) } : {}),

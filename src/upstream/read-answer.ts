@@ -1,6 +1,8 @@
 import { type HttpAnswer, type HttpCall, UpstreamFault } from '../contract/adapter/http.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Redactor } from '../contract/domain/log.ts';
+import { boundText } from '../json/bound-text.ts';
+import { describeRefusal } from './describe-refusal.ts';
 import { classifyFault, type Happening } from './fault-rule.ts';
 import { parseAnswer } from './parse-answer.ts';
 import { type AnswerHeaders, readRetryAfterMs } from './retry-after.ts';
@@ -85,7 +87,7 @@ function tidy(message: string): string | null {
   // Control characters would let a vendor forge lines in a log or on a terminal.
   const line = message.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
   if (line === '') return null;
-  return line.length > maxMessageLength ? `${line.slice(0, maxMessageLength).toWellFormed()}…` : line;
+  return boundText(line, maxMessageLength);
 }
 
 function makeFault<T>(
@@ -125,13 +127,4 @@ function describeHappening(happening: Happening, cause: string, maxAnswerBytes: 
     default:
       return assertNever(happening);
   }
-}
-
-function describeRefusal(cause: string): string {
-  if (/^(ENOTFOUND|EAI_)/.test(cause)) return "the vendor's host name was not found";
-  if (/^(ERR_TLS|ERR_SSL|CERT_|DEPTH_|SELF_SIGNED|UNABLE_TO|ERR_OSSL|EPROTO)/.test(cause)) {
-    return 'no secure connection to the vendor';
-  }
-  if (/^(EHOSTUNREACH|ENETUNREACH)/.test(cause)) return 'the vendor cannot be reached';
-  return 'the vendor refused the connection';
 }

@@ -229,11 +229,19 @@ export function testAdapter(subject: AdapterCase): void {
     expect(await faultOf(start())).toMatchObject({ message: 'no such thing', httpStatus: 422 });
   });
 
-  test('an error body of another shape has no message', async () => {
-    for (const body of [[], 'no such thing', { error: 7, message: null, detail: [] }] as const) {
-      vendor.reply = answer(400, JSON.stringify(body), { 'content-type': 'application/json' });
-      expect((await faultOf(start())).message).toBe('the vendor answered 400');
-    }
+  test.each([
+    ['no such thing', 'no such thing'],
+    [['no such thing', 'nor such'], 'no such thing; nor such'],
+    [{ error: 7, message: null, detail: [] }, '7'],
+    [{ errors: [{ reason: { text: 'no such thing' } }] }, 'no such thing'],
+    [{ detail: [{ loc: ['body'], msg: 'field required' }] }, 'field required'],
+    [[], 'the vendor answered 400'],
+    [{ error: {}, message: null, detail: [] }, 'the vendor answered 400'],
+    [{ status: 'no such thing' }, 'the vendor answered 400'],
+    [null, 'the vendor answered 400'],
+  ])('an error body of another shape gives the words that it has: %j', async (body, message) => {
+    vendor.reply = answer(400, JSON.stringify(body), { 'content-type': 'application/json' });
+    expect((await faultOf(start())).message).toBe(message);
   });
 
   test('a secret that the vendor sends back goes no further', async () => {

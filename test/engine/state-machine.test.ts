@@ -223,3 +223,12 @@ test('the first event of a run says that it is queued', () => {
     change: { kind: 'phase', phase: 'queued' },
   });
 });
+
+test.each(['end', 'undelivered'] as const)('the words of a vendor with which a run takes "%s" are cut', (kind) => {
+  const words = 'x'.repeat(3 * 1024 * 1024);
+  const transition: RunTransition =
+    kind === 'end' ? { kind, outcome: { status: 'error', errcode: 1003, description: words } } : { kind, note: words };
+  const applied = applyTransition(runIn('delivering'), transition, 5000);
+  expect(JSON.stringify(applied).length).toBeLessThan(6000);
+  expect(JSON.stringify(applied?.events)).toContain('… (3145728 characters)');
+});

@@ -247,3 +247,30 @@ test('a request acts for the tenant that authentication finds, or is refused', a
   expect((await site.fetch(`/runs/${runId}`)).status).toBe(404);
   expect(site.api.runs.keys).toHaveLength(1);
 });
+
+const long = 'x'.repeat(9000);
+const echoes: readonly (readonly [string, string, string, object])[] = [
+  ['the name of an agent', 'POST', '/runs', { agent_id: long }],
+  ['an unknown member', 'POST', '/runs', { [long]: 1 }],
+  ['many unknown members', 'POST', '/runs', Object.fromEntries(Array.from({ length: 900 }, (_, n) => [`key-${n}`, 1]))],
+  ['the key of an input that is refused', 'POST', '/runs/search', { metadata: 1, [long]: 1 }],
+  ['a status', 'POST', '/runs/search', { status: long }],
+];
+
+test.each(echoes)(
+  'an answer repeats no more than a little of what its request held: %s',
+  async (_name, _method, path, body) => {
+    await using site = await openSite();
+    const answer = await site.post(path, JSON.stringify(body), { accept: 'application/problem+json' });
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect((await answer.text()).length).toBeLessThan(5000);
+    for (const line of site.lines) expect(JSON.stringify(line).length).toBeLessThan(12_000);
+  },
+);
+
+test('the detail and the path of an error are cut, whatever they repeat', () => {
+  const error = new GatewayError('invalid_request', { path: long, detail: long });
+  expect(error.message.length).toBeLessThan(2100);
+  expect(error.detail).toContain('… (18001 characters)');
+  expect(error.path).toContain('… (9000 characters)');
+});

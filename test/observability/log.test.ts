@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { createLog, type LogLevel } from '../../src/observability/log.ts';
 import { createRedactor } from '../../src/observability/redaction.ts';
 
+const mib3 = 3 * 1024 * 1024;
 const secrets = ['sk-live-4711', 'p@ss "word"', '12345678', 'abc'];
 
 function record(level: LogLevel = 'debug') {
@@ -115,6 +116,39 @@ describe('the log', () => {
     const [entry] = entries();
     expect(entry).toMatchObject({ big: '1', twice: [{ a: 1 }, { a: 1 }], broken: 'as json', nil: null });
     expect(JSON.stringify(entry)).toContain('[too deep]');
+  });
+
+  test.each([
+    ['a text', 'x'.repeat(mib3)],
+    ['a text in a list', [['x'.repeat(mib3)]]],
+    ['a key', { ['x'.repeat(mib3)]: 1 }],
+    ['the message of an error', new Error('x'.repeat(mib3))],
+    ['many texts', Array.from({ length: 1000 }, () => 'x'.repeat(3000))],
+    ['lists of numbers', Array.from({ length: 1000 }, () => Array.from({ length: 1000 }, () => 1))],
+    ['an object of many members', Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`key-${n}`, { n }]))],
+  ])('a line of the log stays short whatever a vendor sends: %s', (_name, field) => {
+    const { log, lines, entries } = record();
+    log.warn({ run_id: 'r', field, after: 'the rest' }, 'm');
+    expect(lines[0]?.length).toBeLessThan(140_000);
+    expect(entries()).toMatchObject([{ run_id: 'r', after: 'the rest', msg: 'm' }]);
+  });
+
+  test('a text that is cut names its whole length', () => {
+    const { log, entries } = record();
+    log.warn({ reason: 'x'.repeat(mib3) }, 'm');
+    expect(entries()).toMatchObject([{ reason: `${'x'.repeat(8192)}… (${mib3} characters)` }]);
+  });
+
+  test('a secret that the cut of a text goes through is not shown in part', () => {
+    const secret = 'sk-live-4711-and-quite-a-bit-longer-than-others';
+    // The first ones become shorter when they are redacted, so that what follows them moves up to the cut.
+    const first = secret.repeat(30);
+    for (let before = 8192 - first.length - 60; before <= 8192; before += 1) {
+      const lines: string[] = [];
+      const log = createLog({ level: 'info', secrets: [secret], destination: { write: (line) => lines.push(line) } });
+      log.warn({ reason: `${first}${'-'.repeat(before)}${secret}${secret}${'-'.repeat(9000)}` }, 'm');
+      expect(lines[0]).not.toMatch(/sk-/);
+    }
   });
 
   test('the log loses no line when the process exits at once', async () => {

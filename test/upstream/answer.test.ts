@@ -91,7 +91,7 @@ describe('answers', () => {
     ['text/plain', '', 'the vendor answered 400'],
     ['text/html', 'no such project', 'the vendor answered 400'],
     ['application/json', '{"message":"  "}', 'the vendor answered 400'],
-    ['application/json', JSON.stringify({ message: 'x'.repeat(2_000) }), `${'x'.repeat(500)}…`],
+    ['application/json', JSON.stringify({ message: 'x'.repeat(2_000) }), `${'x'.repeat(500)}… (2000 characters)`],
     ['application/json', JSON.stringify({ message: `key ${secret} is short` }), 'key [redacted] is short'],
     ['text/plain', `key ${secret}`, 'key [redacted]'],
   ])('a %s error body %j gives the expected message', async (type, body, message) => {

@@ -196,7 +196,7 @@ describe('no connection', () => {
     const upstream = connect({ baseUrl: 'http://no-such-host.invalid' });
     const fault = await faultOf(call(upstream));
     expect(summary(fault)).toEqual({ consequence: 'retry', kind: 'refused' });
-    expect(fault.message).toBe("the vendor's host name was not found");
+    expect(fault.message).toBe("the vendor's host name does not resolve");
   });
 
   test('a header that HTTP does not allow is rejected and never sent', async () => {

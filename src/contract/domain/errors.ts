@@ -206,9 +206,11 @@ export type ErrorDetails = {
 
 /** An error that is sent to the client; anything else that is thrown is sent as `internal`. */
 export class GatewayError extends Error {
+  /** What an error repeats of a request, in UTF-16 units. */
+  static readonly #maxLength = 2000;
   readonly code: ErrorCode;
   readonly http: number;
-  /** A whole sentence, with the path in it. */
+  /** A whole sentence, with the path in it; cut where it repeats more than a little of what the client sent. */
   readonly detail: string | undefined;
   readonly path: string | undefined;
   readonly retryAfterSeconds: number | undefined;
@@ -217,14 +219,20 @@ export class GatewayError extends Error {
   constructor(code: ErrorCode, details: ErrorDetails = {}) {
     const row = errorTable[code];
     const { path, detail: reason } = details;
-    const detail = path === undefined || reason === undefined ? reason : `${path} ${reason}`;
+    const whole = path === undefined || reason === undefined ? reason : `${path} ${reason}`;
+    const detail = whole === undefined ? undefined : GatewayError.#cut(whole);
     super(detail === undefined ? row.message : `${row.message}: ${detail}`, { cause: details.cause });
     this.name = 'GatewayError';
     this.code = code;
     this.http = row.http;
     this.detail = detail;
-    this.path = path;
+    this.path = path === undefined ? undefined : GatewayError.#cut(path);
     this.retryAfterSeconds = details.retryAfterSeconds;
     this.quota = details.quota;
+  }
+
+  static #cut(text: string): string {
+    if (text.length <= GatewayError.#maxLength) return text;
+    return `${text.slice(0, GatewayError.#maxLength).toWellFormed()}… (${text.length} characters)`;
   }
 }

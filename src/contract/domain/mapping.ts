@@ -42,7 +42,13 @@ export type MappedStatus =
       readonly errcode: number;
       readonly description: string;
     }
-  | { readonly kind: 'unmapped'; readonly vendorStatus: string };
+  | {
+      readonly kind: 'unmapped';
+      /** Cut where it is longer than a word. */
+      readonly vendorStatus: string;
+      /** The status of the mapping that the vendor's resembles, such as `completed` for `COMPLETED`. */
+      readonly nearest?: string;
+    };
 
 /** Stands around an evaluation that runs in a thread; calls `work` once. May throw {@link MappingFault} instead. */
 export type EvaluationGuard = <T>(expression: string, work: () => Promise<T>) => Promise<T>;

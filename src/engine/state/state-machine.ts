@@ -12,6 +12,7 @@ import type {
   UpstreamRef,
 } from '../../contract/domain/run.ts';
 import type { Session } from '../../contract/domain/thread.ts';
+import { boundText, maxDescriptionLength } from '../../json/bound-text.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 
 /** How a run ends. */
@@ -148,7 +149,7 @@ export function applyTransition(run: Run, transition: RunTransition, nowMs: numb
       return withEvent(
         run,
         { ...unanswered, phase: 'running', resumption: null, attempts: 0 },
-        { kind: 'phase', phase: 'running', note: transition.note },
+        { kind: 'phase', phase: 'running', note: boundText(transition.note, maxDescriptionLength) },
         nowMs,
       );
     case 'evaluate':
@@ -194,7 +195,7 @@ function end(run: Run, outcome: RunOutcome, nowMs: number): AppliedTransition {
   const recorded: Outcome =
     outcome.status === 'success'
       ? { kind: 'result', value: outcome.value }
-      : { kind: 'error', errcode: outcome.errcode, description: outcome.description };
+      : { kind: 'error', errcode: outcome.errcode, description: boundText(outcome.description, maxDescriptionLength) };
   // The run has no owner after its end: no loop works on it, and recovery need not consider it.
   const ended: Run = {
     ...run,

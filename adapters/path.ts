@@ -6,6 +6,7 @@ export const pathPart = z
   .min(1)
   .max(500)
   .refine((part) => part !== '.' && part !== '..', 'must not be dots only')
+  .refine((part) => part.trim() === part, 'must not begin or end with white space')
   .refine((part) => part.isWellFormed() && !/\p{Cc}/u.test(part), 'must not contain control characters');
 
 /** A header's value: HTTP takes visible ASCII without quarrel. */

@@ -191,11 +191,7 @@ export function mountProtocols(config: Config): readonly Mount[] {
   ];
   const mounts = protocols.map((protocol) => ({ protocol, prefix: protocol.prefix }));
   const root = protocols.find((protocol) => protocol.name === rootProtocol);
-  if (root === undefined) {
-    throw new Error(
-      `server.rootProtocol: no protocol ${rootProtocol}; there are ${protocols.map(({ name }) => name).join(', ')}`,
-    );
-  }
+  if (root === undefined) throw new TypeError(`no protocol ${rootProtocol} is mounted`);
   return [...mounts, { protocol: root, prefix: '' }];
 }
 

@@ -110,7 +110,7 @@ const placeholders = formatTable(
   [
     [code('${NAME}'), 'the environment variable; a variable that is not set is a problem'],
     [code('${NAME:-default}'), 'the same, with a default for a variable that is not set or empty'],
-    [code('${FILE:path}'), 'the text of a file, relative to the config, without its last line break'],
+    [code('${FILE:path}'), 'the text of a file, relative to the config'],
     [code('$${'), `the characters ${code('${')}`],
     [code('$$NAME'), `as a whole value, the characters ${code('$NAME')}`],
   ],
@@ -143,6 +143,16 @@ agents: # what clients can run
       api: scrape-prices
 \`\`\`
 
+Each problem has its place, its line and the wrong value. Secrets are hidden: what stands under a key that is called like one,
+and every value of a placeholder. \`rungate check --json\` prints the same for programs.
+
+\`\`\`text output-of="sed 's/: support-desk/: support-dsk/' examples/restack-human-in-the-loop/rungate.yaml > wrong.yaml && ! rungate check --config wrong.yaml 2>&1"
+wrong.yaml has 1 problem:
+  wrong.yaml:15:5: agents[0].backend: "support-dsk" names no backend; there is support-desk; did you mean "support-desk"?
+    15 |     backend: support-dsk
+       |     ^^^^^^^^^^^^^^^^^^^^
+\`\`\`
+
 ## Placeholders
 
 A text may hold placeholders. They are replaced after the YAML is parsed, so a value can never become YAML. Between braces
@@ -150,13 +160,16 @@ or brackets they need quotes. There are none in \`schemas\` and in an inline \`m
 
 ${placeholders}
 
-A number, true or false may be one whole placeholder. Contents of files, and values of variables whose names say that they
+A line break at the end of a variable or a file is left out. A number, true or false may be one whole placeholder. Contents of files, and values of variables whose names say that they
 are secret (\`KEY\`, \`TOKEN\`, \`SECRET\`, \`PASSW\`, \`CREDENTIAL\`), are redacted from log lines and answers.
 
 \`$NAME\` without braces is refused where it is a whole value or a part of a URL: it is not replaced, and was meant to be.
 The same holds for \`$(NAME)\` and \`$env:NAME\`.
 
 A file must be a regular one in UTF-8: a secret of at most 1 MiB, a config or a mapping file of at most 2 MiB.
+
+The YAML is that of version 1.2, and one document; JSON is a part of it. \`yes\` and \`on\` are texts. Numbers with a leading
+zero, such as 0755, are refused: readers of YAML do not agree on them.
 
 ## Parts that repeat
 

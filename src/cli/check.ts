@@ -1,19 +1,45 @@
 import { adapters } from '../../adapters/index.ts';
+import { ConfigError, type ConfigProblem } from '../config/config-error.ts';
 import { loadConfig } from '../config/load.ts';
-import { type Command, configFlag, say } from './command.ts';
+import { type Command, configFlag, exitCodes, say } from './command.ts';
 
 /** `rungate check`: every problem of a config, without opening anything. */
 export const check: Command = {
   name: 'check',
-  usages: [{ call: 'check --config FILE', help: ['say everything that is wrong with a config'] }],
-  flags: { config: configFlag },
+  usages: [{ call: 'check --config FILE [--json]', help: ['say everything that is wrong with a config'] }],
+  flags: {
+    config: configFlag,
+    json: { help: 'Prints the problems as JSON, each with its file, line and column.' },
+  },
   run: async (line) => {
     const file = line.configFile;
+    if (line.isSet('json')) return await checkForPrograms(file);
     const config = await loadConfig(file, process.env, adapters);
     const [agents, backends] = [countOf(config.agents, 'agent'), countOf(config.backends, 'backend')];
     return await say(`${file}: ${agents} over ${backends}, nothing wrong\n`);
   },
 };
+
+async function checkForPrograms(file: string): Promise<number> {
+  try {
+    await loadConfig(file, process.env, adapters);
+    await say(`${JSON.stringify({ file, problems: [] })}\n`);
+    return exitCodes.ok;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    await say(`${JSON.stringify({ file, problems: error.problems.map((each) => describe(each, file)) }, null, 2)}\n`);
+    return exitCodes.failed;
+  }
+}
+
+/** What is absent is left out. */
+function describe(
+  { path, pathInFile, message, value, hint, excerpt, ...place }: ConfigProblem,
+  config: string,
+): object {
+  const { file = config, line, column } = place;
+  return { file, line, column, path, path_in_file: pathInFile, message, value, hint, excerpt: excerpt?.text };
+}
 
 function countOf({ length }: readonly unknown[], noun: string): string {
   return `${length} ${noun}${length === 1 ? '' : 's'}`;

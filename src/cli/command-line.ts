@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
+import { parseArgs, styleText } from 'node:util';
 import { findNearest } from '../collections/nearest-word.ts';
-import { ConfigError } from '../config/config-error.ts';
+import { ConfigError, formatProblems } from '../config/config-error.ts';
 import { type Command, CommandLine, exitCodes, say, UsageError } from './command.ts';
 import { commands, renderHelp } from './commands.ts';
 import { version } from './version.ts';
@@ -94,7 +94,17 @@ function explain(error: unknown): number {
     process.stderr.write(`rungate: ${error.message}\n\n${renderHelp()}`);
     return exitCodes.usage;
   }
-  const prefix = error instanceof ConfigError ? '' : 'rungate: ';
-  process.stderr.write(`${prefix}${error instanceof Error ? error.message : String(error)}\n`);
+  const said =
+    error instanceof ConfigError
+      ? formatProblems(error.file, error.problems, paintForTerminal)
+      : `rungate: ${error instanceof Error ? error.message : String(error)}`;
+  process.stderr.write(`${said}\n`);
   return exitCodes.failed;
+}
+
+const styles = { strong: 'bold', faint: 'dim', alarming: 'red' } as const;
+
+/** Colours on a terminal alone; `NO_COLOR` takes them out, `FORCE_COLOR` asks for them elsewhere. */
+function paintForTerminal(style: keyof typeof styles, text: string): string {
+  return text === '' ? text : styleText(styles[style], text, { stream: process.stderr });
 }

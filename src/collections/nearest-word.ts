@@ -7,20 +7,20 @@ const minBeginning = 3;
  * first; when none is near, the shortest that begins with it (`timeout` for `timeoutSeconds`).
  */
 export function findNearest(word: string, known: Iterable<string>): string | undefined {
+  if (word.length > maxLength) return undefined;
+  const words = [...known];
+  const wanted = fold(word);
+  return findMisspelt(word, words) ?? (wanted.length < minBeginning ? undefined : findLonger(wanted, words));
+}
+
+/** The known word of which `word` is a misspelling or another spelling, if any. */
+export function findMisspelt(word: string, known: Iterable<string>): string | undefined {
   if (word === '' || word.length > maxLength) return undefined;
   const wanted = fold(word);
   let best: string | undefined;
-  let longer: string | undefined;
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of known) {
     const folded = fold(candidate);
-    if (
-      wanted.length >= minBeginning &&
-      folded.startsWith(wanted) &&
-      candidate.length < (longer?.length ?? maxLength)
-    ) {
-      longer = candidate;
-    }
     // No number of edits makes up for a difference in length.
     if (Math.abs(folded.length - wanted.length) >= bestDistance) continue;
     const distance = measureDistance(wanted, folded);
@@ -29,7 +29,11 @@ export function findNearest(word: string, known: Iterable<string>): string | und
       bestDistance = distance;
     }
   }
-  return best ?? longer;
+  return best;
+}
+
+function findLonger(wanted: string, words: readonly string[]): string | undefined {
+  return words.filter((each) => fold(each).startsWith(wanted)).toSorted((a, b) => a.length - b.length)[0];
 }
 
 /** People read `base_url`, `base-url` and `baseURL` as one word. */

@@ -100,7 +100,7 @@ function findBackendAdapter(
   if (typeof name !== 'string' || reader.hasFailed([...path, 'backend'])) return undefined;
   if (!adapters.has(name)) {
     const hint = findNearest(name, adapters.keys());
-    reader.report([...path, 'backend'], `names no backend${listNames([...adapters.keys()])}`, hint);
+    reader.report([...path, 'backend'], `names no backend${listNames([...adapters.keys()])}`, { hint });
   }
   return adapters.get(name);
 }
@@ -111,9 +111,9 @@ function readTarget(
   path: ConfigPath,
   reader: ConfigReader,
 ): { readonly target: unknown; readonly capabilities: Capabilities } | undefined {
-  const before = reader.problems.length;
+  const before = reader.problemCount;
   const target = reader.parse(refuseUnknownKeys(adapter.target), value, path);
-  if (reader.problems.length > before || (target === undefined && value !== undefined)) return undefined;
+  if (reader.problemCount > before || (target === undefined && value !== undefined)) return undefined;
   return { target, capabilities: { ...adapter.capabilities, ...adapter.capabilitiesOf?.(target) } };
 }
 

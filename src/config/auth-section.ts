@@ -52,21 +52,21 @@ const keySchema = z.strictObject({
   limits: limitsSchema.describe('What the key may use at a time, of all replicas together.'),
 });
 
+/** A text that a client sends, to be compared as it is: with a space at its end it would never be equal. */
+const exactText = z
+  .string()
+  .min(1)
+  .refine((text) => text.trim() === text, 'must not begin or end with white space');
+
 const jwtSchema = z.strictObject({
-  issuer: z
-    .string()
-    .min(1)
-    .meta({
-      description: 'Value that the `iss` claim of a token must have.',
-      examples: ['https://id.example.com/'],
-    }),
-  audience: z
-    .string()
-    .min(1)
-    .meta({
-      description: 'Value that the `aud` claim of a token must have or contain.',
-      examples: ['rungate'],
-    }),
+  issuer: exactText.meta({
+    description: 'Value that the `iss` claim of a token must have.',
+    examples: ['https://id.example.com/'],
+  }),
+  audience: exactText.meta({
+    description: 'Value that the `aud` claim of a token must have or contain.',
+    examples: ['rungate'],
+  }),
   jwksUrl: z
     .string()
     .refine(isKeySetUrl, 'must be an https URL without credentials; http is for loopback only')
@@ -122,14 +122,14 @@ export function readAuth(
     reader.report(['auth'], 'must be a mapping with "keys" or "jwt", or the word none');
     return undefined;
   }
-  const before = reader.problems.length;
+  const before = reader.problemCount;
   const auth = reader.parse(authSchema, value, ['auth']);
   if (auth === undefined) return undefined;
   if (auth.keys.length === 0 && auth.jwt === null) {
     reader.report(['auth'], 'admits no client: add keys or jwt, or write "auth: none" to admit everyone');
   }
   checkKeys(auth.keys, agentNames, reader);
-  return reader.problems.length > before ? undefined : auth;
+  return reader.problemCount > before ? undefined : auth;
 }
 
 function checkKeys(keys: readonly KeyConfig[], agentNames: readonly string[], reader: ConfigReader): void {
@@ -145,7 +145,8 @@ function checkKeys(keys: readonly KeyConfig[], agentNames: readonly string[], re
     for (const [at, name] of (agents ?? []).entries()) {
       if (agentNames.includes(name)) continue;
       const path = ['auth', 'keys', index, 'agents', at];
-      reader.report(path, `names no agent${listNames(agentNames)}`, findNearest(name, agentNames));
+      const hint = findNearest(name, agentNames);
+      reader.report(path, `names no agent${listNames(agentNames)}`, { hint });
     }
   }
 }

@@ -55,7 +55,8 @@ function findAdapter(
   const adapter = adapters.find((candidate) => candidate.name === entry.adapter);
   if (adapter === undefined) {
     const names = adapters.map((candidate) => candidate.name);
-    reader.report(path, `is no adapter; there are ${names.join(', ')}`, findNearest(entry.adapter, names));
+    const hint = findNearest(entry.adapter, names);
+    reader.report(path, `is no adapter; there are ${names.join(', ')}`, { hint });
   }
   return adapter;
 }
@@ -80,6 +81,7 @@ function readBackend(
     Object.fromEntries(Object.entries(members).filter(([key]) => sharedKeys.includes(key) === isShared));
   const shared = reader.parse(backendSchema, pick(true), path);
   if (adapter === undefined) return undefined;
+  reader.hide(rawSecretsOf(adapter, members));
   const place: BackendPlace = { name, adapter, path, reader };
   const byTenant = shared?.credentialsByTenant;
   const own = byTenant === undefined ? readSettings(pick(false), place) : readTenants(byTenant, pick(false), place);
@@ -114,13 +116,13 @@ function readTenants(
   shared: Members,
   { adapter, path, reader }: BackendPlace,
 ): OwnSettings | undefined {
-  const before = reader.problems.length;
+  const before = reader.problemCount;
   const entries = Object.entries(byTenant).map(([tenant, own]) => {
     const place = [...path, 'credentialsByTenant', tenant];
     return [tenant, reader.parse(refuseUnknownKeys(adapter.settings), { ...shared, ...own }, place)] as const;
   });
   if (entries.length === 0) reader.report([...path, 'credentialsByTenant'], 'must not be empty');
-  if (reader.problems.length > before) return undefined;
+  if (reader.problemCount > before) return undefined;
   return {
     settings: undefined,
     settingsByTenant: Object.fromEntries(entries),
@@ -141,6 +143,18 @@ function checkBudgetAndPush(
   if (!adapter.capabilities.push) reader.report([...path, 'push'], `is not known to the ${adapter.name} adapter`);
   // The tokens of the vendor's calls are derived from the secrets: without one, anyone could forge them.
   else if (secrets.length === 0) reader.report([...path, 'push'], 'needs a backend that has a secret');
+}
+
+/** Of settings that may be wrong, and that the adapter has not parsed: their problems must not show them either. */
+function rawSecretsOf(adapter: Adapter, members: Members): readonly unknown[] {
+  const byTenant = isJsonObject(members.credentialsByTenant) ? Object.values(members.credentialsByTenant) : [];
+  return [members, ...byTenant].flatMap((settings): readonly unknown[] => {
+    try {
+      return adapter.secretsOf(settings);
+    } catch {
+      return [];
+    }
+  });
 }
 
 function secretsOf(adapter: Adapter, settings: unknown): readonly string[] {

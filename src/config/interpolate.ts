@@ -1,3 +1,4 @@
+import { findNearest } from '../collections/nearest-word.ts';
 import type { ConfigPath } from './config-error.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -5,11 +6,14 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** Reads the file that `${FILE:path}` names. Throws an Error whose message says why the file cannot be read. */
 export type ReadSecretFile = (path: string) => Promise<string>;
 
+/** The hint is the nearest name that the environment has. */
+export type PlaceholderProblem = { readonly message: string; readonly hint?: string | undefined };
+
 export type InterpolatedScalar = {
   readonly path: ConfigPath;
   /** Whether the scalar was one whole `${…}`, which may stand for a number or a boolean. */
   readonly whole: boolean;
-  readonly problems: readonly string[];
+  readonly problems: readonly PlaceholderProblem[];
   /** Texts of secret files, and values of variables whose names mark them as secret. */
   readonly secrets: readonly string[];
 };
@@ -70,7 +74,7 @@ export async function interpolate(
   async function replace(text: string, path: ConfigPath): Promise<string> {
     const matches = [...text.matchAll(token)];
     if (matches.length === 0) return readPlain(text, path);
-    const problems: string[] = [];
+    const problems: PlaceholderProblem[] = [];
     const secrets: string[] = [];
     let result = '';
     let end = 0;
@@ -84,10 +88,10 @@ export async function interpolate(
       const found = await lookUp(match[1], env, readOnce);
       given += found.kind === 'problem' ? 0 : found.value.length;
       if (given > maxGiven) {
-        problems.push(`makes the placeholders of the config give more than ${maxGiven} characters`);
+        problems.push({ message: `makes the placeholders of the config give more than ${maxGiven} characters` });
         break;
       }
-      if (found.kind === 'problem') problems.push(found.message);
+      if (found.kind === 'problem') problems.push({ message: found.message, hint: found.hint });
       else result += found.value;
       if (found.kind === 'secret') secrets.push(found.value);
     }
@@ -101,7 +105,7 @@ export async function interpolate(
     const name = (bareVariable.exec(text) ?? bareVariableInUrl.exec(text))?.[1];
     if (name !== undefined) {
       const message = `holds $${name}, which is not replaced; write \${${name}}, or $$${name} for the characters themselves`;
-      scalars.push({ path, whole: false, problems: [message], secrets: [] });
+      scalars.push({ path, whole: false, problems: [{ message }], secrets: [] });
     }
     return text.replace(escaped, '$1').replace(escapedInUrl, '$1');
   }
@@ -112,7 +116,7 @@ export async function interpolate(
 type Found =
   | { readonly kind: 'value'; readonly value: string }
   | { readonly kind: 'secret'; readonly value: string }
-  | { readonly kind: 'problem'; readonly message: string };
+  | ({ readonly kind: 'problem' } & PlaceholderProblem);
 
 async function lookUp(inner: string | undefined, env: Environment, readFile: ReadSecretFile): Promise<Found> {
   if (inner === undefined)
@@ -127,18 +131,24 @@ function lookUpVariable(name: string, fallback: string | undefined, env: Environ
   const value = Object.hasOwn(env, name) ? env[name] : undefined;
   // As in a shell, a default also stands in for an empty value.
   if (fallback !== undefined && (value === undefined || value === '')) return { kind: 'value', value: fallback };
-  if (value !== undefined) return { kind: secretName.test(name) ? 'secret' : 'value', value };
-  return problem(`the environment has no ${name}; set it, or give a default as \${${name}:-default}`);
+  if (value !== undefined) return { kind: secretName.test(name) ? 'secret' : 'value', value: withoutLineBreak(value) };
+  const message = `the environment has no ${name}; set it, or give a default as \${${name}:-default}`;
+  return problem(message, findNearest(name, Object.keys(env)));
 }
 
 async function lookUpFile(path: string, readFile: ReadSecretFile): Promise<Found> {
   try {
-    return { kind: 'secret', value: (await readFile(path)).replace(/\r?\n$/, '') };
+    return { kind: 'secret', value: withoutLineBreak(await readFile(path)) };
   } catch (error) {
     return problem(`the file ${path} cannot be read: ${error instanceof Error ? error.message : 'unknown reason'}`);
   }
 }
 
-function problem(message: string): Found {
-  return { kind: 'problem', message };
+/** Editors and `echo` end a text with a line break, also one that a cluster hands on in a variable. */
+function withoutLineBreak(text: string): string {
+  return text.replace(/\r?\n$/, '');
+}
+
+function problem(message: string, hint?: string): Found {
+  return { kind: 'problem', message, hint };
 }

@@ -9,7 +9,7 @@ import { readAgents } from './agents.ts';
 import { readAuth, refuseOpenHost } from './auth-section.ts';
 import { readBackends } from './backends.ts';
 import type { Config } from './config.ts';
-import { ConfigError, type ConfigPath, type ConfigProblem } from './config-error.ts';
+import { ConfigError, type ConfigPath } from './config-error.ts';
 import { rootSchema } from './config-schema.ts';
 import { readDocument } from './document.ts';
 import { maxConfigBytes, maxSecretBytes, readText, UnreadableFileError } from './files.ts';
@@ -65,7 +65,9 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
   const readSecretFile = (path: string) => readText(resolve(baseDirectory, path), maxSecretBytes);
   const { value, scalars } = await interpolate(document.value, env, readSecretFile, isVerbatim);
   const raw = isJsonObject(value) ? value : {};
-  const reader = new ConfigReader(document.locate, scalars);
+  const reader = new ConfigReader(document, scalars);
+  reader.hide(scalars.flatMap((scalar) => keepLongSecrets(scalar.secrets)));
+  reader.hide(findUrlPasswords(value));
 
   reader.parse(rootSchema, raw, []);
   // An empty section, as in `server:`, takes every default.
@@ -95,7 +97,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
   const openHost = server === undefined || auth === undefined ? null : refuseOpenHost(server.host, auth);
   if (openHost !== null) reader.report(['server', 'host'], openHost);
 
-  if (reader.problems.length > 0) throw new ConfigError(file, inOrder(reader.problems));
+  if (reader.problemCount > 0) throw new ConfigError(file, reader.listProblems());
   if (!server || !store || !limits || !pacing || !retention || !replicas || !log || !webhooks) {
     throw new TypeError('a section was refused without a problem');
   }
@@ -129,7 +131,8 @@ function readDefaultAgent(value: unknown, names: readonly string[], reader: Conf
   const path = ['defaultAgent'];
   const name = reader.parse(z.string(), value, path);
   if (name === undefined || reader.hasFailed(path)) return null;
-  if (!names.includes(name)) reader.report(path, `names no agent${listNames(names)}`, findNearest(name, names));
+  if (!names.includes(name))
+    reader.report(path, `names no agent${listNames(names)}`, { hint: findNearest(name, names) });
   return name;
 }
 
@@ -149,11 +152,6 @@ function isVerbatim(path: ConfigPath, value: unknown): boolean {
   if (typeof name === 'string' && isExtension(name) && path.length <= 3 && !isNamed) return true;
   if (typeof value === 'string' || path.length !== 3 || path[0] !== 'agents') return false;
   return path[2] === 'mapping' || path[2] === 'schemas';
-}
-
-/** In the order of the file, which is the order in which they are fixed. */
-function inOrder(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
-  return problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
 }
 
 /** Freezes plain objects and arrays at every depth; instances of classes stay as they are. */

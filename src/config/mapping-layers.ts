@@ -1,11 +1,11 @@
-import { join, resolve } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { findNearest } from '../collections/nearest-word.ts';
 import type { Mapping } from '../contract/domain/mapping.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import { compileMapping, type MappingLayer, type MappingProblem } from '../mapping/compile.ts';
-import { mappingKeys } from '../mapping/schema.ts';
-import { type ConfigPath, formatProblem } from './config-error.ts';
-import { readDocument } from './document.ts';
+import type { ConfigPath, ConfigProblem } from './config-error.ts';
+import { readDocument, type YamlDocument } from './document.ts';
 import { maxConfigBytes, readText, UnreadableFileError } from './files.ts';
 import { type ConfigReader, isExtension } from './reader.ts';
 
@@ -42,15 +42,22 @@ export class MappingLoader {
     if (written.file !== undefined) files.push(await this.#readFile(resolve(baseDirectory, written.file)));
     const layers: MappingLayer[] = [];
     let isComplete = true;
+    const documents = new Map<string, YamlDocument>();
     for (const file of files) {
-      if (file.kind === 'layer') layers.push(file.layer);
-      else this.#reader.report(path, file.message);
       isComplete &&= file.kind === 'layer';
+      if (file.kind === 'layer') {
+        layers.push(file.layer);
+        documents.set(file.layer.source, file.document);
+      } else if (file.kind === 'broken') for (const problem of file.problems) this.#reader.reportFile(path, problem);
+      else this.#reader.report(path, file.message, { hint: file.hint });
     }
     if (written.inline !== undefined) layers.push({ source: inline, mapping: leaveOutExtensions(written.inline) });
     const compilation = compileMapping(layers, { budgets: { timeMs } });
     if (compilation.kind === 'compiled') return isComplete ? compilation.mapping : undefined;
-    for (const problem of compilation.problems) this.#report(problem, path);
+    for (const problem of compilation.problems) {
+      // What a file that cannot be read would have had is not missing as well.
+      if (isComplete || problem.isMissing !== true) this.#report(problem, path, documents);
+    }
     return undefined;
   }
 
@@ -68,21 +75,23 @@ export class MappingLoader {
     return known;
   }
 
-  #report(problem: MappingProblem, path: ConfigPath): void {
-    const key = problem.path;
-    const hint = mappingKeys.includes(key) || key.includes('.') ? undefined : findNearest(key, mappingKeys);
-    if (problem.source === inline) {
-      this.#reader.report([...path, ...splitPath(key)], problem.message, hint);
+  #report({ source, keys, message, hint, isKey }: MappingProblem, path: ConfigPath, files: FileLayers): void {
+    if (source === inline) {
+      this.#reader.report([...path, ...keys], message, { hint, isKey });
       return;
     }
-    const place = key === '' ? problem.source : `${problem.source}: ${key}`;
-    this.#reader.report(path, `${place}: ${problem.message}`, hint);
+    const document = files.get(source);
+    const within = document === undefined ? undefined : { document, path: keys, file: source };
+    this.#reader.report(path, message, { hint, isKey, within });
   }
 }
 
 type FileLayer =
-  | { readonly kind: 'layer'; readonly layer: MappingLayer }
-  | { readonly kind: 'missing' | 'unusable'; readonly message: string };
+  | { readonly kind: 'layer'; readonly layer: MappingLayer; readonly document: YamlDocument }
+  | { readonly kind: 'broken'; readonly problems: readonly ConfigProblem[] }
+  | { readonly kind: 'missing' | 'unusable'; readonly message: string; readonly hint?: string | undefined };
+
+type FileLayers = ReadonlyMap<string, YamlDocument>;
 
 async function readLayer(file: string): Promise<FileLayer> {
   let text: string;
@@ -90,22 +99,23 @@ async function readLayer(file: string): Promise<FileLayer> {
     text = await readText(file, maxConfigBytes);
   } catch (error) {
     if (!(error instanceof UnreadableFileError)) throw error;
-    return { kind: error.isMissing ? 'missing' : 'unusable', message: `${file} cannot be read: ${error.message}` };
+    const message = `${file} cannot be read: ${error.message}`;
+    if (!error.isMissing) return { kind: 'unusable', message };
+    return { kind: 'missing', message, hint: findNearest(basename(file), await listFiles(dirname(file))) };
   }
   const document = readDocument(text);
-  const [problem] = document.problems;
-  if (problem !== undefined) return { kind: 'unusable', message: `${file} ${formatProblem(problem)}` };
-  return { kind: 'layer', layer: { source: file, mapping: leaveOutExtensions(document.value) } };
+  if (document.problems.length > 0)
+    return { kind: 'broken', problems: document.problems.map((each) => ({ ...each, file })) };
+  return { kind: 'layer', document, layer: { source: file, mapping: leaveOutExtensions(document.value) } };
+}
+
+/** Mapping files beside one that is not there. */
+async function listFiles(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder).catch((): readonly string[] => []);
+  return names.filter((name) => /\.(?:ya?ml|json)$/.test(name)).toSorted();
 }
 
 function leaveOutExtensions(mapping: unknown): unknown {
   if (!isJsonObject(mapping)) return mapping;
   return Object.fromEntries(Object.entries(mapping).filter(([key]) => !isExtension(key)));
-}
-
-/** `status.failed[0].when` as a path. */
-function splitPath(key: string): ConfigPath {
-  return [...key.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map((match) =>
-    match[1] === undefined ? match[0] : Number(match[1]),
-  );
 }

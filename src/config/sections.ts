@@ -16,11 +16,14 @@ import {
 // The descriptions below are what docs/config.md, schema/config.json and rungate.example.yaml say of each key. Bounds
 // and defaults are taken from the schema itself, so a description does not repeat them.
 
+/** The protocols that the gateway mounts. */
+export const protocolNames = ['acp-v0.1', 'acp-v0.2', 'agent-protocol'] as const;
+
 export const serverSchema = z
   .strictObject({
     host: z
       .string()
-      .min(1)
+      .regex(/^\S+$/, 'must be a name or an address, without spaces')
       .default('127.0.0.1')
       .describe('Address to listen on; `--host` overrides it. Without `auth` it must be a loopback address.'),
     port: z
@@ -48,11 +51,7 @@ export const serverSchema = z
       .describe(
         'Interval of heartbeats on a silent event stream. Proxies usually cut silent connections after 30 to 60 s.',
       ),
-    rootProtocol: z
-      .string()
-      .min(1)
-      .default('acp-v0.1')
-      .describe('Protocol that is served without a prefix: `acp-v0.1`, `acp-v0.2` or `agent-protocol`.'),
+    rootProtocol: z.enum(protocolNames).default('acp-v0.1').describe('Protocol that is served without a prefix.'),
     unknownFields: z
       .enum(['reject', 'ignore'])
       .default('reject')

@@ -57,6 +57,8 @@ export const allowedHost = z
   .refine((entry) => parseException(entry) !== null, 'must be a host, an address or a range');
 
 function isStoreUrl(url: string): boolean {
+  // URL.canParse overlooks them, and they would become part of the name of a file or a database.
+  if (/^\s|^\w+:\s|\s$/.test(url) || /\p{Cc}/u.test(url)) return false;
   if (url.startsWith('sqlite:')) return url.length > 'sqlite:'.length;
   return /^postgres(ql)?:\/\//.test(url) && URL.canParse(url);
 }

@@ -9,6 +9,8 @@ const mergeKey = '<<';
 
 export type YamlMistake = {
   readonly offset: number;
+  /** Of the node that is wrong: behind its last character. Of a mapping or a list only the first is meant. */
+  readonly end: number;
   readonly message: string;
   readonly hint?: string | undefined;
   /** Whether it is a key that stands twice, which is wrong whatever else the text has. */
@@ -156,8 +158,10 @@ export class YamlValues {
   }
 
   #refuse(node: unknown, message: string, hint?: string, isDuplicate = false): void {
-    const offset = isScalar(node) || isMap(node) || isSeq(node) || isAlias(node) ? (node.range?.[0] ?? 0) : 0;
-    this.mistakes.push({ offset, message, hint, isDuplicate });
+    const range = isScalar(node) || isMap(node) || isSeq(node) || isAlias(node) ? node.range : undefined;
+    const [offset, valueEnd] = range ?? [0, 0];
+    const end = isScalar(node) || isAlias(node) ? valueEnd : offset + 1;
+    this.mistakes.push({ offset, end, message, hint, isDuplicate });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ZodError } from 'zod';
+import { findNearest } from '../collections/nearest-word.ts';
 import type { Mapping } from '../contract/domain/mapping.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import { type CompiledCase, CompiledMapping, type MappingDeps } from './compiled-mapping.ts';
@@ -10,7 +11,18 @@ import { type ExpressionKey, expressionKeys, type MappingDocument, mappingKeys, 
 export type MappingLayer = { readonly source: string; readonly mapping: unknown };
 
 /** `path` is the key inside the layer, such as `status.failed[0].when`; empty for the layer as a whole. */
-export type MappingProblem = { readonly source: string; readonly path: string; readonly message: string };
+export type MappingProblem = {
+  readonly source: string;
+  readonly path: string;
+  readonly keys: readonly (string | number)[];
+  readonly message: string;
+  /** The nearest word that would be right. */
+  readonly hint?: string | undefined;
+  /** Whether the key is what is wrong. */
+  readonly isKey?: boolean;
+  /** Whether no layer has a part that a mapping needs. */
+  readonly isMissing?: boolean;
+};
 
 export type MappingCompilation =
   | { readonly kind: 'compiled'; readonly mapping: Mapping }
@@ -57,14 +69,29 @@ export function compileMapping(layers: readonly MappingLayer[], options: Compile
   }
   if (problems.length === 0) {
     const source = layers.at(-1)?.source ?? 'mapping';
-    if (status.size === 0) problems.push({ source, path: 'status', message: 'no layer has a status table' });
-    if (output === undefined) problems.push({ source, path: 'output', message: 'no layer has an output expression' });
+    if (status.size === 0)
+      problems.push({
+        source,
+        path: 'status',
+        keys: ['status'],
+        message: 'no layer has a status table',
+        isMissing: true,
+      });
+    if (output === undefined) {
+      problems.push({
+        source,
+        path: 'output',
+        keys: ['output'],
+        message: 'no layer has an output expression',
+        isMissing: true,
+      });
+    }
   }
   return { kind: 'refused', problems };
 }
 
 function parseLayer({ source, mapping }: MappingLayer, problems: MappingProblem[]): MappingDocument[] {
-  const result = mappingSchema.safeParse(mapping);
+  const result = mappingSchema.safeParse(mapping, { reportInput: true });
   if (result.success) return [result.data];
   for (const problem of describe(result.error, mapping)) problems.push({ source, ...problem });
   return [];
@@ -73,11 +100,18 @@ function parseLayer({ source, mapping }: MappingLayer, problems: MappingProblem[
 function describe(error: ZodError, mapping: unknown): Omit<MappingProblem, 'source'>[] {
   return error.issues.flatMap((issue) => {
     const parts = withoutShorthand(issue.path, mapping);
-    if (issue.code !== 'unrecognized_keys') return [{ path: printPath(parts), message: issue.message }];
+    if (issue.code !== 'unrecognized_keys') {
+      const values = issue.code === 'invalid_value' ? issue.values.map(String) : [];
+      const hint = typeof issue.input === 'string' ? findNearest(issue.input, values) : undefined;
+      return [{ path: printPath(parts), keys: keysOf(parts), message: issue.message, hint }];
+    }
     const known = parts.length === 0 ? mappingKeys : ['when', 'is'];
     return issue.keys.map((key) => ({
       path: printPath([...parts, key]),
+      keys: keysOf([...parts, key]),
       message: `unknown key; known keys are ${known.join(', ')}`,
+      hint: findNearest(key, known),
+      isKey: true,
     }));
   });
 }
@@ -88,6 +122,10 @@ function withoutShorthand(path: readonly PropertyKey[], mapping: unknown): reado
   const rows = isJsonObject(mapping) ? mapping.status : undefined;
   const written = key === 'status' && isJsonObject(rows) && row !== undefined ? rows[String(row)] : undefined;
   return typeof written === 'string' ? path.slice(0, 2) : path;
+}
+
+function keysOf(parts: readonly PropertyKey[]): readonly (string | number)[] {
+  return parts.map((part) => (typeof part === 'number' ? part : String(part)));
 }
 
 function printPath(parts: readonly PropertyKey[]): string {

@@ -1,5 +1,7 @@
 import jsonata from 'jsonata';
+import { findNearest } from '../collections/nearest-word.ts';
 import { LinearRegExp } from '../compute/linear-regexp.ts';
+import { functions, sayArity } from './functions.ts';
 
 /** What is known about an expression without running it. */
 export type Syntax = {
@@ -12,17 +14,6 @@ export type Syntax = {
 };
 
 type Node = { readonly [key: string]: unknown };
-
-/** JSONata's functions without `$eval`: a vendor's data must never run as an expression. */
-export const functionNames: ReadonlySet<string> = new Set(
-  (
-    'sum count max min average string substring substringBefore substringAfter lowercase uppercase length trim pad ' +
-    'match contains replace split join formatNumber formatBase formatInteger parseInteger number floor ceil round ' +
-    'abs sqrt power random boolean not map zip filter single reduce sift keys lookup append exists spread merge ' +
-    'reverse each error assert type sort shuffle distinct base64encode base64decode encodeUrlComponent encodeUrl ' +
-    'decodeUrlComponent decodeUrl toMillis fromMillis clone now millis'
-  ).split(' '),
-);
 
 /** Why an expression must not be used; undefined when it may be. */
 export function findMistake(text: string): string | undefined {
@@ -43,19 +34,26 @@ export function readSyntax(tree: unknown): Syntax {
   const called = new Set<string>();
   const defined = new Set<string>(['', '$']);
   const regexps: RegExp[] = [];
+  const calls: Call[] = [];
+  // What stands before `~>` is the first argument of the call behind it.
+  const piped = new Set<unknown>();
   let marksInput = false;
   for (const node of nodesOf(tree)) {
     if (node.type === 'regex' && node.value instanceof RegExp) regexps.push(node.value);
     if (node.type === 'variable' && typeof node.value === 'string') used.add(node.value);
     if (node.type === 'function') called.add(nameWithoutSign(node.procedure));
+    if (node.type === 'apply') piped.add(node.rhs);
+    if (node.type === 'function' || node.type === 'partial') calls.push({ node, name: calledFunction(node) });
     if (node.keepArray === true || node.keepSingletonArray === true) marksInput = true;
     for (const name of definedBy(node)) defined.add(name);
   }
   called.delete('');
-  const unknown = [...used].filter((name) => !defined.has(name) && !functionNames.has(name));
+  const unknown = [...used].filter((name) => !defined.has(name) && !functions.has(name));
+  const known = [...functions.keys(), ...defined].filter((name) => name !== '' && name !== '$');
   const mistakes = [
-    ...unknown.map((name) => `nothing defines $${name}`),
-    ...[...called].map((name) => `${name}(...) calls no function; did you mean $${name}(...)?`),
+    ...unknown.map((name) => `nothing defines $${name}${sayNearest(name, known)}`),
+    ...[...called].map((name) => sayWithoutSign(name, known)),
+    ...calls.flatMap((call) => (defined.has(call.name) ? [] : (sayMiscounted(call, piped.has(call.node)) ?? []))),
     ...regexps.flatMap((regexp) => sayUnusable(regexp) ?? []),
   ];
   return {
@@ -63,6 +61,31 @@ export function readSyntax(tree: unknown): Syntax {
     marksInput,
     mistakes,
   };
+}
+
+type Call = { readonly node: Node; readonly name: string };
+
+/** The name in `$name(...)`; empty for every other call. */
+function calledFunction({ procedure }: Node): string {
+  return isNode(procedure) && procedure.type === 'variable' ? String(procedure.value) : '';
+}
+
+function sayNearest(name: string, known: readonly string[]): string {
+  const nearest = findNearest(name, known);
+  return nearest === undefined ? '' : `; did you mean $${nearest}?`;
+}
+
+function sayWithoutSign(name: string, known: readonly string[]): string {
+  const meant = known.includes(name) ? name : (findNearest(name, known) ?? name);
+  return `${name}(...) calls no function; did you mean $${meant}(...)?`;
+}
+
+function sayMiscounted({ node, name }: Call, isPiped: boolean): string | undefined {
+  const arity = functions.get(name);
+  if (arity === undefined || !Array.isArray(node.arguments)) return undefined;
+  const count = node.arguments.length + Number(isPiped);
+  if (count >= arity.min && count <= arity.max) return undefined;
+  return `$${name} takes ${sayArity(arity)}, and has ${count === 0 ? 'none' : count}${isPiped ? ' with the one before ~>' : ''}`;
 }
 
 function sayUnusable(regexp: RegExp): string | undefined {

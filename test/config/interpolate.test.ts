@@ -72,10 +72,15 @@ describe('placeholders', () => {
     ['"${PORT}"', ''],
     ['"${PORT}"', '0x10'],
     ['"8${PORT}"', '080'],
-    ['"8080"', '1'],
   ])('%s with PORT=%j is no port', async (written, PORT) => {
     expect(words(await refuse(sample({ rest: `server: { port: ${written} }` }), { env: { PORT } }))).toEqual([
       { path: 'server.port', message: 'must be a number, is a string' },
+    ]);
+  });
+
+  test('a number in quotes is no port, and the quotes are named', async () => {
+    expect(words(await refuse(sample({ rest: 'server: { port: "8080" }' })))).toEqual([
+      { path: 'server.port', message: 'must be a number, is a string; take it out of its quotes' },
     ]);
   });
 

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/config/config-error.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { protocolNames } from '../../src/config/sections.ts';
+import { mountProtocols } from '../../src/gateway.ts';
 import { acme, parse, refuse, sample, words } from './vendors.ts';
 
 describe('a config that is right', () => {
@@ -219,6 +221,11 @@ const mistakes: readonly (readonly [string, string, string, RegExp, string?])[] 
   ],
 ];
 
+test('server.rootProtocol takes the protocols that the gateway mounts, and no others', async () => {
+  const mounted = mountProtocols(await parse(sample())).map(({ protocol }) => protocol.name);
+  expect([...new Set(mounted)]).toEqual(protocolNames);
+});
+
 describe('a config that is wrong', () => {
   for (const [name, text, path, message, hint] of mistakes) {
     test(`${name} is refused with its place and a reason`, async () => {
@@ -370,7 +377,7 @@ describe('a config in a file', () => {
     async (number) => {
       const text = `${sample()}\nx-note: { id: ${number} }\n`;
       await expect(parse(text)).rejects.toThrow(
-        `has the number ${number}, which is not kept exactly; in quotes it is a text (line`,
+        `test.yaml:12:15: has the number ${number}, which is not kept exactly; in quotes it is a text\n    12 | x-note`,
       );
     },
   );

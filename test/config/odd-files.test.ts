@@ -56,18 +56,26 @@ describe('a file that is not an ordinary one', () => {
   test.each(odd)('%s as a secret is a problem with its place', async (file, reason) => {
     const problems = await refuse(sample({ agent: `description: "\${FILE:${file}}"` }));
     expect(problems).toEqual([
-      { path: 'agents[0].description', message: expect.stringMatching(reason), line: 11, column: 5 },
+      {
+        path: 'agents[0].description',
+        message: expect.stringMatching(reason),
+        line: 11,
+        column: 5,
+        excerpt: expect.objectContaining({ text: expect.stringMatching(/^ {4}description: "\$\{FILE:/), start: 4 }),
+      },
     ]);
   });
 
   test.each(odd)('%s as a mapping is a problem with its place', async (file, reason) => {
     const problems = await refuse(sample({ agent: `mapping: ${file}` }));
-    expect(problems).toContainEqual({
-      path: 'agents[0].mapping',
-      message: expect.stringMatching(reason),
-      line: 10,
-      column: 5,
-    });
+    expect(problems).toEqual([
+      expect.objectContaining({
+        path: 'agents[0].mapping',
+        message: expect.stringMatching(reason),
+        line: 10,
+        column: 5,
+      }),
+    ]);
   });
 
   test.each(odd)('%s as the config is a problem', async (file, reason) => {
@@ -132,6 +140,7 @@ describe('a variable without braces', () => {
           'holds $INTUNED_API_KEY, which is not replaced; write ${INTUNED_API_KEY}, or $$INTUNED_API_KEY for the characters themselves',
         line: 5,
         column: 5,
+        excerpt: { text: '    apiKey: $INTUNED_API_KEY', start: 4, length: 24 },
       },
     ]);
   });

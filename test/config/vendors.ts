@@ -58,7 +58,7 @@ export async function refuse(text: string, options: Partial<ParseOptions> = {}):
 }
 
 /** Without the places, for tests that look at the words. */
-export function words(problems: readonly ConfigProblem[]): readonly Omit<ConfigProblem, 'line' | 'column'>[] {
+export function words(problems: readonly ConfigProblem[]): readonly Pick<ConfigProblem, 'path' | 'message' | 'hint'>[] {
   return problems.map(({ path, message, hint }) => ({ path, message, ...(hint === undefined ? {} : { hint }) }));
 }
 

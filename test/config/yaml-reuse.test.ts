@@ -156,7 +156,13 @@ describe('parts under x-', () => {
   test('a wrong value that is merged is reported where it is written', async () => {
     const text = `x-common: &common\n  apiKey: ""\n${withBackend('  main: { <<: *common, adapter: acme, baseUrl: "https://a.example" }\n')}`;
     expect(await refuse(text)).toEqual([
-      { path: 'backends.main.apiKey', message: 'must not be empty', line: 2, column: 3 },
+      {
+        path: 'backends.main.apiKey',
+        message: 'must not be empty',
+        line: 2,
+        column: 3,
+        excerpt: { text: '  apiKey: ""', start: 2, length: 10 },
+      },
     ]);
   });
 });

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
 import { type Exit, RungateProcess } from './process.ts';
 import { secrets } from './stand-ins.ts';
@@ -48,20 +48,48 @@ defaultAgent: ask
 `;
 const cannotResume = 'take "interrupt" out, or choose a target that can be resumed';
 const problems = `FILE has 14 problems:
-  srever: is not a known key; did you mean "server"? (line 1, column 1)
-  store.url: must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE (line 2, column 10)
-  agents[0].name: must be 1 to 128 letters, digits, ".", "_" or "-", and begin with a letter or digit (line 8, column 5)
-  agents[0].backend: names no backend; there are intuned, restack; did you mean "intuned"? (line 9, column 5)
-  agents[1].mapping: can interrupt a run, but the intuned adapter cannot resume one at this target; ${cannotResume} (line 13, column 5)
-  agents[2].mapping: can interrupt a run, but the restack adapter cannot resume one at this target; ${cannotResume} (line 17, column 5)
-  agents[3].target.retry: is not a known key (line 20, column 25)
-  agents[3].mapping.output: the expression cannot work: nothing defines $uper (line 22, column 7)
-  agents[3].mapping.status.done: must be one of pending, success, error, timeout, interrupted (line 23, column 17)
-  agents[3].mapping.outptu: unknown key; KEYS; did you mean "output"? (line 24, column 7)
-  agents[4].name: is the name of agents[2] too (line 25, column 5)
-  agents[4].target: must name an agent or a workflow, and not both (line 27, column 5)
-  agents[4].schemas.input: is not a valid JSON Schema: type must be equal to one of the allowed values (line 28, column 16)
-  defaultAgent: names no agent; there are no spaces, asks, waits, misspells; did you mean "asks"? (line 29, column 1)
+  FILE:1:1: srever: is not a known key; did you mean "server"?
+     1 | srever: { port: 1 }
+       | ^^^^^^
+  FILE:2:10: store.url: must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
+     2 | store: { url: "mysql://[redacted]@db/x" }
+       |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  FILE:8:5: agents[0].name: "no spaces" must be 1 to 128 letters, digits, ".", "_" or "-", and begin with a letter or digit
+     8 |   - name: no spaces
+       |     ^^^^^^^^^^^^^^^
+  FILE:9:5: agents[0].backend: "intunde" names no backend; there are intuned, restack; did you mean "intuned"?
+     9 |     backend: intunde
+       |     ^^^^^^^^^^^^^^^^
+  FILE:13:5: agents[1].mapping: can interrupt a run, but the intuned adapter cannot resume one at this target; ${cannotResume}
+    13 |     mapping: { interrupt: result.question }
+       |     ^^^^^^^
+  FILE:17:5: agents[2].mapping: can interrupt a run, but the restack adapter cannot resume one at this target; ${cannotResume}
+    17 |     mapping: { interrupt: output.question }
+       |     ^^^^^^^
+  FILE:20:25: agents[3].target.retry: is not a known key
+    20 |     target: { agent: A, retry: 2 }
+       |                         ^^^^^
+  FILE:22:7: agents[3].mapping.output: "$uper(output)" the expression cannot work: nothing defines $uper
+    22 |       output: "$uper(output)"
+       |       ^^^^^^^^^^^^^^^^^^^^^^^
+  FILE:23:17: agents[3].mapping.status.done: "sucess" must be one of pending, success, error, timeout, interrupted; did you mean "success"?
+    23 |       status: { done: sucess }
+       |                 ^^^^^^^^^^^^
+  FILE:24:7: agents[3].mapping.outptu: unknown key; KEYS; did you mean "output"?
+    24 |       outptu: x
+       |       ^^^^^^
+  FILE:25:5: agents[4].name: "waits" is the name of agents[2] too
+    25 |   - name: waits
+       |     ^^^^^^^^^^^
+  FILE:27:5: agents[4].target: must name an agent or a workflow, and not both
+    27 |     target: { agent: A, workflow: W }
+       |     ^^^^^^
+  FILE:28:16: agents[4].schemas.input: is not a valid JSON Schema: type must be equal to one of the allowed values
+    28 |     schemas: { input: { type: strnig } }
+       |                ^^^^^
+  FILE:29:1: defaultAgent: "ask" names no agent; there are no spaces, asks, waits, misspells; did you mean "asks"?
+    29 | defaultAgent: ask
+       | ^^^^^^^^^^^^^^^^^
 `;
 
 const env = { INTUNED_API_KEY: secrets.apiKey, RESTACK_TOKEN: secrets.token };
@@ -94,6 +122,40 @@ describe.concurrent('rungate check', () => {
       err: '',
     });
     expect(existsSync(join(here.folder, 'data'))).toBe(false);
+  });
+
+  test('rungate check --json gives programs the same, on standard output', async () => {
+    using here = openFolder();
+    here.write(right);
+    const taken = await here.run('check', '--json', '--config', here.file);
+    expect(taken).toEqual({ code: 0, out: '{"file":"FILE","problems":[]}\n', err: '' });
+    here.write(wrong);
+    const { code, out, err } = await here.run('check', '--json', '--config', here.file);
+    const given = JSON.parse(out) as { problems: readonly Record<string, unknown>[] };
+    expect([code, err, given.problems.length]).toEqual([1, '', 14]);
+    expect(given.problems[3]).toEqual({
+      file: 'FILE',
+      line: 9,
+      column: 5,
+      path: 'agents[0].backend',
+      message: 'names no backend; there are intuned, restack',
+      value: '"intunde"',
+      hint: 'intuned',
+      excerpt: '    backend: intunde',
+    });
+    expect(out).not.toContain('hunter2');
+  });
+
+  test.each([
+    [{ FORCE_COLOR: '1' }, true],
+    [{ NO_COLOR: '1' }, false],
+    [{}, false],
+  ] as const)('with %j the problems have colours: %s', async (own, isColoured) => {
+    using here = openFolder();
+    here.write(wrong);
+    const { err } = await new RungateProcess(['check', '--config', here.file], here.folder, { ...env, ...own }).exit();
+    expect(err.includes('\u001b[')).toBe(isColoured);
+    expect(stripVTControlCharacters(err)).toContain(':1:1: srever: is not a known key; did you mean "server"?\n');
   });
 
   test('rungate check lists every problem of an invalid config, and rungate serve lists the same', async () => {

@@ -36,6 +36,7 @@ const cacheBytes = 64 * 1024 * 1024;
 const connectTimeoutMs = 10_000;
 const dayMs = 86_400_000;
 const hourMs = 3_600_000;
+const minuteMs = 60_000;
 /** When a stream's reader should come back after a drain. */
 const streamRetryMs = 1000;
 /** For answers that are being flushed. */
@@ -84,6 +85,10 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     backends: config.backends,
     webhooks: webhooks?.terms,
     lease,
+    fence: {
+      staleAfterMs: config.store.staleAfterMinutes * minuteMs,
+      restoreCommand: `rungate restore --config ${config.file}`,
+    },
     idempotencyMs: config.limits.idempotencyHours * hourMs,
     retentionMs: config.retention.days * dayMs,
     cache: { maxRuns: config.limits.cacheRuns, maxBytes: cacheBytes },

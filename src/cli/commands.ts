@@ -1,6 +1,8 @@
+import { backup } from './backup.ts';
 import { check } from './check.ts';
 import type { Command } from './command.ts';
 import { key } from './key.ts';
+import { restore } from './restore.ts';
 import { sandbox } from './sandbox.ts';
 import { schema } from './schema.ts';
 import { serve } from './serve.ts';
@@ -8,7 +10,7 @@ import { version } from './version.ts';
 import { webhooks } from './webhooks.ts';
 
 /** Every command, in the order of the help. */
-export const commands: readonly Command[] = [serve, check, schema, key, webhooks, sandbox, version];
+export const commands: readonly Command[] = [serve, check, schema, key, webhooks, backup, restore, sandbox, version];
 
 const margin = '  ';
 const helpColumn = 57;

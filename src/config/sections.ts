@@ -84,6 +84,14 @@ export const storeSchema = z
         '`sqlite:PATH` for one process (relative to the current directory), or `postgres://USER:PASSWORD@HOST/DATABASE` for any number of replicas.',
       examples: ['postgres://rungate:${RUNGATE_DB_PASSWORD}@db.internal/rungate'],
     }),
+    staleAfterMinutes: z
+      .number()
+      .positive()
+      .max(525_600)
+      .default(15)
+      .describe(
+        'A database whose last heartbeat is older than this and that was not stopped cleanly may be an old copy: what was not sent to vendors yet waits for `rungate restore`.',
+      ),
   })
   .describe('The database that holds runs, threads and items.');
 

@@ -9,8 +9,10 @@ import { RunCreator } from './api/create-run.ts';
 import { ItemService } from './api/item-service.ts';
 import { RunService } from './api/run-service.ts';
 import { ThreadService } from './api/thread-service.ts';
+import { HeldRuns } from './cluster/held-runs.ts';
 import type { Lease } from './cluster/lease.ts';
 import { followReplicas } from './cluster/replication.ts';
+import { takeStore } from './cluster/take-store.ts';
 import { EventBus } from './events/event-bus.ts';
 import { type BackendOptions, type BackendState, Backends } from './limits/backends.ts';
 import { AgentDurations } from './pacing/agent-durations.ts';
@@ -37,6 +39,8 @@ export type EngineDeps = {
   readonly backends: readonly BackendOptions[];
   /** This process's lease, which the connections to vendors heed too. */
   readonly lease: Lease;
+  /** When a store may be an old copy, and what the operator is advised to run then. */
+  readonly fence: { readonly staleAfterMs: number; readonly restoreCommand: string };
   /** How long a run is kept after its end. */
   readonly retentionMs: number;
   /** How long an idempotency key is kept. */
@@ -106,6 +110,12 @@ export function createEngine(deps: EngineDeps): Engine {
     agents,
     live,
   );
+  const held = new HeldRuns({
+    ...{ store, clock, log, restoreCommand: deps.fence.restoreCommand },
+    write: (run, transition) => writer.write(run, transition),
+    expire: (run) =>
+      canceller.expire(run, null, 'it was waiting for the decision of the operator about a restored store'),
+  });
   const creator = new RunCreator({
     ...{ replica: lease.replica, agents, store, writer, worker, canceller, clock },
     idempotencyMs: deps.idempotencyMs,
@@ -130,7 +140,9 @@ export function createEngine(deps: EngineDeps): Engine {
       return true;
     },
     start: async () => {
+      await takeStore({ store, clock, log }, { ...deps.fence, deadAfterMs: lease.options.deadAfterMs });
       await durations.load(agents.all.map((agent) => agent.agentId));
+      await held.start(lease.options.heartbeatMs);
       await lease.start((run) => worker.recover(run));
       dispatcher?.start();
     },
@@ -139,6 +151,7 @@ export function createEngine(deps: EngineDeps): Engine {
       stopFollowing();
       stopSweeping();
       stopWakes?.();
+      await held.stop();
       await worker.stop();
       stopper.stop();
       await stopper.settle();

@@ -1,8 +1,10 @@
 import type { Log } from '../contract/domain/log.ts';
 import type { OpenOutbox } from '../contract/domain/webhook.ts';
+import type { Fence } from '../contract/store/fence.ts';
 import { StorageFault, type Store } from '../contract/store/store.ts';
 import { openPostgresStore } from './postgres/open-postgres-store.ts';
-import { openSqliteOutbox, openSqliteStore } from './sqlite/open-sqlite-store.ts';
+import { backUpSqlite, openSqliteFence, openSqliteOutbox, openSqliteStore } from './sqlite/open-sqlite-store.ts';
+import type { BackupCounts } from './sqlite/sqlite-backup.ts';
 
 /**
  * Opens the store that a URL names, and brings its schema up to date.
@@ -30,4 +32,30 @@ export async function openOutbox(
   { log, readOnly }: { readonly log: Log; readonly readOnly: boolean },
 ): Promise<OpenOutbox> {
   return url.startsWith('sqlite:') ? openSqliteOutbox(url, readOnly) : await openStore(url, { log });
+}
+
+/** A fence outside a gateway. `isInUse`: a process has the store to itself, so that nothing can be examined. */
+export type OpenFence = { readonly fence: Fence | null; readonly isInUse: boolean; close(): Promise<void> };
+
+/**
+ * Opens the fence, to decide about live runs. A store that no gateway has open is brought up to date.
+ *
+ * @throws StorageFault as `openStore`.
+ */
+export async function openFence(url: string, { log }: { readonly log: Log }): Promise<OpenFence> {
+  if (url.startsWith('sqlite:')) return openSqliteFence(url, { log });
+  const store = await openStore(url, { log });
+  return { fence: store.fence, isInUse: false, close: () => store.close() };
+}
+
+/**
+ * Makes a checked copy of a SQLite store, also while a gateway has it open.
+ *
+ * @throws StorageFault as `openOutbox`, for a target that exists, and for PostgreSQL, which has tools of its own.
+ */
+export async function backUpStore(url: string, target: string): Promise<BackupCounts> {
+  if (url.startsWith('sqlite:')) return await backUpSqlite(url, target);
+  throw new StorageFault(
+    'a PostgreSQL store is backed up by pg_dump or by continuous archiving; see docs/operate/backup.md',
+  );
 }

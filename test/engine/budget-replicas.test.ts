@@ -81,6 +81,7 @@ function describeReplicas(server: PostgresServer): void {
           store,
           clock: systemClock,
           pacing: { floorMs, watchedCeilingMs: floorMs, ceilingMs: 60_000 },
+          fence: { staleAfterMs: 900_000, restoreCommand: 'rungate restore' },
           lease: new Lease({ store, clock: systemClock, log: silentLog }, { heartbeatMs: 5000, deadAfterMs: 15_000 }),
           idempotencyMs: 86_400_000,
           retentionMs: 86_400_000,

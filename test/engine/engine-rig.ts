@@ -94,6 +94,7 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
     clock: mortal.clock,
     backends: [{ ...boundless, ...options.options }],
     pacing: { floorMs: 100, watchedCeilingMs: 1000, ceilingMs: 10_000 },
+    fence: { staleAfterMs: 900_000, restoreCommand: 'rungate restore' },
     lease: new Lease({ store, clock: mortal.clock, log: log }, { heartbeatMs: 5000, deadAfterMs: 15_000 }),
     idempotencyMs: 86_400_000,
     webhooks: options.webhooks,

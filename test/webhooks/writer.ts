@@ -39,6 +39,7 @@ const engine = createEngine({
   store,
   clock: systemClock,
   pacing: { floorMs: 5, watchedCeilingMs: 10, ceilingMs: 20 },
+  fence: { staleAfterMs: 900_000, restoreCommand: 'rungate restore' },
   lease: new Lease({ store, clock: systemClock, log: silentLog }, { heartbeatMs: 200, deadAfterMs: 1000 }),
   idempotencyMs: 86_400_000,
   retentionMs: 86_400_000,

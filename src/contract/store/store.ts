@@ -4,6 +4,7 @@ import type { Run, RunKey, RunStatus } from '../domain/run.ts';
 import type { Admission, ThreadEffect, ThreadStore } from '../domain/thread.ts';
 import type { NewDelivery, Outbox } from '../domain/webhook.ts';
 import type { DurationStore } from './duration-store.ts';
+import type { Fence } from './fence.ts';
 import type { ItemStore } from './item-store.ts';
 import type { QuotaStore } from './quota-store.ts';
 import type { UsageStore } from './usage-store.ts';
@@ -80,6 +81,8 @@ export type StoreChange =
 export interface Store {
   /** Whether other processes may write to it: then a run that this process does not own must be read anew. */
   readonly shared: boolean;
+  /** Null for a store that ends with its process, so that there can be no copy of it. */
+  readonly fence: Fence | null;
   readonly durations: DurationStore;
   /** Null where no other process shares the store: then the loop of every run is in this process. */
   readonly wakes: WakeSignals | null;
@@ -106,13 +109,16 @@ export interface Store {
   search(query: RunQuery): Promise<readonly Run[]>;
   /** Events after `afterSeq`, in order, at most `limit`. */
   events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]>;
-  /** Records a heartbeat: one write per replica, however many runs it has. */
+  /**
+   * Records a heartbeat: one write per replica, however many runs it has. It renews the fence too, and rejects when that
+   * shows that the store is no longer the one that was taken.
+   */
   beat(replica: string): Promise<void>;
   /** Makes `replica` the owner of live runs that no live replica owns, oldest first; their versions grow by one. */
   claim(claim: Claim): Promise<readonly Run[]>;
   /** Live runs that `replica` owns, in the order of their ids, after one of them or from the first. */
   owned(replica: string, afterRunId: string | null, limit: number): Promise<readonly Run[]>;
-  /** The replica leaves: its runs are free to claim at once. */
+  /** The replica leaves by a clean stop: its runs are free to claim at once. It writes no runs after that. */
   release(replica: string): Promise<void>;
   /** Calls back with what other processes changed. The returned function ends the subscription. */
   subscribe(listener: (change: StoreChange) => void): () => void;

@@ -26,7 +26,7 @@ export class Lease {
   readonly replica = uuidV7();
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #options: LeaseOptions;
+  readonly options: LeaseOptions;
   readonly #log: Log;
   #stopBeating: () => Promise<void> = () => Promise.resolve();
   #lastBeatMs = Number.NEGATIVE_INFINITY;
@@ -41,13 +41,13 @@ export class Lease {
     this.#store = deps.store;
     this.#clock = deps.clock;
     this.#log = deps.log;
-    this.#options = options;
+    this.options = options;
   }
 
   /** Sends the first heartbeat and makes the first claims. Rejects with `StorageFault`. */
   async start(recover: Recover): Promise<void> {
     await this.#turn(recover);
-    const { heartbeatMs } = this.#options;
+    const { heartbeatMs } = this.options;
     this.#stopBeating = repeat(this.#clock, heartbeatMs, async () => {
       await this.#turn(recover).catch((error: unknown) =>
         this.#log.warn({ err: error }, 'store unavailable; heartbeat skipped, other replicas may claim these runs'),
@@ -62,8 +62,9 @@ export class Lease {
    * monotonic, so setting the clock changes nothing.
    */
   isHeld(): boolean {
+    if (this.#store.fence !== null && this.#store.fence.fault !== null) return false;
     if (!this.#store.shared) return true;
-    const leaseMs = this.#options.deadAfterMs * (1 - leaseMarginShare);
+    const leaseMs = this.options.deadAfterMs * (1 - leaseMarginShare);
     return performance.now() - this.#lastBeatMs < leaseMs;
   }
 
@@ -99,7 +100,7 @@ export class Lease {
     }
     if (!this.#isCutOff) return;
     this.#isCutOff = false;
-    this.#claimsFromMs = performance.now() + this.#options.deadAfterMs;
+    this.#claimsFromMs = performance.now() + this.options.deadAfterMs;
     this.#log.info({}, "store recovered; waiting for other replicas' heartbeats before claiming runs");
   }
 
@@ -124,7 +125,7 @@ export class Lease {
     try {
       return await this.#store.claim({
         replica: this.replica,
-        deadAfterMs: this.#options.deadAfterMs,
+        deadAfterMs: this.options.deadAfterMs,
         limit: claimBatch,
       });
     } catch (error) {

@@ -1,3 +1,4 @@
+import { heldOwner } from '../../contract/store/fence.ts';
 import { runColumns } from '../run-rows.ts';
 import { countNotified, notify } from './notifications.ts';
 
@@ -13,13 +14,8 @@ export const statements = {
 
   events: 'SELECT seq, at_ms, status, change FROM events WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3',
 
-  beat: `INSERT INTO replicas (replica, beat_at) VALUES ($1, clock_timestamp())
-    ON CONFLICT (replica) DO UPDATE SET beat_at = excluded.beat_at`,
-
   owned: `SELECT ${runColumns} FROM runs JOIN requests USING (run_id)
     WHERE ended_at_ms IS NULL AND owner = $1 AND run_id > $2 ORDER BY run_id LIMIT $3`,
-
-  release: 'DELETE FROM replicas WHERE replica = $1',
 
   ping: 'SELECT 1',
 
@@ -30,7 +26,7 @@ export const statements = {
       SELECT (SELECT min(runs.owner) FROM runs WHERE runs.ended_at_ms IS NULL AND runs.owner > owners.owner)
       FROM owners WHERE owners.owner IS NOT NULL
     )
-    SELECT owner FROM owners WHERE owner IS NOT NULL AND owner <> $1 AND NOT EXISTS (
+    SELECT owner FROM owners WHERE owner IS NOT NULL AND owner <> $1 AND owner <> '${heldOwner}' AND NOT EXISTS (
       SELECT 1 FROM replicas WHERE replica = owner AND beat_at > clock_timestamp() - $2 * interval '1 millisecond')`,
 
   claim: `WITH picked AS (

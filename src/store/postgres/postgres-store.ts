@@ -19,6 +19,7 @@ import type { ChangeListener } from './change-listener.ts';
 import { bindStatements } from './connections.ts';
 import { PostgresDurations } from './postgres-durations.ts';
 import { violates, withStorageFaults } from './postgres-faults.ts';
+import { PostgresFence } from './postgres-fence.ts';
 import { PostgresItems } from './postgres-items.ts';
 import { PostgresOutbox } from './postgres-outbox.ts';
 import { PostgresQuotas } from './postgres-quotas.ts';
@@ -51,6 +52,7 @@ export class PostgresStore implements Store {
   readonly usage: PostgresUsage;
   readonly outbox: PostgresOutbox;
   readonly items: PostgresItems;
+  readonly fence: PostgresFence;
   readonly #pool: Pool;
   /** Lookups by key are planned once; the others each time, for the table as it is. */
   readonly #query: ReturnType<typeof bindStatements<typeof statements>>;
@@ -69,7 +71,7 @@ export class PostgresStore implements Store {
 
   constructor(options: { readonly pool: Pool; readonly changes: ChangeListener; readonly origin: string }) {
     this.#pool = options.pool;
-    const prepared = ['find', 'events', 'findKey', 'beat'] as const;
+    const prepared = ['find', 'events', 'findKey'] as const;
     this.#query = bindStatements(options.pool, statements, { prefix: 'run', prepared });
     this.#changes = options.changes;
     this.#origin = options.origin;
@@ -79,6 +81,7 @@ export class PostgresStore implements Store {
     this.usage = new PostgresUsage(options.pool, options.origin);
     this.outbox = new PostgresOutbox(options.pool);
     this.items = new PostgresItems(options.pool);
+    this.fence = new PostgresFence(options.pool);
     const { pool, origin } = options;
     this.threads = new PostgresThreads(pool, origin);
     const decode = (row: unknown) => [runIdRow.parse(row).run_id, true] as const;
@@ -103,6 +106,7 @@ export class PostgresStore implements Store {
     idempotency?: Idempotency,
     admission?: Admission,
   ): Promise<Insertion> {
+    this.#refuseLost();
     const tryInsert = this.#prepareInsert(run, events, idempotency, admission);
     for (let attempt = 0; attempt < keyAttempts; attempt++) {
       const verdict = await tryInsert();
@@ -116,6 +120,7 @@ export class PostgresStore implements Store {
   }
 
   async update(update: RunUpdate): Promise<boolean> {
+    this.#refuseLost();
     const { run, thread } = update;
     try {
       if (run.threadId === null || thread === undefined) return await this.#updates.submit(encodeUpdate(update));
@@ -126,6 +131,7 @@ export class PostgresStore implements Store {
   }
 
   async remove(key: RunKey, expectedVersion: number): Promise<boolean> {
+    this.#refuseLost();
     return await this.#removals.submit(encodeRemove(key, expectedVersion));
   }
 
@@ -145,8 +151,13 @@ export class PostgresStore implements Store {
 
   async beat(replica: string): Promise<void> {
     this.#unheard = replica;
-    await this.#query('beat', [replica]);
+    await this.fence.beat(replica);
     this.#unheard = null;
+  }
+
+  /** Throws where the fence shows that the database is not the one that was taken. */
+  #refuseLost(): void {
+    if (this.fence.fault !== null) throw this.fence.fault;
   }
 
   async claim({ replica, deadAfterMs, limit }: Claim): Promise<readonly Run[]> {
@@ -163,7 +174,7 @@ export class PostgresStore implements Store {
 
   async release(replica: string): Promise<void> {
     this.#unheard = null;
-    await this.#query('release', [replica]);
+    await this.fence.stop(replica);
   }
 
   subscribe(listener: (change: StoreChange) => void): () => void {
@@ -177,6 +188,7 @@ export class PostgresStore implements Store {
 
   async ping(): Promise<void> {
     await this.#query('ping', []);
+    this.#refuseLost();
     // A server that was demoted or whose disk is full still answers every read.
     if (this.#unheard !== null) await this.beat(this.#unheard);
   }

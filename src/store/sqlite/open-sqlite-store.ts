@@ -1,13 +1,16 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import type { Log } from '../../contract/domain/log.ts';
 import type { OpenOutbox } from '../../contract/domain/webhook.ts';
 import { StorageFault, type Store } from '../../contract/store/store.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { openDatabase, openDatabaseAsGuest } from './database.ts';
-import { isBusy, toStorageFault } from './sqlite-faults.ts';
+import { FileLock, resolveFile, StoreInUse } from './file-lock.ts';
+import { type BackupCounts, backUpDatabase } from './sqlite-backup.ts';
+import { toStorageFault } from './sqlite-faults.ts';
+import { SqliteFence } from './sqlite-fence.ts';
 import { SqliteOutbox } from './sqlite-outbox.ts';
 import { SqliteStore } from './sqlite-store.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -26,14 +29,16 @@ export function openSqliteStore(url: string, { log }: { readonly log: Log }): St
     const database = openDatabase(file, synchronous);
     return new SqliteStore({ database, busyTimeoutMs, onCommit: () => {}, close: () => database.close() });
   }
-  let unlock = (): void => {};
+  let lock: FileLock | null = null;
   try {
     mkdirSync(dirname(file), { recursive: true });
-    unlock = lockFile(file);
-    const database = openDatabase(file, synchronous);
+    const path = resolveFile(file);
+    const held = new FileLock(path);
+    lock = held;
+    const database = openDatabase(path, synchronous);
     database.exec('PRAGMA wal_autocheckpoint = 0');
     const checkpoints = new Checkpoints({
-      file,
+      file: path,
       log,
       onLost: () => {
         if (database.isOpen) database.exec('PRAGMA wal_autocheckpoint = 1000');
@@ -42,16 +47,17 @@ export function openSqliteStore(url: string, { log }: { readonly log: Log }): St
     return new SqliteStore({
       database,
       busyTimeoutMs,
+      place: { path, given: file, lock: held },
       onCommit: () => checkpoints.note(),
       close: async () => {
         await checkpoints.close();
         // Before the lock is released, so that the next owner finds no connection of this process.
         database.close();
-        unlock();
+        held.release();
       },
     });
   } catch (error) {
-    unlock();
+    lock?.release();
     throw toStorageFault(error);
   }
 }
@@ -61,17 +67,58 @@ const guestTimeoutMs = 10_000;
 
 /** Opens the deliveries of a SQLite store; see `openOutbox`. Needs no lock on the file. Throws `StorageFault`. */
 export function openSqliteOutbox(url: string, readOnly: boolean): OpenOutbox {
-  const { file } = parseUrl(url);
-  // SQLite would create it.
-  if (!existsSync(file)) throw new StorageFault(`${file} does not exist`);
+  const { path } = findFile(url);
   try {
-    const database = openDatabaseAsGuest(file, { readOnly, timeoutMs: guestTimeoutMs });
-    const writes = new WriteQueue({ database, busyTimeoutMs: guestTimeoutMs, onCommit: () => {} });
-    const outbox = new SqliteOutbox(database, writes);
+    const database = openDatabaseAsGuest(path, { readOnly, timeoutMs: guestTimeoutMs });
+    const outbox = new SqliteOutbox(database, guestWrites(database));
     return { outbox, close: async () => database.close() };
   } catch (error) {
     throw toStorageFault(error);
   }
+}
+
+/** Opens the fence of a SQLite store; see `openFence`. Throws `StorageFault`. */
+export function openSqliteFence(url: string, { log }: { readonly log: Log }) {
+  const { given, path } = findFile(url);
+  try {
+    const { fence, close } = openSqliteStore(url, { log });
+    return { fence, isInUse: false, close };
+  } catch (error) {
+    if (!(error instanceof StoreInUse)) throw toStorageFault(error);
+  }
+  try {
+    const database = openDatabaseAsGuest(path, { readOnly: false, timeoutMs: guestTimeoutMs });
+    const fence = new SqliteFence({ database, writes: guestWrites(database), path, given, lock: null });
+    return { fence, isInUse: true, close: async () => database.close() };
+  } catch (error) {
+    throw toStorageFault(error);
+  }
+}
+
+/** Copies a SQLite store; see `backUpStore`. Throws `StorageFault`. */
+export async function backUpSqlite(url: string, target: string): Promise<BackupCounts> {
+  const { path } = findFile(url);
+  try {
+    const source = openDatabaseAsGuest(path, { readOnly: true, timeoutMs: guestTimeoutMs });
+    try {
+      return await backUpDatabase(source, target);
+    } finally {
+      source.close();
+    }
+  } catch (error) {
+    throw toStorageFault(error);
+  }
+}
+
+/** The file of a store that exists already, because SQLite would create it. Throws `StorageFault`. */
+function findFile(url: string): { readonly given: string; readonly path: string } {
+  const { file } = parseUrl(url);
+  if (!existsSync(file)) throw new StorageFault(`${file} does not exist`);
+  return { given: file, path: resolveFile(file) };
+}
+
+function guestWrites(database: DatabaseSync): WriteQueue {
+  return new WriteQueue({ database, busyTimeoutMs: guestTimeoutMs, onCommit: () => {} });
 }
 
 function parseUrl(url: string): Place {
@@ -83,22 +130,4 @@ function parseUrl(url: string): Place {
   const options = optionsSchema.safeParse(given);
   if (!options.success) throw new StorageFault(`the options of the sqlite: URL: ${z.prettifyError(options.error)}`);
   return { ...options.data, file: path };
-}
-
-/**
- * Locks `<file>.lock` for this process and returns a function that releases it. The lock is the operating system's, held
- * by an open exclusive transaction: it ends with the process, however that ends.
- *
- * @throws StorageFault when another live process holds it.
- */
-function lockFile(file: string): () => void {
-  const lock = new DatabaseSync(`${file}.lock`);
-  try {
-    lock.exec('BEGIN EXCLUSIVE');
-  } catch (error) {
-    lock.close();
-    if (!isBusy(error)) throw error;
-    throw new StorageFault(`${file} is in use by another process; several processes need a postgres:// store`, error);
-  }
-  return () => lock.close();
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Admission } from '../../contract/domain/thread.ts';
+import { heldOwner } from '../../contract/store/fence.ts';
 import type { Claim, Idempotency, Insertion, RunUpdate } from '../../contract/store/store.ts';
 import { decodeRun, dueAtOf, encodeState, endedAtOf } from '../run-rows.ts';
 import { formatLines, listEntries } from '../search-entries.ts';
@@ -135,7 +136,7 @@ export function prepareClaim(
       owner = ownerRow.parse(row).owner;
     }
     return owners
-      .filter((owner) => owner === null || (owner !== replica && !isLive(owner)))
+      .filter((owner) => owner === null || (owner !== replica && owner !== heldOwner && !isLive(owner)))
       .flatMap((owner) => statements.ownedRuns.all(owner, limit).map(decodeRun))
       .sort((a, b) => (a.runId < b.runId ? -1 : 1))
       .slice(0, limit)

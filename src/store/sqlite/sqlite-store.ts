@@ -12,10 +12,12 @@ import {
   UpstreamTaken,
 } from '../../contract/store/store.ts';
 import { decodeEvent, decodeRun } from '../run-rows.ts';
+import type { FileLock } from './file-lock.ts';
 import { RunSearch } from './run-search.ts';
 import { prepareClaim, prepareExpire, prepareInsert, prepareRemove, prepareUpdate } from './run-writes.ts';
 import { SqliteDurations } from './sqlite-durations.ts';
 import { withStorageFaults } from './sqlite-faults.ts';
+import { SqliteFence } from './sqlite-fence.ts';
 import { SqliteItems } from './sqlite-items.ts';
 import { SqliteOutbox } from './sqlite-outbox.ts';
 import { prepareStatements, type Statements } from './sqlite-statements.ts';
@@ -35,6 +37,7 @@ export class SqliteStore implements Store {
   readonly usage: SqliteUsage;
   readonly outbox: SqliteOutbox;
   readonly items: SqliteItems;
+  readonly fence: SqliteFence | null;
   readonly #statements: Statements;
   readonly #search: RunSearch;
   readonly #writes: WriteQueue;
@@ -50,11 +53,22 @@ export class SqliteStore implements Store {
     readonly onCommit: () => void;
     /** Closes the database, after the last write. */
     readonly close: () => Promise<void> | void;
+    /** Where the database is; left out for one in memory, which has no copies. */
+    readonly place?: { readonly path: string; readonly given: string; readonly lock: FileLock };
   }) {
+    const { database, place } = options;
     this.#statements = prepareStatements(options.database);
     this.#search = new RunSearch(options.database, this.#statements);
-    this.#writes = new WriteQueue(options);
-    this.threads = new SqliteThreads(options.database, this.#statements, this.#writes);
+    this.#writes = new WriteQueue({
+      ...options,
+      onCommit: () => {
+        this.fence?.commit();
+        options.onCommit();
+      },
+      refusal: () => this.fence?.fault ?? null,
+    });
+    this.fence = place === undefined ? null : new SqliteFence({ ...place, database, writes: this.#writes });
+    this.threads = new SqliteThreads(options.database, this.#statements, this.#writes, () => this.fence?.forget());
     this.durations = new SqliteDurations(options.database, this.#writes);
     this.usage = new SqliteUsage(options.database, this.#writes);
     this.outbox = new SqliteOutbox(options.database, this.#writes);
@@ -69,17 +83,24 @@ export class SqliteStore implements Store {
     idempotency?: Idempotency,
     admission?: Admission,
   ): Promise<Insertion> {
-    return await this.#writes.submit(prepareInsert(this.#statements, { run, events, idempotency, admission }));
+    const insertion = await this.#writes.submit(
+      prepareInsert(this.#statements, { run, events, idempotency, admission }),
+    );
+    if (insertion.kind === 'inserted') this.fence?.note(run.runId, run.version);
+    return insertion;
   }
 
   async update(update: RunUpdate): Promise<boolean> {
     const isWritten = await this.#writes.submit(prepareUpdate(this.#statements, update));
     if (isWritten === null) throw new UpstreamTaken();
+    if (isWritten) this.fence?.note(update.run.runId, update.run.version);
     return isWritten;
   }
 
   async remove(key: RunKey, expectedVersion: number): Promise<boolean> {
-    return await this.#writes.submit(prepareRemove(this.#statements, key, expectedVersion));
+    const isRemoved = await this.#writes.submit(prepareRemove(this.#statements, key, expectedVersion));
+    if (isRemoved) this.fence?.forget();
+    return isRemoved;
   }
 
   async find(key: RunKey): Promise<Run | null> {
@@ -100,6 +121,7 @@ export class SqliteStore implements Store {
   }
 
   async beat(replica: string): Promise<void> {
+    await this.fence?.renew();
     this.#beats.set(replica, performance.now());
   }
 
@@ -108,7 +130,7 @@ export class SqliteStore implements Store {
       const beatMs = this.#beats.get(owner);
       return beatMs !== undefined && performance.now() - beatMs < claim.deadAfterMs;
     };
-    await this.beat(claim.replica);
+    this.#beats.set(claim.replica, performance.now());
     return await this.#writes.submit(prepareClaim(this.#statements, claim, isLive));
   }
 
@@ -120,6 +142,7 @@ export class SqliteStore implements Store {
 
   async release(replica: string): Promise<void> {
     this.#beats.delete(replica);
+    await this.fence?.stop();
   }
 
   subscribe(): () => void {
@@ -127,10 +150,13 @@ export class SqliteStore implements Store {
   }
 
   async expire(finishedBeforeMs: number, nowMs: number, limit: number): Promise<number> {
-    return await this.#writes.submit(prepareExpire(this.#statements, finishedBeforeMs, nowMs, limit));
+    const removed = await this.#writes.submit(prepareExpire(this.#statements, finishedBeforeMs, nowMs, limit));
+    if (removed > 0) this.fence?.forget();
+    return removed;
   }
 
   async ping(): Promise<void> {
+    await this.fence?.inspect();
     await withStorageFaults(() => this.#statements.ping.get());
     if (!this.#writes.isRefused) return;
     await this.#writes.submit(() => {

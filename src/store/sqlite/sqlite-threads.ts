@@ -25,11 +25,13 @@ export class SqliteThreads implements ThreadStore {
   readonly #statements: Statements;
   readonly #search: ThreadSearch;
   readonly #writes: WriteQueue;
+  readonly #onRunsRemoved: () => void;
 
-  constructor(database: DatabaseSync, statements: Statements, writes: WriteQueue) {
+  constructor(database: DatabaseSync, statements: Statements, writes: WriteQueue, onRunsRemoved: () => void) {
     this.#statements = statements;
     this.#search = new ThreadSearch(database, statements);
     this.#writes = writes;
+    this.#onRunsRemoved = onRunsRemoved;
   }
 
   async insertThread(thread: Thread): Promise<boolean> {
@@ -91,7 +93,9 @@ export class SqliteThreads implements ThreadStore {
   }
 
   async removeThread(key: ThreadKey, keepRuns: boolean): Promise<'removed' | 'missing' | 'busy'> {
-    return await this.#writes.submit(prepareRemoveThread(this.#statements, key, keepRuns));
+    const removal = await this.#writes.submit(prepareRemoveThread(this.#statements, key, keepRuns));
+    if (removal === 'removed' && !keepRuns) this.#onRunsRemoved();
+    return removal;
   }
 
   async acquireThread(threadId: string, runId: string): Promise<boolean> {

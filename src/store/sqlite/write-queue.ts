@@ -29,6 +29,7 @@ export class WriteQueue {
   readonly #database: DatabaseSync;
   readonly #busyTimeoutMs: number;
   readonly #onCommit: () => void;
+  readonly #refusal: () => StorageFault | null;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   #pending: Write[] = [];
@@ -41,10 +42,13 @@ export class WriteQueue {
     readonly database: DatabaseSync;
     readonly busyTimeoutMs: number;
     readonly onCommit: () => void;
+    /** Why nothing may be written now; null when it may. */
+    readonly refusal?: () => StorageFault | null;
   }) {
     this.#database = options.database;
     this.#busyTimeoutMs = options.busyTimeoutMs;
     this.#onCommit = options.onCommit;
+    this.#refusal = options.refusal ?? (() => null);
     this.#begin = options.database.prepare('BEGIN IMMEDIATE');
     this.#commit = options.database.prepare('COMMIT');
   }
@@ -57,6 +61,8 @@ export class WriteQueue {
   /** Runs `apply` in the next transaction. Rejects with `StorageFault`. */
   submit<T>(apply: () => T): Promise<T> {
     if (this.#closed) return Promise.reject(new StorageFault('the store is closed'));
+    const refusal = this.#refusal();
+    if (refusal !== null) return Promise.reject(refusal);
     if (this.#pending.length >= maxPending) return Promise.reject(new StorageFault('too many writes wait already'));
     return new Promise<T>((resolve, reject) => {
       // The queue hands back what `apply` returned, so the cast only restores the type that the array forgot.

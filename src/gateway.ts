@@ -9,12 +9,13 @@ import type { Log } from './contract/domain/log.ts';
 import type { Run } from './contract/domain/run.ts';
 import { Lease } from './engine/cluster/lease.ts';
 import { createEngine } from './engine/create-engine.ts';
+import type { BackendState } from './engine/limits/backends.ts';
 import { systemClock } from './engine/system-clock.ts';
 import type { WebhookOptions } from './engine/webhooks/create-dispatcher.ts';
 import { createApp } from './http/app.ts';
 import type { Mount } from './http/routes.ts';
 import { listen } from './http/server.ts';
-import { createMetrics } from './observability/metrics.ts';
+import { createMetrics, type GaugeReading } from './observability/metrics.ts';
 import { createRedactor } from './observability/redaction.ts';
 import { createAcpV01 } from './protocols/acp-v01/protocol.ts';
 import { createAcpV02 } from './protocols/acp-v02/protocol.ts';
@@ -115,7 +116,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     heartbeatMs: config.server.heartbeatSeconds * 1000,
     readiness: [{ name: 'store', check: () => store.ping() }],
     metrics,
-    renderMetrics: config.server.metrics ? metrics.render : null,
+    renderMetrics: config.server.metrics ? () => metrics.render(backends().flatMap(readAccounts)) : null,
   });
   const { stop: stopEngine } = engine;
   const closeUnder = async (): Promise<void> => {
@@ -157,6 +158,15 @@ function isProtected({ auth }: Config): boolean {
 function servedHosts(config: Config): readonly string[] | null {
   const { hosts, host } = config.server;
   return isProtected(config) && hosts.length === 0 ? null : [...hosts, host];
+}
+
+/** How many accounts of a backend are in each state, as gauges: their number bounds the labels. */
+function readAccounts({ name, accounts }: BackendState): readonly GaugeReading[] {
+  return Object.entries(accounts).map(([state, value]) => ({
+    name: 'backend_accounts',
+    labels: { backend: name, state },
+    value,
+  }));
 }
 
 /** Refuses to open to strangers by accident; logs who can connect when there is no authentication. */

@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { findNearest } from '../collections/nearest-word.ts';
 import type { Adapter } from '../contract/adapter/adapter.ts';
+import { canonicalJson } from '../json/canonical-json.ts';
+import { readJson } from '../json/exact-number.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import { nameSchema } from '../validation/name-schema.ts';
 import type { BackendConfig } from './config.ts';
@@ -99,7 +102,28 @@ function readBackend(
     maxPauseMs: Math.ceil(shared.maxPauseSeconds * 1000),
     push: shared.push ?? null,
     ...own,
+    ...accountsOf(adapter, shared.baseUrl, own),
   };
+}
+
+/**
+ * Names the accounts that the vendor knows by base URL and settings, so that tenants and backends with the same credentials
+ * share one. A short digest, because settings hold secrets.
+ */
+function accountsOf(
+  adapter: Adapter,
+  baseUrl: string,
+  { settings, settingsByTenant }: OwnSettings,
+): Pick<BackendConfig, 'account' | 'accountsByTenant'> {
+  const idOf = (own: unknown): string => {
+    const named = [adapter.name, baseUrl, adapter.secretsOf(own), own];
+    // Through JSON once, so that absent and undefined members are the same.
+    const text = canonicalJson(readJson(JSON.stringify(named)));
+    return createHash('sha256').update(text).digest('hex').slice(0, 16);
+  };
+  if (settingsByTenant === null) return { account: idOf(settings), accountsByTenant: null };
+  const ids = Object.entries(settingsByTenant).map(([tenant, own]) => [tenant, idOf(own)]);
+  return { account: undefined, accountsByTenant: Object.fromEntries(ids) };
 }
 
 type OwnSettings = Pick<BackendConfig, 'settings' | 'settingsByTenant' | 'secrets'>;

@@ -37,6 +37,9 @@ export type BackendConfig = {
   readonly settingsByTenant: Readonly<Record<string, unknown>> | null;
   /** Values that must never leave the process. */
   readonly secrets: readonly string[];
+  /** Id of the account at the vendor; undefined where each tenant has its own. Derived from secrets, so never shown. */
+  readonly account: string | undefined;
+  readonly accountsByTenant: Readonly<Record<string, string>> | null;
 };
 
 /** An agent of the config. It lacks only a live connection to its backend. */
@@ -72,7 +75,10 @@ export function describeConfig(config: Config): unknown {
   const dump = {
     ...sections,
     backends: Object.fromEntries(
-      backends.map(({ name, adapter, secrets: _, ...backend }) => [name, { adapter: adapter.name, ...backend }]),
+      backends.map(({ name, adapter, secrets: _, account: _id, accountsByTenant: _ids, ...backend }) => [
+        name,
+        { adapter: adapter.name, ...backend },
+      ]),
     ),
     agents: agents.map(({ checkInput, checkConfig, checkResume, mapping, ...agent }) => ({
       ...agent,

@@ -19,7 +19,7 @@ export const backendSchema = z.strictObject({
     .optional()
     .meta({
       description:
-        'Calls to the vendor in any one second, of all replicas together: a whole number, or less than 1. Left out, there is no bound.',
+        'Calls to the vendor in any one second, of all replicas together, and with `credentialsByTenant` of each account: a whole number, or less than 1. Left out, there is no bound.',
       examples: [20],
     }),
   burst: count.optional().meta({
@@ -29,7 +29,7 @@ export const backendSchema = z.strictObject({
   }),
   maxConcurrentRuns: count.optional().meta({
     description:
-      'Live runs at the vendor, of all replicas together. Further runs wait as `pending`. Left out, there is no bound.',
+      'Live runs at the vendor, of all replicas together; with `credentialsByTenant` of each account. Further runs wait as `pending`. Left out, there is no bound.',
     examples: [50],
   }),
   maxPauseSeconds: seconds

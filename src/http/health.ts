@@ -3,8 +3,15 @@ import type { Log } from '../contract/domain/log.ts';
 /** One thing that the gateway needs in order to work; `check` rejects while it does not have it. */
 export type ReadinessCheck = { readonly name: string; check(): Promise<void> };
 
-/** The state of each backend. Included in the readiness response; a backend that is down does not make the gateway unready. */
-export type BackendStates = () => readonly { readonly name: string; readonly state: string }[];
+/**
+ * The state of each backend, the worst of its accounts. Included in the readiness response; a backend that is down does not
+ * make the gateway unready. `impaired` has its accounts that are not up, by their tenants; null: all tenants share one.
+ */
+export type BackendStates = () => readonly {
+  readonly name: string;
+  readonly state: string;
+  readonly impaired: readonly { readonly tenants: readonly string[] | null; readonly state: string }[];
+}[];
 
 export type HealthDeps = {
   readonly checks: readonly ReadinessCheck[];
@@ -18,17 +25,26 @@ export type Readiness = { readonly isReady: boolean; readonly body: object };
 
 /** A probe that hangs is worse than one that fails. */
 const maxCheckMs = 2000;
+/** Accounts of a backend that are named. */
+const maxImpaired = 20;
 
 /** Runs every check. */
 export async function readReadiness({ checks, backends, isDraining, log }: HealthDeps): Promise<Readiness> {
   const results = await Promise.all(checks.map((each) => probe(each, log)));
   const draining = isDraining();
   const isReady = !draining && results.every(([, result]) => result === 'ok');
+  const states = backends();
+  const impaired = states.flatMap(({ name, impaired }) =>
+    impaired
+      .slice(0, maxImpaired)
+      .flatMap(({ tenants, state }) => (tenants === null ? [] : { backend: name, tenants, state })),
+  );
   const body = {
     status: isReady ? 'ok' : 'unavailable',
     draining,
     checks: Object.fromEntries(results),
-    backends: Object.fromEntries(backends().map(({ name, state }) => [name, state])),
+    backends: Object.fromEntries(states.map(({ name, state }) => [name, state])),
+    ...(impaired.length === 0 ? {} : { accounts: impaired }),
   };
   return { isReady, body };
 }

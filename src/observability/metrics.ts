@@ -1,9 +1,9 @@
-import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Metrics } from '../contract/domain/log.ts';
 
 /**
  * Every counter of the gateway. A count under another name, or with other labels, goes to `unknown_counts`. Histograms
- * and gauges get tables of their own next to this one.
+ * get a table of their own next to this one.
  */
 export const counters = {
   runs_created: { help: 'Runs that were accepted.', labels: [] },
@@ -18,6 +18,20 @@ export const counters = {
   unknown_counts: { help: 'Counts under a name or labels outside this table.', labels: ['name'] },
 } as const satisfies Readonly<Record<string, { readonly help: string; readonly labels: readonly string[] }>>;
 
+/** Every gauge of the gateway; its value is read when the page is rendered. */
+export const gauges = {
+  backend_accounts: {
+    help: 'Accounts at a backend that are in use or not well, by state: up, paused or down.',
+    labels: ['backend', 'state'],
+  },
+} as const;
+
+export type GaugeReading = {
+  readonly name: keyof typeof gauges;
+  readonly labels: Readonly<Record<(typeof gauges)[keyof typeof gauges]['labels'][number], string>>;
+  readonly value: number;
+};
+
 type CounterName = keyof typeof counters;
 type Labels = Readonly<Record<string, string>>;
 
@@ -25,7 +39,8 @@ type Labels = Readonly<Record<string, string>>;
 export type MetricsPage = { readonly contentType: string; readonly text: string };
 
 export interface MetricsRegistry extends Metrics {
-  render(): Promise<MetricsPage>;
+  /** `readings` are the gauges as they stand. */
+  render(readings?: readonly GaugeReading[]): Promise<MetricsPage>;
 }
 
 export type MetricsOptions = {
@@ -40,6 +55,12 @@ const maxSeries = 1000;
 export function createMetrics({ processMetrics }: MetricsOptions): MetricsRegistry {
   const register = new Registry();
   const table = new Map(counterNames().map((name) => [name, new BoundedCounter(name, register)]));
+  const shown = new Map(
+    Object.entries(gauges).map(([name, { help, labels }]) => [
+      name,
+      new Gauge({ name: `rungate_${name}`, help, labelNames: labels, registers: [register] }),
+    ]),
+  );
   if (processMetrics) collectDefaultMetrics({ register });
   return {
     count: (name, labels = {}) => {
@@ -48,7 +69,11 @@ export function createMetrics({ processMetrics }: MetricsOptions): MetricsRegist
       if (counter?.takes(labels)) counter.increment(labels);
       else table.get('unknown_counts')?.increment({ name });
     },
-    render: async () => ({ contentType: register.contentType, text: await register.metrics() }),
+    render: async (readings = []) => {
+      for (const gauge of shown.values()) gauge.reset();
+      for (const { name, labels, value } of readings) shown.get(name)?.set(labels, value);
+      return { contentType: register.contentType, text: await register.metrics() };
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { hashKey, makeKey } from '../../src/access/key-ring.ts';
+import { describeConfig } from '../../src/config/config.ts';
 import { parse, refuse, sample, words } from '../config/vendors.ts';
 
 const digest = hashKey('a key');
@@ -156,6 +157,38 @@ describe('credentials by tenant', () => {
       secrets: ['blue-secret-1', 'red-secret-1'],
     });
     expect(config.secrets).toEqual(expect.arrayContaining(['blue-secret-1', 'red-secret-1']));
+  });
+
+  const same = '{ apiKey: same-secret }';
+  const other = '{ apiKey: other-secret }';
+  test.each([
+    ['the same key', same, same, true],
+    ['another key', same, other, false],
+    ['the same key and another setting', same, '{ apiKey: same-secret, region: south }', false],
+    ['a default that one of them writes out', same, '{ region: north, apiKey: same-secret }', true],
+  ])('tenants with %s have one account: %s and %s', async (_name, blue, red, isOne) => {
+    const tenants = `credentialsByTenant:\n  blue: ${blue}\n  red: ${red}`;
+    const [main] = (await parse(sample({ backend: tenants }))).backends;
+    const ids = Object.values(main?.accountsByTenant ?? {});
+    expect(new Set(ids).size).toBe(isOne ? 1 : 2);
+    expect(main?.account).toBeUndefined();
+    // A backend of its own with the key of a tenant.
+    const plain = sample().replace('hush-hush-1234', 'same-secret');
+    expect((await parse(plain)).backends[0]?.account).toBe(main?.accountsByTenant?.blue);
+    const elsewhere = plain.replace('https://acme.example/v1/', 'https://acme.example/v2/');
+    expect(ids).not.toContain((await parse(elsewhere)).backends[0]?.account);
+  });
+
+  test('the ids of accounts, which are derived from secrets, are not in what the config says of itself', async () => {
+    for (const text of [sample({ backend }), sample()]) {
+      const config = await parse(text);
+      const shown = JSON.stringify(describeConfig(config));
+      const [main] = config.backends;
+      for (const id of [main?.account, ...Object.values(main?.accountsByTenant ?? {})]) {
+        if (id !== undefined) expect(shown).not.toContain(id);
+      }
+      expect(shown).not.toMatch(/account/);
+    }
   });
 
   test('credentials by tenant with missing or unknown members are refused', async () => {

@@ -13,7 +13,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import { errcodes } from '../../src/contract/domain/errcodes.ts';
 import { errorTable } from '../../src/contract/domain/errors.ts';
 import { mappingSchema } from '../../src/mapping/schema.ts';
-import { counters } from '../../src/observability/metrics.ts';
+import { counters, gauges } from '../../src/observability/metrics.ts';
 import { readBlocks, readCode, readSection, readTable } from '../docs/markdown.ts';
 import { acme } from './vendors.ts';
 
@@ -120,6 +120,16 @@ test('docs/metrics.md has every counter of the gateway', () => {
   expect(readTable(page('docs/metrics.md'), 'counter')).toEqual(
     Object.entries(counters).map(([name, { help, labels }]) => [
       `\`rungate_${name}_total\``,
+      labels.map((label) => `\`${label}\``).join(', '),
+      help,
+    ]),
+  );
+});
+
+test('docs/metrics.md has every gauge of the gateway', () => {
+  expect(readTable(page('docs/metrics.md'), 'gauge')).toEqual(
+    Object.entries(gauges).map(([name, { help, labels }]) => [
+      `\`rungate_${name}\``,
       labels.map((label) => `\`${label}\``).join(', '),
       help,
     ]),

@@ -12,6 +12,8 @@ type Said = { readonly status: number; readonly body: Json };
 /** Intuned's Run API as its documents have it, with more in every answer than they promise. */
 export class IntunedStandIn extends StandIn {
   readonly workspace = 'ws_9Q';
+  /** The keys that it takes. */
+  readonly apiKeys = new Set([secrets.apiKey]);
 
   static async open(): Promise<IntunedStandIn> {
     const vendor = new IntunedStandIn({ status: 'pending' });
@@ -30,7 +32,8 @@ export class IntunedStandIn extends StandIn {
   }
 
   protected answer(step: Step, asked: Asked): Said {
-    if (asked.headers['x-api-key'] !== secrets.apiKey) return { status: 401, body: { message: 'Invalid API key' } };
+    if (!this.apiKeys.has(`${asked.headers['x-api-key']}`))
+      return { status: 401, body: { message: 'Invalid API key' } };
     if (step === 'start') {
       const body = isJsonObject(asked.body) ? asked.body : {};
       if (typeof body.api !== 'string' || !isJsonObject(body.parameters)) {

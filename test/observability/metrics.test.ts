@@ -106,3 +106,13 @@ test('the counter table holds every counter that a room counts, and no other', (
   // A counter that is never counted would stand at zero for ever and mislead its reader.
   expect(Object.keys(counters).filter((name) => !counted.includes(name))).toEqual(['unknown_counts']);
 });
+
+test('a gauge shows what was read last, and nothing of what was there before', async () => {
+  const metrics = openMetrics();
+  const reading = { name: 'backend_accounts', labels: { backend: 'a', state: 'paused' }, value: 2 } as const;
+  expect((await metrics.render([reading])).text).toContain('rungate_backend_accounts{backend="a",state="paused"} 2');
+  const up = { ...reading, labels: { backend: 'a', state: 'up' }, value: 1 };
+  const { text } = await metrics.render([up]);
+  expect(text).toContain('rungate_backend_accounts{backend="a",state="up"} 1');
+  expect(text).not.toContain('state="paused"');
+});

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { RunEvent, ThreadEvent } from '../contract/domain/event.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
 import { type Run, type RunRequest, runPhases, runStatuses } from '../contract/domain/run.ts';
 import { StorageFault } from '../contract/store/store.ts';
@@ -24,6 +23,7 @@ const stateSchema = z.object({
   asked: z.object({ payload: z.string(), sighting: z.string() }).optional(),
   answeredInterrupt: z.string().nullable(),
   answeredAtMs: z.number().optional(),
+  partial: z.object({ seq: integer, fingerprint: z.string(), chars: integer, atMs: z.number() }).optional(),
   attempts: integer,
   evaluations: integer.optional(),
   lastSeq: integer,
@@ -56,14 +56,6 @@ function upgradeRequest(stored: unknown): unknown {
   return { ...request, origin: { protocol, extra } };
 }
 
-const changeSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('phase'), phase: z.enum(runPhases), note: z.string().optional() }),
-  z.object({ kind: z.literal('partial'), value: json }),
-  z.object({ kind: z.literal('interrupt'), payload: json }),
-  z.object({ kind: z.literal('result'), value: json }),
-  z.object({ kind: z.literal('error'), errcode: z.number(), description: z.string() }),
-]);
-
 const runRowSchema = z.object({
   run_id: z.string(),
   tenant: z.string(),
@@ -80,15 +72,6 @@ const runRowSchema = z.object({
   request: z.string(),
 });
 
-const eventRowSchema = z.object({
-  seq: integer,
-  at_ms: z.number(),
-  status: z.enum(runStatuses),
-  change: z.string(),
-});
-
-const threadEventRowSchema = z.object({ run_id: z.string(), thread_seq: integer });
-
 /** Columns of `runs` and `requests` that {@link decodeRun} reads, for a select list. */
 export const runColumns = [
   ...['run_id', 'tenant', 'agent_id', 'agent_name', 'thread_id', 'phase', 'status', 'owner', 'version'],
@@ -101,11 +84,16 @@ export const runColumns = [
 /** The part of a run that changes and is never searched. */
 export function encodeState(run: Run): string {
   const { upstream, outcome, resumption, asked, answeredInterrupt, answeredAtMs } = run;
-  const { attempts, evaluations, lastSeq, startedAtMs, deadlineAtMs } = run;
+  const { partial, attempts, evaluations, lastSeq, startedAtMs, deadlineAtMs } = run;
   return JSON.stringify({
     ...{ upstream, outcome, resumption, asked, answeredInterrupt, answeredAtMs },
-    ...{ attempts, evaluations, lastSeq, startedAtMs, deadlineAtMs },
+    ...{ partial, attempts, evaluations, lastSeq, startedAtMs, deadlineAtMs },
   });
+}
+
+/** Throws what zod and JSON.parse throw. */
+export function decodeState(text: string): z.infer<typeof stateSchema> {
+  return stateSchema.parse(readJson(text));
 }
 
 /** When the run comes due: at its creation, or after the delay that its client asked for. */
@@ -123,7 +111,7 @@ export function decodeRun(row: unknown): Run {
   try {
     const columns = runRowSchema.parse(row);
     return {
-      ...stateSchema.parse(readJson(columns.state)),
+      ...decodeState(columns.state),
       request: requestSchema.parse(readJson(columns.request)),
       runId: columns.run_id,
       tenant: columns.tenant,
@@ -140,27 +128,4 @@ export function decodeRun(row: unknown): Run {
   } catch (cause) {
     throw new StorageFault('a run in the database cannot be read', cause);
   }
-}
-
-/** @throws StorageFault when the row cannot be decoded. */
-export function decodeEvent(runId: string, row: unknown): RunEvent {
-  try {
-    const columns = eventRowSchema.parse(row);
-    return {
-      runId,
-      seq: columns.seq,
-      atMs: columns.at_ms,
-      status: columns.status,
-      change: changeSchema.parse(readJson(columns.change)),
-    };
-  } catch (cause) {
-    throw new StorageFault('an event in the database cannot be read', cause);
-  }
-}
-
-/** An event with its run and its place in the thread. @throws StorageFault when the row cannot be decoded. */
-export function decodeThreadEvent(row: unknown): ThreadEvent {
-  const place = threadEventRowSchema.safeParse(row);
-  if (!place.success) throw new StorageFault('an event in the database cannot be read', place.error);
-  return { ...decodeEvent(place.data.run_id, row), threadSeq: place.data.thread_seq };
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { RunEvent } from '../../src/contract/domain/event.ts';
+import type { Change, RunEvent } from '../../src/contract/domain/event.ts';
 import { EventBus } from '../../src/engine/events/event-bus.ts';
 import { RunEventStream } from '../../src/engine/events/run-event-stream.ts';
 import { openRig, type Rig, tenant } from './engine-rig.ts';
@@ -56,4 +56,36 @@ test('a reader of an event stream that leaves while it waits ends at once', asyn
   expect(await stream.return()).toEqual({ done: true, value: undefined });
   expect(await waiting).toEqual({ done: true, value: undefined });
   expect(await stream.next()).toEqual({ done: true, value: undefined });
+});
+
+test('of partial outputs only the newest waits for a reader that is slow, and no number is left out', async () => {
+  const run = await rig.create();
+  await rig.clock.settle();
+  const bus = new EventBus(unheard);
+  const stream = new RunEventStream(rig.store, bus, run, 2);
+  // The reader has all there is, and is busy with it from now on.
+  const waiting = stream.next();
+  await rig.clock.settle();
+  const changes: Change[] = [
+    { kind: 'partial', value: 'a' },
+    { kind: 'partial', value: 'b' },
+    { kind: 'interrupt', payload: 'go?' },
+    { kind: 'partial', value: 'c' },
+    { kind: 'partial', value: 'd' },
+  ];
+  for (const [at, change] of changes.entries()) {
+    const event: RunEvent = { runId: run.runId, seq: 3 + at, atMs: 0, status: 'pending', change };
+    bus.publish({ runId: run.runId, run: { ...run, lastSeq: event.seq }, events: [event] });
+  }
+  const [first, second] = [await waiting, await stream.next()];
+  const seen = [...(first.value ?? []), ...(second.value ?? [])];
+  expect(seen.map(({ seq }) => seq)).toEqual([3, 4, 5, 6, 7]);
+  expect(seen.map(({ change }) => change)).toEqual([
+    changes[0],
+    { kind: 'replaced' },
+    changes[2],
+    { kind: 'replaced' },
+    changes[4],
+  ]);
+  await stream.return();
 });

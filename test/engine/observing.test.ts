@@ -102,7 +102,7 @@ describe('polling a run', () => {
     );
     const run = await rig.create();
     await rig.clock.advance(30_000);
-    expect(kinds(await rig.events(run))).toEqual(['queued', 'running', 'partial', 'partial', 'result']);
+    expect(kinds(await rig.events(run))).toEqual(['queued', 'running', 'replaced', 'partial', 'result']);
   });
 
   test('an output expression that fails ends the run with a plain description', async () => {

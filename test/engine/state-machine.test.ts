@@ -36,7 +36,7 @@ const steps: Readonly<Record<RunTransition['kind'], RunTransition>> = {
   postpone: { kind: 'postpone' },
   started: { kind: 'started', upstream },
   scheduled: { kind: 'scheduled', session: { agentId: 'agent-1', upstream } },
-  partial: { kind: 'partial', value: [1] },
+  partial: { kind: 'partial', value: [1], digest: { fingerprint: '[1]', chars: 3 } },
   interrupt: { kind: 'interrupt', payload: 'p' },
   clear: { kind: 'clear' },
   forget: { kind: 'forget' },
@@ -139,7 +139,12 @@ const written: readonly (readonly [RunPhase, RunTransition, object, object | nul
   ['starting', steps.postpone, { attempts: 4 }, null],
   ['starting', steps.scheduled, { attempts: 0 }, null],
   ['starting', steps.started, { upstream, attempts: 0, startedAtMs: 2000 }, phaseEvent('running')],
-  ['running', steps.partial, {}, { kind: 'partial', value: [1] }],
+  [
+    'running',
+    steps.partial,
+    { partial: { seq: 5, fingerprint: '[1]', chars: 3, atMs: 2000 } },
+    { kind: 'partial', value: [1] },
+  ],
   ['running', steps.interrupt, { outcome: { kind: 'interrupt', payload: 'p' } }, { kind: 'interrupt', payload: 'p' }],
   ['interrupted', steps.clear, { outcome: null }, phaseEvent('running')],
   [

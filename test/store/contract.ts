@@ -5,6 +5,7 @@ import { describeClaims } from './contract-claims.ts';
 import { describeDurability } from './contract-durability.ts';
 import { describeIdempotency } from './contract-idempotency.ts';
 import { describeItems } from './contract-items.ts';
+import { describeKeptEvents } from './contract-kept-events.ts';
 import { describeRuns } from './contract-runs.ts';
 import { describeSearch } from './contract-search.ts';
 import { describeThreadEvents } from './contract-thread-events.ts';
@@ -68,6 +69,7 @@ export function describeStore(name: string, subject: Subject): void {
       return current;
     };
     describeRuns(bench);
+    describeKeptEvents(bench);
     describeSearch(bench);
     describeClaims(bench);
     describeIdempotency(bench);

@@ -1,10 +1,12 @@
 import type { Json } from './json.ts';
 import type { RunPhase, RunStatus } from './run.ts';
 
-/** What changed. `result` and `error` are terminal: nothing follows them. */
+/** What changed. `result` and `error` are terminal: nothing follows them. Of partial outputs a run keeps the last one. */
 export type Change =
   | { readonly kind: 'phase'; readonly phase: RunPhase; readonly note?: string | undefined }
   | { readonly kind: 'partial'; readonly value: Json }
+  /** Was a partial output, until a later one took its place. */
+  | { readonly kind: 'replaced' }
   | { readonly kind: 'interrupt'; readonly payload: Json }
   | { readonly kind: 'result'; readonly value: Json }
   | { readonly kind: 'error'; readonly errcode: number; readonly description: string };

@@ -53,6 +53,15 @@ export type RunRequest = {
 /** Fingerprints of an interrupt's payload, and of all that the vendor showed when it asked. */
 export type Question = { readonly payload: string; readonly sighting: string };
 
+/** The last partial output of a run; its value is in the event `seq`. */
+export type PartialMark = {
+  readonly seq: number;
+  readonly fingerprint: string;
+  /** Of its JSON. */
+  readonly chars: number;
+  readonly atMs: number;
+};
+
 /** A payload that a client sent to an interrupted run. */
 export type Resumption = { readonly payload: Json; readonly interrupt: Json };
 
@@ -77,6 +86,8 @@ export type Run = {
   readonly answeredInterrupt: string | null;
   /** When the vendor took that answer; left out where it is not known. */
   readonly answeredAtMs?: number | undefined;
+  /** Left out where the run has shown no partial output. */
+  readonly partial?: PartialMark | undefined;
   /** Failed attempts of the step under way (start or delivery), for its backoff. */
   readonly attempts: number;
   /**

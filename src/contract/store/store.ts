@@ -1,4 +1,4 @@
-import type { RunEvent } from '../domain/event.ts';
+import type { Change, RunEvent } from '../domain/event.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Run, RunKey, RunStatus } from '../domain/run.ts';
 import type { Admission, ThreadEffect, ThreadStore } from '../domain/thread.ts';
@@ -33,12 +33,23 @@ export type RunUpdate = {
   /** Given by a run loop: the write is refused when the run belongs to another replica. Use cases leave it out. */
   readonly expectedOwner?: string | undefined;
   readonly events: readonly RunEvent[];
+  /** What the change makes of earlier events. */
+  readonly rewrites?: readonly EventRewrite[] | undefined;
   /** What the change does to the run's thread. */
   readonly thread?: ThreadEffect | undefined;
   /** What the run's webhook receiver is owed for the change. */
   readonly delivery?: NewDelivery | undefined;
   /** Names what the vendor started for the run; no other run has it. */
   readonly upstreamKey?: string | undefined;
+};
+
+/**
+ * An earlier event that is stored another way from now on: a partial output that a later one replaces, or that is the
+ * result; or an interrupt that is no longer the run's outcome, which had its payload until now.
+ */
+export type EventRewrite = {
+  readonly seq: number;
+  readonly change: 'replaced' | 'same as result' | Extract<Change, { kind: 'interrupt' }>;
 };
 
 /** Ties a client's retry to the run that its first try made (draft-ietf-httpapi-idempotency-key-header). */
@@ -107,7 +118,7 @@ export interface Store {
   find(key: RunKey): Promise<Run | null>;
   /** Newest first. */
   search(query: RunQuery): Promise<readonly Run[]>;
-  /** Events after `afterSeq`, in order, at most `limit`. */
+  /** Events after `afterSeq`, in order and without a gap, at most `limit`. */
   events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]>;
   /**
    * Records a heartbeat: one write per replica, however many runs it has. It renews the fence too, and rejects when that

@@ -92,11 +92,19 @@ export class RunEventStream implements EventBatches<RunEvent> {
     if (first === undefined) {
       if (notification.run !== null && notification.run.lastSeq >= expected) this.#behind = true;
     } else if (first.seq === expected && this.#waiting.length < maxBatch) {
-      this.#waiting.push(...notification.events);
+      for (const event of notification.events) this.#keep(event);
     } else if (first.seq >= expected) {
       this.#behind = true;
     }
     this.#rouse();
+  }
+
+  /** Of partial outputs only the newest waits for a slow reader; the numbers of the others stay. */
+  #keep(event: RunEvent): void {
+    const at = event.change.kind === 'partial' ? this.#waiting.findLastIndex(isPartial) : -1;
+    const earlier = this.#waiting[at];
+    if (earlier !== undefined) this.#waiting[at] = { ...earlier, change: { kind: 'replaced' } };
+    this.#waiting.push(event);
   }
 
   #give(events: readonly RunEvent[]): Batch {
@@ -126,6 +134,10 @@ export class RunEventStream implements EventBatches<RunEvent> {
     this.#hand = null;
     hand?.(this.#behind || this.#waiting.length === 0 ? this.#advance() : this.#giveWaiting());
   }
+}
+
+function isPartial({ change }: RunEvent): boolean {
+  return change.kind === 'partial';
 }
 
 function isTerminal(event: RunEvent): boolean {

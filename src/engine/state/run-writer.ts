@@ -8,6 +8,7 @@ import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Admission, ThreadEffect } from '../../contract/domain/thread.ts';
 import type { NewDelivery } from '../../contract/domain/webhook.ts';
 import {
+  type EventRewrite,
   type Idempotency,
   type Insertion,
   type RunUpdate,
@@ -124,6 +125,7 @@ export class RunWriter {
     const update: RunUpdate = {
       ...{ run, expectedVersion: before.version, expectedOwner: owner, events, thread, delivery },
       upstreamKey: this.#upstreamKeyOf(run, transition),
+      rewrites: rewritesOf(before, transition, run),
     };
     let isWritten: boolean;
     try {
@@ -176,4 +178,15 @@ export class RunWriter {
       'run ended',
     );
   }
+}
+
+/** What a transition makes of the run's earlier events. */
+function rewritesOf(before: Run, transition: RunTransition, after: Run): readonly EventRewrite[] | undefined {
+  const { partial, outcome, lastSeq } = before;
+  // Nothing is recorded between an interrupt and what ends it.
+  if (outcome?.kind === 'interrupt' && after.phase !== 'interrupted') return [{ seq: lastSeq, change: outcome }];
+  if (partial === undefined) return undefined;
+  if (transition.kind === 'partial') return [{ seq: partial.seq, change: 'replaced' }];
+  if (transition.kind === 'end' && transition.repeatsPartial) return [{ seq: partial.seq, change: 'same as result' }];
+  return undefined;
 }

@@ -1,4 +1,4 @@
-import { shortenCanonical } from '../../compute/fingerprint.ts';
+import { type Digest, shortenCanonical } from '../../compute/fingerprint.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Change, RunEvent } from '../../contract/domain/event.ts';
 import type { Json } from '../../contract/domain/json.ts';
@@ -29,7 +29,7 @@ export type RunTransition =
   | { readonly kind: 'started'; readonly upstream: UpstreamRef; readonly session?: Session }
   /** The thread has its session now, which has not been sent the run's input yet. */
   | { readonly kind: 'scheduled'; readonly session: Session }
-  | { readonly kind: 'partial'; readonly value: Json }
+  | { readonly kind: 'partial'; readonly value: Json; readonly digest: Digest }
   | { readonly kind: 'interrupt'; readonly payload: Json; readonly asked?: Question }
   /** The vendor went on without us. */
   | { readonly kind: 'clear' }
@@ -47,7 +47,13 @@ export type RunTransition =
   /** The process lived. Every other transition says so too. */
   | { readonly kind: 'evaluated' }
   /** `session`: the thread's session after it; left out, it stays. */
-  | { readonly kind: 'end'; readonly outcome: RunOutcome; readonly session?: Session | null };
+  | {
+      readonly kind: 'end';
+      readonly outcome: RunOutcome;
+      readonly session?: Session | null;
+      /** The result is the last partial output. */
+      readonly repeatsPartial?: boolean;
+    };
 
 export type AppliedTransition = { readonly run: Run; readonly events: readonly RunEvent[] };
 
@@ -93,8 +99,11 @@ export function applyTransition(run: Run, transition: RunTransition, nowMs: numb
         { kind: 'phase', phase: 'running' },
         nowMs,
       );
-    case 'partial':
-      return withEvent(run, {}, { kind: 'partial', value: transition.value }, nowMs);
+    case 'partial': {
+      const { value, digest } = transition;
+      const partial = { seq: run.lastSeq + 1, ...digest, atMs: nowMs };
+      return withEvent(run, { partial }, { kind: 'partial', value }, nowMs);
+    }
     case 'interrupt':
       return withEvent(
         run,

@@ -1,9 +1,8 @@
+import { digest } from '../../compute/fingerprint.ts';
 import type { Observation } from '../../contract/adapter/adapter.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import { type MappedStatus, MappingFault } from '../../contract/domain/mapping.ts';
-import { StorageFault } from '../../contract/store/store.ts';
-import { canonicalJson } from '../../json/canonical-json.ts';
 import type { Permit } from '../limits/call-queue.ts';
 import { nextPollMs } from '../pacing/pacing.ts';
 import { RunAge } from '../pacing/run-age.ts';
@@ -12,10 +11,8 @@ import { faultOf } from '../state/fault-recorder.ts';
 import { failedMapping, lostUpstream } from '../state/outcomes.ts';
 import type { RunOutcome } from '../state/state-machine.ts';
 import { Echo } from './echo.ts';
+import { PartialSpacing } from './partial-spacing.ts';
 import type { RunContext } from './run-context.ts';
-
-/** Events that are read at a time to find the last partial output. */
-const recallBatch = 100;
 
 /** This many pushes of one run cause a poll at once; further ones no more often than a watched run is polled. */
 const freePushes = 3;
@@ -34,9 +31,7 @@ export class Poller {
   #retryAfterMs: number | null = null;
   /** Since when the vendor has answered that it does not know the run. */
   #goneSinceMs: number | null = null;
-  #lastPartial: string | null = null;
-  /** A recovered run's last partial output is in its events only. */
-  #hasStoredPartial: boolean;
+  readonly #spacing: PartialSpacing;
   #isPushed = false;
   readonly #echo: Echo;
   /** Polls that a push caused and that did not show the end. */
@@ -51,7 +46,7 @@ export class Poller {
     const nowMs = deps.clock.monotonicMs();
     this.#context = context;
     this.#echo = new Echo(deps.clock);
-    this.#hasStoredPartial = isRecovered;
+    this.#spacing = new PartialSpacing(deps.clock, context.handle);
     this.#age = new RunAge(context, isRecovered);
     this.#random = deps.clock.random();
     this.#lastPollMs = isRecovered ? null : nowMs;
@@ -162,7 +157,7 @@ export class Poller {
   }
 
   #untilDueMs(): number {
-    const { runPermit, agent, deps } = this.#context;
+    const { handle, runPermit, agent, deps } = this.#context;
     if (this.#lastPollMs === null) return this.#isWatched ? 0 : this.#firstPollMs - deps.clock.monotonicMs();
     const watched = this.#isWatched;
     const delayMs = nextPollMs(
@@ -171,7 +166,7 @@ export class Poller {
         ageMs: this.#age.ageMs(this.#lastPollMs),
         forecast: this.#age.forecast,
         pushed: runPermit.isPushed,
-        hasPartials: this.#lastPartial !== null,
+        hasPartials: handle.run.partial !== undefined,
         backlogMs: runPermit.backlogMs(watched ? 'watched' : 'unwatched'),
         faults: this.#faults,
         retryAfterMs: this.#retryAfterMs,
@@ -218,7 +213,7 @@ export class Poller {
         return;
       case 'success':
         this.#noteEnd();
-        await this.#end({ status: 'success', value: mapped.output });
+        await this.#succeed(mapped.output);
         return;
       case 'failed': {
         const { status, errcode, description } = mapped;
@@ -240,10 +235,10 @@ export class Poller {
   }
 
   /** The upstream run is over; where it was the thread's session, the thread has none any more. */
-  async #end(outcome: RunOutcome): Promise<void> {
+  async #end(outcome: RunOutcome, repeatsPartial = false): Promise<void> {
     const { handle, agent } = this.#context;
     const losesSession = hasScheduledSession(handle.run, agent);
-    await handle.record({ kind: 'end', outcome, ...(losesSession ? { session: null } : {}) });
+    await handle.record({ kind: 'end', outcome, repeatsPartial, ...(losesSession ? { session: null } : {}) });
   }
 
   #noteEnd(): void {
@@ -252,32 +247,18 @@ export class Poller {
   }
 
   async #applyPartial(value: Json): Promise<void> {
-    if (this.#lastPartial === null && !(await this.#recallPartial())) return;
-    const text = canonicalJson(value);
-    if (text === this.#lastPartial) return;
-    this.#lastPartial = text;
-    await this.#context.handle.record({ kind: 'partial', value });
+    const { handle } = this.#context;
+    if (!this.#spacing.isOver) return;
+    const found = await digest(value);
+    if (handle.isOver || found.fingerprint === handle.run.partial?.fingerprint) return;
+    await handle.record({ kind: 'partial', value, digest: found });
   }
 
-  /** Reads the last partial output that another process recorded. False: the store is unavailable; the next poll asks. */
-  async #recallPartial(): Promise<boolean> {
-    const { handle, deps } = this.#context;
-    const { runId, lastSeq } = handle.run;
-    try {
-      for (let before = this.#hasStoredPartial ? lastSeq : 0; before > 0; before -= recallBatch) {
-        const afterSeq = Math.max(0, before - recallBatch);
-        const events = await deps.store.events(runId, afterSeq, before - afterSeq);
-        const last = events.findLast(({ change }) => change.kind === 'partial')?.change;
-        if (last?.kind !== 'partial') continue;
-        this.#lastPartial = canonicalJson(last.value);
-        break;
-      }
-      this.#hasStoredPartial = false;
-      return true;
-    } catch (error) {
-      if (!(error instanceof StorageFault)) throw error;
-      return false;
-    }
+  async #succeed(value: Json): Promise<void> {
+    const { partial } = this.#context.handle.run;
+    // One value, which is stored once.
+    const repeatsPartial = partial !== undefined && (await digest(value)).fingerprint === partial.fingerprint;
+    await this.#end({ status: 'success', value }, repeatsPartial);
   }
 
   #count(result: string): void {

@@ -56,6 +56,7 @@ export function encodeOutput(run: Run): JsonObject | null {
 export function encodeEvent({ runId, status, change }: RunEvent): JsonObject {
   switch (change.kind) {
     case 'phase':
+    case 'replaced':
       return { type: 'custom', run_id: runId, status, update: encodePhase(change) };
     case 'partial':
       return encodeOutcome({ kind: 'result', value: change.value }, runId, status);

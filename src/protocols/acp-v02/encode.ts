@@ -3,7 +3,7 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Outcome, Run } from '../../contract/domain/run.ts';
 import { encodeTimes } from '../shared/answers.ts';
-import { encodePhase } from '../shared/phase-update.ts';
+import { encodePhase, isUpdate } from '../shared/phase-update.ts';
 import { encodeCreation, type RunCreateEncoding, streamModesOf } from '../shared/run-create.ts';
 import { asValue, messagesOf } from '../shared/values.ts';
 import type { StreamEncoding } from '../shared/wait-and-stream.ts';
@@ -63,6 +63,7 @@ function encodeOutcome(outcome: Outcome, runId: string): JsonObject {
 function encodeEvent({ runId, status, change }: RunEvent): JsonObject {
   switch (change.kind) {
     case 'phase':
+    case 'replaced':
       return { type: 'custom', run_id: runId, status, update: encodePhase(change) };
     case 'partial':
     case 'result':
@@ -83,7 +84,7 @@ function encodeEvent({ runId, status, change }: RunEvent): JsonObject {
 
 /** One encoder for each choice of modes, made once, because frames are cached by encoder. */
 const everything: StreamEncoding = { encode: encodeEvent };
-const valuesOnly: StreamEncoding = { encode: (event) => (event.change.kind === 'phase' ? null : encodeEvent(event)) };
+const valuesOnly: StreamEncoding = { encode: (event) => (isUpdate(event.change) ? null : encodeEvent(event)) };
 const customOnly: StreamEncoding = {
   encode: (event) => (event.change.kind === 'partial' || event.change.kind === 'result' ? null : encodeEvent(event)),
 };

@@ -4,7 +4,7 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Outcome, Run } from '../../contract/domain/run.ts';
 import { encodeTimes } from '../shared/answers.ts';
-import { encodePhase } from '../shared/phase-update.ts';
+import { encodePhase, isUpdate } from '../shared/phase-update.ts';
 import { encodeCreation, type RunCreateEncoding, streamModesOf } from '../shared/run-create.ts';
 import { asObject, messagesOf } from '../shared/values.ts';
 import type { StreamEncoding } from '../shared/wait-and-stream.ts';
@@ -52,6 +52,7 @@ function encodeEvent({ runId, status, change }: RunEvent): JsonObject {
   const run = { run_id: runId, status };
   switch (change.kind) {
     case 'phase':
+    case 'replaced':
       return { ...run, update: encodePhase(change) };
     case 'partial':
     case 'result':
@@ -71,12 +72,12 @@ type Whole = 'values' | 'messages' | 'nothing';
 function encodingOf(whole: Whole, phases: boolean): StreamEncoding {
   const encode = (event: RunEvent): Json | null => {
     const { change } = event;
-    if (change.kind === 'phase') return phases ? encodeEvent(event) : null;
+    if (isUpdate(change)) return phases ? encodeEvent(event) : null;
     if (!isValues(event) || whole === 'values') return encodeEvent(event);
     return whole === 'messages' && 'value' in change ? (messagesOf(change.value).messages ?? null) : null;
   };
   const eventName = (event: RunEvent): string => {
-    if (event.change.kind === 'phase') return 'custom';
+    if (isUpdate(event.change)) return 'custom';
     return isValues(event) ? whole : event.change.kind;
   };
   return { encode, eventName };

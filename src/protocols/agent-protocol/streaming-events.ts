@@ -77,6 +77,8 @@ function channelEventsOf({ runId, seq, change }: ThreadEvent): readonly ChannelE
       const interrupt_ids = [interruptId(runId, seq - 1)];
       return [{ channel: 'input', method: 'input.answered', data: { interrupt_ids } }, lifecycle, custom];
     }
+    case 'replaced':
+      return [];
     case 'partial':
       return [{ channel: 'values', data: asObject(change.value) }];
     case 'interrupt':

@@ -9,7 +9,19 @@ export const customStreamingUpdate: JsonObject = {
   properties: { phase: { type: 'string', enum: [...runPhases] }, note: { type: 'string' } },
 };
 
-/** The `update` of a `custom` event: the phase that a run has entered. */
-export function encodePhase({ phase, note }: Extract<Change, { kind: 'phase' }>): JsonObject {
+/** What a stream sends as an `update`: all but values, interrupts and errors. */
+type Update = Extract<Change, { kind: 'phase' | 'replaced' }>;
+
+export function isUpdate(change: Change): change is Update {
+  return change.kind === 'phase' || change.kind === 'replaced';
+}
+
+/**
+ * The `update` of a `custom` event: the phase that a run has entered, or in which it showed a partial output that a later one
+ * has replaced. Its event has the number of that output, so that the numbers of a stream have no gap.
+ */
+export function encodePhase(change: Update): JsonObject {
+  if (change.kind === 'replaced') return { phase: 'running', note: 'a later partial output has replaced this one' };
+  const { phase, note } = change;
   return note === undefined ? { phase } : { phase, note };
 }

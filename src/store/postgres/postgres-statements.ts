@@ -12,7 +12,12 @@ export const statements = {
 
   find: `SELECT ${runColumns} FROM runs JOIN requests USING (run_id) WHERE run_id = $1 AND tenant = $2`,
 
-  events: 'SELECT seq, at_ms, status, change FROM events WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3',
+  // One statement, so that run and events are of one snapshot; the run comes first.
+  events: `SELECT 0 AS seq, NULL AS at_ms, status, NULL AS change, created_at_ms, updated_at_ms, implied, state
+      FROM runs WHERE run_id = $1
+    UNION ALL (SELECT seq, at_ms, status, change, NULL, NULL, NULL, NULL FROM events WHERE run_id = $1 AND seq > $2
+      ORDER BY seq LIMIT $3)
+    ORDER BY seq`,
 
   owned: `SELECT ${runColumns} FROM runs JOIN requests USING (run_id)
     WHERE ended_at_ms IS NULL AND owner = $1 AND run_id > $2 ORDER BY run_id LIMIT $3`,

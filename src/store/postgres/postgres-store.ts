@@ -14,7 +14,8 @@ import {
   type StoreChange,
   UpstreamTaken,
 } from '../../contract/store/store.ts';
-import { decodeEvent, decodeRun } from '../run-rows.ts';
+import { decodeEvents } from '../event-rows.ts';
+import { decodeRun } from '../run-rows.ts';
 import type { ChangeListener } from './change-listener.ts';
 import { bindStatements } from './connections.ts';
 import { PostgresDurations } from './postgres-durations.ts';
@@ -145,8 +146,8 @@ export class PostgresStore implements Store {
   }
 
   async events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]> {
-    const { rows } = await this.#query('events', [runId, afterSeq, limit]);
-    return rows.map((row) => decodeEvent(runId, row));
+    const [source, ...rows] = (await this.#query('events', [runId, afterSeq, limit])).rows;
+    return decodeEvents(runId, { source, rows }, { afterSeq, limit });
   }
 
   async beat(replica: string): Promise<void> {

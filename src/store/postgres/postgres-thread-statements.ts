@@ -1,3 +1,4 @@
+import { bareChanges } from '../event-rows.ts';
 import * as rows from '../thread-rows.ts';
 import { checkpointColumns, formStates, keepCheckpoints, threadColumns } from './thread-run-statements.ts';
 import { defineWrite } from './write-statement.ts';
@@ -49,7 +50,8 @@ export const threadLookups = {
   historyBefore: `${fromCheckpoints} AND position < (
     SELECT position FROM checkpoints WHERE thread_id = $1 AND checkpoint_id = $3) ORDER BY position DESC LIMIT $2`,
   checkpointById: `${fromCheckpoints} AND checkpoint_id = $2`,
-  threadEvents: `SELECT run_id, seq, at_ms, events.status, change, thread_seq FROM events JOIN runs USING (run_id)
+  threadEvents: `SELECT run_id, seq, at_ms, events.status, change, thread_seq,
+      CASE WHEN change IN (${bareChanges}) THEN runs.state END AS state FROM events JOIN runs USING (run_id)
     WHERE events.thread_id = $1 AND thread_seq > $2 AND runs.tenant = $3
       AND ($4::text[] IS NULL OR runs.agent_id = ANY ($4)) ORDER BY thread_seq LIMIT $5`,
   firstLiveSeq: `SELECT min(thread_seq) AS first FROM runs JOIN events USING (run_id) WHERE runs.tenant = $1

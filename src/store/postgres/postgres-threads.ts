@@ -10,7 +10,7 @@ import type {
   ThreadQuery,
   ThreadStore,
 } from '../../contract/domain/thread.ts';
-import { decodeThreadEvent } from '../run-rows.ts';
+import { decodeThreadEvent } from '../event-rows.ts';
 import { decodeCheckpoint, decodeThread } from '../thread-rows.ts';
 import { bindStatements, transact } from './connections.ts';
 import { withStorageFaults } from './postgres-faults.ts';

@@ -1,6 +1,7 @@
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Idempotency, RunUpdate } from '../../contract/store/store.ts';
+import { type EncodedEvent, encodeEvents, encodeRewrite } from '../event-rows.ts';
 import { dueAtOf, encodeState, endedAtOf } from '../run-rows.ts';
 import { listEntries } from '../search-entries.ts';
 import { countNotified, notify } from './notifications.ts';
@@ -12,9 +13,11 @@ import { defineWrite, type EncodedWrite, type Row } from './write-statement.ts';
 /** Parameter tables, as {@link defineWrite} takes them. */
 export const insertColumns = `run_id text, tenant text, agent_id text, agent_name text, thread_id text, phase text,
   status text, owner text, version bigint, created_at_ms bigint, updated_at_ms bigint, ended_at_ms bigint, due_at_ms bigint, state text,
-  request text, metadata text, key_tenant text, key text, fingerprint text, key_expires_at_ms bigint`;
+  implied integer, request text, metadata text, key_tenant text, key text, fingerprint text, key_expires_at_ms bigint`;
 export const updateColumns = `run_id text, tenant text, expected_version bigint, expected_owner text, phase text,
-  status text, owner text, version bigint, updated_at_ms bigint, ended_at_ms bigint, state text, upstream_key text`;
+  status text, owner text, version bigint, updated_at_ms bigint, ended_at_ms bigint, state text, upstream_key text,
+  implied integer`;
+export const rewriteColumns = 'run_id text, seq bigint, change text';
 export const eventColumns = 'run_id text, seq bigint, at_ms bigint, status text, change text';
 
 /** Where events stand in their threads: two columns, and the join that provides them. */
@@ -31,9 +34,9 @@ export const storeRuns = (source: string, event: string, { columns, join } = unn
     RETURNING run_id
   ), stored AS (
     INSERT INTO runs (run_id, tenant, agent_id, agent_name, thread_id, phase, status, owner, version,
-      created_at_ms, updated_at_ms, ended_at_ms, due_at_ms, state)
+      created_at_ms, updated_at_ms, ended_at_ms, due_at_ms, state, implied)
     SELECT run_id, tenant, agent_id, agent_name, thread_id, phase, status, owner, version,
-      created_at_ms, updated_at_ms, ended_at_ms, due_at_ms, state
+      created_at_ms, updated_at_ms, ended_at_ms, due_at_ms, state, implied
     FROM ${source} WHERE key IS NULL OR run_id IN (SELECT run_id FROM taken)
     RETURNING run_id, agent_id, thread_id, updated_at_ms
   ), asked AS (
@@ -44,11 +47,17 @@ export const storeRuns = (source: string, event: string, { columns, join } = unn
     SELECT run_id, seq, at_ms, event.status, change, ${columns} FROM ${event} JOIN stored USING (run_id) ${join}
   )`;
 
+/** Names of the parameter tables of {@link changeRuns}. */
+type ChangeTables = { readonly event: string; readonly rewrite: string; readonly owed: string };
+
 /** Common table expressions that update the runs of `input`, as `changed`, with their events and deliveries. */
-export const changeRuns = (event: string, owed: string, { columns, join } = unnumbered): string => `changed AS (
+export const changeRuns = (
+  { event, rewrite, owed }: ChangeTables,
+  { columns, join } = unnumbered,
+): string => `changed AS (
     UPDATE runs SET phase = input.phase, status = input.status, owner = input.owner, version = input.version,
       updated_at_ms = input.updated_at_ms, ended_at_ms = input.ended_at_ms, state = input.state,
-      upstream_key = coalesce(input.upstream_key, runs.upstream_key)
+      upstream_key = coalesce(input.upstream_key, runs.upstream_key), implied = runs.implied | input.implied
     FROM input WHERE runs.run_id = input.run_id AND runs.tenant = input.tenant
       AND runs.version = input.expected_version
       AND (input.expected_owner IS NULL OR runs.owner = input.expected_owner)
@@ -56,6 +65,14 @@ export const changeRuns = (event: string, owed: string, { columns, join } = unnu
   ), recorded AS (
     INSERT INTO events (run_id, seq, at_ms, status, change, thread_id, thread_seq)
     SELECT run_id, seq, at_ms, event.status, change, ${columns} FROM ${event} JOIN changed USING (run_id) ${join}
+  ), rewrites AS MATERIALIZED (
+    SELECT run_id, seq, change FROM ${rewrite} JOIN changed USING (run_id)
+  ), rewritten AS (
+    UPDATE events SET change = rewrites.change FROM rewrites
+    WHERE events.run_id = rewrites.run_id AND events.seq = rewrites.seq AND rewrites.change IS NOT NULL
+  ), replaced AS (
+    DELETE FROM events USING rewrites
+    WHERE events.run_id = rewrites.run_id AND events.seq = rewrites.seq AND rewrites.change IS NULL
   ), ${oweDeliveries(owed)}`;
 
 export const insertRuns = defineWrite(
@@ -68,9 +85,9 @@ export const insertRuns = defineWrite(
 
 export const updateRuns = defineWrite(
   'update',
-  { input: updateColumns, event: eventColumns, owed: owedColumns },
-  ({ input, event, owed }, origin) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
-  ), ${changeRuns(event, owed)}, ${notify({ runs: 'changed' }, origin)}
+  { input: updateColumns, event: eventColumns, rewrite: rewriteColumns, owed: owedColumns },
+  ({ input, ...tables }, origin) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
+  ), ${changeRuns(tables)}, ${notify({ runs: 'changed' }, origin)}
   SELECT run_id, ${countNotified} FROM changed`,
 );
 
@@ -79,36 +96,33 @@ export const updateRuns = defineWrite(
 
 export function encodeInsert(run: Run, events: readonly RunEvent[], used: Idempotency | undefined): EncodedWrite {
   const entries = listEntries(run.request.metadata);
+  const encoded = encodeEvents(run, events, true);
   const cells = [
     ...[run.runId, run.tenant, run.agentId, run.agentName, run.threadId, run.phase, run.status, run.owner],
     ...[run.version, run.createdAtMs, run.updatedAtMs, endedAtOf(run), dueAtOf(run), encodeState(run)],
+    encoded.implied,
     JSON.stringify(run.request),
     formatEntries(entries),
     ...[used?.tenant ?? null, used?.key ?? null, used?.fingerprint ?? null, used?.expiresAtMs ?? null],
   ];
   const keys = used === undefined ? [run.runId] : [run.runId, JSON.stringify([used.tenant, used.key])];
-  return { id: run.runId, keys, tables: [[cells], encodeEvents(events)] };
+  return { id: run.runId, keys, tables: [[cells], rowsOf(run, encoded.rows)] };
 }
 
 export function encodeUpdate(update: RunUpdate): EncodedWrite {
-  const { run, expectedVersion, expectedOwner, events, delivery, upstreamKey = null } = update;
+  const { run, expectedVersion, expectedOwner, events, rewrites = [], delivery, upstreamKey = null } = update;
   const { runId, tenant, phase, status, owner, version, updatedAtMs } = run;
   const condition = [runId, tenant, expectedVersion, expectedOwner ?? null];
+  const encoded = encodeEvents(run, events, false);
   const cells = [
-    ...condition,
-    phase,
-    status,
-    owner,
-    version,
-    updatedAtMs,
-    endedAtOf(run),
-    encodeState(run),
-    upstreamKey,
+    ...[...condition, phase, status, owner, version, updatedAtMs, endedAtOf(run), encodeState(run)],
+    ...[upstreamKey, encoded.implied],
   ];
   const owed = delivery === undefined ? [] : [encodeDelivery(delivery)];
   // Two writes of one upstream run must not fail their whole batch.
   const keys = upstreamKey === null ? [runId] : [runId, `upstream ${upstreamKey}`];
-  return { id: runId, keys, tables: [[cells], encodeEvents(events), owed] };
+  const rewritten = rewrites.map((rewrite) => [runId, rewrite.seq, encodeRewrite(rewrite)]);
+  return { id: runId, keys, tables: [[cells], rowsOf(run, encoded.rows), rewritten, owed] };
 }
 
 export function encodeRemove({ tenant, runId }: RunKey, expectedVersion: number): EncodedWrite {
@@ -121,6 +135,6 @@ export function formatEntries(entries: readonly string[]): string | null {
   return entries.length === 0 ? null : entries.join('\n');
 }
 
-function encodeEvents(events: readonly RunEvent[]): readonly Row[] {
-  return events.map(({ runId, seq, atMs, status, change }) => [runId, seq, atMs, status, JSON.stringify(change)]);
+function rowsOf({ runId }: Run, events: readonly EncodedEvent[]): readonly Row[] {
+  return events.map((event) => [runId, ...event]);
 }

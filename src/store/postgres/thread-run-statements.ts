@@ -1,6 +1,6 @@
 import { countNotified, notify } from './notifications.ts';
 import { owedColumns } from './postgres-outbox-statements.ts';
-import { changeRuns, eventColumns, insertColumns, storeRuns, updateColumns } from './run-statements.ts';
+import { changeRuns, eventColumns, insertColumns, rewriteColumns, storeRuns, updateColumns } from './run-statements.ts';
 import { defineWrite } from './write-statement.ts';
 
 // Writes that touch a run and its thread. A statement before each of them locks the threads (`lockThreads`): a statement
@@ -99,18 +99,22 @@ export const updateInThreads = defineWrite(
     input: `${updateColumns}, thread_id text, thread_status text, release boolean, remove boolean,
       sets_session boolean, session text`,
     event: eventColumns,
+    rewrite: rewriteColumns,
     owed: owedColumns,
     given: checkpointColumns,
   },
-  ({ input, event, owed, given }, origin) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
+  ({ input, event, rewrite, owed, given }, origin) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
   ), given AS MATERIALIZED (SELECT * FROM ${given}
   ), places AS MATERIALIZED (
     SELECT input.run_id, threads.thread_id, threads.version AS base
     FROM input JOIN threads ON threads.thread_id = input.thread_id AND threads.tenant = input.tenant
-  ), ${changeRuns(event, owed, {
-    columns: `places.thread_id, places.base + ${rank}`,
-    join: 'LEFT JOIN places USING (run_id)',
-  })}, doomed AS (
+  ), ${changeRuns(
+    { event, rewrite, owed },
+    {
+      columns: `places.thread_id, places.base + ${rank}`,
+      join: 'LEFT JOIN places USING (run_id)',
+    },
+  )}, doomed AS (
     DELETE FROM threads USING input JOIN changed USING (run_id)
     WHERE threads.thread_id = input.thread_id AND threads.tenant = input.tenant AND ${isDoomed}
     RETURNING threads.thread_id

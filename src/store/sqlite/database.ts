@@ -15,6 +15,8 @@ export function openDatabase(file: string, synchronous: Synchronous): DatabaseSy
     database.exec('PRAGMA page_size = 8192');
     database.exec('PRAGMA journal_mode = WAL');
     database.exec(`PRAGMA synchronous = ${synchronous.toUpperCase()}`);
+    // The write-ahead log of large payloads is cut back to this when it begins anew.
+    database.exec('PRAGMA journal_size_limit = 67108864');
     database.exec('PRAGMA temp_store = MEMORY');
     database.exec('PRAGMA cache_size = -65536');
     migrate(database);

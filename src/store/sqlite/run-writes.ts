@@ -5,6 +5,7 @@ import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Admission } from '../../contract/domain/thread.ts';
 import { heldOwner } from '../../contract/store/fence.ts';
 import type { Claim, Idempotency, Insertion, RunUpdate } from '../../contract/store/store.ts';
+import { type EncodedEvent, encodeEvents, encodeRewrite } from '../event-rows.ts';
 import { decodeRun, dueAtOf, encodeState, endedAtOf } from '../run-rows.ts';
 import { formatLines, listEntries } from '../search-entries.ts';
 import { prepareDelivery } from './sqlite-outbox.ts';
@@ -18,12 +19,6 @@ const idRow = z.object({ id: z.number() });
 const removedRow = idRow.extend({ thread_id: z.string().nullable(), ended_at_ms: z.number().nullable() });
 const keyRow = z.object({ fingerprint: z.string(), run_id: z.string() });
 const ownerRow = z.object({ owner: z.string() });
-
-type EncodedEvent = readonly [seq: number, atMs: number, status: string, change: string];
-
-function encodeEvents(events: readonly RunEvent[]): readonly EncodedEvent[] {
-  return events.map(({ seq, atMs, status, change }) => [seq, atMs, status, JSON.stringify(change)]);
-}
 
 /** `lastInThread` is the number of the last event in the run's thread; null for a run without a thread. */
 function appendEvents(
@@ -51,15 +46,15 @@ export function prepareInsert(
 ): () => Insertion {
   const columns: SQLInputValue[] = [run.runId, run.tenant, run.agentId, run.agentName, run.threadId, run.phase];
   columns.push(run.status, run.owner, run.version, run.createdAtMs, run.updatedAtMs, endedAtOf(run), dueAtOf(run));
-  columns.push(encodeState(run));
+  const encoded = encodeEvents(run, events, true);
+  columns.push(encodeState(run), encoded.implied);
   const request = JSON.stringify(run.request);
   const metadata = formatLines(listEntries(run.request.metadata));
-  const encoded = encodeEvents(events);
   const { threadId } = run;
   const thread =
     admission === undefined || threadId === null
       ? null
-      : prepareAdmission(statements, run, { threadId, admission, eventCount: encoded.length });
+      : prepareAdmission(statements, run, { threadId, admission, eventCount: events.length });
   return () => {
     const earlier = idempotency === undefined ? null : findEarlier(statements, idempotency);
     if (earlier !== null) return earlier;
@@ -72,7 +67,7 @@ export function prepareInsert(
     const lastInThread = thread?.join() ?? null;
     const { lastInsertRowid: id } = statements.insertRun.run(...columns);
     statements.insertRequest.run(id, metadata, request);
-    appendEvents(statements, run, encoded, lastInThread);
+    appendEvents(statements, run, encoded.rows, lastInThread);
     return { kind: 'inserted' };
   };
 }
@@ -89,12 +84,17 @@ function findEarlier(statements: Statements, { tenant, key, fingerprint }: Idemp
 export function prepareUpdate(statements: Statements, update: RunUpdate): () => boolean | null {
   const { run, expectedVersion, expectedOwner = null, upstreamKey } = update;
   const columns: SQLInputValue[] = [run.runId, run.tenant, expectedVersion, run.phase, run.status, run.owner];
-  columns.push(run.version, run.updatedAtMs, endedAtOf(run), encodeState(run), expectedOwner);
-  const encoded = encodeEvents(update.events);
+  const encoded = encodeEvents(run, update.events, false);
+  columns.push(run.version, run.updatedAtMs, endedAtOf(run), encodeState(run), expectedOwner, encoded.implied);
+  const rewrites = (update.rewrites ?? []).map((rewrite) => [rewrite.seq, encodeRewrite(rewrite)] as const);
   const affectThread =
     update.thread === undefined || run.threadId === null
       ? null
-      : prepareEffect(statements, run, { threadId: run.threadId, effect: update.thread, eventCount: encoded.length });
+      : prepareEffect(statements, run, {
+          threadId: run.threadId,
+          effect: update.thread,
+          eventCount: update.events.length,
+        });
   const owe = update.delivery === undefined ? null : prepareDelivery(statements.insertDelivery, update.delivery);
   return () => {
     if (upstreamKey !== undefined && statements.hasUpstream.get(upstreamKey, run.runId) !== undefined) return null;
@@ -102,7 +102,11 @@ export function prepareUpdate(statements: Statements, update: RunUpdate): () => 
     const isInPlace = run.phase !== 'done' && statements.updateRunInPlace.run(...columns).changes === 1;
     if (!isInPlace && statements.updateRun.run(...columns).changes === 0) return false;
     if (upstreamKey !== undefined) statements.setUpstream.run(run.runId, upstreamKey);
-    appendEvents(statements, run, encoded, affectThread?.() ?? null);
+    for (const [seq, change] of rewrites) {
+      if (change === null) statements.removeEvent.run(run.runId, seq);
+      else statements.rewriteEvent.run(run.runId, seq, change);
+    }
+    appendEvents(statements, run, encoded.rows, affectThread?.() ?? null);
     owe?.();
     return true;
   };

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { eventSourceColumns } from '../event-rows.ts';
 import { runColumns } from '../run-rows.ts';
 import { prepareAll } from './database.ts';
 import { insertDelivery } from './sqlite-outbox-statements.ts';
@@ -13,15 +14,19 @@ const texts = {
   storeKey: `INSERT OR REPLACE INTO idempotency (tenant, key, fingerprint, run_id, expires_at_ms)
     VALUES (?, ?, ?, ?, ?)`,
   insertRun: `INSERT INTO runs (run_id, tenant, agent_id, agent_name, thread_id, phase, status, owner, version,
-    created_at_ms, updated_at_ms, ended_at_ms, due_at_ms, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    created_at_ms, updated_at_ms, ended_at_ms, due_at_ms, state, implied)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   insertRequest: 'INSERT INTO requests (id, metadata, request) VALUES (?, ?, ?)',
   insertEvent: `INSERT INTO events (run, seq, at_ms, status, change, thread_id, thread_seq)
     VALUES ((SELECT id FROM runs WHERE run_id = ?), ?, ?, ?, ?, ?, ?)`,
+  rewriteEvent: 'UPDATE events SET change = ?3 WHERE run = (SELECT id FROM runs WHERE run_id = ?1) AND seq = ?2',
+  removeEvent: 'DELETE FROM events WHERE run = (SELECT id FROM runs WHERE run_id = ?) AND seq = ?',
   // RETURNING would make an update take twice as long; the events look the id up instead.
   updateRun: `UPDATE runs SET phase = ?4, status = ?5, owner = ?6, version = ?7, updated_at_ms = ?8, ended_at_ms = ?9,
-    state = ?10 WHERE run_id = ?1 AND tenant = ?2 AND version = ?3 AND (?11 IS NULL OR owner = ?11)`,
+    state = ?10, implied = implied | ?12 WHERE run_id = ?1 AND tenant = ?2 AND version = ?3 AND (?11 IS NULL OR owner = ?11)`,
   // SQLite rewrites the entry of every index that a SET names, changed or not. This one names no indexed column.
-  updateRunInPlace: `UPDATE runs SET phase = ?4, version = ?7, updated_at_ms = ?8, state = ?10
+  updateRunInPlace: `UPDATE runs SET phase = ?4, version = ?7, updated_at_ms = ?8, state = ?10,
+    implied = implied | ?12
     WHERE run_id = ?1 AND tenant = ?2 AND version = ?3 AND status = ?5 AND owner IS ?6 AND ended_at_ms IS ?9
     AND (?11 IS NULL OR owner = ?11)`,
   hasUpstream: 'SELECT 1 FROM runs WHERE upstream_key = ? AND run_id <> ?',
@@ -32,6 +37,7 @@ const texts = {
   uncountRun: 'DELETE FROM counted_runs WHERE run_id = ?',
   removeEvents: 'DELETE FROM events WHERE run = ?',
   find: `${selectRun} WHERE runs.run_id = ? AND runs.tenant = ?`,
+  eventSource: `SELECT ${eventSourceColumns} FROM runs WHERE run_id = ?`,
   events: `SELECT seq, at_ms, status, change FROM events
     WHERE run = (SELECT id FROM runs WHERE run_id = ?) AND seq > ? ORDER BY seq LIMIT ?`,
   nextOwner: `SELECT owner FROM runs WHERE ended_at_ms IS NULL AND owner > ? ORDER BY owner LIMIT 1`,

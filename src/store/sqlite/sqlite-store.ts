@@ -11,7 +11,8 @@ import {
   type Store,
   UpstreamTaken,
 } from '../../contract/store/store.ts';
-import { decodeEvent, decodeRun } from '../run-rows.ts';
+import { decodeEvents } from '../event-rows.ts';
+import { decodeRun } from '../run-rows.ts';
 import type { FileLock } from './file-lock.ts';
 import { RunSearch } from './run-search.ts';
 import { prepareClaim, prepareExpire, prepareInsert, prepareRemove, prepareUpdate } from './run-writes.ts';
@@ -115,9 +116,11 @@ export class SqliteStore implements Store {
   }
 
   async events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]> {
-    return await withStorageFaults(() =>
-      this.#statements.events.all(runId, afterSeq, limit).map((row) => decodeEvent(runId, row)),
-    );
+    return await withStorageFaults(() => {
+      const source = this.#statements.eventSource.get(runId);
+      const rows = this.#statements.events.all(runId, afterSeq, limit);
+      return decodeEvents(runId, { source, rows }, { afterSeq, limit });
+    });
   }
 
   async beat(replica: string): Promise<void> {

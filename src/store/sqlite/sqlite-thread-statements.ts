@@ -1,3 +1,4 @@
+import { bareChanges } from '../event-rows.ts';
 import { checkpointColumns, threadColumns } from '../thread-rows.ts';
 
 // Not by `run_id <> ?` in the index: the partial index has only the live runs of the thread, which are few.
@@ -33,7 +34,8 @@ export const threadTexts = {
     active_run_id = CASE WHEN active_run_id = ?3 THEN NULL ELSE active_run_id END, version = version + 1
     WHERE thread_id = ?1 AND tenant = ?2 AND (active_run_id = ?3 OR ?4)`,
   // CROSS JOIN fixes the order of the join, whatever the statistics say: the index yields the events in their order.
-  threadEvents: `SELECT runs.run_id, events.seq, events.at_ms, events.status, events.change, events.thread_seq
+  threadEvents: `SELECT runs.run_id, events.seq, events.at_ms, events.status, events.change, events.thread_seq,
+      iif(events.change IN (${bareChanges}), runs.state, NULL) AS state
     FROM events CROSS JOIN runs ON runs.id = events.run
     WHERE events.thread_id = ?1 AND events.thread_seq > ?2 AND runs.tenant = ?3
       AND (?4 IS NULL OR runs.agent_id IN (SELECT value FROM json_each(?4)))

@@ -9,7 +9,7 @@ import type {
   ThreadQuery,
   ThreadStore,
 } from '../../contract/domain/thread.ts';
-import { decodeThreadEvent } from '../run-rows.ts';
+import { decodeThreadEvent } from '../event-rows.ts';
 import { decodeCheckpoint, decodeThread } from '../thread-rows.ts';
 import { withStorageFaults } from './sqlite-faults.ts';
 import type { Statements } from './sqlite-statements.ts';

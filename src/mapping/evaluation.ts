@@ -32,6 +32,9 @@ export type EvaluationOptions = {
   readonly budgets: Budgets;
 };
 
+/** Prepares a compiled expression, as for the thread that evaluates it. */
+export type Preparation = (program: jsonata.Expression) => void;
+
 /** How many budgets the second attempt gets, where the machine left no time for the first. */
 const secondPatience = 5;
 
@@ -44,13 +47,16 @@ export class Evaluation {
   readonly #limits: { timeout: number };
   readonly #syntax: Syntax;
   readonly #options: EvaluationOptions;
+  readonly #prepare: Preparation;
 
-  constructor(text: string, options: EvaluationOptions) {
+  constructor(text: string, options: EvaluationOptions, prepare: Preparation = () => {}) {
     const { timeMs, depth, sequence } = options.budgets;
     // JSONata constructs it and calls `exec`; the type requires all of RegExp.
     const engine = LinearRegExp as unknown as RegExpConstructor;
     const limits = { timeout: timeMs, stack: depth, sequence, RegexEngine: engine };
     this.#program = jsonata(text, limits);
+    this.#prepare = prepare;
+    prepare(this.#program);
     this.#text = text;
     this.#limits = limits;
     this.#syntax = readSyntax(this.#program.ast());
@@ -104,7 +110,10 @@ export class Evaluation {
   }
 
   async #evaluateVeiled({ input, functions }: VeiledData): Promise<unknown> {
-    this.#veiledProgram ??= guardComparisons(jsonata(this.#text, this.#limits));
+    if (this.#veiledProgram === undefined) {
+      this.#veiledProgram = guardComparisons(jsonata(this.#text, this.#limits));
+      this.#prepare(this.#veiledProgram);
+    }
     return await this.#veiledProgram.evaluate(input, functions);
   }
 

@@ -241,15 +241,17 @@ class Estimate {
         return listed(all, turns);
       case 'pad': {
         const width = isNode(args[1]) && args[1].type === 'number' ? Number(args[1].value) : Number.NaN;
-        if (!(width <= 1000) && !(width >= -1000)) throw new Unbounded();
+        if (!(Math.abs(width) <= 1000)) throw new Unbounded();
         return this.#made(all.units + turns * 125 * (1 + third.units), turns);
       }
       case 'formatNumber':
       case 'formatBase':
       case 'formatInteger':
       case 'fromMillis':
-        if (args.slice(1).some((arg) => !isNode(arg) || (arg.type !== 'string' && arg.type !== 'number')))
-          throw new Unbounded();
+        for (const arg of args.slice(1)) {
+          const isConstant = isNode(arg) && (arg.type === 'string' || arg.type === 'number');
+          if (!isConstant || isLongPicture(arg.value)) throw new Unbounded();
+        }
         this.steps += 100 * turns + all.units;
         return this.#made(all.units + 8 * turns, turns);
       case 'toMillis':
@@ -281,6 +283,17 @@ class Estimate {
     this.steps += units;
     return { ...scalars(turns), units: units + turns };
   }
+}
+
+const maxPictureLength = 1000;
+const maxPictureWidth = 1000;
+
+/** Whether the picture of a number or of a date asks for more characters than anybody reads. */
+export function isLongPicture(picture: unknown): boolean {
+  if (typeof picture !== 'string') return false;
+  if (picture.length > maxPictureLength) return true;
+  const widths = [...picture.matchAll(/,([^\]]*)\]/g)].flatMap(([, width = '']) => width.match(/\d+/g) ?? []);
+  return widths.some((width) => Number(width) > maxPictureWidth);
 }
 
 const nothing: Values = { units: 0, items: 0, count: 0, spread: 0 };

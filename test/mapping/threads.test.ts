@@ -14,12 +14,12 @@ const longText = 'ab'.repeat(500_000);
 
 /** What hangs, the expression, its data, and how it ends. */
 const poisons: readonly (readonly [string, string, Json, RegExp])[] = [
-  [
-    'a padding of half a gigabyte',
-    '$pad("", 5e8, "ab")',
-    {},
-    /ran longer|more memory|cannot be evaluated|JSONata error/,
-  ],
+  ['a padding of half a gigabyte', '$pad("", 5e8, "ab")', {}, /more memory/],
+  ['a padding to the left, and its length', '$length($pad("", -3e8))', {}, /more memory/],
+  ['a padding whose width the data gives', '$pad("", width)', { width: 300_000_000 }, /more memory/],
+  ['a join with a long separator', '$join(row.$string(), $pad("", 30000, "x"))', { row }, /more memory/],
+  ['a year of 300,000,000 digits', '$fromMillis(0, "[Y,300000000-300000000]")', {}, /more memory/],
+  ['a number of 2,000,000 digits', '$formatNumber(1, $pad("", 2000000, "0"))', {}, /more memory/],
   ['a text that doubles', '($f := function($s) { $f($s & $s) }; $f("x"))', {}, /more memory/],
   [
     'a sort whose comparator is slow',
@@ -39,7 +39,7 @@ const poisons: readonly (readonly [string, string, Json, RegExp])[] = [
     'replacements that multiply',
     '$replace($replace(s, /a|b/, $pad("", 2000, "a")), /a/, $pad("", 2000, "b"))',
     { s: longText.slice(0, 20_000) },
-    /ran longer|more memory|JSONata|cannot be/,
+    /more memory/,
   ],
   ['distinct objects', '$count($distinct(rows))', { rows: manyRows }, /ran longer than 100 ms/],
 ];

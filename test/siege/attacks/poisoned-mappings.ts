@@ -23,6 +23,8 @@ const poisons: readonly Poison[] = [
   { name: 'ranges', mapping: { output: '[1..3000].([1..3000])' }, ends: failed },
   { name: 'sorting', mapping: { output: '$sort([1..200000], function($a, $b) { $a < $b })' }, ends: failed },
   { name: 'doubling', mapping: { output: twice }, ends: failed },
+  { name: 'joining', mapping: { output: '$length($join([1..90000].("x"), $pad("", 30000, "x")))' }, ends: failed },
+  { name: 'dating', mapping: { output: '$fromMillis(0, "[Y,300000000-300000000]")' }, ends: failed },
   { name: 'padding', mapping: { output: '$length($pad("", 300000000, "x"))' }, ends: failed },
   {
     name: 'growing',

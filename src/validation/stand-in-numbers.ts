@@ -4,7 +4,12 @@ import { isExactNumber } from '../json/exact-number.ts';
 import { escapePointer } from './dialect.ts';
 
 /** The numbers that a schema compares values with. */
-export type SchemaNumbers = { readonly limits: readonly number[]; readonly divisors: readonly number[] };
+export type SchemaNumbers = {
+  readonly limits: readonly number[];
+  readonly divisors: readonly number[];
+  /** Whether it tells whole numbers from others. Where doubles are all whole, no other number has a stand-in then. */
+  readonly judgesWhole: boolean;
+};
 
 /** No double lies to the numbers of a schema as the exact number does. */
 export class Unjudged extends Error {
@@ -17,21 +22,29 @@ export class Unjudged extends Error {
   }
 }
 
-/** The bounds of the formats int32 and int64. */
-const formatLimits = [-(2 ** 31), 2 ** 31 - 1, -(2 ** 63), 2 ** 63];
+/** The bounds of the formats. */
+const formatLimits: Readonly<Record<string, readonly number[]>> = {
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  int64: [-(2 ** 63), 2 ** 63],
+};
 
 /** All numbers in a schema, whatever they mean there: one too many does no harm. */
 export function numbersOf(schema: JsonObject): SchemaNumbers {
-  const limits = new Set<number>([0, ...formatLimits]);
+  const limits = new Set<number>([0]);
   const divisors = new Set<number>();
+  let judgesWhole = false;
   const visit = (value: Json, key: string): void => {
     if (typeof value === 'number') (key === 'multipleOf' ? divisors : limits).add(value);
-    else if (typeof value === 'object' && value !== null) {
+    else if (typeof value === 'string') {
+      const bounds = formatLimits[value] ?? [];
+      for (const bound of bounds) limits.add(bound);
+      judgesWhole ||= value === 'integer' || bounds.length > 0;
+    } else if (typeof value === 'object' && value !== null) {
       for (const [name, member] of Object.entries(value)) visit(member, name);
     }
   };
   visit(schema, '');
-  return { limits: [...limits], divisors: [...divisors] };
+  return { limits: [...limits], divisors: [...divisors], judgesWhole: judgesWhole || divisors.size > 0 };
 }
 
 /**
@@ -69,7 +82,7 @@ export function standInForExactNumbers(value: Json, numbers: SchemaNumbers): Jso
 function findStandIn(
   exact: Decimal,
   nearest: number,
-  { limits, divisors }: SchemaNumbers,
+  { limits, divisors, judgesWhole }: SchemaNumbers,
   taken: ReadonlySet<number>,
 ): number | undefined {
   let [below, above] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
@@ -82,7 +95,7 @@ function findStandIn(
     !taken.has(double) &&
     double > below &&
     double < above &&
-    Number.isInteger(double) === isWholeDecimal(exact) &&
+    (!judgesWhole || Number.isInteger(double) === isWholeDecimal(exact)) &&
     divisors.every((divisor) => {
       const unit = decimalOf(divisor);
       return isMultipleOf(decimalOf(double), unit) === isMultipleOf(exact, unit);

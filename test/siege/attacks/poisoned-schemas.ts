@@ -91,7 +91,7 @@ function makeCases(): readonly Case[] {
     input('a key for ([a-z]+)*', 'keys', { [`${'x'.repeat(40)}-`]: 1 }, 422),
     input('50,000 keys', 'keys', Object.fromEntries(list(50_000, (n) => [`k${n}`, n])), 422),
     input('a long e-mail address', 'email', { s: `${'a.'.repeat(400_000)}@` }, 422),
-    input('a long URI', 'uri', { s: `http://${'a:'.repeat(400_000)}` }, 422),
+    input('a long URI', 'uri', { s: `http://${'a:'.repeat(400_000)}` }, 200, 422),
     input('a long host name', 'hostname', { s: `${'a-'.repeat(400_000)}` }, 422),
     input('both branches, 60 deep', 'twofold', nested(60), 422),
     input('100,000 strings for (a|a)*b', 'contains', { l: list(60_000, () => 'aaaaaaaaaa') }, 422),
@@ -107,7 +107,7 @@ function makeCases(): readonly Case[] {
     raw('__proto__', quick('{"__proto__":{"a":1}}'), 422),
     raw('a number of 400,000 digits', quick('1'.repeat(400_000)), 200, 422),
     raw('a number with an exponent of 400,000 digits', quick(`1e${'9'.repeat(400_000)}`), 200, 422),
-    raw('40,000 numbers beyond doubles', quick(`[${'12345678901234567890.12,'.repeat(40_000)}1]`), 200),
+    raw('40,000 numbers beyond doubles', quick(`[${'12345678901234567890.12,'.repeat(40_000)}1]`), 200, 422),
     {
       ...raw('30,000 multiples of 0.01', '', 200, 422),
       body: `{"agent_id":"schema-exact","input":{"l":[${list(30_000, (n) => `9007199254740993${n}.01`)}]}}`,

@@ -2,7 +2,7 @@ import jsonata from 'jsonata';
 import { isLongPicture } from './work-estimate.ts';
 
 /** Characters of a text that an evaluation in a thread may make, whatever `limits.maxOutputBytes` is. */
-export const maxTextLength = 32 * 1024 * 1024;
+const maxTextLength = 32 * 1024 * 1024;
 
 type Implementation = (...args: readonly unknown[]) => unknown;
 type NativeFunction = { readonly _jsonata_function: true; readonly implementation: Implementation };

@@ -202,7 +202,7 @@ export function mountProtocols(config: Config): readonly Mount[] {
   const protocols: readonly Protocol[] = [
     createAcpV01({ maxBlockSeconds: config.limits.maxBlockSeconds, unknownFields, callbacks }),
     createAcpV02({ unknownFields, callbacks }),
-    createAgentProtocol({ unknownFields }),
+    createAgentProtocol({ unknownFields, maxListBytes: config.limits.maxListBytes }),
   ];
   const mounts = protocols.map((protocol) => ({ protocol, prefix: protocol.prefix }));
   const root = protocols.find((protocol) => protocol.name === rootProtocol);

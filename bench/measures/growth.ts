@@ -3,6 +3,7 @@ import { v7 as uuidV7 } from 'uuid';
 import type { Store } from '../../src/contract/store/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { PostgresServer, startPostgres } from '../../test/store/postgres-server.ts';
+import { all } from '../../test/store/rows.ts';
 import { silentLog } from '../../test/store/runs.ts';
 import type { Bench } from '../bench.ts';
 import { atMost, type Figure, formatNumber, type Measured, median } from '../figures.ts';
@@ -83,7 +84,7 @@ async function takeCost(store: Store): Promise<Cost> {
     }
   };
   const search = (status: 'success' | 'error') => (index: number) =>
-    store.search({ tenant, agentId: nameAgentId(index % agents), status, limit: 10, offset: 0 });
+    all(store.search({ tenant, agentId: nameAgentId(index % agents), status, limit: 10, offset: 0 }));
   return {
     createMicros: (await time(() => Promise.all(Array.from({ length: underWay }, create)))) / creates,
     searchMicros: (await time(() => repeat(searches, search('success')))) / searches,

@@ -49,3 +49,6 @@ export class AgentScope {
     return this.visibleIds.includes(agentId) ? query : null;
   }
 }
+
+/** What a query finds that can find nothing. */
+export async function* noRows(): AsyncGenerator<never, undefined> {}

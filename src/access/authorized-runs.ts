@@ -5,10 +5,11 @@ import { GatewayError } from '../contract/domain/errors.ts';
 import type { EventBatches, RunEvent } from '../contract/domain/event.ts';
 import type { Json } from '../contract/domain/json.ts';
 import type { Principal } from '../contract/domain/principal.ts';
-import type { Run, RunKey } from '../contract/domain/run.ts';
+import type { Run, RunKey, RunSummary } from '../contract/domain/run.ts';
+import type { Rows } from '../contract/store/rows.ts';
 import type { RunQuery } from '../contract/store/store.ts';
 import { refuseUrl } from '../upstream/ssrf-url.ts';
-import type { AgentScope } from './agent-scope.ts';
+import { type AgentScope, noRows } from './agent-scope.ts';
 import { type AccessBounds, checkMetadata } from './bounds.ts';
 import { usageKeyOf } from './principals.ts';
 
@@ -71,9 +72,9 @@ export class AuthorizedRuns implements Runs {
     return await this.#api.runs.delete(key);
   }
 
-  async search(query: RunQuery): Promise<readonly Run[]> {
+  search(query: RunQuery): Rows<RunSummary> {
     const narrowed = this.#scope.narrow(query);
-    return narrowed === null ? [] : await this.#api.runs.search(narrowed);
+    return narrowed === null ? noRows() : this.#api.runs.search(narrowed);
   }
 
   /** Throws `run_not_found` for a run that the principal may not see. */

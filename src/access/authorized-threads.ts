@@ -1,10 +1,11 @@
 import type { Api } from '../contract/api/api.ts';
-import type { CreateThread, HistoryQuery, ThreadPatch, Threads, WatchThread } from '../contract/api/threads.ts';
+import type { CreateThread, ThreadPatch, Threads, WatchThread } from '../contract/api/threads.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { EventBatches, ThreadEvent } from '../contract/domain/event.ts';
 import type { RunKey } from '../contract/domain/run.ts';
-import type { Checkpoint, Thread, ThreadKey, ThreadQuery } from '../contract/domain/thread.ts';
-import type { AgentScope } from './agent-scope.ts';
+import type { Checkpoint, HistoryQuery, Thread, ThreadKey, ThreadQuery } from '../contract/domain/thread.ts';
+import type { RowBatch, Rows } from '../contract/store/rows.ts';
+import { type AgentScope, noRows } from './agent-scope.ts';
 import { type AccessBounds, checkMetadata } from './bounds.ts';
 
 /** Threads as one principal may see and make them. Threads of other agents do not exist for it. */
@@ -33,9 +34,9 @@ export class AuthorizedThreads implements Threads {
     return thread;
   }
 
-  async search(query: ThreadQuery): Promise<readonly Thread[]> {
+  search(query: ThreadQuery): Rows<Thread> {
     const narrowed = this.#scope.narrow(query);
-    return narrowed === null ? [] : await this.#api.threads.search(narrowed);
+    return narrowed === null ? noRows() : this.#api.threads.search(narrowed);
   }
 
   async patch(key: ThreadKey, patch: ThreadPatch): Promise<Thread> {
@@ -54,9 +55,9 @@ export class AuthorizedThreads implements Threads {
     await this.#api.threads.delete(key);
   }
 
-  async history(key: ThreadKey, query: HistoryQuery): Promise<readonly Checkpoint[]> {
+  async *history(key: ThreadKey, query: HistoryQuery): AsyncGenerator<RowBatch<Checkpoint>, undefined> {
     await this.#check(key);
-    return await this.#api.threads.history(key, query);
+    yield* this.#api.threads.history(key, query);
   }
 
   async findCheckpoint(key: ThreadKey, checkpointId: string): Promise<Checkpoint | null> {

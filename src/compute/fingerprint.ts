@@ -3,7 +3,8 @@ import type { Json } from '../contract/domain/json.ts';
 import { canonicalJson } from '../json/canonical-json.ts';
 import { isExactNumber } from '../json/exact-number.ts';
 import { measureJson } from '../json/measure-json.ts';
-import { Pacer, sliceBounds, sliceChars, textSlices } from './slices.ts';
+import { sliceBounds, sliceChars, textSlices } from './slices.ts';
+import { Pacer } from './turns.ts';
 
 /** Longer canonical texts are kept as their hash. */
 const maxPlainLength = 256;

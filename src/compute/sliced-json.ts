@@ -1,106 +1,29 @@
 import type { Json } from '../contract/domain/json.ts';
 import { readJson } from '../json/exact-number.ts';
-import { measureJson } from '../json/measure-json.ts';
-import { Pacer, sliceBounds, sliceChars, textSlices } from './slices.ts';
+import { isJsonObject } from '../json/json-object.ts';
+import { endOfString } from '../json/scan-json.ts';
+import { writeSliced } from './json-writer.ts';
+import { sliceChars } from './slices.ts';
+import { Pacer } from './turns.ts';
 
 /**
  * The JSON text of a value, written piece by piece so that the event loop goes on in between. The value must not change
  * before the promise resolves. The same text as JSON.stringify gives.
  */
 export async function stringifySliced(value: Json): Promise<string> {
-  return await new Writer().write(value);
-}
-
-class Writer {
-  readonly #pacer = new Pacer();
-
-  async write(value: Json): Promise<string> {
-    const pause = this.#pacer.pause();
-    if (pause !== undefined) await pause;
-    if (typeof value === 'string') return value.length <= sliceChars ? JSON.stringify(value) : await this.#text(value);
-    if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-    if (measureJson(value, sliceBounds) !== null) return JSON.stringify(value);
-    return Array.isArray(value) ? await this.#items(value) : await this.#members(value as Record<string, Json>);
-  }
-
-  async #text(value: string): Promise<string> {
-    const parts: string[] = [];
-    for (const slice of textSlices(value)) {
-      parts.push(JSON.stringify(slice).slice(1, -1));
-      const pause = this.#pacer.pause();
-      if (pause !== undefined) await pause;
-    }
-    return `"${parts.join('')}"`;
-  }
-
-  /** Small items are written many at a time. */
-  async #items(items: readonly Json[]): Promise<string> {
-    const parts: string[] = [];
-    const batch = new Batch<Json>((some) => JSON.stringify(some).slice(1, -1));
-    for (const item of items) {
-      const size = measureJson(item, sliceBounds);
-      if (size !== null) batch.add(item, size.nodes + size.chars, parts);
-      else {
-        batch.flush(parts);
-        parts.push(await this.write(item));
-      }
-      const pause = this.#pacer.pause();
-      if (pause !== undefined) await pause;
-    }
-    batch.flush(parts);
-    return `[${parts.join(',')}]`;
-  }
-
-  async #members(members: Readonly<Record<string, Json>>): Promise<string> {
-    const parts: string[] = [];
-    const batch = new Batch<[string, Json]>((some) => JSON.stringify(Object.fromEntries(some)).slice(1, -1));
-    for (const [name, member] of Object.entries(members)) {
-      if (member === undefined) continue;
-      const size = measureJson(member, sliceBounds);
-      if (size !== null && name.length <= sliceChars)
-        batch.add([name, member], size.nodes + size.chars + name.length, parts);
-      else {
-        batch.flush(parts);
-        parts.push(`${await this.write(name)}:${await this.write(member)}`);
-      }
-      const pause = this.#pacer.pause();
-      if (pause !== undefined) await pause;
-    }
-    batch.flush(parts);
-    return `{${parts.join(',')}}`;
-  }
-}
-
-class Batch<T> {
-  readonly #write: (some: readonly T[]) => string;
-  #some: T[] = [];
-  #weight = 0;
-
-  constructor(write: (some: readonly T[]) => string) {
-    this.#write = write;
-  }
-
-  add(one: T, weight: number, parts: string[]): void {
-    this.#some.push(one);
-    this.#weight += weight;
-    if (this.#weight > sliceBounds.maxNodes * 4) this.flush(parts);
-  }
-
-  flush(parts: string[]): void {
-    if (this.#some.length > 0) parts.push(this.#write(this.#some));
-    this.#some = [];
-    this.#weight = 0;
-  }
+  const parts: string[] = [];
+  await writeSliced(value, (part) => parts.push(part));
+  return parts.join('');
 }
 
 /**
  * The value of a JSON text, read piece by piece so that the event loop goes on in between: what a thread parsed would
- * have to be copied back in the event loop, which takes as long as parsing it here. The same value as readJson gives.
- * Rejects with SyntaxError.
+ * have to be copied back in the event loop, which takes as long as parsing it here. The same value as readJson gives, but
+ * for the members of the outermost object that `omit` names: those are not made. Rejects with SyntaxError.
  */
-export async function parseSliced(text: string): Promise<Json> {
-  if (text.length <= sliceChars) return readJson(text);
-  const reader = new Reader(text);
+export async function parseSliced(text: string, omit: readonly string[] = []): Promise<Json> {
+  if (text.length <= sliceChars) return omitMembers(readJson(text), omit);
+  const reader = new Reader(text, omit);
   const value = await reader.read();
   reader.expectEnd();
   return value;
@@ -113,9 +36,12 @@ class Reader {
   readonly #text: string;
   readonly #pacer = new Pacer();
   #at = 0;
+  /** Names of members that the next object is read without. */
+  #omit: readonly string[];
 
-  constructor(text: string) {
+  constructor(text: string, omit: readonly string[]) {
     this.#text = text;
+    this.#omit = omit;
   }
 
   async read(): Promise<Json> {
@@ -124,6 +50,7 @@ class Reader {
     this.#skipSpace();
     const end = this.#endOfValue(this.#at, sliceChars);
     if (end !== null) return this.#parse(this.#at, end);
+    if (this.#text.charCodeAt(this.#at) !== openBrace) this.#omit = [];
     switch (this.#text.charCodeAt(this.#at)) {
       case openBracket:
         return await this.#readItems();
@@ -157,11 +84,13 @@ class Reader {
   async #readMembers(): Promise<Json> {
     const members: Record<string, Json> = {};
     this.#at += 1;
+    const omit = this.#omit;
+    this.#omit = [];
     for (let batches = 0; ; batches++) {
       const end = this.#endOfBatchAfter(batches);
       if (end !== null) {
         for (const [name, member] of Object.entries(this.#parse(this.#at, end, '{', '}') as Record<string, Json>)) {
-          define(members, name, member);
+          if (!omit.includes(name)) define(members, name, member);
         }
       } else {
         this.#skipSpace();
@@ -170,7 +99,8 @@ class Reader {
         this.#skipSpace();
         if (this.#text.charCodeAt(this.#at) !== colon) this.#refuse(this.#at);
         this.#at += 1;
-        define(members, String(name), await this.read());
+        if (omit.includes(String(name))) await this.#skip();
+        else define(members, String(name), await this.read());
       }
       if (this.#closes(closeBrace)) return members;
       const pause = this.#pacer.pause();
@@ -191,6 +121,24 @@ class Reader {
     }
     this.#at = at + 1;
     return parts.join('');
+  }
+
+  /** Steps over a value without making it. */
+  async #skip(): Promise<void> {
+    let depth = 0;
+    for (;;) {
+      const limit = Math.min(this.#text.length, this.#at + sliceChars);
+      for (; this.#at < limit; this.#at += 1) {
+        const code = this.#text.charCodeAt(this.#at);
+        if (code === quote) this.#at = endOfString(this.#text, this.#at + 1);
+        else if (code === openBracket || code === openBrace) depth += 1;
+        else if (depth === 0 && (code === comma || code === closeBrace)) return;
+        else if (code === closeBracket || code === closeBrace) depth -= 1;
+      }
+      if (this.#at >= this.#text.length) this.#refuse(this.#text.length);
+      const pause = this.#pacer.pause();
+      if (pause !== undefined) await pause;
+    }
   }
 
   /** Steps over a comma (false) or the end of what is being read (true). */
@@ -295,4 +243,10 @@ class Reader {
 function define(members: Record<string, Json>, name: string, value: Json): void {
   if (name !== '__proto__') members[name] = value;
   else Object.defineProperty(members, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
+/** The value without some members, where it is an object. */
+export function omitMembers(value: Json, omit: readonly string[]): Json {
+  if (omit.length === 0 || !isJsonObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !omit.includes(name)));
 }

@@ -1,26 +1,6 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-
 /** What one call of JSON.parse, JSON.stringify or alike may handle: about a millisecond of it. */
 export const sliceBounds = { maxNodes: 4000, maxChars: 65_536 };
 export const sliceChars = 65_536;
-/** How long the event loop may be held before it turns. */
-const turnMs = 3;
-
-/** Lets the event loop turn where it was held for long enough. */
-export class Pacer {
-  #sinceMs = performance.now();
-
-  /** Undefined: there is time left, and nothing to wait for. */
-  pause(): Promise<void> | undefined {
-    return performance.now() - this.#sinceMs < turnMs ? undefined : this.#turn();
-  }
-
-  async #turn(): Promise<void> {
-    await nextTurn();
-    this.#sinceMs = performance.now();
-  }
-}
-
 /** The parts of a text. A pair of surrogates is not cut: alone, each would be escaped. */
 export function* textSlices(text: string): Generator<string, undefined, undefined> {
   for (let at = 0; at < text.length; ) {

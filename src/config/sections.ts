@@ -131,6 +131,12 @@ export const limitsSchema = z
         "Time that a check of an input, a config or a resume payload against the agent's schema may take. " +
           'A longer one is refused with 422.',
       ),
+    maxListBytes: count
+      .default(8_388_608)
+      .describe(
+        'Largest answer of a list or a search, unless it is one row. What fits is answered, and `X-Pagination-Next` ' +
+          'says where the next page begins.',
+      ),
     maxMetadataBytes: count
       .default(65_536)
       .describe('Largest metadata of a run or a thread, as JSON. Larger metadata is refused with 422.'),

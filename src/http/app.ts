@@ -55,6 +55,8 @@ export type AppOptions = {
 
 export type AppLimits = BodyLimits & {
   readonly maxMetadataBytes: number;
+  /** The most that a list answers, unless it is one row. */
+  readonly maxListBytes: number;
   readonly maxStreams: number;
   /** A reader that takes nothing of its answer for this long is cut off. */
   readonly slowReaderMs: number;
@@ -89,7 +91,7 @@ export function createApp(options: AppOptions): App {
   const routeDeps = {
     ...{ accessControl, disconnects, sockets },
     readBody: createBodyReader(limits),
-    answers: new Answers(streams),
+    answers: new Answers(streams, limits.maxListBytes),
   };
   // `/acp/v0.1` is asked before the root, which has every path.
   const sites = mounts.toSorted((a, b) => b.prefix.length - a.prefix.length);

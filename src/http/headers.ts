@@ -14,9 +14,11 @@ const securityHeaders = {
 const exposeHeaders = [
   'Content-Location',
   'Idempotent-Replayed',
+  'Link',
   'RateLimit',
   'RateLimit-Policy',
   'Retry-After',
+  'X-Pagination-Next',
   'X-Request-Id',
 ];
 const allowHeaders = [

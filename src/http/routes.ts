@@ -47,7 +47,8 @@ function serveOperation(operation: Operation, prefix: string, deps: RouteDeps): 
     const query = takesQuery ? parsePart(operation.query, context.query) : {};
     const body = takesBody ? parsePart(operation.body, await readBody(context)) : undefined;
     const request = new OperationRequest(context, disconnects, { params, query, body, tenant });
-    answers.send(context, await operation.handle(api, request), prefix);
+    const sending = answers.send(context, await operation.handle(api, request), prefix);
+    if (sending !== undefined) await sending;
   }
 
   async function openConversation(context: Context, caller: Caller): Promise<void> {

@@ -42,8 +42,8 @@ export function scanJson(text: string, maxDepth: number): JsonScan {
 /** Strings that are longer than this are searched by the engine's own means. */
 const shortString = 16;
 
-/** The closing quote of the string that begins at `from`. */
-function endOfString(text: string, from: number): number {
+/** The closing quote of the string that begins at `from`; the text's length where there is none. */
+export function endOfString(text: string, from: number): number {
   const limit = Math.min(text.length, from + shortString);
   let at = from;
   while (at < limit) {

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Item, ItemKey, ItemWrite, Namespace } from '../contract/store/item-store.ts';
 import { StorageFault } from '../contract/store/store.ts';
@@ -13,9 +12,6 @@ const itemRow = z.object({
   created_at_ms: z.number(),
   updated_at_ms: z.number(),
 });
-
-/** Values that are parsed before other work gets its turn: half a MiB at most. */
-const maxAtOnce = 8;
 
 /** Columns of `items` that {@link decodeItem} reads, for a select list. */
 export const itemColumns = 'path, key, value, created_at_ms, updated_at_ms';
@@ -60,26 +56,6 @@ export function decodeItem(tenant: string, row: unknown): Item {
   } catch (cause) {
     throw new StorageFault('an item in the database cannot be read', cause);
   }
-}
-
-/**
- * Decodes a page without holding the event loop for long.
- *
- * @param readRow a row as {@link decodeItem} takes it; undefined when it was removed in the meantime.
- * @throws StorageFault when a row cannot be decoded.
- */
-export async function decodeItems<Place>(
-  tenant: string,
-  places: readonly Place[],
-  readRow: (place: Place) => unknown,
-): Promise<readonly Item[]> {
-  const items: Item[] = [];
-  for (const [index, place] of places.entries()) {
-    if (index > 0 && index % maxAtOnce === 0) await nextTurn();
-    const row = readRow(place);
-    if (row !== undefined) items.push(decodeItem(tenant, row));
-  }
-  return items;
 }
 
 /** PostgreSQL's text type refuses some characters that a client may send; JSON escapes them. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { omitMembers, parseSliced } from '../compute/sliced-json.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
-import { type Run, type RunRequest, runPhases, runStatuses } from '../contract/domain/run.ts';
+import { type Run, type RunRequest, type RunSummary, runPhases, runStatuses } from '../contract/domain/run.ts';
 import { StorageFault } from '../contract/store/store.ts';
 import { readJson } from '../json/exact-number.ts';
 import { isJsonObject } from '../json/json-object.ts';
@@ -72,6 +73,8 @@ const runRowSchema = z.object({
   request: z.string(),
 });
 
+const summaryRowSchema = runRowSchema.omit({ owner: true, version: true, state: true });
+
 /** Columns of `runs` and `requests` that {@link decodeRun} reads, for a select list. */
 export const runColumns = [
   ...['run_id', 'tenant', 'agent_id', 'agent_name', 'thread_id', 'phase', 'status', 'owner', 'version'],
@@ -79,6 +82,12 @@ export const runColumns = [
 ]
   .map((column) => `runs.${column}`)
   .concat('requests.request')
+  .join(', ');
+
+/** Columns of `runs` that a list shows; the request comes with them. */
+export const summaryColumns = Object.keys(summaryRowSchema.shape)
+  .filter((column) => column !== 'request')
+  .map((column) => `runs.${column}`)
   .join(', ');
 
 /** The part of a run that changes and is never searched. */
@@ -128,4 +137,46 @@ export function decodeRun(row: unknown): Run {
   } catch (cause) {
     throw new StorageFault('a run in the database cannot be read', cause);
   }
+}
+
+/** Longer texts are parsed in slices. */
+const maxParsedAtOnce = 65_536;
+const inputMembers: readonly string[] = ['input', 'messages'];
+
+/**
+ * Decodes a row of {@link summaryColumns} with its request; a promise where the request is large.
+ *
+ * @throws StorageFault when the row cannot be decoded.
+ */
+export function decodeSummary(row: unknown, omitInput: boolean): RunSummary | Promise<RunSummary> {
+  try {
+    const columns = summaryRowSchema.parse(row);
+    const omit = omitInput ? inputMembers : [];
+    if (columns.request.length <= maxParsedAtOnce) {
+      return summaryOf(columns, requestSchema.parse(omitMembers(readJson(columns.request), omit)));
+    }
+    return parseSliced(columns.request, omit).then(
+      (request) => summaryOf(columns, requestSchema.parse(request)),
+      (cause: unknown) => {
+        throw new StorageFault('a run in the database cannot be read', cause);
+      },
+    );
+  } catch (cause) {
+    throw new StorageFault('a run in the database cannot be read', cause);
+  }
+}
+
+function summaryOf(columns: z.output<typeof summaryRowSchema>, request: RunRequest): RunSummary {
+  return {
+    runId: columns.run_id,
+    tenant: columns.tenant,
+    agentId: columns.agent_id,
+    agentName: columns.agent_name,
+    threadId: columns.thread_id,
+    request,
+    phase: columns.phase,
+    status: columns.status,
+    createdAtMs: columns.created_at_ms,
+    updatedAtMs: columns.updated_at_ms,
+  };
 }

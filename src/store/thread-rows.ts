@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseSliced } from '../compute/sliced-json.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
 import { type Checkpoint, type Session, type Thread, threadStatuses } from '../contract/domain/thread.ts';
 import { StorageFault } from '../contract/store/store.ts';
@@ -50,6 +51,12 @@ export const threadColumns = [
 
 /** Columns of `checkpoints` that {@link decodeCheckpoint} reads. */
 export const checkpointColumns = 'checkpoint_id, run_id, at_ms, metadata, state_values, messages';
+
+/** The same columns with an empty state, which is not read. */
+export const stateless = (columns: string): string =>
+  columns
+    .replace(/\b(thread_states\.)?state_values\b/, "'null' AS state_values")
+    .replace(/\b(thread_states\.)?messages\b/, "'[]' AS messages");
 
 /** The state of a thread, as its columns hold it. */
 export type EncodedState = {
@@ -112,5 +119,34 @@ export function decodeCheckpoint(threadId: string, row: unknown): Checkpoint {
     };
   } catch (cause) {
     throw new StorageFault('a checkpoint in the database cannot be read', cause);
+  }
+}
+
+/** Longer texts are parsed in slices. */
+const maxParsedAtOnce = 65_536;
+const stateTexts = z.object({ state_values: z.string(), messages: z.string() });
+
+/**
+ * Decodes a row that may hold a large state, without holding the event loop for long.
+ *
+ * @param decode what decodes the row with an empty state.
+ * @throws StorageFault when the row cannot be decoded; the promise rejects with it.
+ */
+export function decodeLarge<Row extends { readonly values: Json; readonly messages: readonly Json[] }>(
+  row: object,
+  decode: (row: unknown) => Row,
+): Row | Promise<Row> {
+  const texts = stateTexts.safeParse(row).data;
+  if (texts === undefined || texts.state_values.length + texts.messages.length <= maxParsedAtOnce) return decode(row);
+  return parseState(decode({ ...row, state_values: 'null', messages: '[]' }), texts);
+}
+
+async function parseState<Row>(empty: Row, texts: z.output<typeof stateTexts>): Promise<Row> {
+  try {
+    const values = await parseSliced(texts.state_values);
+    const messages = z.custom<readonly Json[]>(Array.isArray).parse(await parseSliced(texts.messages));
+    return { ...empty, values, messages };
+  } catch (cause) {
+    throw new StorageFault('a state in the database cannot be read', cause);
   }
 }

@@ -8,6 +8,7 @@ import type { Api } from '../../src/contract/api/api.ts';
 import { noExceptions } from '../../src/upstream/ssrf-address.ts';
 import { agentId, agentOf, runId, runOf, ScriptedApi } from '../protocols/scripted-api.ts';
 import { threadId, threadOf } from '../protocols/scripted-threads.ts';
+import { all } from '../store/rows.ts';
 
 const key = { tenant: 'default', runId };
 const thread = { tenant: 'default', threadId };
@@ -42,7 +43,7 @@ const ofThread: Readonly<Record<string, (api: Api) => Promise<unknown>>> = {
   patch: ({ threads }) => threads.patch(thread, { values: 1, mode: 'replace' }),
   copy: ({ threads }) => threads.copy(thread),
   delete: ({ threads }) => threads.delete(thread),
-  history: ({ threads }) => threads.history(thread, { limit: 1, beforeId: null }),
+  history: ({ threads }) => all(threads.history(thread, { limit: 1, beforeId: null })),
   findCheckpoint: ({ threads }) => threads.findCheckpoint(thread, 'any'),
   watch: ({ threads }) => threads.watch(thread, { afterSeq: 0 }),
 };

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Run, RunRequest } from '../../src/contract/domain/run.ts';
+import { all } from '../store/rows.ts';
 import { openRig, type Rig, tenant } from './engine-rig.ts';
 
 const threadId = '0198c5a0-0000-7000-8000-0000000000aa';
@@ -87,7 +88,7 @@ test('a run without a thread leaves no thread behind, whatever its on_completion
     const { run } = await api.runs.create({ tenant, agent: undefined, request: { onCompletion } });
     await rig.clock.advance(30_000);
     expect(await rig.read(run)).toMatchObject({ status: 'success' });
-    const threads = await api.threads.search({ tenant, limit: 9, offset: 0 });
+    const threads = await all(api.threads.search({ tenant, limit: 9, offset: 0 }));
     expect(threads.map((thread) => thread.threadId)).toEqual(onCompletion === 'keep' ? [run.threadId] : []);
   }
   await rig.close();

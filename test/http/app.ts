@@ -52,6 +52,7 @@ const appLimits: AppLimits = {
   maxBodyBytes: 10_000,
   maxJsonDepth: 100,
   maxMetadataBytes: 65_536,
+  maxListBytes: 8_388_608,
   maxStreams: 10_000,
   slowReaderMs: 60_000,
 };

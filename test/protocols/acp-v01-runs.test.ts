@@ -187,14 +187,18 @@ describe('POST /runs/search', () => {
     const answer = await site.post('/runs/search', filter);
     expect([answer.status, await answer.json()]).toEqual([200, [plain]]);
     const { agent_id, ...rest } = filter;
-    expect(site.api.runs.searched).toEqual([{ tenant: 'default', agentId, ...rest }]);
+    expect((await site.post('/runs/search', { select: ['input'] })).status).toBe(200);
+    expect(site.api.runs.searched).toEqual([
+      { tenant: 'default', agentId, ...rest, omitInput: true },
+      { tenant: 'default', omitInput: false, limit: 10, offset: 0 },
+    ]);
   });
 
   test('POST /runs/search accepts an empty and a missing body', async () => {
     await using site = await openSite();
     expect((await site.post('/runs/search', {})).status).toBe(200);
     expect((await site.fetch('/runs/search', { method: 'POST' })).status).toBe(200);
-    const everything = { tenant: 'default', agentId: undefined, limit: 10, offset: 0 };
+    const everything = { tenant: 'default', agentId: undefined, omitInput: true, limit: 10, offset: 0 };
     expect(site.api.runs.searched).toEqual([everything, everything]);
   });
 

@@ -269,10 +269,12 @@ test('searches leave out the runs of threads, and a list has the runs of its thr
   await using site = await openProtocols();
   const filter = { agent_id: agentId, status: 'error', metadata: { a: 1 }, limit: 3, offset: 2 };
   expect(await (await site.post(`${base}/runs/search`, filter)).json()).toHaveLength(1);
+  expect((await site.post(`${base}/runs/search`, { select: ['input'] })).status).toBe(200);
   expect(await (await site.fetch(`${inThread}?limit=4&offset=1`)).json()).toHaveLength(1);
   const { agent_id, ...rest } = filter;
   expect(site.api.runs.searched).toEqual([
-    { ...rest, tenant: 'default', agentId: agent_id, threadId: null },
+    { ...rest, tenant: 'default', agentId: agent_id, threadId: null, omitInput: true },
+    { tenant: 'default', threadId: null, omitInput: false, limit: 10, offset: 0 },
     { tenant: 'default', threadId, limit: 4, offset: 1 },
   ]);
   expect((await site.fetch(`${base}/threads/${absentId}/runs`)).status).toBe(404);

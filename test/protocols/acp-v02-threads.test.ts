@@ -49,9 +49,11 @@ describe.each(protocols)('threads of $base', ({ base, mode, encode }) => {
     const filter = { metadata: { a: 1 }, values: { b: 2 }, status: 'busy', limit: 3, offset: 4 };
     expect(await (await site.post(`${threads}/search`, filter)).json()).toEqual([plain]);
     expect((await site.fetch(`${threads}/search`, { method: 'POST' })).status).toBe(200);
+    expect((await site.post(`${threads}/search`, { select: ['values'] })).status).toBe(200);
     expect(site.api.threads.searched).toEqual([
-      { tenant: 'default', ...filter },
-      { tenant: 'default', limit: 10, offset: 0 },
+      { tenant: 'default', ...filter, omitState: true },
+      { tenant: 'default', omitState: true, limit: 10, offset: 0 },
+      { tenant: 'default', omitState: false, limit: 10, offset: 0 },
     ]);
   });
 

@@ -53,7 +53,11 @@ describe('runs of the Agent Protocol', () => {
     const filter = { status: 'error', metadata: { a: 1 }, limit: 3, offset: 2 };
     const found = await site.post(`${base}/runs/search`, { ...filter, thread_id: threadId, agent_id: 'price-scraper' });
     expect(await found.json()).toEqual([plain]);
-    expect(site.api.runs.searched).toEqual([{ ...filter, tenant: 'default', threadId, agentId }]);
+    expect((await site.post(`${base}/runs/search`, { select: ['input'] })).status).toBe(200);
+    expect(site.api.runs.searched).toEqual([
+      { ...filter, tenant: 'default', threadId, agentId, omitInput: true },
+      { tenant: 'default', omitInput: false, limit: 10, offset: 0 },
+    ]);
     expect(await (await site.post(`${base}/runs/search`, { agent_id: 'nobody' })).json()).toEqual([]);
     const cancelled = await site.fetch(`${base}/runs/${runId}/cancel?action=rollback&wait=false`, { method: 'POST' });
     expect([cancelled.status, await cancelled.text()]).toEqual([204, '']);

@@ -8,7 +8,7 @@ export function createProtocols(unknownFields: 'reject' | 'ignore' = 'reject'): 
   return [
     createAcpV01({ unknownFields, maxBlockSeconds: 3600 }),
     createAcpV02({ unknownFields }),
-    createAgentProtocol({ unknownFields }),
+    createAgentProtocol({ unknownFields, maxListBytes: 8_388_608 }),
   ];
 }
 

@@ -6,8 +6,10 @@ import type { Agent } from '../../src/contract/domain/agent.ts';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
 import type { Change, EventBatches, RunEvent } from '../../src/contract/domain/event.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
-import type { Run, RunKey } from '../../src/contract/domain/run.ts';
+import type { Run, RunKey, RunSummary } from '../../src/contract/domain/run.ts';
+import type { Rows } from '../../src/contract/store/rows.ts';
 import type { RunQuery } from '../../src/contract/store/store.ts';
+import { rowsOf } from '../store/rows.ts';
 import { ScriptedItems } from './scripted-items.ts';
 import { ScriptedThreads } from './scripted-threads.ts';
 
@@ -170,10 +172,10 @@ export class ScriptedRuns implements Runs {
     return run;
   }
 
-  async search(query: RunQuery): Promise<readonly Run[]> {
+  search(query: RunQuery): Rows<RunSummary> {
     this.#mayFail();
     this.searched.push(query);
-    return [...this.byId.values()];
+    return rowsOf([...this.byId.values()]);
   }
 
   #mayFail(): void {

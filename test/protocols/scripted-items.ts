@@ -1,6 +1,8 @@
 import type { Items, PutItem } from '../../src/contract/api/items.ts';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
 import type { Item, ItemKey, ItemQuery, Namespace, NamespaceQuery } from '../../src/contract/store/item-store.ts';
+import type { Rows } from '../../src/contract/store/rows.ts';
+import { rowsOf } from '../store/rows.ts';
 
 export const itemKey: ItemKey = { tenant: 'default', namespace: ['memories', 'user-1'], key: 'likes' };
 
@@ -27,9 +29,9 @@ export class ScriptedItems implements Items {
     if (!this.#remove(key)) throw new GatewayError('item_not_found');
   }
 
-  async search(query: ItemQuery): Promise<readonly Item[]> {
+  search(query: ItemQuery): Rows<Item> {
     this.searched.push(query);
-    return this.items.slice(query.offset, query.offset + query.limit);
+    return rowsOf(this.items.slice(query.offset, query.offset + query.limit));
   }
 
   async listNamespaces(query: NamespaceQuery): Promise<readonly Namespace[]> {

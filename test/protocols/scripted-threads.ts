@@ -1,9 +1,11 @@
-import type { CreateThread, HistoryQuery, ThreadPatch, Threads, WatchThread } from '../../src/contract/api/threads.ts';
+import type { CreateThread, ThreadPatch, Threads, WatchThread } from '../../src/contract/api/threads.ts';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
 import type { EventBatches, ThreadEvent } from '../../src/contract/domain/event.ts';
 import type { RunKey } from '../../src/contract/domain/run.ts';
-import type { Checkpoint, Thread, ThreadKey, ThreadQuery } from '../../src/contract/domain/thread.ts';
+import type { Checkpoint, HistoryQuery, Thread, ThreadKey, ThreadQuery } from '../../src/contract/domain/thread.ts';
+import type { RowBatch, Rows } from '../../src/contract/store/rows.ts';
 import { patchState } from '../../src/engine/api/thread-patch.ts';
+import { rowsOf } from '../store/rows.ts';
 
 export const threadId = '0193b3a0-6b7c-7d2e-8f00-7777777777aa';
 export const newThreadId = '0193b3a0-6b7c-7d2e-8f00-7777777777bb';
@@ -48,9 +50,9 @@ export class ScriptedThreads implements Threads {
     return thread;
   }
 
-  async search(query: ThreadQuery): Promise<readonly Thread[]> {
+  search(query: ThreadQuery): Rows<Thread> {
     this.searched.push(query);
-    return [...this.byId.values()];
+    return rowsOf([...this.byId.values()]);
   }
 
   async patch(key: ThreadKey, patch: ThreadPatch): Promise<Thread> {
@@ -91,10 +93,10 @@ export class ScriptedThreads implements Threads {
     return onceGiven(this.events);
   }
 
-  async history(key: ThreadKey, query: HistoryQuery): Promise<readonly Checkpoint[]> {
+  async *history(key: ThreadKey, query: HistoryQuery): AsyncGenerator<RowBatch<Checkpoint>, undefined> {
     await this.get(key);
     this.asked.push(query);
-    return this.checkpoints;
+    yield* rowsOf(this.checkpoints);
   }
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Run } from '../../src/contract/domain/run.ts';
 import type { Store } from '../../src/contract/store/store.ts';
 import type { Bench } from './contract.ts';
+import { all } from './rows.ts';
 import { makeRun, nextVersion } from './runs.ts';
 
 const longMs = 600_000;
@@ -99,7 +100,9 @@ export function describeClaims(bench: () => Bench): void {
       };
       const [a, b] = await Promise.all([drain(store, 'a'), drain(second, 'b')]);
       expect([...a, ...b].toSorted()).toEqual(runs.map((run) => run.runId));
-      const owners = new Set((await store.search({ tenant: 'main', limit: 1000, offset: 0 })).map((run) => run.owner));
+      const found = await all(store.search({ tenant: 'main', limit: 1000, offset: 0 }));
+      const owners = new Set(await Promise.all(found.map(async (run) => (await store.find(run))?.owner)));
+      expect(found).toHaveLength(runs.length);
       expect(owners.has('dead')).toBe(false);
     });
 

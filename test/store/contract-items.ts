@@ -9,6 +9,7 @@ import {
 } from '../../src/contract/store/item-store.ts';
 import { StorageFault } from '../../src/contract/store/store.ts';
 import type { Bench } from './contract.ts';
+import { all } from './rows.ts';
 
 const nowMs = 1_700_000_000_000;
 
@@ -48,7 +49,7 @@ export function describeItems(bench: () => Bench): void {
     await Promise.all(writes.map((write) => bench().store.items.put(write)));
   };
   const search = async (query: Partial<ItemQuery> = {}): Promise<readonly Item[]> =>
-    await bench().store.items.search({ tenant: 'main', prefix: [], limit: 1000, offset: 0, ...query });
+    await all(bench().store.items.search({ tenant: 'main', prefix: [], limit: 1000, offset: 0, ...query }));
   const searchKeys = async (query?: Partial<ItemQuery>): Promise<readonly string[]> =>
     (await search(query)).map(({ namespace, key }) => [...namespace, key].join('/'));
   const list = async (query: Partial<NamespaceQuery> = {}): Promise<readonly string[]> => {
@@ -162,8 +163,8 @@ export function describeItems(bench: () => Bench): void {
         store.items.put(write),
         store.items.find(write),
         store.items.remove(write),
-        store.items.search(page),
-        store.items.search({ ...page, filter: { at: 1 } }),
+        all(store.items.search(page)),
+        all(store.items.search({ ...page, filter: { at: 1 } })),
         store.items.namespaces(page),
       ];
       const settled = await Promise.allSettled(calls);

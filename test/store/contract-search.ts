@@ -3,6 +3,7 @@ import { type Run, runStatuses } from '../../src/contract/domain/run.ts';
 import type { RunQuery } from '../../src/contract/store/store.ts';
 import type { Bench } from './contract.ts';
 import { differing, matching, stored } from './member-cases.ts';
+import { all } from './rows.ts';
 import { makeRun, nextVersion } from './runs.ts';
 
 const agents = ['agent-a', 'agent-b'];
@@ -23,7 +24,7 @@ export function describeSearch(bench: () => Bench): void {
   }
 
   async function searchIds(query: Partial<RunQuery>): Promise<readonly string[]> {
-    const found = await bench().store.search({ tenant: 'main', limit: 1000, offset: 0, ...query });
+    const found = await all(bench().store.search({ tenant: 'main', limit: 1000, offset: 0, ...query }));
     return found.map((run) => run.runId);
   }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Thread } from '../../src/contract/domain/thread.ts';
 import type { Idempotency, Insertion } from '../../src/contract/store/store.ts';
 import type { Bench } from './contract.ts';
+import { all } from './rows.ts';
 import { makeDone, makeEvent, makeRun } from './runs.ts';
 import { endRun, insertRun, makeCheckpoint, makeThread, stepRun } from './threads.ts';
 
@@ -79,7 +80,7 @@ export function describeThreadRuns(bench: () => Bench): void {
         expect(await store.find(run)).toBeNull();
         expect(await store.threads.findThread({ threadId, tenant })).toEqual(before);
         expect((await store.insert(makeRun({ threadId }), [], undefined, admitAll)).kind).toBe('inserted');
-        expect((await store.search({ tenant, threadId, status, limit: 9, offset: 0 })).length).toBeGreaterThan(0);
+        expect((await all(store.search({ tenant, threadId, status, limit: 9, offset: 0 }))).length).toBeGreaterThan(0);
         expect((await store.find(live))?.phase).toBe(phase);
         expect((await store.insert(makeRun(), [], makeKey({ fingerprint: 'f2' }))).kind).toBe('inserted');
       },
@@ -125,7 +126,7 @@ export function describeThreadRuns(bench: () => Bench): void {
           'inserted',
           ...Array.from({ length: 29 }, () => 'thread-busy'),
         ]);
-        expect(await store.search({ tenant: 'main', limit: 100, offset: 0 })).toHaveLength(1);
+        expect(await all(store.search({ tenant: 'main', limit: 100, offset: 0 }))).toHaveLength(1);
         expect(await store.threads.findThread(create)).toMatchObject({ status: 'busy', version: 2 });
       },
     );
@@ -196,7 +197,9 @@ export function describeThreadRuns(bench: () => Bench): void {
         updatedAtMs: ended.updatedAtMs,
         version: 4,
       });
-      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([checkpoint]);
+      expect(await all(store.threads.checkpoints(thread.threadId, { limit: 10, beforeId: null }))).toEqual([
+        checkpoint,
+      ]);
       expect(await store.threads.findCheckpoint(thread.threadId, { runId: run.runId })).toEqual(checkpoint);
     });
 
@@ -209,7 +212,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       await stepRun(store, run, { status: 'interrupted', release: false }, waits);
       const expected = { status: 'interrupted', values: 'kept', activeRunId: run.runId, updatedAtMs: 9000, version: 4 };
       expect(await store.threads.findThread(thread)).toMatchObject(expected);
-      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([]);
+      expect(await all(store.threads.checkpoints(thread.threadId, { limit: 10, beforeId: null }))).toEqual([]);
     });
 
     test('the session of a thread is set, kept and cleared', async () => {
@@ -234,7 +237,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       const checkpoint = makeCheckpoint(thread.threadId, { runId: run.runId });
       const ended = await endRun(store, run, { remove: true, checkpoint });
       expect(await store.threads.findThread(thread)).toBeNull();
-      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([]);
+      expect(await all(store.threads.checkpoints(thread.threadId, { limit: 10, beforeId: null }))).toEqual([]);
       expect(await store.find(run)).toEqual(ended);
       expect(await store.threads.insertThread(thread)).toBe(true);
       expect(await store.threads.findThread(thread)).toEqual(thread);
@@ -252,7 +255,9 @@ export function describeThreadRuns(bench: () => Bench): void {
         activeRunId: null,
         values: 'new',
       });
-      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([checkpoint]);
+      expect(await all(store.threads.checkpoints(thread.threadId, { limit: 10, beforeId: null }))).toEqual([
+        checkpoint,
+      ]);
       await endRun(store, second, { remove: true });
       expect(await store.threads.findThread(thread)).toBeNull();
     });
@@ -292,7 +297,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       ]);
       expect(refused).toEqual([false, false]);
       expect(await store.threads.findThread(thread)).toEqual(before);
-      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([]);
+      expect(await all(store.threads.checkpoints(thread.threadId, { limit: 10, beforeId: null }))).toEqual([]);
     });
 
     test('an update of a run whose thread is gone succeeds', async () => {
@@ -303,7 +308,7 @@ export function describeThreadRuns(bench: () => Bench): void {
       const ended = await endRun(store, run, { checkpoint });
       expect(await store.find(run)).toEqual(ended);
       expect(await store.threads.findThread({ tenant: 'main', threadId: 'gone' })).toBeNull();
-      expect(await store.threads.checkpoints('gone', 10, null)).toEqual([]);
+      expect(await all(store.threads.checkpoints('gone', { limit: 10, beforeId: null }))).toEqual([]);
     });
   });
 

@@ -3,6 +3,7 @@ import type { Json } from '../../src/contract/domain/json.ts';
 import { type Thread, type ThreadQuery, threadStatuses } from '../../src/contract/domain/thread.ts';
 import type { Bench } from './contract.ts';
 import { differing, matching, stored } from './member-cases.ts';
+import { all } from './rows.ts';
 import { makeRun } from './runs.ts';
 import { endRun, insertRun, makeCheckpoint, makeThread } from './threads.ts';
 
@@ -10,7 +11,7 @@ const agents = ['agent-a', null];
 
 export function describeThreadSearch(bench: () => Bench): void {
   async function searchIds(query: Partial<ThreadQuery>): Promise<readonly string[]> {
-    const found = await bench().store.threads.searchThreads({ tenant: 'main', limit: 1000, offset: 0, ...query });
+    const found = await all(bench().store.threads.searchThreads({ tenant: 'main', limit: 1000, offset: 0, ...query }));
     return found.map((thread) => thread.threadId);
   }
 
@@ -41,7 +42,9 @@ export function describeThreadSearch(bench: () => Bench): void {
             (filter.status === undefined || thread.status === filter.status),
         );
         expect(expected.length).toBeGreaterThan(1);
-        const found = await bench().store.threads.searchThreads({ tenant: 'main', limit: 1000, offset: 0, ...filter });
+        const found = await all(
+          bench().store.threads.searchThreads({ tenant: 'main', limit: 1000, offset: 0, ...filter }),
+        );
         expect(found).toEqual(expected.toReversed());
       },
     );
@@ -158,7 +161,7 @@ export function describeThreadSearch(bench: () => Bench): void {
       await Promise.all(runs.map((run) => store.insert(run, [])));
       const ids = [27, 24, 21, 18, 15, 12, 9, 6, 3, 0].map((index) => runs[index]?.runId);
       const find = async (query: object) => {
-        const found = await store.search({ tenant: 'main', threadId: null, limit: 100, offset: 0, ...query });
+        const found = await all(store.search({ tenant: 'main', threadId: null, limit: 100, offset: 0, ...query }));
         return found.map((run) => run.runId);
       };
       expect(await find({})).toEqual(ids);

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { Thread } from '../../src/contract/domain/thread.ts';
 import type { Bench } from './contract.ts';
+import { all } from './rows.ts';
 import { makeRun } from './runs.ts';
 import { endRun, insertRun, makeCheckpoint, makeThread } from './threads.ts';
 
@@ -91,12 +92,14 @@ export function describeThreads(bench: () => Bench): void {
         true,
       );
       expect(await store.threads.findThread(thread)).toEqual(changed);
-      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toStrictEqual([checkpoint]);
+      expect(await all(store.threads.checkpoints(thread.threadId, { limit: 10, beforeId: null }))).toStrictEqual([
+        checkpoint,
+      ]);
       expect(await store.threads.updateThread({ ...changed, metadata: {}, session: null, version: 3 }, 2, null)).toBe(
         true,
       );
       expect(await store.threads.findThread(thread)).toEqual({ ...changed, metadata: {}, session: null, version: 3 });
-      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toHaveLength(1);
+      expect(await all(store.threads.checkpoints(thread.threadId, { limit: 10, beforeId: null }))).toHaveLength(1);
     });
 
     test('an update for another version, tenant or thread writes nothing', async () => {
@@ -112,8 +115,8 @@ export function describeThreads(bench: () => Bench): void {
       ]);
       expect(refused).toEqual([false, false, false]);
       expect(await store.threads.findThread(thread)).toEqual(thread);
-      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([]);
-      expect(await store.threads.checkpoints(stranger.threadId, 10, null)).toEqual([]);
+      expect(await all(store.threads.checkpoints(thread.threadId, { limit: 10, beforeId: null }))).toEqual([]);
+      expect(await all(store.threads.checkpoints(stranger.threadId, { limit: 10, beforeId: null }))).toEqual([]);
     });
 
     test('of many updates of one version of a thread at once exactly one is written', async () => {
@@ -129,7 +132,7 @@ export function describeThreads(bench: () => Bench): void {
       const held = await Promise.all(Array.from({ length: 10 }, (_, index) => write(index)));
       expect(held.filter(Boolean)).toHaveLength(1);
       expect((await store.threads.findThread(thread))?.values).toBe(held.indexOf(true));
-      const history = await store.threads.checkpoints(thread.threadId, 10, null);
+      const history = await all(store.threads.checkpoints(thread.threadId, { limit: 10, beforeId: null }));
       expect(history.map((checkpoint) => checkpoint.values)).toEqual([held.indexOf(true)]);
     });
   });
@@ -161,12 +164,16 @@ export function describeThreads(bench: () => Bench): void {
     test('the history of a thread comes newest first, in pages', async () => {
       const { store, thread, history } = await makeHistory(5);
       const { threadId } = thread ?? makeThread();
-      expect(await store.threads.checkpoints(threadId, 10, null)).toEqual(history);
-      expect(await store.threads.checkpoints(threadId, 2, null)).toEqual(history.slice(0, 2));
-      expect(await store.threads.checkpoints(threadId, 2, history[1]?.checkpointId ?? '')).toEqual(history.slice(2, 4));
-      expect(await store.threads.checkpoints(threadId, 9, history[4]?.checkpointId ?? '')).toEqual([]);
-      expect(await store.threads.checkpoints(threadId, 9, uuidv4())).toEqual([]);
-      expect(await store.threads.checkpoints(makeThread().threadId, 9, null)).toEqual([]);
+      expect(await all(store.threads.checkpoints(threadId, { limit: 10, beforeId: null }))).toEqual(history);
+      expect(await all(store.threads.checkpoints(threadId, { limit: 2, beforeId: null }))).toEqual(history.slice(0, 2));
+      expect(
+        await all(store.threads.checkpoints(threadId, { limit: 2, beforeId: history[1]?.checkpointId ?? '' })),
+      ).toEqual(history.slice(2, 4));
+      expect(
+        await all(store.threads.checkpoints(threadId, { limit: 9, beforeId: history[4]?.checkpointId ?? '' })),
+      ).toEqual([]);
+      expect(await all(store.threads.checkpoints(threadId, { limit: 9, beforeId: uuidv4() }))).toEqual([]);
+      expect(await all(store.threads.checkpoints(makeThread().threadId, { limit: 9, beforeId: null }))).toEqual([]);
     });
 
     test('a checkpoint is found by its id and by the run that left it, in its own thread only', async () => {
@@ -201,19 +208,19 @@ export function describeThreads(bench: () => Bench): void {
         updatedAtMs: 5000,
       });
       expect(await store.threads.findThread({ tenant: 'main', threadId: 'copy' })).toEqual(copy);
-      const copied = await store.threads.checkpoints('copy', 10, null);
+      const copied = await all(store.threads.checkpoints('copy', { limit: 10, beforeId: null }));
       expect(copied.map(({ checkpointId, threadId, ...rest }) => rest)).toEqual(
         history.map(({ checkpointId, threadId, ...rest }) => rest),
       );
       expect(new Set([...copied, ...history].map((checkpoint) => checkpoint.checkpointId)).size).toBe(6);
       expect(
-        await store.threads.searchThreads({ tenant: 'main', limit: 9, offset: 0, metadata: { a: 1 } }),
+        await all(store.threads.searchThreads({ tenant: 'main', limit: 9, offset: 0, metadata: { a: 1 } })),
       ).toHaveLength(2);
 
       await store.threads.updateThread({ ...(copy ?? source), values: 'own', version: 2 }, 1, makeCheckpoint('copy'));
       expect((await store.threads.findThread(source))?.values).toBe(2);
-      expect(await store.threads.checkpoints(source.threadId, 10, null)).toEqual(history);
-      expect(await store.threads.checkpoints('copy', 10, null)).toHaveLength(4);
+      expect(await all(store.threads.checkpoints(source.threadId, { limit: 10, beforeId: null }))).toEqual(history);
+      expect(await all(store.threads.checkpoints('copy', { limit: 10, beforeId: null }))).toHaveLength(4);
     });
 
     test('an unknown thread and a thread of another tenant are not copied', async () => {
@@ -239,12 +246,14 @@ export function describeThreads(bench: () => Bench): void {
         values: 'state',
         activeRunId: null,
       });
-      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([checkpoint]);
+      expect(await all(store.threads.checkpoints(thread.threadId, { limit: 10, beforeId: null }))).toEqual([
+        checkpoint,
+      ]);
       expect(await store.threads.removeThread(thread, false)).toBe('removed');
-      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([]);
+      expect(await all(store.threads.checkpoints(thread.threadId, { limit: 10, beforeId: null }))).toEqual([]);
       await store.threads.insertThread(thread);
       expect(await store.threads.findThread(thread)).toEqual(thread);
-      expect(await store.threads.checkpoints(thread.threadId, 10, null)).toEqual([]);
+      expect(await all(store.threads.checkpoints(thread.threadId, { limit: 10, beforeId: null }))).toEqual([]);
     });
   });
 

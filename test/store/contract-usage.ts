@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
 import type { Bench } from './contract.ts';
+import { all } from './rows.ts';
 import { makeDone, makeRun } from './runs.ts';
 import { makeThread } from './threads.ts';
 
@@ -104,7 +105,7 @@ export function describeUsage(bench: () => Bench): void {
       const agentIds = agents.slice(1);
       const wanted = runs.filter(({ agentId }) => agentIds.includes(agentId)).map(({ runId }) => runId);
       const page = { tenant: 'main', agentIds, limit: 100, offset: 0 };
-      const find = async (more: object) => (await store.search({ ...page, ...more })).map(({ runId }) => runId);
+      const find = async (more: object) => (await all(store.search({ ...page, ...more }))).map(({ runId }) => runId);
       expect(await find({})).toEqual(wanted);
       expect(await find({ limit: 3, offset: 2 })).toEqual(wanted.slice(2, 5));
       expect(await find({ status: 'pending' })).toEqual(wanted);
@@ -122,7 +123,7 @@ export function describeUsage(bench: () => Bench): void {
         ids.push(thread.threadId);
       }
       const query = { tenant: 'main', agentIds: agents.slice(1), limit: 100, offset: 0 };
-      const found = (await store.threads.searchThreads(query)).map(({ threadId }) => threadId);
+      const found = (await all(store.threads.searchThreads(query))).map(({ threadId }) => threadId);
       expect(found.toSorted()).toEqual(ids.slice(1).toSorted());
     });
   });

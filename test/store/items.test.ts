@@ -12,7 +12,9 @@ import { openDatabase } from '../../src/store/sqlite/database.ts';
 import { selectCandidates } from '../../src/store/sqlite/item-search.ts';
 import { prepareItems } from '../../src/store/sqlite/sqlite-items.ts';
 import { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import { measureTurns, nearlyLongest } from '../compute/held-turns.ts';
 import { PostgresServer, startPostgres } from './postgres-server.ts';
+import { all } from './rows.ts';
 import { silentLog } from './runs.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'rungate-items-'));
@@ -48,21 +50,14 @@ describe('items in SQLite', () => {
       store.items.put({ tenant: 'main', namespace: ['a', `${n}`], key: 'k', value: { n }, nowMs: 0 }),
     );
     await Promise.all(writes);
-    const turnsOf = async (work: Promise<unknown>): Promise<number> => {
-      let turns = 0;
-      let isOver = false;
-      const count = (): void => {
-        turns += 1;
-        if (!isOver) setImmediate(count);
-      };
-      setImmediate(count);
-      await work;
-      isOver = true;
-      return turns;
+    const heldMs = async (work: Promise<unknown>): Promise<number> => {
+      const { turnsMs } = await measureTurns(() => work);
+      expect(turnsMs.length).toBeGreaterThan(1);
+      return nearlyLongest(turnsMs);
     };
-    expect(await turnsOf(store.items.search({ ...page, filter: { n: -1 } }))).toBeGreaterThan(10);
-    expect(await turnsOf(store.items.search({ ...page, limit: 1000 }))).toBeGreaterThan(100);
-    expect(await turnsOf(store.items.namespaces({ ...page, suffix: ['none'] }))).toBeGreaterThan(1);
+    expect(await heldMs(all(store.items.search({ ...page, filter: { n: -1 } })))).toBeLessThan(15);
+    expect(await heldMs(all(store.items.search({ ...page, limit: 1000 })))).toBeLessThan(15);
+    expect(await heldMs(store.items.namespaces({ ...page, suffix: ['none'] }))).toBeLessThan(15);
   });
 });
 

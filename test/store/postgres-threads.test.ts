@@ -6,6 +6,7 @@ import type { Insertion, Store, StoreChange } from '../../src/contract/store/sto
 import { openStore } from '../../src/store/open.ts';
 import { lockThreads } from '../../src/store/postgres/thread-run-statements.ts';
 import { PostgresServer, startPostgres } from './postgres-server.ts';
+import { all } from './rows.ts';
 import { makeEvent, makeRun, silentLog } from './runs.ts';
 import { endRun, insertRun, makeCheckpoint, makeThread } from './threads.ts';
 
@@ -206,7 +207,7 @@ function describeReplicas(server: PostgresServer): void {
         there.threads.removeThread(makeThread(), false),
       ]);
       await Promise.all(work);
-      const found = await here.threads.searchThreads({ tenant: 'main', limit: 100, offset: 0, status: 'idle' });
+      const found = await all(here.threads.searchThreads({ tenant: 'main', limit: 100, offset: 0, status: 'idle' }));
       expect(found).toHaveLength(60);
     });
   });

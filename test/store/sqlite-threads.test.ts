@@ -24,7 +24,8 @@ describe('the plans of a SQLite store for threads', () => {
   test.each<keyof Statements>([
     ...(['findThread', 'placeOfThread', 'hasLiveRun', 'updateThread', 'updateState', 'updateMetadata'] as const),
     ...(['joinThread', 'affectThread', 'leaveThread', 'holdsThread', 'acquireThread', 'copyThread'] as const),
-    ...(['copyState', 'copyCheckpoint', 'checkpointsOf', 'history', 'historyBefore', 'checkpointById'] as const),
+    ...(['copyState', 'copyCheckpoint', 'checkpointsOf', 'history', 'checkpointById'] as const),
+    ...(['placeOfCheckpoint', 'checkpointAt', 'checkpointHeadAt', 'findThreadHead'] as const),
     ...(['checkpointByRun', 'removeThread', 'removeState', 'removeCheckpoints', 'removeRequestsOf'] as const),
     ...(['removeEventsOf', 'uncountRunsOf', 'removeRunsOf', 'firstLiveSeq'] as const),
   ])('the statement %s finds its rows by an index, without a scan or a sort', (name) => {

@@ -1,4 +1,5 @@
 import type { Item, ItemKey, ItemQuery, ItemWrite, Namespace, NamespaceQuery } from '../store/item-store.ts';
+import type { Rows } from '../store/rows.ts';
 
 export type PutItem = Omit<ItemWrite, 'nowMs'>;
 
@@ -8,6 +9,6 @@ export interface Items {
   put(command: PutItem): Promise<void>;
   get(key: ItemKey): Promise<Item>;
   delete(key: ItemKey): Promise<void>;
-  search(query: ItemQuery): Promise<readonly Item[]>;
+  search(query: ItemQuery): Rows<Item>;
   listNamespaces(query: NamespaceQuery): Promise<readonly Namespace[]>;
 }

@@ -3,6 +3,7 @@ import type { GatewayError } from '../domain/errors.ts';
 import type { EventBatches, RunEvent } from '../domain/event.ts';
 import type { Json } from '../domain/json.ts';
 import type { Run } from '../domain/run.ts';
+import type { Rows } from '../store/rows.ts';
 import type { Api } from './api.ts';
 
 /** A request as a protocol receives it, parsed by the operation's own schemas. */
@@ -34,6 +35,7 @@ export type Answer =
       readonly runId?: string;
       readonly replayed?: boolean;
     }
+  | ListAnswer
   | { readonly kind: 'empty'; readonly status: number; readonly runId?: string }
   | {
       readonly kind: 'stream';
@@ -49,6 +51,26 @@ export type Answer =
       readonly eventName?: (event: RunEvent) => string;
     }
   | { readonly kind: 'events'; readonly events: EventBatches<SentEvent> };
+
+/**
+ * A list, whose rows are read and written one by one up to the bound of a list's bytes: at least one row, if there is
+ * any. Where more may follow, the answer names the next page.
+ */
+export type ListAnswer = {
+  readonly kind: 'list';
+  readonly rows: Rows<Json>;
+  /** A page with this many rows may not be the last. */
+  readonly limit: number;
+  /** The parameter that asks for the page after so many rows, the last of which is given. */
+  readonly next: (count: number, last: Json) => NextPage;
+  /** The text before and after the rows; `[` and `]` where it is left out. */
+  readonly frame?: readonly [before: string, after: string];
+  /** The rows are answered in the opposite order, though the first that is read is the one that always comes. */
+  readonly isReversed?: boolean;
+};
+
+/** A parameter of a list's query or body. */
+export type NextPage = { readonly name: 'offset' | 'before'; readonly value: string };
 
 /** One server-sent event. */
 export type SentEvent = { readonly id: string; readonly event: string; readonly data: Json };

@@ -1,6 +1,7 @@
 import type { EventBatches, RunEvent } from '../domain/event.ts';
 import type { Json } from '../domain/json.ts';
-import type { Run, RunKey, RunRequest } from '../domain/run.ts';
+import type { Run, RunKey, RunRequest, RunSummary } from '../domain/run.ts';
+import type { Rows } from '../store/rows.ts';
 import type { RunQuery } from '../store/store.ts';
 import type { RunQuota } from '../store/usage-store.ts';
 
@@ -52,5 +53,5 @@ export interface Runs {
   /** Cancels a live run, then removes it; resolves with the run as it was at its end. */
   delete(key: RunKey): Promise<Run>;
   /** Newest first. */
-  search(query: RunQuery): Promise<readonly Run[]>;
+  search(query: RunQuery): Rows<RunSummary>;
 }

@@ -1,7 +1,8 @@
 import type { EventBatches, ThreadEvent } from '../domain/event.ts';
 import type { Json, JsonObject } from '../domain/json.ts';
 import type { RunKey } from '../domain/run.ts';
-import type { Checkpoint, Thread, ThreadKey, ThreadQuery } from '../domain/thread.ts';
+import type { Checkpoint, HistoryQuery, Thread, ThreadKey, ThreadQuery } from '../domain/thread.ts';
+import type { Rows } from '../store/rows.ts';
 
 export type CreateThread = {
   readonly tenant: string;
@@ -27,8 +28,6 @@ export type ThreadPatch = {
   readonly checkpointId?: string | undefined;
 };
 
-export type HistoryQuery = { readonly limit: number; readonly beforeId: string | null };
-
 export type WatchThread = {
   /** Null: from the first event of the thread's oldest live run; where there is none, only events to come. */
   readonly afterSeq: number | null;
@@ -40,13 +39,13 @@ export type WatchThread = {
 export interface Threads {
   create(command: CreateThread): Promise<Thread>;
   get(key: ThreadKey): Promise<Thread>;
-  search(query: ThreadQuery): Promise<readonly Thread[]>;
+  search(query: ThreadQuery): Rows<Thread>;
   patch(key: ThreadKey, patch: ThreadPatch): Promise<Thread>;
   copy(key: ThreadKey): Promise<Thread>;
   /** 409 while a run of the thread is live. Removes its runs too. */
   delete(key: ThreadKey): Promise<void>;
   /** Checkpoints, newest first. */
-  history(key: ThreadKey, query: HistoryQuery): Promise<readonly Checkpoint[]>;
+  history(key: ThreadKey, query: HistoryQuery): Rows<Checkpoint>;
   /** Null: the thread has no such checkpoint. */
   findCheckpoint(key: ThreadKey, checkpointId: string): Promise<Checkpoint | null>;
   /** The state that a run left behind. Null: the run has no thread, or left none. */

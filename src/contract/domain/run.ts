@@ -108,5 +108,20 @@ export type Run = {
   readonly deadlineAtMs: number;
 };
 
+/** What a list shows of a run: nothing of its state, so that no output is read for it. */
+export type RunSummary = Pick<
+  Run,
+  | 'runId'
+  | 'tenant'
+  | 'agentId'
+  | 'agentName'
+  | 'threadId'
+  | 'request'
+  | 'phase'
+  | 'status'
+  | 'createdAtMs'
+  | 'updatedAtMs'
+>;
+
 /** Identifies a run within its tenant. */
 export type RunKey = { readonly tenant: string; readonly runId: string };

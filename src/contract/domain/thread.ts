@@ -1,3 +1,4 @@
+import type { Rows } from '../store/rows.ts';
 import type { ThreadEvent } from './event.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { UpstreamRef } from './run.ts';
@@ -55,9 +56,20 @@ export type ThreadQuery = {
   readonly metadata?: JsonObject | undefined;
   /** Threads whose values are an object that has each of these keys with an equal value. */
   readonly values?: JsonObject | undefined;
+  /** Reads neither values nor messages: null and none take their place. */
+  readonly omitState?: boolean | undefined;
   /** 1 to 1000. */
   readonly limit: number;
   readonly offset: number;
+};
+
+/** A page of a thread's checkpoints. */
+export type HistoryQuery = {
+  readonly limit: number;
+  /** Only checkpoints that are older than this one; null: from the newest. */
+  readonly beforeId: string | null;
+  /** Reads neither values nor messages: null and none take their place. */
+  readonly omitState?: boolean | undefined;
 };
 
 /** What a run does to its thread; written with the run's own change, or not at all. */
@@ -97,9 +109,9 @@ export interface ThreadStore {
   /** Writes metadata, status, values, messages and session. False: another version, or removed. */
   updateThread(thread: Thread, expectedVersion: number, checkpoint: Checkpoint | null): Promise<boolean>;
   /** Newest first, by creation. */
-  searchThreads(query: ThreadQuery): Promise<readonly Thread[]>;
-  /** Newest first; with `beforeId`, only older ones. */
-  checkpoints(threadId: string, limit: number, beforeId: string | null): Promise<readonly Checkpoint[]>;
+  searchThreads(query: ThreadQuery): Rows<Thread>;
+  /** Newest first. */
+  checkpoints(threadId: string, query: HistoryQuery): Rows<Checkpoint>;
   /** A new thread with the source's state and checkpoints (with new ids). Null: there is no such source. */
   copyThread(source: ThreadKey, copy: { readonly threadId: string; readonly nowMs: number }): Promise<Thread | null>;
   /** The checkpoint with the id, or the one that the run left; null when the thread has no such checkpoint. */

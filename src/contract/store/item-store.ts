@@ -1,4 +1,5 @@
 import type { JsonObject } from '../domain/json.ts';
+import type { Rows } from './rows.ts';
 
 /** A path of labels, such as `["users", "42"]`; an empty one is the root. */
 export type Namespace = readonly string[];
@@ -48,7 +49,7 @@ export interface ItemStore {
   find(key: ItemKey): Promise<Item | null>;
   /** False when there is no such item. */
   remove(key: ItemKey): Promise<boolean>;
-  search(query: ItemQuery): Promise<readonly Item[]>;
+  search(query: ItemQuery): Rows<Item>;
   /** Namespaces that hold items themselves, cut as the query says. */
   namespaces(query: NamespaceQuery): Promise<readonly Namespace[]>;
 }

@@ -1,12 +1,13 @@
 import type { Change, RunEvent } from '../domain/event.ts';
 import type { JsonObject } from '../domain/json.ts';
-import type { Run, RunKey, RunStatus } from '../domain/run.ts';
+import type { Run, RunKey, RunStatus, RunSummary } from '../domain/run.ts';
 import type { Admission, ThreadEffect, ThreadStore } from '../domain/thread.ts';
 import type { NewDelivery, Outbox } from '../domain/webhook.ts';
 import type { DurationStore } from './duration-store.ts';
 import type { Fence } from './fence.ts';
 import type { ItemStore } from './item-store.ts';
 import type { QuotaStore } from './quota-store.ts';
+import type { Rows } from './rows.ts';
 import type { UsageStore } from './usage-store.ts';
 import type { WakeSignals } from './wake-signals.ts';
 
@@ -20,6 +21,8 @@ export type RunQuery = {
   readonly status?: RunStatus | undefined;
   /** Runs whose metadata has each of these keys with an equal value. */
   readonly metadata?: JsonObject | undefined;
+  /** Leaves `input` and `messages` out of the requests that are found. */
+  readonly omitInput?: boolean | undefined;
   /** 1 to 1000. */
   readonly limit: number;
   readonly offset: number;
@@ -117,7 +120,7 @@ export interface Store {
   remove(key: RunKey, expectedVersion: number): Promise<boolean>;
   find(key: RunKey): Promise<Run | null>;
   /** Newest first. */
-  search(query: RunQuery): Promise<readonly Run[]>;
+  search(query: RunQuery): Rows<RunSummary>;
   /** Events after `afterSeq`, in order and without a gap, at most `limit`. */
   events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]>;
   /**

@@ -101,10 +101,13 @@ export class RunInserter {
     const { store, agents, canceller, writer } = this.#deps;
     for (const status of ['pending', 'interrupted'] as const) {
       const query = { tenant: run.tenant, threadId, status, limit: displacedBatch, offset: 0 };
-      for (const other of await store.search(query)) {
-        if (other.runId === run.runId) continue;
-        const ended = await canceller.cancel(other, agents.find(other.agentId));
-        if (whenBusy === 'rollback' && ended !== null) await writer.remove(ended);
+      for await (const { rows } of store.search({ ...query, omitInput: true })) {
+        for (const { tenant, runId, agentId } of rows) {
+          const other = runId === run.runId ? null : await store.find({ tenant, runId });
+          if (other === null) continue;
+          const ended = await canceller.cancel(other, agents.find(agentId));
+          if (whenBusy === 'rollback' && ended !== null) await writer.remove(ended);
+        }
       }
     }
   }

@@ -9,8 +9,10 @@ import {
   itemBounds,
   type NamespaceQuery,
 } from '../../contract/store/item-store.ts';
+import type { Rows } from '../../contract/store/rows.ts';
 import type { Store } from '../../contract/store/store.ts';
-import { translateStorageFault } from '../storage-errors.ts';
+import { translateRowFaults, translateStorageFault } from '../storage-errors.ts';
+import { checkFilter } from './search-filter.ts';
 
 /** The use cases of items. Items are independent of runs: no run loop reads them and retention keeps them. */
 export class ItemService implements Items {
@@ -40,7 +42,11 @@ export class ItemService implements Items {
     if (!(await translateStorageFault(this.#store.items.remove(key)))) throw new GatewayError('item_not_found');
   }
 
-  readonly search = (query: ItemQuery) => translateStorageFault(this.#store.items.search(query));
+  search(query: ItemQuery): Rows<Item> {
+    checkFilter('filter', query.filter);
+    return translateRowFaults(this.#store.items.search(query));
+  }
+
   readonly listNamespaces = (query: NamespaceQuery) => translateStorageFault(this.#store.items.namespaces(query));
 }
 

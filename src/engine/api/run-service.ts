@@ -5,16 +5,18 @@ import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { EventBatches, RunEvent } from '../../contract/domain/event.ts';
 import type { Json } from '../../contract/domain/json.ts';
-import type { Run, RunKey } from '../../contract/domain/run.ts';
+import type { Run, RunKey, RunSummary } from '../../contract/domain/run.ts';
+import type { Rows } from '../../contract/store/rows.ts';
 import type { RunQuery, Store } from '../../contract/store/store.ts';
 import type { EventBus, RunNotification } from '../events/event-bus.ts';
 import { RunEventStream } from '../events/run-event-stream.ts';
 import type { RunCache } from '../state/run-cache.ts';
 import type { RunWriter } from '../state/run-writer.ts';
-import { translateStorageFault } from '../storage-errors.ts';
+import { translateRowFaults, translateStorageFault } from '../storage-errors.ts';
 import type { Canceller } from '../worker/canceller.ts';
 import type { UpstreamStopper } from '../worker/upstream-stopper.ts';
 import { type RunCreator, refuseViolation } from './create-run.ts';
+import { checkFilter } from './search-filter.ts';
 
 export type RunServiceDeps = {
   readonly agents: AgentDirectory;
@@ -114,8 +116,9 @@ export class RunService implements Runs {
     return ended;
   }
 
-  search(query: RunQuery): Promise<readonly Run[]> {
-    return translateStorageFault(this.#deps.store.search(query));
+  search(query: RunQuery): Rows<RunSummary> {
+    checkFilter('metadata', query.metadata);
+    return translateRowFaults(this.#deps.store.search(query));
   }
 
   /** Settles with the run once it is not pending; with null on time-out, client disconnect or removal. */

@@ -1,17 +1,19 @@
 import { v7 as uuidV7 } from 'uuid';
-import type { CreateThread, HistoryQuery, ThreadPatch, Threads, WatchThread } from '../../contract/api/threads.ts';
+import type { CreateThread, ThreadPatch, Threads, WatchThread } from '../../contract/api/threads.ts';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { EventBatches, ThreadEvent } from '../../contract/domain/event.ts';
 import type { RunKey } from '../../contract/domain/run.ts';
-import type { Checkpoint, Thread, ThreadKey, ThreadQuery } from '../../contract/domain/thread.ts';
+import type { Checkpoint, HistoryQuery, Thread, ThreadKey, ThreadQuery } from '../../contract/domain/thread.ts';
+import type { RowBatch, Rows } from '../../contract/store/rows.ts';
 import type { Store } from '../../contract/store/store.ts';
 import type { EventBus } from '../events/event-bus.ts';
 import { ThreadEventStream } from '../events/thread-event-stream.ts';
 import type { RunCache } from '../state/run-cache.ts';
-import { translateStorageFault } from '../storage-errors.ts';
+import { translateRowFaults, translateStorageFault } from '../storage-errors.ts';
 import type { UpstreamStopper } from '../worker/upstream-stopper.ts';
+import { checkFilter } from './search-filter.ts';
 import { patchState } from './thread-patch.ts';
 
 export type ThreadServiceDeps = {
@@ -71,8 +73,10 @@ export class ThreadService implements Threads {
     return thread;
   }
 
-  search(query: ThreadQuery): Promise<readonly Thread[]> {
-    return translateStorageFault(this.#deps.store.threads.searchThreads(query));
+  search(query: ThreadQuery): Rows<Thread> {
+    checkFilter('metadata', query.metadata);
+    checkFilter('values', query.values);
+    return translateRowFaults(this.#deps.store.threads.searchThreads(query));
   }
 
   async patch(key: ThreadKey, patch: ThreadPatch): Promise<Thread> {
@@ -120,9 +124,9 @@ export class ThreadService implements Threads {
     this.#endSessionOf(thread);
   }
 
-  async history(key: ThreadKey, { limit, beforeId }: HistoryQuery): Promise<readonly Checkpoint[]> {
+  async *history(key: ThreadKey, query: HistoryQuery): AsyncGenerator<RowBatch<Checkpoint>, undefined> {
     await this.get(key);
-    return await translateStorageFault(this.#deps.store.threads.checkpoints(key.threadId, limit, beforeId));
+    yield* translateRowFaults(this.#deps.store.threads.checkpoints(key.threadId, query));
   }
 
   async findCheckpoint(key: ThreadKey, checkpointId: string): Promise<Checkpoint | null> {

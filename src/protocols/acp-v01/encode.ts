@@ -1,7 +1,7 @@
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
-import type { Outcome, Run } from '../../contract/domain/run.ts';
+import type { Outcome, Run, RunSummary } from '../../contract/domain/run.ts';
 import { encodeTimes } from '../shared/answers.ts';
 import { encodePhase } from '../shared/phase-update.ts';
 import { streamModesOf } from '../shared/run-create.ts';
@@ -10,7 +10,7 @@ import { streamModesOf } from '../shared/run-create.ts';
  * ACP 0.1 `Run` with the flat members of the Agent Protocol's Run in addition, so that clients of either can read it. A
  * member is sent only where it is known of this run.
  */
-export function encodeRun(run: Run): JsonObject {
+export function encodeRun(run: RunSummary): JsonObject {
   const asked = encodeRequest(run);
   return {
     creation: { agent_id: run.agentId, ...asked, ...encodeStreaming(run) },
@@ -26,7 +26,7 @@ export function encodeRun(run: Run): JsonObject {
   };
 }
 
-function encodeRequest({ request, threadId }: Run): JsonObject {
+function encodeRequest({ request, threadId }: RunSummary): JsonObject {
   const { input, metadata, config, webhook } = request;
   return {
     ...(threadId === null ? {} : { thread_id: threadId }),
@@ -37,7 +37,7 @@ function encodeRequest({ request, threadId }: Run): JsonObject {
   };
 }
 
-function encodeStreaming({ request }: Run): JsonObject {
+function encodeStreaming({ request }: RunSummary): JsonObject {
   for (const mode of streamModesOf(request) ?? []) {
     if (mode === 'values') return { streaming: 'result' };
     if (mode === 'custom') return { streaming: 'custom' };

@@ -5,9 +5,9 @@ import type { Run, RunRequest } from '../../contract/domain/run.ts';
 import type { RunQuery } from '../../contract/store/store.ts';
 import { findAgentId } from '../shared/agent-reference.ts';
 import { answersOf, eventStream, streamOver, success } from '../shared/answer-schemas.ts';
-import { creationAnswer, emptyAnswer, jsonAnswer, runAnswerer } from '../shared/answers.ts';
+import { creationAnswer, emptyAnswer, jsonAnswer, listAnswer, runAnswerer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
-import { noBody, nothing, runParams } from '../shared/requests.ts';
+import { noBody, nothing, omitsInput, runParams } from '../shared/requests.ts';
 import { originOf } from '../shared/run-create.ts';
 import { hasWholeStream } from '../shared/wait-and-stream.ts';
 import { encodeEvent, encodeOutput, encodeRun } from './encode.ts';
@@ -30,12 +30,12 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: nothing,
       body: requests.runSearch,
       answers: answersOf(error, success(z.array(run)), [422]),
-      handle: async (api, { body: { agent_id, ...filter }, tenant }) => {
+      handle: async (api, { body: { agent_id, select, ...filter }, tenant }) => {
         const agentId = findAgentId(api, agent_id);
         // No agent has this name, so no run matches.
         if (agentId === null) return jsonAnswer([]);
-        const query: RunQuery = { ...filter, tenant, agentId };
-        return jsonAnswer((await api.runs.search(query)).map(encodeRun));
+        const query: RunQuery = { ...filter, tenant, agentId, omitInput: omitsInput(select) };
+        return listAnswer(api.runs.search(query), encodeRun, filter);
       },
     }),
     operation({

@@ -7,8 +7,10 @@ import {
   json,
   jsonObject,
   page,
+  queryPage,
   type RequestOptions,
   resumePayload,
+  selectInput,
   uuid,
   webhook,
   wholeNumber,
@@ -33,9 +35,16 @@ export function createRequests({ unknownFields, maxBlockSeconds }: SchemaOptions
     webhook: webhook(8192).optional(),
     streaming: z.enum(['result', 'custom']).optional(),
   };
-  const runSearch = { agent_id: agentReference.optional(), status: runStatus.optional(), metadata, ...page };
+  const runSearch = {
+    agent_id: agentReference.optional(),
+    status: runStatus.optional(),
+    metadata,
+    select: selectInput,
+    ...page,
+  };
   const threadSearch = { agent_id: agentReference.optional(), metadata, ...page };
   return {
+    history: closed({ offset: queryPage.offset }, unknownFields),
     output: closed({ block_timeout: blockTimeout.optional() }, unknownFields),
     runCreate: closed(creation, unknownFields),
     resumePayload,

@@ -5,14 +5,14 @@ import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Thread } from '../../contract/domain/thread.ts';
 import { findAgentId } from '../shared/agent-reference.ts';
 import { answersOf, success } from '../shared/answer-schemas.ts';
-import { jsonAnswer } from '../shared/answers.ts';
+import { jsonAnswer, listAnswer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing, runParams, threadParams } from '../shared/requests.ts';
 import { asValue } from '../shared/values.ts';
 import { encodeRun } from './encode.ts';
 import { answers, type Requests } from './schemas.ts';
 
-/** The protocol has no pages here; this is the most that one search returns. */
+/** The protocol has no pages here; this is the most that one answer holds. `offset` skips the newest. */
 const maxRuns = 1000;
 
 /** The operations on threads of ACP 0.1. A state that is not an object passes unchanged, as results do. */
@@ -45,7 +45,7 @@ export function createThreadOperations(requests: Requests): readonly Operation[]
       handle: async (api, { body: { agent_id, ...filter }, tenant }) => {
         const agentId = findAgentId(api, agent_id);
         if (agentId === null) return jsonAnswer([]);
-        return jsonAnswer((await api.threads.search({ ...filter, tenant, agentId })).map(encodeThread));
+        return listAnswer(api.threads.search({ ...filter, tenant, agentId, omitState: true }), encodeThread, filter);
       },
     }),
     operation({
@@ -96,13 +96,13 @@ export function createThreadOperations(requests: Requests): readonly Operation[]
       path: '/threads/:thread_id/history',
       summary: 'Retrieve the runs of a thread in chronological order, the newest thousand of them.',
       params: threadParams,
-      query: nothing,
+      query: requests.history,
       body: noBody,
       answers: answersOf(error, success(z.array(run)), [404, 409, 422]),
-      handle: async (api, { params, tenant }) => {
+      handle: async (api, { params, query: { offset }, tenant }) => {
         const { threadId } = await api.threads.get({ tenant, threadId: params.thread_id });
-        const newestFirst = await api.runs.search({ tenant, threadId, limit: maxRuns, offset: 0 });
-        return jsonAnswer(newestFirst.toReversed().map(encodeRun));
+        const page = { limit: maxRuns, offset };
+        return listAnswer(api.runs.search({ tenant, threadId, ...page }), encodeRun, page, { isReversed: true });
       },
     }),
     operation({

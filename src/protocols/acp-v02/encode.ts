@@ -1,7 +1,7 @@
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
-import type { Outcome, Run } from '../../contract/domain/run.ts';
+import type { Outcome, Run, RunSummary } from '../../contract/domain/run.ts';
 import { encodeTimes } from '../shared/answers.ts';
 import { encodePhase, isUpdate } from '../shared/phase-update.ts';
 import { encodeCreation, type RunCreateEncoding, streamModesOf } from '../shared/run-create.ts';
@@ -14,12 +14,12 @@ const statelessWords: RunCreateEncoding = { members: [...common, 'on_completion'
 const statefulWords: RunCreateEncoding = { members: [...common, 'if_not_exists', 'stream_subgraphs'], modes };
 
 /** ACP 0.2 `RunStateless`. */
-export function encodeStateless(run: Run): JsonObject {
+export function encodeStateless(run: RunSummary): JsonObject {
   return { ...encodeRun(run), creation: encodeCreation(run, statelessWords) };
 }
 
 /** ACP 0.2 `RunStateful`. */
-export function encodeStateful(run: Run): JsonObject {
+export function encodeStateful(run: RunSummary): JsonObject {
   return { ...encodeRun(run), creation: encodeCreation(run, statefulWords) };
 }
 
@@ -29,7 +29,7 @@ export function encodeEither(run: Run): JsonObject {
   return isStateful ? encodeStateful(run) : encodeStateless(run);
 }
 
-function encodeRun(run: Run): JsonObject {
+function encodeRun(run: RunSummary): JsonObject {
   return {
     run_id: run.runId,
     ...(run.threadId === null ? {} : { thread_id: run.threadId }),

@@ -1,11 +1,20 @@
 import { z } from 'zod';
 import type { Operation, Protocol } from '../../contract/api/protocol.ts';
+import type { RunQuery } from '../../contract/store/store.ts';
 import { createAgentOperations, type Features } from '../shared/acp-agent-operations.ts';
 import { findAgentId } from '../shared/agent-reference.ts';
 import { answersOf, success } from '../shared/answer-schemas.ts';
-import { jsonAnswer } from '../shared/answers.ts';
+import { jsonAnswer, listAnswer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
-import { noBody, nothing, type RequestOptions, runParams, threadParams, threadRunParams } from '../shared/requests.ts';
+import {
+  noBody,
+  nothing,
+  omitsInput,
+  type RequestOptions,
+  runParams,
+  threadParams,
+  threadRunParams,
+} from '../shared/requests.ts';
 import { createThreadOperations } from '../shared/thread-operations.ts';
 import { asValue } from '../shared/values.ts';
 import { encodeEither, encodeStateful, encodeStateless } from './encode.ts';
@@ -103,7 +112,7 @@ function listThreadRuns(requests: Requests): Operation {
     answers: answersOf(answers.ErrorResponse, success(z.array(answers.RunStateful)), [404, 422]),
     handle: async (api, { params, query, tenant }) => {
       const { threadId } = await api.threads.get({ tenant, threadId: params.thread_id });
-      return jsonAnswer((await api.runs.search({ ...query, tenant, threadId })).map(encodeStateful));
+      return listAnswer(api.runs.search({ ...query, tenant, threadId }), encodeStateful, query);
     },
   });
 }
@@ -118,11 +127,12 @@ function searchStatelessRuns(requests: Requests): Operation {
     query: nothing,
     body: requests.search,
     answers: answersOf(answers.ErrorResponse, success(z.array(answers.RunStateless)), [422]),
-    handle: async (api, { body: { agent_id, ...filter }, tenant }) => {
+    handle: async (api, { body: { agent_id, select, ...filter }, tenant }) => {
       const agentId = findAgentId(api, agent_id);
       // No agent has this name, so no run matches.
       if (agentId === null) return jsonAnswer([]);
-      return jsonAnswer((await api.runs.search({ ...filter, tenant, agentId, threadId: null })).map(encodeStateless));
+      const query: RunQuery = { ...filter, tenant, agentId, threadId: null, omitInput: omitsInput(select) };
+      return listAnswer(api.runs.search(query), encodeStateless, filter);
     },
   });
 }

@@ -11,6 +11,7 @@ import {
   queryPage,
   type RequestOptions,
   resumePayload,
+  selectInput,
 } from '../shared/requests.ts';
 import { completion, creationFields, creationShape, existence, multitask, streamModes } from '../shared/run-create.ts';
 import { threadSchemas } from '../shared/thread-operations.ts';
@@ -33,6 +34,7 @@ export function createRequests(options: RequestOptions) {
     agent_id: agentReference.optional(),
     status: runStatus.optional(),
     metadata: jsonObject.optional(),
+    select: selectInput,
     ...page,
   };
   const cancel = { wait: flag, action: z.enum(['interrupt', 'rollback']).default('interrupt') };

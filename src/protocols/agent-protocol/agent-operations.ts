@@ -6,7 +6,7 @@ import { canonicalJson } from '../../json/canonical-json.ts';
 import { isJsonObject } from '../../json/json-object.ts';
 import { agentParams } from '../shared/agent-reference.ts';
 import { answersOf, success } from '../shared/answer-schemas.ts';
-import { jsonAnswer } from '../shared/answers.ts';
+import { jsonAnswer, listAnswer, rowsOf } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing } from '../shared/requests.ts';
 import { answers, type Requests } from './schemas.ts';
@@ -28,7 +28,7 @@ export function createAgentOperations(requests: Requests): readonly Operation[] 
         // All agents are in memory, and the engine's search has no filter by metadata.
         const named = api.agents.search({ name, limit: Number.MAX_SAFE_INTEGER, offset: 0 });
         const found = named.filter((each) => hasMetadata(each, metadata)).slice(offset, offset + limit);
-        return jsonAnswer(found.map(encodeAgent));
+        return listAnswer(rowsOf(found), encodeAgent, { limit, offset });
       },
     }),
     operation({

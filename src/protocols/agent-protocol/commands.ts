@@ -37,12 +37,16 @@ const unsupported: Readonly<Record<string, string>> = {
 };
 
 /** The commands that are supported, over the same use cases as the ordinary operations. */
-export function createCommands(schemas: CommandParams): Commands {
+export function createCommands(schemas: CommandParams, maxListBytes: number): Commands {
   return new Map<string, Command>([
     ['run.start', (api, target, params) => startRun(api, target, parseParams(schemas.start, params))],
     ['input.respond', (api, target, params) => answerInterrupt(api, target, parseParams(schemas.respond, params))],
     ['state.get', (api, target, params) => getState(api, target, parseParams(schemas.get, params))],
-    ['state.listCheckpoints', (api, target, params) => listCheckpoints(api, target, parseParams(schemas.list, params))],
+    [
+      'state.listCheckpoints',
+      (api, target, params) =>
+        listCheckpoints(api, target, { ...parseParams(schemas.list, params), maxBytes: maxListBytes }),
+    ],
     ['state.fork', (api, target, params) => forkState(api, target, parseParams(schemas.fork, params))],
   ]);
 }

@@ -2,7 +2,7 @@ import { assertNever } from '../../contract/domain/assert-never.ts';
 import { errorTable, type GatewayError } from '../../contract/domain/errors.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
-import type { Outcome, Run } from '../../contract/domain/run.ts';
+import type { Outcome, Run, RunSummary } from '../../contract/domain/run.ts';
 import { encodeTimes } from '../shared/answers.ts';
 import { encodePhase, isUpdate } from '../shared/phase-update.ts';
 import { encodeCreation, type RunCreateEncoding, streamModesOf } from '../shared/run-create.ts';
@@ -13,7 +13,7 @@ import { modes } from './schemas.ts';
 const options: RunCreateEncoding = { members: ['messages', 'on_completion', 'if_not_exists', 'stream_mode'], modes };
 
 /** The Agent Protocol's flat `Run`. */
-export function encodeRun(run: Run): JsonObject {
+export function encodeRun(run: RunSummary): JsonObject {
   return {
     ...encodeCreation(run, options),
     ...(run.threadId === null ? {} : { thread_id: run.threadId }),

@@ -2,7 +2,7 @@ import type { Operation } from '../../contract/api/protocol.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Item } from '../../contract/store/item-store.ts';
 import { answersOf, done, success } from '../shared/answer-schemas.ts';
-import { emptyAnswer, instantOf, jsonAnswer } from '../shared/answers.ts';
+import { emptyAnswer, instantOf, jsonAnswer, listAnswer, rowsOf } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing, type RequestOptions } from '../shared/requests.ts';
 import { createStoreRequests } from './item-requests.ts';
@@ -64,7 +64,7 @@ export function createStoreOperations(options: RequestOptions): readonly Operati
       answers: answersOf(error, success(found), [422]),
       handle: async (api, { body: { namespace_prefix, filter, limit, offset }, tenant }) => {
         const query = { tenant, prefix: namespace_prefix ?? [], filter: filter ?? undefined, limit, offset };
-        return jsonAnswer({ items: (await api.items.search(query)).map(encodeItem) });
+        return listAnswer(api.items.search(query), encodeItem, { limit, offset }, { frame: ['{"items":[', ']}'] });
       },
     }),
     operation({
@@ -77,7 +77,7 @@ export function createStoreOperations(options: RequestOptions): readonly Operati
       body: requests.namespaces,
       answers: answersOf(error, success(listed), [422]),
       handle: async (api, { body: { max_depth: maxDepth, ...query }, tenant }) =>
-        jsonAnswer(await api.items.listNamespaces({ ...query, tenant, maxDepth })),
+        listAnswer(rowsOf(await api.items.listNamespaces({ ...query, tenant, maxDepth })), (labels) => labels, query),
     }),
   ];
 }

@@ -9,8 +9,13 @@ import { agentProtocol, createRunOperations } from './run-operations.ts';
 import { answers, createRequests } from './schemas.ts';
 import { createStreamingOperations } from './streaming-operations.ts';
 
+export type AgentProtocolOptions = RequestOptions & {
+  /** The bound of lists that are answers of commands. */
+  readonly maxListBytes: number;
+};
+
 /** The Agent Protocol 0.1.6. */
-export function createAgentProtocol({ unknownFields }: RequestOptions): Protocol {
+export function createAgentProtocol({ unknownFields, maxListBytes }: AgentProtocolOptions): Protocol {
   const requests = createRequests({ unknownFields });
   const error = answers.ErrorResponse;
   const threads = createThreadOperations({
@@ -28,7 +33,7 @@ export function createAgentProtocol({ unknownFields }: RequestOptions): Protocol
       ...createAgentOperations(requests),
       ...threads,
       ...createRunOperations(requests),
-      ...createStreamingOperations({ unknownFields }),
+      ...createStreamingOperations({ unknownFields, maxListBytes }),
       ...createStoreOperations({ unknownFields }),
     ],
     about: {

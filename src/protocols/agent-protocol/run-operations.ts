@@ -4,9 +4,9 @@ import type { CreateRun, JoinThread } from '../../contract/api/runs.ts';
 import type { RunQuery } from '../../contract/store/store.ts';
 import { findAgentId } from '../shared/agent-reference.ts';
 import { answersOf, done, eventStream, streamOver, success } from '../shared/answer-schemas.ts';
-import { creationAnswer, emptyAnswer, jsonAnswer, runAnswerer } from '../shared/answers.ts';
+import { creationAnswer, emptyAnswer, jsonAnswer, listAnswer, runAnswerer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
-import { noBody, nothing, runParams } from '../shared/requests.ts';
+import { noBody, nothing, omitsInput, runParams } from '../shared/requests.ts';
 import { decodeCreation } from '../shared/run-create.ts';
 import { awaitEnd, createAndFollow, createAndWait, followRun, hasWholeStream } from '../shared/wait-and-stream.ts';
 import { encodeRun, encodeWaited, encodingFor } from './encode.ts';
@@ -31,12 +31,12 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: nothing,
       body: requests.runSearch,
       answers: answersOf(error, success(z.array(run)), [404, 422]),
-      handle: async (api, { body: { agent_id, thread_id: threadId, ...filter }, tenant }) => {
+      handle: async (api, { body: { agent_id, thread_id: threadId, select, ...filter }, tenant }) => {
         const agentId = findAgentId(api, agent_id);
         // No agent has this name, so no run matches.
         if (agentId === null) return jsonAnswer([]);
-        const query: RunQuery = { ...filter, tenant, agentId, threadId };
-        return jsonAnswer((await api.runs.search(query)).map(encodeRun));
+        const query: RunQuery = { ...filter, tenant, agentId, threadId, omitInput: omitsInput(select) };
+        return listAnswer(api.runs.search(query), encodeRun, filter);
       },
     }),
     operation({

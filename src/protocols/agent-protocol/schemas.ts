@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { agentReference } from '../shared/agent-reference.ts';
 import { anyMessage, anyObject, id, instant, runStatus } from '../shared/answer-schemas.ts';
-import { closed, flag, json, jsonObject, page, type RequestOptions, uuid } from '../shared/requests.ts';
+import { closed, flag, json, jsonObject, page, type RequestOptions, selectInput, uuid } from '../shared/requests.ts';
 import {
   completion,
   creationFields,
@@ -31,6 +31,7 @@ export function createRequests(options: RequestOptions) {
     status: runStatus.optional(),
     thread_id: uuid.optional(),
     agent_id: agentReference.optional(),
+    select: selectInput,
     ...page,
   };
   const cancel = { wait: flag, action: z.enum(['interrupt', 'rollback']).default('interrupt') };

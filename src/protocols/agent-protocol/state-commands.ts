@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Api } from '../../contract/api/api.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Checkpoint, Thread, ThreadKey } from '../../contract/domain/thread.ts';
+import type { Rows } from '../../contract/store/rows.ts';
 import { instantOf } from '../shared/answers.ts';
 import { decodeCreation } from '../shared/run-create.ts';
 import { asObject } from '../shared/values.ts';
@@ -15,20 +16,46 @@ export async function getState(
   { keys }: z.output<CommandParams['get']>,
 ): Promise<JsonObject> {
   const thread = await api.threads.get({ tenant, threadId });
-  const [newest] = await api.threads.history({ tenant, threadId }, { limit: 1, beforeId: null });
+  const query = { limit: 1, beforeId: null, omitState: true };
+  const { rows } = await takeRows(api.threads.history({ tenant, threadId }, query), encodeSummary, query.limit);
+  const [newest] = rows;
   const state = stateOf(thread);
   const values = keys === undefined ? state : pick(state, keys);
-  return { values, ...(newest === undefined ? {} : { checkpoint: { id: newest.checkpointId } }) };
+  return { values, ...(newest === undefined ? {} : { checkpoint: { id: newest.id } }) };
 }
 
-/** `state.listCheckpoints`, newest first. */
+/**
+ * `state.listCheckpoints`, newest first: as many as a list may hold, and at least one. `next_before` is the `before` of the
+ * next page, where there are more than fit.
+ */
 export async function listCheckpoints(
   api: Api,
   { tenant, threadId }: ThreadKey,
-  { limit, before }: z.output<CommandParams['list']>,
+  { limit, before, maxBytes }: z.output<CommandParams['list']> & { readonly maxBytes: number },
 ): Promise<JsonObject> {
-  const found = await api.threads.history({ tenant, threadId }, { limit, beforeId: before ?? null });
-  return { checkpoints: found.map(encodeSummary) };
+  const found = api.threads.history({ tenant, threadId }, { limit, beforeId: before ?? null, omitState: true });
+  const { rows, isCut } = await takeRows(found, encodeSummary, maxBytes);
+  const last = isCut ? rows.at(-1) : undefined;
+  return { checkpoints: rows, ...(last === undefined ? {} : { next_before: last.id }) };
+}
+
+/** The rows of a list that fit into so many bytes as JSON, at least one. */
+async function takeRows<Row, Encoded extends object>(
+  rows: Rows<Row>,
+  encode: (row: Row) => Encoded,
+  maxBytes: number,
+): Promise<{ readonly rows: readonly Encoded[]; readonly isCut: boolean }> {
+  const taken: Encoded[] = [];
+  let bytes = 0;
+  for await (const batch of rows) {
+    for (const row of batch.rows) {
+      const encoded = encode(row);
+      bytes += Buffer.byteLength(JSON.stringify(encoded));
+      if (taken.length > 0 && bytes > maxBytes) return { rows: taken, isCut: true };
+      taken.push(encoded);
+    }
+  }
+  return { rows: taken, isCut: false };
 }
 
 /** `state.fork`: a new thread that starts with the checkpoint's state, and a run in it. */
@@ -57,7 +84,7 @@ export async function forkState(
 }
 
 /** Without step and node: vendors report neither. */
-function encodeSummary({ checkpointId, atMs, metadata, runId }: Checkpoint): JsonObject {
+function encodeSummary({ checkpointId, atMs, metadata, runId }: Checkpoint) {
   return {
     id: checkpointId,
     timestamp: instantOf(atMs),

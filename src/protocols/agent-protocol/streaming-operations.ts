@@ -14,9 +14,11 @@ import { watchThread } from './thread-event-filter.ts';
 const refused: ReadonlySet<number> = new Set([403, 409, 422]);
 
 /** A thread's events and commands, as the Agent Protocol streams them. */
-export function createStreamingOperations(options: RequestOptions): readonly Operation[] {
+export function createStreamingOperations(
+  options: RequestOptions & { readonly maxListBytes: number },
+): readonly Operation[] {
   const { ErrorResponse: error, StreamingCommandResponse: response, StreamingEvent: event } = answers;
-  const commands = createCommands(createCommandParams(options));
+  const commands = createCommands(createCommandParams(options), options.maxListBytes);
   return [
     operation({
       id: 'open_thread_sse_stream',

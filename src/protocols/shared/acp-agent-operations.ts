@@ -4,7 +4,7 @@ import type { Agent } from '../../contract/domain/agent.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import { agentParams } from './agent-reference.ts';
 import { answersOf, anyObject, id, success } from './answer-schemas.ts';
-import { jsonAnswer } from './answers.ts';
+import { jsonAnswer, listAnswer, rowsOf } from './answers.ts';
 import { operation } from './operation.ts';
 import { customStreamingUpdate } from './phase-update.ts';
 import { closed, noBody, nothing, page, type RequestOptions } from './requests.ts';
@@ -63,7 +63,7 @@ export function createAgentOperations(options: AgentOperationOptions): readonly 
       query: nothing,
       body: closed(search, options.unknownFields).prefault({}),
       answers: answersOf(options.error, success(z.array(agent)), [422]),
-      handle: async (api, { body }) => jsonAnswer(api.agents.search(body).map(encodeAgent)),
+      handle: async (api, { body }) => listAnswer(rowsOf(api.agents.search(body)), encodeAgent, body),
     }),
     operation({
       id: options.getAgentId,

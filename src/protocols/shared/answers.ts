@@ -1,10 +1,41 @@
-import type { Answer } from '../../contract/api/protocol.ts';
+import type { Answer, ListAnswer } from '../../contract/api/protocol.ts';
 import type { CreatedRun } from '../../contract/api/runs.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
+import type { RowBatch, Rows } from '../../contract/store/rows.ts';
 
 export function jsonAnswer(body: Json): Answer {
   return { kind: 'json', status: 200, body };
+}
+
+type Page = { readonly limit: number; readonly offset: number };
+
+/** A page of a list, in the protocol's words. */
+export function listAnswer<Row>(
+  rows: Rows<Row>,
+  encode: (row: Row) => Json,
+  { limit, offset }: Page,
+  more: Pick<ListAnswer, 'frame' | 'isReversed'> = {},
+): ListAnswer {
+  return {
+    kind: 'list',
+    rows: encodeRows(rows, encode),
+    limit,
+    next: (count) => ({ name: 'offset', value: `${offset + count}` }),
+    ...more,
+  };
+}
+
+/** A list of which nothing was found, or which is known whole. */
+export async function* rowsOf<Row>(rows: readonly Row[]): AsyncGenerator<RowBatch<Row>, undefined> {
+  yield { rows, size: 0 };
+}
+
+export async function* encodeRows<Row>(
+  rows: Rows<Row>,
+  encode: (row: Row) => Json,
+): AsyncGenerator<RowBatch<Json>, undefined> {
+  for await (const batch of rows) yield { rows: batch.rows.map(encode), size: batch.size };
 }
 
 /** Makes answers with a run. A run that is done stays the same object while it is cached, and so does its answer. */

@@ -25,6 +25,28 @@ export const page = {
   offset: z.int().min(0).default(0),
 };
 
+/** Large members that a search leaves out unless it is asked for them; the name is LangGraph's. */
+export const selectInput = z
+  .array(z.enum(['input']))
+  .max(1)
+  .optional()
+  .meta({
+    description: 'Large members that are left out of a search otherwise: the input of the runs, with its messages.',
+  });
+
+export const selectValues = z
+  .array(z.enum(['values']))
+  .max(1)
+  .optional()
+  .meta({
+    description:
+      'Large members that are left out of a search otherwise: the values of the threads, with their messages.',
+  });
+
+export function omitsInput(select: readonly 'input'[] | undefined): boolean {
+  return select?.includes('input') !== true;
+}
+
 /** The same page, in a query. */
 export const queryPage = {
   limit: wholeNumberOr(10, { minimum: 1, maximum: 1000 }),

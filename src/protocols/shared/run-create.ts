@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
-import type { RequestOrigin, Run, RunRequest } from '../../contract/domain/run.ts';
+import type { RequestOrigin, RunRequest, RunSummary } from '../../contract/domain/run.ts';
 import { isJsonObject } from '../../json/json-object.ts';
 import { agentReference } from './agent-reference.ts';
 import { anyObject, anyValue } from './answer-schemas.ts';
@@ -110,7 +110,7 @@ export type RunCreateEncoding = {
 };
 
 /** The creation of a run in a protocol's words, whichever protocol it was made in. */
-export function encodeCreation({ agentId, request }: Run, { members, modes }: RunCreateEncoding): JsonObject {
+export function encodeCreation({ agentId, request }: RunSummary, { members, modes }: RunCreateEncoding): JsonObject {
   const { input, messages, config, metadata, webhook, afterMs, onCompletion, origin } = request;
   const extra = origin?.extra ?? {};
   const known: Readonly<Record<string, Json | undefined>> = {

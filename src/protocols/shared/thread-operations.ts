@@ -2,10 +2,10 @@ import { z } from 'zod';
 import type { Operation } from '../../contract/api/protocol.ts';
 import type { ThreadPatch } from '../../contract/api/threads.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
-import type { Checkpoint, Thread } from '../../contract/domain/thread.ts';
+import type { Checkpoint, Thread, ThreadQuery } from '../../contract/domain/thread.ts';
 import { isJsonObject } from '../../json/json-object.ts';
 import { answersOf, anyMessage, anyObject, done, id, instant, success, threadStatus } from './answer-schemas.ts';
-import { emptyAnswer, encodeTimes, jsonAnswer } from './answers.ts';
+import { emptyAnswer, encodeRows, encodeTimes, jsonAnswer, listAnswer } from './answers.ts';
 import { operation } from './operation.ts';
 import {
   closed,
@@ -15,6 +15,7 @@ import {
   nothing,
   page,
   type RequestOptions,
+  selectValues,
   threadParams,
   uuid,
   wholeNumberOr,
@@ -34,6 +35,8 @@ export type ThreadOperationOptions = RequestOptions & {
 
 type Encoder = ThreadOperationOptions['encodeValues'];
 
+const checkpointRow = z.object({ checkpoint: z.object({ checkpoint_id: z.string() }) });
+
 /** The operations on threads of ACP 0.2 and the Agent Protocol: the same paths, the same objects. */
 export function createThreadOperations(options: ThreadOperationOptions): readonly Operation[] {
   const { error, unknownFields, encodeValues, values } = options;
@@ -42,7 +45,13 @@ export function createThreadOperations(options: ThreadOperationOptions): readonl
   const checkpoint = z.looseObject({ checkpoint_id: uuid });
   const requests = {
     create: { thread_id: uuid.optional(), metadata, if_exists: z.enum(['raise', 'do_nothing']).default('raise') },
-    search: { metadata, values: jsonObject.optional(), status: threadStatus.optional(), ...page },
+    search: {
+      metadata,
+      values: jsonObject.optional(),
+      status: threadStatus.optional(),
+      select: selectValues,
+      ...page,
+    },
     patch: {
       checkpoint: checkpoint.optional(),
       metadata,
@@ -77,9 +86,9 @@ export function createThreadOperations(options: ThreadOperationOptions): readonl
       query: nothing,
       body: closed(requests.search, unknownFields).prefault({}),
       answers: answersOf(error, success(z.array(thread)), [422]),
-      handle: async (api, { body, tenant }) => {
-        const threads = await api.threads.search({ ...body, tenant });
-        return jsonAnswer(threads.map((each) => encodeThread(each, encodeValues)));
+      handle: async (api, { body: { select, ...body }, tenant }) => {
+        const query: ThreadQuery = { ...body, tenant, omitState: select?.includes('values') !== true };
+        return listAnswer(api.threads.search(query), (each) => encodeThread(each, encodeValues), body);
       },
     }),
     operation({
@@ -92,9 +101,14 @@ export function createThreadOperations(options: ThreadOperationOptions): readonl
       body: noBody,
       answers: answersOf(error, success(z.array(state)), [404, 422]),
       handle: async (api, { params, query, tenant }) => {
-        const page = { limit: query.limit, beforeId: query.before ?? null };
-        const checkpoints = await api.threads.history({ tenant, threadId: params.thread_id }, page);
-        return jsonAnswer(checkpoints.map((each) => encodeCheckpoint(each, encodeValues)));
+        const { limit, before = null } = query;
+        const rows = api.threads.history({ tenant, threadId: params.thread_id }, { limit, beforeId: before });
+        return {
+          kind: 'list',
+          rows: encodeRows(rows, (each) => encodeCheckpoint(each, encodeValues)),
+          limit,
+          next: (_count, last) => ({ name: 'before', value: checkpointRow.parse(last).checkpoint.checkpoint_id }),
+        };
       },
     }),
     operation({

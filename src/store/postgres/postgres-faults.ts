@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { RowBatch, Rows } from '../../contract/store/rows.ts';
 import { StorageFault } from '../../contract/store/store.ts';
 
 const serverError = z.object({ code: z.string().regex(/^[0-9A-Z]{5}$/) });
@@ -44,4 +45,13 @@ export async function withStorageFaults<T>(work: Promise<T>): Promise<T> {
 export function toStorageFault(error: unknown): StorageFault {
   if (error instanceof StorageFault) return error;
   return new StorageFault(`PostgreSQL: ${error instanceof Error ? error.message : 'unknown error'}`, error);
+}
+
+/** The same rows; what pulling them rejects with becomes a `StorageFault`. */
+export async function* translateRows<Row>(rows: Rows<Row>): AsyncGenerator<RowBatch<Row>, undefined> {
+  try {
+    yield* rows;
+  } catch (error) {
+    throw toStorageFault(error);
+  }
 }

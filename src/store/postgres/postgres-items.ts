@@ -9,13 +9,19 @@ import type {
   Namespace,
   NamespaceQuery,
 } from '../../contract/store/item-store.ts';
+import type { Rows } from '../../contract/store/rows.ts';
 import { walkNamespaces } from '../item-namespaces.ts';
-import { decodeItem, decodeItems, encodeItemKey, encodeItemValue, endOf, itemColumns, pathOf } from '../item-rows.ts';
+import { decodeItem, encodeItemKey, encodeItemValue, endOf, itemColumns, pathOf } from '../item-rows.ts';
+import { type Paged, readInBatches } from '../row-batches.ts';
 import { listEntries } from '../search-entries.ts';
 import { bindStatements } from './connections.ts';
+import { pageText } from './paged-text.ts';
 
 const byKey = 'tenant = $1 AND path = $2 AND key = $3';
 const nextPath = 'SELECT min(items.path) FROM items WHERE items.tenant = $1 AND items.path < $3 AND items.path >';
+
+const inBatches = (select: string): string =>
+  pageText(select, { heads: 'path, key, created_at_ms, updated_at_ms', payloads: ['value'], order: 'path, key' });
 
 /** Each is a transaction by itself. */
 export const itemStatements = {
@@ -28,12 +34,15 @@ export const itemStatements = {
 
   remove: `DELETE FROM items WHERE ${byKey}`,
 
-  search: `SELECT ${itemColumns} FROM items WHERE tenant = $1 AND path >= $2 AND path < $3
-    ORDER BY path, key LIMIT $4 OFFSET $5`,
+  search: inBatches(`SELECT ${itemColumns} FROM items WHERE tenant = $1 AND path >= $2 AND path < $3
+    ORDER BY path, key LIMIT $4 OFFSET $5`),
 
   // Reads the items of the namespace one after the other until the page is full.
-  filter: `SELECT ${itemColumns} FROM items WHERE tenant = $1 AND path >= $2 AND path < $3 AND entries @> $6::text[]
-    ORDER BY path, key LIMIT $4 OFFSET $5`,
+  filter: inBatches(`SELECT ${itemColumns} FROM items WHERE tenant = $1 AND path >= $2 AND path < $3
+    AND entries @> $6::text[] ORDER BY path, key LIMIT $4 OFFSET $5`),
+
+  named: `SELECT ${itemColumns} FROM items JOIN unnest($2::text[], $3::text[]) AS names (path, key) USING (path, key)
+    WHERE tenant = $1`,
 
   // One step of the index per namespace rather than per item: a namespace may have very many.
   paths: `WITH RECURSIVE walk (path, step) AS (
@@ -44,6 +53,7 @@ export const itemStatements = {
     SELECT path FROM walk WHERE path IS NOT NULL`,
 } as const;
 
+const nameRow = z.object({ path: z.string(), key: z.string() });
 const pathRow = z.object({ path: z.string() });
 
 /** Items in PostgreSQL. All replicas see a write of any of them once it was answered. */
@@ -70,12 +80,21 @@ export class PostgresItems implements ItemStore {
     return (await this.#query('remove', [...encodeItemKey(key)])).rowCount === 1;
   }
 
-  async search({ tenant, prefix, filter, limit, offset }: ItemQuery): Promise<readonly Item[]> {
+  search({ tenant, prefix, filter, limit, offset }: ItemQuery): Rows<Item> {
     const path = pathOf(prefix);
     const page = [tenant, path, endOf(path), limit, offset];
     const entries = listEntries(filter);
-    const found = entries.length === 0 ? this.#query('search', page) : this.#query('filter', [...page, entries]);
-    return await decodeItems(tenant, (await found).rows, (row) => row);
+    return readInBatches<Paged, object, Item>({
+      page: async () =>
+        (await (entries.length === 0 ? this.#query('search', page) : this.#query('filter', [...page, entries]))).rows,
+      read: async (heads) => {
+        const names = heads.map((head) => nameRow.parse(head));
+        const columns = [names.map((name) => name.path), names.map(({ key }) => key)];
+        return (await this.#query('named', [tenant, ...columns])).rows;
+      },
+      keyOf: (row) => JSON.stringify(nameRow.parse(row)),
+      decode: (row) => decodeItem(tenant, row),
+    });
   }
 
   async namespaces(query: NamespaceQuery): Promise<readonly Namespace[]> {

@@ -1,20 +1,49 @@
 import type { Pool } from 'pg';
-import type { Run } from '../../contract/domain/run.ts';
-import type { Thread, ThreadQuery } from '../../contract/domain/thread.ts';
+import { z } from 'zod';
+import type { RunSummary } from '../../contract/domain/run.ts';
+import type { Checkpoint, HistoryQuery, Thread, ThreadQuery } from '../../contract/domain/thread.ts';
+import type { Rows } from '../../contract/store/rows.ts';
 import type { RunQuery } from '../../contract/store/store.ts';
-import { decodeRun, runColumns } from '../run-rows.ts';
+import { type Paged, readInBatches } from '../row-batches.ts';
+import { decodeSummary, summaryColumns } from '../run-rows.ts';
 import { type Sql, selectRunIds } from '../run-selection.ts';
 import { listEntries } from '../search-entries.ts';
-import { decodeThread, threadColumns } from '../thread-rows.ts';
+import {
+  checkpointColumns,
+  decodeCheckpoint,
+  decodeLarge,
+  decodeThread,
+  stateless,
+  threadColumns,
+} from '../thread-rows.ts';
+import { pageText } from './paged-text.ts';
 
-/** Throws node-postgres' errors. */
-export async function searchRuns(pool: Pool, query: RunQuery): Promise<readonly Run[]> {
+const runKey = z.object({ run_id: z.string() });
+const threadKey = z.object({ thread_id: z.string() });
+const checkpointKey = z.object({ checkpoint_id: z.string() });
+
+/** Names of columns as a subselect gives them. */
+const bare = (columns: string): string => columns.replaceAll(/\b(runs|threads|thread_states)\./g, '');
+const runHeads = bare(summaryColumns);
+
+const runsByIds = `SELECT ${summaryColumns}, requests.request FROM runs JOIN requests USING (run_id)
+  WHERE run_id = ANY ($1::text[])`;
+
+/** Rejects with node-postgres' errors. */
+export function searchRuns(pool: Pool, query: RunQuery): Rows<RunSummary> {
   const entries = listEntries(query.metadata);
   const { text, values } =
     entries.length === 0 ? selectRunIds(query, { ...query, limitRanges: true }) : selectByMetadata(query, entries);
-  const page = `SELECT ${runColumns} FROM (${text}) AS page JOIN runs USING (run_id) JOIN requests USING (run_id)
-    ORDER BY run_id DESC`;
-  return (await pool.query(page, [...values])).rows.map(decodeRun);
+  const select = `SELECT ${summaryColumns}, requests.request
+    FROM (${text}) AS page JOIN runs USING (run_id) JOIN requests USING (run_id)`;
+  const page = pageText(select, { heads: runHeads, payloads: ['request'], order: 'run_id DESC' });
+  const keyOf = (row: object) => runKey.parse(row).run_id;
+  return readInBatches<Paged, object, RunSummary>({
+    page: async () => (await pool.query(page, [...values])).rows,
+    read: async (heads) => (await pool.query(runsByIds, [heads.map(keyOf)])).rows,
+    keyOf,
+    decode: (row) => decodeSummary(row, query.omitInput === true),
+  });
 }
 
 /** One select: by the index of the metadata or by that of the runs, as the planner estimates. */
@@ -32,8 +61,14 @@ function selectByMetadata(query: RunQuery, entries: readonly string[]): Omit<Sql
   return { text, values };
 }
 
-/** Throws node-postgres' errors. */
-export async function searchThreads(pool: Pool, query: ThreadQuery): Promise<readonly Thread[]> {
+const threadPayloads = ['metadata', 'state_values', 'messages'];
+const threadHeads = bare(threadColumns)
+  .split(', ')
+  .filter((column) => !threadPayloads.includes(column))
+  .join(', ');
+
+/** Rejects with node-postgres' errors. */
+export function searchThreads(pool: Pool, query: ThreadQuery): Rows<Thread> {
   const values: unknown[] = [];
   const bind = (value: unknown): string => `$${values.push(value)}`;
   const conditions = [`tenant = ${bind(query.tenant)}`];
@@ -45,9 +80,43 @@ export async function searchThreads(pool: Pool, query: ThreadQuery): Promise<rea
   if (metadata.length > 0) conditions.push(`metadata_entries @> ${bind(metadata)}::text[]`);
   if (state.length > 0) conditions.push(`value_entries @> ${bind(state)}::text[]`);
   const join = metadata.length + state.length === 0 ? '' : 'JOIN thread_states USING (thread_id)';
-  const page = `SELECT thread_id FROM threads ${join} WHERE ${conditions.join(' AND ')}
+  const ids = `SELECT thread_id FROM threads ${join} WHERE ${conditions.join(' AND ')}
     ORDER BY created_at_ms DESC, thread_id DESC LIMIT ${bind(query.limit)} OFFSET ${bind(query.offset)}`;
-  const text = `SELECT ${threadColumns} FROM (${page}) AS page JOIN threads USING (thread_id)
-    JOIN thread_states USING (thread_id) ORDER BY created_at_ms DESC, thread_id DESC`;
-  return (await pool.query(text, values)).rows.map(decodeThread);
+  const columns = query.omitState === true ? stateless(threadColumns) : threadColumns;
+  const select = `SELECT ${columns} FROM (${ids}) AS page JOIN threads USING (thread_id)
+    JOIN thread_states USING (thread_id)`;
+  const order = 'created_at_ms DESC, thread_id DESC';
+  const page = pageText(select, { heads: threadHeads, payloads: threadPayloads, order });
+  const byIds = `SELECT ${columns} FROM threads JOIN thread_states USING (thread_id)
+    WHERE threads.thread_id = ANY ($1::text[])`;
+  const keyOf = (row: object) => threadKey.parse(row).thread_id;
+  return readInBatches<Paged, object, Thread>({
+    page: async () => (await pool.query(page, values)).rows,
+    read: async (heads) => (await pool.query(byIds, [heads.map(keyOf)])).rows,
+    keyOf,
+    decode: (row) => decodeLarge(row, decodeThread),
+  });
+}
+
+/** Newest first. Rejects with node-postgres' errors. */
+export function listCheckpoints(
+  pool: Pool,
+  threadId: string,
+  { limit, beforeId, omitState }: HistoryQuery,
+): Rows<Checkpoint> {
+  const columns = omitState === true ? stateless(checkpointColumns) : checkpointColumns;
+  const from = `SELECT position, ${columns} FROM checkpoints WHERE thread_id = $1`;
+  const older = `AND position < (SELECT position FROM checkpoints WHERE thread_id = $1 AND checkpoint_id = $3)`;
+  const select = `${from} ${beforeId === null ? '' : older} ORDER BY position DESC LIMIT $2`;
+  const heads = 'position, checkpoint_id, run_id, at_ms';
+  const page = pageText(select, { heads, payloads: threadPayloads, order: 'position DESC' });
+  const keyOf = (row: object) => checkpointKey.parse(row).checkpoint_id;
+  return readInBatches<Paged, object, Checkpoint>({
+    page: async () =>
+      (await pool.query(page, beforeId === null ? [threadId, limit] : [threadId, limit, beforeId])).rows,
+    read: async (them) =>
+      (await pool.query(`${from} AND checkpoint_id = ANY ($2::text[])`, [threadId, them.map(keyOf)])).rows,
+    keyOf,
+    decode: (row) => decodeLarge(row, (whole) => decodeCheckpoint(threadId, whole)),
+  });
 }

@@ -1,8 +1,9 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { RunEvent } from '../../contract/domain/event.ts';
-import type { Run, RunKey } from '../../contract/domain/run.ts';
+import type { Run, RunKey, RunSummary } from '../../contract/domain/run.ts';
 import type { Admission } from '../../contract/domain/thread.ts';
+import type { Rows } from '../../contract/store/rows.ts';
 import {
   type Claim,
   type Idempotency,
@@ -19,7 +20,7 @@ import { decodeRun } from '../run-rows.ts';
 import type { ChangeListener } from './change-listener.ts';
 import { bindStatements } from './connections.ts';
 import { PostgresDurations } from './postgres-durations.ts';
-import { violates, withStorageFaults } from './postgres-faults.ts';
+import { translateRows, violates } from './postgres-faults.ts';
 import { PostgresFence } from './postgres-fence.ts';
 import { PostgresItems } from './postgres-items.ts';
 import { PostgresOutbox } from './postgres-outbox.ts';
@@ -141,8 +142,8 @@ export class PostgresStore implements Store {
     return row === undefined ? null : decodeRun(row);
   }
 
-  async search(query: RunQuery): Promise<readonly Run[]> {
-    return await withStorageFaults(searchRuns(this.#pool, query));
+  search(query: RunQuery): Rows<RunSummary> {
+    return translateRows(searchRuns(this.#pool, query));
   }
 
   async events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]> {

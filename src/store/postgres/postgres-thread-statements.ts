@@ -46,9 +46,6 @@ const fromCheckpoints = `SELECT ${rows.checkpointColumns} FROM checkpoints WHERE
 export const threadLookups = {
   findThread: `SELECT ${rows.threadColumns} FROM threads JOIN thread_states USING (thread_id)
     WHERE threads.thread_id = $1 AND tenant = $2`,
-  history: `${fromCheckpoints} ORDER BY position DESC LIMIT $2`,
-  historyBefore: `${fromCheckpoints} AND position < (
-    SELECT position FROM checkpoints WHERE thread_id = $1 AND checkpoint_id = $3) ORDER BY position DESC LIMIT $2`,
   checkpointById: `${fromCheckpoints} AND checkpoint_id = $2`,
   threadEvents: `SELECT run_id, seq, at_ms, events.status, change, thread_seq,
       CASE WHEN change IN (${bareChanges}) THEN runs.state END AS state FROM events JOIN runs USING (run_id)

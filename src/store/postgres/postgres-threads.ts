@@ -4,17 +4,19 @@ import { z } from 'zod';
 import type { ThreadEvent } from '../../contract/domain/event.ts';
 import type {
   Checkpoint,
+  HistoryQuery,
   Thread,
   ThreadEventQuery,
   ThreadKey,
   ThreadQuery,
   ThreadStore,
 } from '../../contract/domain/thread.ts';
+import type { Rows } from '../../contract/store/rows.ts';
 import { decodeThreadEvent } from '../event-rows.ts';
 import { decodeCheckpoint, decodeThread } from '../thread-rows.ts';
 import { bindStatements, transact } from './connections.ts';
-import { withStorageFaults } from './postgres-faults.ts';
-import { searchThreads } from './postgres-search.ts';
+import { translateRows, withStorageFaults } from './postgres-faults.ts';
+import { listCheckpoints, searchThreads } from './postgres-search.ts';
 import {
   copyThread,
   insertThreads,
@@ -73,16 +75,12 @@ export class PostgresThreads implements ThreadStore {
     return await this.#updates.submit(encodeUpdateThread(thread, expectedVersion, checkpoint));
   }
 
-  async searchThreads(query: ThreadQuery): Promise<readonly Thread[]> {
-    return await withStorageFaults(searchThreads(this.#pool, query));
+  searchThreads(query: ThreadQuery): Rows<Thread> {
+    return translateRows(searchThreads(this.#pool, query));
   }
 
-  async checkpoints(threadId: string, limit: number, beforeId: string | null): Promise<readonly Checkpoint[]> {
-    const { rows } =
-      beforeId === null
-        ? await this.#query('history', [threadId, limit])
-        : await this.#query('historyBefore', [threadId, limit, beforeId]);
-    return rows.map((row) => decodeCheckpoint(threadId, row));
+  checkpoints(threadId: string, query: HistoryQuery): Rows<Checkpoint> {
+    return translateRows(listCheckpoints(this.#pool, threadId, query));
   }
 
   async findCheckpoint(

@@ -1,33 +1,32 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { z } from 'zod';
 import type { Item, ItemQuery } from '../../contract/store/item-store.ts';
-import { decodeItems, endOf, pathOf } from '../item-rows.ts';
+import type { Rows } from '../../contract/store/rows.ts';
+import { decodeItem, endOf, pathOf } from '../item-rows.ts';
 import type { Sql } from '../run-selection.ts';
 import { listEntries } from '../search-entries.ts';
 import { walkSlices } from './slices.ts';
 
+const sized = z.object({ value: z.string() });
 const candidate = z.object({ path: z.string(), key: z.string(), matched: z.number() });
 type Candidate = z.infer<typeof candidate>;
 
-/** The entries of this many values of the largest size are searched within some ten milliseconds. */
-const maxSearched = 250;
-
 /** Searches items without holding the event loop for long. Throws SQLite's errors. */
-export async function searchItems(
+export function searchItems(
   database: DatabaseSync,
   { find }: { readonly find: StatementSync },
   query: ItemQuery,
-): Promise<readonly Item[]> {
+): Rows<Item> {
   const entries = listEntries(query.filter);
-  const matching = await walkSlices({
+  return walkSlices({
     readSlice: (after: Candidate | undefined, size) =>
       readSlice(database, selectCandidates(query, entries, after, size)),
-    load: (row) => row,
-    limit: query.limit,
-    offset: query.offset,
-    ...(entries.length === 0 ? {} : { max: maxSearched }),
+    load: ({ path, key }) => {
+      const row = find.get(query.tenant, path, key);
+      return row === undefined ? null : { row: decodeItem(query.tenant, row), size: sized.parse(row).value.length };
+    },
+    ...{ limit: query.limit, offset: query.offset, isIndexed: false },
   });
-  return await decodeItems(query.tenant, matching, ({ path, key }) => find.get(query.tenant, path, key));
 }
 
 function readSlice(database: DatabaseSync, { text, values }: Sql): readonly Candidate[] {

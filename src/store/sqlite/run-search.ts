@@ -1,15 +1,18 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { z } from 'zod';
-import type { Run } from '../../contract/domain/run.ts';
+import type { RunSummary } from '../../contract/domain/run.ts';
+import type { Rows } from '../../contract/store/rows.ts';
 import type { RunQuery } from '../../contract/store/store.ts';
-import { decodeRun, runColumns } from '../run-rows.ts';
+import { decodeSummary } from '../run-rows.ts';
 import { type Sql, selectRunIds } from '../run-selection.ts';
 import { listEntries } from '../search-entries.ts';
-import { walkSlices } from './slices.ts';
+import { type Loaded, walkSlices } from './slices.ts';
 import type { Statements } from './sqlite-statements.ts';
 
 const candidate = z.object({ run_id: z.string(), matched: z.number() });
 type Candidate = z.infer<typeof candidate>;
+
+const sized = z.object({ request: z.string() });
 
 /** Searches a SQLite database without holding the event loop for long. Throws SQLite's errors. */
 export class RunSearch {
@@ -21,34 +24,30 @@ export class RunSearch {
     this.#statements = statements;
   }
 
-  async find(query: RunQuery): Promise<readonly Run[]> {
+  find(query: RunQuery): Rows<RunSummary> {
     const entries = listEntries(query.metadata);
-    const indexed = entries.length === 0 && query.threadId !== null;
-    return indexed ? this.#findPage(query) : await this.#findBySlices(query, entries);
-  }
-
-  #findPage(query: RunQuery): readonly Run[] {
-    const ids = selectRunIds(query, query);
-    const page = `SELECT ${runColumns} FROM (${ids.text}) AS page JOIN runs ON runs.run_id = page.run_id
-      JOIN requests ON requests.id = runs.id ORDER BY runs.run_id DESC`;
-    return this.#all({ text: page, values: ids.values }).map(decodeRun);
-  }
-
-  async #findBySlices(query: RunQuery, entries: readonly string[]): Promise<readonly Run[]> {
-    return await walkSlices({
-      readSlice: (after: Candidate | undefined, size) => this.#readSlice(query, entries, after?.run_id, size),
-      load: ({ run_id: runId }) => {
-        const row = this.#statements.find.get(runId, query.tenant);
-        return row === undefined ? null : decodeRun(row);
-      },
+    return walkSlices({
+      readSlice: (after: Candidate | undefined, limit, offset) =>
+        this.#readSlice(query, entries, { limit, offset, beforeRunId: after?.run_id }),
+      load: ({ run_id: runId }) => this.#load(query, runId),
       limit: query.limit,
       offset: query.offset,
+      isIndexed: entries.length === 0 && query.threadId !== null,
     });
   }
 
-  #readSlice(query: RunQuery, entries: readonly string[], beforeRunId: string | undefined, limit: number) {
+  #load({ tenant, omitInput = false }: RunQuery, runId: string): Loaded<RunSummary> | null {
+    const row = this.#statements.findSummary.get(runId, tenant);
+    if (row === undefined) return null;
+    return { row: decodeSummary(row, omitInput), size: sized.parse(row).request.length };
+  }
+
+  #readSlice(query: RunQuery, entries: readonly string[], page: Parameters<typeof selectRunIds>[1]) {
     const threadId = query.threadId ?? undefined;
-    const ids = selectRunIds({ ...query, threadId }, { limit, offset: 0, beforeRunId });
+    const ids = selectRunIds({ ...query, threadId }, page);
+    if (entries.length === 0 && query.threadId !== null) {
+      return this.#all(ids).map((row) => candidate.parse({ ...row, matched: 1 }));
+    }
     const values = [...ids.values];
     // The line feeds around an entry make a text search an exact one: no entry holds a line feed.
     const tests = entries.map((entry) => `instr(requests.metadata, $${values.push(`\n${entry}\n`)}) > 0`);

@@ -1,44 +1,73 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { nextTurn, Pacer } from '../../compute/turns.ts';
+import type { RowBatch } from '../../contract/store/rows.ts';
+import { maxBatchSize } from '../row-batches.ts';
 
-/** Rows that are examined before other work gets its turn: a few milliseconds. */
-const sliceSize = 2000;
+/** Rows that are examined at once: a few milliseconds, where they are as small as usual. */
+const maxSlice = 2000;
+/** The first slice of a search whose rows have to be examined: how large they are is not known yet. */
+const firstSlice = 100;
+/** How long a slice should take. */
+const sliceMs = 2;
 
-/**
- * Walks rows that no index narrows down, slice by slice with other work in between, and returns what `load` makes of those
- * that match: at most `limit`, after the first `offset`.
- *
- * @param search.readSlice reads the next `size` rows after a row; fewer mean the end.
- * @param search.max bounds a slice whose rows take longer than usual to examine.
- */
-export async function walkSlices<Row extends { readonly matched: number }, Found>(search: {
-  readonly readSlice: (after: Row | undefined, size: number) => readonly Row[];
+/** A row that was read, and how much that was. */
+export type Loaded<Found> = { readonly row: Found | Promise<Found>; readonly size: number };
+
+export type SliceSearch<Place extends { readonly matched: number }, Found> = {
+  /** Reads the next `size` rows after a row; fewer mean the end. `skip`: leaves that many rows out first. */
+  readonly readSlice: (after: Place | undefined, size: number, skip: number) => readonly Place[];
   /** Null when the row was removed in the meantime. */
-  readonly load: (row: Row) => Found | null;
+  readonly load: (place: Place) => Loaded<Found> | null;
   readonly offset: number;
   readonly limit: number;
-  readonly max?: number;
-}): Promise<readonly Found[]> {
-  const { max = sliceSize } = search;
-  const found: Found[] = [];
-  let toSkip = search.offset;
-  let after: Row | undefined;
+  /** Whether an index alone finds the rows: then all of them match, and `readSlice` skips the offset. */
+  readonly isIndexed: boolean;
+};
+
+/**
+ * Walks rows slice by slice with other work in between, and gives what `load` makes of those that match: at most `limit`,
+ * after the first `offset`. A slice is as large as can be examined within a few milliseconds.
+ */
+export async function* walkSlices<Place extends { readonly matched: number }, Found>(
+  search: SliceSearch<Place, Found>,
+): AsyncGenerator<RowBatch<Found>, undefined> {
+  const { limit, isIndexed } = search;
+  const pacer = new Pacer();
+  let toSkip = isIndexed ? 0 : search.offset;
+  let skip = isIndexed ? search.offset : 0;
+  let after: Place | undefined;
+  let found = 0;
   // Where most rows match, little more is read than is returned.
-  let size = Math.min(max, search.offset + search.limit);
+  let size = Math.min(isIndexed ? maxSlice : firstSlice, toSkip + limit);
+  let rows: Found[] = [];
+  let batchSize = 0;
   for (;;) {
-    const slice = search.readSlice(after, size);
-    for (const row of slice) {
-      if (row.matched === 0) continue;
+    const startedMs = performance.now();
+    const slice = search.readSlice(after, size, skip);
+    const tookMs = performance.now() - startedMs;
+    for (const place of slice) {
+      if (place.matched === 0) continue;
       if (toSkip > 0) {
-        toSkip--;
+        toSkip -= 1;
         continue;
       }
-      const loaded = search.load(row);
-      if (loaded !== null) found.push(loaded);
-      if (found.length === search.limit) return found;
+      const loaded = search.load(place);
+      if (loaded === null) continue;
+      found += 1;
+      rows.push(loaded.row instanceof Promise ? await loaded.row : loaded.row);
+      batchSize += loaded.size;
+      if (found === limit) break;
+      const pause = pacer.pause();
+      if (batchSize < maxBatchSize && pause === undefined) continue;
+      yield { rows, size: batchSize };
+      [rows, batchSize] = [[], 0];
+      await pause;
     }
-    if (slice.length < size) return found;
+    if (found === limit || slice.length < size) break;
     after = slice.at(-1);
-    size = max;
+    skip = 0;
+    size = Math.max(1, Math.min(maxSlice, Math.floor(size * Math.min(4, sliceMs / Math.max(tookMs, 0.01)))));
     await nextTurn();
+    pacer.restart();
   }
+  if (rows.length > 0) yield { rows, size: batchSize };
 }

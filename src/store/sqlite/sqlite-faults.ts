@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { RowBatch, Rows } from '../../contract/store/rows.ts';
 import { StorageFault } from '../../contract/store/store.ts';
 
 /** Primary result codes, https://www.sqlite.org/rescode.html */
@@ -38,6 +39,15 @@ export function toStorageFault(error: unknown): StorageFault {
 export async function withStorageFaults<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
+  } catch (error) {
+    throw toStorageFault(error);
+  }
+}
+
+/** The same rows; what pulling them rejects with becomes a `StorageFault`. */
+export async function* translateRows<Row>(rows: Rows<Row>): AsyncGenerator<RowBatch<Row>, undefined> {
+  try {
+    yield* rows;
   } catch (error) {
     throw toStorageFault(error);
   }

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
+import { nextTurn } from '../../compute/turns.ts';
 import type {
   Item,
   ItemKey,
@@ -10,12 +10,13 @@ import type {
   Namespace,
   NamespaceQuery,
 } from '../../contract/store/item-store.ts';
+import type { Rows } from '../../contract/store/rows.ts';
 import { walkNamespaces } from '../item-namespaces.ts';
 import { decodeItem, encodeItemKey, encodeItemValue, itemColumns } from '../item-rows.ts';
 import { formatLines } from '../search-entries.ts';
 import { prepareAll } from './database.ts';
 import { searchItems } from './item-search.ts';
-import { withStorageFaults } from './sqlite-faults.ts';
+import { translateRows, withStorageFaults } from './sqlite-faults.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 const byKey = 'tenant = ?1 AND path = ?2 AND key = ?3';
@@ -75,8 +76,8 @@ export class SqliteItems implements ItemStore {
     return await this.#writes.submit(() => this.#statements.remove.run(...columns).changes === 1);
   }
 
-  async search(query: ItemQuery): Promise<readonly Item[]> {
-    return await withStorageFaults(() => searchItems(this.#database, this.#statements, query));
+  search(query: ItemQuery): Rows<Item> {
+    return translateRows(searchItems(this.#database, this.#statements, query));
   }
 
   async namespaces(query: NamespaceQuery): Promise<readonly Namespace[]> {

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { eventSourceColumns } from '../event-rows.ts';
-import { runColumns } from '../run-rows.ts';
+import { runColumns, summaryColumns } from '../run-rows.ts';
 import { prepareAll } from './database.ts';
 import { insertDelivery } from './sqlite-outbox-statements.ts';
 import { threadTexts } from './sqlite-thread-statements.ts';
@@ -38,6 +38,8 @@ const texts = {
   removeEvents: 'DELETE FROM events WHERE run = ?',
   find: `${selectRun} WHERE runs.run_id = ? AND runs.tenant = ?`,
   eventSource: `SELECT ${eventSourceColumns} FROM runs WHERE run_id = ?`,
+  findSummary: `SELECT ${summaryColumns}, requests.request FROM runs JOIN requests ON requests.id = runs.id
+    WHERE runs.run_id = ? AND runs.tenant = ?`,
   events: `SELECT seq, at_ms, status, change FROM events
     WHERE run = (SELECT id FROM runs WHERE run_id = ?) AND seq > ? ORDER BY seq LIMIT ?`,
   nextOwner: `SELECT owner FROM runs WHERE ended_at_ms IS NULL AND owner > ? ORDER BY owner LIMIT 1`,

@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { RunEvent } from '../../contract/domain/event.ts';
-import type { Run, RunKey } from '../../contract/domain/run.ts';
+import type { Run, RunKey, RunSummary } from '../../contract/domain/run.ts';
 import type { Admission } from '../../contract/domain/thread.ts';
+import type { Rows } from '../../contract/store/rows.ts';
 import {
   type Claim,
   type Idempotency,
@@ -17,7 +18,7 @@ import type { FileLock } from './file-lock.ts';
 import { RunSearch } from './run-search.ts';
 import { prepareClaim, prepareExpire, prepareInsert, prepareRemove, prepareUpdate } from './run-writes.ts';
 import { SqliteDurations } from './sqlite-durations.ts';
-import { withStorageFaults } from './sqlite-faults.ts';
+import { translateRows, withStorageFaults } from './sqlite-faults.ts';
 import { SqliteFence } from './sqlite-fence.ts';
 import { SqliteItems } from './sqlite-items.ts';
 import { SqliteOutbox } from './sqlite-outbox.ts';
@@ -111,8 +112,8 @@ export class SqliteStore implements Store {
     });
   }
 
-  async search(query: RunQuery): Promise<readonly Run[]> {
-    return await withStorageFaults(() => this.#search.find(query));
+  search(query: RunQuery): Rows<RunSummary> {
+    return translateRows(this.#search.find(query));
   }
 
   async events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]> {

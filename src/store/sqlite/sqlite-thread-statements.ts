@@ -1,5 +1,5 @@
 import { bareChanges } from '../event-rows.ts';
-import { checkpointColumns, threadColumns } from '../thread-rows.ts';
+import { checkpointColumns, stateless, threadColumns } from '../thread-rows.ts';
 
 // Not by `run_id <> ?` in the index: the partial index has only the live runs of the thread, which are few.
 const otherLiveRun = (thread: string, runId: string): string => `EXISTS (SELECT 1 FROM runs AS other
@@ -11,6 +11,8 @@ const stateColumns = 'metadata_entries, value_entries, metadata, state_values, m
 /** Statements on threads, their states and checkpoints. */
 export const threadTexts = {
   findThread: `SELECT ${threadColumns} FROM threads JOIN thread_states ON thread_states.id = threads.id
+    WHERE threads.thread_id = ? AND threads.tenant = ?`,
+  findThreadHead: `SELECT ${stateless(threadColumns)} FROM threads JOIN thread_states ON thread_states.id = threads.id
     WHERE threads.thread_id = ? AND threads.tenant = ?`,
   placeOfThread: 'SELECT id, tenant FROM threads WHERE thread_id = ?',
   hasLiveRun: 'SELECT 1 FROM runs WHERE tenant = ? AND thread_id = ? AND ended_at_ms IS NULL LIMIT 1',
@@ -57,11 +59,15 @@ export const threadTexts = {
   copyCheckpoint: `INSERT INTO checkpoints (thread, ${checkpointColumns})
     SELECT ?2, ${checkpointColumns.replace('checkpoint_id', '?3')} FROM checkpoints WHERE id = ?1`,
   checkpointsOf: 'SELECT id FROM checkpoints WHERE thread = ? ORDER BY id',
-  history: `SELECT ${checkpointColumns} FROM checkpoints
-    WHERE thread = (SELECT id FROM threads WHERE thread_id = ?1) ORDER BY id DESC LIMIT ?2`,
-  historyBefore: `SELECT ${checkpointColumns} FROM checkpoints
-    WHERE thread = (SELECT id FROM threads WHERE thread_id = ?1) AND id < (SELECT id FROM checkpoints
-      WHERE thread = (SELECT id FROM threads WHERE thread_id = ?1) AND checkpoint_id = ?3) ORDER BY id DESC LIMIT ?2`,
+  history: `SELECT id, 1 AS matched FROM checkpoints
+    WHERE thread = (SELECT id FROM threads WHERE thread_id = ?1) AND id < ?2 ORDER BY id DESC LIMIT ?3`,
+  placeOfCheckpoint: `SELECT id FROM checkpoints
+    WHERE thread = (SELECT id FROM threads WHERE thread_id = ?1) AND checkpoint_id = ?2`,
+  // An id is free again once its checkpoint was removed, so the thread is compared too.
+  checkpointAt: `SELECT ${checkpointColumns} FROM checkpoints
+    WHERE id = ?2 AND thread = (SELECT id FROM threads WHERE thread_id = ?1)`,
+  checkpointHeadAt: `SELECT ${stateless(checkpointColumns)} FROM checkpoints
+    WHERE id = ?2 AND thread = (SELECT id FROM threads WHERE thread_id = ?1)`,
   checkpointById: `SELECT ${checkpointColumns} FROM checkpoints
     WHERE thread = (SELECT id FROM threads WHERE thread_id = ?) AND checkpoint_id = ?`,
   checkpointByRun: `SELECT ${checkpointColumns} FROM checkpoints

@@ -3,21 +3,25 @@ import { z } from 'zod';
 import type { ThreadEvent } from '../../contract/domain/event.ts';
 import type {
   Checkpoint,
+  HistoryQuery,
   Thread,
   ThreadEventQuery,
   ThreadKey,
   ThreadQuery,
   ThreadStore,
 } from '../../contract/domain/thread.ts';
+import type { Rows } from '../../contract/store/rows.ts';
 import { decodeThreadEvent } from '../event-rows.ts';
-import { decodeCheckpoint, decodeThread } from '../thread-rows.ts';
-import { withStorageFaults } from './sqlite-faults.ts';
+import { decodeCheckpoint, decodeLarge, decodeThread } from '../thread-rows.ts';
+import { walkSlices } from './slices.ts';
+import { translateRows, withStorageFaults } from './sqlite-faults.ts';
 import type { Statements } from './sqlite-statements.ts';
 import { prepareThread } from './thread-effects.ts';
-import { ThreadSearch } from './thread-search.ts';
+import { sizeOf, ThreadSearch } from './thread-search.ts';
 import { prepareAcquire, prepareCopy, prepareRemoveThread, prepareUpdateThread } from './thread-writes.ts';
 import type { WriteQueue } from './write-queue.ts';
 
+const placeRow = z.object({ id: z.number(), matched: z.number() });
 const firstRow = z.object({ first: z.number().nullable() });
 
 /** Threads and checkpoints in the SQLite file of the runs, over its statements and its write queue. */
@@ -49,16 +53,30 @@ export class SqliteThreads implements ThreadStore {
     return await this.#writes.submit(prepareUpdateThread(this.#statements, thread, expectedVersion, checkpoint));
   }
 
-  async searchThreads(query: ThreadQuery): Promise<readonly Thread[]> {
-    return await withStorageFaults(() => this.#search.find(query));
+  searchThreads(query: ThreadQuery): Rows<Thread> {
+    return translateRows(this.#search.find(query));
   }
 
-  async checkpoints(threadId: string, limit: number, beforeId: string | null): Promise<readonly Checkpoint[]> {
-    const { history, historyBefore } = this.#statements;
-    return await withStorageFaults(() => {
-      const rows = beforeId === null ? history.all(threadId, limit) : historyBefore.all(threadId, limit, beforeId);
-      return rows.map((row) => decodeCheckpoint(threadId, row));
+  checkpoints(threadId: string, { limit, beforeId, omitState }: HistoryQuery): Rows<Checkpoint> {
+    const { history, placeOfCheckpoint, checkpointAt, checkpointHeadAt } = this.#statements;
+    const find = omitState === true ? checkpointHeadAt : checkpointAt;
+    const start = (): number => {
+      if (beforeId === null) return Number.MAX_SAFE_INTEGER;
+      const before = placeOfCheckpoint.get(threadId, beforeId);
+      return before === undefined ? 0 : placeRow.parse({ ...before, matched: 1 }).id;
+    };
+    const rows = walkSlices({
+      readSlice: (after: z.output<typeof placeRow> | undefined, size) =>
+        history.all(threadId, after?.id ?? start(), size).map((row) => placeRow.parse(row)),
+      load: ({ id }) => {
+        const row = find.get(threadId, id);
+        if (row === undefined) return null;
+        const decode = (whole: unknown) => decodeCheckpoint(threadId, whole);
+        return { row: decodeLarge(row, decode), size: sizeOf(row) };
+      },
+      ...{ limit, offset: 0, isIndexed: true },
     });
+    return translateRows(rows);
   }
 
   async findCheckpoint(

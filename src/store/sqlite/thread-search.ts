@@ -1,14 +1,17 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { z } from 'zod';
 import type { Thread, ThreadQuery } from '../../contract/domain/thread.ts';
+import type { Rows } from '../../contract/store/rows.ts';
 import type { Sql } from '../run-selection.ts';
 import { listEntries } from '../search-entries.ts';
-import { decodeThread } from '../thread-rows.ts';
-import { walkSlices } from './slices.ts';
+import { decodeLarge, decodeThread } from '../thread-rows.ts';
+import { type Loaded, walkSlices } from './slices.ts';
 import type { Statements } from './sqlite-statements.ts';
 
 const candidate = z.object({ thread_id: z.string(), created_at_ms: z.number(), matched: z.number() });
 type Candidate = z.infer<typeof candidate>;
+
+const sized = z.object({ metadata: z.string(), state_values: z.string(), messages: z.string() });
 
 /** Searches threads without holding the event loop for long. Throws SQLite's errors. */
 export class ThreadSearch {
@@ -20,26 +23,35 @@ export class ThreadSearch {
     this.#statements = statements;
   }
 
-  async find(query: ThreadQuery): Promise<readonly Thread[]> {
-    const load = ({ thread_id: threadId }: Candidate): Thread | null => {
-      const row = this.#statements.findThread.get(threadId, query.tenant);
-      return row === undefined ? null : decodeThread(row);
-    };
+  find(query: ThreadQuery): Rows<Thread> {
     const tests = selectMatches(query);
-    if (tests === null) {
-      return this.#read(selectThreadIds(query, { ...query, tests }))
-        .map(load)
-        .filter((thread) => thread !== null);
-    }
-    const readSlice = (after: Candidate | undefined, limit: number) =>
-      this.#read(selectThreadIds(query, { tests, after, limit, offset: 0 }));
-    return await walkSlices({ readSlice, load, limit: query.limit, offset: query.offset });
+    return walkSlices({
+      readSlice: (after: Candidate | undefined, limit, offset) =>
+        this.#read(selectThreadIds(query, { tests, after, limit, offset })),
+      load: ({ thread_id: threadId }) => this.#load(query, threadId),
+      limit: query.limit,
+      offset: query.offset,
+      isIndexed: tests === null,
+    });
+  }
+
+  #load({ tenant, omitState }: ThreadQuery, threadId: string): Loaded<Thread> | null {
+    const { findThread, findThreadHead } = this.#statements;
+    const row = (omitState === true ? findThreadHead : findThread).get(threadId, tenant);
+    if (row === undefined) return null;
+    return { row: decodeLarge(row, decodeThread), size: sizeOf(row) };
   }
 
   #read({ text, values }: Sql): readonly Candidate[] {
     const rows: Record<string, SQLOutputValue>[] = this.#database.prepare(text).all(...values);
     return rows.map((row) => candidate.parse(row));
   }
+}
+
+/** Characters of a thread's or a checkpoint's payload. */
+export function sizeOf(row: object): number {
+  const { metadata, state_values: values, messages } = sized.parse(row);
+  return metadata.length + values.length + messages.length;
 }
 
 /** The conditions that no index serves; null when there is none. */

@@ -3,7 +3,8 @@ import { defaultApiKey } from './sandbox.ts';
 /** The config that `npm start` serves: seven agents of both vendors, all of them in the sandbox. YAML. */
 export function sampleConfig(urls: { readonly intunedUrl: string; readonly restackUrl: string }): string {
   return `server: { host: 127.0.0.1, port: 8080 }
-store: { url: "sqlite:./data/rungate.db" }
+# The vendors end with the process, so nothing of an old run could be sent twice.
+store: { url: "sqlite:./data/rungate.db", staleAfterMinutes: 525600 }
 defaultAgent: echo
 
 backends:

@@ -1,5 +1,6 @@
 // The entry of a worker thread: copies the write-ahead log into the database file, away from the event loop.
 import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 
@@ -8,7 +9,10 @@ const restartPages = 16_384;
 
 const { file } = z.object({ file: z.string() }).parse(workerData);
 const counts = z.object({ busy: z.number(), log: z.number(), checkpointed: z.number() });
-const database = new DatabaseSync(file, { timeout: 100 });
+// A file that was removed must not be made again.
+const place = pathToFileURL(file);
+place.searchParams.set('mode', 'rw');
+const database = new DatabaseSync(place, { timeout: 100 });
 
 parentPort?.on('message', (message: unknown) => {
   if (message === 'close') {

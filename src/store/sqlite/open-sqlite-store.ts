@@ -81,8 +81,8 @@ export function openSqliteOutbox(url: string, readOnly: boolean): OpenOutbox {
 export function openSqliteFence(url: string, { log }: { readonly log: Log }) {
   const { given, path } = findFile(url);
   try {
-    const { fence, close } = openSqliteStore(url, { log });
-    return { fence, isInUse: false, close };
+    const store = openSqliteStore(url, { log });
+    return { fence: store.fence, isInUse: false, close: () => store.close() };
   } catch (error) {
     if (!(error instanceof StoreInUse)) throw toStorageFault(error);
   }

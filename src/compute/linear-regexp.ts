@@ -1,5 +1,13 @@
 import { RE2JS } from 're2js';
-import { type CountedPattern, readCountedPattern, translateRegExp, UnsupportedRegExp } from './translate-regexp.ts';
+import { assertNever } from '../contract/domain/assert-never.ts';
+import { type Conditions, splitLookahead } from './split-lookahead.ts';
+import {
+  type CountedPattern,
+  parseRegExp,
+  readCountedPattern,
+  translateRegExp,
+  UnsupportedRegExp,
+} from './translate-regexp.ts';
 
 type Program = { readonly re2: RE2JS; readonly groups: number };
 
@@ -48,6 +56,14 @@ export class LinearRegExp {
   }
 }
 
+/**
+ * What zod writes for `z.iso.duration()`. It looks ahead in the middle, and yet takes linear time in the engine of
+ * ECMAScript: each step is decided by the next characters, and what is looked for is looked for once.
+ */
+const zodDuration =
+  '^P(?:(\\d+W)|(?!.*W)(?=\\d|T\\d)(\\d+Y)?(\\d+M)?(\\d+D)?(T(?=\\d)(\\d+H)?(\\d+M)?(\\d+([.,]\\d+)?S)?)?)$';
+const durations = new RegExp(zodDuration, 'u');
+
 export type Pattern = {
   test(text: string): boolean;
   /** States of its automaton: what one character of a text costs at most. */
@@ -56,6 +72,40 @@ export type Pattern = {
 
 /** A test of texts by a pattern of a JSON Schema, linear in the text. @throws as {@link LinearRegExp} */
 export function compilePattern(source: string, flags = ''): Pattern {
+  if (source === zodDuration && flags === '') return { test: (text) => durations.test(text), size: 1 };
+  const conditions = flags.includes('m') ? null : splitLookahead(parseRegExp(source));
+  return conditions === null ? compileSimple(source, flags) : compileConditions(conditions, flags);
+}
+
+function compileConditions(conditions: Conditions, flags: string): Pattern {
+  switch (conditions.kind) {
+    case 'match':
+      return compileSimple(conditions.source, flags);
+    case 'not': {
+      const part = compileConditions(conditions.part, flags);
+      return { test: (text) => !part.test(text), size: part.size };
+    }
+    case 'all':
+    case 'any': {
+      const parts = conditions.parts.map((part) => compileConditions(part, flags));
+      const size = parts.reduce((total, part) => total + part.size, 0);
+      const test = conditions.kind === 'all' ? allOf(parts) : anyOf(parts);
+      return { test, size };
+    }
+    default:
+      return assertNever(conditions);
+  }
+}
+
+function allOf(parts: readonly Pattern[]): Pattern['test'] {
+  return (text) => parts.every((part) => part.test(text));
+}
+
+function anyOf(parts: readonly Pattern[]): Pattern['test'] {
+  return (text) => parts.some((part) => part.test(text));
+}
+
+function compileSimple(source: string, flags: string): Pattern {
   const options = { flags, captures: false };
   const counted = readCountedPattern(source);
   const { re2 } = compile(counted?.repeated ?? source, options);

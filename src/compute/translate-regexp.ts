@@ -43,7 +43,7 @@ const parser = new RegExpParser({ ecmaVersion: 2025, strict: false });
  * @throws UnsupportedRegExp for what RE2 does not have; SyntaxError for what is no regular expression
  */
 export function translateRegExp(source: string, options: TranslationOptions): string {
-  const text = new Translation(options).alternatives(parse(source).alternatives);
+  const text = new Translation(options).alternatives(parseRegExp(source).alternatives);
   if (text.length > maxLength)
     throw new UnsupportedRegExp('repeats too much; use maxLength or maxItems for long counts');
   return text;
@@ -57,7 +57,7 @@ export type CountedPattern = { readonly repeated: string; readonly min: number; 
  * repeated part, of so many code points. Null for every other.
  */
 export function readCountedPattern(source: string): CountedPattern | null {
-  const [alternative, ...others] = parse(source).alternatives;
+  const [alternative, ...others] = parseRegExp(source).alternatives;
   const [start, counted, end, ...more] = alternative?.elements ?? [];
   if (others.length + more.length > 0 || counted?.type !== 'Quantifier' || counted.max <= 1) return null;
   const isWhole =
@@ -67,7 +67,8 @@ export function readCountedPattern(source: string): CountedPattern | null {
   return isWhole && isOne ? { repeated: `^${element.raw}*$`, min, max } : null;
 }
 
-function parse(source: string): AST.Pattern {
+/** @throws SyntaxError for what is no regular expression */
+export function parseRegExp(source: string): AST.Pattern {
   try {
     return parser.parsePattern(source, 0, source.length, { unicode: true });
   } catch {
@@ -170,7 +171,8 @@ class Translation {
       case 'lookahead':
         throw new UnsupportedRegExp(
           `looks ahead (${element.raw}), which no engine does in linear time; write several patterns under "allOf"` +
-            `${element.negate ? ' and "not"' : ''}, or several calls joined by "and"`,
+            `${element.negate ? ' and "not"' : ''}, or several calls joined by "and"; a pattern of a schema may look ahead ` +
+            'at its beginning, behind ^',
         );
       default:
         return assertNever(element);
@@ -227,10 +229,32 @@ function propertyText({ key, value, negate, raw }: AST.UnicodePropertyCharacterS
   // General categories have one or two letters in RE2; scripts stand by their names.
   const short = categories[name] ?? name;
   const isCategory = value === null || key === 'General_Category' || key === 'gc';
-  if (isCategory && !/^\p{Lu}\p{Ll}?$/u.test(short)) {
-    throw new UnsupportedRegExp(`uses the property ${raw}; write a general category such as \\p{L}, or a script`);
-  }
+  // Such as \p{Emoji}: what it means is written out.
+  if (isCategory && !/^\p{Lu}\p{Ll}?$/u.test(short)) return rangesText(rangesOf(raw));
   return `\\${negate ? 'P' : 'p'}{${short}}`;
+}
+
+const known = new Map<string, Ranges>();
+
+/** The code points that have a property of Unicode, as ECMAScript knows it. */
+function rangesOf(raw: string): Ranges {
+  const ranges = known.get(raw) ?? findRanges(new RegExp(raw, 'u'));
+  known.set(raw, ranges);
+  return ranges;
+}
+
+function findRanges(property: RegExp): Ranges {
+  const ranges: [number, number][] = [];
+  let from: number | null = null;
+  for (let point = 0; point <= lastCodePoint + 1; point += 1) {
+    const isIn = point <= lastCodePoint && property.test(String.fromCodePoint(point));
+    if (isIn) from ??= point;
+    else if (from !== null) {
+      ranges.push([from, point - 1]);
+      from = null;
+    }
+  }
+  return ranges;
 }
 
 const categories: Readonly<Record<string, string>> = {

@@ -39,12 +39,59 @@ export function eachSubschema(
  */
 export function normalizeSchema(schema: JsonObject): NormalSchema {
   const used = new Set<string>();
+  const targets = findTargets(schema);
   const isDraft04 = typeof schema.$schema === 'string' && /\/draft-0[34]\//.test(schema.$schema);
-  const { $schema: declared, ...root } = normalize(schema, '', { used, isDraft04 });
+  const { $schema: declared, ...root } = normalize(schema, '', { used, isDraft04, targets });
   return { dialect: chooseDialect(declared, used), schema: root };
 }
 
-type Walk = { readonly used: Set<string>; readonly isDraft04: boolean };
+type Walk = {
+  readonly used: Set<string>;
+  readonly isDraft04: boolean;
+  /** Pointers that references of the schema lead to, and all pointers above them. */
+  readonly targets: ReadonlyMap<string, 'schema' | 'above'>;
+};
+
+/** References may lead to where no schema stands otherwise, such as `#/components/schemas/Pet` of OpenAPI. */
+function findTargets(schema: Json): ReadonlyMap<string, 'schema' | 'above'> {
+  const targets = new Map<string, 'schema' | 'above'>();
+  const walk = (value: Json): void => {
+    if (typeof value !== 'object' || value === null) return;
+    const reference = isJsonObject(value) ? value.$ref : undefined;
+    if (typeof reference === 'string' && reference.startsWith('#/')) {
+      const pointer = decode(reference.slice(1));
+      for (let end = pointer.lastIndexOf('/'); end > 0; end = pointer.lastIndexOf('/', end - 1)) {
+        const above = pointer.slice(0, end);
+        if (!targets.has(above)) targets.set(above, 'above');
+      }
+      targets.set(pointer, 'schema');
+    }
+    for (const member of Object.values(value)) walk(member as Json);
+  };
+  walk(schema);
+  return targets;
+}
+
+function decode(fragment: string): string {
+  try {
+    return decodeURIComponent(fragment);
+  } catch {
+    return fragment;
+  }
+}
+
+/** What stands where no keyword puts schemas: only what references lead to is one. */
+function normalizeElsewhere(value: Json, pointer: string, walk: Walk): Json {
+  const target = walk.targets.get(pointer);
+  if (!isJsonObject(value) || target === undefined) return value;
+  if (target === 'schema') return normalize(value, pointer, walk);
+  const members = Object.entries(value).map(
+    ([name, member]) => [name, normalizeElsewhere(member, `${pointer}/${escapePointer(name)}`, walk)] as const,
+  );
+  return Object.fromEntries(members);
+}
+
+const newKeywords = ['unevaluatedProperties', 'unevaluatedItems', 'dependentRequired', 'dependentSchemas', '$defs'];
 
 function chooseDialect(declared: Json | undefined, used: ReadonlySet<string>): Dialect {
   const name = typeof declared === 'string' ? /\/(draft-0[3467]|draft\/20\d\d-\d\d)\//.exec(declared)?.[1] : undefined;
@@ -52,13 +99,18 @@ function chooseDialect(declared: Json | undefined, used: ReadonlySet<string>): D
   if (name?.startsWith('draft/') === true) return '2020-12';
   if (name !== undefined) return 'draft-07';
   // Nothing says which draft it is, but what it uses does.
-  return used.has('items[]') || used.has('additionalItems') || used.has('dependencies') ? 'draft-07' : '2020-12';
+  if (used.has('2019-09')) return '2019-09';
+  const isOld = used.has('items[]') || used.has('additionalItems') || used.has('dependencies');
+  if (!isOld) return '2020-12';
+  // typebox writes old tuples beside new keywords; 2019-09 has both.
+  return newKeywords.some((keyword) => used.has(keyword)) ? '2019-09' : 'draft-07';
 }
 
 function normalize(schema: JsonObject, pointer: string, walk: Walk): JsonObject {
   const members: [string, Json][] = [];
   for (const [keyword, value] of Object.entries(schema)) {
     walk.used.add(Array.isArray(value) ? `${keyword}[]` : keyword);
+    if (keyword === '$ref' && typeof value === 'string' && value.includes('/draft/2019-09/')) walk.used.add('2019-09');
     members.push([keyword, normalizeMember(keyword, value, `${pointer}/${escapePointer(keyword)}`, walk)]);
   }
   return rewriteOldKeywords(new Map(members), walk);
@@ -78,7 +130,7 @@ function normalizeMember(keyword: string, value: Json, pointer: string, walk: Wa
     }
     return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, below(item, name)]));
   }
-  return singleKeys.has(keyword) ? normalize(value, pointer, walk) : value;
+  return singleKeys.has(keyword) ? normalize(value, pointer, walk) : normalizeElsewhere(value, pointer, walk);
 }
 
 function rewriteOldKeywords(members: Map<string, Json>, { isDraft04 }: Walk): JsonObject {

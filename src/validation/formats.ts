@@ -18,6 +18,9 @@ export const linearFormats: Readonly<Record<string, Format>> = {
   url: whenLong('url', createUrl),
   uri: whenLong('uri', createUri),
   regex: isRegExp,
+  // Tools that write these formats mean times without an offset as well.
+  time: fullFormats['iso-time'] as Format,
+  'date-time': fullFormats['iso-date-time'] as Format,
 };
 
 /**

@@ -1,6 +1,9 @@
 import { Ajv, type AnySchemaObject, type ErrorObject, MissingRefError, type Options, type ValidateFunction } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import draft06 from 'ajv/dist/refs/json-schema-draft-06.json' with { type: 'json' };
+import draft07 from 'ajv/dist/refs/json-schema-draft-07.json' with { type: 'json' };
+import { findNearest } from '../collections/nearest-word.ts';
 import { compilePattern } from '../compute/linear-regexp.ts';
 import type { Violation } from '../contract/domain/agent.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
@@ -78,17 +81,44 @@ function compileSchema(schema: JsonObject): { validate: ValidateFunction; normal
   try {
     const normal = normalizeSchema(schema);
     refuseBroken(normal);
-    const ajv = createAjv(normal.dialect, { meta: false, validateSchema: false });
-    return { validate: ajv.compile(normal.schema), normalized: normal.schema };
+    return { validate: compileNormal(normal), normalized: normal.schema };
   } catch (error) {
     throw new TypeError(`is not a valid JSON Schema: ${sayReason(error)}`, { cause: error });
   }
 }
 
+function compileNormal({ dialect, schema }: NormalSchema): ValidateFunction {
+  if (!metaSchemaName.test(JSON.stringify(schema))) {
+    return createAjv(dialect, { meta: false, validateSchema: false }).compile(schema);
+  }
+  // Inputs that are schemas themselves: the meta-schemas are the only other documents that are known.
+  const ajv = createAjv(dialect, { validateSchema: false });
+  for (const older of [draft06, draft07]) if (ajv.getSchema(older.$id) === undefined) ajv.addMetaSchema(older);
+  const own = typeof schema.$id === 'string' ? ajv.getSchema(schema.$id) : undefined;
+  return (own as ValidateFunction | undefined) ?? ajv.compile(schema);
+}
+
+const metaSchemaName = /"https?:\/\/json-schema\.org\/draft/;
+
 function refuseBroken({ dialect, schema }: NormalSchema): void {
   const judge = judges.get(dialect) ?? createAjv(dialect, {});
   judges.set(dialect, judge);
-  if (judge.validateSchema(schema as AnySchemaObject) !== true) throw new TypeError(judge.errorsText());
+  if (judge.validateSchema(schema as AnySchemaObject) === true) return;
+  const [first] = judge.errors ?? [];
+  throw new TypeError(first === undefined ? 'it cannot be compiled' : sayBroken(first, schema));
+}
+
+/** The place in the schema, what is wrong there, and the nearest word that would be right. */
+function sayBroken({ instancePath, message, keyword, params }: ErrorObject, schema: JsonObject): string {
+  const place = instancePath === '' ? 'it' : instancePath.slice(1);
+  const given = valueAt(schema, instancePath);
+  const allowed: unknown = params.allowedValues;
+  if (keyword !== 'enum' || !Array.isArray(allowed)) return `${place} ${message}`;
+  const nearest = typeof given === 'string' ? findNearest(given, allowed.map(String)) : undefined;
+  const hint = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+  const quoted =
+    typeof given === 'string' && given.length <= 100 ? `${JSON.stringify(given)} is none of` : 'must be one of';
+  return `${place} ${quoted} ${allowed.join(', ')}${hint}`;
 }
 
 function createAjv(dialect: Dialect, own: Options): Ajv {
@@ -141,10 +171,15 @@ function describeError(error: ErrorObject, root: CheckRoot, value: Json): Violat
 }
 
 function arrayAt(value: Json, pointer: string): readonly Json[] {
+  const found = valueAt(value, pointer);
+  return Array.isArray(found) ? found : [];
+}
+
+function valueAt(value: Json, pointer: string): Json | undefined {
   let found: Json | undefined = value;
   for (const part of pointer.split('/').slice(1)) {
     const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
     found = typeof found === 'object' && found !== null ? (found as Readonly<Record<string, Json>>)[name] : undefined;
   }
-  return Array.isArray(found) ? found : [];
+  return found;
 }

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { compilePattern, LinearRegExp } from '../../src/compute/linear-regexp.ts';
+import { UnsupportedRegExp } from '../../src/compute/translate-regexp.ts';
 
 /** Patterns over a small alphabet, so that texts often match. */
 const pattern = fc.letrec<{ any: string }>((tie) => ({
@@ -44,6 +46,15 @@ const text = fc.string({
   maxLength: 8,
 });
 
+function compiledOrNull(source: string) {
+  try {
+    return compilePattern(source);
+  } catch (error) {
+    if (error instanceof UnsupportedRegExp) return null;
+    throw error;
+  }
+}
+
 describe('a linear regular expression', () => {
   test('finds what the engine of ECMAScript finds', () => {
     fc.assert(
@@ -64,6 +75,66 @@ describe('a linear regular expression', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+
+  test('looks ahead from a fixed place as the engine of ECMAScript does', () => {
+    const plain = fc
+      .array(
+        fc.tuple(fc.constantFrom('a', 'b', '.', '\\w', '[^a]', '(?:a|bb)', '$'), fc.constantFrom('', '*', '?', '{2}')),
+        {
+          maxLength: 3,
+        },
+      )
+      .map((parts) => parts.map(([part, count]) => (part === '$' ? part : part + count)).join(''));
+    const fixed = fc.constantFrom('', 'a', '.', '[ab]{2}', '(?:a|b)', '\\b');
+    const ahead = fc.tuple(fc.constantFrom('=', '!'), plain, fc.boolean()).map(([sign, inner, isNested]) => {
+      return isNested ? `(?${sign}(?!b)${inner})` : `(?${sign}${inner})`;
+    });
+    const part = fc.tuple(fixed, ahead, fc.option(ahead, { nil: '' }), plain).map((parts) => parts.join(''));
+    const whole = fc.oneof(
+      part.map((one) => `^${one}`),
+      fc.tuple(part, part).map(([a, b]) => `^(?:${a}|${b})$`),
+      fc.tuple(part, part, plain).map(([a, b, rest]) => `^(${a})?${b}|^${rest}`),
+      fc.tuple(ahead, plain).map(([a, rest]) => `${a}^${rest}`),
+    );
+    let compiled = 0;
+    fc.assert(
+      fc.property(whole, text, (source, value) => {
+        const linear = compiledOrNull(source);
+        if (linear === null) return;
+        compiled += 1;
+        expect(linear.test(value)).toBe(new RegExp(source, 'u').test(value));
+      }),
+      { numRuns: 5000 },
+    );
+    expect(compiled).toBeGreaterThan(2000);
+  });
+
+  test('knows the properties of Unicode as the engine of ECMAScript does', () => {
+    const names = ['Emoji', 'Extended_Pictographic', 'Alphabetic', 'White_Space', 'ID_Start', 'Lowercase'];
+    const property = fc
+      .tuple(fc.constantFrom(...names), fc.constantFrom('p', 'P'))
+      .map(([name, sign]) => `\\${sign}{${name}}`);
+    fc.assert(
+      fc.property(property, fc.string({ unit: 'binary', maxLength: 4 }), (set, value) => {
+        for (const source of [`^${set}+$`, `[^${set}a]`]) {
+          expect(compilePattern(source).test(value.toWellFormed())).toBe(
+            new RegExp(source, 'u').test(value.toWellFormed()),
+          );
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test.each([
+    ['a lookahead in the middle', '^a*(?=b)'],
+    ['a lookahead that is not anchored', '(?=.*b).{2}'],
+    ['a lookahead that repeats', '^(?:(?!ab).)*$'],
+    ['a lookahead in a line', '^(?:a|b(?:c+(?!d)))$'],
+    ['too many alternatives', `^${'(?:(?=a)|(?=b))'.repeat(8)}`],
+  ])('refuses %s', (_name, source) => {
+    expect(() => compilePattern(source)).toThrow(/looks ahead/);
   });
 
   test('goes from match to match as the engine of ECMAScript does', () => {
@@ -90,6 +161,9 @@ describe('a linear regular expression', () => {
     ['a word and its end', '(\\w+\\s?)+$', 'word ', '!'],
     ['empty loops', '^(a*)*b$', 'a', '!'],
     ['a text within', '(.*)*(a|b)*c', 'ab', '!'],
+    ['lookaheads at its beginning', '^(?=.*[A-Z])(?=(a+)+$)(?!.*b).{8,}$', 'a', '!'],
+    ['the duration of zod', z.regexes.duration.source, 'P1Y', '!'],
+    ['a duration of zod that is one number', z.regexes.duration.source, '1', 'W'],
   ])('takes a text of a megabyte: %s', (_name, source, part, end) => {
     const value = part.repeat(1_000_000 / part.length) + end;
     expect(compilePattern(source).test(value)).toBe(false);

@@ -84,7 +84,7 @@ const problems = `FILE has 14 problems:
   FILE:27:5: agents[4].target: must name an agent or a workflow, and not both
     27 |     target: { agent: A, workflow: W }
        |     ^^^^^^
-  FILE:28:16: agents[4].schemas.input: is not a valid JSON Schema: type must be equal to one of the allowed values
+  FILE:28:16: agents[4].schemas.input: is not a valid JSON Schema: type "strnig" is none of array, boolean, integer, null, number, object, string; did you mean "string"?
     28 |     schemas: { input: { type: strnig } }
        |                ^^^^^
   FILE:29:1: defaultAgent: "ask" names no agent; there are no spaces, asks, waits, misspells; did you mean "asks"?

@@ -26,6 +26,7 @@ describe('a config that is right', () => {
     expect(config.limits).toEqual({
       maxBlockSeconds: 3600,
       maxBodyBytes: 1_048_576,
+      maxListBytes: 8_388_608,
       maxJsonDepth: 100,
       maxHeaderBytes: 16_384,
       maxAnswerBytes: 10_485_760,

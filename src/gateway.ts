@@ -111,6 +111,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     defaultAgent: agents.defaultAgent,
     usage: store.usage.shared,
     exceptions: parseExceptions(config.webhooks.allow),
+    callsWebhooks: callsWebhooks(config),
     hosts: servedHosts(config),
     origins: config.server.cors?.origins ?? [],
     heartbeatMs: config.server.heartbeatSeconds * 1000,
@@ -178,9 +179,15 @@ function checkOpenHost({ server: { host, hosts }, auth }: Config, log: Log): voi
     log.warn({ host, hosts }, 'auth is disabled: anyone who can reach this port can run every agent');
 }
 
-/** What the engine needs to tell receivers of runs; null where the config has no secret to sign with. */
-function sendWebhooks({ webhooks }: Config, mounts: readonly Mount[]) {
-  if (webhooks.secrets.length === 0) return null;
+/** Whether a run's `webhook` can be called. */
+function callsWebhooks({ webhooks }: Config): boolean {
+  return webhooks.secrets.length > 0 || webhooks.unsigned;
+}
+
+/** What the engine needs to call webhooks; null where none is called. */
+function sendWebhooks(config: Config, mounts: readonly Mount[]) {
+  if (!callsWebhooks(config)) return null;
+  const { webhooks } = config;
   const timeoutMs = webhooks.timeoutSeconds * 1000;
   const sender = createOutboundClient({
     exceptions: parseExceptions(webhooks.allow),
@@ -198,7 +205,7 @@ function sendWebhooks({ webhooks }: Config, mounts: readonly Mount[]) {
 /** Every protocol under its own prefix, and the one that the config names at the root too. */
 export function mountProtocols(config: Config): readonly Mount[] {
   const { unknownFields, rootProtocol } = config.server;
-  const callbacks = config.webhooks.secrets.length > 0;
+  const callbacks = callsWebhooks(config);
   const protocols: readonly Protocol[] = [
     createAcpV01({ maxBlockSeconds: config.limits.maxBlockSeconds, unknownFields, callbacks }),
     createAcpV02({ unknownFields, callbacks }),

@@ -30,7 +30,7 @@ export class AuthorizedRuns implements Runs {
   async create(command: CreateRun): Promise<CreatedRun> {
     const { metadata, webhook } = command.request;
     checkMetadata(metadata, this.#bounds);
-    const refusal = webhook === undefined ? null : refuseUrl(webhook, this.#bounds.exceptions);
+    const refusal = webhook === undefined ? null : this.#refuseWebhook(webhook);
     if (refusal !== null) throw new GatewayError('invalid_request', { path: 'webhook', detail: refusal });
     const { usable } = this.#scope;
     const { liveRuns } = this.#principal.limits;
@@ -75,6 +75,11 @@ export class AuthorizedRuns implements Runs {
   search(query: RunQuery): Rows<RunSummary> {
     const narrowed = this.#scope.narrow(query);
     return narrowed === null ? noRows() : this.#api.runs.search(narrowed);
+  }
+
+  #refuseWebhook(url: string): string | null {
+    if (this.#bounds.callsWebhooks) return refuseUrl(url, this.#bounds.exceptions);
+    return 'cannot be called: the config has neither webhooks.secrets nor webhooks.unsigned';
   }
 
   /** Throws `run_not_found` for a run that the principal may not see. */

@@ -10,6 +10,8 @@ export type AccessBounds = {
   readonly maxMetadataBytes: number;
   /** Where a client's URL may lead although it is not public. */
   readonly exceptions: Exceptions;
+  /** Whether the `webhook` of a run can be called. */
+  readonly callsWebhooks: boolean;
 };
 
 /** Throws `invalid_request` for metadata larger than its bound, as JSON in UTF-8. */

@@ -7,6 +7,9 @@ import { refuseProxyUrl, refuseUrl } from '../upstream/ssrf-url.ts';
 import { compileCheck, joinChecks, rememberEmpty, wrapZodCheck } from '../validation/json-schema.ts';
 import type { CheckRoot } from '../validation/schema-check.ts';
 
+/** Members of a config that choose the agent or the state in LangGraph's API. */
+const routingMembers = ['assistant_id', 'graph_id', 'checkpoint_id', 'checkpoint_ns', 'checkpoint_map'];
+
 export type InputCheckOptions = {
   readonly schemas: AgentSchemas;
   /** Checks the run options that it reads from a run's `config`, and names the URLs among them. Undefined: not known. */
@@ -52,12 +55,31 @@ export function compileInputChecks(
   return {
     checkInput,
     checkConfig: rememberEmpty(
-      joinChecks(config, wrapZodCheck(adapter.runConfig, 'config'), checkRunUrls(adapter, allowed)),
+      joinChecks(
+        config,
+        refuseRouting(schemas.config),
+        wrapZodCheck(adapter.runConfig, 'config'),
+        checkRunUrls(adapter, allowed),
+      ),
     ),
     checkResume: (interrupt, payload) => {
       const type = isJsonObject(interrupt) ? interrupt.interrupt_type : undefined;
       return typeof type === 'string' ? (resumptions.get(type)?.(payload) ?? null) : null;
     },
+  };
+}
+
+/**
+ * Refuses members of a run's config that route a run where LangGraph serves it, and that the agent's own schema does not
+ * have: what they ask for would not happen.
+ */
+function refuseRouting({ properties }: JsonObject): Check {
+  const own = isJsonObject(properties) ? properties : {};
+  const refused = routingMembers.filter((name) => !Object.hasOwn(own, name));
+  return (config) => {
+    const found = isJsonObject(config) ? refused.find((name) => config[name] !== undefined) : undefined;
+    if (found === undefined) return null;
+    return { path: `config/${found}`, message: "routes nothing here, and is not in the agent's config schema" };
   };
 }
 

@@ -56,7 +56,7 @@ export const serverSchema = z
       .enum(['reject', 'ignore'])
       .default('reject')
       .describe(
-        'Whether a request with fields that its protocol does not define is refused, or the fields are dropped.',
+        'Whether a request with fields that its protocol does not define is refused, or the fields are dropped. Fields that decide which agent runs, or how, are refused in any case.',
       ),
     metrics: z
       .boolean()
@@ -218,9 +218,13 @@ export const webhooksSchema = z
       .default([])
       .meta({
         description:
-          'Secrets that sign deliveries, `whsec_` and base64 each; `openssl rand -base64 32` makes the base64. Every delivery is signed with all of them, so that they can be rotated. Without one no webhook is called.',
+          'Secrets that sign deliveries, `whsec_` and base64 each; `openssl rand -base64 32` makes the base64. Every delivery is signed with all of them, so that they can be rotated. Without one, a request with a `webhook` is refused with 422, unless `unsigned` is true.',
         examples: [['${RUNGATE_WEBHOOK_SECRET}']],
       }),
+    unsigned: z
+      .boolean()
+      .default(false)
+      .describe('Sends deliveries without a signature where there is no secret. Receivers cannot tell who sent them.'),
     giveUpHours: z
       .number()
       .positive()

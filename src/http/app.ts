@@ -14,6 +14,7 @@ import { admitRequests } from './admission.ts';
 import { Answers } from './answers.ts';
 import { type BodyLimits, createBodyDropper, createBodyReader } from './body.ts';
 import { Disconnects } from './disconnects.ts';
+import { Elsewhere } from './elsewhere.ts';
 import { answerErrors } from './errors.ts';
 import { allowOrigins, secureAnswers } from './headers.ts';
 import type { BackendStates, ReadinessCheck } from './health.ts';
@@ -43,6 +44,8 @@ export type AppOptions = {
   readonly usage: SharedUsage | null;
   /** Where a client's URL may lead although it is not public. */
   readonly exceptions: Exceptions;
+  /** Whether the `webhook` of a run can be called. */
+  readonly callsWebhooks: boolean;
   readonly pushed: Pushed;
   /** Host names that are served in addition to those of the loopback; `*`: all. Null: all too. */
   readonly hosts: readonly string[] | null;
@@ -85,11 +88,12 @@ export function createApp(options: AppOptions): App {
     authenticate: options.authenticate,
     usageLimits: new UsageLimits(options.usage, maxStreams),
     api,
-    bounds: { agents, maxMetadataBytes, exceptions: options.exceptions },
+    bounds: { agents, maxMetadataBytes, exceptions: options.exceptions, callsWebhooks: options.callsWebhooks },
   });
   const sockets = new Sockets({ heartbeatMs, maxBodyBytes, maxJsonDepth, origins, accessControl, log, metrics });
+  const elsewhere = new Elsewhere(mounts);
   const routeDeps = {
-    ...{ accessControl, disconnects, sockets },
+    ...{ accessControl, disconnects, sockets, elsewhere },
     readBody: createBodyReader(limits),
     answers: new Answers(streams, limits.maxListBytes),
   };
@@ -104,7 +108,7 @@ export function createApp(options: AppOptions): App {
 
   const app = new Koa();
   app.on('error', (fault: unknown) => log.debug({ err: fault }, 'connection fault'));
-  app.use(answerErrors(protocolOf, disconnects, log));
+  app.use(answerErrors({ protocolOf, elsewhere, disconnects, log }));
   app.use(secureAnswers());
   app.use(admitRequests({ ...options, pages }));
   if (origins.length > 0) for (const step of allowOrigins(origins)) app.use(step);

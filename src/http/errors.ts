@@ -5,6 +5,7 @@ import { errorTable, GatewayError, type Quota } from '../contract/domain/errors.
 import type { Json } from '../contract/domain/json.ts';
 import type { Log } from '../contract/domain/log.ts';
 import type { Disconnects } from './disconnects.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import { RequestIds } from './request-id.ts';
 import { isUnrouted, setAllow } from './router.ts';
 
@@ -14,8 +15,15 @@ const jsonType = 'application/json';
 /** Which protocol a path belongs to; errors are answered in its words, also where no route was found. */
 export type ProtocolOf = (path: string) => Protocol | null;
 
+export type ErrorDeps = {
+  readonly protocolOf: ProtocolOf;
+  readonly elsewhere: Elsewhere;
+  readonly disconnects: Disconnects;
+  readonly log: Log;
+};
+
 /** The outermost step, and the one place where an error becomes an answer. Sets the request's id. */
-export function answerErrors(protocolOf: ProtocolOf, disconnects: Disconnects, log: Log): Middleware {
+export function answerErrors({ protocolOf, elsewhere, disconnects, log }: ErrorDeps): Middleware {
   const ids = new RequestIds();
   return async (context, next) => {
     const requestId = ids.read(context.req);
@@ -24,12 +32,20 @@ export function answerErrors(protocolOf: ProtocolOf, disconnects: Disconnects, l
       await next();
       if (isUnrouted(context)) throw new GatewayError('route_not_found');
     } catch (thrown) {
-      const error = thrown instanceof GatewayError ? thrown : new GatewayError('internal', { cause: thrown });
+      const known = thrown instanceof GatewayError ? thrown : new GatewayError('internal', { cause: thrown });
+      const error = sayWhereElse(known, context, elsewhere);
       record(log, context, requestId, error);
       if (context.writable && !context.headerSent) sendError(context, protocolOf(context.path), requestId, error);
     }
     if (disconnects.drained && !context.headerSent) context.set('Connection', 'close');
   };
+}
+
+/** A path or a method that only another protocol has is refused with the place where it is served. */
+function sayWhereElse(error: GatewayError, { method, path }: Context, elsewhere: Elsewhere): GatewayError {
+  if (error.code !== 'route_not_found' && error.code !== 'method_not_allowed') return error;
+  const detail = elsewhere.ofPath(method, path);
+  return detail === undefined ? error : new GatewayError(error.code, { detail });
 }
 
 function record(log: Log, context: Context, requestId: string, error: GatewayError): void {

@@ -3,20 +3,28 @@ import type { z } from 'zod';
 import { findNearest } from '../collections/nearest-word.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import { jsonWords, parsePlainly } from '../validation/zod-issues.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import { refuseLessSpecific } from './router.ts';
 
 /** A name that a client made up is sent back, so it is kept short. */
-const maxNameLength = 100;
+export const maxNameLength = 100;
+
+/** What else is to be said of a member that is refused where it stands; undefined: nothing. */
+export type MemberHint = (member: string) => string | undefined;
 
 /** Parses a query or a body; throws `invalid_request`, which names the place and what is wrong there. */
-export function parsePart<T>(schema: z.ZodType<T>, value: unknown): T {
+export function parsePart<T>(schema: z.ZodType<T>, value: unknown, hintOf: MemberHint = () => undefined): T {
   const parsed = parsePlainly(schema, value, jsonWords);
   if (parsed.ok) return parsed.value;
   const [issue] = parsed.issues;
   if (issue === undefined) throw new GatewayError('invalid_request');
   const { path, message, given, known } = issue;
-  const nearest = given === undefined ? undefined : findNearest(given.slice(0, maxNameLength), known);
-  const detail = nearest === undefined ? message : `${message}; did you mean "${nearest}"?`;
+  const [member] = path;
+  const hint = path.length === 1 && typeof member === 'string' ? hintOf(member) : undefined;
+  const nearest =
+    given === undefined || hint !== undefined ? undefined : findNearest(given.slice(0, maxNameLength), known);
+  const advice = nearest === undefined ? hint : `did you mean "${nearest}"?`;
+  const detail = advice === undefined ? message : `${message}; ${advice}`;
   // Only a body can be wrong as a whole: parameters come one by one.
   if (path.length === 0) throw new GatewayError('invalid_request', { detail: `the body ${detail}` });
   const place = path.map((part) => String(part).slice(0, maxNameLength)).join('/');
@@ -24,9 +32,11 @@ export function parsePart<T>(schema: z.ZodType<T>, value: unknown): T {
 }
 
 /** Parses the parameters of a path; throws `invalid_request`, or `method_not_allowed` for a more specific path. */
-export function parseParams<T>(schema: z.ZodType<T>, context: Context, paramCount: number): T {
+export function parseParams<T>(schema: z.ZodType<T>, context: Context, paramCount: number, elsewhere: Elsewhere): T {
+  const { method, path } = context;
   try {
-    return parsePart(schema, context.params);
+    // To ACP 0.1, `POST /runs/stream` is a run whose id is no UUID; others have this very path.
+    return parsePart(schema, context.params, () => elsewhere.ofPath(method, path, paramCount));
   } catch (refusal) {
     refuseLessSpecific(context, paramCount);
     throw refusal;

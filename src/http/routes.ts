@@ -3,11 +3,13 @@ import { z } from 'zod';
 import type { AccessControl, Caller } from '../access/access-control.ts';
 import type { Operation, Protocol } from '../contract/api/protocol.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
+import { refuseDropping } from '../protocols/shared/decisive-members.ts';
 import type { Answers } from './answers.ts';
 import type { BodyReader } from './body.ts';
 import type { Disconnects } from './disconnects.ts';
+import { type Elsewhere, membersOf } from './elsewhere.ts';
 import { OperationRequest } from './request.ts';
-import { parseParams, parsePart } from './request-parts.ts';
+import { type MemberHint, maxNameLength, parseParams, parsePart } from './request-parts.ts';
 import { createRouter, mountRouter } from './router.ts';
 import type { Sockets } from './sockets.ts';
 import { streamType } from './sse.ts';
@@ -21,31 +23,39 @@ export type RouteDeps = {
   readonly disconnects: Disconnects;
   readonly answers: Answers;
   readonly sockets: Sockets;
+  readonly elsewhere: Elsewhere;
 };
 
 /** A protocol's operations as one router. A path that it does not have goes to the next step. */
 export function routeMount({ protocol, prefix }: Mount, deps: RouteDeps): Middleware {
   const router = createRouter(prefix, { strict: false });
   for (const each of protocol.operations) {
-    const step = serveOperation(each, prefix, deps);
+    const step = serveOperation(each, { protocol, prefix }, deps);
     // The router's types say more of a context than Koa's do, and less of its state.
     router.register(each.path, [each.method], step as unknown as Parameters<typeof router.register>[2]);
   }
   return mountRouter(prefix, router);
 }
 
-function serveOperation(operation: Operation, prefix: string, deps: RouteDeps): Middleware {
+function serveOperation(operation: Operation, { protocol, prefix }: Mount, deps: RouteDeps): Middleware {
   const takesBody = !(operation.body instanceof z.ZodUndefined);
   // An operation without query parameters has none that could be misspelt.
   const takesQuery = operation.query instanceof z.ZodObject && Object.keys(operation.query.shape).length > 0;
   const mayStream = Object.values(operation.answers).some(({ contentType }) => contentType === streamType);
   const paramCount = operation.path.split('/:').length - 1;
-  const { accessControl, answers, disconnects, readBody, sockets } = deps;
+  const { accessControl, answers, disconnects, readBody, sockets, elsewhere } = deps;
+  const members = new Set([operation.body, operation.query].flatMap((schema) => Object.keys(membersOf(schema))));
+  const hintOf: MemberHint = (member) => {
+    if (members.has(member)) return undefined;
+    if (member === 'assistant_id' && members.has('agent_id')) return 'the agent is named by agent_id';
+    return elsewhere.ofMember(protocol.name, operation, member);
+  };
 
   async function handle(context: Context, { principal: { tenant }, api }: Caller): Promise<void> {
-    const params = parseParams(operation.params, context, paramCount);
-    const query = takesQuery ? parsePart(operation.query, context.query) : {};
-    const body = takesBody ? parsePart(operation.body, await readBody(context)) : undefined;
+    const params = parseParams(operation.params, context, paramCount, elsewhere);
+    const query = takesQuery ? parsePart(operation.query, context.query, hintOf) : {};
+    if (takesBody && !takesQuery && context.querystring !== '') refuseMisplaced(context.query);
+    const body = takesBody ? parsePart(operation.body, await readBody(context), hintOf) : undefined;
     const request = new OperationRequest(context, disconnects, { params, query, body, tenant });
     const sending = answers.send(context, await operation.handle(api, request), prefix);
     if (sending !== undefined) await sending;
@@ -53,7 +63,7 @@ function serveOperation(operation: Operation, prefix: string, deps: RouteDeps): 
 
   async function openConversation(context: Context, caller: Caller): Promise<void> {
     const { principal, api } = caller;
-    const request = { params: parseParams(operation.params, context, paramCount), tenant: principal.tenant };
+    const request = { params: parseParams(operation.params, context, paramCount, elsewhere), tenant: principal.tenant };
     await sockets.open(context, caller, async (peer) => {
       const conversation = await operation.openConversation?.(api, request, peer);
       if (conversation === undefined) throw new GatewayError('route_not_found');
@@ -80,4 +90,15 @@ function serveOperation(operation: Operation, prefix: string, deps: RouteDeps): 
     if (context.respond === false && !context.res.closed) context.res.once('close', closeStream);
     else closeStream();
   };
+}
+
+/** Throws `invalid_request` for a query with what belongs into the body: nothing would look at it there. */
+function refuseMisplaced(query: Context['query']): void {
+  for (const name of Object.keys(query)) {
+    if (refuseDropping(name, new Set()) === null) continue;
+    throw new GatewayError('invalid_request', {
+      path: name.slice(0, maxNameLength),
+      detail: 'stands in the query; send it in the body',
+    });
+  }
 }

@@ -23,7 +23,7 @@ async function openForeign(): Promise<{ readonly api: Api; readonly scripted: Sc
     authenticate: () => ({ tenant: 'default', name: 'narrow', agents: new Set(['own']), limits: noLimits }),
     usageLimits: new UsageLimits(null, 10),
     api: scripted,
-    bounds: { agents: [agentOf({}), own], maxMetadataBytes: 1000, exceptions: noExceptions },
+    bounds: { agents: [agentOf({}), own], maxMetadataBytes: 1000, exceptions: noExceptions, callsWebhooks: true },
   });
   const request = new IncomingMessage(new Socket());
   const { api } = await control.enter(request, new ServerResponse(request));

@@ -41,6 +41,7 @@ const appOptions = {
   defaultAgent: null,
   usage: null,
   exceptions: noExceptions,
+  callsWebhooks: true,
   pushed: async () => false,
   hosts: [],
   origins: [],

@@ -10,7 +10,8 @@ import { listenOptions, openSite } from './app.ts';
 describe('sizes', () => {
   let site: AuthSite;
   beforeAll(async () => {
-    site = await openAuthSite({ sections: { limits: { maxMetadataBytes: 100, maxOutputBytes: 1000 } } });
+    const limits = { maxMetadataBytes: 100, maxOutputBytes: 1000 };
+    site = await openAuthSite({ sections: { limits, webhooks: { unsigned: true } } });
   });
   afterAll(() => site[Symbol.asyncDispose]());
 

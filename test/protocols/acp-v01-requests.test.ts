@@ -102,7 +102,7 @@ describe('invalid requests of ACP 0.1', () => {
 test('unknown fields are ignored with server.unknownFields: ignore', async () => {
   const protocol = createAcpV01({ unknownFields: 'ignore', maxBlockSeconds: 1 });
   await using site = await openSite({ mounts: [{ protocol, prefix: '' }] });
-  const answer = await site.post('/runs', { input: { a: 1 }, on_completion: 'delete', stream_mode: 'values' });
+  const answer = await site.post('/runs', { input: { a: 1 }, stream_subgraphs: true, note: 'x' });
   expect(answer.status).toBe(200);
   expect(site.api.runs.created).toMatchObject([{ request: { input: { a: 1 } } }]);
   expect((await site.fetch(`/runs/${runId}/output?blocktimeout=2`)).status).toBe(204);

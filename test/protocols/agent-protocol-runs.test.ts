@@ -217,7 +217,7 @@ test.each(['/acp/v0.2', '/agent-protocol'])(
   async (prefix) => {
     const mounts = createProtocols('ignore').map((protocol) => ({ protocol, prefix: protocol.prefix }));
     await using site = await openProtocols({ mounts });
-    const sent = { assistant_id: 'x', input: { a: 1 }, config: { configurable: { b: 2 }, thread: 'x' }, command: null };
+    const sent = { note: 'x', input: { a: 1 }, config: { configurable: { b: 2 }, run_name: 'x' }, command: null };
     const answer = await site.post(`${prefix}/runs`, sent);
     expect([answer.status, await answer.json()]).toMatchObject([200, { run_id: runId }]);
     expect(site.api.runs.created[0]).toMatchObject({

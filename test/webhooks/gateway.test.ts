@@ -50,13 +50,81 @@ test('webhooks use the words of the protocol that created the run', async () => 
   expect(await callbacksOf(url, '/acp/v0.2')).toBe(true);
 });
 
+/** Every operation that takes a webhook, with what stands around it. */
+const takers: readonly (readonly [path: string, wrap: (body: JsonObject) => JsonObject])[] = [
+  ['/runs', (body) => body],
+  ['/acp/v0.1/runs', (body) => body],
+  ...['', '/stream', '/wait'].flatMap((end) =>
+    [`/acp/v0.2/runs${end}`, `/agent-protocol/runs${end}`, `/acp/v0.2/threads/THREAD/runs${end}`].map(
+      (path) => [path, (body: JsonObject) => body] as const,
+    ),
+  ),
+  ['/agent-protocol/threads/THREAD/commands', (params) => ({ id: 1, method: 'run.start', params })],
+];
+
+test.each(takers)('POST %s with a webhook that cannot be called is refused', async (path, wrap) => {
+  await using intuned = await IntunedStandIn.open();
+  intuned.plan = () => ({ status: 'completed', result: 1 });
+  for (const unknownFields of ['reject', 'ignore']) {
+    const sections = { server: { port: 0, unknownFields }, webhooks: { allow: ['127.0.0.1'] } };
+    await using site = await openSite({ intuned, agents: [scraper], sections });
+    const { url } = site.client;
+    const { thread_id: id } = await ask(url, '/acp/v0.2/threads', {});
+    const send = async (webhook: JsonObject): Promise<string> => {
+      const body = JSON.stringify(wrap({ agent_id: 'price-scraper', input: {}, ...webhook }));
+      const headers = { 'content-type': 'application/json' };
+      const answer = await fetch(url + path.replace('THREAD', `${id}`), { method: 'POST', headers, body });
+      return `${answer.status} ${await answer.text()}`;
+    };
+    const isCommand = path.endsWith('commands');
+    const refusal = await send({ webhook: 'http://127.0.0.1:9/hook' });
+    expect(refusal).toContain(isCommand ? 'invalid_argument' : '422 ');
+    expect(refusal).toContain(
+      'webhook cannot be called: the config has neither webhooks.secrets nor webhooks.unsigned',
+    );
+    expect(await send({})).toMatch(/^200 (?!.*"error")/);
+    expect(await ask(url, '/runs/search', {})).toHaveLength(1);
+  }
+});
+
+test('webhooks.unsigned sends deliveries without a signature where there is no secret', async () => {
+  await using receiver = await Receiver.open();
+  await using intuned = await IntunedStandIn.open();
+  intuned.plan = () => ({ status: 'completed', result: 1 });
+  const sections = { webhooks: { unsigned: true, allow: ['127.0.0.1'] } };
+  await using site = await openSite({ intuned, agents: [scraper], sections });
+  expect(await callbacksOf(site.client.url, '/acp/v0.1')).toBe(true);
+  const { run_id: runId } = await site.client.create({ agent_id: 'price-scraper', input: {}, webhook: receiver.url });
+  const delivery = await receiver.until((all) => all.find(({ body }) => body.run_id === runId));
+  expect(delivery.body.status).toBe('success');
+  expect(Object.keys(delivery.headers).filter((name) => name.startsWith('webhook-'))).toEqual([
+    'webhook-id',
+    'webhook-timestamp',
+  ]);
+});
+
+test('webhooks.unsigned changes nothing where there are secrets', async () => {
+  await using receiver = await Receiver.open();
+  await using intuned = await IntunedStandIn.open();
+  intuned.plan = () => ({ status: 'completed', result: 1 });
+  await using site = await openSite({
+    intuned,
+    agents: [scraper],
+    sections: { webhooks: { ...webhooks, unsigned: true } },
+  });
+  await site.client.create({ agent_id: 'price-scraper', input: {}, webhook: receiver.url });
+  const delivery = await receiver.until((all) => all[0]);
+  expect(verify(delivery)).toEqual(delivery.body);
+});
+
 test('without a webhook secret no webhook is sent, and descriptors declare none', async () => {
   await using receiver = await Receiver.open();
   await using intuned = await IntunedStandIn.open();
   intuned.plan = () => ({ status: 'completed', result: 1 });
   const sections = { webhooks: { allow: ['127.0.0.1'] } };
   await using site = await openSite({ intuned, agents: [scraper], sections });
-  await site.client.run({ agent_id: 'price-scraper', input: {}, webhook: receiver.url });
+  const refused = await site.client.ask('POST', '/runs', { input: {}, webhook: receiver.url });
+  expect(refused.status).toBe(422);
   expect(await callbacksOf(site.client.url, '/acp/v0.1')).toBe(false);
   await site.stop();
   expect(receiver.received).toEqual([]);

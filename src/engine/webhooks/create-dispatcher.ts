@@ -7,7 +7,7 @@ import { createSigner } from './signer.ts';
 
 /** Settings of outgoing webhooks, from the config and the composition. */
 export type WebhookOptions = {
-  /** At least one; the first one's signature comes first. */
+  /** The first one's signature comes first; none: deliveries are not signed. */
   readonly secrets: readonly string[];
   readonly giveUpMs: number;
   /** The sender's time-out of one attempt. */

@@ -6,7 +6,7 @@ export type Signer = (delivery: Delivery, nowMs: number) => Readonly<Record<stri
 
 /**
  * Signs by Standard Webhooks 1.0 with every secret, the first one's signature first, so that during a rotation receivers
- * with either secret can verify. Throws where a secret is not base64.
+ * with either secret can verify. Without secrets there is no signature. Throws where a secret is not base64.
  */
 export function createSigner(secrets: readonly string[]): Signer {
   const hooks = secrets.map((secret) => new Webhook(secret));
@@ -20,7 +20,7 @@ export function createSigner(secrets: readonly string[]): Signer {
       'user-agent': 'rungate',
       'webhook-id': id,
       'webhook-timestamp': String(at.getTime() / 1000),
-      'webhook-signature': hooks.map((hook) => hook.sign(id, at, body)).join(' '),
+      ...(hooks.length === 0 ? {} : { 'webhook-signature': hooks.map((hook) => hook.sign(id, at, body)).join(' ') }),
     };
   };
 }

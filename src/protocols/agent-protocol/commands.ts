@@ -83,6 +83,8 @@ async function startRun(
   { tenant, threadId, idempotencyKey }: CommandTarget,
   { assistant_id: assistant, agent_id: agent = assistant, ...body }: z.output<CommandParams['start']>,
 ): Promise<JsonObject> {
+  if (assistant !== undefined && assistant !== agent)
+    throw new CommandFault('invalid_argument', 'params/assistant_id: is another agent than agent_id');
   const { run } = await api.runs.create({
     tenant,
     agent,

@@ -36,7 +36,8 @@ export function createRequests(options: RequestOptions) {
   };
   const cancel = { wait: flag, action: z.enum(['interrupt', 'rollback']).default('interrupt') };
   return {
-    runCreate: closed(creation, unknownFields),
+    // A wait answers with values whatever is asked to be streamed.
+    runCreate: closed(creation, unknownFields, ['stream_mode']),
     runStream: closed({ ...creation, stream_mode: streamModes(modes).optional() }, unknownFields),
     runSearch: closed(runSearch, unknownFields).prefault({}),
     cancel: closed(cancel, unknownFields),

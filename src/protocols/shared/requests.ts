@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { maxWaitSeconds } from '../../contract/domain/clock.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
+import { asksNothing, refuseDropping } from './decisive-members.ts';
 
 export type RequestOptions = {
   /** Whether a request with a member that the protocol does not have is refused, or the member ignored. */
@@ -74,13 +75,53 @@ export function webhook(maxLength: number) {
   return z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).max(maxLength);
 }
 
-/** An object with these members; others are refused or ignored. */
+/**
+ * An object with these members. Others are refused or ignored, but for those that decide what runs: those are refused where
+ * they are not known to be `harmless`. Where members are ignored, `assistant_id` is another name of `agent_id`.
+ */
 export function closed<Shape extends z.core.$ZodLooseShape>(
   shape: Shape,
   unknownFields: RequestOptions['unknownFields'],
+  harmless: readonly string[] = [],
 ): z.ZodObject<Shape> {
-  const open = z.object(shape);
-  return unknownFields === 'reject' ? open.strict() : open;
+  if (unknownFields === 'reject') return z.object(shape).strict();
+  const { agent_id: agent, ...rest } = shape as z.core.$ZodLooseShape & { readonly agent_id?: z.ZodType };
+  const members: z.core.$ZodLooseShape = agent === undefined ? shape : { ...rest, ...agentNames(agent) };
+  const known = new Set(Object.keys(members));
+  const open = z.looseObject(members).superRefine((given, context) => {
+    for (const member of Object.keys(given)) {
+      if (known.has(member) || harmless.includes(member) || asksNothing(given[member])) continue;
+      const message = refuseDropping(member, known);
+      if (message !== null) context.addIssue({ code: 'custom', path: [member], message });
+    }
+    if (agent !== undefined) checkAgentNames(given, agent, context);
+  });
+  const stripped = open.overwrite((given) => {
+    const { assistant_id: assistant, ...own } = Object.fromEntries(
+      Object.entries(given).filter(([name]) => known.has(name)),
+    );
+    return assistant === undefined || assistant === null ? own : { agent_id: assistant, ...own };
+  });
+  return stripped as unknown as z.ZodObject<Shape>;
+}
+
+/** `agent_id`, which its alias may stand for. */
+function agentNames(agent: z.ZodType) {
+  const optional = agent.safeParse(undefined).success ? agent : agent.optional();
+  return { agent_id: optional, assistant_id: agent.nullish().meta({ description: 'Another name of `agent_id`.' }) };
+}
+
+function checkAgentNames(
+  { agent_id: name, assistant_id: alias }: Readonly<Record<string, unknown>>,
+  agent: z.ZodType,
+  context: z.core.$RefinementCtx,
+): void {
+  if (alias === undefined || alias === null) {
+    if (name === undefined && !agent.safeParse(undefined).success)
+      context.addIssue({ code: 'custom', path: ['agent_id'], message: 'is required' });
+  } else if (name !== undefined && name !== alias) {
+    context.addIssue({ code: 'custom', path: ['assistant_id'], message: 'is another agent than agent_id' });
+  }
 }
 
 type Range = { readonly minimum: number; readonly maximum: number; readonly of?: string };

@@ -13,7 +13,7 @@ import type { BackendState } from './engine/limits/backends.ts';
 import { systemClock } from './engine/system-clock.ts';
 import type { WebhookOptions } from './engine/webhooks/create-dispatcher.ts';
 import { createApp } from './http/app.ts';
-import type { Mount } from './http/routes.ts';
+import type { Mount } from './http/router.ts';
 import { listen } from './http/server.ts';
 import { createMetrics, type GaugeReading } from './observability/metrics.ts';
 import { createRedactor } from './observability/redaction.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Operation } from '../contract/api/protocol.ts';
+import type { Mount } from './router.ts';
 import { isUnder } from './router.ts';
-import type { Mount } from './routes.ts';
 
 /** An operation and where it is mounted. */
 type Place = { readonly prefix: string; readonly operation: Operation; readonly pattern: RegExp };

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Agent } from '../contract/domain/agent.ts';
-import type { Mount } from './routes.ts';
+import type { Mount } from './router.ts';
 
 export type HomeOptions = {
   readonly mounts: readonly Mount[];

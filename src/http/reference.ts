@@ -2,7 +2,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Router, RouterContext } from '@koa/router';
 import { type DocumentOptions, describeProtocol } from '../protocols/shared/openapi.ts';
-import type { Mount } from './routes.ts';
+import type { Mount } from './router.ts';
 
 export const docsPath = '/docs';
 

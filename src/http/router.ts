@@ -1,7 +1,11 @@
 import { METHODS } from 'node:http';
 import { Router, type RouterContext } from '@koa/router';
 import type { Context, Middleware } from 'koa';
+import type { Protocol } from '../contract/api/protocol.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
+
+/** A protocol at a place; `''` is the root. One protocol may stand at several. */
+export type Mount = { readonly protocol: Protocol; readonly prefix: string };
 
 /** A route whose path matched, whatever its methods. */
 type Layer = { readonly methods: readonly string[]; readonly paramNames: readonly unknown[] };

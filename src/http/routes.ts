@@ -10,12 +10,9 @@ import type { Disconnects } from './disconnects.ts';
 import { type Elsewhere, membersOf } from './elsewhere.ts';
 import { OperationRequest } from './request.ts';
 import { type MemberHint, maxNameLength, parseParams, parsePart } from './request-parts.ts';
-import { createRouter, mountRouter } from './router.ts';
+import { createRouter, type Mount, mountRouter } from './router.ts';
 import type { Sockets } from './sockets.ts';
 import { streamType } from './sse.ts';
-
-/** A protocol at a place; `''` is the root. One protocol may stand at several. */
-export type Mount = { readonly protocol: Protocol; readonly prefix: string };
 
 export type RouteDeps = {
   readonly accessControl: AccessControl;

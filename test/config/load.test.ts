@@ -41,7 +41,7 @@ describe('a config that is right', () => {
       slowReaderSeconds: 60,
       slowRequestSeconds: 30,
     });
-    expect(config.webhooks).toEqual({ secrets: [], giveUpHours: 24, timeoutSeconds: 10, allow: [] });
+    expect(config.webhooks).toEqual({ secrets: [], unsigned: false, giveUpHours: 24, timeoutSeconds: 10, allow: [] });
     expect(config.backends[0]).toMatchObject({
       requestTimeoutMs: 30_000,
       maxConnections: 128,

@@ -1,7 +1,7 @@
 import type { Context, Middleware } from 'koa';
 import { z } from 'zod';
 import type { AccessControl, Caller } from '../access/access-control.ts';
-import type { Operation, Protocol } from '../contract/api/protocol.ts';
+import type { Operation } from '../contract/api/protocol.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import { refuseDropping } from '../protocols/shared/decisive-members.ts';
 import type { Answers } from './answers.ts';

@@ -162,7 +162,7 @@ function servedHosts(config: Config): readonly string[] | null {
 }
 
 /** How many accounts of a backend are in each state, as gauges: their number bounds the labels. */
-function readAccounts({ name, accounts }: BackendState): readonly GaugeReading[] {
+function readAccounts({ name, accounts }: Pick<BackendState, 'name' | 'accounts'>): readonly GaugeReading[] {
   return Object.entries(accounts).map(([state, value]) => ({
     name: 'backend_accounts',
     labels: { backend: name, state },

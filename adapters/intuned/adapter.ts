@@ -48,6 +48,7 @@ export const intuned = defineAdapter({
           method: 'GET',
           path: fillPath(paths.result, { workspaceId, project, runId }),
           answer: resultAnswer,
+          statusOf: ({ status }) => status,
           signal,
         });
         refuseOther(runId, body.runId);

@@ -95,7 +95,15 @@ function reachEngine({ token, paths: corrections }: Settings, http: HttpClient) 
 
   async function observe(target: Target, upstream: UpstreamRef, signal?: AbortSignal) {
     const path = pathOf('get', target, upstream);
-    const answer = await call({ ...observeRun, purpose: 'observe', method: 'GET', path, answer: runAnswer, signal });
+    const answer = await call({
+      ...observeRun,
+      purpose: 'observe',
+      method: 'GET',
+      path,
+      answer: runAnswer,
+      statusOf,
+      signal,
+    });
     refuseOther(upstream.runId, answer.body.runId);
     return answer;
   }
@@ -130,6 +138,8 @@ function reachEngine({ token, paths: corrections }: Settings, http: HttpClient) 
 
   return { call, pathOf, observe, send };
 }
+
+const statusOf = ({ status }: { readonly status: string }): string => status;
 
 /** Nothing was sent, and nothing would be different the next time. */
 function refuse(message: string): UpstreamFault {

@@ -83,6 +83,7 @@ async function readAgent(raw: unknown, path: ConfigPath, deps: AgentReaderDeps):
     ...checks,
     timeoutMs: Math.ceil(entry.timeoutSeconds * 1000),
     lostAfterMs: Math.ceil(entry.lostAfterSeconds * 1000),
+    unauthorisedAfterMs: Math.ceil(entry.unauthorisedAfterSeconds * 1000),
     onUnknownStart: entry.onUnknownStart,
     capabilities: targeted.capabilities,
     mapping,

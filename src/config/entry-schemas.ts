@@ -93,6 +93,14 @@ export const agentSchema = z.strictObject({
     .max(maxWaitSeconds)
     .default(60)
     .describe('How long the vendor may not find a run that it has started, before the run ends as `error` 1004.'),
+  unauthorisedAfterSeconds: z
+    .number()
+    .min(0)
+    .max(maxWaitSeconds)
+    .default(600)
+    .describe(
+      'How long the vendor may answer 401 or 403 when it is asked for a run that it has started, before the run ends as `error` 1008.',
+    ),
   onUnknownStart: z
     .enum(['fail', 'retry'])
     .default('fail')

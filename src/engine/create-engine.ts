@@ -14,7 +14,7 @@ import type { Lease } from './cluster/lease.ts';
 import { followReplicas } from './cluster/replication.ts';
 import { takeStore } from './cluster/take-store.ts';
 import { EventBus } from './events/event-bus.ts';
-import { type BackendOptions, type BackendState, Backends } from './limits/backends.ts';
+import { type BackendOptions, Backends } from './limits/backends.ts';
 import { AgentDurations } from './pacing/agent-durations.ts';
 import type { PacingOptions } from './pacing/pacing.ts';
 import { EvaluationTurns } from './state/evaluation-count.ts';
@@ -25,6 +25,7 @@ import { type Commit, RunWriter } from './state/run-writer.ts';
 import { ThreadEffects } from './state/thread-effects.ts';
 import { createWebhookDispatcher, type WebhookOptions } from './webhooks/create-dispatcher.ts';
 import { outboxEntryOf } from './webhooks/outbox-entry.ts';
+import { BackendHealth, type BackendStatus } from './worker/backend-health.ts';
 import { Canceller } from './worker/canceller.ts';
 import { LiveRuns } from './worker/live-runs.ts';
 import { UpstreamStopper } from './worker/upstream-stopper.ts';
@@ -57,7 +58,8 @@ export type Engine = {
   /** How many live runs this process drives. */
   liveRuns(): number;
   /** The states of the backends' accounts at their vendors, without secrets. */
-  backends(): readonly BackendState[];
+  /** How each backend is, as this process sees it. */
+  backends(): readonly BackendStatus[];
   /** A vendor reports a change of a run, which is then polled. False: no start carried the token. */
   acceptPush(backend: string, token: string): Promise<boolean>;
   /** Claims and recovers live runs whose replica is dead. Rejects with `StorageFault`. */
@@ -82,9 +84,10 @@ export function createEngine(deps: EngineDeps): Engine {
   });
   const dispatcher =
     deps.webhooks === undefined ? null : createWebhookDispatcher({ store, clock, log, metrics }, deps.webhooks);
-  const faults = new FaultRecorder(metrics);
+  const faults = new FaultRecorder(metrics, clock);
   const backends = new Backends({ clock, log, agents, replica: lease.replica, quotas: store.quotas }, deps.backends);
-  const stopper = new UpstreamStopper({ clock, faults, backends, log });
+  const health = new BackendHealth({ clock, log, limits: backends, countLive: (backend) => live.countAt(backend) });
+  const stopper = new UpstreamStopper({ clock, faults, health, backends, log });
   const threadEffects = new ThreadEffects(store, agents, ({ tenant, threadId }, { agentId, upstream }) => {
     const agent = agents.find(agentId);
     if (agent !== null) stopper.endSession({ id: threadId, tenant, upstream }, agent);
@@ -104,7 +107,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const worker = new Worker(
     {
       ...{ replica: lease.replica, store, writer, bus, canceller, stopper, clock },
-      ...{ pacing: deps.pacing, backends, durations, faults, log, metrics },
+      ...{ pacing: deps.pacing, backends, durations, faults, health, log, metrics },
       evaluationTurns: new EvaluationTurns(),
     },
     agents,
@@ -130,7 +133,7 @@ export function createEngine(deps: EngineDeps): Engine {
   return {
     api,
     liveRuns: () => live.size,
-    backends: () => backends.states(),
+    backends: () => health.states(),
     acceptPush: async (backend, token) => {
       const runId = backends.push(backend)?.read(token) ?? null;
       if (runId === null) return false;

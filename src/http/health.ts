@@ -4,13 +4,16 @@ import type { Log } from '../contract/domain/log.ts';
 export type ReadinessCheck = { readonly name: string; check(): Promise<void> };
 
 /**
- * The state of each backend, the worst of its accounts. Included in the readiness response; a backend that is down does not
- * make the gateway unready. `impaired` has its accounts that are not up, by their tenants; null: all tenants share one.
+ * The state of each backend, the worst of its accounts, since when (wall clock), and how many live runs of this process it
+ * affects. Included in the readiness response; a backend that is down does not make the gateway unready. `impaired` has
+ * the tenants with credentials of their own whose state is not `ok`.
  */
 export type BackendStates = () => readonly {
   readonly name: string;
   readonly state: string;
-  readonly impaired: readonly { readonly tenants: readonly string[] | null; readonly state: string }[];
+  readonly sinceMs: number;
+  readonly runs: number;
+  readonly impaired: readonly { readonly tenants: readonly string[]; readonly state: string }[];
 }[];
 
 export type HealthDeps = {
@@ -35,18 +38,20 @@ export async function readReadiness({ checks, backends, isDraining, log }: Healt
   const isReady = !draining && results.every(([, result]) => result === 'ok');
   const states = backends();
   const impaired = states.flatMap(({ name, impaired }) =>
-    impaired
-      .slice(0, maxImpaired)
-      .flatMap(({ tenants, state }) => (tenants === null ? [] : { backend: name, tenants, state })),
+    impaired.slice(0, maxImpaired).map(({ tenants, state }) => ({ backend: name, tenants, state })),
   );
   const body = {
     status: isReady ? 'ok' : 'unavailable',
     draining,
     checks: Object.fromEntries(results),
-    backends: Object.fromEntries(states.map(({ name, state }) => [name, state])),
+    backends: Object.fromEntries(states.map(({ name, ...state }) => [name, describeState(state)])),
     ...(impaired.length === 0 ? {} : { accounts: impaired }),
   };
   return { isReady, body };
+}
+
+function describeState({ state, sinceMs, runs }: Omit<ReturnType<BackendStates>[number], 'name'>): object {
+  return { state, since: new Date(sinceMs).toISOString(), runs };
 }
 
 /** The reason of a failure goes to the log alone: the probe asks for no key. */

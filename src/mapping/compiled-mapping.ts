@@ -65,6 +65,13 @@ export class CompiledMapping implements Mapping {
     return threadState === undefined ? context.output : ((await threadState.evaluate(context, guard)) ?? null);
   }
 
+  isFinal(vendorStatus: string): boolean | null {
+    const cases = this.#deps.status.get(vendorStatus);
+    if (cases === undefined) return null;
+    const finals = cases.filter(({ is }) => is !== 'pending' && is !== 'interrupted').length;
+    return finals === cases.length ? true : finals === 0 ? false : null;
+  }
+
   async read(observation: Observation, guard?: EvaluationGuard): Promise<MappedStatus> {
     const { status: vendorStatus, raw } = observation;
     const cases = this.#deps.status.get(vendorStatus);

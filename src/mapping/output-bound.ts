@@ -24,6 +24,7 @@ export function boundOutput(mapping: Mapping, maxBytes: number): Mapping {
       const input = mapping.plainInput(context);
       return input === undefined || isLarger(input, maxBytes) ? undefined : input;
     },
+    isFinal: (vendorStatus) => mapping.isFinal(vendorStatus),
     read: async (observation, guard) => boundReading(await mapping.read(observation, guard)),
     resume: async (context, guard) => bound('resume', await mapping.resume(context, guard)),
     threadState: async (context, guard) => bound('threadState', await mapping.threadState(context, guard)),

@@ -4,6 +4,7 @@ import type { Redactor } from '../contract/domain/log.ts';
 import { boundText } from '../json/bound-text.ts';
 import { describeRefusal } from './describe-refusal.ts';
 import { classifyFault, type Happening } from './fault-rule.ts';
+import { glimpse } from './glimpse.ts';
 import { parseAnswer } from './parse-answer.ts';
 import { type AnswerHeaders, readRetryAfterMs } from './retry-after.ts';
 import type { HttpResult } from './send-request.ts';
@@ -19,7 +20,13 @@ export function readAnswer<T>(
 ): HttpAnswer<T> {
   if (result.kind === 'failed') {
     const message = result.message ?? describeHappening(result.happening, result.cause, maxAnswerBytes);
-    throw makeFault(call, result.happening, { message, cause: redactor.text(result.cause) });
+    const { status, beginning } = result;
+    throw makeFault(call, result.happening, {
+      message,
+      cause: redactor.text(result.cause),
+      ...(status === undefined ? {} : { httpStatus: status }),
+      vendorStatus: beginning === undefined ? null : findStatus(call, beginning),
+    });
   }
   const { status, headers, bytes } = result;
   if (status < 200 || status >= 300 || bytes === null) {
@@ -56,7 +63,17 @@ function readBody<T>(
     if (answer.success) return { body: answer.data, raw: null };
   }
   const message = parsed.kind === 'empty' ? "the vendor's answer is empty" : parsed.message;
-  throw makeFault(call, { kind: 'malformed' }, { message, httpStatus: status });
+  // What is text and no JSON may be half of an answer; what is no text will not be any the next time.
+  const vendorStatus = parsed.kind === 'malformed' && parsed.text === null ? findStatus(call, bytes) : null;
+  throw makeFault(call, { kind: 'malformed' }, { message, httpStatus: status, vendorStatus });
+}
+
+/** What the readable part of an answer says; null: nothing that the call understands. */
+function findStatus<T>({ answer, statusOf }: HttpCall<T>, bytes: Uint8Array): string | null {
+  const seen = statusOf === undefined ? null : glimpse(bytes);
+  if (statusOf === undefined || seen === null) return null;
+  const read = answer.safeParse(seen);
+  return read.success ? statusOf(read.data) : null;
 }
 
 function findMessage<T>(
@@ -93,7 +110,12 @@ function tidy(message: string): string | null {
 function makeFault<T>(
   call: HttpCall<T>,
   happening: Happening,
-  details: { readonly message: string; readonly cause?: string; readonly httpStatus?: number },
+  details: {
+    readonly message: string;
+    readonly cause?: string;
+    readonly httpStatus?: number;
+    readonly vendorStatus?: string | null;
+  },
 ): UpstreamFault {
   return new UpstreamFault({
     consequence: classifyFault(call, happening),

@@ -21,6 +21,10 @@ export type HttpResult =
       readonly cause: string;
       /** What is said of it, where there is more to say than what kind of happening it is. */
       readonly message?: string;
+      /** Of an answer that arrived and cannot be read. */
+      readonly status?: number;
+      /** What arrived of it. */
+      readonly beginning?: Uint8Array;
     };
 
 export type SendOptions = {
@@ -54,6 +58,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #headers: AnswerHeaders = {};
   #chunks: Uint8Array[] = [];
   #size = 0;
+  /** The answer says that it is too large; its beginning is awaited. */
+  #isTooLarge = false;
   settled = false;
 
   constructor(limits: SendOptions, signal: AbortSignal | undefined, resolve: (result: HttpResult) => void) {
@@ -82,13 +88,14 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     this.#status = status;
     this.#headers = headers;
-    if (Number(headers['content-length']) > this.#maxBytes()) this.#overflow();
+    this.#isTooLarge = Number(headers['content-length']) > this.#maxBytes();
+    if (this.#isTooLarge && status >= 300) this.#overflow();
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     this.#size += chunk.byteLength;
-    if (this.#size > this.#maxBytes()) this.#overflow();
-    else if (!this.settled) this.#chunks.push(chunk);
+    if (!this.settled) this.#chunks.push(chunk);
+    if (this.#isTooLarge || this.#size > this.#maxBytes()) this.#overflow();
   }
 
   onResponseEnd(): void {
@@ -107,7 +114,16 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   }
 
   #overflow(): void {
-    this.#end({ kind: 'too-large' }, 'the answer is over its limit');
+    const [beginning] = this.#chunks;
+    if (this.#status >= 300) this.#end({ kind: 'too-large' }, tooLarge);
+    else
+      this.#settle({
+        kind: 'failed',
+        happening: { kind: 'too-large' },
+        cause: tooLarge,
+        status: this.#status,
+        beginning,
+      });
     this.#controller?.abort(new Error('too large'));
   }
 
@@ -135,6 +151,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     return this.#status >= 300 ? Math.min(maxErrorBytes, this.#limits.maxAnswerBytes) : this.#limits.maxAnswerBytes;
   }
 }
+
+const tooLarge = 'the answer is over its limit';
 
 function classify(error: Error, sent: boolean): Happening {
   const code = codeOf(error);

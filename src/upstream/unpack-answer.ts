@@ -35,6 +35,7 @@ export async function unpackAnswer(answer: Answer, maxBytes: number): Promise<Ht
     happening: { kind: 'malformed' },
     cause: 'content encoding',
     message,
+    status: answer.status,
   });
   const fail = (failed: HttpResult): HttpResult => (answer.status >= 300 ? { ...answer, bytes: null } : failed);
   let bytes = answer.bytes ?? new Uint8Array();
@@ -48,17 +49,21 @@ export async function unpackAnswer(answer: Answer, maxBytes: number): Promise<Ht
       bytes = await unpack(bytes, maxBytes);
     } catch (error) {
       const isTooLarge = error instanceof RangeError && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
-      return fail(isTooLarge ? tooLarge : refuse(`the content encoding ${name} of the vendor's answer is broken`));
+      return fail(
+        isTooLarge
+          ? { ...tooLarge, status: answer.status }
+          : refuse(`the content encoding ${name} of the vendor's answer is broken`),
+      );
     }
   }
   return { ...answer, bytes };
 }
 
-const tooLarge: HttpResult = {
+const tooLarge = {
   kind: 'failed',
   happening: { kind: 'too-large' },
   cause: 'the unpacked answer is over its limit',
-};
+} as const satisfies HttpResult;
 
 function namesOf(header: string | readonly string[] | undefined): readonly string[] {
   return String(header ?? '')

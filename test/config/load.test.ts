@@ -61,6 +61,7 @@ describe('a config that is right', () => {
       description: '',
       timeoutMs: 3_600_000,
       lostAfterMs: 60_000,
+      unauthorisedAfterMs: 600_000,
       onUnknownStart: 'fail',
       metadata: {},
       target: { job: 'sweep', chatty: false },

@@ -23,7 +23,8 @@ describe('polling a run', () => {
     const run = await rig.create();
     await rig.clock.advance(120_000);
     expect(await rig.read(run)).toMatchObject({ status: 'success', outcome: { value: 'at last' } });
-    const warned = rig.logged.filter((line) => line.level === 'warn').map((line) => line.fields.kind);
+    const failed = rig.logged.filter((line) => line.level === 'warn' && line.message === 'vendor call failed');
+    const warned = failed.map((line) => line.fields.kind);
     expect(warned).toEqual(['http-status', 'malformed', 'timeout', 'refused']);
     expect(rig.counts.get('upstream_faults')).toBe(6);
   });

@@ -23,6 +23,7 @@ export function makeAgent(
     checkResume: () => null,
     timeoutMs: 3_600_000,
     lostAfterMs: 60_000,
+    unauthorisedAfterMs: 600_000,
     onUnknownStart: 'fail',
     capabilities: { resume: false, cancel: false, push: false, session: false },
     connectionFor: () => connection,

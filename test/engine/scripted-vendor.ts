@@ -19,6 +19,7 @@ export class ScriptedVendor implements Connection {
   /** Holds starts until it resolves. */
   startGate: Promise<void> = Promise.resolve();
   observeGate: Promise<void> = Promise.resolve();
+  resumeGate: Promise<void> = Promise.resolve();
 
   async start(request: { readonly input: Json }): Promise<UpstreamRef> {
     const runId = `vendor-${this.starts.push(request.input)}`;
@@ -42,6 +43,7 @@ export class ScriptedVendor implements Connection {
 
   async resume(_target: unknown, _upstream: UpstreamRef, resumption: Json): Promise<void> {
     this.resumptions.push(resumption);
+    await this.resumeGate;
     const fault = this.resumeScript.shift();
     if (fault !== undefined) throw fault;
   }
@@ -60,8 +62,9 @@ export function fault(
     readonly message?: string;
     readonly retryAfterMs?: number;
     readonly httpStatus?: number;
+    readonly vendorStatus?: string;
   } = {},
 ): UpstreamFault {
-  const { kind = 'http-status', message = 'the vendor answered 500', retryAfterMs = null, httpStatus = null } = more;
-  return new UpstreamFault({ consequence, kind, message, retryAfterMs, httpStatus });
+  const { kind = 'http-status', message = 'the vendor answered 500' } = more;
+  return new UpstreamFault({ ...more, consequence, kind, message });
 }

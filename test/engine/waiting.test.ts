@@ -24,6 +24,9 @@ async function polled(rig: Rig, ...script: Parameters<typeof fault>): Promise<Ru
   return await rig.create();
 }
 
+/** The scripted vendor says so of every fault. */
+const failed = '; the last call to the vendor failed: the vendor answered 500';
+
 const waits: Readonly<Record<string, Wait>> = {
   'an earlier run of its thread': {
     begin: async (rig) => {
@@ -53,23 +56,23 @@ const waits: Readonly<Record<string, Wait>> = {
       rig.vendor.startScript.push(fault('retry', { httpStatus: 429, retryAfterMs: 3_600_000 }));
       return rig.create();
     },
-    words: 'it was waiting for the vendor to take calls again, which it refused with 429 or 503',
+    words: `it was waiting for the vendor to take calls again, which it refused with 429 or 503${failed}`,
   },
   'a poll that the vendor answers 503 for an hour': {
     begin: (rig) => polled(rig, 'retry', { httpStatus: 503, retryAfterMs: 3_600_000 }),
-    words: 'it was waiting for the vendor to take calls again, which it refused with 429 or 503',
+    words: `it was waiting for the vendor to take calls again, which it refused with 429 or 503${failed}`,
   },
   'polls that are answered 401': {
     begin: (rig) => polled(rig, 'retry', { httpStatus: 401 }),
-    words: 'it was waiting for the vendor to accept the credentials, which it refused with 401 or 403',
+    words: `it was waiting for the vendor to accept the credentials, which it refused with 401 or 403${failed}`,
   },
   'polls that are answered 500': {
     begin: (rig) => polled(rig, 'retry', { httpStatus: 500 }),
-    words: 'it was waiting for the next attempt, because the last call to the vendor failed',
+    words: `it was waiting for the next attempt, because the last call to the vendor failed${failed}`,
   },
   'polls that are not answered': {
     begin: (rig) => polled(rig, 'retry', { kind: 'timeout' }),
-    words: 'it was waiting for the vendor, which did not answer several calls in a row',
+    words: `it was waiting for the vendor, which did not answer several calls in a row${failed}`,
   },
 };
 

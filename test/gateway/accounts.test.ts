@@ -48,7 +48,7 @@ test.each(Object.entries(troubles))(
     await vi.waitFor(async () => {
       const { body } = await ask('blue', 'GET', '/health/ready');
       expect(body).toMatchObject({
-        backends: { intuned: state },
+        backends: { intuned: { state } },
         accounts: [{ backend: 'intuned', tenants: ['red', 'crimson'], state }],
       });
     }, 20_000);

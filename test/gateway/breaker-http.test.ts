@@ -13,12 +13,12 @@ test('a silent vendor opens the circuit, which readiness and log report, and its
   const untilState = async (state: string) =>
     await vi.waitFor(async () => {
       const { status, body } = await site.client.ask('GET', '/health/ready');
-      expect([status, body]).toMatchObject([200, { backends: { intuned: state } }]);
+      expect([status, body]).toMatchObject([200, { backends: { intuned: { state } } }]);
     }, patience);
 
   const runs = [await create(), await create()];
   for (const run of [await vendor.nextRun(), await vendor.nextRun()]) await run.polled();
-  await untilState('up');
+  await untilState('ok');
   await vendor.silence();
   await untilState('down');
   runs.push(await create());
@@ -31,7 +31,7 @@ test('a silent vendor opens the circuit, which readiness and log report, and its
   for (const { run_id: runId } of runs) {
     expect(await site.client.output(runId)).toMatchObject({ status: 'success', result: { back: true } });
   }
-  await untilState('up');
+  await untilState('ok');
   expect(logged(/^circuit closed$/)).toHaveLength(1);
   expect(vendor.count('start')).toBe(3);
 });

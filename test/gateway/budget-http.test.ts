@@ -23,7 +23,11 @@ describe('a backend over HTTP', () => {
 
   async function readiness() {
     const { status, body } = await site.client.ask('GET', '/health/ready');
-    return { status, state: (body as { readonly backends?: { readonly intuned?: string } }).backends?.intuned };
+    return {
+      status,
+      state: (body as { readonly backends?: { readonly intuned?: { readonly state: string } } }).backends?.intuned
+        ?.state,
+    };
   }
 
   async function untilState(state: string): Promise<void> {
@@ -66,7 +70,7 @@ describe('a backend over HTTP', () => {
     (await vendor.nextRun()).say({ status: 'completed', result: { n: 2 } });
     expect(await site.client.output(first)).toMatchObject({ status: 'success', result: { n: 1 } });
     expect(await site.client.output(second)).toMatchObject({ status: 'success', result: { n: 2 } });
-    expect((await readiness()).state).toBe('up');
+    expect((await readiness()).state).toBe('ok');
   });
 
   test('a run beyond maxConcurrentRuns is pending, the log says what it waits for, and it runs in its turn', async () => {

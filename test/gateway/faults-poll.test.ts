@@ -78,7 +78,7 @@ describe.concurrent('a poll that fails', () => {
 
   test('an unmapped status does not end the run, and is logged once', async () => {
     const odd = ['paused', 'COMPLETED', 'Failed', 'completed ', '__proto__', 'constructor'];
-    for (const { output, polls } of await rig.pollMeets(...odd.map((status) => reply(200, { runId: 'x', status })))) {
+    for (const { output, polls } of await rig.pollMeets(...odd.map(sayStatus))) {
       expect(output).toMatchObject({ status: 'success' });
       expect(polls).toBe(odd.length + 1);
     }
@@ -100,6 +100,19 @@ describe.concurrent('a poll that fails', () => {
     }
   });
 });
+
+/** An answer about the run that is asked for, whose id is the last part of the path but for Intuned's `/result`. */
+function sayStatus(status: string): Answering {
+  return (response, asked) =>
+    reply(200, {
+      runId:
+        asked.path
+          .replace(/\/result$/, '')
+          .split('/')
+          .at(-1) ?? '',
+      status,
+    })(response, asked);
+}
 
 async function openOne(agent: JsonObject = {}, sections: JsonObject = {}) {
   const [intuned, restack] = [await IntunedStandIn.open(), await RestackStandIn.open()];
@@ -162,12 +175,12 @@ describe.concurrent('a vendor in trouble', () => {
     ]);
   });
 
-  test('a vendor whose answer is larger than limits.maxAnswerBytes is polled again', async () => {
+  test('a vendor whose answer is larger than limits.maxAnswerBytes is polled again while its run goes on', async () => {
     await using one = await openOne({}, { limits: { maxAnswerBytes: 2000 } });
-    one.intuned.plan = () => ({ status: 'completed', result: 'x'.repeat(5000) });
+    one.intuned.plan = () => ({ status: 'started', result: 'x'.repeat(5000) });
     const { run_id } = await one.client.create({ agent_id: 'price-scraper' });
     const upstream = await one.intuned.nextRun();
-    await upstream.polled(3);
+    await upstream.polled(5);
     expect((await one.client.read(run_id)).status).toBe('pending');
     expect(one.site.log).toContainEqual(expect.objectContaining({ kind: 'too-large', consequence: 'retry' }));
     upstream.say({ status: 'completed', result: 'short' });

@@ -70,7 +70,7 @@ describe.concurrent('a start that the vendor refuses', () => {
     ['a page', reply(404, '<h1>not found</h1>', { 'content-type': 'text/html' }), 'the vendor answered 404'],
     ['nothing', reply(401, ''), 'the vendor answered 401'],
     ['a nested message', reply(400, { error: { message: 'bad api', code: 'x' } }), 'bad api'],
-    ['a list', reply(422, [{ loc: ['body'], msg: 'field required' }]), 'the vendor answered 422'],
+    ['a list', reply(422, [{ loc: ['body'], msg: 'field required' }]), 'field required'],
     ['a redirection', reply(302, '', { location: 'http://127.0.0.1:1/' }), 'the vendor answered 302'],
   ];
   test.each(said)(

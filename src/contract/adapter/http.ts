@@ -21,6 +21,8 @@ export class UpstreamFault extends Error {
   readonly httpStatus: number | null;
   /** How long the vendor asked us to wait; null when it did not say. */
   readonly retryAfterMs: number | null;
+  /** What the part of an answer that could be read says; null where there is none, or it says nothing. */
+  readonly vendorStatus: string | null;
 
   constructor(fault: {
     readonly consequence: Consequence;
@@ -28,6 +30,7 @@ export class UpstreamFault extends Error {
     readonly message: string;
     readonly httpStatus?: number | null;
     readonly retryAfterMs?: number | null;
+    readonly vendorStatus?: string | null;
     readonly cause?: unknown;
   }) {
     super(fault.message, { cause: fault.cause });
@@ -36,6 +39,7 @@ export class UpstreamFault extends Error {
     this.kind = fault.kind;
     this.httpStatus = fault.httpStatus ?? null;
     this.retryAfterMs = fault.retryAfterMs ?? null;
+    this.vendorStatus = fault.vendorStatus ?? null;
   }
 }
 
@@ -66,6 +70,11 @@ export type HttpCall<T> = CallRule & {
   readonly body?: Json;
   /** The vendor's answer, read tolerantly: unknown fields pass, missing optional ones are fine. */
   readonly answer: ZodType<T>;
+  /**
+   * The vendor's status in an answer. Left out, an answer of which only a part can be read says nothing; with it, one that
+   * says that the run is over ends it.
+   */
+  readonly statusOf?: (body: T) => string;
   /** Finds the vendor's own message in the body of an error answer; null when there is none. */
   readonly errorMessage: (body: Json) => string | null;
   /** Left out, the call is never cut short. */

@@ -42,6 +42,8 @@ export type Agent = {
   readonly timeoutMs: number;
   /** How long the vendor may answer 404 for a run that it has started before the run ends as lost. */
   readonly lostAfterMs: number;
+  /** How long the vendor may answer 401 or 403 to polls of a run before the run ends. */
+  readonly unauthorisedAfterMs: number;
   readonly onUnknownStart: 'fail' | 'retry';
   readonly capabilities: Capabilities;
   /** The connection to the backend with the credentials of the run's tenant. */

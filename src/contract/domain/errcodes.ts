@@ -9,6 +9,9 @@ export const errcodes = {
   startRejected: 1003,
   upstreamGone: 1004,
   mappingFailed: 1005,
+  answerUnreadable: 1006,
+  answerTooLarge: 1007,
+  unauthorised: 1008,
   vendorFailed: 1100,
 } as const;
 
@@ -21,5 +24,11 @@ export const errcodeOccasions = {
   startRejected: 'The vendor refused to start the run. The description is the message of the vendor.',
   upstreamGone: 'The vendor no longer knows the run, for longer than the `lostAfterSeconds` of its agent.',
   mappingFailed: 'An expression of the mapping failed or exceeded its budget, or the output is too large.',
+  answerUnreadable:
+    "The vendor's answer cannot be read: three in a row are not JSON, have another shape or cannot be decoded, or one that says that the run is over.",
+  answerTooLarge:
+    "The vendor's answer is larger than `limits.maxAnswerBytes`: three in a row, or one that says that the run is over.",
+  unauthorised:
+    'The vendor has answered polls of the run with 401 or 403 for longer than the `unauthorisedAfterSeconds` of its agent.',
   vendorFailed: 'The run failed at the vendor, and the mapping has no errcode for the failure.',
 } as const satisfies Readonly<Record<keyof typeof errcodes, string>>;

@@ -60,6 +60,8 @@ export interface Mapping {
   input(context: InputContext, guard?: EvaluationGuard): Promise<Json>;
   /** The input where no expression is needed and it is within bounds; otherwise undefined, and {@link input} makes it. */
   plainInput(context: InputContext): Json | undefined;
+  /** Whether a run with this status of the vendor is over; null where the mapping alone cannot tell. */
+  isFinal(vendorStatus: string): boolean | null;
   read(observation: Observation, guard?: EvaluationGuard): Promise<MappedStatus>;
   resume(context: ResumeContext, guard?: EvaluationGuard): Promise<Json>;
   /** The thread's values after a run that succeeded; without an expression the run's output. */

@@ -94,6 +94,12 @@ export class Backends {
     return this.#backends.get(name)?.push ?? null;
   }
 
+  /** The worst state of a backend's accounts. */
+  stateOf(name: string): AccountState {
+    const backend = this.#backends.get(name);
+    return backend === undefined ? 'up' : stateOf(backend).state;
+  }
+
   states(): readonly BackendState[] {
     return [...this.#backends.values()].map(stateOf);
   }

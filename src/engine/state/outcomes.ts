@@ -1,6 +1,18 @@
+import type { UpstreamFault } from '../../contract/adapter/http.ts';
 import { errcodes } from '../../contract/domain/errcodes.ts';
 import { MappingFault } from '../../contract/domain/mapping.ts';
+import { boundText, maxWordLength } from '../../json/bound-text.ts';
 import type { RunOutcome } from './state-machine.ts';
+
+/** The gateway itself decided that the run ended so, rather than its vendor or its client. */
+export function isOfGateway(errcode: number): boolean {
+  return errcode > errcodes.cancelled && errcode < errcodes.vendorFailed;
+}
+
+/** The end of a run that an operator should look at: something does not work between the gateway and a vendor. */
+export function needsAttention(errcode: number): boolean {
+  return isOfGateway(errcode) && errcode !== errcodes.deadline;
+}
 
 export function unknownStart(reason: string): RunOutcome {
   return {
@@ -25,6 +37,37 @@ export function rejectedStart(reason: string): RunOutcome {
 
 export function lostUpstream(): RunOutcome {
   return { status: 'error', errcode: errcodes.upstreamGone, description: 'the vendor no longer knows this run' };
+}
+
+/** An answer arrived, and nothing of it could be read. */
+export function isUnreadable({ kind }: UpstreamFault): boolean {
+  return kind === 'malformed' || kind === 'too-large';
+}
+
+/** The vendor did not accept the credentials. */
+export function isRefusal({ httpStatus }: UpstreamFault): boolean {
+  return httpStatus === 401 || httpStatus === 403;
+}
+
+/** The outcome of a run whose end, or whose answers in a row, cannot be read. */
+export function unreadableAnswer(fault: UpstreamFault): RunOutcome {
+  const { kind, vendorStatus, message } = fault;
+  const seen = vendorStatus === null ? '' : ` that says "${boundText(vendorStatus, maxWordLength)}"`;
+  return {
+    status: 'error',
+    errcode: kind === 'too-large' ? errcodes.answerTooLarge : errcodes.answerUnreadable,
+    description: `the vendor gave an answer${seen}, and what came of the run cannot be read from it: ${message}`,
+  };
+}
+
+export function unauthorised({ message, httpStatus }: UpstreamFault, patienceMs: number): RunOutcome {
+  return {
+    status: 'error',
+    errcode: errcodes.unauthorised,
+    description:
+      `the vendor has answered ${httpStatus} for ${patienceMs / 1000} seconds, so that what came of the run cannot be ` +
+      `asked with the credentials of its backend: ${message}`,
+  };
 }
 
 /** The outcome of a run whose message found the session of its thread gone; the message was not taken. */

@@ -15,7 +15,7 @@ import {
   type Store,
   UpstreamTaken,
 } from '../../contract/store/store.ts';
-import { failedMapping } from './outcomes.ts';
+import { failedMapping, isOfGateway, needsAttention } from './outcomes.ts';
 import { type AppliedTransition, applyTransition, createdEvent, type RunTransition } from './state-machine.ts';
 import type { ThreadEffects } from './thread-effects.ts';
 
@@ -165,18 +165,21 @@ export class RunWriter {
   #reportEnd(run: Run): void {
     const { metrics, log, agents } = this.#deps;
     metrics.count('runs_ended', { status: run.status });
-    log.info(
-      {
-        run_id: run.runId,
-        agent: run.agentName,
-        // Undefined where the config no longer has the agent.
-        backend: agents.find(run.agentId)?.backend,
-        status: run.status,
-        errcode: run.outcome?.kind === 'error' ? run.outcome.errcode : undefined,
-        took_ms: run.updatedAtMs - run.createdAtMs,
-      },
-      'run ended',
-    );
+    const error = run.outcome?.kind === 'error' ? run.outcome : null;
+    const fields = {
+      run_id: run.runId,
+      agent: run.agentName,
+      // Undefined where the config no longer has the agent.
+      backend: agents.find(run.agentId)?.backend,
+      vendor_run_id: run.upstream?.runId,
+      status: run.status,
+      errcode: error?.errcode,
+      // The words of vendors about their agents are for their clients alone.
+      reason: error !== null && isOfGateway(error.errcode) ? error.description : undefined,
+      took_ms: run.updatedAtMs - run.createdAtMs,
+    };
+    if (error !== null && needsAttention(error.errcode)) log.warn(fields, 'run ended');
+    else log.info(fields, 'run ended');
   }
 }
 

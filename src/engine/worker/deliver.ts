@@ -2,18 +2,12 @@ import { MappingFault } from '../../contract/domain/mapping.ts';
 import { nextRetryMs } from '../pacing/pacing.ts';
 import { faultOf } from '../state/fault-recorder.ts';
 import { failedMapping } from '../state/outcomes.ts';
+import { noteAnswer, noteCall, noteFault } from './call-notes.ts';
 import type { RunContext } from './run-context.ts';
 
 /** Sends an accepted payload to the interrupted upstream run, once: `delivering` is durable before the first byte. */
-export async function deliverPayload({
-  handle,
-  agent,
-  connection,
-  runPermit,
-  wait,
-  deps,
-  log,
-}: RunContext): Promise<void> {
+export async function deliverPayload(context: RunContext): Promise<void> {
+  const { handle, agent, connection, runPermit, deps } = context;
   const { mapping, target } = agent;
   const { resumption, upstream, runId } = handle.run;
   if (resumption === null || upstream === null || connection.resume === undefined) {
@@ -25,8 +19,9 @@ export async function deliverPayload({
   try {
     const payload = await mapping.resume({ ...resumption, run: { run_id: runId, upstream } }, handle.guard);
     if ((await handle.record({ kind: 'deliver' })) !== 'recorded') return;
+    noteCall(context);
     await permit.send(async () => connection.resume?.(target, upstream, payload));
-    wait.noteAnswer();
+    noteAnswer(context, 'resume');
     await handle.record({ kind: 'delivered' });
   } catch (error) {
     if (error instanceof MappingFault) {
@@ -34,15 +29,16 @@ export async function deliverPayload({
       return;
     }
     const fault = faultOf(error);
-    deps.faults.record(log, agent, 'resume', fault);
+    const delayMs = nextRetryMs(handle.run.attempts, fault.retryAfterMs, deps.clock.random());
+    noteFault(context, 'resume', fault, delayMs);
     if (fault.consequence === 'retry') {
-      const delayMs = nextRetryMs(handle.run.attempts, fault.retryAfterMs, deps.clock.random());
-      wait.noteFault(fault, delayMs);
       if ((await handle.record({ kind: 'redeliver' })) === 'recorded') await handle.sleepThrough(delayMs);
       return;
     }
     // Rejected or of unknown outcome: only the vendor's next answer can tell, and a client may send the payload again.
-    await handle.record({ kind: 'undelivered', note: `the payload was not taken: ${fault.message}` });
+    const said =
+      fault.consequence === 'unknown' ? 'it is not known whether the payload arrived' : 'the payload was not taken';
+    await handle.record({ kind: 'undelivered', note: `${said}: ${fault.message}` });
   } finally {
     permit.release();
   }

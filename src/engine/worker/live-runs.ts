@@ -35,6 +35,13 @@ export class LiveRuns {
     return [...this.#loops.values()];
   }
 
+  /** How many runs of a backend this process drives. */
+  countAt(backend: string): number {
+    let count = 0;
+    for (const loop of this.#loops.values()) if (loop.backend === backend) count += 1;
+    return count;
+  }
+
   keys(): readonly RunKey[] {
     return this.loops().map(({ run: { tenant, runId } }) => ({ tenant, runId }));
   }

@@ -1,19 +1,21 @@
 import { nextRetryMs } from '../pacing/pacing.ts';
 import { faultOf } from '../state/fault-recorder.ts';
-import { rejectedStart, unknownStart } from '../state/outcomes.ts';
+import { isUnreadable, rejectedStart, unknownStart } from '../state/outcomes.ts';
+import { noteFault } from './call-notes.ts';
+import { maxUnreadable } from './look-patience.ts';
 import type { RunContext } from './run-context.ts';
 
 /** Settles a start or a message that failed: retried later, rejected, or of unknown outcome. Rethrows our own defects. */
-export async function settleFailedStart(
-  { handle, agent, runPermit, wait, deps, log }: RunContext,
-  error: unknown,
-): Promise<void> {
+export async function settleFailedStart(context: RunContext, error: unknown): Promise<void> {
+  const { handle, agent, runPermit, wait, deps } = context;
   const fault = faultOf(error);
-  deps.faults.record(log, agent, 'start', fault);
+  const delayMs = nextRetryMs(handle.run.attempts, fault.retryAfterMs, deps.clock.random());
+  noteFault(context, 'start', fault, delayMs);
   deps.metrics.count('starts', { backend: agent.backend, result: fault.consequence });
-  if (fault.consequence === 'retry' || (fault.consequence === 'unknown' && agent.onUnknownStart === 'retry')) {
-    const delayMs = nextRetryMs(handle.run.attempts, fault.retryAfterMs, deps.clock.random());
-    wait.noteFault(fault, delayMs);
+  // The vendor starts the run each time, and says it each time in a way that cannot be read.
+  const isHopeless = isUnreadable(fault) && wait.equalFaults >= maxUnreadable;
+  const isRepeated = fault.consequence === 'unknown' && agent.onUnknownStart === 'retry' && !isHopeless;
+  if (fault.consequence === 'retry' || isRepeated) {
     const postponed = await handle.record({ kind: 'postpone' });
     runPermit.leave();
     if (postponed === 'recorded') await handle.sleepThrough(delayMs);

@@ -8,9 +8,11 @@ import { nextPollMs } from '../pacing/pacing.ts';
 import { RunAge } from '../pacing/run-age.ts';
 import { hasScheduledSession } from '../sessions/sessions.ts';
 import { faultOf } from '../state/fault-recorder.ts';
-import { failedMapping, lostUpstream } from '../state/outcomes.ts';
+import { failedMapping } from '../state/outcomes.ts';
 import type { RunOutcome } from '../state/state-machine.ts';
+import { noteAnswer, noteCall, noteFault } from './call-notes.ts';
 import { Echo } from './echo.ts';
+import { LookPatience } from './look-patience.ts';
 import { PartialSpacing } from './partial-spacing.ts';
 import type { RunContext } from './run-context.ts';
 
@@ -29,8 +31,7 @@ export class Poller {
   #random: number;
   #faults = 0;
   #retryAfterMs: number | null = null;
-  /** Since when the vendor has answered that it does not know the run. */
-  #goneSinceMs: number | null = null;
+  readonly #patience: LookPatience;
   readonly #spacing: PartialSpacing;
   #isPushed = false;
   readonly #echo: Echo;
@@ -46,6 +47,7 @@ export class Poller {
     const nowMs = deps.clock.monotonicMs();
     this.#context = context;
     this.#echo = new Echo(deps.clock);
+    this.#patience = new LookPatience(context.agent, deps.clock);
     this.#spacing = new PartialSpacing(deps.clock, context.handle);
     this.#age = new RunAge(context, isRecovered);
     this.#random = deps.clock.random();
@@ -109,14 +111,15 @@ export class Poller {
     this.#abort = abort;
     try {
       const { target, mapping } = agent;
+      noteCall(this.#context);
       const observation = await permit.send(() => connection.observe(target, upstream, abort.signal));
       // From here on the poll is not cut short: what it records may be what ends the run.
       this.#abort = null;
       this.#count('answered');
       this.#faults = 0;
       this.#retryAfterMs = null;
-      this.#goneSinceMs = null;
-      this.#context.wait.noteAnswer();
+      this.#patience.noteAnswer();
+      noteAnswer(this.#context, 'observe');
       const mapped = await mapping.read(observation, handle.guard);
       // The run may have been ended elsewhere during the call.
       if (!handle.isOver) await this.#apply(mapped, observation, sentMs);
@@ -133,20 +136,15 @@ export class Poller {
     }
   }
 
-  /** No fault of a poll ends the run, except that the vendor has not known it for long enough. */
   async #afterFault(error: unknown): Promise<void> {
-    const { agent, deps, wait, log } = this.#context;
+    const { wait } = this.#context;
     const fault = faultOf(error);
     this.#count('failed');
-    deps.faults.record(log, agent, 'observe', fault);
     this.#faults += 1;
     this.#retryAfterMs = fault.retryAfterMs;
-    wait.noteFault(fault, fault.retryAfterMs);
-    if (fault.consequence !== 'gone') return;
-    const nowMs = deps.clock.monotonicMs();
-    this.#goneSinceMs ??= nowMs;
-    if (nowMs - this.#goneSinceMs < agent.lostAfterMs) return;
-    await this.#end(lostUpstream());
+    noteFault(this.#context, 'observe', fault, fault.retryAfterMs);
+    const outcome = this.#patience.judge(fault, wait.equalFaults);
+    if (outcome !== null) await this.#end(outcome);
   }
 
   /** Repeated pushes must not make us call the vendor without end. */
@@ -157,7 +155,7 @@ export class Poller {
   }
 
   #untilDueMs(): number {
-    const { handle, runPermit, agent, deps } = this.#context;
+    const { handle, runPermit, deps } = this.#context;
     if (this.#lastPollMs === null) return this.#isWatched ? 0 : this.#firstPollMs - deps.clock.monotonicMs();
     const watched = this.#isWatched;
     const delayMs = nextPollMs(
@@ -174,8 +172,7 @@ export class Poller {
       },
       deps.pacing,
     );
-    // A run that the vendor does not know is polled once more just when the patience with it ends.
-    const patienceEndsMs = this.#goneSinceMs === null ? null : this.#goneSinceMs + agent.lostAfterMs;
+    const patienceEndsMs = this.#patience.endsMs;
     const dueMs = Math.min(this.#lastPollMs + delayMs, this.#echoEndsMs(this.#lastPollMs));
     const soonestMs = patienceEndsMs === null ? dueMs : Math.min(dueMs, Math.max(patienceEndsMs, this.#lastPollMs + 1));
     return soonestMs - deps.clock.monotonicMs();
@@ -188,11 +185,16 @@ export class Poller {
   }
 
   async #apply(mapped: MappedStatus, observation: Observation, sentMs: number): Promise<void> {
-    const { handle, agent, deps, log } = this.#context;
+    const { handle, agent, deps, wait, log } = this.#context;
     const { run } = handle;
+    if (mapped.kind !== 'unmapped') {
+      wait.noteStatus(null);
+      deps.faults.noteMapped(agent);
+    }
     switch (mapped.kind) {
       case 'unmapped':
-        deps.faults.recordUnmapped(log, agent, mapped.vendorStatus);
+        deps.faults.recordUnmapped(log, agent, mapped);
+        wait.noteStatus(mapped);
         this.#age.noteAlive(sentMs);
         return;
       case 'pending':

@@ -9,6 +9,7 @@ import type { AgentDurations } from '../pacing/agent-durations.ts';
 import type { PacingOptions } from '../pacing/pacing.ts';
 import type { FaultRecorder } from '../state/fault-recorder.ts';
 import type { RunHandle, RunHandleDeps } from '../state/run-handle.ts';
+import type { BackendHealth } from './backend-health.ts';
 import type { Canceller } from './canceller.ts';
 import type { RunWait } from './run-wait.ts';
 import type { UpstreamStopper } from './upstream-stopper.ts';
@@ -22,6 +23,7 @@ export type WorkerDeps = RunHandleDeps & {
   readonly backends: Backends;
   readonly durations: AgentDurations;
   readonly faults: FaultRecorder;
+  readonly health: BackendHealth;
   readonly log: Log;
   readonly metrics: Metrics;
 };

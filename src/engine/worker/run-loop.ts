@@ -65,6 +65,10 @@ export class RunLoop {
     return this.#context.handle.run;
   }
 
+  get backend(): string {
+    return this.#context.agent.backend;
+  }
+
   /** What the run waits for now; null: nothing but its vendor. */
   get waitingFor(): Waiting | null {
     return this.#context.wait.current;
@@ -123,7 +127,7 @@ export class RunLoop {
 
   /** Takes turn after turn until the run sleeps. Most live runs do, and of them a timer is kept but no call stack. */
   async #work(): Promise<void> {
-    const { handle, runPermit } = this.#context;
+    const { handle, runPermit, agent, deps } = this.#context;
     while (!handle.isOver) {
       const waitMs = this.#untilTurnMs();
       if (waitMs <= 0) await this.#guarded(() => this.#takeTurn());
@@ -134,6 +138,7 @@ export class RunLoop {
     }
     this.#working = null;
     runPermit.close();
+    deps.health.forget(agent.backend, handle.run.runId);
     this.#cancelDeadline();
     this.#onOver(this);
   }

@@ -1,9 +1,13 @@
 import type { UpstreamFault } from '../../contract/adapter/http.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
+import type { MappedStatus } from '../../contract/domain/mapping.ts';
 import type { Waiting, WaitingCause } from '../../contract/domain/waiting.ts';
+import { boundText } from '../../json/bound-text.ts';
 import type { Hindrance } from '../limits/account-health.ts';
 import type { PastWait, RunPermit } from '../limits/run-permit.ts';
 import type { RunHandle } from '../state/run-handle.ts';
+
+type UnknownStatus = Pick<Extract<MappedStatus, { kind: 'unmapped' }>, 'vendorStatus' | 'nearest'>;
 
 export type RunWaitDeps = { readonly handle: RunHandle; readonly runPermit: RunPermit; readonly clock: Clock };
 
@@ -20,6 +24,11 @@ const words: Readonly<Record<WaitingCause, string>> = {
   'vendor-fault': 'the next attempt, because the last call to the vendor failed',
 };
 
+/** Of the words of a fault. */
+const maxFaultLength = 500;
+/** A call that has taken longer is named at the end of its run. */
+const slowCallMs = 2000;
+
 /** A past wait that took this share of the run's time is named at its end. */
 const tellingShare = 0.25;
 
@@ -32,6 +41,12 @@ export class RunWait {
   /** What the last call to the vendor ran into; null once one is answered. */
   #fault: WaitingCause | null = null;
   #retryAtMs: number | null = null;
+  /** The last fault, in words, and how many equal ones there were in a row. */
+  #lastFault: { readonly words: string; readonly key: string; readonly count: number } | null = null;
+  /** The status that the vendor showed last, where the mapping does not have it. */
+  #unknownStatus: UnknownStatus | null = null;
+  /** When the call that is under way was sent. */
+  #sentMs: number | null = null;
 
   constructor(deps: RunWaitDeps) {
     this.#deps = deps;
@@ -49,13 +64,34 @@ export class RunWait {
   }
 
   /** A call failed. It is made again after `delayMs`; null: as the pace has it. */
-  noteFault({ httpStatus }: UpstreamFault, delayMs: number | null): void {
+  noteFault({ httpStatus, kind, message }: UpstreamFault, delayMs: number | null): void {
+    this.#sentMs = null;
+    const words = boundText(message, maxFaultLength);
+    const key = `${kind} ${httpStatus} ${words}`;
+    this.#lastFault = { words, key, count: this.#lastFault?.key === key ? this.#lastFault.count + 1 : 1 };
     this.#fault = causeOf(httpStatus);
     this.#retryAtMs = delayMs === null ? null : this.#deps.clock.monotonicMs() + delayMs;
   }
 
   noteAnswer(): void {
     this.#fault = null;
+    this.#lastFault = null;
+    this.#sentMs = null;
+  }
+
+  /** A call is sent now. */
+  noteCall(): void {
+    this.#sentMs = this.#deps.clock.monotonicMs();
+  }
+
+  /** Null: the vendor's status is one of the mapping. */
+  noteStatus(unknown: UnknownStatus | null): void {
+    this.#unknownStatus = unknown;
+  }
+
+  /** How many calls in a row failed in the same way, up to the last one. */
+  get equalFaults(): number {
+    return this.#lastFault?.count ?? 0;
   }
 
   /** What the run waits for now, by the wall clock. Null: it does not wait, or only for its vendor to end it. */
@@ -66,11 +102,37 @@ export class RunWait {
     return { cause: found.cause, retryAtMs: found.forMs === null ? null : clock.nowMs() + Math.max(0, found.forMs) };
   }
 
-  /** The same as a clause, for the description of a timeout; also for a wait that is over and took much of the time. */
+  /** Why the run has not ended, as clauses for the description of a timeout. Null: its vendor alone took too long. */
   describe(): string | null {
+    const clauses = [this.#describeWait(), this.#describeCall(), this.#describeFault(), this.#describeStatus()];
+    const known = clauses.filter((clause) => clause !== null);
+    return known.length === 0 ? null : known.join('; ');
+  }
+
+  #describeCall(): string | null {
+    const sentMs = this.#sentMs;
+    const waitedMs = sentMs === null ? 0 : this.#deps.clock.monotonicMs() - sentMs;
+    if (waitedMs < slowCallMs) return null;
+    return `the vendor had not answered a call for ${Math.round(waitedMs / 1000)} seconds`;
+  }
+
+  #describeFault(): string | null {
+    return this.#lastFault === null ? null : `the last call to the vendor failed: ${this.#lastFault.words}`;
+  }
+
+  #describeStatus(): string | null {
+    if (this.#unknownStatus === null) return null;
+    const { vendorStatus, nearest } = this.#unknownStatus;
+    const hint = nearest === undefined ? '' : `, which has "${nearest}"`;
+    return `the vendor's status was "${vendorStatus}", which is not in the status table of the mapping${hint}`;
+  }
+
+  /** What the run waits for, or a wait that is over and took much of its time. */
+  #describeWait(): string | null {
     const found = this.#hindrance();
     if (found !== null) return `it was waiting for ${describeWaiting(found.cause)}`;
     const { handle, runPermit } = this.#deps;
+    if (handle.run.phase === 'interrupted') return 'it was waiting for its client to send a payload';
     const { deadlineAtMs, createdAtMs } = handle.run;
     const past = longer(this.#threadWait, runPermit.longestWait);
     if (past === null || past.tookMs < (deadlineAtMs - createdAtMs) * tellingShare) return null;

@@ -4,8 +4,9 @@ import type { Json } from '../../contract/domain/json.ts';
 import { MappingFault } from '../../contract/domain/mapping.ts';
 import type { UpstreamRef } from '../../contract/domain/run.ts';
 import type { Permit } from '../limits/call-queue.ts';
-import { failedMapping, lostSession } from '../state/outcomes.ts';
+import { failedMapping, isUnreadable, lostSession, unreadableAnswer } from '../state/outcomes.ts';
 import type { RunOutcome } from '../state/state-machine.ts';
+import { noteAnswer, noteCall, noteFault } from './call-notes.ts';
 import { settleFailedStart } from './open-call.ts';
 import type { RunContext } from './run-context.ts';
 
@@ -13,24 +14,36 @@ type Message = { readonly session: UpstreamRef; readonly input: Json; readonly p
 
 /** Sends a run's input to the session of its thread, once. The answer to that very call is the run's output. */
 export async function sendMessage(context: RunContext, { session, input, permit }: Message): Promise<void> {
-  const { handle, agent, connection, runPermit, deps, log } = context;
+  const { handle, agent, connection, runPermit, deps } = context;
   runPermit.markStarted();
   const calls = connection.session;
   if (calls === undefined) throw new TypeError('the adapter has no session calls');
   let answer: Observation;
   try {
+    noteCall(context);
     answer = await permit.send(() => calls.send(agent.target, session, input));
   } catch (error) {
     if (error instanceof UpstreamFault && (await hasEnded(context, session, error))) {
-      deps.faults.record(log, agent, 'start', error);
+      noteFault(context, 'start', error, null);
       deps.metrics.count('starts', { backend: agent.backend, result: 'gone' });
       await handle.record({ kind: 'end', outcome: lostSession(error.message), session: null });
       return;
     }
+    if (error instanceof UpstreamFault && isAnswered(error)) {
+      noteFault(context, 'start', error, null);
+      await handle.record({ kind: 'end', outcome: unreadableAnswer(error) });
+      return;
+    }
     return await settleFailedStart(context, error);
   }
+  noteAnswer(context, 'start');
   deps.metrics.count('starts', { backend: agent.backend, result: 'accepted' });
   await handle.record({ kind: 'end', outcome: await outcomeOf(context, answer) });
+}
+
+/** The vendor took the message, and what it answered cannot be read: sent again, the message would be taken twice. */
+function isAnswered(fault: UpstreamFault): boolean {
+  return isUnreadable(fault) && fault.httpStatus !== null && fault.httpStatus < 300;
 }
 
 /** Whether a message was refused because the session is over, by the vendor's word or by an observation of it. */

@@ -6,6 +6,7 @@ import type { Thread } from '../../contract/domain/thread.ts';
 import type { Permit } from '../limits/call-queue.ts';
 import { openingInputOf, sessionOf, transitionAfterStart } from '../sessions/sessions.ts';
 import { failedMapping, foreignStart } from '../state/outcomes.ts';
+import { noteAnswer, noteCall } from './call-notes.ts';
 import { settleFailedStart } from './open-call.ts';
 import type { RunContext } from './run-context.ts';
 import { sendMessage } from './send-message.ts';
@@ -42,12 +43,13 @@ async function startWith(context: RunContext, permit: Permit): Promise<void> {
 
 /** Asks the vendor, once `starting` is durable. */
 export async function requestStart(context: RunContext, input: Json, permit: Permit): Promise<void> {
-  const { handle, agent, connection, runPermit, wait, deps, log } = context;
+  const { handle, agent, connection, runPermit, deps, log } = context;
   runPermit.markStarted();
   const opening = openingInputOf(handle.run, agent);
   let upstream: UpstreamRef;
   try {
     const { config = {} } = handle.run.request;
+    noteCall(context);
     upstream = await permit.send(() =>
       connection.start({
         target: agent.target,
@@ -59,7 +61,7 @@ export async function requestStart(context: RunContext, input: Json, permit: Per
   } catch (error) {
     return await settleFailedStart(context, error);
   }
-  wait.noteAnswer();
+  noteAnswer(context, 'start');
   deps.metrics.count('starts', { backend: agent.backend, result: 'accepted' });
   log.debug({ upstream }, 'run started at the vendor');
   const recorded = await handle.record(transitionAfterStart(handle.run, agent, upstream, opening));

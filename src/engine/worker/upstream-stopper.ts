@@ -8,6 +8,7 @@ import type { CallQueue } from '../limits/call-queue.ts';
 import { nextRetryMs } from '../pacing/pacing.ts';
 import { delay } from '../sleeper.ts';
 import { type FaultRecorder, faultOf } from '../state/fault-recorder.ts';
+import type { BackendHealth } from './backend-health.ts';
 
 const maxCancelTries = 5;
 /** No client waits for the end of a session, so an unreachable vendor is asked for about five minutes. */
@@ -27,6 +28,7 @@ type SessionAtVendor = { readonly id: string; readonly tenant: string; readonly 
 export type UpstreamStopperDeps = {
   readonly clock: Clock;
   readonly faults: FaultRecorder;
+  readonly health: BackendHealth;
   readonly backends: Backends;
   readonly log: Log;
 };
@@ -113,7 +115,7 @@ export class UpstreamStopper {
     agent: Agent,
     log: Log,
   ): Promise<void> {
-    const { faults, clock } = this.#deps;
+    const { faults, health, clock } = this.#deps;
     const { signal } = this.#abort;
     for (let tries = 0; tries < maxTries && !signal.aborted; tries += 1) {
       // A client may wait for this, so an open circuit counts as a try instead of holding the client up.
@@ -124,12 +126,19 @@ export class UpstreamStopper {
       }
       try {
         await permit.send(async () => call());
+        faults.noteAnswer(agent, 'cancel');
+        health.noteAnswer(agent, { tenant, runId: null });
         log.info({}, done);
         return;
       } catch (error) {
         const fault = faultOf(error);
         faults.record(log, agent, 'cancel', fault);
-        if (fault.consequence === 'gone' || fault.consequence === 'rejected') return;
+        health.noteFault(agent, { tenant, runId: null }, fault);
+        if (fault.consequence === 'gone') return;
+        if (fault.consequence === 'rejected') {
+          log.warn({ reason: fault.message }, givenUp);
+          return;
+        }
         await delay(clock, nextRetryMs(tries, fault.retryAfterMs, clock.random()), signal);
       }
     }

@@ -1,0 +1,60 @@
+import type { UpstreamFault } from '../../contract/adapter/http.ts';
+import type { Agent } from '../../contract/domain/agent.ts';
+import type { Clock } from '../../contract/domain/clock.ts';
+import { isRefusal, isUnreadable, lostUpstream, unauthorised, unreadableAnswer } from '../state/outcomes.ts';
+import type { RunOutcome } from '../state/state-machine.ts';
+
+/** This many answers in a row that cannot be read, for the same reason, end a run: another look would show no more. */
+export const maxUnreadable = 3;
+
+/**
+ * Decides when polls that fail end their run: what may heal is waited for until the run's deadline, what cannot heal ends
+ * the run, with an errcode of its own.
+ */
+export class LookPatience {
+  readonly #agent: Agent;
+  readonly #clock: Clock;
+  /** Since when the vendor has answered that it does not know the run. */
+  #goneSinceMs: number | null = null;
+  /** Since when the vendor has refused the credentials. */
+  #refusedSinceMs: number | null = null;
+
+  constructor(agent: Agent, clock: Clock) {
+    this.#agent = agent;
+    this.#clock = clock;
+  }
+
+  noteAnswer(): void {
+    this.#goneSinceMs = null;
+    this.#refusedSinceMs = null;
+  }
+
+  /** The end that a fault means for the run. Null: it is polled again. `equalFaults` counts those in a row, this one too. */
+  judge(fault: UpstreamFault, equalFaults: number): RunOutcome | null {
+    const { lostAfterMs, unauthorisedAfterMs, mapping } = this.#agent;
+    const nowMs = this.#clock.monotonicMs();
+    if (fault.consequence === 'gone') {
+      // The vendor looked the run up, so it accepts the credentials.
+      this.#refusedSinceMs = null;
+      this.#goneSinceMs ??= nowMs;
+      return nowMs - this.#goneSinceMs < lostAfterMs ? null : lostUpstream();
+    }
+    if (isRefusal(fault)) {
+      this.#refusedSinceMs ??= nowMs;
+      return nowMs - this.#refusedSinceMs < unauthorisedAfterMs ? null : unauthorised(fault, unauthorisedAfterMs);
+    }
+    if (!isUnreadable(fault)) return null;
+    const { vendorStatus } = fault;
+    const isFinal = vendorStatus === null ? null : mapping.isFinal(vendorStatus);
+    if (isFinal === true) return unreadableAnswer(fault);
+    // A run that goes on may end with an answer that can be read.
+    return isFinal === false || equalFaults < maxUnreadable ? null : unreadableAnswer(fault);
+  }
+
+  /** When the patience with a vendor that says no ends, by the monotonic clock: the run is polled once more then. */
+  get endsMs(): number | null {
+    const { lostAfterMs, unauthorisedAfterMs } = this.#agent;
+    if (this.#goneSinceMs !== null) return this.#goneSinceMs + lostAfterMs;
+    return this.#refusedSinceMs === null ? null : this.#refusedSinceMs + unauthorisedAfterMs;
+  }
+}

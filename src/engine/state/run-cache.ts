@@ -1,9 +1,15 @@
 import { LRUCache } from 'lru-cache';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
+import { measureJson } from '../../json/measure-json.ts';
 
-/** Rough bytes that a cached run takes in addition to its payloads. */
+/** Rough bytes that a cached run takes in addition to its payloads, and that a value and a character of those take. */
 const bytesPerRun = 1024;
+const bytesPerValue = 40;
+const bytesPerChar = 2;
+const measured = { maxNodes: 20_000, maxChars: Number.POSITIVE_INFINITY };
+/** No cache is as large. */
+const tooLarge = Number.MAX_SAFE_INTEGER;
 
 type FindLive = (runId: string) => Run | undefined;
 
@@ -63,6 +69,8 @@ export class RunCache {
   }
 }
 
-function sizeOf(run: Run): number {
-  return bytesPerRun + 2 * (JSON.stringify(run.request).length + JSON.stringify(run.outcome).length);
+/** Takes no longer than some thousand values need; a run with more of them is read from the store each time. */
+function sizeOf({ request, outcome }: Run): number {
+  const size = measureJson([request, outcome], measured);
+  return size === null ? tooLarge : bytesPerRun + size.nodes * bytesPerValue + size.chars * bytesPerChar;
 }

@@ -117,7 +117,7 @@ export const walls: readonly Wall[] = [
     file: 'src/http/sse-frames.ts',
     from: '/[\\u0085\\u2028\\u2029]/g',
     to: '/[\\u0085]/g',
-    tests: ['test/http/stream.test.ts', 'test/gateway/stream.test.ts'],
+    tests: ['test/gateway/stream-ends.test.ts'],
   },
   {
     name: 'waits by the monotonic clock',

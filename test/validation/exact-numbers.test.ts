@@ -41,6 +41,7 @@ describe('an exact number in a value', () => {
     [{}, '12345678901234567890.12', true],
     [{ type: 'object' }, '{"n":-12345678901234567890.5}', true],
     [{ type: 'number', minimum: 0 }, '12345678901234567890.12', true],
+    [{ type: 'number', minimum: 1e19 }, '12345678901234567890.12', true],
     [{ type: 'number', maximum: 0 }, '12345678901234567890.12', false],
     [{ type: 'integer' }, '12345678901234567890.12', false],
     [{ uniqueItems: true }, '[12345678901234567890.12,12345678901234567890.13]', true],

@@ -1,6 +1,8 @@
 import { createAuthenticator } from './access/credentials.ts';
 import { buildAgents } from './agents/agent-directory.ts';
 import { type BackendConnections, connectionsByTenant, sharedConnection } from './agents/backend-connections.ts';
+import { stringifySliced } from './compute/sliced-json.ts';
+import { sliceBounds } from './compute/slices.ts';
 import { refuseOpenHost } from './config/auth-section.ts';
 import type { Config } from './config/config.ts';
 import type { Connection } from './contract/adapter/adapter.ts';
@@ -15,6 +17,7 @@ import type { WebhookOptions } from './engine/webhooks/create-dispatcher.ts';
 import { createApp } from './http/app.ts';
 import type { Mount } from './http/router.ts';
 import { listen } from './http/server.ts';
+import { measureJson } from './json/measure-json.ts';
 import { createMetrics, type GaugeReading } from './observability/metrics.ts';
 import { createRedactor } from './observability/redaction.ts';
 import { createAcpV01 } from './protocols/acp-v01/protocol.ts';
@@ -196,7 +199,10 @@ function sendWebhooks(config: Config, mounts: readonly Mount[]) {
   });
   const root = mounts.find(({ prefix }) => prefix === '') ?? mounts[0];
   const protocolOf = (name: string | null | undefined) => mounts.find(({ protocol }) => protocol.name === name) ?? root;
-  const encodeRun = (run: Run) => JSON.stringify(protocolOf(run.request.origin?.protocol)?.protocol.encodeRun(run));
+  const encodeRun = (run: Run) => {
+    const encoded = protocolOf(run.request.origin?.protocol)?.protocol.encodeRun(run) ?? null;
+    return measureJson(encoded, sliceBounds) === null ? stringifySliced(encoded) : JSON.stringify(encoded);
+  };
   const giveUpMs = webhooks.giveUpHours * hourMs;
   const terms: WebhookOptions = { secrets: webhooks.secrets, giveUpMs, timeoutMs, sender, encodeRun };
   return { terms, close: () => sender.close() };

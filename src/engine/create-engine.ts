@@ -92,10 +92,9 @@ export function createEngine(deps: EngineDeps): Engine {
     const agent = agents.find(agentId);
     if (agent !== null) stopper.endSession({ id: threadId, tenant, upstream }, agent);
   });
-  const encodeRun = deps.webhooks?.encodeRun;
   const writer = new RunWriter({
     ...{ agents, store, clock, threads: threadEffects, log, metrics },
-    deliveryOf: (before, after) => (encodeRun === undefined ? undefined : outboxEntryOf(before, after, encodeRun)),
+    deliveryOf: (before, after) => (dispatcher === null ? undefined : outboxEntryOf(before, after)),
     onCommitted: (commit) => {
       announce(commit, bus);
       if (commit.kind === 'changed' && commit.owesDelivery) dispatcher?.wake();

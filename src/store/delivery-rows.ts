@@ -1,6 +1,23 @@
 import { z } from 'zod';
+import { type Run, runPhases } from '../contract/domain/run.ts';
 import { type Delivery, deliveryStates } from '../contract/domain/webhook.ts';
 import { StorageFault } from '../contract/store/store.ts';
+import { decodeRun, runColumns } from './run-rows.ts';
+
+const keptRun = z.object({ kept: z.string() });
+
+/** The names of a run's columns, each with what it is read from, as the arguments of a JSON object in SQL. */
+export const keptMembers = runColumns
+  .split(', ')
+  .map((column) => `'${column.split('.')[1]}', ${column}`)
+  .join(', ');
+
+/** A run that a delivery kept when it was removed. @throws StorageFault when the row cannot be decoded. */
+export function decodeKeptRun(row: unknown): Run {
+  const parsed = keptRun.safeParse(row);
+  if (!parsed.success) throw new StorageFault('a delivery in the database cannot be read', parsed.error);
+  return decodeRun(JSON.parse(parsed.data.kept));
+}
 
 const integer = z.number().int();
 
@@ -11,6 +28,7 @@ const deliveryRow = z.object({
   url: z.string(),
   receiver: z.string(),
   body: z.string(),
+  phase: z.enum(runPhases).nullable(),
   state: z.enum(deliveryStates),
   attempts: integer,
   created_at_ms: z.number(),
@@ -37,6 +55,7 @@ export function decodeDelivery(row: unknown): Delivery {
     url: columns.url,
     receiver: columns.receiver,
     body: columns.body,
+    ...(columns.phase === null ? {} : { phase: columns.phase }),
     state: columns.state,
     attempts: columns.attempts,
     createdAtMs: columns.created_at_ms,

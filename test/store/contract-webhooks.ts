@@ -3,6 +3,7 @@ import type { Run } from '../../src/contract/domain/run.ts';
 import type { Delivery, NewDelivery } from '../../src/contract/domain/webhook.ts';
 import type { Store } from '../../src/contract/store/store.ts';
 import { afterReceiversOf, receiverOf } from '../../src/engine/webhooks/outbox-entry.ts';
+import { readJson } from '../../src/json/exact-number.ts';
 import type { Bench } from './contract.ts';
 import { makeDone, makeRun, nextVersion } from './runs.ts';
 import { makeThread } from './threads.ts';
@@ -226,6 +227,45 @@ export function describeWebhooks(bench: () => Bench): void {
       await retry(store, await takeOne(store), 50_000);
       expect(await store.outbox.redrive({ states: ['waiting'], ...at() })).toBe(1);
       expect((await takeOne(store)).attempts).toBe(0);
+    });
+
+    const removals: readonly (readonly [string, (store: Store, run: Run) => Promise<unknown>])[] = [
+      ['by its client', (store, run) => store.remove(run, run.version)],
+      ['by retention', (store) => store.expire(Date.now() + 60_000, Date.now(), 10)],
+      [
+        'with its thread',
+        (store, { tenant, threadId }) => store.threads.removeThread({ tenant, threadId: threadId ?? '' }, false),
+      ],
+    ];
+    test.each(removals)('a delivery without a body has its run, also once that was removed %s', async (_, remove) => {
+      const { store } = bench();
+      const create = makeThread();
+      const odd = { input: ['\u0000 \ud800 "\\ 😀', readJson('9007199254740993')], metadata: { a: '\u2028' } };
+      const run = makeRun({ threadId: create.threadId, request: odd });
+      await store.insert(run, [], undefined, { create, refuseBusy: true });
+      const ended = makeDone(run, Date.now());
+      const delivery = owed(ended, { body: '', phase: 'done' });
+      const thread = { status: 'idle', release: true } as const;
+      expect(await store.update({ run: ended, expectedVersion: 1, events: [], thread, delivery })).toBe(true);
+      const taken = await takeOne(store);
+      expect(taken).toMatchObject({ body: '', phase: 'done' });
+      expect(await store.outbox.runOf(taken)).toEqual(ended);
+      expect(await store.remove(run, 77)).toBe(false);
+      await remove(store, ended);
+      expect(await store.find(ended)).toBeNull();
+      expect(await store.outbox.runOf(taken)).toEqual(ended);
+      // Once it was delivered, nothing of the run is left.
+      expect(await settle(store, taken, 'delivered')).toBe(true);
+      expect(await store.outbox.runOf(taken)).toBeNull();
+    });
+
+    test('a delivery of a run that was removed before it was written has no run', async () => {
+      const { store } = bench();
+      const run = await owe(store, 1, { phase: 'running', body: '' });
+      const taken = await takeOne(store);
+      expect(await store.outbox.runOf({ ...taken, tenant: 'other' })).toBeNull();
+      expect(await store.outbox.runOf({ ...taken, runId: makeRun().runId })).toBeNull();
+      expect(await store.outbox.runOf(taken)).toEqual(run);
     });
 
     test('deliveries outlive a removed run, and retention removes those that ended', async () => {

@@ -186,7 +186,7 @@ describe('a SQLite store under load', { timeout: 60_000 }, () => {
     await store.close();
   });
 
-  test.each(['ownedRuns', 'nextOwner', 'expireRuns', 'expireKeys', 'events', 'find'] as const)(
+  test.each(['ownedRuns', 'nextOwner', 'expiredRuns', 'expireKeys', 'events', 'find'] as const)(
     'the statement %s finds its rows by an index, without a scan or a sort',
     async (name) => {
       const { store, database } = makeStore(0);

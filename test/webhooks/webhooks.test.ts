@@ -1,7 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
+import type { Run } from '../../src/contract/domain/run.ts';
+import { readJson } from '../../src/json/exact-number.ts';
 import { openRig } from '../engine/engine-rig.ts';
 import { olderSecret, Receiver, secret } from './receiver.ts';
-import { keyOf, openHooks, poll } from './rig.ts';
+import { type HookRig, keyOf, openHooks, poll } from './rig.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -56,6 +58,52 @@ describe('deliveries', () => {
     await hooks.tried(run, [2]);
     expect(receiver.statuses).toEqual(['error', 'error']);
     await expect(hooks.rig.read(run)).rejects.toThrow('no such run');
+  });
+});
+
+describe('the body of a webhook', () => {
+  const changes: readonly (readonly [string, (hooks: HookRig, run: Run) => Promise<unknown>])[] = [
+    ['nothing has happened', async () => {}],
+    ['the gateway has crashed', async (hooks) => (hooks.rig = await hooks.rig.crash())],
+    ['the run was resumed', (hooks, run) => hooks.rig.engine.api.runs.resume(keyOf(run), { ok: 1 })],
+    [
+      'the run has ended',
+      (hooks, run) => hooks.rig.engine.api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false }),
+    ],
+    ['the run was removed', (hooks, run) => hooks.rig.engine.api.runs.delete(keyOf(run))],
+  ];
+  test.each(changes)('is the same with every attempt, also after %s', async (_, change) => {
+    await using receiver = await Receiver.open();
+    await using hooks = await openHooks();
+    receiver.plan = (_received, count) => (count === 1 ? 503 : 204);
+    const input = { exact: readJson('[9007199254740993, 1e400, -0]'), text: '\u2028 \ud800 ü', 2: 'two', 1: 'one' };
+    const run = await hooks.start(receiver.url, { input, metadata: { team: 'a' } });
+    hooks.rig.vendor.observeScript.splice(0, 9, { status: 'running', question: 'buy?' });
+    await hooks.rig.clock.advance(2000);
+    const [first] = await hooks.tried(run, [1]);
+    expect(first).toMatchObject({ body: '', phase: 'interrupted' });
+    await change(hooks, run);
+    await hooks.rig.clock.advance(5000);
+    await expect.poll(() => receiver.received.length, poll).toBeGreaterThanOrEqual(2);
+    const [one, other] = receiver.received;
+    expect(one?.body).toMatchObject({ status: 'interrupted', run_id: run.runId });
+    expect([other?.id, other?.text]).toEqual([one?.id, one?.text]);
+    expect(one?.text).toContain('[9007199254740993,1e400,-0]');
+    for (const received of receiver.received) hooks.verify(received);
+  });
+
+  test('of a large run is not stored again', async () => {
+    await using receiver = await Receiver.open();
+    await using hooks = await openHooks();
+    receiver.plan = () => 503;
+    const run = await hooks.start(receiver.url, { input: { text: 'x'.repeat(2_000_000) } });
+    hooks.rig.vendor.observeScript.splice(0, 9, { status: 'success', output: 1 });
+    await hooks.rig.clock.advance(2000);
+    const [waiting] = await hooks.tried(run, [1]);
+    expect(waiting).toMatchObject({ body: '', phase: 'done', state: 'waiting' });
+    // Twice the input is in a body.
+    expect(receiver.received[0]?.text.length).toBeGreaterThan(4_000_000);
+    for (const received of receiver.received) hooks.verify(received);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Run } from './run.ts';
+import type { Run, RunPhase } from './run.ts';
 
 /**
  * - `waiting`: owed to the receiver and retried until it is accepted.
@@ -18,7 +18,13 @@ export type NewDelivery = {
   readonly url: string;
   /** Tenant, and host and port of the URL; deliveries to one receiver wait for each other. */
   readonly receiver: string;
+  /** Empty where `phase` is given, and once it was delivered. */
   readonly body: string;
+  /**
+   * The run's phase after the change. Its body is made of the run each time it is sent, so that no payload is stored again:
+   * what a body shows of a run never changes but for what {@link runAt} puts back. Left out by versions before this one.
+   */
+  readonly phase?: RunPhase | undefined;
   readonly createdAtMs: number;
 };
 
@@ -79,6 +85,8 @@ export interface Outbox {
     readonly leaseMs: number;
     readonly nowMs: number;
   }): Promise<readonly Delivery[]>;
+  /** The run of a delivery, also where it was removed since; null where it was removed before it had this delivery. */
+  runOf(delivery: Delivery): Promise<Run | null>;
   /** Settles a claimed delivery. False: its lease was over and another process claimed it; nothing was written. */
   settle(claimed: Delivery, settlement: Settlement, nowMs: number): Promise<boolean>;
   /** Newest first. */
@@ -111,5 +119,5 @@ export type WebhookAnswer =
   | { readonly kind: 'forbidden'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** The body of a webhook about a run, in the words of the protocol that created it. */
-export type RunEncoder = (run: Run) => string;
+/** The body of a webhook about a run, in the words of the protocol that created it. Gives a promise for a large one. */
+export type RunEncoder = (run: Run) => string | Promise<string>;

@@ -19,7 +19,7 @@ export type WebhookOptions = {
 /** Composes dispatcher and signer. */
 export function createWebhookDispatcher(
   deps: { readonly store: Store; readonly clock: Clock; readonly log: Log; readonly metrics: Metrics },
-  { secrets, giveUpMs, timeoutMs, sender }: WebhookOptions,
+  { secrets, giveUpMs, timeoutMs, sender, encodeRun }: WebhookOptions,
 ): WebhookDispatcher {
   const { store, clock, log, metrics } = deps;
   const { outbox, shared } = store;
@@ -28,6 +28,7 @@ export function createWebhookDispatcher(
     shared,
     sender,
     sign: createSigner(secrets),
+    encodeRun,
     clock,
     log,
     metrics,

@@ -1,7 +1,15 @@
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log, Metrics } from '../../contract/domain/log.ts';
-import type { Delivery, Outbox, Settlement, WebhookSender } from '../../contract/domain/webhook.ts';
+import type {
+  Delivery,
+  Outbox,
+  RunEncoder,
+  Settlement,
+  WebhookAnswer,
+  WebhookSender,
+} from '../../contract/domain/webhook.ts';
 import { Sleeper } from '../sleeper.ts';
+import { Bodies } from './bodies.ts';
 import { FairShare } from './fair-share.ts';
 import { decideRetry } from './retry-policy.ts';
 import type { Signer } from './signer.ts';
@@ -12,6 +20,7 @@ export type WebhookDispatcherDeps = {
   readonly shared: boolean;
   readonly sender: WebhookSender;
   readonly sign: Signer;
+  readonly encodeRun: RunEncoder;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -41,6 +50,7 @@ export class WebhookDispatcher {
   readonly #sleeper: Sleeper;
   readonly #underWay = new Set<Promise<void>>();
   readonly #fairShare = new FairShare();
+  readonly #bodies: Bodies;
   readonly #abort = new AbortController();
   /** The receiver that had the last turn. */
   #cursor = '';
@@ -52,6 +62,7 @@ export class WebhookDispatcher {
   constructor(deps: WebhookDispatcherDeps) {
     this.#deps = deps;
     this.#sleeper = new Sleeper(deps.clock);
+    this.#bodies = new Bodies(deps.outbox, deps.encodeRun);
     this.#steadyOffsetMs = deps.clock.nowMs() - deps.clock.monotonicMs();
   }
 
@@ -101,7 +112,7 @@ export class WebhookDispatcher {
       soonestMs = Math.min(soonestMs, found.waitMs ?? soonestMs);
       claimed += await this.#visit(found.due);
       // The end of an attempt wakes the loop; a receiver that had no turn comes next.
-      if (this.#fairShare.free === 0) return Number.POSITIVE_INFINITY;
+      if (this.#fairShare.free === 0 || this.#bodies.areFull) return Number.POSITIVE_INFINITY;
       this.#cursor = this.#fairShare.skip(found.next);
     } while (this.#cursor !== '' && !this.#stopped);
     const isOver = !this.#fairShare.endWalk();
@@ -119,11 +130,20 @@ export class WebhookDispatcher {
     let left = due;
     let count = 0;
     while (left.length > 0 && !this.#stopped) {
-      const { receivers, each, rest } = this.#fairShare.select(left);
+      // The end of an attempt wakes the loop.
+      if (this.#bodies.areFull) break;
+      // While bodies are large, one claim must not bring many of them into memory.
+      const { receivers, each, rest } = this.#fairShare.select(left, this.#bodies.areLarge ? 1 : left.length);
       if (receivers.length === 0) break;
       const nowMs = this.#steadyNowMs;
-      const deliveries = await outbox.claim({ receivers, each, leaseMs: timeoutMs + leaseMarginMs, nowMs });
+      const deliveries = await outbox.claim({
+        receivers,
+        each: this.#bodies.areLarge ? 1 : each,
+        leaseMs: timeoutMs + leaseMarginMs,
+        nowMs,
+      });
       for (const delivery of deliveries) this.#send(delivery);
+      if (this.#bodies.areLarge) await this.#bodies.whenMade();
       count += deliveries.length;
       left = rest;
       this.#cursor = receivers.at(-1) ?? this.#cursor;
@@ -150,10 +170,10 @@ export class WebhookDispatcher {
   }
 
   async #attempt(delivery: Delivery): Promise<void> {
-    const { outbox, sender, sign, clock, giveUpMs } = this.#deps;
-    const { url, body } = delivery;
+    const { outbox, clock, giveUpMs } = this.#deps;
     const { signal } = this.#abort;
-    const answer = await sender.post({ url, body, headers: sign(delivery, clock.nowMs()), signal });
+    const answer = await this.#post(delivery, signal);
+    if (answer === null) return void (await outbox.settle(delivery, { kind: 'returned' }, this.#steadyNowMs));
     const steadyNowMs = this.#steadyNowMs;
     // The delivery's beginning is the wall clock's: a step must never give it up early.
     const nowMs = Math.min(steadyNowMs, clock.nowMs());
@@ -164,6 +184,21 @@ export class WebhookDispatcher {
         : decideRetry(delivery, answer, { nowMs, random: clock.random(), giveUpMs });
     this.#note(delivery, settlement);
     await outbox.settle(delivery, settlement, steadyNowMs);
+  }
+
+  /** Null: there is no room for the body now. */
+  async #post(delivery: Delivery, signal: AbortSignal): Promise<WebhookAnswer | null> {
+    const { sender, sign, clock } = this.#deps;
+    const body = await this.#bodies.take(delivery);
+    if (body.kind === 'later') return null;
+    if (body.kind === 'gone') return { kind: 'failed', reason: 'its run was removed' };
+    const { text } = body;
+    try {
+      const headers = sign({ ...delivery, body: text }, clock.nowMs());
+      return await sender.post({ url: delivery.url, body: text, headers, signal });
+    } finally {
+      this.#bodies.free(text);
+    }
   }
 
   #note({ runId, seq, tenant, url, attempts }: Delivery, settlement: Settlement): void {

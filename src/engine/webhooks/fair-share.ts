@@ -8,7 +8,7 @@ export type Selection = {
   readonly receivers: readonly string[];
   /** How many attempts each of them may start. */
   readonly each: number;
-  /** Receivers whose tenant is at its bound now. */
+  /** Receivers whose tenant is at its bound now, or that are beyond what was asked for. */
   readonly rest: readonly string[];
 };
 
@@ -53,8 +53,8 @@ export class FairShare {
     return over.length > 0;
   }
 
-  /** Chooses among the walk's next receivers, `due`. */
-  select(due: readonly string[]): Selection {
+  /** Chooses among the walk's next receivers, `due`, `max` at most. */
+  select(due: readonly string[], max = due.length): Selection {
     const receivers: string[] = [];
     const rest: string[] = [];
     const planned = new Map<string, number>();
@@ -63,6 +63,10 @@ export class FairShare {
       const tenant = tenantOfReceiver(receiver);
       if (receiver <= (this.#turns.get(tenant) ?? '')) continue;
       const underWay = (this.#byTenant.get(tenant) ?? 0) + (planned.get(tenant) ?? 0);
+      if (receivers.length === max) {
+        rest.push(receiver);
+        continue;
+      }
       if (underWay >= free) {
         this.#wait(tenant);
         rest.push(receiver);

@@ -1,8 +1,8 @@
-import type { Run } from '../../contract/domain/run.ts';
-import type { NewDelivery, RunEncoder } from '../../contract/domain/webhook.ts';
+import type { Run, RunPhase } from '../../contract/domain/run.ts';
+import type { Delivery, NewDelivery } from '../../contract/domain/webhook.ts';
 
 /** The delivery that a change of a run owes its receiver; undefined where the outward status did not change. */
-export function outboxEntryOf(before: Run, after: Run, encodeRun: RunEncoder): NewDelivery | undefined {
+export function outboxEntryOf(before: Run, after: Run): NewDelivery | undefined {
   const { webhook } = after.request;
   if (webhook === undefined || before.status === after.status) return undefined;
   return {
@@ -12,9 +12,19 @@ export function outboxEntryOf(before: Run, after: Run, encodeRun: RunEncoder): N
     tenant: after.tenant,
     url: webhook,
     receiver: receiverOf({ tenant: after.tenant, url: webhook }),
-    body: encodeRun(after),
+    body: '',
+    phase: after.phase,
     createdAtMs: after.updatedAtMs,
   };
+}
+
+/**
+ * The run as it was when the delivery was owed, given the run as it is now. A run that is done does not change any more.
+ * The outcome of one that was not done then is left out: a webhook says that a run is interrupted, not by what.
+ */
+export function runAt(run: Run, { seq: version, createdAtMs: updatedAtMs }: Delivery, phase: RunPhase): Run {
+  if (phase === 'done') return run;
+  return { ...run, phase, status: phase === 'interrupted' ? phase : 'pending', outcome: null, version, updatedAtMs };
 }
 
 /** The tenant in a receiver's name. */

@@ -1,9 +1,10 @@
-import { deliveryColumns } from '../delivery-rows.ts';
-import { nowMs } from './postgres-statements.ts';
+import { deliveryColumns, keptMembers } from '../delivery-rows.ts';
+import { runColumns } from '../run-rows.ts';
+import { nowMs } from './write-statement.ts';
 
 /** A parameter table, as `defineWrite` takes it. */
 export const owedColumns =
-  'run_id text, seq bigint, tenant text, url text, receiver text, created_at_ms bigint, body text';
+  'run_id text, seq bigint, tenant text, url text, receiver text, created_at_ms bigint, body text, phase text';
 
 /**
  * A common table expression that stores the deliveries of `owed` whose run is in `changed`. They are due together with
@@ -11,19 +12,32 @@ export const owedColumns =
  */
 export const oweDeliveries = (owed: string): string => `owing AS (
     INSERT INTO deliveries (run_id, seq, tenant, url, receiver, state, attempts, created_at_ms, since_ms, due_at_ms,
-      taken, ended_at_ms, body)
+      taken, ended_at_ms, body, phase)
     SELECT owed.run_id, owed.seq, owed.tenant, owed.url, owed.receiver,
       CASE WHEN stopped.yes THEN 'stopped' ELSE 'waiting' END, 0, owed.created_at_ms, owed.created_at_ms,
       coalesce((SELECT max(earlier.due_at_ms) FROM deliveries AS earlier WHERE earlier.run_id = owed.run_id
         AND earlier.ended_at_ms IS NULL AND earlier.attempts > 0), 0),
-      false, CASE WHEN stopped.yes THEN owed.created_at_ms END, owed.body
+      false, CASE WHEN stopped.yes THEN owed.created_at_ms END, owed.body, owed.phase
     FROM ${owed} JOIN changed ON changed.run_id = owed.run_id CROSS JOIN LATERAL (SELECT EXISTS (
       SELECT 1 FROM deliveries AS earlier WHERE earlier.run_id = owed.run_id AND earlier.state = 'stopped') AS yes
     ) AS stopped
   )`;
 
+/**
+ * A common table expression that keeps the runs of `gone`, which are removed by the same statement, with the deliveries that
+ * are still to be made of them.
+ */
+export const keepRuns = `saved AS (
+    UPDATE deliveries SET kept = json_build_object(${keptMembers})::text
+    FROM gone JOIN runs ON runs.run_id = gone.run_id JOIN requests ON requests.run_id = gone.run_id
+    WHERE deliveries.run_id = gone.run_id AND deliveries.phase IS NOT NULL AND deliveries.state <> 'delivered'
+  )`;
+
 /** Each is a transaction by itself. */
 export const outboxStatements = {
+  keptRun: 'SELECT kept FROM deliveries WHERE run_id = $1 AND seq = $2 AND kept IS NOT NULL',
+  run: `SELECT ${runColumns} FROM runs JOIN requests USING (run_id) WHERE run_id = $1 AND tenant = $2`,
+
   // One step of the index per receiver rather than per delivery: a receiver may be owed very many.
   receivers: `WITH RECURSIVE walk AS (
       (SELECT receiver, due_at_ms, 1 AS step FROM deliveries WHERE ended_at_ms IS NULL AND receiver > $1
@@ -54,7 +68,8 @@ export const outboxStatements = {
         due_at_ms = CASE WHEN $6::bigint IS NULL THEN 0 ELSE ${nowMs} + $6 END,
         ended_at_ms = CASE WHEN $4 <> 'waiting' THEN ${nowMs} END,
         failure = coalesce($7, CASE WHEN $5 = 0 THEN failure END),
-        body = CASE WHEN $4 = 'delivered' THEN '' ELSE body END
+        body = CASE WHEN $4 = 'delivered' THEN '' ELSE body END,
+        kept = CASE WHEN $4 = 'delivered' THEN NULL ELSE kept END
       WHERE run_id = $1 AND seq = $2 AND taken AND due_at_ms = $3 AND ended_at_ms IS NULL
       RETURNING run_id
     ), behind AS (

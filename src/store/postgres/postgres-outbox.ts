@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { assertNever } from '../../contract/domain/assert-never.ts';
+import type { Run } from '../../contract/domain/run.ts';
 import {
   type Delivery,
   deliveryStates,
@@ -8,7 +9,8 @@ import {
   type Outbox,
   type Settlement,
 } from '../../contract/domain/webhook.ts';
-import { decodeDelivery } from '../delivery-rows.ts';
+import { decodeDelivery, decodeKeptRun } from '../delivery-rows.ts';
+import { decodeRun } from '../run-rows.ts';
 import { bindStatements } from './connections.ts';
 import { outboxStatements } from './postgres-outbox-statements.ts';
 import type { Row } from './write-statement.ts';
@@ -16,8 +18,9 @@ import type { Row } from './write-statement.ts';
 const nextRow = z.object({ receiver: z.string(), wait_ms: z.number() });
 
 /** A row of the parameter table of deliveries that comes with a run's update. */
-export function encodeDelivery({ runId, seq, tenant, url, receiver, createdAtMs, body }: NewDelivery): Row {
-  return [runId, seq, tenant, url, receiver, createdAtMs, body];
+export function encodeDelivery(owed: NewDelivery): Row {
+  const { runId, seq, tenant, url, receiver, createdAtMs, body, phase = null } = owed;
+  return [runId, seq, tenant, url, receiver, createdAtMs, body, phase];
 }
 
 /** Deliveries in PostgreSQL. Other replicas claim those of a dead one once their lease is over. */
@@ -25,7 +28,7 @@ export class PostgresOutbox implements Outbox {
   readonly #query: ReturnType<typeof bindStatements<typeof outboxStatements>>;
 
   constructor(pool: Pool) {
-    const prepared = ['receivers', 'claim', 'settle'] as const;
+    const prepared = ['receivers', 'claim', 'settle', 'keptRun', 'run'] as const;
     this.#query = bindStatements(pool, outboxStatements, { prefix: 'outbox', prepared });
   }
 
@@ -41,6 +44,14 @@ export class PostgresOutbox implements Outbox {
 
   readonly claim: Outbox['claim'] = async ({ receivers, each, leaseMs }) =>
     (await this.#query('claim', [receivers, each, leaseMs])).rows.map(decodeDelivery);
+
+  async runOf({ runId, seq, tenant }: Delivery): Promise<Run | null> {
+    // In this order: a run that is removed in between is found the second time.
+    const [row] = (await this.#query('run', [runId, tenant])).rows;
+    if (row !== undefined) return decodeRun(row);
+    const [kept] = (await this.#query('keptRun', [runId, seq])).rows;
+    return kept === undefined ? null : decodeKeptRun(kept);
+  }
 
   async settle({ runId, seq, dueAtMs }: Delivery, settlement: Settlement): Promise<boolean> {
     return (await this.#query('settle', [runId, seq, dueAtMs, ...changeFor(settlement)])).rows.length > 0;

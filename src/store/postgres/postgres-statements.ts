@@ -1,9 +1,8 @@
 import { heldOwner } from '../../contract/store/fence.ts';
 import { runColumns } from '../run-rows.ts';
 import { countNotified, notify } from './notifications.ts';
-
-/** Now, by the server's clock. */
-export const nowMs = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
+import { keepRuns } from './postgres-outbox-statements.ts';
+import { nowMs } from './write-statement.ts';
 
 /** Each is a transaction by itself. */
 export const statements = {
@@ -49,7 +48,7 @@ export const statements = {
     ), gone AS (DELETE FROM runs USING old WHERE runs.run_id = old.run_id RETURNING runs.run_id
     ), unasked AS (DELETE FROM requests USING gone WHERE requests.run_id = gone.run_id
     ), forgotten AS (DELETE FROM events USING gone WHERE events.run_id = gone.run_id
-    ), unused AS (
+    ), ${keepRuns}, unused AS (
       DELETE FROM idempotency WHERE (tenant, key) IN (
         SELECT tenant, key FROM idempotency WHERE expires_at_ms <= $2 ORDER BY expires_at_ms LIMIT $3)
       RETURNING key

@@ -3,7 +3,7 @@ import { RateLimiterMemory, RateLimiterPostgres } from 'rate-limiter-flexible';
 import type { IdempotencyName, RateUse, RunQuota, SharedUsage, UsageStore } from '../../contract/store/usage-store.ts';
 import { lockName, transact } from './connections.ts';
 import { withStorageFaults } from './postgres-faults.ts';
-import { nowMs } from './postgres-statements.ts';
+import { nowMs } from './write-statement.ts';
 
 const findKey = `SELECT 1 FROM idempotency WHERE tenant = $1 AND key = $2 AND expires_at_ms > ${nowMs}`;
 const count = `INSERT INTO counted_runs (run_id, name, counted_at) SELECT $1, $2, clock_timestamp()

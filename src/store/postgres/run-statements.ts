@@ -7,8 +7,7 @@ import { listEntries } from '../search-entries.ts';
 import { countNotified, notify } from './notifications.ts';
 import { encodeDelivery } from './postgres-outbox.ts';
 import { oweDeliveries, owedColumns } from './postgres-outbox-statements.ts';
-import { nowMs } from './postgres-statements.ts';
-import { defineWrite, type EncodedWrite, type Row } from './write-statement.ts';
+import { defineWrite, type EncodedWrite, nowMs, type Row } from './write-statement.ts';
 
 /** Parameter tables, as {@link defineWrite} takes them. */
 export const insertColumns = `run_id text, tenant text, agent_id text, agent_name text, thread_id text, phase text,

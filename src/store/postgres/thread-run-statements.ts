@@ -1,5 +1,5 @@
 import { countNotified, notify } from './notifications.ts';
-import { owedColumns } from './postgres-outbox-statements.ts';
+import { keepRuns, owedColumns } from './postgres-outbox-statements.ts';
 import { changeRuns, eventColumns, insertColumns, rewriteColumns, storeRuns, updateColumns } from './run-statements.ts';
 import { defineWrite } from './write-statement.ts';
 
@@ -148,7 +148,7 @@ export const removeRuns = defineWrite(
     RETURNING runs.run_id, runs.tenant, runs.thread_id, runs.ended_at_ms
   ), unasked AS (DELETE FROM requests USING gone WHERE requests.run_id = gone.run_id
   ), forgotten AS (DELETE FROM events USING gone WHERE events.run_id = gone.run_id
-  ), uncounted AS (DELETE FROM counted_runs USING gone WHERE counted_runs.run_id = gone.run_id
+  ), ${keepRuns}, uncounted AS (DELETE FROM counted_runs USING gone WHERE counted_runs.run_id = gone.run_id
   ), deserted AS (
     SELECT tenant, thread_id, bool_or(ended_at_ms IS NULL) AS was_live, array_agg(run_id) AS run_ids
     FROM gone WHERE thread_id IS NOT NULL GROUP BY tenant, thread_id
@@ -195,7 +195,7 @@ export const removeThread = `WITH target AS (SELECT thread_id, tenant FROM threa
     RETURNING runs.run_id
   ), unasked AS (DELETE FROM requests USING gone WHERE requests.run_id = gone.run_id
   ), forgotten AS (DELETE FROM events USING gone WHERE events.run_id = gone.run_id
-  ), uncounted AS (DELETE FROM counted_runs USING gone WHERE counted_runs.run_id = gone.run_id
+  ), ${keepRuns}, uncounted AS (DELETE FROM counted_runs USING gone WHERE counted_runs.run_id = gone.run_id
   ), ${notify({ runs: 'gone', threads: 'doomed' }, '$4::text')}
   SELECT CASE WHEN EXISTS (SELECT 1 FROM doomed) THEN 'removed' WHEN EXISTS (SELECT 1 FROM target) THEN 'busy'
     ELSE 'missing' END AS removal, ${countNotified}`;

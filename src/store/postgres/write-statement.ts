@@ -2,6 +2,9 @@ import type { Pool, QueryResult } from 'pg';
 import { Batches } from './batches.ts';
 import { transact } from './connections.ts';
 
+/** Now, by the server's clock. */
+export const nowMs = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
+
 export type Cell = string | number | boolean | null;
 export type Row = readonly Cell[];
 

@@ -17,6 +17,7 @@ import { prepareAdmission, prepareEffect } from './thread-effects.ts';
 
 const idRow = z.object({ id: z.number() });
 const removedRow = idRow.extend({ thread_id: z.string().nullable(), ended_at_ms: z.number().nullable() });
+const expiredRow = idRow.extend({ run_id: z.string() });
 const keyRow = z.object({ fingerprint: z.string(), run_id: z.string() });
 const ownerRow = z.object({ owner: z.string() });
 
@@ -114,6 +115,8 @@ export function prepareUpdate(statements: Statements, update: RunUpdate): () => 
 
 export function prepareRemove(statements: Statements, key: RunKey, expectedVersion: number): () => boolean {
   return () => {
+    if (statements.isVersion.get(key.runId, key.tenant, expectedVersion) === undefined) return false;
+    statements.keepRun.run(key.runId);
     const removed = statements.removeRun.get(key.runId, key.tenant, expectedVersion);
     if (removed === undefined) return false;
     const { id, thread_id: threadId, ended_at_ms: endedAtMs } = removedRow.parse(removed);
@@ -158,10 +161,12 @@ export function prepareExpire(
   limit: number,
 ): () => number {
   return () => {
-    const expired = statements.expireRuns.all(finishedBeforeMs, limit).map((row) => idRow.parse(row).id);
-    for (const id of expired) {
+    const expired = statements.expiredRuns.all(finishedBeforeMs, limit).map((row) => expiredRow.parse(row));
+    for (const { id, run_id: runId } of expired) {
+      statements.keepRun.run(runId);
       statements.removeRequest.run(id);
       statements.removeEvents.run(id);
+      statements.expireRun.run(id);
     }
     const { changes: deliveries } = statements.expireDeliveries.run(finishedBeforeMs, limit);
     const { changes: keys } = statements.expireKeys.run(nowMs, limit);

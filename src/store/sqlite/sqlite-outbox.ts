@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { z } from 'zod';
 import { assertNever } from '../../contract/domain/assert-never.ts';
+import type { Run } from '../../contract/domain/run.ts';
 import {
   type Delivery,
   deliveryStates,
@@ -8,7 +9,8 @@ import {
   type Outbox,
   type Settlement,
 } from '../../contract/domain/webhook.ts';
-import { decodeDelivery } from '../delivery-rows.ts';
+import { decodeDelivery, decodeKeptRun } from '../delivery-rows.ts';
+import { decodeRun } from '../run-rows.ts';
 import { withStorageFaults } from './sqlite-faults.ts';
 import { prepareOutbox } from './sqlite-outbox-statements.ts';
 import type { WriteQueue } from './write-queue.ts';
@@ -21,8 +23,8 @@ const redriveBatch = 1000;
 
 /** Returns the work that stores a delivery in the transaction of the run's change. Encodes it now, as in `run-writes.ts`. */
 export function prepareDelivery(insert: StatementSync, owed: NewDelivery): () => void {
-  const { runId, seq, tenant, url, receiver, body, createdAtMs } = owed;
-  const columns = [runId, seq, tenant, url, receiver, createdAtMs, body];
+  const { runId, seq, tenant, url, receiver, body, phase = null, createdAtMs } = owed;
+  const columns = [runId, seq, tenant, url, receiver, createdAtMs, body, phase];
   return () => insert.run(...columns);
 }
 
@@ -69,6 +71,15 @@ export class SqliteOutbox implements Outbox {
           return { ...delivery, dueAtMs: nowMs + leaseMs };
         }),
     );
+
+  async runOf({ runId, seq, tenant }: Delivery): Promise<Run | null> {
+    return await withStorageFaults(() => {
+      const kept = this.#statements.keptRun.get(runId, seq);
+      if (kept !== undefined) return decodeKeptRun(kept);
+      const row = this.#statements.run.get(runId, tenant);
+      return row === undefined ? null : decodeRun(row);
+    });
+  }
 
   async settle(claimed: Delivery, settlement: Settlement, nowMs: number): Promise<boolean> {
     const { runId, seq, dueAtMs } = claimed;

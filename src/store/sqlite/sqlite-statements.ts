@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { eventSourceColumns } from '../event-rows.ts';
 import { runColumns, summaryColumns } from '../run-rows.ts';
 import { prepareAll } from './database.ts';
-import { insertDelivery } from './sqlite-outbox-statements.ts';
+import { insertDelivery, keepRun } from './sqlite-outbox-statements.ts';
 import { threadTexts } from './sqlite-thread-statements.ts';
 
 const selectRun = `SELECT ${runColumns} FROM runs JOIN requests ON requests.id = runs.id`;
@@ -10,6 +10,7 @@ const selectRun = `SELECT ${runColumns} FROM runs JOIN requests ON requests.id =
 const texts = {
   ...threadTexts,
   insertDelivery,
+  keepRun,
   findKey: 'SELECT fingerprint, run_id FROM idempotency WHERE tenant = ? AND key = ? AND expires_at_ms > ?',
   storeKey: `INSERT OR REPLACE INTO idempotency (tenant, key, fingerprint, run_id, expires_at_ms)
     VALUES (?, ?, ?, ?, ?)`,
@@ -31,6 +32,7 @@ const texts = {
     AND (?11 IS NULL OR owner = ?11)`,
   hasUpstream: 'SELECT 1 FROM runs WHERE upstream_key = ? AND run_id <> ?',
   setUpstream: 'UPDATE runs SET upstream_key = ?2 WHERE run_id = ?1',
+  isVersion: 'SELECT 1 FROM runs WHERE run_id = ? AND tenant = ? AND version = ?',
   removeRun: `DELETE FROM runs WHERE run_id = ? AND tenant = ? AND version = ?
     RETURNING id, thread_id, ended_at_ms`,
   removeRequest: 'DELETE FROM requests WHERE id = ?',
@@ -47,8 +49,8 @@ const texts = {
   ownedAfter: `${selectRun} WHERE runs.ended_at_ms IS NULL AND runs.owner = ? AND runs.run_id > ?
     ORDER BY runs.run_id LIMIT ?`,
   claimRun: 'UPDATE runs SET owner = ?, version = version + 1 WHERE run_id = ?',
-  expireRuns: `DELETE FROM runs WHERE id IN
-    (SELECT id FROM runs WHERE ended_at_ms < ? ORDER BY ended_at_ms LIMIT ?) RETURNING id`,
+  expiredRuns: 'SELECT id, run_id FROM runs WHERE ended_at_ms < ? ORDER BY ended_at_ms LIMIT ?',
+  expireRun: 'DELETE FROM runs WHERE id = ?',
   expireDeliveries: `DELETE FROM deliveries WHERE id IN
     (SELECT id FROM deliveries WHERE ended_at_ms < ? ORDER BY ended_at_ms LIMIT ?)`,
   expireKeys: `DELETE FROM idempotency WHERE rowid IN

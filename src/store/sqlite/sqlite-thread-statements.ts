@@ -75,6 +75,7 @@ export const threadTexts = {
   removeThread: 'DELETE FROM threads WHERE id = ?',
   removeState: 'DELETE FROM thread_states WHERE id = ?',
   removeCheckpoints: 'DELETE FROM checkpoints WHERE thread = ?',
+  runsOf: 'SELECT run_id FROM runs WHERE tenant = ? AND thread_id = ?',
   removeRequestsOf: 'DELETE FROM requests WHERE id IN (SELECT id FROM runs WHERE tenant = ? AND thread_id = ?)',
   removeEventsOf: 'DELETE FROM events WHERE run IN (SELECT id FROM runs WHERE tenant = ? AND thread_id = ?)',
   uncountRunsOf: `DELETE FROM counted_runs

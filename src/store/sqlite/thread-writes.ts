@@ -9,6 +9,7 @@ import { forgetThread, placeOf, prepareCheckpoint, prepareState } from './thread
 // Each function encodes its arguments now and returns the work to do inside a transaction, as in `run-writes.ts`.
 
 const idRow = z.object({ id: z.number() });
+const runRow = z.object({ run_id: z.string() });
 
 export function prepareUpdateThread(
   statements: Statements,
@@ -66,6 +67,7 @@ export function prepareRemoveThread(
     if (statements.hasLiveRun.get(tenant, threadId) !== undefined) return 'busy';
     forgetThread(statements, place.id);
     if (keepRuns) return 'removed';
+    for (const row of statements.runsOf.all(tenant, threadId)) statements.keepRun.run(runRow.parse(row).run_id);
     statements.removeEventsOf.run(tenant, threadId);
     statements.removeRequestsOf.run(tenant, threadId);
     statements.uncountRunsOf.run(tenant, threadId);

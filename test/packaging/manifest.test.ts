@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join, matchesGlob, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { Dockerfile } from './dockerfile.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const names = z.record(z.string(), z.string()).default({});
@@ -14,7 +15,7 @@ const lockedSchema = z.object({
 const { packages } = z
   .object({ packages: z.record(z.string(), lockedSchema) })
   .parse(JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')));
-const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
+const dockerfile = new Dockerfile(root);
 
 describe('package-lock.json', () => {
   test('the lock file names no place that packages come from, and has the digest of each', () => {
@@ -34,13 +35,8 @@ describe('package-lock.json', () => {
   });
 });
 
-const stages = dockerfile.split(/^(?=FROM )/m).slice(1);
+const { stages, copiedFiles } = dockerfile;
 const [packing = '', installing = '', final = ''] = stages;
-
-/** Files and folders of the checkout, as the Dockerfile names them. */
-const copiedFiles = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, files = '']) =>
-  files.split(' '),
-);
 
 describe('the image', () => {
   test('every file that the Dockerfile copies from the checkout exists, and all that the build needs is copied', () => {
@@ -52,17 +48,9 @@ describe('the image', () => {
 
   // What .dockerignore leaves out is not there to be copied, and the build ends.
   test('no file that the Dockerfile copies is left out by .dockerignore', () => {
-    const patterns = readFileSync(join(root, '.dockerignore'), 'utf8')
-      .split('\n')
-      .filter((line) => line !== '' && !line.startsWith('#'));
-    const isIgnored = (file: string) =>
-      patterns.reduce((ignored, pattern) => {
-        const isException = pattern.startsWith('!');
-        return matchesGlob(file, isException ? pattern.slice(1) : pattern) ? !isException : ignored;
-      }, false);
-    expect(isIgnored('node_modules')).toBe(true);
-    expect(isIgnored('rungate.yaml')).toBe(true);
-    expect(copiedFiles.filter(isIgnored)).toEqual([]);
+    const ignored = ['node_modules', 'rungate.yaml', 'test/packaging/manifest.test.ts'];
+    expect(ignored.filter((file) => !dockerfile.isIgnored(file))).toEqual([]);
+    expect(copiedFiles.filter((file) => dockerfile.isIgnored(file))).toEqual([]);
   });
 
   test('the image is built from the packed artefact and from locked dependencies', () => {

@@ -1,9 +1,19 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { Dockerfile } from './dockerfile.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'rungate-package-'));
@@ -16,8 +26,27 @@ const npm = (words: readonly string[], cwd = root) =>
 const pinged = spawnSync('npm', ['ping'], { encoding: 'utf8', timeout: 20_000 });
 const offline = pinged.status === 0 ? null : 'the package registry is not reached';
 
-npm(['pack', '--pack-destination', folder]);
+// From exactly what the Dockerfile copies: what it forgets is missed here, before the image is built.
+const copied = join(folder, 'build');
+mkdirSync(copied);
+new Dockerfile(root).replayCopies(0, copied);
+// In place of the stage's own `npm ci --ignore-scripts`.
+symlinkSync(join(root, 'node_modules'), join(copied, 'node_modules'));
+npm(['pack', '--pack-destination', folder], copied);
 const tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '');
+
+const older = findOlderNode();
+
+/** A Node below the floor: npm puts the one that `npm ci` installed first, and that of the machine is behind it. */
+function findOlderNode(): { readonly file: string; readonly version: string } | undefined {
+  for (const place of (process.env.PATH ?? '').split(':')) {
+    const file = join(place, 'node');
+    const { status, stdout } = spawnSync(file, ['--version'], { encoding: 'utf8' });
+    const version = stdout?.trim().replace(/^v/, '') ?? '';
+    if (status === 0 && Number.parseInt(version, 10) < 24) return { file, version };
+  }
+  return undefined;
+}
 
 describe('the packed package', () => {
   test('the tarball is under two megabytes and holds compiled code and its data alone', () => {
@@ -51,14 +80,24 @@ describe('the packed package', () => {
     }
   });
 
-  test('the command on an older Node says in one sentence what it needs', () => {
-    // Reads the file as an older Node does: it has to be plain enough for its parser, and to stop at its own check.
+  test('the command is plain enough for the parser of an older Node, and stops at its own check', () => {
     const source = readFileSync(join(root, 'bin/rungate.cjs'), 'utf8');
     expect(source).not.toMatch(/=>|`|\bconst\b|\blet\b|\bclass\b|\?\?|\?\./);
     const pretend = `Object.defineProperty(process, 'versions', { value: { node: '18.20.0' } }); require(${JSON.stringify(join(root, 'bin/rungate.cjs'))})`;
     const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', pretend], { encoding: 'utf8' });
     expect([status, stdout, stderr]).toEqual([1, '', 'rungate needs Node.js 24 or newer, and this is 18.20.0.\n']);
   });
+
+  test.skipIf(older === undefined)(
+    `the command on an older Node says in one sentence what it needs (${older?.version ?? 'no older Node is on the PATH'})`,
+    () => {
+      execFileSync('tar', ['-xzf', tarball, '-C', folder, 'package/bin', 'package/package.json']);
+      const command = [join(folder, 'package/bin/rungate.cjs'), 'serve', '--sandbox'];
+      const { status, stdout, stderr } = spawnSync(older?.file ?? '', command, { encoding: 'utf8', env: {} });
+      const said = `rungate needs Node.js 24 or newer, and this is ${older?.version}.\n`;
+      expect([status, stdout, stderr]).toEqual([1, '', said]);
+    },
+  );
 
   test.skipIf(offline !== null)(
     `installed with production dependencies alone it serves a run, its documents and its threads (${offline ?? 'installs from the registry'})`,

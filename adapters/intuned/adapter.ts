@@ -7,12 +7,12 @@ import { actOnce, observeRun, refuseOther } from '../call-rules.ts';
 import { defineAdapter } from '../define-adapter.ts';
 import { fillPath } from '../path.ts';
 import { findUrls, optionNames, runConfig, settings, type Target, target } from './settings.ts';
-import { findErrorMessage, paths, resultAnswer, startAnswer } from './wire.ts';
+import { findErrorMessage, paths, resultAnswer, sinkCall, startAnswer, usualAttemptSeconds } from './wire.ts';
 
 /** Intuned's Run API. It has no cancel, and a run takes no payload; its webhook sink pushes changes. */
 export const intuned = defineAdapter({
   name: 'intuned',
-  capabilities: { resume: false, cancel: false, push: true, session: false },
+  capabilities: { resume: false, cancel: false, push: true, session: false, adopt: 'push' },
   settings,
   target,
   runConfig,
@@ -54,9 +54,34 @@ export const intuned = defineAdapter({
         refuseOther(runId, body.runId);
         return { status: body.status, raw };
       },
+
+      adoption: {
+        termsOf: (target, config) => ({ lastCallMs: lastCallMs(target, config) }),
+
+        refOfPush(target, body) {
+          const call = sinkCall.safeParse(body);
+          if (!call.success) return null;
+          const { apiInfo, project } = call.data;
+          const isOurs = apiInfo.name === target.api && (project === undefined || isNamed(project, target.project));
+          return isOurs ? { runId: apiInfo.runId } : null;
+        },
+      },
     };
   },
 });
+
+function isNamed({ id, name }: { readonly id?: string; readonly name?: string }, project: string): boolean {
+  return (id === undefined && name === undefined) || id === project || name === project;
+}
+
+/** The sink is called once the run has ended, after all its attempts, and for an hour if we do not answer. */
+function lastCallMs(target: Target, config: JsonObject): number {
+  const run = runConfig.safeParse(config);
+  const { requestTimeout, retry } = run.success ? pickOptions(run.data, target) : {};
+  const attempts = isJsonObject(retry) && typeof retry.maximumAttempts === 'number' ? retry.maximumAttempts : 1;
+  const attemptSeconds = typeof requestTimeout === 'number' ? requestTimeout : usualAttemptSeconds;
+  return (attemptSeconds * attempts + 3600) * 1000;
+}
 
 /** The vendor takes an object of parameters: any other input is its parameter `input`. */
 function buildStart({ target, input, config, sink }: StartRequest<Target>): JsonObject {

@@ -10,6 +10,14 @@ export const paths = {
   result: '/{workspaceId}/projects/{project}/run/{runId}/result',
 };
 
+/** What the sink of a run is called with, as far as it names the run. */
+export const sinkCall = z.looseObject({
+  apiInfo: z.looseObject({ name: z.string(), runId: pathPart }),
+  project: z.looseObject({ id: z.string().optional(), name: z.string().optional() }).optional(),
+});
+/** What the vendor gives one attempt where neither run nor target say so. */
+export const usualAttemptSeconds = 600;
+
 export const startAnswer = z.looseObject({ runId: pathPart });
 export const resultAnswer = z.looseObject({ status: z.string().min(1), runId: z.unknown().optional() });
 

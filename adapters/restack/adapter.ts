@@ -10,7 +10,7 @@ import { type AgentEvent, agentEvent, eventAnswer, findErrorMessage, runAnswer, 
 /** Restack's engine: agents, which take events, and workflows. */
 export const restack = defineAdapter({
   name: 'restack',
-  capabilities: { resume: true, cancel: true, push: false, session: true },
+  capabilities: { resume: true, cancel: true, push: false, session: true, adopt: 'start' },
   settings,
   target,
   runConfig,
@@ -23,10 +23,15 @@ export const restack = defineAdapter({
 
   connect(settings, http) {
     const engine = reachEngine(settings, http);
+    const { idempotencyHeader } = settings;
+    const isRepeatable = idempotencyHeader !== undefined;
     return {
-      async start({ target, input }) {
+      ...(isRepeatable ? { adoption: {}, resumesOnce: true } : {}),
+
+      async start({ target, input, runId: key }) {
         const { body } = await engine.call({
           ...actOnce,
+          key,
           purpose: 'start',
           method: 'POST',
           path: engine.pathOf('start', target, {}),
@@ -42,10 +47,10 @@ export const restack = defineAdapter({
         return { status: body.status, raw };
       },
 
-      async resume(target, upstream, resumption) {
+      async resume(target, upstream, resumption, key) {
         const event = agentEvent.safeParse(resumption);
         if (!event.success) throw refuse("the mapping's resume must give an object with an eventName");
-        await engine.send(target, upstream, event.data, { ...actOnce, purpose: 'resume' });
+        await engine.send(target, upstream, event.data, { ...actOnce, purpose: 'resume', key });
       },
 
       async cancel(target, upstream) {
@@ -54,11 +59,12 @@ export const restack = defineAdapter({
       },
 
       session: {
+        repeatable: isRepeatable,
         openingInputOf: ({ openingInput }) => openingInput,
 
-        async send(target, upstream, input) {
+        async send(target, upstream, { input, messageId: key }) {
           const event = agentEvent.parse({ ...target.messageEvent, eventInput: input });
-          const output = await engine.send(target, upstream, event, { ...actOnce, purpose: 'message' });
+          const output = await engine.send(target, upstream, event, { ...actOnce, purpose: 'message', key });
           const status = 'completed';
           return { status, raw: { ...upstream, agentName: target.agent ?? '', status, output } };
         },
@@ -71,11 +77,17 @@ export const restack = defineAdapter({
   },
 });
 
-function reachEngine({ token, paths: corrections }: Settings, http: HttpClient) {
+/** `key` is ours for a call that must not be carried out twice; it is sent where the settings name a header for it. */
+type EngineCall<T> = Omit<HttpCall<T>, 'headers' | 'errorMessage'> & { readonly key?: string };
+
+function reachEngine({ token, paths: corrections, idempotencyHeader }: Settings, http: HttpClient) {
   const paths: Paths = { ...defaultPaths, ...corrections };
   const headers: Readonly<Record<string, string>> = token ? { authorization: `Bearer ${token}` } : {};
-  const shared = { headers, errorMessage: findErrorMessage };
-  const call = <T>(rest: Omit<HttpCall<T>, keyof typeof shared>) => http.call<T>({ ...shared, ...rest });
+
+  function call<T>({ key, ...rest }: EngineCall<T>) {
+    const keyed = idempotencyHeader === undefined || key === undefined ? {} : { [idempotencyHeader]: key };
+    return http.call<T>({ ...rest, headers: { ...headers, ...keyed }, errorMessage: findErrorMessage });
+  }
 
   /** A moved path may ask for an id that the engine did not give; the run's own id is the nearest there is. */
   function pathOf(step: 'start' | 'get', target: Target, upstream: Partial<UpstreamRef>): string {
@@ -127,7 +139,7 @@ function reachEngine({ token, paths: corrections }: Settings, http: HttpClient) 
     target: Target,
     upstream: UpstreamRef,
     { eventName, eventInput }: AgentEvent,
-    rule: CallRule & { readonly purpose: string },
+    rule: CallRule & { readonly purpose: string; readonly key?: string },
   ): Promise<Json> {
     if (target.agent === undefined) throw refuse('a workflow takes no events');
     const agentId = await findAgentId(target, upstream);

@@ -33,6 +33,15 @@ export const settings = z.strictObject({
       description: 'Sent as a bearer token. Empty, as an unset variable with an empty default leaves it: no token.',
       examples: ['${RESTACK_API_BEARER_TOKEN:-}'],
     }),
+  idempotencyHeader: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9-]*$/, 'must be the name of a header')
+    .optional()
+    .meta({
+      description:
+        'Header by which what answers at the base URL knows a start or an event again that it has taken. With it, one whose answer was lost is sent again instead of ending the run as `error` 1002. Restack itself has none.',
+      examples: ['Idempotency-Key'],
+    }),
   paths: z
     .strictObject({
       startAgent: template('startAgent', 'POST that starts an agent', ['agentName']),

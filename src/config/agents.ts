@@ -85,6 +85,7 @@ async function readAgent(raw: unknown, path: ConfigPath, deps: AgentReaderDeps):
     lostAfterMs: Math.ceil(entry.lostAfterSeconds * 1000),
     unauthorisedAfterMs: Math.ceil(entry.unauthorisedAfterSeconds * 1000),
     onUnknownStart: entry.onUnknownStart,
+    onBusyStart: entry.onBusyStart,
     capabilities: targeted.capabilities,
     mapping,
   };

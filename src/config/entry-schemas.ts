@@ -107,6 +107,14 @@ export const agentSchema = z.strictObject({
     .describe(
       'What happens to a run whose start got no answer: `fail` ends it as `error` 1002, `retry` starts it again and may run it twice.',
     ),
+  onBusyStart: z
+    .enum(['retry', 'unknown'])
+    .optional()
+    .meta({
+      description:
+        "What a 429 or 503 to a start means: `retry`, nothing happened; `unknown`, the vendor may have started the run. Left out, the first where the answer is the vendor's own (it has `Retry-After`, or an error in the vendor's form), else the second.",
+      examples: ['retry'],
+    }),
   metadata: jsonObject.default({}).meta({
     description: 'Your own notes. The descriptor of the agent shows them.',
     examples: [{ team: 'pricing' }],

@@ -2,6 +2,7 @@ import type { Api } from '../contract/api/api.ts';
 import type { AgentDirectory } from '../contract/domain/agent.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Clock } from '../contract/domain/clock.ts';
+import type { Json } from '../contract/domain/json.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import type { Store } from '../contract/store/store.ts';
 import { AgentService } from './api/agent-service.ts';
@@ -28,6 +29,7 @@ import { outboxEntryOf } from './webhooks/outbox-entry.ts';
 import { BackendHealth, type BackendStatus } from './worker/backend-health.ts';
 import { Canceller } from './worker/canceller.ts';
 import { LiveRuns } from './worker/live-runs.ts';
+import { PushReceiver } from './worker/push-receiver.ts';
 import { UpstreamStopper } from './worker/upstream-stopper.ts';
 import { Worker } from './worker/worker.ts';
 
@@ -60,8 +62,11 @@ export type Engine = {
   /** The states of the backends' accounts at their vendors, without secrets. */
   /** How each backend is, as this process sees it. */
   backends(): readonly BackendStatus[];
-  /** A vendor reports a change of a run, which is then polled. False: no start carried the token. */
-  acceptPush(backend: string, token: string): Promise<boolean>;
+  /**
+   * A vendor reports a change of a run, which is then polled. `parseBody` gives what it sent, and is called only where
+   * that is needed. False: no start carried the token.
+   */
+  acceptPush(backend: string, token: string, parseBody?: () => Json | undefined): Promise<boolean>;
   /** Claims and recovers live runs whose replica is dead. Rejects with `StorageFault`. */
   start(): Promise<void>;
   /** Refuses new work. Vendor calls under way are finished and recorded; the rest is left to the next owner. */
@@ -118,6 +123,7 @@ export function createEngine(deps: EngineDeps): Engine {
     expire: (run) =>
       canceller.expire(run, null, 'it was waiting for the decision of the operator about a restored store'),
   });
+  const pushes = new PushReceiver({ agents, store, backends, live, writer, stopper, log });
   const creator = new RunCreator({
     ...{ replica: lease.replica, agents, store, writer, worker, canceller, clock },
     idempotencyMs: deps.idempotencyMs,
@@ -133,14 +139,7 @@ export function createEngine(deps: EngineDeps): Engine {
     api,
     liveRuns: () => live.size,
     backends: () => health.states(),
-    acceptPush: async (backend, token) => {
-      const runId = backends.push(backend)?.read(token) ?? null;
-      if (runId === null) return false;
-      const loop = live.get(runId);
-      if (loop !== undefined) loop.pollNow();
-      else await store.wakes?.wakeRun(runId);
-      return true;
-    },
+    acceptPush: (backend, token, parseBody = () => undefined) => pushes.accept(backend, token, parseBody),
     start: async () => {
       await takeStore({ store, clock, log }, { ...deps.fence, deadAfterMs: lease.options.deadAfterMs });
       await durations.load(agents.all.map((agent) => agent.agentId));

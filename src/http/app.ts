@@ -12,7 +12,7 @@ import type { MetricsPage } from '../observability/metrics.ts';
 import type { Exceptions } from '../upstream/ssrf-address.ts';
 import { admitRequests } from './admission.ts';
 import { Answers } from './answers.ts';
-import { type BodyLimits, createBodyDropper, createBodyReader } from './body.ts';
+import { type BodyLimits, createBodyReader, createPushReader } from './body.ts';
 import { Disconnects } from './disconnects.ts';
 import { Elsewhere } from './elsewhere.ts';
 import { answerErrors } from './errors.ts';
@@ -58,6 +58,8 @@ export type AppOptions = {
 };
 
 export type AppLimits = BodyLimits & {
+  /** Bounds what a vendor calls with, too. */
+  readonly maxAnswerBytes: number;
   readonly maxMetadataBytes: number;
   /** The most that a list answers, unless it is one row. */
   readonly maxListBytes: number;
@@ -104,7 +106,7 @@ export function createApp(options: AppOptions): App {
   const pages = new Set(['/', docsPath, ...mounts.map(({ prefix }) => `${prefix}/openapi.json`)]);
   const ownDeps = {
     ...{ checks: options.readiness, backends: options.backends, isDraining: () => disconnects.drained, log },
-    ...{ pushed: options.pushed, dropBody: createBodyDropper(maxBodyBytes), renderMetrics: options.renderMetrics },
+    ...{ pushed: options.pushed, readPush: createPushReader(limits), renderMetrics: options.renderMetrics },
   };
 
   const app = new Koa();

@@ -6,6 +6,7 @@ import { HttpMethodEnum, koaBody } from 'koa-body';
 import { z } from 'zod';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
+import type { Json } from '../contract/domain/json.ts';
 import { decodeText } from '../json/decode-text.ts';
 import { parseJson } from '../json/parse-json.ts';
 
@@ -40,21 +41,38 @@ export function createBodyReader({ maxBodyBytes, maxJsonDepth }: BodyLimits): Bo
   };
 }
 
-/** Reads a body of any type to its end and drops it. Throws `body_too_large` or `malformed_json`, and then closes the connection. */
-export function createBodyDropper(maxBodyBytes: number): (context: Context) => Promise<void> {
-  const readBytes = createBytesReader('*/*', maxBodyBytes);
+/**
+ * Reads what a vendor calls with, of any type, to its end. The function that it gives parses it, and gives undefined for
+ * what is not JSON. Throws `body_too_large` or `malformed_json`, and then closes the connection.
+ */
+export function createPushReader({
+  maxBodyBytes,
+  maxAnswerBytes,
+  maxJsonDepth,
+}: BodyLimits & { readonly maxAnswerBytes: number }): (context: Context) => Promise<() => Json | undefined> {
+  // A push can hold the result that an answer to a poll would hold.
+  const readBytes = createBytesReader('*/*', Math.max(maxBodyBytes, maxAnswerBytes));
   return async (context) => {
-    if (!hasBody(context)) return;
+    if (!hasBody(context)) return () => undefined;
+    const contentType = context.headers['content-type'];
     // koa-body leaves a body without a type, or with a malformed one, unread and so unbounded.
     context.req.headers['content-type'] = 'application/octet-stream';
     try {
-      await readBytes(context);
+      const bytes = await readBytes(context);
+      return () => parsePush(bytes, contentType, maxJsonDepth);
     } catch (refusal) {
       // The sender is not one that a next request on this connection matters to.
       context.set('Connection', 'close');
       throw refusal;
     }
   };
+}
+
+/** A vendor's word is kept as it is where it can be read, like its answers. */
+function parsePush(bytes: Uint8Array, contentType: string | undefined, maxDepth: number): Json | undefined {
+  const decoded = decodeText(bytes, contentType);
+  const parsed = decoded.kind === 'text' ? parseJson(decoded.text, { maxDepth, protoKeys: 'keep' }) : null;
+  return parsed?.kind === 'json' ? parsed.value : undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa';
 import { GatewayError } from '../contract/domain/errors.ts';
+import type { Json } from '../contract/domain/json.ts';
 import type { MetricsPage } from '../observability/metrics.ts';
 import { setJson } from './answers.ts';
 import { type HealthDeps, readReadiness } from './health.ts';
@@ -7,13 +8,16 @@ import { createHomePage, type HomeOptions } from './home-page.ts';
 import { addReference, type ReferenceOptions } from './reference.ts';
 import { createRouter, mountRouter } from './router.ts';
 
-/** Resolves with true if the token is one that a start carried; its run is observed then. */
-export type Pushed = (backend: string, token: string) => Promise<boolean>;
+/**
+ * Resolves with true if the token is one that a start carried; its run is observed then. `parseBody` gives undefined for
+ * what is not JSON.
+ */
+export type Pushed = (backend: string, token: string, parseBody: () => Json | undefined) => Promise<boolean>;
 
 export type OwnRouteDeps = HealthDeps & {
   readonly pushed: Pushed;
-  /** Reads the body of a push and drops it, within the bound of every body. */
-  readonly dropBody: (context: Context) => Promise<void>;
+  /** Reads the body of a push, within the bound of every body and of every answer, and parses it where that is asked. */
+  readonly readPush: (context: Context) => Promise<() => Json | undefined>;
   /** Null: the gateway has no `/metrics`. */
   readonly renderMetrics: (() => Promise<MetricsPage>) | null;
 };
@@ -21,7 +25,7 @@ export type OwnRouteDeps = HealthDeps & {
 /** The gateway's own routes, as opposed to those of a protocol. They ask for no key. */
 export function routeOwn(deps: OwnRouteDeps, options: HomeOptions & ReferenceOptions): Middleware {
   const router = createRouter('', { strict: true });
-  const { pushed, dropBody, renderMetrics } = deps;
+  const { pushed, readPush, renderMetrics } = deps;
 
   /** The process answers. */
   router.get('/health/live', (context) => setJson(context, JSON.stringify({ status: 'ok' })));
@@ -41,12 +45,12 @@ export function routeOwn(deps: OwnRouteDeps, options: HomeOptions & ReferenceOpt
     });
   }
 
-  // A vendor says that a run has changed. The token names the run; the body is not looked at, because only the
-  // vendor's own answer to the gateway's question is trusted.
+  // A vendor says that a run has changed. The token names the run. Only the vendor's own answer to the gateway's question
+  // is trusted; where the start had no answer, the body says which of the vendor's runs to ask for.
   router.post('/push/:backend/:token', async (context) => {
-    await dropBody(context);
+    const parseBody = await readPush(context);
     const { backend = '', token = '' } = context.params;
-    if (!(await pushed(backend, token))) throw new GatewayError('route_not_found');
+    if (!(await pushed(backend, token, parseBody))) throw new GatewayError('route_not_found');
     context.status = 204;
   });
 

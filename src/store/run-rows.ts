@@ -11,8 +11,12 @@ const json = z.custom<Json>((value) => value !== undefined);
 const jsonObject = z.custom<JsonObject>(isJsonObject);
 const integer = z.number().int();
 
+const upstreamRef = z.object({ runId: z.string() }).catchall(z.string());
+
 const stateSchema = z.object({
-  upstream: z.object({ runId: z.string() }).catchall(z.string()).nullable(),
+  upstream: upstreamRef.nullable(),
+  startSentAtMs: z.number().optional(),
+  named: upstreamRef.optional(),
   outcome: z
     .discriminatedUnion('kind', [
       z.object({ kind: z.literal('result'), value: json }),
@@ -92,10 +96,10 @@ export const summaryColumns = Object.keys(summaryRowSchema.shape)
 
 /** The part of a run that changes and is never searched. */
 export function encodeState(run: Run): string {
-  const { upstream, outcome, resumption, asked, answeredInterrupt, answeredAtMs } = run;
+  const { upstream, startSentAtMs, named, outcome, resumption, asked, answeredInterrupt, answeredAtMs } = run;
   const { partial, attempts, evaluations, lastSeq, startedAtMs, deadlineAtMs } = run;
   return JSON.stringify({
-    ...{ upstream, outcome, resumption, asked, answeredInterrupt, answeredAtMs },
+    ...{ upstream, startSentAtMs, named, outcome, resumption, asked, answeredInterrupt, answeredAtMs },
     ...{ partial, attempts, evaluations, lastSeq, startedAtMs, deadlineAtMs },
   });
 }

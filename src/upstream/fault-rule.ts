@@ -6,7 +6,8 @@ export type Happening =
   | { readonly kind: 'refused' | 'reset' | 'unsendable' }
   | { readonly kind: 'timeout' | 'aborted'; readonly sent: boolean }
   | { readonly kind: 'cut' | 'malformed' | 'too-large' }
-  | { readonly kind: 'http-status'; readonly status: number };
+  /** `isVendors`: the answer is the vendor's own, not that of a proxy in between, as far as it shows. */
+  | { readonly kind: 'http-status'; readonly status: number; readonly isVendors: boolean };
 
 /**
  * What a happening means for the run; pure. It follows from whether the call may be sent again, and from the rows that
@@ -29,7 +30,12 @@ export function classifyFault(rule: CallRule, happening: Happening): Consequence
     case 'too-large':
       return lostAnswer;
     case 'http-status':
-      return classifyStatus(happening.status, { lostAnswer, refused, notFound: rule.faults?.notFound ?? refused });
+      return classifyStatus(happening.status, {
+        lostAnswer,
+        refused,
+        notFound: rule.faults?.notFound ?? refused,
+        busy: rule.faults?.busy ?? (happening.isVendors ? 'retry' : lostAnswer),
+      });
     default:
       return assertNever(happening);
   }
@@ -37,9 +43,10 @@ export function classifyFault(rule: CallRule, happening: Happening): Consequence
 
 function classifyStatus(
   status: number,
-  means: { readonly [when in 'lostAnswer' | 'refused' | 'notFound']: Consequence },
+  means: { readonly [when in 'lostAnswer' | 'refused' | 'notFound' | 'busy']: Consequence },
 ): Consequence {
-  if (status === 425 || status === 429 || status === 503) return 'retry';
+  if (status === 425) return 'retry';
+  if (status === 429 || status === 503) return means.busy;
   // 408 can be a proxy that gave up on a vendor that is still at work.
   if (status === 408 || status >= 500) return means.lostAnswer;
   return status === 404 || status === 410 ? means.notFound : means.refused;

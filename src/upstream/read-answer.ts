@@ -30,12 +30,15 @@ export function readAnswer<T>(
   }
   const { status, headers, bytes } = result;
   if (status < 200 || status >= 300 || bytes === null) {
+    const explained = findMessage(call, headers, bytes, redactor);
+    const retryAfterMs = readRetryAfterMs(status, headers, Date.now());
+    const isVendors = explained?.isVendors === true || retryAfterMs !== null;
     throw new UpstreamFault({
-      consequence: classifyFault(call, { kind: 'http-status', status }),
+      consequence: classifyFault(call, { kind: 'http-status', status, isVendors }),
       kind: 'http-status',
-      message: findMessage(call, headers, bytes, redactor) ?? `the vendor answered ${status}`,
+      message: explained?.message ?? `the vendor answered ${status}`,
       httpStatus: status,
-      retryAfterMs: readRetryAfterMs(status, headers, Date.now()),
+      retryAfterMs,
     });
   }
   return readBody(call, result, bytes, redactor);
@@ -76,20 +79,21 @@ function findStatus<T>({ answer, statusOf }: HttpCall<T>, bytes: Uint8Array): st
   return read.success ? statusOf(read.data) : null;
 }
 
+/** What an error answer says, and whether it says so in the vendor's form. */
 function findMessage<T>(
   call: HttpCall<T>,
   headers: AnswerHeaders,
   bytes: Uint8Array | null,
   redactor: Redactor,
-): string | null {
+): { readonly message: string | null; readonly isVendors: boolean } | null {
   if (bytes === null) return null;
   const parsed = parseAnswer(bytes, headers);
   if (parsed.kind === 'empty') return null;
-  const found =
-    parsed.kind === 'json'
-      ? call.errorMessage(redactor.json(parsed.value, parsed.text))
-      : readPlainText(headers, parsed.text);
-  return found === null ? null : tidy(redactor.text(found));
+  const isJson = parsed.kind === 'json';
+  const found = isJson
+    ? call.errorMessage(redactor.json(parsed.value, parsed.text))
+    : readPlainText(headers, parsed.text);
+  return found === null ? null : { message: tidy(redactor.text(found)), isVendors: isJson };
 }
 
 /** Some servers explain an error in plain text; a page of HTML explains nothing. */

@@ -36,7 +36,7 @@ test.each(['green', '', '__proto__', 'constructor'])(
     const asked: string[] = [];
     const connection = connectionsByTenant(new Map([['blue', connectionOf('blue', asked)]])).for(tenant);
     const refused = { consequence: 'rejected', message: 'the tenant has no credentials for this backend' };
-    await expect(connection.start({ target: {}, input: {}, config: {} })).rejects.toThrow(UpstreamFault);
+    await expect(connection.start({ target: {}, input: {}, config: {}, runId: 'r' })).rejects.toThrow(UpstreamFault);
     await expect(connection.observe({}, { runId: 'x' })).rejects.toMatchObject(refused);
     expect(Object.keys(connection)).toEqual(['start', 'observe']);
     expect(asked).toEqual([]);

@@ -105,9 +105,30 @@ const rows: readonly Row[] = [
     ['retry', 'http-status', 1_000],
     ['retry', 'http-status', 1_000],
   ),
-  replies('429 with a body that is cut', cutShort(429), ['retry', 'http-status'], ['retry', 'http-status']),
+  ...[429, 503].flatMap((status) => [
+    replies(
+      `${status} with an error in the vendor's form`,
+      answer(status, { message: 'busy', error: 'busy' }),
+      ['retry', 'http-status'],
+      ['retry', 'http-status'],
+    ),
+    // A proxy says so too where the connection broke after the vendor had the request.
+    replies(
+      `${status} of a proxy`,
+      answer(status, 'upstream connect error or disconnect/reset before headers', { 'content-type': 'text/plain' }),
+      ['unknown', 'http-status'],
+      ['retry', 'http-status'],
+    ),
+    replies(
+      `${status} of a proxy, as a page`,
+      answer(status, '<html><h1>Busy</h1></html>', { 'content-type': 'text/html' }),
+      ['unknown', 'http-status'],
+      ['retry', 'http-status'],
+    ),
+    replies(`${status} that is cut`, cutShort(status), ['unknown', 'http-status'], ['retry', 'http-status']),
+    answers(status, 'unknown', 'retry'),
+  ]),
   answers(425, 'retry', 'retry'),
-  answers(503, 'retry', 'retry'),
   answers(302, 'rejected', 'retry'),
   answers(400, 'rejected', 'retry'),
   answers(401, 'rejected', 'retry'),
@@ -161,7 +182,7 @@ export function testAdapter(subject: AdapterCase): void {
     await upstream.close();
   });
 
-  const start = () => connection.start({ target, input, config });
+  const start = () => connection.start({ target, input, config, runId: 'run-1' });
   const observe = () => connection.observe(target, subject.start.upstream, signal);
 
   function expectWire({ method, path, headers, body }: Wire): void {

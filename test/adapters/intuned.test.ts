@@ -65,7 +65,12 @@ describe('run options', () => {
   });
 
   function start(target: JsonObject, config: JsonObject, input: Json = {}) {
-    const request = { target: intuned.target.parse({ project: 'p', api: 'a', ...target }), input, config };
+    const request = {
+      target: intuned.target.parse({ project: 'p', api: 'a', ...target }),
+      input,
+      config,
+      runId: 'run-1',
+    };
     return connection.start(request);
   }
 
@@ -163,6 +168,6 @@ describe('the config', () => {
 
   test('capabilities', () => {
     expect(intuned.capabilitiesOf).toBeUndefined();
-    expect(intuned.capabilities).toEqual({ resume: false, cancel: false, push: true, session: false });
+    expect(intuned.capabilities).toEqual({ resume: false, cancel: false, push: true, session: false, adopt: 'push' });
   });
 });

@@ -86,7 +86,7 @@ describe('events', () => {
 
   async function resume(connection: Connection, target: unknown, ref: { runId: string }, event: Json): Promise<void> {
     if (connection.resume === undefined) throw new Error('no resume');
-    await connection.resume(target, ref, event);
+    await connection.resume(target, ref, event, 'delivery-1');
   }
 
   async function cancel(connection: Connection, target: unknown): Promise<void> {
@@ -100,6 +100,28 @@ describe('events', () => {
     await resume(connect(), agent(), ref, event);
     expect(seen()).toEqual([{ method: 'PUT', path: '/api/agents/Support/a%2F1/r%201', body: JSON.stringify(event) }]);
     expect(vendor.received[0]?.headers.authorization).toBeUndefined();
+  });
+
+  test.each([
+    ['a start', (c: Connection) => c.start({ target: agent(), input: 1, config: {}, runId: 'key-1' })],
+    ['a resume', (c: Connection) => c.resume?.(agent(), { runId: 'r', agentId: 'a' }, { eventName: 'yes' }, 'key-1')],
+    [
+      'a message',
+      (c: Connection) =>
+        c.session?.send(agent({ mode: 'thread' }), { runId: 'r', agentId: 'a' }, { input: 1, messageId: 'key-1' }),
+    ],
+  ])('%s has its key in the header that the settings name, and none without', async (_name, send) => {
+    vendor.reply = answer(200, { runId: 'r', agentId: 'a' });
+    await send(connect({ idempotencyHeader: 'X-Once' }));
+    await send(connect());
+    expect(vendor.received.map(({ headers }) => headers['x-once'])).toEqual(['key-1', undefined]);
+    const able = ({ adoption, resumesOnce, session }: Connection) => [
+      adoption !== undefined,
+      resumesOnce === true,
+      session?.repeatable === true,
+    ];
+    expect(able(connect({ idempotencyHeader: 'X-Once' }))).toEqual([true, true, true]);
+    expect(able(connect())).toEqual([false, false, false]);
   });
 
   test('without an agentId the run is asked for it', async () => {
@@ -192,7 +214,7 @@ describe('events', () => {
     };
     const connection = connect({ paths });
     vendor.reply = answer(200, { runId: 'r1', agentId: 'a1', status: 'running' });
-    const ref = await connection.start({ target: agent(), input: 1, config: {} });
+    const ref = await connection.start({ target: agent(), input: 1, config: {}, runId: 'run-1' });
     await connection.observe(agent(), ref, signal);
     await resume(connection, agent(), ref, { eventName: 'end' });
     const bare = { runId: 'r1' };
@@ -207,7 +229,7 @@ describe('events', () => {
 
   test('an empty token is no token', async () => {
     vendor.reply = answer(200, { runId: 'r1', agentId: null });
-    const ref = await connect({ token: '' }).start({ target: agent(), input: {}, config: {} });
+    const ref = await connect({ token: '' }).start({ target: agent(), input: {}, config: {}, runId: 'run-1' });
     expect(ref).toStrictEqual({ runId: 'r1' });
     expect(vendor.received[0]?.headers.authorization).toBeUndefined();
   });
@@ -245,16 +267,23 @@ describe('the config', () => {
       ...restack.capabilities,
       ...restack.capabilitiesOf?.(restack.target.parse(target)),
     });
-    expect(of({ agent: 'A' })).toEqual({ resume: true, cancel: false, push: false, session: false });
+    expect(of({ agent: 'A' })).toEqual({ resume: true, cancel: false, push: false, session: false, adopt: 'start' });
     expect(of({ agent: 'A', cancelEvent: { eventName: 'end' } })).toEqual({
       resume: true,
       cancel: true,
       push: false,
       session: false,
+      adopt: 'start',
     });
-    const session = { resume: true, cancel: false, push: false, session: true };
+    const session = { resume: true, cancel: false, push: false, session: true, adopt: 'start' };
     expect(of({ agent: 'A', mode: 'thread', openingInput: null })).toEqual(session);
-    expect(of({ workflow: 'W' })).toEqual({ resume: false, cancel: false, push: false, session: false });
+    expect(of({ workflow: 'W' })).toEqual({
+      resume: false,
+      cancel: false,
+      push: false,
+      session: false,
+      adopt: 'start',
+    });
   });
 });
 

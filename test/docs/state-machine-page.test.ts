@@ -12,6 +12,7 @@ const transitions: { readonly [Kind in RunTransition['kind']]: Extract<RunTransi
   postpone: { kind: 'postpone' },
   scheduled: { kind: 'scheduled', session: { agentId: 'a', upstream: { runId: 'r' } } },
   started: { kind: 'started', upstream: { runId: 'r' } },
+  named: { kind: 'named', upstream: { runId: 'r' } },
   partial: { kind: 'partial', value: 1, digest: { fingerprint: '1', chars: 1 } },
   interrupt: { kind: 'interrupt', payload: {} },
   clear: { kind: 'clear' },

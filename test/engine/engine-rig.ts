@@ -58,6 +58,8 @@ export type RigOptions = {
   readonly options?: Partial<BackendOptions>;
   readonly webhooks?: WebhookOptions;
   readonly retentionMs?: number;
+  /** Left out, one whose answers are scripted. */
+  readonly vendor?: ScriptedVendor;
 };
 
 const boundless = {
@@ -72,7 +74,7 @@ const boundless = {
 
 export async function openRig(options: RigOptions = {}): Promise<Rig> {
   const folder = mkdtempSync(join(tmpdir(), 'rungate-runs-'));
-  return await build(folder, new VirtualClock(), new ScriptedVendor(), options);
+  return await build(folder, new VirtualClock(), options.vendor ?? new ScriptedVendor(), options);
 }
 
 async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor, options: RigOptions): Promise<Rig> {

@@ -25,7 +25,7 @@ describe('the sink of an Intuned run', () => {
   });
 
   async function sentSink(sink: { readonly url: string } | undefined, config: JsonObject, more: JsonObject = {}) {
-    const request = { target: { ...target, ...more }, input: {}, config, sink };
+    const request = { target: { ...target, ...more }, input: {}, config, sink, runId: 'run-1' };
     await connection.start(request);
     return (JSON.parse(vendor.received.at(-1)?.body ?? '') as { sink?: unknown }).sink;
   }

@@ -41,7 +41,7 @@ export class ScriptedVendor implements Connection {
     return { status, raw: answer };
   }
 
-  async resume(_target: unknown, _upstream: UpstreamRef, resumption: Json): Promise<void> {
+  async resume(_target: unknown, _upstream: UpstreamRef, resumption: Json, _deliveryId?: string): Promise<void> {
     this.resumptions.push(resumption);
     await this.resumeGate;
     const fault = this.resumeScript.shift();

@@ -19,7 +19,7 @@ class SessionVendor extends ScriptedVendor {
 
   readonly session: SessionCalls = {
     openingInputOf: () => this.opening,
-    send: async (_target, { runId }, input) => {
+    send: async (_target, { runId }, { input }) => {
       this.messages.push(`${runId} ${JSON.stringify(input)}`);
       await this.messageGate;
       return { status: 'success', raw: { status: 'success', output: this.messages.length } };

@@ -35,6 +35,7 @@ const steps: Readonly<Record<RunTransition['kind'], RunTransition>> = {
   begin: { kind: 'begin' },
   postpone: { kind: 'postpone' },
   started: { kind: 'started', upstream },
+  named: { kind: 'named', upstream },
   scheduled: { kind: 'scheduled', session: { agentId: 'agent-1', upstream } },
   partial: { kind: 'partial', value: [1], digest: { fingerprint: '[1]', chars: 3 } },
   interrupt: { kind: 'interrupt', payload: 'p' },
@@ -56,6 +57,7 @@ const table: readonly (readonly [RunPhase, RunTransition['kind'], RunPhase])[] =
   ['starting', 'begin', 'starting'],
   ['starting', 'postpone', 'queued'],
   ['starting', 'started', 'running'],
+  ['starting', 'named', 'starting'],
   ['starting', 'scheduled', 'queued'],
   ['running', 'partial', 'running'],
   ['running', 'interrupt', 'interrupted'],
@@ -131,11 +133,20 @@ describe('the state machine of a run', () => {
   });
 });
 
+test('a start that is sent again keeps the time at which it was sent first, and one that is settled leaves nothing behind', () => {
+  const asked = { ...runIn('starting'), startSentAtMs: 1500, named: upstream };
+  expect(applyTransition(asked, steps.begin, 2000)?.run).toMatchObject({ startSentAtMs: 1500, named: upstream });
+  for (const step of [steps.started, steps.postpone, steps.scheduled, steps.end]) {
+    expect(applyTransition(asked, step, 2000)?.run).toMatchObject({ startSentAtMs: undefined, named: undefined });
+  }
+});
+
 const phaseEvent = (phase: RunPhase) => ({ kind: 'phase', phase });
 
 /** What each transition writes: the fields that change besides phase, status and version, and the event. */
 const written: readonly (readonly [RunPhase, RunTransition, object, object | null])[] = [
-  ['queued', steps.begin, {}, null],
+  ['queued', steps.begin, { startSentAtMs: 2000 }, null],
+  ['starting', steps.named, { named: upstream }, null],
   ['starting', steps.postpone, { attempts: 4 }, null],
   ['starting', steps.scheduled, { attempts: 0 }, null],
   ['starting', steps.started, { upstream, attempts: 0, startedAtMs: 2000 }, phaseEvent('running')],

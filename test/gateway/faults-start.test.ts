@@ -27,7 +27,11 @@ describe.concurrent('a start that certainly did not happen', () => {
     ['429', reply(429, { message: 'slow down' })],
     ['429 with Retry-After', reply(429, { error: 'slow down' }, { 'retry-after': '0' })],
     ['429 with a date', reply(429, 'busy', { 'retry-after': new Date(0).toUTCString() })],
-    ['503', reply(503, '<html>maintenance</html>', { 'content-type': 'text/html' })],
+    [
+      '503 with Retry-After',
+      reply(503, '<html>maintenance</html>', { 'content-type': 'text/html', 'retry-after': '0' }),
+    ],
+    ["503 in the vendor's own words", reply(503, { message: 'maintenance', error: 'maintenance' })],
   ])('a start that certainly did not happen is retried after %s', async (_name, refusal) => {
     for (const { output, starts, started } of await rig.startMeets(refusal)) {
       expect(output).toMatchObject({ status: 'success', result: 'ran' });

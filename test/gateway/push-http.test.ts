@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
+import { breakOff, hangUp, reply } from './manners.ts';
 import { openSite, type Site, scraper } from './site.ts';
 import { IntunedStandIn } from './stand-ins.ts';
 
@@ -20,7 +21,8 @@ describe('pushes over HTTP', () => {
       // The run is not polled before a push comes.
       sections: {
         pacing: { floorMs: 60_000, watchedCeilingMs: 60_000, ceilingMs: 60_000 },
-        limits: { maxBodyBytes: maxBytes },
+        // A push may be as large as an answer, because it can hold the same.
+        limits: { maxBodyBytes: 1024, maxAnswerBytes: maxBytes },
       },
     });
   });
@@ -95,6 +97,30 @@ describe('pushes over HTTP', () => {
     // An endless body is not read to its end.
     await closed;
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
+  test.each([
+    ['a cut connection', hangUp],
+    ['an answer that ends in its middle', breakOff(201)],
+    ['an answer that is no JSON', reply(201, 'created')],
+    ["a proxy's 503", reply(503, 'upstream connect error or disconnect/reset before headers')],
+    ["a proxy's 502", reply(502, '<html></html>')],
+  ])('a start that was taken and answered by %s is adopted by the call to its sink', async (_name, answering) => {
+    vendor.spoil('start', answering);
+    const { runId, upstream, path } = await startRun();
+    upstream.say({ status: 'completed', result: { prices: [1] } });
+    const call = (id: string, name = 'scrape-prices') =>
+      push(
+        path,
+        JSON.stringify({ apiInfo: { name, parameters: {}, runId: id }, project: { id: 'shop', name: 'shop' } }),
+      );
+    // Neither what another API says nor what the vendor does not know is believed.
+    expect(await call(upstream.id, 'another-api')).toBe(204);
+    expect(await call('made-up')).toBe(204);
+    expect((await site.client.read(runId)).status).toBe('pending');
+    expect(await call(upstream.id)).toBe(204);
+    expect(await site.client.output(runId)).toMatchObject({ status: 'success', result: { prices: [1] } });
+    expect(vendor.runs).toHaveLength(1);
   });
 
   test('a sink from the config of a run or of its agent is not overwritten', async () => {

@@ -99,6 +99,18 @@ export abstract class StandIn implements AsyncDisposable {
     this.#surprises[step].push(...answerings);
   }
 
+  /** The next requests of a step are carried out, and are answered like this all the same. */
+  spoil(step: Step, ...answerings: readonly Answering[]): void {
+    const spoilt = answerings.map(
+      (answering): Answering =>
+        (response, asked) => {
+          this.answer(step, asked);
+          answering(response, asked);
+        },
+    );
+    this.surprise(step, ...spoilt);
+  }
+
   /** How many requests of a step were made. */
   count(step: Step): number {
     return this.asked.filter((asked) => this.stepOf(asked) === step).length;

@@ -54,6 +54,7 @@ const appLimits: AppLimits = {
   maxJsonDepth: 100,
   maxMetadataBytes: 65_536,
   maxListBytes: 8_388_608,
+  maxAnswerBytes: 1_048_576,
   maxStreams: 10_000,
   slowReaderMs: 60_000,
 };

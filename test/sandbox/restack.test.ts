@@ -24,6 +24,24 @@ async function begin(name: string, input: unknown = {}) {
   };
 }
 
+describe('idempotency keys at Restack', () => {
+  const once = (url: string, method: string, body: unknown, key: string) =>
+    send(`${sandbox.restackUrl}/api/agents/${url}`, { method, body, headers: { 'idempotency-key': key } });
+
+  it('a start with a key that was used is answered as then, and starts nothing', async () => {
+    const first = await once('slow', 'POST', { input: { key: 'k', ms: 10 } }, 'one');
+    expect(await once('slow', 'POST', { input: { key: 'k', ms: 10 } }, 'one')).toMatchObject({ body: first.body });
+    expect(sandbox.starts().get('k')).toBe(1);
+    expect((await once('slow', 'POST', { input: { key: 'k', ms: 10 } }, 'two')).body).not.toEqual(first.body);
+    expect(sandbox.starts().get('k')).toBe(2);
+  });
+
+  it('a start that was refused can be repeated under its key', async () => {
+    expect((await once('none-such', 'POST', { input: {} }, 'one')).status).toBe(404);
+    expect((await once('echo', 'POST', { input: {} }, 'one')).status).toBe(200);
+  });
+});
+
 describe('starting at Restack', () => {
   it("a start at Restack is answered in the engine's shape for agents and for workflows", async () => {
     const ids = { runId: expect.stringMatching(uuid) };

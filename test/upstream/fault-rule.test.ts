@@ -6,8 +6,8 @@ import { maxRetryAfterMs, readRetryAfterMs } from '../../src/upstream/retry-afte
 
 const nowMs = Date.parse('2026-11-22T10:00:00Z');
 
-function status(code: number): Happening {
-  return { kind: 'http-status', status: code };
+function status(code: number, isVendors = true): Happening {
+  return { kind: 'http-status', status: code, isVendors };
 }
 
 type Row = readonly [Happening, Consequence, Consequence, Consequence];
@@ -41,6 +41,9 @@ const table: readonly Row[] = [
   [status(503), 'retry', 'retry', 'retry'],
   [status(504), 'unknown', 'retry', 'retry'],
   [status(599), 'unknown', 'retry', 'retry'],
+  [status(429, false), 'unknown', 'retry', 'retry'],
+  [status(503, false), 'unknown', 'retry', 'retry'],
+  [status(425, false), 'retry', 'retry', 'retry'],
 ];
 
 test.each(table)('%j means what the table says for a call sent once, an observation and a cancel', (...row) => {
@@ -48,6 +51,16 @@ test.each(table)('%j means what the table says for a call sent once, an observat
   expect(classifyFault(actOnce, happening)).toBe(once);
   expect(classifyFault(observeRun, happening)).toBe(observe);
   expect(classifyFault(endRun, happening)).toBe(cancel);
+});
+
+test('the row of a call for a busy vendor says what any 429 and 503 mean', () => {
+  for (const busy of ['retry', 'unknown', 'rejected'] as const) {
+    const rule = { retry: 'at-most-once', faults: { busy } } as const;
+    const judged = [true, false].flatMap((own) =>
+      [429, 503, 502].map((code) => classifyFault(rule, status(code, own))),
+    );
+    expect(judged).toEqual([busy, busy, 'unknown', busy, busy, 'unknown']);
+  }
 });
 
 test('the rows of a call say what a refusal and "not found" mean, and nothing else', () => {

@@ -3,6 +3,16 @@ import type { Json, JsonObject } from '../domain/json.ts';
 import type { UpstreamRef } from '../domain/run.ts';
 import type { HttpClient } from './http.ts';
 
+/**
+ * How the run is found that a start whose answer was lost has made; `docs/vendors/adoption.md` has the order of attempts.
+ *
+ * - `start`: starts with the same `runId` make one run, so the start is sent again.
+ * - `find`: the vendor is asked for what the caller wrote into the start.
+ * - `push`: the vendor's call to our sink names its run.
+ * - `none`: nothing can tell.
+ */
+export type AdoptionKind = 'start' | 'find' | 'push' | 'none';
+
 /** What a vendor can do beyond start and observe; data, read by the engine, the config check and the docs. */
 export type Capabilities = {
   /** Takes a payload for a run that waits for one. */
@@ -13,6 +23,8 @@ export type Capabilities = {
   readonly push: boolean;
   /** One long-lived agent at the vendor serves the runs of a thread: the first schedules it, later ones are messages. */
   readonly session: boolean;
+  /** Left out: `none`. */
+  readonly adopt?: AdoptionKind | undefined;
 };
 
 /** What an adapter saw of an upstream run, in the vendor's words, before the mapping. */
@@ -30,7 +42,41 @@ export type StartRequest<Target> = {
   readonly config: JsonObject;
   /** Where a vendor that can push is to call when the run changes. */
   readonly sink?: { readonly url: string } | undefined;
+  /** Our id of the run, the same each time that a start is sent again: an idempotency key, an id to choose, a tag. */
+  readonly runId: string;
 };
+
+/** How long each way of adoption may still help, counted from the first time that the start was sent. */
+export type AdoptionTerms = {
+  /** How long the vendor knows a start by its `runId` again. Never used beyond 24 hours. */
+  readonly keyLifeMs: number;
+  /** How late a request that was sent may still arrive: until then, "not there" proves nothing. */
+  readonly settleMs: number;
+  /** How late the vendor's call to our sink may come. */
+  readonly lastCallMs: number;
+};
+
+/** What is known of a start that got no answer. */
+export type FindRequest<Target> = Pick<StartRequest<Target>, 'target' | 'config' | 'runId'> & {
+  /** When it was sent first, by our clock. */
+  readonly sentAtMs: number;
+};
+
+/** The calls behind {@link Capabilities.adopt}. */
+export interface AdoptionCalls<Target = unknown> {
+  /** Terms that differ from the usual ones: a key of 24 hours, two minutes to settle, a call within 70 minutes. */
+  termsOf?(target: Target, config: JsonObject): Partial<AdoptionTerms>;
+  /** Asks for the run that a start with this `runId` made. `unclear`: several, or one that may be another's. */
+  find?(request: FindRequest<Target>, signal?: AbortSignal): Promise<UpstreamRef | 'absent' | 'unclear'>;
+  /** The run that a call to our sink names; null where it names none of the target's. It is asked for, never believed. */
+  refOfPush?(target: Target, body: Json): UpstreamRef | null;
+  /** The vendor's run, where its id follows from ours, so that it can be cancelled before it was ever seen. */
+  refOf?(target: Target, runId: string): UpstreamRef;
+  /** The vendor refuses a second run with the same tag while one lives, so that an absent one may be started again. */
+  readonly refusesSecond?: boolean;
+}
+
+export type SessionMessage = { readonly input: Json; readonly messageId: string };
 
 /** How one long-lived agent at the vendor serves the runs of a thread. */
 export interface SessionCalls<Target = unknown> {
@@ -39,8 +85,12 @@ export interface SessionCalls<Target = unknown> {
    * session is scheduled with the first run's input, and what it shows then is that run's output.
    */
   openingInputOf?(target: Target): Json | undefined;
-  /** Sends a run's input. Gives the answer as a run that ended with it would be observed. */
-  send(target: Target, upstream: UpstreamRef, input: Json): Promise<Observation>;
+  /** A message with the same `messageId` is heard once, and answered the same each time that it is sent. */
+  readonly repeatable?: boolean;
+  /**
+   * Sends a run's input. Gives the answer as a run that ended with it would be observed. `messageId` is the run's id.
+   */
+  send(target: Target, upstream: UpstreamRef, message: SessionMessage): Promise<Observation>;
   /** Ends the session of a thread that is removed. */
   end(target: Target, upstream: UpstreamRef): Promise<void>;
 }
@@ -50,13 +100,20 @@ export interface Connection<Target = unknown> {
   start(request: StartRequest<Target>): Promise<UpstreamRef>;
   /** The signal cuts the call short: the run is over here. */
   observe(target: Target, upstream: UpstreamRef, signal?: AbortSignal): Promise<Observation>;
-  /** `resumption` is what the mapping's `resume` made of the client's payload. */
-  resume?(target: Target, upstream: UpstreamRef, resumption: Json): Promise<void>;
+  /**
+   * `resumption` is what the mapping's `resume` made of the client's payload; `deliveryId` is the same each time that it
+   * is sent.
+   */
+  resume?(target: Target, upstream: UpstreamRef, resumption: Json, deliveryId: string): Promise<void>;
+  /** The vendor takes a payload once by its `deliveryId`, so that one whose answer was lost is sent again. */
+  readonly resumesOnce?: boolean;
   cancel?(target: Target, upstream: UpstreamRef): Promise<void>;
   /** Whether target or config send the vendor's calls elsewhere, so that a `sink` of ours is left out. */
   ownsSink?(target: Target, config: JsonObject): boolean;
   /** For vendors whose agents can serve all runs of a thread; see {@link Capabilities.session}. */
   readonly session?: SessionCalls<Target>;
+  /** For vendors that know a run again whose start got no answer; see {@link Capabilities.adopt}. */
+  readonly adoption?: AdoptionCalls<Target>;
 }
 
 /** A URL in a run's `config` that the vendor will connect to; `path` is such as `sink/url`. */

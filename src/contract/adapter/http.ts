@@ -55,6 +55,12 @@ export type FaultRows = {
   readonly refused?: Consequence;
   /** 404 and 410; left out, they are refusals like the others. */
   readonly notFound?: Consequence;
+  /**
+   * 429 and 503. Left out, they say that nothing happened where they are the vendor's own word: with `Retry-After`, or
+   * with an error body in which `errorMessage` finds the message. Any other is a proxy's, which may have lost the
+   * vendor's answer, and counts as a lost answer.
+   */
+  readonly busy?: Consequence;
 };
 
 /** All that decides what a fault of a call means. */

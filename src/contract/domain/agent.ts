@@ -45,6 +45,8 @@ export type Agent = {
   /** How long the vendor may answer 401 or 403 to polls of a run before the run ends. */
   readonly unauthorisedAfterMs: number;
   readonly onUnknownStart: 'fail' | 'retry';
+  /** What a 429 or 503 to a start means at this agent; left out, what the adapter says. */
+  readonly onBusyStart?: 'retry' | 'unknown' | undefined;
   readonly capabilities: Capabilities;
   /** The connection to the backend with the credentials of the run's tenant. */
   readonly connectionFor: (tenant: string) => Connection;

@@ -9,7 +9,7 @@ export type RunStatus = (typeof runStatuses)[number];
  * that says whether the vendor may have been called.
  *
  * - `queued`: durable; the vendor was not called.
- * - `starting`: written just before the vendor is called; found with a dead owner, the start's outcome is unknown.
+ * - `starting`: written just before the vendor is called; while no answer is recorded, the vendor may have started it.
  * - `running`: the vendor answered with its own run, which is observed.
  * - `interrupted`: the agent waits for a payload.
  * - `resuming`: a payload was accepted and is not yet sent.
@@ -76,6 +76,10 @@ export type Run = {
   readonly phase: RunPhase;
   readonly status: RunStatus;
   readonly upstream: UpstreamRef | null;
+  /** When the start was sent first; present in `starting`, except where an earlier version wrote the run. */
+  readonly startSentAtMs?: number | undefined;
+  /** What the vendor's call to our sink named while the start was not settled; asked for before it is believed. */
+  readonly named?: UpstreamRef | undefined;
   /** The last result, interrupt or error; null while there was none. */
   readonly outcome: Outcome | null;
   /** Present in `resuming` and `delivering`. */

@@ -4,6 +4,7 @@
  * - `after-seconds`: the delay that its client asked for.
  * - `thread-busy`: an earlier run of its thread.
  * - `max-concurrent-runs`: a slot at its backend.
+ * - `start-unsettled`: what becomes of a start that got no answer, for which the vendor is asked.
  * - `budget`: its turn within the backend's `requestsPerSecond`.
  * - `replica-share`: the store's grant of this replica's share of the budget.
  * - `rate-limited`: the vendor, which answered 429 or 503 and asked for a pause.
@@ -15,6 +16,7 @@ export const waitingCauses = [
   'after-seconds',
   'thread-busy',
   'max-concurrent-runs',
+  'start-unsettled',
   'budget',
   'replica-share',
   'rate-limited',

@@ -119,6 +119,8 @@ export interface Store {
   /** Removes a run and its events. False: it has another version, or is gone. */
   remove(key: RunKey, expectedVersion: number): Promise<boolean>;
   find(key: RunKey): Promise<Run | null>;
+  /** A run of any tenant, for what names runs without naming a tenant, such as a vendor's push. */
+  findOfAnyTenant(runId: string): Promise<Run | null>;
   /** Newest first. */
   search(query: RunQuery): Rows<RunSummary>;
   /** Events after `afterSeq`, in order and without a gap, at most `limit`. */

@@ -29,13 +29,10 @@ export function openingInputOf(run: Run, agent: Agent): Json | undefined {
 }
 
 /** What a start that the vendor accepted makes of the run. With an opening input the run has yet to be sent. */
-export function transitionAfterStart(
-  run: Run,
-  agent: Agent,
-  upstream: UpstreamRef,
-  openingInput: Json | undefined,
-): RunTransition {
+export function transitionAfterStart(run: Run, agent: Agent, upstream: UpstreamRef): RunTransition {
   if (!isInSession(run, agent)) return { kind: 'started', upstream };
   const session = { agentId: agent.agentId, upstream };
-  return openingInput === undefined ? { kind: 'started', upstream, session } : { kind: 'scheduled', session };
+  return openingInputOf(run, agent) === undefined
+    ? { kind: 'started', upstream, session }
+    : { kind: 'scheduled', session };
 }

@@ -27,6 +27,8 @@ export type RunTransition =
   /** The vendor was not asked, or asked for a later retry. */
   | { readonly kind: 'postpone' }
   | { readonly kind: 'started'; readonly upstream: UpstreamRef; readonly session?: Session }
+  /** The vendor's call named a run while the start was not settled. */
+  | { readonly kind: 'named'; readonly upstream: UpstreamRef }
   /** The thread has its session now, which has not been sent the run's input yet. */
   | { readonly kind: 'scheduled'; readonly session: Session }
   | { readonly kind: 'partial'; readonly value: Json; readonly digest: Digest }
@@ -59,11 +61,15 @@ export type AppliedTransition = { readonly run: Run; readonly events: readonly R
 
 const live: readonly RunPhase[] = ['queued', 'starting', 'running', 'interrupted', 'resuming', 'delivering'];
 
+/** What a start that is settled leaves behind. */
+const settled = { startSentAtMs: undefined, named: undefined } as const;
+
 /** The phases that allow a transition; `end` is allowed in all but `done`. */
 const allowedFrom: Readonly<Record<Exclude<RunTransition['kind'], 'end'>, readonly RunPhase[]>> = {
   begin: ['queued', 'starting'],
   postpone: ['starting'],
   started: ['starting'],
+  named: ['starting'],
   scheduled: ['starting'],
   partial: ['running'],
   interrupt: ['running'],
@@ -87,15 +93,17 @@ export function applyTransition(run: Run, transition: RunTransition, nowMs: numb
   if (transition.kind !== 'end' && !allowedFrom[transition.kind].includes(run.phase)) return null;
   switch (transition.kind) {
     case 'begin':
-      return withoutEvent(run, { phase: 'starting' }, nowMs);
+      return withoutEvent(run, { phase: 'starting', startSentAtMs: run.startSentAtMs ?? nowMs }, nowMs);
     case 'postpone':
-      return withoutEvent(run, { phase: 'queued', attempts: run.attempts + 1 }, nowMs);
+      return withoutEvent(run, { phase: 'queued', attempts: run.attempts + 1, ...settled }, nowMs);
     case 'scheduled':
-      return withoutEvent(run, { phase: 'queued', attempts: 0 }, nowMs);
+      return withoutEvent(run, { phase: 'queued', attempts: 0, ...settled }, nowMs);
+    case 'named':
+      return withoutEvent(run, { named: transition.upstream }, nowMs);
     case 'started':
       return withEvent(
         run,
-        { phase: 'running', upstream: transition.upstream, attempts: 0, startedAtMs: nowMs },
+        { phase: 'running', upstream: transition.upstream, attempts: 0, startedAtMs: nowMs, ...settled },
         { kind: 'phase', phase: 'running' },
         nowMs,
       );
@@ -211,6 +219,7 @@ function end(run: Run, outcome: RunOutcome, nowMs: number): AppliedTransition {
     phase: 'done',
     status: outcome.status,
     outcome: recorded,
+    ...settled,
     resumption: null,
     ...unanswered,
     evaluations: undefined,

@@ -30,8 +30,12 @@ export class Canceller {
     });
   }
 
-  /** The same at the run's deadline. `waited` says what it waited for; null: for its vendor alone. */
-  expire(run: Run, agent: Agent | null, waited: string | null): Promise<Run | null> {
+  /**
+   * The same at the run's deadline. `waited` says what it waited for, null: for its vendor alone; or how it ends where it
+   * has more to tell than that.
+   */
+  expire(run: Run, agent: Agent | null, waited: string | RunOutcome | null): Promise<Run | null> {
+    if (typeof waited === 'object' && waited !== null) return this.#end(run, agent, waited);
     const seconds = (run.deadlineAtMs - run.createdAtMs) / 1000;
     const reason = waited === null ? '' : `: ${waited}`;
     return this.#end(run, agent, {

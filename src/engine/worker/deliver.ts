@@ -1,9 +1,15 @@
 import { MappingFault } from '../../contract/domain/mapping.ts';
+import type { Run } from '../../contract/domain/run.ts';
 import { nextRetryMs } from '../pacing/pacing.ts';
 import { faultOf } from '../state/fault-recorder.ts';
 import { failedMapping } from '../state/outcomes.ts';
 import { noteAnswer, noteCall, noteFault } from './call-notes.ts';
 import type { RunContext } from './run-context.ts';
+
+/** The same each time that one payload is sent: nothing is recorded of the run in between but its attempts. */
+function deliveryIdOf({ runId, lastSeq }: Run): string {
+  return `${runId}.${lastSeq}`;
+}
 
 /** Sends an accepted payload to the interrupted upstream run, once: `delivering` is durable before the first byte. */
 export async function deliverPayload(context: RunContext): Promise<void> {
@@ -20,7 +26,7 @@ export async function deliverPayload(context: RunContext): Promise<void> {
     const payload = await mapping.resume({ ...resumption, run: { run_id: runId, upstream } }, handle.guard);
     if ((await handle.record({ kind: 'deliver' })) !== 'recorded') return;
     noteCall(context);
-    await permit.send(async () => connection.resume?.(target, upstream, payload));
+    await permit.send(async () => connection.resume?.(target, upstream, payload, deliveryIdOf(handle.run)));
     noteAnswer(context, 'resume');
     await handle.record({ kind: 'delivered' });
   } catch (error) {
@@ -31,7 +37,7 @@ export async function deliverPayload(context: RunContext): Promise<void> {
     const fault = faultOf(error);
     const delayMs = nextRetryMs(handle.run.attempts, fault.retryAfterMs, deps.clock.random());
     noteFault(context, 'resume', fault, delayMs);
-    if (fault.consequence === 'retry') {
+    if (fault.consequence === 'retry' || (fault.consequence === 'unknown' && connection.resumesOnce === true)) {
       if ((await handle.record({ kind: 'redeliver' })) === 'recorded') await handle.sleepThrough(delayMs);
       return;
     }

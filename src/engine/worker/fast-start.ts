@@ -48,7 +48,7 @@ export class FastStarts {
       return null;
     }
     this.#open += 1;
-    return { run: { ...draft, phase: 'starting' }, input, runPermit, permit, log };
+    return { run: { ...draft, phase: 'starting', startSentAtMs: draft.createdAtMs }, input, runPermit, permit, log };
   }
 
   /** The run was not written. */

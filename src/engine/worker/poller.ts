@@ -55,11 +55,11 @@ export class Poller {
     this.#firstPollMs = nowMs + (pollWithinMs ?? 0) * this.#random;
   }
 
-  /** Starts the pace anew: the vendor has just accepted the run or a payload. */
-  restart({ resumed }: { readonly resumed: boolean }): void {
+  /** Starts the pace anew: the vendor has just accepted the run or a payload. `isDue`: or perhaps long ago. */
+  restart({ resumed, isDue = false }: { readonly resumed: boolean; readonly isDue?: boolean }): void {
     const { clock } = this.#context.deps;
     this.#age.restart(resumed);
-    this.#lastPollMs = clock.monotonicMs();
+    this.#lastPollMs = isDue ? null : clock.monotonicMs();
     this.#random = clock.random();
   }
 

@@ -4,9 +4,11 @@ import type { Run } from '../../contract/domain/run.ts';
 import type { Waiting } from '../../contract/domain/waiting.ts';
 import { RunPermit } from '../limits/run-permit.ts';
 import { RunHandle } from '../state/run-handle.ts';
+import { Adoption } from './adoption.ts';
+import { adoptionKindOf } from './adoption-kind.ts';
 import { deliverPayload } from './deliver.ts';
 import type { FastStart } from './fast-start.ts';
-import { settleInterruptedCall } from './open-call.ts';
+import type { UnsettledCall } from './open-call.ts';
 import { Poller } from './poller.ts';
 import { type RunContext, runLog, type WorkerDeps } from './run-context.ts';
 import { RunWait } from './run-wait.ts';
@@ -41,6 +43,8 @@ export class RunLoop {
   readonly #context: RunContext;
   readonly #poller: Poller;
   readonly #onOver: (loop: RunLoop) => void;
+  /** Null while the run has no start that is not settled. */
+  #adoption: Adoption | null = null;
   /** Null once it is dealt with. */
   #origin: RunOrigin | null;
   #cancelDeadline: () => void = () => {};
@@ -106,6 +110,7 @@ export class RunLoop {
 
   #abortWaits(): void {
     this.#poller.abort(over);
+    this.#adoption?.abort(over);
     this.#context.runPermit.abort(over);
   }
 
@@ -137,10 +142,21 @@ export class RunLoop {
       }
     }
     this.#working = null;
+    this.#stopUnsettled();
     runPermit.close();
     deps.health.forget(agent.backend, handle.run.runId);
     this.#cancelDeadline();
     this.#onOver(this);
+  }
+
+  /** A run that was ended here before it was known what its start has made. */
+  #stopUnsettled(): void {
+    const adoption = this.#adoption;
+    const { handle, agent, deps } = this.#context;
+    const { phase, upstream } = handle.run;
+    // What the vendor could not settle it cannot stop either.
+    if (adoption === null || adoption.hasEnded || phase !== 'done' || upstream !== null) return;
+    deps.stopper.stopUnsettled(handle.run, agent, () => adoption.cancelAtVendor(), adoption.unsettledMs);
   }
 
   #resume(): void {
@@ -154,14 +170,14 @@ export class RunLoop {
       case 'fast-start': {
         const { input, permit } = origin.fastStart;
         try {
-          await requestStart(this.#context, input, permit);
+          this.#noteUnsettled(await requestStart(this.#context, input, permit));
         } finally {
           permit.release();
         }
         return this.#poller.restart({ resumed: false });
       }
       case 'recovered':
-        return await settleInterruptedCall(this.#context, 'the gateway stopped during the call');
+        return await this.#settleOpenCall('the gateway stopped during the call');
       default:
         assertNever(origin);
     }
@@ -188,31 +204,61 @@ export class RunLoop {
       await handle.settleEvaluations();
     } catch (error) {
       log.error({ err: error }, 'a turn of a run failed; the run goes on');
-      await settleInterruptedCall(this.#context, 'the gateway failed during the call').catch((second: unknown) =>
+      await this.#settleOpenCall('the gateway failed during the call').catch((second: unknown) =>
         log.error({ err: second }, 'an open call could not be settled'),
       );
       await handle.sleepThrough(defectPauseMs);
     }
   }
 
+  /** Settles a run that is found in the middle of a call, without knowing whether the vendor was reached. */
+  async #settleOpenCall(reason: string): Promise<void> {
+    const { handle, connection } = this.#context;
+    const { phase } = handle.run;
+    if (phase === 'starting') {
+      this.#noteUnsettled({ reason });
+      // What cannot be asked for is settled at once, whatever the loop has to wait for.
+      if (adoptionKindOf(this.#context, 'start') === 'none') await this.#adoption?.takeTurn();
+    } else if (phase === 'delivering') {
+      if (connection.resumesOnce === true) await handle.record({ kind: 'redeliver' });
+      else await handle.record({ kind: 'undelivered', note: `it is not known whether the payload arrived: ${reason}` });
+    }
+  }
+
+  #noteUnsettled(call: UnsettledCall | null): void {
+    if (call !== null) this.#adoption ??= new Adoption(this.#context, call.reason);
+  }
+
   /** Runs outside the loop, because a call to a slow vendor must not delay the deadline. */
   #armDeadline(delayMs: number): void {
     const { deps, handle, agent, wait, log } = this.#context;
     this.#cancelDeadline = deps.clock.schedule(delayMs, () => {
-      deps.canceller.expire(handle.run, agent, wait.describe()).catch((error: unknown) => {
+      const outcome = handle.run.phase === 'starting' ? this.#adoption?.outcomeAtDeadline : undefined;
+      deps.canceller.expire(handle.run, agent, outcome ?? wait.describe()).catch((error: unknown) => {
         log.warn({ err: error }, 'deadline could not be recorded; retrying');
         this.#armDeadline(deadlineRetryMs);
       });
     });
   }
 
+  async #settleStart(): Promise<void> {
+    this.#noteUnsettled({ reason: 'the gateway lost track of the call' });
+    await this.#adoption?.takeTurn();
+    const { phase } = this.run;
+    if (phase === 'starting' || phase === 'done') return;
+    this.#adoption = null;
+    // What was found may have ended long ago.
+    this.#poller.restart({ resumed: false, isDue: true });
+  }
+
   async #takeTurn(): Promise<void> {
     const { phase } = this.run;
     switch (phase) {
       case 'queued':
-      case 'starting':
-        await startRun(this.#context);
+        this.#noteUnsettled(await startRun(this.#context));
         return this.#poller.restart({ resumed: false });
+      case 'starting':
+        return await this.#settleStart();
       case 'resuming':
       case 'delivering':
         await deliverPayload(this.#context);

@@ -16,6 +16,7 @@ const words: Readonly<Record<WaitingCause, string>> = {
   'after-seconds': 'the delay that its client asked for (after_seconds)',
   'thread-busy': 'an earlier run of its thread',
   'max-concurrent-runs': 'a slot at its backend, whose maxConcurrentRuns is reached',
+  'start-unsettled': "the vendor's word on a start that got no answer",
   budget: "its turn within the backend's requestsPerSecond",
   'replica-share': "this replica's share of the backend's budget",
   'rate-limited': 'the vendor to take calls again, which it refused with 429 or 503',
@@ -47,6 +48,7 @@ export class RunWait {
   #unknownStatus: UnknownStatus | null = null;
   /** When the call that is under way was sent. */
   #sentMs: number | null = null;
+  #isUnsettled = false;
 
   constructor(deps: RunWaitDeps) {
     this.#deps = deps;
@@ -66,11 +68,17 @@ export class RunWait {
   /** A call failed. It is made again after `delayMs`; null: as the pace has it. */
   noteFault({ httpStatus, kind, message }: UpstreamFault, delayMs: number | null): void {
     this.#sentMs = null;
+    this.#isUnsettled = false;
     const words = boundText(message, maxFaultLength);
     const key = `${kind} ${httpStatus} ${words}`;
     this.#lastFault = { words, key, count: this.#lastFault?.key === key ? this.#lastFault.count + 1 : 1 };
     this.#fault = causeOf(httpStatus);
     this.#retryAtMs = delayMs === null ? null : this.#deps.clock.monotonicMs() + delayMs;
+  }
+
+  /** A start got no answer; the vendor is asked for its run. */
+  noteUnsettled(): void {
+    this.#isUnsettled = true;
   }
 
   noteAnswer(): void {
@@ -145,6 +153,8 @@ export class RunWait {
       case 'queued':
         if (this.#threadBusySinceMs !== null) return this.#afterSeconds() ?? { cause: 'thread-busy', forMs: null };
         return this.#afterSeconds() ?? runPermit.startHindrance() ?? this.#faultHindrance();
+      case 'starting':
+        return this.#isUnsettled ? { cause: 'start-unsettled', forMs: null } : null;
       case 'resuming':
       case 'running':
         return runPermit.callHindrance() ?? this.#faultHindrance();

@@ -7,13 +7,16 @@ import type { Permit } from '../limits/call-queue.ts';
 import { failedMapping, isUnreadable, lostSession, unreadableAnswer } from '../state/outcomes.ts';
 import type { RunOutcome } from '../state/state-machine.ts';
 import { noteAnswer, noteCall, noteFault } from './call-notes.ts';
-import { settleFailedStart } from './open-call.ts';
+import { settleFailedStart, type UnsettledCall } from './open-call.ts';
 import type { RunContext } from './run-context.ts';
 
 type Message = { readonly session: UpstreamRef; readonly input: Json; readonly permit: Permit };
 
 /** Sends a run's input to the session of its thread, once. The answer to that very call is the run's output. */
-export async function sendMessage(context: RunContext, { session, input, permit }: Message): Promise<void> {
+export async function sendMessage(
+  context: RunContext,
+  { session, input, permit }: Message,
+): Promise<UnsettledCall | null> {
   const { handle, agent, connection, runPermit, deps } = context;
   runPermit.markStarted();
   const calls = connection.session;
@@ -21,24 +24,25 @@ export async function sendMessage(context: RunContext, { session, input, permit 
   let answer: Observation;
   try {
     noteCall(context);
-    answer = await permit.send(() => calls.send(agent.target, session, input));
+    answer = await permit.send(() => calls.send(agent.target, session, { input, messageId: handle.run.runId }));
   } catch (error) {
     if (error instanceof UpstreamFault && (await hasEnded(context, session, error))) {
       noteFault(context, 'start', error, null);
       deps.metrics.count('starts', { backend: agent.backend, result: 'gone' });
       await handle.record({ kind: 'end', outcome: lostSession(error.message), session: null });
-      return;
+      return null;
     }
-    if (error instanceof UpstreamFault && isAnswered(error)) {
+    if (error instanceof UpstreamFault && isAnswered(error) && calls.repeatable !== true) {
       noteFault(context, 'start', error, null);
       await handle.record({ kind: 'end', outcome: unreadableAnswer(error) });
-      return;
+      return null;
     }
-    return await settleFailedStart(context, error);
+    return await settleFailedStart(context, 'message', error);
   }
   noteAnswer(context, 'start');
   deps.metrics.count('starts', { backend: agent.backend, result: 'accepted' });
-  await handle.record({ kind: 'end', outcome: await outcomeOf(context, answer) });
+  await handle.record({ kind: 'end', outcome: await messageOutcome(context, answer) });
+  return null;
 }
 
 /** The vendor took the message, and what it answered cannot be read: sent again, the message would be taken twice. */
@@ -67,7 +71,7 @@ async function hasEnded(
 }
 
 /** What the mapping makes of the answer. The message was taken, so there is nothing left to wait for. */
-async function outcomeOf({ agent, handle }: RunContext, answer: Observation): Promise<RunOutcome> {
+export async function messageOutcome({ agent, handle }: RunContext, answer: Observation): Promise<RunOutcome> {
   try {
     const mapped = await agent.mapping.read(answer, handle.guard);
     if (mapped.kind === 'success') return { status: 'success', value: mapped.output };

@@ -1,3 +1,4 @@
+import type { StartRequest } from '../../contract/adapter/adapter.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import type { InputContext } from '../../contract/domain/mapping.ts';
@@ -7,24 +8,27 @@ import type { Permit } from '../limits/call-queue.ts';
 import { openingInputOf, sessionOf, transitionAfterStart } from '../sessions/sessions.ts';
 import { failedMapping, foreignStart } from '../state/outcomes.ts';
 import { noteAnswer, noteCall } from './call-notes.ts';
-import { settleFailedStart } from './open-call.ts';
+import { settleFailedStart, type UnsettledCall } from './open-call.ts';
 import type { RunContext } from './run-context.ts';
 import { sendMessage } from './send-message.ts';
 import { waitForTurn } from './thread-turn.ts';
 
-/** Starts a queued run at the vendor, once: `starting` is durable before the first byte is sent. */
-export async function startRun(context: RunContext): Promise<void> {
-  if (!(await waitForTurn(context))) return;
+/**
+ * Starts a queued run at the vendor, once: `starting` is durable before the first byte is sent. Gives the start back where
+ * it is not known what became of it, and the vendor can be asked.
+ */
+export async function startRun(context: RunContext): Promise<UnsettledCall | null> {
+  if (!(await waitForTurn(context))) return null;
   const permit = await context.runPermit.waitToStart();
-  if (permit === null) return;
+  if (permit === null) return null;
   try {
-    await startWith(context, permit);
+    return await startWith(context, permit);
   } finally {
     permit.release();
   }
 }
 
-async function startWith(context: RunContext, permit: Permit): Promise<void> {
+async function startWith(context: RunContext, permit: Permit): Promise<UnsettledCall | null> {
   const { handle, agent, deps } = context;
   const { threadId, tenant } = handle.run;
   const thread = threadId === null ? null : await deps.store.threads.findThread({ tenant, threadId });
@@ -33,45 +37,63 @@ async function startWith(context: RunContext, permit: Permit): Promise<void> {
     input = await agent.mapping.input(inputContext(handle.run, agent, thread), handle.guard);
   } catch (error) {
     await handle.record({ kind: 'end', outcome: failedMapping(error) });
-    return;
+    return null;
   }
-  if ((await handle.record({ kind: 'begin' })) !== 'recorded') return;
+  if ((await handle.record({ kind: 'begin' })) !== 'recorded') return null;
   const session = sessionOf(thread, agent);
-  if (session === null) await requestStart(context, input, permit);
-  else await sendMessage(context, { session, input, permit });
+  if (session === null) return await requestStart(context, input, permit);
+  return await sendMessage(context, { session, input, permit });
 }
 
 /** Asks the vendor, once `starting` is durable. */
-export async function requestStart(context: RunContext, input: Json, permit: Permit): Promise<void> {
-  const { handle, agent, connection, runPermit, deps, log } = context;
+export async function requestStart(context: RunContext, input: Json, permit: Permit): Promise<UnsettledCall | null> {
+  const { connection, runPermit } = context;
   runPermit.markStarted();
-  const opening = openingInputOf(handle.run, agent);
+  const request = buildStart(context, input);
   let upstream: UpstreamRef;
   try {
-    const { config = {} } = handle.run.request;
     noteCall(context);
-    upstream = await permit.send(() =>
-      connection.start({
-        target: agent.target,
-        input: opening === undefined ? input : opening,
-        config,
-        sink: runPermit.sink ?? undefined,
-      }),
-    );
+    upstream = await permit.send(() => connection.start(request));
   } catch (error) {
-    return await settleFailedStart(context, error);
+    return await settleFailedStart(context, 'start', error);
   }
+  if (!(await recordStart(context, upstream))) {
+    await context.handle.record({ kind: 'end', outcome: foreignStart(upstream.runId) });
+  }
+  return null;
+}
+
+/** The start of a run as its vendor gets it, each time that it is sent. */
+export function buildStart({ handle, agent, runPermit }: RunContext, input: Json): StartRequest<unknown> {
+  const { run } = handle;
+  const opening = openingInputOf(run, agent);
+  return {
+    target: agent.target,
+    input: opening === undefined ? input : opening,
+    config: run.request.config ?? {},
+    sink: runPermit.sink ?? undefined,
+    runId: run.runId,
+  };
+}
+
+/**
+ * Records what the vendor answered to a start, or what was found of one that had no answer. False: it is another run's, and
+ * nothing was recorded.
+ */
+export async function recordStart(context: RunContext, upstream: UpstreamRef): Promise<boolean> {
+  const { handle, agent, deps, log } = context;
   noteAnswer(context, 'start');
-  deps.metrics.count('starts', { backend: agent.backend, result: 'accepted' });
-  log.debug({ upstream }, 'run started at the vendor');
-  const recorded = await handle.record(transitionAfterStart(handle.run, agent, upstream, opening));
+  const recorded = await handle.record(transitionAfterStart(handle.run, agent, upstream));
   if (recorded === 'taken') {
     // What has this id at the vendor belongs to the other run: it is neither polled nor stopped for this one.
     log.warn({ upstream }, 'the vendor answered a start with the id of another run');
-    await handle.record({ kind: 'end', outcome: foreignStart(upstream.runId) });
+    return false;
   }
+  deps.metrics.count('starts', { backend: agent.backend, result: 'accepted' });
+  log.debug({ upstream }, 'run started at the vendor');
   // The run was cancelled or removed during the call: what the vendor started has to be stopped.
   if (recorded === 'overtaken') deps.stopper.stopRun(handle.run, upstream, agent);
+  return true;
 }
 
 /** What an `input` expression of the mapping sees. */

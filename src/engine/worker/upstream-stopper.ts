@@ -21,6 +21,8 @@ type StopCall = {
   readonly maxTries: number;
   readonly done: string;
   readonly givenUp: string;
+  /** No client waits, and for so long "not there" is no end: what is to be stopped may still arrive at the vendor. */
+  readonly arrivesWithinMs?: number;
 };
 
 type SessionAtVendor = { readonly id: string; readonly tenant: string; readonly upstream: UpstreamRef };
@@ -79,6 +81,26 @@ export class UpstreamStopper {
     this.#send(run.runId, stop, agent, log);
   }
 
+  /**
+   * Stops what a start has made whose answer never came. `find` looks for it at the vendor and cancels it;
+   * `arrivesWithinMs` is how late the start may still arrive there.
+   */
+  stopUnsettled(run: Run, agent: Agent, find: () => Promise<void>, arrivesWithinMs: number): void {
+    const connection = agent.connectionFor(run.tenant);
+    if (!agent.capabilities.cancel || connection.cancel === undefined) return;
+    const log = this.#deps.log.child({ run_id: run.runId, agent: agent.name, backend: agent.backend });
+    const stop: StopCall = {
+      tenant: run.tenant,
+      call: find,
+      // Spread over the time in which it may arrive.
+      maxTries: maxEndTries,
+      done: 'upstream run cancelled',
+      givenUp: 'upstream run of a start without an answer could not be cancelled; it may be running at the vendor',
+      arrivesWithinMs,
+    };
+    this.#send(run.runId, stop, agent, log);
+  }
+
   /** Resolves when no stop is under way. */
   async settle(): Promise<void> {
     await Promise.allSettled(this.#underWay.values());
@@ -109,17 +131,17 @@ export class UpstreamStopper {
     }
   }
 
-  async #repeat(
-    { tenant, call, maxTries, done, givenUp }: StopCall,
-    callQueue: CallQueue,
-    agent: Agent,
-    log: Log,
-  ): Promise<void> {
+  async #repeat(stop: StopCall, callQueue: CallQueue, agent: Agent, log: Log): Promise<void> {
+    const { tenant, call, maxTries, done, givenUp, arrivesWithinMs } = stop;
     const { faults, health, clock } = this.#deps;
+    const arrivedMs = clock.monotonicMs() + (arrivesWithinMs ?? 0);
     const { signal } = this.#abort;
     for (let tries = 0; tries < maxTries && !signal.aborted; tries += 1) {
-      // A client may wait for this, so an open circuit counts as a try instead of holding the client up.
-      const permit = callQueue.state === 'down' ? null : await callQueue.enter('start', tenant, signal).permit;
+      // A client may wait for a cancel, so an open circuit counts as a try instead of holding the client up.
+      const permit =
+        callQueue.state === 'down' && arrivesWithinMs === undefined
+          ? null
+          : await callQueue.enter('start', tenant, signal).permit;
       if (permit === null) {
         await delay(clock, nextRetryMs(tries, null, clock.random()), signal);
         continue;
@@ -134,7 +156,8 @@ export class UpstreamStopper {
         const fault = faultOf(error);
         faults.record(log, agent, 'cancel', fault);
         health.noteFault(agent, { tenant, runId: null }, fault);
-        if (fault.consequence === 'gone') return;
+        const mayArrive = fault.consequence === 'gone' && clock.monotonicMs() < arrivedMs;
+        if (fault.consequence === 'gone' && !mayArrive) return;
         if (fault.consequence === 'rejected') {
           log.warn({ reason: fault.message }, givenUp);
           return;

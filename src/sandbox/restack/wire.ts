@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import { findScript } from '../agents.ts';
 import type { Ids } from '../ids.ts';
+import { RepliesByKey } from '../replies-by-key.ts';
 import type { RunTable } from '../run-table.ts';
 import type { Call, Headers, Reply, Wire } from '../vendor-server.ts';
 import { encodeResult, type RestackKind } from './result.ts';
@@ -27,6 +28,8 @@ export type RestackDeps = {
 
 /** Restack's engine API. */
 export function restackWire({ runs, ids, shape, token }: RestackDeps): Wire {
+  const taken = new RepliesByKey();
+
   function start(kind: RestackKind, name: string, body: unknown): Reply {
     const parsed = startBody.safeParse(body ?? {});
     if (!parsed.success) return fail(400, 'the body must be an object with an input');
@@ -67,11 +70,14 @@ export function restackWire({ runs, ids, shape, token }: RestackDeps): Wire {
     return { status: 200, body: answer ?? { agentId: run.groupId, runId, eventName } };
   }
 
+  /** Answers what it has taken under an idempotency key before as it did then, as a gateway in front of an engine would. */
   function guarded(operation: Call['operation'], handle: (body: unknown) => Reply): Call {
     return {
       operation,
       handle: (body: unknown, headers: Headers) =>
-        token === null || headers.authorization === `Bearer ${token}` ? handle(body) : fail(401, 'unauthorized'),
+        token === null || headers.authorization === `Bearer ${token}`
+          ? taken.answer(headers['idempotency-key'], () => handle(body))
+          : fail(401, 'unauthorized'),
     };
   }
 

@@ -11,6 +11,8 @@ export const statements = {
 
   find: `SELECT ${runColumns} FROM runs JOIN requests USING (run_id) WHERE run_id = $1 AND tenant = $2`,
 
+  findOfAnyTenant: `SELECT ${runColumns} FROM runs JOIN requests USING (run_id) WHERE run_id = $1`,
+
   // One statement, so that run and events are of one snapshot; the run comes first.
   events: `SELECT 0 AS seq, NULL AS at_ms, status, NULL AS change, created_at_ms, updated_at_ms, implied, state
       FROM runs WHERE run_id = $1

@@ -142,6 +142,11 @@ export class PostgresStore implements Store {
     return row === undefined ? null : decodeRun(row);
   }
 
+  async findOfAnyTenant(runId: string): Promise<Run | null> {
+    const [row] = (await this.#query('findOfAnyTenant', [runId])).rows;
+    return row === undefined ? null : decodeRun(row);
+  }
+
   search(query: RunQuery): Rows<RunSummary> {
     return translateRows(searchRuns(this.#pool, query));
   }

@@ -42,6 +42,7 @@ const texts = {
   eventSource: `SELECT ${eventSourceColumns} FROM runs WHERE run_id = ?`,
   findSummary: `SELECT ${summaryColumns}, requests.request FROM runs JOIN requests ON requests.id = runs.id
     WHERE runs.run_id = ? AND runs.tenant = ?`,
+  findOfAnyTenant: `${selectRun} WHERE runs.run_id = ?`,
   events: `SELECT seq, at_ms, status, change FROM events
     WHERE run = (SELECT id FROM runs WHERE run_id = ?) AND seq > ? ORDER BY seq LIMIT ?`,
   nextOwner: `SELECT owner FROM runs WHERE ended_at_ms IS NULL AND owner > ? ORDER BY owner LIMIT 1`,

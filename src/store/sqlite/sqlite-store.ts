@@ -112,6 +112,13 @@ export class SqliteStore implements Store {
     });
   }
 
+  async findOfAnyTenant(runId: string): Promise<Run | null> {
+    return await withStorageFaults(() => {
+      const row = this.#statements.findOfAnyTenant.get(runId);
+      return row === undefined ? null : decodeRun(row);
+    });
+  }
+
   search(query: RunQuery): Rows<RunSummary> {
     return translateRows(this.#search.find(query));
   }

@@ -1,6 +1,16 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -21,7 +31,8 @@ export class PostgresServer {
   readonly #directory: string;
   readonly #identity: Identity;
   readonly #isDurable: boolean;
-  readonly port: number;
+  /** Changes with `start`. */
+  port: number;
   #process: ChildProcess | null = null;
   #databases = 0;
 
@@ -64,21 +75,59 @@ export class PostgresServer {
   }
 
   /** One statement on a connection of its own. */
-  async query(sql: string, database = 'postgres'): Promise<void> {
+  async query(sql: string, database = 'postgres'): Promise<readonly unknown[]> {
     const client = new Client({ connectionString: this.url(database) });
     await client.connect();
-    await client.query(sql).finally(() => client.end());
+    return (await client.query(sql).finally(() => client.end())).rows;
   }
 
-  /** Resolves when it takes connections. */
-  async start(): Promise<void> {
+  /**
+   * A base backup: a server on a copy of the data, which was taken while this one worked. It is not started.
+   *
+   * @param signal makes it a `standby` of this server, or one that recovers by `recovery` settings.
+   */
+  async copy(signal?: 'standby' | 'recovery'): Promise<PostgresServer> {
+    const directory = mkdtempSync(join(tmpdir(), 'rungate-postgres-'));
+    const data = join(directory, 'data');
+    const client = new Client({ connectionString: this.url('postgres') });
+    await client.connect();
+    try {
+      await client.query(`SELECT pg_backup_start('copy', true)`);
+      await run('cp', ['-a', join(this.#directory, 'data'), data]);
+      const { rows } = await client.query('SELECT labelfile FROM pg_backup_stop(false)');
+      writeFileSync(join(data, 'backup_label'), z.object({ labelfile: z.string() }).parse(rows[0]).labelfile);
+    } finally {
+      await client.end();
+    }
+    rmSync(join(data, 'postmaster.pid'), { force: true });
+    if (signal !== undefined) writeFileSync(join(data, `${signal}.signal`), '');
+    const { uid, gid } = this.#identity;
+    if (uid !== undefined && gid !== undefined) await run('chown', ['-R', `${uid}:${gid}`, directory]);
+    const [binaries, identity, isDurable] = [this.#binaries, this.#identity, this.#isDurable];
+    return new PostgresServer({ binaries, directory, identity, port: await findFreePort(), isDurable });
+  }
+
+  /** Where a server that archives its log puts it. */
+  get archive(): string {
+    return join(this.#directory, 'archive');
+  }
+
+  /** Settings of a server that archives its log. A file appears there whole. */
+  get archiving(): readonly string[] {
+    const command = `cp %p ${this.archive}/%f.part && mv ${this.archive}/%f.part ${this.archive}/%f`;
+    return ['archive_mode=on', `archive_command=${command}`];
+  }
+
+  /** Resolves when it takes connections. `settings`: such as `archive_mode=on`. */
+  async start(settings: readonly string[] = [], port = this.port): Promise<void> {
+    this.port = port;
     // Tests of what a killed program loses do not need a server that survives a power cut.
     const durability = this.#isDurable ? [] : ['fsync=off', 'full_page_writes=off'];
     const access = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200'];
-    const settings = [...durability, ...access, 'deadlock_timeout=50ms'];
+    const all = [...durability, ...access, 'deadlock_timeout=50ms', ...settings];
     const server = spawn(
       join(this.#binaries, 'postgres'),
-      ['-D', join(this.#directory, 'data'), '-p', String(this.port), ...settings.flatMap((setting) => ['-c', setting])],
+      ['-D', join(this.#directory, 'data'), '-p', String(this.port), ...all.flatMap((setting) => ['-c', setting])],
       { ...this.#identity, cwd: this.#directory, stdio: ['ignore', 'ignore', 'pipe'] },
     );
     this.#process = server;
@@ -87,9 +136,12 @@ export class PostgresServer {
     await new Promise<void>((resolve, reject) => {
       server.stderr.on('data', (chunk: Buffer) => {
         log = `${log}${chunk}`.slice(-10_000);
-        if (log.includes('ready to accept connections')) resolve();
+        if (/ready to accept (read-only )?connections/.test(log)) resolve();
       });
-      server.once('exit', () => reject(new Error(`PostgreSQL did not start: ${log}`)));
+      server.once('exit', () => {
+        if (this.#process === server) this.#process = null;
+        reject(new Error(`PostgreSQL did not start: ${log}`));
+      });
     });
   }
 
@@ -113,6 +165,7 @@ export class PostgresServer {
 /** Starts a server, or says why there can be none here. `durable`: it would survive a power cut, as in production. */
 export async function startPostgres({
   durable: isDurable = false,
+  archives = false,
 } = {}): Promise<PostgresServer | { readonly unavailable: string }> {
   const packaged = findBinaries();
   if (packaged === null) return { unavailable: `no PostgreSQL binaries for ${process.platform}-${process.arch}` };
@@ -125,7 +178,13 @@ export async function startPostgres({
     const options = ['--username=rungate', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync'];
     await run(join(binaries, 'initdb'), [`--pgdata=${data}`, ...options], { ...identity, cwd: directory });
     const server = new PostgresServer({ binaries, directory, identity, port: await findFreePort(), isDurable });
-    await server.start();
+    if (archives) {
+      mkdirSync(server.archive);
+      if (identity.uid !== undefined && identity.gid !== undefined) {
+        chownSync(server.archive, identity.uid, identity.gid);
+      }
+    }
+    await server.start(archives ? server.archiving : []);
     return server;
   } catch (error) {
     rmSync(directory, { recursive: true, force: true });

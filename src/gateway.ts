@@ -1,4 +1,5 @@
 import { createAuthenticator } from './access/credentials.ts';
+import { StreamTickets } from './access/stream-tickets.ts';
 import { buildAgents } from './agents/agent-directory.ts';
 import { type BackendConnections, connectionsByTenant, sharedConnection } from './agents/backend-connections.ts';
 import { stringifySliced } from './compute/sliced-json.ts';
@@ -109,6 +110,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     log,
     limits: { ...config.limits, slowReaderMs: config.limits.slowReaderSeconds * 1000 },
     authenticate: createAuthenticator(config.auth),
+    tickets: new StreamTickets({ store: store.tickets, auth: config.auth }),
     isProtected: isProtected(config),
     agents: agents.all,
     defaultAgent: agents.defaultAgent,

@@ -7,6 +7,7 @@ import { AuthorizedRuns } from './authorized-runs.ts';
 import { AuthorizedThreads } from './authorized-threads.ts';
 import type { AccessBounds } from './bounds.ts';
 import type { Authenticator } from './credentials.ts';
+import type { IssuedTicket, StreamTickets } from './stream-tickets.ts';
 import type { UsageLimits } from './usage-limits.ts';
 
 /** The principal of a request, and the API as that principal may use it. */
@@ -17,6 +18,7 @@ export type AccessControlDeps = {
   readonly usageLimits: UsageLimits;
   readonly api: Api;
   readonly bounds: AccessBounds;
+  readonly tickets: StreamTickets;
 };
 
 /** Lets requests in: identifies the principal, counts its usage, and gives it the API as it may use it. */
@@ -34,6 +36,18 @@ export class AccessControl {
     const principal = this.#deps.authenticate(request);
     if (principal instanceof Promise) return principal.then((found) => this.#admit(found, response));
     return principal.limits.requestsPerSecond === null ? this.#callerOf(principal) : this.#admit(principal, response);
+  }
+
+  /** Lets in who has a ticket for the stream at `path`. Rejects with `unauthorized`, `storage_unavailable` or `rate_limited`. */
+  async enterWithTicket(ticket: string, path: string, response: ServerResponse): Promise<Caller> {
+    const { principal, close } = await this.#deps.tickets.open(ticket, path);
+    response.once('close', close);
+    return await this.#admit(principal, response);
+  }
+
+  /** A ticket for the stream at `path`, which the caller may see. Rejects with `storage_unavailable`. */
+  async issueTicket({ principal }: Caller, path: string): Promise<IssuedTicket> {
+    return await this.#deps.tickets.issue(principal, path);
   }
 
   /** Counts a stream; the result ends it. Throws or rejects with `too_many_streams` or `streams_exhausted`. */

@@ -35,7 +35,8 @@ export function challenge(request: IncomingMessage): string {
   return readCredential(request) === null ? realm : `${realm}, error="invalid_token"`;
 }
 
-function readCredential({ headers }: IncomingMessage): string | null {
+/** The key or the token of a request; null where it has none. */
+export function readCredential({ headers }: IncomingMessage): string | null {
   const bearer = /^bearer +([^ ]+) *$/i.exec(headers.authorization ?? '')?.[1];
   if (bearer !== undefined) return bearer;
   const key = headers['x-api-key'];

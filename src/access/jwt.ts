@@ -82,7 +82,8 @@ export function createTokenReader(config: JwtConfig): TokenReader {
 }
 
 /** A token without tenant or subject is refused; one without the agents claim that the config names may use no agent. */
-function readPrincipal(payload: JWTPayload, { tenantClaim, agentsClaim, limits }: JwtConfig): Principal {
+function readPrincipal(payload: JWTPayload, config: JwtConfig): Principal {
+  const { tenantClaim, agentsClaim, limits } = config;
   const tenant = nameSchema.safeParse(payload[tenantClaim]);
   const name = z
     .string()
@@ -93,9 +94,17 @@ function readPrincipal(payload: JWTPayload, { tenantClaim, agentsClaim, limits }
   if (!tenant.success)
     throw new GatewayError('unauthorized', { detail: `the token's claim "${tenantClaim}" names no tenant` });
   if (!name.success) throw new GatewayError('unauthorized', { detail: 'the token has no subject' });
-  if (agentsClaim === null) return { tenant: tenant.data, name: name.data, agents: null, limits };
+  const expiresAtMs = (payload.exp ?? 0) * 1000;
+  const credential = { kind: 'token', audience: audienceOf(config), expiresAtMs } as const;
+  const known = { tenant: tenant.data, name: name.data, limits, credential };
+  if (agentsClaim === null) return { ...known, agents: null };
   const agents = agentsClaimSchema.safeParse(payload[agentsClaim]);
-  return { tenant: tenant.data, name: name.data, agents: new Set(agents.success ? agents.data : []), limits };
+  return { ...known, agents: new Set(agents.success ? agents.data : []) };
+}
+
+/** Names whose tokens for whom are accepted. */
+export function audienceOf({ issuer, audience }: JwtConfig): string {
+  return hash('sha256', JSON.stringify([issuer, audience])).slice(0, 32);
 }
 
 async function fetchKeySet(url: string, options: RequestInit): Promise<Response> {

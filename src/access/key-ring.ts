@@ -17,15 +17,22 @@ export function makeKey(): { readonly key: string; readonly sha256: string } {
   return { key, sha256: hashKey(key) };
 }
 
+/** Names a key by the hash of its hash: the hash itself belongs into the config alone. */
+export function keyId(sha256: string): string {
+  return hash('sha256', sha256).slice(0, 32);
+}
+
+export function principalOf({ sha256, name, tenant, agents, limits }: KeyConfig): Principal {
+  const credential = { kind: 'key', id: keyId(sha256) } as const;
+  return { name, tenant, agents: agents === null ? null : new Set(agents), limits, credential };
+}
+
 /** Finds the principal of a key; null for an unknown key. */
 export type KeyRing = (key: string) => Principal | null;
 
 /** Keys are known by their hashes. Each is compared in constant time, and all of them, so that timing reveals nothing. */
 export function createKeyRing(keys: readonly KeyConfig[]): KeyRing {
-  const known = keys.map(({ sha256, name, tenant, agents, limits }) => ({
-    digest: Buffer.from(sha256, 'hex'),
-    principal: { name, tenant, agents: agents === null ? null : new Set(agents), limits },
-  }));
+  const known = keys.map((key) => ({ digest: Buffer.from(key.sha256, 'hex'), principal: principalOf(key) }));
   return (key) => {
     const digest = hash('sha256', key, 'buffer');
     let found: Principal | null = null;

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import Koa from 'koa';
 import { AccessControl } from '../access/access-control.ts';
 import type { Authenticator } from '../access/credentials.ts';
+import type { StreamTickets } from '../access/stream-tickets.ts';
 import { UsageLimits } from '../access/usage-limits.ts';
 import type { Api } from '../contract/api/api.ts';
 import type { Agent } from '../contract/domain/agent.ts';
@@ -26,6 +27,7 @@ import { routeMount } from './routes.ts';
 import { boundAnswer } from './slow-reader.ts';
 import { Sockets } from './sockets.ts';
 import { Streams } from './sse.ts';
+import { routeTickets } from './ticket-route.ts';
 
 export type AppOptions = {
   readonly mounts: readonly Mount[];
@@ -36,6 +38,7 @@ export type AppOptions = {
   readonly readiness: readonly ReadinessCheck[];
   readonly backends: BackendStates;
   readonly authenticate: Authenticator;
+  readonly tickets: StreamTickets;
   /** Whether `authenticate` refuses requests without credentials. */
   readonly isProtected: boolean;
   /** Every agent of the config; a principal that is limited to some agents sees no others. */
@@ -89,6 +92,7 @@ export function createApp(options: AppOptions): App {
   const streams = new Streams({ heartbeatMs, log, metrics, slowReaderMs });
   const accessControl = new AccessControl({
     authenticate: options.authenticate,
+    tickets: options.tickets,
     usageLimits: new UsageLimits(options.usage, maxStreams),
     api,
     bounds: { agents, maxMetadataBytes, exceptions: options.exceptions, callsWebhooks: options.callsWebhooks },
@@ -116,6 +120,7 @@ export function createApp(options: AppOptions): App {
   app.use(admitRequests({ ...options, pages }));
   if (origins.length > 0) for (const step of allowOrigins(origins)) app.use(step);
   for (const site of sites) app.use(routeMount(site, routeDeps));
+  app.use(routeTickets(mounts, routeDeps));
   app.use(routeOwn(ownDeps, options));
   const handle = app.callback();
   const answer: RequestListener = (request, response) => {

@@ -38,9 +38,15 @@ export class OperationRequest<Params, Query, Body> implements Decoded<Params, Qu
 
   /** Throws `invalid_request` for a malformed id: restarting at 1 would repeat events that the reader has. */
   get afterSeq(): number {
+    return Math.max(0, this.lastSeen ?? 0);
+  }
+
+  /** Throws like `afterSeq`. */
+  get lastSeen(): number | null {
     const value = this.#context.headers['last-event-id'];
-    // Some clients ask for the beginning with -1, which no event has.
-    if (value === undefined || value === '' || value === '-1') return 0;
+    if (value === undefined || value === '') return null;
+    // Some clients ask for the beginning with it; no event has it.
+    if (value === '-1') return -1;
     if (typeof value !== 'string' || !/^\d{1,15}$/.test(value)) {
       throw new GatewayError('invalid_request', {
         path: 'Last-Event-ID',

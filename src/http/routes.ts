@@ -13,6 +13,7 @@ import { type MemberHint, maxNameLength, parseParams, parsePart } from './reques
 import { createRouter, type Mount, mountRouter } from './router.ts';
 import type { Sockets } from './sockets.ts';
 import { streamType } from './sse.ts';
+import { readTicket, takesTicket } from './ticket-route.ts';
 
 export type RouteDeps = {
   readonly accessControl: AccessControl;
@@ -40,6 +41,7 @@ function serveOperation(operation: Operation, { protocol, prefix }: Mount, deps:
   const takesQuery = operation.query instanceof z.ZodObject && Object.keys(operation.query.shape).length > 0;
   const mayStream = Object.values(operation.answers).some(({ contentType }) => contentType === streamType);
   const paramCount = operation.path.split('/:').length - 1;
+  const isTicketed = takesTicket(operation);
   const { accessControl, answers, disconnects, readBody, sockets, elsewhere } = deps;
   const members = new Set([operation.body, operation.query].flatMap((schema) => Object.keys(membersOf(schema))));
   const hintOf: MemberHint = (member) => {
@@ -71,7 +73,11 @@ function serveOperation(operation: Operation, { protocol, prefix }: Mount, deps:
   }
 
   return async (context) => {
-    const entering = accessControl.enter(context.req, context.res);
+    const ticket = isTicketed ? readTicket(context) : null;
+    const entering =
+      ticket === null
+        ? accessControl.enter(context.req, context.res)
+        : accessControl.enterWithTicket(ticket, context.path, context.res);
     const caller = entering instanceof Promise ? await entering : entering;
     if (operation.openConversation !== undefined && sockets.isUpgrade(context.req))
       return await openConversation(context, caller);

@@ -3,9 +3,11 @@ import { Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { AccessControl } from '../../src/access/access-control.ts';
 import { noLimits } from '../../src/access/principals.ts';
+import { StreamTickets } from '../../src/access/stream-tickets.ts';
 import { UsageLimits } from '../../src/access/usage-limits.ts';
 import type { Api } from '../../src/contract/api/api.ts';
 import { noExceptions } from '../../src/upstream/ssrf-address.ts';
+import { HeldTickets } from '../http/held-tickets.ts';
 import { agentId, agentOf, runId, runOf, ScriptedApi } from '../protocols/scripted-api.ts';
 import { threadId, threadOf } from '../protocols/scripted-threads.ts';
 import { all } from '../store/rows.ts';
@@ -23,6 +25,7 @@ async function openForeign(): Promise<{ readonly api: Api; readonly scripted: Sc
     authenticate: () => ({ tenant: 'default', name: 'narrow', agents: new Set(['own']), limits: noLimits }),
     usageLimits: new UsageLimits(null, 10),
     api: scripted,
+    tickets: new StreamTickets({ store: new HeldTickets(), auth: null }),
     bounds: { agents: [agentOf({}), own], maxMetadataBytes: 1000, exceptions: noExceptions, callsWebhooks: true },
   });
   const request = new IncomingMessage(new Socket());

@@ -93,7 +93,10 @@ afterAll(() => {
 
 describe('valid tokens', () => {
   test('a token names its tenant and subject', async () => {
-    expect(await read(await sign(good()))).toEqual({ tenant: 'acme', name: 'ada', agents: null, limits: noLimits });
+    expect(await read(await sign(good()))).toEqual({
+      ...{ tenant: 'acme', name: 'ada', agents: null, limits: noLimits },
+      credential: { kind: 'token', audience: expect.stringMatching(/^[0-9a-f]{32}$/), expiresAtMs: expect.any(Number) },
+    });
   });
 
   test.each([

@@ -44,7 +44,7 @@ function runnable(language: string): readonly { readonly name: string; readonly 
 test('every fenced block has a language that a test runs, and the blocks that cannot run are listed', () => {
   const languages = new Set(blocks.map(({ language }) => language));
   expect(
-    [...languages].filter((language) => !['sh', 'yaml', 'ts', 'mermaid', 'text', 'json'].includes(language)),
+    [...languages].filter((language) => !['sh', 'yaml', 'ts', 'js', 'mermaid', 'text', 'json'].includes(language)),
   ).toEqual([]);
   const skipped = blocks.flatMap(({ page, attributes }) =>
     attributes['no-run'] === undefined ? [] : [`${page}: ${attributes['no-run']}`],

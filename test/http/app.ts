@@ -1,11 +1,13 @@
 import { connect, type Socket } from 'node:net';
 import { anonymous } from '../../src/access/principals.ts';
+import { StreamTickets } from '../../src/access/stream-tickets.ts';
 import type { Log } from '../../src/contract/domain/log.ts';
 import { type App, type AppLimits, type AppOptions, createApp } from '../../src/http/app.ts';
 import { type ListenOptions, listen } from '../../src/http/server.ts';
 import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
 import { noExceptions } from '../../src/upstream/ssrf-address.ts';
 import { ScriptedApi, until } from '../protocols/scripted-api.ts';
+import { HeldTickets } from './held-tickets.ts';
 
 export type LogLine = {
   readonly level: string;
@@ -81,6 +83,7 @@ export async function openSite({ limits = {}, ...changes }: SiteOptions = {}): P
     ],
     api,
     log: recordTo(lines),
+    tickets: new StreamTickets({ store: new HeldTickets(), auth: null }),
     ...appOptions,
     ...changes,
     limits: { ...appLimits, ...limits },

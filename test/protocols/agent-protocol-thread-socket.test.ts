@@ -142,6 +142,11 @@ describe('a WebSocket of a thread', () => {
     expect(next.events()).toEqual(before.slice(1));
     expect(await next.ask('input.respond', { response: { approved: true } })).toMatchObject({ type: 'success' });
     await next.find((each) => each.type === 'event' && stateOf(each) === 'completed');
+    const beginning = { subscriptions: [subscription_id ?? null], last_event_id: '-1' };
+    const count = next.events().length;
+    expect(await next.ask('subscription.reconnect', beginning)).toMatchObject({ result: { restored: true } });
+    await next.until(() => next.events().length >= count + before.length);
+    expect(next.events().slice(count, count + before.length)).toEqual(before);
     const wrong = await next.ask('subscription.reconnect', { subscriptions: ['x.y'] });
     expect(wrong).toMatchObject({ error: 'no_such_subscription' });
     next.webSocket.terminate();

@@ -65,6 +65,22 @@ describe('the stream of a thread', () => {
     await reader.leave();
   });
 
+  test('Last-Event-ID: -1 and 0 begin a stream at the beginning of its thread, although no run is live', async () => {
+    await using site = await open();
+    const threadId = await openThread(site);
+    const live = await stream(site.url, threadId, { channels: ['lifecycle'] });
+    await command(site, threadId, 'run.start', { agent_id: 'echo', input: { n: 1 } });
+    const frames = await live.take(3);
+    await live.leave();
+    for (const id of ['-1', '0']) {
+      const url = `${site.url}${base}/${threadId}/stream`;
+      const headers = { ...asUs, 'last-event-id': id };
+      const again = await ThreadStreamReader.open(url, { channels: ['lifecycle'] }, headers);
+      expect(await again.take(3)).toEqual(frames);
+      await again.leave();
+    }
+  });
+
   test("a thread's stream has interrupts, their answers, and messages with their authors", async () => {
     await using site = await open();
     const threadId = await openThread(site);

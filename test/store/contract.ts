@@ -13,6 +13,7 @@ import { describeThreadRuns } from './contract-thread-runs.ts';
 import { describeThreadSearch } from './contract-thread-search.ts';
 import { describeThreadTurns } from './contract-thread-turns.ts';
 import { describeThreads } from './contract-threads.ts';
+import { describeTickets } from './contract-tickets.ts';
 import { describeUsage } from './contract-usage.ts';
 import { describeWebhooks } from './contract-webhooks.ts';
 import { silentLog } from './runs.ts';
@@ -78,6 +79,7 @@ export function describeStore(name: string, subject: Subject): void {
     describeThreadEvents(bench);
     describeThreadRuns(bench);
     describeThreadTurns(bench);
+    describeTickets(bench);
     describeUsage(bench);
     describeWebhooks(bench);
     describeItems(bench);

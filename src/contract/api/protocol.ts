@@ -16,8 +16,10 @@ export type Decoded<Params, Query, Body> = {
   readonly signal: AbortSignal;
   /** Whether the client has disconnected; a drain does not count. */
   clientLeft(): boolean;
-  /** The value of `Last-Event-ID` as a sequence number; 0 when there is none. */
+  /** The value of `Last-Event-ID` as a sequence number; 0 when there is none, and for the beginning. */
   readonly afterSeq: number;
+  /** The same; null when there is none, and -1 for the beginning. */
+  readonly lastSeen: number | null;
   /** The value of `Idempotency-Key`, without the quotes of its draft's syntax. */
   readonly idempotencyKey: string | undefined;
 };

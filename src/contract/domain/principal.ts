@@ -7,6 +7,13 @@ export type KeyLimits = {
   readonly streams: number | null;
 };
 
+/** What a principal came in with, so that what is issued to it ends with it. */
+export type Credential =
+  /** `id` names the key without being one. */
+  | { readonly kind: 'key'; readonly id: string }
+  /** `audience` names the issuer and the audience of the token. */
+  | { readonly kind: 'token'; readonly audience: string; readonly expiresAtMs: number };
+
 /** The authenticated caller of a request. */
 export type Principal = {
   readonly tenant: string;
@@ -14,5 +21,7 @@ export type Principal = {
   readonly name: string | null;
   /** Names of the agents that it may use; null: all. */
   readonly agents: ReadonlySet<string> | null;
+  /** Left out without authentication. */
+  readonly credential?: Credential;
   readonly limits: KeyLimits;
 };

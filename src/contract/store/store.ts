@@ -8,6 +8,7 @@ import type { Fence } from './fence.ts';
 import type { ItemStore } from './item-store.ts';
 import type { QuotaStore } from './quota-store.ts';
 import type { Rows } from './rows.ts';
+import type { TicketStore } from './ticket-store.ts';
 import type { UsageStore } from './usage-store.ts';
 import type { WakeSignals } from './wake-signals.ts';
 
@@ -98,6 +99,8 @@ export interface Store {
   /** Null for a store that ends with its process, so that there can be no copy of it. */
   readonly fence: Fence | null;
   readonly durations: DurationStore;
+  /** Tickets for streams that were opened. */
+  readonly tickets: TicketStore;
   /** Null where no other process shares the store: then the loop of every run is in this process. */
   readonly wakes: WakeSignals | null;
   /** Null where no other process shares the store: then a backend's quota is this process's own. */

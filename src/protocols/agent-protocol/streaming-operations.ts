@@ -30,10 +30,9 @@ export function createStreamingOperations(
       body: eventStreamRequest,
       takes: ['Last-Event-ID'],
       answers: answersOf(error, eventStream(event), [404, 422]),
-      handle: async (api, { params, body: { since, ...filter }, tenant, afterSeq }) => {
-        const lastSeen = since ?? (afterSeq === 0 ? null : afterSeq);
+      handle: async (api, { params, body: { since, ...filter }, tenant, lastSeen }) => {
         const key = { tenant, threadId: params.thread_id };
-        return { kind: 'events', events: await watchThread(api, key, filter, lastSeen) };
+        return { kind: 'events', events: await watchThread(api, key, filter, since ?? lastSeen) };
       },
     }),
     operation({

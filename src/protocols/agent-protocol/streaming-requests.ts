@@ -90,7 +90,7 @@ export const reconnectParams = z.looseObject({
   subscriptions: z.array(z.string().max(65_536)).max(maxFilters).optional(),
   last_event_id: z
     .string()
-    .regex(/^\d{1,16}$/, 'must be an id that an event had')
+    .regex(/^(?:-1|\d{1,16})$/, 'must be an id that an event had')
     .optional(),
   since: seq.optional(),
 });

@@ -28,6 +28,7 @@ import { PostgresQuotas } from './postgres-quotas.ts';
 import { searchRuns } from './postgres-search.ts';
 import { statements } from './postgres-statements.ts';
 import { PostgresThreads } from './postgres-threads.ts';
+import { PostgresTickets } from './postgres-tickets.ts';
 import { PostgresUsage } from './postgres-usage.ts';
 import { PostgresWakes } from './postgres-wakes.ts';
 import { encodeInsert, encodeRemove, encodeUpdate, insertRuns, updateRuns } from './run-statements.ts';
@@ -49,6 +50,7 @@ const keyAttempts = 5;
 export class PostgresStore implements Store {
   readonly shared = true;
   readonly durations: PostgresDurations;
+  readonly tickets: PostgresTickets;
   readonly wakes: PostgresWakes;
   readonly quotas: PostgresQuotas;
   readonly usage: PostgresUsage;
@@ -77,6 +79,7 @@ export class PostgresStore implements Store {
     this.#query = bindStatements(options.pool, statements, { prefix: 'run', prepared });
     this.#changes = options.changes;
     this.#origin = options.origin;
+    this.tickets = new PostgresTickets(options.pool);
     this.durations = new PostgresDurations(options.pool);
     this.wakes = new PostgresWakes(options);
     this.quotas = new PostgresQuotas(options.pool);

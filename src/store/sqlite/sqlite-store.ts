@@ -24,6 +24,7 @@ import { SqliteItems } from './sqlite-items.ts';
 import { SqliteOutbox } from './sqlite-outbox.ts';
 import { prepareStatements, type Statements } from './sqlite-statements.ts';
 import { SqliteThreads } from './sqlite-threads.ts';
+import { SqliteTickets } from './sqlite-tickets.ts';
 import { SqliteUsage } from './sqlite-usage.ts';
 import { WriteQueue } from './write-queue.ts';
 
@@ -37,6 +38,7 @@ export class SqliteStore implements Store {
   readonly wakes = null;
   readonly quotas = null;
   readonly usage: SqliteUsage;
+  readonly tickets: SqliteTickets;
   readonly outbox: SqliteOutbox;
   readonly items: SqliteItems;
   readonly fence: SqliteFence | null;
@@ -72,6 +74,7 @@ export class SqliteStore implements Store {
     this.fence = place === undefined ? null : new SqliteFence({ ...place, database, writes: this.#writes });
     this.threads = new SqliteThreads(options.database, this.#statements, this.#writes, () => this.fence?.forget());
     this.durations = new SqliteDurations(options.database, this.#writes);
+    this.tickets = new SqliteTickets(options.database, this.#writes);
     this.usage = new SqliteUsage(options.database, this.#writes);
     this.outbox = new SqliteOutbox(options.database, this.#writes);
     this.outbox.returnClaimed();

@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import type { Pool } from 'pg';
+import { z } from 'zod';
+import type { TicketStore } from '../../contract/store/ticket-store.ts';
+import { withStorageFaults } from './postgres-faults.ts';
+
+const secretRow = z.object({ value: z.string() });
+const ticketRow = z.object({ until_ms: z.coerce.number() });
+
+const addSecret = `INSERT INTO deployment_secrets (name, value) VALUES ('tickets', $1) ON CONFLICT DO NOTHING`;
+const findSecret = `SELECT value FROM deployment_secrets WHERE name = 'tickets'`;
+const forget = 'DELETE FROM opened_tickets WHERE until_ms < $1';
+const keep = `INSERT INTO opened_tickets AS known (id, until_ms) VALUES ($1, $2)
+  ON CONFLICT (id) DO UPDATE SET until_ms = greatest(known.until_ms, excluded.until_ms)`;
+const find = 'SELECT until_ms FROM opened_tickets WHERE id = $1';
+
+/** Tickets for streams, as all replicas have them. */
+export class PostgresTickets implements TicketStore {
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  async secret(): Promise<Buffer> {
+    // Whichever replica comes first: the row that is read is the one that all of them read.
+    await withStorageFaults(this.#pool.query(addSecret, [randomBytes(32).toString('hex')]));
+    const { rows } = await withStorageFaults(this.#pool.query(findSecret));
+    return Buffer.from(secretRow.parse(rows[0]).value, 'hex');
+  }
+
+  async keepOpen(id: string, untilMs: number, nowMs: number): Promise<void> {
+    await withStorageFaults(this.#pool.query(forget, [nowMs]));
+    await withStorageFaults(this.#pool.query(keep, [id, untilMs]));
+  }
+
+  async openUntil(id: string): Promise<number | null> {
+    const { rows } = await withStorageFaults(this.#pool.query(find, [id]));
+    return rows[0] === undefined ? null : ticketRow.parse(rows[0]).until_ms;
+  }
+}

@@ -31,6 +31,7 @@ import { Canceller } from './worker/canceller.ts';
 import { LiveRuns } from './worker/live-runs.ts';
 import { PushReceiver } from './worker/push-receiver.ts';
 import { UpstreamStopper } from './worker/upstream-stopper.ts';
+import { WaitNotes } from './worker/wait-notes.ts';
 import { Worker } from './worker/worker.ts';
 
 export type EngineDeps = {
@@ -90,7 +91,12 @@ export function createEngine(deps: EngineDeps): Engine {
   const dispatcher =
     deps.webhooks === undefined ? null : createWebhookDispatcher({ store, clock, log, metrics }, deps.webhooks);
   const faults = new FaultRecorder(metrics, clock);
-  const backends = new Backends({ clock, log, agents, replica: lease.replica, quotas: store.quotas }, deps.backends);
+  const waitNotes = new WaitNotes({ clock, runs: () => live.values() });
+  const onWait = (): void => waitNotes.expect();
+  const backends = new Backends(
+    { onWait, clock, log, agents, replica: lease.replica, quotas: store.quotas },
+    deps.backends,
+  );
   const health = new BackendHealth({ clock, log, limits: backends, countLive: (backend) => live.countAt(backend) });
   const stopper = new UpstreamStopper({ clock, faults, health, backends, log });
   const threadEffects = new ThreadEffects(store, agents, ({ tenant, threadId }, { agentId, upstream }) => {
@@ -111,7 +117,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const worker = new Worker(
     {
       ...{ replica: lease.replica, store, writer, bus, canceller, stopper, clock },
-      ...{ pacing: deps.pacing, backends, durations, faults, health, log, metrics },
+      ...{ pacing: deps.pacing, backends, onWait, durations, faults, health, log, metrics },
       evaluationTurns: new EvaluationTurns(),
     },
     agents,
@@ -128,7 +134,7 @@ export function createEngine(deps: EngineDeps): Engine {
     ...{ replica: lease.replica, agents, store, writer, worker, canceller, clock },
     idempotencyMs: deps.idempotencyMs,
   });
-  const runs = new RunService({ agents, store, cache, writer, bus, canceller, stopper, creator, clock });
+  const runs = new RunService({ live, agents, store, cache, writer, bus, canceller, stopper, creator, clock });
   const threads = new ThreadService({ agents, store, cache, stopper, bus, clock });
   const api: Api = { runs, threads, items: new ItemService(store, clock), agents: new AgentService(agents) };
   const stopFollowing = followReplicas({ store, cache, bus, live, clock, log });
@@ -153,6 +159,7 @@ export function createEngine(deps: EngineDeps): Engine {
       stopSweeping();
       stopWakes?.();
       await held.stop();
+      waitNotes.stop();
       await worker.stop();
       stopper.stop();
       await stopper.settle();

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import type { Answer, ListAnswer, NextPage } from '../contract/api/protocol.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
+import type { Waiting } from '../contract/domain/waiting.ts';
 import { sizeOf, writeList } from './lists.ts';
 import { type Streams, streamHeaders } from './sse.ts';
 
@@ -29,6 +30,8 @@ export class Answers {
     if ('runId' in answer && answer.runId !== undefined)
       context.set('Content-Location', `${prefix}/runs/${answer.runId}`);
     if ('replayed' in answer && answer.replayed === true) context.set('Idempotent-Replayed', 'true');
+    if ('waiting' in answer && answer.waiting !== undefined)
+      context.set('X-Rungate-Waiting', encodeWaiting(answer.waiting));
     switch (answer.kind) {
       case 'json':
         context.status = answer.status;
@@ -98,6 +101,12 @@ function setBuffers(context: Context, buffers: readonly Buffer[]): void {
   context.body = isSmall ? Buffer.concat(buffers, size) : Readable.from(buffers, { objectMode: false });
   context.set('Content-Type', 'application/json');
   context.length = size;
+}
+
+/** An item of RFC 9651: the cause, and how many seconds from now the run goes on or tries again, where that is known. */
+function encodeWaiting({ cause, retryAtMs }: Waiting): string {
+  const seconds = retryAtMs === null ? -1 : Math.ceil((retryAtMs - Date.now()) / 1000);
+  return seconds < 0 ? cause : `${cause}; retry-after=${seconds}`;
 }
 
 /** Answers with JSON text. Koa would add a charset, which JSON does not have (RFC 8259, section 11). */

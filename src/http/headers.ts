@@ -20,6 +20,7 @@ const exposeHeaders = [
   'Retry-After',
   'X-Pagination-Next',
   'X-Request-Id',
+  'X-Rungate-Waiting',
 ];
 const allowHeaders = [
   'Accept',

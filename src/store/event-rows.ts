@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Change, RunEvent, ThreadEvent } from '../contract/domain/event.ts';
 import type { Json } from '../contract/domain/json.ts';
 import { type Outcome, type Run, runPhases, runStatuses } from '../contract/domain/run.ts';
+import { waitingCauses } from '../contract/domain/waiting.ts';
 import { type EventRewrite, StorageFault } from '../contract/store/store.ts';
 import { readJson } from '../json/exact-number.ts';
 import { decodeState } from './run-rows.ts';
@@ -18,7 +19,13 @@ const json = z.custom<Json>((value) => value !== undefined);
 const impliedBits = { created: 1, started: 2, ended: 4 } as const;
 
 const changeSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('phase'), phase: z.enum(runPhases), note: z.string().optional() }),
+  z.object({
+    kind: z.literal('phase'),
+    phase: z.enum(runPhases),
+    note: z.string().optional(),
+    // A later version may know more of them.
+    waiting: z.enum(waitingCauses).optional().catch(undefined),
+  }),
   z.object({ kind: z.literal('partial'), value: json.optional() }),
   z.object({ kind: z.literal('interrupt'), payload: json.optional() }),
   z.object({ kind: z.literal('result'), value: json.optional() }),
@@ -98,7 +105,7 @@ function creationOf(runId: string, atMs: number): RunEvent {
   return { runId, seq: 1, atMs, status: 'pending', change: { kind: 'phase', phase: 'queued' } };
 }
 
-/** Nothing that is recorded happens to a run between its creation and its start. */
+/** Of a run that was started without a recorded wait; the start of any other has a row. */
 function startOf(runId: string, atMs: number): RunEvent {
   return { runId, seq: 2, atMs, status: 'pending', change: { kind: 'phase', phase: 'running' } };
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { omitMembers, parseSliced } from '../compute/sliced-json.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
 import { type Run, type RunRequest, type RunSummary, runPhases, runStatuses } from '../contract/domain/run.ts';
+import { waitingCauses } from '../contract/domain/waiting.ts';
 import { StorageFault } from '../contract/store/store.ts';
 import { readJson } from '../json/exact-number.ts';
 import { isJsonObject } from '../json/json-object.ts';
@@ -9,6 +10,8 @@ import { isJsonObject } from '../json/json-object.ts';
 // What JSON.parse returned is JSON by construction: only presence and outer kind need a check.
 const json = z.custom<Json>((value) => value !== undefined);
 const jsonObject = z.custom<JsonObject>(isJsonObject);
+// A later version may know more of them.
+const waitingCause = z.enum(waitingCauses);
 const integer = z.number().int();
 
 const upstreamRef = z.object({ runId: z.string() }).catchall(z.string());
@@ -31,6 +34,7 @@ const stateSchema = z.object({
   partial: z.object({ seq: integer, fingerprint: z.string(), chars: integer, atMs: z.number() }).optional(),
   attempts: integer,
   evaluations: integer.optional(),
+  waiting: z.object({ cause: waitingCause, retryAtMs: z.number().nullable() }).optional().catch(undefined),
   lastSeq: integer,
   startedAtMs: z.number().nullable(),
   deadlineAtMs: z.number(),
@@ -97,10 +101,10 @@ export const summaryColumns = Object.keys(summaryRowSchema.shape)
 /** The part of a run that changes and is never searched. */
 export function encodeState(run: Run): string {
   const { upstream, startSentAtMs, named, outcome, resumption, asked, answeredInterrupt, answeredAtMs } = run;
-  const { partial, attempts, evaluations, lastSeq, startedAtMs, deadlineAtMs } = run;
+  const { partial, attempts, evaluations, waiting, lastSeq, startedAtMs, deadlineAtMs } = run;
   return JSON.stringify({
     ...{ upstream, startSentAtMs, named, outcome, resumption, asked, answeredInterrupt, answeredAtMs },
-    ...{ partial, attempts, evaluations, lastSeq, startedAtMs, deadlineAtMs },
+    ...{ partial, attempts, evaluations, waiting, lastSeq, startedAtMs, deadlineAtMs },
   });
 }
 

@@ -22,6 +22,7 @@ const transitions: { readonly [Kind in RunTransition['kind']]: Extract<RunTransi
   redeliver: { kind: 'redeliver' },
   delivered: { kind: 'delivered' },
   undelivered: { kind: 'undelivered', note: 'unknown' },
+  wait: { kind: 'wait', waiting: { cause: 'budget', retryAtMs: null }, note: 'waiting' },
   evaluate: { kind: 'evaluate' },
   evaluated: { kind: 'evaluated' },
   end: { kind: 'end', outcome: { status: 'success', value: 1 } },

@@ -3,10 +3,16 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { runPhases, runStatuses } from '../../src/contract/domain/run.ts';
+import { waitingCauses } from '../../src/contract/domain/waiting.ts';
 import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
 import { createProtocols } from '../protocols/protocol-sites.ts';
 import { readCode, readSection, readTable } from './markdown.ts';
 import { listFiles, pages, readPage, root } from './pages.ts';
+
+test('the page on limits has every word for what a run waits for', () => {
+  const table = readTable(readSection(readPage('docs/operate/limits.md'), 'What a run waits for'), 'word');
+  expect(table.map(([word = '']) => readCode(word)[0])).toEqual([...waitingCauses]);
+});
 
 test('the README is shorter than 120 lines', () => {
   expect(readPage('README.md').split('\n').length).toBeLessThan(120);

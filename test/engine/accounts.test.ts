@@ -124,7 +124,7 @@ describe('the accounts of a backend', () => {
 
   function openBackends(clock: VirtualClock, accounts: readonly object[], limits: object = {}): Backends {
     return new Backends(
-      { clock, log: silentLog, agents, replica: 'a', quotas: null },
+      { clock, log: silentLog, agents, replica: 'a', quotas: null, onWait: () => {} },
       accounts.map((each, index) => ({ name: `b${index}`, secrets: [], ...unbounded, ...limits, ...each })),
     );
   }

@@ -197,7 +197,7 @@ describe('maxConcurrentRuns', () => {
 
 test('asking for the limits of a backend that the config does not name throws instead of making unbounded ones', () => {
   const agents = { all: [], defaultAgent: null, find: () => null };
-  const deps = { clock: new VirtualClock(), log: silentLog, agents, replica: 'a', quotas: null };
+  const deps = { clock: new VirtualClock(), log: silentLog, agents, replica: 'a', quotas: null, onWait: () => {} };
   const limits = {
     requestsPerSecond: null,
     burst: null,

@@ -63,7 +63,7 @@ function describeLease(server: PostgresServer): void {
       quotas = new SlowShares(store.quotas);
       const agents = { all: [], defaultAgent: null, find: () => null };
       const unpushed = { burst: null, maxPauseMs: 300_000, push: null, secrets: [] };
-      backends = new Backends({ clock, log: silentLog, agents, replica: 'a', quotas }, [
+      backends = new Backends({ clock, log: silentLog, agents, replica: 'a', quotas, onWait: () => {} }, [
         { name: 'main', requestsPerSecond: 20, maxConcurrentRuns: 3, ...unpushed },
       ]);
       ({ callQueue, concurrency } = backends.of('main', tenant));

@@ -46,6 +46,7 @@ const steps: Readonly<Record<RunTransition['kind'], RunTransition>> = {
   redeliver: { kind: 'redeliver' },
   delivered: { kind: 'delivered' },
   undelivered: { kind: 'undelivered', note: 'why' },
+  wait: { kind: 'wait', waiting: { cause: 'budget', retryAtMs: 5000 }, note: 'waits' },
   evaluate: { kind: 'evaluate' },
   evaluated: { kind: 'evaluated' },
   end: { kind: 'end', outcome: { status: 'success', value: 1 } },
@@ -70,6 +71,10 @@ const table: readonly (readonly [RunPhase, RunTransition['kind'], RunPhase])[] =
   ['delivering', 'redeliver', 'resuming'],
   ['delivering', 'delivered', 'running'],
   ['delivering', 'undelivered', 'running'],
+  ['queued', 'wait', 'queued'],
+  ['starting', 'wait', 'starting'],
+  ['running', 'wait', 'running'],
+  ['resuming', 'wait', 'resuming'],
   ...runPhases
     .filter((phase) => phase !== 'done')
     .flatMap((phase) => [
@@ -122,6 +127,17 @@ describe('the state machine of a run', () => {
     const known = applyTransition({ ...runIn('delivering'), asked }, steps.delivered, 2000);
     expect(known?.run).toMatchObject({ answeredInterrupt: 'sha256:0', answeredAtMs: 2000, asked });
     expect(applyTransition(runIn('delivering'), steps.undelivered, 2000)?.run.answeredInterrupt).toBeNull();
+  });
+
+  test('a recorded wait leaves the count of evaluations, and any other transition ends it', () => {
+    const before = { ...runIn('running'), evaluations: 2 };
+    const waits = applyTransition(before, steps.wait, 2000)?.run;
+    expect(waits).toMatchObject({ evaluations: 2, waiting: { cause: 'budget' } });
+    if (waits === undefined) throw new Error('refused');
+    for (const kind of ['partial', 'interrupt', 'forget', 'evaluated', 'end'] as const)
+      expect(applyTransition(waits, steps[kind], 3000)?.run.waiting).toBeUndefined();
+    const over = applyTransition(waits, { kind: 'wait', waiting: null, note: null }, 3000);
+    expect([over?.run.waiting, over?.run.evaluations, over?.events]).toEqual([undefined, 2, []]);
   });
 
   test('a resumption keeps its payload and the interrupt that it answers', () => {
@@ -178,6 +194,19 @@ const written: readonly (readonly [RunPhase, RunTransition, object, object | nul
     { resumption: null, attempts: 0 },
     { kind: 'phase', phase: 'running', note: 'why' },
   ],
+  [
+    'queued',
+    steps.wait,
+    { waiting: { cause: 'budget', retryAtMs: 5000 } },
+    { kind: 'phase', phase: 'queued', note: 'waits', waiting: 'budget' },
+  ],
+  [
+    'running',
+    { kind: 'wait', waiting: { cause: 'budget', retryAtMs: null }, note: null },
+    { waiting: { cause: 'budget', retryAtMs: null } },
+    null,
+  ],
+  ['resuming', { kind: 'wait', waiting: null, note: null }, {}, null],
   ['running', steps.evaluate, { evaluations: 1 }, null],
   ['running', steps.end, { outcome: { kind: 'result', value: 1 }, owner: null }, { kind: 'result', value: 1 }],
   [

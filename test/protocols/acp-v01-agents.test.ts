@@ -72,6 +72,20 @@ describe('GET /agents/{agent_id}/descriptor', () => {
               enum: ['queued', 'starting', 'running', 'interrupted', 'resuming', 'delivering', 'done'],
             },
             note: { type: 'string' },
+            waiting: {
+              type: 'string',
+              enum: [
+                ...[
+                  'after-seconds',
+                  'thread-busy',
+                  'max-concurrent-runs',
+                  'start-unsettled',
+                  'budget',
+                  'replica-share',
+                ],
+                ...['rate-limited', 'circuit-open', 'unauthorised', 'vendor-fault'],
+              ],
+            },
           },
         },
       },

@@ -39,7 +39,11 @@ async function take(stream: EventBatches<ThreadEvent>, count: number): Promise<r
 
 function shown(events: readonly ThreadEvent[], ...runs: readonly Run[]): readonly string[] {
   const names = new Map(runs.map(({ runId }, at) => [runId, 'abc'[at]]));
-  return kinds(events).map((kind, at) => `${names.get(events[at]?.runId ?? '')} ${kind}`);
+  return kinds(events).map((kind, at) => {
+    const change = events[at]?.change;
+    const waits = change?.kind === 'phase' && change.waiting !== undefined ? ` ${change.waiting}` : '';
+    return `${names.get(events[at]?.runId ?? '')} ${kind}${waits}`;
+  });
 }
 
 describe('the events of a thread', () => {
@@ -51,13 +55,14 @@ describe('the events of a thread', () => {
     await rig.clock.advance(5000);
     rig.vendor.observeScript.splice(0, 1, done);
     await rig.clock.advance(60_000);
-    const events = await take(await watch(0), 6);
-    expect(shown(events, a, b)).toEqual(['a queued', 'b queued', 'a running', 'a result', 'b running', 'b result']);
+    const events = await take(await watch(0), 7);
+    const ofA = ['a running', 'b queued thread-busy', 'a result'];
+    expect(shown(events, a, b)).toEqual(['a queued', 'b queued', ...ofA, 'b running', 'b result']);
     const seqs = events.map(({ threadSeq }) => threadSeq);
     expect(seqs).toEqual(seqs.toSorted((one, other) => one - other));
-    expect(new Set(seqs).size).toBe(6);
-    for (const [at, { threadSeq }] of events.slice(0, 5).entries()) {
-      expect(await take(await watch(threadSeq), 5 - at)).toEqual(events.slice(at + 1));
+    expect(new Set(seqs).size).toBe(7);
+    for (const [at, { threadSeq }] of events.slice(0, 6).entries()) {
+      expect(await take(await watch(threadSeq), 6 - at)).toEqual(events.slice(at + 1));
     }
   });
 
@@ -162,17 +167,21 @@ describe('the events of a thread', () => {
   test("a thread's stream gives a long history in order, in bounded batches", async () => {
     await open();
     rig.vendor.observeScript.push(done);
-    for (let n = 0; n < 90; n++) await start();
+    const runs: Run[] = [];
+    for (let n = 0; n < 90; n++) runs.push(await start());
     await rig.clock.advance(600_000);
+    // Those that waited for long have an event that says so.
+    const total = (await Promise.all(runs.map((run) => rig.events(run)))).flat().length;
+    expect(total).toBeGreaterThan(270);
     const stream = await watch(0);
     const batches: number[] = [];
     const seqs: number[] = [];
-    while (seqs.length < 270) {
+    while (seqs.length < total) {
       const { value: batch = [] } = await stream.next();
       batches.push(batch.length);
       seqs.push(...batch.map(({ threadSeq }) => threadSeq));
     }
-    expect(batches).toEqual([100, 100, 70]);
+    expect(batches).toEqual([100, 100, 100, total - 300]);
     expect(seqs).toEqual([...new Set(seqs)].toSorted((one, other) => one - other));
   });
 });

@@ -39,6 +39,7 @@ export function describeRuns(bench: () => Bench): void {
         answeredInterrupt: '{"a":1}',
         answeredAtMs: 1_700_000_000_001,
         attempts: 3,
+        waiting: { cause: 'rate-limited', retryAtMs: 1_700_000_000_002 },
         lastSeq: 9,
         version: 7,
         owner: 'replica-1',

@@ -3,6 +3,7 @@ import type { GatewayError } from '../domain/errors.ts';
 import type { EventBatches, RunEvent } from '../domain/event.ts';
 import type { Json } from '../domain/json.ts';
 import type { Run } from '../domain/run.ts';
+import type { Waiting } from '../domain/waiting.ts';
 import type { Rows } from '../store/rows.ts';
 import type { Api } from './api.ts';
 
@@ -25,7 +26,7 @@ export type Decoded<Params, Query, Body> = {
 };
 
 /**
- * An answer, in the protocol's words. `runId` becomes the `Content-Location` header, `replayed` the
+ * An answer, in the protocol's words. `waiting` becomes the `X-Rungate-Waiting` header. `runId` becomes the `Content-Location` header, `replayed` the
  * `Idempotent-Replayed` one. `lasting`: this same object is answered repeatedly, so its text is worth caching.
  */
 export type Answer =
@@ -36,14 +37,21 @@ export type Answer =
       readonly lasting?: boolean;
       readonly runId?: string;
       readonly replayed?: boolean;
+      readonly waiting?: Waiting | undefined;
+    }
+  | {
+      readonly kind: 'empty';
+      readonly status: number;
+      readonly runId?: string;
+      readonly waiting?: Waiting | undefined;
     }
   | ListAnswer
-  | { readonly kind: 'empty'; readonly status: number; readonly runId?: string }
   | {
       readonly kind: 'stream';
       readonly events: EventBatches<RunEvent>;
       readonly runId: string;
       readonly replayed?: boolean;
+      readonly waiting?: Waiting | undefined;
       readonly encode: EventEncoder;
       /** The stream ends after such an event although the run may go on; left out, it ends with the run. */
       readonly endsAfter?: (event: RunEvent) => boolean;

@@ -1,9 +1,16 @@
 import type { Json } from './json.ts';
 import type { RunPhase, RunStatus } from './run.ts';
+import type { WaitingCause } from './waiting.ts';
 
 /** What changed. `result` and `error` are terminal: nothing follows them. Of partial outputs a run keeps the last one. */
 export type Change =
-  | { readonly kind: 'phase'; readonly phase: RunPhase; readonly note?: string | undefined }
+  | {
+      readonly kind: 'phase';
+      readonly phase: RunPhase;
+      readonly note?: string | undefined;
+      /** The phase is as before, and the run waits. */
+      readonly waiting?: WaitingCause | undefined;
+    }
   | { readonly kind: 'partial'; readonly value: Json }
   /** Was a partial output, until a later one took its place. */
   | { readonly kind: 'replaced' }

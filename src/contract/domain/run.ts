@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from './json.ts';
+import type { Waiting } from './waiting.ts';
 
 /** The five statuses that clients see; they are ACP's. */
 export const runStatuses = ['pending', 'success', 'error', 'timeout', 'interrupted'] as const;
@@ -99,6 +100,8 @@ export type Run = {
    * such an evaluation begins.
    */
   readonly evaluations?: number | undefined;
+  /** What the run waited for when that was last recorded, for readers that do not drive it; left out: nothing. */
+  readonly waiting?: Waiting | undefined;
   /** Sequence number of the newest event; the first event of a run has 1. */
   readonly lastSeq: number;
   /** Grows by one with every write; a writer that read an older version is refused. */

@@ -14,11 +14,14 @@ import type { RunCache } from '../state/run-cache.ts';
 import type { RunWriter } from '../state/run-writer.ts';
 import { translateRowFaults, translateStorageFault } from '../storage-errors.ts';
 import type { Canceller } from '../worker/canceller.ts';
+import type { LiveRuns } from '../worker/live-runs.ts';
 import type { UpstreamStopper } from '../worker/upstream-stopper.ts';
 import { type RunCreator, refuseViolation } from './create-run.ts';
 import { checkFilter } from './search-filter.ts';
 
 export type RunServiceDeps = {
+  /** The runs that this process drives. */
+  readonly live: Pick<LiveRuns, 'waitingFor'>;
   readonly agents: AgentDirectory;
   readonly store: Store;
   readonly cache: RunCache;
@@ -52,11 +55,15 @@ export class RunService implements Runs {
   async create(command: CreateRun): Promise<CreatedRun> {
     this.#refuseWhenDraining();
     const created = await translateStorageFault(this.#deps.creator.create(command));
-    if (created.kind === 'new') return { run: created.run, replayed: false };
+    if (created.kind === 'new') return { run: this.#withWaiting(created.run), replayed: false };
     return { run: await this.get({ tenant: command.tenant, runId: created.runId }), replayed: true };
   }
 
   async get(key: RunKey): Promise<Run> {
+    return this.#withWaiting(await this.#read(key));
+  }
+
+  async #read(key: RunKey): Promise<Run> {
     const { cache } = this.#deps;
     const run = cache.peek(key) ?? (await translateStorageFault(cache.find(key)));
     if (run === null) throw new GatewayError('run_not_found');
@@ -68,7 +75,7 @@ export class RunService implements Runs {
     // Subscribes before the first read, so that no change is missed between the two.
     const wait = this.#waitForNews(key, blockMs, signal);
     try {
-      const run = await this.get(key);
+      const run = await this.#read(key);
       if (run.status !== 'pending') return run;
       return (await wait.settled) ?? (await this.get(key));
     } finally {
@@ -77,19 +84,19 @@ export class RunService implements Runs {
   }
 
   async watch(key: RunKey, afterSeq: number): Promise<EventBatches<RunEvent>> {
-    await this.get(key);
+    await this.#read(key);
     return new RunEventStream(this.#deps.store, this.#deps.bus, key, afterSeq);
   }
 
   async resume(key: RunKey, payload: Json): Promise<Run> {
     this.#refuseWhenDraining();
-    const run = await this.get(key);
+    const run = await this.#read(key);
     if (run.phase !== 'interrupted' || run.outcome?.kind !== 'interrupt') throw new GatewayError('run_not_interrupted');
     refuseViolation((await this.#deps.agents.find(run.agentId)?.checkResume(run.outcome.payload, payload)) ?? null);
     const written = await translateStorageFault(this.#deps.writer.write(run, { kind: 'resume', payload }));
     // The first answer takes the interrupt; a second one must not reach the vendor.
     if (written.kind !== 'written') throw new GatewayError('run_not_interrupted');
-    return written.run;
+    return this.#withWaiting(written.run);
   }
 
   async cancel(key: RunKey, options: CancelOptions): Promise<Run> {
@@ -109,11 +116,19 @@ export class RunService implements Runs {
 
   /** The run at its end: cancelled by this call, or as it had ended before. */
   async #end(key: RunKey): Promise<Run> {
-    const run = await this.get(key);
+    const run = await this.#read(key);
     if (run.phase === 'done') return run;
     const ended = await translateStorageFault(this.#deps.canceller.cancel(run, this.#deps.agents.find(run.agentId)));
     if (ended === null) throw new GatewayError('run_not_found');
     return ended;
+  }
+
+  /** A pending run with what it waits for now, as far as this process knows; else as another replica recorded it. */
+  #withWaiting(run: Run): Run {
+    if (run.status !== 'pending') return run;
+    const waiting = this.#deps.live.waitingFor(run.runId);
+    if (waiting === undefined || (waiting === null && run.waiting === undefined)) return run;
+    return { ...run, waiting: waiting ?? undefined };
   }
 
   search(query: RunQuery): Rows<RunSummary> {

@@ -10,6 +10,8 @@ export type AccountDeps = {
   readonly callQueue: CallQueue;
   readonly concurrency: ConcurrencyLimit;
   readonly push: PushChannel | null;
+  /** Called whenever a run has to wait. */
+  readonly onWait: () => void;
   /** Called when nothing uses the account any more. */
   readonly onUnused: () => void;
   /** Ends its share of a budget that replicas divide. */
@@ -62,6 +64,10 @@ export class Account {
   release(): void {
     this.#users -= 1;
     if (this.#users === 0) this.#deps.onUnused();
+  }
+
+  onWait(): void {
+    this.#deps.onWait();
   }
 
   close(): void {

@@ -46,6 +46,8 @@ export type BackendsDeps = {
   readonly replica: string;
   /** Null: no other process shares the budgets. */
   readonly quotas: QuotaStore | null;
+  /** Called whenever a run has to wait. */
+  readonly onWait: () => void;
 };
 
 type Backend = {
@@ -132,13 +134,13 @@ export class Backends {
     const log = this.#logOf(name);
     const health = this.#healthOf(name, log);
     const onUnused = (): void => this.#sweepLater();
-    const { quotas, replica, agents } = this.#deps;
+    const { quotas, replica, agents, onWait } = this.#deps;
     const { maxPauseMs } = options;
     const rate = rateOf(options);
     const max = options.maxConcurrentRuns;
     if (quotas === null || (rate === null && max === null)) {
       return new Account(name, {
-        ...{ clock, health, push, onUnused, stopLease: () => {} },
+        ...{ clock, health, push, onWait, onUnused, stopLease: () => {} },
         callQueue: new CallQueue({ clock, health, maxPauseMs }, rate),
         concurrency: new ConcurrencyLimit({ kind: 'own', max: max ?? Number.POSITIVE_INFINITY }),
       });
@@ -157,7 +159,16 @@ export class Backends {
       },
     );
     const { callQueue, concurrency } = lease;
-    return new Account(name, { clock, health, push, onUnused, callQueue, concurrency, stopLease: () => lease.stop() });
+    return new Account(name, {
+      clock,
+      health,
+      push,
+      onWait,
+      onUnused,
+      callQueue,
+      concurrency,
+      stopLease: () => lease.stop(),
+    });
   }
 
   #healthOf({ id }: AccountName, log: Log): AccountHealth {

@@ -123,6 +123,7 @@ export class RunPermit {
     const hindrance = callQueue.hindrance(urgency);
     const sinceMs = this.#account.clock.monotonicMs();
     this.#urgency = urgency;
+    this.#account.onWait();
     this.#entry = callQueue.enter(urgency, this.#tenant, this.#signal);
     const permit = await this.#entry.permit;
     this.#entry = null;
@@ -144,6 +145,7 @@ export class RunPermit {
   async #waitForSlot(): Promise<boolean> {
     const hindrance = this.startHindrance();
     const sinceMs = this.#account.clock.monotonicMs();
+    this.#account.onWait();
     const run = { tenant: this.#tenant, agentId: this.#agentId, runId: this.#runId };
     const hasSlot = await this.#account.concurrency.acquire(run, this.#signal, () => this.#logWait());
     this.#noteWait(hindrance, sinceMs);

@@ -99,12 +99,12 @@ export class RunHandle {
     return this.#sleeper.sleep(delayMs);
   }
 
-  /** Sleeps through wakes by watchers; ends early only when the run has changed. */
+  /** Sleeps through wakes by watchers; ends early only when the run's phase has changed. */
   async sleepThrough(delayMs: number): Promise<void> {
     const { clock } = this.#deps;
     const untilMs = clock.monotonicMs() + delayMs;
-    const { version } = this.#run;
-    while (!this.isOver && this.#run.version === version) {
+    const { phase } = this.#run;
+    while (!this.isOver && this.#run.phase === phase) {
       const leftMs = untilMs - clock.monotonicMs();
       if (leftMs <= 0) return;
       await this.#sleeper.sleep(leftMs);
@@ -132,6 +132,21 @@ export class RunHandle {
         await delay(clock, backoffMs(storageBackoff, failures, clock.random()));
         failures += 1;
       }
+    }
+  }
+
+  /** Writes a transition that may as well be left out: once, and only if nothing came between. Never rejects. */
+  async tryRecord(transition: RunTransition): Promise<void> {
+    const { writer, replica } = this.#deps;
+    if (this.isOver) return;
+    try {
+      const written = await writer.write(this.#run, transition, replica);
+      if (written.kind === 'written' && written.run.version > this.#run.version) this.#run = written.run;
+    } catch (error) {
+      this.#log.debug(
+        { err: error, transition: transition.kind },
+        'a transition that may be left out was not recorded',
+      );
     }
   }
 

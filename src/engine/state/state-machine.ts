@@ -12,6 +12,7 @@ import type {
   UpstreamRef,
 } from '../../contract/domain/run.ts';
 import type { Session } from '../../contract/domain/thread.ts';
+import type { Waiting } from '../../contract/domain/waiting.ts';
 import { boundText, maxDescriptionLength } from '../../json/bound-text.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 
@@ -44,6 +45,8 @@ export type RunTransition =
   | { readonly kind: 'delivered' }
   /** The payload did not arrive, or its fate is unknown: the vendor's next answer decides, and may interrupt again. */
   | { readonly kind: 'undelivered'; readonly note: string }
+  /** The run waits for something, or no longer: null. An event is left out where its cause is no news. */
+  | { readonly kind: 'wait'; readonly waiting: Waiting | null; readonly note: string | null }
   /** About to evaluate the mapping of a recovered run: the process may not live to record what comes of it. */
   | { readonly kind: 'evaluate' }
   /** The process lived. Every other transition says so too. */
@@ -80,6 +83,8 @@ const allowedFrom: Readonly<Record<Exclude<RunTransition['kind'], 'end'>, readon
   redeliver: ['delivering'],
   delivered: ['delivering'],
   undelivered: ['delivering', 'resuming'],
+  // An event between an interrupt and its answer would come between what protocols count as adjacent.
+  wait: ['queued', 'starting', 'running', 'resuming'],
   evaluate: live,
   evaluated: live,
 };
@@ -169,6 +174,13 @@ export function applyTransition(run: Run, transition: RunTransition, nowMs: numb
         { kind: 'phase', phase: 'running', note: boundText(transition.note, maxDescriptionLength) },
         nowMs,
       );
+    case 'wait': {
+      const { waiting, note } = transition;
+      // It is recorded by another than the run's loop, which may be in the middle of an evaluation.
+      const fields = { waiting: waiting ?? undefined, evaluations: run.evaluations };
+      if (waiting === null || note === null) return withoutEvent(run, fields, nowMs);
+      return withEvent(run, fields, { kind: 'phase', phase: run.phase, note, waiting: waiting.cause }, nowMs);
+    }
     case 'evaluate':
       return withoutEvent(run, { evaluations: (run.evaluations ?? 0) + 1 }, nowMs);
     case 'evaluated':
@@ -223,6 +235,7 @@ function end(run: Run, outcome: RunOutcome, nowMs: number): AppliedTransition {
     resumption: null,
     ...unanswered,
     evaluations: undefined,
+    waiting: undefined,
     owner: null,
     lastSeq: run.lastSeq + 1,
     version: run.version + 1,
@@ -243,7 +256,7 @@ function withEvent(run: Run, fields: Partial<Run>, change: Change, nowMs: number
 function changed(run: Run, fields: Partial<Run>, lastSeq: number, nowMs: number): Run {
   const phase = fields.phase ?? run.phase;
   const at = { lastSeq, version: run.version + 1, updatedAtMs: nowMs };
-  return { ...run, evaluations: undefined, ...fields, status: statusIn(phase), ...at };
+  return { ...run, evaluations: undefined, waiting: undefined, ...fields, status: statusIn(phase), ...at };
 }
 
 function eventOf(run: Run, change: Change, atMs: number): RunEvent {

@@ -103,10 +103,10 @@ export class BackendHealth {
       const record = this.#recordOf(known.name);
       this.#update(known.name, record);
       const { condition: state, sinceMs } = record;
-      const impaired = [
-        ...known.impaired,
-        ...[...record.newest].map(([tenant, each]) => ({ tenants: [tenant], state: each })),
-      ];
+      // A tenant is named once, with the worse of what is known.
+      const named = new Set(known.impaired.flatMap(({ tenants }) => tenants ?? []));
+      const others = [...record.newest].filter(([tenant]) => !named.has(tenant));
+      const impaired = [...known.impaired, ...others.map(([tenant, each]) => ({ tenants: [tenant], state: each }))];
       return {
         ...{ name: known.name, accounts: known.accounts, state, sinceMs },
         impaired: impaired.flatMap(({ tenants, state: each }) =>

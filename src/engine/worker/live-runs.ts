@@ -1,5 +1,6 @@
 import { ReleasingMap } from '../../collections/releasing-map.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
+import type { Waiting } from '../../contract/domain/waiting.ts';
 import type { RunLoop } from './run-loop.ts';
 
 /** The run loops of this process, by run and by thread. */
@@ -29,6 +30,15 @@ export class LiveRuns {
 
   get(runId: string): RunLoop | undefined {
     return this.#loops.get(runId);
+  }
+
+  values(): Iterable<RunLoop> {
+    return this.#loops.values();
+  }
+
+  /** What a run waits for that this process drives; null: nothing. Undefined: it does not drive it. */
+  waitingFor(runId: string): Waiting | null | undefined {
+    return this.#loops.get(runId)?.waitingFor;
   }
 
   loops(): readonly RunLoop[] {

@@ -21,6 +21,8 @@ export type WorkerDeps = RunHandleDeps & {
   readonly stopper: UpstreamStopper;
   readonly pacing: PacingOptions;
   readonly backends: Backends;
+  /** Called whenever a run has to wait for something other than its vendor. */
+  readonly onWait: () => void;
   readonly durations: AgentDurations;
   readonly faults: FaultRecorder;
   readonly health: BackendHealth;

@@ -13,6 +13,7 @@ import { Poller } from './poller.ts';
 import { type RunContext, runLog, type WorkerDeps } from './run-context.ts';
 import { RunWait } from './run-wait.ts';
 import { requestStart, startRun } from './start-run.ts';
+import type { WaitLook } from './wait-notes.ts';
 
 /** How a run came to be driven by this process. */
 export type RunOrigin =
@@ -57,7 +58,7 @@ export class RunLoop {
     const handle = new RunHandle(deps, log, run, origin.kind === 'recovered');
     const runPermit =
       fastStart?.runPermit ?? new RunPermit(deps.backends.of(agent.backend, run.tenant), agent, run, log);
-    const wait = new RunWait({ handle, runPermit, clock: deps.clock });
+    const wait = new RunWait({ handle, runPermit, clock: deps.clock, onWait: deps.onWait });
     this.#context = { deps, agent, connection: agent.connectionFor(run.tenant), handle, runPermit, wait, log };
     this.#poller = new Poller(this.#context, origin.kind === 'recovered' ? origin.pollWithinMs : null);
     this.#origin = origin.kind === 'new' ? null : origin;
@@ -76,6 +77,14 @@ export class RunLoop {
   /** What the run waits for now; null: nothing but its vendor. */
   get waitingFor(): Waiting | null {
     return this.#context.wait.current;
+  }
+
+  lookAtWait(): WaitLook {
+    return this.#context.wait.look();
+  }
+
+  recordWait(): Promise<void> {
+    return this.#context.wait.record();
   }
 
   /** The run is done, removed or another replica's, though a call for it may be under way. */

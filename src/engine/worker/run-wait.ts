@@ -6,10 +6,17 @@ import { boundText } from '../../json/bound-text.ts';
 import type { Hindrance } from '../limits/account-health.ts';
 import type { PastWait, RunPermit } from '../limits/run-permit.ts';
 import type { RunHandle } from '../state/run-handle.ts';
+import type { WaitLook } from './wait-notes.ts';
 
 type UnknownStatus = Pick<Extract<MappedStatus, { kind: 'unmapped' }>, 'vendorStatus' | 'nearest'>;
 
-export type RunWaitDeps = { readonly handle: RunHandle; readonly runPermit: RunPermit; readonly clock: Clock };
+export type RunWaitDeps = {
+  readonly handle: RunHandle;
+  readonly runPermit: RunPermit;
+  readonly clock: Clock;
+  /** Called whenever the run has to wait outside its permit. */
+  readonly onWait: () => void;
+};
 
 /** What follows "waiting for" in a run's events and in the description of its end. */
 const words: Readonly<Record<WaitingCause, string>> = {
@@ -32,6 +39,8 @@ const slowCallMs = 2000;
 
 /** A past wait that took this share of the run's time is named at its end. */
 const tellingShare = 0.25;
+/** Writes about the waits of one run; each cause is an event once, and further changes are for other replicas. */
+const maxWrites = 40;
 
 /** Says what one live run waits for, whatever makes it wait. Nothing is computed before it is asked. */
 export class RunWait {
@@ -49,6 +58,10 @@ export class RunWait {
   /** When the call that is under way was sent. */
   #sentMs: number | null = null;
   #isUnsettled = false;
+  /** At the last look. */
+  #seen: WaitingCause | null = null;
+  #writes = 0;
+  readonly #noted = new Set<WaitingCause>();
 
   constructor(deps: RunWaitDeps) {
     this.#deps = deps;
@@ -59,6 +72,7 @@ export class RunWait {
     const { clock } = this.#deps;
     if (isBusy) {
       this.#threadBusySinceMs ??= clock.monotonicMs();
+      this.#deps.onWait();
     } else if (this.#threadBusySinceMs !== null) {
       this.#threadWait = { cause: 'thread-busy', tookMs: clock.monotonicMs() - this.#threadBusySinceMs };
       this.#threadBusySinceMs = null;
@@ -74,6 +88,12 @@ export class RunWait {
     this.#lastFault = { words, key, count: this.#lastFault?.key === key ? this.#lastFault.count + 1 : 1 };
     this.#fault = causeOf(httpStatus);
     this.#retryAtMs = delayMs === null ? null : this.#deps.clock.monotonicMs() + delayMs;
+    this.#deps.onWait();
+  }
+
+  /** The run waits for the delay that its client asked for. */
+  noteDelay(): void {
+    this.#deps.onWait();
   }
 
   /** A start got no answer; the vendor is asked for its run. */
@@ -145,6 +165,27 @@ export class RunWait {
     const past = longer(this.#threadWait, runPermit.longestWait);
     if (past === null || past.tookMs < (deadlineAtMs - createdAtMs) * tellingShare) return null;
     return `it had waited ${Math.round(past.tookMs / 1000)} seconds for ${describeWaiting(past.cause)}`;
+  }
+
+  /** Compares with the last look, and with what is recorded. */
+  look(): WaitLook {
+    const cause = this.#hindrance()?.cause ?? null;
+    const isLasting = cause === this.#seen;
+    this.#seen = cause;
+    const recorded = this.#deps.handle.run.waiting?.cause ?? null;
+    const isNews = cause !== recorded && this.#writes < maxWrites;
+    if (isNews) return isLasting ? 'due' : 'news';
+    return cause !== null ? 'waits' : 'rests';
+  }
+
+  /** Records what the run waits for. Never rejects. */
+  async record(): Promise<void> {
+    const waiting = this.current;
+    this.#writes += 1;
+    const isNews = waiting !== null && !this.#noted.has(waiting.cause);
+    if (isNews) this.#noted.add(waiting.cause);
+    const note = isNews ? `waiting for ${describeWaiting(waiting.cause)}` : null;
+    await this.#deps.handle.tryRecord({ kind: 'wait', waiting, note });
   }
 
   #hindrance(): Hindrance | null {

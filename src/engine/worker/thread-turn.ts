@@ -10,6 +10,7 @@ export async function waitForTurn(context: RunContext): Promise<boolean> {
   const { request, threadId } = handle.run;
   const earlyMs = handle.createdMonotonicMs + (request.afterMs ?? 0) - deps.clock.monotonicMs();
   if (earlyMs > 0) {
+    wait.noteDelay();
     await handle.sleepThrough(earlyMs);
     return false;
   }

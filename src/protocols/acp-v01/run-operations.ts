@@ -119,7 +119,7 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       body: requests.resumePayload,
       answers: answersOf(error, success(run), [404, 409, 422]),
       handle: async (api, { params, body, tenant }) =>
-        jsonAnswer(encodeRun(await api.runs.resume({ tenant, runId: params.run_id }, body))),
+        runAnswer(await api.runs.resume({ tenant, runId: params.run_id }, body)),
     }),
     operation({
       id: 'delete_run',
@@ -138,7 +138,7 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
 
 function outputAnswer(run: Run): Answer {
   const output = encodeOutput(run);
-  if (output === null) return { kind: 'empty', status: 204, runId: run.runId };
+  if (output === null) return { kind: 'empty', status: 204, runId: run.runId, waiting: run.waiting };
   return { kind: 'json', status: 200, body: output, runId: run.runId };
 }
 

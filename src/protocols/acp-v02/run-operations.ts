@@ -6,7 +6,7 @@ import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { answersOf, done, eventStream, streamOver, success } from '../shared/answer-schemas.ts';
-import { creationAnswer, emptyAnswer, jsonAnswer, runAnswerer } from '../shared/answers.ts';
+import { creationAnswer, emptyAnswer, runAnswerer, waitedAnswer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing } from '../shared/requests.ts';
 import { decodeCreation } from '../shared/run-create.ts';
@@ -126,7 +126,8 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
       answers: answersOf(error, success(site.waited), [404, 422]),
       handle: async (api, request) => {
         const run = await find(api, request);
-        return { ...jsonAnswer(waited(await awaitEnd(api, keyOf(run), request))), runId: run.runId };
+        const ended = await awaitEnd(api, keyOf(run), request);
+        return waitedAnswer(ended, waited(ended));
       },
     }),
     operation({

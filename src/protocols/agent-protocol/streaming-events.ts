@@ -62,7 +62,7 @@ function encodeFrame(
 function channelEventsOf({ runId, seq, change }: ThreadEvent): readonly ChannelEvent[] {
   switch (change.kind) {
     case 'phase': {
-      const { phase, note } = change;
+      const { phase, note, waiting } = change;
       const lifecycle: ChannelEvent = {
         channel: 'lifecycle',
         data: { event: phase === 'queued' ? 'started' : 'running', ...(note === undefined ? {} : { note }) },
@@ -72,6 +72,8 @@ function channelEventsOf({ runId, seq, change }: ThreadEvent): readonly ChannelE
         name: 'phase',
         data: { name: 'phase', payload: encodePhase(change) },
       };
+      // A wait begins nothing, and answers nothing.
+      if (waiting !== undefined) return [custom];
       if (phase !== 'resuming') return [lifecycle, custom];
       // No event comes between an interrupt and its answer.
       const interrupt_ids = [interruptId(runId, seq - 1)];

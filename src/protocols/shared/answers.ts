@@ -44,7 +44,7 @@ export function runAnswerer(encode: (run: Run) => Json): (run: Run) => Answer {
   return (run) => {
     const known = lasting.get(run);
     if (known !== undefined) return known;
-    if (run.phase !== 'done') return jsonAnswer(encode(run));
+    if (run.phase !== 'done') return { kind: 'json', status: 200, body: encode(run), waiting: run.waiting };
     const answer: Answer = { kind: 'json', status: 200, body: encode(run), lasting: true };
     lasting.set(run, answer);
     return answer;
@@ -52,7 +52,12 @@ export function runAnswerer(encode: (run: Run) => Json): (run: Run) => Answer {
 }
 
 export function creationAnswer({ run, replayed }: CreatedRun, body: Json): Answer {
-  return { kind: 'json', status: 200, body, runId: run.runId, replayed };
+  return { kind: 'json', status: 200, body, runId: run.runId, replayed, waiting: run.waiting };
+}
+
+/** What a client gets that waited for a run, or asked for its output. */
+export function waitedAnswer({ runId, waiting }: Run, body: Json): Answer {
+  return { kind: 'json', status: 200, body, runId, waiting };
 }
 
 export const emptyAnswer: Answer = { kind: 'empty', status: 204 };

@@ -71,5 +71,5 @@ export async function followRun(
   const events = await api.runs.watch(keyOf(run), afterSeq);
   // An interrupt before the run's last event was answered, so the stream continues after it.
   const endsAfter = ({ seq, change }: RunEvent): boolean => change.kind === 'interrupt' && seq >= run.lastSeq;
-  return { kind: 'stream', events, runId: run.runId, ...options, endsAfter };
+  return { kind: 'stream', events, runId: run.runId, waiting: run.waiting, ...options, endsAfter };
 }

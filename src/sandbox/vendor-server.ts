@@ -136,7 +136,9 @@ export class VendorServer {
     if (fault.kind === 'status') {
       const status = fault.status ?? 500;
       const message = fault.message ?? `the sandbox answers ${status}, as ordered`;
-      this.#send(response, status, JSON.stringify(this.#wire.encodeError(status, message)), fault.retryAfterSeconds);
+      if (fault.page === true) this.#sendPage(response, status);
+      else
+        this.#send(response, status, JSON.stringify(this.#wire.encodeError(status, message)), fault.retryAfterSeconds);
     } else if (fault.kind === 'malformed') {
       this.#send(response, 200, '{"runId": "cut sh');
     } else if (fault.kind === 'wrong-shape') {
@@ -145,6 +147,13 @@ export class VendorServer {
       this.#startLog.countAnswer(this.#wire.vendor, fault.kind);
       if (fault.kind !== 'hang') response.socket?.destroy();
     }
+  }
+
+  /** As a proxy in between would, which knows nothing of the vendor's form. */
+  #sendPage(response: ServerResponse, status: number): void {
+    this.#startLog.countAnswer(this.#wire.vendor, String(status));
+    const page = `<html><body><h1>${status}</h1></body></html>`;
+    response.writeHead(status, { 'content-type': 'text/html', 'content-length': page.length }).end(page);
   }
 
   #send(response: ServerResponse, status: number, text: string, retryAfterSeconds?: number): void {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Book, KnownRun } from './book.ts';
 import type { Chance } from './chance.ts';
+import { askedAgents, unsettledSeconds } from './config.ts';
 import type { Answer } from './front.ts';
 import { isFinal, readOutput } from './output.ts';
 import { inBatches } from './parallel.ts';
@@ -12,6 +13,8 @@ export type AuditDeps = {
   readonly book: Book;
   readonly sandbox: SandboxProcess;
   readonly chance: Chance;
+  /** The vendors call the gateways. */
+  readonly pushes: boolean;
   /** Streams that are read again from their beginning and from their middle. */
   readonly maxReplays: number;
 };
@@ -22,6 +25,8 @@ export type Findings = {
   readonly startedTwice: readonly string[];
   readonly stuck: readonly string[];
   readonly unknownStarts: number;
+  /** The vendor ended the run and could be asked for it, and the client got no result. */
+  readonly resultsLost: readonly string[];
 };
 
 const parallel = 12;
@@ -32,9 +37,11 @@ const tries = 5;
 
 /** Waits until every acknowledged run has ended, as long as it is reasonable. */
 export async function settle(deps: AuditDeps, signal: AbortSignal): Promise<void> {
-  const { book } = deps;
+  const { book, pushes } = deps;
   const ends = book.live.map(({ acknowledgedAtMs, plan }) => acknowledgedAtMs + plan.lengthMs);
-  const untilMs = Math.max(performance.now(), ...ends) + graceMs;
+  const latestMs = Math.max(performance.now(), ...ends) + graceMs;
+  // What never arrived at a vendor that only calls is settled when its time is over.
+  const untilMs = pushes ? latestMs + unsettledSeconds * 1000 : latestMs;
   while (book.live.length > 0 && performance.now() < untilMs && !signal.aborted) {
     await inBatches(book.live, parallel, (run) => readEnd(run, deps).then(() => {}));
     if (book.live.length > 0) await sleep(lookEveryMs);
@@ -59,8 +66,14 @@ export async function audit(deps: AuditDeps): Promise<Findings> {
   const keysDropped = await sandbox.keysDropped();
   if (keysDropped > 0) throw new Error(`the sandbox forgot ${keysDropped} keys: its counts are of no use`);
   const startedTwice = [...(await sandbox.keysStarted(2))].map(([key, count]) => `${key}: ${count} times`);
-  const unknownStarts = book.all.filter(({ judgement }) => judgement === 'unknown start').length;
-  return { acknowledged: all.length, lost, startedTwice, stuck, unknownStarts };
+  const unknown = book.all.filter(({ judgement }) => judgement === 'unknown start');
+  const resultsLost: string[] = [];
+  for (const { runId, plan } of unknown) {
+    if (!deps.pushes && !askedAgents.includes(plan.agent)) continue;
+    const notes = await sandbox.notes(plan.key);
+    if (notes.length > 0) resultsLost.push(`${runId} ${plan.agent} ${plan.key}: ${JSON.stringify(notes)}`);
+  }
+  return { acknowledged: all.length, lost, startedTwice, stuck, unknownStarts: unknown.length, resultsLost };
 }
 
 async function readEnd(

@@ -5,15 +5,25 @@ export type ConfigOptions = {
   readonly intunedUrl: string;
   readonly restackUrl: string;
   readonly deadAfterSeconds: number;
+  /** Where the vendors reach the gateways; null: they do not call. */
+  readonly publicUrl: string | null;
 };
 
+/** A start that never arrived at a vendor that only calls is known to be lost when its run's time is over. */
+export const unsettledSeconds = 90;
+const requestTimeoutSeconds = 3;
+
+/** Agents whose vendor can be asked what became of a start, also where it does not call. */
+export const askedAgents: readonly string[] = ['desk', 'order', 'broken', 'approval'];
+
 /** What the gateways of a torture serve: agents of both vendors, a quick pace, short leases. */
-export function makeConfig({ storeUrl, intunedUrl, restackUrl, deadAfterSeconds }: ConfigOptions): string {
+export function makeConfig(options: ConfigOptions): string {
+  const { storeUrl, intunedUrl, restackUrl, deadAfterSeconds, publicUrl } = options;
   const intuned = (name: string, api: string, backend = 'intuned') => ({
     name,
     backend,
     target: { project: 'torture', api },
-    timeoutSeconds: 600,
+    timeoutSeconds: publicUrl === null ? 600 : unsettledSeconds,
   });
   const restack = (name: string, target: object, mapping = {}) => ({
     name,
@@ -22,7 +32,16 @@ export function makeConfig({ storeUrl, intunedUrl, restackUrl, deadAfterSeconds 
     timeoutSeconds: 600,
     mapping,
   });
-  const account = { adapter: 'intuned', baseUrl: intunedUrl, workspaceId: 'torture', apiKey: 'sandbox-key' };
+  const account = {
+    ...{
+      adapter: 'intuned',
+      baseUrl: intunedUrl,
+      workspaceId: 'torture',
+      apiKey: 'sandbox-key',
+      requestTimeoutSeconds,
+    },
+    ...(publicUrl === null ? {} : { push: { publicUrl } }),
+  };
   return stringify({
     server: { host: '127.0.0.1', port: 0, heartbeatSeconds: 1 },
     store: { url: storeUrl },
@@ -32,7 +51,10 @@ export function makeConfig({ storeUrl, intunedUrl, restackUrl, deadAfterSeconds 
       intuned: account,
       // A vendor that says "later" slows all of an account, and how soon runs are taken over would be its figure.
       'intuned-limited': account,
-      restack: { adapter: 'restack', baseUrl: restackUrl },
+      restack: {
+        ...{ adapter: 'restack', baseUrl: restackUrl, requestTimeoutSeconds },
+        idempotencyHeader: 'Idempotency-Key',
+      },
     },
     agents: [
       intuned('echo', 'echo'),

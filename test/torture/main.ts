@@ -5,6 +5,8 @@
  * - acknowledged: a client got a 200 with a `run_id`; replays with an idempotency key count once.
  * - lost: acknowledged, and later 404, or never started and never ended.
  * - started twice: keys for which the vendors counted more than one start, acknowledged or not.
+ * - results lost: ended as unknown, although the vendor has the run and can be asked for it: by a repeated start, or by its
+ *   call at the end. At most one in a thousand.
  * - stuck: acknowledged and started, but not ended 30 s after the vendor's end and the last restart.
  * - wrong output: another result than the vendor's, an error or a timeout where the vendor succeeded, or an end that
  *   changed. Error 1002 does not count: the run was being started at the moment of a kill, and was started at most

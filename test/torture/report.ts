@@ -18,6 +18,9 @@ export type Report = {
   /** Runs that no gateway had polled when the wait for their recovery ended. */
   readonly 'recovery given up': number;
   readonly 'ended as unknown start': number;
+  /** Of runs whose vendor could be asked what became of their start. */
+  readonly 'results lost': number;
+  readonly 'starts with a spoilt answer': number;
   readonly 'kills and pauses': number;
   readonly streams: number;
   readonly 'streams cut': number;
@@ -41,7 +44,8 @@ export function isClean(report: Report): boolean {
     report['wrong output'] === 0 &&
     report['streams with a gap or a repeat'] === 0 &&
     report['unexpected answers'] === 0 &&
-    report['died by itself'] === 0
+    report['died by itself'] === 0 &&
+    report['results lost'] * 1000 <= report.acknowledged
   );
 }
 

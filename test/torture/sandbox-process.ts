@@ -1,5 +1,6 @@
 import { Pool } from 'undici';
 import { z } from 'zod';
+import type { FaultOrder } from '../../src/sandbox/faults.ts';
 import type { RunNote } from '../../src/sandbox/start-log.ts';
 import type { Children } from './children.ts';
 
@@ -65,6 +66,19 @@ export class SandboxProcess {
   /** Keys that it had to forget: its counts are complete while it is 0. */
   async keysDropped(): Promise<number> {
     return stats.parse(await this.#get('/control/stats')).keysDropped;
+  }
+
+  async orderFault(order: FaultOrder): Promise<void> {
+    const headers = { 'content-type': 'application/json' };
+    const path = '/control/faults';
+    const { statusCode, body } = await this.#control.request({
+      method: 'POST',
+      path,
+      headers,
+      body: JSON.stringify(order),
+    });
+    if (statusCode >= 300) throw new Error(`the sandbox answered ${statusCode} to a fault: ${await body.text()}`);
+    await body.dump();
   }
 
   async close(): Promise<void> {

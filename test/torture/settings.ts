@@ -18,6 +18,8 @@ const schema = z
     /** How long the vendors take for the runs of the clients, at most. */
     maxMs: count.min(10).max(60_000).default(5000),
     deadAfterSeconds: z.coerce.number().min(0.5).max(60).default(2),
+    /** Whether the vendors call the gateways when a run ends, by which a start at Intuned is adopted. */
+    pushes: z.enum(['yes', 'no']).default('yes'),
   })
   .refine(({ store, replicas }) => store === 'postgres' || replicas === 1, {
     path: ['replicas'],
@@ -29,6 +31,7 @@ export type Settings = z.infer<typeof schema>;
 
 export const usage = `npm run torture -- [--rounds N] [--store sqlite|postgres] [--replicas R] [--seed S] [--live L]
                     [--clients C] [--longest-ms MS] [--dead-after-seconds T]
+                    [--pushes yes|no]
 `;
 
 /** Defaults for what is not given. Throws `ZodError`. */
@@ -50,6 +53,7 @@ export function readSettings(argv: readonly string[]): Settings {
       clients: text,
       'longest-ms': text,
       'dead-after-seconds': text,
+      pushes: text,
     },
   });
   const { 'longest-ms': maxMs, 'dead-after-seconds': deadAfterSeconds, ...rest } = values;

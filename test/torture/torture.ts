@@ -12,11 +12,13 @@ import { makeDatabase } from './database.ts';
 import { GatewayProcess } from './gateway-process.ts';
 import { percentiles, RecoveryMeter } from './meter.ts';
 import { Owners } from './owners.ts';
+import { openPushRelay } from './push-relay.ts';
 import { ReplicaSet } from './replica-set.ts';
 import type { Report } from './report.ts';
 import { hitReplicas, killAndRestart, type RoundDeps } from './rounds.ts';
 import { SandboxProcess } from './sandbox-process.ts';
 import type { Settings } from './settings.ts';
+import { spoilStarts } from './start-faults.ts';
 
 const lastStreamsMs = 15_000;
 const maxReplays = 300;
@@ -66,10 +68,18 @@ async function torture(
   const configFile = join(folder, 'rungate.torture.yaml');
   const { intunedUrl, restackUrl } = sandbox;
   const { deadAfterSeconds } = settings;
-  writeFileSync(configFile, makeConfig({ storeUrl: database.url, intunedUrl, restackUrl, deadAfterSeconds }));
+  let known: ReplicaSet | null = null;
+  const relay = settings.pushes === 'yes' ? await openPushRelay(() => known, chanceOf('relay')) : null;
+  undo.push(() => relay?.close());
+  const publicUrl = relay?.url ?? null;
+  writeFileSync(
+    configFile,
+    makeConfig({ storeUrl: database.url, intunedUrl, restackUrl, deadAfterSeconds, publicUrl }),
+  );
 
   const names = Array.from({ length: settings.replicas }, (_, at) => `gateway-${at + 1}`);
   const replicaSet = new ReplicaSet(names.map((name) => new GatewayProcess(name, children, configFile)));
+  known = replicaSet;
   const book = new Book();
   await replicaSet.startAll();
   const owners = settings.replicas > 1 ? new Owners(database.url, book, chanceOf('probes')) : null;
@@ -89,9 +99,12 @@ async function torture(
   customers.start(settings.clients);
 
   const deps: RoundDeps = { replicaSet, book, customers, meter, chance: chanceOf('rounds'), deadAfterMs };
+  const spoiler = chanceOf('spoilt answers');
   let hits = 0;
+  let spoilt = 0;
   for (let round = 1; round <= settings.rounds; round += 1) {
     stop.throwIfAborted();
+    spoilt += await spoilStarts(sandbox, spoiler);
     hits += owners === null ? await killAndRestart(deps) : await hitReplicas(deps, owners);
     if (round % 10 === 0)
       say(
@@ -99,7 +112,8 @@ async function torture(
       );
   }
 
-  const auditParts: AuditDeps = { replicaSet, book, sandbox, chance: chanceOf('audit'), maxReplays };
+  const pushes = relay !== null;
+  const auditParts: AuditDeps = { replicaSet, book, sandbox, chance: chanceOf('audit'), pushes, maxReplays };
   await replicaSet.startAll();
   const closing = customers.close();
   await settle(auditParts, stop);
@@ -109,7 +123,7 @@ async function torture(
   stop.throwIfAborted();
   const findings = await audit(auditParts);
   const seconds = Math.round((performance.now() - begunMs) / 1000);
-  return makeReport(settings, { book, replicaSet, meter, findings, hits, seconds });
+  return makeReport(settings, { book, replicaSet, meter, findings, hits, spoilt, seconds });
 }
 
 function makeReport(
@@ -120,6 +134,7 @@ function makeReport(
     readonly meter: RecoveryMeter;
     readonly findings: Findings;
     readonly hits: number;
+    readonly spoilt: number;
     readonly seconds: number;
   },
 ): Report {
@@ -128,6 +143,7 @@ function makeReport(
     ['lost', findings.lost],
     ['started twice', findings.startedTwice],
     ['stuck', findings.stuck],
+    ['result lost', findings.resultsLost],
     ['wrong output', [...book.wrong.values()]],
     ['stream', [...book.gapped.values()]],
     ['unexpected', book.unexpected],
@@ -149,6 +165,8 @@ function makeReport(
     'recovery samples': meter.samplesMs.length,
     'recovery given up': meter.neglected,
     'ended as unknown start': findings.unknownStarts,
+    'results lost': findings.resultsLost.length,
+    'starts with a spoilt answer': results.spoilt,
     'kills and pauses': results.hits,
     streams: book.streams,
     'streams cut': book.cuts,

@@ -7,12 +7,8 @@ import { runSiege } from './siege/siege.ts';
 
 vi.setConfig({ testTimeout: 300_000 });
 
-/** Those whose walls do not stand yet. */
-const open = ['A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7', 'A9', 'C8'];
-const held = Object.keys(attacks).filter((name) => !open.includes(name));
-
 test('each attack of a short siege is answered as it should be, and all others get what is theirs', async () => {
-  const settings = makeSettings({ isShort: true, seconds: 2, only: held.join(',') });
+  const settings = makeSettings({ isShort: true, seconds: 2 });
   const report = await runSiege(settings, () => {}, new AbortController().signal);
   expect(report.faults).toEqual([]);
   expect(report.rows).toHaveLength(1);
@@ -21,6 +17,6 @@ test('each attack of a short siege is answered as it should be, and all others g
     expect(under.ended).toBe(under.runs);
     // A siege in which little happened proves nothing.
     expect(under.runs).toBeGreaterThan(5);
-    expect(sent).toBeGreaterThan(held.length * 3);
+    expect(sent).toBeGreaterThan(10 * Object.keys(attacks).length);
   }
 });

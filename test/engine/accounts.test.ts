@@ -57,6 +57,22 @@ describe('the account that a vendor knows', () => {
     'polls that are cut off': { state: 'down', polls: fault('retry', { kind: 'cut' }) },
   };
 
+  test.each<[string, Pick<Trouble, 'starts' | 'polls'>]>([
+    ['start is answered 429', { starts: [busy(429, 86_400_000)] }],
+    ['start is answered 503', { starts: [busy(503, 86_400_000)] }],
+    ['look is answered 429', { polls: busy(429, 86_400_000) }],
+  ])('the only run of an account whose %s for a day probes it after the longest pause', async (_name, trouble) => {
+    await open({}, { timeoutMs: 3_600_000 });
+    vendorOf('bolt').startScript.push(...(trouble.starts ?? []));
+    if (trouble.polls !== undefined) vendorOf('bolt').observeScript.push(trouble.polls);
+    const run = await create('bolt');
+    await rig.clock.advance(250_000);
+    expect((await rig.engine.api.runs.get({ tenant: 'bolt', runId: run.runId })).status).toBe('pending');
+    vendorOf('bolt').observeScript.splice(0, 1, { status: 'success', output: 1 });
+    await rig.clock.advance(180_000);
+    expect((await rig.engine.api.runs.get({ tenant: 'bolt', runId: run.runId })).status).toBe('success');
+  });
+
   test.each(Object.entries(troubles))(
     'another account is not held up by %s, and who shares the account is',
     async (_name, { state, starts = [], polls }) => {

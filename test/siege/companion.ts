@@ -5,11 +5,16 @@ import { fileURLToPath } from 'node:url';
 type Question = { readonly id: number; readonly command: string; readonly options: unknown };
 type Answer = { readonly id: number; readonly value?: unknown; readonly error?: string };
 
+/** All of them end with this process. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** A process of the siege that answers commands. It ends with this one, whatever ends this one. */
 export class Companion {
   readonly #process: ChildProcess;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
-  readonly #onExit = (): void => void this.#process.kill('SIGKILL');
   #asked = 0;
 
   constructor(file: string) {
@@ -17,7 +22,7 @@ export class Companion {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       execArgv: [],
     });
-    process.once('exit', this.#onExit);
+    running.add(this.#process);
     this.#process.on('message', (answer: Answer) => {
       const waiting = this.#waiting.get(answer.id);
       this.#waiting.delete(answer.id);
@@ -25,6 +30,7 @@ export class Companion {
       else waiting?.reject(new Error(answer.error));
     });
     this.#process.once('exit', () => {
+      running.delete(this.#process);
       for (const waiting of this.#waiting.values()) waiting.reject(new Error(`${file} ended`));
       this.#waiting.clear();
     });
@@ -40,7 +46,6 @@ export class Companion {
   }
 
   async end(): Promise<void> {
-    process.off('exit', this.#onExit);
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const exited = once(this.#process, 'exit');
     this.#process.kill('SIGKILL');

@@ -129,7 +129,7 @@ export const walls: readonly Wall[] = [
   {
     name: 'pauses by 429 and 503 alone',
     file: 'src/engine/limits/account-health.ts',
-    from: 'if (error.retryAfterMs !== null && (error.httpStatus === 429 || error.httpStatus === 503)) {',
+    from: 'if (error.retryAfterMs !== null && pausesAccount(error.httpStatus)) {',
     to: 'if (error.retryAfterMs !== null) {',
     tests: ['test/engine/call-queue.test.ts', 'test/engine/accounts.test.ts', 'test/gateway/paused.test.ts'],
   },
@@ -139,6 +139,13 @@ export const walls: readonly Wall[] = [
     from: 'Math.min(untilMs, this.#clock.monotonicMs() + maxPauseMs)',
     to: 'Math.min(untilMs, this.#clock.monotonicMs() + 100 * maxPauseMs)',
     tests: ['test/engine/call-queue.test.ts', 'test/gateway/paused.test.ts'],
+  },
+  {
+    name: 'a probe by the only run of an account',
+    file: 'src/engine/limits/call-queue.ts',
+    from: 'return Math.min(retryAfterMs, this.#maxPauseMs);',
+    to: 'return retryAfterMs;',
+    tests: ['test/engine/accounts.test.ts'],
   },
   {
     name: 'YAML merge keys',
@@ -185,8 +192,8 @@ export const walls: readonly Wall[] = [
   {
     name: 'the cache of finished runs is bounded by memory',
     file: 'src/engine/state/run-cache.ts',
-    from: 'size.nodes * bytesPerValue',
-    to: 'size.depth',
+    from: 'size === null ? tooLarge :',
+    to: 'size === null ? 1 :',
     tests: ['test/engine/run-cache.test.ts'],
   },
   {

@@ -99,8 +99,7 @@ export class AccountHealth {
       case 'aborted':
         return 'unclear';
       default:
-        // Only these speak for the whole account; any other answer with a Retry-After slows its own run alone.
-        if (error.retryAfterMs !== null && (error.httpStatus === 429 || error.httpStatus === 503)) {
+        if (error.retryAfterMs !== null && pausesAccount(error.httpStatus)) {
           this.#pause(error.retryAfterMs, maxPauseMs);
           return 'pausing';
         }
@@ -164,6 +163,11 @@ export class AccountHealth {
       this.#jammedUntilMs = this.#pausedUntilMs + jamMs;
     } else this.#pauseProbeMs = this.#clock.monotonicMs() + maxPauseMs;
   }
+}
+
+/** Only these speak for the whole account; any other answer with a Retry-After slows its own run alone. */
+export function pausesAccount(httpStatus: number | null): boolean {
+  return httpStatus === 429 || httpStatus === 503;
 }
 
 function finite(ms: number): number | null {

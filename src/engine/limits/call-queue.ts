@@ -1,5 +1,12 @@
+import type { UpstreamFault } from '../../contract/adapter/http.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
-import type { AccountHealth, AccountState, Hindrance, PausableResult } from './account-health.ts';
+import {
+  type AccountHealth,
+  type AccountState,
+  type Hindrance,
+  type PausableResult,
+  pausesAccount,
+} from './account-health.ts';
 import { type Rate, RateLimit } from './rate-limit.ts';
 import { Turns } from './turns.ts';
 
@@ -74,6 +81,15 @@ export class CallQueue {
 
   get state(): AccountState {
     return this.#health.state;
+  }
+
+  /**
+   * How long the caller itself waits after a fault, where the vendor says so. What pauses the account holds every call
+   * back until a probe; a caller that waited longer by itself might be the only one that could probe.
+   */
+  retryAfterMs({ httpStatus, retryAfterMs }: UpstreamFault): number | null {
+    if (retryAfterMs === null || !pausesAccount(httpStatus)) return retryAfterMs;
+    return Math.min(retryAfterMs, this.#maxPauseMs);
   }
 
   /** No call waits, and none counts against the budget. */

@@ -1,3 +1,4 @@
+import type { UpstreamFault } from '../../contract/adapter/http.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Run } from '../../contract/domain/run.ts';
@@ -54,6 +55,11 @@ export class RunPermit {
   /** Null: the run waited for nothing yet. */
   get longestWait(): PastWait | null {
     return this.#longestWait;
+  }
+
+  /** How long the run itself waits after a fault, where the vendor says so. */
+  retryAfterMs(fault: UpstreamFault): number | null {
+    return this.#account.callQueue.retryAfterMs(fault);
   }
 
   /** How long a call would wait for the rate limit. */

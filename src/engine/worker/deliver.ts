@@ -35,7 +35,7 @@ export async function deliverPayload(context: RunContext): Promise<void> {
       return;
     }
     const fault = faultOf(error);
-    const delayMs = nextRetryMs(handle.run.attempts, fault.retryAfterMs, deps.clock.random());
+    const delayMs = nextRetryMs(handle.run.attempts, runPermit.retryAfterMs(fault), deps.clock.random());
     noteFault(context, 'resume', fault, delayMs);
     if (fault.consequence === 'retry' || (fault.consequence === 'unknown' && connection.resumesOnce === true)) {
       if ((await handle.record({ kind: 'redeliver' })) === 'recorded') await handle.sleepThrough(delayMs);

@@ -22,7 +22,7 @@ export async function settleFailedStart(
 ): Promise<UnsettledCall | null> {
   const { handle, agent, wait, deps } = context;
   const fault = faultOf(error);
-  const delayMs = nextRetryMs(handle.run.attempts, fault.retryAfterMs, deps.clock.random());
+  const delayMs = nextRetryMs(handle.run.attempts, runPermit.retryAfterMs(fault), deps.clock.random());
   noteFault(context, 'start', fault, delayMs);
   const consequence = consequenceOf(fault, agent);
   deps.metrics.count('starts', { backend: agent.backend, result: consequence });

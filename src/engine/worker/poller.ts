@@ -137,12 +137,12 @@ export class Poller {
   }
 
   async #afterFault(error: unknown): Promise<void> {
-    const { wait } = this.#context;
+    const { wait, runPermit } = this.#context;
     const fault = faultOf(error);
     this.#count('failed');
     this.#faults += 1;
-    this.#retryAfterMs = fault.retryAfterMs;
-    noteFault(this.#context, 'observe', fault, fault.retryAfterMs);
+    this.#retryAfterMs = runPermit.retryAfterMs(fault);
+    noteFault(this.#context, 'observe', fault, this.#retryAfterMs);
     const outcome = this.#patience.judge(fault, wait.equalFaults);
     if (outcome !== null) await this.#end(outcome);
   }

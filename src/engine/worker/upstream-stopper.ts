@@ -162,7 +162,7 @@ export class UpstreamStopper {
           log.warn({ reason: fault.message }, givenUp);
           return;
         }
-        await delay(clock, nextRetryMs(tries, fault.retryAfterMs, clock.random()), signal);
+        await delay(clock, nextRetryMs(tries, callQueue.retryAfterMs(fault), clock.random()), signal);
       }
     }
     log.warn({}, givenUp);

@@ -3,7 +3,7 @@ import { inLanes, repeat, type Site } from '../site.ts';
 
 type Knock = {
   readonly name: string;
-  /** The head, without what every request has; `HOST` is the gateway's own address. */
+  /** The head, without what every request has; `<own>` is the gateway's own address. */
   readonly head: readonly string[];
   readonly statuses: readonly number[];
 };
@@ -14,19 +14,19 @@ const refused = [403, 421];
 /** At a gateway without auth. */
 const openKnocks: readonly Knock[] = [
   { name: 'a foreign host', head: [start, 'Host: evil.example'], statuses: refused },
-  { name: 'a foreign host with the port', head: [start, 'Host: evil.example:PORT'], statuses: refused },
-  { name: 'a host that begins like ours', head: [start, 'Host: 127.0.0.1.evil.example:PORT'], statuses: refused },
+  { name: 'a foreign host with the port', head: [start, 'Host: evil.example:<port>'], statuses: refused },
+  { name: 'a host that begins like ours', head: [start, 'Host: 127.0.0.1.evil.example:<port>'], statuses: refused },
   { name: 'a host that ends like ours', head: [start, 'Host: evil.localhost.example'], statuses: refused },
-  { name: 'an address of the network', head: [start, 'Host: 192.168.1.9:PORT'], statuses: refused },
+  { name: 'an address of the network', head: [start, 'Host: 192.168.1.9:<port>'], statuses: refused },
   {
     name: 'a foreign absolute target',
-    head: ['POST http://evil.example/runs HTTP/1.1', 'Host: HOST'],
+    head: ['POST http://evil.example/runs HTTP/1.1', 'Host: <own>'],
     statuses: refused,
   },
-  { name: 'a foreign origin', head: [start, 'Host: HOST', 'Origin: http://evil.example'], statuses: refused },
-  { name: 'the origin null', head: [start, 'Host: HOST', 'Origin: null'], statuses: refused },
-  { name: 'another port as origin', head: [start, 'Host: HOST', 'Origin: http://127.0.0.1:1'], statuses: refused },
-  { name: 'another site', head: [start, 'Host: HOST', 'Sec-Fetch-Site: cross-site'], statuses: refused },
+  { name: 'a foreign origin', head: [start, 'Host: <own>', 'Origin: http://evil.example'], statuses: refused },
+  { name: 'the origin null', head: [start, 'Host: <own>', 'Origin: null'], statuses: refused },
+  { name: 'another port as origin', head: [start, 'Host: <own>', 'Origin: http://127.0.0.1:1'], statuses: refused },
+  { name: 'another site', head: [start, 'Host: <own>', 'Sec-Fetch-Site: cross-site'], statuses: refused },
   {
     name: 'a foreign host at ACP 0.2',
     head: ['POST /acp/v0.2/runs HTTP/1.1', 'Host: evil.example'],
@@ -39,26 +39,26 @@ const openKnocks: readonly Knock[] = [
   },
   {
     name: 'a foreign search',
-    head: ['POST /runs/search HTTP/1.1', 'Host: HOST', 'Origin: http://evil.example'],
+    head: ['POST /runs/search HTTP/1.1', 'Host: <own>', 'Origin: http://evil.example'],
     statuses: refused,
   },
-  { name: 'two hosts', head: [start, 'Host: HOST', 'Host: evil.example'], statuses: [400] },
-  { name: 'two hosts, ours last', head: [start, 'Host: evil.example', 'Host: HOST'], statuses: [400] },
+  { name: 'two hosts', head: [start, 'Host: <own>', 'Host: evil.example'], statuses: [400] },
+  { name: 'two hosts, ours last', head: [start, 'Host: evil.example', 'Host: <own>'], statuses: [400] },
 ];
 
 const welcome: readonly Knock[] = [
-  { name: 'our own address', head: [start, 'Host: HOST'], statuses: [200] },
-  { name: 'localhost', head: [start, 'Host: localhost:PORT'], statuses: [200] },
-  { name: 'a name under localhost, in capitals', head: [start, 'Host: APP.LOCALHOST:PORT'], statuses: [200] },
-  { name: 'the loopback of IPv6', head: [start, 'Host: [::1]:PORT'], statuses: [200] },
-  { name: 'our own origin', head: [start, 'Host: HOST', 'Origin: http://HOST'], statuses: [200] },
+  { name: 'our own address', head: [start, 'Host: <own>'], statuses: [200] },
+  { name: 'localhost', head: [start, 'Host: localhost:<port>'], statuses: [200] },
+  { name: 'a name under localhost, in capitals', head: [start, 'Host: APP.LOCALHOST:<port>'], statuses: [200] },
+  { name: 'the loopback of IPv6', head: [start, 'Host: [::1]:<port>'], statuses: [200] },
+  { name: 'our own origin', head: [start, 'Host: <own>', 'Origin: http://<own>'], statuses: [200] },
 ];
 
 /** At a gateway with auth. */
 const closedKnocks: readonly Knock[] = [
   {
     name: 'two hosts and a key',
-    head: [start, 'Host: HOST', 'Host: evil.example', 'Authorization: KEY'],
+    head: [start, 'Host: <own>', 'Host: evil.example', 'Authorization: <key>'],
     statuses: [400],
   },
 ];
@@ -95,9 +95,9 @@ async function tryOne(site: Site, url: string, { name, head, statuses }: Knock):
     body,
   ]
     .join('\r\n')
-    .replaceAll('HOST', host)
-    .replaceAll('PORT', port)
-    .replaceAll('KEY', `Bearer ${site.key('mallory')}`);
+    .replaceAll('<own>', host)
+    .replaceAll('<port>', port)
+    .replaceAll('<key>', `Bearer ${site.key('mallory')}`);
   const answer = await sendRaw(Number(port), whole);
   const status = Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]);
   if (!statuses.includes(status)) site.fault(`${name}: ${status} in place of ${statuses.join(' or ')}`);

@@ -9,6 +9,7 @@ import { usageKeyOf } from './principals.ts';
 /** `Retry-After` for a stream that is refused now. */
 const streamRetrySeconds = 5;
 const maxBlocked = 10_000;
+const windowMs = 1000;
 
 /** Enforces each key's requests per second and open streams, and the streams of the whole process. */
 export class UsageLimits {
@@ -94,11 +95,12 @@ export class UsageLimits {
 /** Counters of this process alone. */
 function createLocalRates(): RateCounter {
   // Counts without a bound of its own: the limit differs from key to key.
-  const windows = new RateLimiterMemory({ points: Number.MAX_SAFE_INTEGER, duration: 1 });
+  const windows = new RateLimiterMemory({ points: Number.MAX_SAFE_INTEGER, duration: windowMs / 1000 });
   return {
     countRequest: async (key) => {
       const { consumedPoints, msBeforeNext } = await windows.consume(key);
-      return { used: consumedPoints, resetMs: msBeforeNext };
+      // It ends a window by a timer, and says when by the wall clock, which may have been set back.
+      return { used: consumedPoints, resetMs: Math.min(windowMs, msBeforeNext) };
     },
   };
 }

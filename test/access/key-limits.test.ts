@@ -1,7 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { anonymous } from '../../src/access/principals.ts';
 import { UsageLimits } from '../../src/access/usage-limits.ts';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
@@ -75,6 +75,27 @@ describe('a key that is over its limit', () => {
     // Each try in a turn of its own: a window ends by a timer.
     for (; asked.length < 6; await nextTurn()) await soon.countRequest(principal, response).catch(() => {});
   });
+});
+
+test('a key over its limit is served again after a second although the wall clock was set back by an hour', async () => {
+  const limits = { ...anonymous.limits, requestsPerSecond: 2 };
+  const usageLimits = new UsageLimits(null, 10);
+  const response = new ServerResponse(new IncomingMessage(new Socket()));
+  const count = () => usageLimits.countRequest({ ...anonymous, limits }, response);
+  await count();
+  await count();
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 });
+  try {
+    await expect(count()).rejects.toMatchObject({ code: 'rate_limited', retryAfterSeconds: 1 });
+    for (let isOver = true; isOver; await nextTurn()) {
+      await count().then(
+        () => (isOver = false),
+        () => {},
+      );
+    }
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 describe('live runs', () => {

@@ -127,6 +127,20 @@ export const walls: readonly Wall[] = [
     tests: ['test/gateway/clock-steps.test.ts'],
   },
   {
+    name: 'windows of requests by the clock of the database',
+    file: 'src/store/postgres/postgres-usage.ts',
+    from: 'INSERT INTO request_windows AS mine (key, points, expire) VALUES ($1, 1,',
+    to: 'INSERT INTO request_windows AS mine (key, points, expire) VALUES ($1, 1, 60000 +',
+    tests: ['test/store/postgres.test.ts'],
+  },
+  {
+    name: 'a key that is over its limit, by the monotonic clock',
+    file: 'src/access/usage-limits.ts',
+    from: 'Math.min(windowMs, msBeforeNext)',
+    to: 'msBeforeNext',
+    tests: ['test/access/key-limits.test.ts'],
+  },
+  {
     name: 'pauses by 429 and 503 alone',
     file: 'src/engine/limits/account-health.ts',
     from: 'if (error.retryAfterMs !== null && pausesAccount(error.httpStatus)) {',

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
 import type { Bench } from './contract.ts';
@@ -75,6 +75,27 @@ export function describeUsage(bench: () => Bench): void {
       for (const { resetMs } of uses) expect(resetMs).toBeLessThanOrEqual(1000);
       expect((await one.countRequest('x'.repeat(500))).used).toBe(1);
     });
+
+    test.each([-3_600_000, 3_600_000])(
+      'a window of requests lasts a second, whatever the clock of a process says: %i ms off',
+      async (offMs) => {
+        const [shared, other] = [bench().store.usage.shared, (await bench().openSecond()).usage.shared];
+        if (shared === null || other === null) return;
+        const name = `clock ${offMs}`;
+        vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + offMs });
+        await shared.countRequest(name);
+        vi.useRealTimers();
+        // Replicas whose clocks differ count in the same window, and it ends.
+        let ended = false;
+        for (let before = 1; !ended; ) {
+          const { used, resetMs } = await other.countRequest(name);
+          expect(resetMs).toBeLessThanOrEqual(1000);
+          ended = used <= before;
+          if (!ended) expect(used).toBe(before + 1);
+          before = used;
+        }
+      },
+    );
 
     test('replicas count open streams together, and a closed one is free again', async () => {
       const [one, other] = [bench().store.usage.shared, (await bench().openSecond()).usage.shared];

@@ -20,7 +20,7 @@ export async function settleFailedStart(
   call: CallKind,
   error: unknown,
 ): Promise<UnsettledCall | null> {
-  const { handle, agent, wait, deps } = context;
+  const { handle, agent, runPermit, wait, deps } = context;
   const fault = faultOf(error);
   const delayMs = nextRetryMs(handle.run.attempts, runPermit.retryAfterMs(fault), deps.clock.random());
   noteFault(context, 'start', fault, delayMs);

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
-import { RateLimiterMemory, RateLimiterPostgres } from 'rate-limiter-flexible';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { z } from 'zod';
 import type { IdempotencyName, RateUse, RunQuota, SharedUsage, UsageStore } from '../../contract/store/usage-store.ts';
 import { lockName, transact } from './connections.ts';
 import { withStorageFaults } from './postgres-faults.ts';
@@ -52,12 +53,26 @@ const release = 'UPDATE open_streams SET open = open - 1 WHERE name = $1 AND pro
 const confirm = 'UPDATE open_streams SET confirmed_at = clock_timestamp() WHERE process = $1 AND open > 0';
 const removeUnconfirmed = `DELETE FROM open_streams WHERE NOT ${isConfirmed} OR (process = $1 AND open = 0)`;
 
+const windowMs = 1000;
+/** By the clock of the database, so that neither a step of a process's clock nor its drift makes a window longer. */
+const isOver = `NOT (mine.expire > ${nowMs} AND mine.expire <= ${nowMs} + ${windowMs})`;
+const countInWindow = `INSERT INTO request_windows AS mine (key, points, expire) VALUES ($1, 1, ${nowMs} + ${windowMs})
+  ON CONFLICT (key) DO UPDATE SET
+    points = CASE WHEN ${isOver} THEN 1 ELSE mine.points + 1 END,
+    expire = CASE WHEN ${isOver} THEN excluded.expire ELSE mine.expire END
+  RETURNING points AS used, expire - ${nowMs} AS reset_ms`;
+const removeWindows = `DELETE FROM request_windows WHERE expire < ${nowMs} - 60000`;
+const removeWindowsMs = 300_000;
+const countedRow = z.object({ used: z.coerce.number(), reset_ms: z.coerce.number() });
+
 /** Requests per second and open streams of names that have a limit, counted over all replicas. */
 export class PostgresSharedUsage implements SharedUsage {
   readonly #pool: Pool;
   /** Names this process among the replicas. */
   readonly #process: string;
-  readonly #windows: RateLimiterPostgres;
+  /** While the database is away, each process counts its own requests. It only counts: limits differ from name to name. */
+  readonly #own = new RateLimiterMemory({ points: Number.MAX_SAFE_INTEGER, duration: windowMs / 1000 });
+  #removedWindowsMs = performance.now();
   /** Streams of this process that are counted. */
   #open = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -65,23 +80,25 @@ export class PostgresSharedUsage implements SharedUsage {
   constructor(pool: Pool, process: string) {
     this.#pool = pool;
     this.#process = process;
-    // It only counts: the limit differs from name to name.
-    const window = { points: Number.MAX_SAFE_INTEGER, duration: 1 };
-    this.#windows = new RateLimiterPostgres({
-      ...window,
-      storeClient: pool,
-      storeType: 'pool',
-      tableName: 'request_windows',
-      // Made by a migration.
-      tableCreated: true,
-      // While the database is away, each process counts its own requests.
-      insuranceLimiter: new RateLimiterMemory(window),
-    });
   }
 
   async countRequest(name: string): Promise<RateUse> {
-    const { consumedPoints, msBeforeNext } = await this.#windows.consume(name);
-    return { used: consumedPoints, resetMs: msBeforeNext };
+    try {
+      const { rows } = await this.#pool.query({ name: 'count-request', text: countInWindow, values: [name] });
+      const { used, reset_ms } = countedRow.parse(rows[0]);
+      this.#removeOldWindows();
+      return { used, resetMs: Math.min(windowMs, Math.max(1, reset_ms)) };
+    } catch {
+      const { consumedPoints, msBeforeNext } = await this.#own.consume(name);
+      return { used: consumedPoints, resetMs: Math.min(windowMs, msBeforeNext) };
+    }
+  }
+
+  #removeOldWindows(): void {
+    const atMs = performance.now();
+    if (atMs - this.#removedWindowsMs < removeWindowsMs) return;
+    this.#removedWindowsMs = atMs;
+    void this.#try(removeWindows, []);
   }
 
   async reserveStream(name: string, max: number): Promise<boolean> {

@@ -129,8 +129,8 @@ export const walls: readonly Wall[] = [
   {
     name: 'windows of requests by the clock of the database',
     file: 'src/store/postgres/postgres-usage.ts',
-    from: 'INSERT INTO request_windows AS mine (key, points, expire) VALUES ($1, 1,',
-    to: 'INSERT INTO request_windows AS mine (key, points, expire) VALUES ($1, 1, 60000 +',
+    from: 'const isOver = `NOT (mine.expire > ',
+    to: 'const isOver = `NOT (mine.expire > 0 * ',
     tests: ['test/store/postgres.test.ts'],
   },
   {

@@ -11,6 +11,8 @@ const maxWidth = 120;
 /** Characters that are kept before the place in a line that is cut. */
 const maxBefore = 60;
 const maxValueLength = 80;
+/** Characters of a line to either side of a place that are looked at: minified JSON is one line. */
+const maxLooked = 4096;
 
 const secretNames = ['apiKey', 'accessToken', 'token', 'secret', 'password', 'passphrase', 'authorization'];
 /** Last words of names such as `privateKey` and `CLIENT_SECRET`. */
@@ -69,9 +71,9 @@ export type ShowOptions = {
 
 /** The line in which a range begins, with the part of the range that stands in it, and without secrets. */
 export function showLine(text: string, [start, end]: Range, options: ShowOptions): Excerpt {
-  const from = text.lastIndexOf('\n', start - 1) + 1;
-  const next = text.indexOf('\n', from);
-  const to = next === -1 ? text.length : next;
+  const from = start === 0 ? 0 : Math.max(text.lastIndexOf('\n', start - 1) + 1, start - maxLooked);
+  const next = text.indexOf('\n', start);
+  const to = Math.min(next === -1 ? text.length : next, start + maxLooked);
   const stop = Math.min(Math.max(end, start + 1), to);
   const parts = [from, start, stop, to].map((edge) => Math.min(Math.max(edge, from), to));
   const [before = '', marked = '', after = ''] = parts.slice(1).map((edge, index) => {

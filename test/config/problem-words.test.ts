@@ -114,6 +114,19 @@ describe('what is said of a mistake', () => {
     expect((await say(sample({ rest }))).split('\n')).toEqual(said);
   });
 
+  test('a mistake in one line of a megabyte is shown as soon as one in a short line', async () => {
+    const agent = { name: 'a', backend: 'mian', target: { job: 'x' }, description: 'y'.repeat(100), mapping: {} };
+    const backends = { main: { adapter: 'acme', baseUrl: 'https://a.example', apiKey: secret } };
+    const text = JSON.stringify({ backends, agents: Array.from({ length: 4000 }, (_, at) => ({ ...agent, at })) });
+    // Processor time, which other programs do not add to.
+    const before = process.cpuUsage();
+    const said = await say(text);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(8000);
+    expect(said).not.toContain(secret);
+    expect(Math.max(...said.split('\n').map(({ length }) => length))).toBeLessThan(200);
+  });
+
   test('a control character of a file is not sent to the terminal', async () => {
     const said = await say(sample({ rest: 'log: { level: "\u009b31m\u202e" }' }));
     expect(said).toContain('11 | log: { level: "');

@@ -225,5 +225,7 @@ describe('a value of the environment', () => {
     expect(message).toContain(said);
     expect(message === '').toBe(said === '');
     expect(message).not.toContain(JSON.stringify(value));
+    // The words are of the value, and not of the placeholder, which its line shows.
+    expect(message).not.toMatch(/: "\$\{VALUE\}" \w/);
   });
 });

@@ -105,7 +105,13 @@ export function createEngine(deps: EngineDeps): Engine {
   });
   const writer = new RunWriter({
     ...{ agents, store, clock, threads: threadEffects, log, metrics },
-    deliveryOf: (before, after) => (dispatcher === null ? undefined : outboxEntryOf(before, after)),
+    deliveryOf: (before, after) => {
+      const owed = outboxEntryOf(before, after);
+      if (owed === undefined || dispatcher !== null) return owed;
+      // The config had secrets when the run was created: requests with a webhook are refused without.
+      log.warn({ run_id: after.runId, status: after.status }, 'webhook not called: no secret is configured');
+      return undefined;
+    },
     onCommitted: (commit) => {
       announce(commit, bus);
       if (commit.kind === 'changed' && commit.owesDelivery) dispatcher?.wake();

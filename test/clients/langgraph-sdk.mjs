@@ -55,7 +55,7 @@ async function threads(client, mount) {
 
 async function stateless(client, mount, valuesOf) {
   const input = { hello: 'world' };
-  // Where a client names an agent as `assistant_id`, the default agent runs.
+  // The client names an agent as `assistant_id`, which stands for `agent_id` where unknown fields are ignored.
   await step(`${mount} runs.create, without a thread`, async () => {
     const run = await client.runs.create(null, 'echo', { input, metadata: { from: mount } });
     assert.equal(run.status, 'pending');

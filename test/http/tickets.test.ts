@@ -16,14 +16,16 @@ let site: AuthSite;
 let threadId: string;
 /** A run that waits for an answer, in the thread. */
 let runId: string;
-/** A run that is over. */
+/** A run that is over, and its thread. */
 let doneId: string;
+let doneThreadId: string;
 
 beforeAll(async () => {
   site = await openAuthSite({ sections });
   threadId = await idOf('/acp/v0.2/threads', {}, 'thread_id');
   runId = await idOf(`/acp/v0.2/threads/${threadId}/runs`, { agent_id: 'approval', input: { question: 'now?' } });
-  doneId = await idOf('/acp/v0.2/runs', { agent_id: 'echo', input: { a: 1 } });
+  doneThreadId = await idOf('/acp/v0.2/threads', {}, 'thread_id');
+  doneId = await idOf(`/acp/v0.2/threads/${doneThreadId}/runs`, { agent_id: 'echo', input: { a: 1 } });
   for (const id of [runId, doneId]) await site.ask(free.key, 'GET', `/acp/v0.2/runs/${id}/wait`);
 });
 afterAll(() => site[Symbol.asyncDispose]());
@@ -67,10 +69,11 @@ test.each([
   expect(beginning.text).toContain(opened.text.split('\n')[0]);
 });
 
-test.each(['/runs', '/acp/v0.1/runs', '/acp/v0.2/runs', '/agent-protocol/runs'])(
+test.each(['/runs', '/acp/v0.1/runs', '/acp/v0.2/runs', '/acp/v0.2/threads/THREAD/runs', '/agent-protocol/runs'])(
   'the stream of a run that is over at %s answers 204 to a reader with a ticket that has all of it',
   async (base) => {
-    const { url } = await ticketFor({ run_id: doneId, path: `${base}/${doneId}/stream` });
+    const path = `${base.replace('THREAD', doneThreadId)}/${doneId}/stream`;
+    const { url } = await ticketFor({ run_id: doneId, path });
     const whole = await (await fetch(site.url + url)).text();
     const last = [...whole.matchAll(/^id: (\d+)/gm)].at(-1)?.[1] ?? '';
     expect((await peek(site.url + url, { 'last-event-id': last })).status).toBe(204);

@@ -30,7 +30,7 @@ describe('deliveries', () => {
     expect((await hooks.tried(run, [1, 1, 1])).map(({ state }) => state)).toEqual(Array(3).fill('delivered'));
   });
 
-  test('a run without a webhook, or a gateway without webhooks, sends nothing', async () => {
+  test('a run without a webhook sends nothing, and a gateway without webhooks says so for each change of a run that has one', async () => {
     await using receiver = await Receiver.open();
     await using hooks = await openHooks();
     const run = await hooks.rig.create();
@@ -43,6 +43,10 @@ describe('deliveries', () => {
     await off.clock.advance(20_000);
     expect((await off.read(silent)).status).toBe('success');
     expect(await off.store.outbox.list({ limit: 10 })).toEqual([]);
+    const warnings = off.logged.filter(({ message }) => message.startsWith('webhook not called'));
+    expect(warnings.map(({ level, fields }) => [level, fields])).toEqual([
+      ['warn', { run_id: silent.runId, status: 'success' }],
+    ]);
     await off.close();
     expect(receiver.received).toEqual([]);
   });

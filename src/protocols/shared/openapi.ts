@@ -27,8 +27,8 @@ const headers = {
     description: "The client's name for this creation: a second request with it creates no second run.",
   },
   'Last-Event-ID': {
-    schema: { type: 'string', pattern: '^[0-9]{1,15}$' },
-    description: 'The id of the last event that was read; the stream continues after it.',
+    schema: { type: 'string', pattern: '^(-1|[0-9]{1,15})$' },
+    description: 'The id of the last event that was read; the stream continues after it. -1 is the beginning.',
   },
 } as const satisfies Readonly<Record<string, object>>;
 

@@ -63,8 +63,10 @@ export class Elsewhere {
   }
 }
 
+/** `GET /runs/search` is no run of another protocol: runs and threads have ids of a known shape. */
 function patternOf({ path }: Operation): RegExp {
-  return new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/:\w+/g, '[^/]+')}$`);
+  const withIds = path.replaceAll('.', '\\.').replaceAll(/:(?:run|thread)_id\b/g, '[0-9a-fA-F-]{36}');
+  return new RegExp(`^${withIds.replaceAll(/:\w+/g, '[^/]+')}$`);
 }
 
 function countParams({ path }: Operation): number {

@@ -121,7 +121,7 @@ describe.concurrent('POST /runs', () => {
   });
 
   test('POST /runs answers a Run with its creation and the flat members of the Agent Protocol', async () => {
-    await using both = await openBoth();
+    await using both = await openBoth({ webhooks: { unsigned: true } });
     const asked = {
       input: { message: 'hi' },
       metadata: { team: 'a', deep: { x: [1] } },

@@ -98,18 +98,21 @@ async function createPython(folder: string, packages: readonly string[]): Promis
   return python;
 }
 
+/** A registry that is not reached may be asked again and again. */
+const installMs = 180_000;
+
 /** What a client is made with cannot be had here. */
 class NotInstalled extends Error {}
 
 async function install(program: string, args: readonly string[], cwd: string): Promise<void> {
-  await execute(program, args, cwd).catch((fault: unknown) => {
+  await execute(program, args, cwd, installMs).catch((fault: unknown) => {
     throw new NotInstalled(`${program} installs nothing: ${String(fault).slice(0, 300)}`);
   });
 }
 
 /** Resolves with what the program printed; rejects with it where the program fails. */
-async function execute(program: string, args: readonly string[], cwd: string): Promise<string> {
-  const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+async function execute(program: string, args: readonly string[], cwd: string, timeoutMs = 0): Promise<string> {
+  const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (chunk: string) => {

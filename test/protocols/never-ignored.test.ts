@@ -165,6 +165,21 @@ test.each(['command', 'interrupt_before', 'after_seconds', 'thread_id', 'checkpo
   },
 );
 
+test.each(['agent_id', 'assistant_id', 'input', 'config', 'thread_id', 'webhook'])(
+  'a command with %s outside its params is refused, because only they are looked at',
+  async (member) => {
+    for (const open of [openLenient, openStrict]) {
+      await using site = await open();
+      const command = { id: 1, method: 'run.start', params: { input: 1 }, [member]: 'x' };
+      const answer = await answerOf(site, `/agent-protocol/threads/${threadId}/commands`, command);
+      expect(answer).toContain(`"invalid_argument","message":"${member}: belongs into params"`);
+      expect(site.api.runs.created).toEqual([]);
+      const further = { id: 1, method: 'run.start', params: { input: 1 }, trace: 'x' };
+      expect(await answerOf(site, `/agent-protocol/threads/${threadId}/commands`, further)).toContain('"success"');
+    }
+  },
+);
+
 test('an answer to an interrupt and a fork do not drop what decides something', async () => {
   await using site = await openLenient();
   const send = (method: string, params: JsonObject) =>

@@ -3,6 +3,7 @@ import type { Api } from '../../contract/api/api.ts';
 import type { ErrorCode, GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
+import { refuseDropping } from '../shared/decisive-members.ts';
 import { decodeCreation } from '../shared/run-create.ts';
 import { encodeError } from './encode.ts';
 import { agentProtocol } from './run-operations.ts';
@@ -15,6 +16,8 @@ export type CommandTarget = ThreadKey & { readonly idempotencyKey?: string | und
 
 type Command = (api: Api, target: CommandTarget, params: unknown) => Promise<JsonObject>;
 export type Commands = ReadonlyMap<string, Command>;
+
+const noMembers: ReadonlySet<string> = new Set();
 
 /** Errors that the protocol has a code for; the others keep their own. */
 const faultCodes: Partial<Readonly<Record<ErrorCode, string>>> = {
@@ -56,8 +59,11 @@ export async function execute(
   commands: Commands,
   api: Api,
   target: CommandTarget,
-  { method, params = {} }: StreamingCommand,
+  { id: _id, method, params = {}, ...others }: StreamingCommand,
 ): Promise<JsonObject> {
+  // The document leaves further members of a command open, but not those that decide what it does.
+  const misplaced = Object.keys(others).find((member) => refuseDropping(member, noMembers) !== null);
+  if (misplaced !== undefined) throw new CommandFault('invalid_argument', `${misplaced}: belongs into params`);
   const command = commands.get(method);
   if (command !== undefined) return await command(api, target, params);
   const reason = Object.hasOwn(unsupported, method) ? unsupported[method] : undefined;

@@ -1,6 +1,16 @@
 import { type PacingOptions, pollPriceMs } from '../../src/engine/pacing/pacing.ts';
 import { bestPossible, cheapestPolls } from './best-possible.ts';
-import { anything, bimodal, type Durations, drawRuns, logNormal, narrow, seededRandom } from './durations.ts';
+import {
+  anything,
+  bimodal,
+  type Durations,
+  drawRuns,
+  logNormal,
+  mixed,
+  narrow,
+  seededRandom,
+  short,
+} from './durations.ts';
 import { intervalForLag, intervalForPolls, pollFixed, pollLearning, type Score } from './pollers.ts';
 
 export type Scale = {
@@ -94,6 +104,32 @@ export function compareTuned(samples: readonly Sample[], scale: Scale, limits: P
     const costOf = ({ polls, lagMs }: Score): number => lagMs + polls * priceMs;
     const ofBestCost = costOf(sample.ours) / costOf(cheapestPolls(some, priceMs));
     return compareFleet([sample]).map((row) => ({ ...row, bestRatio, ofBestCost }));
+  });
+}
+
+/** The mean lag of a watched run whose agent is short, at least now and then; in milliseconds, since clients feel that. */
+export type ShortRow = {
+  readonly durations: Durations;
+  readonly learns: boolean;
+  readonly ours: Score;
+  readonly maxLagMs: number;
+};
+
+/** A fixed interval of the floor has a mean lag of about 200 ms for the short ones, and 320 ms for the mixed ones. */
+const shortBars = [
+  { durations: short, learns: false, maxLagMs: 20 },
+  { durations: short, learns: true, maxLagMs: 35 },
+  { durations: mixed, learns: false, maxLagMs: 260 },
+  { durations: mixed, learns: true, maxLagMs: 200 },
+] as const;
+
+export function pollShortAgents({ seed, runs, learnFrom }: Scale, limits: PacingOptions): readonly ShortRow[] {
+  return shortBars.map((bar) => {
+    const random = seededRandom(seed);
+    const teaching = bar.learns ? learnFrom : 0;
+    const learned = drawRuns(bar.durations, teaching, random);
+    const sample = drawRuns(bar.durations, runs, random);
+    return { ...bar, ours: pollLearning(learned, sample, { limits, watched: true, learnFrom: teaching, random }) };
   });
 }
 

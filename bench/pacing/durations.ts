@@ -35,6 +35,18 @@ export const bimodal: Durations = {
   drawMs: (random) => atLeast((random() < 0.5 ? 2000 : 600_000) * (1 + 0.1 * drawNormal(random))),
 };
 
+/** Answers at once, as functions and small models do. */
+export const short: Durations = {
+  name: 'short, log-normal, median 20 ms, sigma 1',
+  drawMs: (random) => Math.max(1, 20 * Math.exp(drawNormal(random))),
+};
+
+/** One agent that answers some inputs at once and works on others. */
+export const mixed: Durations = {
+  name: 'mixed, 20 ms and 30 s, cv 0.1 each',
+  drawMs: (random) => Math.max(1, (random() < 0.5 ? 20 : 30_000) * (1 + 0.1 * drawNormal(random))),
+};
+
 /** For an agent without history: from the floor of the pace to the default deadline, every order of magnitude alike. */
 export const anything: Durations = {
   name: 'no history, log-uniform 250 ms to 1 h',

@@ -6,6 +6,7 @@ import {
   fullScale,
   hasHistory,
   maxOfBestCost,
+  pollShortAgents,
   type Row,
   sampleAgents,
 } from './comparison.ts';
@@ -77,6 +78,16 @@ printTable(
   head,
   compareTuned(watched, fullScale, limits).map(cellsOf),
 );
+const shortRows = pollShortAgents(fullScale, limits);
+printTable(
+  'Watched runs of agents that answer at once, always or now and then. These bars are judged.',
+  ['durations', 'history', 'polls a run', 'lag ms', 'bar', ''],
+  shortRows.map(({ durations, learns, ours, maxLagMs }) => [
+    ...[durations.name, learns ? 'yes' : 'no', ours.polls.toFixed(2), ours.lagMs.toFixed(0)],
+    ...[String(maxLagMs), ours.lagMs <= maxLagMs ? 'met' : 'MISSED'],
+  ]),
+);
+const late = shortRows.some(({ ours, maxLagMs }) => ours.lagMs > maxLagMs);
 const missed = judged.some((row) => row.ratio > row.bar.max);
 const astray = tuned.filter(hasHistory).some((row) => row.ofBestCost > maxOfBestCost);
-if (missed || astray) process.exitCode = 1;
+if (missed || astray || late) process.exitCode = 1;

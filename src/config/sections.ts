@@ -156,7 +156,11 @@ export const limitsSchema = z
 
 export const pacingSchema = z
   .strictObject({
-    floorMs: milliseconds.default(250).describe('Shortest wait between two polls of a run.'),
+    floorMs: milliseconds
+      .default(250)
+      .describe(
+        'Shortest wait between two polls of a run. A run that a client watches is first looked at after 10 ms and then at twice its age each time, until this holds.',
+      ),
     watchedCeilingMs: milliseconds
       .default(1000)
       .describe('Longest wait while a client waits for the run or streams it.'),

@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { cheapestPolls } from '../../bench/pacing/best-possible.ts';
-import { compareFleet, fullScale, hasHistory, maxOfBestCost, sampleAgents } from '../../bench/pacing/comparison.ts';
+import {
+  compareFleet,
+  fullScale,
+  hasHistory,
+  maxOfBestCost,
+  pollShortAgents,
+  sampleAgents,
+} from '../../bench/pacing/comparison.ts';
 import { pacingSchema } from '../../src/config/sections.ts';
 import { pollPriceMs } from '../../src/engine/pacing/pacing.ts';
 
@@ -17,6 +24,14 @@ describe('pacing against fixed intervals', () => {
     expect(rows).toHaveLength(4);
     for (const { bar, ratio } of rows)
       expect({ name: bar.durations.name, ratio: ratio <= bar.max }).toMatchObject({ ratio: true });
+  });
+
+  test('watched runs of agents that answer at once are seen at once, with and without history', () => {
+    const rows = pollShortAgents(scale, limits);
+    expect(rows).toHaveLength(4);
+    for (const { durations, learns, ours, maxLagMs } of rows) {
+      expect({ name: durations.name, learns, lagMs: ours.lagMs }).toSatisfy(({ lagMs }) => lagMs <= maxLagMs);
+    }
   });
 
   test('pacing costs little more than the best possible poller, which knows the distribution', () => {

@@ -32,6 +32,26 @@ describe('pacing', () => {
     );
   });
 
+  test('a watched run is looked at from milliseconds on, at twice its age each time, until the floor holds', () => {
+    const agesMs: number[] = [];
+    for (let ageMs = 0; ageMs < 600; ) {
+      ageMs += nextPollMs({ ...facts, watched: true, ageMs }, limits);
+      agesMs.push(ageMs);
+    }
+    expect(agesMs).toEqual([10, 20, 40, 80, 160, 260, 360, 460, 560, 660]);
+    // A floor below the first look stands.
+    expect(nextPollMs({ ...facts, watched: true }, { ...limits, floorMs: 4 })).toBe(4);
+    expect(nextPollMs(facts, limits)).toBe(100);
+  });
+
+  test('a watched run of an agent that answers at once is not held to the floor by its forecast', () => {
+    const forecast = forecastFrom(Array.from({ length: 50 }, (_, index) => 4 + index / 5));
+    const firstMs = nextPollMs({ ...facts, forecast, watched: true, random: 0.5 }, limits);
+    expect(firstMs).toBeGreaterThanOrEqual(10);
+    expect(firstMs).toBeLessThan(30);
+    expect(nextPollMs({ ...facts, forecast, random: 0.5 }, limits)).toBeGreaterThanOrEqual(100);
+  });
+
   test('failed polls lengthen the wait, up to the ceiling', () => {
     const delays = [1, 2, 3, 20].map((faults) => nextPollMs({ ...facts, faults, watched: true }, limits));
     expect(delays).toEqual([200, 400, 800, 6400]);

@@ -31,6 +31,11 @@ export type PollFacts = {
   readonly random: number;
 };
 
+/**
+ * A watched run is polled at this age first, and then at about twice its age each time until the floor holds: what answers at
+ * once is seen at once, for a handful of polls of a run that does not.
+ */
+const firstLookMs = 10;
 const watchedShareOfAge = 0.05;
 const unwatchedShareOfAge = 0.2;
 const jitterShare = 0.2;
@@ -71,9 +76,11 @@ function calmDelayMs(facts: PollFacts, options: PacingOptions): number {
   }
   const maxMs = (facts.watched ? options.watchedCeilingMs : options.ceilingMs) * forecastTrust;
   // At four times the price an even pace is half as fast.
-  const plan = { priceMs: pollPriceMs(facts.watched, options) * stretch ** 2, floorMs: options.floorMs, maxMs };
+  // Where runs end that soon, the forecast knows whether a poll below the floor is worth its call.
+  const leastMs = facts.watched ? Math.min(firstLookMs, options.floorMs) : options.floorMs;
+  const plan = { priceMs: pollPriceMs(facts.watched, options) * stretch ** 2, floorMs: leastMs, maxMs };
   const pollAtMs = nextPollAgeMs(facts.forecast, plan, facts.ageMs, facts.random);
-  return clamp(pollAtMs - facts.ageMs, options.floorMs, maxMs);
+  return clamp(pollAtMs - facts.ageMs, floorMsOf(facts, options), maxMs);
 }
 
 /** Backs up the pushes: a poll is not due before most runs of the agent would have been pushed. */
@@ -99,9 +106,15 @@ function delayAfterFaultMs(facts: PollFacts, options: PacingOptions): number {
   return backoffMs(backoff, Math.min(facts.faults, maxDoublings), 1 - facts.random) * stretchFor(facts.backlogMs);
 }
 
-function proportionalMs({ watched, ageMs }: PollFacts, options: PacingOptions): number {
+function proportionalMs(facts: PollFacts, options: PacingOptions): number {
+  const { watched, ageMs } = facts;
+  const floorMs = floorMsOf(facts, options);
   const ceilingMs = watched ? options.watchedCeilingMs : options.ceilingMs;
-  return clamp(ageMs * (watched ? watchedShareOfAge : unwatchedShareOfAge), options.floorMs, ceilingMs);
+  return clamp(ageMs * (watched ? watchedShareOfAge : unwatchedShareOfAge), floorMs, ceilingMs);
+}
+
+function floorMsOf({ watched, ageMs }: PollFacts, { floorMs }: PacingOptions): number {
+  return watched ? Math.min(floorMs, Math.max(firstLookMs, ageMs)) : floorMs;
 }
 
 /** Rounded to quarters of a doubling, so that few plans are made. */

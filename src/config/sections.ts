@@ -73,7 +73,9 @@ export const serverSchema = z
           }),
       })
       .optional()
-      .describe('Lets web pages of other origins call the gateway. Left out, browsers keep its answers from them.'),
+      .describe(
+        'Lets web pages of other origins call the gateway. Left out, browsers keep its answers from them, and a gateway without `auth` refuses them.',
+      ),
   })
   .describe('Where the gateway listens and how it speaks.');
 

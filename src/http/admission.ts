@@ -18,6 +18,8 @@ export type AdmissionOptions = {
 /** A name that a client made up is sent back, so it is kept short. */
 const maxQuoted = 100;
 const maxKnownHosts = 1000;
+/** The longest host name and a port. */
+const maxRememberedLength = 260;
 
 /**
  * Probes and monitoring call by address or by a name of their own, and read nothing of runs; a push has a token in its
@@ -41,7 +43,8 @@ export function admitRequests({ hosts, origins, isProtected, pages }: AdmissionO
     const name = readHostName(host);
     if (name === null) throw new GatewayError('malformed_request', { detail: 'Host names no host' });
     const served = hostNames === null || hostNames.has(name) || isLoopbackName(name);
-    known.set(host, served);
+    // A longer one is no name, and memory is for those that come again.
+    if (host.length <= maxRememberedLength) known.set(host, served);
     return served;
   }
 

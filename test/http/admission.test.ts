@@ -28,7 +28,7 @@ async function answerTo(site: Site, target: string, lines: readonly string[], bo
 }
 
 const everyRoute: SiteOptions = {
-  hosts: ['rungate.internal', '10.1.2.3', 'fd00::1', '0.0.0.0'],
+  hosts: ['rungate.internal', 'gateway_1', '10.1.2.3', 'fd00::1', '0.0.0.0'],
   renderMetrics: async () => ({ contentType: 'text/plain', text: 'x 1\n' }),
   pushed: async () => true,
 };
@@ -53,11 +53,12 @@ const served = [
     '[FD00:0::1]:8080',
   ],
   '0.0.0.0:8080',
+  'gateway_1:8080',
 ];
 const foreign = [
   ...['evil.example', 'evil.example:8080', 'EVIL.example.', 'localhost.evil.example', '127.0.0.1.evil.example'],
   ...['evillocalhost', 'local', 'localhost..', 'rungate', 'x.rungate.internal', 'rungate.internal.evil.example'],
-  ...['10.0.0.1', '128.0.0.1', '192.168.0.7:8080', '[::]', '[::2]', '[fe80::1]:80', '169.254.169.254'],
+  ...['10.0.0.1', 'gateway_2', '128.0.0.1', '192.168.0.7:8080', '[::]', '[::2]', '[fe80::1]:80', '169.254.169.254'],
 ];
 /** One request of each kind, on every protocol and every own route that has content. */
 const requests = [
@@ -96,6 +97,13 @@ test.each(foreign)('without auth, the host %s is refused with 421', async (host)
     await statusOf(site, 'POST http://{SITE}/runs', [`Host: ${host}`, 'Content-Type: application/json'], '{}'),
   ).toBe(421);
   expect(site.api.runs.created).toEqual([]);
+});
+
+test('without auth, the host of a whole URL as target is what is behind its user', async () => {
+  await using site = await openProtocols(everyRoute);
+  expect(await statusOf(site, 'GET http://localhost@evil.example/docs', ['Host: {SITE}'])).toBe(421);
+  expect(await statusOf(site, 'GET http://evil.example@localhost/docs', ['Host: {SITE}'])).toBe(200);
+  expect(await statusOf(site, 'GET https://localhost:443/docs', ['Host: {SITE}'])).toBe(200);
 });
 
 test.each(requests)('without auth, %s is refused under a foreign host and from foreign pages', async (start, body) => {

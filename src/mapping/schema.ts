@@ -12,16 +12,19 @@ const expressionSchema = z
   });
 
 export const statusSchema = z.enum(runStatuses, `must be one of ${runStatuses.join(', ')}`);
-const caseSchema = z.strictObject({
-  when: expressionSchema.optional().describe("Expression on the vendor's run. The first case that holds wins."),
-  is: statusSchema.describe('Status that the case means. The last case has no `when`.'),
-});
+const caseSchema = z.strictObject(
+  {
+    when: expressionSchema.optional().describe("Expression on the vendor's run. The first case that holds wins."),
+    is: statusSchema.describe('Status that the case means. The last case has no `when`.'),
+  },
+  'a case must be a mapping with "is"',
+);
 
 /** A bare status is short for a list of one case, so that every later step knows one shape only. */
 export const statusRowSchema = z.preprocess(
   (row) => (typeof row === 'string' ? [{ is: row }] : row),
   z
-    .array(caseSchema)
+    .array(caseSchema, 'must be a status, or a list of cases')
     .min(1, 'a list of cases must not be empty')
     .superRefine((cases, context) => {
       cases.forEach((each, index) => {
@@ -41,50 +44,54 @@ const errcodeSchema = z
   .refine((code) => code < 1000 || code > 1999, "1000 to 1999 are the gateway's own errcodes");
 
 /** One mapping file, or an agent's inline mapping: the same keys, all optional. */
-export const mappingSchema = z.strictObject({
-  status: z
-    .record(z.string().min(1), statusRowSchema)
-    .optional()
-    .meta({
+export const mappingSchema = z.strictObject(
+  {
+    status: z
+      .record(z.string().min(1), statusRowSchema, 'must be a mapping from statuses of the vendor')
+      .optional()
+      .meta({
+        description:
+          'Statuses of the vendor, each with the status that it means, or with a list of cases. A vendor status without a row leaves the run `pending`.',
+        examples: [{ completed: [{ when: 'result.ok = false', is: 'error' }, { is: 'success' }] }],
+      }),
+    input: expressionSchema.optional().meta({
       description:
-        'Statuses of the vendor, each with the status that it means, or with a list of cases. A vendor status without a row leaves the run `pending`.',
-      examples: [{ completed: [{ when: 'result.ok = false', is: 'error' }, { is: 'success' }] }],
+        "Expression for the vendor's input, from `{input, messages, config, metadata, state, history, agent}`. Left out, the input of the run; without one, its messages.",
+      examples: ["{ 'query': input.text, 'user': metadata.user }"],
     }),
-  input: expressionSchema.optional().meta({
-    description:
-      "Expression for the vendor's input, from `{input, messages, config, metadata, state, history, agent}`. Left out, the input of the run; without one, its messages.",
-    examples: ["{ 'query': input.text, 'user': metadata.user }"],
-  }),
-  output: expressionSchema.optional().meta({
-    description: "Expression for the result, on the vendor's run. On a pending run it gives the partial result.",
-    examples: ['result.items'],
-  }),
-  error: expressionSchema.optional().meta({
-    description: 'Expression for why a run failed: a text, `{code, description}` or `{errcode, description}`.',
-    examples: ["{ 'code': error.code, 'description': error.message }"],
-  }),
-  interrupt: expressionSchema.optional().meta({
-    description: 'Expression for the payload of an interrupt. A pending run for which it has a value is `interrupted`.',
-    examples: ['output.interrupt'],
-  }),
-  resume: expressionSchema.optional().meta({
-    description:
-      "Expression for what resumes the vendor's run, from `{payload, interrupt, run}`. Left out, the payload.",
-    examples: ["{ 'eventName': 'approval', 'eventInput': payload }"],
-  }),
-  threadState: expressionSchema.optional().meta({
-    description:
-      'Expression for the values of a thread after a successful run, from `{state, input, messages, output}`. Left out, the output.',
-    examples: ['$merge([state, output])'],
-  }),
-  errcodes: z
-    .record(z.string().min(1), errcodeSchema)
-    .optional()
-    .meta({
-      description: 'Words of the vendor, each with an errcode outside 1000 to 1999. `default` is for all others.',
-      examples: [{ default: 2900, 'page-not-found': 2901 }],
+    output: expressionSchema.optional().meta({
+      description: "Expression for the result, on the vendor's run. On a pending run it gives the partial result.",
+      examples: ['result.items'],
     }),
-});
+    error: expressionSchema.optional().meta({
+      description: 'Expression for why a run failed: a text, `{code, description}` or `{errcode, description}`.',
+      examples: ["{ 'code': error.code, 'description': error.message }"],
+    }),
+    interrupt: expressionSchema.optional().meta({
+      description:
+        'Expression for the payload of an interrupt. A pending run for which it has a value is `interrupted`.',
+      examples: ['output.interrupt'],
+    }),
+    resume: expressionSchema.optional().meta({
+      description:
+        "Expression for what resumes the vendor's run, from `{payload, interrupt, run}`. Left out, the payload.",
+      examples: ["{ 'eventName': 'approval', 'eventInput': payload }"],
+    }),
+    threadState: expressionSchema.optional().meta({
+      description:
+        'Expression for the values of a thread after a successful run, from `{state, input, messages, output}`. Left out, the output.',
+      examples: ['$merge([state, output])'],
+    }),
+    errcodes: z
+      .record(z.string().min(1), errcodeSchema, 'must be a mapping from words of the vendor')
+      .optional()
+      .meta({
+        description: 'Words of the vendor, each with an errcode outside 1000 to 1999. `default` is for all others.',
+        examples: [{ default: 2900, 'page-not-found': 2901 }],
+      }),
+  },
+  'must be a mapping with "status", "output" and the like',
+);
 
 /** A parsed mapping: every status row is a list of cases. */
 export type MappingDocument = z.infer<typeof mappingSchema>;

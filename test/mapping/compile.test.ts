@@ -176,7 +176,16 @@ describe('refusals', () => {
     [{ status: { open: [{ is: 'error', wen: 'a' }] } }, 'status.open[0].wen: unknown key; known keys are when, is'],
     [{ errcodes: { slow: 2.5 } }, 'errcodes.slow: an errcode must be a whole number'],
     [{ errcodes: { slow: 1001 } }, "errcodes.slow: 1000 to 1999 are the gateway's own errcodes"],
-    ['output', ': Invalid input: expected object, received string'],
+    ['output', ': must be a mapping with "status", "output" and the like'],
+    [{ status: [] }, 'status: must be a mapping from statuses of the vendor'],
+    [{ status: 'error' }, 'status: must be a mapping from statuses of the vendor'],
+    [{ status: { open: {} } }, 'status.open: must be a status, or a list of cases'],
+    [{ status: { open: 7 } }, 'status.open: must be a status, or a list of cases'],
+    [{ status: { open: null } }, 'status.open: must be a status, or a list of cases'],
+    [{ status: { open: ['error'] } }, 'status.open[0]: a case must be a mapping with "is"'],
+    [{ status: { open: [{}] } }, 'status.open[0].is: must be one of pending'],
+    [{ errcodes: [2000] }, 'errcodes: must be a mapping from words of the vendor'],
+    [{ errcodes: { slow: '2000' } }, 'errcodes.slow: an errcode must be a whole number'],
   ])('the invalid mapping %j is refused with its problems', (mapping, expected) => {
     expect(refusal(mapping)).toContain(expected);
   });

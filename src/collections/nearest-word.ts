@@ -4,7 +4,7 @@ const minBeginning = 3;
 
 /**
  * The known word that is nearest to `word`, or undefined when none is near enough to suggest. Of equally near ones the
- * first; when none is near, the shortest that begins with it (`timeout` for `timeoutSeconds`).
+ * first; when none is near, the shortest that begins or ends with it (`timeout` for `timeoutSeconds`, `url` for `baseUrl`).
  */
 export function findNearest(word: string, known: Iterable<string>): string | undefined {
   if (word.length > maxLength) return undefined;
@@ -33,7 +33,8 @@ export function findMisspelt(word: string, known: Iterable<string>): string | un
 }
 
 function findLonger(wanted: string, words: readonly string[]): string | undefined {
-  return words.filter((each) => fold(each).startsWith(wanted)).toSorted((a, b) => a.length - b.length)[0];
+  const byLength = words.toSorted((a, b) => a.length - b.length);
+  return byLength.find((each) => fold(each).startsWith(wanted)) ?? byLength.find((each) => fold(each).endsWith(wanted));
 }
 
 /** People read `base_url`, `base-url` and `baseURL` as one word. */

@@ -147,7 +147,11 @@ export class ConfigReader {
       return /^(?:n|no|off|false)$/i.test(given) ? '; write false' : '';
     }
     const isNumber = expected === 'number' || expected === 'int';
-    return isNumber && plainNumber.test(given) ? '; take it out of its quotes' : '';
+    if (isNumber && plainNumber.test(given)) return '; take it out of its quotes';
+    // Such as 10s and 1MB.
+    return isNumber && /^\d+(\.\d+)? ?[A-Za-z]+$/.test(given)
+      ? '; the key names the unit, so write the number alone'
+      : '';
   }
 }
 

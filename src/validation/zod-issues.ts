@@ -121,8 +121,20 @@ function flattenUnion(
     )
     .sort((a, b) => a.length - b.length)[0];
   if (nearest !== undefined) return nearest.map((issue) => ({ ...issue, path: [...path, ...issue.path] }));
-  const messages = [...new Set(flat.flat().map((issue) => issue.message))];
+  const messages = joinTypes([...new Set(flat.flat().map((issue) => issue.message))]);
   return [{ ...plain, message: messages.length === 0 ? plain.message : messages.join(', or ') }];
+}
+
+const typeMessage = /^must be (.+), is ([^;]+)/;
+
+/** What every branch says of the type alone, in one sentence. */
+function joinTypes(messages: readonly string[]): readonly string[] {
+  const types = messages.map((message) => typeMessage.exec(message));
+  const [, , kind] = types[0] ?? [];
+  if (kind === undefined || types.length < 2 || types.some((type) => type?.[2] !== kind)) return messages;
+  // No branch takes it, whatever its type.
+  if (kind.startsWith('not ')) return [`is ${kind}`];
+  return [`must be ${types.map((type) => type?.[1]).join(' or ')}, is ${kind}`];
 }
 
 function readKnownKeys(message: string): readonly string[] {

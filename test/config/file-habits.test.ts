@@ -146,6 +146,21 @@ const refused: readonly (readonly [string, string, string])[] = [
     '11:11 limits.maxBodyBytes: "1_000_000" must be a number, is a string',
   ],
   [
+    'a time with its unit',
+    sample({ agent: 'timeoutSeconds: 10s' }),
+    '11:5 agents[0].timeoutSeconds: "10s" must be a number, is a string; the key names the unit, so write the number alone',
+  ],
+  [
+    'a size with its unit',
+    sample({ rest: 'limits: { maxBodyBytes: 1 MB }' }),
+    '11:11 limits.maxBodyBytes: "1 MB" must be a number, is a string; the key names the unit, so write the number alone',
+  ],
+  [
+    'no number in metadata',
+    sample({ agent: 'metadata: { a: .nan }' }),
+    '11:17 agents[0].metadata.a: .nan is not a finite number',
+  ],
+  [
     'an infinite number',
     sample({ rest: 'server: { drainSeconds: .inf }' }),
     '11:11 server.drainSeconds: .inf must be a number, is not a finite number',

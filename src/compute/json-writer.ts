@@ -7,6 +7,15 @@ const maxBatchWeight = 16_000;
 /** A buffer is made once this much text has come together. */
 const bufferChars = 65_536;
 
+type Around = {
+  readonly before?: string;
+  readonly after?: string;
+  readonly escapeText?: (text: string) => string;
+};
+
+/** The last value that is being written. */
+let turn: Promise<unknown> = Promise.resolve();
+
 /** The JSON text of a small value; null where it has to be written in slices. */
 export function stringifySmall(value: Json): string | null {
   return measureJson(value, sliceBounds) === null ? null : JSON.stringify(value);
@@ -14,15 +23,21 @@ export function stringifySmall(value: Json): string | null {
 
 /**
  * The bytes of a value's JSON text, written piece by piece so that the event loop goes on in between. The value must not
- * change before the promise resolves.
+ * change before the promise resolves. One value is written at a time, so that those who ask for many have no more than
+ * one that they have not counted yet.
  *
  * @param around text before and after it; `escapeText` changes each piece of the text between.
  */
-export async function encodeSliced(
+export function encodeSliced(value: Json, around: Around = {}): Promise<readonly Buffer[]> {
+  const written = turn.then(() => encode(value, around));
+  turn = written.catch(() => {});
+  return written;
+}
+
+async function encode(
   value: Json,
-  around: { readonly before?: string; readonly after?: string; readonly escapeText?: (text: string) => string } = {},
+  { before = '', after = '', escapeText = (text) => text }: Around,
 ): Promise<readonly Buffer[]> {
-  const { before = '', after = '', escapeText = (text) => text } = around;
   const buffers: Buffer[] = [];
   let text = before;
   await writeSliced(value, (part) => {

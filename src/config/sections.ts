@@ -145,6 +145,22 @@ export const limitsSchema = z
     maxOutputBytes: count
       .default(10_485_760)
       .describe('Largest mapped output, as JSON. A run with a larger one ends as `error` 1005.'),
+    maxUnsentBytes: count
+      .default(67_108_864)
+      .describe(
+        'Bytes of answers and events that one caller leaves unread. Beyond it the readers that took nothing for the longest time are disconnected, and further large answers are refused with 429. Equal answers count once. A caller is a key, or an address where there are no keys.',
+      ),
+    maxUnsentBytesTotal: count
+      .default(134_217_728)
+      .describe('The same of all callers together; further large answers are refused with 503.'),
+    maxArrivingBytes: count
+      .default(67_108_864)
+      .describe(
+        'Bytes of request bodies of one caller that have not arrived whole. Further ones are refused with 429.',
+      ),
+    maxArrivingBytesTotal: count
+      .default(134_217_728)
+      .describe('The same of all callers together. Further ones are refused with 503.'),
     maxConnections: count.default(16_384).describe('Open client connections. Further ones are closed as they arrive.'),
     maxStreams: count.default(10_000).describe('Open event streams. Further ones are refused with 503.'),
     slowReaderSeconds: seconds

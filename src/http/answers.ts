@@ -1,32 +1,38 @@
-import { Readable } from 'node:stream';
 import type { Context } from 'koa';
+import { stringifySmall } from '../compute/json-writer.ts';
 import type { Answer, ListAnswer, NextPage } from '../contract/api/protocol.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Waiting } from '../contract/domain/waiting.ts';
-import { sizeOf, writeList } from './lists.ts';
+import { type LargeAnswers, maxWrittenAtOnce, type Reader } from './large-answers.ts';
+import { type WrittenList, writeList } from './lists.ts';
 import { type Streams, streamHeaders } from './sse.ts';
-
-/** Larger answers are written as the reader takes them. */
-const maxWrittenAtOnce = 65_536;
+import type { UnsentBytes } from './unsent-bytes.ts';
 
 type JsonAnswer = Extract<Answer, { kind: 'json' }>;
 type StreamAnswer = Extract<Answer, { kind: 'stream' | 'events' }>;
 
+export type AnswersDeps = {
+  readonly streams: Streams;
+  readonly large: LargeAnswers;
+  readonly unsent: UnsentBytes;
+  readonly maxListBytes: number;
+};
+
+/** Where an answer goes: the mount that its paths begin with, and the caller that its bytes are counted for. */
+export type Destination = Reader & { readonly prefix: string };
+
 /** Turns the answers of protocols into Koa's. */
 export class Answers {
-  readonly #streams: Streams;
-  /** Lasting answers are given again and again: their texts are made once and live as long as they do. */
-  readonly #texts = new WeakMap<JsonAnswer, string>();
+  readonly #deps: AnswersDeps;
+  /** Lasting answers are given again and again: their texts are made once and live as long as their bodies do. */
+  readonly #texts = new WeakMap<object, string>();
 
-  readonly #maxListBytes: number;
-
-  constructor(streams: Streams, maxListBytes: number) {
-    this.#streams = streams;
-    this.#maxListBytes = maxListBytes;
+  constructor(deps: AnswersDeps) {
+    this.#deps = deps;
   }
 
-  /** `prefix` is where the protocol is mounted. A promise where the answer is still to be made. */
-  send(context: Context, answer: Answer, prefix: string): Promise<void> | undefined {
+  /** A promise where the answer is still to be made. Throws or rejects with the refusals of unsent bytes. */
+  send(context: Context, answer: Answer, { prefix, ...reader }: Destination): Promise<void> | undefined {
     if ('runId' in answer && answer.runId !== undefined)
       context.set('Content-Location', `${prefix}/runs/${answer.runId}`);
     if ('replayed' in answer && answer.replayed === true) context.set('Idempotent-Replayed', 'true');
@@ -35,43 +41,62 @@ export class Answers {
     switch (answer.kind) {
       case 'json':
         context.status = answer.status;
-        setJson(context, this.#textOf(answer));
-        return undefined;
+        return this.#sendJson(context, answer, reader);
       case 'list':
-        return this.#sendList(context, answer);
+        return this.#sendList(context, answer, reader);
       case 'empty':
         context.status = answer.status;
         return undefined;
       case 'stream':
       case 'events':
-        this.#sendStream(context, answer);
+        this.#sendStream(context, answer, reader.caller);
         return undefined;
       default:
         return assertNever(answer);
     }
   }
 
-  async #sendList(context: Context, list: ListAnswer): Promise<void> {
-    const { buffers, next } = await writeList(list, this.#maxListBytes, () => true);
+  async #sendList(context: Context, list: ListAnswer, { caller, askAgain }: Reader): Promise<void> {
+    const { maxListBytes, large } = this.#deps;
+    const small = await writeList(list, { maxBytes: maxListBytes, maxSmall: maxWrittenAtOnce });
+    if (small !== null) return this.#sendWritten(context, caller, small);
+    // A list that is long is read from its beginning when its turn comes.
+    await large.takeTurn(caller, async () => {
+      const again = (await askAgain?.()) ?? list;
+      if (again.kind === 'list') await this.#sendLong(context, caller, again);
+    });
+  }
+
+  async #sendLong(context: Context, caller: string, list: ListAnswer): Promise<void> {
+    const { maxListBytes, unsent } = this.#deps;
+    // Where there is no room for the longest page, one row comes.
+    const reserved = unsent.reserve(caller, maxListBytes);
+    const written = await writeList(list, { maxBytes: reserved === null ? 0 : maxListBytes, maxSmall: null }).finally(
+      () => reserved?.release(),
+    );
+    if (written !== null) this.#sendWritten(context, caller, written);
+  }
+
+  #sendWritten(context: Context, caller: string, { buffers, next }: WrittenList): void {
     context.status = 200;
     if (next !== null) {
       context.set('X-Pagination-Next', next.value);
       if (context.method === 'GET' || context.method === 'HEAD') context.set('Link', linkToNext(context, next));
     }
-    setBuffers(context, buffers);
+    this.#deps.large.sendBuffers(context, caller, buffers);
   }
 
-  #textOf(answer: JsonAnswer): string {
-    if (answer.lasting !== true) return JSON.stringify(answer.body);
-    let text = this.#texts.get(answer);
-    if (text === undefined) {
-      text = JSON.stringify(answer.body);
-      this.#texts.set(answer, text);
-    }
-    return text;
+  #sendJson(context: Context, answer: JsonAnswer, reader: Reader): Promise<void> | undefined {
+    const { body, lasting = false } = answer;
+    const known = lasting && typeof body === 'object' && body !== null ? this.#texts.get(body) : undefined;
+    const text = known ?? stringifySmall(body);
+    if (text === null) return this.#deps.large.sendJson(context, answer, reader);
+    if (known === undefined && lasting && typeof body === 'object' && body !== null) this.#texts.set(body, text);
+    setJson(context, text);
+    return undefined;
   }
 
-  #sendStream(context: Context, answer: StreamAnswer): void {
+  #sendStream(context: Context, answer: StreamAnswer, caller: string): void {
     if (context.method === 'HEAD') {
       void answer.events.return();
       context.status = 200;
@@ -80,8 +105,9 @@ export class Answers {
     }
     // Koa would end the answer as soon as the last step returns.
     context.respond = false;
-    if (answer.kind === 'events') this.#streams.startEvents(context.res, answer.events);
-    else this.#streams.start(context.res, answer);
+    const { streams } = this.#deps;
+    if (answer.kind === 'events') streams.startEvents(context.res, answer.events, caller);
+    else streams.start(context.res, answer, caller);
   }
 }
 
@@ -91,16 +117,6 @@ function linkToNext({ path, query }: Context, { name, value }: NextPage): string
   for (const [key, given] of Object.entries(query)) for (const each of [given ?? []].flat()) params.append(key, each);
   params.set(name, value);
   return `<${path}?${params}>; rel="next"`;
-}
-
-/** Answers with JSON that is in buffers already: Koa writes one after the other, as the reader takes them. */
-function setBuffers(context: Context, buffers: readonly Buffer[]): void {
-  context.set('Content-Type', 'application/json');
-  const size = sizeOf(buffers);
-  const isSmall = size <= maxWrittenAtOnce;
-  context.body = isSmall ? Buffer.concat(buffers, size) : Readable.from(buffers, { objectMode: false });
-  context.set('Content-Type', 'application/json');
-  context.length = size;
 }
 
 /** An item of RFC 9651: the cause, and how many seconds from now the run goes on or tries again, where that is known. */

@@ -13,12 +13,14 @@ import type { MetricsPage } from '../observability/metrics.ts';
 import type { Exceptions } from '../upstream/ssrf-address.ts';
 import { admitRequests } from './admission.ts';
 import { Answers } from './answers.ts';
+import { ArrivingBytes, type ArrivingLimits } from './arriving-bytes.ts';
 import { type BodyLimits, createBodyReader, createPushReader } from './body.ts';
 import { Disconnects } from './disconnects.ts';
 import { Elsewhere } from './elsewhere.ts';
 import { answerErrors } from './errors.ts';
 import { allowOrigins, secureAnswers } from './headers.ts';
 import type { BackendStates, ReadinessCheck } from './health.ts';
+import { LargeAnswers } from './large-answers.ts';
 import { type Pushed, routeOwn } from './own-routes.ts';
 import { docsPath } from './reference.ts';
 import type { Mount } from './router.ts';
@@ -28,6 +30,7 @@ import { boundAnswer } from './slow-reader.ts';
 import { Sockets } from './sockets.ts';
 import { Streams } from './sse.ts';
 import { routeTickets } from './ticket-route.ts';
+import { UnsentBytes, type UnsentLimits } from './unsent-bytes.ts';
 
 export type AppOptions = {
   readonly mounts: readonly Mount[];
@@ -60,16 +63,18 @@ export type AppOptions = {
   readonly renderMetrics: (() => Promise<MetricsPage>) | null;
 };
 
-export type AppLimits = BodyLimits & {
-  /** Bounds what a vendor calls with, too. */
-  readonly maxAnswerBytes: number;
-  readonly maxMetadataBytes: number;
-  /** The most that a list answers, unless it is one row. */
-  readonly maxListBytes: number;
-  readonly maxStreams: number;
-  /** A reader that takes nothing of its answer for this long is cut off. */
-  readonly slowReaderMs: number;
-};
+export type AppLimits = BodyLimits &
+  UnsentLimits &
+  ArrivingLimits & {
+    /** Bounds what a vendor calls with, too. */
+    readonly maxAnswerBytes: number;
+    readonly maxMetadataBytes: number;
+    /** The most that a list answers, unless it is one row. */
+    readonly maxListBytes: number;
+    readonly maxStreams: number;
+    /** A reader that takes nothing of its answer for this long is cut off. */
+    readonly slowReaderMs: number;
+  };
 
 export type App = {
   readonly handle: RequestListener;
@@ -89,7 +94,9 @@ export function createApp(options: AppOptions): App {
   const { log, api, mounts, limits, heartbeatMs, metrics, origins, agents } = options;
   const { maxBodyBytes, maxJsonDepth, maxMetadataBytes, maxStreams, slowReaderMs } = limits;
   const disconnects = new Disconnects();
-  const streams = new Streams({ heartbeatMs, log, metrics, slowReaderMs });
+  const unsent = new UnsentBytes(limits);
+  const arriving = new ArrivingBytes(limits);
+  const streams = new Streams({ heartbeatMs, log, metrics, slowReaderMs, unsent });
   const accessControl = new AccessControl({
     authenticate: options.authenticate,
     tickets: options.tickets,
@@ -97,12 +104,24 @@ export function createApp(options: AppOptions): App {
     api,
     bounds: { agents, maxMetadataBytes, exceptions: options.exceptions, callsWebhooks: options.callsWebhooks },
   });
-  const sockets = new Sockets({ heartbeatMs, maxBodyBytes, maxJsonDepth, origins, accessControl, log, metrics });
+  const sockets = new Sockets({
+    heartbeatMs,
+    maxBodyBytes,
+    maxJsonDepth,
+    origins,
+    accessControl,
+    log,
+    metrics,
+    unsent,
+  });
   const elsewhere = new Elsewhere(mounts);
   const routeDeps = {
     ...{ accessControl, disconnects, sockets, elsewhere },
-    readBody: createBodyReader(limits),
-    answers: new Answers(streams, limits.maxListBytes),
+    readBody: createBodyReader(limits, arriving),
+    answers: new Answers({
+      ...{ streams, unsent, maxListBytes: limits.maxListBytes },
+      large: new LargeAnswers(unsent, slowReaderMs),
+    }),
   };
   // `/acp/v0.1` is asked before the root, which has every path.
   const sites = mounts.toSorted((a, b) => b.prefix.length - a.prefix.length);
@@ -110,7 +129,7 @@ export function createApp(options: AppOptions): App {
   const pages = new Set(['/', docsPath, ...mounts.map(({ prefix }) => `${prefix}/openapi.json`)]);
   const ownDeps = {
     ...{ checks: options.readiness, backends: options.backends, isDraining: () => disconnects.drained, log },
-    ...{ pushed: options.pushed, readPush: createPushReader(limits), renderMetrics: options.renderMetrics },
+    ...{ pushed: options.pushed, readPush: createPushReader(limits, arriving), renderMetrics: options.renderMetrics },
   };
 
   const app = new Koa();
@@ -124,7 +143,7 @@ export function createApp(options: AppOptions): App {
   app.use(routeOwn(ownDeps, options));
   const handle = app.callback();
   const answer: RequestListener = (request, response) => {
-    void handle(request, response).then(() => boundAnswer(response, slowReaderMs));
+    void handle(request, response).then(() => boundAnswer(response, slowReaderMs, unsent));
   };
   return {
     handle: answer,

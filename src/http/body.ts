@@ -9,6 +9,7 @@ import { GatewayError } from '../contract/domain/errors.ts';
 import type { Json } from '../contract/domain/json.ts';
 import { decodeText } from '../json/decode-text.ts';
 import { parseJson } from '../json/parse-json.ts';
+import type { ArrivingBytes } from './arriving-bytes.ts';
 
 export type BodyLimits = {
   readonly maxBodyBytes: number;
@@ -16,25 +17,31 @@ export type BodyLimits = {
   readonly maxJsonDepth: number;
 };
 
-/** Reads a request's body as JSON, whatever its value; undefined where there is none. */
-export type BodyReader = (context: Context) => Promise<unknown>;
+/** Reads a request's body as JSON, whatever its value; undefined where there is none. Its bytes are the caller's. */
+export type BodyReader = (context: Context, caller: string) => Promise<unknown>;
 
 /** What reading throws, as far as the cases differ here. */
 const readFault = z.object({ status: z.number().optional(), type: z.string().optional() });
 
 const jsonType = 'application/json';
+/** A body of this many bytes is counted by its length. */
+const maxCountedWhole = 16_384;
+const arrivingRefusals: ReadonlySet<string> = new Set(['too_many_body_bytes', 'body_bytes_exhausted']);
 const noBytes = new Uint8Array();
 const readNothingElse = () => Promise.resolve();
 
-/** Makes a reader that throws `malformed_json`, `body_too_large`, `unsupported_media_type` or `invalid_request`. */
-export function createBodyReader({ maxBodyBytes, maxJsonDepth }: BodyLimits): BodyReader {
-  const readBytes = createBytesReader(jsonType, maxBodyBytes);
-  return async (context) => {
+/**
+ * Makes a reader that throws `malformed_json`, `body_too_large`, `unsupported_media_type` or `invalid_request`, and the
+ * refusals of arriving bytes.
+ */
+export function createBodyReader({ maxBodyBytes, maxJsonDepth }: BodyLimits, arriving: ArrivingBytes): BodyReader {
+  const readBytes = createBytesReader(jsonType, maxBodyBytes, arriving);
+  return async (context, caller) => {
     if (!hasBody(context)) return undefined;
     // Most clients send exactly this, and a comparison costs less than parsing the header.
     const isJson = context.headers['content-type'] === jsonType || context.is(jsonType) === jsonType;
     if (!isJson) throw new GatewayError('unsupported_media_type');
-    const bytes = await readBytes(context);
+    const bytes = await readBytes(context, caller);
     if (bytes.byteLength === 0) return undefined;
     const text = decodeClientText(bytes, context.headers['content-type']);
     return text === '' ? undefined : parseClientJson(text, maxJsonDepth);
@@ -45,20 +52,19 @@ export function createBodyReader({ maxBodyBytes, maxJsonDepth }: BodyLimits): Bo
  * Reads what a vendor calls with, of any type, to its end. The function that it gives parses it, and gives undefined for
  * what is not JSON. Throws `body_too_large` or `malformed_json`, and then closes the connection.
  */
-export function createPushReader({
-  maxBodyBytes,
-  maxAnswerBytes,
-  maxJsonDepth,
-}: BodyLimits & { readonly maxAnswerBytes: number }): (context: Context) => Promise<() => Json | undefined> {
+export function createPushReader(
+  { maxBodyBytes, maxAnswerBytes, maxJsonDepth }: BodyLimits & { readonly maxAnswerBytes: number },
+  arriving: ArrivingBytes,
+): (context: Context) => Promise<() => Json | undefined> {
   // A push can hold the result that an answer to a poll would hold.
-  const readBytes = createBytesReader('*/*', Math.max(maxBodyBytes, maxAnswerBytes));
+  const readBytes = createBytesReader('*/*', Math.max(maxBodyBytes, maxAnswerBytes), arriving);
   return async (context) => {
     if (!hasBody(context)) return () => undefined;
     const contentType = context.headers['content-type'];
     // koa-body leaves a body without a type, or with a malformed one, unread and so unbounded.
     context.req.headers['content-type'] = 'application/octet-stream';
     try {
-      const bytes = await readBytes(context);
+      const bytes = await readBytes(context, context.req.socket.remoteAddress ?? '');
       return () => parsePush(bytes, contentType, maxJsonDepth);
     } catch (refusal) {
       // The sender is not one that a next request on this connection matters to.
@@ -79,7 +85,11 @@ function parsePush(bytes: Uint8Array, contentType: string | undefined, maxDepth:
  * Has koa-body read bodies of `type` as bytes. Its own JSON parser is off: the text is parsed by the one parser of
  * untrusted JSON, see docs/decisions/040-koa-body-reads-text.md, and its own decoder replaces what it cannot read.
  */
-function createBytesReader(type: string, maxBodyBytes: number): (context: Context) => Promise<Uint8Array> {
+function createBytesReader(
+  type: string,
+  maxBodyBytes: number,
+  arriving: ArrivingBytes,
+): (context: Context, caller: string) => Promise<Uint8Array> {
   const read = koaBody({
     json: false,
     urlencoded: false,
@@ -91,14 +101,24 @@ function createBytesReader(type: string, maxBodyBytes: number): (context: Contex
     textLimit: maxBodyBytes,
     parsedMethods: [HttpMethodEnum.POST, HttpMethodEnum.PUT, HttpMethodEnum.PATCH, HttpMethodEnum.DELETE],
   }) as unknown as Middleware;
-  return async (context) => {
+  return async (context, caller) => {
+    const arrived = arriving.open(caller);
     try {
-      await read(unpack(context), readNothingElse);
+      const source = unpack(context);
+      const length = source === context ? Number(context.headers['content-length'] ?? Number.NaN) : Number.NaN;
+      // A small body counts whole from the start, which costs less than to listen to it.
+      if (length <= maxCountedWhole) arrived.add(length);
+      const reading: Promise<unknown> = read(source, readNothingElse);
+      await (length <= maxCountedWhole ? reading : arrived.follow(source.req, reading));
     } catch (fault) {
+      // What is read of a body that there is no room for ends with its connection.
+      if (fault instanceof GatewayError && arrivingRefusals.has(fault.code)) context.set('Connection', 'close');
       // The rest of a refused body is read and dropped, or the connection could carry no further request.
       context.req.unpipe();
       context.req.resume();
       throw fault instanceof GatewayError ? fault : explainReading(fault, maxBodyBytes);
+    } finally {
+      arrived.release();
     }
     const { body } = context.request as { body?: unknown };
     return body instanceof Uint8Array ? body : noBytes;

@@ -13,65 +13,87 @@ export type WrittenList = {
 /** How often the bytes of an answer may be read for it: what is left out of the rows has to be read with them. */
 const maxReadFactor = 8;
 
+/** Writes the rows of a list as they are read. */
+class ListWriter {
+  readonly #parts: (readonly Buffer[])[] = [];
+  readonly #isReversed: boolean;
+  #small: string[] = [];
+  bytes: number;
+  count = 0;
+  last: Json = null;
+
+  constructor(frameBytes: number, isReversed: boolean) {
+    this.bytes = frameBytes;
+    this.#isReversed = isReversed;
+  }
+
+  addText(row: Json, text: string, bytes: number): void {
+    this.#small.push(text);
+    this.#count(row, bytes);
+  }
+
+  addBuffers(row: Json, buffers: readonly Buffer[], bytes: number): void {
+    this.flush();
+    this.#parts.push(buffers);
+    this.#count(row, bytes);
+  }
+
+  /** Small rows become one buffer. */
+  flush(): void {
+    const small = this.#isReversed ? this.#small.reverse() : this.#small;
+    if (small.length > 0) this.#parts.push([Buffer.from(small.join(','))]);
+    this.#small = [];
+  }
+
+  end([before, after]: readonly [string, string]): readonly Buffer[] {
+    this.flush();
+    const parts = this.#isReversed ? this.#parts.reverse() : this.#parts;
+    const joined = parts.flatMap((part, at) => (at === 0 ? part : [comma, ...part]));
+    return [Buffer.from(before), ...joined, Buffer.from(after)];
+  }
+
+  #count(row: Json, bytes: number): void {
+    this.bytes += bytes;
+    this.count += 1;
+    this.last = row;
+  }
+}
+
 /**
- * Writes the rows of a list as they are read, up to `maxBytes` but at least one, with turns of the event loop in between.
+ * Writes the rows of a list as they are read, up to a number of bytes but at least one, with turns of the event loop in
+ * between.
  *
- * @param mayGrow asked before each further row: whether there is room for an answer of so many bytes.
+ * @param bounds.maxSmall a list of more bytes is given up, and null; null: no list is.
  */
 export async function writeList(
   { rows, limit, next, frame = ['[', ']'], isReversed = false }: ListAnswer,
-  maxBytes: number,
-  mayGrow: (bytes: number) => boolean,
-): Promise<WrittenList> {
+  { maxBytes, maxSmall }: { readonly maxBytes: number; readonly maxSmall: number | null },
+): Promise<WrittenList | null> {
   const pacer = new Pacer();
-  const written: (readonly Buffer[])[] = [];
-  let small: string[] = [];
-  let bytes = frame[0].length + frame[1].length;
+  const writer = new ListWriter(frame[0].length + frame[1].length, isReversed);
   let read = 0;
-  let count = 0;
-  let last: Json = null;
-  const flush = (): void => {
-    if (small.length > 0) written.push([Buffer.from((isReversed ? small.reverse() : small).join(','))]);
-    small = [];
-  };
-  /** False: the row does not fit. */
-  const add = async (row: Json): Promise<boolean> => {
-    const text = stringifySmall(row);
-    const buffers = text === null ? await encodeSliced(row) : null;
-    const size = (buffers === null ? Buffer.byteLength(text ?? '') : sizeOf(buffers)) + 1;
-    if (count > 0 && (bytes + size > maxBytes || !mayGrow(bytes + size))) return false;
-    if (buffers === null) small.push(text ?? '');
-    else {
-      flush();
-      written.push(buffers);
+  let isCut = false;
+  for await (const batch of rows) {
+    for (const row of batch.rows) {
+      const text = stringifySmall(row);
+      if (text === null && maxSmall !== null) return null;
+      const buffers = text === null ? await encodeSliced(row) : [];
+      const bytes = (text === null ? sizeOf(buffers) : Buffer.byteLength(text)) + 1;
+      isCut = writer.count > 0 && writer.bytes + bytes > maxBytes;
+      if (isCut) break;
+      if (maxSmall !== null && writer.bytes + bytes > maxSmall) return null;
+      if (text === null) writer.addBuffers(row, buffers, bytes);
+      else writer.addText(row, text, bytes);
+      const pause = pacer.pause();
+      if (pause !== undefined) await pause;
     }
-    bytes += size;
-    count += 1;
-    last = row;
-    return true;
-  };
-  const take = async (): Promise<boolean> => {
-    for await (const batch of rows) {
-      for (const row of batch.rows) {
-        if (!(await add(row))) return false;
-        const pause = pacer.pause();
-        if (pause !== undefined) await pause;
-      }
-      flush();
-      read += batch.size;
-      if (count > 0 && read > maxBytes * maxReadFactor) return false;
-    }
-    return true;
-  };
-  const isWhole = await take();
-  flush();
-  const parts = isReversed ? written.reverse() : written;
-  const buffers = [
-    Buffer.from(frame[0]),
-    ...parts.flatMap((part, at) => (at === 0 ? part : [comma, ...part])),
-    Buffer.from(frame[1]),
-  ];
-  return { buffers, next: isWhole && count < limit ? null : next(count, last) };
+    writer.flush();
+    read += batch.size;
+    isCut ||= writer.count > 0 && read > maxBytes * maxReadFactor;
+    if (isCut) break;
+  }
+  const { count, last } = writer;
+  return { buffers: writer.end(frame), next: isCut || count >= limit ? next(count, last) : null };
 }
 
 const comma = Buffer.from(',');

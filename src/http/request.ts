@@ -8,6 +8,8 @@ type Parts<Params, Query, Body> = {
   readonly query: Query;
   readonly body: Body;
   readonly tenant: string;
+  /** The request is answered once more, and waits for nothing. */
+  readonly isAgain?: boolean;
 };
 
 /** A request as an operation receives it. Members that few operations read are made on access. */
@@ -16,6 +18,7 @@ export class OperationRequest<Params, Query, Body> implements Decoded<Params, Qu
   readonly query: Query;
   readonly body: Body;
   readonly tenant: string;
+  readonly #isAgain: boolean;
   readonly #context: Context;
   readonly #disconnects: Disconnects;
 
@@ -24,11 +27,13 @@ export class OperationRequest<Params, Query, Body> implements Decoded<Params, Qu
     this.query = deps.query;
     this.body = deps.body;
     this.tenant = deps.tenant;
+    this.#isAgain = deps.isAgain === true;
     this.#context = context;
     this.#disconnects = disconnects;
   }
 
   get signal(): AbortSignal {
+    if (this.#isAgain) return AbortSignal.abort();
     return this.#disconnects.signalFor(this.#context.res);
   }
 

@@ -1,8 +1,10 @@
 import type { Context, Middleware } from 'koa';
 import { z } from 'zod';
 import type { AccessControl, Caller } from '../access/access-control.ts';
+import { usageKeyOf } from '../access/principals.ts';
 import type { Operation } from '../contract/api/protocol.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
+import type { Principal } from '../contract/domain/principal.ts';
 import { refuseDropping } from '../protocols/shared/decisive-members.ts';
 import type { Answers } from './answers.ts';
 import type { BodyReader } from './body.ts';
@@ -14,6 +16,7 @@ import { createRouter, type Mount, mountRouter } from './router.ts';
 import type { Sockets } from './sockets.ts';
 import { streamType } from './sse.ts';
 import { readTicket, takesTicket } from './ticket-route.ts';
+import { whenOver } from './when-over.ts';
 
 export type RouteDeps = {
   readonly accessControl: AccessControl;
@@ -39,7 +42,8 @@ function serveOperation(operation: Operation, { protocol, prefix }: Mount, deps:
   const takesBody = !(operation.body instanceof z.ZodUndefined);
   // An operation without query parameters has none that could be misspelt.
   const takesQuery = operation.query instanceof z.ZodObject && Object.keys(operation.query.shape).length > 0;
-  const mayStream = Object.values(operation.answers).some(({ contentType }) => contentType === streamType);
+  const { countsAsStream = Object.values(operation.answers).some(({ contentType }) => contentType === streamType) } =
+    operation;
   const paramCount = operation.path.split('/:').length - 1;
   const isTicketed = takesTicket(operation);
   const { accessControl, answers, disconnects, readBody, sockets, elsewhere } = deps;
@@ -50,20 +54,26 @@ function serveOperation(operation: Operation, { protocol, prefix }: Mount, deps:
     return elsewhere.ofMember(protocol.name, operation, member);
   };
 
-  async function handle(context: Context, { principal: { tenant }, api }: Caller): Promise<void> {
+  async function handle(context: Context, { principal, api }: Caller): Promise<void> {
+    const { tenant } = principal;
+    const caller = nameCaller(principal, context);
     const params = parseParams(operation.params, context, paramCount, elsewhere);
     const query = takesQuery ? parsePart(operation.query, context.query, hintOf) : {};
     if (takesBody && !takesQuery && context.querystring !== '') refuseMisplaced(context.query);
-    const body = takesBody ? parsePart(operation.body, await readBody(context), hintOf) : undefined;
+    const body = takesBody ? parsePart(operation.body, await readBody(context, caller), hintOf) : undefined;
     const request = new OperationRequest(context, disconnects, { params, query, body, tenant });
-    const sending = answers.send(context, await operation.handle(api, request), prefix);
-    if (sending !== undefined) await sending;
+    const answer = await operation.handle(api, request);
+    const canRepeat = context.method === 'GET' || answer.kind === 'list';
+    const again = { params, query, body, tenant, isAgain: true };
+    const askAgain = () => operation.handle(api, new OperationRequest(context, disconnects, again));
+    // Not awaited here, so that the answer is not kept while it waits for its turn.
+    return answers.send(context, answer, { prefix, caller, askAgain: canRepeat ? askAgain : null });
   }
 
   async function openConversation(context: Context, caller: Caller): Promise<void> {
     const { principal, api } = caller;
     const request = { params: parseParams(operation.params, context, paramCount, elsewhere), tenant: principal.tenant };
-    await sockets.open(context, caller, async (peer) => {
+    await sockets.open(context, { caller, callerName: nameCaller(principal, context) }, async (peer) => {
       const conversation = await operation.openConversation?.(api, request, peer);
       if (conversation === undefined) throw new GatewayError('route_not_found');
       // From here on the answer belongs to the socket.
@@ -81,7 +91,7 @@ function serveOperation(operation: Operation, { protocol, prefix }: Mount, deps:
     const caller = entering instanceof Promise ? await entering : entering;
     if (operation.openConversation !== undefined && sockets.isUpgrade(context.req))
       return await openConversation(context, caller);
-    if (!mayStream) return await handle(context, caller);
+    if (!countsAsStream) return await handle(context, caller);
     // Before the work is done: no run is created for a reader that cannot be served.
     const closeStream = await accessControl.openStream(caller);
     try {
@@ -90,8 +100,8 @@ function serveOperation(operation: Operation, { protocol, prefix }: Mount, deps:
       closeStream();
       throw error;
     }
-    if (context.respond === false && !context.res.closed) context.res.once('close', closeStream);
-    else closeStream();
+    if (context.res.closed) closeStream();
+    else whenOver(context.req, context.res, closeStream);
   };
 }
 
@@ -104,4 +114,9 @@ function refuseMisplaced(query: Context['query']): void {
       detail: 'stands in the query; send it in the body',
     });
   }
+}
+
+/** Whose bytes an answer's are: a key's, or where there are none, those of an address. */
+export function nameCaller(principal: Principal, { req }: Context): string {
+  return principal.name === null ? (req.socket.remoteAddress ?? '') : usageKeyOf(principal);
 }

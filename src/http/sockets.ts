@@ -3,12 +3,14 @@ import type { Duplex } from 'node:stream';
 import type { Context } from 'koa';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { AccessControl, Caller } from '../access/access-control.ts';
+import { encodeSliced, stringifySmall } from '../compute/json-writer.ts';
 import type { Conversation, OpenConversation } from '../contract/api/protocol.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { Json } from '../contract/domain/json.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import { mayCall } from './admission.ts';
 import { parseClientJson } from './body.ts';
+import type { Held, UnsentBytes } from './unsent-bytes.ts';
 
 export type SocketOptions = {
   readonly heartbeatMs: number;
@@ -19,6 +21,7 @@ export type SocketOptions = {
   readonly accessControl: AccessControl;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly unsent: UnsentBytes;
 };
 
 type Upgrade = { readonly socket: Duplex; readonly head: Buffer };
@@ -71,7 +74,7 @@ export class Sockets {
   /** Accepts the upgrade, or rejects with the refusal. `openConversation` is the operation's, with its request bound. */
   async open(
     { req, res }: Context,
-    caller: Caller,
+    { caller, callerName }: { readonly caller: Caller; readonly callerName: string },
     openConversation: (peer: Parameters<OpenConversation>[2]) => Promise<Conversation>,
   ): Promise<void> {
     const upgrade = this.#upgrades.get(req);
@@ -81,7 +84,7 @@ export class Sockets {
     if (this.#draining) throw new GatewayError('draining', { retryAfterSeconds: 1 });
     const closeStream = await this.#options.accessControl.openStream(caller);
     let webSocket: WebSocket | null = null;
-    const sendMessage = (message: Json) => send(webSocket, JSON.stringify(message));
+    const sendMessage = (message: Json) => this.#send(webSocket, message, callerName);
     const end = () => webSocket?.close(1000);
     const conversation = await openConversation({ send: sendMessage, end }).catch((refusal: unknown) => {
       closeStream();
@@ -144,6 +147,28 @@ export class Sockets {
     await conversation.receive(message, enter);
   }
 
+  /** Resolves once the message is written, so that little piles up here for a slow reader. */
+  async #send(webSocket: WebSocket | null, message: Json, callerName: string): Promise<void> {
+    const small = stringifySmall(message);
+    const text = small ?? Buffer.concat(await encodeSliced(message));
+    if (webSocket === null || webSocket.readyState !== webSocket.OPEN) return;
+    const written = new Promise<void>((resolve) => webSocket.send(text, { binary: false }, () => resolve()));
+    if (webSocket.bufferedAmount === 0) return await written;
+    const cut = (): void => {
+      held?.release();
+      webSocket.terminate();
+    };
+    let held: Held | null = null;
+    try {
+      held = this.#options.unsent.hold(callerName, { content: written, bytes: text.length, cut });
+    } catch (refusal) {
+      if (!(refusal instanceof GatewayError)) throw refusal;
+      cut();
+    }
+    await written;
+    held?.release();
+  }
+
   #checkOrigin(request: IncomingMessage): void {
     const { origin } = request.headers;
     if (origin === undefined || mayCall(origin, request, this.#options.origins)) return;
@@ -178,12 +203,6 @@ function dismiss(webSocket: WebSocket): void {
   webSocket.close(goingAway, 'the gateway is shutting down');
   const timer = setTimeout(() => webSocket.terminate(), closeGraceMs);
   webSocket.once('close', () => clearTimeout(timer));
-}
-
-/** Resolves once the message is written, so that nothing piles up here for a slow reader. */
-async function send(webSocket: WebSocket | null, text: string): Promise<void> {
-  if (webSocket === null || webSocket.readyState !== webSocket.OPEN) return;
-  await new Promise<void>((resolve) => webSocket.send(text, () => resolve()));
 }
 
 /** Throws `malformed_json` or `invalid_request`. */

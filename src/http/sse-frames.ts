@@ -1,6 +1,6 @@
+import { encodeSliced, stringifySmall } from '../compute/json-writer.ts';
 import type { EventEncoder, SentEvent } from '../contract/api/protocol.ts';
 import type { RunEvent } from '../contract/domain/event.ts';
-import type { Json } from '../contract/domain/json.ts';
 
 type EventName = (event: RunEvent) => string;
 
@@ -15,11 +15,14 @@ export function encodeRetry(retryMs: number): string {
   return `retry: ${retryMs}\n`;
 }
 
-/** Frames of events, made once for each encoder however many readers an event has; null where there is no frame. */
-export class Frames {
-  readonly #byEncoder = new WeakMap<EventEncoder, WeakMap<RunEvent, Buffer | null>>();
+/** Null where there is no frame, a promise where it is a large one. */
+export type Frame = Buffer | null | Promise<Buffer>;
 
-  of(event: RunEvent, encode: EventEncoder, eventName: EventName = agentEvent): Buffer | null {
+/** Frames of events, made once for each encoder however many readers an event has. */
+export class Frames {
+  readonly #byEncoder = new WeakMap<EventEncoder, WeakMap<RunEvent, Frame>>();
+
+  of(event: RunEvent, encode: EventEncoder, eventName: EventName = agentEvent): Frame {
     let known = this.#byEncoder.get(encode);
     if (known === undefined) {
       known = new WeakMap();
@@ -34,21 +37,25 @@ export class Frames {
   }
 }
 
-function encodeFrame(event: RunEvent, encode: EventEncoder, eventName: EventName): Buffer | null {
+function encodeFrame(event: RunEvent, encode: EventEncoder, eventName: EventName): Frame {
   const data = encode(event);
   if (data === null) return null;
   return encodeSent({ id: `${event.seq}`, event: eventName(event), data });
 }
 
 /** The bytes of a server-sent event. */
-export function encodeSent({ id, event, data }: SentEvent): Buffer {
-  return Buffer.from(`id: ${id}\nevent: ${event}\ndata: ${encodeLine(data)}\n\n`);
+export function encodeSent({ id, event, data }: SentEvent): Buffer | Promise<Buffer> {
+  const before = `id: ${id}\nevent: ${event}\ndata: `;
+  const after = '\n\n';
+  const text = stringifySmall(data);
+  if (text !== null) return Buffer.from(`${before}${escapeLineEnds(text)}${after}`);
+  return encodeSliced(data, { before, after, escapeText: escapeLineEnds }).then((buffers) => Buffer.concat(buffers));
 }
 
 /** Characters that some readers of lines take for the end of one. */
 const lineEnds = /[\u0085\u2028\u2029]/g;
 
 /** JSON of one line, for every idea of a line. */
-function encodeLine(data: Json): string {
-  return JSON.stringify(data).replaceAll(lineEnds, (end) => `\\u${end.charCodeAt(0).toString(16).padStart(4, '0')}`);
+function escapeLineEnds(text: string): string {
+  return text.replaceAll(lineEnds, (end) => `\\u${end.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

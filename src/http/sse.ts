@@ -1,9 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import type { Answer, SentEvent } from '../contract/api/protocol.ts';
+import { GatewayError } from '../contract/domain/errors.ts';
 import type { EventBatches } from '../contract/domain/event.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import { boundReading } from './slow-reader.ts';
-import { encodeRetry, encodeSent, Frames, heartbeat } from './sse-frames.ts';
+import { encodeRetry, encodeSent, type Frame, Frames, heartbeat } from './sse-frames.ts';
+import type { Held, UnsentBytes } from './unsent-bytes.ts';
 
 export type StreamSource = Omit<Extract<Answer, { kind: 'stream' }>, 'kind'>;
 
@@ -11,10 +13,12 @@ export type StreamSource = Omit<Extract<Answer, { kind: 'stream' }>, 'kind'>;
 type Source<Event> = {
   readonly events: EventBatches<Event>;
   /** Null: the protocol has no such event. */
-  readonly frameOf: (event: Event) => Buffer | null;
+  readonly frameOf: (event: Event) => Frame;
   readonly endsAfter?: ((event: Event) => boolean) | undefined;
   readonly onLeft?: (() => Promise<void>) | undefined;
   readonly runId?: string;
+  /** Whose bytes its frames are. */
+  readonly caller: string;
 };
 
 export const streamType = 'text/event-stream';
@@ -34,6 +38,7 @@ export type StreamOptions = {
   readonly slowReaderMs: number;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly unsent: UnsentBytes;
 };
 
 /** All open streams: one timer sends their heartbeats, one call ends them. */
@@ -54,13 +59,13 @@ export class Streams {
   }
 
   /** Answers with the head at once, then with events until they end, the reader leaves or the gateway drains. */
-  start(response: ServerResponse, { encode, eventName, ...source }: StreamSource): void {
-    this.#begin(response, { ...source, frameOf: (event) => this.#frames.of(event, encode, eventName) });
+  start(response: ServerResponse, { encode, eventName, ...source }: StreamSource, caller: string): void {
+    this.#begin(response, { ...source, caller, frameOf: (event) => this.#frames.of(event, encode, eventName) });
   }
 
   /** The same for events that are prepared for one reader alone. */
-  startEvents(response: ServerResponse, events: EventBatches<SentEvent>): void {
-    this.#begin(response, { events, frameOf: encodeSent });
+  startEvents(response: ServerResponse, events: EventBatches<SentEvent>, caller: string): void {
+    this.#begin(response, { events, caller, frameOf: encodeSent });
   }
 
   #begin<Event>(response: ServerResponse, source: Source<Event>): void {
@@ -90,13 +95,15 @@ export class Streams {
     for (const stream of this.#open) stream.dismiss(retryMs);
   }
 
-  async #pump<Event>(stream: Stream, { events, frameOf, endsAfter, runId }: Source<Event>): Promise<void> {
+  async #pump<Event>(stream: Stream, source: Source<Event>): Promise<void> {
+    const { events, frameOf, endsAfter, runId, caller } = source;
     try {
       for await (const batch of events) {
         for (const event of batch) {
-          const frame = frameOf(event);
+          const made = frameOf(event);
+          const frame = made instanceof Promise ? await made : made;
           // Awaited only when the reader is slow: with a thousand readers of one event each promise turn counts.
-          if (frame !== null && !stream.write(frame)) await stream.whenTaken();
+          if (frame !== null && !stream.write(frame)) await this.#waitFor(stream, caller, frame);
           if (endsAfter?.(event) === true) return stream.end();
         }
       }
@@ -105,6 +112,23 @@ export class Streams {
       this.#options.log.error({ run_id: runId, err: fault }, 'stream failed');
       stream.dismiss(retryAfterFaultMs);
     }
+  }
+
+  /** Resolves once the frame is taken. Where there is no room for it, the reader has to come again. */
+  async #waitFor(stream: Stream, caller: string, frame: Buffer): Promise<void> {
+    const cut = (): void => {
+      held?.release();
+      stream.cut();
+    };
+    let held: Held | null = null;
+    try {
+      held = this.#options.unsent.hold(caller, { content: frame, bytes: frame.length, cut });
+    } catch (refusal) {
+      if (!(refusal instanceof GatewayError)) throw refusal;
+      return cut();
+    }
+    await stream.whenTaken();
+    held.release();
   }
 
   /** The reader left before the end of its stream. */
@@ -163,7 +187,8 @@ class Stream {
     });
     if (this.#over) {
       // The bound stays until what was sent is taken or the connection closes.
-      this.#response.once('close', lift);
+      if (!this.#response.closed) await new Promise<void>((resolve) => this.#response.once('close', () => resolve()));
+      lift();
       return;
     }
     lift();
@@ -188,6 +213,12 @@ class Stream {
     if (this.#over) return;
     this.stop();
     this.#response.end(encodeRetry(retryMs));
+  }
+
+  /** Drops what the reader has not taken, and the connection with it. */
+  cut(): void {
+    this.stop();
+    this.#response.destroy();
   }
 
   /** Writes nothing more. */

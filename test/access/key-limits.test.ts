@@ -189,8 +189,18 @@ describe('open streams', () => {
     const first = await follow(site, reader.key, runId);
     const refused = await site.ask(reader.key, 'POST', '/acp/v0.2/runs/stream', waiting);
     expect(refused.status).toBe(429);
-    expect((await site.ask(reader.key, 'POST', '/runs/search', {})).body).toHaveLength(1);
+    // Lists, waits and outputs are readers too.
+    for (const [method, path] of [
+      ['POST', '/runs/search'],
+      ['GET', `/runs/${runId}/output`],
+    ] as const)
+      expect((await site.ask(reader.key, method, path, method === 'POST' ? {} : undefined)).status).toBe(429);
     first.leave();
+    const searched = await askUntil(
+      ({ status }) => status === 200,
+      () => site.ask(reader.key, 'POST', '/runs/search', {}),
+    );
+    expect(searched.body).toHaveLength(1);
     const absent = '0193b3a0-6b7c-7d2e-8f00-00000000dead';
     const notFound = () => site.ask(reader.key, 'GET', `/runs/${absent}/stream`);
     await askUntil(({ status }) => status === 404, notFound);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Change, RunEvent } from '../../src/contract/domain/event.ts';
 import { EventBus } from '../../src/engine/events/event-bus.ts';
+import { LargeEvents } from '../../src/engine/events/large-events.ts';
 import { RunEventStream } from '../../src/engine/events/run-event-stream.ts';
 import { openRig, type Rig, tenant } from './engine-rig.ts';
 
@@ -18,7 +19,10 @@ test('an event reaches a thousand waiting readers within two promise turns', asy
   const run = await rig.create();
   await rig.clock.settle();
   const bus = new EventBus(unheard);
-  const streams = Array.from({ length: 1000 }, () => new RunEventStream(rig.store, bus, run, 2));
+  const streams = Array.from(
+    { length: 1000 },
+    () => new RunEventStream({ store: rig.store, bus, large: new LargeEvents() }, run, 2),
+  );
   const received: RunEvent[] = [];
   const readings = streams.map(async (stream) => {
     for await (const batch of stream) received.push(...batch);
@@ -43,7 +47,7 @@ test('leaving a loop over an event stream unsubscribes its reader', async () => 
   const run = await rig.create();
   await rig.clock.settle();
   const bus = new EventBus(unheard);
-  for await (const _batch of new RunEventStream(rig.store, bus, run, 0)) break;
+  for await (const _batch of new RunEventStream({ store: rig.store, bus, large: new LargeEvents() }, run, 0)) break;
   expect(bus.isWatched(run.runId)).toBe(false);
 });
 
@@ -62,7 +66,7 @@ test('of partial outputs only the newest waits for a reader that is slow, and no
   const run = await rig.create();
   await rig.clock.settle();
   const bus = new EventBus(unheard);
-  const stream = new RunEventStream(rig.store, bus, run, 2);
+  const stream = new RunEventStream({ store: rig.store, bus, large: new LargeEvents() }, run, 2);
   // The reader has all there is, and is busy with it from now on.
   const waiting = stream.next();
   await rig.clock.settle();

@@ -57,6 +57,10 @@ const appLimits: AppLimits = {
   maxMetadataBytes: 65_536,
   maxListBytes: 8_388_608,
   maxAnswerBytes: 1_048_576,
+  maxUnsentBytes: 67_108_864,
+  maxUnsentBytesTotal: 134_217_728,
+  maxArrivingBytes: 67_108_864,
+  maxArrivingBytesTotal: 134_217_728,
   maxStreams: 10_000,
   slowReaderMs: 60_000,
 };

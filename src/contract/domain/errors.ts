@@ -137,6 +137,18 @@ export const errorTable = {
     retryable: true,
     when: 'The key has as many open streams as its `streams` allows.',
   },
+  too_many_unsent_bytes: {
+    http: 429,
+    message: 'the caller has too many answers that it does not read',
+    retryable: true,
+    when: 'Answers of `limits.maxUnsentBytes` are on their way to the caller, and their readers still take them.',
+  },
+  too_many_body_bytes: {
+    http: 429,
+    message: 'the caller sends too many bodies at the same time',
+    retryable: true,
+    when: 'Bodies of the caller that have not arrived whole hold `limits.maxArrivingBytes`.',
+  },
   body_too_large: {
     http: 413,
     message: 'the request body is too large',
@@ -160,6 +172,18 @@ export const errorTable = {
     message: 'the gateway has too many open streams',
     retryable: true,
     when: 'The gateway has as many open streams as `limits.maxStreams` allows.',
+  },
+  unsent_bytes_exhausted: {
+    http: 503,
+    message: 'the gateway has too many answers on their way',
+    retryable: true,
+    when: 'Answers of `limits.maxUnsentBytesTotal` are on their way to all callers, and their readers still take them.',
+  },
+  body_bytes_exhausted: {
+    http: 503,
+    message: 'the gateway receives too many bodies at the same time',
+    retryable: true,
+    when: 'Bodies that have not arrived whole hold `limits.maxArrivingBytesTotal`.',
   },
   auth_unavailable: {
     http: 503,

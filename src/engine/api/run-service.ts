@@ -9,6 +9,7 @@ import type { Run, RunKey, RunSummary } from '../../contract/domain/run.ts';
 import type { Rows } from '../../contract/store/rows.ts';
 import type { RunQuery, Store } from '../../contract/store/store.ts';
 import type { EventBus, RunNotification } from '../events/event-bus.ts';
+import { LargeEvents } from '../events/large-events.ts';
 import { RunEventStream } from '../events/run-event-stream.ts';
 import type { RunCache } from '../state/run-cache.ts';
 import type { RunWriter } from '../state/run-writer.ts';
@@ -40,6 +41,7 @@ export class RunService implements Runs {
   readonly #deps: RunServiceDeps;
   /** Ends each wait under way. */
   readonly #waits = new LinkedList<() => void>();
+  readonly #large = new LargeEvents();
   #draining = false;
 
   constructor(deps: RunServiceDeps) {
@@ -85,7 +87,8 @@ export class RunService implements Runs {
 
   async watch(key: RunKey, afterSeq: number): Promise<EventBatches<RunEvent>> {
     await this.#read(key);
-    return new RunEventStream(this.#deps.store, this.#deps.bus, key, afterSeq);
+    const { store, bus } = this.#deps;
+    return new RunEventStream({ store, bus, large: this.#large }, key, afterSeq);
   }
 
   async resume(key: RunKey, payload: Json): Promise<Run> {

@@ -2,6 +2,7 @@ import type { EventBatches, RunEvent } from '../../contract/domain/event.ts';
 import type { RunKey } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
 import type { EventBus, RunNotification } from './event-bus.ts';
+import type { LargeEvents } from './large-events.ts';
 
 /** Events read from the store at once, and the most that wait in memory for a slow reader. */
 const maxBatch = 100;
@@ -18,6 +19,7 @@ type Batch = IteratorResult<readonly RunEvent[], undefined>;
  */
 export class RunEventStream implements EventBatches<RunEvent> {
   readonly #store: Store;
+  readonly #large: LargeEvents;
   readonly #key: RunKey;
   readonly #unsubscribe: () => void;
   #lastSeq: number;
@@ -30,8 +32,13 @@ export class RunEventStream implements EventBatches<RunEvent> {
   /** Set while the reader has everything and waits. */
   #hand: ((batch: Batch | Promise<Batch>) => void) | null = null;
 
-  constructor(store: Store, bus: EventBus, key: RunKey, afterSeq: number) {
+  constructor(
+    { store, bus, large }: { readonly store: Store; readonly bus: EventBus; readonly large: LargeEvents },
+    key: RunKey,
+    afterSeq: number,
+  ) {
     this.#store = store;
+    this.#large = large;
     this.#key = key;
     this.#lastSeq = afterSeq;
     this.#unsubscribe = bus.subscribe(key, (notification) => this.#receive(notification));
@@ -59,7 +66,7 @@ export class RunEventStream implements EventBatches<RunEvent> {
       if (this.#behind) {
         this.#behind = false;
         this.#waiting = [];
-        const missed = await this.#store.events(this.#key.runId, this.#lastSeq, maxBatch);
+        const missed = this.#large.share(await this.#store.events(this.#key.runId, this.#lastSeq, maxBatch));
         if (missed.length > 0) {
           // A full batch means that there may be more; news that came during the read may overlap it.
           if (missed.length === maxBatch || this.#waiting.length > 0) this.#behind = true;

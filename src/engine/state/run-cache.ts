@@ -47,7 +47,11 @@ export class RunCache {
     const cached = this.peek(key);
     if (cached !== undefined) return cached;
     const run = await this.#store.find(key);
-    if (run !== null) this.keep(run);
+    if (run === null) return run;
+    // Of what many readers got at the same time, one copy is kept: a large output is in memory once.
+    const known = this.peek(key);
+    if (known?.version === run.version) return known;
+    this.keep(run);
     return run;
   }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Answer, Operation } from '../../contract/api/protocol.ts';
+import type { Operation } from '../../contract/api/protocol.ts';
 import type { JoinThread } from '../../contract/api/runs.ts';
-import type { Run, RunRequest } from '../../contract/domain/run.ts';
+import type { RunRequest } from '../../contract/domain/run.ts';
 import type { RunQuery } from '../../contract/store/store.ts';
 import { findAgentId } from '../shared/agent-reference.ts';
 import { answersOf, eventStream, streamOver, success } from '../shared/answer-schemas.ts';
@@ -20,6 +20,7 @@ export const acpV01 = 'acp-v0.1';
 export function createRunOperations(requests: Requests): readonly Operation[] {
   const { ErrorResponse: error, Run: run } = answers;
   const runAnswer = runAnswerer(encodeRun);
+  const outputAnswer = runAnswerer(encodeOutput);
   return [
     operation({
       id: 'search_runs',
@@ -30,6 +31,7 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: nothing,
       body: requests.runSearch,
       answers: answersOf(error, success(z.array(run)), [422]),
+      countsAsStream: true,
       handle: async (api, { body: { agent_id, select, ...filter }, tenant }) => {
         const agentId = findAgentId(api, agent_id);
         // No agent has this name, so no run matches.
@@ -79,13 +81,14 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
         { ...success(answers.RunOutput), 204: { description: 'No output yet' } },
         [404, 409, 422],
       ),
+      countsAsStream: true,
       handle: async (api, request) => {
         const key = { tenant: request.tenant, runId: request.params.run_id };
         const blockMs = (request.query.block_timeout ?? 0) * 1000;
         // The signal has a cost, which a call that does not wait can save.
-        return outputAnswer(
-          blockMs === 0 ? await api.runs.get(key) : await api.runs.wait(key, blockMs, request.signal),
-        );
+        const run = blockMs === 0 ? await api.runs.get(key) : await api.runs.wait(key, blockMs, request.signal);
+        if (run.status === 'pending') return { kind: 'empty', status: 204, runId: run.runId, waiting: run.waiting };
+        return outputAnswer(run, { runId: run.runId });
       },
     }),
     operation({
@@ -134,12 +137,6 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
         jsonAnswer(encodeRun(await api.runs.delete({ tenant, runId: params.run_id }))),
     }),
   ];
-}
-
-function outputAnswer(run: Run): Answer {
-  const output = encodeOutput(run);
-  if (output === null) return { kind: 'empty', status: 204, runId: run.runId, waiting: run.waiting };
-  return { kind: 'json', status: 200, body: output, runId: run.runId };
 }
 
 function decodeRequest({ input, metadata, config, webhook, streaming }: RunCreate): RunRequest {

@@ -42,6 +42,7 @@ export function createThreadOperations(requests: Requests): readonly Operation[]
       query: nothing,
       body: requests.threadSearch,
       answers: answersOf(error, success(z.array(thread)), [422]),
+      countsAsStream: true,
       handle: async (api, { body: { agent_id, ...filter }, tenant }) => {
         const agentId = findAgentId(api, agent_id);
         if (agentId === null) return jsonAnswer([]);
@@ -99,6 +100,7 @@ export function createThreadOperations(requests: Requests): readonly Operation[]
       query: requests.history,
       body: noBody,
       answers: answersOf(error, success(z.array(run)), [404, 409, 422]),
+      countsAsStream: true,
       handle: async (api, { params, query: { offset }, tenant }) => {
         const { threadId } = await api.threads.get({ tenant, threadId: params.thread_id });
         const page = { limit: maxRuns, offset };

@@ -110,6 +110,7 @@ function listThreadRuns(requests: Requests): Operation {
     query: requests.list,
     body: noBody,
     answers: answersOf(answers.ErrorResponse, success(z.array(answers.RunStateful)), [404, 422]),
+    countsAsStream: true,
     handle: async (api, { params, query, tenant }) => {
       const { threadId } = await api.threads.get({ tenant, threadId: params.thread_id });
       return listAnswer(api.runs.search({ ...query, tenant, threadId }), encodeStateful, query);
@@ -127,6 +128,7 @@ function searchStatelessRuns(requests: Requests): Operation {
     query: nothing,
     body: requests.search,
     answers: answersOf(answers.ErrorResponse, success(z.array(answers.RunStateless)), [422]),
+    countsAsStream: true,
     handle: async (api, { body: { agent_id, select, ...filter }, tenant }) => {
       const agentId = findAgentId(api, agent_id);
       // No agent has this name, so no run matches.

@@ -6,7 +6,7 @@ import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { answersOf, done, eventStream, streamOver, success } from '../shared/answer-schemas.ts';
-import { creationAnswer, emptyAnswer, runAnswerer, waitedAnswer } from '../shared/answers.ts';
+import { creationAnswer, emptyAnswer, runAnswerer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing } from '../shared/requests.ts';
 import { decodeCreation } from '../shared/run-create.ts';
@@ -67,7 +67,7 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
     if (!site.holds(params, run)) throw new GatewayError('run_not_found');
     return run;
   };
-  const waited = (run: Run): JsonObject => ({ run: site.encode(run), ...encodeOutput(run) });
+  const waitAnswer = runAnswerer((run) => ({ run: site.encode(run), ...encodeOutput(run) }));
   const runAnswer = runAnswerer(site.encode);
 
   return [
@@ -109,10 +109,11 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
       body: site.body,
       takes: ['Idempotency-Key'],
       answers: answersOf(error, success(site.waited), [404, 409, 422]),
+      countsAsStream: true,
       handle: async (api, request) => {
         const leaving = request.body.on_disconnect ?? 'cancel';
-        const creation = await createAndWait(api, command(request), leaving, request);
-        return creationAnswer(creation, waited(creation.run));
+        const { run, replayed } = await createAndWait(api, command(request), leaving, request);
+        return waitAnswer(run, { runId: run.runId, replayed });
       },
     }),
     operation({
@@ -124,10 +125,10 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(site.waited), [404, 422]),
+      countsAsStream: true,
       handle: async (api, request) => {
         const run = await find(api, request);
-        const ended = await awaitEnd(api, keyOf(run), request);
-        return waitedAnswer(ended, waited(ended));
+        return waitAnswer(await awaitEnd(api, keyOf(run), request), { runId: run.runId });
       },
     }),
     operation({

@@ -62,6 +62,7 @@ export function createStoreOperations(options: RequestOptions): readonly Operati
       query: nothing,
       body: requests.search,
       answers: answersOf(error, success(found), [422]),
+      countsAsStream: true,
       handle: async (api, { body: { namespace_prefix, filter, limit, offset }, tenant }) => {
         const query = { tenant, prefix: namespace_prefix ?? [], filter: filter ?? undefined, limit, offset };
         return listAnswer(api.items.search(query), encodeItem, { limit, offset }, { frame: ['{"items":[', ']}'] });
@@ -76,6 +77,7 @@ export function createStoreOperations(options: RequestOptions): readonly Operati
       query: nothing,
       body: requests.namespaces,
       answers: answersOf(error, success(listed), [422]),
+      countsAsStream: true,
       handle: async (api, { body: { max_depth: maxDepth, ...query }, tenant }) =>
         listAnswer(rowsOf(await api.items.listNamespaces({ ...query, tenant, maxDepth })), (labels) => labels, query),
     }),

@@ -21,6 +21,7 @@ type Body = z.output<Requests['runStream']>;
 export function createRunOperations(requests: Requests): readonly Operation[] {
   const { ErrorResponse: error, Run: run, RunWaitResponse: waited, StreamEventData: event } = answers;
   const runAnswer = runAnswerer(encodeRun);
+  const waitAnswer = runAnswerer(encodeWaited);
   return [
     operation({
       id: 'search_runs',
@@ -31,6 +32,7 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: nothing,
       body: requests.runSearch,
       answers: answersOf(error, success(z.array(run)), [404, 422]),
+      countsAsStream: true,
       handle: async (api, { body: { agent_id, thread_id: threadId, select, ...filter }, tenant }) => {
         const agentId = findAgentId(api, agent_id);
         // No agent has this name, so no run matches.
@@ -77,10 +79,11 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       body: requests.runCreate,
       takes: ['Idempotency-Key'],
       answers: answersOf(error, success(waited), [404, 409, 422]),
+      countsAsStream: true,
       handle: async (api, request) => {
         const leaving = request.body.on_disconnect ?? 'cancel';
-        const creation = await createAndWait(api, decodeCommand(request), leaving, request);
-        return creationAnswer(creation, encodeWaited(creation.run));
+        const { run: made, replayed } = await createAndWait(api, decodeCommand(request), leaving, request);
+        return waitAnswer(made, { runId: made.runId, replayed });
       },
     }),
     operation({
@@ -117,10 +120,10 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       query: nothing,
       body: noBody,
       answers: answersOf(error, success(waited), [404, 422]),
+      countsAsStream: true,
       handle: async (api, request) => {
         const key = { tenant: request.tenant, runId: request.params.run_id };
-        const ended = await awaitEnd(api, key, request);
-        return waitedAnswer(ended, encodeWaited(ended));
+        return waitAnswer(await awaitEnd(api, key, request), { runId: key.runId });
       },
     }),
     operation({

@@ -38,26 +38,30 @@ export async function* encodeRows<Row>(
   for await (const batch of rows) yield { rows: batch.rows.map(encode), size: batch.size };
 }
 
-/** Makes answers with a run. A run that is done stays the same object while it is cached, and so does its answer. */
-export function runAnswerer(encode: (run: Run) => Json): (run: Run) => Answer {
-  const lasting = new WeakMap<Run, Answer>();
-  return (run) => {
-    const known = lasting.get(run);
-    if (known !== undefined) return known;
-    if (run.phase !== 'done') return { kind: 'json', status: 200, body: encode(run), waiting: run.waiting };
-    const answer: Answer = { kind: 'json', status: 200, body: encode(run), lasting: true };
-    lasting.set(run, answer);
-    return answer;
+type JsonAnswer = Extract<Answer, { kind: 'json' }>;
+
+/**
+ * Makes answers with a run. A run is never changed, and one that is done stays the same object while it is cached: so does
+ * its answer, whose body all readers share.
+ */
+export function runAnswerer(
+  encode: (run: Run) => Json,
+): (run: Run, more?: Pick<JsonAnswer, 'runId' | 'replayed'>) => Answer {
+  const lasting = new WeakMap<Run, JsonAnswer>();
+  return (run, more) => {
+    let answer = lasting.get(run);
+    if (answer === undefined) {
+      const { waiting } = run;
+      const isLasting = run.phase === 'done' || (run.outcome !== null && waiting === undefined);
+      answer = { kind: 'json', status: 200, body: encode(run), lasting: isLasting, waiting };
+      if (isLasting) lasting.set(run, answer);
+    }
+    return more === undefined ? answer : { ...answer, ...more };
   };
 }
 
 export function creationAnswer({ run, replayed }: CreatedRun, body: Json): Answer {
   return { kind: 'json', status: 200, body, runId: run.runId, replayed, waiting: run.waiting };
-}
-
-/** What a client gets that waited for a run, or asked for its output. */
-export function waitedAnswer({ runId, waiting }: Run, body: Json): Answer {
-  return { kind: 'json', status: 200, body, runId, waiting };
 }
 
 export const emptyAnswer: Answer = { kind: 'empty', status: 204 };

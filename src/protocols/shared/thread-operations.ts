@@ -86,6 +86,7 @@ export function createThreadOperations(options: ThreadOperationOptions): readonl
       query: nothing,
       body: closed(requests.search, unknownFields).prefault({}),
       answers: answersOf(error, success(z.array(thread)), [422]),
+      countsAsStream: true,
       handle: async (api, { body: { select, ...body }, tenant }) => {
         const query: ThreadQuery = { ...body, tenant, omitState: select?.includes('values') !== true };
         return listAnswer(api.threads.search(query), (each) => encodeThread(each, encodeValues), body);
@@ -100,6 +101,7 @@ export function createThreadOperations(options: ThreadOperationOptions): readonl
       query: closed(requests.history, unknownFields),
       body: noBody,
       answers: answersOf(error, success(z.array(state)), [404, 422]),
+      countsAsStream: true,
       handle: async (api, { params, query, tenant }) => {
         const { limit, before = null } = query;
         const rows = api.threads.history({ tenant, threadId: params.thread_id }, { limit, beforeId: before });

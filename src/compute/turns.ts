@@ -30,6 +30,32 @@ function goOn(): void {
   first?.();
 }
 
+/** Large values that wait to be read, by name. */
+const notBegun = new Map<string, Promise<unknown>>();
+/** The last large value that is being read. */
+let largeRead: Promise<unknown> = Promise.resolve();
+
+/**
+ * Reads a large value once no other is being read, so that many who ask for one at the same time have one in memory, and
+ * not each their own. `read` must not read another one so.
+ *
+ * @param name those who ask for the same before its reading begins share it; null: it is not shared.
+ */
+export function readLarge<T>(name: string | null, read: () => Promise<T>): Promise<T> {
+  const same = name === null ? undefined : notBegun.get(name);
+  if (same !== undefined) return same as Promise<T>;
+  const done = largeRead.then(() => {
+    if (name !== null) notBegun.delete(name);
+    return read();
+  });
+  if (name !== null) notBegun.set(name, done);
+  largeRead = done.then(
+    () => {},
+    () => {},
+  );
+  return done;
+}
+
 /** Lets the event loop turn where one task has held it for long enough. */
 export class Pacer {
   #sinceMs = performance.now();

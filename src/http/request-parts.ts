@@ -1,7 +1,9 @@
 import type { Context } from 'koa';
 import type { z } from 'zod';
+import { usageKeyOf } from '../access/principals.ts';
 import { findNearest } from '../collections/nearest-word.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
+import type { Principal } from '../contract/domain/principal.ts';
 import { jsonWords, parsePlainly } from '../validation/zod-issues.ts';
 import type { Elsewhere } from './elsewhere.ts';
 import { refuseLessSpecific } from './router.ts';
@@ -41,4 +43,9 @@ export function parseParams<T>(schema: z.ZodType<T>, context: Context, paramCoun
     refuseLessSpecific(context, paramCount);
     throw refusal;
   }
+}
+
+/** Whose bytes an answer's are: a key's, or where there are none, those of an address. */
+export function nameCaller(principal: Principal, { req }: Context): string {
+  return principal.name === null ? (req.socket.remoteAddress ?? '') : usageKeyOf(principal);
 }

@@ -1,17 +1,15 @@
 import type { Context, Middleware } from 'koa';
 import { z } from 'zod';
 import type { AccessControl, Caller } from '../access/access-control.ts';
-import { usageKeyOf } from '../access/principals.ts';
 import type { Operation } from '../contract/api/protocol.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
-import type { Principal } from '../contract/domain/principal.ts';
 import { refuseDropping } from '../protocols/shared/decisive-members.ts';
 import type { Answers } from './answers.ts';
 import type { BodyReader } from './body.ts';
 import type { Disconnects } from './disconnects.ts';
 import { type Elsewhere, membersOf } from './elsewhere.ts';
 import { OperationRequest } from './request.ts';
-import { type MemberHint, maxNameLength, parseParams, parsePart } from './request-parts.ts';
+import { type MemberHint, maxNameLength, nameCaller, parseParams, parsePart } from './request-parts.ts';
 import { createRouter, type Mount, mountRouter } from './router.ts';
 import type { Sockets } from './sockets.ts';
 import { streamType } from './sse.ts';
@@ -114,9 +112,4 @@ function refuseMisplaced(query: Context['query']): void {
       detail: 'stands in the query; send it in the body',
     });
   }
-}
-
-/** Whose bytes an answer's are: a key's, or where there are none, those of an address. */
-export function nameCaller(principal: Principal, { req }: Context): string {
-  return principal.name === null ? (req.socket.remoteAddress ?? '') : usageKeyOf(principal);
 }

@@ -20,6 +20,8 @@ export type Frame = Buffer | null | Promise<Buffer>;
 
 /** Frames of events, made once for each encoder however many readers an event has. */
 export class Frames {
+  /** Keeps a large event as long as its frame, so that further readers find both. */
+  readonly #events = new WeakMap<Buffer, RunEvent>();
   readonly #byEncoder = new WeakMap<EventEncoder, WeakMap<RunEvent, Frame>>();
 
   of(event: RunEvent, encode: EventEncoder, eventName: EventName = agentEvent): Frame {
@@ -32,6 +34,7 @@ export class Frames {
     if (frame === undefined) {
       frame = encodeFrame(event, encode, eventName);
       known.set(event, frame);
+      if (frame instanceof Promise) void frame.then((made) => this.#events.set(made, event)).catch(() => {});
     }
     return frame;
   }

@@ -98,16 +98,22 @@ export class Streams {
   async #pump<Event>(stream: Stream, source: Source<Event>): Promise<void> {
     const { events, frameOf, endsAfter, runId, caller } = source;
     try {
-      for await (const batch of events) {
-        for (const event of batch) {
-          const made = frameOf(event);
+      for (;;) {
+        let result: IteratorResult<readonly Event[], undefined> | null = await events.next();
+        if (result.done === true) return stream.end();
+        let batch: readonly Event[] = result.value;
+        result = null;
+        for (let at = 0; at < batch.length; at += 1) {
+          const made = frameOf(batch[at] as Event);
+          const isLast = endsAfter?.(batch[at] as Event) === true;
+          // The frame of a large event is enough: a slow reader does not keep the event too.
+          if (made instanceof Promise) [batch, at] = [batch.slice(at + 1), -1];
           const frame = made instanceof Promise ? await made : made;
           // Awaited only when the reader is slow: with a thousand readers of one event each promise turn counts.
           if (frame !== null && !stream.write(frame)) await this.#waitFor(stream, caller, frame);
-          if (endsAfter?.(event) === true) return stream.end();
+          if (isLast) return stream.end();
         }
       }
-      stream.end();
     } catch (fault) {
       this.#options.log.error({ run_id: runId, err: fault }, 'stream failed');
       stream.dismiss(retryAfterFaultMs);

@@ -7,7 +7,7 @@ import { GatewayError } from '../contract/domain/errors.ts';
 import { uuid } from '../protocols/shared/requests.ts';
 import { setJson } from './answers.ts';
 import type { BodyReader } from './body.ts';
-import { parsePart } from './request-parts.ts';
+import { nameCaller, parsePart } from './request-parts.ts';
 import { createRouter, type Mount, mountRouter } from './router.ts';
 import { streamType } from './sse.ts';
 
@@ -26,7 +26,10 @@ export function routeTickets(mounts: readonly Mount[], { accessControl, readBody
 
   router.post('/stream-tickets', async (context) => {
     const caller = await accessControl.enter(context.req, context.res);
-    const { run_id: runId, path = `${home}/runs/${runId}/stream` } = parsePart(request, await readBody(context));
+    const { run_id: runId, path = `${home}/runs/${runId}/stream` } = parsePart(
+      request,
+      await readBody(context, nameCaller(caller.principal, context)),
+    );
     if (!streams.some((pattern) => pattern.exec(path)?.groups?.run_id?.toLowerCase() === runId)) {
       throw new GatewayError('invalid_request', { path: 'path', detail: 'must be the path of a stream of the run' });
     }

@@ -127,24 +127,39 @@ export function endedAtOf(run: Run): number | null {
 export function decodeRun(row: unknown): Run {
   try {
     const columns = runRowSchema.parse(row);
-    return {
-      ...decodeState(columns.state),
-      request: requestSchema.parse(readJson(columns.request)),
-      runId: columns.run_id,
-      tenant: columns.tenant,
-      agentId: columns.agent_id,
-      agentName: columns.agent_name,
-      threadId: columns.thread_id,
-      phase: columns.phase,
-      status: columns.status,
-      owner: columns.owner,
-      version: columns.version,
-      createdAtMs: columns.created_at_ms,
-      updatedAtMs: columns.updated_at_ms,
-    };
+    return runOf(columns, decodeState(columns.state), requestSchema.parse(readJson(columns.request)));
   } catch (cause) {
     throw new StorageFault('a run in the database cannot be read', cause);
   }
+}
+
+/** The same for a large run, with turns of the event loop in between. Rejects with `StorageFault`. */
+export async function decodeLargeRun(row: unknown): Promise<Run> {
+  try {
+    const columns = runRowSchema.parse(row);
+    const state = stateSchema.parse(await parseSliced(columns.state));
+    return runOf(columns, state, requestSchema.parse(await parseSliced(columns.request)));
+  } catch (cause) {
+    throw new StorageFault('a run in the database cannot be read', cause);
+  }
+}
+
+function runOf(columns: z.output<typeof runRowSchema>, state: z.output<typeof stateSchema>, request: RunRequest): Run {
+  return {
+    ...state,
+    request,
+    runId: columns.run_id,
+    tenant: columns.tenant,
+    agentId: columns.agent_id,
+    agentName: columns.agent_name,
+    threadId: columns.thread_id,
+    phase: columns.phase,
+    status: columns.status,
+    owner: columns.owner,
+    version: columns.version,
+    createdAtMs: columns.created_at_ms,
+    updatedAtMs: columns.updated_at_ms,
+  };
 }
 
 /** Longer texts are parsed in slices. */

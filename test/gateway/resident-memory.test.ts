@@ -102,7 +102,6 @@ const everyRun = (pathOf: (id: string) => string) => (url: URL) =>
 const attacks: readonly Attack[] = [
   { name: 'streams of one run', connections: get(`/runs/${runId}/stream`) },
   { name: 'streams of one run in ACP 0.2', connections: get(`/acp/v0.2/runs/${runId}/stream`) },
-  { name: 'streams of many runs', connections: everyRun((id) => `/runs/${id}/stream`) },
   { name: 'outputs of one run', connections: get(`/runs/${runId}/output`) },
   { name: 'outputs of many runs', connections: everyRun((id) => `/runs/${id}/output`) },
   { name: 'waits for one run', connections: get(`/acp/v0.2/runs/${runId}/wait`) },
@@ -185,8 +184,9 @@ describe.skipIf(peakMbOf(process.pid) === null)('a gateway', () => {
     expect(refused.toString()).toMatch(/^HTTP\/1.1 429 .*Retry-After: 1\r\n.*too many bodies/s);
     // A small one is taken once others are gone.
     for (const socket of sockets) socket.destroy();
-    await vi.waitFor(async () =>
-      expect(await client.create({ agent_id: 'price-scraper' })).toMatchObject({ status: 'pending' }),
+    await vi.waitFor(
+      async () => expect(await client.create({ agent_id: 'price-scraper' })).toMatchObject({ status: 'pending' }),
+      { timeout: 30_000 },
     );
     expect(peakMbOf(gateway.pid)).toBeLessThan(maxResidentMb);
   });

@@ -105,7 +105,8 @@ export type ThreadEventQuery = ThreadKey & {
 export interface ThreadStore {
   /** False: the id is taken, perhaps by another tenant; nothing was written. */
   insertThread(thread: Thread): Promise<boolean>;
-  findThread(key: ThreadKey): Promise<Thread | null>;
+  /** With `omitState`, values and messages are not read: null and none take their place. */
+  findThread(key: ThreadKey, options?: { readonly omitState: boolean }): Promise<Thread | null>;
   /** Writes metadata, status, values, messages and session. False: another version, or removed. */
   updateThread(thread: Thread, expectedVersion: number, checkpoint: Checkpoint | null): Promise<boolean>;
   /** Newest first, by creation. */

@@ -125,7 +125,8 @@ export class ThreadService implements Threads {
   }
 
   async *history(key: ThreadKey, query: HistoryQuery): AsyncGenerator<RowBatch<Checkpoint>, undefined> {
-    await this.get(key);
+    const thread = await translateStorageFault(this.#deps.store.threads.findThread(key, { omitState: true }));
+    if (thread === null) throw new GatewayError('thread_not_found');
     yield* translateRowFaults(this.#deps.store.threads.checkpoints(key.threadId, query));
   }
 

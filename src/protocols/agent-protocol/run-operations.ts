@@ -4,7 +4,7 @@ import type { CreateRun, JoinThread } from '../../contract/api/runs.ts';
 import type { RunQuery } from '../../contract/store/store.ts';
 import { findAgentId } from '../shared/agent-reference.ts';
 import { answersOf, done, eventStream, streamOver, success } from '../shared/answer-schemas.ts';
-import { creationAnswer, emptyAnswer, jsonAnswer, listAnswer, runAnswerer, waitedAnswer } from '../shared/answers.ts';
+import { creationAnswer, emptyAnswer, jsonAnswer, listAnswer, runAnswerer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing, omitsInput, runParams } from '../shared/requests.ts';
 import { decodeCreation } from '../shared/run-create.ts';

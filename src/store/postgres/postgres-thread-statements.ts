@@ -46,6 +46,8 @@ const fromCheckpoints = `SELECT ${rows.checkpointColumns} FROM checkpoints WHERE
 export const threadLookups = {
   findThread: `SELECT ${rows.threadColumns} FROM threads JOIN thread_states USING (thread_id)
     WHERE threads.thread_id = $1 AND tenant = $2`,
+  findThreadHead: `SELECT ${rows.stateless(rows.threadColumns)} FROM threads JOIN thread_states USING (thread_id)
+    WHERE threads.thread_id = $1 AND tenant = $2`,
   checkpointById: `${fromCheckpoints} AND checkpoint_id = $2`,
   threadEvents: `SELECT run_id, seq, at_ms, events.status, change, thread_seq,
       CASE WHEN change IN (${bareChanges}) THEN runs.state END AS state FROM events JOIN runs USING (run_id)

@@ -66,8 +66,9 @@ export class PostgresThreads implements ThreadStore {
     return await this.#inserts.submit(encodeInsertThread(thread));
   }
 
-  async findThread(key: ThreadKey): Promise<Thread | null> {
-    const [row] = (await this.#query('findThread', [key.threadId, key.tenant])).rows;
+  async findThread(key: ThreadKey, { omitState } = { omitState: false }): Promise<Thread | null> {
+    const name = omitState ? 'findThreadHead' : 'findThread';
+    const [row] = (await this.#query(name, [key.threadId, key.tenant])).rows;
     return row === undefined ? null : decodeThread(row);
   }
 

@@ -6,7 +6,7 @@ import type { RunQuery } from '../../contract/store/store.ts';
 import { decodeSummary } from '../run-rows.ts';
 import { type Sql, selectRunIds } from '../run-selection.ts';
 import { listEntries } from '../search-entries.ts';
-import { type Loaded, walkSlices } from './slices.ts';
+import { loadRow, walkSlices } from './slices.ts';
 import type { Statements } from './sqlite-statements.ts';
 
 const candidate = z.object({ run_id: z.string(), matched: z.number() });
@@ -36,10 +36,14 @@ export class RunSearch {
     });
   }
 
-  #load({ tenant, omitInput = false }: RunQuery, runId: string): Loaded<RunSummary> | null {
-    const row = this.#statements.findSummary.get(runId, tenant);
-    if (row === undefined) return null;
-    return { row: decodeSummary(row, omitInput), size: sized.parse(row).request.length };
+  #load({ tenant, omitInput = false }: RunQuery, runId: string) {
+    const { findSummary, weighRequest } = this.#statements;
+    return loadRow<RunSummary>({
+      weight: weighRequest.get(runId),
+      find: () => findSummary.get(runId, tenant),
+      decode: (row) => decodeSummary(row, omitInput),
+      sizeOf: (row) => sized.parse(row).request.length,
+    });
   }
 
   #readSlice(query: RunQuery, entries: readonly string[], page: Parameters<typeof selectRunIds>[1]) {

@@ -1,4 +1,5 @@
-import { nextTurn, Pacer } from '../../compute/turns.ts';
+import { z } from 'zod';
+import { nextTurn, Pacer, readLarge } from '../../compute/turns.ts';
 import type { RowBatch } from '../../contract/store/rows.ts';
 import { maxBatchSize } from '../row-batches.ts';
 
@@ -10,13 +11,13 @@ const firstSlice = 100;
 const sliceMs = 2;
 
 /** A row that was read, and how much that was. */
-export type Loaded<Found> = { readonly row: Found | Promise<Found>; readonly size: number };
+export type Loaded<Found> = { readonly row: Found; readonly size: number };
 
 export type SliceSearch<Place extends { readonly matched: number }, Found> = {
   /** Reads the next `size` rows after a row; fewer mean the end. `skip`: leaves that many rows out first. */
   readonly readSlice: (after: Place | undefined, size: number, skip: number) => readonly Place[];
   /** Null when the row was removed in the meantime. */
-  readonly load: (place: Place) => Loaded<Found> | null;
+  readonly load: (place: Place) => Loaded<Found> | null | Promise<Loaded<Found> | null>;
   readonly offset: number;
   readonly limit: number;
   /** Whether an index alone finds the rows: then all of them match, and `readSlice` skips the offset. */
@@ -50,10 +51,11 @@ export async function* walkSlices<Place extends { readonly matched: number }, Fo
         toSkip -= 1;
         continue;
       }
-      const loaded = search.load(place);
+      const loading = search.load(place);
+      const loaded = loading instanceof Promise ? await loading : loading;
       if (loaded === null) continue;
       found += 1;
-      rows.push(loaded.row instanceof Promise ? await loaded.row : loaded.row);
+      rows.push(loaded.row);
       batchSize += loaded.size;
       if (found === limit) break;
       const pause = pacer.pause();
@@ -70,4 +72,35 @@ export async function* walkSlices<Place extends { readonly matched: number }, Fo
     pacer.restart();
   }
   if (rows.length > 0) yield { rows, size: batchSize };
+}
+
+const weighed = z.object({ size: z.number() });
+/** Bytes of payloads above which a row is read in its turn. */
+const maxReadAtOnce = 262_144;
+
+/** Whether a row that was weighed is a large one; false where there is none. */
+export function isLarge(row: unknown): boolean {
+  return row !== undefined && weighed.parse(row).size > maxReadAtOnce;
+}
+
+/** Reads a row, a large one in its turn: until then it is not in memory. Null where there is none. */
+export function loadRow<Found>(source: {
+  /** What weighs the row; undefined: it is a small one. */
+  readonly weight: unknown;
+  readonly find: () => object | undefined;
+  readonly decode: (row: object) => Found | Promise<Found>;
+  readonly sizeOf: (row: object) => number;
+}): Loaded<Found> | null | Promise<Loaded<Found> | null> {
+  const { find, decode, sizeOf } = source;
+  if (isLarge(source.weight)) {
+    return readLarge(null, async () => {
+      const row = find();
+      return row === undefined ? null : { row: await decode(row), size: sizeOf(row) };
+    });
+  }
+  const row = find();
+  if (row === undefined) return null;
+  const found = decode(row);
+  const size = sizeOf(row);
+  return found instanceof Promise ? found.then((each) => ({ row: each, size })) : { row: found, size };
 }

@@ -39,6 +39,10 @@ const texts = {
   uncountRun: 'DELETE FROM counted_runs WHERE run_id = ?',
   removeEvents: 'DELETE FROM events WHERE run = ?',
   find: `${selectRun} WHERE runs.run_id = ? AND runs.tenant = ?`,
+  weighRequest: `SELECT octet_length(requests.request) AS size FROM runs JOIN requests ON requests.id = runs.id
+    WHERE runs.run_id = ?`,
+  weighRun: `SELECT octet_length(runs.state) + octet_length(requests.request) AS size FROM runs
+    JOIN requests ON requests.id = runs.id WHERE runs.run_id = ?`,
   eventSource: `SELECT ${eventSourceColumns} FROM runs WHERE run_id = ?`,
   findSummary: `SELECT ${summaryColumns}, requests.request FROM runs JOIN requests ON requests.id = runs.id
     WHERE runs.run_id = ? AND runs.tenant = ?`,

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { readLarge } from '../../compute/turns.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey, RunSummary } from '../../contract/domain/run.ts';
 import type { Admission } from '../../contract/domain/thread.ts';
@@ -13,10 +14,11 @@ import {
   UpstreamTaken,
 } from '../../contract/store/store.ts';
 import { decodeEvents } from '../event-rows.ts';
-import { decodeRun } from '../run-rows.ts';
+import { decodeLargeRun, decodeRun } from '../run-rows.ts';
 import type { FileLock } from './file-lock.ts';
 import { RunSearch } from './run-search.ts';
 import { prepareClaim, prepareExpire, prepareInsert, prepareRemove, prepareUpdate } from './run-writes.ts';
+import { isLarge } from './slices.ts';
 import { SqliteDurations } from './sqlite-durations.ts';
 import { translateRows, withStorageFaults } from './sqlite-faults.ts';
 import { SqliteFence } from './sqlite-fence.ts';
@@ -110,7 +112,14 @@ export class SqliteStore implements Store {
 
   async find(key: RunKey): Promise<Run | null> {
     return await withStorageFaults(() => {
-      const row = this.#statements.find.get(key.runId, key.tenant);
+      const { find, weighRun } = this.#statements;
+      if (isLarge(weighRun.get(key.runId))) {
+        return readLarge(`run ${key.tenant} ${key.runId}`, async () => {
+          const row = find.get(key.runId, key.tenant);
+          return row === undefined ? null : await decodeLargeRun(row);
+        });
+      }
+      const row = find.get(key.runId, key.tenant);
       return row === undefined ? null : decodeRun(row);
     });
   }
@@ -127,11 +136,16 @@ export class SqliteStore implements Store {
   }
 
   async events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]> {
-    return await withStorageFaults(() => {
+    const read = (): readonly RunEvent[] => {
       const source = this.#statements.eventSource.get(runId);
       const rows = this.#statements.events.all(runId, afterSeq, limit);
       return decodeEvents(runId, { source, rows }, { afterSeq, limit });
-    });
+    };
+    return await withStorageFaults(() =>
+      isLarge(this.#statements.weighRun.get(runId))
+        ? readLarge(`events ${runId} ${afterSeq} ${limit}`, async () => read())
+        : read(),
+    );
   }
 
   async beat(replica: string): Promise<void> {

@@ -12,6 +12,9 @@ const stateColumns = 'metadata_entries, value_entries, metadata, state_values, m
 export const threadTexts = {
   findThread: `SELECT ${threadColumns} FROM threads JOIN thread_states ON thread_states.id = threads.id
     WHERE threads.thread_id = ? AND threads.tenant = ?`,
+  weighThread: `SELECT octet_length(thread_states.state_values) + octet_length(thread_states.messages) AS size
+    FROM threads JOIN thread_states ON thread_states.id = threads.id WHERE threads.thread_id = ?`,
+  weighCheckpoint: 'SELECT octet_length(state_values) + octet_length(messages) AS size FROM checkpoints WHERE id = ?',
   findThreadHead: `SELECT ${stateless(threadColumns)} FROM threads JOIN thread_states ON thread_states.id = threads.id
     WHERE threads.thread_id = ? AND threads.tenant = ?`,
   placeOfThread: 'SELECT id, tenant FROM threads WHERE thread_id = ?',

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
+import { readLarge } from '../../compute/turns.ts';
 import type { ThreadEvent } from '../../contract/domain/event.ts';
 import type {
   Checkpoint,
@@ -13,7 +14,7 @@ import type {
 import type { Rows } from '../../contract/store/rows.ts';
 import { decodeThreadEvent } from '../event-rows.ts';
 import { decodeCheckpoint, decodeLarge, decodeThread } from '../thread-rows.ts';
-import { walkSlices } from './slices.ts';
+import { isLarge, loadRow, walkSlices } from './slices.ts';
 import { translateRows, withStorageFaults } from './sqlite-faults.ts';
 import type { Statements } from './sqlite-statements.ts';
 import { prepareThread } from './thread-effects.ts';
@@ -42,10 +43,17 @@ export class SqliteThreads implements ThreadStore {
     return await this.#writes.submit(prepareThread(this.#statements, thread));
   }
 
-  async findThread(key: ThreadKey): Promise<Thread | null> {
+  async findThread(key: ThreadKey, { omitState } = { omitState: false }): Promise<Thread | null> {
     return await withStorageFaults(() => {
-      const row = this.#statements.findThread.get(key.threadId, key.tenant);
-      return row === undefined ? null : decodeThread(row);
+      const { findThread, findThreadHead, weighThread } = this.#statements;
+      const find = omitState ? findThreadHead : findThread;
+      const read = () => {
+        const row = find.get(key.threadId, key.tenant);
+        return row === undefined ? null : decodeLarge(row, decodeThread);
+      };
+      return !omitState && isLarge(weighThread.get(key.threadId))
+        ? readLarge(`thread ${key.tenant} ${key.threadId}`, async () => await read())
+        : read();
     });
   }
 
@@ -58,7 +66,7 @@ export class SqliteThreads implements ThreadStore {
   }
 
   checkpoints(threadId: string, { limit, beforeId, omitState }: HistoryQuery): Rows<Checkpoint> {
-    const { history, placeOfCheckpoint, checkpointAt, checkpointHeadAt } = this.#statements;
+    const { history, placeOfCheckpoint, checkpointAt, checkpointHeadAt, weighCheckpoint } = this.#statements;
     const find = omitState === true ? checkpointHeadAt : checkpointAt;
     const start = (): number => {
       if (beforeId === null) return Number.MAX_SAFE_INTEGER;
@@ -68,12 +76,13 @@ export class SqliteThreads implements ThreadStore {
     const rows = walkSlices({
       readSlice: (after: z.output<typeof placeRow> | undefined, size) =>
         history.all(threadId, after?.id ?? start(), size).map((row) => placeRow.parse(row)),
-      load: ({ id }) => {
-        const row = find.get(threadId, id);
-        if (row === undefined) return null;
-        const decode = (whole: unknown) => decodeCheckpoint(threadId, whole);
-        return { row: decodeLarge(row, decode), size: sizeOf(row) };
-      },
+      load: ({ id }) =>
+        loadRow<Checkpoint>({
+          weight: omitState === true ? undefined : weighCheckpoint.get(id),
+          find: () => find.get(threadId, id),
+          decode: (row) => decodeLarge(row, (whole) => decodeCheckpoint(threadId, whole)),
+          sizeOf,
+        }),
       ...{ limit, offset: 0, isIndexed: true },
     });
     return translateRows(rows);

@@ -5,7 +5,7 @@ import type { Rows } from '../../contract/store/rows.ts';
 import type { Sql } from '../run-selection.ts';
 import { listEntries } from '../search-entries.ts';
 import { decodeLarge, decodeThread } from '../thread-rows.ts';
-import { type Loaded, walkSlices } from './slices.ts';
+import { loadRow, walkSlices } from './slices.ts';
 import type { Statements } from './sqlite-statements.ts';
 
 const candidate = z.object({ thread_id: z.string(), created_at_ms: z.number(), matched: z.number() });
@@ -35,11 +35,15 @@ export class ThreadSearch {
     });
   }
 
-  #load({ tenant, omitState }: ThreadQuery, threadId: string): Loaded<Thread> | null {
-    const { findThread, findThreadHead } = this.#statements;
-    const row = (omitState === true ? findThreadHead : findThread).get(threadId, tenant);
-    if (row === undefined) return null;
-    return { row: decodeLarge(row, decodeThread), size: sizeOf(row) };
+  #load({ tenant, omitState = false }: ThreadQuery, threadId: string) {
+    const { findThread, findThreadHead, weighThread } = this.#statements;
+    const statement = omitState ? findThreadHead : findThread;
+    return loadRow<Thread>({
+      weight: omitState ? undefined : weighThread.get(threadId),
+      find: () => statement.get(threadId, tenant),
+      decode: (row) => decodeLarge(row, decodeThread),
+      sizeOf,
+    });
   }
 
   #read({ text, values }: Sql): readonly Candidate[] {

@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { stripVTControlCharacters } from 'node:util';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { root } from '../../schema/generate/files.ts';
-import { carryOut } from '../../src/cli/command-line.ts';
+import { carryOut, runCommand } from '../../src/cli/command-line.ts';
 import { commands, renderHelp } from '../../src/cli/commands.ts';
 import { readBlocks, readTable } from '../docs/markdown.ts';
 import { type Exit, RungateProcess } from '../gateway/process.ts';
@@ -66,6 +67,67 @@ const mistakes: readonly (readonly [string, string])[] = [
   ['webhooks --config x redrive', 'webhooks redrive takes --run ID, --failed or both'],
   ['key --tenant -', '--tenant must be 1 to 128 letters, digits, ".", "_" or "-", and begin with a letter or digit'],
 ];
+
+/** What a command of this process prints, and its exit code. */
+async function print(stream: 'stdout' | 'stderr', ...words: readonly string[]) {
+  let printed = '';
+  const spy = vi.spyOn(process[stream], 'write').mockImplementation((text: unknown, ...rest: readonly unknown[]) => {
+    printed += String(text);
+    for (const done of rest) if (typeof done === 'function') done();
+    return true;
+  });
+  try {
+    return { code: await runCommand(words), printed };
+  } finally {
+    spy.mockRestore();
+  }
+}
+
+describe('rungate check in this process', () => {
+  const file = join(folder, 'checked.yaml');
+  const right =
+    'backends: { a: { adapter: restack, baseUrl: "http://h" } }\nagents: [{ name: b, backend: a, target: { agent: A } }]\n';
+
+  test('a config without problems is an empty list for programs', async () => {
+    writeFileSync(file, right);
+    expect(await print('stdout', 'check', '--json', '--config', file)).toEqual({
+      code: 0,
+      printed: `${JSON.stringify({ file, problems: [] })}\n`,
+    });
+  });
+
+  test('problems are listed for programs with their places, and for people with their lines', async () => {
+    writeFileSync(file, right.replace('backend: a', 'backend: c'));
+    const { code, printed } = await print('stdout', 'check', '--json', '--config', file);
+    expect([code, JSON.parse(printed)]).toEqual([
+      1,
+      {
+        file,
+        problems: [
+          {
+            ...{ file, line: 2, column: 21, path: 'agents[0].backend', value: '"c"', hint: 'a' },
+            message: 'names no backend; there is a',
+            excerpt: 'agents: [{ name: b, backend: c, target: { agent: A } }]',
+          },
+        ],
+      },
+    ]);
+    const shown = await print('stderr', 'check', '--config', file);
+    expect([shown.code, stripVTControlCharacters(shown.printed).split('\n').at(-2)]).toEqual([
+      1,
+      `       | ${' '.repeat(20)}${'^'.repeat(10)}`,
+    ]);
+  });
+
+  test('a file that is not there is a problem without a place', async () => {
+    const { code, printed } = await print('stdout', 'check', '--json', '--config', join(folder, 'lost.yaml'));
+    const [problem] = (JSON.parse(printed) as { problems: readonly object[] }).problems;
+    expect([code, problem]).toEqual([
+      1,
+      { file: join(folder, 'lost.yaml'), path: '', message: 'cannot be read: there is no such file' },
+    ]);
+  });
+});
 
 describe.concurrent('rungate', () => {
   test.each(mistakes)('"rungate %s" is refused with the reason', async (typed, said) => {

@@ -6,6 +6,9 @@ import { measureJson } from '../json/measure-json.ts';
 import { sliceBounds, sliceChars, textSlices } from './slices.ts';
 import { Pacer } from './turns.ts';
 
+/** Begins the fingerprint of a large value. Not JSON, so that no small value has the same. */
+export const hashMark = 'sha256:';
+
 /** Longer canonical texts are kept as their hash. */
 const maxPlainLength = 256;
 
@@ -35,9 +38,8 @@ export function shortenCanonical(canonical: string): string {
   return format(createHash('sha256').update(canonical, 'utf8').digest('hex'));
 }
 
-/** Not JSON, so that no short value has the same fingerprint. */
 function format(hex: string): string {
-  return `sha256:${hex}`;
+  return hashMark + hex;
 }
 
 async function digestSliced(value: Json): Promise<Digest> {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Run, runPhases } from '../contract/domain/run.ts';
 import { type Delivery, deliveryStates } from '../contract/domain/webhook.ts';
 import { StorageFault } from '../contract/store/store.ts';
-import { decodeRun, runColumns } from './run-rows.ts';
+import { decodeLargeRun, runColumns } from './run-rows.ts';
 
 const keptRun = z.object({ kept: z.string() });
 
@@ -13,10 +13,10 @@ export const keptMembers = runColumns
   .join(', ');
 
 /** A run that a delivery kept when it was removed. @throws StorageFault when the row cannot be decoded. */
-export function decodeKeptRun(row: unknown): Run {
+export function decodeKeptRun(row: unknown): Run | Promise<Run> {
   const parsed = keptRun.safeParse(row);
   if (!parsed.success) throw new StorageFault('a delivery in the database cannot be read', parsed.error);
-  return decodeRun(JSON.parse(parsed.data.kept));
+  return decodeLargeRun(JSON.parse(parsed.data.kept));
 }
 
 const integer = z.number().int();

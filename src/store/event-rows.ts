@@ -4,7 +4,7 @@ import type { Json } from '../contract/domain/json.ts';
 import { type Outcome, type Run, runPhases, runStatuses } from '../contract/domain/run.ts';
 import { waitingCauses } from '../contract/domain/waiting.ts';
 import { type EventRewrite, StorageFault } from '../contract/store/store.ts';
-import { readJson } from '../json/exact-number.ts';
+import { type LargeTexts, parseLarge, textOf } from './large-json.ts';
 import { decodeState } from './run-rows.ts';
 
 // An event is stored only as far as the run does not tell it. Of a run without a thread, creation, start and end have no row,
@@ -59,7 +59,7 @@ export const bareChanges = ['partial', 'interrupt', 'result'].map((kind) => `'{"
 export function encodeEvents(
   run: Run,
   events: readonly RunEvent[],
-  isNew: boolean,
+  { isNew, texts }: { readonly isNew: boolean; readonly texts: LargeTexts | null },
 ): { readonly rows: readonly EncodedEvent[]; readonly implied: number } {
   const rows: EncodedEvent[] = [];
   let implied = 0;
@@ -68,7 +68,7 @@ export function encodeEvents(
     implied |= bit;
     // The first event comes with the run, which may have no row of it: null, which no database takes, instead of a second one.
     const seq = event.seq === 1 && !isNew ? null : event.seq;
-    if (bit === 0) rows.push([seq, event.atMs, event.status, encodeChange(run, event.change)]);
+    if (bit === 0) rows.push([seq, event.atMs, event.status, encodeChange(run, event.change, texts)]);
   }
   return { rows, implied };
 }
@@ -79,11 +79,11 @@ export function encodeRewrite({ change }: EventRewrite): string | null {
   return JSON.stringify(change === 'same as result' ? { kind: 'partial' } : change);
 }
 
-function encodeChange({ outcome }: Run, change: Change): string {
+function encodeChange({ outcome }: Run, change: Change, texts: LargeTexts | null): string {
   const isTold =
     (change.kind === 'result' && outcome?.kind === 'result' && outcome.value === change.value) ||
     (change.kind === 'interrupt' && outcome?.kind === 'interrupt' && outcome.payload === change.payload);
-  return JSON.stringify(isTold ? { kind: change.kind } : change);
+  return isTold ? JSON.stringify({ kind: change.kind }) : textOf(change, texts);
 }
 
 function bitOf(run: Run, event: RunEvent, isNew: boolean): number {
@@ -123,18 +123,23 @@ function endOf(
  *
  * @param source the run's columns {@link eventSourceColumns}; undefined where there is no such run.
  * @param rows events of the same snapshot, in order, as many as `limit`.
- * @throws StorageFault when a row cannot be decoded.
+ * Large values are parsed in slices. Rejects with `StorageFault` when a row cannot be decoded.
  */
-export function decodeEvents(
+export async function decodeEvents(
   runId: string,
   { source, rows }: { readonly source: unknown; readonly rows: readonly unknown[] },
   { afterSeq, limit }: { readonly afterSeq: number; readonly limit: number },
-): readonly RunEvent[] {
+): Promise<readonly RunEvent[]> {
   if (source === undefined) return [];
   try {
     const { created_at_ms: createdAtMs, updated_at_ms: atMs, status, implied, state } = eventSourceRow.parse(source);
-    const told = decodeState(state);
-    const stored = rows.map((row) => decodeEvent(runId, eventRow.parse(row), told.outcome));
+    const reading = decodeState(state);
+    const told = reading instanceof Promise ? await reading : reading;
+    const stored: RunEvent[] = [];
+    for (const row of rows) {
+      const event = decodeEvent(runId, eventRow.parse(row), told.outcome);
+      stored.push(event instanceof Promise ? await event : event);
+    }
     const { startedAtMs } = told;
     const found = [...stored];
     const has = (bit: number): boolean => (implied & bit) !== 0;
@@ -160,9 +165,17 @@ export function decodeEvents(
   }
 }
 
-function decodeEvent(runId: string, row: z.infer<typeof eventRow>, outcome: Outcome | null): RunEvent {
-  const change = completeChange(changeSchema.parse(readJson(row.change)), outcome);
-  return { runId, seq: row.seq, atMs: row.at_ms, status: row.status, change };
+function decodeEvent(
+  runId: string,
+  row: z.infer<typeof eventRow>,
+  outcome: Outcome | null,
+): RunEvent | Promise<RunEvent> {
+  const decode = (value: Json): RunEvent => {
+    const change = completeChange(changeSchema.parse(value), outcome);
+    return { runId, seq: row.seq, atMs: row.at_ms, status: row.status, change };
+  };
+  const value = parseLarge(row.change);
+  return value instanceof Promise ? value.then(decode) : decode(value);
 }
 
 /** A change whose value is in the run, with it. */
@@ -185,12 +198,20 @@ function completeChange(change: z.infer<typeof changeSchema>, outcome: Outcome |
   throw new StorageFault('an event in the database lacks its value, and its run has none');
 }
 
-/** An event with its run and its place in the thread. @throws StorageFault when the row cannot be decoded. */
-export function decodeThreadEvent(row: unknown): ThreadEvent {
+/**
+ * Events of a thread, each with its run and its place. Large values are parsed in slices. Rejects with `StorageFault` when a
+ * row cannot be decoded.
+ */
+export async function decodeThreadEvents(rows: readonly unknown[]): Promise<readonly ThreadEvent[]> {
+  const events: ThreadEvent[] = [];
   try {
-    const { run_id: runId, thread_seq: threadSeq, state, ...event } = threadEventRow.parse(row);
-    return { ...decodeEvent(runId, event, state === null ? null : decodeState(state).outcome), threadSeq };
+    for (const row of rows) {
+      const { run_id: runId, thread_seq: threadSeq, state, ...columns } = threadEventRow.parse(row);
+      const outcome = state === null ? null : (await decodeState(state)).outcome;
+      events.push({ ...(await decodeEvent(runId, columns, outcome)), threadSeq });
+    }
   } catch (cause) {
     throw cause instanceof StorageFault ? cause : new StorageFault('an event in the database cannot be read', cause);
   }
+  return events;
 }

@@ -6,6 +6,7 @@ import { waitingCauses } from '../contract/domain/waiting.ts';
 import { StorageFault } from '../contract/store/store.ts';
 import { readJson } from '../json/exact-number.ts';
 import { isJsonObject } from '../json/json-object.ts';
+import { type LargeTexts, parseLarge, textOf } from './large-json.ts';
 
 // What JSON.parse returned is JSON by construction: only presence and outer kind need a check.
 const json = z.custom<Json>((value) => value !== undefined);
@@ -80,6 +81,7 @@ const runRowSchema = z.object({
   state: z.string(),
   request: z.string(),
 });
+type RunRow = z.infer<typeof runRowSchema>;
 
 const summaryRowSchema = runRowSchema.omit({ owner: true, version: true, state: true });
 
@@ -99,18 +101,23 @@ export const summaryColumns = Object.keys(summaryRowSchema.shape)
   .join(', ');
 
 /** The part of a run that changes and is never searched. */
-export function encodeState(run: Run): string {
+export function encodeState(run: Run, texts: LargeTexts | null = null): string {
   const { upstream, startSentAtMs, named, outcome, resumption, asked, answeredInterrupt, answeredAtMs } = run;
   const { partial, attempts, evaluations, waiting, lastSeq, startedAtMs, deadlineAtMs } = run;
-  return JSON.stringify({
-    ...{ upstream, startSentAtMs, named, outcome, resumption, asked, answeredInterrupt, answeredAtMs },
+  const rest = JSON.stringify({
+    ...{ upstream, startSentAtMs, named, resumption, asked, answeredInterrupt, answeredAtMs },
     ...{ partial, attempts, evaluations, waiting, lastSeq, startedAtMs, deadlineAtMs },
   });
+  return `{"outcome":${textOf(outcome, texts)},${rest.slice(1)}`;
 }
 
-/** Throws what zod and JSON.parse throw. */
-export function decodeState(text: string): z.infer<typeof stateSchema> {
-  return stateSchema.parse(readJson(text));
+/** What is stored of a run's state. */
+export type StoredState = z.infer<typeof stateSchema>;
+
+/** Throws what zod and JSON.parse throw; a promise where the state is large. */
+export function decodeState(text: string): StoredState | Promise<StoredState> {
+  const state = parseLarge(text);
+  return state instanceof Promise ? state.then((value) => stateSchema.parse(value)) : stateSchema.parse(state);
 }
 
 /** When the run comes due: at its creation, or after the delay that its client asked for. */
@@ -127,27 +134,33 @@ export function endedAtOf(run: Run): number | null {
 export function decodeRun(row: unknown): Run {
   try {
     const columns = runRowSchema.parse(row);
-    return runOf(columns, decodeState(columns.state), requestSchema.parse(readJson(columns.request)));
+    return assembleRun(columns, readJson(columns.state), readJson(columns.request));
   } catch (cause) {
-    throw new StorageFault('a run in the database cannot be read', cause);
+    throw unreadableRun(cause);
   }
 }
 
-/** The same for a large run, with turns of the event loop in between. Rejects with `StorageFault`. */
-export async function decodeLargeRun(row: unknown): Promise<Run> {
+/** The same; a promise where the run is large. It rejects with `StorageFault`. */
+export function decodeLargeRun(row: unknown): Run | Promise<Run> {
+  const columns = runRowSchema.safeParse(row).data;
+  if (columns === undefined || Math.max(columns.state.length, columns.request.length) <= maxParsedAtOnce) {
+    return decodeRun(row);
+  }
+  return decodeInSlices(columns);
+}
+
+async function decodeInSlices(columns: RunRow): Promise<Run> {
   try {
-    const columns = runRowSchema.parse(row);
-    const state = stateSchema.parse(await parseSliced(columns.state));
-    return runOf(columns, state, requestSchema.parse(await parseSliced(columns.request)));
+    return assembleRun(columns, await parseLarge(columns.state), await parseLarge(columns.request));
   } catch (cause) {
-    throw new StorageFault('a run in the database cannot be read', cause);
+    throw unreadableRun(cause);
   }
 }
 
-function runOf(columns: z.output<typeof runRowSchema>, state: z.output<typeof stateSchema>, request: RunRequest): Run {
+function assembleRun(columns: RunRow, state: Json, request: Json): Run {
   return {
-    ...state,
-    request,
+    ...stateSchema.parse(state),
+    request: requestSchema.parse(request),
     runId: columns.run_id,
     tenant: columns.tenant,
     agentId: columns.agent_id,
@@ -160,6 +173,10 @@ function runOf(columns: z.output<typeof runRowSchema>, state: z.output<typeof st
     createdAtMs: columns.created_at_ms,
     updatedAtMs: columns.updated_at_ms,
   };
+}
+
+function unreadableRun(cause: unknown): StorageFault {
+  return new StorageFault('a run in the database cannot be read', cause);
 }
 
 /** Longer texts are parsed in slices. */

@@ -3,6 +3,7 @@ import type { Change, RunEvent } from '../../src/contract/domain/event.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
 import type { EventRewrite, Store } from '../../src/contract/store/store.ts';
 import { readJson } from '../../src/json/exact-number.ts';
+import { measureTurns } from '../compute/held-turns.ts';
 import type { Bench } from './contract.ts';
 import { makeEvent, makeRun, nextVersion } from './runs.ts';
 import { makeThread } from './threads.ts';
@@ -67,6 +68,29 @@ export function describeKeptEvents(bench: () => Bench): void {
     return all;
   }
   const kindsOf = (events: readonly RunEvent[]) => events.map(({ change }) => change.kind);
+
+  test('a run of several MiB is written and read in slices, and comes back as it was', async () => {
+    const { store } = bench();
+    const many = Array.from({ length: 40_000 }, (_, at) => ({ at, text: `"quoted" \\ é ${at}`, exact: value.exact }));
+    const run = makeRun({ request: { input: many, metadata: { a: 1 } } });
+    const { turnsMs } = await measureTurns(async () => {
+      await store.insert(run, [makeEvent(run)]);
+      const shown = await partial(await start(run), { list: many });
+      const ended = await write(
+        shown,
+        { phase: 'done', status: 'success', outcome: { kind: 'result', value: many } },
+        { kind: 'result', value: many },
+      );
+      expect(await store.find(run)).toEqual(ended);
+      const events = await store.events(run.runId, 2, 10);
+      expect(events.map(({ change }) => change)).toEqual([
+        { kind: 'partial', value: { list: many } },
+        { kind: 'result', value: many },
+      ]);
+    });
+    // The comparisons above take most of the longest turns.
+    expect(turnsMs.length).toBeGreaterThan(30);
+  });
 
   describe.each([
     ['without a thread', false],

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
+import { fingerprint, hashMark } from '../../compute/fingerprint.ts';
+import { parseSliced, stringifySliced } from '../../compute/sliced-json.ts';
 import type { CreateRun, JoinThread } from '../../contract/api/runs.ts';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
+import type { Json } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Admission } from '../../contract/domain/thread.ts';
 import type { Idempotency, Insertion, Store } from '../../contract/store/store.ts';
 import type { RunQuota } from '../../contract/store/usage-store.ts';
-import { canonicalJson } from '../../json/canonical-json.ts';
-import { readJson } from '../../json/exact-number.ts';
 import type { RunWriter } from '../state/run-writer.ts';
 import type { Canceller } from '../worker/canceller.ts';
 import { emptyThread } from './thread-service.ts';
@@ -47,7 +48,7 @@ export class RunInserter {
       if (quota !== undefined) await this.#reserve(quota, run, command);
       insertion = await this.#deps.writer.insert(
         run,
-        this.#idempotencyOf(run, command),
+        command.idempotencyKey === undefined ? undefined : await this.#idempotencyOf(run, command),
         this.#admissionOf(run, thread),
       );
     } finally {
@@ -80,11 +81,11 @@ export class RunInserter {
     return () => this.#keysUnderWay.delete(key);
   }
 
-  #idempotencyOf(run: Run, command: CreateRun): Idempotency | undefined {
+  async #idempotencyOf(run: Run, command: CreateRun): Promise<Idempotency | undefined> {
     const { tenant, idempotencyKey: key } = command;
     if (key === undefined) return undefined;
     const expiresAtMs = run.createdAtMs + this.#deps.idempotencyMs;
-    return { tenant, key, fingerprint: fingerprintOf(command, run.agentId), expiresAtMs };
+    return { tenant, key, fingerprint: await fingerprintOf(command, run.agentId), expiresAtMs };
   }
 
   #admissionOf({ tenant, agentId }: Run, thread: JoinThread | undefined): Admission | undefined {
@@ -113,9 +114,10 @@ export class RunInserter {
   }
 }
 
-/** The same for equal requests, however their JSON was written. */
-function fingerprintOf({ request, thread }: CreateRun, agentId: string): string {
+/** The same for equal requests, however their JSON was written. A large one is read in slices of the event loop. */
+async function fingerprintOf({ request, thread }: CreateRun, agentId: string): Promise<string> {
   // Through JSON once, so that absent and undefined members are the same.
-  const plain = readJson(JSON.stringify({ agentId, request, thread }));
-  return createHash('sha256').update(canonicalJson(plain)).digest('hex');
+  const plain = await parseSliced(await stringifySliced({ agentId, request, thread } as Json));
+  const found = await fingerprint(plain);
+  return found.startsWith(hashMark) ? found.slice(hashMark.length) : createHash('sha256').update(found).digest('hex');
 }

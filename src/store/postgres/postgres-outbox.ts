@@ -10,7 +10,7 @@ import {
   type Settlement,
 } from '../../contract/domain/webhook.ts';
 import { decodeDelivery, decodeKeptRun } from '../delivery-rows.ts';
-import { decodeRun } from '../run-rows.ts';
+import { decodeLargeRun } from '../run-rows.ts';
 import { bindStatements } from './connections.ts';
 import { outboxStatements } from './postgres-outbox-statements.ts';
 import type { Row } from './write-statement.ts';
@@ -48,9 +48,9 @@ export class PostgresOutbox implements Outbox {
   async runOf({ runId, seq, tenant }: Delivery): Promise<Run | null> {
     // In this order: a run that is removed in between is found the second time.
     const [row] = (await this.#query('run', [runId, tenant])).rows;
-    if (row !== undefined) return decodeRun(row);
+    if (row !== undefined) return await decodeLargeRun(row);
     const [kept] = (await this.#query('keptRun', [runId, seq])).rows;
-    return kept === undefined ? null : decodeKeptRun(kept);
+    return kept === undefined ? null : await decodeKeptRun(kept);
   }
 
   async settle({ runId, seq, dueAtMs }: Delivery, settlement: Settlement): Promise<boolean> {

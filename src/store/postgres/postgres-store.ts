@@ -16,7 +16,8 @@ import {
   UpstreamTaken,
 } from '../../contract/store/store.ts';
 import { decodeEvents } from '../event-rows.ts';
-import { decodeRun } from '../run-rows.ts';
+import { type LargeTexts, writeLarge } from '../large-json.ts';
+import { decodeLargeRun, decodeRun } from '../run-rows.ts';
 import type { ChangeListener } from './change-listener.ts';
 import { bindStatements } from './connections.ts';
 import { PostgresDurations } from './postgres-durations.ts';
@@ -45,6 +46,12 @@ const removedRow = z.object({ removed: z.number() });
 type Verdict = z.infer<typeof verdictRow>['verdict'];
 
 const keyAttempts = 5;
+
+type InsertTerms = {
+  readonly idempotency: Idempotency | undefined;
+  readonly admission: Admission | undefined;
+  readonly texts: LargeTexts | null;
+};
 
 /** Runs, events and threads in PostgreSQL, shared by any number of processes. Its clock is the server's. */
 export class PostgresStore implements Store {
@@ -112,7 +119,9 @@ export class PostgresStore implements Store {
     admission?: Admission,
   ): Promise<Insertion> {
     this.#refuseLost();
-    const tryInsert = this.#prepareInsert(run, events, idempotency, admission);
+    const writing = writeLarge(run, events);
+    const texts = writing === null ? null : await writing;
+    const tryInsert = this.#prepareInsert(run, events, { idempotency, admission, texts });
     for (let attempt = 0; attempt < keyAttempts; attempt++) {
       const verdict = await tryInsert();
       if (verdict === 'inserted') return { kind: 'inserted' };
@@ -126,10 +135,13 @@ export class PostgresStore implements Store {
 
   async update(update: RunUpdate): Promise<boolean> {
     this.#refuseLost();
-    const { run, thread } = update;
+    const { run, events, thread: effect } = update;
+    const { threadId } = run;
+    const writing = writeLarge(run, events);
+    const texts = writing === null ? null : await writing;
     try {
-      if (run.threadId === null || thread === undefined) return await this.#updates.submit(encodeUpdate(update));
-      return await this.#updatesInThreads.submit(encodeUpdateInThread(update, run.threadId, thread));
+      if (threadId === null || effect === undefined) return await this.#updates.submit(encodeUpdate(update, texts));
+      return await this.#updatesInThreads.submit(encodeUpdateInThread(update, { threadId, effect, texts }));
     } catch (error) {
       throw violates(error, 'runs_by_upstream') ? new UpstreamTaken() : error;
     }
@@ -142,7 +154,7 @@ export class PostgresStore implements Store {
 
   async find(key: RunKey): Promise<Run | null> {
     const [row] = (await this.#query('find', [key.runId, key.tenant])).rows;
-    return row === undefined ? null : decodeRun(row);
+    return row === undefined ? null : await decodeLargeRun(row);
   }
 
   async findOfAnyTenant(runId: string): Promise<Run | null> {
@@ -156,7 +168,7 @@ export class PostgresStore implements Store {
 
   async events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]> {
     const [source, ...rows] = (await this.#query('events', [runId, afterSeq, limit])).rows;
-    return decodeEvents(runId, { source, rows }, { afterSeq, limit });
+    return await decodeEvents(runId, { source, rows }, { afterSeq, limit });
   }
 
   async beat(replica: string): Promise<void> {
@@ -218,15 +230,14 @@ export class PostgresStore implements Store {
   #prepareInsert(
     run: Run,
     events: readonly RunEvent[],
-    idempotency: Idempotency | undefined,
-    admission: Admission | undefined,
+    { idempotency, admission, texts }: InsertTerms,
   ): () => Promise<Verdict> {
     const { threadId } = run;
     if (admission === undefined || threadId === null) {
-      const write = encodeInsert(run, events, idempotency);
+      const write = encodeInsert(run, events, { idempotency, texts });
       return async () => ((await this.#inserts.submit(write)) ? 'inserted' : 'key-used');
     }
-    const write = encodeInsertInThread(run, events, { threadId, admission, idempotency });
+    const write = encodeInsertInThread(run, events, { threadId, admission, idempotency, texts });
     return () => this.#insertsInThreads.submit(write);
   }
 

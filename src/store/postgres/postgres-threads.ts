@@ -12,7 +12,7 @@ import type {
   ThreadStore,
 } from '../../contract/domain/thread.ts';
 import type { Rows } from '../../contract/store/rows.ts';
-import { decodeThreadEvent } from '../event-rows.ts';
+import { decodeThreadEvents } from '../event-rows.ts';
 import { decodeCheckpoint, decodeThread } from '../thread-rows.ts';
 import { bindStatements, transact } from './connections.ts';
 import { translateRows, withStorageFaults } from './postgres-faults.ts';
@@ -99,7 +99,7 @@ export class PostgresThreads implements ThreadStore {
   async threadEvents(query: ThreadEventQuery): Promise<readonly ThreadEvent[]> {
     const { tenant, threadId, afterSeq, agentIds = null, limit } = query;
     const { rows } = await this.#query('threadEvents', [threadId, afterSeq, tenant, agentIds, limit]);
-    return rows.map(decodeThreadEvent);
+    return await decodeThreadEvents(rows);
   }
 
   async firstLiveSeq({ tenant, threadId }: ThreadKey): Promise<number | null> {

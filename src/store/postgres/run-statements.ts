@@ -2,6 +2,7 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Idempotency, RunUpdate } from '../../contract/store/store.ts';
 import { type EncodedEvent, encodeEvents, encodeRewrite } from '../event-rows.ts';
+import { type LargeTexts, textOf } from '../large-json.ts';
 import { dueAtOf, encodeState, endedAtOf } from '../run-rows.ts';
 import { listEntries } from '../search-entries.ts';
 import { countNotified, notify } from './notifications.ts';
@@ -90,17 +91,21 @@ export const updateRuns = defineWrite(
   SELECT run_id, ${countNotified} FROM changed`,
 );
 
-// Each function encodes its arguments now: a value that is not JSON fails its own caller, and later changes that the caller
+// Each function encodes its arguments now, what is large before (see `large-json.ts`): a value that is not JSON fails its own caller, and later changes that the caller
 // makes are not written.
 
-export function encodeInsert(run: Run, events: readonly RunEvent[], used: Idempotency | undefined): EncodedWrite {
+export function encodeInsert(
+  run: Run,
+  events: readonly RunEvent[],
+  { idempotency: used, texts }: { readonly idempotency: Idempotency | undefined; readonly texts: LargeTexts | null },
+): EncodedWrite {
   const entries = listEntries(run.request.metadata);
-  const encoded = encodeEvents(run, events, true);
+  const encoded = encodeEvents(run, events, { isNew: true, texts });
   const cells = [
     ...[run.runId, run.tenant, run.agentId, run.agentName, run.threadId, run.phase, run.status, run.owner],
-    ...[run.version, run.createdAtMs, run.updatedAtMs, endedAtOf(run), dueAtOf(run), encodeState(run)],
+    ...[run.version, run.createdAtMs, run.updatedAtMs, endedAtOf(run), dueAtOf(run), encodeState(run, texts)],
     encoded.implied,
-    JSON.stringify(run.request),
+    textOf(run.request, texts),
     formatEntries(entries),
     ...[used?.tenant ?? null, used?.key ?? null, used?.fingerprint ?? null, used?.expiresAtMs ?? null],
   ];
@@ -108,13 +113,13 @@ export function encodeInsert(run: Run, events: readonly RunEvent[], used: Idempo
   return { id: run.runId, keys, tables: [[cells], rowsOf(run, encoded.rows)] };
 }
 
-export function encodeUpdate(update: RunUpdate): EncodedWrite {
+export function encodeUpdate(update: RunUpdate, texts: LargeTexts | null): EncodedWrite {
   const { run, expectedVersion, expectedOwner, events, rewrites = [], delivery, upstreamKey = null } = update;
   const { runId, tenant, phase, status, owner, version, updatedAtMs } = run;
   const condition = [runId, tenant, expectedVersion, expectedOwner ?? null];
-  const encoded = encodeEvents(run, events, false);
+  const encoded = encodeEvents(run, events, { isNew: false, texts });
   const cells = [
-    ...[...condition, phase, status, owner, version, updatedAtMs, endedAtOf(run), encodeState(run)],
+    ...[...condition, phase, status, owner, version, updatedAtMs, endedAtOf(run), encodeState(run, texts)],
     ...[upstreamKey, encoded.implied],
   ];
   const owed = delivery === undefined ? [] : [encodeDelivery(delivery)];

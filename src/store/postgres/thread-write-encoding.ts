@@ -2,6 +2,7 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Admission, Checkpoint, Thread, ThreadEffect } from '../../contract/domain/thread.ts';
 import type { Idempotency, RunUpdate } from '../../contract/store/store.ts';
+import type { LargeTexts } from '../large-json.ts';
 import { listEntries } from '../search-entries.ts';
 import { encodeMetadata, encodeSession, encodeThreadState } from '../thread-rows.ts';
 import { encodeInsert, encodeUpdate, formatEntries } from './run-statements.ts';
@@ -16,9 +17,9 @@ export const threadLock = { text: lockThreads, keyOf: (write: ThreadWrite): stri
 export function encodeInsertInThread(
   run: Run,
   events: readonly RunEvent[],
-  { idempotency, admission, threadId }: ThreadJoin,
+  { idempotency, admission, threadId, texts }: ThreadJoin,
 ): ThreadWrite {
-  const write = encodeInsert(run, events, idempotency);
+  const write = encodeInsert(run, events, { idempotency, texts });
   const creation = admission.create === undefined ? [] : [encodeRow(admission.create)];
   return extend(write, threadId, [admission.refuseBusy], creation);
 }
@@ -27,14 +28,21 @@ export type ThreadJoin = {
   readonly threadId: string;
   readonly admission: Admission;
   readonly idempotency: Idempotency | undefined;
+  readonly texts: LargeTexts | null;
 };
 
-export function encodeUpdateInThread(update: RunUpdate, threadId: string, effect: ThreadEffect): ThreadWrite {
+type ThreadChange = {
+  readonly threadId: string;
+  readonly effect: ThreadEffect;
+  readonly texts: LargeTexts | null;
+};
+
+export function encodeUpdateInThread(update: RunUpdate, { threadId, effect, texts }: ThreadChange): ThreadWrite {
   const { status, release, remove = false, checkpoint, session } = effect;
   const setsSession = session !== undefined;
   const cells = [threadId, status, release, remove, setsSession, encodeSession(session ?? null)];
   const given = checkpoint === undefined ? [] : [encodeCheckpoint(threadId, checkpoint)];
-  return extend(encodeUpdate(update), threadId, cells, given);
+  return extend(encodeUpdate(update, texts), threadId, cells, given);
 }
 
 /** A run's write with further cells and one further table. */

@@ -1,4 +1,6 @@
 import type { Pool, QueryResult } from 'pg';
+import { sliceChars, textSlices } from '../../compute/slices.ts';
+import { Pacer } from '../../compute/turns.ts';
 import { Batches } from './batches.ts';
 import { transact } from './connections.ts';
 
@@ -48,6 +50,31 @@ function toArrays(statement: WriteStatement, tables: readonly (readonly Row[])[]
   );
 }
 
+function isLarge(cell: Cell): boolean {
+  return typeof cell === 'string' && cell.length > sliceChars;
+}
+
+/** An array as PostgreSQL reads it, as the driver would write it, but in slices of the event loop. */
+async function formatArray(cells: readonly Cell[]): Promise<string> {
+  const pacer = new Pacer();
+  const parts: string[] = [];
+  for (const [at, cell] of cells.entries()) {
+    if (at > 0) parts.push(',');
+    if (cell === null) {
+      parts.push('NULL');
+      continue;
+    }
+    parts.push('"');
+    for (const slice of textSlices(String(cell))) {
+      parts.push(slice.replaceAll(/["\\]/g, '\\$&'));
+      const pause = pacer.pause();
+      if (pause !== undefined) await pause;
+    }
+    parts.push('"');
+  }
+  return `{${parts.join('')}}`;
+}
+
 /** One caller's part of a {@link WriteStatement}. */
 export type EncodedWrite = {
   /** Names the write in the statement's result. */
@@ -78,16 +105,20 @@ export function makeWrites<Write extends EncodedWrite, Result>(options: {
   readonly absent: Result;
 }): Writes<Write, Result> {
   const { pool, statement, origin, lock, decode, absent } = options;
-  const query = (writes: readonly Write[]) => {
+  const prepare = async (writes: readonly Write[]) => {
     const tables = statement.widths.map((_, table) => writes.flatMap((write) => write.tables[table] ?? []));
-    const values = [...toArrays(statement, tables), ...(statement.notifies ? [origin] : [])];
+    const values: unknown[] = [...toArrays(statement, tables), ...(statement.notifies ? [origin] : [])];
+    for (const [at, cells] of values.entries()) {
+      if (Array.isArray(cells) && cells.some(isLarge)) values[at] = await formatArray(cells);
+    }
     return { name: statement.name, text: statement.text, values };
   };
   const send = async (writes: readonly Write[]): Promise<QueryResult> => {
-    if (lock === undefined) return await pool.query(query(writes));
+    const query = await prepare(writes);
+    if (lock === undefined) return await pool.query(query);
     return await transact(pool, 'BEGIN', async (client) => {
       await client.query(lock.text, [writes.map(lock.keyOf)]);
-      return await client.query(query(writes));
+      return await client.query(query);
     });
   };
   return new Batches<Write, Result>({

@@ -6,13 +6,14 @@ import type { Admission } from '../../contract/domain/thread.ts';
 import { heldOwner } from '../../contract/store/fence.ts';
 import type { Claim, Idempotency, Insertion, RunUpdate } from '../../contract/store/store.ts';
 import { type EncodedEvent, encodeEvents, encodeRewrite } from '../event-rows.ts';
+import { type LargeTexts, textOf } from '../large-json.ts';
 import { decodeRun, dueAtOf, encodeState, endedAtOf } from '../run-rows.ts';
 import { formatLines, listEntries } from '../search-entries.ts';
 import { prepareDelivery } from './sqlite-outbox.ts';
 import type { Statements } from './sqlite-statements.ts';
 import { prepareAdmission, prepareEffect } from './thread-effects.ts';
 
-// Each function encodes its arguments now and returns the work to do inside a transaction: a value that is not JSON fails
+// Each function encodes its arguments now, what is large before (see `large-json.ts`), and returns the work to do inside a transaction: a value that is not JSON fails
 // its own caller, and later changes that the caller makes are not written.
 
 const idRow = z.object({ id: z.number() });
@@ -39,17 +40,18 @@ export type NewRun = {
   readonly events: readonly RunEvent[];
   readonly idempotency: Idempotency | undefined;
   readonly admission: Admission | undefined;
+  readonly texts: LargeTexts | null;
 };
 
 export function prepareInsert(
   statements: Statements,
-  { run, events, idempotency, admission }: NewRun,
+  { run, events, idempotency, admission, texts }: NewRun,
 ): () => Insertion {
   const columns: SQLInputValue[] = [run.runId, run.tenant, run.agentId, run.agentName, run.threadId, run.phase];
   columns.push(run.status, run.owner, run.version, run.createdAtMs, run.updatedAtMs, endedAtOf(run), dueAtOf(run));
-  const encoded = encodeEvents(run, events, true);
-  columns.push(encodeState(run), encoded.implied);
-  const request = JSON.stringify(run.request);
+  const encoded = encodeEvents(run, events, { isNew: true, texts });
+  columns.push(encodeState(run, texts), encoded.implied);
+  const request = textOf(run.request, texts);
   const metadata = formatLines(listEntries(run.request.metadata));
   const { threadId } = run;
   const thread =
@@ -82,11 +84,16 @@ function findEarlier(statements: Statements, { tenant, key, fingerprint }: Idemp
 }
 
 /** The work gives null where another run has the upstream run. */
-export function prepareUpdate(statements: Statements, update: RunUpdate): () => boolean | null {
+export function prepareUpdate(
+  statements: Statements,
+  update: RunUpdate,
+  texts: LargeTexts | null,
+): () => boolean | null {
   const { run, expectedVersion, expectedOwner = null, upstreamKey } = update;
   const columns: SQLInputValue[] = [run.runId, run.tenant, expectedVersion, run.phase, run.status, run.owner];
-  const encoded = encodeEvents(run, update.events, false);
-  columns.push(run.version, run.updatedAtMs, endedAtOf(run), encodeState(run), expectedOwner, encoded.implied);
+  const encoded = encodeEvents(run, update.events, { isNew: false, texts });
+  columns.push(run.version, run.updatedAtMs, endedAtOf(run), encodeState(run, texts), expectedOwner);
+  columns.push(encoded.implied);
   const rewrites = (update.rewrites ?? []).map((rewrite) => [rewrite.seq, encodeRewrite(rewrite)] as const);
   const affectThread =
     update.thread === undefined || run.threadId === null

@@ -10,7 +10,7 @@ import {
   type Settlement,
 } from '../../contract/domain/webhook.ts';
 import { decodeDelivery, decodeKeptRun } from '../delivery-rows.ts';
-import { decodeRun } from '../run-rows.ts';
+import { decodeLargeRun } from '../run-rows.ts';
 import { withStorageFaults } from './sqlite-faults.ts';
 import { prepareOutbox } from './sqlite-outbox-statements.ts';
 import type { WriteQueue } from './write-queue.ts';
@@ -77,7 +77,7 @@ export class SqliteOutbox implements Outbox {
       const kept = this.#statements.keptRun.get(runId, seq);
       if (kept !== undefined) return decodeKeptRun(kept);
       const row = this.#statements.run.get(runId, tenant);
-      return row === undefined ? null : decodeRun(row);
+      return row === undefined ? null : decodeLargeRun(row);
     });
   }
 

@@ -14,6 +14,7 @@ import {
   UpstreamTaken,
 } from '../../contract/store/store.ts';
 import { decodeEvents } from '../event-rows.ts';
+import { writeLarge } from '../large-json.ts';
 import { decodeLargeRun, decodeRun } from '../run-rows.ts';
 import type { FileLock } from './file-lock.ts';
 import { RunSearch } from './run-search.ts';
@@ -90,15 +91,19 @@ export class SqliteStore implements Store {
     idempotency?: Idempotency,
     admission?: Admission,
   ): Promise<Insertion> {
+    const writing = writeLarge(run, events);
+    const texts = writing === null ? null : await writing;
     const insertion = await this.#writes.submit(
-      prepareInsert(this.#statements, { run, events, idempotency, admission }),
+      prepareInsert(this.#statements, { run, events, idempotency, admission, texts }),
     );
     if (insertion.kind === 'inserted') this.fence?.note(run.runId, run.version);
     return insertion;
   }
 
   async update(update: RunUpdate): Promise<boolean> {
-    const isWritten = await this.#writes.submit(prepareUpdate(this.#statements, update));
+    const writing = writeLarge(update.run, update.events);
+    const texts = writing === null ? null : await writing;
+    const isWritten = await this.#writes.submit(prepareUpdate(this.#statements, update, texts));
     if (isWritten === null) throw new UpstreamTaken();
     if (isWritten) this.fence?.note(update.run.runId, update.run.version);
     return isWritten;
@@ -136,15 +141,13 @@ export class SqliteStore implements Store {
   }
 
   async events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]> {
-    const read = (): readonly RunEvent[] => {
+    const read = (): Promise<readonly RunEvent[]> => {
       const source = this.#statements.eventSource.get(runId);
       const rows = this.#statements.events.all(runId, afterSeq, limit);
       return decodeEvents(runId, { source, rows }, { afterSeq, limit });
     };
     return await withStorageFaults(() =>
-      isLarge(this.#statements.weighRun.get(runId))
-        ? readLarge(`events ${runId} ${afterSeq} ${limit}`, async () => read())
-        : read(),
+      isLarge(this.#statements.weighRun.get(runId)) ? readLarge(`events ${runId} ${afterSeq} ${limit}`, read) : read(),
     );
   }
 

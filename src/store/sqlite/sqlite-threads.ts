@@ -12,7 +12,7 @@ import type {
   ThreadStore,
 } from '../../contract/domain/thread.ts';
 import type { Rows } from '../../contract/store/rows.ts';
-import { decodeThreadEvent } from '../event-rows.ts';
+import { decodeThreadEvents } from '../event-rows.ts';
 import { decodeCheckpoint, decodeLarge, decodeThread } from '../thread-rows.ts';
 import { isLarge, loadRow, walkSlices } from './slices.ts';
 import { translateRows, withStorageFaults } from './sqlite-faults.ts';
@@ -104,7 +104,7 @@ export class SqliteThreads implements ThreadStore {
     const agentIds = query.agentIds === undefined ? null : JSON.stringify(query.agentIds);
     return await withStorageFaults(() => {
       const rows = this.#statements.threadEvents.all(threadId, query.afterSeq, tenant, agentIds, query.limit);
-      return rows.map(decodeThreadEvent);
+      return decodeThreadEvents(rows);
     });
   }
 

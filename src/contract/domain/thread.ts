@@ -130,7 +130,7 @@ export interface ThreadStore {
    * id). True again for the run that already has it.
    */
   acquireThread(threadId: string, runId: string): Promise<boolean>;
-  /** Events of a thread's runs in the order in which they were written. */
+  /** Events of a thread's runs in the order in which they were written: at most `limit`, and fewer large ones. */
   threadEvents(query: ThreadEventQuery): Promise<readonly ThreadEvent[]>;
   /** The `threadSeq` of the first event of the oldest run of the thread that is live; null when none is. */
   firstLiveSeq(key: ThreadKey): Promise<number | null>;

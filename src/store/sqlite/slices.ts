@@ -104,3 +104,13 @@ export function loadRow<Found>(source: {
   const size = sizeOf(row);
   return found instanceof Promise ? found.then((each) => ({ row: each, size })) : { row: found, size };
 }
+
+/** How many of the first of these rows, which were weighed, are read at once: at least one, if there is any. */
+export function countFitting(rows: readonly unknown[]): number {
+  let size = 0;
+  const end = rows.findIndex((row) => {
+    size += weighed.parse(row).size;
+    return size > maxReadAtOnce;
+  });
+  return end < 0 ? rows.length : Math.max(1, end);
+}

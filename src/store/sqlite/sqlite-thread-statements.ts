@@ -45,6 +45,13 @@ export const threadTexts = {
     WHERE events.thread_id = ?1 AND events.thread_seq > ?2 AND runs.tenant = ?3
       AND (?4 IS NULL OR runs.agent_id IN (SELECT value FROM json_each(?4)))
     ORDER BY events.thread_seq LIMIT ?5`,
+  // The sizes of the same rows; the state itself is not read for that.
+  weighThreadEvents: `SELECT octet_length(events.change)
+      + iif(events.change IN (${bareChanges}), octet_length(runs.state), 0) AS size
+    FROM events CROSS JOIN runs ON runs.id = events.run
+    WHERE events.thread_id = ?1 AND events.thread_seq > ?2 AND runs.tenant = ?3
+      AND (?4 IS NULL OR runs.agent_id IN (SELECT value FROM json_each(?4)))
+    ORDER BY events.thread_seq LIMIT ?5`,
   firstLiveSeq: `SELECT min(events.thread_seq) AS first FROM runs JOIN events ON events.run = runs.id AND events.seq = 1
     WHERE runs.tenant = ?1 AND runs.thread_id = ?2 AND runs.ended_at_ms IS NULL AND events.thread_id = ?2`,
   holdsThread: `SELECT 1 FROM threads JOIN runs ON runs.run_id = threads.active_run_id

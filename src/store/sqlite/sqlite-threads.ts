@@ -14,7 +14,7 @@ import type {
 import type { Rows } from '../../contract/store/rows.ts';
 import { decodeThreadEvents } from '../event-rows.ts';
 import { decodeCheckpoint, decodeLarge, decodeThread } from '../thread-rows.ts';
-import { isLarge, loadRow, walkSlices } from './slices.ts';
+import { countFitting, isLarge, loadRow, walkSlices } from './slices.ts';
 import { translateRows, withStorageFaults } from './sqlite-faults.ts';
 import type { Statements } from './sqlite-statements.ts';
 import { prepareThread } from './thread-effects.ts';
@@ -102,9 +102,13 @@ export class SqliteThreads implements ThreadStore {
 
   async threadEvents({ tenant, threadId, ...query }: ThreadEventQuery): Promise<readonly ThreadEvent[]> {
     const agentIds = query.agentIds === undefined ? null : JSON.stringify(query.agentIds);
+    const { threadEvents, weighThreadEvents } = this.#statements;
+    const chosen = [threadId, query.afterSeq, tenant, agentIds] as const;
+    const read = (limit: number) => decodeThreadEvents(threadEvents.all(...chosen, limit));
     return await withStorageFaults(() => {
-      const rows = this.#statements.threadEvents.all(threadId, query.afterSeq, tenant, agentIds, query.limit);
-      return decodeThreadEvents(rows);
+      const weights = weighThreadEvents.all(...chosen, query.limit);
+      if (!isLarge(weights[0])) return read(countFitting(weights));
+      return readLarge(`thread events ${JSON.stringify(chosen)}`, async () => await read(1));
     });
   }
 

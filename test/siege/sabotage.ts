@@ -19,7 +19,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { type Wall, walls } from './walls.ts';
+import type { Wall } from './wall.ts';
+import { walls } from './walls.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 /** What the tests neither read nor need, and packages, which are linked. */

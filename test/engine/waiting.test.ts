@@ -223,6 +223,26 @@ describe('what a run waits for', () => {
     await rig.close();
   });
 
+  test('a cause that comes and goes is an event once, and is recorded each time', async () => {
+    const rig = await openRig();
+    const run = await rig.create();
+    const stored = async () => (await rig.store.find({ tenant: 'default', runId: run.runId }))?.waiting?.cause;
+    const causes: (string | undefined)[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      rig.vendor.observeScript.splice(0, Number.POSITIVE_INFINITY, fault('retry', { httpStatus: 401 }));
+      await rig.clock.advance(60_000);
+      causes.push(await stored());
+      rig.vendor.observeScript.splice(0, Number.POSITIVE_INFINITY, { status: 'running' });
+      await rig.clock.advance(120_000);
+      causes.push(await stored());
+    }
+    const one = ['unauthorised', undefined];
+    expect(causes).toEqual([...one, ...one, ...one]);
+    const noted = (await rig.events(run)).flatMap(({ change }) => ('waiting' in change ? [change.waiting] : []));
+    expect(noted).toEqual(['unauthorised']);
+    await rig.close();
+  });
+
   test('a note about a wait hastens no retry that the vendor asked to come later', async () => {
     const rig = await openRig();
     rig.vendor.startScript.push(fault('retry', { httpStatus: 425, retryAfterMs: 20_000 }));

@@ -14,8 +14,16 @@ export type AccessBounds = {
   readonly callsWebhooks: boolean;
 };
 
-/** Throws `invalid_request` for metadata larger than its bound, as JSON in UTF-8. */
+/** Keys that the gateway sets, such as `rungate.vendor`. */
+const reservedPrefix = 'rungate.';
+
+/** Throws `invalid_request` for metadata with a reserved key, and for metadata larger than its bound, as JSON in UTF-8. */
 export function checkMetadata(metadata: JsonObject | undefined, { maxMetadataBytes: max }: AccessBounds): void {
+  const reserved = Object.keys(metadata ?? {}).find((key) => key.startsWith(reservedPrefix));
+  if (reserved !== undefined) {
+    const detail = `is reserved: keys that begin with "${reservedPrefix}" are set by the gateway alone`;
+    throw new GatewayError('invalid_request', { path: `metadata/${reserved}`, detail });
+  }
   if (metadata === undefined || Buffer.byteLength(JSON.stringify(metadata)) <= max) return;
   throw new GatewayError('invalid_request', { path: 'metadata', detail: `must be at most ${max} bytes as JSON` });
 }

@@ -6,6 +6,7 @@ import { type CompiledCase, CompiledMapping, type MappingDeps } from './compiled
 import { compileExpression, type Expression } from './evaluate.ts';
 import { type Budgets, defaultBudgets } from './evaluation.ts';
 import { type ExpressionKey, expressionKeys, type MappingDocument, mappingKeys, mappingSchema } from './schema.ts';
+import { usualVendorPaths } from './vendor-words.ts';
 
 /** One mapping as parsed from YAML, and its name in problem reports: a file name, or a place in the config. */
 export type MappingLayer = { readonly source: string; readonly mapping: unknown };
@@ -46,6 +47,7 @@ export function compileMapping(layers: readonly MappingLayer[], options: Compile
   const expressions: { [key in ExpressionKey]?: Expression } = {};
   const status = new Map<string, readonly CompiledCase[]>();
   const errcodes = new Map<string, number>();
+  let vendorPaths: readonly string[] = usualVendorPaths;
   for (const document of parsed) {
     for (const key of expressionKeys) {
       const text = document[key];
@@ -58,13 +60,14 @@ export function compileMapping(layers: readonly MappingLayer[], options: Compile
       }));
       status.set(vendorStatus, compiled);
     }
+    if (document.vendor !== undefined) vendorPaths = document.vendor;
     for (const [word, errcode] of Object.entries(document.errcodes ?? {})) errcodes.set(word, errcode);
   }
 
   const { output } = expressions;
   if (problems.length === 0 && output !== undefined && status.size > 0) {
     const { input, error, interrupt, resume, threadState } = expressions;
-    const parts: MappingDeps = { status, input, output, error, interrupt, resume, threadState, errcodes };
+    const parts: MappingDeps = { status, input, output, error, interrupt, resume, threadState, errcodes, vendorPaths };
     return { kind: 'compiled', mapping: new CompiledMapping(parts) };
   }
   if (problems.length === 0) {

@@ -1,7 +1,7 @@
 import { findNearest } from '../collections/nearest-word.ts';
 import type { Observation } from '../contract/adapter/adapter.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
-import type { Json } from '../contract/domain/json.ts';
+import type { Json, JsonObject } from '../contract/domain/json.ts';
 import {
   type EvaluationGuard,
   type InputContext,
@@ -20,6 +20,7 @@ import { isJsonObject } from '../json/json-object.ts';
 import type { Expression } from './evaluate.ts';
 import { BudgetFault } from './evaluation.ts';
 import { type ErrcodeTable, readFailure } from './failure.ts';
+import { pickVendorWords } from './vendor-words.ts';
 
 export type CompiledCase = { readonly when: Expression | undefined; readonly is: RunStatus };
 
@@ -33,6 +34,8 @@ export type MappingDeps = {
   readonly resume: Expression | undefined;
   readonly threadState: Expression | undefined;
   readonly errcodes: ErrcodeTable;
+  /** Members of the vendor's run that are kept of its terminal answer. */
+  readonly vendorPaths: readonly string[];
 };
 
 /** Reads observations with compiled parts. Stateless: one instance serves all runs of an agent at once. */
@@ -63,6 +66,10 @@ export class CompiledMapping implements Mapping {
   async threadState(context: StateContext, guard?: EvaluationGuard): Promise<Json> {
     const { threadState } = this.#deps;
     return threadState === undefined ? context.output : ((await threadState.evaluate(context, guard)) ?? null);
+  }
+
+  describeEnd(raw: Json): JsonObject {
+    return pickVendorWords(raw, this.#deps.vendorPaths);
   }
 
   isFinal(vendorStatus: string): boolean | null {

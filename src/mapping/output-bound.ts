@@ -36,6 +36,7 @@ export function boundOutput(mapping: Mapping, maxBytes: number): Mapping {
       // What takes long to measure is left to `input`.
       return input === undefined || exceeds(input) !== false ? undefined : input;
     },
+    describeEnd: (raw) => mapping.describeEnd(raw),
     isFinal: (vendorStatus) => mapping.isFinal(vendorStatus),
     read: async (observation, guard) => boundReading(await mapping.read(observation, guard)),
     resume: async (context, guard) => bound('resume', await mapping.resume(context, guard)),

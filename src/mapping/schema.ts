@@ -39,6 +39,9 @@ export const statusRowSchema = z.preprocess(
     }),
 );
 
+/** Dotted names of members, such as `error.code`. */
+const vendorPath = z.string().regex(/^[^.\s]+(\.[^.\s]+)*$/, 'must be dotted names of members, such as error.code');
+
 const errcodeSchema = z
   .int('an errcode must be a whole number')
   .refine((code) => code < 1000 || code > 1999, "1000 to 1999 are the gateway's own errcodes");
@@ -82,6 +85,14 @@ export const mappingSchema = z.strictObject(
         'Expression for the values of a thread after a successful run, from `{state, input, messages, output}`. Left out, the output.',
       examples: ['$merge([state, output])'],
     }),
+    vendor: z
+      .array(vendorPath)
+      .optional()
+      .meta({
+        description:
+          "Members of the vendor's run, as dotted names, that are kept of its terminal answer and shown as the metadata `rungate.vendor`, 16 KiB of them at most.",
+        examples: [['status', 'error.code', 'error.correlation_id']],
+      }),
     errcodes: z
       .record(z.string().min(1), errcodeSchema, 'must be a mapping from words of the vendor')
       .optional()

@@ -78,6 +78,7 @@ const runRowSchema = z.object({
   version: integer,
   created_at_ms: z.number(),
   updated_at_ms: z.number(),
+  vendor: z.string().nullish(),
   state: z.string(),
   request: z.string(),
 });
@@ -88,7 +89,7 @@ const summaryRowSchema = runRowSchema.omit({ owner: true, version: true, state: 
 /** Columns of `runs` and `requests` that {@link decodeRun} reads, for a select list. */
 export const runColumns = [
   ...['run_id', 'tenant', 'agent_id', 'agent_name', 'thread_id', 'phase', 'status', 'owner', 'version'],
-  ...['created_at_ms', 'updated_at_ms', 'state'],
+  ...['created_at_ms', 'updated_at_ms', 'vendor', 'state'],
 ]
   .map((column) => `runs.${column}`)
   .concat('requests.request')
@@ -118,6 +119,16 @@ export type StoredState = z.infer<typeof stateSchema>;
 export function decodeState(text: string): StoredState | Promise<StoredState> {
   const state = parseLarge(text);
   return state instanceof Promise ? state.then((value) => stateSchema.parse(value)) : stateSchema.parse(state);
+}
+
+/** The column for what is kept of the vendor's terminal answer, which lists show too. */
+export function vendorOf({ vendor }: Run): string | null {
+  return vendor === undefined ? null : JSON.stringify(vendor);
+}
+
+/** Throws what zod and JSON.parse throw. */
+function decodeVendor(text: string | null | undefined): Pick<Run, 'vendor'> {
+  return typeof text !== 'string' ? {} : { vendor: jsonObject.parse(readJson(text)) };
 }
 
 /** When the run comes due: at its creation, or after the delay that its client asked for. */
@@ -172,6 +183,7 @@ function assembleRun(columns: RunRow, state: Json, request: Json): Run {
     version: columns.version,
     createdAtMs: columns.created_at_ms,
     updatedAtMs: columns.updated_at_ms,
+    ...decodeVendor(columns.vendor),
   };
 }
 
@@ -218,5 +230,6 @@ function summaryOf(columns: z.output<typeof summaryRowSchema>, request: RunReque
     status: columns.status,
     createdAtMs: columns.created_at_ms,
     updatedAtMs: columns.updated_at_ms,
+    ...decodeVendor(columns.vendor),
   };
 }

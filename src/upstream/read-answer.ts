@@ -1,7 +1,9 @@
 import { type HttpAnswer, type HttpCall, UpstreamFault } from '../contract/adapter/http.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
+import type { Json } from '../contract/domain/json.ts';
 import type { Redactor } from '../contract/domain/log.ts';
 import { boundText } from '../json/bound-text.ts';
+import { isJsonObject } from '../json/json-object.ts';
 import { describeRefusal } from './describe-refusal.ts';
 import { classifyFault, type Happening } from './fault-rule.ts';
 import { glimpse } from './glimpse.ts';
@@ -30,13 +32,13 @@ export function readAnswer<T>(
   }
   const { status, headers, bytes } = result;
   if (status < 200 || status >= 300 || bytes === null) {
-    const explained = findMessage(call, headers, bytes, redactor);
+    const { message, isVendors, answer } = readRefusal(call, headers, bytes, redactor);
     const retryAfterMs = readRetryAfterMs(status, headers, Date.now());
-    const isVendors = explained?.isVendors === true || retryAfterMs !== null;
     throw new UpstreamFault({
-      consequence: classifyFault(call, { kind: 'http-status', status, isVendors }),
+      answer,
+      consequence: classifyFault(call, { kind: 'http-status', status, isVendors: isVendors || retryAfterMs !== null }),
       kind: 'http-status',
-      message: explained?.message ?? `the vendor answered ${status}`,
+      message: message ?? `the vendor answered ${status}`,
       httpStatus: status,
       retryAfterMs,
     });
@@ -79,21 +81,29 @@ function findStatus<T>({ answer, statusOf }: HttpCall<T>, bytes: Uint8Array): st
   return read.success ? statusOf(read.data) : null;
 }
 
-/** What an error answer says, and whether it says so in the vendor's form. */
-function findMessage<T>(
+type Refusal = {
+  readonly message: string | null;
+  /** Whether it is in the vendor's form. */
+  readonly isVendors: boolean;
+  readonly answer: Json;
+};
+
+const silence: Refusal = { message: null, isVendors: false, answer: null };
+
+/** What an answer says that refuses, and its body, without secrets. */
+function readRefusal<T>(
   call: HttpCall<T>,
   headers: AnswerHeaders,
   bytes: Uint8Array | null,
   redactor: Redactor,
-): { readonly message: string | null; readonly isVendors: boolean } | null {
-  if (bytes === null) return null;
+): Refusal {
+  if (bytes === null) return silence;
   const parsed = parseAnswer(bytes, headers);
-  if (parsed.kind === 'empty') return null;
-  const isJson = parsed.kind === 'json';
-  const found = isJson
-    ? call.errorMessage(redactor.json(parsed.value, parsed.text))
-    : readPlainText(headers, parsed.text);
-  return found === null ? null : { message: tidy(redactor.text(found)), isVendors: isJson };
+  if (parsed.kind === 'empty') return silence;
+  const answer = parsed.kind === 'json' ? redactor.json(parsed.value, parsed.text) : null;
+  const found = parsed.kind === 'json' ? call.errorMessage(answer) : readPlainText(headers, parsed.text);
+  if (found === null) return { ...silence, answer };
+  return { message: tidy(redactor.text(found)), isVendors: isJsonObject(answer), answer };
 }
 
 /** Some servers explain an error in plain text; a page of HTML explains nothing. */

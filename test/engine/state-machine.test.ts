@@ -208,11 +208,22 @@ const written: readonly (readonly [RunPhase, RunTransition, object, object | nul
   ],
   ['resuming', { kind: 'wait', waiting: null, note: null }, {}, null],
   ['running', steps.evaluate, { evaluations: 1 }, null],
-  ['running', steps.end, { outcome: { kind: 'result', value: 1 }, owner: null }, { kind: 'result', value: 1 }],
+  [
+    'running',
+    steps.end,
+    { outcome: { kind: 'result', value: 1 }, vendor: upstream, owner: null },
+    { kind: 'result', value: 1 },
+  ],
+  [
+    'running',
+    { kind: 'end', outcome: { status: 'success', value: 1, vendor: { code: 'c', runId: 'r' } } },
+    { outcome: { kind: 'result', value: 1 }, vendor: { code: 'c', runId: 'r' }, owner: null },
+    { kind: 'result', value: 1 },
+  ],
   [
     'running',
     { kind: 'end', outcome: { status: 'error', errcode: 1100, description: 'no' } },
-    { outcome: { kind: 'error', errcode: 1100, description: 'no' }, owner: null },
+    { outcome: { kind: 'error', errcode: 1100, description: 'no' }, vendor: upstream, owner: null },
     { kind: 'error', errcode: 1100, description: 'no' },
   ],
 ];

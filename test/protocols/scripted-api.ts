@@ -257,6 +257,7 @@ export function agentOf(changes: Partial<Agent>): Agent {
       interrupts: false,
       plainInput: unused,
       input: unused,
+      describeEnd: unused,
       isFinal: unused,
       read: unused,
       resume: unused,

@@ -4,7 +4,7 @@ import type { Run } from '../../src/contract/domain/run.ts';
 import { StorageFault, type Store, UpstreamTaken } from '../../src/contract/store/store.ts';
 import type { Bench } from './contract.ts';
 import { all, summaryOf } from './rows.ts';
-import { makeEvent, makeRun, nextVersion } from './runs.ts';
+import { makeDone, makeEvent, makeRun, nextVersion } from './runs.ts';
 import { makeThread } from './threads.ts';
 
 const oddJson = {
@@ -47,6 +47,22 @@ export function describeRuns(bench: () => Bench): void {
       });
       await store.insert(run, []);
       expect(await store.find(run)).toEqual(run);
+    });
+
+    test("what is kept of the vendor's answer comes back with its run and in lists", async () => {
+      const { store } = bench();
+      const run = makeRun({ owner: 'replica-1' });
+      const plain = makeRun();
+      await store.insert(run, []);
+      await store.insert(plain, []);
+      const vendor = { runId: 'r', error: oddJson };
+      const ended = { ...makeDone(run, run.updatedAtMs + 1), vendor };
+      expect(await store.update({ run: ended, expectedVersion: 1, events: [] })).toBe(true);
+      expect((await store.find(run))?.vendor).toEqual(vendor);
+      const found = await all(store.search({ tenant: 'main', limit: 10, offset: 0 }));
+      expect(found.find(({ runId }) => runId === run.runId)?.vendor).toEqual(vendor);
+      expect(found.find(({ runId }) => runId === plain.runId)).not.toHaveProperty('vendor');
+      expect(await store.find(plain)).not.toHaveProperty('vendor');
     });
 
     test.each([{ input: null }, { input: false }, { input: 0 }, { input: '' }, { input: [] }, {}])(

@@ -23,6 +23,8 @@ export class UpstreamFault extends Error {
   readonly retryAfterMs: number | null;
   /** What the part of an answer that could be read says; null where there is none, or it says nothing. */
   readonly vendorStatus: string | null;
+  /** The body of an answer that refuses, without secrets; null where it is not JSON. */
+  readonly answer: Json;
 
   constructor(fault: {
     readonly consequence: Consequence;
@@ -31,6 +33,7 @@ export class UpstreamFault extends Error {
     readonly httpStatus?: number | null;
     readonly retryAfterMs?: number | null;
     readonly vendorStatus?: string | null;
+    readonly answer?: Json;
     readonly cause?: unknown;
   }) {
     super(fault.message, { cause: fault.cause });
@@ -40,6 +43,7 @@ export class UpstreamFault extends Error {
     this.httpStatus = fault.httpStatus ?? null;
     this.retryAfterMs = fault.retryAfterMs ?? null;
     this.vendorStatus = fault.vendorStatus ?? null;
+    this.answer = fault.answer ?? null;
   }
 }
 

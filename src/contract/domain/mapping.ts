@@ -60,6 +60,8 @@ export interface Mapping {
   input(context: InputContext, guard?: EvaluationGuard): Promise<Json>;
   /** The input where no expression is needed and it is within bounds; otherwise undefined, and {@link input} makes it. */
   plainInput(context: InputContext): Json | undefined;
+  /** What is kept of the vendor's terminal answer, in its own words, within a bound. */
+  describeEnd(raw: Json): JsonObject;
   /** Whether a run with this status of the vendor is over; null where the mapping alone cannot tell. */
   isFinal(vendorStatus: string): boolean | null;
   read(observation: Observation, guard?: EvaluationGuard): Promise<MappedStatus>;

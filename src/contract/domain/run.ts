@@ -91,6 +91,8 @@ export type Run = {
   readonly answeredInterrupt: string | null;
   /** When the vendor took that answer; left out where it is not known. */
   readonly answeredAtMs?: number | undefined;
+  /** What is kept of the vendor's terminal answer, with the ids of its run; left out before the end. */
+  readonly vendor?: JsonObject | undefined;
   /** Left out where the run has shown no partial output. */
   readonly partial?: PartialMark | undefined;
   /** Failed attempts of the step under way (start or delivery), for its backoff. */
@@ -126,6 +128,7 @@ export type RunSummary = Pick<
   | 'request'
   | 'phase'
   | 'status'
+  | 'vendor'
   | 'createdAtMs'
   | 'updatedAtMs'
 >;

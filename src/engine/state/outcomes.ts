@@ -1,8 +1,13 @@
 import type { UpstreamFault } from '../../contract/adapter/http.ts';
 import { errcodes } from '../../contract/domain/errcodes.ts';
 import { MappingFault } from '../../contract/domain/mapping.ts';
+import { boundJson } from '../../json/bound-json.ts';
 import { boundText, maxWordLength } from '../../json/bound-text.ts';
+import { isJsonObject } from '../../json/json-object.ts';
 import type { RunOutcome } from './state-machine.ts';
+
+/** Of an answer that refuses; the ids of the run come in addition. */
+const maxVendorBytes = 14_336;
 
 /** The gateway itself decided that the run ended so, rather than its vendor or its client. */
 export function isOfGateway(errcode: number): boolean {
@@ -12,6 +17,13 @@ export function isOfGateway(errcode: number): boolean {
 /** The end of a run that an operator should look at: something does not work between the gateway and a vendor. */
 export function needsAttention(errcode: number): boolean {
   return isOfGateway(errcode) && errcode !== errcodes.deadline;
+}
+
+/** What is kept of an answer that refuses: all of it, because its shape is not that of a run. */
+export function vendorOf({ answer }: UpstreamFault): Pick<RunOutcome, 'vendor'> {
+  if (answer === null) return {};
+  const bounded = boundJson(answer, { leftBytes: maxVendorBytes });
+  return { vendor: isJsonObject(bounded) ? bounded : { answer: bounded } };
 }
 
 export function unknownStart(reason: string): RunOutcome {
@@ -35,8 +47,9 @@ export function rejectedStart(reason: string): RunOutcome {
   };
 }
 
-export function lostUpstream(): RunOutcome {
-  return { status: 'error', errcode: errcodes.upstreamGone, description: 'the vendor no longer knows this run' };
+export function lostUpstream(fault: UpstreamFault): RunOutcome {
+  const description = 'the vendor no longer knows this run';
+  return { status: 'error', errcode: errcodes.upstreamGone, description, ...vendorOf(fault) };
 }
 
 /** An answer arrived, and nothing of it could be read. */
@@ -60,10 +73,12 @@ export function unreadableAnswer(fault: UpstreamFault): RunOutcome {
   };
 }
 
-export function unauthorised({ message, httpStatus }: UpstreamFault, patienceMs: number): RunOutcome {
+export function unauthorised(fault: UpstreamFault, patienceMs: number): RunOutcome {
+  const { message, httpStatus } = fault;
   return {
     status: 'error',
     errcode: errcodes.unauthorised,
+    ...vendorOf(fault),
     description:
       `the vendor has answered ${httpStatus} for ${patienceMs / 1000} seconds, so that what came of the run cannot be ` +
       `asked with the credentials of its backend: ${message}`,

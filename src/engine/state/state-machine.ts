@@ -1,7 +1,7 @@
 import { type Digest, shortenCanonical } from '../../compute/fingerprint.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Change, RunEvent } from '../../contract/domain/event.ts';
-import type { Json } from '../../contract/domain/json.ts';
+import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type {
   Outcome,
   Question,
@@ -16,10 +16,11 @@ import type { Waiting } from '../../contract/domain/waiting.ts';
 import { boundText, maxDescriptionLength } from '../../json/bound-text.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 
-/** How a run ends. */
-export type RunOutcome =
+/** How a run ends; `vendor` is what is kept of the vendor's terminal answer. */
+export type RunOutcome = { readonly vendor?: JsonObject } & (
   | { readonly status: 'success'; readonly value: Json }
-  | { readonly status: 'error' | 'timeout'; readonly errcode: number; readonly description: string };
+  | { readonly status: 'error' | 'timeout'; readonly errcode: number; readonly description: string }
+);
 
 /** Everything that can happen to a run; docs/concepts.md has the picture. */
 export type RunTransition =
@@ -231,6 +232,7 @@ function end(run: Run, outcome: RunOutcome, nowMs: number): AppliedTransition {
     phase: 'done',
     status: outcome.status,
     outcome: recorded,
+    vendor: run.upstream === null && outcome.vendor === undefined ? undefined : { ...run.upstream, ...outcome.vendor },
     ...settled,
     resumption: null,
     ...unanswered,

@@ -37,7 +37,7 @@ export class LookPatience {
       // The vendor looked the run up, so it accepts the credentials.
       this.#refusedSinceMs = null;
       this.#goneSinceMs ??= nowMs;
-      return nowMs - this.#goneSinceMs < lostAfterMs ? null : lostUpstream();
+      return nowMs - this.#goneSinceMs < lostAfterMs ? null : lostUpstream(fault);
     }
     if (isRefusal(fault)) {
       this.#refusedSinceMs ??= nowMs;

@@ -2,7 +2,7 @@ import type { Consequence, UpstreamFault } from '../../contract/adapter/http.ts'
 import type { Agent } from '../../contract/domain/agent.ts';
 import { nextRetryMs } from '../pacing/pacing.ts';
 import { faultOf } from '../state/fault-recorder.ts';
-import { isUnreadable, rejectedStart, unknownStart } from '../state/outcomes.ts';
+import { isUnreadable, rejectedStart, unknownStart, vendorOf } from '../state/outcomes.ts';
 import { adoptionKindOf, type CallKind } from './adoption-kind.ts';
 import { noteFault } from './call-notes.ts';
 import { maxUnreadable } from './look-patience.ts';
@@ -35,11 +35,11 @@ export async function settleFailedStart(
       // The vendor starts the run each time, and says it each time in a way that cannot be read.
       const isHopeless = isUnreadable(fault) && wait.equalFaults >= maxUnreadable;
       if (agent.onUnknownStart === 'retry' && !isHopeless) await postpone(context, delayMs);
-      else await handle.record({ kind: 'end', outcome: unknownStart(fault.message) });
+      else await handle.record({ kind: 'end', outcome: { ...unknownStart(fault.message), ...vendorOf(fault) } });
       return null;
     }
     default:
-      await handle.record({ kind: 'end', outcome: rejectedStart(fault.message) });
+      await handle.record({ kind: 'end', outcome: { ...rejectedStart(fault.message), ...vendorOf(fault) } });
       return null;
   }
 }

@@ -109,10 +109,11 @@ export class Poller {
     this.#random = deps.clock.random();
     const abort = new AbortController();
     this.#abort = abort;
+    let observation: Observation | null = null;
     try {
       const { target, mapping } = agent;
       noteCall(this.#context);
-      const observation = await permit.send(() => connection.observe(target, upstream, abort.signal));
+      observation = await permit.send(() => connection.observe(target, upstream, abort.signal));
       // From here on the poll is not cut short: what it records may be what ends the run.
       this.#abort = null;
       this.#count('answered');
@@ -126,7 +127,8 @@ export class Poller {
     } catch (error) {
       if (abort.signal.aborted) return;
       if (error instanceof MappingFault) {
-        await handle.record({ kind: 'end', outcome: failedMapping(error) });
+        const vendor = observation === null ? {} : { vendor: agent.mapping.describeEnd(observation.raw) };
+        await handle.record({ kind: 'end', outcome: { ...failedMapping(error), ...vendor } });
         return;
       }
       await this.#afterFault(error);
@@ -202,7 +204,8 @@ export class Poller {
         // the answer to another run.
         if (hasScheduledSession(run, agent) && mapped.partial !== undefined) {
           this.#noteEnd();
-          await handle.record({ kind: 'end', outcome: { status: 'success', value: mapped.partial } });
+          const vendor = agent.mapping.describeEnd(observation.raw);
+          await handle.record({ kind: 'end', outcome: { status: 'success', value: mapped.partial, vendor } });
           return;
         }
         this.#age.noteAlive(sentMs);
@@ -215,12 +218,12 @@ export class Poller {
         return;
       case 'success':
         this.#noteEnd();
-        await this.#succeed(mapped.output);
+        await this.#succeed(mapped.output, observation);
         return;
       case 'failed': {
         const { status, errcode, description } = mapped;
         this.#noteEnd();
-        await this.#end({ status, errcode, description });
+        await this.#end({ status, errcode, description, vendor: agent.mapping.describeEnd(observation.raw) });
         return;
       }
       default:
@@ -256,11 +259,12 @@ export class Poller {
     await handle.record({ kind: 'partial', value, digest: found });
   }
 
-  async #succeed(value: Json): Promise<void> {
-    const { partial } = this.#context.handle.run;
+  async #succeed(value: Json, { raw }: Observation): Promise<void> {
+    const { handle, agent } = this.#context;
+    const { partial } = handle.run;
     // One value, which is stored once.
     const repeatsPartial = partial !== undefined && (await digest(value)).fingerprint === partial.fingerprint;
-    await this.#end({ status: 'success', value }, repeatsPartial);
+    await this.#end({ status: 'success', value, vendor: agent.mapping.describeEnd(raw) }, repeatsPartial);
   }
 
   #count(result: string): void {

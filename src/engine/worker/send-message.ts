@@ -74,10 +74,11 @@ async function hasEnded(
 export async function messageOutcome({ agent, handle }: RunContext, answer: Observation): Promise<RunOutcome> {
   try {
     const mapped = await agent.mapping.read(answer, handle.guard);
-    if (mapped.kind === 'success') return { status: 'success', value: mapped.output };
+    const vendor = agent.mapping.describeEnd(answer.raw);
+    if (mapped.kind === 'success') return { status: 'success', value: mapped.output, vendor };
     if (mapped.kind === 'failed') {
       const { status, errcode, description } = mapped;
-      return { status, errcode, description };
+      return { status, errcode, description, vendor };
     }
     return failedMapping(new MappingFault('status', `an answer to a message must be final, not ${mapped.kind}`));
   } catch (error) {

@@ -5,6 +5,7 @@ import type { Outcome, Run, RunSummary } from '../../contract/domain/run.ts';
 import { encodeTimes } from '../shared/answers.ts';
 import { encodePhase } from '../shared/phase-update.ts';
 import { streamModesOf } from '../shared/run-create.ts';
+import { encodeMetadata } from '../shared/run-metadata.ts';
 
 /**
  * ACP 0.1 `Run` with the flat members of the Agent Protocol's Run in addition, so that clients of either can read it. A
@@ -22,7 +23,7 @@ export function encodeRun(run: RunSummary): JsonObject {
     ...asked,
     ...(run.request.messages === undefined ? {} : { messages: run.request.messages }),
     // The Agent Protocol requires it even if the client sent none.
-    metadata: run.request.metadata ?? {},
+    metadata: encodeMetadata(run) ?? {},
   };
 }
 

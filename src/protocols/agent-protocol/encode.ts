@@ -6,6 +6,7 @@ import type { Outcome, Run, RunSummary } from '../../contract/domain/run.ts';
 import { encodeTimes } from '../shared/answers.ts';
 import { encodePhase, isUpdate } from '../shared/phase-update.ts';
 import { encodeCreation, type RunCreateEncoding, streamModesOf } from '../shared/run-create.ts';
+import { encodeMetadata } from '../shared/run-metadata.ts';
 import { asObject, messagesOf } from '../shared/values.ts';
 import type { StreamEncoding } from '../shared/wait-and-stream.ts';
 import { modes } from './schemas.ts';
@@ -20,7 +21,7 @@ export function encodeRun(run: RunSummary): JsonObject {
     run_id: run.runId,
     ...encodeTimes(run),
     status: run.status,
-    metadata: run.request.metadata ?? {},
+    metadata: encodeMetadata(run) ?? {},
   };
 }
 

@@ -5,6 +5,7 @@ import { isJsonObject } from '../../json/json-object.ts';
 import { agentReference } from './agent-reference.ts';
 import { anyObject, anyValue } from './answer-schemas.ts';
 import { afterSeconds, closed, jsonObject, messages, type RequestOptions, webhook } from './requests.ts';
+import { encodeMetadata } from './run-metadata.ts';
 
 /** Members that the engine does not read: they only come back in the run's `creation`, or steer the answer to it. */
 const extraMembers = [
@@ -110,8 +111,9 @@ export type RunCreateEncoding = {
 };
 
 /** The creation of a run in a protocol's words, whichever protocol it was made in. */
-export function encodeCreation({ agentId, request }: RunSummary, { members, modes }: RunCreateEncoding): JsonObject {
-  const { input, messages, config, metadata, webhook, afterMs, onCompletion, origin } = request;
+export function encodeCreation(run: RunSummary, { members, modes }: RunCreateEncoding): JsonObject {
+  const { agentId, request } = run;
+  const { input, messages, config, webhook, afterMs, onCompletion, origin } = request;
   const extra = origin?.extra ?? {};
   const known: Readonly<Record<string, Json | undefined>> = {
     ...extra,
@@ -124,7 +126,7 @@ export function encodeCreation({ agentId, request }: RunSummary, { members, mode
   return pruned({
     agent_id: agentId,
     input: input ?? undefined,
-    metadata,
+    metadata: encodeMetadata(run),
     config: Object.keys(configured).length === 0 ? undefined : configured,
     webhook,
     on_disconnect: extra.on_disconnect,

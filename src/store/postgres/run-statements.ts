@@ -3,7 +3,7 @@ import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Idempotency, RunUpdate } from '../../contract/store/store.ts';
 import { type EncodedEvent, encodeEvents, encodeRewrite } from '../event-rows.ts';
 import { type LargeTexts, textOf } from '../large-json.ts';
-import { dueAtOf, encodeState, endedAtOf } from '../run-rows.ts';
+import { dueAtOf, encodeState, endedAtOf, vendorOf } from '../run-rows.ts';
 import { listEntries } from '../search-entries.ts';
 import { countNotified, notify } from './notifications.ts';
 import { encodeDelivery } from './postgres-outbox.ts';
@@ -16,7 +16,7 @@ export const insertColumns = `run_id text, tenant text, agent_id text, agent_nam
   implied integer, request text, metadata text, key_tenant text, key text, fingerprint text, key_expires_at_ms bigint`;
 export const updateColumns = `run_id text, tenant text, expected_version bigint, expected_owner text, phase text,
   status text, owner text, version bigint, updated_at_ms bigint, ended_at_ms bigint, state text, upstream_key text,
-  implied integer`;
+  implied integer, vendor text`;
 export const rewriteColumns = 'run_id text, seq bigint, change text';
 export const eventColumns = 'run_id text, seq bigint, at_ms bigint, status text, change text';
 
@@ -57,7 +57,8 @@ export const changeRuns = (
 ): string => `changed AS (
     UPDATE runs SET phase = input.phase, status = input.status, owner = input.owner, version = input.version,
       updated_at_ms = input.updated_at_ms, ended_at_ms = input.ended_at_ms, state = input.state,
-      upstream_key = coalesce(input.upstream_key, runs.upstream_key), implied = runs.implied | input.implied
+      upstream_key = coalesce(input.upstream_key, runs.upstream_key), implied = runs.implied | input.implied,
+      vendor = coalesce(input.vendor, runs.vendor)
     FROM input WHERE runs.run_id = input.run_id AND runs.tenant = input.tenant
       AND runs.version = input.expected_version
       AND (input.expected_owner IS NULL OR runs.owner = input.expected_owner)
@@ -120,7 +121,7 @@ export function encodeUpdate(update: RunUpdate, texts: LargeTexts | null): Encod
   const encoded = encodeEvents(run, events, { isNew: false, texts });
   const cells = [
     ...[...condition, phase, status, owner, version, updatedAtMs, endedAtOf(run), encodeState(run, texts)],
-    ...[upstreamKey, encoded.implied],
+    ...[upstreamKey, encoded.implied, vendorOf(run)],
   ];
   const owed = delivery === undefined ? [] : [encodeDelivery(delivery)];
   // Two writes of one upstream run must not fail their whole batch.

@@ -7,7 +7,7 @@ import { heldOwner } from '../../contract/store/fence.ts';
 import type { Claim, Idempotency, Insertion, RunUpdate } from '../../contract/store/store.ts';
 import { type EncodedEvent, encodeEvents, encodeRewrite } from '../event-rows.ts';
 import { type LargeTexts, textOf } from '../large-json.ts';
-import { decodeRun, dueAtOf, encodeState, endedAtOf } from '../run-rows.ts';
+import { decodeRun, dueAtOf, encodeState, endedAtOf, vendorOf } from '../run-rows.ts';
 import { formatLines, listEntries } from '../search-entries.ts';
 import { prepareDelivery } from './sqlite-outbox.ts';
 import type { Statements } from './sqlite-statements.ts';
@@ -103,12 +103,13 @@ export function prepareUpdate(
           effect: update.thread,
           eventCount: update.events.length,
         });
+  const vendor = vendorOf(run);
   const owe = update.delivery === undefined ? null : prepareDelivery(statements.insertDelivery, update.delivery);
   return () => {
     if (upstreamKey !== undefined && statements.hasUpstream.get(upstreamKey, run.runId) !== undefined) return null;
     // The end of a run always moves it within the indexes.
     const isInPlace = run.phase !== 'done' && statements.updateRunInPlace.run(...columns).changes === 1;
-    if (!isInPlace && statements.updateRun.run(...columns).changes === 0) return false;
+    if (!isInPlace && statements.updateRun.run(...columns, vendor).changes === 0) return false;
     if (upstreamKey !== undefined) statements.setUpstream.run(run.runId, upstreamKey);
     for (const [seq, change] of rewrites) {
       if (change === null) statements.removeEvent.run(run.runId, seq);

@@ -24,7 +24,7 @@ const texts = {
   removeEvent: 'DELETE FROM events WHERE run = (SELECT id FROM runs WHERE run_id = ?) AND seq = ?',
   // RETURNING would make an update take twice as long; the events look the id up instead.
   updateRun: `UPDATE runs SET phase = ?4, status = ?5, owner = ?6, version = ?7, updated_at_ms = ?8, ended_at_ms = ?9,
-    state = ?10, implied = implied | ?12 WHERE run_id = ?1 AND tenant = ?2 AND version = ?3 AND (?11 IS NULL OR owner = ?11)`,
+    state = ?10, implied = implied | ?12, vendor = ?13 WHERE run_id = ?1 AND tenant = ?2 AND version = ?3 AND (?11 IS NULL OR owner = ?11)`,
   // SQLite rewrites the entry of every index that a SET names, changed or not. This one names no indexed column.
   updateRunInPlace: `UPDATE runs SET phase = ?4, version = ?7, updated_at_ms = ?8, state = ?10,
     implied = implied | ?12

@@ -44,8 +44,8 @@ export type Rig = {
   create(request?: RunRequest, agent?: string): Promise<Run>;
   read(run: Run): Promise<Run>;
   events(run: Run): Promise<readonly RunEvent[]>;
-  /** Ends as a killed process would, with nothing finished or written, and reopens the store. */
-  crash(changed?: RigOptions): Promise<Rig>;
+  /** Ends as a killed process would, with nothing finished or written, and reopens the store after a while. */
+  crash(changed?: RigOptions, awayMs?: number): Promise<Rig>;
   close(): Promise<void>;
 };
 
@@ -118,10 +118,11 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
       (await engine.api.runs.create({ tenant, agent: name, request })).run,
     read: (run) => engine.api.runs.get({ tenant, runId: run.runId }),
     events: (run) => store.events(run.runId, 0, 1000),
-    crash: async (changed) => {
+    crash: async (changed, awayMs = 0) => {
       left = true;
       mortal.kill();
       await store.close();
+      await clock.advance(awayMs);
       return await build(folder, clock, vendor, changed ?? options);
     },
     close: async () => {

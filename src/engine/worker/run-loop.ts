@@ -1,6 +1,6 @@
 import type { Agent } from '../../contract/domain/agent.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
-import type { Run } from '../../contract/domain/run.ts';
+import type { Run, RunPhase } from '../../contract/domain/run.ts';
 import type { Waiting } from '../../contract/domain/waiting.ts';
 import { RunPermit } from '../limits/run-permit.ts';
 import { RunHandle } from '../state/run-handle.ts';
@@ -32,6 +32,10 @@ export type RunLoopOptions = {
 };
 
 const deadlineRetryMs = 1000;
+/** A recovered run whose deadline has passed is polled for this long where its vendor does not answer. */
+const overdueFaultMs = 30_000;
+/** And for this long in all, so that a budget or a pause lets each of many such runs have its poll. */
+const overdueMs = 600_000;
 const defectPauseMs = 5000;
 /** Passed as the reason, because an abort without one makes an error with a stack each time. */
 const over = 'the run is over';
@@ -49,6 +53,8 @@ export class RunLoop {
   /** Null once it is dealt with. */
   #origin: RunOrigin | null;
   #cancelDeadline: () => void = () => {};
+  /** Since when a run past its deadline waits for one more answer of its vendor; null: it does not. */
+  #overdueSinceMs: number | null = null;
   /** Null while the run sleeps. */
   #working: Promise<void> | null = null;
 
@@ -126,9 +132,13 @@ export class RunLoop {
   /** Takes the run from where it is to its end. */
   start(): void {
     const { handle, deps } = this.#context;
-    const { deadlineAtMs, createdAtMs } = handle.run;
-    const dueMs = handle.createdMonotonicMs + deadlineAtMs - createdAtMs;
-    this.#armDeadline(Math.max(0, dueMs - deps.clock.monotonicMs()));
+    const { deadlineAtMs, createdAtMs, phase } = handle.run;
+    const nowMs = deps.clock.monotonicMs();
+    const leftMs = handle.createdMonotonicMs + deadlineAtMs - createdAtMs - nowMs;
+    // The deadline passed while no process looked, or the wall clock was set: the vendor may have the result.
+    const isOverdue = leftMs <= 0 && this.#origin?.kind === 'recovered';
+    if (isOverdue) this.#overdueSinceMs = nowMs;
+    this.#armDeadline(isOverdue && mayHaveResult(phase) ? overdueMs : Math.max(0, leftMs));
     this.#working = this.#begin();
   }
 
@@ -260,25 +270,53 @@ export class RunLoop {
     this.#poller.restart({ resumed: false, isDue: true });
   }
 
+  /** Ends a run past its deadline once its vendor answered that it goes on, or has not answered for long enough. */
+  #settleOverdue(): void {
+    const sinceMs = this.#overdueSinceMs;
+    if (sinceMs === null || this.isOver) return;
+    const { wait, deps } = this.#context;
+    const { phase } = this.run;
+    const isAnswered = (phase === 'running' || phase === 'interrupted') && wait.equalFaults === 0;
+    const isHopeful = mayHaveResult(phase) && !isAnswered;
+    if (isHopeful && deps.clock.monotonicMs() - sinceMs < overdueFaultMs) return;
+    this.#overdueSinceMs = null;
+    this.#cancelDeadline();
+    this.#armDeadline(0);
+  }
+
   async #takeTurn(): Promise<void> {
     const { phase } = this.run;
+    // What the vendor does not have is not begun past its deadline.
+    if (this.#overdueSinceMs !== null && !mayHaveResult(phase)) {
+      this.#settleOverdue();
+      return await this.#context.handle.sleep(defectPauseMs);
+    }
     switch (phase) {
       case 'queued':
         this.#noteUnsettled(await startRun(this.#context));
         return this.#poller.restart({ resumed: false });
       case 'starting':
-        return await this.#settleStart();
+        await this.#settleStart();
+        // What was found is polled first.
+        if (this.run.phase === 'starting') this.#settleOverdue();
+        return;
       case 'resuming':
       case 'delivering':
         await deliverPayload(this.#context);
         return this.#poller.restart({ resumed: true });
       case 'running':
       case 'interrupted':
-        return await this.#poller.poll();
+        await this.#poller.poll();
+        return this.#settleOverdue();
       case 'done':
         return;
       default:
         return assertNever(phase);
     }
   }
+}
+
+/** Whether the vendor may have the run, so that an answer may show its end. */
+function mayHaveResult(phase: RunPhase): boolean {
+  return phase === 'starting' || phase === 'running' || phase === 'interrupted' || phase === 'delivering';
 }

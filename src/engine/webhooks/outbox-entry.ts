@@ -20,11 +20,13 @@ export function outboxEntryOf(before: Run, after: Run): NewDelivery | undefined 
 
 /**
  * The run as it was when the delivery was owed, given the run as it is now. A run that is done does not change any more.
- * The outcome of one that was not done then is left out: a webhook says that a run is interrupted, not by what.
+ * The outcome of one that was not done then is left out, and the vendor's last answer: a webhook says that a run is
+ * interrupted, not by what.
  */
 export function runAt(run: Run, { seq: version, createdAtMs: updatedAtMs }: Delivery, phase: RunPhase): Run {
   if (phase === 'done') return run;
-  return { ...run, phase, status: phase === 'interrupted' ? phase : 'pending', outcome: null, version, updatedAtMs };
+  const status = phase === 'interrupted' ? phase : 'pending';
+  return { ...run, phase, status, outcome: null, vendor: undefined, version, updatedAtMs };
 }
 
 /** The tenant in a receiver's name. */

@@ -176,6 +176,45 @@ describe('a SQLite store under load', { timeout: 60_000 }, () => {
     await store.close();
   });
 
+  test('a SQLite database holds the input, the last partial output and the result of a run once each', async () => {
+    const { store, database } = makeStore(0);
+    const size = 100_000;
+    const value = { text: 'x'.repeat(size) };
+    const held = (): number => {
+      const sums = ['runs.state', 'requests.request', 'events.change', 'deliveries.body', 'idempotency.fingerprint'];
+      const sql = sums.map((sum) => `coalesce((SELECT sum(length(${sum})) FROM ${sum.split('.')[0]}), 0)`).join(' + ');
+      return Math.round(Number(database.prepare(`SELECT ${sql} AS held`).get()?.held) / size);
+    };
+    const run = makeRun({ request: { input: value, webhook: 'https://a.test/' } });
+    await store.insert(run, [makeEvent(run)]);
+    expect(held()).toBe(1);
+    let last = nextVersion(run, { phase: 'running', startedAtMs: run.updatedAtMs });
+    await store.update({ run: last, expectedVersion: 1, events: [makeEvent(last)] });
+    for (let n = 0; n < 3; n += 1) {
+      const rewrites = last.partial === undefined ? [] : [{ seq: last.partial.seq, change: 'replaced' } as const];
+      const partial = { seq: last.lastSeq + 1, fingerprint: `${n}`, chars: size, atMs: 1 };
+      last = nextVersion(last, { partial });
+      const events = [makeEvent(last, { kind: 'partial', value })];
+      await store.update({ run: last, expectedVersion: last.version - 1, events, rewrites });
+      expect(held()).toBe(2);
+    }
+    const asked = nextVersion(last, { phase: 'interrupted', outcome: { kind: 'interrupt', payload: value } });
+    const question = [makeEvent(asked, { kind: 'interrupt', payload: value })];
+    await store.update({ run: asked, expectedVersion: last.version, events: question });
+    expect(held()).toBe(3);
+    const left = [{ seq: asked.lastSeq, change: { kind: 'interrupt', payload: 'small' } }] as const;
+    const resumed = nextVersion(asked, { phase: 'running', outcome: null });
+    await store.update({ run: resumed, expectedVersion: asked.version, events: [], rewrites: left });
+    const ended = nextVersion(resumed, { phase: 'done', status: 'success', outcome: { kind: 'result', value } });
+    const rewrites = [{ seq: last.lastSeq, change: 'same as result' }] as const;
+    const events = [makeEvent(ended, { kind: 'result', value })];
+    await store.update({ run: ended, expectedVersion: resumed.version, events, rewrites });
+    expect(held()).toBe(2);
+    // The last partial output and the interrupt: creation, start and end have no row.
+    expect(database.prepare('SELECT count(*) AS rows FROM events').get()).toEqual({ rows: 2 });
+    await store.close();
+  });
+
   const filters = [{}, { agentId: 'a' }, { status: 'success' }, { agentId: 'a', status: 'timeout' }, { threadId: 't' }];
   test.each(filters)('a search for runs by %j walks an index in order without a scan or a sort', async (filter) => {
     const { store, database } = makeStore(0);

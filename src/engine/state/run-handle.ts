@@ -99,12 +99,12 @@ export class RunHandle {
     return this.#sleeper.sleep(delayMs);
   }
 
-  /** Sleeps through wakes by watchers; ends early only when the run's phase has changed. */
+  /** Sleeps through wakes by watchers; ends early only when the run's phase has changed, or the vendor has named its run. */
   async sleepThrough(delayMs: number): Promise<void> {
     const { clock } = this.#deps;
     const untilMs = clock.monotonicMs() + delayMs;
-    const { phase } = this.#run;
-    while (!this.isOver && this.#run.phase === phase) {
+    const { phase, named } = this.#run;
+    while (!this.isOver && this.#run.phase === phase && this.#run.named?.runId === named?.runId) {
       const leftMs = untilMs - clock.monotonicMs();
       if (leftMs <= 0) return;
       await this.#sleeper.sleep(leftMs);

@@ -18,6 +18,7 @@ const fatal = {
   interrupts: false,
   input: mapping.input.bind(mapping),
   plainInput: mapping.plainInput.bind(mapping),
+  describeEnd: mapping.describeEnd.bind(mapping),
 };
 
 async function runAgain(rig: Rig, run: Run, options: RigOptions): Promise<Rig> {

@@ -16,7 +16,7 @@ async function tortureWith(options: Parameters<typeof makeSettings>[0]): Promise
 }
 
 test('a gateway on SQLite that is killed again and again loses, repeats and confuses nothing', async () => {
-  const report = await tortureWith({ rounds: 4 });
+  const report = await tortureWith({ rounds: 4, copies: 0 });
   expect(report.details).toEqual([]);
   expect(isClean(report)).toBe(true);
   // A torture in which little happened proves nothing.
@@ -26,8 +26,28 @@ test('a gateway on SQLite that is killed again and again loses, repeats and conf
   expect(report['recovery samples']).toBeGreaterThan(0);
 });
 
+test('gateways on old copies of a SQLite database and on links to it are refused, and start nothing', async () => {
+  const report = await tortureWith({ rounds: 6, copies: 0.5 });
+  expect(report.details).toEqual([]);
+  expect(isClean(report)).toBe(true);
+  expect(report['copies and links refused']).toBe(6);
+});
+
+test('a gateway on a PostgreSQL that was recovered to an earlier time is refused, and starts nothing', async ({
+  skip,
+}) => {
+  const settings = { store: 'postgres', replicas: 2, rounds: 2, copies: 0.5, seed: 4, deadAfterSeconds: 1 } as const;
+  const report = await tortureWith(settings).catch((error: unknown) => {
+    if (error instanceof NoPostgres) return skip(error.message);
+    throw error;
+  });
+  expect(report.details).toEqual([]);
+  expect(isClean(report)).toBe(true);
+  expect(report['copies and links refused']).toBeGreaterThan(0);
+});
+
 test('replicas on PostgreSQL that are killed and paused lose, repeat and confuse nothing', async ({ skip }) => {
-  const settings = { store: 'postgres', replicas: 3, rounds: 2, deadAfterSeconds: 1 } as const;
+  const settings = { store: 'postgres', replicas: 3, rounds: 2, copies: 0, deadAfterSeconds: 1 } as const;
   const report = await tortureWith(settings).catch((error: unknown) => {
     if (error instanceof NoPostgres) return skip(error.message);
     throw error;

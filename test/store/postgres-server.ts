@@ -93,7 +93,16 @@ export class PostgresServer {
     await client.connect();
     try {
       await client.query(`SELECT pg_backup_start('copy', true)`);
-      await run('cp', ['-a', join(this.#directory, 'data'), data]);
+      // Files that vanish meanwhile are in the log.
+      await run('cp', ['-a', join(this.#directory, 'data'), data]).catch((error: { readonly stderr: string }) => {
+        if (
+          !error.stderr
+            .trim()
+            .split('\n')
+            .every((line) => /No such file or directory$/.test(line))
+        )
+          throw error;
+      });
       const { rows } = await client.query('SELECT labelfile FROM pg_backup_stop(false)');
       writeFileSync(join(data, 'backup_label'), z.object({ labelfile: z.string() }).parse(rows[0]).labelfile);
     } finally {

@@ -1,17 +1,60 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
 import { PostgresServer, startPostgres } from '../store/postgres-server.ts';
 import type { Settings } from './settings.ts';
 
 /** An empty database, and what removes it. */
-export type Database = { readonly url: string; close(): Promise<void> };
+export type Database = {
+  readonly url: string;
+  /** Of SQLite. */
+  readonly file: string | null;
+  /** An older state of it on a server of its own; only of PostgreSQL. */
+  copy(): Promise<{ readonly url: string; close(): Promise<void> }>;
+  close(): Promise<void>;
+};
 
 /** There are no PostgreSQL binaries for this machine. */
 export class NoPostgres extends Error {}
 
+const lookEveryMs = 50;
+
 /** Rejects with `NoPostgres` where there can be none. */
 export async function makeDatabase(store: Settings['store'], folder: string): Promise<Database> {
-  if (store === 'sqlite') return { url: `sqlite:${join(folder, 'torture.db')}`, close: async () => {} };
-  const server = await startPostgres();
+  if (store === 'sqlite') {
+    const file = join(folder, 'torture.db');
+    const copy = () => Promise.reject(new Error('a SQLite file is copied as a file'));
+    return { url: `sqlite:${file}`, file, copy, close: async () => {} };
+  }
+  const server = await startPostgres({ archives: true });
   if (!(server instanceof PostgresServer)) throw new NoPostgres(server.unavailable);
-  return { url: await server.createDatabase(), close: () => server.destroy() };
+  const url = await server.createDatabase();
+  return {
+    url,
+    file: null,
+    copy: () => recover(server, new URL(url).pathname.slice(1)),
+    close: () => server.destroy(),
+  };
 }
+
+/** As a point-in-time recovery to the end of a base backup makes it. */
+async function recover(server: PostgresServer, name: string) {
+  const base = await server.copy('recovery');
+  try {
+    await base.start([
+      `restore_command=cp ${server.archive}/%f %p`,
+      'recovery_target=immediate',
+      'recovery_target_action=promote',
+    ]);
+    for (;;) {
+      const [row] = await base.query('SELECT pg_is_in_recovery() AS waits');
+      if (!waitsRow.parse(row).waits) return { url: base.url(name), close: () => base.destroy() };
+      await sleep(lookEveryMs);
+    }
+  } catch (error) {
+    await base.destroy();
+    throw error;
+  }
+}
+
+const waitsRow = z.object({ waits: z.boolean() });

@@ -22,6 +22,10 @@ export type Report = {
   readonly 'results lost': number;
   readonly 'starts with a spoilt answer': number;
   readonly 'kills and pauses': number;
+  /** Gateways on an old copy of the database, or on another name of it. */
+  readonly 'copies and links refused': number;
+  /** Gateways that polled the runs of a copy, after `rungate restore --observe`. */
+  readonly 'copies observed': number;
   readonly streams: number;
   readonly 'streams cut': number;
   readonly 'creates without an answer': number;

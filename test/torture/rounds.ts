@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Book } from './book.ts';
 import type { Chance } from './chance.ts';
+import type { Copies } from './copies.ts';
 import type { Customers } from './customers.ts';
 import type { GatewayProcess } from './gateway-process.ts';
 import type { RecoveryMeter } from './meter.ts';
@@ -70,6 +71,20 @@ export async function hitReplicas(deps: RoundDeps, owners: Owners): Promise<numb
     ...blows.map(({ recovery }) => recovery()),
   ]);
   return victims.length;
+}
+
+/** A copy of the database is taken, the gateways go on, and a gateway is started on the copy. */
+export async function startOnCopy(deps: RoundDeps, copies: Copies): Promise<void> {
+  await deps.replicaSet.startAll();
+  await awaitMoment(deps);
+  await copies.restore();
+}
+
+/** A second gateway is started by another name of the database. */
+export async function startByLink(deps: RoundDeps, copies: Copies): Promise<void> {
+  await deps.replicaSet.startAll();
+  await awaitMoment(deps);
+  await copies.link();
 }
 
 /** Some quiet or busy moment, at random. */

@@ -17,6 +17,8 @@ const schema = z
     clients: count.min(1).max(500).default(24),
     /** How long the vendors take for the runs of the clients, at most. */
     maxMs: count.min(10).max(60_000).default(5000),
+    /** The share of rounds that start a gateway on a copy of the database, and of those that start one by a link. */
+    copies: z.coerce.number().min(0).max(0.5).default(0.15),
     deadAfterSeconds: z.coerce.number().min(0.5).max(60).default(2),
     /** Whether the vendors call the gateways when a run ends, by which a start at Intuned is adopted. */
     pushes: z.enum(['yes', 'no']).default('yes'),
@@ -31,7 +33,7 @@ export type Settings = z.infer<typeof schema>;
 
 export const usage = `npm run torture -- [--rounds N] [--store sqlite|postgres] [--replicas R] [--seed S] [--live L]
                     [--clients C] [--longest-ms MS] [--dead-after-seconds T]
-                    [--pushes yes|no]
+                    [--pushes yes|no] [--copies SHARE]
 `;
 
 /** Defaults for what is not given. Throws `ZodError`. */
@@ -50,6 +52,7 @@ export function readSettings(argv: readonly string[]): Settings {
       replicas: text,
       seed: text,
       live: text,
+      copies: text,
       clients: text,
       'longest-ms': text,
       'dead-after-seconds': text,

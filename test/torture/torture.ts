@@ -7,6 +7,7 @@ import { Book } from './book.ts';
 import { Chance } from './chance.ts';
 import { Children } from './children.ts';
 import { makeConfig } from './config.ts';
+import { Copies } from './copies.ts';
 import { Customers } from './customers.ts';
 import { makeDatabase } from './database.ts';
 import { GatewayProcess } from './gateway-process.ts';
@@ -15,7 +16,7 @@ import { Owners } from './owners.ts';
 import { openPushRelay } from './push-relay.ts';
 import { ReplicaSet } from './replica-set.ts';
 import type { Report } from './report.ts';
-import { hitReplicas, killAndRestart, type RoundDeps } from './rounds.ts';
+import { hitReplicas, killAndRestart, type RoundDeps, startByLink, startOnCopy } from './rounds.ts';
 import { SandboxProcess } from './sandbox-process.ts';
 import type { Settings } from './settings.ts';
 import { spoilStarts } from './start-faults.ts';
@@ -72,10 +73,9 @@ async function torture(
   const relay = settings.pushes === 'yes' ? await openPushRelay(() => known, chanceOf('relay')) : null;
   undo.push(() => relay?.close());
   const publicUrl = relay?.url ?? null;
-  writeFileSync(
-    configFile,
-    makeConfig({ storeUrl: database.url, intunedUrl, restackUrl, deadAfterSeconds, publicUrl }),
-  );
+  const configOf = (storeUrl: string): string =>
+    makeConfig({ storeUrl, intunedUrl, restackUrl, deadAfterSeconds, publicUrl });
+  writeFileSync(configFile, configOf(database.url));
 
   const names = Array.from({ length: settings.replicas }, (_, at) => `gateway-${at + 1}`);
   const replicaSet = new ReplicaSet(names.map((name) => new GatewayProcess(name, children, configFile)));
@@ -98,6 +98,14 @@ async function torture(
   await customers.keepLive(settings.live);
   customers.start(settings.clients);
 
+  const copies = new Copies({
+    ...{ folder, database, children, replicaSet, book, chance: chanceOf('copies') },
+    configFor: (name, storeUrl) => {
+      const file = join(folder, `${name}.yaml`);
+      writeFileSync(file, configOf(storeUrl));
+      return file;
+    },
+  });
   const deps: RoundDeps = { replicaSet, book, customers, meter, chance: chanceOf('rounds'), deadAfterMs };
   const spoiler = chanceOf('spoilt answers');
   let hits = 0;
@@ -105,7 +113,10 @@ async function torture(
   for (let round = 1; round <= settings.rounds; round += 1) {
     stop.throwIfAborted();
     spoilt += await spoilStarts(sandbox, spoiler);
-    hits += owners === null ? await killAndRestart(deps) : await hitReplicas(deps, owners);
+    const kind = chanceOf(`round ${round}`).next();
+    if (kind < settings.copies) await startOnCopy(deps, copies);
+    else if (kind < 2 * settings.copies && database.file !== null) await startByLink(deps, copies);
+    else hits += owners === null ? await killAndRestart(deps) : await hitReplicas(deps, owners);
     if (round % 10 === 0)
       say(
         `round ${round} of ${settings.rounds}: ${book.all.length} runs, ${book.live.length} without an end that was seen`,
@@ -123,7 +134,7 @@ async function torture(
   stop.throwIfAborted();
   const findings = await audit(auditParts);
   const seconds = Math.round((performance.now() - begunMs) / 1000);
-  return makeReport(settings, { book, replicaSet, meter, findings, hits, spoilt, seconds });
+  return makeReport(settings, { book, replicaSet, copies, meter, findings, hits, spoilt, seconds });
 }
 
 function makeReport(
@@ -132,13 +143,14 @@ function makeReport(
     readonly book: Book;
     readonly replicaSet: ReplicaSet;
     readonly meter: RecoveryMeter;
+    readonly copies: Copies;
     readonly findings: Findings;
     readonly hits: number;
     readonly spoilt: number;
     readonly seconds: number;
   },
 ): Report {
-  const { book, replicaSet, meter, findings } = results;
+  const { book, replicaSet, meter, copies, findings } = results;
   const lists: readonly (readonly [name: string, lines: readonly string[]])[] = [
     ['lost', findings.lost],
     ['started twice', findings.startedTwice],
@@ -168,6 +180,8 @@ function makeReport(
     'results lost': findings.resultsLost.length,
     'starts with a spoilt answer': results.spoilt,
     'kills and pauses': results.hits,
+    'copies and links refused': copies.refused,
+    'copies observed': copies.observed,
     streams: book.streams,
     'streams cut': book.cuts,
     'creates without an answer': book.unanswered,

@@ -184,7 +184,7 @@ export const walls: readonly Wall[] = [
   {
     name: 'Last-Event-ID: -1',
     file: 'src/http/request.ts',
-    from: " || value === '-1'",
+    from: "if (value === '-1') return -1;",
     to: '',
     tests: ['test/gateway/stream-ends.test.ts', 'test/gateway/stream.test.ts'],
   },
@@ -226,8 +226,8 @@ export const walls: readonly Wall[] = [
   {
     name: 'lists of a number of bytes',
     file: 'src/http/lists.ts',
-    from: 'bytes + size > maxBytes || ',
-    to: '',
+    from: 'writer.bytes + bytes > maxBytes',
+    to: 'writer.bytes + bytes > 100 * maxBytes',
     tests: ['test/gateway/lists.test.ts'],
   },
   {

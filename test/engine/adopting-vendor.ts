@@ -23,7 +23,7 @@ export class AdoptingVendor extends ScriptedVendor {
   readonly observed: string[] = [];
   readonly sinks: string[] = [];
   finds = 0;
-  readonly findScript: (UpstreamFault | 'absent' | 'unclear')[] = [];
+  readonly findScript: (Error | 'absent' | 'unclear')[] = [];
   #made = 0;
   readonly #late: string[] = [];
 

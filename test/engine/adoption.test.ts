@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { errcodes } from '../../src/contract/domain/errcodes.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
+import { StorageFault } from '../../src/contract/store/store.ts';
 import { lost, openAdopting, rig, startWith, stubborn, unsearchable } from './adopting-rig.ts';
 import { AdoptingVendor, cut } from './adopting-vendor.ts';
 import { fault } from './scripted-vendor.ts';
@@ -75,6 +76,20 @@ describe('a run that is ended here before its start is settled', () => {
     await end(run);
     await rig.clock.advance(120_000);
     expect(vendor.cancelled).toEqual([`ours-${run.runId}`]);
+  });
+
+  test('a defect or a store that is away while such a run is looked for ends no process', async () => {
+    const vendor = await openAdopting('find', new AdoptingVendor(), { agent: { timeoutMs: 30_000 } });
+    await startWith(vendor, { taken: 'late', answer: cut() });
+    await rig.clock.advance(29_500);
+    vendor.findScript.push(new StorageFault('away'), new StorageFault('away'), new TypeError('a defect'));
+    await rig.clock.advance(60_000);
+    expect(vendor.findScript).toEqual([]);
+    expect(vendor.cancelled).toEqual([]);
+    const givenUp = rig.logged.filter(
+      ({ level, message }) => level === 'error' && /could not be cancelled/.test(message),
+    );
+    expect(givenUp).toHaveLength(1);
   });
 
   test('what never arrives is not looked for beyond the bound', async () => {

@@ -39,6 +39,7 @@ export class Adoption {
   #named: UpstreamRef | undefined;
   #abort: AbortController | null = null;
   #tries = 0;
+  #hasBegun = false;
   #hasEnded = false;
   /** What the attempts came to, for the end. */
   #tried = '';
@@ -52,7 +53,6 @@ export class Adoption {
     this.#sentAtMs = startSentAtMs ?? updatedAtMs;
     this.#sentMonotonicMs = deps.clock.monotonicMs() - Math.max(0, deps.clock.nowMs() - this.#sentAtMs);
     context.wait.noteUnsettled();
-    context.log.warn({ reason }, 'start has no answer; the vendor is asked for its run');
   }
 
   /** The end of a run whose deadline comes before its start is settled. */
@@ -71,13 +71,17 @@ export class Adoption {
 
   /** Makes one attempt, and sleeps until the next is due. */
   async takeTurn(): Promise<void> {
-    const { handle, agent, deps } = this.#context;
+    const { handle, agent, deps, log } = this.#context;
     const { threadId, tenant, named } = handle.run;
     this.#named = named;
     if (named !== undefined && (await this.#askFor(named)).kind === 'settled') return;
     const thread = threadId === null ? null : await deps.store.threads.findThread({ tenant, threadId });
     const session = sessionOf(thread, agent);
     const kind = adoptionKindOf(this.#context, session === null ? 'start' : 'message');
+    if (kind !== 'none' && !this.#hasBegun) {
+      this.#hasBegun = true;
+      log.warn({ reason: this.#reason }, 'start has no answer; the vendor is asked for its run');
+    }
     switch (kind) {
       case 'start':
         return await this.#sleepAfter(await this.#repeat(thread, session));

@@ -1,13 +1,15 @@
 import { ReleasingMap } from '../../collections/releasing-map.ts';
+import { UpstreamFault } from '../../contract/adapter/http.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Run, UpstreamRef } from '../../contract/domain/run.ts';
+import { StorageFault } from '../../contract/store/store.ts';
 import type { Backends } from '../limits/backends.ts';
 import type { CallQueue } from '../limits/call-queue.ts';
 import { nextRetryMs } from '../pacing/pacing.ts';
 import { delay } from '../sleeper.ts';
-import { type FaultRecorder, faultOf } from '../state/fault-recorder.ts';
+import type { FaultRecorder } from '../state/fault-recorder.ts';
 import type { BackendHealth } from './backend-health.ts';
 
 const maxCancelTries = 5;
@@ -153,7 +155,16 @@ export class UpstreamStopper {
         log.info({}, done);
         return;
       } catch (error) {
-        const fault = faultOf(error);
+        // A start that is not settled is looked for with the store and the mapping, too.
+        if (error instanceof StorageFault) {
+          await delay(clock, nextRetryMs(tries, null, clock.random()), signal);
+          continue;
+        }
+        if (!(error instanceof UpstreamFault)) {
+          log.error({ err: error }, givenUp);
+          return;
+        }
+        const fault = error;
         faults.record(log, agent, 'cancel', fault);
         health.noteFault(agent, { tenant, runId: null }, fault);
         const mayArrive = fault.consequence === 'gone' && clock.monotonicMs() < arrivedMs;

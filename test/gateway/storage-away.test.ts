@@ -55,7 +55,7 @@ describe.skipIf(reason !== null)(`a gateway whose PostgreSQL goes away${reason =
     await expectRefusals(client);
     for (const [method, path, body] of [
       ['GET', `/runs/${running.run_id}`],
-      ['GET', `/runs/${running.run_id}/output?block_timeout=5`],
+      ['GET', `/runs/${running.run_id}/output?block_timeout=1`],
       ['GET', `/runs/${running.run_id}/stream`],
       ['DELETE', `/runs/${running.run_id}`],
       ['POST', '/runs/search', {}],
@@ -63,6 +63,8 @@ describe.skipIf(reason !== null)(`a gateway whose PostgreSQL goes away${reason =
       const refused = await client.ask(method, path, body);
       expect([method, path, refused.status, refused.headers.get('retry-after')]).toEqual([method, path, 503, '1']);
     }
+    // The gateway drives the run, so it need not ask the database whether there is something to wait for.
+    const waiting = client.output(starting.run_id);
     intuned.plan = () => ({ status: 'completed', result: 'ran' });
     answer();
     upstream.say({ status: 'completed', result: 'ended meanwhile' });
@@ -74,7 +76,7 @@ describe.skipIf(reason !== null)(`a gateway whose PostgreSQL goes away${reason =
     const after = await createAgain(client, 'after');
     expect(await client.output(after.run_id)).toMatchObject({ status: 'success', result: 'ran' });
     expect(await client.output(running.run_id)).toMatchObject({ status: 'success', result: 'ended meanwhile' });
-    expect(await client.output(starting.run_id)).toMatchObject({ status: 'success', result: 'ran' });
+    expect(await waiting).toMatchObject({ status: 'success', result: 'ran' });
     for (const name of ['running', 'starting', 'after']) {
       expect([name, startsOf(intuned, name).length]).toEqual([name, 1]);
     }

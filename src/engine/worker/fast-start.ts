@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import type { Log } from '../../contract/domain/log.ts';
@@ -20,10 +21,15 @@ export type FastStart = {
   readonly log: Log;
 };
 
+/** An outage of the database may fail very many writes; of those before these it is not known that nothing was sent. */
+const maxUnsent = 10_000;
+
 /** The fast starts of one process, from their preparation until their run is written or abandoned. */
 export class FastStarts {
   readonly #deps: WorkerDeps;
-  #open = 0;
+  /** Runs whose write failed: on a shared store it may have been carried out all the same, but no start was sent. */
+  readonly #unsent = new LRUCache<string, true>({ max: maxUnsent });
+  readonly #open = new Set<string>();
   #onNoneOpen: () => void = () => {};
   #closed = false;
 
@@ -33,10 +39,8 @@ export class FastStarts {
 
   /** Null: the run has to wait for something, so it is written as queued. */
   prepare(draft: Run, agent: Agent): FastStart | null {
-    const { store, backends } = this.#deps;
-    // On a shared store a failed write may have been carried out all the same, and then another replica could not tell
-    // whether the vendor was asked.
-    if (this.#closed || store.shared) return null;
+    const { backends } = this.#deps;
+    if (this.#closed) return null;
     if (draft.threadId !== null || draft.request.afterMs !== undefined) return null;
     const input = agent.mapping.plainInput(inputContext(draft, agent, null));
     if (input === undefined) return null;
@@ -47,27 +51,38 @@ export class FastStarts {
       runPermit.close();
       return null;
     }
-    this.#open += 1;
+    this.#open.add(draft.runId);
     return { run: { ...draft, phase: 'starting', startSentAtMs: draft.createdAtMs }, input, runPermit, permit, log };
   }
 
-  /** The run was not written. */
-  abandon({ permit, runPermit }: FastStart): void {
+  /** The run was not written, or it is not known whether it was. Either way the vendor is not asked. */
+  abandon({ run, permit, runPermit }: FastStart): void {
+    this.#unsent.set(run.runId, true);
     permit.release();
     runPermit.close();
-    this.settle();
+    this.settle(run.runId);
+  }
+
+  /** Whether a run that is found as `starting` is one whose start this process prepared and did not send. Asked once. */
+  takeUnsent(runId: string): boolean {
+    return this.#unsent.delete(runId);
   }
 
   /** The run is written, and its loop has begun. */
-  settle(): void {
-    this.#open -= 1;
-    if (this.#open === 0) this.#onNoneOpen();
+  settle(runId: string): void {
+    this.#open.delete(runId);
+    if (this.#open.size === 0) this.#onNoneOpen();
+  }
+
+  /** Whether the run is being written: it may be found in the store before its write is answered. */
+  isOpen(runId: string): boolean {
+    return this.#open.has(runId);
   }
 
   /** Prepares no more from now on. Resolves when none is open. */
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#open === 0) return;
+    if (this.#open.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onNoneOpen = resolve;
     await promise;

@@ -20,8 +20,11 @@ export type RunOrigin =
   | { readonly kind: 'new' }
   /** Written as starting: the vendor is asked at once. */
   | { readonly kind: 'fast-start'; readonly fastStart: FastStart }
-  /** Driven before, by a process that may have died; polled within so long. */
-  | { readonly kind: 'recovered'; readonly pollWithinMs: number };
+  /**
+   * Driven before, by a process that may have died; polled within so long. `isUnsent`: written as starting by this process,
+   * which did not send the start.
+   */
+  | { readonly kind: 'recovered'; readonly pollWithinMs: number; readonly isUnsent: boolean };
 
 export type RunLoopOptions = {
   readonly run: Run;
@@ -196,10 +199,17 @@ export class RunLoop {
         return this.#poller.restart({ resumed: false });
       }
       case 'recovered':
+        if (origin.isUnsent) return await this.#postponeUnsent();
         return await this.#settleOpenCall('the gateway stopped during the call');
       default:
         assertNever(origin);
     }
+  }
+
+  async #postponeUnsent(): Promise<void> {
+    const { handle, runPermit } = this.#context;
+    await handle.record({ kind: 'postpone' });
+    runPermit.leave();
   }
 
   /** Only a run that the vendor has is waited for. */

@@ -33,7 +33,7 @@ export class Worker {
     return this.#fastStarts.prepare(draft, agent);
   }
 
-  /** The run of a prepared start was not written. */
+  /** The run of a prepared start was not written, or it is not known whether it was. */
   abandon(fastStart: FastStart): void {
     this.#fastStarts.abandon(fastStart);
   }
@@ -41,17 +41,20 @@ export class Worker {
   /** Drives a run that was just written, in the turn in which it is durable. */
   begin(run: Run, agent: Agent, fastStart: FastStart | null): void {
     if (fastStart === null) {
-      if (!this.#stopped) this.#drive(run, agent, { kind: 'new' });
+      // On a shared store it may have been found, as a run that this process lost track of, before its write was answered.
+      if (!this.#stopped && this.#live.get(run.runId) === undefined) this.#drive(run, agent, { kind: 'new' });
       return;
     }
     // Also while this process stops: what is written as starting is started.
     this.#drive(run, agent, { kind: 'fast-start', fastStart });
-    this.#fastStarts.settle();
+    this.#fastStarts.settle(run.runId);
   }
 
   /** Drives a run that another process drove before, or that this one lost track of. Does nothing for one it drives. */
   recover(run: Run): void {
     if (this.#stopped || this.#live.get(run.runId) !== undefined || this.#deadlineTimers.has(run.runId)) return;
+    // It begins, or is given up, when its write is answered: a second loop could start it twice.
+    if (this.#fastStarts.isOpen(run.runId)) return;
     const agent = this.#agents.find(run.agentId);
     if (agent === null) {
       // Another replica, or this one after its config is mended, may know the agent: the run is kept, not ended.
@@ -60,7 +63,8 @@ export class Worker {
       return;
     }
     const pollWithinMs = Math.min(this.#live.size * spacingMs, this.#deps.pacing.ceilingMs);
-    this.#drive(run, agent, { kind: 'recovered', pollWithinMs });
+    const isUnsent = run.phase === 'starting' && this.#fastStarts.takeUnsent(run.runId);
+    this.#drive(run, agent, { kind: 'recovered', pollWithinMs, isUnsent });
   }
 
   #drive(run: Run, agent: Agent, origin: RunOrigin): void {

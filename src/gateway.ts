@@ -68,6 +68,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
         ...{ baseUrl, secrets, createRedactor, maxConnections, connectTimeoutMs, fence, log },
         timeoutMs: backend.requestTimeoutMs,
         maxAnswerBytes: config.limits.maxAnswerBytes,
+        exceptions: parseExceptions(config.webhooks.allow),
       });
       upstreams.push(upstream);
       return adapter.connect(own, upstream.client);

@@ -1,28 +1,23 @@
-import { type Dispatcher, Pool } from 'undici';
-import { type HttpAnswer, type HttpCall, type HttpClient, UpstreamFault } from '../contract/adapter/http.ts';
-import type { Log, Redactor } from '../contract/domain/log.ts';
+import { Agent, type Dispatcher, Pool } from 'undici';
+import { type HttpCall, type HttpClient, UpstreamFault } from '../contract/adapter/http.ts';
+import { type ClientOptions, createClient } from './client.ts';
 import { buildHoldingConnector } from './connector.ts';
 import { Deadlines } from './deadlines.ts';
-import { readAnswer } from './read-answer.ts';
-import { type HttpResult, sendRequest } from './send-request.ts';
-import { acceptedEncodings, isPacked, unpackAnswer } from './unpack-answer.ts';
+import { sendRequest } from './send-request.ts';
+import { noExceptions } from './ssrf-address.ts';
+import { buildGuardedConnector } from './ssrf-connector.ts';
 
-export type UpstreamOptions = {
-  /** http or https, with any path; user and password in it are sent as basic authentication. */
-  readonly baseUrl: string;
+export type UpstreamOptions = Omit<ClientOptions, 'exceptions'> & {
   /** Bounds a whole call, from the wait for a connection to the last byte. */
   readonly timeoutMs: number;
   /** Bounds TCP and TLS together. */
   readonly connectTimeoutMs: number;
-  /** Calls above it wait. */
+  /** To one origin. Calls above it wait. */
   readonly maxConnections: number;
-  readonly maxAnswerBytes: number;
-  /** Taken out of every answer and message, like the password in the base URL. */
-  readonly secrets: readonly string[];
-  readonly createRedactor: (secrets: readonly string[]) => Redactor;
+  /** Left out: an address in an answer must be public. */
+  readonly exceptions?: ClientOptions['exceptions'] | undefined;
   /** Called just before a request is written; where it returns false, the request is not written. */
   readonly fence?: (() => boolean) | undefined;
-  readonly log?: Log | undefined;
 };
 
 export type Upstream = {
@@ -31,99 +26,78 @@ export type Upstream = {
   close(): Promise<void>;
 };
 
+/** Connections to addresses that answers name: they are few, and each is another host. */
+const maxGuardedConnections = 8;
+
 /** Makes the client of one backend. Opens nothing until the first call; throws `TypeError` for a base URL that is not valid. */
 export function connectUpstream(options: UpstreamOptions): Upstream {
-  const base = new URL(options.baseUrl);
-  if (base.protocol !== 'http:' && base.protocol !== 'https:')
-    throw new TypeError('the base URL must be http or https');
+  const { connectTimeoutMs, maxAnswerBytes, exceptions = noExceptions } = options;
   const deadlines = new Deadlines(options.timeoutMs);
-  const limits = {
-    deadlines,
-    maxAnswerBytes: options.maxAnswerBytes,
-    fence: options.fence ?? (() => true),
-  };
-  const pool = new Pool(base.origin, {
-    connections: options.maxConnections,
+  const limits = { deadlines, maxAnswerBytes, fence: options.fence ?? (() => true) };
+  const poolOptions = {
     pipelining: 1,
     // Only for HTTP/1.1 is it clear when nothing was sent.
     allowH2: false,
-    connect: buildHoldingConnector(options.connectTimeoutMs),
     // Zero means never: `Deadlines` bounds the call. undici's own five minutes would end it with another error.
     headersTimeout: 0,
     bodyTimeout: 0,
     // Below the five seconds after which common servers silently drop an idle connection.
     keepAliveTimeout: 4_000,
     keepAliveMaxTimeout: 60_000,
-  });
-  const redactor = options.createRedactor([...options.secrets, decodePart(base.password)]);
-  const prefix = base.pathname.replace(/\/+$/, '');
-  const headers = {
-    accept: 'application/json',
-    'accept-encoding': acceptedEncodings,
-    'user-agent': 'rungate',
-    ...readAuthorization(base),
-  };
-  const bodyHeaders = { ...headers, 'content-type': 'application/json' };
+  } as const;
+  const pools = new Map<string, Dispatcher>();
+  let guarded: Agent | undefined;
   let underWay = 0;
   /** Set when closing begins; resolved when the last call is over. */
   let idle: PromiseWithResolvers<void> | undefined;
 
-  function perform<T>(call: HttpCall<T>): Promise<HttpResult> {
-    if (idle !== undefined)
-      throw new UpstreamFault({ consequence: 'retry', kind: 'aborted', message: 'the gateway is closing' });
-    const request = {
-      path: prefix + call.path,
-      method: call.method,
-      headers: { ...(call.body === undefined ? headers : bodyHeaders), ...call.headers },
-      body: call.body === undefined ? null : JSON.stringify(call.body),
-    } satisfies Dispatcher.DispatchOptions;
-    return sendRequest(pool, request, limits, call.signal);
+  function poolOf(origin: string): Dispatcher {
+    let pool = pools.get(origin);
+    if (pool === undefined) {
+      const connect = buildHoldingConnector(connectTimeoutMs);
+      pool = new Pool(origin, { ...poolOptions, connections: options.maxConnections, connect });
+      pools.set(origin, pool);
+    }
+    return pool;
   }
 
-  async function callVendor<T>(call: HttpCall<T>): Promise<HttpAnswer<T>> {
+  function guardedPool(): Dispatcher {
+    guarded ??= new Agent({
+      ...poolOptions,
+      connections: maxGuardedConnections,
+      connect: buildGuardedConnector({ exceptions, connectTimeoutMs }),
+    });
+    return guarded;
+  }
+
+  const { call } = createClient({ ...options, exceptions }, (request, { signal, isTrusted }) => {
+    const pool = isTrusted ? poolOf(request.origin) : guardedPool();
+    return sendRequest(pool, request as Dispatcher.DispatchOptions, limits, signal);
+  });
+
+  function releaseClosing(): void {
+    idle?.resolve();
+  }
+
+  async function callWhileOpen<T>(each: HttpCall<T>) {
+    if (idle !== undefined)
+      throw new UpstreamFault({ consequence: 'retry', kind: 'aborted', message: 'the gateway is closing' });
     underWay += 1;
     try {
-      const result = await perform(call);
-      // An await of its own, so that an ordinary answer takes no further turn.
-      const plain = isPacked(result) ? await unpackAnswer(result, limits.maxAnswerBytes) : result;
-      return readAnswer(call, plain, redactor, limits.maxAnswerBytes);
-    } catch (error) {
-      if (error instanceof UpstreamFault) {
-        const { consequence, kind, httpStatus, message, cause } = error;
-        options.log?.debug(
-          { purpose: call.purpose, consequence, kind, http_status: httpStatus, message, cause },
-          'vendor call failed',
-        );
-      }
-      throw error;
+      return await call(each);
     } finally {
       underWay -= 1;
-      if (underWay === 0) idle?.resolve();
+      if (underWay === 0) releaseClosing();
     }
   }
 
   return {
-    client: { call: callVendor },
+    client: { maxAnswerBytes, call: callWhileOpen },
     async close() {
       idle ??= Promise.withResolvers();
       if (underWay > 0) await idle.promise;
       deadlines.close();
-      await pool.destroy();
+      await Promise.all([...pools.values(), ...(guarded === undefined ? [] : [guarded])].map((pool) => pool.destroy()));
     },
   };
-}
-
-function readAuthorization(base: URL): Readonly<Record<string, string>> {
-  if (base.username === '' && base.password === '') return {};
-  const credentials = `${decodePart(base.username)}:${decodePart(base.password)}`;
-  return { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
-}
-
-/** A lone percent sign in a password is not an escape, and not a reason to refuse to start. */
-function decodePart(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
 }

@@ -3,7 +3,7 @@ import { assertNever } from '../contract/domain/assert-never.ts';
 
 /** Why a call did not succeed. `sent` says whether a byte of the request may have left. */
 export type Happening =
-  | { readonly kind: 'refused' | 'reset' | 'unsendable' }
+  | { readonly kind: 'refused' | 'reset' | 'unsendable' | 'forbidden' }
   | { readonly kind: 'timeout' | 'aborted'; readonly sent: boolean }
   | { readonly kind: 'cut' | 'malformed' | 'too-large' }
   /** `isVendors`: the answer is the vendor's own, not that of a proxy in between, as far as it shows. */
@@ -21,6 +21,7 @@ export function classifyFault(rule: CallRule, happening: Happening): Consequence
     case 'reset':
       return 'retry';
     case 'unsendable':
+    case 'forbidden':
       return refused;
     case 'timeout':
     case 'aborted':

@@ -1,4 +1,9 @@
-import { type HttpAnswer, type HttpCall, UpstreamFault } from '../contract/adapter/http.ts';
+import {
+  type HttpAnswer,
+  type HttpCall,
+  type AnswerHeaders as ShownHeaders,
+  UpstreamFault,
+} from '../contract/adapter/http.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Json } from '../contract/domain/json.ts';
 import type { Redactor } from '../contract/domain/log.ts';
@@ -36,6 +41,7 @@ export function readAnswer<T>(
     const retryAfterMs = readRetryAfterMs(status, headers, Date.now());
     throw new UpstreamFault({
       answer,
+      headers: showHeaders(headers, redactor),
       consequence: classifyFault(call, { kind: 'http-status', status, isVendors: isVendors || retryAfterMs !== null }),
       kind: 'http-status',
       message: message ?? `the vendor answered ${status}`,
@@ -53,10 +59,12 @@ function readBody<T>(
   redactor: Redactor,
 ): HttpAnswer<T> {
   const parsed = parseAnswer(bytes, headers);
-  if (parsed.kind === 'json') {
-    const raw = redactor.json(parsed.value, parsed.text);
+  const text = call.takesText === true && parsed.kind === 'malformed' ? plainText(headers, parsed.text) : null;
+  if (parsed.kind === 'json' || text !== null) {
+    const raw = parsed.kind === 'json' ? redactor.json(parsed.value, parsed.text) : redactor.text(text ?? '');
     const answer = call.answer.safeParse(raw);
-    if (answer.success) return { body: answer.data, raw };
+    if (answer.success)
+      return new ReadAnswer({ body: answer.data, raw, status, bytes: bytes.byteLength }, headers, redactor);
     const path = answer.error.issues[0]?.path.join('.');
     const where = path === undefined || path === '' ? '' : ` (${path})`;
     const message = `the vendor's answer has not the expected shape${where}`;
@@ -65,12 +73,43 @@ function readBody<T>(
   // A schema that accepts undefined or null needs no body: the status alone is the answer.
   for (const nothing of [undefined, null]) {
     const answer = call.answer.safeParse(nothing);
-    if (answer.success) return { body: answer.data, raw: null };
+    if (answer.success) return new ReadAnswer({ body: answer.data, raw: null, status, bytes: 0 }, headers, redactor);
   }
   const message = parsed.kind === 'empty' ? "the vendor's answer is empty" : parsed.message;
   // What is text and no JSON may be half of an answer; what is no text will not be any the next time.
   const vendorStatus = parsed.kind === 'malformed' && parsed.text === null ? findStatus(call, bytes) : null;
   throw makeFault(call, { kind: 'malformed' }, { message, httpStatus: status, vendorStatus });
+}
+
+/** Most adapters never look at the headers, so that they are copied and cleaned only for those that do. */
+class ReadAnswer<T> implements HttpAnswer<T> {
+  readonly body: T;
+  readonly raw: Json;
+  readonly status: number;
+  readonly bytes: number;
+  readonly #headers: AnswerHeaders;
+  readonly #redactor: Redactor;
+
+  constructor(answer: Omit<HttpAnswer<T>, 'headers'>, headers: AnswerHeaders, redactor: Redactor) {
+    this.body = answer.body;
+    this.raw = answer.raw;
+    this.status = answer.status;
+    this.bytes = answer.bytes;
+    this.#headers = headers;
+    this.#redactor = redactor;
+  }
+
+  get headers(): ShownHeaders {
+    return showHeaders(this.#headers, this.#redactor);
+  }
+}
+
+function showHeaders(headers: AnswerHeaders, redactor: Redactor): ShownHeaders {
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, redactor.text(Array.isArray(value) ? value.join(', ') : value)]],
+    ),
+  );
 }
 
 /** What the readable part of an answer says; null: nothing that the call understands. */
@@ -106,6 +145,12 @@ function readRefusal<T>(
   return { message: tidy(redactor.text(found)), isVendors: isJsonObject(answer), answer };
 }
 
+/** Text that says of itself that it is nothing more. */
+function plainText(headers: AnswerHeaders, text: string | null): string | null {
+  const type = headers['content-type'];
+  return typeof type === 'string' && /^text\/plain\b/i.test(type) ? text : null;
+}
+
 /** Some servers explain an error in plain text; a page of HTML explains nothing. */
 function readPlainText(headers: AnswerHeaders, text: string | null): string | null {
   if (text === null) return null;
@@ -133,7 +178,7 @@ function makeFault<T>(
 ): UpstreamFault {
   return new UpstreamFault({
     consequence: classifyFault(call, happening),
-    kind: happening.kind === 'unsendable' ? 'malformed' : happening.kind,
+    kind: happening.kind === 'unsendable' || happening.kind === 'forbidden' ? 'malformed' : happening.kind,
     ...details,
   });
 }
@@ -146,6 +191,8 @@ function describeHappening(happening: Happening, cause: string, maxAnswerBytes: 
       return 'the vendor closed the connection before anything was sent';
     case 'unsendable':
       return 'the request cannot be sent: a header or the path has a character that HTTP does not allow';
+    case 'forbidden':
+      return "the address in the vendor's answer leads to an address that is not public";
     case 'timeout':
       return happening.sent ? 'the vendor did not answer in time' : 'no connection to the vendor in time';
     case 'aborted':

@@ -154,9 +154,13 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
 const tooLarge = 'the answer is over its limit';
 
+/** The code of an error of `buildGuardedConnector`. */
+const forbiddenAddress = 'ERR_FORBIDDEN_ADDRESS';
+
 function classify(error: Error, sent: boolean): Happening {
   const code = codeOf(error);
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') return { kind: 'unsendable' };
+  if (code === forbiddenAddress) return { kind: 'forbidden' };
   if (!sent) {
     if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return { kind: 'timeout', sent };
     if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED') return { kind: 'aborted', sent };

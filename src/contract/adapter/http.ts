@@ -25,6 +25,8 @@ export class UpstreamFault extends Error {
   readonly vendorStatus: string | null;
   /** The body of an answer that refuses, without secrets; null where it is not JSON. */
   readonly answer: Json;
+  /** The headers of that answer, without secrets; empty where there was none. */
+  readonly headers: AnswerHeaders;
 
   constructor(fault: {
     readonly consequence: Consequence;
@@ -34,6 +36,7 @@ export class UpstreamFault extends Error {
     readonly retryAfterMs?: number | null;
     readonly vendorStatus?: string | null;
     readonly answer?: Json;
+    readonly headers?: AnswerHeaders;
     readonly cause?: unknown;
   }) {
     super(fault.message, { cause: fault.cause });
@@ -44,6 +47,7 @@ export class UpstreamFault extends Error {
     this.retryAfterMs = fault.retryAfterMs ?? null;
     this.vendorStatus = fault.vendorStatus ?? null;
     this.answer = fault.answer ?? null;
+    this.headers = fault.headers ?? {};
   }
 }
 
@@ -70,14 +74,63 @@ export type FaultRows = {
 /** All that decides what a fault of a call means. */
 export type CallRule = { readonly retry: RetryRule; readonly faults?: FaultRows };
 
+/** Names in lower case; the values of a header that stands several times are joined. */
+export type AnswerHeaders = Readonly<Record<string, string>>;
+
+export const httpMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+export type HttpMethod = (typeof httpMethods)[number];
+
+/**
+ * Where a call goes instead of the backend's base URL.
+ *
+ * - `configured`: another host of the vendor, which the operator named. It gets the credentials too.
+ * - `answered`: an address in an answer of the vendor. Public addresses only, and without credentials, unless its origin
+ *   is that of the backend.
+ */
+export type CallBase = { readonly kind: 'configured' | 'answered'; readonly url: string };
+
+/** A request as it is about to be sent. */
+export type OutgoingRequest = {
+  readonly method: HttpMethod;
+  /** Absolute, with the query. */
+  readonly url: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+};
+
+/** What authorizes one request. */
+export type Credentials = {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Added to the query of the URL. */
+  readonly query?: Readonly<Record<string, string>>;
+  /** Secrets that were made at run time; taken out of the answer like those of the config. */
+  readonly secrets?: readonly string[];
+};
+
+/** Gives the credentials of a request; rejects with {@link UpstreamFault} where there are none, and nothing is sent. */
+export type Authorize = (request: OutgoingRequest) => Credentials | Promise<Credentials>;
+
 export type HttpCall<T> = CallRule & {
   /** What the call is for, such as `start`: a label for the log. */
   readonly purpose: string;
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** Joined to the backend's base URL; begins with a slash, its parts already percent-encoded. */
+  readonly method: HttpMethod;
+  /**
+   * Joined to the base URL; begins with a slash or a question mark, its parts already percent-encoded. Empty: the base URL
+   * alone.
+   */
   readonly path: string;
+  /** Left out: the backend's base URL. */
+  readonly base?: CallBase | undefined;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
   readonly body?: Json;
+  /** Sent as a form (`application/x-www-form-urlencoded`), in place of `body`. */
+  readonly form?: readonly (readonly [name: string, value: string])[] | undefined;
+  /** Left out, the call has the headers above and nothing more. Never called for an address of another origin. */
+  readonly authorize?: Authorize | undefined;
+  /** Whether an answer that is plain text by its `Content-Type`, and not JSON, is taken as a string. */
+  readonly takesText?: boolean;
   /** The vendor's answer, read tolerantly: unknown fields pass, missing optional ones are fine. */
   readonly answer: ZodType<T>;
   /**
@@ -91,13 +144,24 @@ export type HttpCall<T> = CallRule & {
   readonly signal?: AbortSignal | undefined;
 };
 
-/** `body` is the parsed answer, `raw` the same as the vendor sent it. */
-export type HttpAnswer<T> = { readonly body: T; readonly raw: Json };
+export type HttpAnswer<T> = {
+  /** The parsed answer. */
+  readonly body: T;
+  /** The same as the vendor sent it, without secrets. */
+  readonly raw: Json;
+  readonly status: number;
+  /** Without secrets; made when it is read. */
+  readonly headers: AnswerHeaders;
+  /** Size of the body, unpacked. */
+  readonly bytes: number;
+};
 
 /**
- * The HTTP client that an adapter is handed: one pool per backend, with its timeouts. A non-2xx answer, an answer
+ * The HTTP client that an adapter is handed: one pool per backend and origin, with its timeouts. A non-2xx answer, an answer
  * that is not JSON or has another shape, and every transport fault are thrown as {@link UpstreamFault}.
  */
 export interface HttpClient {
+  /** Bound on the body of one answer. */
+  readonly maxAnswerBytes: number;
   call<T>(call: HttpCall<T>): Promise<HttpAnswer<T>>;
 }

@@ -1,0 +1,76 @@
+import type { Authorize, Credentials, HttpCall, OutgoingRequest } from '../contract/adapter/http.ts';
+import type { CallPlace } from './call-place.ts';
+import { acceptedEncodings } from './unpack-answer.ts';
+
+/** A request without the origin, as the pool of an origin sends it. */
+export type WrittenRequest = {
+  readonly origin: string;
+  readonly path: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+};
+
+const usual = {
+  accept: 'application/json',
+  'accept-encoding': acceptedEncodings,
+  'user-agent': 'rungate',
+} as const satisfies Readonly<Record<string, string>>;
+
+const jsonType = { 'content-type': 'application/json' } as const;
+const formType = { 'content-type': 'application/x-www-form-urlencoded' } as const;
+
+/** Writes the requests of one backend. `own` are headers of its base URL, such as basic authentication. */
+export class CallWriter {
+  readonly #own: Readonly<Record<string, string>>;
+
+  constructor(own: Readonly<Record<string, string>>) {
+    this.#own = { ...usual, ...own };
+  }
+
+  /** What is sent of a call but its credentials. A place that is not trusted gets none of the call's headers. */
+  write<T>(call: HttpCall<T>, { origin, prefix, isTrusted }: CallPlace): WrittenRequest {
+    const body = call.form === undefined ? toJson(call.body) : writeForm(call.form);
+    const type = body === null ? undefined : call.form === undefined ? jsonType : formType;
+    const headers = isTrusted ? { ...this.#own, ...type, ...call.headers } : { ...usual, ...type };
+    return { origin, path: joinPath(prefix, call.path), method: call.method, headers, body };
+  }
+}
+
+/** The request with its credentials; a promise only where these have to be fetched. */
+export function authorizeRequest(
+  request: WrittenRequest,
+  method: OutgoingRequest['method'],
+  authorize: Authorize,
+): Authorized | Promise<Authorized> {
+  const { origin, path, headers, body } = request;
+  const credentials = authorize({ method, url: origin + path, headers, body });
+  return credentials instanceof Promise
+    ? credentials.then((each) => addCredentials(request, each))
+    : addCredentials(request, credentials);
+}
+
+export type Authorized = { readonly request: WrittenRequest; readonly secrets: readonly string[] | undefined };
+
+function addCredentials(request: WrittenRequest, { headers, query, secrets }: Credentials): Authorized {
+  const withHeaders = headers === undefined ? request : { ...request, headers: { ...request.headers, ...headers } };
+  if (query === undefined) return { request: withHeaders, secrets };
+  const separator = request.path.includes('?') ? '&' : '?';
+  return {
+    request: { ...withHeaders, path: request.path + separator + new URLSearchParams(query).toString() },
+    secrets,
+  };
+}
+
+function joinPath(prefix: string, path: string): string {
+  const joined = prefix + path;
+  return joined.startsWith('/') ? joined : `/${joined}`;
+}
+
+function toJson(body: unknown): string | null {
+  return body === undefined ? null : JSON.stringify(body);
+}
+
+function writeForm(form: readonly (readonly [string, string])[]): string {
+  return new URLSearchParams(form.map(([name, value]) => [name, value])).toString();
+}

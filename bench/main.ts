@@ -11,6 +11,7 @@ import { measureRead } from './measures/read.ts';
 import { measureReplicas } from './measures/replicas.ts';
 import { measureStreams } from './measures/streams.ts';
 import { measureWholeRun } from './measures/whole-run.ts';
+import { measureWritten } from './measures/written.ts';
 import { makeScratch } from './places.ts';
 import { isMissed, printReport, writeReport } from './report.ts';
 import { startVendor } from './vendor.ts';
@@ -18,6 +19,7 @@ import { startVendor } from './vendor.ts';
 const measures: Readonly<Record<string, (bench: Bench) => Promise<Measured>>> = {
   create: measureCreate,
   'whole-run': measureWholeRun,
+  written: measureWritten,
   finish: measureFinish,
   read: measureRead,
   streams: measureStreams,

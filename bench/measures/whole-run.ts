@@ -77,7 +77,7 @@ function onlyWholeRuns(figures: Measured['figures']): Measured['figures'] {
 }
 
 /** Creates a run, then waits for its output. */
-function sequence(
+export function sequence(
   first: { readonly path: string; readonly body: object; readonly idName: string },
   second: (id: string) => string,
 ): readonly Step[] {

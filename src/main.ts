@@ -3,7 +3,10 @@ import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
+import { restartWithMemorySettings } from './cli/memory-settings.ts';
 
+// Other commands do not live long enough to be worth it.
+if (process.argv[2] === 'serve') restartWithMemorySettings();
 // Compiling the sources is half of a start, and runs wait for a start. The folder belongs to the user: anyone who could
 // write into a shared one could make this process run their code. Where it is not writable, a start takes longer.
 if (process.env.NODE_COMPILE_CACHE === undefined) {

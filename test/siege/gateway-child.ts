@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { memorySettings } from '../../src/cli/memory-settings.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const clock = new URL('steppable-clock.ts', import.meta.url).href;
@@ -33,8 +34,14 @@ export class GatewayChild {
     const log = openSync(logFile, 'w');
     const child = fork(main, ['serve', '--config', configFile, '--port', '0'], {
       cwd: folder,
-      execArgv: ['--import', clock],
-      env: { PATH: process.env.PATH, RUNGATE_SIEGE_CLOCK: clockFile },
+      // With a channel to its parent, `serve` does not start anew with them.
+      execArgv: [...memorySettings.execArgv, '--import', clock],
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        RUNGATE_SIEGE_CLOCK: clockFile,
+        ...(name === 'gateway' ? JSON.parse(process.env.SIEGE_ENV ?? '{}') : {}),
+      },
       stdio: ['ignore', log, log, 'ipc'],
     });
     closeSync(log);

@@ -1,0 +1,72 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { memorySettings } from '../../src/cli/memory-settings.ts';
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const taker = fileURLToPath(new URL('./memory-taker.ts', import.meta.url));
+const run = promisify(execFile);
+const mebibyte = 1024 * 1024;
+
+/** A served sandbox once it listens, and what the kernel says that it runs with. */
+async function serve(options: { readonly env?: NodeJS.ProcessEnv; readonly flags?: readonly string[] }) {
+  const child = spawn(process.execPath, [...(options.flags ?? []), main, 'serve', '--sandbox', '--port', '0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env },
+  });
+  let said = '';
+  for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
+    said += String(chunk);
+    if (said.includes('rungate listens')) break;
+  }
+  const read = (what: string) => readFileSync(`/proc/${child.pid}/${what}`, 'utf8').split('\0');
+  return { child, words: read('cmdline'), env: read('environ') };
+}
+
+async function stop(child: ChildProcess): Promise<unknown> {
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  return await ended;
+}
+
+describe.runIf(process.platform === 'linux')('the memory settings of a gateway', () => {
+  test('serve runs with the settings in the process that was started, and a signal stops it', async () => {
+    const { child, words, env } = await serve({});
+    const wanted = Object.entries(memorySettings.env).map(([name, value]) => `${name}=${value}`);
+    expect(words.slice(1, 1 + memorySettings.execArgv.length)).toEqual(memorySettings.execArgv);
+    expect(env).toEqual(expect.arrayContaining(wanted));
+    expect(await stop(child)).toEqual([0, null]);
+  }, 30_000);
+
+  test.each(['MALLOC_ARENA_MAX', 'GLIBC_TUNABLES'])(
+    'serve leaves the memory of a process alone whose operator has set %s',
+    async (name) => {
+      const { child, words, env } = await serve({ env: { [name]: '' } });
+      expect(words[1]).toBe(main);
+      expect(env.filter((line) => line.startsWith('MALLOC_') && line !== 'MALLOC_ARENA_MAX=')).toEqual([]);
+      expect(await stop(child)).toEqual([0, null]);
+    },
+    30_000,
+  );
+
+  test("an operator's own flag of V8 counts more than the one of the settings", async () => {
+    const own = '--max-semi-space-size=32';
+    const { child, words } = await serve({ flags: [own] });
+    expect(words.lastIndexOf(own)).toBeGreaterThan(words.indexOf('--max-semi-space-size=8'));
+    expect(await stop(child)).toEqual([0, null]);
+  }, 30_000);
+
+  test('a process with the settings gives back large buffers that were freed and the heap of an ended thread', async () => {
+    const flags = [...memorySettings.execArgv, '--expose-gc', taker];
+    const { stdout } = await run(process.execPath, flags, { env: { ...process.env, ...memorySettings.env } });
+    const [before = 0, buffers = 0, after = 0, thread = 0, ended = 0] = JSON.parse(stdout) as number[];
+    expect(buffers - before).toBeGreaterThan(60 * mebibyte);
+    expect(after - before).toBeLessThan(20 * mebibyte);
+    expect(thread - after).toBeGreaterThan(60 * mebibyte);
+    // Other versions of V8 keep the heap of an ended thread for a while.
+    if (memorySettings.execArgv.length > 1) expect(ended - after).toBeLessThan(30 * mebibyte);
+  }, 30_000);
+});

@@ -58,9 +58,8 @@ export type EngineDeps = {
 
 export type Engine = {
   readonly api: Api;
-  /** How many live runs this process drives. */
-  liveRuns(): number;
-  /** The states of the backends' accounts at their vendors, without secrets. */
+  /** How many live runs this process drives, and how many of them are parked. */
+  liveRuns(): { readonly total: number; readonly parked: number };
   /** How each backend is, as this process sees it. */
   backends(): readonly BackendStatus[];
   /**
@@ -149,7 +148,7 @@ export function createEngine(deps: EngineDeps): Engine {
 
   return {
     api,
-    liveRuns: () => live.size,
+    liveRuns: () => ({ total: live.size, parked: live.countParked() }),
     backends: () => health.states(),
     acceptPush: (backend, token, parseBody = () => undefined) => pushes.accept(backend, token, parseBody),
     start: async () => {

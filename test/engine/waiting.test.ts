@@ -38,6 +38,8 @@ const waits: Readonly<Record<string, Wait>> = {
     forMs: null,
     begin: async (rig) => {
       await createIn(rig, 'reject');
+      // The deadline of the first run comes first.
+      await rig.clock.advance(1);
       return await createIn(rig, 'enqueue');
     },
     words: 'it had waited 60 seconds for an earlier run of its thread',
@@ -48,6 +50,7 @@ const waits: Readonly<Record<string, Wait>> = {
     options: { options: { maxConcurrentRuns: 1 } },
     begin: async (rig) => {
       await rig.create();
+      await rig.clock.advance(1);
       return await rig.create();
     },
     words: 'it had waited 60 seconds for a slot at its backend, whose maxConcurrentRuns is reached',

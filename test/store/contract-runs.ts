@@ -95,6 +95,17 @@ export function describeRuns(bench: () => Bench): void {
       expect(await store.find({ ...run, runId: 'no uuid' })).toBeNull();
     });
 
+    test('runs that are asked for together come back but for those that are gone or of another tenant', async () => {
+      const { store } = bench();
+      const runs = [makeRun(), makeRun({ request: { input: 'x'.repeat(300_000) } }), makeRun(), makeRun()];
+      for (const run of runs) await store.insert(run, []);
+      const [first, large, foreign, gone] = runs as [Run, Run, Run, Run];
+      await store.remove(gone, 1);
+      const found = await store.findAll([first, large, { ...foreign, tenant: 'other' }, gone, makeRun()]);
+      expect(found.toSorted((a, b) => (a.runId < b.runId ? -1 : 1))).toEqual([first, large]);
+      expect(await store.findAll([])).toEqual([]);
+    });
+
     test('an update replaces the changing part of a run and appends its events', async () => {
       const { store } = bench();
       const run = makeRun({ owner: 'a' });

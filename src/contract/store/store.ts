@@ -122,6 +122,8 @@ export interface Store {
   /** Removes a run and its events. False: it has another version, or is gone. */
   remove(key: RunKey, expectedVersion: number): Promise<boolean>;
   find(key: RunKey): Promise<Run | null>;
+  /** Those of these runs that there are, in any order. */
+  findAll(keys: readonly RunKey[]): Promise<readonly Run[]>;
   /** A run of any tenant, for what names runs without naming a tenant, such as a vendor's push. */
   findOfAnyTenant(runId: string): Promise<Run | null>;
   /** Newest first. */

@@ -1,14 +1,14 @@
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
-import type { Run, RunKey } from '../../contract/domain/run.ts';
+import type { RunKey } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
 import type { EventBus } from '../events/event-bus.ts';
 import { repeat } from '../sleeper.ts';
 import type { RunCache } from '../state/run-cache.ts';
 
 /** The live runs of this process, as far as replication needs them. */
-type LiveRunLookup = { keys(): readonly RunKey[]; find(runId: string): Run | undefined };
+type LiveRunLookup = { keys(): readonly RunKey[]; get(runId: string): RunKey | undefined };
 
 export type ReplicationDeps = {
   readonly store: Store;
@@ -52,7 +52,7 @@ export function followReplicas(deps: ReplicationDeps): () => void {
         return;
       case 'run': {
         cache.delete(change.id);
-        const key = bus.keyOf(change.id) ?? live.find(change.id);
+        const key = bus.keyOf(change.id) ?? live.get(change.id);
         if (key !== undefined) void reread([key]);
         return;
       }

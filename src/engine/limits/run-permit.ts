@@ -10,6 +10,20 @@ import type { Permit, QueueEntry, Urgency } from './call-queue.ts';
 /** A wait that is over. */
 export type PastWait = { readonly cause: WaitingCause; readonly tookMs: number };
 
+/** What is remembered of a run's claim. */
+export type PermitMemory = {
+  /** The run uses its account. */
+  isHeld: boolean;
+  longestWait: PastWait | null;
+};
+
+export type RunPermitOptions = {
+  readonly agent: Agent;
+  readonly run: Run;
+  readonly memory: PermitMemory;
+  readonly log: Log;
+};
+
 /** One run's claim on its backend's account: the slot that it holds there, and the call that it waits to make. */
 export class RunPermit {
   readonly #account: Account;
@@ -17,44 +31,45 @@ export class RunPermit {
   readonly #agentId: string;
   readonly #runId: string;
   readonly #log: Log;
-  readonly #sink: { readonly url: string } | null;
+  /** Whether the vendor pushes changes of the run to us. */
+  readonly #hasSink: boolean;
+  readonly #memory: PermitMemory;
   /** Made on demand, because most runs never wait. */
   #abort: AbortController | null = null;
   #isOver = false;
-  #isClosed = false;
   #entry: QueueEntry | null = null;
   #urgency: Urgency = 'start';
   #hasLoggedWait = false;
-  #longestWait: PastWait | null = null;
 
-  constructor(account: Account, agent: Agent, run: Run, log: Log) {
+  constructor(account: Account, { agent, run, memory, log }: RunPermitOptions) {
     this.#account = account;
     this.#tenant = run.tenant;
     this.#agentId = agent.agentId;
     this.#runId = run.runId;
     this.#log = log;
-    const isPushed =
+    this.#memory = memory;
+    this.#hasSink =
       account.push !== null &&
       agent.capabilities.push &&
       agent.connectionFor(run.tenant).ownsSink?.(agent.target, run.request.config ?? {}) !== true;
-    this.#sink = isPushed ? (account.push?.sinkFor(run.runId) ?? null) : null;
-    account.hold();
+    if (!memory.isHeld) account.hold();
+    memory.isHeld = true;
     if (run.phase !== 'queued') account.concurrency.hold(run.runId);
   }
 
   /** Where the vendor pushes changes of the run; null where it cannot. */
   get sink(): { readonly url: string } | null {
-    return this.#sink;
+    return this.#hasSink ? (this.#account.push?.sinkFor(this.#runId) ?? null) : null;
   }
 
   /** Whether the vendor is expected to push the run's end, judged by the newest runs. */
   get isPushed(): boolean {
-    return this.#sink !== null && this.#account.push?.isAlive === true;
+    return this.#hasSink && this.#account.push?.isAlive === true;
   }
 
   /** Null: the run waited for nothing yet. */
   get longestWait(): PastWait | null {
-    return this.#longestWait;
+    return this.#memory.longestWait;
   }
 
   /** How long the run itself waits after a fault, where the vendor says so. */
@@ -69,7 +84,7 @@ export class RunPermit {
 
   /** The run ended, and the vendor had pushed nothing. */
   noteUnpushedEnd(): void {
-    if (this.#sink !== null) this.#account.push?.noteUnpushedEnd();
+    if (this.#hasSink) this.#account.push?.noteUnpushedEnd();
   }
 
   /** Waits for a slot, then for the call; the run stays queued. Null: the run is over. */
@@ -102,10 +117,7 @@ export class RunPermit {
 
   /** The run is over, or its start was given up: it uses the account no longer. */
   close(): void {
-    this.leave();
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#account.release();
+    giveUpClaim(this.#account, this.#runId, this.#memory);
   }
 
   /** What a start that is asked for now would wait for. Null: nothing. */
@@ -160,8 +172,8 @@ export class RunPermit {
 
   #noteWait(hindrance: Hindrance | null, sinceMs: number): void {
     const tookMs = this.#account.clock.monotonicMs() - sinceMs;
-    if (hindrance !== null && tookMs > (this.#longestWait?.tookMs ?? 0)) {
-      this.#longestWait = { cause: hindrance.cause, tookMs };
+    if (hindrance !== null && tookMs > (this.#memory.longestWait?.tookMs ?? 0)) {
+      this.#memory.longestWait = { cause: hindrance.cause, tookMs };
     }
   }
 
@@ -176,4 +188,11 @@ export class RunPermit {
     this.#hasLoggedWait = true;
     this.#log.info({}, 'run queued: maxConcurrentRuns reached');
   }
+}
+
+/** Ends the claim of a run, whether or not it has a permit now. */
+export function giveUpClaim(account: Account, runId: string, memory: PermitMemory): void {
+  account.concurrency.release(runId);
+  if (memory.isHeld) account.release();
+  memory.isHeld = false;
 }

@@ -5,57 +5,70 @@ import type { Forecast } from './forecast.ts';
 
 type RunAgeDeps = {
   readonly deps: { readonly durations: AgentDurations; readonly clock: Clock };
-  readonly handle: { readonly run: Run; readonly createdMonotonicMs: number };
+  readonly agent: { readonly agentId: string };
+  readonly memory: AgeMemory;
 };
+
+/** What is remembered of a run's age. */
+export type AgeMemory = {
+  /** Since when the age counts, by the monotonic clock. */
+  sinceMs: number;
+  /** The age at which a poll last showed the run live; null where another process may have seen more. */
+  aliveAtMs: number | null;
+  /** Before the first interrupt. After it the duration depends on the person who answers. */
+  isFirstStretch: boolean;
+};
+
+/** `isRecovered`: another process may have driven the run before. */
+export function beginAge(run: Run, createdMonotonicMs: number, isRecovered: boolean): AgeMemory {
+  return {
+    sinceMs: createdMonotonicMs + Math.max(0, (run.startedAtMs ?? run.createdAtMs) - run.createdAtMs),
+    aliveAtMs: isRecovered ? null : 0,
+    isFirstStretch: run.answeredInterrupt === null && (run.phase !== 'interrupted' || !isRecovered),
+  };
+}
 
 /** The age of a run and the age at its last poll, from which the agent's history learns its duration. */
 export class RunAge {
   readonly #durations: AgentDurations;
   readonly #clock: Clock;
   readonly #agentId: string;
-  #sinceMs: number;
-  /** The age at which a poll last showed the run live; null where another process may have seen more. */
-  #aliveAtMs: number | null;
-  /** Before the first interrupt. After it the duration depends on the person who answers. */
-  #isFirstStretch: boolean;
+  readonly #memory: AgeMemory;
 
-  constructor({ deps, handle }: RunAgeDeps, inherited: boolean) {
-    const { run } = handle;
+  constructor({ deps, agent, memory }: RunAgeDeps) {
     this.#durations = deps.durations;
     this.#clock = deps.clock;
-    this.#agentId = run.agentId;
-    this.#sinceMs = handle.createdMonotonicMs + Math.max(0, (run.startedAtMs ?? run.createdAtMs) - run.createdAtMs);
-    this.#aliveAtMs = inherited ? null : 0;
-    this.#isFirstStretch = run.answeredInterrupt === null && (run.phase !== 'interrupted' || !inherited);
+    this.#agentId = agent.agentId;
+    this.#memory = memory;
   }
 
   /** Counts from now: the vendor has just accepted the run or a payload. */
   restart(resumed: boolean): void {
-    this.#sinceMs = this.#clock.monotonicMs();
-    this.#aliveAtMs = 0;
-    if (resumed) this.#isFirstStretch = false;
+    this.#memory.sinceMs = this.#clock.monotonicMs();
+    this.#memory.aliveAtMs = 0;
+    if (resumed) this.#memory.isFirstStretch = false;
   }
 
   ageMs(atMs: number): number {
-    return atMs - this.#sinceMs;
+    return atMs - this.#memory.sinceMs;
   }
 
   /** The forecast of the agent; null where it says nothing about this run. */
   get forecast(): Forecast | null {
-    return this.#isFirstStretch ? this.#durations.forecastOf(this.#agentId) : null;
+    return this.#memory.isFirstStretch ? this.#durations.forecastOf(this.#agentId) : null;
   }
 
   /** Notes that a poll at this instant showed the run live. */
   noteAlive(atMs: number): void {
-    this.#aliveAtMs = this.ageMs(atMs);
+    this.#memory.aliveAtMs = this.ageMs(atMs);
   }
 
   /** Notes that the run has ended or was interrupted. */
   noteEnded(): void {
     const endedMs = this.ageMs(this.#clock.monotonicMs());
-    if (this.#isFirstStretch && this.#aliveAtMs !== null && endedMs >= this.#aliveAtMs) {
-      this.#durations.note(this.#agentId, { aliveMs: this.#aliveAtMs, endedMs });
+    if (this.#memory.isFirstStretch && this.#memory.aliveAtMs !== null && endedMs >= this.#memory.aliveAtMs) {
+      this.#durations.note(this.#agentId, { aliveMs: this.#memory.aliveAtMs, endedMs });
     }
-    this.#isFirstStretch = false;
+    this.#memory.isFirstStretch = false;
   }
 }

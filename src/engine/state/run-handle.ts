@@ -19,6 +19,14 @@ import type { RunTransition } from './state-machine.ts';
  */
 export type RecordResult = 'recorded' | 'overtaken' | 'taken' | 'unsaved';
 
+/** What is remembered of a run. */
+export type HandleMemory = {
+  /** When the run was created, by the monotonic clock, so that what counts from then holds through steps of the wall clock. */
+  readonly createdMonotonicMs: number;
+  /** The run began in another process, and no evaluation of its mapping has been survived here yet. */
+  mayEndProcess: boolean;
+};
+
 export type RunHandleDeps = {
   readonly replica: string;
   readonly store: Store;
@@ -35,22 +43,23 @@ export class RunHandle {
   readonly #deps: RunHandleDeps;
   readonly #log: Log;
   readonly #sleeper: Sleeper;
-  /** When the run was created, by the monotonic clock, so that what counts from then holds through steps of the wall clock. */
-  readonly createdMonotonicMs: number;
+  readonly #memory: HandleMemory;
   #run: Run;
-  /** Null for a run that began in this process, and once the process has survived an evaluation of one that did not. */
+  /** Null where the process survives the evaluations of the run's mapping. */
   #watch: EvaluationWatch | null;
   #released = false;
 
-  constructor(deps: RunHandleDeps, log: Log, run: Run, isRecovered: boolean) {
+  constructor(deps: RunHandleDeps, log: Log, run: Run, memory: HandleMemory) {
     this.#deps = deps;
     this.#log = log;
     this.#sleeper = new Sleeper(deps.clock);
     this.#run = run;
-    // The wall clock is read once, and only for a run that another process may have created.
-    const ageMs = isRecovered ? Math.max(0, deps.clock.nowMs() - run.createdAtMs) : 0;
-    this.createdMonotonicMs = deps.clock.monotonicMs() - ageMs;
-    this.#watch = isRecovered ? new EvaluationWatch(this, deps.evaluationTurns) : null;
+    this.#memory = memory;
+    this.#watch = memory.mayEndProcess ? new EvaluationWatch(this, deps.evaluationTurns) : null;
+  }
+
+  get createdMonotonicMs(): number {
+    return this.#memory.createdMonotonicMs;
   }
 
   get run(): Run {
@@ -64,7 +73,9 @@ export class RunHandle {
 
   /** A turn of the run is over, and the process lives. */
   async settleEvaluations(): Promise<void> {
-    if (this.#watch !== null && (await this.#watch.settle())) this.#watch = null;
+    if (this.#watch === null || !(await this.#watch.settle())) return;
+    this.#watch = null;
+    this.#memory.mayEndProcess = false;
   }
 
   /** True once nothing is left to do here: the run is done, removed, another replica's, or the process stops. */

@@ -9,21 +9,27 @@ const maxEchoMs = 30_000;
 /** How long something else must be shown with the question to count as a change: some vendors write the time into every answer. */
 const steadyMs = 1000;
 
+/** What is remembered of a question that was answered. */
+export type EchoMemory = {
+  /** When the answer was taken, by the monotonic clock; the wall clock is read once for each answer. */
+  answer: { readonly atMs: number | undefined; readonly monotonicMs: number } | null;
+  /** What the vendor shows since the answer, where that differs from what it showed before. */
+  change: { readonly sighting: string; readonly sinceMs: number } | null;
+  /** The last observation was an echo. */
+  isHeldBack: boolean;
+};
+
 /**
  * Tells the echo of an answered interrupt from the same question asked again. A vendor may show a question for a while
  * after it took the answer; it is asked again once that has lasted too long, or the vendor's run has changed.
  */
 export class Echo {
   readonly #clock: Clock;
-  /** When the answer was taken, by the monotonic clock; the wall clock is read once for each answer. */
-  #answer: { readonly atMs: number | undefined; readonly monotonicMs: number } | null = null;
-  /** What the vendor shows since the answer, where that differs from what it showed before. */
-  #change: { readonly sighting: string; readonly sinceMs: number } | null = null;
-  /** The last observation was an echo. */
-  #isHeldBack = false;
+  readonly #memory: EchoMemory;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, memory: EchoMemory) {
     this.#clock = clock;
+    this.#memory = memory;
   }
 
   /** Fingerprints of an observation that asks something. */
@@ -37,31 +43,33 @@ export class Echo {
     // A version before this one kept long payloads whole.
     const isAnswered = answeredInterrupt !== null && shortenCanonical(answeredInterrupt) === payload;
     const nowMs = this.#clock.monotonicMs();
-    this.#isHeldBack = isAnswered && nowMs < this.#endsAtMs(run) && !this.#hasChanged(run, sighting, nowMs);
-    return this.#isHeldBack;
+    this.#memory.isHeldBack = isAnswered && nowMs < this.#endsAtMs(run) && !this.#hasChanged(run, sighting, nowMs);
+    return this.#memory.isHeldBack;
   }
 
   /** When the question counts as asked again; null while none is held back. */
   dueAtMs(run: Run): number | null {
-    if (!this.#isHeldBack || run.answeredInterrupt === null) return null;
-    return this.#change === null ? this.#endsAtMs(run) : Math.min(this.#endsAtMs(run), this.#change.sinceMs + steadyMs);
+    if (!this.#memory.isHeldBack || run.answeredInterrupt === null) return null;
+    return this.#memory.change === null
+      ? this.#endsAtMs(run)
+      : Math.min(this.#endsAtMs(run), this.#memory.change.sinceMs + steadyMs);
   }
 
   #endsAtMs({ answeredAtMs }: Run): number {
-    if (this.#answer === null || this.#answer.atMs !== answeredAtMs) {
+    if (this.#memory.answer === null || this.#memory.answer.atMs !== answeredAtMs) {
       const agoMs = answeredAtMs === undefined ? 0 : Math.max(0, this.#clock.nowMs() - answeredAtMs);
-      this.#answer = { atMs: answeredAtMs, monotonicMs: this.#clock.monotonicMs() - agoMs };
-      this.#change = null;
+      this.#memory.answer = { atMs: answeredAtMs, monotonicMs: this.#clock.monotonicMs() - agoMs };
+      this.#memory.change = null;
     }
-    return this.#answer.monotonicMs + maxEchoMs;
+    return this.#memory.answer.monotonicMs + maxEchoMs;
   }
 
   #hasChanged({ asked }: Run, sighting: string, nowMs: number): boolean {
     if (asked === undefined || asked.sighting === sighting) {
-      this.#change = null;
+      this.#memory.change = null;
       return false;
     }
-    if (this.#change?.sighting !== sighting) this.#change = { sighting, sinceMs: nowMs };
-    return nowMs - this.#change.sinceMs >= steadyMs;
+    if (this.#memory.change?.sighting !== sighting) this.#memory.change = { sighting, sinceMs: nowMs };
+    return nowMs - this.#memory.change.sinceMs >= steadyMs;
   }
 }

@@ -5,7 +5,8 @@ import type { Log } from '../../contract/domain/log.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Permit } from '../limits/call-queue.ts';
 import { RunPermit } from '../limits/run-permit.ts';
-import { runLog, type WorkerDeps } from './run-context.ts';
+import { RunLog, type WorkerDeps } from './run-context.ts';
+import { beginMemory, type RunMemory } from './run-memory.ts';
 import { inputContext } from './start-run.ts';
 
 /**
@@ -18,6 +19,7 @@ export type FastStart = {
   readonly input: Json;
   readonly runPermit: RunPermit;
   readonly permit: Permit;
+  readonly memory: RunMemory;
   readonly log: Log;
 };
 
@@ -39,20 +41,23 @@ export class FastStarts {
 
   /** Null: the run has to wait for something, so it is written as queued. */
   prepare(draft: Run, agent: Agent): FastStart | null {
-    const { backends } = this.#deps;
+    const { backends, clock } = this.#deps;
     if (this.#closed) return null;
     if (draft.threadId !== null || draft.request.afterMs !== undefined) return null;
     const input = agent.mapping.plainInput(inputContext(draft, agent, null));
     if (input === undefined) return null;
-    const log = runLog(draft, agent, this.#deps.log);
-    const runPermit = new RunPermit(backends.of(agent.backend, draft.tenant), agent, draft, log);
+    const log = new RunLog(this.#deps.log, draft, agent);
+    const memory = beginMemory(draft, clock, null);
+    const account = backends.of(agent.backend, draft.tenant);
+    const runPermit = new RunPermit(account, { agent, run: draft, memory, log });
     const permit = runPermit.tryToStart();
     if (permit === null) {
       runPermit.close();
       return null;
     }
     this.#open.add(draft.runId);
-    return { run: { ...draft, phase: 'starting', startSentAtMs: draft.createdAtMs }, input, runPermit, permit, log };
+    const run: Run = { ...draft, phase: 'starting', startSentAtMs: draft.createdAtMs };
+    return { run, input, runPermit, permit, memory, log };
   }
 
   /** The run was not written, or it is not known whether it was. Either way the vendor is not asked. */

@@ -1,77 +1,103 @@
 import { ReleasingMap } from '../../collections/releasing-map.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Waiting } from '../../contract/domain/waiting.ts';
-import type { RunLoop } from './run-loop.ts';
+import type { WaitLook } from './wait-notes.ts';
 
-/** The run loops of this process, by run and by thread. */
+/** A run that this process drives: one with a loop, or one that is parked. */
+export interface LiveRun extends RunKey {
+  readonly threadId: string | null;
+  readonly backend: string;
+  readonly isParked: boolean;
+  /** The vendor has the run, as far as this process knows. */
+  readonly isStarted: boolean;
+  /** As it was written last, where that is in memory; null: it is not, or the run is over. */
+  readonly run: Run | null;
+  /** What the run waits for now; null: nothing but its vendor. */
+  readonly waiting: Waiting | null;
+  lookAtWait(): WaitLook;
+  /** Records what the run waits for. Never rejects. */
+  recordWait(): Promise<void>;
+  /** Takes over what was written elsewhere in this process; null: the run was removed. */
+  refresh(run: Run | null): void;
+  /** Makes the next poll due sooner, as for a new watcher. */
+  wake(): void;
+  /** Polls at once, because the vendor reported a change. */
+  pollNow(): void;
+  /** Drives the run no longer. Resolves when a call under way is finished and recorded; never rejects. */
+  stop(): Promise<void>;
+}
+
+/** The live runs of this process, by run and by thread. */
 export class LiveRuns {
-  readonly #loops = new ReleasingMap<string, RunLoop>();
-  readonly #byThread = new Map<string, Set<RunLoop>>();
+  readonly #runs = new ReleasingMap<string, LiveRun>();
+  /** Run ids in the order in which the runs came. */
+  readonly #byThread = new Map<string, Set<string>>();
 
   get size(): number {
-    return this.#loops.size;
+    return this.#runs.size;
   }
 
-  add(loop: RunLoop): void {
-    const { runId, threadId } = loop.run;
-    this.#loops.set(runId, loop);
+  /** Adds a run, or another form of one that is in it. */
+  set(live: LiveRun): void {
+    const { runId, threadId } = live;
+    this.#runs.set(runId, live);
     if (threadId === null) return;
-    const others = this.#byThread.get(threadId) ?? new Set<RunLoop>();
-    this.#byThread.set(threadId, others.add(loop));
+    const others = this.#byThread.get(threadId) ?? new Set<string>();
+    this.#byThread.set(threadId, others.add(runId));
   }
 
-  delete(loop: RunLoop): void {
-    const { runId, threadId } = loop.run;
-    this.#loops.delete(runId);
+  delete({ runId, threadId }: LiveRun): void {
+    this.#runs.delete(runId);
     const others = threadId === null ? undefined : this.#byThread.get(threadId);
-    others?.delete(loop);
+    others?.delete(runId);
     if (threadId !== null && others?.size === 0) this.#byThread.delete(threadId);
   }
 
-  get(runId: string): RunLoop | undefined {
-    return this.#loops.get(runId);
+  get(runId: string): LiveRun | undefined {
+    return this.#runs.get(runId);
   }
 
-  values(): Iterable<RunLoop> {
-    return this.#loops.values();
+  values(): Iterable<LiveRun> {
+    return this.#runs.values();
   }
 
   /** What a run waits for that this process drives; null: nothing. Undefined: it does not drive it. */
   waitingFor(runId: string): Waiting | null | undefined {
-    return this.#loops.get(runId)?.waitingFor;
-  }
-
-  loops(): readonly RunLoop[] {
-    return [...this.#loops.values()];
+    return this.#runs.get(runId)?.waiting;
   }
 
   /** How many runs of a backend this process drives. */
   countAt(backend: string): number {
     let count = 0;
-    for (const loop of this.#loops.values()) if (loop.backend === backend) count += 1;
+    for (const live of this.#runs.values()) if (live.backend === backend) count += 1;
+    return count;
+  }
+
+  countParked(): number {
+    let count = 0;
+    for (const live of this.#runs.values()) if (live.isParked) count += 1;
     return count;
   }
 
   keys(): readonly RunKey[] {
-    return this.loops().map(({ run: { tenant, runId } }) => ({ tenant, runId }));
+    return [...this.#runs.values()].map(({ tenant, runId }) => ({ tenant, runId }));
   }
 
-  /** A live run as it was written last; undefined for one that this process does not drive. */
+  /** A run as its loop wrote it last; undefined for one that has no loop in this process. */
   find(runId: string): Run | undefined {
-    const loop = this.#loops.get(runId);
-    return loop === undefined || loop.isOver ? undefined : loop.run;
+    return this.#runs.get(runId)?.run ?? undefined;
   }
 
-  /** Hands a run's newer state to its loop; null: it was removed. Wakes the runs that wait for its thread. */
+  /** Hands a run's newer state to it; null: it was removed. Wakes the runs that wait for its thread. */
   refresh(runId: string, run: Run | null): void {
-    const loop = this.#loops.get(runId);
-    loop?.refresh(run);
-    const threadId = run?.threadId ?? loop?.run.threadId ?? null;
+    const live = this.#runs.get(runId);
+    live?.refresh(run);
+    const threadId = run?.threadId ?? live?.threadId ?? null;
     if (threadId !== null && (run === null || run.phase === 'done')) this.wakeThread(threadId);
   }
 
-  /** Wakes the loops of a thread's runs in the order in which they came, so that the first of them gets the thread. */
+  /** Wakes a thread's runs in the order in which they came, so that the first of them gets the thread. */
   wakeThread(threadId: string): void {
-    for (const loop of this.#byThread.get(threadId) ?? []) loop.wake();
+    for (const runId of [...(this.#byThread.get(threadId) ?? [])]) this.#runs.get(runId)?.wake();
   }
 }

@@ -7,6 +7,14 @@ import type { RunOutcome } from '../state/state-machine.ts';
 /** This many answers in a row that cannot be read, for the same reason, end a run: another look would show no more. */
 export const maxUnreadable = 3;
 
+/** What is remembered of a vendor that says no, by the monotonic clock. */
+export type PatienceMemory = {
+  /** Since when the vendor has answered that it does not know the run. */
+  goneSinceMs: number | null;
+  /** Since when the vendor has refused the credentials. */
+  refusedSinceMs: number | null;
+};
+
 /**
  * Decides when polls that fail end their run: what may heal is waited for until the run's deadline, what cannot heal ends
  * the run, with an errcode of its own.
@@ -14,19 +22,17 @@ export const maxUnreadable = 3;
 export class LookPatience {
   readonly #agent: Agent;
   readonly #clock: Clock;
-  /** Since when the vendor has answered that it does not know the run. */
-  #goneSinceMs: number | null = null;
-  /** Since when the vendor has refused the credentials. */
-  #refusedSinceMs: number | null = null;
+  readonly #memory: PatienceMemory;
 
-  constructor(agent: Agent, clock: Clock) {
+  constructor(agent: Agent, clock: Clock, memory: PatienceMemory) {
     this.#agent = agent;
     this.#clock = clock;
+    this.#memory = memory;
   }
 
   noteAnswer(): void {
-    this.#goneSinceMs = null;
-    this.#refusedSinceMs = null;
+    this.#memory.goneSinceMs = null;
+    this.#memory.refusedSinceMs = null;
   }
 
   /** The end that a fault means for the run. Null: it is polled again. `equalFaults` counts those in a row, this one too. */
@@ -35,13 +41,15 @@ export class LookPatience {
     const nowMs = this.#clock.monotonicMs();
     if (fault.consequence === 'gone') {
       // The vendor looked the run up, so it accepts the credentials.
-      this.#refusedSinceMs = null;
-      this.#goneSinceMs ??= nowMs;
-      return nowMs - this.#goneSinceMs < lostAfterMs ? null : lostUpstream(fault);
+      this.#memory.refusedSinceMs = null;
+      this.#memory.goneSinceMs ??= nowMs;
+      return nowMs - this.#memory.goneSinceMs < lostAfterMs ? null : lostUpstream(fault);
     }
     if (isRefusal(fault)) {
-      this.#refusedSinceMs ??= nowMs;
-      return nowMs - this.#refusedSinceMs < unauthorisedAfterMs ? null : unauthorised(fault, unauthorisedAfterMs);
+      this.#memory.refusedSinceMs ??= nowMs;
+      return nowMs - this.#memory.refusedSinceMs < unauthorisedAfterMs
+        ? null
+        : unauthorised(fault, unauthorisedAfterMs);
     }
     if (!isUnreadable(fault)) return null;
     const { vendorStatus } = fault;
@@ -54,7 +62,7 @@ export class LookPatience {
   /** When the patience with a vendor that says no ends, by the monotonic clock: the run is polled once more then. */
   get endsMs(): number | null {
     const { lostAfterMs, unauthorisedAfterMs } = this.#agent;
-    if (this.#goneSinceMs !== null) return this.#goneSinceMs + lostAfterMs;
-    return this.#refusedSinceMs === null ? null : this.#refusedSinceMs + unauthorisedAfterMs;
+    if (this.#memory.goneSinceMs !== null) return this.#memory.goneSinceMs + lostAfterMs;
+    return this.#memory.refusedSinceMs === null ? null : this.#memory.refusedSinceMs + unauthorisedAfterMs;
   }
 }

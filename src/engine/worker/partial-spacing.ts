@@ -1,5 +1,5 @@
 import type { Clock } from '../../contract/domain/clock.ts';
-import type { PartialMark, Run } from '../../contract/domain/run.ts';
+import type { Run } from '../../contract/domain/run.ts';
 
 /** What a run's partial outputs may send to each watcher in the long run: 128 KiB of JSON a second. */
 const charsPerMs = 131.072;
@@ -14,28 +14,36 @@ export function partialSpacingMs({ chars, ageMs }: { readonly chars: number; rea
   return Math.max(chars / charsPerMs, ageMs * shareOfAge);
 }
 
+/** What is remembered of a run's last partial output; `partialSeq` is null before it was looked at. */
+export type SpacingMemory = {
+  readonly createdMonotonicMs: number;
+  partialSeq: number | null;
+  partialMonotonicMs: number;
+};
+
 /** Says when a run may show its next partial output, by the monotonic clock. */
 export class PartialSpacing {
   readonly #clock: Clock;
-  readonly #handle: { readonly run: Run; readonly createdMonotonicMs: number };
-  #last: PartialMark | undefined;
-  #lastMonotonicMs = 0;
+  readonly #handle: { readonly run: Run };
+  readonly #memory: SpacingMemory;
 
-  constructor(clock: Clock, handle: { readonly run: Run; readonly createdMonotonicMs: number }) {
+  constructor(clock: Clock, handle: { readonly run: Run }, memory: SpacingMemory) {
     this.#clock = clock;
     this.#handle = handle;
+    this.#memory = memory;
   }
 
   get isOver(): boolean {
     const { partial } = this.#handle.run;
     if (partial === undefined) return true;
+    const memory = this.#memory;
     const nowMs = this.#clock.monotonicMs();
-    if (partial.seq !== this.#last?.seq) {
-      // Of a recovered run, the wall clock is read once.
-      this.#lastMonotonicMs = nowMs - Math.max(0, this.#clock.nowMs() - partial.atMs);
-      this.#last = partial;
+    if (partial.seq !== memory.partialSeq) {
+      // The wall clock is read once for each partial output.
+      memory.partialMonotonicMs = nowMs - Math.max(0, this.#clock.nowMs() - partial.atMs);
+      memory.partialSeq = partial.seq;
     }
-    const ageMs = nowMs - this.#handle.createdMonotonicMs;
-    return nowMs - this.#lastMonotonicMs >= partialSpacingMs({ chars: partial.chars, ageMs });
+    const ageMs = nowMs - memory.createdMonotonicMs;
+    return nowMs - memory.partialMonotonicMs >= partialSpacingMs({ chars: partial.chars, ageMs });
   }
 }

@@ -15,6 +15,7 @@ import { Echo } from './echo.ts';
 import { LookPatience } from './look-patience.ts';
 import { PartialSpacing } from './partial-spacing.ts';
 import type { RunContext } from './run-context.ts';
+import type { PollMemory } from './run-memory.ts';
 
 /** This many pushes of one run cause a poll at once; further ones no more often than a watched run is polled. */
 const freePushes = 3;
@@ -24,49 +25,34 @@ export class Poller {
   readonly #context: RunContext;
   /** Cuts an observation short, which unlike a start may be repeated. */
   #abort: AbortController | null = null;
+  readonly #memory: PollMemory;
   readonly #age: RunAge;
-  #lastPollMs: number | null;
-  /** When a recovered run is polled first. */
-  readonly #firstPollMs: number;
-  #random: number;
-  #faults = 0;
-  #retryAfterMs: number | null = null;
   readonly #patience: LookPatience;
   readonly #spacing: PartialSpacing;
-  #isPushed = false;
   readonly #echo: Echo;
-  /** Polls that a push caused and that did not show the end. */
-  #pushedPolls = 0;
-  /** The vendor has pushed this run at least once. */
-  #wasPushed = false;
 
-  /** `pollWithinMs`: the run is recovered, and how long ago it was polled last is unknown. */
-  constructor(context: RunContext, pollWithinMs: number | null) {
-    const { deps } = context;
-    const isRecovered = pollWithinMs !== null;
-    const nowMs = deps.clock.monotonicMs();
+  constructor(context: RunContext) {
+    const { deps, memory, agent, handle } = context;
     this.#context = context;
-    this.#echo = new Echo(deps.clock);
-    this.#patience = new LookPatience(context.agent, deps.clock);
-    this.#spacing = new PartialSpacing(deps.clock, context.handle);
-    this.#age = new RunAge(context, isRecovered);
-    this.#random = deps.clock.random();
-    this.#lastPollMs = isRecovered ? null : nowMs;
-    this.#firstPollMs = nowMs + (pollWithinMs ?? 0) * this.#random;
+    this.#memory = memory;
+    this.#echo = new Echo(deps.clock, memory);
+    this.#patience = new LookPatience(agent, deps.clock, memory);
+    this.#spacing = new PartialSpacing(deps.clock, handle, memory);
+    this.#age = new RunAge(context);
   }
 
   /** Starts the pace anew: the vendor has just accepted the run or a payload. `isDue`: or perhaps long ago. */
   restart({ resumed, isDue = false }: { readonly resumed: boolean; readonly isDue?: boolean }): void {
     const { clock } = this.#context.deps;
     this.#age.restart(resumed);
-    this.#lastPollMs = isDue ? null : clock.monotonicMs();
-    this.#random = clock.random();
+    this.#memory.lastPollMs = isDue ? null : clock.monotonicMs();
+    this.#memory.random = clock.random();
   }
 
   /** Makes a poll due at once, because the vendor reported a change. */
   pollNow(): void {
-    this.#isPushed = true;
-    this.#wasPushed = true;
+    this.#memory.isPushed = true;
+    this.#memory.wasPushed = true;
     this.#context.handle.wake();
   }
 
@@ -76,18 +62,18 @@ export class Poller {
 
   /** How long until the next poll is due; zero or less: now. */
   get waitMs(): number {
-    return this.#isPushed ? Math.min(this.#untilPushedPollMs(), this.#untilDueMs()) : this.#untilDueMs();
+    return this.#memory.isPushed ? Math.min(this.#untilPushedPollMs(), this.#untilDueMs()) : this.#untilDueMs();
   }
 
   async poll(): Promise<void> {
     // A pushed run's poll is likely to show a change, so it goes before those that only might.
     const permit = await this.#context.runPermit.waitForCall(
-      this.#isPushed || this.#isWatched ? 'watched' : 'unwatched',
+      this.#memory.isPushed || this.#isWatched ? 'watched' : 'unwatched',
     );
     if (permit === null) return;
     try {
-      if (this.#isPushed) this.#pushedPolls += 1;
-      this.#isPushed = false;
+      if (this.#memory.isPushed) this.#memory.pushedPolls += 1;
+      this.#memory.isPushed = false;
       await this.#pollWith(permit);
     } finally {
       permit.release();
@@ -105,8 +91,8 @@ export class Poller {
     const { upstream } = handle.run;
     if (upstream === null) throw new TypeError('a running run has no upstream run');
     const sentMs = deps.clock.monotonicMs();
-    this.#lastPollMs = sentMs;
-    this.#random = deps.clock.random();
+    this.#memory.lastPollMs = sentMs;
+    this.#memory.random = deps.clock.random();
     const abort = new AbortController();
     this.#abort = abort;
     let observation: Observation | null = null;
@@ -117,8 +103,8 @@ export class Poller {
       // From here on the poll is not cut short: what it records may be what ends the run.
       this.#abort = null;
       this.#count('answered');
-      this.#faults = 0;
-      this.#retryAfterMs = null;
+      this.#memory.faults = 0;
+      this.#memory.retryAfterMs = null;
       this.#patience.noteAnswer();
       noteAnswer(this.#context, 'observe');
       const mapped = await mapping.read(observation, handle.guard);
@@ -142,9 +128,9 @@ export class Poller {
     const { wait, runPermit } = this.#context;
     const fault = faultOf(error);
     this.#count('failed');
-    this.#faults += 1;
-    this.#retryAfterMs = runPermit.retryAfterMs(fault);
-    noteFault(this.#context, 'observe', fault, this.#retryAfterMs);
+    this.#memory.faults += 1;
+    this.#memory.retryAfterMs = runPermit.retryAfterMs(fault);
+    noteFault(this.#context, 'observe', fault, this.#memory.retryAfterMs);
     const outcome = this.#patience.judge(fault, wait.equalFaults);
     if (outcome !== null) await this.#end(outcome);
   }
@@ -152,37 +138,39 @@ export class Poller {
   /** Repeated pushes must not make us call the vendor without end. */
   #untilPushedPollMs(): number {
     const { pacing, clock } = this.#context.deps;
-    if (this.#pushedPolls < freePushes || this.#lastPollMs === null) return 0;
-    return this.#lastPollMs + pacing.watchedCeilingMs - clock.monotonicMs();
+    if (this.#memory.pushedPolls < freePushes || this.#memory.lastPollMs === null) return 0;
+    return this.#memory.lastPollMs + pacing.watchedCeilingMs - clock.monotonicMs();
   }
 
   #untilDueMs(): number {
     const { handle, runPermit, deps } = this.#context;
-    if (this.#lastPollMs === null) return this.#isWatched ? 0 : this.#firstPollMs - deps.clock.monotonicMs();
+    if (this.#memory.lastPollMs === null)
+      return this.#isWatched ? 0 : this.#memory.firstPollMs - deps.clock.monotonicMs();
     const watched = this.#isWatched;
     const delayMs = nextPollMs(
       {
         watched,
-        ageMs: this.#age.ageMs(this.#lastPollMs),
+        ageMs: this.#age.ageMs(this.#memory.lastPollMs),
         forecast: this.#age.forecast,
         pushed: runPermit.isPushed,
         hasPartials: handle.run.partial !== undefined,
         backlogMs: runPermit.backlogMs(watched ? 'watched' : 'unwatched'),
-        faults: this.#faults,
-        retryAfterMs: this.#retryAfterMs,
-        random: this.#random,
+        faults: this.#memory.faults,
+        retryAfterMs: this.#memory.retryAfterMs,
+        random: this.#memory.random,
       },
       deps.pacing,
     );
     const patienceEndsMs = this.#patience.endsMs;
-    const dueMs = Math.min(this.#lastPollMs + delayMs, this.#echoEndsMs(this.#lastPollMs));
-    const soonestMs = patienceEndsMs === null ? dueMs : Math.min(dueMs, Math.max(patienceEndsMs, this.#lastPollMs + 1));
+    const dueMs = Math.min(this.#memory.lastPollMs + delayMs, this.#echoEndsMs(this.#memory.lastPollMs));
+    const soonestMs =
+      patienceEndsMs === null ? dueMs : Math.min(dueMs, Math.max(patienceEndsMs, this.#memory.lastPollMs + 1));
     return soonestMs - deps.clock.monotonicMs();
   }
 
   /** When a question that is held back counts as asked again, unless a poll has been sent since or faults slow the polls. */
   #echoEndsMs(lastPollMs: number): number {
-    const endsMs = this.#faults === 0 ? this.#echo.dueAtMs(this.#context.handle.run) : null;
+    const endsMs = this.#memory.faults === 0 ? this.#echo.dueAtMs(this.#context.handle.run) : null;
     return endsMs === null || endsMs <= lastPollMs ? Number.POSITIVE_INFINITY : endsMs;
   }
 
@@ -248,7 +236,7 @@ export class Poller {
 
   #noteEnd(): void {
     this.#age.noteEnded();
-    if (!this.#wasPushed) this.#context.runPermit.noteUnpushedEnd();
+    if (!this.#memory.wasPushed) this.#context.runPermit.noteUnpushedEnd();
   }
 
   async #applyPartial(value: Json): Promise<void> {

@@ -37,9 +37,9 @@ export class PushReceiver {
     const { backends, live, store } = this.#deps;
     const runId = backends.push(backend)?.read(token) ?? null;
     if (runId === null) return false;
-    const loop = live.get(runId);
-    if (loop?.run.upstream == null) await this.#keepName(runId, parseBody);
-    if (loop !== undefined) loop.pollNow();
+    if (live.get(runId)?.isStarted !== true) await this.#keepName(runId, parseBody);
+    const run = live.get(runId);
+    if (run !== undefined) run.pollNow();
     else await store.wakes?.wakeRun(runId);
     return true;
   }

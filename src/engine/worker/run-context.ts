@@ -11,8 +11,11 @@ import type { FaultRecorder } from '../state/fault-recorder.ts';
 import type { RunHandle, RunHandleDeps } from '../state/run-handle.ts';
 import type { BackendHealth } from './backend-health.ts';
 import type { Canceller } from './canceller.ts';
+import type { RunMemory } from './run-memory.ts';
 import type { RunWait } from './run-wait.ts';
 import type { UpstreamStopper } from './upstream-stopper.ts';
+
+type LogFields = Parameters<Log['info']>[0];
 
 /** What all live runs of a process share. */
 export type WorkerDeps = RunHandleDeps & {
@@ -40,10 +43,46 @@ export type RunContext = {
   readonly runPermit: RunPermit;
   /** What the run waits for, for its readers and for its end. */
   readonly wait: RunWait;
+  /** What outlives the loop. */
+  readonly memory: RunMemory;
   /** Names the run in every line. */
   readonly log: Log;
 };
 
-export function runLog(run: Run, agent: Agent, log: Log): Log {
-  return log.child({ run_id: run.runId, agent: agent.name, backend: agent.backend });
+/** Names a run in every line. The log beneath is made when a line is written, which for most live runs is never. */
+export class RunLog implements Log {
+  readonly #log: Log;
+  readonly #runId: string;
+  readonly #agent: Agent;
+
+  constructor(log: Log, { runId }: Run, agent: Agent) {
+    this.#log = log;
+    this.#runId = runId;
+    this.#agent = agent;
+  }
+
+  debug(fields: LogFields, message: string): void {
+    this.#named.debug(fields, message);
+  }
+
+  info(fields: LogFields, message: string): void {
+    this.#named.info(fields, message);
+  }
+
+  warn(fields: LogFields, message: string): void {
+    this.#named.warn(fields, message);
+  }
+
+  error(fields: LogFields, message: string): void {
+    this.#named.error(fields, message);
+  }
+
+  child(fields: LogFields): Log {
+    return this.#named.child(fields);
+  }
+
+  get #named(): Log {
+    const { name, backend } = this.#agent;
+    return this.#log.child({ run_id: this.#runId, agent: name, backend });
+  }
 }

@@ -2,29 +2,21 @@ import type { Agent } from '../../contract/domain/agent.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Run, RunPhase } from '../../contract/domain/run.ts';
 import type { Waiting } from '../../contract/domain/waiting.ts';
+import { measureJson } from '../../json/measure-json.ts';
 import { RunPermit } from '../limits/run-permit.ts';
 import { RunHandle } from '../state/run-handle.ts';
 import { Adoption } from './adoption.ts';
 import { adoptionKindOf } from './adoption-kind.ts';
 import { deliverPayload } from './deliver.ts';
-import type { FastStart } from './fast-start.ts';
+import type { LiveRun } from './live-runs.ts';
 import type { UnsettledCall } from './open-call.ts';
+import type { ParkedRunOptions } from './parked-run.ts';
 import { Poller } from './poller.ts';
-import { type RunContext, runLog, type WorkerDeps } from './run-context.ts';
+import { type RunContext, RunLog, type WorkerDeps } from './run-context.ts';
+import { memoryFor, type RunOrigin } from './run-origin.ts';
 import { RunWait } from './run-wait.ts';
 import { requestStart, startRun } from './start-run.ts';
 import type { WaitLook } from './wait-notes.ts';
-
-/** How a run came to be driven by this process. */
-export type RunOrigin =
-  | { readonly kind: 'new' }
-  /** Written as starting: the vendor is asked at once. */
-  | { readonly kind: 'fast-start'; readonly fastStart: FastStart }
-  /**
-   * Driven before, by a process that may have died; polled within so long. `isUnsent`: written as starting by this process,
-   * which did not send the start.
-   */
-  | { readonly kind: 'recovered'; readonly pollWithinMs: number; readonly isUnsent: boolean };
 
 export type RunLoopOptions = {
   readonly run: Run;
@@ -32,6 +24,8 @@ export type RunLoopOptions = {
   readonly origin: RunOrigin;
   /** Called once, when the loop has nothing left to do. */
   readonly onOver: (loop: RunLoop) => void;
+  /** Called instead where the run sleeps for so long that its loop is not kept. */
+  readonly onPark: (parked: ParkedRunOptions, delayMs: number) => void;
 };
 
 const deadlineRetryMs = 1000;
@@ -40,17 +34,23 @@ const overdueFaultMs = 30_000;
 /** And for this long in all, so that a budget or a pause lets each of many such runs have its poll. */
 const overdueMs = 600_000;
 const defectPauseMs = 5000;
+/** A run that sleeps for longer is parked: below that, reading it again costs more than its loop. */
+const minParkMs = 1000;
+/** The same for a run whose reading takes longer. */
+const minParkLargeMs = 60_000;
+const small = { maxNodes: 500, maxChars: 16_384 };
 /** Passed as the reason, because an abort without one makes an error with a stack each time. */
 const over = 'the run is over';
 
 /**
  * The loop that drives one live run in one process: starts it, polls it, records its changes. It ends when the run is
- * done, when another replica has claimed the run, or when it is stopped.
+ * done, when another replica has claimed the run, when it is stopped, or when the run is parked.
  */
-export class RunLoop {
+export class RunLoop implements LiveRun {
   readonly #context: RunContext;
   readonly #poller: Poller;
-  readonly #onOver: (loop: RunLoop) => void;
+  readonly #onOver: RunLoopOptions['onOver'];
+  readonly #onPark: RunLoopOptions['onPark'];
   /** Null while the run has no start that is not settled. */
   #adoption: Adoption | null = null;
   /** Null once it is dealt with. */
@@ -61,31 +61,56 @@ export class RunLoop {
   /** Null while the run sleeps. */
   #working: Promise<void> | null = null;
 
-  constructor(deps: WorkerDeps, { run, agent, origin, onOver }: RunLoopOptions) {
+  constructor(deps: WorkerDeps, { run, agent, origin, onOver, onPark }: RunLoopOptions) {
     const fastStart = origin.kind === 'fast-start' ? origin.fastStart : null;
-    const log = fastStart?.log ?? runLog(run, agent, deps.log);
-    const handle = new RunHandle(deps, log, run, origin.kind === 'recovered');
-    const runPermit =
-      fastStart?.runPermit ?? new RunPermit(deps.backends.of(agent.backend, run.tenant), agent, run, log);
-    const wait = new RunWait({ handle, runPermit, clock: deps.clock, onWait: deps.onWait });
-    this.#context = { deps, agent, connection: agent.connectionFor(run.tenant), handle, runPermit, wait, log };
-    this.#poller = new Poller(this.#context, origin.kind === 'recovered' ? origin.pollWithinMs : null);
+    const log = fastStart?.log ?? new RunLog(deps.log, run, agent);
+    const memory = memoryFor(run, origin, deps.clock);
+    const handle = new RunHandle(deps, log, run, memory);
+    const account = deps.backends.of(agent.backend, run.tenant);
+    const runPermit = fastStart?.runPermit ?? new RunPermit(account, { agent, run, memory, log });
+    const wait = new RunWait({ handle, runPermit, memory, clock: deps.clock, onWait: deps.onWait });
+    this.#context = { deps, agent, connection: agent.connectionFor(run.tenant), handle, runPermit, wait, memory, log };
+    this.#poller = new Poller(this.#context);
     this.#origin = origin.kind === 'new' ? null : origin;
     this.#onOver = onOver;
+    this.#onPark = onPark;
   }
 
-  /** As it was written last, as far as this process knows. */
-  get run(): Run {
-    return this.#context.handle.run;
+  get runId(): string {
+    return this.#run.runId;
+  }
+
+  get tenant(): string {
+    return this.#run.tenant;
+  }
+
+  get threadId(): string | null {
+    return this.#run.threadId;
   }
 
   get backend(): string {
     return this.#context.agent.backend;
   }
 
-  /** What the run waits for now; null: nothing but its vendor. */
-  get waitingFor(): Waiting | null {
+  get isParked(): boolean {
+    return false;
+  }
+
+  get isStarted(): boolean {
+    return this.#run.upstream !== null;
+  }
+
+  get run(): Run | null {
+    const { handle } = this.#context;
+    return handle.isOver ? null : handle.run;
+  }
+
+  get waiting(): Waiting | null {
     return this.#context.wait.current;
+  }
+
+  get #run(): Run {
+    return this.#context.handle.run;
   }
 
   lookAtWait(): WaitLook {
@@ -96,30 +121,21 @@ export class RunLoop {
     return this.#context.wait.record();
   }
 
-  /** The run is done, removed or another replica's, though a call for it may be under way. */
-  get isOver(): boolean {
-    return this.#context.handle.isOver;
-  }
-
-  /** Takes over what was written elsewhere in this process; null: the run was removed. */
   refresh(run: Run | null): void {
     const { handle } = this.#context;
     handle.refresh(run);
     if (handle.isOver) this.#abortWaits();
   }
 
-  /** Makes the next poll due sooner, as for a new watcher. */
   wake(): void {
     this.#context.handle.wake();
     this.#context.runPermit.raiseUrgency();
   }
 
-  /** Polls at once, because the vendor reported a change. */
   pollNow(): void {
     this.#poller.pollNow();
   }
 
-  /** Ends the loop. Resolves when a start or a delivery under way is finished and recorded; never rejects. */
   async stop(): Promise<void> {
     this.#context.handle.release();
     this.#abortWaits();
@@ -135,14 +151,18 @@ export class RunLoop {
   /** Takes the run from where it is to its end. */
   start(): void {
     const { handle, deps } = this.#context;
-    const { deadlineAtMs, createdAtMs, phase } = handle.run;
-    const nowMs = deps.clock.monotonicMs();
-    const leftMs = handle.createdMonotonicMs + deadlineAtMs - createdAtMs - nowMs;
+    const leftMs = this.#untilDeadlineMs();
     // The deadline passed while no process looked, or the wall clock was set: the vendor may have the result.
     const isOverdue = leftMs <= 0 && this.#origin?.kind === 'recovered';
-    if (isOverdue) this.#overdueSinceMs = nowMs;
-    this.#armDeadline(isOverdue && mayHaveResult(phase) ? overdueMs : Math.max(0, leftMs));
+    if (isOverdue) this.#overdueSinceMs = deps.clock.monotonicMs();
+    this.#armDeadline(isOverdue && mayHaveResult(handle.run.phase) ? overdueMs : Math.max(0, leftMs));
     this.#working = this.#begin();
+  }
+
+  #untilDeadlineMs(): number {
+    const { handle, deps } = this.#context;
+    const { deadlineAtMs, createdAtMs } = handle.run;
+    return handle.createdMonotonicMs + deadlineAtMs - createdAtMs - deps.clock.monotonicMs();
   }
 
   async #begin(): Promise<void> {
@@ -152,13 +172,16 @@ export class RunLoop {
     await this.#work();
   }
 
-  /** Takes turn after turn until the run sleeps. Most live runs do, and of them a timer is kept but no call stack. */
+  /** Takes turn after turn until the run sleeps. Most live runs do: their loop is not kept, or a timer without a call stack. */
   async #work(): Promise<void> {
     const { handle, runPermit, agent, deps } = this.#context;
     while (!handle.isOver) {
       const waitMs = this.#untilTurnMs();
       if (waitMs <= 0) await this.#guarded(() => this.#takeTurn());
-      else if (handle.wakeAfter(waitMs, () => this.#resume())) {
+      else if (this.#mayPark(waitMs)) {
+        this.#working = null;
+        return this.#park(waitMs);
+      } else if (handle.wakeAfter(waitMs, () => this.#resume())) {
         this.#working = null;
         return;
       }
@@ -169,6 +192,21 @@ export class RunLoop {
     deps.health.forget(agent.backend, handle.run.runId);
     this.#cancelDeadline();
     this.#onOver(this);
+  }
+
+  /** A run that a client watches is polled soon and often; one with a call to settle has more to remember. */
+  #mayPark(waitMs: number): boolean {
+    if (waitMs < minParkMs || this.#overdueSinceMs !== null || this.#untilDeadlineMs() < minParkMs) return false;
+    const { deps } = this.#context;
+    const { runId, threadId, request, outcome } = this.#run;
+    if (deps.bus.isWatched(runId, threadId)) return false;
+    return waitMs >= minParkLargeMs || measureJson([request, outcome], small) !== null;
+  }
+
+  #park(waitMs: number): void {
+    const { agent, memory } = this.#context;
+    this.#cancelDeadline();
+    this.#onPark({ run: this.#run, agent, memory }, Math.min(waitMs, this.#untilDeadlineMs()));
   }
 
   /** A run that was ended here before it was known what its start has made. */
@@ -201,6 +239,8 @@ export class RunLoop {
       case 'recovered':
         if (origin.isUnsent) return await this.#postponeUnsent();
         return await this.#settleOpenCall('the gateway stopped during the call');
+      case 'parked':
+        return await this.#recordOwedWait();
       default:
         assertNever(origin);
     }
@@ -210,6 +250,13 @@ export class RunLoop {
     const { handle, runPermit } = this.#context;
     await handle.record({ kind: 'postpone' });
     runPermit.leave();
+  }
+
+  async #recordOwedWait(): Promise<void> {
+    const { memory, wait } = this.#context;
+    if (!memory.owesWait) return;
+    memory.owesWait = false;
+    await wait.record();
   }
 
   /** Only a run that the vendor has is waited for. */
@@ -273,7 +320,7 @@ export class RunLoop {
   async #settleStart(): Promise<void> {
     this.#noteUnsettled({ reason: 'the gateway lost track of the call' });
     await this.#adoption?.takeTurn();
-    const { phase } = this.run;
+    const { phase } = this.#run;
     if (phase === 'starting' || phase === 'done') return;
     this.#adoption = null;
     // What was found may have ended long ago.
@@ -283,9 +330,9 @@ export class RunLoop {
   /** Ends a run past its deadline once its vendor answered that it goes on, or has not answered for long enough. */
   #settleOverdue(): void {
     const sinceMs = this.#overdueSinceMs;
-    if (sinceMs === null || this.isOver) return;
-    const { wait, deps } = this.#context;
-    const { phase } = this.run;
+    const { wait, deps, handle } = this.#context;
+    if (sinceMs === null || handle.isOver) return;
+    const { phase } = handle.run;
     const isAnswered = (phase === 'running' || phase === 'interrupted') && wait.equalFaults === 0;
     const isHopeful = mayHaveResult(phase) && !isAnswered;
     if (isHopeful && deps.clock.monotonicMs() - sinceMs < overdueFaultMs) return;
@@ -295,7 +342,7 @@ export class RunLoop {
   }
 
   async #takeTurn(): Promise<void> {
-    const { phase } = this.run;
+    const { phase } = this.#run;
     // What the vendor does not have is not begun past its deadline.
     if (this.#overdueSinceMs !== null && !mayHaveResult(phase)) {
       this.#settleOverdue();
@@ -308,7 +355,7 @@ export class RunLoop {
       case 'starting':
         await this.#settleStart();
         // What was found is polled first.
-        if (this.run.phase === 'starting') this.#settleOverdue();
+        if (this.#run.phase === 'starting') this.#settleOverdue();
         return;
       case 'resuming':
       case 'delivering':

@@ -13,9 +13,35 @@ type UnknownStatus = Pick<Extract<MappedStatus, { kind: 'unmapped' }>, 'vendorSt
 export type RunWaitDeps = {
   readonly handle: RunHandle;
   readonly runPermit: RunPermit;
+  readonly memory: WaitingMemory;
   readonly clock: Clock;
   /** Called whenever the run has to wait outside its permit. */
   readonly onWait: () => void;
+};
+
+/** What is remembered of a run's waits; null for the many that have waited for nothing but their vendor. */
+export type WaitingMemory = {
+  waits: Waits | null;
+  /** What the run waits for is to be recorded when it has its loop again. */
+  owesWait: boolean;
+};
+
+type Waits = {
+  /** Since when an earlier run has had the run's thread; null: none has. */
+  threadBusySinceMs: number | null;
+  threadWait: PastWait | null;
+  /** What the last call to the vendor ran into; null once one is answered. */
+  fault: WaitingCause | null;
+  retryAtMs: number | null;
+  /** The last fault, in words, and how many equal ones there were in a row. */
+  lastFault: { readonly words: string; readonly key: string; readonly count: number } | null;
+  /** The status that the vendor showed last, where the mapping does not have it. */
+  unknownStatus: UnknownStatus | null;
+  /** At the last look. */
+  seen: WaitingCause | null;
+  /** How often what the run waits for was recorded, and which causes an event names. */
+  writes: number;
+  readonly noted: WaitingCause[];
 };
 
 /** What follows "waiting for" in a run's events and in the description of its end. */
@@ -45,23 +71,9 @@ const maxWrites = 40;
 /** Says what one live run waits for, whatever makes it wait. Nothing is computed before it is asked. */
 export class RunWait {
   readonly #deps: RunWaitDeps;
-  /** Since when an earlier run has had the run's thread; null: none has. */
-  #threadBusySinceMs: number | null = null;
-  #threadWait: PastWait | null = null;
-  /** What the last call to the vendor ran into; null once one is answered. */
-  #fault: WaitingCause | null = null;
-  #retryAtMs: number | null = null;
-  /** The last fault, in words, and how many equal ones there were in a row. */
-  #lastFault: { readonly words: string; readonly key: string; readonly count: number } | null = null;
-  /** The status that the vendor showed last, where the mapping does not have it. */
-  #unknownStatus: UnknownStatus | null = null;
   /** When the call that is under way was sent. */
   #sentMs: number | null = null;
   #isUnsettled = false;
-  /** At the last look. */
-  #seen: WaitingCause | null = null;
-  #writes = 0;
-  readonly #noted = new Set<WaitingCause>();
 
   constructor(deps: RunWaitDeps) {
     this.#deps = deps;
@@ -69,13 +81,14 @@ export class RunWait {
 
   /** Whether an earlier run has the run's thread. */
   noteThread(isBusy: boolean): void {
-    const { clock } = this.#deps;
+    const { clock, memory, onWait } = this.#deps;
     if (isBusy) {
-      this.#threadBusySinceMs ??= clock.monotonicMs();
-      this.#deps.onWait();
-    } else if (this.#threadBusySinceMs !== null) {
-      this.#threadWait = { cause: 'thread-busy', tookMs: clock.monotonicMs() - this.#threadBusySinceMs };
-      this.#threadBusySinceMs = null;
+      waitsOf(memory).threadBusySinceMs ??= clock.monotonicMs();
+      onWait();
+    } else if (memory.waits !== null && memory.waits.threadBusySinceMs !== null) {
+      const tookMs = clock.monotonicMs() - memory.waits.threadBusySinceMs;
+      memory.waits.threadWait = { cause: 'thread-busy', tookMs };
+      memory.waits.threadBusySinceMs = null;
     }
   }
 
@@ -85,9 +98,10 @@ export class RunWait {
     this.#isUnsettled = false;
     const words = boundText(message, maxFaultLength);
     const key = `${kind} ${httpStatus} ${words}`;
-    this.#lastFault = { words, key, count: this.#lastFault?.key === key ? this.#lastFault.count + 1 : 1 };
-    this.#fault = causeOf(httpStatus);
-    this.#retryAtMs = delayMs === null ? null : this.#deps.clock.monotonicMs() + delayMs;
+    const waits = waitsOf(this.#deps.memory);
+    waits.lastFault = { words, key, count: waits.lastFault?.key === key ? waits.lastFault.count + 1 : 1 };
+    waits.fault = causeOf(httpStatus);
+    waits.retryAtMs = delayMs === null ? null : this.#deps.clock.monotonicMs() + delayMs;
     this.#deps.onWait();
   }
 
@@ -102,9 +116,11 @@ export class RunWait {
   }
 
   noteAnswer(): void {
-    this.#fault = null;
-    this.#lastFault = null;
     this.#sentMs = null;
+    const { waits } = this.#deps.memory;
+    if (waits === null) return;
+    waits.fault = null;
+    waits.lastFault = null;
   }
 
   /** A call is sent now. */
@@ -114,20 +130,19 @@ export class RunWait {
 
   /** Null: the vendor's status is one of the mapping. */
   noteStatus(unknown: UnknownStatus | null): void {
-    this.#unknownStatus = unknown;
+    const { memory } = this.#deps;
+    if (unknown !== null) waitsOf(memory).unknownStatus = unknown;
+    else if (memory.waits !== null) memory.waits.unknownStatus = null;
   }
 
   /** How many calls in a row failed in the same way, up to the last one. */
   get equalFaults(): number {
-    return this.#lastFault?.count ?? 0;
+    return this.#deps.memory.waits?.lastFault?.count ?? 0;
   }
 
   /** What the run waits for now, by the wall clock. Null: it does not wait, or only for its vendor to end it. */
   get current(): Waiting | null {
-    const { clock } = this.#deps;
-    const found = this.#hindrance();
-    if (found === null) return null;
-    return { cause: found.cause, retryAtMs: found.forMs === null ? null : clock.nowMs() + Math.max(0, found.forMs) };
+    return waitingFor(this.#hindrance(), this.#deps.clock);
   }
 
   /** Why the run has not ended, as clauses for the description of a timeout. Null: its vendor alone took too long. */
@@ -145,12 +160,14 @@ export class RunWait {
   }
 
   #describeFault(): string | null {
-    return this.#lastFault === null ? null : `the last call to the vendor failed: ${this.#lastFault.words}`;
+    const lastFault = this.#deps.memory.waits?.lastFault ?? null;
+    return lastFault === null ? null : `the last call to the vendor failed: ${lastFault.words}`;
   }
 
   #describeStatus(): string | null {
-    if (this.#unknownStatus === null) return null;
-    const { vendorStatus, nearest } = this.#unknownStatus;
+    const unknownStatus = this.#deps.memory.waits?.unknownStatus ?? null;
+    if (unknownStatus === null) return null;
+    const { vendorStatus, nearest } = unknownStatus;
     const hint = nearest === undefined ? '' : `, which has "${nearest}"`;
     return `the vendor's status was "${vendorStatus}", which is not in the status table of the mapping${hint}`;
   }
@@ -159,46 +176,43 @@ export class RunWait {
   #describeWait(): string | null {
     const found = this.#hindrance();
     if (found !== null) return `it was waiting for ${describeWaiting(found.cause)}`;
-    const { handle, runPermit } = this.#deps;
+    const { handle, runPermit, memory } = this.#deps;
     if (handle.run.phase === 'interrupted') return 'it was waiting for its client to send a payload';
     const { deadlineAtMs, createdAtMs } = handle.run;
-    const past = longer(this.#threadWait, runPermit.longestWait);
+    const past = longer(memory.waits?.threadWait ?? null, runPermit.longestWait);
     if (past === null || past.tookMs < (deadlineAtMs - createdAtMs) * tellingShare) return null;
     return `it had waited ${Math.round(past.tookMs / 1000)} seconds for ${describeWaiting(past.cause)}`;
   }
 
   /** Compares with the last look, and with what is recorded. */
   look(): WaitLook {
-    const cause = this.#hindrance()?.cause ?? null;
-    const isLasting = cause === this.#seen;
-    this.#seen = cause;
-    const recorded = this.#deps.handle.run.waiting?.cause ?? null;
-    const isNews = cause !== recorded && this.#writes < maxWrites;
-    if (isNews) return isLasting ? 'due' : 'news';
-    return cause !== null ? 'waits' : 'rests';
+    const { memory, handle } = this.#deps;
+    return lookAtWait(memory, this.#hindrance()?.cause ?? null, handle.run.waiting?.cause ?? null);
   }
 
   /** Records what the run waits for. Never rejects. */
   async record(): Promise<void> {
     const waiting = this.current;
-    this.#writes += 1;
-    const isNews = waiting !== null && !this.#noted.has(waiting.cause);
-    if (isNews) this.#noted.add(waiting.cause);
+    const waits = waitsOf(this.#deps.memory);
+    waits.writes += 1;
+    const isNews = waiting !== null && !waits.noted.includes(waiting.cause);
+    if (isNews) waits.noted.push(waiting.cause);
     const note = isNews ? `waiting for ${describeWaiting(waiting.cause)}` : null;
     await this.#deps.handle.tryRecord({ kind: 'wait', waiting, note });
   }
 
   #hindrance(): Hindrance | null {
-    const { handle, runPermit } = this.#deps;
+    const { handle, runPermit, memory, clock } = this.#deps;
+    const isThreadBusy = memory.waits !== null && memory.waits.threadBusySinceMs !== null;
     switch (handle.run.phase) {
       case 'queued':
-        if (this.#threadBusySinceMs !== null) return this.#afterSeconds() ?? { cause: 'thread-busy', forMs: null };
-        return this.#afterSeconds() ?? runPermit.startHindrance() ?? this.#faultHindrance();
+        if (isThreadBusy) return this.#afterSeconds() ?? { cause: 'thread-busy', forMs: null };
+        return this.#afterSeconds() ?? runPermit.startHindrance() ?? faultHindrance(memory, clock);
       case 'starting':
         return this.#isUnsettled ? { cause: 'start-unsettled', forMs: null } : null;
       case 'resuming':
       case 'running':
-        return runPermit.callHindrance() ?? this.#faultHindrance();
+        return runPermit.callHindrance() ?? faultHindrance(memory, clock);
       default:
         // A call is under way, or the run waits for its client.
         return null;
@@ -212,12 +226,45 @@ export class RunWait {
     const forMs = afterMs === 0 ? 0 : handle.createdMonotonicMs + afterMs - clock.monotonicMs();
     return forMs > 0 ? { cause: 'after-seconds', forMs } : null;
   }
+}
 
-  #faultHindrance(): Hindrance | null {
-    if (this.#fault === null) return null;
-    const forMs = this.#retryAtMs === null ? -1 : this.#retryAtMs - this.#deps.clock.monotonicMs();
-    return { cause: this.#fault, forMs: forMs < 0 ? null : forMs };
-  }
+function waitsOf(memory: WaitingMemory): Waits {
+  memory.waits ??= {
+    ...{
+      threadBusySinceMs: null,
+      threadWait: null,
+      fault: null,
+      retryAtMs: null,
+      lastFault: null,
+      unknownStatus: null,
+    },
+    ...{ seen: null, writes: 0, noted: [] },
+  };
+  return memory.waits;
+}
+
+/** What the last call to the vendor ran into, until one is answered. */
+export function faultHindrance({ waits }: WaitingMemory, clock: Clock): Hindrance | null {
+  if (waits === null || waits.fault === null) return null;
+  const forMs = waits.retryAtMs === null ? -1 : waits.retryAtMs - clock.monotonicMs();
+  return { cause: waits.fault, forMs: forMs < 0 ? null : forMs };
+}
+
+/** Compares what a run waits for with the last look, and with what is recorded. */
+export function lookAtWait(memory: WaitingMemory, cause: WaitingCause | null, recorded: WaitingCause | null): WaitLook {
+  if (cause === null && recorded === null && memory.waits === null) return 'rests';
+  const waits = waitsOf(memory);
+  const isLasting = cause === waits.seen;
+  waits.seen = cause;
+  const isNews = cause !== recorded && waits.writes < maxWrites;
+  if (isNews) return isLasting ? 'due' : 'news';
+  return cause !== null ? 'waits' : 'rests';
+}
+
+/** A hindrance by the wall clock, as it is stored and shown. */
+export function waitingFor(found: Hindrance | null, clock: Clock): Waiting | null {
+  if (found === null) return null;
+  return { cause: found.cause, retryAtMs: found.forMs === null ? null : clock.nowMs() + Math.max(0, found.forMs) };
 }
 
 function describeWaiting(cause: WaitingCause): string {

@@ -2,8 +2,10 @@ import type { Agent, AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { type FastStart, FastStarts } from './fast-start.ts';
 import type { LiveRuns } from './live-runs.ts';
+import { ParkedRuns } from './parked-runs.ts';
 import type { WorkerDeps } from './run-context.ts';
-import { RunLoop, type RunOrigin } from './run-loop.ts';
+import { RunLoop, type RunLoopOptions } from './run-loop.ts';
+import type { RunOrigin } from './run-origin.ts';
 
 /**
  * Recovered runs are first polled this far apart, so that a restart is no stampede; and no further, so that the last of a
@@ -11,7 +13,7 @@ import { RunLoop, type RunOrigin } from './run-loop.ts';
  */
 const spacingMs = 1;
 
-/** Drives the live runs of this process: one run loop each. */
+/** Drives the live runs of this process: with one run loop each, but for those that are parked. */
 export class Worker {
   readonly #deps: WorkerDeps;
   readonly #agents: AgentDirectory;
@@ -19,6 +21,7 @@ export class Worker {
   /** Timers of live runs whose agent the config does not have: only their deadline can be kept. */
   readonly #deadlineTimers = new Map<string, () => void>();
   readonly #fastStarts: FastStarts;
+  readonly #parked: ParkedRuns;
   #stopped = false;
 
   constructor(deps: WorkerDeps, agents: AgentDirectory, live: LiveRuns) {
@@ -26,6 +29,11 @@ export class Worker {
     this.#agents = agents;
     this.#live = live;
     this.#fastStarts = new FastStarts(deps);
+    this.#parked = new ParkedRuns({
+      ...deps,
+      live,
+      unpark: (run, { agent, memory }) => this.#drive(run, agent, { kind: 'parked', memory }),
+    });
   }
 
   /** Null: the run has to wait before its start, so it is to be written as queued. */
@@ -68,13 +76,14 @@ export class Worker {
   }
 
   #drive(run: Run, agent: Agent, origin: RunOrigin): void {
-    const loop = new RunLoop(this.#deps, { run, agent, origin, onOver: this.#forget });
-    this.#live.add(loop);
+    const loop = new RunLoop(this.#deps, { run, agent, origin, onOver: this.#forget, onPark: this.#park });
+    this.#live.set(loop);
     loop.start();
   }
 
   // One function for all loops.
   readonly #forget = (loop: RunLoop): void => this.#live.delete(loop);
+  readonly #park: RunLoopOptions['onPark'] = (parked, delayMs) => this.#parked.park(parked, delayMs);
 
   #keepDeadline(run: Run): void {
     const { clock, canceller, log } = this.#deps;
@@ -91,7 +100,8 @@ export class Worker {
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const cancel of this.#deadlineTimers.values()) cancel();
-    const stopAll = () => Promise.all(this.#live.loops().map((loop) => loop.stop()));
+    this.#parked.stop();
+    const stopAll = () => Promise.all([...this.#live.values()].map((run) => run.stop()));
     const stopped = stopAll();
     // Loops that begin from here on are those of runs that were being written as starting.
     await this.#fastStarts.close();

@@ -11,6 +11,9 @@ export const statements = {
 
   find: `SELECT ${runColumns} FROM runs JOIN requests USING (run_id) WHERE run_id = $1 AND tenant = $2`,
 
+  findAll: `SELECT ${runColumns} FROM runs JOIN requests USING (run_id)
+    JOIN unnest($1::text[], $2::text[]) AS wanted (run_id, tenant) USING (run_id, tenant)`,
+
   findOfAnyTenant: `SELECT ${runColumns} FROM runs JOIN requests USING (run_id) WHERE run_id = $1`,
 
   // One statement, so that run and events are of one snapshot; the run comes first.

@@ -82,7 +82,7 @@ export class PostgresStore implements Store {
 
   constructor(options: { readonly pool: Pool; readonly changes: ChangeListener; readonly origin: string }) {
     this.#pool = options.pool;
-    const prepared = ['find', 'events', 'findKey'] as const;
+    const prepared = ['find', 'findAll', 'events', 'findKey'] as const;
     this.#query = bindStatements(options.pool, statements, { prefix: 'run', prepared });
     this.#changes = options.changes;
     this.#origin = options.origin;
@@ -155,6 +155,14 @@ export class PostgresStore implements Store {
   async find(key: RunKey): Promise<Run | null> {
     const [row] = (await this.#query('find', [key.runId, key.tenant])).rows;
     return row === undefined ? null : await decodeLargeRun(row);
+  }
+
+  async findAll(keys: readonly RunKey[]): Promise<readonly Run[]> {
+    const ids = keys.map(({ runId }) => runId);
+    const tenants = keys.map(({ tenant }) => tenant);
+    const runs: Run[] = [];
+    for (const row of (await this.#query('findAll', [ids, tenants])).rows) runs.push(await decodeLargeRun(row));
+    return runs;
   }
 
   async findOfAnyTenant(runId: string): Promise<Run | null> {

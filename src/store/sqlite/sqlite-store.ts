@@ -129,6 +129,11 @@ export class SqliteStore implements Store {
     });
   }
 
+  async findAll(keys: readonly RunKey[]): Promise<readonly Run[]> {
+    const found = await Promise.all(keys.map((key) => this.find(key)));
+    return found.filter((run) => run !== null);
+  }
+
   async findOfAnyTenant(runId: string): Promise<Run | null> {
     return await withStorageFaults(() => {
       const row = this.#statements.findOfAnyTenant.get(runId);

@@ -1,0 +1,103 @@
+import type { Agent } from '../../contract/domain/agent.ts';
+import type { Run, RunPhase } from '../../contract/domain/run.ts';
+import type { Waiting, WaitingCause } from '../../contract/domain/waiting.ts';
+import type { LiveRun } from './live-runs.ts';
+import type { RunMemory } from './run-memory.ts';
+import type { WaitLook } from './wait-notes.ts';
+
+/** What parked runs share. */
+export type Parking = {
+  /** Reads the run and gives it a loop again. Does nothing for one that is being read. */
+  rouse(parked: ParkedRun): void;
+  refresh(parked: ParkedRun, run: Run | null): void;
+  waitingFor(parked: ParkedRun): Waiting | null;
+  lookAtWait(parked: ParkedRun): WaitLook;
+  /** Forgets the run, which is over here. */
+  drop(parked: ParkedRun): void;
+};
+
+export type ParkedRunOptions = {
+  readonly run: Run;
+  readonly agent: Agent;
+  readonly memory: RunMemory;
+};
+
+/**
+ * A live run that sleeps: what has to be known of it without a look into the store, and no more, because there may be
+ * a hundred thousand of them. Whatever happens to it is done by what parked runs share.
+ */
+export class ParkedRun implements LiveRun {
+  readonly runId: string;
+  readonly tenant: string;
+  readonly threadId: string | null;
+  readonly agent: Agent;
+  readonly memory: RunMemory;
+  readonly phase: RunPhase;
+  /** Of the newest state that this process has seen. */
+  version: number;
+  /** What the run is recorded to wait for. */
+  recorded: WaitingCause | null;
+  /** When it is read again, by the monotonic clock; null while it is being read. */
+  dueMs: number | null = null;
+  readonly #parking: Parking;
+
+  constructor(parking: Parking, { run, agent, memory }: ParkedRunOptions) {
+    this.#parking = parking;
+    this.runId = run.runId;
+    this.tenant = run.tenant;
+    this.threadId = run.threadId;
+    this.agent = agent;
+    this.memory = memory;
+    this.phase = run.phase;
+    this.version = run.version;
+    this.recorded = run.waiting?.cause ?? null;
+  }
+
+  get backend(): string {
+    return this.agent.backend;
+  }
+
+  get isParked(): boolean {
+    return true;
+  }
+
+  get run(): null {
+    return null;
+  }
+
+  /** Only what the vendor has is parked. */
+  get isStarted(): boolean {
+    return true;
+  }
+
+  get waiting(): Waiting | null {
+    return this.#parking.waitingFor(this);
+  }
+
+  lookAtWait(): WaitLook {
+    return this.#parking.lookAtWait(this);
+  }
+
+  async recordWait(): Promise<void> {
+    this.memory.owesWait = true;
+    this.#parking.rouse(this);
+  }
+
+  refresh(run: Run | null): void {
+    this.#parking.refresh(this, run);
+  }
+
+  wake(): void {
+    this.#parking.rouse(this);
+  }
+
+  pollNow(): void {
+    this.memory.isPushed = true;
+    this.memory.wasPushed = true;
+    this.#parking.rouse(this);
+  }
+
+  async stop(): Promise<void> {
+    this.#parking.drop(this);
+  }
+}

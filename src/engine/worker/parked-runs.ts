@@ -1,0 +1,188 @@
+import type { Run } from '../../contract/domain/run.ts';
+import type { Waiting } from '../../contract/domain/waiting.ts';
+import { StorageFault } from '../../contract/store/store.ts';
+import type { Hindrance } from '../limits/account-health.ts';
+import { giveUpClaim } from '../limits/run-permit.ts';
+import type { LiveRuns } from './live-runs.ts';
+import { ParkedRun, type ParkedRunOptions, type Parking } from './parked-run.ts';
+import type { WorkerDeps } from './run-context.ts';
+import { faultHindrance, lookAtWait, waitingFor } from './run-wait.ts';
+import type { WaitLook } from './wait-notes.ts';
+
+export type ParkedRunsDeps = Pick<WorkerDeps, 'replica' | 'store' | 'clock' | 'backends' | 'health' | 'log'> & {
+  readonly live: LiveRuns;
+  /** Gives a run its loop again. */
+  readonly unpark: (run: Run, parked: ParkedRun) => void;
+};
+
+/** Runs are read this much before they are due, at most: those of one slot with one query. */
+const earlyShare = 1 / 128;
+const maxEarlyMs = 128;
+/** Read at once; the event loop serves others in between. */
+const batch = 100;
+const storageRetryMs = 500;
+const defectRetryMs = 5000;
+
+type Slot = { readonly runs: Set<ParkedRun>; readonly cancel: () => void };
+
+/** The parked runs of this process, on a wheel of slots in time. The store is the truth: a run is read before it goes on. */
+export class ParkedRuns implements Parking {
+  readonly #deps: ParkedRunsDeps;
+  /** By the instant at which their runs are read. */
+  readonly #slots = new Map<number, Slot>();
+  /** Runs that are read in the next turn of the event loop. */
+  #roused: ParkedRun[] = [];
+  #isStopped = false;
+
+  constructor(deps: ParkedRunsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Puts a run in the place of its loop until `delayMs` from now, or until something happens to it. */
+  park(options: ParkedRunOptions, delayMs: number): void {
+    const parked = new ParkedRun(this, options);
+    this.#deps.live.set(parked);
+    this.#shelve(parked, delayMs);
+  }
+
+  rouse(parked: ParkedRun): void {
+    if (parked.dueMs === null || this.#isStopped) return;
+    this.#take(parked);
+    this.#roused.push(parked);
+    if (this.#roused.length > 1) return;
+    setImmediate(() => {
+      const roused = this.#roused;
+      this.#roused = [];
+      void this.#wake(roused);
+    });
+  }
+
+  refresh(parked: ParkedRun, run: Run | null): void {
+    const isHere = run !== null && run.phase !== 'done' && run.owner === this.#deps.replica;
+    if (isHere && run.version <= parked.version) return;
+    if (!isHere || run.phase !== parked.phase) {
+      this.#settle(parked, run);
+      return;
+    }
+    // What it waits for was recorded, or the owner changed and changed back.
+    parked.version = run.version;
+    parked.recorded = run.waiting?.cause ?? null;
+  }
+
+  waitingFor(parked: ParkedRun): Waiting | null {
+    return waitingFor(this.#hindrance(parked), this.#deps.clock);
+  }
+
+  lookAtWait(parked: ParkedRun): WaitLook {
+    return lookAtWait(parked.memory, this.#hindrance(parked)?.cause ?? null, parked.recorded);
+  }
+
+  drop(parked: ParkedRun): void {
+    const { live, backends, health } = this.#deps;
+    this.#take(parked);
+    live.delete(parked);
+    health.forget(parked.backend, parked.runId);
+    giveUpClaim(backends.of(parked.backend, parked.tenant), parked.runId, parked.memory);
+  }
+
+  /** Reads no more runs. They are left to their next owner. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const { cancel } of this.#slots.values()) cancel();
+    this.#slots.clear();
+  }
+
+  #hindrance({ phase, backend, tenant, memory }: ParkedRun): Hindrance | null {
+    const { backends, clock } = this.#deps;
+    if (phase !== 'running') return null;
+    return backends.of(backend, tenant).callQueue.accountHindrance() ?? faultHindrance(memory, clock);
+  }
+
+  #shelve(parked: ParkedRun, delayMs: number): void {
+    if (this.#isStopped) return;
+    const { clock } = this.#deps;
+    const nowMs = clock.monotonicMs();
+    const stepMs = 2 ** Math.floor(Math.log2(Math.max(1, Math.min(delayMs * earlyShare, maxEarlyMs))));
+    const dueMs = Math.floor((nowMs + delayMs) / stepMs) * stepMs;
+    const slot = this.#slots.get(dueMs) ?? this.#openSlot(dueMs, nowMs);
+    slot.runs.add(parked);
+    parked.dueMs = dueMs;
+  }
+
+  #openSlot(dueMs: number, nowMs: number): Slot {
+    const runs = new Set<ParkedRun>();
+    const cancel = this.#deps.clock.schedule(dueMs - nowMs, () => {
+      this.#slots.delete(dueMs);
+      for (const parked of runs) parked.dueMs = null;
+      void this.#wake([...runs]);
+    });
+    const slot = { runs, cancel };
+    this.#slots.set(dueMs, slot);
+    return slot;
+  }
+
+  #take(parked: ParkedRun): void {
+    const { dueMs } = parked;
+    parked.dueMs = null;
+    const slot = dueMs === null ? undefined : this.#slots.get(dueMs);
+    slot?.runs.delete(parked);
+    if (dueMs === null || slot?.runs.size !== 0) return;
+    slot.cancel();
+    this.#slots.delete(dueMs);
+  }
+
+  async #wake(due: readonly ParkedRun[]): Promise<void> {
+    for (let from = 0; from < due.length && !this.#isStopped; from += batch) {
+      if (from > 0) await new Promise((resolve) => setImmediate(resolve));
+      await this.#read(due.slice(from, from + batch));
+    }
+  }
+
+  /** Never rejects. */
+  async #read(due: readonly ParkedRun[]): Promise<void> {
+    const { store, log } = this.#deps;
+    let found: readonly Run[];
+    try {
+      found = await store.findAll(due);
+    } catch (error) {
+      if (error instanceof StorageFault) {
+        log.warn({ err: error, runs: due.length }, 'store unavailable; runs that are due are read again later');
+        this.#postpone(due, storageRetryMs);
+        return;
+      }
+      // One run that cannot be read must not hold up the others.
+      if (due.length > 1) {
+        for (const parked of due) await this.#read([parked]);
+        return;
+      }
+      log.error({ err: error, run_id: due[0]?.runId }, 'a run could not be read; it is read again later');
+      this.#postpone(due, defectRetryMs);
+      return;
+    }
+    const runs = new Map(found.map((run) => [run.runId, run]));
+    for (const parked of due) if (this.#isParked(parked)) this.#settle(parked, runs.get(parked.runId) ?? null);
+  }
+
+  #postpone(due: readonly ParkedRun[], delayMs: number): void {
+    for (const parked of due) if (this.#isParked(parked)) this.#shelve(parked, delayMs);
+  }
+
+  /** False: something happened to the run while it was being read. */
+  #isParked(parked: ParkedRun): boolean {
+    return !this.#isStopped && this.#deps.live.get(parked.runId) === parked;
+  }
+
+  /** Goes on with a run that is as given; null: it was removed. */
+  #settle(parked: ParkedRun, run: Run | null): void {
+    const { replica, log, unpark } = this.#deps;
+    if (run !== null && run.phase !== 'done' && run.owner === replica) {
+      this.#take(parked);
+      unpark(run, parked);
+      return;
+    }
+    if (run !== null && run.phase !== 'done') {
+      log.info({ run_id: run.runId, owner: run.owner }, 'run claimed by another replica');
+    }
+    this.drop(parked);
+  }
+}

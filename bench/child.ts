@@ -71,10 +71,19 @@ export class Child {
     this.#process.kill(name);
   }
 
+  /** Ends it as a power cut of its machine would. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
   async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const exited = once(this.#process, 'exit');
-    this.#process.kill('SIGTERM');
+    this.#process.kill(signal);
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), stopWithinMs);
     await exited;
     clearTimeout(timer);

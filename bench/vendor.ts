@@ -8,6 +8,7 @@ const stats = z.object({
   inFlight: z.number(),
   requests: z.object({ intuned: z.object({ start: z.number(), observe: z.number() }) }),
 });
+const starts = z.record(z.string(), z.number());
 const totalOf = ({ requests: { intuned } }: z.infer<typeof stats>): number => intuned.start + intuned.observe;
 const notes = z.array(z.object({ startedAtMs: z.number(), endedAtMs: z.number().nullable(), observes: z.number() }));
 
@@ -16,10 +17,14 @@ export type Vendor = {
   readonly child: Child;
   /** Base URL of the Intuned stand-in. */
   readonly url: string;
+  /** Base URL of the Restack stand-in. */
+  readonly restackUrl: string;
   /** How often runs were started and asked for, since it began. */
   counts(): Promise<{ readonly starts: number; readonly observes: number }>;
   /** The counts once no request is under way and none has come for `quietMs`. */
   settledCounts(quietMs?: number): Promise<{ readonly starts: number; readonly observes: number }>;
+  /** Accepted starts by the `key` in their input. */
+  startsByKey(): Promise<ReadonlyMap<string, number>>;
   /** What became of the runs whose input had that `key`. */
   runsOf(key: string): Promise<z.infer<typeof notes>>;
 };
@@ -31,14 +36,15 @@ export async function startVendor(): Promise<Vendor> {
   const child = startNode({
     file: `${sources}/main.ts`,
     args: ['sandbox'],
-    ready: /intuned: (\S+)\n(?:.*\n)*control: (\S+)\n/,
+    ready: /intuned: (\S+)\nrestack: (\S+)\n(?:.*\n)*control: (\S+)\n/,
   });
-  const [, url = '', control = ''] = await child.whenReady();
+  const [, url = '', restackUrl = '', control = ''] = await child.whenReady();
   const ask = async (path: string): Promise<unknown> => (await fetch(`${control}${path}`)).json();
   const readStats = async () => stats.parse(await ask('/stats'));
   return {
     child,
     url,
+    restackUrl,
     async counts() {
       const { starts, requests } = await readStats();
       return { starts, observes: requests.intuned.observe };
@@ -53,6 +59,7 @@ export async function startVendor(): Promise<Vendor> {
         before = now;
       }
     },
+    startsByKey: async () => new Map(Object.entries(starts.parse(await ask('/starts')))),
     runsOf: async (key) => notes.parse(await ask(`/runs/${encodeURIComponent(key)}`)),
   };
 }

@@ -177,7 +177,7 @@ export const pacingSchema = z
     floorMs: milliseconds
       .default(250)
       .describe(
-        'Shortest wait between two polls of a run. A run that a client watches is first looked at after 10 ms and then at twice its age each time, until this holds.',
+        'Shortest wait between two polls of a run. A run that a client watches is first looked at after 2 ms and then at twice its age each time, until this holds.',
       ),
     watchedCeilingMs: milliseconds
       .default(1000)

@@ -106,7 +106,7 @@ describe('planned polls', () => {
         fc.double({ min: 0, max: 0.999, noNaN: true }),
         (durationsMs, ageMs, watched, random) => {
           const delayMs = nextPollMs({ ...calm, watched, ageMs, forecast: forecastFrom(durationsMs), random }, limits);
-          const floorMs = watched ? Math.min(limits.floorMs, Math.max(10, ageMs)) : limits.floorMs;
+          const floorMs = watched ? Math.min(limits.floorMs, Math.max(2, ageMs)) : limits.floorMs;
           expect(delayMs).toBeGreaterThanOrEqual(floorMs);
           expect(delayMs).toBeLessThanOrEqual(10 * (watched ? limits.watchedCeilingMs : limits.ceilingMs));
         },

@@ -38,16 +38,16 @@ describe('pacing', () => {
       ageMs += nextPollMs({ ...facts, watched: true, ageMs }, limits);
       agesMs.push(ageMs);
     }
-    expect(agesMs).toEqual([10, 20, 40, 80, 160, 260, 360, 460, 560, 660]);
+    expect(agesMs).toEqual([2, 4, 8, 16, 32, 64, 128, 228, 328, 428, 528, 628]);
     // A floor below the first look stands.
-    expect(nextPollMs({ ...facts, watched: true }, { ...limits, floorMs: 4 })).toBe(4);
+    expect(nextPollMs({ ...facts, watched: true }, { ...limits, floorMs: 1 })).toBe(1);
     expect(nextPollMs(facts, limits)).toBe(100);
   });
 
   test('a watched run of an agent that answers at once is not held to the floor by its forecast', () => {
     const forecast = forecastFrom(Array.from({ length: 50 }, (_, index) => 4 + index / 5));
     const firstMs = nextPollMs({ ...facts, forecast, watched: true, random: 0.5 }, limits);
-    expect(firstMs).toBeGreaterThanOrEqual(10);
+    expect(firstMs).toBeGreaterThanOrEqual(4);
     expect(firstMs).toBeLessThan(30);
     expect(nextPollMs({ ...facts, forecast, random: 0.5 }, limits)).toBeGreaterThanOrEqual(100);
   });

@@ -35,7 +35,7 @@ export type PollFacts = {
  * A watched run is polled at this age first, and then at about twice its age each time until the floor holds: what answers at
  * once is seen at once, for a handful of polls of a run that does not.
  */
-const firstLookMs = 10;
+const firstLookMs = 2;
 const watchedShareOfAge = 0.05;
 const unwatchedShareOfAge = 0.2;
 const jitterShare = 0.2;

@@ -37,7 +37,7 @@ export const intuned = defineAdapter({
           body: buildStart(request),
           answer: startAnswer,
         });
-        return { runId: body.runId };
+        return { upstream: { runId: body.runId } };
       },
 
       async observe({ project }, { runId }, signal) {

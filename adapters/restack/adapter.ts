@@ -39,7 +39,7 @@ export const restack = defineAdapter({
           answer: startAnswer,
         });
         const { runId, agentId, workflowId } = body;
-        return { runId, ...(agentId ? { agentId } : {}), ...(workflowId ? { workflowId } : {}) };
+        return { upstream: { runId, ...(agentId ? { agentId } : {}), ...(workflowId ? { workflowId } : {}) } };
       },
 
       async observe(target, upstream, signal) {
@@ -51,6 +51,7 @@ export const restack = defineAdapter({
         const event = agentEvent.safeParse(resumption);
         if (!event.success) throw refuse("the mapping's resume must give an object with an eventName");
         await engine.send(target, upstream, event.data, { ...actOnce, purpose: 'resume', key });
+        return undefined;
       },
 
       async cancel(target, upstream) {

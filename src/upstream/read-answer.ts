@@ -41,6 +41,7 @@ export function readAnswer<T>(
     const retryAfterMs = readRetryAfterMs(status, headers, Date.now());
     throw new UpstreamFault({
       answer,
+      ...stepOf(call),
       headers: showHeaders(headers, redactor),
       consequence: classifyFault(call, { kind: 'http-status', status, isVendors: isVendors || retryAfterMs !== null }),
       kind: 'http-status',
@@ -166,6 +167,11 @@ function tidy(message: string): string | null {
   return boundText(line, maxMessageLength);
 }
 
+/** The status that the call before this one showed stands in for what its answer would say. */
+function stepOf<T>({ resultOf }: HttpCall<T>): { readonly step?: 'result'; readonly vendorStatus?: string } {
+  return resultOf === undefined ? {} : { step: 'result', vendorStatus: resultOf };
+}
+
 function makeFault<T>(
   call: HttpCall<T>,
   happening: Happening,
@@ -180,6 +186,7 @@ function makeFault<T>(
     consequence: classifyFault(call, happening),
     kind: happening.kind === 'unsendable' || happening.kind === 'forbidden' ? 'malformed' : happening.kind,
     ...details,
+    ...stepOf(call),
   });
 }
 

@@ -10,7 +10,7 @@ function connectionOf(tenant: string, asked: string[]): Connection {
     asked.push(`${tenant} ${call} ${JSON.stringify(upstream)}`);
   };
   return {
-    start: async () => ({ runId: `run of ${tenant}` }),
+    start: async () => ({ upstream: { runId: `run of ${tenant}` } }),
     observe: async (_, upstream) => {
       note('observe', upstream);
       return { status: 'done', raw: tenant };

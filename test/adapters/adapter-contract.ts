@@ -195,7 +195,7 @@ export function testAdapter(subject: AdapterCase): void {
   describe('the wire', () => {
     test('start', async () => {
       vendor.reply = answer(...subject.start.answer);
-      expect(await start()).toStrictEqual(subject.start.upstream);
+      expect(await start()).toStrictEqual({ upstream: subject.start.upstream });
       expectWire(subject.start.wire);
       expect(vendor.received[0]?.headers['content-type']).toBe('application/json');
     });

@@ -214,7 +214,8 @@ describe('events', () => {
     };
     const connection = connect({ paths });
     vendor.reply = answer(200, { runId: 'r1', agentId: 'a1', status: 'running' });
-    const ref = await connection.start({ target: agent(), input: 1, config: {}, runId: 'run-1' });
+    const { upstream: ref } = await connection.start({ target: agent(), input: 1, config: {}, runId: 'run-1' });
+    if (ref === null) throw new Error('no run');
     await connection.observe(agent(), ref, signal);
     await resume(connection, agent(), ref, { eventName: 'end' });
     const bare = { runId: 'r1' };
@@ -230,7 +231,7 @@ describe('events', () => {
   test('an empty token is no token', async () => {
     vendor.reply = answer(200, { runId: 'r1', agentId: null });
     const ref = await connect({ token: '' }).start({ target: agent(), input: {}, config: {}, runId: 'run-1' });
-    expect(ref).toStrictEqual({ runId: 'r1' });
+    expect(ref).toStrictEqual({ upstream: { runId: 'r1' } });
     expect(vendor.received[0]?.headers.authorization).toBeUndefined();
   });
 });

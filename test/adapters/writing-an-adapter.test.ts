@@ -48,7 +48,8 @@ describe('docs/vendors/writing-an-adapter.md', () => {
       const connection = acme.connect(acme.settings.parse({ apiKey: 'key' }), upstream.client);
       const target = acme.target.parse({ job: 'a b' });
       const { signal } = new AbortController();
-      const ref = await connection.start({ target, input: 1, config: {}, runId: 'run-1' });
+      const { upstream: ref } = await connection.start({ target, input: 1, config: {}, runId: 'run-1' });
+      if (ref === null) throw new Error('no run');
       expect(await connection.observe(target, ref, signal)).toEqual({
         status: 'busy',
         raw: { runId: 'r/1', status: 'busy' },

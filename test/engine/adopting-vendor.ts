@@ -1,4 +1,4 @@
-import type { AdoptionCalls, Observation, StartRequest } from '../../src/contract/adapter/adapter.ts';
+import type { AdoptionCalls, Observation, StartAnswer, StartRequest } from '../../src/contract/adapter/adapter.ts';
 import type { UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { UpstreamRef } from '../../src/contract/domain/run.ts';
@@ -44,7 +44,7 @@ export class AdoptingVendor extends ScriptedVendor {
     };
   }
 
-  override async start({ runId, input, sink }: StartRequest<unknown>): Promise<UpstreamRef> {
+  override async start({ runId, input, sink }: StartRequest<unknown>): Promise<StartAnswer> {
     this.starts.push(input);
     this.keys.push(runId);
     if (sink !== undefined) this.sinks.push(sink.url.split('/').at(-1) ?? '');
@@ -53,7 +53,7 @@ export class AdoptingVendor extends ScriptedVendor {
     else if (taken) this.#take(runId);
     if (answer === 'hang') return await new Promise(() => {});
     if (answer !== 'arrives') throw answer;
-    return { runId: this.made.get(runId) ?? '' };
+    return { upstream: { runId: this.made.get(runId) ?? '' } };
   }
 
   override async observe(target: unknown, upstream: UpstreamRef, signal: AbortSignal): Promise<Observation> {

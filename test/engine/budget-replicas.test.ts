@@ -35,7 +35,7 @@ class ClockedVendor {
     this.sinks.push(request.sink?.url ?? '');
     this.#live.add(runId);
     this.maxLive = Math.max(this.maxLive, this.#live.size);
-    return { runId };
+    return { upstream: { runId } };
   }
 
   async observe(_target: unknown, { runId }: { readonly runId: string }) {

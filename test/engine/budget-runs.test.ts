@@ -21,7 +21,7 @@ describe('runs that share a budget', () => {
     rig = await openRig({ options: { requestsPerSecond: 4 } });
     const polls = countPolls();
     let started = 0;
-    rig.vendor.start = async () => ({ runId: `upstream-${++started}` });
+    rig.vendor.start = async () => ({ upstream: { runId: `upstream-${++started}` } });
     const runs = [];
     for (let run = 0; run < 40; run += 1) runs.push(await rig.create());
     await rig.clock.advance(30_000);

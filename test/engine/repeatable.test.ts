@@ -1,5 +1,11 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Observation, SessionCalls, SessionMessage, StartRequest } from '../../src/contract/adapter/adapter.ts';
+import type {
+  Observation,
+  SessionCalls,
+  SessionMessage,
+  StartAnswer,
+  StartRequest,
+} from '../../src/contract/adapter/adapter.ts';
 import type { UpstreamFault } from '../../src/contract/adapter/http.ts';
 import { errcodes } from '../../src/contract/domain/errcodes.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
@@ -33,12 +39,17 @@ class OnceVendor extends ScriptedVendor {
     end: async () => {},
   };
 
-  override async start({ runId }: StartRequest<unknown>): Promise<UpstreamRef> {
+  override async start({ runId }: StartRequest<unknown>): Promise<StartAnswer> {
     this.starts.push(runId);
-    return { runId: `of-${runId}` };
+    return { upstream: { runId: `of-${runId}` } };
   }
 
-  override async resume(_target: unknown, _upstream: UpstreamRef, resumption: Json, deliveryId: string): Promise<void> {
+  override async resume(
+    _target: unknown,
+    _upstream: UpstreamRef,
+    resumption: Json,
+    deliveryId: string,
+  ): Promise<undefined> {
     await this.#take(deliveryId, resumption);
   }
 

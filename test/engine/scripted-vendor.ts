@@ -1,4 +1,4 @@
-import type { Connection, Observation } from '../../src/contract/adapter/adapter.ts';
+import type { Connection, Observation, StartAnswer } from '../../src/contract/adapter/adapter.ts';
 import { UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { UpstreamRef } from '../../src/contract/domain/run.ts';
@@ -11,9 +11,11 @@ export class ScriptedVendor implements Connection {
   readonly resumptions: Json[] = [];
   readonly cancelled: string[] = [];
   polls = 0;
+  /** The vendor's run that was polled last. */
+  lastObserved = '';
   /** Answers to the next starts, resumptions, observations; the last observation repeats. */
-  readonly startScript: (UpstreamFault | Error)[] = [];
-  readonly resumeScript: (UpstreamFault | Error)[] = [];
+  readonly startScript: (Error | StartAnswer)[] = [];
+  readonly resumeScript: (Error | UpstreamRef)[] = [];
   readonly cancelScript: (UpstreamFault | Error)[] = [];
   readonly observeScript: Script[] = [];
   /** Holds starts until it resolves. */
@@ -21,31 +23,38 @@ export class ScriptedVendor implements Connection {
   observeGate: Promise<void> = Promise.resolve();
   resumeGate: Promise<void> = Promise.resolve();
 
-  async start(request: { readonly input: Json }): Promise<UpstreamRef> {
+  async start(request: { readonly input: Json }): Promise<StartAnswer> {
     const runId = `vendor-${this.starts.push(request.input)}`;
     await this.startGate;
-    const fault = this.startScript.shift();
-    if (fault !== undefined) throw fault;
-    return { runId };
+    const scripted = this.startScript.shift();
+    if (scripted instanceof Error) throw scripted;
+    return scripted ?? { upstream: { runId } };
   }
 
-  async observe(_target: unknown, _upstream: UpstreamRef, signal: AbortSignal): Promise<Observation> {
+  async observe(_target: unknown, upstream: UpstreamRef, signal: AbortSignal): Promise<Observation> {
     this.polls += 1;
+    this.lastObserved = upstream.runId;
     await this.observeGate;
     if (signal.aborted) throw fault('retry', { kind: 'aborted' });
     const answer = (this.observeScript.length > 1 ? this.observeScript.shift() : this.observeScript[0]) ?? {
       status: 'running',
     };
     if (answer instanceof Error) throw answer;
-    const { status } = answer as { status: string };
-    return { status, raw: answer };
+    const { status, notBeforeMs } = answer as { status: string; notBeforeMs?: number };
+    return { status, raw: answer, notBeforeMs };
   }
 
-  async resume(_target: unknown, _upstream: UpstreamRef, resumption: Json, _deliveryId?: string): Promise<void> {
+  async resume(
+    _target: unknown,
+    _upstream: UpstreamRef,
+    resumption: Json,
+    _deliveryId?: string,
+  ): Promise<UpstreamRef | undefined> {
     this.resumptions.push(resumption);
     await this.resumeGate;
-    const fault = this.resumeScript.shift();
-    if (fault !== undefined) throw fault;
+    const scripted = this.resumeScript.shift();
+    if (scripted instanceof Error) throw scripted;
+    return scripted;
   }
 
   async cancel(_target: unknown, upstream: UpstreamRef): Promise<void> {
@@ -63,6 +72,7 @@ export function fault(
     readonly retryAfterMs?: number;
     readonly httpStatus?: number;
     readonly vendorStatus?: string;
+    readonly step?: UpstreamFault['step'];
   } = {},
 ): UpstreamFault {
   const { kind = 'http-status', message = 'the vendor answered 500' } = more;

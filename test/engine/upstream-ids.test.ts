@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { errcodes } from '../../src/contract/domain/errcodes.ts';
-import type { UpstreamRef } from '../../src/contract/domain/run.ts';
 import { openRig, type Rig, type RigOptions, tenant } from './engine-rig.ts';
 
 const id = 'V1StGXR8_Z5jdHi6B-myT';
@@ -8,9 +7,9 @@ const id = 'V1StGXR8_Z5jdHi6B-myT';
 /** A vendor that answers every start with one id. */
 async function openSame(options: RigOptions = {}): Promise<Rig> {
   const rig = await openRig(options);
-  rig.vendor.start = async ({ input }): Promise<UpstreamRef> => {
+  rig.vendor.start = async ({ input }) => {
     rig.vendor.starts.push(input);
-    return { runId: id };
+    return { upstream: { runId: id } };
   };
   return rig;
 }

@@ -48,6 +48,32 @@ describe('answers', () => {
     expect(JSON.stringify(raw)).toBe('{"a":"1","__proto__":{"b":2}}');
   });
 
+  test.each([
+    ['refused', 422, '{"message":"no"}', 'rejected'],
+    ['not there', 404, '{"message":"no"}', 'gone'],
+    ['not JSON', 200, '<OK>', 'retry'],
+    ['of another shape', 200, '{"a":{}}', 'retry'],
+  ] as const)(
+    'the fault of a result that is %s says that it is one of the result, and the status of the run',
+    async (_name, status, bytes, consequence) => {
+      replyWith(bytes, status);
+      const result = {
+        purpose: 'result',
+        retry: 'safe',
+        faults: { notFound: 'gone' },
+        method: 'GET',
+        path: '/x/result',
+        resultOf: 'COMPLETED',
+        answer: z.object({ a: z.string() }),
+        errorMessage: () => null,
+      } as const satisfies HttpCall<unknown>;
+      const fault = await faultOf(upstream.client.call(result));
+      expect(fault).toMatchObject({ consequence, step: 'result', vendorStatus: 'COMPLETED' });
+      const { resultOf: _, ...ofStatus } = result;
+      expect(await faultOf(upstream.client.call(ofStatus))).toMatchObject({ step: 'status', vendorStatus: null });
+    },
+  );
+
   test('an answer with a byte order mark and UTF-8 in single bytes is read exactly', async () => {
     vendor.reply = (response) => {
       const bytes = Buffer.from('\ufeff{"a":"ä😀"}');

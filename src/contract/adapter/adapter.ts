@@ -25,6 +25,8 @@ export type Capabilities = {
   readonly session: boolean;
   /** Left out: `none`. */
   readonly adopt?: AdoptionKind | undefined;
+  /** Holds a call until a run changes, so that one held call stands in for many polls. Left out: false. */
+  readonly attend?: boolean | undefined;
 };
 
 /** What an adapter saw of an upstream run, in the vendor's words, before the mapping. */
@@ -32,6 +34,11 @@ export type Observation = {
   readonly status: string;
   /** The vendor's run as the vendor sent it. */
   readonly raw: Json;
+  /**
+   * How long the vendor asks us to wait before the next look. Honoured up to the longest wait that the config allows an
+   * unwatched run, and up to half the time that is left until the deadline; a push and a resume do not wait for it.
+   */
+  readonly notBeforeMs?: number | undefined;
 };
 
 export type StartRequest<Target> = {
@@ -45,6 +52,15 @@ export type StartRequest<Target> = {
   /** Our id of the run, the same each time that a start is sent again: an idempotency key, an id to choose, a tag. */
   readonly runId: string;
 };
+
+/**
+ * What a start was answered with: the vendor's run, and what the answer shows of it where it says more than an id. The
+ * engine treats that as a look that was made at once. A vendor that answers with the end itself and names no run gives
+ * null: then the observation must be final, and ends the run.
+ */
+export type StartAnswer =
+  | { readonly upstream: UpstreamRef; readonly observation?: Observation | undefined }
+  | { readonly upstream: null; readonly observation: Observation };
 
 /** How long each way of adoption may still help, counted from the first time that the start was sent. */
 export type AdoptionTerms = {
@@ -97,14 +113,26 @@ export interface SessionCalls<Target = unknown> {
 
 /** A live connection to one configured backend. Every call throws `UpstreamFault` and nothing else. */
 export interface Connection<Target = unknown> {
-  start(request: StartRequest<Target>): Promise<UpstreamRef>;
+  start(request: StartRequest<Target>): Promise<StartAnswer>;
   /** The signal cuts the call short: the run is over here. */
   observe(target: Target, upstream: UpstreamRef, signal?: AbortSignal): Promise<Observation>;
   /**
-   * `resumption` is what the mapping's `resume` made of the client's payload; `deliveryId` is the same each time that it
-   * is sent.
+   * The same, but the vendor holds its answer until the run changes or its patience ends; null: it lives on and shows
+   * nothing new. The calls behind it say how long they may be held (`HttpCall.holdMs`). A fault of it never ends the run:
+   * `observe` decides. See {@link Capabilities.attend}.
    */
-  resume?(target: Target, upstream: UpstreamRef, resumption: Json, deliveryId: string): Promise<void>;
+  attend?(target: Target, upstream: UpstreamRef, signal?: AbortSignal): Promise<Observation | null>;
+  /**
+   * `resumption` is what the mapping's `resume` made of the client's payload; `deliveryId` is the same each time that it
+   * is sent. Gives the vendor's new run where the vendor goes on in another one, which is observed from then on;
+   * undefined: the run goes on under its id.
+   */
+  resume?(
+    target: Target,
+    upstream: UpstreamRef,
+    resumption: Json,
+    deliveryId: string,
+  ): Promise<UpstreamRef | undefined>;
   /** The vendor takes a payload once by its `deliveryId`, so that one whose answer was lost is sent again. */
   readonly resumesOnce?: boolean;
   cancel?(target: Target, upstream: UpstreamRef): Promise<void>;

@@ -21,6 +21,8 @@ export class UpstreamFault extends Error {
   readonly httpStatus: number | null;
   /** How long the vendor asked us to wait; null when it did not say. */
   readonly retryAfterMs: number | null;
+  /** `result`: the status was answered, and the call for the result failed; see {@link HttpCall.resultOf}. */
+  readonly step: 'status' | 'result';
   /** What the part of an answer that could be read says; null where there is none, or it says nothing. */
   readonly vendorStatus: string | null;
   /** The body of an answer that refuses, without secrets; null where it is not JSON. */
@@ -34,6 +36,7 @@ export class UpstreamFault extends Error {
     readonly message: string;
     readonly httpStatus?: number | null;
     readonly retryAfterMs?: number | null;
+    readonly step?: 'status' | 'result';
     readonly vendorStatus?: string | null;
     readonly answer?: Json;
     readonly headers?: AnswerHeaders;
@@ -45,6 +48,7 @@ export class UpstreamFault extends Error {
     this.kind = fault.kind;
     this.httpStatus = fault.httpStatus ?? null;
     this.retryAfterMs = fault.retryAfterMs ?? null;
+    this.step = fault.step ?? 'status';
     this.vendorStatus = fault.vendorStatus ?? null;
     this.answer = fault.answer ?? null;
     this.headers = fault.headers ?? {};
@@ -138,6 +142,14 @@ export type HttpCall<T> = CallRule & {
    * says that the run is over ends it.
    */
   readonly statusOf?: (body: T) => string;
+  /**
+   * The call fetches the result of a run, and this is the status that the run was just seen in. Its faults say nothing
+   * about the run itself: one that is `rejected` or `gone` means that the result is refused or no longer there. An adapter
+   * whose vendor tells a failure in this way catches the fault and gives an observation that is final.
+   */
+  readonly resultOf?: string | undefined;
+  /** How long the vendor may hold its answer, in addition to the time-out of the backend. Left out: not at all. */
+  readonly holdMs?: number | undefined;
   /** Finds the vendor's own message in the body of an error answer; null when there is none. */
   readonly errorMessage: (body: Json) => string | null;
   /** Left out, the call is never cut short. */

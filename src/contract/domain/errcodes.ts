@@ -12,6 +12,7 @@ export const errcodes = {
   answerUnreadable: 1006,
   answerTooLarge: 1007,
   unauthorised: 1008,
+  resultRefused: 1009,
   vendorFailed: 1100,
 } as const;
 
@@ -30,5 +31,7 @@ export const errcodeOccasions = {
     "The vendor's answer is larger than `limits.maxAnswerBytes`: three in a row, or one that says that the run is over.",
   unauthorised:
     'The vendor has answered polls of the run with 401 or 403 for longer than the `unauthorisedAfterSeconds` of its agent.',
+  resultRefused:
+    'The vendor ended the run and does not give its result: three refusals in a row, or "not found" for longer than the `lostAfterSeconds` of its agent.',
   vendorFailed: 'The run failed at the vendor, and the mapping has no errcode for the failure.',
 } as const satisfies Readonly<Record<keyof typeof errcodes, string>>;

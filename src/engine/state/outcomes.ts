@@ -52,6 +52,18 @@ export function lostUpstream(fault: UpstreamFault): RunOutcome {
   return { status: 'error', errcode: errcodes.upstreamGone, description, ...vendorOf(fault) };
 }
 
+/** The outcome of a run that has ended at its vendor, which does not give its result. */
+export function refusedResult(fault: UpstreamFault): RunOutcome {
+  const { vendorStatus, message } = fault;
+  const seen = vendorStatus === null ? '' : `, whose status is "${boundText(vendorStatus, maxWordLength)}"`;
+  return {
+    status: 'error',
+    errcode: errcodes.resultRefused,
+    description: `the vendor does not give the result of the run${seen}: ${message}`,
+    ...vendorOf(fault),
+  };
+}
+
 /** An answer arrived, and nothing of it could be read. */
 export function isUnreadable({ kind }: UpstreamFault): boolean {
   return kind === 'malformed' || kind === 'too-large';

@@ -192,6 +192,8 @@ function reflects(run: Run, transition: RunTransition): boolean {
       return run.phase === 'starting';
     case 'deliver':
       return run.phase === 'delivering';
+    case 'delivered':
+      return run.phase === 'running' && run.upstream?.runId === (transition.upstream ?? run.upstream)?.runId;
     case 'scheduled':
       return run.phase === 'queued';
     case 'started':

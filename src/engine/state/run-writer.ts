@@ -147,7 +147,7 @@ export class RunWriter {
   /** An id means something only to the account that it was given by. */
   #upstreamKeyOf({ agentId, tenant }: Run, transition: RunTransition): string | undefined {
     const started = transition.kind === 'scheduled' ? transition.session : transition;
-    if (!('upstream' in started)) return undefined;
+    if (!('upstream' in started) || started.upstream === undefined) return undefined;
     const agent = this.#deps.agents.find(agentId);
     if (agent === null) return undefined;
     const account = agent.tenants === undefined ? [agent.backend] : [agent.backend, tenant];

@@ -43,7 +43,8 @@ export type RunTransition =
   /** About to send the accepted payload. */
   | { readonly kind: 'deliver' }
   | { readonly kind: 'redeliver' }
-  | { readonly kind: 'delivered' }
+  /** `upstream`: the vendor goes on in a new run. */
+  | { readonly kind: 'delivered'; readonly upstream?: UpstreamRef }
   /** The payload did not arrive, or its fate is unknown: the vendor's next answer decides, and may interrupt again. */
   | { readonly kind: 'undelivered'; readonly note: string }
   /** The run waits for something, or no longer: null. An event is left out where its cause is no news. */
@@ -162,8 +163,14 @@ export function applyTransition(run: Run, transition: RunTransition, nowMs: numb
           phase: 'running',
           resumption: null,
           attempts: 0,
-          answeredInterrupt: run.resumption === null ? null : (run.asked?.payload ?? fingerprintOf(run.resumption)),
-          answeredAtMs: nowMs,
+          ...(transition.upstream === undefined
+            ? {
+                answeredInterrupt:
+                  run.resumption === null ? null : (run.asked?.payload ?? fingerprintOf(run.resumption)),
+                answeredAtMs: nowMs,
+              }
+            : // What a new run asks, it asks for the first time.
+              { ...unanswered, upstream: transition.upstream }),
         },
         { kind: 'phase', phase: 'running' },
         nowMs,

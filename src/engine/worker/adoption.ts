@@ -7,13 +7,13 @@ import type { Thread } from '../../contract/domain/thread.ts';
 import { nextRetryMs } from '../pacing/pacing.ts';
 import { sessionOf } from '../sessions/sessions.ts';
 import { faultOf } from '../state/fault-recorder.ts';
-import { failedMapping, foreignStart, rejectedStart, unknownStart } from '../state/outcomes.ts';
+import { failedMapping, rejectedStart, unknownStart } from '../state/outcomes.ts';
 import type { RunOutcome } from '../state/state-machine.ts';
 import { adoptionKindOf, adoptionTermsOf } from './adoption-kind.ts';
 import { noteCall, noteFault } from './call-notes.ts';
 import type { RunContext } from './run-context.ts';
-import { messageOutcome } from './send-message.ts';
-import { buildStart, inputContext, recordStart } from './start-run.ts';
+import { finalOutcome } from './send-message.ts';
+import { buildStart, inputContext, recordStart, takeAnswer } from './start-run.ts';
 
 /** One answer of the vendor to what became of the start. */
 type Attempt =
@@ -105,14 +105,16 @@ export class Adoption {
       const input = await agent.mapping.input(inputContext(handle.run, agent, thread), handle.guard);
       if (session === null) {
         const request = buildStart(this.#context, input);
-        const upstream = await this.#call('start', () => connection.start(request));
-        if (upstream === null || (await recordStart(this.#context, upstream))) return settled;
-        await this.#end(foreignStart(upstream.runId));
+        const answer = await this.#call('start', () => connection.start(request));
+        if (answer === null) return settled;
+        // What the answer shows of a run with an id is asked for at once.
+        await takeAnswer(this.#context, answer);
+        this.#hasEnded = handle.run.phase === 'done';
         return settled;
       }
       const message = { input, messageId: handle.run.runId };
       const answer = await this.#call('start', async () => connection.session?.send(agent.target, session, message));
-      if (answer != null) await this.#end(await messageOutcome(this.#context, answer));
+      if (answer != null) await this.#end(await finalOutcome(this.#context, answer, 'a message'));
       return settled;
     } catch (error) {
       if (error instanceof MappingFault) {
@@ -215,7 +217,7 @@ export class Adoption {
     if (adoptionKindOf(this.#context, 'start') !== 'start') return null;
     // Known by its key, what the first request made is answered, and nothing else is made.
     const input = await agent.mapping.input(inputContext(handle.run, agent, thread), handle.guard);
-    return await connection.start(buildStart(this.#context, input));
+    return (await connection.start(buildStart(this.#context, input))).upstream;
   }
 
   get #search(): FindRequest<unknown> {

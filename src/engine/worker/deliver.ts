@@ -1,5 +1,5 @@
 import { MappingFault } from '../../contract/domain/mapping.ts';
-import type { Run } from '../../contract/domain/run.ts';
+import type { Run, UpstreamRef } from '../../contract/domain/run.ts';
 import { nextRetryMs } from '../pacing/pacing.ts';
 import { faultOf } from '../state/fault-recorder.ts';
 import { failedMapping } from '../state/outcomes.ts';
@@ -9,6 +9,21 @@ import type { RunContext } from './run-context.ts';
 /** The same each time that one payload is sent: nothing is recorded of the run in between but its attempts. */
 function deliveryIdOf({ runId, lastSeq }: Run): string {
   return `${runId}.${lastSeq}`;
+}
+
+/** `next` is the run in which the vendor goes on, where that is a new one. */
+async function recordDelivery({ handle, agent, deps, log }: RunContext, next: UpstreamRef | undefined): Promise<void> {
+  const recorded = await handle.record({ kind: 'delivered', ...(next === undefined ? {} : { upstream: next }) });
+  if (next === undefined || recorded === 'recorded') return;
+  if (recorded === 'taken') {
+    // What has this id at the vendor belongs to the other run, so that nothing is known of this payload.
+    log.warn({ upstream: next }, 'the vendor answered a resume with the id of another run');
+    const note = `it is not known whether the payload arrived: the vendor answered with the id of another run, ${next.runId}`;
+    await handle.record({ kind: 'undelivered', note });
+    return;
+  }
+  // The run was ended during the call, and what was stopped at the vendor is the run before.
+  if (handle.run.phase === 'done') deps.stopper.stopRun(handle.run, next, agent);
 }
 
 /** Sends an accepted payload to the interrupted upstream run, once: `delivering` is durable before the first byte. */
@@ -26,9 +41,11 @@ export async function deliverPayload(context: RunContext): Promise<void> {
     const payload = await mapping.resume({ ...resumption, run: { run_id: runId, upstream } }, handle.guard);
     if ((await handle.record({ kind: 'deliver' })) !== 'recorded') return;
     noteCall(context);
-    await permit.send(async () => connection.resume?.(target, upstream, payload, deliveryIdOf(handle.run)));
+    const next = await permit.send(async () =>
+      connection.resume?.(target, upstream, payload, deliveryIdOf(handle.run)),
+    );
     noteAnswer(context, 'resume');
-    await handle.record({ kind: 'delivered' });
+    await recordDelivery(context, next);
   } catch (error) {
     if (error instanceof MappingFault) {
       await handle.record({ kind: 'end', outcome: failedMapping(error) });

@@ -1,11 +1,21 @@
 import type { UpstreamFault } from '../../contract/adapter/http.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
-import { isRefusal, isUnreadable, lostUpstream, unauthorised, unreadableAnswer } from '../state/outcomes.ts';
+import {
+  isRefusal,
+  isUnreadable,
+  lostUpstream,
+  refusedResult,
+  unauthorised,
+  unreadableAnswer,
+} from '../state/outcomes.ts';
 import type { RunOutcome } from '../state/state-machine.ts';
 
-/** This many answers in a row that cannot be read, for the same reason, end a run: another look would show no more. */
-export const maxUnreadable = 3;
+/**
+ * This many answers in a row that cannot be read, or refuse the result, for the same reason, end a run: another look would
+ * show no more.
+ */
+export const maxEqualFaults = 3;
 
 /** What is remembered of a vendor that says no, by the monotonic clock. */
 export type PatienceMemory = {
@@ -43,7 +53,8 @@ export class LookPatience {
       // The vendor looked the run up, so it accepts the credentials.
       this.#memory.refusedSinceMs = null;
       this.#memory.goneSinceMs ??= nowMs;
-      return nowMs - this.#memory.goneSinceMs < lostAfterMs ? null : lostUpstream(fault);
+      if (nowMs - this.#memory.goneSinceMs < lostAfterMs) return null;
+      return fault.step === 'result' ? refusedResult(fault) : lostUpstream(fault);
     }
     if (isRefusal(fault)) {
       this.#memory.refusedSinceMs ??= nowMs;
@@ -51,12 +62,15 @@ export class LookPatience {
         ? null
         : unauthorised(fault, unauthorisedAfterMs);
     }
+    if (fault.step === 'result' && fault.consequence === 'rejected') {
+      return equalFaults < maxEqualFaults ? null : refusedResult(fault);
+    }
     if (!isUnreadable(fault)) return null;
     const { vendorStatus } = fault;
     const isFinal = vendorStatus === null ? null : mapping.isFinal(vendorStatus);
     if (isFinal === true) return unreadableAnswer(fault);
     // A run that goes on may end with an answer that can be read.
-    return isFinal === false || equalFaults < maxUnreadable ? null : unreadableAnswer(fault);
+    return isFinal === false || equalFaults < maxEqualFaults ? null : unreadableAnswer(fault);
   }
 
   /** When the patience with a vendor that says no ends, by the monotonic clock: the run is polled once more then. */

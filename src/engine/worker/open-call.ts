@@ -5,11 +5,11 @@ import { faultOf } from '../state/fault-recorder.ts';
 import { isUnreadable, rejectedStart, unknownStart, vendorOf } from '../state/outcomes.ts';
 import { adoptionKindOf, type CallKind } from './adoption-kind.ts';
 import { noteFault } from './call-notes.ts';
-import { maxUnreadable } from './look-patience.ts';
+import { maxEqualFaults } from './look-patience.ts';
 import type { RunContext } from './run-context.ts';
 
 /** A start or a message after which it is not known what the vendor did; `reason` is for the client. */
-export type UnsettledCall = { readonly reason: string };
+export type UnsettledCall = { readonly kind: 'unsettled'; readonly reason: string };
 
 /**
  * Settles a start or a message that failed: retried later, rejected, or of unknown outcome. Gives the call back where
@@ -31,9 +31,9 @@ export async function settleFailedStart(
       await postpone(context, delayMs);
       return null;
     case 'unknown': {
-      if (adoptionKindOf(context, call) !== 'none') return { reason: fault.message };
+      if (adoptionKindOf(context, call) !== 'none') return { kind: 'unsettled', reason: fault.message };
       // The vendor starts the run each time, and says it each time in a way that cannot be read.
-      const isHopeless = isUnreadable(fault) && wait.equalFaults >= maxUnreadable;
+      const isHopeless = isUnreadable(fault) && wait.equalFaults >= maxEqualFaults;
       if (agent.onUnknownStart === 'retry' && !isHopeless) await postpone(context, delayMs);
       else await handle.record({ kind: 'end', outcome: { ...unknownStart(fault.message), ...vendorOf(fault) } });
       return null;

@@ -45,6 +45,7 @@ export class Poller {
   restart({ resumed, isDue = false }: { readonly resumed: boolean; readonly isDue?: boolean }): void {
     const { clock } = this.#context.deps;
     this.#age.restart(resumed);
+    this.#memory.notBeforeMs = null;
     this.#memory.lastPollMs = isDue ? null : clock.monotonicMs();
     this.#memory.random = clock.random();
   }
@@ -95,32 +96,42 @@ export class Poller {
     this.#memory.random = deps.clock.random();
     const abort = new AbortController();
     this.#abort = abort;
-    let observation: Observation | null = null;
+    let observation: Observation;
     try {
-      const { target, mapping } = agent;
       noteCall(this.#context);
-      observation = await permit.send(() => connection.observe(target, upstream, abort.signal));
-      // From here on the poll is not cut short: what it records may be what ends the run.
+      observation = await permit.send(() => connection.observe(agent.target, upstream, abort.signal));
+    } catch (error) {
+      if (!abort.signal.aborted) await this.#afterFault(error);
+      return;
+    } finally {
+      // From here on the poll is not cut short: what it records may be what ends the run. And a run spends most of its
+      // life between two polls: nothing of the last one is kept.
       this.#abort = null;
-      this.#count('answered');
-      this.#memory.faults = 0;
-      this.#memory.retryAfterMs = null;
-      this.#patience.noteAnswer();
-      noteAnswer(this.#context, 'observe');
-      const mapped = await mapping.read(observation, handle.guard);
+    }
+    this.#count('answered');
+    await this.#read(observation, sentMs);
+  }
+
+  /** Takes in what the answer to a start or a held call shows, as if the run had been polled now. */
+  async take(observation: Observation): Promise<void> {
+    if (!this.#context.handle.isOver) await this.#read(observation, this.#context.deps.clock.monotonicMs());
+  }
+
+  async #read(observation: Observation, sentMs: number): Promise<void> {
+    const { handle, agent } = this.#context;
+    this.#memory.faults = 0;
+    this.#memory.retryAfterMs = null;
+    this.#memory.notBeforeMs = observation.notBeforeMs ?? null;
+    this.#patience.noteAnswer();
+    noteAnswer(this.#context, 'observe');
+    try {
+      const mapped = await agent.mapping.read(observation, handle.guard);
       // The run may have been ended elsewhere during the call.
       if (!handle.isOver) await this.#apply(mapped, observation, sentMs);
     } catch (error) {
-      if (abort.signal.aborted) return;
-      if (error instanceof MappingFault) {
-        const vendor = observation === null ? {} : { vendor: agent.mapping.describeEnd(observation.raw) };
-        await handle.record({ kind: 'end', outcome: { ...failedMapping(error), ...vendor } });
-        return;
-      }
-      await this.#afterFault(error);
-    } finally {
-      // A run spends most of its life between two polls: nothing of the last one is kept.
-      this.#abort = null;
+      if (!(error instanceof MappingFault)) throw error;
+      const vendor = agent.mapping.describeEnd(observation.raw);
+      await handle.record({ kind: 'end', outcome: { ...failedMapping(error), vendor } });
     }
   }
 
@@ -129,6 +140,7 @@ export class Poller {
     const fault = faultOf(error);
     this.#count('failed');
     this.#memory.faults += 1;
+    this.#memory.notBeforeMs = null;
     this.#memory.retryAfterMs = runPermit.retryAfterMs(fault);
     noteFault(this.#context, 'observe', fault, this.#memory.retryAfterMs);
     const outcome = this.#patience.judge(fault, wait.equalFaults);
@@ -156,7 +168,7 @@ export class Poller {
         hasPartials: handle.run.partial !== undefined,
         backlogMs: runPermit.backlogMs(watched ? 'watched' : 'unwatched'),
         faults: this.#memory.faults,
-        retryAfterMs: this.#memory.retryAfterMs,
+        retryAfterMs: this.#memory.retryAfterMs ?? this.#wishedMs(this.#memory.lastPollMs),
         random: this.#memory.random,
       },
       deps.pacing,
@@ -166,6 +178,16 @@ export class Poller {
     const soonestMs =
       patienceEndsMs === null ? dueMs : Math.min(dueMs, Math.max(patienceEndsMs, this.#memory.lastPollMs + 1));
     return soonestMs - deps.clock.monotonicMs();
+  }
+
+  /** What the vendor wishes, within what hides no end of a run: a vendor may wish for more than the run has left. */
+  #wishedMs(lastPollMs: number): number | null {
+    const { notBeforeMs } = this.#memory;
+    if (notBeforeMs === null) return null;
+    const { handle, deps } = this.#context;
+    const { deadlineAtMs, createdAtMs } = handle.run;
+    const leftMs = handle.createdMonotonicMs + deadlineAtMs - createdAtMs - lastPollMs;
+    return Math.max(0, Math.min(notBeforeMs, deps.pacing.ceilingMs, leftMs / 2));
   }
 
   /** When a question that is held back counts as asked again, unless a poll has been sent since or faults slow the polls. */

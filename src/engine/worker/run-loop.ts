@@ -9,13 +9,12 @@ import { Adoption } from './adoption.ts';
 import { adoptionKindOf } from './adoption-kind.ts';
 import { deliverPayload } from './deliver.ts';
 import type { LiveRun } from './live-runs.ts';
-import type { UnsettledCall } from './open-call.ts';
 import type { ParkedRunOptions } from './parked-run.ts';
 import { Poller } from './poller.ts';
 import { type RunContext, RunLog, type WorkerDeps } from './run-context.ts';
 import { memoryFor, type RunOrigin } from './run-origin.ts';
 import { RunWait } from './run-wait.ts';
-import { requestStart, startRun } from './start-run.ts';
+import { requestStart, type StartResult, startRun } from './start-run.ts';
 import type { WaitLook } from './wait-notes.ts';
 
 export type RunLoopOptions = {
@@ -229,12 +228,13 @@ export class RunLoop implements LiveRun {
         return;
       case 'fast-start': {
         const { input, permit } = origin.fastStart;
+        let result: StartResult;
         try {
-          this.#noteUnsettled(await requestStart(this.#context, input, permit));
+          result = await requestStart(this.#context, input, permit);
         } finally {
           permit.release();
         }
-        return this.#poller.restart({ resumed: false });
+        return await this.#takeStart(result);
       }
       case 'recovered':
         if (origin.isUnsent) return await this.#postponeUnsent();
@@ -292,7 +292,7 @@ export class RunLoop implements LiveRun {
     const { handle, connection } = this.#context;
     const { phase } = handle.run;
     if (phase === 'starting') {
-      this.#noteUnsettled({ reason });
+      this.#noteUnsettled(reason);
       // What cannot be asked for is settled at once, whatever the loop has to wait for.
       if (adoptionKindOf(this.#context, 'start') === 'none') await this.#adoption?.takeTurn();
     } else if (phase === 'delivering') {
@@ -301,8 +301,14 @@ export class RunLoop implements LiveRun {
     }
   }
 
-  #noteUnsettled(call: UnsettledCall | null): void {
-    if (call !== null) this.#adoption ??= new Adoption(this.#context, call.reason);
+  #noteUnsettled(reason: string): void {
+    this.#adoption ??= new Adoption(this.#context, reason);
+  }
+
+  async #takeStart(result: StartResult): Promise<void> {
+    if (result?.kind === 'unsettled') this.#noteUnsettled(result.reason);
+    this.#poller.restart({ resumed: false });
+    if (result?.kind === 'seen') await this.#poller.take(result.observation);
   }
 
   /** Runs outside the loop, because a call to a slow vendor must not delay the deadline. */
@@ -318,7 +324,7 @@ export class RunLoop implements LiveRun {
   }
 
   async #settleStart(): Promise<void> {
-    this.#noteUnsettled({ reason: 'the gateway lost track of the call' });
+    this.#noteUnsettled('the gateway lost track of the call');
     await this.#adoption?.takeTurn();
     const { phase } = this.#run;
     if (phase === 'starting' || phase === 'done') return;
@@ -350,8 +356,7 @@ export class RunLoop implements LiveRun {
     }
     switch (phase) {
       case 'queued':
-        this.#noteUnsettled(await startRun(this.#context));
-        return this.#poller.restart({ resumed: false });
+        return await this.#takeStart(await startRun(this.#context));
       case 'starting':
         await this.#settleStart();
         // What was found is polled first.

@@ -18,6 +18,8 @@ export type PollMemory = {
   /** Polls in a row that failed. */
   faults: number;
   retryAfterMs: number | null;
+  /** The vendor asked for this wait with its last answer. */
+  notBeforeMs: number | null;
   isPushed: boolean;
   /** Polls that a push caused and that did not show the end. */
   pushedPolls: number;
@@ -59,6 +61,7 @@ export function beginMemory(run: Run, clock: Clock, pollWithinMs: number | null)
     random,
     faults: 0,
     retryAfterMs: null,
+    notBeforeMs: null,
     isPushed: false,
     pushedPolls: 0,
     wasPushed: false,

@@ -41,7 +41,7 @@ export async function sendMessage(
   }
   noteAnswer(context, 'start');
   deps.metrics.count('starts', { backend: agent.backend, result: 'accepted' });
-  await handle.record({ kind: 'end', outcome: await messageOutcome(context, answer) });
+  await handle.record({ kind: 'end', outcome: await finalOutcome(context, answer, 'a message') });
   return null;
 }
 
@@ -70,8 +70,12 @@ async function hasEnded(
   }
 }
 
-/** What the mapping makes of the answer. The message was taken, so there is nothing left to wait for. */
-export async function messageOutcome({ agent, handle }: RunContext, answer: Observation): Promise<RunOutcome> {
+/** What the mapping makes of the answer to a call after which there is nothing left to wait for. */
+export async function finalOutcome(
+  { agent, handle }: RunContext,
+  answer: Observation,
+  call: 'a message' | 'a start that names no run',
+): Promise<RunOutcome> {
   try {
     const mapped = await agent.mapping.read(answer, handle.guard);
     const vendor = agent.mapping.describeEnd(answer.raw);
@@ -80,7 +84,7 @@ export async function messageOutcome({ agent, handle }: RunContext, answer: Obse
       const { status, errcode, description } = mapped;
       return { status, errcode, description, vendor };
     }
-    return failedMapping(new MappingFault('status', `an answer to a message must be final, not ${mapped.kind}`));
+    return failedMapping(new MappingFault('status', `an answer to ${call} must be final, not ${mapped.kind}`));
   } catch (error) {
     return failedMapping(error);
   }

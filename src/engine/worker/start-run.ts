@@ -1,4 +1,4 @@
-import type { StartRequest } from '../../contract/adapter/adapter.ts';
+import type { Observation, StartAnswer, StartRequest } from '../../contract/adapter/adapter.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import type { InputContext } from '../../contract/domain/mapping.ts';
@@ -10,14 +10,17 @@ import { failedMapping, foreignStart } from '../state/outcomes.ts';
 import { noteAnswer, noteCall } from './call-notes.ts';
 import { settleFailedStart, type UnsettledCall } from './open-call.ts';
 import type { RunContext } from './run-context.ts';
-import { sendMessage } from './send-message.ts';
+import { finalOutcome, sendMessage } from './send-message.ts';
 import { waitForTurn } from './thread-turn.ts';
 
 /**
- * Starts a queued run at the vendor, once: `starting` is durable before the first byte is sent. Gives the start back where
- * it is not known what became of it, and the vendor can be asked.
+ * What a start leaves to do: to find out what became of it, where the vendor can be asked, or to take in what its answer
+ * shows of the run. Null: nothing.
  */
-export async function startRun(context: RunContext): Promise<UnsettledCall | null> {
+export type StartResult = UnsettledCall | { readonly kind: 'seen'; readonly observation: Observation } | null;
+
+/** Starts a queued run at the vendor, once: `starting` is durable before the first byte is sent. */
+export async function startRun(context: RunContext): Promise<StartResult> {
   if (!(await waitForTurn(context))) return null;
   const permit = await context.runPermit.waitToStart();
   if (permit === null) return null;
@@ -28,7 +31,7 @@ export async function startRun(context: RunContext): Promise<UnsettledCall | nul
   }
 }
 
-async function startWith(context: RunContext, permit: Permit): Promise<UnsettledCall | null> {
+async function startWith(context: RunContext, permit: Permit): Promise<StartResult> {
   const { handle, agent, deps } = context;
   const { threadId, tenant } = handle.run;
   const thread = threadId === null ? null : await deps.store.threads.findThread({ tenant, threadId });
@@ -46,21 +49,38 @@ async function startWith(context: RunContext, permit: Permit): Promise<Unsettled
 }
 
 /** Asks the vendor, once `starting` is durable. */
-export async function requestStart(context: RunContext, input: Json, permit: Permit): Promise<UnsettledCall | null> {
+export async function requestStart(context: RunContext, input: Json, permit: Permit): Promise<StartResult> {
   const { connection, runPermit } = context;
   runPermit.markStarted();
   const request = buildStart(context, input);
-  let upstream: UpstreamRef;
+  let answer: StartAnswer;
   try {
     noteCall(context);
-    upstream = await permit.send(() => connection.start(request));
+    answer = await permit.send(() => connection.start(request));
   } catch (error) {
     return await settleFailedStart(context, 'start', error);
   }
-  if (!(await recordStart(context, upstream))) {
-    await context.handle.record({ kind: 'end', outcome: foreignStart(upstream.runId) });
+  return await takeAnswer(context, answer);
+}
+
+/** Records what a start was answered with, the first time or when it was sent again. */
+export async function takeAnswer(context: RunContext, answer: StartAnswer): Promise<StartResult> {
+  const { handle } = context;
+  if (answer.upstream === null) {
+    noteAnswer(context, 'start');
+    context.deps.metrics.count('starts', { backend: context.agent.backend, result: 'accepted' });
+    await handle.record({
+      kind: 'end',
+      outcome: await finalOutcome(context, answer.observation, 'a start that names no run'),
+    });
+    return null;
   }
-  return null;
+  const { upstream, observation } = answer;
+  if (!(await recordStart(context, upstream))) {
+    await handle.record({ kind: 'end', outcome: foreignStart(upstream.runId) });
+    return null;
+  }
+  return observation === undefined ? null : { kind: 'seen', observation };
 }
 
 /** The start of a run as its vendor gets it, each time that it is sent. */

@@ -1,9 +1,10 @@
-# The package that is published, made from the sources.
+# The package that is published, made from the sources and from the packages of the lock file. None of them has an install
+# script that is needed, and none that a later version brings is to run unseen.
 FROM node:26-slim AS package
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json LICENSE README.md CHANGELOG.md rungate.example.yaml ./
+COPY tsconfig.json LICENSE README.md CHANGELOG.md rungate.example.yaml ./
 COPY src ./src
 COPY adapters ./adapters
 COPY mappings ./mappings
@@ -12,17 +13,9 @@ COPY bin ./bin
 COPY deploy ./deploy
 RUN npm pack --pack-destination /tmp && mkdir /app && tar -xzf /tmp/rungate-*.tgz -C /app --strip-components=1
 
-# Its dependencies, in the versions of the lock file. None of them has an install script, and none that a later version
-# brings is to run unseen.
-FROM node:26-slim AS dependencies
-WORKDIR /app
-COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
-
 FROM node:26-slim
 ENV NODE_ENV=production
 WORKDIR /app
-COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=package /app ./
 # The store of the default config. All else may be read-only: docker run --read-only.
 RUN mkdir /app/data /app/compile-cache && chown 1000:1000 /app/data /app/compile-cache

@@ -8,8 +8,13 @@ if (parseInt(process.versions.node, 10) < needed) {
   process.stderr.write('rungate needs Node.js ' + needed + ' or newer, and this is ' + process.versions.node + '.\n');
   process.exitCode = 1;
 } else {
-  import('../dist/src/main.js').catch(function (error) {
-    process.stderr.write('rungate: ' + (error && error.stack ? error.stack : error) + '\n');
-    process.exitCode = 1;
-  });
+  // The steps of src/main.ts.
+  if (process.argv[2] === 'serve') require('../dist/memory-settings.cjs').restartWithMemorySettings();
+  var join = require('node:path').join;
+  // The folder belongs to the user: anyone who could write into a shared one could make this process run their code.
+  if (process.env.NODE_COMPILE_CACHE === undefined) {
+    var caches = process.env.XDG_CACHE_HOME || join(require('node:os').homedir(), '.cache');
+    require('node:module').enableCompileCache(join(caches, 'rungate'));
+  }
+  require('../dist/rungate.cjs').runProcess(process.argv.slice(2));
 }

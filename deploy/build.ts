@@ -1,13 +1,21 @@
-import { execFileSync } from 'node:child_process';
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
+import { type Bundle, bundle, nameOf } from './bundle.ts';
+import { packagesOf, renderThirdParty } from './third-party.ts';
 
-// Makes `dist/`, which is what the published package runs: compiled JavaScript, and beside it the files that it reads.
+// Makes `dist/`, which is what the published package runs: one file of compiled code with the packages in it, one more for
+// each thread, and next to them the folders that they read.
 
 const root = resolve(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 const require = createRequire(import.meta.url);
+
+/** What `bin/rungate.cjs` loads. Everything else is named by them. */
+const entries: Readonly<Record<string, string>> = {
+  'src/cli/command-line.ts': 'rungate.cjs',
+  'src/cli/memory-settings.ts': 'memory-settings.cjs',
+};
 
 /** The files of the page at `/docs`; see `src/http/reference.ts`. */
 const pageFiles = [
@@ -18,26 +26,27 @@ const pageFiles = [
   'LICENSE',
   'NOTICE',
 ];
-
-/** The compiler rewrites the extensions of imports, but not those of URLs that worker threads are started from. */
-const moduleUrl = /(new URL\(['"]\.\.?\/[^'"]+)\.ts(['"], import\.meta\.url\))/g;
+const swaggerUi = dirname(require.resolve('swagger-ui-dist/package.json'));
 
 rmSync(dist, { recursive: true, force: true });
-execFileSync(join(root, 'node_modules/.bin/tsc'), ['--project', 'tsconfig.build.json'], {
-  cwd: root,
-  stdio: 'inherit',
-});
-for (const file of filesUnder(dist, '.js')) {
-  const text = readFileSync(file, 'utf8');
-  writeFileSync(file, text.replaceAll(moduleUrl, '$1.js$2'));
+mkdirSync(dist);
+const inputs = new Set<string>();
+const copied = new Set<string>();
+const pending = Object.keys(entries);
+for (const place of pending) {
+  if (place.endsWith('.ts')) {
+    const outfile = join(dist, entries[place] ?? nameOf(place));
+    const made: Bundle = await bundle({ root, entry: join(root, place), outfile });
+    for (const input of made.inputs) inputs.add(input);
+    for (const found of made.places) if (!pending.includes(found)) pending.push(found);
+  } else copied.add(place);
 }
-cpSync(join(root, 'src/store/migrations'), join(dist, 'src/store/migrations'), { recursive: true });
-for (const file of filesUnder(join(root, 'mappings'), '.yaml')) cpSync(file, join(dist, file.slice(root.length + 1)));
-const swaggerUi = dirname(require.resolve('swagger-ui-dist/package.json'));
+const names = pending.map((place) => nameOf(place));
+if (new Set(names).size < names.length) throw new Error(`two places have one name: ${names.toSorted().join(', ')}`);
+for (const place of copied) {
+  if (basename(place) === 'swagger-ui') continue;
+  const isData = (source: string) => !source.endsWith('.md');
+  cpSync(join(root, place), join(dist, basename(place)), { recursive: true, filter: isData });
+}
 for (const name of pageFiles) cpSync(join(swaggerUi, name), join(dist, 'swagger-ui', name));
-
-function filesUnder(folder: string, ending: string): readonly string[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith(ending))
-    .map((name) => join(folder, name));
-}
+writeFileSync(join(dist, 'THIRD-PARTY.txt'), renderThirdParty(root, packagesOf([...inputs])));

@@ -5,6 +5,13 @@ import { type Command, CommandLine, exitCodes, say, UsageError } from './command
 import { commands, renderHelp } from './commands.ts';
 import { version } from './version.ts';
 
+/** Carries out one command line as the whole work of this process, which ends with it. Never rejects. */
+export async function runProcess(words: readonly string[]): Promise<void> {
+  process.exitCode = await runCommand(words);
+  // Nothing may keep a stopped process alive: all work that had to finish has finished.
+  process.exit();
+}
+
 /** Carries out one command line, without the program's name. Resolves with the exit code once everything is done. */
 export async function runCommand(words: readonly string[]): Promise<number> {
   return await carryOut(words).catch(explain);

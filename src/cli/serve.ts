@@ -1,4 +1,5 @@
 import { flushCompileCache } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
 import { adapters } from '../../adapters/index.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig, parseConfig } from '../config/load.ts';
@@ -53,6 +54,9 @@ async function serveConfig(config: Config, sandbox?: Sandbox): Promise<number> {
   log.info({ url: gateway.url, agents: config.agents.length }, 'rungate listens');
   log.flush();
   if (sandbox !== undefined) await say(renderExamples(gateway.url));
+  // V8 lets what is garbage grow to a multiple of what is in use before it looks; large payloads made half a gigabyte of it.
+  // Not from the beginning, because a start leaves little garbage behind.
+  setFlagsFromString('--heap-growing-percent=50');
   // Node writes the cache when a process exits, which a process that is killed does not do.
   flushCompileCache();
   const signal = await stop;

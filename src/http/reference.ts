@@ -1,4 +1,6 @@
 import { createReadStream, existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Router, RouterContext } from '@koa/router';
 import { type DocumentOptions, describeProtocol } from '../protocols/shared/openapi.ts';
@@ -58,10 +60,12 @@ export function addReference(router: Router, { mounts, ...options }: ReferenceOp
   }
 }
 
+const copiesFolder = fileURLToPath(new URL('../../swagger-ui', import.meta.url));
+
 /** The published package has the files beside its code, a clone in the development dependency. */
 function locateAsset(name: string): string {
-  const copied = fileURLToPath(new URL(`../../swagger-ui/${name}`, import.meta.url));
-  return existsSync(copied) ? copied : fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`));
+  const copied = join(copiesFolder, name);
+  return existsSync(copied) ? copied : createRequire(import.meta.url).resolve(`swagger-ui-dist/${name}`);
 }
 
 function send(context: RouterContext, type: string, body: string | NodeJS.ReadableStream): void {

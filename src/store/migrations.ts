@@ -1,13 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { StorageFault } from '../contract/store/store.ts';
 
 /** One numbered SQL file; immutable once released. */
 export type Migration = { readonly version: number; readonly name: string; readonly sql: string };
 
+const migrationsFolder = fileURLToPath(new URL('./migrations', import.meta.url));
+
 /** The migrations of an engine, in order. Throws when the numbers have a gap. */
 export function readMigrations(engine: 'sqlite' | 'postgres'): readonly Migration[] {
-  const directory = join(import.meta.dirname, 'migrations', engine);
+  const directory = join(migrationsFolder, engine);
   const names = readdirSync(directory)
     .filter((name) => name.endsWith('.sql'))
     .sort();

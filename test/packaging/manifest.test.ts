@@ -36,7 +36,7 @@ describe('package-lock.json', () => {
 });
 
 const { stages, copiedFiles } = dockerfile;
-const [packing = '', installing = '', final = ''] = stages;
+const [packing = '', final = ''] = stages;
 
 describe('the image', () => {
   test('every file that the Dockerfile copies from the checkout exists, and all that the build needs is copied', () => {
@@ -53,12 +53,13 @@ describe('the image', () => {
     expect(copiedFiles.filter((file) => dockerfile.isIgnored(file))).toEqual([]);
   });
 
-  test('the image is built from the packed artefact and from locked dependencies', () => {
-    expect(stages).toHaveLength(3);
+  test('the image holds the packed artefact alone, which is made from locked packages', () => {
+    expect(stages).toHaveLength(2);
+    expect(packing).toMatch(/^RUN npm ci --ignore-scripts /m);
     expect(packing).toMatch(/^RUN npm pack /m);
-    expect(installing).toMatch(/^RUN npm ci --omit=dev --ignore-scripts /m);
     const sources = [...final.matchAll(/^COPY (.+)$/gm)].map(([, from = '']) => from);
-    expect(sources).toEqual(['--from=dependencies /app/node_modules ./node_modules', '--from=package /app ./']);
+    expect(sources).toEqual(['--from=package /app ./']);
+    expect(final).not.toMatch(/^RUN .*npm/m);
   });
 
   test('the image exposes, probes and serves one port, as a numeric user without rights', () => {

@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, relative, resolve } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+
+/** What one bundle of the package holds, and what it reads while it runs. */
+export type Bundle = {
+  /** Sources and files of packages that went into it, as paths below the checkout. */
+  readonly inputs: readonly string[];
+  /** Modules that its code starts threads from, and folders that it reads: what it names as `new URL('…', import.meta.url)`. */
+  readonly places: readonly string[];
+};
+
+export type BundleOptions = {
+  readonly root: string;
+  /** The module whose exports the bundle has. */
+  readonly entry: string;
+  readonly outfile: string;
+};
+
+/**
+ * The command is CommonJS, because an ES module that imports `node:http` makes Node load its own copy of undici. Threads are
+ * ES modules, because theirs may wait for something before they are ready.
+ */
+const formats = {
+  cjs: {
+    define: { 'import.meta.url': 'moduleUrl' },
+    banner: "const moduleUrl = require('node:url').pathToFileURL(__filename).href;",
+  },
+  esm: {
+    define: {},
+    banner: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);",
+  },
+} as const;
+
+/** All bundles are in one folder, with the folders that they read next to them. */
+const placePattern = /new URL\(\s*['"](\.\.?\/[^'"]+)['"],\s*import\.meta\.url\s*\)/g;
+/** What a module may still ask about itself. */
+const knownMeta = /import\.meta\.url\b/g;
+
+/**
+ * Bundles a module with all that it imports into one file. The code is not minified, so that stack traces can be read.
+ *
+ * @throws Error for a place that does not exist, and for a use of `import.meta` that has no meaning in a bundle
+ */
+export async function bundle({ root, entry, outfile }: BundleOptions): Promise<Bundle> {
+  const places = new Set<string>();
+  const format = outfile.endsWith('.cjs') ? 'cjs' : 'esm';
+  const { metafile } = await build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    metafile: true,
+    platform: 'node',
+    format,
+    target: 'node24',
+    absWorkingDir: root,
+    define: formats[format].define,
+    banner: { js: formats[format].banner },
+    plugins: [moveUrls(root, places)],
+    logLevel: 'warning',
+  });
+  return { inputs: Object.keys(metafile.inputs), places: [...places] };
+}
+
+/** The name of a place next to the bundles. */
+export function nameOf(place: string): string {
+  return place.endsWith('.ts') ? `${basename(place, '.ts')}.mjs` : basename(place);
+}
+
+/** Rewrites the URLs of modules and folders that are relative to a source, and collects them. */
+function moveUrls(root: string, places: Set<string>): Plugin {
+  return {
+    name: 'move-urls',
+    setup: ({ onLoad }) => {
+      onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+        const text = await readFile(path, 'utf8');
+        const contents = text.replaceAll(placePattern, (_, target: string) => {
+          const place = resolve(dirname(path), target);
+          places.add(relative(root, place));
+          return `new URL('./${nameOf(place)}', import.meta.url)`;
+        });
+        if (contents.replaceAll(knownMeta, '').includes('import.meta')) {
+          throw new Error(`${path} uses import.meta in a way that a bundle cannot carry out`);
+        }
+        return { contents, loader: 'ts' };
+      });
+    },
+  };
+}

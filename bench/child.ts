@@ -25,7 +25,7 @@ export class Child {
 
   constructor({ command, args, ready = /^/, env = {}, cwd }: ChildOptions) {
     this.#ready = ready;
-    this.#process = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }, cwd });
+    this.#process = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env }, cwd });
     const keep = (chunk: Buffer): void => {
       this.#output = `${this.#output}${chunk}`.slice(-20_000);
     };
@@ -50,6 +50,18 @@ export class Child {
       if (this.#process.exitCode !== null) throw new Error(`the process ended at once: ${this.#output}`);
       if (performance.now() > deadlineMs) throw new Error(`the process is not ready: ${this.#output}`);
       await sleep(20);
+    }
+  }
+
+  /** Writes a line to its input; resolves with the match of what it answers with. */
+  async ask(line: string, answer: RegExp): Promise<RegExpExecArray> {
+    this.#output = '';
+    this.#process.stdin?.write(`${line}\n`);
+    for (;;) {
+      const match = answer.exec(this.#output);
+      if (match !== null) return match;
+      if (this.#process.exitCode !== null) throw new Error(`the process ended: ${this.#output}`);
+      await sleep(5);
     }
   }
 

@@ -8,6 +8,8 @@ export type GatewayOptions = {
   readonly name: string;
   readonly scratch: string;
   readonly vendorUrl: string;
+  /** Another build's `src`. */
+  readonly sources?: string;
   /** Default: a SQLite file of its own, with the default `synchronous=FULL`. */
   readonly storeUrl?: string;
   /** Milliseconds; left out, the config's defaults. */
@@ -39,16 +41,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     agents: ['echo', 'hang'].map((api) => ({ name: api, backend: 'vendor', target: { project: 'bench', api } })),
   };
-  return await serveConfig(name, scratch, config);
+  return await serveConfig(name, scratch, config, options.sources);
 }
 
 /** `rungate serve` with a config of your own. */
-export async function serveConfig(name: string, scratch: string, config: object): Promise<Gateway> {
+export async function serveConfig(name: string, scratch: string, config: object, from = sources): Promise<Gateway> {
   const file = join(scratch, `${name}.yaml`);
   // JSON is YAML too.
   writeFileSync(file, JSON.stringify(config));
   const child = startNode({
-    file: join(sources, 'main.ts'),
+    file: join(from, 'main.ts'),
     args: ['serve', '--config', file],
     flags: profilingFlags(name),
     ready: /"url":"(http:[^"]+)"/,

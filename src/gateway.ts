@@ -50,7 +50,7 @@ const closeGraceMs = 500;
 /** The one composition: config to store, connections, agents, engine and app. Rejects when one cannot be had. */
 export async function startGateway(config: Config, log: Log): Promise<Gateway> {
   checkOpenHost(config, log);
-  const store = await openStore(config.store.url, { log });
+  const store = await openStore(config.store.url, { log, notifyUrl: config.store.notifyUrl });
   const upstreams: Upstream[] = [];
   const connections = new Map<string, BackendConnections>();
   const lease = new Lease(

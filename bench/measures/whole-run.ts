@@ -21,15 +21,17 @@ const quietMs = 100;
 
 type Step = autocannon.Request;
 
+/** Creates a run and waits for its output. */
+export const throughGateway: readonly Step[] = sequence(
+  { path: '/runs', body: { agent_id: 'echo', input }, idName: 'run_id' },
+  (id) => `/runs/${id}/output?block_timeout=10`,
+);
+
 /** A run from its creation to its output; the same client calls and vendor calls over the pass-through. */
 export async function measureWholeRun(bench: Bench): Promise<Measured> {
   const { vendor, scratch, seconds, rounds } = bench;
   const gateway = await bench.use(startGateway({ name: 'whole', scratch, vendorUrl: vendor.url, pacing: looksSoon }));
   const passThrough = await bench.use(startListening('pass-through.ts', vendor.url));
-  const throughGateway = sequence(
-    { path: '/runs', body: { agent_id: 'echo', input }, idName: 'run_id' },
-    (id) => `/runs/${id}/output?block_timeout=10`,
-  );
   const throughNothing = sequence(
     { path: `${project}/start`, body: { api: 'echo', parameters: input }, idName: 'runId' },
     (id) => `${project}/${id}/result`,

@@ -30,7 +30,7 @@ export const restore: Command = {
     const decision = decisionOf(line);
     const config = await loadConfig(line.configFile, process.env, adapters);
     const log = createLog({ level: config.log.level, secrets: config.secrets });
-    const { fence, isInUse, close } = await openFence(config.store.url, { log });
+    const { fence, isInUse, close } = await openFence(config.store.url, { log, notifyUrl: config.store.notifyUrl });
     try {
       if (fence === null) return await say('a store in memory has no copies\n');
       const lines = await decide(fence, decision, {

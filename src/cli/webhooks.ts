@@ -34,7 +34,8 @@ export const webhooks: Command = {
     }
     const config = await loadConfig(file, process.env, adapters);
     const log = createLog({ level: config.log.level, secrets: config.secrets });
-    const opened = await openOutbox(config.store.url, { log, readOnly: isList });
+    const { url, notifyUrl } = config.store;
+    const opened = await openOutbox(url, { log, notifyUrl, readOnly: isList });
     try {
       if (isList) return await say(await listDeliveries(opened.outbox, which));
       return await say(`${await redriveDeliveries(opened.outbox, which, Date.now())} to be sent again\n`);

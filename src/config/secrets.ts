@@ -1,4 +1,5 @@
 import { isJsonObject } from '../json/json-object.ts';
+import { splitServers } from '../store/server-urls.ts';
 
 /** Shorter values are ports and flags rather than secrets, and redacting them would blank half the log. */
 const minSecretLength = 8;
@@ -16,7 +17,8 @@ export function keepLongSecrets(secrets: readonly string[]): readonly string[] {
 }
 
 function findPassword(text: string): readonly string[] {
-  const url = text.includes('://') ? URL.parse(text) : null;
+  // The servers of one URL have one password.
+  const url = text.includes('://') ? URL.parse(splitServers(text)[0] ?? text) : null;
   if (url === null) return [];
   // node-postgres also reads a password from the query.
   const written = [url.password, url.searchParams.get('password') ?? ''].filter((password) => password !== '');

@@ -7,6 +7,7 @@ import {
   count,
   milliseconds,
   origin,
+  postgresUrl,
   seconds,
   servedHost,
   storeUrl,
@@ -83,8 +84,13 @@ export const storeSchema = z
   .strictObject({
     url: storeUrl.default('sqlite:./data/rungate.db').meta({
       description:
-        '`sqlite:PATH` for one process (relative to the current directory), or `postgres://USER:PASSWORD@HOST/DATABASE` for any number of replicas.',
+        '`sqlite:PATH` for one process (relative to the current directory), or `postgres://USER:PASSWORD@HOST/DATABASE` for any number of replicas. Several PostgreSQL servers, of which the one that takes writes is used, are `HOST:PORT,HOST:PORT`.',
       examples: ['postgres://rungate:${RUNGATE_DB_PASSWORD}@db.internal/rungate'],
+    }),
+    notifyUrl: postgresUrl.optional().meta({
+      description:
+        'Where `url` is that of a pooler which shares sessions by transactions, as pgbouncer does with `pool_mode = transaction`: the URL of the PostgreSQL server itself, for one connection of each replica that listens.',
+      examples: ['postgres://rungate@db.internal/rungate'],
     }),
     staleAfterMinutes: z
       .number()

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { maxWaitSeconds } from '../contract/domain/clock.ts';
+import { splitServers } from '../store/server-urls.ts';
 import { parseException } from '../upstream/ssrf-address.ts';
 import { readPlainHost } from '../validation/host-name.ts';
 
@@ -26,6 +27,10 @@ export const baseUrl = z.string().transform((text, context) => {
 });
 
 export const storeUrl = z.string().refine(isStoreUrl, 'must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE');
+
+export const postgresUrl = z
+  .string()
+  .refine((url) => !/\s/.test(url) && isPostgresUrl(url), 'must be postgres://USER:PASSWORD@HOST/DATABASE');
 
 /** As a browser sends it, or `*` for every origin. */
 export const origin = z
@@ -60,7 +65,11 @@ function isStoreUrl(url: string): boolean {
   // URL.canParse overlooks them, and they would become part of the name of a file or a database.
   if (/^\s|^\w+:\s|\s$/.test(url) || /\p{Cc}/u.test(url)) return false;
   if (url.startsWith('sqlite:')) return url.length > 'sqlite:'.length;
-  return /^postgres(ql)?:\/\//.test(url) && URL.canParse(url);
+  return isPostgresUrl(url);
+}
+
+function isPostgresUrl(url: string): boolean {
+  return /^postgres(ql)?:\/\//.test(url) && splitServers(url).every((server) => URL.canParse(server));
 }
 
 function isKeyLength(secret: string): boolean {

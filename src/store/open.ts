@@ -6,16 +6,26 @@ import { openPostgresStore } from './postgres/open-postgres-store.ts';
 import { backUpSqlite, openSqliteFence, openSqliteOutbox, openSqliteStore } from './sqlite/open-sqlite-store.ts';
 import type { BackupCounts } from './sqlite/sqlite-backup.ts';
 
+export type StoreOptions = {
+  readonly log: Log;
+  /**
+   * Of PostgreSQL: the server itself, where the store's URL is that of a pooler which shares sessions by transactions. Nothing is
+   * kept in the sessions of the store then, and notifications have one of their own.
+   */
+  readonly notifyUrl?: string | undefined;
+};
+
 /**
  * Opens the store that a URL names, and brings its schema up to date.
  *
  * - `sqlite:./data/rungate.db`, with `?synchronous=normal` (a power cut may cost the last commits) and
  *   `?busyTimeoutMs=2000` (how long a write waits for another program's lock); `sqlite::memory:` for tests.
- * - `postgres://user:password@host/database`, with the options of libpq that node-postgres knows.
+ * - `postgres://user:password@host/database`, with the options of libpq that node-postgres knows, and several hosts
+ *   (`host:5432,other:5432`) of which the one that takes writes is used.
  *
  * @throws StorageFault when it cannot be opened: in use, unreachable, newer than the program, not a known URL.
  */
-export async function openStore(url: string, options: { readonly log: Log }): Promise<Store> {
+export async function openStore(url: string, options: StoreOptions): Promise<Store> {
   if (url.startsWith('sqlite:')) return openSqliteStore(url, options);
   if (/^postgres(ql)?:\/\//.test(url)) return await openPostgresStore(url, options);
   // The URL may hold a password: only its scheme is shown.
@@ -29,9 +39,9 @@ export async function openStore(url: string, options: { readonly log: Log }): Pr
  */
 export async function openOutbox(
   url: string,
-  { log, readOnly }: { readonly log: Log; readonly readOnly: boolean },
+  { readOnly, ...options }: StoreOptions & { readonly readOnly: boolean },
 ): Promise<OpenOutbox> {
-  return url.startsWith('sqlite:') ? openSqliteOutbox(url, readOnly) : await openStore(url, { log });
+  return url.startsWith('sqlite:') ? openSqliteOutbox(url, readOnly) : await openStore(url, options);
 }
 
 /** A fence outside a gateway. `isInUse`: a process has the store to itself, so that nothing can be examined. */
@@ -42,9 +52,9 @@ export type OpenFence = { readonly fence: Fence | null; readonly isInUse: boolea
  *
  * @throws StorageFault as `openStore`.
  */
-export async function openFence(url: string, { log }: { readonly log: Log }): Promise<OpenFence> {
-  if (url.startsWith('sqlite:')) return openSqliteFence(url, { log });
-  const store = await openStore(url, { log });
+export async function openFence(url: string, options: StoreOptions): Promise<OpenFence> {
+  if (url.startsWith('sqlite:')) return openSqliteFence(url, options);
+  const store = await openStore(url, options);
   return { fence: store.fence, isInUse: false, close: () => store.close() };
 }
 

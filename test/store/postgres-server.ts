@@ -44,6 +44,13 @@ export class PostgresServer {
     this.port = options.port;
   }
 
+  /** Of its first process. Throws while it does not run. */
+  get pid(): number {
+    const pid = this.#process?.pid;
+    if (pid === undefined) throw new Error('the PostgreSQL server does not run');
+    return pid;
+  }
+
   url(database: string): string {
     return `postgres://rungate@127.0.0.1:${this.port}/${database}`;
   }

@@ -139,6 +139,40 @@ function describePostgres(server: PostgresServer): void {
       expect(new Set(ids)).toEqual(new Set(runs.map((run) => run.runId)));
     });
 
+    test('other stores hear of what the loops of runs write, and the store of the loops does not', async () => {
+      const url = await server.createDatabase();
+      const [here, there] = [await open(url), await open(url)];
+      const runs = Array.from({ length: 400 }, () => makeRun({ owner: 'a' }));
+      await Promise.all(runs.map((run) => here.insert(run, [])));
+      const [mine, theirs] = [record(here), record(there)];
+      const write = (run: Run) =>
+        here.update({ run: nextVersion(run), expectedVersion: 1, expectedOwner: 'a', events: [] });
+      expect(await Promise.all(runs.map(write))).not.toContain(false);
+      const ids = () => new Set(theirs.heard.map((change) => (change.kind === 'run' ? change.id : change.kind)));
+      await vi.waitFor(() => expect(ids()).toEqual(new Set(runs.map(({ runId }) => runId))), { timeout: 20_000 });
+      // Refused, so there is nothing to announce.
+      const refused = makeRun({ owner: 'b' });
+      await here.insert(refused, []);
+      expect(await write(refused)).toBe(false);
+      const last = makeRun({ owner: 'a' });
+      await here.insert(last, []);
+      await write(last);
+      await theirs.hearsRun(last.runId);
+      expect(theirs.heard).not.toContainEqual({ kind: 'run', id: refused.runId });
+      expect(mine.heard).toEqual([]);
+    });
+
+    test('what the loops of runs wrote last is announced before their store is closed', async () => {
+      const url = await server.createDatabase();
+      const [here, there] = [await openStore(url, { log: silentLog }), await open(url)];
+      const run = makeRun({ owner: 'a' });
+      await here.insert(run, []);
+      const theirs = record(there);
+      await here.update({ run: nextVersion(run), expectedVersion: 1, expectedOwner: 'a', events: [] });
+      await here.close();
+      await theirs.hearsRun(run.runId);
+    });
+
     test('a subscription hears that it missed changes when its connection broke, and later changes again', async () => {
       const url = await server.createDatabase();
       const [here, there] = [await open(url), await open(url)];
@@ -146,7 +180,7 @@ function describePostgres(server: PostgresServer): void {
       await here.insert(run, []);
       const theirs = record(there);
       await server.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE query LIKE 'LISTEN%' AND datname = '${new URL(url).pathname.slice(1)}'`);
+        WHERE application_name = 'rungate notifications' AND datname = '${new URL(url).pathname.slice(1)}'`);
       await vi.waitFor(() => expect(theirs.heard).toEqual([{ kind: 'missed' }, { kind: 'missed' }]), {
         timeout: 20_000,
       });

@@ -1,14 +1,17 @@
-import { Client, type ClientConfig, Pool, type PoolClient, type QueryResult, types } from 'pg';
+import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient, type QueryResult, types } from 'pg';
+import { z } from 'zod';
 import type { Log } from '../../contract/domain/log.ts';
-import { isStatementFault, withStorageFaults } from './postgres-faults.ts';
+import { StorageFault } from '../../contract/store/store.ts';
+import { isRefusedExpression, isStatementFault, withStorageFaults } from './postgres-faults.ts';
+import type { Primary, ServerState } from './primary.ts';
 
 const int8Oid = 20;
 const poolSize = 10;
 
 /** Every wait ends within seconds: a request that cannot be stored is better refused than held. */
+const statementTimeoutMs = 5000;
 const timeouts = {
   connectionTimeoutMillis: 3000,
-  statement_timeout: 5000,
   // Above the server's own limit: only a server that does not answer at all gets here.
   query_timeout: 6000,
 } as const;
@@ -19,36 +22,142 @@ const sessionSettings = `
   -- A server that answers before it has written loses acknowledged runs when it is killed.
   SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`;
 
-function makeConfig(url: string): ClientConfig {
-  return {
-    connectionString: url,
-    application_name: 'rungate',
-    keepAlive: true,
-    types: {
-      // Counters and instants stay far below 2^53.
-      getTypeParser: (oid, format) =>
-        oid === int8Oid && format !== 'binary' ? Number : types.getTypeParser(oid, format),
-    },
-    ...timeouts,
+const selectCommit = `SELECT current_setting('synchronous_commit') AS mode`;
+const commitRow = z.object({ mode: z.string() });
+const selectState = `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS is_read_only`;
+const stateRow = z.object({ is_read_only: z.boolean() });
+const selectTimeline = 'SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline';
+const timelineRow = z.object({ timeline: z.string() });
+
+const clientConfig: ClientConfig = {
+  application_name: 'rungate',
+  keepAlive: true,
+  types: {
+    // Counters and instants stay far below 2^53.
+    getTypeParser: (oid, format) =>
+      oid === int8Oid && format !== 'binary' ? Number : types.getTypeParser(oid, format),
+  },
+  ...timeouts,
+};
+
+export type StorePoolOptions = {
+  readonly primary: Primary;
+  /**
+   * Whether a connection is one session at the server. Behind a pooler that shares sessions by transactions it is not: then
+   * nothing is set on it, and no statement is prepared by name.
+   */
+  readonly keepsSession: boolean;
+  readonly log: Log;
+};
+
+/** The connections that statements run on. Those that break while idle are logged and replaced. */
+export class StorePool extends Pool {
+  readonly #keepsSession: boolean;
+  readonly #primary: Primary;
+  readonly #open = new Set<ClientBase>();
+
+  constructor({ primary, keepsSession, log }: StorePoolOptions) {
+    const config = { ...clientConfig, ...(keepsSession && { statement_timeout: statementTimeoutMs }) };
+    super({
+      ...config,
+      max: poolSize,
+      Client: clientOf(primary, config),
+      onConnect: (client) => this.#welcome(client),
+    });
+    this.#keepsSession = keepsSession;
+    this.#primary = primary;
+    this.on('error', (error) => log.warn({ err: error }, 'idle database connection lost'));
+    this.on('connect', (client) => void this.#open.add(client));
+    this.on('remove', (client) => void this.#open.delete(client));
+  }
+
+  /** The name under which a query is prepared once per connection; nothing where it cannot be. */
+  prepared(name: string): { readonly name?: string } {
+    return this.#keepsSession ? { name } : {};
+  }
+
+  async #welcome(client: ClientBase): Promise<void> {
+    if (this.#keepsSession) await client.query(sessionSettings);
+    else await refuseUnsafeCommits(client);
+    if (!(await admit(this.#primary, client))) return;
+    // What is still connected to the server that was replaced must not write there.
+    for (const other of this.#open) if (other instanceof Client && other !== client) other.end().catch(() => {});
+  }
+}
+
+/**
+ * One connection outside a pool, to the server that takes writes. Throws node-postgres' errors and `StorageFault`.
+ *
+ * @param listen is given each client that is tried: one that nothing listens to would end the process when it breaks.
+ */
+export async function connectClient(
+  primary: Primary,
+  difference: ClientConfig,
+  listen: (client: Client) => void,
+): Promise<Client> {
+  const ClientOfPrimary = clientOf(primary, { ...clientConfig, ...difference });
+  for (let triesLeft = primary.serverCount; ; triesLeft -= 1) {
+    const client = new ClientOfPrimary();
+    listen(client);
+    try {
+      await client.connect();
+      await admit(primary, client);
+      return client;
+    } catch (error) {
+      client.end().catch(() => {});
+      if (triesLeft <= 1) throw error;
+    }
+  }
+}
+
+/** Nothing can be set for the session, so it has to be right as it is. */
+async function refuseUnsafeCommits(client: ClientBase): Promise<void> {
+  if (commitRow.parse((await client.query(selectCommit)).rows[0]).mode !== 'off') return;
+  throw new StorageFault('PostgreSQL: synchronous_commit is off; behind a pooler it has to be turned on for the user');
+}
+
+/** Clients of the server that is thought to take writes when they are made. */
+function clientOf(primary: Primary, config: ClientConfig): new () => Client {
+  return class extends Client {
+    constructor() {
+      const { url } = primary;
+      super({ ...config, connectionString: url });
+      let isConnected = false;
+      this.once('connect', () => {
+        isConnected = true;
+      });
+      this.once('end', () => {
+        if (!isConnected) primary.moveOn(url);
+      });
+    }
   };
 }
 
-/** The connections that statements run on. Those that break while idle are logged and replaced. */
-export function makePool(url: string, log: Log): Pool {
-  const pool = new Pool({
-    ...makeConfig(url),
-    max: poolSize,
-    onConnect: async (client) => {
-      await client.query(sessionSettings);
-    },
-  });
-  pool.on('error', (error) => log.warn({ err: error }, 'idle database connection lost'));
-  return pool;
+/** Whether the server was promoted since the last one was admitted. Throws `StorageFault` for one that must not be used. */
+async function admit(primary: Primary, client: ClientBase): Promise<boolean> {
+  const { url } = primary;
+  try {
+    return primary.admit(await readState(client));
+  } catch (error) {
+    primary.moveOn(url);
+    throw error;
+  }
 }
 
-/** One connection outside the pool, not yet connected. */
-export function makeClient(url: string, difference: ClientConfig = {}): Client {
-  return new Client({ ...makeConfig(url), ...difference });
+async function readState(client: ClientBase): Promise<ServerState> {
+  const { is_read_only: isReadOnly } = stateRow.parse((await client.query(selectState)).rows[0]);
+  return { isReadOnly, timeline: await readTimeline(client, isReadOnly) };
+}
+
+/** Empty for a standby, and for a server that is not PostgreSQL itself and does not say. */
+async function readTimeline(client: ClientBase, isReadOnly: boolean): Promise<string> {
+  if (isReadOnly) return '';
+  try {
+    return timelineRow.parse((await client.query(selectTimeline)).rows[0]).timeline;
+  } catch (error) {
+    if (isRefusedExpression(error)) return '';
+    throw error;
+  }
 }
 
 /**
@@ -59,7 +168,7 @@ export function makeClient(url: string, difference: ClientConfig = {}): Client {
  * @param options.prefix sets their names on a connection apart from those of other tables.
  */
 export function bindStatements<const Table extends Readonly<Record<string, string>>>(
-  pool: Pool,
+  pool: StorePool,
   table: Table,
   options: { readonly prefix: string; readonly prepared: readonly (keyof Table)[] | 'all' },
 ): (name: keyof Table & string, values: unknown[]) => Promise<QueryResult> {
@@ -67,7 +176,7 @@ export function bindStatements<const Table extends Readonly<Record<string, strin
     Object.entries(table).map(([name, text]) => [
       name,
       options.prepared === 'all' || options.prepared.includes(name)
-        ? { name: `${options.prefix} ${name}`, text }
+        ? { ...pool.prepared(`${options.prefix} ${name}`), text }
         : { text },
     ]),
   ) as { readonly [name in keyof Table]: { readonly name?: string; readonly text: string } };

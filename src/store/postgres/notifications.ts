@@ -33,6 +33,20 @@ export function notify(sources: { readonly runs?: string; readonly threads?: str
 
 export const countNotified = '(SELECT count(notified.sent) FROM notified)';
 
+/** The messages that publish changes, each of which names a run or a thread once. */
+export function formatChanges(
+  origin: string,
+  { runs, threads }: { readonly runs: readonly string[]; readonly threads: readonly string[] },
+): readonly string[] {
+  const ids = [...runs, ...threads];
+  const messages: string[] = [];
+  for (let at = 0; at < ids.length; at += maxIdsPerMessage) {
+    const part = ids.slice(at, at + maxIdsPerMessage);
+    messages.push(`${origin} ${part.join(',')} ${Math.max(0, part.length - Math.max(0, runs.length - at))}`);
+  }
+  return messages;
+}
+
 /** Reads a message of the change channel; empty for one of this store's own. */
 export function parseChanges(payload: string, ownOrigin: string): readonly StoreChange[] {
   const [origin, listed = '', threadCount] = payload.split(' ');

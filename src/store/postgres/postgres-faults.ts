@@ -33,6 +33,13 @@ export function violates(error: unknown, index: string): boolean {
   return error instanceof StorageFault && violation.safeParse(error.cause).data?.constraint === index;
 }
 
+const refusal = z.object({ code: z.enum(['42501', '42883', '0A000']) });
+
+/** Whether the server has no such function, or does not let this user call it. */
+export function isRefusedExpression(error: unknown): boolean {
+  return refusal.safeParse(error).success;
+}
+
 /** Awaits work on the database; what it rejects with becomes a `StorageFault`. */
 export async function withStorageFaults<T>(work: Promise<T>): Promise<T> {
   try {

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Pool } from 'pg';
 import { z } from 'zod';
 import { type RunPhase, runPhases } from '../../contract/domain/run.ts';
 import {
@@ -11,8 +10,8 @@ import {
   restoreDecisions,
 } from '../../contract/store/fence.ts';
 import { StorageFault } from '../../contract/store/store.ts';
-import { transact } from './connections.ts';
-import { withStorageFaults } from './postgres-faults.ts';
+import { type StorePool, transact } from './connections.ts';
+import { isRefusedExpression, withStorageFaults } from './postgres-faults.ts';
 
 const identitySchema = z.object({ place: z.string(), timeline: z.string() });
 type Identity = z.infer<typeof identitySchema>;
@@ -68,14 +67,14 @@ type Holding = { readonly epoch: string; readonly place: string; timeline: strin
  * replica knows to have sent.
  */
 export class PostgresFence implements Fence {
-  readonly #pool: Pool;
+  readonly #pool: StorePool;
   #identity: string | null = null;
   #holding: Holding | null = null;
   #fault: StorageFault | null = null;
   /** The heartbeats that follow would seem newer than the last one that this replica knows. */
   #isLost = false;
 
-  constructor(pool: Pool) {
+  constructor(pool: StorePool) {
     this.#pool = pool;
   }
 
@@ -135,10 +134,12 @@ export class PostgresFence implements Fence {
     const holding = this.#holding;
     if (this.#isLost && this.#fault !== null) throw this.#fault;
     if (holding === null) {
-      await withStorageFaults(this.#pool.query({ name: 'plain beat', text: plainBeat, values: [replica] }));
+      await withStorageFaults(
+        this.#pool.query({ ...this.#pool.prepared('plain beat'), text: plainBeat, values: [replica] }),
+      );
       return;
     }
-    const query = { name: 'beat', text: renewingBeat(await this.#identityColumns()) };
+    const query = { ...this.#pool.prepared('beat'), text: renewingBeat(await this.#identityColumns()) };
     const values = [replica, holding.epoch, holding.beats];
     const { rows } = await withStorageFaults(this.#pool.query({ ...query, values }));
     const beaten = beatRow.parse(rows[0]);
@@ -262,9 +263,3 @@ export class PostgresFence implements Fence {
 
 /** Since when another replica that starts at the same time may have taken the database. */
 const takenWithinMs = 60_000;
-const refusal = z.object({ code: z.enum(['42501', '42883', '0A000']) });
-
-/** Whether the server has no such function, or does not let this user call it. */
-function isRefusedExpression(error: unknown): boolean {
-  return refusal.safeParse(error).success;
-}

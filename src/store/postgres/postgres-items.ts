@@ -1,4 +1,3 @@
-import type { Pool } from 'pg';
 import { z } from 'zod';
 import type {
   Item,
@@ -14,7 +13,7 @@ import { walkNamespaces } from '../item-namespaces.ts';
 import { decodeItem, encodeItemKey, encodeItemValue, endOf, itemColumns, pathOf } from '../item-rows.ts';
 import { type Paged, readInBatches } from '../row-batches.ts';
 import { listEntries } from '../search-entries.ts';
-import { bindStatements } from './connections.ts';
+import { bindStatements, type StorePool } from './connections.ts';
 import { pageText } from './paged-text.ts';
 
 const byKey = 'tenant = $1 AND path = $2 AND key = $3';
@@ -60,7 +59,7 @@ const pathRow = z.object({ path: z.string() });
 export class PostgresItems implements ItemStore {
   readonly #query: ReturnType<typeof bindStatements<typeof itemStatements>>;
 
-  constructor(pool: Pool) {
+  constructor(pool: StorePool) {
     // Searches are planned each time, for their filter.
     const prepared = ['put', 'find', 'remove', 'paths'] as const;
     this.#query = bindStatements(pool, itemStatements, { prefix: 'items', prepared });

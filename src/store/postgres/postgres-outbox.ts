@@ -1,4 +1,3 @@
-import type { Pool } from 'pg';
 import { z } from 'zod';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Run } from '../../contract/domain/run.ts';
@@ -11,7 +10,7 @@ import {
 } from '../../contract/domain/webhook.ts';
 import { decodeDelivery, decodeKeptRun } from '../delivery-rows.ts';
 import { decodeLargeRun } from '../run-rows.ts';
-import { bindStatements } from './connections.ts';
+import { bindStatements, type StorePool } from './connections.ts';
 import { outboxStatements } from './postgres-outbox-statements.ts';
 import type { Row } from './write-statement.ts';
 
@@ -27,7 +26,7 @@ export function encodeDelivery(owed: NewDelivery): Row {
 export class PostgresOutbox implements Outbox {
   readonly #query: ReturnType<typeof bindStatements<typeof outboxStatements>>;
 
-  constructor(pool: Pool) {
+  constructor(pool: StorePool) {
     const prepared = ['receivers', 'claim', 'settle', 'keptRun', 'run'] as const;
     this.#query = bindStatements(pool, outboxStatements, { prefix: 'outbox', prepared });
   }

@@ -1,4 +1,3 @@
-import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey, RunSummary } from '../../contract/domain/run.ts';
@@ -18,8 +17,9 @@ import {
 import { decodeEvents } from '../event-rows.ts';
 import { type LargeTexts, writeLarge } from '../large-json.ts';
 import { decodeLargeRun, decodeRun } from '../run-rows.ts';
-import type { ChangeListener } from './change-listener.ts';
-import { bindStatements } from './connections.ts';
+import { Announcer } from './announcer.ts';
+import { bindStatements, type StorePool } from './connections.ts';
+import type { NotificationConnection } from './notification-connection.ts';
 import { PostgresDurations } from './postgres-durations.ts';
 import { translateRows, violates } from './postgres-faults.ts';
 import { PostgresFence } from './postgres-fence.ts';
@@ -32,8 +32,21 @@ import { PostgresThreads } from './postgres-threads.ts';
 import { PostgresTickets } from './postgres-tickets.ts';
 import { PostgresUsage } from './postgres-usage.ts';
 import { PostgresWakes } from './postgres-wakes.ts';
-import { encodeInsert, encodeRemove, encodeUpdate, insertRuns, updateRuns } from './run-statements.ts';
-import { insertInThreads, lockThreadsOfRuns, removeRuns, updateInThreads } from './thread-run-statements.ts';
+import {
+  encodeInsert,
+  encodeRemove,
+  encodeUpdate,
+  insertRuns,
+  updateForeignRuns,
+  updateRuns,
+} from './run-statements.ts';
+import {
+  insertInThreads,
+  lockThreadsOfRuns,
+  removeRuns,
+  updateForeignInThreads,
+  updateInThreads,
+} from './thread-run-statements.ts';
 import { encodeInsertInThread, encodeUpdateInThread, type ThreadWrite, threadLock } from './thread-write-encoding.ts';
 import { type EncodedWrite, makeWrites, type Writes } from './write-statement.ts';
 
@@ -64,27 +77,35 @@ export class PostgresStore implements Store {
   readonly outbox: PostgresOutbox;
   readonly items: PostgresItems;
   readonly fence: PostgresFence;
-  readonly #pool: Pool;
+  readonly #pool: StorePool;
   /** Lookups by key are planned once; the others each time, for the table as it is. */
   readonly #query: ReturnType<typeof bindStatements<typeof statements>>;
-  readonly #changes: ChangeListener;
+  readonly #connection: NotificationConnection;
+  readonly #announcer: Announcer;
   /** Names this store in its notifications. */
   readonly #origin: string;
   readonly #inserts: Writes<EncodedWrite, boolean>;
   readonly #updates: Writes<EncodedWrite, boolean>;
+  readonly #foreignUpdates: Writes<EncodedWrite, boolean>;
   readonly #removals: Writes<EncodedWrite, boolean>;
   readonly #insertsInThreads: Writes<ThreadWrite, Verdict>;
   readonly #updatesInThreads: Writes<ThreadWrite, boolean>;
+  readonly #foreignUpdatesInThreads: Writes<ThreadWrite, boolean>;
   readonly threads: PostgresThreads;
   /** The replica whose last beat was not written; null when it was. */
   #unheard: string | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor(options: { readonly pool: Pool; readonly changes: ChangeListener; readonly origin: string }) {
+  constructor(options: {
+    readonly pool: StorePool;
+    readonly connection: NotificationConnection;
+    readonly origin: string;
+  }) {
     this.#pool = options.pool;
     const prepared = ['find', 'findAll', 'events', 'findKey'] as const;
     this.#query = bindStatements(options.pool, statements, { prefix: 'run', prepared });
-    this.#changes = options.changes;
+    this.#connection = options.connection;
+    this.#announcer = new Announcer(options);
     this.#origin = options.origin;
     this.tickets = new PostgresTickets(options.pool);
     this.durations = new PostgresDurations(options.pool);
@@ -101,6 +122,7 @@ export class PostgresStore implements Store {
     const shared = { pool, origin, decode, absent: false };
     this.#inserts = makeWrites({ ...shared, statement: insertRuns });
     this.#updates = makeWrites({ ...shared, statement: updateRuns });
+    this.#foreignUpdates = makeWrites({ ...shared, statement: updateForeignRuns });
     this.#removals = makeWrites({ ...shared, statement: removeRuns, lock: ofRun });
     this.#insertsInThreads = makeWrites<ThreadWrite, Verdict>({
       ...{ pool, origin, statement: insertInThreads, lock: threadLock, absent: 'key-used' },
@@ -110,6 +132,8 @@ export class PostgresStore implements Store {
       },
     });
     this.#updatesInThreads = makeWrites({ ...shared, statement: updateInThreads, lock: threadLock });
+    const foreign = { ...shared, statement: updateForeignInThreads, lock: threadLock };
+    this.#foreignUpdatesInThreads = makeWrites(foreign);
   }
 
   async insert(
@@ -135,16 +159,35 @@ export class PostgresStore implements Store {
 
   async update(update: RunUpdate): Promise<boolean> {
     this.#refuseLost();
-    const { run, events, thread: effect } = update;
-    const { threadId } = run;
-    const writing = writeLarge(run, events);
+    const writing = writeLarge(update.run, update.events);
     const texts = writing === null ? null : await writing;
     try {
-      if (threadId === null || effect === undefined) return await this.#updates.submit(encodeUpdate(update, texts));
-      return await this.#updatesInThreads.submit(encodeUpdateInThread(update, { threadId, effect, texts }));
+      const isWritten = await this.#submitUpdate(update, texts);
+      if (isWritten && update.expectedOwner !== undefined) this.#announce(update.run);
+      return isWritten;
     } catch (error) {
       throw violates(error, 'runs_by_upstream') ? new UpstreamTaken() : error;
     }
+  }
+
+  /**
+   * A run loop writes a run of its own process: nothing but watchers at other replicas wants to hear of it, and what they
+   * watch is swept. Any other writer has to reach the loop, which looks at nothing by itself.
+   */
+  async #submitUpdate(update: RunUpdate, texts: LargeTexts | null): Promise<boolean> {
+    const { run, thread: effect, expectedOwner } = update;
+    const { threadId } = run;
+    if (threadId === null || effect === undefined) {
+      const updates = expectedOwner === undefined ? this.#foreignUpdates : this.#updates;
+      return await updates.submit(encodeUpdate(update, texts));
+    }
+    const updates = expectedOwner === undefined ? this.#foreignUpdatesInThreads : this.#updatesInThreads;
+    return await updates.submit(encodeUpdateInThread(update, { threadId, effect, texts }));
+  }
+
+  #announce({ runId, threadId }: Run): void {
+    this.#announcer.announceRun(runId);
+    if (threadId !== null) this.#announcer.announceThread(threadId);
   }
 
   async remove(key: RunKey, expectedVersion: number): Promise<boolean> {
@@ -208,7 +251,7 @@ export class PostgresStore implements Store {
   }
 
   subscribe(listener: (change: StoreChange) => void): () => void {
-    return this.#changes.onChange(listener);
+    return this.#connection.onChange(listener);
   }
 
   async expire(finishedBeforeMs: number, nowMs: number, limit: number): Promise<number> {
@@ -225,10 +268,11 @@ export class PostgresStore implements Store {
 
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      const runs = [this.#inserts, this.#updates, this.#removals];
-      const inThreads = [this.#insertsInThreads, this.#updatesInThreads];
+      const runs = [this.#inserts, this.#updates, this.#foreignUpdates, this.#removals];
+      const inThreads = [this.#insertsInThreads, this.#updatesInThreads, this.#foreignUpdatesInThreads];
       await Promise.all([...runs, ...inThreads, this.threads].map((writes) => writes.close()));
-      this.#changes.close();
+      await this.#announcer.close();
+      this.#connection.close();
       await this.#pool.end();
     })();
     return this.#closing;
@@ -246,7 +290,11 @@ export class PostgresStore implements Store {
       return async () => ((await this.#inserts.submit(write)) ? 'inserted' : 'key-used');
     }
     const write = encodeInsertInThread(run, events, { threadId, admission, idempotency, texts });
-    return () => this.#insertsInThreads.submit(write);
+    return async () => {
+      const verdict = await this.#insertsInThreads.submit(write);
+      if (verdict === 'inserted') this.#announcer.announceThread(threadId);
+      return verdict;
+    };
   }
 
   /** The result of an insert whose key was used before; null when the key is free. */

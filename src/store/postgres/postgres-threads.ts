@@ -1,4 +1,3 @@
-import type { Pool } from 'pg';
 import { v7 as uuidV7 } from 'uuid';
 import { z } from 'zod';
 import type { ThreadEvent } from '../../contract/domain/event.ts';
@@ -14,7 +13,7 @@ import type {
 import type { Rows } from '../../contract/store/rows.ts';
 import { decodeThreadEvents } from '../event-rows.ts';
 import { decodeCheckpoint, decodeThread } from '../thread-rows.ts';
-import { bindStatements, transact } from './connections.ts';
+import { bindStatements, type StorePool, transact } from './connections.ts';
 import { translateRows, withStorageFaults } from './postgres-faults.ts';
 import { listCheckpoints, searchThreads } from './postgres-search.ts';
 import {
@@ -42,14 +41,14 @@ const removalRow = z.object({ removal: z.enum(['removed', 'missing', 'busy']) })
 
 /** Threads and checkpoints in PostgreSQL. `PostgresStore` writes what a run does to its thread, with the run. */
 export class PostgresThreads implements ThreadStore {
-  readonly #pool: Pool;
+  readonly #pool: StorePool;
   readonly #origin: string;
   readonly #query: ReturnType<typeof bindStatements<typeof threadLookups>>;
   readonly #inserts: Writes<EncodedWrite, boolean>;
   readonly #updates: Writes<EncodedWrite, boolean>;
   readonly #acquisitions: Writes<ThreadWrite, boolean>;
 
-  constructor(pool: Pool, origin: string) {
+  constructor(pool: StorePool, origin: string) {
     this.#pool = pool;
     this.#origin = origin;
     this.#query = bindStatements(pool, threadLookups, { prefix: 'thread', prepared: 'all' });

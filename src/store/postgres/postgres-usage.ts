@@ -1,8 +1,7 @@
-import type { Pool } from 'pg';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { z } from 'zod';
 import type { IdempotencyName, RateUse, RunQuota, SharedUsage, UsageStore } from '../../contract/store/usage-store.ts';
-import { lockName, transact } from './connections.ts';
+import { lockName, type StorePool, transact } from './connections.ts';
 import { withStorageFaults } from './postgres-faults.ts';
 import { nowMs } from './write-statement.ts';
 
@@ -18,9 +17,9 @@ const prune = `DELETE FROM counted_runs WHERE name = $1
 /** What keys use of all replicas on one database. */
 export class PostgresUsage implements UsageStore {
   readonly shared: PostgresSharedUsage;
-  readonly #pool: Pool;
+  readonly #pool: StorePool;
 
-  constructor(pool: Pool, process: string) {
+  constructor(pool: StorePool, process: string) {
     this.#pool = pool;
     this.shared = new PostgresSharedUsage(pool, process);
   }
@@ -67,7 +66,7 @@ const countedRow = z.object({ used: z.coerce.number(), reset_ms: z.coerce.number
 
 /** Requests per second and open streams of names that have a limit, counted over all replicas. */
 export class PostgresSharedUsage implements SharedUsage {
-  readonly #pool: Pool;
+  readonly #pool: StorePool;
   /** Names this process among the replicas. */
   readonly #process: string;
   /** While the database is away, each process counts its own requests. It only counts: limits differ from name to name. */
@@ -77,14 +76,18 @@ export class PostgresSharedUsage implements SharedUsage {
   #open = 0;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(pool: Pool, process: string) {
+  constructor(pool: StorePool, process: string) {
     this.#pool = pool;
     this.#process = process;
   }
 
   async countRequest(name: string): Promise<RateUse> {
     try {
-      const { rows } = await this.#pool.query({ name: 'count-request', text: countInWindow, values: [name] });
+      const { rows } = await this.#pool.query({
+        ...this.#pool.prepared('count-request'),
+        text: countInWindow,
+        values: [name],
+      });
       const { used, reset_ms } = countedRow.parse(rows[0]);
       this.#removeOldWindows();
       return { used, resetMs: Math.min(windowMs, Math.max(1, reset_ms)) };

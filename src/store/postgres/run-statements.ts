@@ -84,11 +84,23 @@ export const insertRuns = defineWrite(
   SELECT run_id FROM stored`,
 );
 
+const tables = { input: updateColumns, event: eventColumns, rewrite: rewriteColumns, owed: owedColumns };
+
+/** Updates by the loops of this process; what they changed is announced after the commit. */
 export const updateRuns = defineWrite(
   'update',
-  { input: updateColumns, event: eventColumns, rewrite: rewriteColumns, owed: owedColumns },
-  ({ input, ...tables }, origin) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
-  ), ${changeRuns(tables)}, ${notify({ runs: 'changed' }, origin)}
+  tables,
+  ({ input, ...others }) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
+  ), ${changeRuns(others)}
+  SELECT run_id FROM changed`,
+);
+
+/** Updates of runs that may belong to another replica, which must hear of them: notified with the commit. */
+export const updateForeignRuns = defineWrite(
+  'update foreign',
+  tables,
+  ({ input, ...others }, origin) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
+  ), ${changeRuns(others)}, ${notify({ runs: 'changed' }, origin)}
   SELECT run_id, ${countNotified} FROM changed`,
 );
 

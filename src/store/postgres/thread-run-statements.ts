@@ -55,7 +55,7 @@ export const insertInThreads = defineWrite(
   'insert in threads',
   { input: `${insertColumns}, refuse_busy boolean`, event: eventColumns, creation: threadColumns },
   // Events outlive a thread that was removed with its run: a new thread of the same id continues after them.
-  ({ input, event, creation }, origin) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
+  ({ input, event, creation }) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
   ), creation AS MATERIALIZED (SELECT * FROM ${creation}
   ), verdicts AS MATERIALIZED (
     SELECT input.run_id, threads.thread_id IS NULL AS is_new, greatest(
@@ -85,25 +85,32 @@ export const insertInThreads = defineWrite(
       updated_at_ms = stored.updated_at_ms,
       version = greatest(threads.version, verdicts.base) + ${taken(event, 'stored')}
     FROM stored JOIN verdicts USING (run_id) WHERE threads.thread_id = stored.thread_id
-  ), ${notify({ threads: 'stored' }, origin)}
+  )
   SELECT run_id, CASE WHEN verdict = 'inserted' AND run_id NOT IN (SELECT run_id FROM stored) THEN 'key-used'
-    ELSE verdict END AS verdict, ${countNotified} FROM verdicts`,
+    ELSE verdict END AS verdict FROM verdicts`,
 );
 
 /** Whether a run's end removes its thread. */
 const isDoomed = `input.remove AND NOT ${liveRun('other.run_id <> input.run_id')}`;
 
-export const updateInThreads = defineWrite(
-  'update in threads',
-  {
-    input: `${updateColumns}, thread_id text, thread_status text, release boolean, remove boolean,
-      sets_session boolean, session text`,
-    event: eventColumns,
-    rewrite: rewriteColumns,
-    owed: owedColumns,
-    given: checkpointColumns,
-  },
-  ({ input, event, rewrite, owed, given }, origin) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
+const updateTables = {
+  input: `${updateColumns}, thread_id text, thread_status text, release boolean, remove boolean,
+    sets_session boolean, session text`,
+  event: eventColumns,
+  rewrite: rewriteColumns,
+  owed: owedColumns,
+  given: checkpointColumns,
+};
+
+type UpdateTables = Readonly<Record<keyof typeof updateTables, string>>;
+
+const changeInThreads = ({
+  input,
+  event,
+  rewrite,
+  owed,
+  given,
+}: UpdateTables): string => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
   ), given AS MATERIALIZED (SELECT * FROM ${given}
   ), places AS MATERIALIZED (
     SELECT input.run_id, threads.thread_id, threads.version AS base
@@ -135,7 +142,21 @@ export const updateInThreads = defineWrite(
     UPDATE thread_states SET value_entries = string_to_array(given.value_entries, E'\\n'),
       state_values = given.state_values, messages = given.messages
     FROM given JOIN affected ON affected.thread_id = given.thread_id WHERE thread_states.thread_id = given.thread_id
-  ), ${keepCheckpoints('affected')}, ${notify({ runs: 'changed', threads: 'places' }, origin)}
+  ), ${keepCheckpoints('affected')}`;
+
+/** Updates by the loops of this process; what they changed is announced after the commit. */
+export const updateInThreads = defineWrite(
+  'update in threads',
+  updateTables,
+  (given) => `${changeInThreads(given)}
+  SELECT run_id FROM changed`,
+);
+
+/** Updates of runs that may belong to another replica, which must hear of them: notified with the commit. */
+export const updateForeignInThreads = defineWrite(
+  'update foreign in threads',
+  updateTables,
+  (given, origin) => `${changeInThreads(given)}, ${notify({ runs: 'changed', threads: 'places' }, origin)}
   SELECT run_id, ${countNotified} FROM changed`,
 );
 

@@ -1,8 +1,8 @@
-import type { Pool, QueryResult } from 'pg';
+import type { QueryResult } from 'pg';
 import { sliceChars, textSlices } from '../../compute/slices.ts';
 import { Pacer } from '../../compute/turns.ts';
 import { Batches } from './batches.ts';
-import { transact } from './connections.ts';
+import { type StorePool, transact } from './connections.ts';
 
 /** Now, by the server's clock. */
 export const nowMs = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
@@ -97,7 +97,7 @@ type Lock<Write> = { readonly text: string; readonly keyOf: (write: Write) => st
  * @param options.absent the outcome of a write that the result does not name.
  */
 export function makeWrites<Write extends EncodedWrite, Result>(options: {
-  readonly pool: Pool;
+  readonly pool: StorePool;
   readonly statement: WriteStatement;
   readonly origin: string;
   readonly lock?: Lock<Write>;
@@ -111,7 +111,7 @@ export function makeWrites<Write extends EncodedWrite, Result>(options: {
     for (const [at, cells] of values.entries()) {
       if (Array.isArray(cells) && cells.some(isLarge)) values[at] = await formatArray(cells);
     }
-    return { name: statement.name, text: statement.text, values };
+    return { ...pool.prepared(statement.name), text: statement.text, values };
   };
   const send = async (writes: readonly Write[]): Promise<QueryResult> => {
     const query = await prepare(writes);

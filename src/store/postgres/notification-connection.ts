@@ -1,23 +1,28 @@
 import type { Client } from 'pg';
 import type { Log } from '../../contract/domain/log.ts';
-import type { StoreChange } from '../../contract/store/store.ts';
-import { makeClient } from './connections.ts';
+import { StorageFault, type StoreChange } from '../../contract/store/store.ts';
+import { connectClient } from './connections.ts';
 import { changeChannel, parseChanges, parseWake, wakeChannel } from './notifications.ts';
+import type { Primary } from './primary.ts';
 
 const firstRetryMs = 100;
 const maxRetryMs = 5000;
 // A connection can die silently, for instance behind a router that forgot it.
 const probeMs = 15_000;
 
+/** A notification that is lost with the server is read by the next sweep, so it waits for no disk and no standby. */
+const begin = `SET synchronous_commit = off; LISTEN ${changeChannel}; LISTEN ${wakeChannel}`;
+const send = 'SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payloads (payload)';
+
 type ChangeCallback = (change: StoreChange) => void;
 type WakeCallback = (runId: string) => void;
 
 /**
- * Listens for what other stores publish, on a connection of its own that is opened anew when it breaks. Listeners get
- * `missed` when it breaks and when it is back: what was published in between is lost.
+ * Sends notifications and listens for those of other stores, on a connection of its own that is opened anew when it breaks.
+ * Listeners get `missed` when it breaks and when it is back: what was published in between is lost.
  */
-export class ChangeListener {
-  readonly #url: string;
+export class NotificationConnection {
+  readonly #primary: Primary;
   readonly #origin: string;
   readonly #log: Log;
   readonly #onChange = new Set<ChangeCallback>();
@@ -28,22 +33,21 @@ export class ChangeListener {
   #closed = false;
 
   /** @param options.origin names this store, whose own messages are left out. */
-  constructor(options: { readonly url: string; readonly origin: string; readonly log: Log }) {
-    this.#url = options.url;
+  constructor(options: { readonly primary: Primary; readonly origin: string; readonly log: Log }) {
+    this.#primary = options.primary;
     this.#origin = options.origin;
     this.#log = options.log;
   }
 
-  /** Resolves when it listens. Throws node-postgres' errors, and then does not try again. */
+  /** Resolves when it listens. Throws node-postgres' errors and `StorageFault`, and then does not try again. */
   async open(): Promise<void> {
-    const client = makeClient(this.#url);
-    client.on('notification', ({ channel, payload = '' }) => this.#receive(channel, payload));
-    // Before the first await: a client without this listener would end the process when its connection breaks.
-    client.on('error', (error) => this.#lose(client, error));
-    client.on('end', () => this.#lose(client, undefined));
+    const client = await connectClient(this.#primary, { application_name: 'rungate notifications' }, (each) => {
+      each.on('notification', ({ channel, payload = '' }) => this.#receive(channel, payload));
+      each.on('error', (error) => this.#lose(each, error));
+      each.on('end', () => this.#lose(each, undefined));
+    });
     try {
-      await client.connect();
-      await client.query(`LISTEN ${changeChannel}; LISTEN ${wakeChannel}`);
+      await client.query(begin);
     } catch (error) {
       discard(client);
       throw error;
@@ -52,6 +56,12 @@ export class ChangeListener {
     this.#client = client;
     this.#retryMs = firstRetryMs;
     this.#scheduleProbe(client);
+  }
+
+  /** Resolves when the messages are under way. Rejects with `StorageFault` or node-postgres' errors. */
+  async send(channel: string, payloads: readonly string[]): Promise<void> {
+    if (this.#client === null) throw new StorageFault('PostgreSQL: the connection for notifications is interrupted');
+    await this.#client.query({ name: 'notify', text: send, values: [channel, payloads] });
   }
 
   onChange(callback: ChangeCallback): () => void {

@@ -1,0 +1,59 @@
+import type { NotificationConnection } from './notification-connection.ts';
+import { changeChannel, formatChanges } from './notifications.ts';
+
+/** Long enough for the changes of several commits, and short beside what a client notices. */
+const gatherMs = 4;
+
+/**
+ * Publishes what this store has written, after the commit: a notification within a transaction holds a lock of the whole server
+ * until that is on the disk. What is announced within a few milliseconds goes out together.
+ *
+ * An announcement may be lost, with the connection or with the process. So it is right only for changes of which others
+ * learn all the same, by the sweep that reads what is watched.
+ */
+export class Announcer {
+  readonly #connection: NotificationConnection;
+  readonly #origin: string;
+  readonly #runs = new Set<string>();
+  readonly #threads = new Set<string>();
+  #timer: NodeJS.Timeout | null = null;
+  #sending: Promise<void> = Promise.resolve();
+
+  /** @param options.origin names this store. */
+  constructor(options: { readonly connection: NotificationConnection; readonly origin: string }) {
+    this.#connection = options.connection;
+    this.#origin = options.origin;
+  }
+
+  announceRun(runId: string): void {
+    this.#runs.add(runId);
+    this.#schedule();
+  }
+
+  announceThread(threadId: string): void {
+    this.#threads.add(threadId);
+    this.#schedule();
+  }
+
+  /** Resolves when what was announced is under way or lost. */
+  async close(): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#flush();
+    await this.#sending;
+  }
+
+  #schedule(): void {
+    this.#timer ??= setTimeout(() => this.#flush(), gatherMs);
+  }
+
+  #flush(): void {
+    this.#timer = null;
+    if (this.#runs.size + this.#threads.size === 0) return;
+    const messages = formatChanges(this.#origin, { runs: [...this.#runs], threads: [...this.#threads] });
+    this.#runs.clear();
+    this.#threads.clear();
+    const lost = (): void => {};
+    // The connection sends one after the other.
+    this.#sending = this.#connection.send(changeChannel, messages).catch(lost);
+  }
+}

@@ -12,19 +12,22 @@ import { isJsonObject } from '../json/json-object.ts';
 import { describeRefusal } from './describe-refusal.ts';
 import { classifyFault, type Happening } from './fault-rule.ts';
 import { glimpse } from './glimpse.ts';
-import { parseAnswer } from './parse-answer.ts';
+import { type ParsedAnswer, parseAnswer } from './parse-answer.ts';
 import { type AnswerHeaders, readRetryAfterMs } from './retry-after.ts';
 import type { HttpResult } from './send-request.ts';
 
 const maxMessageLength = 500;
 
-/** Turns what came over the wire into the call's answer, or throws the {@link UpstreamFault} that it amounts to. */
+/**
+ * Turns what came over the wire into the call's answer; a promise where it is large. Throws or rejects with the
+ * {@link UpstreamFault} that it amounts to.
+ */
 export function readAnswer<T>(
   call: HttpCall<T>,
   result: HttpResult,
   redactor: Redactor,
   maxAnswerBytes: number,
-): HttpAnswer<T> {
+): HttpAnswer<T> | Promise<HttpAnswer<T>> {
   if (result.kind === 'failed') {
     const message = result.message ?? describeHappening(result.happening, result.cause, maxAnswerBytes);
     const { status, beginning } = result;
@@ -35,31 +38,40 @@ export function readAnswer<T>(
       vendorStatus: beginning === undefined ? null : findStatus(call, beginning),
     });
   }
+  const { headers, bytes } = result;
+  const parsed = bytes === null ? nothing : parseAnswer(bytes, headers);
+  return parsed instanceof Promise
+    ? parsed.then((large) => judge(call, result, large, redactor))
+    : judge(call, result, parsed, redactor);
+}
+
+type Arrived = Extract<HttpResult, { kind: 'answer' }>;
+
+const nothing: ParsedAnswer = { kind: 'empty' };
+
+function judge<T>(call: HttpCall<T>, result: Arrived, parsed: ParsedAnswer, redactor: Redactor): HttpAnswer<T> {
   const { status, headers, bytes } = result;
-  if (status < 200 || status >= 300 || bytes === null) {
-    const { message, isVendors, answer } = readRefusal(call, headers, bytes, redactor);
-    const retryAfterMs = readRetryAfterMs(status, headers, Date.now());
-    throw new UpstreamFault({
-      answer,
-      ...stepOf(call),
-      headers: showHeaders(headers, redactor),
-      consequence: classifyFault(call, { kind: 'http-status', status, isVendors: isVendors || retryAfterMs !== null }),
-      kind: 'http-status',
-      message: message ?? `the vendor answered ${status}`,
-      httpStatus: status,
-      retryAfterMs,
-    });
-  }
-  return readBody(call, result, bytes, redactor);
+  if (status >= 200 && status < 300 && bytes !== null) return readBody(call, { ...result, bytes }, parsed, redactor);
+  const { message, isVendors, answer } = readRefusal(call, headers, parsed, redactor);
+  const retryAfterMs = readRetryAfterMs(status, headers, Date.now());
+  throw new UpstreamFault({
+    answer,
+    ...stepOf(call),
+    headers: showHeaders(headers, redactor),
+    consequence: classifyFault(call, { kind: 'http-status', status, isVendors: isVendors || retryAfterMs !== null }),
+    kind: 'http-status',
+    message: message ?? `the vendor answered ${status}`,
+    httpStatus: status,
+    retryAfterMs,
+  });
 }
 
 function readBody<T>(
   call: HttpCall<T>,
-  { status, headers }: Extract<HttpResult, { kind: 'answer' }>,
-  bytes: Uint8Array,
+  { status, headers, bytes }: Arrived & { readonly bytes: Uint8Array },
+  parsed: ParsedAnswer,
   redactor: Redactor,
 ): HttpAnswer<T> {
-  const parsed = parseAnswer(bytes, headers);
   const text = call.takesText === true && parsed.kind === 'malformed' ? plainText(headers, parsed.text) : null;
   if (parsed.kind === 'json' || text !== null) {
     const raw = parsed.kind === 'json' ? redactor.json(parsed.value, parsed.text) : redactor.text(text ?? '');
@@ -72,8 +84,8 @@ function readBody<T>(
     throw makeFault(call, { kind: 'malformed' }, { message, httpStatus: status });
   }
   // A schema that accepts undefined or null needs no body: the status alone is the answer.
-  for (const nothing of [undefined, null]) {
-    const answer = call.answer.safeParse(nothing);
+  for (const absent of [undefined, null]) {
+    const answer = call.answer.safeParse(absent);
     if (answer.success) return new ReadAnswer({ body: answer.data, raw: null, status, bytes: 0 }, headers, redactor);
   }
   const message = parsed.kind === 'empty' ? "the vendor's answer is empty" : parsed.message;
@@ -131,14 +143,7 @@ type Refusal = {
 const silence: Refusal = { message: null, isVendors: false, answer: null };
 
 /** What an answer says that refuses, and its body, without secrets. */
-function readRefusal<T>(
-  call: HttpCall<T>,
-  headers: AnswerHeaders,
-  bytes: Uint8Array | null,
-  redactor: Redactor,
-): Refusal {
-  if (bytes === null) return silence;
-  const parsed = parseAnswer(bytes, headers);
+function readRefusal<T>(call: HttpCall<T>, headers: AnswerHeaders, parsed: ParsedAnswer, redactor: Redactor): Refusal {
   if (parsed.kind === 'empty') return silence;
   const answer = parsed.kind === 'json' ? redactor.json(parsed.value, parsed.text) : null;
   const found = parsed.kind === 'json' ? call.errorMessage(answer) : readPlainText(headers, parsed.text);

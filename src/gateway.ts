@@ -13,6 +13,7 @@ import type { Run } from './contract/domain/run.ts';
 import { Lease } from './engine/cluster/lease.ts';
 import { createEngine } from './engine/create-engine.ts';
 import type { BackendState } from './engine/limits/backends.ts';
+import { currentAdmission } from './engine/limits/call-permit.ts';
 import { systemClock } from './engine/system-clock.ts';
 import type { WebhookOptions } from './engine/webhooks/create-dispatcher.ts';
 import { createApp } from './http/app.ts';
@@ -66,6 +67,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     const connect = (own: unknown): Connection => {
       const upstream = connectUpstream({
         ...{ baseUrl, secrets, createRedactor, maxConnections, connectTimeoutMs, fence, log },
+        admission: currentAdmission,
         timeoutMs: backend.requestTimeoutMs,
         maxAnswerBytes: config.limits.maxAnswerBytes,
         exceptions: parseExceptions(config.webhooks.allow),

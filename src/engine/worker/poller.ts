@@ -3,7 +3,7 @@ import type { Observation } from '../../contract/adapter/adapter.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import { type MappedStatus, MappingFault } from '../../contract/domain/mapping.ts';
-import type { Permit } from '../limits/call-queue.ts';
+import type { Permit } from '../limits/call-permit.ts';
 import { nextPollMs } from '../pacing/pacing.ts';
 import { RunAge } from '../pacing/run-age.ts';
 import { hasScheduledSession } from '../sessions/sessions.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { nextTurn, Pacer, readLarge } from '../../compute/turns.ts';
 import type { RowBatch } from '../../contract/store/rows.ts';
-import { maxBatchSize } from '../row-batches.ts';
+import { maxBatchSize, maxReadAtOnce } from '../row-batches.ts';
 
 /** Rows that are examined at once: a few milliseconds, where they are as small as usual. */
 const maxSlice = 2000;
@@ -75,9 +75,6 @@ export async function* walkSlices<Place extends { readonly matched: number }, Fo
 }
 
 const weighed = z.object({ size: z.number() });
-/** Bytes of payloads above which a row is read in its turn. */
-const maxReadAtOnce = 262_144;
-
 /** Whether a row that was weighed is a large one; false where there is none. */
 export function isLarge(row: unknown): boolean {
   return row !== undefined && weighed.parse(row).size > maxReadAtOnce;

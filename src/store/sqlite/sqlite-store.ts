@@ -136,8 +136,12 @@ export class SqliteStore implements Store {
 
   async findOfAnyTenant(runId: string): Promise<Run | null> {
     return await withStorageFaults(() => {
-      const row = this.#statements.findOfAnyTenant.get(runId);
-      return row === undefined ? null : decodeRun(row);
+      const { findOfAnyTenant, weighRun } = this.#statements;
+      const read = () => {
+        const row = findOfAnyTenant.get(runId);
+        return row === undefined ? null : decodeLargeRun(row);
+      };
+      return isLarge(weighRun.get(runId)) ? readLarge(`run ${runId}`, async () => await read()) : read();
     });
   }
 

@@ -89,13 +89,14 @@ function readBackend(
   const byTenant = shared?.credentialsByTenant;
   const own = byTenant === undefined ? readSettings(pick(false), place) : readTenants(byTenant, pick(false), place);
   if (shared === undefined || own === undefined) return undefined;
-  checkBudgetAndPush(shared, own.secrets, place);
+  checkBounds(shared, own.secrets, place);
   return {
     name,
     adapter,
     baseUrl: shared.baseUrl,
     requestTimeoutMs: Math.ceil(shared.requestTimeoutSeconds * 1000),
     maxConnections: shared.maxConnections,
+    maxHeldCalls: shared.maxHeldCalls ?? Math.floor(shared.maxConnections / 2),
     requestsPerSecond: shared.requestsPerSecond ?? null,
     burst: shared.burst ?? null,
     maxConcurrentRuns: shared.maxConcurrentRuns ?? null,
@@ -154,14 +155,17 @@ function readTenants(
   };
 }
 
-function checkBudgetAndPush(
-  { burst, requestsPerSecond, push }: z.output<typeof backendSchema>,
+function checkBounds(
+  { burst, requestsPerSecond, maxHeldCalls, maxConnections, push }: z.output<typeof backendSchema>,
   secrets: readonly string[],
   { adapter, path, reader }: BackendPlace,
 ): void {
   if (burst !== undefined && burst > Math.max(requestsPerSecond ?? 0, 1)) {
     const message = requestsPerSecond === undefined ? 'needs requestsPerSecond' : 'must be at most requestsPerSecond';
     reader.report([...path, 'burst'], message);
+  }
+  if (maxHeldCalls !== undefined && maxHeldCalls >= maxConnections) {
+    reader.report([...path, 'maxHeldCalls'], 'must be below maxConnections');
   }
   if (push === undefined) return;
   if (!adapter.capabilities.push) reader.report([...path, 'push'], `is not known to the ${adapter.name} adapter`);

@@ -11,6 +11,16 @@ export const backendSchema = z.strictObject({
     .default(30)
     .describe('Time for one call to the vendor, from the wait for a connection to the last byte.'),
   maxConnections: count.max(10_000).default(128).describe('Open connections to the vendor. Further calls wait.'),
+  maxHeldCalls: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .optional()
+    .meta({
+      description:
+        'Calls that the vendor may hold until a run changes, in place of polls, where its adapter can; with `credentialsByTenant` for each account. Watched runs go first, and further runs are polled. Must be below `maxConnections`. Left out, half of them; 0: none.',
+      examples: [64],
+    }),
   requestsPerSecond: z
     .number()
     .positive()

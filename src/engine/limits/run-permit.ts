@@ -7,6 +7,7 @@ import type { Account } from './account.ts';
 import type { Hindrance } from './account-health.ts';
 import type { Permit } from './call-permit.ts';
 import type { Caller, QueueEntry, Urgency } from './call-queue.ts';
+import type { HeldCalls } from './held-calls.ts';
 
 /** A wait that is over. */
 export type PastWait = { readonly cause: WaitingCause; readonly tookMs: number };
@@ -71,6 +72,11 @@ export class RunPermit implements Caller {
   /** Null: the run waited for nothing yet. */
   get longestWait(): PastWait | null {
     return this.#memory.longestWait;
+  }
+
+  /** The calls that the vendor holds for runs of the account. */
+  get heldCalls(): HeldCalls {
+    return this.#account.heldCalls;
   }
 
   /** How long the run itself waits after a fault, where the vendor says so. */

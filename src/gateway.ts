@@ -20,6 +20,7 @@ import { createApp } from './http/app.ts';
 import type { Mount } from './http/router.ts';
 import { listen } from './http/server.ts';
 import { measureJson } from './json/measure-json.ts';
+import { createExpressionCompiler } from './mapping/expressions.ts';
 import { createMetrics, type GaugeReading } from './observability/metrics.ts';
 import { createRedactor } from './observability/redaction.ts';
 import { createAcpV01 } from './protocols/acp-v01/protocol.ts';
@@ -64,6 +65,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
   const fence = (): boolean => lease.isHeld();
   for (const backend of config.backends) {
     const { name, adapter, settings, settingsByTenant, secrets, baseUrl, maxConnections } = backend;
+    const expressions = createExpressionCompiler({ timeMs: config.limits.mappingTimeMs });
     const connect = (own: unknown): Connection => {
       const upstream = connectUpstream({
         ...{ baseUrl, secrets, createRedactor, maxConnections, connectTimeoutMs, fence, log },
@@ -73,7 +75,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
         exceptions: parseExceptions(config.webhooks.allow),
       });
       upstreams.push(upstream);
-      return adapter.connect(own, upstream.client);
+      return adapter.connect(own, upstream.client, expressions);
     };
     const byTenant = Object.entries(settingsByTenant ?? {}).map(([tenant, own]) => [tenant, connect(own)] as const);
     connections.set(

@@ -6,7 +6,11 @@ import { baseUrl, count, jsonObject, seconds } from './value-schemas.ts';
 /** The keys that every backend has; the others belong to its adapter. */
 export const backendSchema = z.strictObject({
   adapter: z.string().describe('The adapter that speaks to the vendor.'),
-  baseUrl: baseUrl.describe('Base URL of the vendor API: http or https, without credentials.'),
+  baseUrl: baseUrl.optional().meta({
+    description:
+      'Base URL of the vendor API: http or https, without credentials. Needed where the adapter has none of its own.',
+    examples: ['https://vendor.example/api'],
+  }),
   requestTimeoutSeconds: seconds
     .default(30)
     .describe('Time for one call to the vendor, from the wait for a connection to the last byte.'),

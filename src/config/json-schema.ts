@@ -26,6 +26,7 @@ export function composeJsonSchema(parts: ConfigParts): JsonObject {
     required: ['backends', 'agents'],
     patternProperties: { '^x-': {} },
     additionalProperties: false,
+    ...refuseOtherAdapters(parts),
     $defs: {
       placeholder: {
         type: 'string',
@@ -42,6 +43,18 @@ export function composeJsonSchema(parts: ConfigParts): JsonObject {
       mapping: { ...parts.mapping, patternProperties: { '^x-': {} } },
     },
   };
+}
+
+/** Where a config has no vendor files of its own, every adapter is one that ships. */
+function refuseOtherAdapters(parts: ConfigParts): JsonObject {
+  const { adapters, backend } = parts;
+  const known = { enum: adapters.map(({ name }) => name) };
+  const { description = '' } = propertiesOf(backend).adapter ?? {};
+  const adapter = { description, anyOf: [known, { $ref: '#/$defs/placeholder' }] };
+  const { description: about = '' } = parts.sections.backends ?? {};
+  const backends = { description: about, additionalProperties: { properties: { adapter } } };
+  // biome-ignore lint/suspicious/noThenProperty: it is a keyword of JSON Schema
+  return { if: { not: { required: ['vendors'] } }, then: { properties: { backends } } };
 }
 
 function composeBackends({ adapters, backend }: ConfigParts): JsonObject {
@@ -65,7 +78,7 @@ function composeBackends({ adapters, backend }: ConfigParts): JsonObject {
 }
 
 /** Shared keys and the keys of one adapter; what a tenant brings need not stand among the backend's own keys. */
-function composeBackend({ backend }: ConfigParts, { name, push, settings }: AdapterParts): JsonObject {
+function composeBackend({ backend }: ConfigParts, { name, push, needsBaseUrl, settings }: AdapterParts): JsonObject {
   const shared = propertiesOf(allowPlaceholders(backend));
   const own = allowPlaceholders(settings);
   const properties: Record<string, Json> = {
@@ -82,7 +95,7 @@ function composeBackend({ backend }: ConfigParts, { name, push, settings }: Adap
   return {
     type: 'object',
     properties,
-    required: requiredOf(backend),
+    required: [...requiredOf(backend), ...(needsBaseUrl ? ['baseUrl'] : [])],
     additionalProperties: own.type === 'object' ? (own.additionalProperties ?? true) : true,
     if: { not: { required: ['credentialsByTenant'] } },
     // biome-ignore lint/suspicious/noThenProperty: it is a keyword of JSON Schema

@@ -4,7 +4,7 @@ import type { Log, Redactor } from '../contract/domain/log.ts';
 import { type CallPlace, CallPlaces } from './call-place.ts';
 import { authorizeRequest, CallWriter, type WrittenRequest } from './call-request.ts';
 import { classifyFault } from './fault-rule.ts';
-import { readAnswer } from './read-answer.ts';
+import { type ReadOptions, readAnswer } from './read-answer.ts';
 import type { HttpResult } from './send-request.ts';
 import type { Exceptions } from './ssrf-address.ts';
 import { isPacked, unpackAnswer } from './unpack-answer.ts';
@@ -29,6 +29,9 @@ export type Transport = (
   options: { readonly signal: AbortSignal | undefined; readonly isTrusted: boolean; readonly holdMs: number },
 ) => Promise<HttpResult>;
 
+/** Where a request goes, and how its answer is read. */
+type Exchange = { readonly place: CallPlace; readonly asked: ReadOptions };
+
 /** Makes the client that an adapter is handed. Throws `TypeError` for a base URL that is not valid. */
 export function createClient(options: ClientOptions, send: Transport): HttpClient {
   const { maxAnswerBytes, createRedactor, log } = options;
@@ -50,21 +53,22 @@ export function createClient(options: ClientOptions, send: Transport): HttpClien
 
   async function perform<T>(call: HttpCall<T>, place: CallPlace): Promise<HttpAnswer<T>> {
     let request = writer.write(call, place);
-    let own = redactor;
+    const url = request.origin + request.path;
+    let asked: ReadOptions = { redactor, maxAnswerBytes, url };
     if (call.authorize !== undefined && place.isTrusted) {
       const made = authorizeRequest(request, call.method, call.authorize);
       const authorized = made instanceof Promise ? await made : made;
       request = authorized.request;
-      own = redactorFor(authorized.secrets);
+      asked = { ...asked, redactor: redactorFor(authorized.secrets) };
     }
     // Requests to hosts that are not the vendor's own neither count against its budget nor say anything about it. Asked
     // after the credentials, whose own request may have to go first.
     const entered = place.isTrusted ? options.admission?.()?.enter(call.signal) : undefined;
-    if (entered === undefined) return await exchange(call, request, place, own);
+    if (entered === undefined) return await exchange(call, request, { place, asked });
     const gated = entered instanceof Promise ? await entered : entered;
     if (gated === null) throw giveUp(call);
     try {
-      const answer = await exchange(call, request, place, own);
+      const answer = await exchange(call, request, { place, asked });
       gated.settle(null);
       return answer;
     } catch (error) {
@@ -73,11 +77,12 @@ export function createClient(options: ClientOptions, send: Transport): HttpClien
     }
   }
 
-  async function exchange<T>(call: HttpCall<T>, request: WrittenRequest, { isTrusted }: CallPlace, own: Redactor) {
+  async function exchange<T>(call: HttpCall<T>, request: WrittenRequest, { place, asked }: Exchange) {
+    const { isTrusted } = place;
     const result = await send(request, { signal: call.signal, isTrusted, holdMs: call.holdMs ?? 0 });
     // An await of its own, so that an ordinary answer takes no further turn.
     const plain = isPacked(result) ? await unpackAnswer(result, maxAnswerBytes) : result;
-    return readAnswer(call, plain, own, maxAnswerBytes);
+    return readAnswer(call, plain, asked);
   }
 
   async function callVendor<T>(call: HttpCall<T>): Promise<HttpAnswer<T>> {

@@ -18,6 +18,13 @@ import type { HttpResult } from './send-request.ts';
 
 const maxMessageLength = 500;
 
+export type ReadOptions = {
+  readonly redactor: Redactor;
+  readonly maxAnswerBytes: number;
+  /** What was asked. */
+  readonly url: string;
+};
+
 /**
  * Turns what came over the wire into the call's answer; a promise where it is large. Throws or rejects with the
  * {@link UpstreamFault} that it amounts to.
@@ -25,9 +32,9 @@ const maxMessageLength = 500;
 export function readAnswer<T>(
   call: HttpCall<T>,
   result: HttpResult,
-  redactor: Redactor,
-  maxAnswerBytes: number,
+  options: ReadOptions,
 ): HttpAnswer<T> | Promise<HttpAnswer<T>> {
+  const { redactor, maxAnswerBytes } = options;
   if (result.kind === 'failed') {
     const message = result.message ?? describeHappening(result.happening, result.cause, maxAnswerBytes);
     const { status, beginning } = result;
@@ -41,17 +48,18 @@ export function readAnswer<T>(
   const { headers, bytes } = result;
   const parsed = bytes === null ? nothing : parseAnswer(bytes, headers);
   return parsed instanceof Promise
-    ? parsed.then((large) => judge(call, result, large, redactor))
-    : judge(call, result, parsed, redactor);
+    ? parsed.then((large) => judge(call, result, large, options))
+    : judge(call, result, parsed, options);
 }
 
 type Arrived = Extract<HttpResult, { kind: 'answer' }>;
 
 const nothing: ParsedAnswer = { kind: 'empty' };
 
-function judge<T>(call: HttpCall<T>, result: Arrived, parsed: ParsedAnswer, redactor: Redactor): HttpAnswer<T> {
+function judge<T>(call: HttpCall<T>, result: Arrived, parsed: ParsedAnswer, options: ReadOptions): HttpAnswer<T> {
+  const { redactor } = options;
   const { status, headers, bytes } = result;
-  if (status >= 200 && status < 300 && bytes !== null) return readBody(call, { ...result, bytes }, parsed, redactor);
+  if (status >= 200 && status < 300 && bytes !== null) return readBody(call, { ...result, bytes }, parsed, options);
   const { message, isVendors, answer } = readRefusal(call, headers, parsed, redactor);
   const retryAfterMs = readRetryAfterMs(status, headers, Date.now());
   throw new UpstreamFault({
@@ -70,14 +78,14 @@ function readBody<T>(
   call: HttpCall<T>,
   { status, headers, bytes }: Arrived & { readonly bytes: Uint8Array },
   parsed: ParsedAnswer,
-  redactor: Redactor,
+  { redactor, url }: ReadOptions,
 ): HttpAnswer<T> {
   const text = call.takesText === true && parsed.kind === 'malformed' ? plainText(headers, parsed.text) : null;
   if (parsed.kind === 'json' || text !== null) {
     const raw = parsed.kind === 'json' ? redactor.json(parsed.value, parsed.text) : redactor.text(text ?? '');
     const answer = call.answer.safeParse(raw);
     if (answer.success)
-      return new ReadAnswer({ body: answer.data, raw, status, bytes: bytes.byteLength }, headers, redactor);
+      return new ReadAnswer({ body: answer.data, raw, status, bytes: bytes.byteLength, url }, headers, redactor);
     const path = answer.error.issues[0]?.path.join('.');
     const where = path === undefined || path === '' ? '' : ` (${path})`;
     const message = `the vendor's answer has not the expected shape${where}`;
@@ -86,7 +94,8 @@ function readBody<T>(
   // A schema that accepts undefined or null needs no body: the status alone is the answer.
   for (const absent of [undefined, null]) {
     const answer = call.answer.safeParse(absent);
-    if (answer.success) return new ReadAnswer({ body: answer.data, raw: null, status, bytes: 0 }, headers, redactor);
+    if (answer.success)
+      return new ReadAnswer({ body: answer.data, raw: null, status, bytes: 0, url }, headers, redactor);
   }
   const message = parsed.kind === 'empty' ? "the vendor's answer is empty" : parsed.message;
   // What is text and no JSON may be half of an answer; what is no text will not be any the next time.
@@ -100,6 +109,7 @@ class ReadAnswer<T> implements HttpAnswer<T> {
   readonly raw: Json;
   readonly status: number;
   readonly bytes: number;
+  readonly url: string;
   readonly #headers: AnswerHeaders;
   readonly #redactor: Redactor;
 
@@ -108,6 +118,7 @@ class ReadAnswer<T> implements HttpAnswer<T> {
     this.raw = answer.raw;
     this.status = answer.status;
     this.bytes = answer.bytes;
+    this.url = answer.url;
     this.#headers = headers;
     this.#redactor = redactor;
   }

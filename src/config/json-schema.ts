@@ -52,9 +52,13 @@ function refuseOtherAdapters(parts: ConfigParts): JsonObject {
   const { description = '' } = propertiesOf(backend).adapter ?? {};
   const adapter = { description, anyOf: [known, { $ref: '#/$defs/placeholder' }] };
   const { description: about = '' } = parts.sections.backends ?? {};
-  const backends = { description: about, additionalProperties: { properties: { adapter } } };
-  // biome-ignore lint/suspicious/noThenProperty: it is a keyword of JSON Schema
-  return { if: { not: { required: ['vendors'] } }, then: { properties: { backends } } };
+  const entry = { type: 'object', properties: { adapter } };
+  const backends = { description: about, type: 'object', additionalProperties: entry };
+  return {
+    if: { type: 'object', properties: { vendors: { type: 'array', maxItems: 0 } } },
+    // biome-ignore lint/suspicious/noThenProperty: it is a keyword of JSON Schema
+    then: { properties: { backends } },
+  };
 }
 
 function composeBackends({ adapters, backend }: ConfigParts): JsonObject {

@@ -69,7 +69,16 @@ export class Child {
 
   /** User and system time of all its threads since it started. */
   cpuMs(): number {
-    const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8');
+    return this.#usedMs('stat');
+  }
+
+  /** The same of its main thread, which is what limits a Node process where cores are free. */
+  mainThreadMs(): number {
+    return this.#usedMs(`task/${this.pid}/stat`);
+  }
+
+  #usedMs(file: string): number {
+    const stat = readFileSync(`/proc/${this.pid}/${file}`, 'utf8');
     // The second field is the program's name, which may hold spaces and brackets.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return (Number(fields[11]) + Number(fields[12])) * tickMs;

@@ -10,6 +10,8 @@ export type GatewayOptions = {
   readonly vendorUrl: string;
   /** Another build's `src`. */
   readonly sources?: string;
+  /** Another form of the program than its sources, as users start it: without the flags of the benchmark. */
+  readonly program?: string;
   /** Default: a SQLite file of its own, with the default `synchronous=FULL`. */
   readonly storeUrl?: string;
   /** Milliseconds; left out, the config's defaults. */
@@ -41,18 +43,24 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     agents: ['echo', 'hang'].map((api) => ({ name: api, backend: 'vendor', target: { project: 'bench', api } })),
   };
-  return await serveConfig(name, scratch, config, options.sources);
+  const { program } = options;
+  return await serveConfig(name, scratch, config, { from: options.sources, ...(program && { program }) });
 }
 
 /** `rungate serve` with a config of your own. */
-export async function serveConfig(name: string, scratch: string, config: object, from = sources): Promise<Gateway> {
+export async function serveConfig(
+  name: string,
+  scratch: string,
+  config: object,
+  { from = sources, program }: { readonly from?: string | undefined; readonly program?: string } = {},
+): Promise<Gateway> {
   const file = join(scratch, `${name}.yaml`);
   // JSON is YAML too.
   writeFileSync(file, JSON.stringify(config));
   const child = startNode({
-    file: join(from, 'main.ts'),
+    file: program ?? join(from, 'main.ts'),
     args: ['serve', '--config', file],
-    flags: profilingFlags(name),
+    flags: program === undefined ? profilingFlags(name) : [],
     ready: /"url":"(http:[^"]+)"/,
   });
   const [, url = ''] = await child.whenReady();

@@ -27,6 +27,8 @@ export type LoadResult = {
   readonly p99Ms: number;
   /** Processor time of the subjects for each unit. */
   readonly cpuMicros: number;
+  /** The same of their main threads alone. */
+  readonly mainThreadMicros: number;
   /** Processor time of this process, which is the load tool's, for each unit. */
   readonly toolCpuMicros: number;
 };
@@ -39,7 +41,8 @@ export async function applyLoad(load: Load): Promise<LoadResult> {
   const { url, connections, seconds, amount, requests, subjects, settled } = load;
   const latenciesMs: number[] = [];
   const cpuMs = (): number => subjects.reduce((sum, subject) => sum + subject.cpuMs(), 0);
-  const cpuBeforeMs = cpuMs();
+  const mainMs = (): number => subjects.reduce((sum, subject) => sum + subject.mainThreadMs(), 0);
+  const [cpuBeforeMs, mainBeforeMs] = [cpuMs(), mainMs()];
   const toolBefore = process.cpuUsage();
   const startedMs = performance.now();
   const options = { url, connections, requests: [...requests], timeout: 30, sampleInt: sampleMs };
@@ -65,6 +68,7 @@ export async function applyLoad(load: Load): Promise<LoadResult> {
     p50Ms: percentile(latenciesMs, 0.5),
     p99Ms: percentile(latenciesMs, 0.99),
     cpuMicros: ((cpuMs() - cpuBeforeMs) * 1000) / count,
+    mainThreadMicros: ((mainMs() - mainBeforeMs) * 1000) / count,
     toolCpuMicros: (tool.user + tool.system) / count,
   };
 }

@@ -9,6 +9,7 @@ import { measureGrowth } from './measures/growth.ts';
 import { measurePolls } from './measures/polls.ts';
 import { measureRead } from './measures/read.ts';
 import { measureReplicas } from './measures/replicas.ts';
+import { measureStart } from './measures/start.ts';
 import { measureStreams } from './measures/streams.ts';
 import { measureWholeRun } from './measures/whole-run.ts';
 import { measureWritten } from './measures/written.ts';
@@ -17,6 +18,7 @@ import { isMissed, printReport, writeReport } from './report.ts';
 import { startVendor } from './vendor.ts';
 
 const measures: Readonly<Record<string, (bench: Bench) => Promise<Measured>>> = {
+  start: measureStart,
   create: measureCreate,
   'whole-run': measureWholeRun,
   written: measureWritten,
@@ -28,11 +30,12 @@ const measures: Readonly<Record<string, (bench: Bench) => Promise<Measured>>> = 
   replicas: measureReplicas,
 };
 
-const usage = `npm run bench -- [--only NAME,NAME] [--rounds N] [--seconds N] [--strict]
+const usage = `npm run bench -- [--only NAME,NAME] [--rounds N] [--seconds N] [--json FILE] [--strict]
 
   --only      ${Object.keys(measures).join(', ')}
   --rounds    in which the contestants take turns; default 5
   --seconds   of one contestant's turn; default 2
+  --json      the file of the report; default: one by the time in bench/results
   --strict    exit 1 when a bar is missed
 `;
 
@@ -42,6 +45,7 @@ async function main(): Promise<number> {
       only: { type: 'string' },
       rounds: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '2' },
+      json: { type: 'string' },
       strict: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -60,15 +64,19 @@ async function main(): Promise<number> {
   const figures: Figure[] = [];
   const skipped: string[] = [];
   const startedMs = performance.now();
+  const tookByMeasure: Record<string, number> = {};
   for (const name of names) {
+    const begunMs = performance.now();
     const measured = await take(name, settings);
+    tookByMeasure[name] = Math.round((performance.now() - begunMs) / 1000);
     figures.push(...measured.figures);
     skipped.push(...(measured.skipped ?? []));
   }
   const tookSeconds = (performance.now() - startedMs) / 1000;
-  const report = { machine: describeMachine(settings.scratch), settings: values, tookSeconds, figures, skipped };
+  const machine = describeMachine(settings.scratch);
+  const report = { machine, settings: { ...values, tookByMeasure }, tookSeconds, figures, skipped };
   printReport(report);
-  process.stdout.write(`\nwritten: ${writeReport(report)}\n`);
+  process.stdout.write(`\nwritten: ${writeReport(report, values.json)}\n`);
   return values.strict && figures.some(isMissed) ? 1 : 0;
 }
 

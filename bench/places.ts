@@ -4,7 +4,8 @@ import { join } from 'node:path';
 
 const bench = import.meta.dirname;
 
-export const sources = join(bench, '..', 'src');
+export const root = join(bench, '..');
+export const sources = join(root, 'src');
 export const servers = join(bench, 'servers');
 export const results = join(bench, 'results');
 

@@ -36,10 +36,10 @@ export function printReport({ machine, tookSeconds, figures, skipped }: Report):
   process.stdout.write(`${['', ...facts, '', ...lines, '', ...missed].join('\n')}\n`);
 }
 
-/** Returns the file. */
-export function writeReport(report: Report): string {
+/** Returns the file: the one that is named, or one by the time in `bench/results`. */
+export function writeReport(report: Report, named?: string): string {
   mkdirSync(results, { recursive: true });
-  const file = join(results, `${report.machine.at.replaceAll(':', '-')}.json`);
+  const file = named ?? join(results, `${report.machine.at.replaceAll(':', '-')}.json`);
   const figures = report.figures.map((figure) => ({ ...figure, met: isMet(figure) }));
   writeFileSync(file, `${JSON.stringify({ ...report, figures }, null, 2)}\n`);
   return file;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from '../bench.ts';
-import { atLeast, type Measured } from '../figures.ts';
+import { atLeast, atMost, type Measured } from '../figures.ts';
 import { startGateway } from '../gateway.ts';
 import { applyLoad } from '../load.ts';
 
@@ -52,7 +52,7 @@ export async function measurePolls(bench: Bench): Promise<Measured> {
       { name: 'polls: made', value: perSecond, unit: '1/s' },
       // Waits are whole milliseconds and a turn of the event loop late, which costs a hundredth without any load.
       { name: 'polls: made / due', value: perSecond / wanted, unit: '', bar: atLeast(0.98) },
-      { name: 'polls: CPU each', value: (cpuMs * 1000) / looks, unit: 'us' },
+      { name: 'polls: CPU each', value: (cpuMs * 1000) / looks, unit: 'us', bar: atMost(60) },
       { name: 'polls: CPU of the gateway', value: (cpuMs / tookMs) * 100, unit: '%' },
       {
         name: 'polls: CPU of the vendor',

@@ -67,6 +67,7 @@ export async function measureWholeRun(bench: Bench): Promise<Measured> {
         name: `whole run / pass-through, CPU, ${fewConnections} connections`,
         value: medianRatio(few.gateway, few.passThrough, 'cpuMicros'),
         unit: '',
+        bar: atMost(6),
       },
       { name: 'whole run, CPU of the load tool', value: medianOf(results.gateway, 'toolCpuMicros'), unit: 'us' },
     ],

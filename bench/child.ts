@@ -32,9 +32,7 @@ export class Child {
     this.#process.stdout?.on('data', keep);
     this.#process.stderr?.on('data', keep);
     // No server may outlive this process, however it ends.
-    const end = (): void => void this.#process.kill('SIGKILL');
-    process.once('exit', end);
-    this.#process.once('exit', () => process.off('exit', end));
+    process.once('exit', () => this.#process.kill('SIGKILL'));
   }
 
   get pid(): number {

@@ -22,8 +22,6 @@ export type BackendConfig = {
   readonly baseUrl: string;
   readonly requestTimeoutMs: number;
   readonly maxConnections: number;
-  /** Below `maxConnections`, so that other calls never wait for a held one. */
-  readonly maxHeldCalls: number;
   /** Null: no bound. */
   readonly requestsPerSecond: number | null;
   /** Null: as many as a second allows. */

@@ -1,5 +1,4 @@
 import type { ExactNumber, Json } from '../contract/domain/json.ts';
-import { isExactNumber } from '../json/exact-number.ts';
 
 /** A value is not JSON; the message says what it is. */
 export class NotJson extends Error {
@@ -26,7 +25,7 @@ export function toPlainJson(value: unknown, unveil?: Unveil): Json | undefined {
       if (Number.isFinite(value)) return value;
       throw new NotJson(`the number ${value}`);
     case 'object':
-      if (value === null || isExactNumber(value)) return value;
+      if (value === null) return null;
       return (
         unveil?.(value) ??
         (Array.isArray(value)

@@ -164,10 +164,8 @@ export type HttpAnswer<T> = {
   readonly status: number;
   /** Without secrets; made when it is read. */
   readonly headers: AnswerHeaders;
-  /** Size of the body, unpacked. Zero: the answer had none, or none that can be read. */
+  /** Size of the body, unpacked. */
   readonly bytes: number;
-  /** What was asked, absolute, without credentials: relative addresses in the answer belong to it. */
-  readonly url: string;
 };
 
 /**

@@ -22,7 +22,7 @@ import { checkFilter } from './search-filter.ts';
 
 export type RunServiceDeps = {
   /** The runs that this process drives. */
-  readonly live: Pick<LiveRuns, 'find' | 'waitingFor'>;
+  readonly live: Pick<LiveRuns, 'isPending' | 'waitingFor'>;
   readonly agents: AgentDirectory;
   readonly store: Store;
   readonly cache: RunCache;
@@ -77,7 +77,9 @@ export class RunService implements Runs {
     // Subscribes before the first read, so that no change is missed between the two.
     const wait = this.#waitForNews(key, blockMs, signal);
     try {
-      if (!this.#isKnownPending(key)) {
+      // A run that another replica has ended since is known as pending until the notification of that, or the sweep behind it:
+      // both end a wait that has begun.
+      if (!this.#deps.live.isPending(key)) {
         const run = await this.#read(key);
         if (run.status !== 'pending') return run;
       }
@@ -85,15 +87,6 @@ export class RunService implements Runs {
     } finally {
       wait.cancel();
     }
-  }
-
-  /**
-   * Whether this process drives the run and last wrote it as pending. Another replica may have ended it since: then the
-   * notification of that, or the sweep behind it, ends a wait that began before this look. Only a wait may rely on it.
-   */
-  #isKnownPending({ tenant, runId }: RunKey): boolean {
-    const run = this.#deps.live.find(runId);
-    return run?.tenant === tenant && run.status === 'pending';
   }
 
   async watch(key: RunKey, afterSeq: number): Promise<EventBatches<RunEvent>> {

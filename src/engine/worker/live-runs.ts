@@ -10,6 +10,8 @@ export interface LiveRun extends RunKey {
   readonly isParked: boolean;
   /** The vendor has the run, as far as this process knows. */
   readonly isStarted: boolean;
+  /** Its outward status when this process wrote or saw it last. */
+  readonly isPending: boolean;
   /** As it was written last, where that is in memory; null: it is not, or the run is over. */
   readonly run: Run | null;
   /** What the run waits for now; null: nothing but its vendor. */
@@ -64,6 +66,12 @@ export class LiveRuns {
   /** What a run waits for that this process drives; null: nothing. Undefined: it does not drive it. */
   waitingFor(runId: string): Waiting | null | undefined {
     return this.#runs.get(runId)?.waiting;
+  }
+
+  /** Whether this process drives the run and last knew it as pending. */
+  isPending({ tenant, runId }: RunKey): boolean {
+    const live = this.#runs.get(runId);
+    return live?.tenant === tenant && live.isPending;
   }
 
   /** How many runs of a backend this process drives. */

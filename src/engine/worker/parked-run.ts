@@ -70,6 +70,10 @@ export class ParkedRun implements LiveRun {
     return true;
   }
 
+  get isPending(): boolean {
+    return this.phase === 'running';
+  }
+
   get waiting(): Waiting | null {
     return this.#parking.waitingFor(this);
   }

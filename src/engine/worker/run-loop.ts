@@ -99,6 +99,10 @@ export class RunLoop implements LiveRun {
     return this.#run.upstream !== null;
   }
 
+  get isPending(): boolean {
+    return this.#run.status === 'pending' && !this.#context.handle.isOver;
+  }
+
   get run(): Run | null {
     const { handle } = this.#context;
     return handle.isOver ? null : handle.run;
@@ -368,7 +372,7 @@ export class RunLoop implements LiveRun {
         return this.#poller.restart({ resumed: true });
       case 'running':
       case 'interrupted':
-        await this.#poller.observe();
+        await this.#poller.poll();
         return this.#settleOverdue();
       case 'done':
         return;

@@ -17,7 +17,7 @@ export class Announcer {
   readonly #runs = new Set<string>();
   readonly #threads = new Set<string>();
   #timer: NodeJS.Timeout | null = null;
-  #sending: Promise<void> = Promise.resolve();
+  #sending: Promise<void> | null = null;
 
   /** @param options.origin names this store. */
   constructor(options: { readonly connection: NotificationConnection; readonly origin: string }) {
@@ -38,22 +38,27 @@ export class Announcer {
   /** Resolves when what was announced is under way or lost. */
   async close(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#flush();
     await this.#sending;
+    await this.#send();
   }
 
   #schedule(): void {
-    this.#timer ??= setTimeout(() => this.#flush(), gatherMs);
+    if (this.#sending === null) this.#timer ??= setTimeout(() => this.#begin(), gatherMs);
   }
 
-  #flush(): void {
+  #begin(): void {
     this.#timer = null;
+    this.#sending = this.#send().then(() => {
+      this.#sending = null;
+      if (this.#runs.size + this.#threads.size > 0) this.#schedule();
+    });
+  }
+
+  async #send(): Promise<void> {
     if (this.#runs.size + this.#threads.size === 0) return;
     const messages = formatChanges(this.#origin, { runs: [...this.#runs], threads: [...this.#threads] });
     this.#runs.clear();
     this.#threads.clear();
-    const lost = (): void => {};
-    // The connection sends one after the other.
-    this.#sending = this.#connection.send(changeChannel, messages).catch(lost);
+    await this.#connection.send(changeChannel, messages).catch(() => {});
   }
 }

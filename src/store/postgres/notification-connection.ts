@@ -1,4 +1,4 @@
-import type { Client } from 'pg';
+import type { Client, QueryConfig } from 'pg';
 import type { Log } from '../../contract/domain/log.ts';
 import { StorageFault, type StoreChange } from '../../contract/store/store.ts';
 import { connectClient } from './connections.ts';
@@ -31,6 +31,8 @@ export class NotificationConnection {
   #timer: NodeJS.Timeout | undefined;
   #retryMs = firstRetryMs;
   #closed = false;
+  /** A connection carries out one query at a time. */
+  #asked: Promise<unknown> = Promise.resolve();
 
   /** @param options.origin names this store, whose own messages are left out. */
   constructor(options: { readonly primary: Primary; readonly origin: string; readonly log: Log }) {
@@ -60,8 +62,17 @@ export class NotificationConnection {
 
   /** Resolves when the messages are under way. Rejects with `StorageFault` or node-postgres' errors. */
   async send(channel: string, payloads: readonly string[]): Promise<void> {
-    if (this.#client === null) throw new StorageFault('PostgreSQL: the connection for notifications is interrupted');
-    await this.#client.query({ name: 'notify', text: send, values: [channel, payloads] });
+    await this.#ask({ name: 'notify', text: send, values: [channel, payloads] });
+  }
+
+  #ask(query: QueryConfig): Promise<unknown> {
+    const ask = async (): Promise<unknown> => {
+      if (this.#client === null) throw new StorageFault('PostgreSQL: the connection for notifications is interrupted');
+      return await this.#client.query(query);
+    };
+    const asked = this.#asked.then(ask, ask);
+    this.#asked = asked.catch(() => {});
+    return asked;
   }
 
   onChange(callback: ChangeCallback): () => void {
@@ -115,7 +126,7 @@ export class NotificationConnection {
 
   #scheduleProbe(client: Client): void {
     this.#timer = setTimeout(() => {
-      client.query('SELECT 1').then(
+      this.#ask({ text: 'SELECT 1' }).then(
         () => this.#client === client && this.#scheduleProbe(client),
         (error: unknown) => this.#lose(client, error),
       );

@@ -6,7 +6,6 @@ import type { Rows } from '../../contract/store/rows.ts';
 import type { RunQuery } from '../../contract/store/store.ts';
 import { type Paged, readInBatches } from '../row-batches.ts';
 import { decodeSummary, summaryColumns } from '../run-rows.ts';
-import { type Sql, selectRunIds } from '../run-selection.ts';
 import { listEntries } from '../search-entries.ts';
 import {
   checkpointColumns,
@@ -17,6 +16,7 @@ import {
   threadColumns,
 } from '../thread-rows.ts';
 import { pageText } from './paged-text.ts';
+import { selectRunIds } from './run-selection.ts';
 
 const runKey = z.object({ run_id: z.string() });
 const threadKey = z.object({ thread_id: z.string() });
@@ -31,9 +31,7 @@ const runsByIds = `SELECT ${summaryColumns}, requests.request FROM runs JOIN req
 
 /** Rejects with node-postgres' errors. */
 export function searchRuns(pool: Pool, query: RunQuery): Rows<RunSummary> {
-  const entries = listEntries(query.metadata);
-  const { text, values } =
-    entries.length === 0 ? selectRunIds(query, { ...query, limitRanges: true }) : selectByMetadata(query, entries);
+  const { text, values } = selectRunIds(query);
   const select = `SELECT ${summaryColumns}, requests.request
     FROM (${text}) AS page JOIN runs USING (run_id) JOIN requests USING (run_id)`;
   const page = pageText(select, { heads: runHeads, payloads: ['request'], order: 'run_id DESC' });
@@ -44,21 +42,6 @@ export function searchRuns(pool: Pool, query: RunQuery): Rows<RunSummary> {
     keyOf,
     decode: (row) => decodeSummary(row, query.omitInput === true),
   });
-}
-
-/** One select: by the index of the metadata or by that of the runs, as the planner estimates. */
-function selectByMetadata(query: RunQuery, entries: readonly string[]): Omit<Sql, 'values'> & { values: unknown[] } {
-  const values: unknown[] = [];
-  const bind = (value: unknown): string => `$${values.push(value)}`;
-  const conditions = [`tenant = ${bind(query.tenant)}`, `metadata @> ${bind(entries)}::text[]`];
-  if (query.agentId !== undefined) conditions.push(`agent_id = ${bind(query.agentId)}`);
-  if (query.agentIds !== undefined) conditions.push(`agent_id = ANY (${bind(query.agentIds)}::text[])`);
-  if (typeof query.threadId === 'string') conditions.push(`thread_id = ${bind(query.threadId)}`);
-  if (query.threadId === null) conditions.push('thread_id IS NULL');
-  if (query.status !== undefined) conditions.push(`status = ${bind(query.status)}`);
-  const text = `SELECT run_id FROM runs JOIN requests USING (run_id) WHERE ${conditions.join(' AND ')}
-    ORDER BY run_id DESC LIMIT ${bind(query.limit)} OFFSET ${bind(query.offset)}`;
-  return { text, values };
 }
 
 const threadPayloads = ['metadata', 'state_values', 'messages'];

@@ -47,6 +47,10 @@ export const storeRuns = (source: string, event: string, { columns, join } = unn
     SELECT run_id, seq, at_ms, event.status, change, ${columns} FROM ${event} JOIN stored USING (run_id) ${join}
   )`;
 
+/** A common table expression that gives back what the vendor started for the runs of `gone`. */
+export const forgetUpstreams = `unnamed AS (DELETE FROM upstreams USING gone
+    WHERE upstreams.upstream_key = gone.upstream_key AND upstreams.run_id = gone.run_id)`;
+
 /** Names of the parameter tables of {@link changeRuns}. */
 type ChangeTables = { readonly event: string; readonly rewrite: string; readonly owed: string };
 
@@ -63,6 +67,12 @@ export const changeRuns = (
       AND runs.version = input.expected_version
       AND (input.expected_owner IS NULL OR runs.owner = input.expected_owner)
     RETURNING runs.run_id
+  ), named AS MATERIALIZED (
+    SELECT input.run_id, input.upstream_key, before.upstream_key AS old_key
+    FROM input JOIN changed ON changed.run_id = input.run_id JOIN runs AS before ON before.run_id = input.run_id
+    WHERE input.upstream_key IS NOT NULL AND input.upstream_key IS DISTINCT FROM before.upstream_key
+  ), unnamed AS (DELETE FROM upstreams USING named WHERE upstreams.upstream_key = named.old_key
+  ), taken AS (INSERT INTO upstreams (upstream_key, run_id) SELECT upstream_key, run_id FROM named
   ), recorded AS (
     INSERT INTO events (run_id, seq, at_ms, status, change, thread_id, thread_seq)
     SELECT run_id, seq, at_ms, event.status, change, ${columns} FROM ${event} JOIN changed USING (run_id) ${join}

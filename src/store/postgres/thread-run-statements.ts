@@ -1,6 +1,14 @@
 import { countNotified, notify } from './notifications.ts';
 import { keepRuns, owedColumns } from './postgres-outbox-statements.ts';
-import { changeRuns, eventColumns, insertColumns, rewriteColumns, storeRuns, updateColumns } from './run-statements.ts';
+import {
+  changeRuns,
+  eventColumns,
+  forgetUpstreams,
+  insertColumns,
+  rewriteColumns,
+  storeRuns,
+  updateColumns,
+} from './run-statements.ts';
 import { defineWrite } from './write-statement.ts';
 
 // Writes that touch a run and its thread. A statement before each of them locks the threads (`lockThreads`): a statement
@@ -166,8 +174,8 @@ export const removeRuns = defineWrite(
   ({ input }, origin) => `WITH gone AS (
     DELETE FROM runs USING ${input} WHERE runs.run_id = input.run_id AND runs.tenant = input.tenant
       AND runs.version = input.expected_version
-    RETURNING runs.run_id, runs.tenant, runs.thread_id, runs.ended_at_ms
-  ), unasked AS (DELETE FROM requests USING gone WHERE requests.run_id = gone.run_id
+    RETURNING runs.run_id, runs.tenant, runs.thread_id, runs.ended_at_ms, runs.upstream_key
+  ), ${forgetUpstreams}, unasked AS (DELETE FROM requests USING gone WHERE requests.run_id = gone.run_id
   ), forgotten AS (DELETE FROM events USING gone WHERE events.run_id = gone.run_id
   ), ${keepRuns}, uncounted AS (DELETE FROM counted_runs USING gone WHERE counted_runs.run_id = gone.run_id
   ), deserted AS (
@@ -213,8 +221,8 @@ export const removeThread = `WITH target AS (SELECT thread_id, tenant FROM threa
   ), unkept AS (DELETE FROM checkpoints USING doomed WHERE checkpoints.thread_id = doomed.thread_id
   ), gone AS (
     DELETE FROM runs USING doomed WHERE runs.tenant = doomed.tenant AND runs.thread_id = doomed.thread_id AND NOT $3
-    RETURNING runs.run_id
-  ), unasked AS (DELETE FROM requests USING gone WHERE requests.run_id = gone.run_id
+    RETURNING runs.run_id, runs.upstream_key
+  ), ${forgetUpstreams}, unasked AS (DELETE FROM requests USING gone WHERE requests.run_id = gone.run_id
   ), forgotten AS (DELETE FROM events USING gone WHERE events.run_id = gone.run_id
   ), ${keepRuns}, uncounted AS (DELETE FROM counted_runs USING gone WHERE counted_runs.run_id = gone.run_id
   ), ${notify({ runs: 'gone', threads: 'doomed' }, '$4::text')}

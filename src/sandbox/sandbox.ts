@@ -5,7 +5,7 @@ import { intunedWire } from './intuned/wire.ts';
 import { type RestackShape, restackWire } from './restack/wire.ts';
 import { RunTable } from './run-table.ts';
 import { StartLog } from './start-log.ts';
-import { VendorServer } from './vendor-server.ts';
+import { VendorServer, type Wire } from './vendor-server.ts';
 import { WebhookSink } from './webhook-sink.ts';
 
 export type SandboxOptions = {
@@ -30,6 +30,8 @@ export type SandboxOptions = {
   readonly keepFinishedMs?: number;
   /** Keys that starts are counted by; default 500,000. */
   readonly maxKeys?: number;
+  /** A wire of the caller's own, on a port of its own: the runs, the counts and the faults of Restack are its, too. */
+  readonly makeWire?: (parts: { readonly runs: RunTable; readonly ids: Ids }) => Wire;
   /** Milliseconds since the Unix epoch; tests hand in a clock of their own. */
   readonly nowMs?: () => number;
 };
@@ -40,6 +42,8 @@ export type Sandbox = SandboxControl & {
   readonly intunedUrl: string;
   /** Base URL of a `restack` backend. */
   readonly restackUrl: string;
+  /** Base URL of the caller's own wire; null without one. */
+  readonly ownUrl: string | null;
   /** Base URL of the control API. */
   readonly controlUrl: string;
   close(): Promise<void>;
@@ -67,6 +71,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     intuned: new VendorServer({ wire: intuned, startLog, faults }, { host, port: intunedPort }),
     restack: new VendorServer({ wire: restack, startLog, faults }, { host, port: restackPort }),
   };
+  const own = options.makeWire?.({ runs, ids });
+  const ownServer = own === undefined ? null : new VendorServer({ wire: own, startLog, faults }, { host, port: 0 });
   const control = bindControl({ startLog, faults, runs, sink, servers });
   const opened: { close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
@@ -74,7 +80,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     await Promise.all(opened.map((server) => server.close()));
   };
   try {
-    for (const server of [servers.intuned, servers.restack]) {
+    for (const server of [servers.intuned, servers.restack, ...(ownServer === null ? [] : [ownServer])]) {
       await server.listen();
       opened.push(server);
     }
@@ -84,6 +90,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       ...control,
       intunedUrl: `${servers.intuned.origin}/api/v1/workspace`,
       restackUrl: servers.restack.origin,
+      ownUrl: ownServer === null ? null : ownServer.origin,
       controlUrl: controlServer.url,
       close,
     };

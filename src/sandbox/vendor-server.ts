@@ -8,7 +8,13 @@ import type { StartLog } from './start-log.ts';
 export type Headers = IncomingMessage['headers'];
 
 /** A vendor's answer; `fault` spoils it on its way out. */
-export type Reply = { readonly status: number; readonly body: Json; readonly fault?: Fault | null };
+export type Reply = {
+  readonly status: number;
+  readonly body: Json;
+  readonly fault?: Fault | null;
+  /** It is held back for so long, unless the call comes to have another answer before, which is not held. */
+  readonly holdMs?: number;
+};
 
 /** What a request asks for. `handle` gets the parsed body, or undefined without one. */
 export type Call = {
@@ -26,6 +32,8 @@ export type Wire = {
 };
 
 const maxBodyBytes = 10 * 1024 * 1024;
+/** A run's state is computed on request, so that a held answer is computed again and again. */
+const holdStepMs = 10;
 
 export type VendorServerDeps = { readonly wire: Wire; readonly startLog: StartLog; readonly faults: FaultOrders };
 
@@ -100,8 +108,20 @@ export class VendorServer {
       const reply = this.#handle(call, text, request.headers);
       const spoiling = fault ?? reply.fault ?? null;
       if (spoiling !== null) return this.#spoil(spoiling, response);
-      this.#send(response, reply.status, JSON.stringify(reply.body));
+      if (reply.holdMs === undefined) this.#send(response, reply.status, JSON.stringify(reply.body));
+      else this.#hold(response, reply.holdMs, () => this.#handle(call, text, request.headers));
     });
+  }
+
+  #hold(response: ServerResponse, holdMs: number, handle: () => Reply): void {
+    const untilMs = performance.now() + holdMs;
+    const timer = setInterval(() => {
+      const { status, body, holdMs: stillMs } = handle();
+      if (stillMs !== undefined && performance.now() < untilMs) return;
+      clearInterval(timer);
+      this.#send(response, status, JSON.stringify(body));
+    }, holdStepMs);
+    response.on('close', () => clearInterval(timer));
   }
 
   #route(request: IncomingMessage): Call | null {

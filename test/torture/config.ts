@@ -4,6 +4,7 @@ export type ConfigOptions = {
   readonly storeUrl: string;
   readonly intunedUrl: string;
   readonly restackUrl: string;
+  readonly taggedUrl: string;
   readonly deadAfterSeconds: number;
   /** Where the vendors reach the gateways; null: they do not call. */
   readonly publicUrl: string | null;
@@ -14,11 +15,11 @@ export const unsettledSeconds = 90;
 const requestTimeoutSeconds = 3;
 
 /** Agents whose vendor can be asked what became of a start, also where it does not call. */
-export const askedAgents: readonly string[] = ['desk', 'order', 'broken', 'approval'];
+export const askedAgents: readonly string[] = ['desk', 'order', 'broken', 'approval', 'tagged', 'held', 'torn'];
 
 /** What the gateways of a torture serve: agents of both vendors, a quick pace, short leases. */
 export function makeConfig(options: ConfigOptions): string {
-  const { storeUrl, intunedUrl, restackUrl, deadAfterSeconds, publicUrl } = options;
+  const { storeUrl, intunedUrl, restackUrl, taggedUrl, deadAfterSeconds, publicUrl } = options;
   const intuned = (name: string, api: string, backend = 'intuned') => ({
     name,
     backend,
@@ -31,6 +32,18 @@ export function makeConfig(options: ConfigOptions): string {
     target,
     timeoutSeconds: 600,
     mapping,
+  });
+  const tagged = (name: string, target: object) => ({
+    name,
+    backend: 'tagged',
+    target,
+    timeoutSeconds: 600,
+    mapping: {
+      status: { running: 'pending', completed: 'success', failed: 'error' },
+      output: 'output',
+      error: "{'description': error}",
+      errcodes: { default: 3000 },
+    },
   });
   const account = {
     ...{
@@ -55,6 +68,8 @@ export function makeConfig(options: ConfigOptions): string {
         ...{ adapter: 'restack', baseUrl: restackUrl, requestTimeoutSeconds },
         idempotencyHeader: 'Idempotency-Key',
       },
+      // Fewer held calls than there are runs, so that some are polled.
+      tagged: { adapter: 'tagged', baseUrl: taggedUrl, requestTimeoutSeconds, maxHeldCalls: 4 },
     },
     agents: [
       intuned('echo', 'echo'),
@@ -66,6 +81,9 @@ export function makeConfig(options: ConfigOptions): string {
       restack('desk', { agent: 'echo' }),
       restack('order', { workflow: 'slow' }),
       restack('broken', { workflow: 'fail' }),
+      tagged('tagged', { agent: 'echo' }),
+      tagged('held', { agent: 'echo', isHeld: true }),
+      tagged('torn', { agent: 'fail', isHeld: true }),
       restack('approval', { agent: 'approve' }, { interrupt: 'output.interrupt' }),
     ],
   });

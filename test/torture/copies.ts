@@ -47,7 +47,7 @@ export class Copies {
       const config = this.#deps.configFor(name, copy.url);
       await this.#expectRefusal(name, config, 'the store is an old copy');
       await this.#run(`${name}-restore`, ['restore', '--config', config, '--observe'], 'carries it out');
-      const args = ['src/main.ts', 'serve', '--config', config, '--port', '0'];
+      const args = ['test/torture/gateway.ts', 'serve', '--config', config, '--port', '0'];
       const observer = this.#deps.children.spawn(`${name}-observer`, args);
       if ((await observer.writes('rungate listens', refusalPatienceMs)) === null) {
         this.#deps.book.noteUnexpected(`no gateway on ${name}: ${observer.lastLines(5)}`);
@@ -110,7 +110,7 @@ export class Copies {
   /** Whether a command ended by itself and said that. */
   async #run(name: string, args: readonly string[], words: string | RegExp): Promise<boolean> {
     const { children, book } = this.#deps;
-    const child = children.spawn(name, ['src/main.ts', ...args]);
+    const child = children.spawn(name, ['test/torture/gateway.ts', ...args]);
     const late = sleep(refusalPatienceMs, 'late' as const, { ref: false });
     if ((await Promise.race([child.exited, late])) === 'late') await child.end();
     const said = child.lastLines(40);

@@ -42,7 +42,7 @@ export class GatewayProcess {
   async start(): Promise<boolean> {
     this.#incarnations += 1;
     const begunMs = performance.now();
-    const args = ['src/main.ts', 'serve', '--config', this.#configFile, '--port', '0'];
+    const args = ['test/torture/gateway.ts', 'serve', '--config', this.#configFile, '--port', '0'];
     const child = this.#children.spawn(`${this.name}-${this.#incarnations}`, args);
     this.#child = child;
     void child.exited.then(() => this.#noteExit(child));

@@ -44,6 +44,9 @@ export function drawPlan(chance: Chance, key: string, rules: PlanRules): Plan {
     [8, () => echoing('slow', { key, ms, text })],
     [24, () => echoing('desk', { key, ms, text })],
     [12, () => echoing('order', { key, ms, text })],
+    [10, () => echoing('tagged', { key, ms, text })],
+    [10, () => echoing('held', { key, ms, text })],
+    [3, () => failing('torn', 3000, { key, ms, message: text })],
     [8, () => echoing('progress', { key, ms, text, steps: 6 })],
     [6, () => echoing('flaky', { key, ms, text })],
     [4, () => echoing('limited', { key, ms, text, times: 1, retryAfterSeconds: 1 })],
@@ -55,7 +58,7 @@ export function drawPlan(chance: Chance, key: string, rules: PlanRules): Plan {
 
 /** A run that stays in flight for long, at either vendor. */
 export function drawLongPlan(chance: Chance, key: string, lengthMs: number): Plan {
-  return echoing(chance.pick(['echo', 'desk', 'order']), { key, ms: lengthMs });
+  return echoing(chance.pick(['echo', 'desk', 'order', 'tagged', 'held']), { key, ms: lengthMs });
 }
 
 function echoing(agent: string, input: JsonObject & { readonly key: string; readonly ms: number }): Plan {

@@ -16,7 +16,8 @@ const notes = z.array(
   }),
 );
 const stats = z.object({ keysDropped: z.number() });
-const urlsSchema = z.object({ intuned: z.string(), restack: z.string(), control: z.string(), looks: z.string() });
+const url = z.string();
+const urlsSchema = z.object({ intuned: url, restack: url, tagged: url, control: url, looks: url });
 const looks = z.array(z.tuple([z.string(), z.number()]));
 const counts = z.record(z.string(), z.number());
 
@@ -24,12 +25,14 @@ const counts = z.record(z.string(), z.number());
 export class SandboxProcess {
   readonly intunedUrl: string;
   readonly restackUrl: string;
+  readonly taggedUrl: string;
   readonly #control: Pool;
   readonly #looks: Pool;
 
   constructor(urls: z.infer<typeof urlsSchema>) {
     this.intunedUrl = urls.intuned;
     this.restackUrl = urls.restack;
+    this.taggedUrl = urls.tagged;
     this.#control = new Pool(new URL(urls.control).origin, { connections: 16, pipelining: 1 });
     this.#looks = new Pool(urls.looks, { connections: 2, pipelining: 1 });
   }

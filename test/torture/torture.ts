@@ -67,14 +67,14 @@ async function torture(
   const sandbox = await SandboxProcess.start(children);
   undo.push(() => sandbox.close());
   const configFile = join(folder, 'rungate.torture.yaml');
-  const { intunedUrl, restackUrl } = sandbox;
+  const { intunedUrl, restackUrl, taggedUrl } = sandbox;
   const { deadAfterSeconds } = settings;
   let known: ReplicaSet | null = null;
   const relay = settings.pushes === 'yes' ? await openPushRelay(() => known, chanceOf('relay')) : null;
   undo.push(() => relay?.close());
   const publicUrl = relay?.url ?? null;
   const configOf = (storeUrl: string): string =>
-    makeConfig({ storeUrl, intunedUrl, restackUrl, deadAfterSeconds, publicUrl });
+    makeConfig({ storeUrl, intunedUrl, restackUrl, taggedUrl, deadAfterSeconds, publicUrl });
   writeFileSync(configFile, configOf(database.url));
 
   const names = Array.from({ length: settings.replicas }, (_, at) => `gateway-${at + 1}`);

@@ -6,10 +6,11 @@ import { subscribe } from 'node:diagnostics_channel';
 import { createServer, IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { taggedWire } from './tagged/wire.ts';
 
 const host = '127.0.0.1';
 /** The id stands at the end of an observation's path, or before Intuned's `result`. */
-const observed = /\/([^/]+?)(?:\/result)?$/;
+const observed = /\/(?:held-)?([^/]+?)(?:\/result)?$/;
 const announcement = z.object({ request: z.instanceof(IncomingMessage) });
 const bound = z.object({ port: z.number() });
 
@@ -22,7 +23,7 @@ subscribe('http.server.request.start', (message) => {
   if (runId !== undefined && !firstLooks.has(runId)) firstLooks.set(runId, Date.now());
 });
 
-const sandbox = await startSandbox({ maxFinishedRuns: 100_000, keepFinishedMs: 3_600_000 });
+const sandbox = await startSandbox({ makeWire: taggedWire, maxFinishedRuns: 100_000, keepFinishedMs: 3_600_000 });
 
 /** `POST` forgets all looks; `GET` lists those since then. */
 const looks = createServer((request, response) => {
@@ -31,6 +32,11 @@ const looks = createServer((request, response) => {
   response.end(JSON.stringify([...firstLooks]));
 }).listen(0, host, () => {
   const { port } = bound.parse(looks.address());
-  const urls = { intuned: sandbox.intunedUrl, restack: sandbox.restackUrl, control: sandbox.controlUrl };
+  const urls = {
+    intuned: sandbox.intunedUrl,
+    restack: sandbox.restackUrl,
+    tagged: sandbox.ownUrl,
+    control: sandbox.controlUrl,
+  };
   process.stdout.write(`${JSON.stringify({ ...urls, looks: `http://${host}:${port}` })}\n`);
 });

@@ -147,7 +147,11 @@ export class PostgresServer {
       { ...this.#identity, cwd: this.#directory, stdio: ['ignore', 'ignore', 'pipe'] },
     );
     this.#process = server;
-    process.once('exit', () => server.kill('SIGQUIT'));
+    const endWithTests = (): void => {
+      server.kill('SIGQUIT');
+    };
+    process.once('exit', endWithTests);
+    server.once('exit', () => process.off('exit', endWithTests));
     let log = '';
     await new Promise<void>((resolve, reject) => {
       server.stderr.on('data', (chunk: Buffer) => {

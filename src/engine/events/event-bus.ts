@@ -1,6 +1,7 @@
 import { ReleasingMap } from '../../collections/releasing-map.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
+import { RecentEvents } from './recent-events.ts';
 
 /** A change of a run. `run` is null when it was removed; empty `events` mean that readers have to read the store. */
 export type RunNotification = {
@@ -9,6 +10,8 @@ export type RunNotification = {
   readonly events: readonly RunEvent[];
 };
 export type Listener = (notification: RunNotification) => void;
+
+type WatchedRun = { readonly key: RunKey; readonly listeners: Set<Listener>; readonly recent: RecentEvents };
 
 export type EventBusHooks = {
   /** Called for every change before its watchers, so that this process's cached run is never older than what they see. */
@@ -24,7 +27,7 @@ export type EventBusHooks = {
  * could still be lost; a run without watchers costs one failed look-up.
  */
 export class EventBus {
-  readonly #watched = new ReleasingMap<string, { readonly key: RunKey; readonly listeners: Set<Listener> }>();
+  readonly #watched = new ReleasingMap<string, WatchedRun>();
   readonly #threads = new Map<string, Set<() => void>>();
   readonly #hooks: EventBusHooks;
 
@@ -35,7 +38,7 @@ export class EventBus {
   subscribe(key: RunKey, listener: Listener): () => void {
     const { runId } = key;
     const known = this.#watched.get(runId);
-    const entry = known ?? { key, listeners: new Set<Listener>() };
+    const entry = known ?? { key, listeners: new Set<Listener>(), recent: new RecentEvents() };
     entry.listeners.add(listener);
     if (known === undefined) {
       this.#watched.set(runId, entry);
@@ -74,13 +77,20 @@ export class EventBus {
     this.#hooks.onPublish(notification);
     const threadId = notification.run?.threadId ?? null;
     if (threadId !== null) this.notifyThread(threadId);
-    const listeners = this.#watched.get(notification.runId)?.listeners;
+    const watched = this.#watched.get(notification.runId);
+    if (watched === undefined) return;
+    watched.recent.add(notification.events);
     // A copy, because a listener may unsubscribe while the others are being notified.
-    if (listeners !== undefined) for (const listener of [...listeners]) listener(notification);
+    for (const listener of [...watched.listeners]) listener(notification);
   }
 
   isWatched(runId: string, threadId: string | null = null): boolean {
     return this.#watched.has(runId) || (threadId !== null && this.#threads.has(threadId));
+  }
+
+  /** What is known of the events of a watched run; undefined where it is not watched. */
+  recentOf(runId: string): RecentEvents | undefined {
+    return this.#watched.get(runId)?.recent;
   }
 
   keyOf(runId: string): RunKey | undefined {

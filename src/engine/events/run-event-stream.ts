@@ -3,6 +3,7 @@ import type { RunKey } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
 import type { EventBus, RunNotification } from './event-bus.ts';
 import type { LargeEvents } from './large-events.ts';
+import type { RecentEvents } from './recent-events.ts';
 
 /** Events read from the store at once, and the most that wait in memory for a slow reader. */
 const maxBatch = 100;
@@ -22,6 +23,7 @@ export class RunEventStream implements EventBatches<RunEvent> {
   readonly #large: LargeEvents;
   readonly #key: RunKey;
   readonly #unsubscribe: () => void;
+  readonly #recent: RecentEvents | undefined;
   #lastSeq: number;
   #waiting: RunEvent[] = [];
   /** The store may hold events that `#waiting` lacks. */
@@ -42,6 +44,7 @@ export class RunEventStream implements EventBatches<RunEvent> {
     this.#key = key;
     this.#lastSeq = afterSeq;
     this.#unsubscribe = bus.subscribe(key, (notification) => this.#receive(notification));
+    this.#recent = bus.recentOf(key.runId);
   }
 
   [Symbol.asyncIterator](): this {
@@ -66,12 +69,11 @@ export class RunEventStream implements EventBatches<RunEvent> {
       if (this.#behind) {
         this.#behind = false;
         this.#waiting = [];
-        const missed = this.#large.share(await this.#store.events(this.#key.runId, this.#lastSeq, maxBatch));
-        if (missed.length > 0) {
-          // A full batch means that there may be more; news that came during the read may overlap it.
-          if (missed.length === maxBatch || this.#waiting.length > 0) this.#behind = true;
-          return this.#give(missed);
-        }
+        const known = this.#recent?.after(this.#lastSeq) ?? null;
+        if (known !== null && known.length > 0) return this.#give(known);
+        if (known !== null) continue;
+        const missed = await this.#readMissed();
+        if (missed.length > 0) return this.#give(missed);
         if (this.#waiting.length === 0 && (await this.#isOver())) break;
       } else if (this.#waiting.length > 0) {
         return this.#giveWaiting();
@@ -83,6 +85,14 @@ export class RunEventStream implements EventBatches<RunEvent> {
     }
     this.#leave();
     return done;
+  }
+
+  async #readMissed(): Promise<readonly RunEvent[]> {
+    const missed = this.#large.share(await this.#store.events(this.#key.runId, this.#lastSeq, maxBatch));
+    // A full batch means that there may be more; news that came during the read may overlap it.
+    if (missed.length === maxBatch || (missed.length > 0 && this.#waiting.length > 0)) this.#behind = true;
+    if (missed.length > 0 && !this.#behind && this.#waiting.length === 0) this.#recent?.learn(this.#lastSeq, missed);
+    return missed;
   }
 
   #leave(): void {

@@ -32,7 +32,9 @@ export class Child {
     this.#process.stdout?.on('data', keep);
     this.#process.stderr?.on('data', keep);
     // No server may outlive this process, however it ends.
-    process.once('exit', () => this.#process.kill('SIGKILL'));
+    const end = (): void => void this.#process.kill('SIGKILL');
+    process.once('exit', end);
+    this.#process.once('exit', () => process.off('exit', end));
   }
 
   get pid(): number {

@@ -13,12 +13,14 @@ import type { Run } from './contract/domain/run.ts';
 import { Lease } from './engine/cluster/lease.ts';
 import { createEngine } from './engine/create-engine.ts';
 import type { BackendState } from './engine/limits/backends.ts';
+import { currentAdmission } from './engine/limits/call-permit.ts';
 import { systemClock } from './engine/system-clock.ts';
 import type { WebhookOptions } from './engine/webhooks/create-dispatcher.ts';
 import { createApp } from './http/app.ts';
 import type { Mount } from './http/router.ts';
 import { listen } from './http/server.ts';
 import { measureJson } from './json/measure-json.ts';
+import { createExpressionCompiler } from './mapping/expressions.ts';
 import { createMetrics, type GaugeReading } from './observability/metrics.ts';
 import { createRedactor } from './observability/redaction.ts';
 import { createAcpV01 } from './protocols/acp-v01/protocol.ts';
@@ -63,15 +65,17 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
   const fence = (): boolean => lease.isHeld();
   for (const backend of config.backends) {
     const { name, adapter, settings, settingsByTenant, secrets, baseUrl, maxConnections } = backend;
+    const expressions = createExpressionCompiler({ timeMs: config.limits.mappingTimeMs });
     const connect = (own: unknown): Connection => {
       const upstream = connectUpstream({
         ...{ baseUrl, secrets, createRedactor, maxConnections, connectTimeoutMs, fence, log },
+        admission: currentAdmission,
         timeoutMs: backend.requestTimeoutMs,
         maxAnswerBytes: config.limits.maxAnswerBytes,
         exceptions: parseExceptions(config.webhooks.allow),
       });
       upstreams.push(upstream);
-      return adapter.connect(own, upstream.client);
+      return adapter.connect(own, upstream.client, expressions);
     };
     const byTenant = Object.entries(settingsByTenant ?? {}).map(([tenant, own]) => [tenant, connect(own)] as const);
     connections.set(

@@ -12,6 +12,7 @@ const heights: readonly (readonly string[])[] = [
   ['src/cli'],
   ['src/gateway.ts'],
   ['src/http'],
+  ['src/vendors'],
   ['src/access', 'src/protocols', 'src/config'],
   ['src/agents'],
   [

@@ -1,6 +1,7 @@
-// `npm run bench:peers -- [--short|--postgres] ...`: each comparison is a script with options of its own.
+// `npm run bench:peers -- [--short | --durable | --postgres] ...`: each comparison is a script with options of its own.
 const comparisons: Readonly<Record<string, string>> = {
   '--short': './short.ts',
+  '--durable': './durable/main.ts',
   '--postgres': './postgres/main.ts',
 };
 

@@ -17,6 +17,7 @@ export const sampleSections: Readonly<Record<string, Json>> = {
   server: { host: '${RUNGATE_HOST:-127.0.0.1}', port: '${RUNGATE_PORT:-8080}' },
   store: { url: '${RUNGATE_STORE_URL:-sqlite:./data/rungate.db}' },
   defaultAgent: 'price-scraper',
+  vendors: [],
 };
 
 /** By the name of the backend. */

@@ -43,7 +43,10 @@ function renderSection(name: string, section: JsonObject): string {
   const value = sampleSections[name];
   const properties = propertiesOf(withoutAlternatives(section));
   if (Object.keys(properties).length === 0) {
-    return [...comment(section), ...layOut([{ text: `${name}: ${String(value)}` }], '')].join('\n');
+    return [
+      ...comment(section),
+      ...layOut([{ text: `${name}: ${Array.isArray(value) ? JSON.stringify(value) : String(value)}` }], ''),
+    ].join('\n');
   }
   const lines = walk({
     schema: withoutAlternatives(section),

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { adapters } from '../../adapters/index.ts';
 import { renderSchema } from '../../src/cli/schema.ts';
 import { describeParts } from '../../src/config/config-parts.ts';
+import { loadShippedVendors } from '../../src/config/vendor-files.ts';
 import { renderCommandsPage } from './commands-page.ts';
 import { renderConfigPage } from './config-page.ts';
 import { renderDecisionsPage } from './decisions-page.ts';
@@ -9,13 +10,15 @@ import { renderErrorsPage } from './errors-page.ts';
 import { renderExample } from './example.ts';
 import { renderMetricsPage } from './metrics-page.ts';
 
+const shipped = (await loadShippedVendors()).map(({ adapter }) => adapter);
+
 export const root = resolve(import.meta.dirname, '../..');
 
 /** Every generated file by its path from the root. */
 export function generateFiles(): Readonly<Record<string, string>> {
   const parts = describeParts(adapters);
   return {
-    'schema/config.json': renderSchema(),
+    'schema/config.json': renderSchema([...adapters, ...shipped]),
     'docs/commands.md': renderCommandsPage(),
     'docs/config.md': renderConfigPage(parts),
     'docs/decisions/README.md': renderDecisionsPage(),

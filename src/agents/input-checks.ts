@@ -23,9 +23,9 @@ export type InputCheckOptions = {
 };
 
 /** Compiles the checks of what clients send to an agent. Undefined: a schema was reported, or the adapter is not known. */
-export function compileInputChecks(
+export async function compileInputChecks(
   options: InputCheckOptions,
-): Pick<Agent, 'checkInput' | 'checkConfig' | 'checkResume'> | undefined {
+): Promise<Pick<Agent, 'checkInput' | 'checkConfig' | 'checkResume'> | undefined> {
   const { schemas, adapter, allowed } = options;
   let isComplete = true;
   const report: InputCheckOptions['report'] = (place, message) => {
@@ -33,21 +33,21 @@ export function compileInputChecks(
     options.report(place, message);
   };
   const checkOptions = { timeMs: options.checkTimeMs, key: {} };
-  const compile = (schema: JsonObject, place: readonly (string | number)[], root: CheckRoot): Check => {
+  const compile = async (schema: JsonObject, place: readonly (string | number)[], root: CheckRoot): Promise<Check> => {
     try {
-      return compileCheck(schema, root, checkOptions);
+      return await compileCheck(schema, root, checkOptions);
     } catch (error) {
       report(place, error instanceof Error ? error.message : 'is not valid');
       return () => null;
     }
   };
-  const checkInput = compile(schemas.input, ['input'], 'input');
-  const config = compile(schemas.config, ['config'], 'config');
+  const checkInput = await compile(schemas.input, ['input'], 'input');
+  const config = await compile(schemas.config, ['config'], 'config');
   // The schemas of outputs and of interrupts are only shown, so that nothing in them can be wrong for the gateway.
   const resumptions = new Map<string, Check>();
   for (const [index, { type, resumePayload }] of schemas.interrupts.entries()) {
     const place = ['interrupts', index];
-    const resumption = compile(resumePayload, [...place, 'resume_payload'], 'payload');
+    const resumption = await compile(resumePayload, [...place, 'resume_payload'], 'payload');
     if (resumptions.has(type)) report([...place, 'interrupt_type'], 'stands twice among the interrupts');
     resumptions.set(type, resumption);
   }

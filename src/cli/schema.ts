@@ -1,6 +1,8 @@
 import { adapters } from '../../adapters/index.ts';
 import { describeParts } from '../config/config-parts.ts';
 import { composeJsonSchema } from '../config/json-schema.ts';
+import { loadShippedVendors } from '../config/vendor-files.ts';
+import type { Adapter } from '../contract/adapter/adapter.ts';
 import { type Command, say } from './command.ts';
 
 /**
@@ -11,10 +13,13 @@ export const schema: Command = {
   name: 'schema',
   usages: [{ call: 'schema', help: ['print the JSON Schema of the config, for editors'] }],
   flags: {},
-  run: async () => await say(renderSchema()),
+  run: async () => {
+    const shipped = (await loadShippedVendors()).map(({ adapter }) => adapter);
+    return await say(renderSchema([...adapters, ...shipped]));
+  },
 };
 
 /** The JSON Schema of the config as text, with the keys of every adapter. */
-export function renderSchema(): string {
-  return `${JSON.stringify(composeJsonSchema(describeParts(adapters)), null, 2)}\n`;
+export function renderSchema(all: readonly Adapter[]): string {
+  return `${JSON.stringify(composeJsonSchema(describeParts(all)), null, 2)}\n`;
 }

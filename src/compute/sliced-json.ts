@@ -1,6 +1,7 @@
 import type { Json } from '../contract/domain/json.ts';
 import { readJson } from '../json/exact-number.ts';
 import { isJsonObject } from '../json/json-object.ts';
+import { type JsonRules, type ParsedJson, parseJson } from '../json/parse-json.ts';
 import { endOfString } from '../json/scan-json.ts';
 import { writeSliced } from './json-writer.ts';
 import { sliceChars } from './slices.ts';
@@ -29,19 +30,53 @@ export async function parseSliced(text: string, omit: readonly string[] = []): P
   return value;
 }
 
+/** Parses JSON text from outside the process as `parseJson` does, what is large piece by piece. Never throws or rejects. */
+export function parseJsonSliced(text: string, rules: JsonRules): ParsedJson | Promise<ParsedJson> {
+  return text.length <= sliceChars ? parseJson(text, rules) : parseLarge(text, rules);
+}
+
+async function parseLarge(text: string, rules: JsonRules): Promise<ParsedJson> {
+  const reader = new Reader(text, [], rules);
+  try {
+    const value = await reader.read();
+    reader.expectEnd();
+    return { kind: 'json', value };
+  } catch (error) {
+    if (error instanceof Refusal) return error.parsed;
+    throw error;
+  }
+}
+
+/** Why a text is not read further. */
+class Refusal extends SyntaxError {
+  readonly parsed: Exclude<ParsedJson, { kind: 'json' }>;
+
+  constructor(parsed: Refusal['parsed']) {
+    super(parsed.kind === 'malformed' ? `no JSON at position ${parsed.position}` : parsed.kind);
+    this.parsed = parsed;
+  }
+}
+
+/** What the store holds was checked when it came. */
+const trusting: JsonRules = { maxDepth: Number.POSITIVE_INFINITY, protoKeys: 'keep' };
+
 const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a];
 const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 class Reader {
   readonly #text: string;
+  readonly #rules: JsonRules;
   readonly #pacer = new Pacer();
   #at = 0;
+  /** Objects and arrays around the value that is being read. */
+  #depth = 0;
   /** Names of members that the next object is read without. */
   #omit: readonly string[];
 
-  constructor(text: string, omit: readonly string[]) {
+  constructor(text: string, omit: readonly string[], rules: JsonRules = trusting) {
     this.#text = text;
     this.#omit = omit;
+    this.#rules = rules;
   }
 
   async read(): Promise<Json> {
@@ -70,12 +105,12 @@ class Reader {
 
   async #readItems(): Promise<Json> {
     const items: Json[] = [];
-    this.#at += 1;
+    this.#enter();
     for (;;) {
       const end = this.#endOfBatchAfter(items.length);
       if (end !== null) for (const item of this.#parse(this.#at, end, '[', ']') as Json[]) items.push(item);
       else items.push(await this.read());
-      if (this.#closes(closeBracket)) return items;
+      if (this.#leaves(closeBracket)) return items;
       const pause = this.#pacer.pause();
       if (pause !== undefined) await pause;
     }
@@ -83,7 +118,7 @@ class Reader {
 
   async #readMembers(): Promise<Json> {
     const members: Record<string, Json> = {};
-    this.#at += 1;
+    this.#enter();
     const omit = this.#omit;
     this.#omit = [];
     for (let batches = 0; ; batches++) {
@@ -95,14 +130,15 @@ class Reader {
       } else {
         this.#skipSpace();
         if (this.#text.charCodeAt(this.#at) !== quote) this.#refuse(this.#at);
-        const name = await this.read();
+        const name = String(await this.read());
+        if (name === '__proto__' && this.#rules.protoKeys === 'refuse') throw new Refusal({ kind: 'proto-key' });
         this.#skipSpace();
         if (this.#text.charCodeAt(this.#at) !== colon) this.#refuse(this.#at);
         this.#at += 1;
-        if (omit.includes(String(name))) await this.#skip();
-        else define(members, String(name), await this.read());
+        if (omit.includes(name)) await this.#skip();
+        else define(members, name, await this.read());
       }
-      if (this.#closes(closeBrace)) return members;
+      if (this.#leaves(closeBrace)) return members;
       const pause = this.#pacer.pause();
       if (pause !== undefined) await pause;
     }
@@ -141,13 +177,22 @@ class Reader {
     }
   }
 
-  /** Steps over a comma (false) or the end of what is being read (true). */
-  #closes(close: number): boolean {
+  /** Steps into an object or an array. */
+  #enter(): void {
+    this.#at += 1;
+    this.#depth += 1;
+    if (this.#depth > this.#rules.maxDepth) throw new Refusal({ kind: 'too-deep' });
+  }
+
+  /** Steps over a comma (false) or out of what is being read (true). */
+  #leaves(close: number): boolean {
     this.#skipSpace();
     const code = this.#text.charCodeAt(this.#at);
     if (code !== comma && code !== close) this.#refuse(this.#at);
     this.#at += 1;
-    return code === close;
+    if (code === comma) return false;
+    this.#depth -= 1;
+    return true;
   }
 
   #skipSpace(): void {
@@ -224,18 +269,22 @@ class Reader {
   }
 
   #parse(from: number, to: number, open = '', close = ''): Json {
-    try {
-      const value = readJson(`${open}${this.#text.slice(from, to)}${close}`);
+    const { maxDepth, protoKeys } = this.#rules;
+    // What is put around the slice stands for the object or array that it is a part of.
+    const parsed = parseJson(`${open}${this.#text.slice(from, to)}${close}`, {
+      maxDepth: maxDepth - this.#depth + (open === '[' || open === '{' ? 1 : 0),
+      protoKeys,
+    });
+    if (parsed.kind === 'json') {
       this.#at = to;
-      return value;
-    } catch (error) {
-      const position = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
-      return this.#refuse(position === undefined ? to : from + Number(position) - open.length);
+      return parsed.value;
     }
+    if (parsed.kind !== 'malformed') throw new Refusal(parsed);
+    return this.#refuse(parsed.position === null ? to : from + parsed.position - open.length);
   }
 
   #refuse(at: number): never {
-    throw new SyntaxError(`no JSON at position ${at}`);
+    throw new Refusal({ kind: 'malformed', position: at });
   }
 }
 

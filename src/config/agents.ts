@@ -62,7 +62,7 @@ async function readAgent(raw: unknown, path: ConfigPath, deps: AgentReaderDeps):
   const schemas = entry === undefined ? undefined : shapeSchemas(entry);
   const report = (place: ConfigPath, message: string) => reader.report([...path, 'schemas', ...place], message);
   const checks =
-    schemas === undefined ? undefined : compileInputChecks({ schemas, adapter, allowed, checkTimeMs, report });
+    schemas === undefined ? undefined : await compileInputChecks({ schemas, adapter, allowed, checkTimeMs, report });
   const { capabilities } = targeted ?? {};
   if (mapping?.interrupts === true && capabilities?.resume === false) {
     const message = `can interrupt a run, but the ${adapter?.name} adapter cannot resume one at this target`;

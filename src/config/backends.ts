@@ -9,12 +9,20 @@ import { nameSchema } from '../validation/name-schema.ts';
 import type { BackendConfig } from './config.ts';
 import type { ConfigPath } from './config-error.ts';
 import { backendSchema } from './entry-schemas.ts';
-import { type ConfigReader, isExtension } from './reader.ts';
+import { type ConfigReader, isExtension, listNames } from './reader.ts';
 
 export type BackendEntries = {
   readonly backends: readonly BackendConfig[];
   /** Every name in the config, right or wrong, with its adapter where that is known. */
   readonly adapters: ReadonlyMap<string, Adapter | undefined>;
+};
+
+/** The adapters that a config names, and the names of all that it could name. */
+export type KnownAdapters = { readonly adapters: readonly Adapter[]; readonly names: readonly string[] };
+
+type BackendNames = KnownAdapters & {
+  /** The backends that agents name. */
+  readonly named: ReadonlySet<unknown>;
 };
 
 type Members = Readonly<Record<string, unknown>>;
@@ -25,31 +33,26 @@ const sharedKeys = Object.keys(backendSchema.shape);
  * Reads `backends`: shared keys by the shared schema, the others by the schema of the adapter. An entry under `x-` is a
  * part to merge, unless an agent names it.
  */
-export function readBackends(
-  value: unknown,
-  adapters: readonly Adapter[],
-  reader: ConfigReader,
-  named: ReadonlySet<unknown>,
-): BackendEntries {
-  const known = new Map<string, Adapter | undefined>();
+export function readBackends(value: unknown, reader: ConfigReader, { named, ...known }: BackendNames): BackendEntries {
+  const found = new Map<string, Adapter | undefined>();
   const entries = reader.parse(z.record(z.string(), z.unknown()), value, ['backends']) ?? {};
   if (isJsonObject(value) && Object.keys(value).length === 0) reader.report(['backends'], 'must not be empty');
   const backends: BackendConfig[] = [];
   for (const [name, entry] of Object.entries(entries)) {
     if (isExtension(name) && !named.has(name)) continue;
     reader.parse(nameSchema, name, ['backends', name]);
-    const adapter = findAdapter(name, entry, adapters, reader);
-    known.set(name, adapter);
+    const adapter = findAdapter(name, entry, known, reader);
+    found.set(name, adapter);
     const backend = readBackend(name, entry, adapter, reader);
     if (backend !== undefined) backends.push(backend);
   }
-  return { backends, adapters: known };
+  return { backends, adapters: found };
 }
 
 function findAdapter(
   name: string,
   entry: unknown,
-  adapters: readonly Adapter[],
+  { adapters, names }: KnownAdapters,
   reader: ConfigReader,
 ): Adapter | undefined {
   const path = ['backends', name, 'adapter'];
@@ -57,9 +60,9 @@ function findAdapter(
   if (!isJsonObject(entry) || typeof entry.adapter !== 'string' || reader.hasFailed(path)) return undefined;
   const adapter = adapters.find((candidate) => candidate.name === entry.adapter);
   if (adapter === undefined) {
-    const names = adapters.map((candidate) => candidate.name);
-    const hint = findNearest(entry.adapter, names);
-    reader.report(path, `is no adapter; there are ${names.join(', ')}`, { hint });
+    // One whose own file was refused is reported already.
+    if (names.includes(entry.adapter)) return undefined;
+    reader.report(path, `is no adapter${listNames(names)}`, { hint: findNearest(entry.adapter, names) });
   }
   return adapter;
 }
@@ -88,21 +91,24 @@ function readBackend(
   const place: BackendPlace = { name, adapter, path, reader };
   const byTenant = shared?.credentialsByTenant;
   const own = byTenant === undefined ? readSettings(pick(false), place) : readTenants(byTenant, pick(false), place);
-  if (shared === undefined || own === undefined) return undefined;
-  checkBudgetAndPush(shared, own.secrets, place);
+  const baseUrl = shared?.baseUrl ?? adapter.baseUrl;
+  if (shared !== undefined && baseUrl === undefined) reader.report([...path, 'baseUrl'], 'is required');
+  if (shared === undefined || own === undefined || baseUrl === undefined) return undefined;
+  checkBounds(shared, own.secrets, place);
   return {
     name,
     adapter,
-    baseUrl: shared.baseUrl,
+    baseUrl,
     requestTimeoutMs: Math.ceil(shared.requestTimeoutSeconds * 1000),
     maxConnections: shared.maxConnections,
+    maxHeldCalls: shared.maxHeldCalls ?? Math.floor(shared.maxConnections / 2),
     requestsPerSecond: shared.requestsPerSecond ?? null,
     burst: shared.burst ?? null,
     maxConcurrentRuns: shared.maxConcurrentRuns ?? null,
     maxPauseMs: Math.ceil(shared.maxPauseSeconds * 1000),
     push: shared.push ?? null,
     ...own,
-    ...accountsOf(adapter, shared.baseUrl, own),
+    ...accountsOf(adapter, baseUrl, own),
   };
 }
 
@@ -154,14 +160,17 @@ function readTenants(
   };
 }
 
-function checkBudgetAndPush(
-  { burst, requestsPerSecond, push }: z.output<typeof backendSchema>,
+function checkBounds(
+  { burst, requestsPerSecond, maxHeldCalls, maxConnections, push }: z.output<typeof backendSchema>,
   secrets: readonly string[],
   { adapter, path, reader }: BackendPlace,
 ): void {
   if (burst !== undefined && burst > Math.max(requestsPerSecond ?? 0, 1)) {
     const message = requestsPerSecond === undefined ? 'needs requestsPerSecond' : 'must be at most requestsPerSecond';
     reader.report([...path, 'burst'], message);
+  }
+  if (maxHeldCalls !== undefined && maxHeldCalls >= maxConnections) {
+    reader.report([...path, 'maxHeldCalls'], 'must be below maxConnections');
   }
   if (push === undefined) return;
   if (!adapter.capabilities.push) reader.report([...path, 'push'], `is not known to the ${adapter.name} adapter`);

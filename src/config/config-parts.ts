@@ -12,6 +12,8 @@ export type AdapterParts = {
   readonly name: string;
   /** Whether the adapter takes `push`. */
   readonly push: boolean;
+  /** Whether a backend needs a base URL. */
+  readonly needsBaseUrl: boolean;
   readonly settings: JsonObject;
   readonly target: JsonObject;
 };
@@ -37,8 +39,9 @@ export function describeParts(adapters: readonly Adapter[]): ConfigParts {
     backend: nameAdapters(convert(backendSchema), adapters),
     agent: convert(agentSchema),
     mapping: convert(mappingSchema),
-    adapters: adapters.map(({ name, capabilities, settings, target }) => ({
+    adapters: adapters.map(({ name, capabilities, baseUrl, settings, target }) => ({
       name,
+      needsBaseUrl: baseUrl === undefined,
       push: capabilities.push,
       settings: convert(refuseUnknownKeys(settings)),
       target: convert(refuseUnknownKeys(target)),
@@ -49,7 +52,10 @@ export function describeParts(adapters: readonly Adapter[]): ConfigParts {
 /** The validator finds the adapter by its name, so its schema takes any text. */
 function nameAdapters(backend: JsonObject, adapters: readonly Adapter[]): JsonObject {
   const { adapter, ...others } = propertiesOf(backend);
-  return { ...backend, properties: { adapter: { ...adapter, enum: adapters.map(({ name }) => name) }, ...others } };
+  const names = adapters.map(({ name }) => name);
+  // The name of a file of one's own is any other.
+  const known = { ...pick(adapter ?? {}, ['description']), anyOf: [{ enum: names }, pick(adapter ?? {}, ['type'])] };
+  return { ...backend, properties: { adapter: known, ...others } };
 }
 
 export function pick(schema: JsonObject, keys: readonly string[]): JsonObject {

@@ -9,6 +9,7 @@ import {
   retentionSchema,
   serverSchema,
   storeSchema,
+  vendorsSchema,
   webhooksSchema,
 } from './sections.ts';
 
@@ -34,6 +35,7 @@ export const configSchema = z.strictObject({
       description: 'Name of the agent that takes runs whose request names none. Null: such requests are refused.',
       examples: ['price-scraper'],
     }),
+  vendors: vendorsSchema,
   backends: z
     .record(z.string(), backendSchema)
     .describe(

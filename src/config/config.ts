@@ -22,6 +22,8 @@ export type BackendConfig = {
   readonly baseUrl: string;
   readonly requestTimeoutMs: number;
   readonly maxConnections: number;
+  /** Below `maxConnections`, so that other calls never wait for a held one. */
+  readonly maxHeldCalls: number;
   /** Null: no bound. */
   readonly requestsPerSecond: number | null;
   /** Null: as many as a second allows. */

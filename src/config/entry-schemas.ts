@@ -6,11 +6,25 @@ import { baseUrl, count, jsonObject, seconds } from './value-schemas.ts';
 /** The keys that every backend has; the others belong to its adapter. */
 export const backendSchema = z.strictObject({
   adapter: z.string().describe('The adapter that speaks to the vendor.'),
-  baseUrl: baseUrl.describe('Base URL of the vendor API: http or https, without credentials.'),
+  baseUrl: baseUrl.optional().meta({
+    description:
+      'Base URL of the vendor API: http or https, without credentials. Needed where the adapter has none of its own.',
+    examples: ['https://vendor.example/api'],
+  }),
   requestTimeoutSeconds: seconds
     .default(30)
     .describe('Time for one call to the vendor, from the wait for a connection to the last byte.'),
   maxConnections: count.max(10_000).default(128).describe('Open connections to the vendor. Further calls wait.'),
+  maxHeldCalls: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .optional()
+    .meta({
+      description:
+        'Calls that the vendor may hold until a run changes, in place of polls, where its adapter can; with `credentialsByTenant` for each account. Watched runs go first, and further runs are polled. Must be below `maxConnections`. Left out, half of them; 0: none.',
+      examples: [64],
+    }),
   requestsPerSecond: z
     .number()
     .positive()

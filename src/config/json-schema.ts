@@ -26,6 +26,7 @@ export function composeJsonSchema(parts: ConfigParts): JsonObject {
     required: ['backends', 'agents'],
     patternProperties: { '^x-': {} },
     additionalProperties: false,
+    ...refuseOtherAdapters(parts),
     $defs: {
       placeholder: {
         type: 'string',
@@ -41,6 +42,22 @@ export function composeJsonSchema(parts: ConfigParts): JsonObject {
       agent: allowExtensions(composeAgent(parts)),
       mapping: { ...parts.mapping, patternProperties: { '^x-': {} } },
     },
+  };
+}
+
+/** Where a config has no vendor files of its own, every adapter is one that ships. */
+function refuseOtherAdapters(parts: ConfigParts): JsonObject {
+  const { adapters, backend } = parts;
+  const known = { enum: adapters.map(({ name }) => name) };
+  const { description = '' } = propertiesOf(backend).adapter ?? {};
+  const adapter = { description, anyOf: [known, { $ref: '#/$defs/placeholder' }] };
+  const { description: about = '' } = parts.sections.backends ?? {};
+  const entry = { type: 'object', properties: { adapter } };
+  const backends = { description: about, type: 'object', additionalProperties: entry };
+  return {
+    if: { type: 'object', properties: { vendors: { type: 'array', maxItems: 0 } } },
+    // biome-ignore lint/suspicious/noThenProperty: it is a keyword of JSON Schema
+    then: { properties: { backends } },
   };
 }
 
@@ -65,7 +82,7 @@ function composeBackends({ adapters, backend }: ConfigParts): JsonObject {
 }
 
 /** Shared keys and the keys of one adapter; what a tenant brings need not stand among the backend's own keys. */
-function composeBackend({ backend }: ConfigParts, { name, push, settings }: AdapterParts): JsonObject {
+function composeBackend({ backend }: ConfigParts, { name, push, needsBaseUrl, settings }: AdapterParts): JsonObject {
   const shared = propertiesOf(allowPlaceholders(backend));
   const own = allowPlaceholders(settings);
   const properties: Record<string, Json> = {
@@ -82,7 +99,7 @@ function composeBackend({ backend }: ConfigParts, { name, push, settings }: Adap
   return {
     type: 'object',
     properties,
-    required: requiredOf(backend),
+    required: [...requiredOf(backend), ...(needsBaseUrl ? ['baseUrl'] : [])],
     additionalProperties: own.type === 'object' ? (own.additionalProperties ?? true) : true,
     if: { not: { required: ['credentialsByTenant'] } },
     // biome-ignore lint/suspicious/noThenProperty: it is a keyword of JSON Schema

@@ -27,6 +27,8 @@ import {
   storeSchema,
   webhooksSchema,
 } from './sections.ts';
+import { shippedVendors } from './vendor-files.ts';
+import { readVendors } from './vendors-section.ts';
 
 /** The adapters that a config may name. */
 export type Registry = readonly Adapter[];
@@ -36,6 +38,8 @@ export type ParseOptions = {
   readonly file: string;
   readonly env: Environment;
   readonly registry: Registry;
+  /** Directory of the vendor files that need no mention. Default: those of rungate. */
+  readonly vendorsDirectory?: string | undefined;
   /** Directory of the adapters' default mappings. Default: the mappings of rungate. */
   readonly mappingsDirectory?: string | undefined;
 };
@@ -80,12 +84,17 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
   const replicas = section('replicas', replicasSchema);
   const log = section('log', logSchema);
   const webhooks = section('webhooks', webhooksSchema);
-  const backends = readBackends(raw.backends, registry, reader, findBackendNames(raw.agents));
+  const vendors = await readVendors(raw, {
+    ...{ registry, reader, baseDirectory },
+    shippedDirectory: options.vendorsDirectory ?? shippedVendors,
+  });
+  const backends = readBackends(raw.backends, reader, { ...vendors, named: findBackendNames(raw.agents) });
   const { mappingTimeMs, checkTimeMs } = limits ?? limitsSchema.parse({});
   const mappings = new MappingLoader(
     {
       defaultsDirectory: options.mappingsDirectory ?? fileURLToPath(new URL('../../mappings', import.meta.url)),
       baseDirectory,
+      defaults: vendors.mappings,
       timeMs: mappingTimeMs,
     },
     reader,

@@ -12,6 +12,8 @@ import { type ConfigReader, isExtension } from './reader.ts';
 export type MappingLayerOptions = {
   /** Directory of the adapters' default mappings, one `<adapter>.yaml` each. */
   readonly defaultsDirectory: string;
+  /** Default mappings of vendor files, by the name of the adapter, in place of those of the directory. */
+  readonly defaults: ReadonlyMap<string, MappingLayer>;
   /** Directory that file names in the config are relative to. */
   readonly baseDirectory: string;
   /** Budget of one evaluation of an expression, in milliseconds. */
@@ -33,14 +35,15 @@ export class MappingLoader {
 
   /** The compiled mapping; undefined when it was refused and its problems reported. */
   async load(adapter: string, value: unknown, path: ConfigPath): Promise<Mapping | undefined> {
-    const { defaultsDirectory, baseDirectory, timeMs } = this.#options;
+    const { defaultsDirectory, defaults, baseDirectory, timeMs } = this.#options;
     const written = this.#split(value, path);
     if (written === undefined) return undefined;
-    const files = [await this.#readFile(join(defaultsDirectory, `${adapter}.yaml`))];
+    const own = defaults.get(adapter);
+    const files = own === undefined ? [await this.#readFile(join(defaultsDirectory, `${adapter}.yaml`))] : [];
     // An adapter may have no default mapping; the agent's own must be complete then.
     if (files[0]?.kind === 'missing') files.shift();
     if (written.file !== undefined) files.push(await this.#readFile(resolve(baseDirectory, written.file)));
-    const layers: MappingLayer[] = [];
+    const layers: MappingLayer[] = own === undefined ? [] : [own];
     let isComplete = true;
     const documents = new Map<string, YamlDocument>();
     for (const file of files) {

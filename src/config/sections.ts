@@ -270,3 +270,12 @@ export const webhooksSchema = z
       }),
   })
   .describe('Signed calls to the `webhook` of a run at each change of its status, as Standard Webhooks defines them.');
+
+export const vendorsSchema = z
+  .array(z.string().min(1))
+  .default([])
+  .meta({
+    description:
+      'Vendor files of your own, relative to the config; the `vendor` of each is the `adapter` of its backends. Those that ship with rungate need no mention.',
+    examples: [['./acme.yaml']],
+  });

@@ -2,7 +2,6 @@ import type { Api } from '../contract/api/api.ts';
 import type { AgentDirectory } from '../contract/domain/agent.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Clock } from '../contract/domain/clock.ts';
-import type { Json } from '../contract/domain/json.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import type { Store } from '../contract/store/store.ts';
 import { AgentService } from './api/agent-service.ts';
@@ -29,7 +28,7 @@ import { outboxEntryOf } from './webhooks/outbox-entry.ts';
 import { BackendHealth, type BackendStatus } from './worker/backend-health.ts';
 import { Canceller } from './worker/canceller.ts';
 import { LiveRuns } from './worker/live-runs.ts';
-import { PushReceiver } from './worker/push-receiver.ts';
+import { type ParseBody, PushReceiver } from './worker/push-receiver.ts';
 import { UpstreamStopper } from './worker/upstream-stopper.ts';
 import { WaitNotes } from './worker/wait-notes.ts';
 import { Worker } from './worker/worker.ts';
@@ -66,7 +65,7 @@ export type Engine = {
    * A vendor reports a change of a run, which is then polled. `parseBody` gives what it sent, and is called only where
    * that is needed. False: no start carried the token.
    */
-  acceptPush(backend: string, token: string, parseBody?: () => Json | undefined): Promise<boolean>;
+  acceptPush(backend: string, token: string, parseBody?: ParseBody): Promise<boolean>;
   /** Claims and recovers live runs whose replica is dead. Rejects with `StorageFault`. */
   start(): Promise<void>;
   /** Refuses new work. Vendor calls under way are finished and recorded; the rest is left to the next owner. */

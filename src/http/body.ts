@@ -4,11 +4,12 @@ import { createBrotliDecompress, createUnzip } from 'node:zlib';
 import type { Context, Middleware } from 'koa';
 import { HttpMethodEnum, koaBody } from 'koa-body';
 import { z } from 'zod';
+import { parseJsonSliced } from '../compute/sliced-json.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { Json } from '../contract/domain/json.ts';
 import { decodeText } from '../json/decode-text.ts';
-import { parseJson } from '../json/parse-json.ts';
+import type { ParsedJson } from '../json/parse-json.ts';
 import type { ArrivingBytes } from './arriving-bytes.ts';
 
 export type BodyLimits = {
@@ -19,6 +20,9 @@ export type BodyLimits = {
 
 /** Reads a request's body as JSON, whatever its value; undefined where there is none. Its bytes are the caller's. */
 export type BodyReader = (context: Context, caller: string) => Promise<unknown>;
+
+/** What a vendor called with; undefined for what is not JSON, a promise for what is large. */
+export type ParseBody = () => Json | undefined | Promise<Json | undefined>;
 
 /** What reading throws, as far as the cases differ here. */
 const readFault = z.object({ status: z.number().optional(), type: z.string().optional() });
@@ -55,7 +59,7 @@ export function createBodyReader({ maxBodyBytes, maxJsonDepth }: BodyLimits, arr
 export function createPushReader(
   { maxBodyBytes, maxAnswerBytes, maxJsonDepth }: BodyLimits & { readonly maxAnswerBytes: number },
   arriving: ArrivingBytes,
-): (context: Context) => Promise<() => Json | undefined> {
+): (context: Context) => Promise<ParseBody> {
   // A push can hold the result that an answer to a poll would hold.
   const readBytes = createBytesReader('*/*', Math.max(maxBodyBytes, maxAnswerBytes), arriving);
   return async (context) => {
@@ -75,10 +79,19 @@ export function createPushReader(
 }
 
 /** A vendor's word is kept as it is where it can be read, like its answers. */
-function parsePush(bytes: Uint8Array, contentType: string | undefined, maxDepth: number): Json | undefined {
+function parsePush(
+  bytes: Uint8Array,
+  contentType: string | undefined,
+  maxDepth: number,
+): Json | undefined | Promise<Json | undefined> {
   const decoded = decodeText(bytes, contentType);
-  const parsed = decoded.kind === 'text' ? parseJson(decoded.text, { maxDepth, protoKeys: 'keep' }) : null;
-  return parsed?.kind === 'json' ? parsed.value : undefined;
+  if (decoded.kind !== 'text') return undefined;
+  const parsed = parseJsonSliced(decoded.text, { maxDepth, protoKeys: 'keep' });
+  return parsed instanceof Promise ? parsed.then(readValue) : readValue(parsed);
+}
+
+function readValue(parsed: ParsedJson): Json | undefined {
+  return parsed.kind === 'json' ? parsed.value : undefined;
 }
 
 /**
@@ -187,9 +200,18 @@ function decodeClientText(bytes: Uint8Array, mediaType: string | undefined): str
   }
 }
 
-/** Parses what a client sent. Throws `malformed_json`, or `invalid_request` for a value that is nested too deeply. */
+/**
+ * Parses what a client sent; a promise where that is large. Throws or rejects with `malformed_json`, or
+ * `invalid_request` for a value that is nested too deeply.
+ */
 export function parseClientJson(text: string, maxJsonDepth: number): unknown {
-  const parsed = parseJson(text, { maxDepth: maxJsonDepth, protoKeys: 'refuse' });
+  const parsed = parseJsonSliced(text, { maxDepth: maxJsonDepth, protoKeys: 'refuse' });
+  return parsed instanceof Promise
+    ? parsed.then((large) => acceptClientJson(large, maxJsonDepth))
+    : acceptClientJson(parsed, maxJsonDepth);
+}
+
+function acceptClientJson(parsed: ParsedJson, maxJsonDepth: number): Json {
   switch (parsed.kind) {
     case 'json':
       return parsed.value;

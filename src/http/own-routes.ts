@@ -1,23 +1,22 @@
 import type { Context, Middleware } from 'koa';
 import { GatewayError } from '../contract/domain/errors.ts';
-import type { Json } from '../contract/domain/json.ts';
 import type { MetricsPage } from '../observability/metrics.ts';
 import { setJson } from './answers.ts';
+import type { ParseBody } from './body.ts';
 import { type HealthDeps, readReadiness } from './health.ts';
 import { createHomePage, type HomeOptions } from './home-page.ts';
 import { addReference, type ReferenceOptions } from './reference.ts';
 import { createRouter, mountRouter } from './router.ts';
 
 /**
- * Resolves with true if the token is one that a start carried; its run is observed then. `parseBody` gives undefined for
- * what is not JSON.
+ * Resolves with true if the token is one that a start carried; its run is observed then.
  */
-export type Pushed = (backend: string, token: string, parseBody: () => Json | undefined) => Promise<boolean>;
+export type Pushed = (backend: string, token: string, parseBody: ParseBody) => Promise<boolean>;
 
 export type OwnRouteDeps = HealthDeps & {
   readonly pushed: Pushed;
   /** Reads the body of a push, within the bound of every body and of every answer, and parses it where that is asked. */
-  readonly readPush: (context: Context) => Promise<() => Json | undefined>;
+  readonly readPush: (context: Context) => Promise<ParseBody>;
   /** Null: the gateway has no `/metrics`. */
   readonly renderMetrics: (() => Promise<MetricsPage>) | null;
 };

@@ -139,7 +139,7 @@ export class Sockets {
   async #receive(conversation: Conversation, text: string | null, enter: Parameters<Conversation['receive']>[1]) {
     let message: unknown;
     try {
-      message = parseMessage(text, this.#options.maxJsonDepth);
+      message = await parseMessage(text, this.#options.maxJsonDepth);
     } catch (refusal) {
       if (!(refusal instanceof GatewayError)) throw refusal;
       return await conversation.refuse(refusal);

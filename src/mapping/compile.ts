@@ -1,9 +1,10 @@
 import type { ZodError } from 'zod';
 import { findNearest } from '../collections/nearest-word.ts';
+import type { CompiledExpression as Expression } from '../contract/adapter/expressions.ts';
 import type { Mapping } from '../contract/domain/mapping.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import { type CompiledCase, CompiledMapping, type MappingDeps } from './compiled-mapping.ts';
-import { compileExpression, type Expression } from './evaluate.ts';
+import { compileExpression } from './evaluate.ts';
 import { type Budgets, defaultBudgets } from './evaluation.ts';
 import { type ExpressionKey, expressionKeys, type MappingDocument, mappingKeys, mappingSchema } from './schema.ts';
 import { usualVendorPaths } from './vendor-words.ts';

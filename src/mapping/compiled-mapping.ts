@@ -1,9 +1,10 @@
 import { findNearest } from '../collections/nearest-word.ts';
 import type { Observation } from '../contract/adapter/adapter.ts';
+import type { CompiledExpression as Expression } from '../contract/adapter/expressions.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
+import type { EvaluationGuard } from '../contract/domain/evaluation.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
 import {
-  type EvaluationGuard,
   type InputContext,
   type MappedStatus,
   type Mapping,
@@ -17,7 +18,6 @@ import { parseDecimal } from '../json/decimal.ts';
 import { isExactNumber } from '../json/exact-number.ts';
 import { findReason } from '../json/find-reason.ts';
 import { isJsonObject } from '../json/json-object.ts';
-import type { Expression } from './evaluate.ts';
 import { BudgetFault } from './evaluation.ts';
 import { type ErrcodeTable, readFailure } from './failure.ts';
 import { pickVendorWords } from './vendor-words.ts';

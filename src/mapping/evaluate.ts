@@ -1,21 +1,17 @@
 import type { Program } from '../compute/pool-thread.ts';
 import { parseSliced, stringifySliced } from '../compute/sliced-json.ts';
 import { computeThreads, createProgram } from '../compute/thread-pool.ts';
+import type { CompiledExpression as Expression } from '../contract/adapter/expressions.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
+import type { EvaluationGuard } from '../contract/domain/evaluation.ts';
 import type { Json } from '../contract/domain/json.ts';
-import { type EvaluationGuard, MappingFault } from '../contract/domain/mapping.ts';
-import { isExactNumber } from '../json/exact-number.ts';
+import { MappingFault } from '../contract/domain/mapping.ts';
 import { type JsonSize, measureJson, type SizeBounds } from '../json/measure-json.ts';
 import { BudgetFault, Evaluation, type EvaluationOptions, exhausted, overdue } from './evaluation.ts';
 import type { EvaluationReport, ExpressionDefinition } from './evaluation-thread.ts';
+import { followPlan, metArray, type PlainPlan, planOf } from './plain-plan.ts';
 import { SerialQueue } from './serial-queue.ts';
 import { estimateWork } from './work-estimate.ts';
-
-/** A compiled expression. Holds no state between evaluations. */
-export interface Expression {
-  /** @throws MappingFault when the evaluation fails, exceeds a budget or does not give JSON */
-  evaluate(data: unknown, guard?: EvaluationGuard): Promise<Json | undefined>;
-}
 
 export type ExpressionOptions = EvaluationOptions & {
   /** The agent whose turn an evaluation takes, in the event loop and in the threads. */
@@ -32,38 +28,32 @@ const charsPerMs = 10_000;
 const threadModule = new URL('./evaluation-thread.ts', import.meta.url).href;
 
 /**
- * Compiles one JSONata expression in which `findMistake` found nothing. A plain dotted path is walked without
- * JSONata, so its value passes unchanged. What may hold the event loop is evaluated in a thread.
+ * Compiles one JSONata expression in which `findMistake` found nothing. Plain dotted paths, constants, and objects of them
+ * need no JSONata, so their values pass unchanged. What may hold the event loop is evaluated in a thread.
  */
 export function compileExpression(text: string, options: ExpressionOptions): Expression {
   const evaluation = new Evaluation(text, options);
   const placed = new PlacedEvaluation(text, evaluation, options);
-  const { path } = evaluation.syntax;
-  return path === undefined ? placed : new PathWalk(path, placed);
+  const plan = planOf(evaluation.tree);
+  return plan === undefined ? placed : new PlannedEvaluation(plan, placed);
 }
 
 // One for the process, like the event loop that it guards.
 const queue = new SerialQueue();
 
-/** Walking a path needs no budget. JSONata maps over an array on the way, so such a path is left to it. */
-class PathWalk implements Expression {
-  readonly #path: readonly string[];
+/** Following a plan needs no budget. JSONata maps over an array on the way of a path, so such data is left to it. */
+class PlannedEvaluation implements Expression {
+  readonly #plan: PlainPlan;
   readonly #evaluation: Expression;
 
-  constructor(path: readonly string[], evaluation: Expression) {
-    this.#path = path;
+  constructor(plan: PlainPlan, evaluation: Expression) {
+    this.#plan = plan;
     this.#evaluation = evaluation;
   }
 
   async evaluate(data: unknown, guard?: EvaluationGuard): Promise<Json | undefined> {
-    let value = data;
-    for (const name of this.#path) {
-      if (Array.isArray(value)) return await this.#evaluation.evaluate(data, guard);
-      if (typeof value !== 'object' || value === null || isExactNumber(value) || !Object.hasOwn(value, name))
-        return undefined;
-      value = (value as Record<string, unknown>)[name];
-    }
-    return value as Json | undefined;
+    const value = followPlan(this.#plan, data);
+    return value === metArray ? await this.#evaluation.evaluate(data, guard) : value;
   }
 }
 

@@ -3,6 +3,7 @@ import { LinearRegExp } from '../compute/linear-regexp.ts';
 import type { Json } from '../contract/domain/json.ts';
 import { MappingFault } from '../contract/domain/mapping.ts';
 import { ExactNumberRead, guardComparisons, type VeiledData, veilExactNumbers } from './exact-numbers.ts';
+import { addParseJson } from './parse-json-function.ts';
 import { NotJson, toPlainJson } from './plain-json.ts';
 import { readSyntax, type Syntax } from './syntax.ts';
 
@@ -55,8 +56,11 @@ export class Evaluation {
     const engine = LinearRegExp as unknown as RegExpConstructor;
     const limits = { timeout: timeMs, stack: depth, sequence, RegexEngine: engine };
     this.#program = jsonata(text, limits);
-    this.#prepare = prepare;
-    prepare(this.#program);
+    this.#prepare = (program) => {
+      addParseJson(program);
+      prepare(program);
+    };
+    this.#prepare(this.#program);
     this.#text = text;
     this.#limits = limits;
     this.#syntax = readSyntax(this.#program.ast());

@@ -1,4 +1,5 @@
 import type { ExactNumber, Json } from '../contract/domain/json.ts';
+import { isExactNumber } from '../json/exact-number.ts';
 
 /** A value is not JSON; the message says what it is. */
 export class NotJson extends Error {
@@ -25,7 +26,7 @@ export function toPlainJson(value: unknown, unveil?: Unveil): Json | undefined {
       if (Number.isFinite(value)) return value;
       throw new NotJson(`the number ${value}`);
     case 'object':
-      if (value === null) return null;
+      if (value === null || isExactNumber(value)) return value;
       return (
         unveil?.(value) ??
         (Array.isArray(value)

@@ -5,8 +5,6 @@ import { functions, sayArity } from './functions.ts';
 
 /** What is known about an expression without running it. */
 export type Syntax = {
-  /** Member names from the root, when the expression is a plain dotted path and nothing more. */
-  readonly path: readonly string[] | undefined;
   /** JSONata marks arrays of its input while it evaluates such an expression. */
   readonly marksInput: boolean;
   /** What is sure to fail when the expression runs: misspelt functions, regular expressions that take too long. */
@@ -56,11 +54,7 @@ export function readSyntax(tree: unknown): Syntax {
     ...calls.flatMap((call) => (defined.has(call.name) ? [] : (sayMiscounted(call, piped.has(call.node)) ?? []))),
     ...regexps.flatMap((regexp) => sayUnusable(regexp) ?? []),
   ];
-  return {
-    path: pathOf(tree),
-    marksInput,
-    mistakes,
-  };
+  return { marksInput, mistakes };
 }
 
 type Call = { readonly node: Node; readonly name: string };
@@ -114,7 +108,8 @@ function definedBy(node: Node): string[] {
   return names.filter((name) => typeof name === 'string');
 }
 
-function pathOf(tree: unknown): readonly string[] | undefined {
+/** Member names from the root, when the expression is a plain dotted path and nothing more. */
+export function pathOf(tree: unknown): readonly string[] | undefined {
   if (isRoot(tree)) return [];
   if (!isNode(tree) || tree.type !== 'path' || !Array.isArray(tree.steps) || !onlyHas(tree, ['steps', 'type'])) {
     return undefined;

@@ -227,6 +227,7 @@ class Estimate {
         return this.#made(subject.units + (subject.count + subject.items) * other.units, turns);
       case 'split':
       case 'match':
+      case 'parseJson':
         this.steps += chars;
         return listed({ ...nothing, units: 4 * chars, items: 2 * chars }, turns);
       case 'replace':

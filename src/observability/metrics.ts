@@ -10,6 +10,7 @@ export const counters = {
   runs_ended: { help: 'Runs that reached their end, by status.', labels: ['status'] },
   starts: { help: 'Attempts to start a run at a backend, by result.', labels: ['backend', 'result'] },
   polls: { help: 'Observations of upstream runs, by result.', labels: ['backend', 'result'] },
+  held_calls: { help: 'Calls that vendors held in place of polls, by result.', labels: ['backend', 'result'] },
   upstream_faults: { help: 'Failed calls to a backend, by kind of fault.', labels: ['backend', 'kind'] },
   unmapped_status: { help: 'Observations whose status the mapping does not know.', labels: ['agent'] },
   streams_opened: { help: 'Event streams that were opened.', labels: [] },

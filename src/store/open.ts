@@ -2,7 +2,6 @@ import type { Log } from '../contract/domain/log.ts';
 import type { OpenOutbox } from '../contract/domain/webhook.ts';
 import type { Fence } from '../contract/store/fence.ts';
 import { StorageFault, type Store } from '../contract/store/store.ts';
-import { openPostgresStore } from './postgres/open-postgres-store.ts';
 import { backUpSqlite, openSqliteFence, openSqliteOutbox, openSqliteStore } from './sqlite/open-sqlite-store.ts';
 import type { BackupCounts } from './sqlite/sqlite-backup.ts';
 
@@ -27,7 +26,11 @@ export type StoreOptions = {
  */
 export async function openStore(url: string, options: StoreOptions): Promise<Store> {
   if (url.startsWith('sqlite:')) return openSqliteStore(url, options);
-  if (/^postgres(ql)?:\/\//.test(url)) return await openPostgresStore(url, options);
+  if (/^postgres(ql)?:\/\//.test(url)) {
+    // Loaded with the store that needs it: node-postgres and its statements are not for those that serve from a file.
+    const { openPostgresStore } = await import('./postgres/open-postgres-store.ts');
+    return await openPostgresStore(url, options);
+  }
   // The URL may hold a password: only its scheme is shown.
   throw new StorageFault(`a store URL begins with sqlite: or postgres://, not with "${url.split(':', 1)[0]}:"`);
 }

@@ -4,6 +4,9 @@ import type { RowBatch } from '../contract/store/rows.ts';
 /** What a batch of rows reads at most, unless it is one row: characters in SQLite, bytes in PostgreSQL. */
 export const maxBatchSize = 131_072;
 
+/** Bytes of payloads above which a row is read in its turn, see `readLarge`. */
+export const maxReadAtOnce = 262_144;
+
 /** A row whose payload may not have been read yet. */
 export type Paged = { readonly size: number; readonly isRead: boolean };
 

@@ -1,8 +1,10 @@
 import { type HttpAnswer, type HttpCall, type HttpClient, UpstreamFault } from '../contract/adapter/http.ts';
+import type { RequestAdmission } from '../contract/adapter/request-admission.ts';
 import type { Log, Redactor } from '../contract/domain/log.ts';
 import { type CallPlace, CallPlaces } from './call-place.ts';
 import { authorizeRequest, CallWriter, type WrittenRequest } from './call-request.ts';
-import { readAnswer } from './read-answer.ts';
+import { classifyFault } from './fault-rule.ts';
+import { type ReadOptions, readAnswer } from './read-answer.ts';
 import type { HttpResult } from './send-request.ts';
 import type { Exceptions } from './ssrf-address.ts';
 import { isPacked, unpackAnswer } from './unpack-answer.ts';
@@ -17,13 +19,18 @@ export type ClientOptions = {
   /** Addresses that answers may lead to although they are not public. */
   readonly exceptions: Exceptions;
   readonly log?: Log | undefined;
+  /** What lets the requests to the vendor through; asked before each of them. Left out: they go at once. */
+  readonly admission?: (() => RequestAdmission | undefined) | undefined;
 };
 
 /** Sends one request and never rejects; an answered address that is not trusted is checked when it is connected to. */
 export type Transport = (
   request: WrittenRequest,
-  options: { readonly signal: AbortSignal | undefined; readonly isTrusted: boolean },
+  options: { readonly signal: AbortSignal | undefined; readonly isTrusted: boolean; readonly holdMs: number },
 ) => Promise<HttpResult>;
+
+/** Where a request goes, and how its answer is read. */
+type Exchange = { readonly place: CallPlace; readonly asked: ReadOptions };
 
 /** Makes the client that an adapter is handed. Throws `TypeError` for a base URL that is not valid. */
 export function createClient(options: ClientOptions, send: Transport): HttpClient {
@@ -46,17 +53,36 @@ export function createClient(options: ClientOptions, send: Transport): HttpClien
 
   async function perform<T>(call: HttpCall<T>, place: CallPlace): Promise<HttpAnswer<T>> {
     let request = writer.write(call, place);
-    let own = redactor;
+    const url = request.origin + request.path;
+    let asked: ReadOptions = { redactor, maxAnswerBytes, url };
     if (call.authorize !== undefined && place.isTrusted) {
       const made = authorizeRequest(request, call.method, call.authorize);
       const authorized = made instanceof Promise ? await made : made;
       request = authorized.request;
-      own = redactorFor(authorized.secrets);
+      asked = { ...asked, redactor: redactorFor(authorized.secrets) };
     }
-    const result = await send(request, { signal: call.signal, isTrusted: place.isTrusted });
+    // Requests to hosts that are not the vendor's own neither count against its budget nor say anything about it. Asked
+    // after the credentials, whose own request may have to go first.
+    const entered = place.isTrusted ? options.admission?.()?.enter(call.signal) : undefined;
+    if (entered === undefined) return await exchange(call, request, { place, asked });
+    const gated = entered instanceof Promise ? await entered : entered;
+    if (gated === null) throw giveUp(call);
+    try {
+      const answer = await exchange(call, request, { place, asked });
+      gated.settle(null);
+      return answer;
+    } catch (error) {
+      gated.settle(error);
+      throw error;
+    }
+  }
+
+  async function exchange<T>(call: HttpCall<T>, request: WrittenRequest, { place, asked }: Exchange) {
+    const { isTrusted } = place;
+    const result = await send(request, { signal: call.signal, isTrusted, holdMs: call.holdMs ?? 0 });
     // An await of its own, so that an ordinary answer takes no further turn.
     const plain = isPacked(result) ? await unpackAnswer(result, maxAnswerBytes) : result;
-    return readAnswer(call, plain, own, maxAnswerBytes);
+    return readAnswer(call, plain, asked);
   }
 
   async function callVendor<T>(call: HttpCall<T>): Promise<HttpAnswer<T>> {
@@ -75,6 +101,11 @@ export function createClient(options: ClientOptions, send: Transport): HttpClien
   }
 
   return { maxAnswerBytes, call: callVendor };
+}
+
+function giveUp<T>(call: HttpCall<T>): UpstreamFault {
+  const consequence = classifyFault(call, { kind: 'aborted', sent: false });
+  return new UpstreamFault({ consequence, kind: 'aborted', message: 'the call was given up before it was sent' });
 }
 
 function readAuthorization(base: URL): Readonly<Record<string, string>> {

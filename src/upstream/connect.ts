@@ -3,7 +3,7 @@ import { type HttpCall, type HttpClient, UpstreamFault } from '../contract/adapt
 import { type ClientOptions, createClient } from './client.ts';
 import { buildHoldingConnector } from './connector.ts';
 import { Deadlines } from './deadlines.ts';
-import { sendRequest } from './send-request.ts';
+import { type SendOptions, sendRequest } from './send-request.ts';
 import { noExceptions } from './ssrf-address.ts';
 import { buildGuardedConnector } from './ssrf-connector.ts';
 
@@ -32,8 +32,8 @@ const maxGuardedConnections = 8;
 /** Makes the client of one backend. Opens nothing until the first call; throws `TypeError` for a base URL that is not valid. */
 export function connectUpstream(options: UpstreamOptions): Upstream {
   const { connectTimeoutMs, maxAnswerBytes, exceptions = noExceptions } = options;
-  const deadlines = new Deadlines(options.timeoutMs);
-  const limits = { deadlines, maxAnswerBytes, fence: options.fence ?? (() => true) };
+  /** By how long the vendor may hold its answer: adapters know a few such times. */
+  const limits = new Map<number, SendOptions>();
   const poolOptions = {
     pipelining: 1,
     // Only for HTTP/1.1 is it clear when nothing was sent.
@@ -61,6 +61,16 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
     return pool;
   }
 
+  function limitsOf(holdMs: number): SendOptions {
+    let found = limits.get(holdMs);
+    if (found === undefined) {
+      const deadlines = new Deadlines(options.timeoutMs + holdMs);
+      found = { deadlines, maxAnswerBytes, fence: options.fence ?? (() => true) };
+      limits.set(holdMs, found);
+    }
+    return found;
+  }
+
   function guardedPool(): Dispatcher {
     guarded ??= new Agent({
       ...poolOptions,
@@ -70,9 +80,9 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
     return guarded;
   }
 
-  const { call } = createClient({ ...options, exceptions }, (request, { signal, isTrusted }) => {
+  const { call } = createClient({ ...options, exceptions }, (request, { signal, isTrusted, holdMs }) => {
     const pool = isTrusted ? poolOf(request.origin) : guardedPool();
-    return sendRequest(pool, request as Dispatcher.DispatchOptions, limits, signal);
+    return sendRequest(pool, request as Dispatcher.DispatchOptions, limitsOf(holdMs), signal);
   });
 
   function releaseClosing(): void {
@@ -96,7 +106,7 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
     async close() {
       idle ??= Promise.withResolvers();
       if (underWay > 0) await idle.promise;
-      deadlines.close();
+      for (const { deadlines } of limits.values()) deadlines.close();
       await Promise.all([...pools.values(), ...(guarded === undefined ? [] : [guarded])].map((pool) => pool.destroy()));
     },
   };

@@ -1,6 +1,7 @@
+import { parseJsonSliced } from '../compute/sliced-json.ts';
 import type { Json } from '../contract/domain/json.ts';
 import { decodeText } from '../json/decode-text.ts';
-import { parseJson } from '../json/parse-json.ts';
+import type { ParsedJson } from '../json/parse-json.ts';
 import type { AnswerHeaders } from './retry-after.ts';
 
 /** Deeper values would overflow the stack in recursive walks and in JSON.stringify. */
@@ -12,8 +13,8 @@ export type ParsedAnswer =
   /** `text` is null where it is not text. */
   | { readonly kind: 'malformed'; readonly text: string | null; readonly message: string };
 
-/** Reads the body of an answer: text in the charset that it declares, which is one JSON value or nothing. */
-export function parseAnswer(bytes: Uint8Array, headers: AnswerHeaders): ParsedAnswer {
+/** Reads the body of an answer: text in the charset that it declares, which is one JSON value or nothing; a promise where it is large. */
+export function parseAnswer(bytes: Uint8Array, headers: AnswerHeaders): ParsedAnswer | Promise<ParsedAnswer> {
   const type = headers['content-type'];
   const decoded = decodeText(bytes, typeof type === 'string' ? type : type?.[0]);
   if (decoded.kind === 'unknown-charset') {
@@ -25,7 +26,11 @@ export function parseAnswer(bytes: Uint8Array, headers: AnswerHeaders): ParsedAn
   }
   const { text } = decoded;
   if (text.trim() === '') return { kind: 'empty' };
-  const parsed = parseJson(text, { maxDepth, protoKeys: 'keep' });
+  const parsed = parseJsonSliced(text, { maxDepth, protoKeys: 'keep' });
+  return parsed instanceof Promise ? parsed.then((large) => judge(large, text)) : judge(parsed, text);
+}
+
+function judge(parsed: ParsedJson, text: string): ParsedAnswer {
   if (parsed.kind === 'json') return { kind: 'json', value: parsed.value, text };
   const what = parsed.kind === 'too-deep' ? 'nested too deeply' : 'not JSON';
   return { kind: 'malformed', text, message: `the vendor's answer is ${what}` };

@@ -12,19 +12,29 @@ import { isJsonObject } from '../json/json-object.ts';
 import { describeRefusal } from './describe-refusal.ts';
 import { classifyFault, type Happening } from './fault-rule.ts';
 import { glimpse } from './glimpse.ts';
-import { parseAnswer } from './parse-answer.ts';
+import { type ParsedAnswer, parseAnswer } from './parse-answer.ts';
 import { type AnswerHeaders, readRetryAfterMs } from './retry-after.ts';
 import type { HttpResult } from './send-request.ts';
 
 const maxMessageLength = 500;
 
-/** Turns what came over the wire into the call's answer, or throws the {@link UpstreamFault} that it amounts to. */
+export type ReadOptions = {
+  readonly redactor: Redactor;
+  readonly maxAnswerBytes: number;
+  /** What was asked. */
+  readonly url: string;
+};
+
+/**
+ * Turns what came over the wire into the call's answer; a promise where it is large. Throws or rejects with the
+ * {@link UpstreamFault} that it amounts to.
+ */
 export function readAnswer<T>(
   call: HttpCall<T>,
   result: HttpResult,
-  redactor: Redactor,
-  maxAnswerBytes: number,
-): HttpAnswer<T> {
+  options: ReadOptions,
+): HttpAnswer<T> | Promise<HttpAnswer<T>> {
+  const { redactor, maxAnswerBytes } = options;
   if (result.kind === 'failed') {
     const message = result.message ?? describeHappening(result.happening, result.cause, maxAnswerBytes);
     const { status, beginning } = result;
@@ -35,46 +45,57 @@ export function readAnswer<T>(
       vendorStatus: beginning === undefined ? null : findStatus(call, beginning),
     });
   }
+  const { headers, bytes } = result;
+  const parsed = bytes === null ? nothing : parseAnswer(bytes, headers);
+  return parsed instanceof Promise
+    ? parsed.then((large) => judge(call, result, large, options))
+    : judge(call, result, parsed, options);
+}
+
+type Arrived = Extract<HttpResult, { kind: 'answer' }>;
+
+const nothing: ParsedAnswer = { kind: 'empty' };
+
+function judge<T>(call: HttpCall<T>, result: Arrived, parsed: ParsedAnswer, options: ReadOptions): HttpAnswer<T> {
+  const { redactor } = options;
   const { status, headers, bytes } = result;
-  if (status < 200 || status >= 300 || bytes === null) {
-    const { message, isVendors, answer } = readRefusal(call, headers, bytes, redactor);
-    const retryAfterMs = readRetryAfterMs(status, headers, Date.now());
-    throw new UpstreamFault({
-      answer,
-      ...stepOf(call),
-      headers: showHeaders(headers, redactor),
-      consequence: classifyFault(call, { kind: 'http-status', status, isVendors: isVendors || retryAfterMs !== null }),
-      kind: 'http-status',
-      message: message ?? `the vendor answered ${status}`,
-      httpStatus: status,
-      retryAfterMs,
-    });
-  }
-  return readBody(call, result, bytes, redactor);
+  if (status >= 200 && status < 300 && bytes !== null) return readBody(call, { ...result, bytes }, parsed, options);
+  const { message, isVendors, answer } = readRefusal(call, headers, parsed, redactor);
+  const retryAfterMs = readRetryAfterMs(status, headers, Date.now());
+  throw new UpstreamFault({
+    answer,
+    ...stepOf(call),
+    headers: showHeaders(headers, redactor),
+    consequence: classifyFault(call, { kind: 'http-status', status, isVendors: isVendors || retryAfterMs !== null }),
+    kind: 'http-status',
+    message: message ?? `the vendor answered ${status}`,
+    httpStatus: status,
+    retryAfterMs,
+  });
 }
 
 function readBody<T>(
   call: HttpCall<T>,
-  { status, headers }: Extract<HttpResult, { kind: 'answer' }>,
-  bytes: Uint8Array,
-  redactor: Redactor,
+  { status, headers, bytes }: Arrived & { readonly bytes: Uint8Array },
+  parsed: ParsedAnswer,
+  { redactor, url }: ReadOptions,
 ): HttpAnswer<T> {
-  const parsed = parseAnswer(bytes, headers);
   const text = call.takesText === true && parsed.kind === 'malformed' ? plainText(headers, parsed.text) : null;
   if (parsed.kind === 'json' || text !== null) {
     const raw = parsed.kind === 'json' ? redactor.json(parsed.value, parsed.text) : redactor.text(text ?? '');
     const answer = call.answer.safeParse(raw);
     if (answer.success)
-      return new ReadAnswer({ body: answer.data, raw, status, bytes: bytes.byteLength }, headers, redactor);
+      return new ReadAnswer({ body: answer.data, raw, status, bytes: bytes.byteLength, url }, headers, redactor);
     const path = answer.error.issues[0]?.path.join('.');
     const where = path === undefined || path === '' ? '' : ` (${path})`;
     const message = `the vendor's answer has not the expected shape${where}`;
     throw makeFault(call, { kind: 'malformed' }, { message, httpStatus: status });
   }
   // A schema that accepts undefined or null needs no body: the status alone is the answer.
-  for (const nothing of [undefined, null]) {
-    const answer = call.answer.safeParse(nothing);
-    if (answer.success) return new ReadAnswer({ body: answer.data, raw: null, status, bytes: 0 }, headers, redactor);
+  for (const absent of [undefined, null]) {
+    const answer = call.answer.safeParse(absent);
+    if (answer.success)
+      return new ReadAnswer({ body: answer.data, raw: null, status, bytes: 0, url }, headers, redactor);
   }
   const message = parsed.kind === 'empty' ? "the vendor's answer is empty" : parsed.message;
   // What is text and no JSON may be half of an answer; what is no text will not be any the next time.
@@ -88,6 +109,7 @@ class ReadAnswer<T> implements HttpAnswer<T> {
   readonly raw: Json;
   readonly status: number;
   readonly bytes: number;
+  readonly url: string;
   readonly #headers: AnswerHeaders;
   readonly #redactor: Redactor;
 
@@ -96,6 +118,7 @@ class ReadAnswer<T> implements HttpAnswer<T> {
     this.raw = answer.raw;
     this.status = answer.status;
     this.bytes = answer.bytes;
+    this.url = answer.url;
     this.#headers = headers;
     this.#redactor = redactor;
   }
@@ -131,14 +154,7 @@ type Refusal = {
 const silence: Refusal = { message: null, isVendors: false, answer: null };
 
 /** What an answer says that refuses, and its body, without secrets. */
-function readRefusal<T>(
-  call: HttpCall<T>,
-  headers: AnswerHeaders,
-  bytes: Uint8Array | null,
-  redactor: Redactor,
-): Refusal {
-  if (bytes === null) return silence;
-  const parsed = parseAnswer(bytes, headers);
+function readRefusal<T>(call: HttpCall<T>, headers: AnswerHeaders, parsed: ParsedAnswer, redactor: Redactor): Refusal {
   if (parsed.kind === 'empty') return silence;
   const answer = parsed.kind === 'json' ? redactor.json(parsed.value, parsed.text) : null;
   const found = parsed.kind === 'json' ? call.errorMessage(answer) : readPlainText(headers, parsed.text);

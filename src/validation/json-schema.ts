@@ -6,7 +6,8 @@ import type { Check, Violation } from '../contract/domain/agent.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
 import { isJsonObject } from '../json/json-object.ts';
-import { type CheckDefinition, type CheckRoot, createSchemaCheck } from './schema-check.ts';
+import { takesEverything } from './plain-schema.ts';
+import type { CheckDefinition, CheckRoot } from './schema-check.ts';
 import { costOf, isCheckedInline } from './schema-cost.ts';
 import { jsonWords, parsePlainly } from './zod-issues.ts';
 
@@ -21,9 +22,16 @@ const threadModule = new URL('./check-thread.ts', import.meta.url).href;
 
 /**
  * Compiles a JSON Schema to a check that gives the first violation: at once where its cost is known and small, and
- * otherwise from a thread that is ended when it takes too long. Throws as {@link createSchemaCheck}.
+ * otherwise from a thread that is ended when it takes too long. Rejects as `createSchemaCheck` throws.
  */
-export function compileCheck(schema: JsonObject, root: CheckRoot, options: CheckOptions = defaultOptions): Check {
+export async function compileCheck(
+  schema: JsonObject,
+  root: CheckRoot,
+  options: CheckOptions = defaultOptions,
+): Promise<Check> {
+  if (takesEverything(schema)) return () => null;
+  // Loaded for the first schema that needs it: Ajv takes a tenth of a start.
+  const { createSchemaCheck } = await import('./schema-check.ts');
   const definition: CheckDefinition = { schema, root };
   const { check, normalized } = createSchemaCheck(definition);
   const cost = costOf(normalized);

@@ -11,6 +11,7 @@ import { isJsonObject } from '../json/json-object.ts';
 import { type Dialect, type NormalSchema, normalizeSchema } from './dialect.ts';
 import { exactKeywords, findDuplicate } from './exact-keywords.ts';
 import { linearFormats } from './formats.ts';
+import { isPlainSchema } from './plain-schema.ts';
 
 /** First part of a violation's path: the client's name for the checked value. */
 export type CheckRoot = 'input' | 'config' | 'payload';
@@ -101,6 +102,7 @@ function compileNormal({ dialect, schema }: NormalSchema): ValidateFunction {
 const metaSchemaName = /"https?:\/\/json-schema\.org\/draft/;
 
 function refuseBroken({ dialect, schema }: NormalSchema): void {
+  if (isPlainSchema(schema)) return;
   const judge = judges.get(dialect) ?? createAjv(dialect, {});
   judges.set(dialect, judge);
   if (judge.validateSchema(schema as AnySchemaObject) === true) return;

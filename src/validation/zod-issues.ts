@@ -49,7 +49,9 @@ const knownKeysMark = 'known keys: ';
 
 /** Parses a value by a zod schema. A failure has every issue, and one at its own path for each unknown key. */
 export function parsePlainly<T>(schema: z.ZodType<T>, value: unknown, words: Vocabulary): Parsed<T> {
-  const result = schema.safeParse(value, { error: (issue) => sayIssue(issue, words), reportInput: true });
+  const error = (issue: z.core.$ZodRawIssue) => sayIssue(issue, words);
+  // Zod compiles a schema for its first value, which pays off for requests. A config is read once.
+  const result = schema.safeParse(value, { error, reportInput: true, jitless: words === yamlWords });
   if (result.success) return { ok: true, value: result.data };
   return { ok: false, issues: result.error.issues.flatMap((issue) => flatten(issue, words)) };
 }

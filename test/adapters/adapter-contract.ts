@@ -3,6 +3,7 @@ import type { Adapter, Connection } from '../../src/contract/adapter/adapter.ts'
 import { type Consequence, type FaultKind, UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import type { UpstreamRef } from '../../src/contract/domain/run.ts';
+import { createExpressionCompiler } from '../../src/mapping/expressions.ts';
 import { connectUpstream, type Upstream } from '../../src/upstream/connect.ts';
 import { upstreamOptions } from '../upstream/upstream-options.ts';
 import { answer, cutShort, hangUp, type Reply, silence, startVendor, type Vendor } from '../upstream/vendor-server.ts';
@@ -175,7 +176,7 @@ export function testAdapter(subject: AdapterCase): void {
       ...upstreamOptions,
       ...{ baseUrl: `${vendor.url}/base/`, timeoutMs, maxAnswerBytes: maxBytes, secrets },
     });
-    connection = adapter.connect(settings, upstream.client);
+    connection = adapter.connect(settings, upstream.client, createExpressionCompiler());
   });
   afterEach(async () => {
     await vendor.stop();

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { intuned } from '../../adapters/intuned/adapter.ts';
 import type { Connection } from '../../src/contract/adapter/adapter.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { createExpressionCompiler } from '../../src/mapping/expressions.ts';
 import { connectUpstream, type Upstream } from '../../src/upstream/connect.ts';
 import { upstreamOptions } from '../upstream/upstream-options.ts';
 import { answer, startVendor, type Vendor } from '../upstream/vendor-server.ts';
@@ -57,7 +58,11 @@ describe('run options', () => {
   beforeEach(async () => {
     vendor = await startVendor(answer(201, { runId, status: 'pending' }));
     upstream = connectUpstream({ ...upstreamOptions, baseUrl: vendor.url });
-    connection = intuned.connect(intuned.settings.parse({ workspaceId: 'w', apiKey }), upstream.client);
+    connection = intuned.connect(
+      intuned.settings.parse({ workspaceId: 'w', apiKey }),
+      upstream.client,
+      createExpressionCompiler(),
+    );
   });
   afterEach(async () => {
     await vendor.stop();

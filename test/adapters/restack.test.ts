@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { restack } from '../../adapters/restack/adapter.ts';
 import type { Connection } from '../../src/contract/adapter/adapter.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { createExpressionCompiler } from '../../src/mapping/expressions.ts';
 import { connectUpstream, type Upstream } from '../../src/upstream/connect.ts';
 import { upstreamOptions } from '../upstream/upstream-options.ts';
 import { answer, startVendor, type Vendor } from '../upstream/vendor-server.ts';
@@ -80,7 +81,7 @@ describe('events', () => {
   });
 
   const connect = (settings: JsonObject = {}): Connection =>
-    restack.connect(restack.settings.parse(settings), upstream.client);
+    restack.connect(restack.settings.parse(settings), upstream.client, createExpressionCompiler());
   const agent = (more: JsonObject = {}) => restack.target.parse({ agent: 'Support', ...more });
   const seen = () => vendor.received.map(({ method, path, body }) => ({ method, path, body }));
 

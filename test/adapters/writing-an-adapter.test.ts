@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../../adapters/index.ts';
 import type { Adapter } from '../../src/contract/adapter/adapter.ts';
+import { createExpressionCompiler } from '../../src/mapping/expressions.ts';
 import { connectUpstream } from '../../src/upstream/connect.ts';
 import { upstreamOptions } from '../upstream/upstream-options.ts';
 import { answer, startVendor } from '../upstream/vendor-server.ts';
@@ -45,7 +46,11 @@ describe('docs/vendors/writing-an-adapter.md', () => {
         .replaceAll("'zod'", `'${root}/node_modules/zod/index.js'`);
       writeFileSync(file, placed);
       const { acme } = (await import(file)) as { acme: Adapter };
-      const connection = acme.connect(acme.settings.parse({ apiKey: 'key' }), upstream.client);
+      const connection = acme.connect(
+        acme.settings.parse({ apiKey: 'key' }),
+        upstream.client,
+        createExpressionCompiler(),
+      );
       const target = acme.target.parse({ job: 'a b' });
       const { signal } = new AbortController();
       const { upstream: ref } = await connection.start({ target, input: 1, config: {}, runId: 'run-1' });

@@ -156,6 +156,8 @@ describe('schema/config.json', () => {
       false,
     );
     expect(of({ adapter: 'intund', baseUrl })).toBe(false);
+    const own = replaceAt(example, ['backends', 'intuned-main'], () => ({ adapter: 'own', baseUrl, key: 1 }));
+    expect(validate({ ...(own as JsonObject), vendors: ['./own.yaml'] })).toBe(true);
     expect(of({ adapter: 'intuned', workspaceId: 'w', apiKey: 'x' })).toBe(false);
   });
 

@@ -145,7 +145,7 @@ const mistakes: readonly (readonly [string, string, string, RegExp, string?])[] 
     'an adapter that does not exist',
     sample().replace('acme\n', 'amce\n'),
     'backends.main.adapter',
-    /no adapter; .* acme$/,
+    /no adapter; there are acme, a2a, /,
     'acme',
   ],
   [

@@ -30,6 +30,8 @@ describe("the config of a backend's budget", () => {
       maxConcurrentRuns: 50,
       push: { publicUrl: 'https://runs.example/base' },
     });
+    expect(await backendWith('maxConnections: 9')).toMatchObject({ maxHeldCalls: 4 });
+    expect(await backendWith('maxConnections: 9', 'maxHeldCalls: 8')).toMatchObject({ maxHeldCalls: 8 });
     expect(await backendWith('requestsPerSecond: 0.5')).toMatchObject({ requestsPerSecond: 0.5 });
   });
 
@@ -38,6 +40,7 @@ describe("the config of a backend's budget", () => {
     ['none at all', 'requestsPerSecond: 0', 'requestsPerSecond', /./],
     ['a burst without a rate', 'burst: 5', 'burst', /needs requestsPerSecond/],
     ['a burst above the rate', 'requestsPerSecond: 4\nburst: 5', 'burst', /at most requestsPerSecond/],
+    ['as many held calls as connections', 'maxConnections: 8\nmaxHeldCalls: 8', 'maxHeldCalls', /below maxConnections/],
     ['no run at all', 'maxConcurrentRuns: 0', 'maxConcurrentRuns', /./],
   ])('a budget with %s is refused', async (_name, lines, key, message) => {
     const [problem] = await refuse(sample({ backend: lines }));

@@ -19,10 +19,44 @@ describe('parked runs', () => {
     return run;
   }
 
+  /** Goes on until the run was polled, so that its next poll is nine seconds away. */
+  async function untilPolled(): Promise<void> {
+    const { polls } = rig.vendor;
+    while (rig.vendor.polls === polls) await rig.clock.advance(100);
+    expect(rig.engine.liveRuns().parked).toBe(1);
+  }
+
+  /** Holds the reads of parked runs until it is called. */
+  function holdReads(): () => void {
+    const findAll = rig.store.findAll.bind(rig.store);
+    const gate = Promise.withResolvers<void>();
+    rig.store.findAll = async (keys) => {
+      const found = await findAll(keys);
+      await gate.promise;
+      return found;
+    };
+    return gate.resolve;
+  }
+
   /** The vendor has the result, but is not asked before something wakes the run. */
   function finish(): number {
     rig.vendor.observeScript.push({ status: 'success', output: { done: true } });
     return rig.vendor.polls;
+  }
+
+  /** A rig whose vendor pushes the first run when the function is called. */
+  async function openPushed(): Promise<() => Promise<boolean>> {
+    const sinks: string[] = [];
+    rig = await openRig({
+      agent: { capabilities: { resume: false, cancel: false, push: true, session: false } },
+      options: { push: { publicUrl: 'https://runs.example/' }, secrets: ['hush'] },
+    });
+    const start = rig.vendor.start.bind(rig.vendor);
+    rig.vendor.start = (request: Parameters<typeof start>[0] & { readonly sink?: { readonly url: string } }) => {
+      sinks.push(request.sink?.url ?? '');
+      return start(request);
+    };
+    return () => rig.engine.acceptPush('scripted', sinks[0]?.split('/').at(-1) ?? '');
   }
 
   const outcomeOf = async (run: Run): Promise<unknown> => (await rig.read(run)).outcome;
@@ -67,6 +101,7 @@ describe('parked runs', () => {
 
   test('a client that waits for a parked run has it polled at once', async () => {
     const run = await parkOne({}, 100_000);
+    await untilPolled();
     finish();
     const waiting = rig.engine.api.runs.wait(run, 60_000, new AbortController().signal);
     await rig.clock.advance(1000);
@@ -75,6 +110,7 @@ describe('parked runs', () => {
 
   test('a client that streams a parked run has it polled at once', async () => {
     const run = await parkOne({}, 100_000);
+    await untilPolled();
     finish();
     const events = readAll(await rig.engine.api.runs.watch(run, 0));
     await rig.clock.advance(1000);
@@ -91,12 +127,87 @@ describe('parked runs', () => {
     expect(rig.engine.liveRuns()).toEqual({ total: 1, parked: 1 });
   });
 
+  test('a run that a client watches is not parked either where its vendor pushes, so that it sleeps for long', async () => {
+    const push = await openPushed();
+    const run = await rig.create();
+    await push();
+    await rig.clock.advance(30_000);
+    const { polls } = rig.vendor;
+    const waiting = rig.engine.api.runs.wait(run, 60_000, new AbortController().signal);
+    await rig.clock.advance(5000);
+    expect(rig.engine.liveRuns()).toEqual({ total: 1, parked: 0 });
+    expect(rig.vendor.polls - polls).toBeLessThan(2);
+    await rig.clock.advance(60_000);
+    await waiting;
+  });
+
+  test('a parked run that is woken twice at once is read once', async () => {
+    const push = await openPushed();
+    const run = await rig.create();
+    await rig.clock.advance(100_000);
+    const findAll = rig.store.findAll.bind(rig.store);
+    const reads: number[] = [];
+    rig.store.findAll = (keys) => {
+      reads.push(keys.length);
+      return findAll(keys);
+    };
+    const waiting = rig.engine.api.runs.wait(run, 1000, new AbortController().signal);
+    await push();
+    await rig.clock.settle();
+    expect(reads).toEqual([1]);
+    await rig.clock.advance(1000);
+    await waiting;
+  });
+
+  test('a parked run that is cancelled while it is being read is not driven again', async () => {
+    const run = await parkOne({}, 100_000);
+    const release = holdReads();
+    await rig.clock.advance(10_000);
+    const { polls } = rig.vendor;
+    await rig.engine.api.runs.cancel(run, { action: 'interrupt', wait: false });
+    release();
+    await rig.clock.advance(60_000);
+    expect([rig.vendor.polls, rig.engine.liveRuns().total]).toEqual([polls, 0]);
+  });
+
+  test('a payload for a parked run that is being read is sent once', async () => {
+    rig = await openRig();
+    rig.vendor.observeScript.push({ status: 'running', question: 'go?' });
+    const run = await rig.create();
+    await rig.clock.advance(100_000);
+    const release = holdReads();
+    await rig.clock.advance(10_000);
+    await rig.engine.api.runs.resume(run, 'yes');
+    release();
+    await rig.clock.settle();
+    expect(rig.vendor.resumptions).toEqual([{ answer: 'yes' }]);
+    expect(rig.engine.liveRuns().total).toBe(1);
+  });
+
+  test('a backend is not said to hold up a parked run that has ended', async () => {
+    const run = await parkOne();
+    rig.vendor.observeScript.push(fault('retry', { httpStatus: 401 }));
+    await untilPolled();
+    expect(rig.engine.backends()).toMatchObject([{ state: 'unauthorised', runs: 1 }]);
+    await rig.engine.api.runs.delete(run);
+    expect(rig.engine.backends()).toMatchObject([{ runs: 0 }]);
+  });
+
+  test('an account is forgotten once its last run has ended that was parked and woken', async () => {
+    const run = await parkOne({ options: { accountsByTenant: { [tenant]: 'own' } } });
+    await untilPolled();
+    expect(rig.engine.backends()).toMatchObject([{ accounts: { up: 1 } }]);
+    await rig.engine.api.runs.delete(run);
+    await rig.clock.advance(61_000);
+    expect(rig.engine.backends()).toMatchObject([{ accounts: { up: 0 } }]);
+  });
+
   test('a client that watches the thread of a parked run has it polled at once', async () => {
     rig = await openRig();
     const join = { threadId: thread, ifNotExists: 'create', whenBusy: 'reject' } as const;
     const { run } = await rig.engine.api.runs.create({ tenant, agent: undefined, request: {}, thread: join });
     await rig.clock.advance(100_000);
-    expect(rig.engine.liveRuns().parked).toBe(1);
+    await untilPolled();
     finish();
     const stream = await rig.engine.api.threads.watch({ tenant, threadId: thread }, { afterSeq: null });
     const reader = stream[Symbol.asyncIterator]();
@@ -107,21 +218,12 @@ describe('parked runs', () => {
   });
 
   test('a push of the vendor has a parked run polled at once', async () => {
-    const sinks: string[] = [];
-    rig = await openRig({
-      agent: { capabilities: { resume: false, cancel: false, push: true, session: false } },
-      options: { push: { publicUrl: 'https://runs.example/' }, secrets: ['hush'] },
-    });
-    const start = rig.vendor.start.bind(rig.vendor);
-    rig.vendor.start = (request: Parameters<typeof start>[0] & { readonly sink?: { readonly url: string } }) => {
-      sinks.push(request.sink?.url ?? '');
-      return start(request);
-    };
+    const push = await openPushed();
     const run = await rig.create();
     await rig.clock.advance(100_000);
     expect(rig.engine.liveRuns().parked).toBe(1);
     finish();
-    expect(await rig.engine.acceptPush('scripted', sinks[0]?.split('/').at(-1) ?? '')).toBe(true);
+    expect(await push()).toBe(true);
     await rig.clock.settle();
     expect(await outcomeOf(run)).toEqual(done);
   });

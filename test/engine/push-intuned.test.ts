@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { intuned } from '../../adapters/intuned/adapter.ts';
 import type { Connection } from '../../src/contract/adapter/adapter.ts';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
+import { createExpressionCompiler } from '../../src/mapping/expressions.ts';
 import { connectUpstream, type Upstream } from '../../src/upstream/connect.ts';
 import { upstreamOptions } from '../upstream/upstream-options.ts';
 import { answer, startVendor, type Vendor } from '../upstream/vendor-server.ts';
@@ -17,7 +18,11 @@ describe('the sink of an Intuned run', () => {
   beforeEach(async () => {
     vendor = await startVendor(answer(201, { runId: 'V1StGXR8_Z5jdHi6B-myT', status: 'pending' }));
     upstream = connectUpstream({ ...upstreamOptions, baseUrl: vendor.url });
-    connection = intuned.connect(intuned.settings.parse({ workspaceId: 'w', apiKey: 'key-1' }), upstream.client);
+    connection = intuned.connect(
+      intuned.settings.parse({ workspaceId: 'w', apiKey: 'key-1' }),
+      upstream.client,
+      createExpressionCompiler(),
+    );
   });
   afterEach(async () => {
     await upstream.close();

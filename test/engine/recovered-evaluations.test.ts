@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { errcodes } from '../../src/contract/domain/errcodes.ts';
-import type { EvaluationGuard } from '../../src/contract/domain/mapping.ts';
+import type { EvaluationGuard } from '../../src/contract/domain/evaluation.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
 import { openRig, type Rig, type RigOptions } from './engine-rig.ts';
 import { makeAgent } from './scripted-agent.ts';

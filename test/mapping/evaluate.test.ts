@@ -3,14 +3,16 @@ import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import jsonata from 'jsonata';
 import { describe, expect, it } from 'vitest';
+import type { CompiledExpression } from '../../src/contract/adapter/expressions.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import { MappingFault } from '../../src/contract/domain/mapping.ts';
-import { compileExpression, type Expression } from '../../src/mapping/evaluate.ts';
+import { compileExpression } from '../../src/mapping/evaluate.ts';
 import { defaultBudgets } from '../../src/mapping/evaluation.ts';
 import { functions } from '../../src/mapping/functions.ts';
+import { addParseJson } from '../../src/mapping/parse-json-function.ts';
 import { findMistake } from '../../src/mapping/syntax.ts';
 
-function expression(text: string): Expression {
+function expression(text: string): CompiledExpression {
   expect(findMistake(text)).toBeUndefined();
   return compileExpression(text, { key: 'output', queueKey: {}, budgets: defaultBudgets });
 }
@@ -135,11 +137,15 @@ describe('the list of functions', () => {
   const source = readFileSync(createRequire(import.meta.url).resolve('jsonata'), 'utf8');
   const bound = [...source.matchAll(/(?:staticFrame|environment)\.bind\('(\w+)'/g)].map(([, name]) => name);
 
-  it('the list of functions is that of JSONata without $eval', () => {
-    expect([...functions.keys()].sort()).toEqual(bound.filter((name) => name !== 'eval').sort());
+  it('the list of functions is that of JSONata without $eval, and $parseJson', () => {
+    expect([...functions.keys()].sort()).toEqual([...bound.filter((name) => name !== 'eval'), 'parseJson'].sort());
   });
 
   it('the list of functions holds functions only', async () => {
-    for (const name of functions.keys()) expect(await jsonata(`$type($${name})`).evaluate({})).toBe('function');
+    for (const name of functions.keys()) {
+      const program = jsonata(`$type($${name})`);
+      addParseJson(program);
+      expect(await program.evaluate({})).toBe('function');
+    }
   });
 });

@@ -14,10 +14,13 @@ function countParameters(definition: string): { min: number; max: number } {
 }
 
 describe('the table of functions', () => {
-  test.each([...functions])('$%s takes as many arguments as JSONata says', async (name, arity) => {
-    const { signature } = (await jsonata(`$${name}`).evaluate({})) as { signature: { definition: string } };
-    expect(arity).toEqual(countParameters(signature.definition));
-  });
+  test.each([...functions].filter(([name]) => name !== 'parseJson'))(
+    '$%s takes as many arguments as JSONata says',
+    async (name, arity) => {
+      const { signature } = (await jsonata(`$${name}`).evaluate({})) as { signature: { definition: string } };
+      expect(arity).toEqual(countParameters(signature.definition));
+    },
+  );
 });
 
 /** An expression, and what is said of it. */

@@ -26,8 +26,17 @@ export class GatewayChild {
     process.once('exit', this.#onExit);
   }
 
-  /** Resolves when it listens; rejects when it ends before. `config` is JSON, which is YAML. */
-  static async start(name: string, folder: string, config: unknown): Promise<GatewayChild> {
+  /**
+   * Resolves when it listens; rejects when it ends before.
+   *
+   * @param options.config JSON, which is YAML.
+   * @param options.imports modules to load before its own code.
+   */
+  static async start(
+    name: string,
+    folder: string,
+    { config, imports = [] }: { readonly config: unknown; readonly imports?: readonly string[] },
+  ): Promise<GatewayChild> {
     const configFile = `${folder}/${name}.yaml`;
     const [logFile, clockFile] = [`${folder}/${name}.log`, `${folder}/${name}.clock`];
     writeFileSync(configFile, JSON.stringify(config));
@@ -35,13 +44,8 @@ export class GatewayChild {
     const child = fork(main, ['serve', '--config', configFile, '--port', '0'], {
       cwd: folder,
       // With a channel to its parent, `serve` does not start anew with them.
-      execArgv: [...memorySettings.execArgv, '--import', clock],
-      env: {
-        PATH: process.env.PATH,
-        HOME: process.env.HOME,
-        RUNGATE_SIEGE_CLOCK: clockFile,
-        ...(name === 'gateway' ? JSON.parse(process.env.SIEGE_ENV ?? '{}') : {}),
-      },
+      execArgv: [...memorySettings.execArgv, ...[clock, ...imports].flatMap((url) => ['--import', url])],
+      env: { ...memorySettings.env, PATH: process.env.PATH, RUNGATE_SIEGE_CLOCK: clockFile },
       stdio: ['ignore', log, log, 'ipc'],
     });
     closeSync(log);

@@ -15,12 +15,14 @@ const schema = z.strictObject({
   json: z.string().nullable().default(null),
   /** How long each attack lasts. */
   seconds: z.coerce.number().min(1).max(60).default(6),
+  /** URLs of modules that the gateway loads before its own code, as to profile it. */
+  imports: z.array(z.string()).default([]),
   isShort: z.boolean().default(false),
 });
 
 export type Settings = z.infer<typeof schema>;
 
-export const usage = `npm run siege -- [--store sqlite|postgres] [--only A5,A6] [--json FILE] [--seconds S]
+export const usage = `npm run siege -- [--store sqlite|postgres] [--only A5,A6] [--json FILE] [--seconds S] [--import URL]
 `;
 
 /** Defaults for what is not given. Throws `ZodError`. */
@@ -31,6 +33,7 @@ export function makeSettings(given: z.input<typeof schema>): Settings {
 /** Reads a command line. Throws `ZodError`, or what `parseArgs` throws. */
 export function readSettings(argv: readonly string[]): Settings {
   const text = { type: 'string' } as const;
-  const options = { store: text, only: text, json: text, seconds: text };
-  return schema.parse(parseArgs({ args: [...argv], options }).values);
+  const options = { store: text, only: text, json: text, seconds: text, import: { ...text, multiple: true } } as const;
+  const { import: imports, ...values } = parseArgs({ args: [...argv], options }).values;
+  return schema.parse({ ...values, imports });
 }

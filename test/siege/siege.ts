@@ -64,9 +64,9 @@ async function besiege(
   const vendor = start('./vendor.ts');
   const vendorUrl = await vendor.ask<string>('listen');
   const config = makeConfig({ storeUrl: database.url, vendorUrl });
-  const gateway = await GatewayChild.start('gateway', folder, config);
+  const gateway = await GatewayChild.start('gateway', folder, { config, imports: settings.imports });
   undo.push(() => gateway.end());
-  const open = await GatewayChild.start('open', folder, makeOpenConfig({ vendorUrl }));
+  const open = await GatewayChild.start('open', folder, { config: makeOpenConfig({ vendorUrl }) });
   undo.push(() => open.end());
   const load = start('./load.ts');
   const attackWithPatience = async (name: string, seconds: number): Promise<AttackReport> => {

@@ -6,6 +6,7 @@ import { describeDurability } from './contract-durability.ts';
 import { describeIdempotency } from './contract-idempotency.ts';
 import { describeItems } from './contract-items.ts';
 import { describeKeptEvents } from './contract-kept-events.ts';
+import { describeLargeRows } from './contract-large-rows.ts';
 import { describeRuns } from './contract-runs.ts';
 import { describeSearch } from './contract-search.ts';
 import { describeThreadEvents } from './contract-thread-events.ts';
@@ -71,6 +72,7 @@ export function describeStore(name: string, subject: Subject): void {
     };
     describeRuns(bench);
     describeKeptEvents(bench);
+    describeLargeRows(bench);
     describeSearch(bench);
     describeClaims(bench);
     describeIdempotency(bench);

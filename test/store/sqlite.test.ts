@@ -1,19 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { type RunQuery, StorageFault } from '../../src/contract/store/store.ts';
 import { openStore } from '../../src/store/open.ts';
-import { selectRunIds } from '../../src/store/run-selection.ts';
 import { openDatabase } from '../../src/store/sqlite/database.ts';
+import { selectChunk } from '../../src/store/sqlite/run-search.ts';
 import { prepareStatements } from '../../src/store/sqlite/sqlite-statements.ts';
 import { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import { describeStore } from './contract.ts';
 import { all, summaryOf } from './rows.ts';
-import { makeEvent, makeRun, nextVersion, silentLog } from './runs.ts';
+import { makeDone, makeEvent, makeRun, nextVersion, silentLog } from './runs.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'rungate-store-'));
 let made = 0;
@@ -166,16 +166,6 @@ describe('faults of a SQLite store', { timeout: 60_000 }, () => {
 });
 
 describe('a SQLite store under load', { timeout: 60_000 }, () => {
-  test('checkpoints move writes into the database file, and the log stops growing', async () => {
-    const file = makeFile();
-    const store = await open(`sqlite:${file}`);
-    const before = statSync(file).size;
-    const run = makeRun({ request: { input: 'x'.repeat(500_000) } });
-    await store.insert(run, []);
-    await vi.waitFor(() => expect(statSync(file).size).toBeGreaterThan(before + 500_000), { timeout: 20_000 });
-    await store.close();
-  });
-
   test('a SQLite database holds the input, the last partial output and the result of a run once each', async () => {
     const { store, database } = makeStore(0);
     const size = 100_000;
@@ -215,29 +205,119 @@ describe('a SQLite store under load', { timeout: 60_000 }, () => {
     await store.close();
   });
 
-  const filters = [{}, { agentId: 'a' }, { status: 'success' }, { agentId: 'a', status: 'timeout' }, { threadId: 't' }];
-  test.each(filters)('a search for runs by %j walks an index in order without a scan or a sort', async (filter) => {
-    const { store, database } = makeStore(0);
-    const query = { tenant: 'main', limit: 10, offset: 0, ...filter } as RunQuery;
-    const steps = explain(database, selectRunIds(query, { ...query, beforeRunId: 'f' }).text);
-    expect(steps).toMatch(/USING COVERING INDEX/);
-    expect(steps).not.toMatch(/SCAN|TEMP B-TREE/);
-    await store.close();
-  });
-
-  test.each(['ownedRuns', 'nextOwner', 'expiredRuns', 'expireKeys', 'events', 'find'] as const)(
-    'the statement %s finds its rows by an index, without a scan or a sort',
-    async (name) => {
+  const filters: readonly (readonly [Partial<RunQuery>, RegExp])[] = [
+    [{}, /COVERING INDEX runs_by_agent \(tenant=\? AND agent_id=\? AND run_id<\?\)/],
+    [{ agentId: 'a' }, /COVERING INDEX runs_by_agent \(tenant=\? AND agent_id=\? AND run_id<\?\)/],
+    [{ status: 'success' }, /COVERING INDEX runs_ended \(tenant=\? AND agent_id=\? AND status=\? AND run_id<\?\)/],
+    [{ threadId: null }, /INDEX runs_by_agent \(tenant=\? AND agent_id=\? AND run_id<\?\)/],
+    [{ status: 'pending', agentIds: ['a', 'b'] }, /COVERING INDEX runs_live \(owner=\? AND run_id<\?\)/],
+    [{ status: 'interrupted' }, /COVERING INDEX runs_live \(owner=\? AND run_id<\?\)/],
+    [
+      { agentId: 'a', status: 'timeout' },
+      /COVERING INDEX runs_ended \(tenant=\? AND agent_id=\? AND status=\? AND run/,
+    ],
+    [{ status: 'error' }, /COVERING INDEX runs_ended \(tenant=\? AND agent_id=\? AND status=\? AND run_id<\?\)/],
+    [{ threadId: 't' }, /COVERING INDEX runs_by_thread \(tenant=\? AND thread_id=\? AND run_id<\?\)/],
+    [{ metadata: { a: 1 } }, /COVERING INDEX runs_by_agent .*\n.*requests USING INTEGER PRIMARY KEY/],
+  ];
+  test.each(filters)(
+    'a search for runs by %j walks ranges of an index in order without a scan or a sort',
+    async (filter, index) => {
       const { store, database } = makeStore(0);
-      const steps = explain(database, prepareStatements(database)[name].sourceSQL);
-      expect(steps).toMatch(/SEARCH/);
-      expect(steps).not.toMatch(/SCAN|TEMP B-TREE/);
+      const steps = explain(database, selectChunk({ tenant: 'main', limit: 10, offset: 0, ...filter }).text);
+      expect(steps).toMatch(index);
+      // The chunk itself is counted.
+      expect(steps.replace('SCAN (subquery-1)', '')).not.toMatch(/SCAN|TEMP B-TREE/);
       await store.close();
     },
   );
+
+  test('a search for live runs of an agent among many of another lets the event loop turn', async () => {
+    const { store } = makeStore(0);
+    const rare = makeRun({ agentId: 'rare' });
+    const others = Array.from({ length: 5000 }, () => makeRun());
+    await Promise.all([rare, ...others].map((run) => store.insert(run, [])));
+    let turns = 0;
+    let isSearching = true;
+    const turn = (): void => {
+      turns += 1;
+      if (isSearching) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const found = await all(store.search({ tenant: 'main', agentId: 'rare', status: 'pending', limit: 10, offset: 0 }));
+    isSearching = false;
+    expect(found).toEqual([summaryOf(rare)]);
+    // A slice has 2,000 rows at most.
+    expect(turns).toBeGreaterThan(3);
+    await store.close();
+  });
+
+  test('runs of many agents are found newest first, whatever the shares of the agents are', async () => {
+    const { store } = makeStore(0);
+    // Agent 0 has half of the runs, agent 1 a quarter, and so on; 150 more have one each.
+    const agentOf = (n: number): string => (n % 16 === 15 ? `many-${n}` : `agent-${Math.clz32(n & 15)}`);
+    const runs = Array.from({ length: 2400 }, (_, n) =>
+      makeRun({ agentId: agentOf(n), status: 'success', phase: 'done' }),
+    );
+    await Promise.all(runs.map((run) => store.insert(run, [])));
+    const newest = runs.toReversed().map(({ runId }) => runId);
+    const ids = async (query: Partial<RunQuery>): Promise<readonly string[]> =>
+      (await all(store.search({ tenant: 'main', limit: 1000, offset: 0, ...query }))).map(({ runId }) => runId);
+    expect(await ids({})).toEqual(newest.slice(0, 1000));
+    expect(await ids({ offset: 1700 })).toEqual(newest.slice(1700));
+    expect(await ids({ status: 'success', limit: 3, offset: 7 })).toEqual(newest.slice(7, 10));
+    const ofTwo = runs.filter(({ agentId }) => agentId === 'agent-31' || agentId === 'many-15').toReversed();
+    expect(await ids({ agentIds: ['many-15', 'agent-31', 'many-15', 'nobody'] })).toEqual(
+      ofTwo.map(({ runId }) => runId),
+    );
+    expect(await ids({ agentIds: ['many-15'], agentId: 'agent-31' })).toEqual([]);
+    await store.close();
+  });
+
+  test('retention finds every run that ended before the instant, also one that it passed while the run was live', async () => {
+    const { store } = makeStore(0);
+    const runs = Array.from({ length: 1300 }, (_, n) => {
+      const createdAtMs = 1000 + n;
+      if (n % 3 === 0) return makeRun({ createdAtMs, updatedAtMs: createdAtMs });
+      // Of the others one half ended in time and one half later.
+      return makeRun({ createdAtMs, phase: 'done', status: 'success', updatedAtMs: n % 2 === 0 ? 3000 : 9000 });
+    });
+    const young = Array.from({ length: 600 }, (_, n) => makeRun({ createdAtMs: 6000 + n, updatedAtMs: 6000 + n }));
+    for (const run of [...runs, ...young]) await store.insert(run, []);
+    const due = runs.filter((run) => run.phase === 'done' && run.updatedAtMs === 3000);
+    const isLeft = async (run: { runId: string }) => (await store.findOfAnyTenant(run.runId)) !== null;
+    expect(await store.expire(5000, 0, 100)).toBe(100);
+    for (const [n, run] of due.entries()) expect(await isLeft(run)).toBe(n >= 100);
+    // The first run of all is behind the place where the search goes on.
+    const first = runs[0] ?? makeRun();
+    await store.update({ run: makeDone(first, 4000), expectedVersion: 1, events: [] });
+    expect(await store.expire(5000, 0, 1000)).toBe(due.length - 100 + 1);
+    expect(await store.expire(5000, 0, 1000)).toBe(0);
+    const kept = [...runs, ...young].filter((run) => run !== first && !due.includes(run));
+    for (const run of kept) expect(await isLeft(run)).toBe(true);
+    expect(await isLeft(first)).toBe(false);
+    await store.close();
+  });
+
+  test.each([
+    'ownedRuns',
+    'nextOwner',
+    'nextAgent',
+    'runsInOrder',
+    'expiredRun',
+    'expireKeys',
+    'events',
+    'find',
+  ] as const)('the statement %s finds its rows by an index, without a scan or a sort', async (name) => {
+    const { store, database } = makeStore(0);
+    const steps = explain(database, prepareStatements(database)[name].sourceSQL);
+    expect(steps).toMatch(/SEARCH/);
+    expect(steps).not.toMatch(/SCAN|TEMP B-TREE/);
+    await store.close();
+  });
 });
 
 function explain(database: DatabaseSync, sql: string): string {
-  const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql.replaceAll('$', '?')}`).all();
+  const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all();
   return plan.map(({ detail }) => String(detail)).join('\n');
 }

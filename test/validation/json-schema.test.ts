@@ -3,8 +3,8 @@ import type { Check } from '../../src/contract/domain/agent.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { compileCheck, rememberEmpty } from '../../src/validation/json-schema.ts';
 
-test('a remembering check runs once for empty objects and each time for other values', () => {
-  const check = compileCheck({ type: 'object', required: ['a'] }, 'config');
+test('a remembering check runs once for empty objects and each time for other values', async () => {
+  const check = await compileCheck({ type: 'object', required: ['a'] }, 'config');
   let asked = 0;
   const counted: Check = (value) => {
     asked += 1;
@@ -48,7 +48,7 @@ test.each<[string, JsonObject, Json, Json]>([
     { a: ['a'], b: 'a' },
   ],
 ])('%s in one schema are each their own', async (_name, schema, good, bad) => {
-  const check = compileCheck(schema, 'input');
+  const check = await compileCheck(schema, 'input');
   expect(await check(good)).toBeNull();
   expect(await check(bad)).not.toBeNull();
 });

@@ -61,7 +61,7 @@ describe('a check that would hold the event loop', () => {
   ] as const)('runs in a thread: %s', async (_name, schema, value, message) => {
     // What ends by itself has all the time that a busy machine needs.
     const timeMs = String(message).includes('250 ms') ? 250 : 10_000;
-    const check = compileCheck(schema as JsonObject, 'input', { timeMs, key: {} });
+    const check = await compileCheck(schema as JsonObject, 'input', { timeMs, key: {} });
     const { result: violation, turnsMs } = await measureTurns(async () => {
       const pending = check(value as Json);
       expect(pending).toBeInstanceOf(Promise);

@@ -1,6 +1,7 @@
 import type { ZodType } from 'zod';
 import type { Json, JsonObject } from '../domain/json.ts';
 import type { UpstreamRef } from '../domain/run.ts';
+import type { ExpressionCompiler } from './expressions.ts';
 import type { HttpClient } from './http.ts';
 
 /**
@@ -150,6 +151,8 @@ export type RunUrl = { readonly path: string; readonly url: string; readonly isP
 /** Code that speaks one vendor's wire. See `docs/vendors/writing-an-adapter.md`. */
 export interface Adapter<Settings = unknown, Target = unknown> {
   readonly name: string;
+  /** Base URL of backends that name none. Left out, each names its own. */
+  readonly baseUrl?: string | undefined;
   /** The most that the adapter can do. */
   readonly capabilities: Capabilities;
   /** The adapter's own keys of a backend in the config (without `adapter` and the keys that every backend has). */
@@ -164,5 +167,6 @@ export interface Adapter<Settings = unknown, Target = unknown> {
   capabilitiesOf?(target: Target): Partial<Capabilities>;
   /** Values that must never leave the process. */
   secretsOf(settings: Settings): readonly string[];
-  connect(settings: Settings, http: HttpClient): Connection<Target>;
+  /** `expressions` compiles the expressions of an adapter that is made of data. */
+  connect(settings: Settings, http: HttpClient, expressions: ExpressionCompiler): Connection<Target>;
 }

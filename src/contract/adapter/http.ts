@@ -164,8 +164,10 @@ export type HttpAnswer<T> = {
   readonly status: number;
   /** Without secrets; made when it is read. */
   readonly headers: AnswerHeaders;
-  /** Size of the body, unpacked. */
+  /** Size of the body, unpacked. Zero: the answer had none, or none that can be read. */
   readonly bytes: number;
+  /** What was asked, absolute, without credentials: relative addresses in the answer belong to it. */
+  readonly url: string;
 };
 
 /**

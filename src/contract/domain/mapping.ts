@@ -1,4 +1,5 @@
 import type { Observation } from '../adapter/adapter.ts';
+import type { EvaluationGuard } from './evaluation.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { UpstreamRef } from './run.ts';
 
@@ -49,9 +50,6 @@ export type MappedStatus =
       /** The status of the mapping that the vendor's resembles, such as `completed` for `COMPLETED`. */
       readonly nearest?: string;
     };
-
-/** Stands around an evaluation that runs in a thread; calls `work` once. May throw {@link MappingFault} instead. */
-export type EvaluationGuard = <T>(expression: string, work: () => Promise<T>) => Promise<T>;
 
 /** An agent's mapping, compiled. Every method throws {@link MappingFault} and nothing else. */
 export interface Mapping {

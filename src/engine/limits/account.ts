@@ -3,12 +3,14 @@ import type { PushChannel } from '../pacing/push-channel.ts';
 import type { AccountHealth, AccountState } from './account-health.ts';
 import type { CallQueue } from './call-queue.ts';
 import type { ConcurrencyLimit } from './concurrency-limit.ts';
+import type { HeldCalls } from './held-calls.ts';
 
 export type AccountDeps = {
   readonly clock: Clock;
   readonly health: AccountHealth;
   readonly callQueue: CallQueue;
   readonly concurrency: ConcurrencyLimit;
+  readonly heldCalls: HeldCalls;
   readonly push: PushChannel | null;
   /** Called whenever a run has to wait. */
   readonly onWait: () => void;
@@ -33,6 +35,7 @@ export class Account {
   readonly clock: Clock;
   readonly callQueue: CallQueue;
   readonly concurrency: ConcurrencyLimit;
+  readonly heldCalls: HeldCalls;
   readonly push: PushChannel | null;
   readonly #deps: AccountDeps;
   #users = 0;
@@ -42,6 +45,7 @@ export class Account {
     this.clock = deps.clock;
     this.callQueue = deps.callQueue;
     this.concurrency = deps.concurrency;
+    this.heldCalls = deps.heldCalls;
     this.push = deps.push;
     this.#deps = deps;
   }

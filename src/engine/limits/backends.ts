@@ -7,6 +7,7 @@ import { Account, type AccountName } from './account.ts';
 import { AccountHealth, type AccountState } from './account-health.ts';
 import { CallQueue } from './call-queue.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
+import { HeldCalls } from './held-calls.ts';
 import { QuotaLease } from './quota-lease.ts';
 import type { Rate } from './rate-limit.ts';
 
@@ -19,6 +20,8 @@ export type BackendOptions = {
   readonly burst: number | null;
   /** Of each account. */
   readonly maxConcurrentRuns: number | null;
+  /** Calls that the vendor may hold at a time, for each account; left out, half the usual pool. */
+  readonly maxHeldCalls?: number | undefined;
   /** The longest pause before a probe, however long a 429 or 503 asks for. */
   readonly maxPauseMs: number;
   readonly push: { readonly publicUrl: string } | null;
@@ -61,6 +64,8 @@ type Backend = {
   readonly shared: Account | null;
 };
 
+/** Of the 128 connections that a backend has by default. */
+const usualHeldCalls = 64;
 /** After the last account went out of use, the unused ones are looked through. */
 const sweepMs = 60_000;
 
@@ -137,10 +142,11 @@ export class Backends {
     const { quotas, replica, agents, onWait } = this.#deps;
     const { maxPauseMs } = options;
     const rate = rateOf(options);
+    const heldCalls = new HeldCalls(options.maxHeldCalls ?? usualHeldCalls);
     const max = options.maxConcurrentRuns;
     if (quotas === null || (rate === null && max === null)) {
       return new Account(name, {
-        ...{ clock, health, push, onWait, onUnused, stopLease: () => {} },
+        ...{ clock, health, heldCalls, push, onWait, onUnused, stopLease: () => {} },
         callQueue: new CallQueue({ clock, health, maxPauseMs }, rate),
         concurrency: new ConcurrencyLimit({ kind: 'own', max: max ?? Number.POSITIVE_INFINITY }),
       });
@@ -162,6 +168,7 @@ export class Backends {
     return new Account(name, {
       clock,
       health,
+      heldCalls,
       push,
       onWait,
       onUnused,

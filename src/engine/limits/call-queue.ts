@@ -1,13 +1,8 @@
 import type { UpstreamFault } from '../../contract/adapter/http.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
-import {
-  type AccountHealth,
-  type AccountState,
-  type Hindrance,
-  type PausableResult,
-  pausesAccount,
-} from './account-health.ts';
-import { type Rate, RateLimit } from './rate-limit.ts';
+import { type AccountHealth, type AccountState, type Hindrance, type Probes, pausesAccount } from './account-health.ts';
+import { CallPermit, type Permit, type PermittedRequest } from './call-permit.ts';
+import { type Flight, type Rate, RateLimit } from './rate-limit.ts';
 import { Turns } from './turns.ts';
 
 /** What a call is for. Starts go before polls of watched runs, and those before all other polls. */
@@ -21,17 +16,16 @@ const startProbeReluctanceMs = 20_000;
 /** Between two queued calls after a pause, without a budget to space them: 100 a second, rising until the jam is over. */
 const jamSpacingMs = 10;
 
-type Ticket = { readonly sinceMs: number; readonly admit: (permit: Permit | null) => void };
+type Ticket = { readonly sinceMs: number; readonly admit: (request: PermittedRequest | null) => void };
 
-/** The right to make one call. It counts against the budget until it is sent or released. */
-export interface Permit {
-  /** Makes the call. Its result updates the health of the account. */
-  send<T>(call: () => Promise<T>): Promise<T>;
-  /** Does nothing once the call was sent. */
-  release(): void;
-}
+/** Who makes a call. */
+export type Caller = {
+  readonly tenant: string;
+  /** Gives up the waits of its further requests. */
+  readonly signal: AbortSignal;
+};
 
-/** A place in the queue. */
+/** A place in the queue, of a call. */
 export type QueueEntry = {
   /** Null: the signal fired first. */
   readonly permit: Promise<Permit | null>;
@@ -65,6 +59,7 @@ export class CallQueue {
   #cancelTimer: () => void = () => {};
   readonly #onWait: () => void;
   readonly #maxPauseMs: number;
+  readonly #requestDeps: RequestDeps;
   readonly #leaveHealth: () => void;
 
   /** Without a rate, only the vendor's pauses and an open circuit delay calls. */
@@ -74,9 +69,11 @@ export class CallQueue {
     this.#maxPauseMs = deps.maxPauseMs;
     this.#onWait = deps.onWait ?? (() => {});
     this.#limit = rate === null ? null : new RateLimit(rate);
-    this.#leaveHealth = deps.health.join(() => {
+    const onChange = (): void => {
       if (this.waiting > 0) this.#pump();
-    });
+    };
+    this.#requestDeps = { ...deps, limit: this.#limit, onChange };
+    this.#leaveHealth = deps.health.join(onChange);
   }
 
   get state(): AccountState {
@@ -153,23 +150,36 @@ export class CallQueue {
   }
 
   /** A permit for a call that need not wait; null: it has to. */
-  tryEnter(urgency: Urgency): Permit | null {
-    return this.waiting === 0 && this.#waitMs(urgency) <= 0 ? this.#makePermit() : null;
+  tryEnter(urgency: Urgency, caller: Caller): Permit | null {
+    return this.#mayGo(urgency) ? this.#makePermit(urgency, caller) : null;
   }
 
   /** A place in the queue of a tenant's calls. */
   enter(urgency: Urgency, tenant: string, signal: AbortSignal): QueueEntry {
     if (signal.aborted) return { permit: Promise.resolve(null), raiseUrgency: () => {} };
-    const permit = this.tryEnter(urgency);
+    const caller = { tenant, signal };
+    const permit = this.tryEnter(urgency, caller);
     if (permit !== null) return { permit: Promise.resolve(permit), raiseUrgency: () => {} };
-    const { promise, resolve } = Promise.withResolvers<Permit | null>();
+    const { request, raiseUrgency } = this.#join(urgency, tenant, signal);
+    return {
+      permit: request.then((admitted) => admitted && this.#makePermit(urgency, caller, admitted)),
+      raiseUrgency,
+    };
+  }
+
+  #join(
+    urgency: Urgency,
+    tenant: string,
+    signal: AbortSignal,
+  ): { request: Promise<PermittedRequest | null>; raiseUrgency(): void } {
+    const { promise, resolve } = Promise.withResolvers<PermittedRequest | null>();
     let queue = this.#queues[urgency];
     const ticket: Ticket = {
       sinceMs: this.#clock.monotonicMs(),
-      admit: (permit) => {
+      admit: (request) => {
         queue.delete(tenant, ticket);
         signal.removeEventListener('abort', leave);
-        resolve(permit);
+        resolve(request);
       },
     };
     const leave = (): void => ticket.admit(null);
@@ -178,7 +188,7 @@ export class CallQueue {
     this.#pump();
     this.#onWait();
     return {
-      permit: promise,
+      request: promise,
       raiseUrgency: () => {
         if (urgency !== 'unwatched' || !queue.delete(tenant, ticket)) return;
         queue = this.#queues.watched;
@@ -196,7 +206,7 @@ export class CallQueue {
         if (Number.isFinite(waitMs)) this.#cancelTimer = this.#clock.schedule(Math.ceil(waitMs), () => this.#pump());
         return;
       }
-      this.#queues[urgency].take()?.admit(this.#makePermit());
+      this.#queues[urgency].take()?.admit(this.#admitRequest());
     }
   }
 
@@ -228,38 +238,66 @@ export class CallQueue {
     return next;
   }
 
-  #makePermit(): Permit {
+  #makePermit(urgency: Urgency, caller: Caller, admitted = this.#admitRequest()): Permit {
+    // What completes a look goes before looks that only might show something.
+    const next = urgency === 'start' ? 'start' : 'watched';
+    return new CallPermit(admitted, (signal = caller.signal) => this.#admitNext(next, caller.tenant, signal));
+  }
+
+  async #admitNext(urgency: Urgency, tenant: string, signal: AbortSignal): Promise<PermittedRequest | null> {
+    if (signal.aborted) return null;
+    if (this.#mayGo(urgency)) return this.#admitRequest();
+    return await this.#join(urgency, tenant, signal).request;
+  }
+
+  #mayGo(urgency: Urgency): boolean {
+    return this.waiting === 0 && this.#waitMs(urgency) <= 0;
+  }
+
+  #admitRequest(): PermittedRequest {
     this.#limit?.reserve();
     this.#lastPermitMs = this.#clock.monotonicMs();
-    const probes = this.#health.enter();
-    let isOpen = true;
-    return {
-      release: () => {
-        if (!isOpen) return;
-        isOpen = false;
-        this.#limit?.release();
-        this.#health.abandon(probes);
-        if (this.waiting > 0) this.#pump();
-      },
-      send: async (call) => {
-        isOpen = false;
-        const flight = this.#limit?.sent(this.#clock.monotonicMs());
-        // A queued call may have waited for this permit to be used.
-        if (this.waiting > 0) this.#pump();
-        let result: PausableResult = 'unclear';
-        try {
-          const answer = await call();
-          result = 'answered';
-          return answer;
-        } catch (error) {
-          result = this.#health.judge(error, this.#maxPauseMs);
-          throw error;
-        } finally {
-          if (flight !== undefined) this.#limit?.landed(flight, this.#clock.monotonicMs());
-          this.#health.settle(result, probes, this.#maxPauseMs);
-          if (this.waiting > 0) this.#pump();
-        }
-      },
-    };
+    return new QueuedRequest(this.#requestDeps, this.#health.enter());
+  }
+}
+
+type RequestDeps = {
+  readonly clock: Clock;
+  readonly health: AccountHealth;
+  readonly limit: RateLimit | null;
+  readonly maxPauseMs: number;
+  /** A queued call may have waited for this request. */
+  readonly onChange: () => void;
+};
+
+class QueuedRequest implements PermittedRequest {
+  readonly #deps: RequestDeps;
+  readonly #probes: Probes;
+  #flight: Flight | undefined;
+
+  constructor(deps: RequestDeps, probes: Probes) {
+    this.#deps = deps;
+    this.#probes = probes;
+  }
+
+  abandon(): void {
+    const { limit, health, onChange } = this.#deps;
+    limit?.release();
+    health.abandon(this.#probes);
+    onChange();
+  }
+
+  begin(): void {
+    const { limit, clock, onChange } = this.#deps;
+    this.#flight = limit?.sent(clock.monotonicMs());
+    onChange();
+  }
+
+  settle(error: unknown): void {
+    const { limit, clock, health, maxPauseMs, onChange } = this.#deps;
+    const result = error === null ? 'answered' : health.judge(error, maxPauseMs);
+    if (this.#flight !== undefined) limit?.landed(this.#flight, clock.monotonicMs());
+    health.settle(result, this.#probes, maxPauseMs);
+    onChange();
   }
 }

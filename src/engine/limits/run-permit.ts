@@ -5,7 +5,9 @@ import type { Run } from '../../contract/domain/run.ts';
 import type { WaitingCause } from '../../contract/domain/waiting.ts';
 import type { Account } from './account.ts';
 import type { Hindrance } from './account-health.ts';
-import type { Permit, QueueEntry, Urgency } from './call-queue.ts';
+import type { Permit } from './call-permit.ts';
+import type { Caller, QueueEntry, Urgency } from './call-queue.ts';
+import type { HeldCalls } from './held-calls.ts';
 
 /** A wait that is over. */
 export type PastWait = { readonly cause: WaitingCause; readonly tookMs: number };
@@ -25,9 +27,9 @@ export type RunPermitOptions = {
 };
 
 /** One run's claim on its backend's account: the slot that it holds there, and the call that it waits to make. */
-export class RunPermit {
+export class RunPermit implements Caller {
   readonly #account: Account;
-  readonly #tenant: string;
+  readonly tenant: string;
   readonly #agentId: string;
   readonly #runId: string;
   readonly #log: Log;
@@ -43,7 +45,7 @@ export class RunPermit {
 
   constructor(account: Account, { agent, run, memory, log }: RunPermitOptions) {
     this.#account = account;
-    this.#tenant = run.tenant;
+    this.tenant = run.tenant;
     this.#agentId = agent.agentId;
     this.#runId = run.runId;
     this.#log = log;
@@ -70,6 +72,11 @@ export class RunPermit {
   /** Null: the run waited for nothing yet. */
   get longestWait(): PastWait | null {
     return this.#memory.longestWait;
+  }
+
+  /** The calls that the vendor holds for runs of the account. */
+  get heldCalls(): HeldCalls {
+    return this.#account.heldCalls;
   }
 
   /** How long the run itself waits after a fault, where the vendor says so. */
@@ -100,7 +107,7 @@ export class RunPermit {
   /** A slot and a call that are free now. Null: the run has to wait for one of them, or is over. */
   tryToStart(): Permit | null {
     if (this.#isOver || !this.#account.concurrency.tryAcquire(this.#runId)) return null;
-    const permit = this.#account.callQueue.tryEnter('start');
+    const permit = this.#account.callQueue.tryEnter('start', this);
     if (permit === null) this.leave();
     return permit;
   }
@@ -136,13 +143,13 @@ export class RunPermit {
   /** Waits for the turn of one call. Null: the run is over. */
   async waitForCall(urgency: Urgency): Promise<Permit | null> {
     const { callQueue } = this.#account;
-    const free = this.#isOver ? null : callQueue.tryEnter(urgency);
+    const free = this.#isOver ? null : callQueue.tryEnter(urgency, this);
     if (free !== null) return free;
     const hindrance = callQueue.hindrance(urgency);
     const sinceMs = this.#account.clock.monotonicMs();
     this.#urgency = urgency;
     this.#account.onWait();
-    this.#entry = callQueue.enter(urgency, this.#tenant, this.#signal);
+    this.#entry = callQueue.enter(urgency, this.tenant, this.signal);
     const permit = await this.#entry.permit;
     this.#entry = null;
     this.#noteWait(hindrance, sinceMs);
@@ -164,8 +171,8 @@ export class RunPermit {
     const hindrance = this.startHindrance();
     const sinceMs = this.#account.clock.monotonicMs();
     this.#account.onWait();
-    const run = { tenant: this.#tenant, agentId: this.#agentId, runId: this.#runId };
-    const hasSlot = await this.#account.concurrency.acquire(run, this.#signal, () => this.#logWait());
+    const run = { tenant: this.tenant, agentId: this.#agentId, runId: this.#runId };
+    const hasSlot = await this.#account.concurrency.acquire(run, this.signal, () => this.#logWait());
     this.#noteWait(hindrance, sinceMs);
     return hasSlot;
   }
@@ -177,7 +184,7 @@ export class RunPermit {
     }
   }
 
-  get #signal(): AbortSignal {
+  get signal(): AbortSignal {
     if (this.#isOver) return AbortSignal.abort();
     this.#abort ??= new AbortController();
     return this.#abort.signal;

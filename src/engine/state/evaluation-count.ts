@@ -1,4 +1,5 @@
-import { type EvaluationGuard, MappingFault } from '../../contract/domain/mapping.ts';
+import type { EvaluationGuard } from '../../contract/domain/evaluation.ts';
+import { MappingFault } from '../../contract/domain/mapping.ts';
 import type { Run } from '../../contract/domain/run.ts';
 
 /** A run ends instead of being evaluated again after this many processes have ended in its evaluation. */

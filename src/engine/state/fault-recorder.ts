@@ -6,7 +6,7 @@ import type { Log, Metrics } from '../../contract/domain/log.ts';
 import type { MappedStatus } from '../../contract/domain/mapping.ts';
 
 /** What a vendor is called for; a label of the log. */
-export type CallPurpose = 'start' | 'observe' | 'resume' | 'cancel';
+export type CallPurpose = 'start' | 'observe' | 'attend' | 'resume' | 'cancel';
 
 const repeatOptions = { repeatMs: 600_000, maxTimes: 5, maxKinds: 10_000 };
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../contract/domain/clock.ts';
+import type { EvaluationGuard } from '../../contract/domain/evaluation.ts';
 import type { Log } from '../../contract/domain/log.ts';
-import type { EvaluationGuard } from '../../contract/domain/mapping.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { StorageFault, type Store } from '../../contract/store/store.ts';
 import { backoffMs } from '../backoff.ts';

@@ -1,9 +1,9 @@
 import { shortenCanonical } from '../../compute/fingerprint.ts';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
+import type { EvaluationGuard } from '../../contract/domain/evaluation.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Log, Metrics } from '../../contract/domain/log.ts';
-import type { EvaluationGuard } from '../../contract/domain/mapping.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Admission, ThreadEffect } from '../../contract/domain/thread.ts';
 import type { NewDelivery } from '../../contract/domain/webhook.ts';

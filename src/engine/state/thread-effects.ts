@@ -1,8 +1,8 @@
 import { v7 as uuidV7 } from 'uuid';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import { errcodes } from '../../contract/domain/errcodes.ts';
+import type { EvaluationGuard } from '../../contract/domain/evaluation.ts';
 import type { Json } from '../../contract/domain/json.ts';
-import type { EvaluationGuard } from '../../contract/domain/mapping.ts';
 import type { Run, RunStatus } from '../../contract/domain/run.ts';
 import type {
   Checkpoint,

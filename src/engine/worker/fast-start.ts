@@ -3,7 +3,7 @@ import type { Agent } from '../../contract/domain/agent.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Run } from '../../contract/domain/run.ts';
-import type { Permit } from '../limits/call-queue.ts';
+import type { Permit } from '../limits/call-permit.ts';
 import { RunPermit } from '../limits/run-permit.ts';
 import { RunLog, type WorkerDeps } from './run-context.ts';
 import { beginMemory, type RunMemory } from './run-memory.ts';

@@ -32,7 +32,6 @@ export class ParkedRuns implements Parking {
   readonly #slots = new Map<number, Slot>();
   /** Runs that are read in the next turn of the event loop. */
   #roused: ParkedRun[] = [];
-  #isStopped = false;
 
   constructor(deps: ParkedRunsDeps) {
     this.#deps = deps;
@@ -46,7 +45,7 @@ export class ParkedRuns implements Parking {
   }
 
   rouse(parked: ParkedRun): void {
-    if (parked.dueMs === null || this.#isStopped) return;
+    if (parked.dueMs === null) return;
     this.#take(parked);
     this.#roused.push(parked);
     if (this.#roused.length > 1) return;
@@ -85,13 +84,6 @@ export class ParkedRuns implements Parking {
     giveUpClaim(backends.of(parked.backend, parked.tenant), parked.runId, parked.memory);
   }
 
-  /** Reads no more runs. They are left to their next owner. */
-  stop(): void {
-    this.#isStopped = true;
-    for (const { cancel } of this.#slots.values()) cancel();
-    this.#slots.clear();
-  }
-
   #hindrance({ phase, backend, tenant, memory }: ParkedRun): Hindrance | null {
     const { backends, clock } = this.#deps;
     if (phase !== 'running') return null;
@@ -99,7 +91,6 @@ export class ParkedRuns implements Parking {
   }
 
   #shelve(parked: ParkedRun, delayMs: number): void {
-    if (this.#isStopped) return;
     const { clock } = this.#deps;
     const nowMs = clock.monotonicMs();
     const stepMs = 2 ** Math.floor(Math.log2(Math.max(1, Math.min(delayMs * earlyShare, maxEarlyMs))));
@@ -132,9 +123,10 @@ export class ParkedRuns implements Parking {
   }
 
   async #wake(due: readonly ParkedRun[]): Promise<void> {
-    for (let from = 0; from < due.length && !this.#isStopped; from += batch) {
+    for (let from = 0; from < due.length; from += batch) {
       if (from > 0) await new Promise((resolve) => setImmediate(resolve));
-      await this.#read(due.slice(from, from + batch));
+      const left = due.slice(from, from + batch).filter((parked) => this.#isParked(parked));
+      if (left.length > 0) await this.#read(left);
     }
   }
 
@@ -169,7 +161,7 @@ export class ParkedRuns implements Parking {
 
   /** False: something happened to the run while it was being read. */
   #isParked(parked: ParkedRun): boolean {
-    return !this.#isStopped && this.#deps.live.get(parked.runId) === parked;
+    return this.#deps.live.get(parked.runId) === parked;
   }
 
   /** Goes on with a run that is as given; null: it was removed. */

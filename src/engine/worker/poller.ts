@@ -3,13 +3,15 @@ import type { Observation } from '../../contract/adapter/adapter.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import { type MappedStatus, MappingFault } from '../../contract/domain/mapping.ts';
-import type { Permit } from '../limits/call-queue.ts';
+import type { UpstreamRef } from '../../contract/domain/run.ts';
+import type { Permit } from '../limits/call-permit.ts';
 import { nextPollMs } from '../pacing/pacing.ts';
 import { RunAge } from '../pacing/run-age.ts';
 import { hasScheduledSession } from '../sessions/sessions.ts';
 import { faultOf } from '../state/fault-recorder.ts';
 import { failedMapping } from '../state/outcomes.ts';
 import type { RunOutcome } from '../state/state-machine.ts';
+import { Attendance } from './attendance.ts';
 import { noteAnswer, noteCall, noteFault } from './call-notes.ts';
 import { Echo } from './echo.ts';
 import { LookPatience } from './look-patience.ts';
@@ -20,13 +22,17 @@ import type { PollMemory } from './run-memory.ts';
 /** This many pushes of one run cause a poll at once; further ones no more often than a watched run is polled. */
 const freePushes = 3;
 
-/** Polls one upstream run when it is due, and records what changed. */
+/** When the run was asked for, and whether by a poll. */
+type Sight = { readonly sentMs: number; readonly isPoll: boolean };
+
+/** Polls one upstream run when it is due, or has the vendor hold a call, and records what changed. */
 export class Poller {
   readonly #context: RunContext;
   /** Cuts an observation short, which unlike a start may be repeated. */
   #abort: AbortController | null = null;
   readonly #memory: PollMemory;
   readonly #age: RunAge;
+  readonly #attendance: Attendance;
   readonly #patience: LookPatience;
   readonly #spacing: PartialSpacing;
   readonly #echo: Echo;
@@ -39,6 +45,7 @@ export class Poller {
     this.#patience = new LookPatience(agent, deps.clock, memory);
     this.#spacing = new PartialSpacing(deps.clock, handle, memory);
     this.#age = new RunAge(context);
+    this.#attendance = new Attendance(context);
   }
 
   /** Starts the pace anew: the vendor has just accepted the run or a payload. `isDue`: or perhaps long ago. */
@@ -54,19 +61,55 @@ export class Poller {
   pollNow(): void {
     this.#memory.isPushed = true;
     this.#memory.wasPushed = true;
+    this.#attendance.cutShort();
     this.#context.handle.wake();
   }
 
   abort(reason: string): void {
     this.#abort?.abort(reason);
+    this.#attendance.abort(reason);
   }
 
-  /** How long until the next poll is due; zero or less: now. */
+  /** How long until the run is polled, or attended, next; zero or less: now. */
   get waitMs(): number {
-    return this.#memory.isPushed ? Math.min(this.#untilPushedPollMs(), this.#untilDueMs()) : this.#untilDueMs();
+    const dueMs = this.#memory.isPushed ? Math.min(this.#untilPushedPollMs(), this.#untilDueMs()) : this.#untilDueMs();
+    return Math.min(dueMs, this.#untilHeldMs());
   }
 
-  async poll(): Promise<void> {
+  /** Has the vendor hold a call where that is possible, and polls where it is not, or is due all the same. */
+  async observe(): Promise<void> {
+    if (this.#untilHeldMs() <= 0 && this.#untilDueMs() > 0) await this.#attend();
+    else await this.#poll();
+  }
+
+  /** A run is polled first where it was pushed, where little is known of it, and while its polls fail. */
+  #untilHeldMs(): number {
+    const { isPushed, lastPollMs, faults } = this.#memory;
+    if (isPushed || lastPollMs === null || faults > 0) return Number.POSITIVE_INFINITY;
+    return this.#attendance.waitMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  async #attend(): Promise<void> {
+    const { handle, deps } = this.#context;
+    const sentMs = deps.clock.monotonicMs();
+    const seen = await this.#attendance.hold(this.#upstream);
+    if (handle.isOver) return;
+    const nowMs = deps.clock.monotonicMs();
+    if (seen === null) {
+      if (this.#attendance.isAttended) this.#age.noteAlive(nowMs);
+      return;
+    }
+    this.#memory.lastPollMs = nowMs;
+    await this.#read(seen, { sentMs, isPoll: false });
+  }
+
+  get #upstream(): UpstreamRef {
+    const { upstream } = this.#context.handle.run;
+    if (upstream === null) throw new TypeError('a running run has no upstream run');
+    return upstream;
+  }
+
+  async #poll(): Promise<void> {
     // A pushed run's poll is likely to show a change, so it goes before those that only might.
     const permit = await this.#context.runPermit.waitForCall(
       this.#memory.isPushed || this.#isWatched ? 'watched' : 'unwatched',
@@ -88,9 +131,8 @@ export class Poller {
   }
 
   async #pollWith(permit: Permit): Promise<void> {
-    const { handle, agent, connection, deps } = this.#context;
-    const { upstream } = handle.run;
-    if (upstream === null) throw new TypeError('a running run has no upstream run');
+    const { agent, connection, deps } = this.#context;
+    const upstream = this.#upstream;
     const sentMs = deps.clock.monotonicMs();
     this.#memory.lastPollMs = sentMs;
     this.#memory.random = deps.clock.random();
@@ -109,15 +151,16 @@ export class Poller {
       this.#abort = null;
     }
     this.#count('answered');
-    await this.#read(observation, sentMs);
+    await this.#read(observation, { sentMs, isPoll: true });
   }
 
-  /** Takes in what the answer to a start or a held call shows, as if the run had been polled now. */
+  /** Takes in what the answer to a start shows, as if the run had been polled now. */
   async take(observation: Observation): Promise<void> {
-    if (!this.#context.handle.isOver) await this.#read(observation, this.#context.deps.clock.monotonicMs());
+    const { handle, deps } = this.#context;
+    if (!handle.isOver) await this.#read(observation, { sentMs: deps.clock.monotonicMs(), isPoll: false });
   }
 
-  async #read(observation: Observation, sentMs: number): Promise<void> {
+  async #read(observation: Observation, sight: Sight): Promise<void> {
     const { handle, agent } = this.#context;
     this.#memory.faults = 0;
     this.#memory.retryAfterMs = null;
@@ -127,7 +170,7 @@ export class Poller {
     try {
       const mapped = await agent.mapping.read(observation, handle.guard);
       // The run may have been ended elsewhere during the call.
-      if (!handle.isOver) await this.#apply(mapped, observation, sentMs);
+      if (!handle.isOver) await this.#apply(mapped, observation, sight);
     } catch (error) {
       if (!(error instanceof MappingFault)) throw error;
       const vendor = agent.mapping.describeEnd(observation.raw);
@@ -164,7 +207,7 @@ export class Poller {
         watched,
         ageMs: this.#age.ageMs(this.#memory.lastPollMs),
         forecast: this.#age.forecast,
-        pushed: runPermit.isPushed,
+        pushed: runPermit.isPushed || this.#attendance.isAttended,
         hasPartials: handle.run.partial !== undefined,
         backlogMs: runPermit.backlogMs(watched ? 'watched' : 'unwatched'),
         faults: this.#memory.faults,
@@ -196,7 +239,7 @@ export class Poller {
     return endsMs === null || endsMs <= lastPollMs ? Number.POSITIVE_INFINITY : endsMs;
   }
 
-  async #apply(mapped: MappedStatus, observation: Observation, sentMs: number): Promise<void> {
+  async #apply(mapped: MappedStatus, observation: Observation, sight: Sight): Promise<void> {
     const { handle, agent, deps, wait, log } = this.#context;
     const { run } = handle;
     if (mapped.kind !== 'unmapped') {
@@ -207,18 +250,18 @@ export class Poller {
       case 'unmapped':
         deps.faults.recordUnmapped(log, agent, mapped);
         wait.noteStatus(mapped);
-        this.#age.noteAlive(sentMs);
+        this.#age.noteAlive(sight.sentMs);
         return;
       case 'pending':
         // A session goes on after it has answered. Only the run that scheduled it polls it, so what it shows cannot be
         // the answer to another run.
         if (hasScheduledSession(run, agent) && mapped.partial !== undefined) {
-          this.#noteEnd();
+          this.#noteEnd(sight);
           const vendor = agent.mapping.describeEnd(observation.raw);
           await handle.record({ kind: 'end', outcome: { status: 'success', value: mapped.partial, vendor } });
           return;
         }
-        this.#age.noteAlive(sentMs);
+        this.#age.noteAlive(sight.sentMs);
         if (run.phase === 'interrupted') await handle.record({ kind: 'clear' });
         else if (run.answeredInterrupt !== null) await handle.record({ kind: 'forget' });
         if (mapped.partial !== undefined) await this.#applyPartial(mapped.partial);
@@ -227,12 +270,12 @@ export class Poller {
         if (run.phase !== 'interrupted') await this.#interrupt(mapped.payload, observation);
         return;
       case 'success':
-        this.#noteEnd();
+        this.#noteEnd(sight);
         await this.#succeed(mapped.output, observation);
         return;
       case 'failed': {
         const { status, errcode, description } = mapped;
-        this.#noteEnd();
+        this.#noteEnd(sight);
         await this.#end({ status, errcode, description, vendor: agent.mapping.describeEnd(observation.raw) });
         return;
       }
@@ -256,9 +299,10 @@ export class Poller {
     await handle.record({ kind: 'end', outcome, repeatsPartial, ...(losesSession ? { session: null } : {}) });
   }
 
-  #noteEnd(): void {
+  #noteEnd({ isPoll }: Sight): void {
     this.#age.noteEnded();
-    if (!this.#memory.wasPushed) this.#context.runPermit.noteUnpushedEnd();
+    // What was seen in another way may have been seen before the push.
+    if (isPoll && !this.#memory.wasPushed) this.#context.runPermit.noteUnpushedEnd();
   }
 
   async #applyPartial(value: Json): Promise<void> {

@@ -11,6 +11,9 @@ import type { UpstreamStopper } from './upstream-stopper.ts';
 /** Conditional writes of one push: more only fail while others write the run over and over. */
 const maxWrites = 5;
 
+/** What a vendor called with; undefined for what is not JSON. */
+export type ParseBody = () => Json | undefined | Promise<Json | undefined>;
+
 export type PushReceiverDeps = {
   readonly agents: AgentDirectory;
   readonly store: Store;
@@ -33,7 +36,7 @@ export class PushReceiver {
    * Has the run polled that the token is of. Where its start has no answer, what the call names is kept first, durably,
    * so that any replica may ask for it. False: no start carried the token. Rejects with `StorageFault`.
    */
-  async accept(backend: string, token: string, parseBody: () => Json | undefined): Promise<boolean> {
+  async accept(backend: string, token: string, parseBody: ParseBody): Promise<boolean> {
     const { backends, live, store } = this.#deps;
     const runId = backends.push(backend)?.read(token) ?? null;
     if (runId === null) return false;
@@ -44,13 +47,13 @@ export class PushReceiver {
     return true;
   }
 
-  async #keepName(runId: string, parseBody: () => Json | undefined): Promise<void> {
+  async #keepName(runId: string, parseBody: ParseBody): Promise<void> {
     const { agents, store, writer } = this.#deps;
     for (let writes = 0; writes < maxWrites; writes += 1) {
       const run = await store.findOfAnyTenant(runId);
       if (run === null || run.upstream !== null) return;
       const agent = agents.find(run.agentId);
-      const named = agent === null ? null : readName(run, agent, parseBody());
+      const named = agent === null ? null : readName(run, agent, await parseBody());
       if (agent === null || named === null) return;
       if (run.phase === 'done') return this.#stop(run, named, agent);
       if (run.phase !== 'starting' || run.named?.runId === named.runId) return;

@@ -372,7 +372,7 @@ export class RunLoop implements LiveRun {
         return this.#poller.restart({ resumed: true });
       case 'running':
       case 'interrupted':
-        await this.#poller.poll();
+        await this.#poller.observe();
         return this.#settleOverdue();
       case 'done':
         return;

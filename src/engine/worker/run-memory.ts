@@ -27,6 +27,16 @@ export type PollMemory = {
   wasPushed: boolean;
 };
 
+/** What is remembered of a run's held calls. */
+export type AttendanceMemory = {
+  /** The last held call showed how the run is. */
+  isAttended: boolean;
+  /** Held calls in a row that failed, or were not held. */
+  holdFaults: number;
+  /** By the monotonic clock. */
+  nextHoldMs: number;
+};
+
 /**
  * What a process knows of a live run that the store does not. It outlives the run's loop while the run is parked, so it is
  * one plain object.
@@ -35,6 +45,7 @@ export type RunMemory = HandleMemory &
   PermitMemory &
   AgeMemory &
   PollMemory &
+  AttendanceMemory &
   PatienceMemory &
   SpacingMemory &
   EchoMemory &
@@ -65,6 +76,9 @@ export function beginMemory(run: Run, clock: Clock, pollWithinMs: number | null)
     isPushed: false,
     pushedPolls: 0,
     wasPushed: false,
+    isAttended: false,
+    holdFaults: 0,
+    nextHoldMs: nowMs,
     goneSinceMs: null,
     refusedSinceMs: null,
     partialSeq: null,

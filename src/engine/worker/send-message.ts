@@ -3,7 +3,7 @@ import { UpstreamFault } from '../../contract/adapter/http.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import { MappingFault } from '../../contract/domain/mapping.ts';
 import type { UpstreamRef } from '../../contract/domain/run.ts';
-import type { Permit } from '../limits/call-queue.ts';
+import type { Permit } from '../limits/call-permit.ts';
 import { failedMapping, isUnreadable, lostSession, unreadableAnswer } from '../state/outcomes.ts';
 import type { RunOutcome } from '../state/state-machine.ts';
 import { noteAnswer, noteCall, noteFault } from './call-notes.ts';

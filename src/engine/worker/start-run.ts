@@ -4,7 +4,7 @@ import type { Json } from '../../contract/domain/json.ts';
 import type { InputContext } from '../../contract/domain/mapping.ts';
 import type { Run, UpstreamRef } from '../../contract/domain/run.ts';
 import type { Thread } from '../../contract/domain/thread.ts';
-import type { Permit } from '../limits/call-queue.ts';
+import type { Permit } from '../limits/call-permit.ts';
 import { openingInputOf, sessionOf, transitionAfterStart } from '../sessions/sessions.ts';
 import { failedMapping, foreignStart } from '../state/outcomes.ts';
 import { noteAnswer, noteCall } from './call-notes.ts';

@@ -100,7 +100,6 @@ export class Worker {
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const cancel of this.#deadlineTimers.values()) cancel();
-    this.#parked.stop();
     const stopAll = () => Promise.all([...this.#live.values()].map((run) => run.stop()));
     const stopped = stopAll();
     // Loops that begin from here on are those of runs that were being written as starting.

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { agentReference } from '../shared/agent-reference.ts';
-import { closed, json, type RequestOptions, uuid } from '../shared/requests.ts';
+import { closed, json, jsonObject, type RequestOptions, uuid } from '../shared/requests.ts';
 import { completion, creationFields, inputMessages } from '../shared/run-create.ts';
 
 const channels = [
@@ -43,7 +43,7 @@ export const eventStreamRequest = z.looseObject({ ...filter, since: seq.optional
 export const streamingCommand = z.looseObject({
   id: z.int().min(0),
   method: z.string().min(1).max(256),
-  params: z.record(z.string(), json).optional(),
+  params: jsonObject.optional(),
 });
 
 export type EventFilter = Pick<z.output<typeof eventStreamRequest>, 'channels' | 'namespaces' | 'depth'>;

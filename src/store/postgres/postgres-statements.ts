@@ -1,28 +1,51 @@
 import { heldOwner } from '../../contract/store/fence.ts';
 import { runColumns } from '../run-rows.ts';
+import { cutIntoPieces, eventPayloads, type PayloadSelect, takeColumns, withholdLarge } from './large-rows.ts';
 import { countNotified, notify } from './notifications.ts';
 import { keepRuns } from './postgres-outbox-statements.ts';
 import { forgetUpstreams } from './run-statements.ts';
 import { nowMs } from './write-statement.ts';
+
+const wholeRuns = `SELECT ${runColumns} FROM runs JOIN requests USING (run_id)`;
+export const runPayloads = ['state', 'request'] as const;
+
+function selectRuns(rest: string): PayloadSelect {
+  return { select: `${wholeRuns} ${rest}`, heads: takeColumns(runColumns, runPayloads), payloads: runPayloads };
+}
+
+const run = selectRuns('WHERE run_id = $1 AND tenant = $2');
+const runOfAnyTenant = selectRuns('WHERE run_id = $1');
+const runsOfKeys = selectRuns('JOIN unnest($1::text[], $2::text[]) AS wanted (run_id, tenant) USING (run_id, tenant)');
+
+/** One statement, so that run and events are of one snapshot; the run comes first. */
+const runEvents: PayloadSelect = {
+  select: `SELECT 0 AS seq, NULL AS at_ms, status, NULL AS change, created_at_ms, updated_at_ms, implied, state
+      FROM runs WHERE run_id = $1
+    UNION ALL (SELECT seq, at_ms, status, change, NULL, NULL, NULL, NULL FROM events WHERE run_id = $1 AND seq > $2
+      ORDER BY seq LIMIT $3)`,
+  heads: ['seq', 'at_ms', 'status', 'created_at_ms', 'updated_at_ms', 'implied'],
+  payloads: eventPayloads,
+};
+
+/** Large rows, which come in pieces. */
+export const piecedStatements = {
+  find: cutIntoPieces(run),
+  findOfAnyTenant: cutIntoPieces(runOfAnyTenant),
+  events: cutIntoPieces(runEvents),
+} as const;
 
 /** Each is a transaction by itself. */
 export const statements = {
   findKey: `SELECT fingerprint, run_id FROM idempotency
     WHERE tenant = $1 AND key = $2 AND expires_at_ms > ${nowMs}`,
 
-  find: `SELECT ${runColumns} FROM runs JOIN requests USING (run_id) WHERE run_id = $1 AND tenant = $2`,
+  find: withholdLarge(run, 'row'),
 
-  findAll: `SELECT ${runColumns} FROM runs JOIN requests USING (run_id)
-    JOIN unnest($1::text[], $2::text[]) AS wanted (run_id, tenant) USING (run_id, tenant)`,
+  findAll: withholdLarge(runsOfKeys, 'row'),
 
-  findOfAnyTenant: `SELECT ${runColumns} FROM runs JOIN requests USING (run_id) WHERE run_id = $1`,
+  findOfAnyTenant: withholdLarge(runOfAnyTenant, 'row'),
 
-  // One statement, so that run and events are of one snapshot; the run comes first.
-  events: `SELECT 0 AS seq, NULL AS at_ms, status, NULL AS change, created_at_ms, updated_at_ms, implied, state
-      FROM runs WHERE run_id = $1
-    UNION ALL (SELECT seq, at_ms, status, change, NULL, NULL, NULL, NULL FROM events WHERE run_id = $1 AND seq > $2
-      ORDER BY seq LIMIT $3)
-    ORDER BY seq`,
+  events: `${withholdLarge(runEvents, 'all')} ORDER BY seq`,
 
   owned: `SELECT ${runColumns} FROM runs JOIN requests USING (run_id)
     WHERE ended_at_ms IS NULL AND owner = $1 AND run_id > $2 ORDER BY run_id LIMIT $3`,

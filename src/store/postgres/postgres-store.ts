@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readLarge } from '../../compute/turns.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey, RunSummary } from '../../contract/domain/run.ts';
 import type { Admission } from '../../contract/domain/thread.ts';
@@ -19,15 +20,16 @@ import { type LargeTexts, writeLarge } from '../large-json.ts';
 import { decodeLargeRun, decodeRun } from '../run-rows.ts';
 import { Announcer } from './announcer.ts';
 import { bindStatements, type StorePool } from './connections.ts';
+import { eventPayloads, isWithheld, readPieces } from './large-rows.ts';
 import type { NotificationConnection } from './notification-connection.ts';
 import { PostgresDurations } from './postgres-durations.ts';
-import { translateRows, violates } from './postgres-faults.ts';
+import { translateRows, violates, withStorageFaults } from './postgres-faults.ts';
 import { PostgresFence } from './postgres-fence.ts';
 import { PostgresItems } from './postgres-items.ts';
 import { PostgresOutbox } from './postgres-outbox.ts';
 import { PostgresQuotas } from './postgres-quotas.ts';
 import { searchRuns } from './postgres-search.ts';
-import { statements } from './postgres-statements.ts';
+import { piecedStatements, runPayloads, statements } from './postgres-statements.ts';
 import { PostgresThreads } from './postgres-threads.ts';
 import { PostgresTickets } from './postgres-tickets.ts';
 import { PostgresUsage } from './postgres-usage.ts';
@@ -53,6 +55,10 @@ import { type EncodedWrite, makeWrites, type Writes } from './write-statement.ts
 const runIdRow = z.object({ run_id: z.string() });
 const verdictRow = runIdRow.extend({ verdict: z.enum(['inserted', 'key-used', 'thread-missing', 'thread-busy']) });
 const keyRow = z.object({ fingerprint: z.string(), run_id: z.string() });
+const seqRow = z.looseObject({ seq: z.number() });
+const keyRowOfRun = z
+  .object({ run_id: z.string(), tenant: z.string() })
+  .transform(({ run_id: runId, tenant }) => ({ runId, tenant }));
 const ownerRow = z.object({ owner: z.string() });
 const removedRow = z.object({ removed: z.number() });
 
@@ -196,21 +202,27 @@ export class PostgresStore implements Store {
   }
 
   async find(key: RunKey): Promise<Run | null> {
-    const [row] = (await this.#query('find', [key.runId, key.tenant])).rows;
-    return row === undefined ? null : await decodeLargeRun(row);
+    const values = [key.runId, key.tenant];
+    const [row] = (await this.#query('find', values)).rows;
+    if (!isWithheld(row)) return row === undefined ? null : await decodeLargeRun(row);
+    return await readLarge(`run ${key.tenant} ${key.runId}`, () => this.#readRun('find', values));
   }
 
   async findAll(keys: readonly RunKey[]): Promise<readonly Run[]> {
     const ids = keys.map(({ runId }) => runId);
     const tenants = keys.map(({ tenant }) => tenant);
     const runs: Run[] = [];
-    for (const row of (await this.#query('findAll', [ids, tenants])).rows) runs.push(await decodeLargeRun(row));
+    for (const row of (await this.#query('findAll', [ids, tenants])).rows) {
+      const run = isWithheld(row) ? await this.find(keyRowOfRun.parse(row)) : await decodeLargeRun(row);
+      if (run !== null) runs.push(run);
+    }
     return runs;
   }
 
   async findOfAnyTenant(runId: string): Promise<Run | null> {
     const [row] = (await this.#query('findOfAnyTenant', [runId])).rows;
-    return row === undefined ? null : decodeRun(row);
+    if (!isWithheld(row)) return row === undefined ? null : decodeRun(row);
+    return await readLarge(`run ${runId}`, () => this.#readRun('findOfAnyTenant', [runId]));
   }
 
   search(query: RunQuery): Rows<RunSummary> {
@@ -218,14 +230,37 @@ export class PostgresStore implements Store {
   }
 
   async events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]> {
-    const [source, ...rows] = (await this.#query('events', [runId, afterSeq, limit])).rows;
-    return await decodeEvents(runId, { source, rows }, { afterSeq, limit });
+    const values = [runId, afterSeq, limit];
+    const [source, ...rows] = (await this.#query('events', values)).rows;
+    if (!isWithheld(source)) return await decodeEvents(runId, { source, rows }, { afterSeq, limit });
+    return await readLarge(`events ${values.join(' ')}`, async () => {
+      const whole = await this.#readPieces('events', values, eventPayloads);
+      const [first, ...others] = z
+        .array(seqRow)
+        .parse(whole)
+        .sort((a, b) => a.seq - b.seq);
+      return await decodeEvents(runId, { source: first, rows: others }, { afterSeq, limit });
+    });
   }
 
   async beat(replica: string): Promise<void> {
     this.#unheard = replica;
     await this.fence.beat(replica);
     this.#unheard = null;
+  }
+
+  /** Null: there is none any more. */
+  async #readRun(name: 'find' | 'findOfAnyTenant', values: readonly unknown[]): Promise<Run | null> {
+    const [row] = await this.#readPieces(name, values, runPayloads);
+    return row === undefined ? null : await decodeLargeRun(row);
+  }
+
+  async #readPieces(
+    name: keyof typeof piecedStatements,
+    values: readonly unknown[],
+    payloads: readonly string[],
+  ): Promise<readonly object[]> {
+    return await withStorageFaults(readPieces(this.#pool, piecedStatements[name], { values, payloads }));
   }
 
   /** Throws where the fence shows that the database is not the one that was taken. */

@@ -1,5 +1,13 @@
 import { bareChanges } from '../event-rows.ts';
 import * as rows from '../thread-rows.ts';
+import {
+  cutIntoPieces,
+  eventPayloads,
+  type PayloadSelect,
+  takeColumns,
+  takeFitting,
+  withholdLarge,
+} from './large-rows.ts';
 import { checkpointColumns, formStates, keepCheckpoints, threadColumns } from './thread-run-statements.ts';
 import { defineWrite } from './write-statement.ts';
 
@@ -40,22 +48,54 @@ export const updateThreads = defineWrite(
   SELECT thread_id FROM changed`,
 );
 
-const fromCheckpoints = `SELECT ${rows.checkpointColumns} FROM checkpoints WHERE thread_id = $1`;
+export const statePayloads = ['state_values', 'messages'] as const;
 
-/** Lookups by key. */
-export const threadLookups = {
-  findThread: `SELECT ${rows.threadColumns} FROM threads JOIN thread_states USING (thread_id)
+const thread: PayloadSelect = {
+  select: `SELECT ${rows.threadColumns} FROM threads JOIN thread_states USING (thread_id)
     WHERE threads.thread_id = $1 AND tenant = $2`,
-  findThreadHead: `SELECT ${rows.stateless(rows.threadColumns)} FROM threads JOIN thread_states USING (thread_id)
-    WHERE threads.thread_id = $1 AND tenant = $2`,
-  checkpointById: `${fromCheckpoints} AND checkpoint_id = $2`,
-  threadEvents: `SELECT run_id, seq, at_ms, events.status, change, thread_seq,
+  heads: takeColumns(rows.threadColumns, statePayloads),
+  payloads: statePayloads,
+};
+
+export const wholeThread = thread.select;
+
+function selectCheckpoint(rest: string): PayloadSelect {
+  return {
+    select: `SELECT ${rows.checkpointColumns} FROM checkpoints WHERE thread_id = $1 ${rest}`,
+    heads: takeColumns(rows.checkpointColumns, statePayloads),
+    payloads: statePayloads,
+  };
+}
+const checkpointById = selectCheckpoint('AND checkpoint_id = $2');
+const checkpointByRun = selectCheckpoint('AND run_id = $2 ORDER BY position DESC LIMIT 1');
+
+const threadEvents: PayloadSelect = {
+  select: `SELECT run_id, seq, at_ms, events.status, change, thread_seq,
       CASE WHEN change IN (${bareChanges}) THEN runs.state END AS state FROM events JOIN runs USING (run_id)
     WHERE events.thread_id = $1 AND thread_seq > $2 AND runs.tenant = $3
       AND ($4::text[] IS NULL OR runs.agent_id = ANY ($4)) ORDER BY thread_seq LIMIT $5`,
+  heads: ['run_id', 'seq', 'at_ms', 'status', 'thread_seq'],
+  payloads: eventPayloads,
+};
+
+/** Large rows, which come in pieces. */
+export const piecedLookups = {
+  findThread: cutIntoPieces(thread),
+  checkpointById: cutIntoPieces(checkpointById),
+  checkpointByRun: cutIntoPieces(checkpointByRun),
+  threadEvents: cutIntoPieces(threadEvents),
+} as const;
+
+/** Lookups by key. */
+export const threadLookups = {
+  findThread: withholdLarge(thread, 'row'),
+  findThreadHead: `SELECT ${rows.stateless(rows.threadColumns)} FROM threads JOIN thread_states USING (thread_id)
+    WHERE threads.thread_id = $1 AND tenant = $2`,
+  checkpointById: withholdLarge(checkpointById, 'row'),
+  threadEvents: takeFitting(threadEvents, 'thread_seq'),
   firstLiveSeq: `SELECT min(thread_seq) AS first FROM runs JOIN events USING (run_id) WHERE runs.tenant = $1
     AND runs.thread_id = $2 AND runs.ended_at_ms IS NULL AND events.thread_id = $2 AND seq = 1`,
-  checkpointByRun: `${fromCheckpoints} AND run_id = $2 ORDER BY position DESC LIMIT 1`,
+  checkpointByRun: withholdLarge(checkpointByRun, 'row'),
 } as const;
 
 export const listPositions = `SELECT position FROM checkpoints JOIN threads USING (thread_id)

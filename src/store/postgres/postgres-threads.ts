@@ -1,5 +1,6 @@
 import { v7 as uuidV7 } from 'uuid';
 import { z } from 'zod';
+import { readLarge } from '../../compute/turns.ts';
 import type { ThreadEvent } from '../../contract/domain/event.ts';
 import type {
   Checkpoint,
@@ -12,16 +13,20 @@ import type {
 } from '../../contract/domain/thread.ts';
 import type { Rows } from '../../contract/store/rows.ts';
 import { decodeThreadEvents } from '../event-rows.ts';
-import { decodeCheckpoint, decodeThread } from '../thread-rows.ts';
+import { decodeCheckpoint, decodeLarge, decodeThread } from '../thread-rows.ts';
 import { bindStatements, type StorePool, transact } from './connections.ts';
+import { eventPayloads, isWithheld, readPieces } from './large-rows.ts';
 import { translateRows, withStorageFaults } from './postgres-faults.ts';
 import { listCheckpoints, searchThreads } from './postgres-search.ts';
 import {
   copyThread,
   insertThreads,
   listPositions,
+  piecedLookups,
+  statePayloads,
   threadLookups,
   updateThreads,
+  wholeThread,
 } from './postgres-thread-statements.ts';
 import { acquireThreads, lockThreads, removeThread } from './thread-run-statements.ts';
 import {
@@ -67,8 +72,13 @@ export class PostgresThreads implements ThreadStore {
 
   async findThread(key: ThreadKey, { omitState } = { omitState: false }): Promise<Thread | null> {
     const name = omitState ? 'findThreadHead' : 'findThread';
-    const [row] = (await this.#query(name, [key.threadId, key.tenant])).rows;
-    return row === undefined ? null : decodeThread(row);
+    const values = [key.threadId, key.tenant];
+    const [row] = (await this.#query(name, values)).rows;
+    if (omitState || !isWithheld(row)) return row === undefined ? null : await decodeLarge(row, decodeThread);
+    return await readLarge(`thread ${key.tenant} ${key.threadId}`, async () => {
+      const [whole] = await this.#readPieces('findThread', values, statePayloads);
+      return whole === undefined ? null : await decodeLarge(whole, decodeThread);
+    });
   }
 
   async updateThread(thread: Thread, expectedVersion: number, checkpoint: Checkpoint | null): Promise<boolean> {
@@ -87,18 +97,25 @@ export class PostgresThreads implements ThreadStore {
     threadId: string,
     by: { readonly checkpointId: string } | { readonly runId: string },
   ): Promise<Checkpoint | null> {
-    const { rows } =
-      'checkpointId' in by
-        ? await this.#query('checkpointById', [threadId, by.checkpointId])
-        : await this.#query('checkpointByRun', [threadId, by.runId]);
-    const [row] = rows;
-    return row === undefined ? null : decodeCheckpoint(threadId, row);
+    const [name, value] =
+      'checkpointId' in by ? (['checkpointById', by.checkpointId] as const) : (['checkpointByRun', by.runId] as const);
+    const decode = (row: unknown): Checkpoint => decodeCheckpoint(threadId, row);
+    const [row] = (await this.#query(name, [threadId, value])).rows;
+    if (!isWithheld(row)) return row === undefined ? null : await decodeLarge(row, decode);
+    return await readLarge(`checkpoint ${threadId} ${value}`, async () => {
+      const [whole] = await this.#readPieces(name, [threadId, value], statePayloads);
+      return whole === undefined ? null : await decodeLarge(whole, decode);
+    });
   }
 
   async threadEvents(query: ThreadEventQuery): Promise<readonly ThreadEvent[]> {
     const { tenant, threadId, afterSeq, agentIds = null, limit } = query;
-    const { rows } = await this.#query('threadEvents', [threadId, afterSeq, tenant, agentIds, limit]);
-    return await decodeThreadEvents(rows);
+    const place = [threadId, afterSeq, tenant, agentIds];
+    const { rows } = await this.#query('threadEvents', [...place, limit]);
+    if (!isWithheld(rows[0])) return await decodeThreadEvents(rows);
+    return await readLarge(`thread events ${JSON.stringify(place)}`, async () =>
+      decodeThreadEvents(await this.#readPieces('threadEvents', [...place, 1], eventPayloads)),
+    );
   }
 
   async firstLiveSeq({ tenant, threadId }: ThreadKey): Promise<number | null> {
@@ -116,7 +133,7 @@ export class PostgresThreads implements ThreadStore {
       const positions = (await client.query(listPositions, from)).rows.map((row) => positionRow.parse(row).position);
       const ids = positions.map(() => uuidV7());
       await client.query(copyThread, [...from, copy.threadId, copy.nowMs, positions, ids]);
-      return (await client.query(threadLookups.findThread, [copy.threadId, source.tenant])).rows;
+      return (await client.query(wholeThread, [copy.threadId, source.tenant])).rows;
     });
     const [row] = await withStorageFaults(copied);
     return row === undefined ? null : decodeThread(row);
@@ -133,6 +150,14 @@ export class PostgresThreads implements ThreadStore {
 
   async acquireThread(threadId: string, runId: string): Promise<boolean> {
     return await this.#acquisitions.submit(encodeAcquire(threadId, runId));
+  }
+
+  async #readPieces(
+    name: keyof typeof piecedLookups,
+    values: readonly unknown[],
+    payloads: readonly string[],
+  ): Promise<readonly object[]> {
+    return await withStorageFaults(readPieces(this.#pool, piecedLookups[name], { values, payloads }));
   }
 
   /** Settles everything that was submitted and refuses more. */

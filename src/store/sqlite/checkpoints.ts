@@ -3,18 +3,27 @@ import { Worker } from 'node:worker_threads';
 import { z } from 'zod';
 import type { Log } from '../../contract/domain/log.ts';
 
+/** How often the size of the log is looked at while there are writes. */
 const intervalMs = 100;
+/** After this time even a small log is copied, so that the next start has little to read. */
+const maxAgeMs = 10_000;
+/** Fewer commits than this in `maxAgeMs` are heartbeats, and the gateway is idle. */
+const minBusyCommits = 100;
 /** Starting a thread costs a tenth of a second of processor time, which a gateway that just started needs for its runs. */
 const firstAfterMs = 2000;
 
 const report = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('done') }),
+  z.object({ kind: z.literal('done'), isCopied: z.boolean() }),
   z.object({ kind: z.literal('failed'), reason: z.string() }),
 ]);
 
+/** A number of commits, and when the first of them was made. */
+type Pending = { readonly commits: number; readonly sinceMs: number };
+
 /**
- * Runs checkpoints in a worker thread while there are writes. A failed checkpoint is logged and repeated. When the
- * worker itself ends, `onLost` is called once.
+ * Runs checkpoints in a worker thread: when the log is large, and otherwise now and then. Copying it after every few commits
+ * would write pages again and again that the next commits change, and sync two files each time. A failed checkpoint is
+ * logged and repeated. When the worker itself ends, `onLost` is called once.
  */
 export class Checkpoints {
   readonly #file: string;
@@ -22,8 +31,10 @@ export class Checkpoints {
   readonly #onLost: () => void;
   #worker: Worker | null = null;
   #timer: NodeJS.Timeout;
-  #written = false;
-  #working = false;
+  /** Commits that are not copied yet. */
+  #pending: Pending = { commits: 0, sinceMs: 0 };
+  /** Those of them that the worker has been asked to copy; null: it has nothing to do. */
+  #asked: Pending | null = null;
   #exited = false;
   #closing = false;
 
@@ -37,7 +48,8 @@ export class Checkpoints {
 
   /** Notes that there is something to copy. */
   note(): void {
-    this.#written = true;
+    const { commits, sinceMs } = this.#pending;
+    this.#pending = { commits: commits + 1, sinceMs: commits === 0 ? performance.now() : sinceMs };
   }
 
   /** Resolves when the worker has ended. */
@@ -69,17 +81,25 @@ export class Checkpoints {
   }
 
   #request(worker: Worker): void {
-    if (!this.#written || this.#working) return;
-    this.#written = false;
-    this.#working = true;
-    worker.postMessage('checkpoint');
+    if (this.#pending.commits === 0 || this.#asked !== null) return;
+    worker.postMessage(taskFor(this.#pending, performance.now()));
+    this.#asked = this.#pending;
+    this.#pending = { commits: 0, sinceMs: 0 };
   }
 
   #receive(message: unknown): void {
-    this.#working = false;
     const parsed = report.parse(message);
-    if (parsed.kind === 'done') return;
-    this.#written = true;
-    this.#log.warn({ reason: parsed.reason }, 'checkpoint failed; retrying');
+    if (parsed.kind === 'failed') this.#log.warn({ reason: parsed.reason }, 'checkpoint failed; retrying');
+    if (this.#asked !== null && !(parsed.kind === 'done' && parsed.isCopied)) {
+      const commits = this.#asked.commits + this.#pending.commits;
+      this.#pending = { commits, sinceMs: this.#asked.sinceMs };
+    }
+    this.#asked = null;
   }
+}
+
+/** What the worker is asked for. */
+export function taskFor({ commits, sinceMs }: Pending, nowMs: number): 'copy if large' | 'copy' | 'copy and cut' {
+  if (nowMs - sinceMs < maxAgeMs) return 'copy if large';
+  return commits < minBusyCommits ? 'copy and cut' : 'copy';
 }

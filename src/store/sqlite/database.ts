@@ -7,12 +7,15 @@ const versionRow = z.object({ version: z.number().nullable() });
 
 export type Synchronous = 'full' | 'normal';
 
+/** Large enough for a usual run. A commit of one run touches some ten pages, one of each b-tree. */
+export const pageBytes = 2048;
+
 /** Opens the database of a store and brings its schema up to date. Throws SQLite's errors. */
 export function openDatabase(file: string, synchronous: Synchronous): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: 1000 });
   try {
-    // Takes effect in a new file only. A commit of many runs fills half as many pages, each of which costs two writes.
-    database.exec('PRAGMA page_size = 8192');
+    // Takes effect in a new file only. A commit writes every page that it touches whole, twice.
+    database.exec(`PRAGMA page_size = ${pageBytes}`);
     database.exec('PRAGMA journal_mode = WAL');
     database.exec(`PRAGMA synchronous = ${synchronous.toUpperCase()}`);
     // The write-ahead log of large payloads is cut back to this when it begins anew.

@@ -5,7 +5,7 @@ import type { Rows } from '../../contract/store/rows.ts';
 import { decodeItem, endOf, pathOf } from '../item-rows.ts';
 import type { Sql } from '../run-selection.ts';
 import { listEntries } from '../search-entries.ts';
-import { walkSlices } from './slices.ts';
+import { sliceOf, walkSlices } from './slices.ts';
 
 const sized = z.object({ value: z.string() });
 const candidate = z.object({ path: z.string(), key: z.string(), matched: z.number() });
@@ -20,7 +20,7 @@ export function searchItems(
   const entries = listEntries(query.filter);
   return walkSlices({
     readSlice: (after: Candidate | undefined, size) =>
-      readSlice(database, selectCandidates(query, entries, after, size)),
+      sliceOf(readSlice(database, selectCandidates(query, entries, after, size)), size),
     load: ({ path, key }) => {
       const row = find.get(query.tenant, path, key);
       return row === undefined ? null : { row: decodeItem(query.tenant, row), size: sized.parse(row).value.length };

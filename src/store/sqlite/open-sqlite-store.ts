@@ -8,6 +8,7 @@ import { StorageFault, type Store } from '../../contract/store/store.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { openDatabase, openDatabaseAsGuest } from './database.ts';
 import { FileLock, resolveFile, StoreInUse } from './file-lock.ts';
+import { rewritePages } from './page-size.ts';
 import { type BackupCounts, backUpDatabase } from './sqlite-backup.ts';
 import { toStorageFault } from './sqlite-faults.ts';
 import { SqliteFence } from './sqlite-fence.ts';
@@ -36,6 +37,7 @@ export function openSqliteStore(url: string, { log }: { readonly log: Log }): St
     const held = new FileLock(path);
     lock = held;
     const database = openDatabase(path, synchronous);
+    rewritePages(database, log);
     database.exec('PRAGMA wal_autocheckpoint = 0');
     const checkpoints = new Checkpoints({
       file: path,

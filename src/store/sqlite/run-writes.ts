@@ -18,7 +18,7 @@ import { prepareAdmission, prepareEffect } from './thread-effects.ts';
 
 const idRow = z.object({ id: z.number() });
 const removedRow = idRow.extend({ thread_id: z.string().nullable(), ended_at_ms: z.number().nullable() });
-const expiredRow = idRow.extend({ run_id: z.string() });
+const expiredRow = z.object({ run_id: z.string() });
 const keyRow = z.object({ fingerprint: z.string(), run_id: z.string() });
 const ownerRow = z.object({ owner: z.string() });
 
@@ -162,16 +162,19 @@ export function prepareClaim(
   };
 }
 
+/** Removes those of the runs, given by their row ids, that ended before the instant. */
 export function prepareExpire(
   statements: Statements,
-  finishedBeforeMs: number,
-  nowMs: number,
-  limit: number,
+  runs: readonly number[],
+  { finishedBeforeMs, nowMs, limit }: { finishedBeforeMs: number; nowMs: number; limit: number },
 ): () => number {
   return () => {
-    const expired = statements.expiredRuns.all(finishedBeforeMs, limit).map((row) => expiredRow.parse(row));
-    for (const { id, run_id: runId } of expired) {
-      statements.keepRun.run(runId);
+    let removed = 0;
+    for (const id of runs) {
+      const expired = statements.expiredRun.get(id, finishedBeforeMs);
+      if (expired === undefined) continue;
+      removed += 1;
+      statements.keepRun.run(expiredRow.parse(expired).run_id);
       statements.removeRequest.run(id);
       statements.removeEvents.run(id);
       statements.expireRun.run(id);
@@ -179,6 +182,6 @@ export function prepareExpire(
     const { changes: deliveries } = statements.expireDeliveries.run(finishedBeforeMs, limit);
     const { changes: keys } = statements.expireKeys.run(nowMs, limit);
     // A caller repeats while it gets `limit`, so the highest of the three counts decides.
-    return Math.max(expired.length, Number(deliveries), Number(keys));
+    return Math.max(removed, Number(deliveries), Number(keys));
   };
 }

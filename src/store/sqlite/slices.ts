@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { nextTurn, Pacer, readLarge } from '../../compute/turns.ts';
 import type { RowBatch } from '../../contract/store/rows.ts';
-import { maxBatchSize } from '../row-batches.ts';
+import { maxBatchSize, maxReadAtOnce } from '../row-batches.ts';
 
 /** Rows that are examined at once: a few milliseconds, where they are as small as usual. */
 const maxSlice = 2000;
@@ -13,9 +13,16 @@ const sliceMs = 2;
 /** A row that was read, and how much that was. */
 export type Loaded<Found> = { readonly row: Found; readonly size: number };
 
+export type Slice<Place> = { readonly places: readonly Place[]; readonly isEnd: boolean };
+
+/** A slice of rows that were asked for by their number, so that fewer mean the end. */
+export function sliceOf<Place>(places: readonly Place[], size: number): Slice<Place> {
+  return { places, isEnd: places.length < size };
+}
+
 export type SliceSearch<Place extends { readonly matched: number }, Found> = {
-  /** Reads the next `size` rows after a row; fewer mean the end. `skip`: leaves that many rows out first. */
-  readonly readSlice: (after: Place | undefined, size: number, skip: number) => readonly Place[];
+  /** Reads the next rows after a row, about `size`. `skip`: leaves that many rows out first. */
+  readonly readSlice: (after: Place | undefined, size: number, skip: number) => Slice<Place> | Promise<Slice<Place>>;
   /** Null when the row was removed in the meantime. */
   readonly load: (place: Place) => Loaded<Found> | null | Promise<Loaded<Found> | null>;
   readonly offset: number;
@@ -43,9 +50,10 @@ export async function* walkSlices<Place extends { readonly matched: number }, Fo
   let batchSize = 0;
   for (;;) {
     const startedMs = performance.now();
-    const slice = search.readSlice(after, size, skip);
+    const reading = search.readSlice(after, size, skip);
+    const { places, isEnd } = reading instanceof Promise ? await reading : reading;
     const tookMs = performance.now() - startedMs;
-    for (const place of slice) {
+    for (const place of places) {
       if (place.matched === 0) continue;
       if (toSkip > 0) {
         toSkip -= 1;
@@ -64,8 +72,8 @@ export async function* walkSlices<Place extends { readonly matched: number }, Fo
       [rows, batchSize] = [[], 0];
       await pause;
     }
-    if (found === limit || slice.length < size) break;
-    after = slice.at(-1);
+    if (found === limit || isEnd) break;
+    after = places.at(-1);
     skip = 0;
     size = Math.max(1, Math.min(maxSlice, Math.floor(size * Math.min(4, sliceMs / Math.max(tookMs, 0.01)))));
     await nextTurn();
@@ -75,9 +83,6 @@ export async function* walkSlices<Place extends { readonly matched: number }, Fo
 }
 
 const weighed = z.object({ size: z.number() });
-/** Bytes of payloads above which a row is read in its turn. */
-const maxReadAtOnce = 262_144;
-
 /** Whether a row that was weighed is a large one; false where there is none. */
 export function isLarge(row: unknown): boolean {
   return row !== undefined && weighed.parse(row).size > maxReadAtOnce;

@@ -49,12 +49,15 @@ const texts = {
   findOfAnyTenant: `${selectRun} WHERE runs.run_id = ?`,
   events: `SELECT seq, at_ms, status, change FROM events
     WHERE run = (SELECT id FROM runs WHERE run_id = ?) AND seq > ? ORDER BY seq LIMIT ?`,
+  nextAgent: `SELECT agent_id FROM runs INDEXED BY runs_by_agent WHERE tenant = ? AND agent_id > ?
+    ORDER BY agent_id LIMIT 1`,
   nextOwner: `SELECT owner FROM runs WHERE ended_at_ms IS NULL AND owner > ? ORDER BY owner LIMIT 1`,
   ownedRuns: `${selectRun} WHERE runs.ended_at_ms IS NULL AND runs.owner IS ? ORDER BY runs.run_id LIMIT ?`,
   ownedAfter: `${selectRun} WHERE runs.ended_at_ms IS NULL AND runs.owner = ? AND runs.run_id > ?
     ORDER BY runs.run_id LIMIT ?`,
   claimRun: 'UPDATE runs SET owner = ?, version = version + 1 WHERE run_id = ?',
-  expiredRuns: 'SELECT id, run_id FROM runs WHERE ended_at_ms < ? ORDER BY ended_at_ms LIMIT ?',
+  runsInOrder: 'SELECT id, created_at_ms, ended_at_ms FROM runs WHERE id > ? ORDER BY id LIMIT ?',
+  expiredRun: 'SELECT run_id FROM runs WHERE id = ? AND ended_at_ms < ?',
   expireRun: 'DELETE FROM runs WHERE id = ?',
   expireDeliveries: `DELETE FROM deliveries WHERE id IN
     (SELECT id FROM deliveries WHERE ended_at_ms < ? ORDER BY ended_at_ms LIMIT ?)`,

@@ -17,6 +17,7 @@ import { decodeEvents } from '../event-rows.ts';
 import { writeLarge } from '../large-json.ts';
 import { decodeLargeRun, decodeRun } from '../run-rows.ts';
 import type { FileLock } from './file-lock.ts';
+import { RunExpiry } from './run-expiry.ts';
 import { RunSearch } from './run-search.ts';
 import { prepareClaim, prepareExpire, prepareInsert, prepareRemove, prepareUpdate } from './run-writes.ts';
 import { isLarge } from './slices.ts';
@@ -47,6 +48,7 @@ export class SqliteStore implements Store {
   readonly fence: SqliteFence | null;
   readonly #statements: Statements;
   readonly #search: RunSearch;
+  readonly #expiry: RunExpiry;
   readonly #writes: WriteQueue;
   readonly threads: SqliteThreads;
   readonly #close: () => Promise<void> | void;
@@ -66,6 +68,7 @@ export class SqliteStore implements Store {
     const { database, place } = options;
     this.#statements = prepareStatements(options.database);
     this.#search = new RunSearch(options.database, this.#statements);
+    this.#expiry = new RunExpiry(this.#statements);
     this.#writes = new WriteQueue({
       ...options,
       onCommit: () => {
@@ -136,8 +139,12 @@ export class SqliteStore implements Store {
 
   async findOfAnyTenant(runId: string): Promise<Run | null> {
     return await withStorageFaults(() => {
-      const row = this.#statements.findOfAnyTenant.get(runId);
-      return row === undefined ? null : decodeRun(row);
+      const { findOfAnyTenant, weighRun } = this.#statements;
+      const read = () => {
+        const row = findOfAnyTenant.get(runId);
+        return row === undefined ? null : decodeLargeRun(row);
+      };
+      return isLarge(weighRun.get(runId)) ? readLarge(`run ${runId}`, async () => await read()) : read();
     });
   }
 
@@ -186,7 +193,9 @@ export class SqliteStore implements Store {
   }
 
   async expire(finishedBeforeMs: number, nowMs: number, limit: number): Promise<number> {
-    const removed = await this.#writes.submit(prepareExpire(this.#statements, finishedBeforeMs, nowMs, limit));
+    const runs = await withStorageFaults(() => this.#expiry.find(finishedBeforeMs, limit));
+    const bounds = { finishedBeforeMs, nowMs, limit };
+    const removed = await this.#writes.submit(prepareExpire(this.#statements, runs, bounds));
     if (removed > 0) this.fence?.forget();
     return removed;
   }

@@ -14,7 +14,7 @@ import type {
 import type { Rows } from '../../contract/store/rows.ts';
 import { decodeThreadEvents } from '../event-rows.ts';
 import { decodeCheckpoint, decodeLarge, decodeThread } from '../thread-rows.ts';
-import { countFitting, isLarge, loadRow, walkSlices } from './slices.ts';
+import { countFitting, isLarge, loadRow, sliceOf, walkSlices } from './slices.ts';
 import { translateRows, withStorageFaults } from './sqlite-faults.ts';
 import type { Statements } from './sqlite-statements.ts';
 import { prepareThread } from './thread-effects.ts';
@@ -75,7 +75,10 @@ export class SqliteThreads implements ThreadStore {
     };
     const rows = walkSlices({
       readSlice: (after: z.output<typeof placeRow> | undefined, size) =>
-        history.all(threadId, after?.id ?? start(), size).map((row) => placeRow.parse(row)),
+        sliceOf(
+          history.all(threadId, after?.id ?? start(), size).map((row) => placeRow.parse(row)),
+          size,
+        ),
       load: ({ id }) =>
         loadRow<Checkpoint>({
           weight: omitState === true ? undefined : weighCheckpoint.get(id),

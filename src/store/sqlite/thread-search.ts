@@ -5,7 +5,7 @@ import type { Rows } from '../../contract/store/rows.ts';
 import type { Sql } from '../run-selection.ts';
 import { listEntries } from '../search-entries.ts';
 import { decodeLarge, decodeThread } from '../thread-rows.ts';
-import { loadRow, walkSlices } from './slices.ts';
+import { loadRow, sliceOf, walkSlices } from './slices.ts';
 import type { Statements } from './sqlite-statements.ts';
 
 const candidate = z.object({ thread_id: z.string(), created_at_ms: z.number(), matched: z.number() });
@@ -27,7 +27,7 @@ export class ThreadSearch {
     const tests = selectMatches(query);
     return walkSlices({
       readSlice: (after: Candidate | undefined, limit, offset) =>
-        this.#read(selectThreadIds(query, { tests, after, limit, offset })),
+        sliceOf(this.#read(selectThreadIds(query, { tests, after, limit, offset })), limit),
       load: ({ thread_id: threadId }) => this.#load(query, threadId),
       limit: query.limit,
       offset: query.offset,

@@ -1,0 +1,276 @@
+import type {
+  Adapter,
+  Capabilities,
+  Connection,
+  Observation,
+  StartRequest,
+} from '../../src/contract/adapter/adapter.ts';
+import type { CompiledExpression, ExpressionCompiler } from '../../src/contract/adapter/expressions.ts';
+import { type HttpAnswer, type HttpClient, UpstreamFault } from '../../src/contract/adapter/http.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { MappingFault } from '../../src/contract/domain/mapping.ts';
+import type { UpstreamRef } from '../../src/contract/domain/run.ts';
+import { defineAdapter } from '../define-adapter.ts';
+import { pathPart } from '../path.ts';
+import { createAuthorizer } from './auth.ts';
+import { type AnswerScope, Judge } from './judge.ts';
+import { pickConfig, runConfig, secretsOf, settingsSchema, targetSchema, withoutSecrets } from './members.ts';
+import { RequestPlan, textOf } from './request.ts';
+import { planResults, type ResultContext } from './results.ts';
+import type { VendorFile } from './schema.ts';
+import { Sender } from './sender.ts';
+
+/** Makes an adapter of a vendor file in which the checks found nothing. */
+export function createVendorAdapter(file: VendorFile): Adapter {
+  return defineAdapter<JsonObject, JsonObject>({
+    name: file.vendor,
+    baseUrl: file.baseUrl,
+    capabilities: capabilitiesOf(file),
+    settings: settingsSchema(file),
+    target: targetSchema(file),
+    runConfig,
+    secretsOf: (settings) => secretsOf(file, settings),
+    connect: (settings, http, expressions) => new VendorConnection(file, { settings, http, expressions }),
+  });
+}
+
+function capabilitiesOf({ resume, cancel, push, start }: VendorFile): Capabilities {
+  return {
+    resume: resume !== undefined,
+    cancel: cancel !== undefined,
+    push: push?.perRun === true,
+    session: false,
+    adopt: start.once === undefined ? 'none' : 'start',
+  };
+}
+
+type ConnectionDeps = {
+  readonly settings: JsonObject;
+  readonly http: HttpClient;
+  readonly expressions: ExpressionCompiler;
+};
+
+type Keep = readonly (readonly [name: string, expression: CompiledExpression])[];
+
+/** One account at a vendor that a file describes. */
+class VendorConnection implements Connection<JsonObject> {
+  readonly #file: VendorFile;
+  readonly #settings: JsonObject;
+  readonly #sender: Sender;
+  readonly #maxAnswerBytes: number;
+  readonly #compile: ExpressionCompiler['compile'];
+
+  readonly start: Connection<JsonObject>['start'];
+  readonly observe: Connection<JsonObject>['observe'];
+  readonly resume?: NonNullable<Connection<JsonObject>['resume']>;
+  readonly cancel?: NonNullable<Connection<JsonObject>['cancel']>;
+  readonly adoption?: NonNullable<Connection<JsonObject>['adoption']>;
+
+  constructor(file: VendorFile, { settings, http, expressions }: ConnectionDeps) {
+    this.#file = file;
+    this.#settings = withoutSecrets(file, settings);
+    this.#compile = (text, key) => expressions.compile(text, key);
+    this.#maxAnswerBytes = http.maxAnswerBytes;
+    this.#sender = new Sender(http, new Judge(file, this.#compile), createAuthorizer(file, settings, http));
+    this.start = this.#planStart();
+    this.observe = this.#planObserve();
+    const [resume, cancel] = [this.#planResume(), this.#planCancel()];
+    if (resume !== undefined) this.resume = resume;
+    if (cancel !== undefined) this.cancel = cancel;
+    if (file.start.once !== undefined) {
+      const keyLifeMs = file.start.once.hours * 3_600_000;
+      this.adoption = { termsOf: () => ({ keyLifeMs }) };
+    }
+  }
+
+  #planStart(): Connection<JsonObject>['start'] {
+    const { start, config: names } = this.#file;
+    const request = this.#planRequest('start', start);
+    const [refused, id, finished] = [
+      this.#optional(start.refused, 'start.refused'),
+      this.#optional(start.id, 'start.id'),
+      this.#optional(start.finished, 'start.finished'),
+    ];
+    const keep = this.#planKeep(start.keep, 'start.keep');
+    const results = this.#file.results !== undefined;
+    return async ({ target, input, config, sink, runId }: StartRequest<JsonObject>) => {
+      const scope = {
+        ...{ input, config: pickConfig(names, config), target, settings: this.#settings, run: { id: runId } },
+        ...(sink === undefined ? {} : { sink: { url: sink.url } }),
+      };
+      const sent = await this.#sender.send('start', await request.build(scope), { refused });
+      if (sent.kind !== 'answer') throw new TypeError('a fault of a start is neither done nor a status');
+      return await afterSending(async () => {
+        const answer = scopeOf(sent.answer);
+        const status = await finished?.evaluate(answer);
+        const observation = isStatus(status)
+          ? { status: textOf(status), raw: results ? { run: sent.answer.raw } : sent.answer.raw }
+          : undefined;
+        const upstream = await readRef({ id, keep }, answer, observation !== undefined);
+        if (observation !== undefined) return { upstream, observation };
+        if (upstream === null) throw unreadable("the vendor's answer has no id");
+        return { upstream };
+      });
+    };
+  }
+
+  #planObserve(): Connection<JsonObject>['observe'] {
+    const { observe } = this.#file;
+    const request = this.#planRequest('observe', observe);
+    const status = this.#compile(observe.status, 'observe.status');
+    const refused = this.#optional(observe.refused, 'observe.refused');
+    const notBefore = this.#optional(observe.notBefore, 'observe.notBefore');
+    const results = planResults(this.#file, this.#compile);
+    const hasResults = this.#file.results !== undefined;
+    const usesHeaders = observe.status.includes('headers') || observe.notBefore?.includes('headers') === true;
+    return async (target, upstream, signal) => {
+      const scope = { target, settings: this.#settings, upstream };
+      const sent = await this.#sender.send('observe', await request.build(scope), { refused, signal });
+      if (sent.kind !== 'answer') throw new TypeError('a fault of an observation is neither done nor a status');
+      const { answer } = sent;
+      const onAnswer = usesHeaders ? scopeOf(answer) : { body: answer.raw, status: answer.status };
+      const word = await status.evaluate(onAnswer);
+      if (!isStatus(word)) throw unreadable("the vendor's answer has no status", 'retry');
+      const seen: Observation = { status: textOf(word), raw: answer.raw };
+      const timed = notBefore === undefined ? {} : notBeforeOf(await notBefore.evaluate(onAnswer));
+      if (!hasResults) return { ...seen, ...timed };
+      const context: ResultContext = {
+        sender: this.#sender,
+        signal,
+        status: seen.status,
+        leftBytes: this.#maxAnswerBytes,
+      };
+      return { ...(await readResults(results, seen, { scope, context })), ...timed };
+    };
+  }
+
+  #planResume(): NonNullable<Connection<JsonObject>['resume']> | undefined {
+    const { resume } = this.#file;
+    if (resume === undefined) return undefined;
+    const request = this.#planRequest('resume', resume);
+    const refused = this.#optional(resume.refused, 'resume.refused');
+    const id = this.#optional(resume.id, 'resume.id');
+    const keep = this.#planKeep(resume.keep, 'resume.keep');
+    return async (target, upstream, resumption) => {
+      const built = await request.build({ target, settings: this.#settings, upstream, resumption });
+      const sent = await this.#sender.send('resume', built, { refused });
+      if (sent.kind !== 'answer' || (id === undefined && keep.length === 0)) return undefined;
+      return await afterSending(async () => {
+        const answer = scopeOf(sent.answer);
+        const made = id === undefined ? { runId: upstream.runId } : await readRef({ id, keep: [] }, answer, false);
+        if (made === null) throw unreadable("the vendor's answer has no id");
+        return { ...upstream, ...made, ...(await readKept(keep, answer)) };
+      });
+    };
+  }
+
+  #planCancel(): NonNullable<Connection<JsonObject>['cancel']> | undefined {
+    const { cancel } = this.#file;
+    if (cancel === undefined) return undefined;
+    const request = this.#planRequest('cancel', cancel);
+    const refused = this.#optional(cancel.refused, 'cancel.refused');
+    return async (target, upstream) => {
+      try {
+        const built = await request.build({ target, settings: this.#settings, upstream });
+        await this.#sender.send('cancel', built, { refused });
+      } catch (error) {
+        if (!(error instanceof MappingFault)) throw error;
+        throw unreadable(error.message, 'rejected');
+      }
+    };
+  }
+
+  #planRequest(key: 'start' | 'observe' | 'resume' | 'cancel', request: ConstructorParameters<typeof RequestPlan>[0]) {
+    return new RequestPlan(request, { file: this.#file, key, compile: this.#compile });
+  }
+
+  #planKeep(keep: Readonly<Record<string, string>> | undefined, key: string): Keep {
+    return Object.entries(keep ?? {}).map(([name, text]) => [name, this.#compile(text, `${key}.${name}`)]);
+  }
+
+  #optional(text: string | undefined, key: string): CompiledExpression | undefined {
+    return text === undefined ? undefined : this.#compile(text, key);
+  }
+}
+
+async function readResults(
+  plans: ReturnType<typeof planResults>,
+  { status, raw }: Observation,
+  { scope, context }: { readonly scope: JsonObject; readonly context: ResultContext },
+): Promise<Observation> {
+  const data: Record<string, Json> = { run: raw };
+  const withRun = { ...scope, run: raw };
+  const cut: string[] = [];
+  let seen = status;
+  for (const plan of plans) {
+    if (!(await plan.applies(status, withRun))) continue;
+    const outcome = await plan.read(withRun, context);
+    if (outcome.kind === 'value') data[plan.name] = outcome.value;
+    if (outcome.kind === 'value' && outcome.isCut) cut.push(plan.name);
+    if (outcome.kind === 'status') {
+      seen = outcome.status;
+      data.error = outcome.error;
+      break;
+    }
+  }
+  return { status: seen, raw: cut.length === 0 ? data : { ...data, cut } };
+}
+
+function scopeOf({ raw, status, headers }: HttpAnswer<unknown>): AnswerScope {
+  return { body: raw, status, headers };
+}
+
+function isStatus(value: Json | undefined): value is Exclude<Json, null | readonly Json[] | JsonObject> {
+  return (typeof value === 'string' && value !== '') || typeof value === 'number' || typeof value === 'boolean';
+}
+
+/** The ids of the vendor's run. Null: the answer has none, and needs none. */
+async function readRef(
+  { id, keep }: { readonly id: CompiledExpression | undefined; readonly keep: Keep },
+  answer: AnswerScope,
+  mayLack: boolean,
+): Promise<UpstreamRef | null> {
+  const value = await id?.evaluate(answer);
+  if (value === undefined || value === null) {
+    if (mayLack) return null;
+    throw unreadable("the vendor's answer has no id");
+  }
+  const runId = readId(value);
+  if (runId === null) throw unreadable("the id in the vendor's answer is none that a request could name");
+  return { runId, ...(await readKept(keep, answer)) };
+}
+
+async function readKept(keep: Keep, answer: AnswerScope): Promise<Readonly<Record<string, string>>> {
+  const kept: [string, string][] = [];
+  for (const [name, expression] of keep) {
+    const value = await expression.evaluate(answer);
+    const text = value === undefined ? null : readId(value);
+    if (text !== null) kept.push([name, text]);
+  }
+  return Object.fromEntries(kept);
+}
+
+/** A text or a number that can stand in a path; null for everything else. */
+function readId(value: Json): string | null {
+  if (typeof value === 'object' && (value === null || Array.isArray(value) || !('source' in value))) return null;
+  const id = pathPart.safeParse(textOf(value));
+  return id.success && typeof value !== 'boolean' ? id.data : null;
+}
+
+function notBeforeOf(value: Json | undefined): { readonly notBeforeMs?: number } {
+  return typeof value === 'number' && value >= 0 ? { notBeforeMs: value * 1000 } : {};
+}
+
+/** The vendor has acted by then: what cannot be read of its answer leaves the outcome unknown. */
+async function afterSending<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof MappingFault)) throw error;
+    throw unreadable(error.message);
+  }
+}
+
+function unreadable(message: string, consequence: 'unknown' | 'retry' | 'rejected' = 'unknown'): UpstreamFault {
+  return new UpstreamFault({ consequence, kind: 'malformed', message });
+}

@@ -38,7 +38,7 @@ export type Gateway = {
   stop(): Promise<void>;
 };
 
-const cacheBytes = 64 * 1024 * 1024;
+const cacheBytes = 32 * 1024 * 1024;
 /** Bounds TCP and TLS together towards a vendor. */
 const connectTimeoutMs = 10_000;
 const dayMs = 86_400_000;

@@ -46,7 +46,7 @@ export class PoolThread {
     this.#worker = new Worker(new URL('./thread.ts', import.meta.url), {
       // What the process was started with, such as modules to load first, is meant for its main thread.
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: options.maxHeapMb, maxYoungGenerationSizeMb: 32 },
+      resourceLimits: { maxOldGenerationSizeMb: options.maxHeapMb, maxYoungGenerationSizeMb: 12 },
     });
     this.#worker.unref();
     this.#worker.on('message', (report: ThreadReport) => {

@@ -12,6 +12,11 @@ export function prepare(definition: unknown): (input: string) => string | Promis
         const kept: unknown[] = [];
         for (;;) kept.push(Array.from({ length: 1000 }, (_, n) => ({ n })));
       };
+    case 'fill':
+      return (input) => {
+        const kept = Array.from({ length: 600_000 }, (_, n) => ({ n, text: `${input} ${n}` }));
+        return `${kept.length}`;
+      };
     case 'leave':
       return () => process.exit(1);
     case 'fail':

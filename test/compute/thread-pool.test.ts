@@ -4,7 +4,7 @@ import { createProgram, ThreadPool } from '../../src/compute/thread-pool.ts';
 
 const module = new URL('./programs.ts', import.meta.url).href;
 const program = (definition: string) => createProgram(module, definition);
-const createPool = () => new ThreadPool({ maxThreads: 2, maxHeapMb: 64, idleMs: 60_000 });
+const createPool = () => new ThreadPool({ maxThreads: 2, maxHeapMb: 32, largeHeapMb: 96, idleMs: 60_000 });
 const options = (key: object = {}) => ({ key, timeMs: 200 });
 
 describe('a pool of threads', () => {
@@ -46,8 +46,31 @@ describe('a pool of threads', () => {
     expect(order.indexOf('modest 2')).toBeLessThan(order.indexOf('greedy 2'));
   });
 
+  test('a task that a small heap is not enough for is done in the thread that has a large one', async () => {
+    const pool = createPool();
+    const patient = { key: {}, timeMs: 20_000 };
+    expect(await pool.run(program('fill'), 'a', patient)).toEqual({ kind: 'done', text: '600000' });
+    const small = new ThreadPool({ maxThreads: 2, maxHeapMb: 32, largeHeapMb: 32, idleMs: 60_000 });
+    expect(await small.run(program('fill'), 'a', patient)).toEqual({ kind: 'exhausted' });
+  });
+
+  test('large tasks run one at a time, whatever their keys, and small ones do not wait for them', async () => {
+    const pool = createPool();
+    const large = 'x'.repeat(1_100_000);
+    const order: string[] = [];
+    const run = (definition: string, input: string, name: string) =>
+      pool.run(program(definition), input, options()).then(() => order.push(name));
+    await Promise.all([
+      run('hang', large, 'hanging'),
+      run('hang', large, 'hanging too'),
+      run('echo', large, 'large'),
+      run('echo', 'a', 'small'),
+    ]);
+    expect(order).toEqual(['small', 'hanging', 'hanging too', 'large']);
+  });
+
   test('ends a thread that has nothing to do, and makes another one when needed', async () => {
-    const pool = new ThreadPool({ maxThreads: 2, maxHeapMb: 64, idleMs: 1 });
+    const pool = new ThreadPool({ maxThreads: 2, maxHeapMb: 64, largeHeapMb: 64, idleMs: 1 });
     const echo = program('echo');
     for (const text of ['a', 'b', 'c']) {
       expect(await pool.run(echo, text, options())).toEqual({ kind: 'done', text });

@@ -14,6 +14,8 @@ class SessionVendor extends ScriptedVendor {
   /** Which sessions it ended, and when. */
   readonly ended: { readonly runId: string; readonly atMs: number }[] = [];
   readonly endScript: UpstreamFault[] = [];
+  /** What messages are answered with in place of a result. */
+  readonly messageScript: UpstreamFault[] = [];
   messageGate: Promise<void> = Promise.resolve();
   nowMs: () => number = () => 0;
 
@@ -22,6 +24,8 @@ class SessionVendor extends ScriptedVendor {
     send: async (_target, { runId }, { input }) => {
       this.messages.push(`${runId} ${JSON.stringify(input)}`);
       await this.messageGate;
+      const fault = this.messageScript.shift();
+      if (fault !== undefined) throw fault;
       return { status: 'success', raw: { status: 'success', output: this.messages.length } };
     },
     end: async (_target, { runId }) => {
@@ -143,3 +147,26 @@ test('a first run that passes its deadline ends together with the session that i
   expect((await rig.store.threads.findThread({ tenant, threadId: idOf(1) }))?.session).toBeNull();
   await rig.close();
 });
+
+test.each([
+  ['malformed', errcodes.answerUnreadable],
+  ['too-large', errcodes.answerTooLarge],
+] as const)(
+  'a message whose answer is %s ends its run with a cause of its own, is sent once, and leaves the session to the next',
+  async (kind, errcode) => {
+    const { rig, vendor } = await open();
+    await talk(rig, idOf(1), 'first');
+    await rig.clock.advance(60_000);
+    vendor.messageScript.push(fault('unknown', { kind, httpStatus: 200, message: 'not JSON' }));
+    const second = await talk(rig, idOf(1), 'second');
+    await rig.clock.advance(60_000);
+    const run = await rig.read(second);
+    expect(run).toMatchObject({ phase: 'done', status: 'error', outcome: { kind: 'error', errcode } });
+    expect(JSON.stringify(run)).toContain('not JSON');
+    const next = await talk(rig, idOf(1), 'third');
+    await rig.clock.advance(60_000);
+    expect(await rig.read(next)).toMatchObject({ status: 'success', outcome: { kind: 'result', value: 2 } });
+    expect(vendor.messages).toEqual(['vendor-1 "second"', 'vendor-1 "third"']);
+    await rig.close();
+  },
+);

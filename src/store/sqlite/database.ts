@@ -21,7 +21,7 @@ export function openDatabase(file: string, synchronous: Synchronous): DatabaseSy
     // The write-ahead log of large payloads is cut back to this when it begins anew.
     database.exec('PRAGMA journal_size_limit = 67108864');
     database.exec('PRAGMA temp_store = MEMORY');
-    database.exec('PRAGMA cache_size = -65536');
+    database.exec('PRAGMA cache_size = -16384');
     migrate(database);
     // From here on the write queue waits for locks, outside SQLite, where waiting does not stop the event loop.
     database.exec('PRAGMA busy_timeout = 0');

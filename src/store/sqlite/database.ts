@@ -10,6 +10,9 @@ export type Synchronous = 'full' | 'normal';
 /** Large enough for a usual run. A commit of one run touches some ten pages, one of each b-tree. */
 export const pageBytes = 2048;
 
+/** The text of a statement and what it is run with. */
+export type Sql = { readonly text: string; readonly values: readonly (string | number)[] };
+
 /** Opens the database of a store and brings its schema up to date. Throws SQLite's errors. */
 export function openDatabase(file: string, synchronous: Synchronous): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: 1000 });

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import type { Item, ItemQuery } from '../../contract/store/item-store.ts';
 import type { Rows } from '../../contract/store/rows.ts';
 import { decodeItem, endOf, pathOf } from '../item-rows.ts';
-import type { Sql } from '../run-selection.ts';
 import { listEntries } from '../search-entries.ts';
+import type { Sql } from './database.ts';
 import { sliceOf, walkSlices } from './slices.ts';
 
 const sized = z.object({ value: z.string() });

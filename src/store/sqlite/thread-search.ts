@@ -2,9 +2,9 @@ import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { z } from 'zod';
 import type { Thread, ThreadQuery } from '../../contract/domain/thread.ts';
 import type { Rows } from '../../contract/store/rows.ts';
-import type { Sql } from '../run-selection.ts';
 import { listEntries } from '../search-entries.ts';
 import { decodeLarge, decodeThread } from '../thread-rows.ts';
+import type { Sql } from './database.ts';
 import { loadRow, sliceOf, walkSlices } from './slices.ts';
 import type { Statements } from './sqlite-statements.ts';
 

@@ -58,6 +58,8 @@ export type RigOptions = {
   readonly options?: Partial<BackendOptions>;
   readonly webhooks?: WebhookOptions;
   readonly retentionMs?: number;
+  /** What the engine gets in place of the store. */
+  readonly wrapStore?: (store: Store) => Store;
   /** Left out, one whose answers are scripted. */
   readonly vendor?: ScriptedVendor;
 };
@@ -81,7 +83,8 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
   const logged: Logged[] = [];
   const counts = new Map<string, number>();
   const log = recordingLog(logged);
-  const store = await openStore(`sqlite:${join(folder, 'runs.db')}`, { log });
+  const opened = await openStore(`sqlite:${join(folder, 'runs.db')}`, { log });
+  const store = options.wrapStore?.(opened) ?? opened;
   const agent = agentOver(vendor, options);
   const mortal = clock.mortal();
   const all = [agent, ...(options.others ?? []).map((other) => ({ ...agent, ...other }))];

@@ -179,18 +179,32 @@ describe('the end of a held call', () => {
     expect(vendor.held.size).toBe(6);
   });
 
-  test('after a restart a run is polled first, and then attended', async () => {
+  test('after a restart every run is polled first, and then attended', async () => {
     await open();
-    const run = await rig.create();
-    await rig.clock.settle();
+    const runs = await createMany(20);
     rig = await rig.crash();
     vendor.held.clear();
+    vendor.asked.clear();
     await rig.clock.advance(1000);
-    expect(vendor.polls).toBe(1);
-    expect(vendor.held.size).toBe(1);
-    vendor.change(await upstreamOf(run), { status: 'success', output: 1 });
+    expect([...vendor.asked.values()]).toEqual(runs.map(() => ['poll', 'hold']));
+    vendor.change(await upstreamOf(runs[7] as Run), { status: 'success', output: 1 });
     await rig.clock.settle();
-    expect((await rig.read(run)).status).toBe('success');
+    expect((await rig.read(runs[7] as Run)).status).toBe('success');
+  });
+
+  test('a held call that ends without news while the circuit is open is not made again before it closes', async () => {
+    await open({ options: { maxHeldCalls: 1 } });
+    await createMany(6);
+    await rig.clock.advance(15_000);
+    vendor.observeScript.push(fault('retry', { kind: 'refused' }));
+    await rig.clock.advance(4500);
+    expect(rig.engine.backends()[0]?.state).toBe('down');
+    expect(vendor.holds).toBe(1);
+    await rig.clock.advance(3000);
+    expect(vendor.held.size).toBe(0);
+    vendor.observeScript.splice(0, 1, { status: 'running' });
+    await rig.clock.advance(120_000);
+    expect(vendor.held.size).toBe(1);
   });
 
   test('a process that stops cuts its held calls at once', async () => {

@@ -18,8 +18,17 @@ export class HoldingVendor extends ScriptedVendor {
   /** Answers to the next held calls, given at once. */
   readonly holdScript: HeldAnswer[] = [];
   clock: Clock | null = null;
+  /** What was asked about each run, in order. */
+  readonly asked = new Map<string, string[]>();
 
-  async attend(_target: unknown, { runId }: UpstreamRef, signal: AbortSignal): Promise<Observation | null> {
+  override async observe(target: unknown, upstream: UpstreamRef, signal: AbortSignal): Promise<Observation> {
+    this.#note(upstream, 'poll');
+    return await super.observe(target, upstream, signal);
+  }
+
+  async attend(_target: unknown, upstream: UpstreamRef, signal: AbortSignal): Promise<Observation | null> {
+    const { runId } = upstream;
+    this.#note(upstream, 'hold');
     this.holds += 1;
     const scripted = this.holdScript.shift();
     const answer = scripted === undefined ? await this.#hold(runId, signal) : scripted;
@@ -35,6 +44,10 @@ export class HoldingVendor extends ScriptedVendor {
   /** Ends all held calls with a fault. */
   fail(): void {
     for (const settle of this.held.values()) settle(fault('retry', { kind: 'cut', message: 'cut' }));
+  }
+
+  #note({ runId }: UpstreamRef, call: string): void {
+    this.asked.set(runId, [...(this.asked.get(runId) ?? []), call]);
   }
 
   async #hold(runId: string, signal: AbortSignal): Promise<HeldAnswer> {

@@ -3,6 +3,7 @@ import { adapters } from '../../adapters/index.ts';
 import { renderSchema } from '../../src/cli/schema.ts';
 import { describeParts } from '../../src/config/config-parts.ts';
 import { loadShippedVendors } from '../../src/config/vendor-files.ts';
+import { renderCasesSchema, renderVendorSchema } from '../../src/vendors/file-schema.ts';
 import { renderCommandsPage } from './commands-page.ts';
 import { renderConfigPage } from './config-page.ts';
 import { renderDecisionsPage } from './decisions-page.ts';
@@ -19,6 +20,8 @@ export function generateFiles(): Readonly<Record<string, string>> {
   const parts = describeParts(adapters);
   return {
     'schema/config.json': renderSchema([...adapters, ...shipped]),
+    'schema/vendor.json': renderVendorSchema(),
+    'schema/vendor-cases.json': renderCasesSchema(),
     'docs/commands.md': renderCommandsPage(),
     'docs/config.md': renderConfigPage(parts),
     'docs/decisions/README.md': renderDecisionsPage(),

@@ -28,9 +28,10 @@ export async function carryOut(words: readonly string[]): Promise<number> {
     allowPositionals: true,
     options: optionsOf([command]),
   });
-  const [, action, ...rest] = positionals;
+  const [, action, ...operands] = positionals;
+  const [file, ...rest] = command.takesFile === true ? operands : [undefined, ...operands];
   const unexpected = action === undefined || command.actions?.includes(action) === true ? rest : [action, ...rest];
-  if (unexpected.length === 0) return await command.run(new CommandLine(action, values));
+  if (unexpected.length === 0) return await command.run(new CommandLine(action, values, file));
   const [word = ''] = unexpected;
   const hint = unexpected.length === 1 ? sayNearest(word, command.actions ?? []) : '';
   throw new UsageError(

@@ -16,6 +16,8 @@ export type Command = {
   readonly flags: Readonly<Record<string, Flag>>;
   /** Words that may follow the name, such as `list`. */
   readonly actions?: readonly string[];
+  /** Whether the name of a file may follow the action. */
+  readonly takesFile?: boolean;
   /** Resolves with the exit code once everything is done. */
   run(line: CommandLine): Promise<number>;
 };
@@ -27,10 +29,13 @@ export class UsageError extends Error {}
 export class CommandLine {
   /** One of the command's actions. */
   readonly action: string | undefined;
+  /** The name of a file behind the action. */
+  readonly file: string | undefined;
   readonly #values: Readonly<Record<string, unknown>>;
 
-  constructor(action: string | undefined, values: Readonly<Record<string, unknown>>) {
+  constructor(action: string | undefined, values: Readonly<Record<string, unknown>>, file?: string) {
     this.action = action;
+    this.file = file;
     this.#values = values;
   }
 

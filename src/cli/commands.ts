@@ -6,11 +6,23 @@ import { restore } from './restore.ts';
 import { sandbox } from './sandbox.ts';
 import { schema } from './schema.ts';
 import { serve } from './serve.ts';
+import { vendor } from './vendor.ts';
 import { version } from './version.ts';
 import { webhooks } from './webhooks.ts';
 
 /** Every command, in the order of the help. */
-export const commands: readonly Command[] = [serve, check, schema, key, webhooks, backup, restore, sandbox, version];
+export const commands: readonly Command[] = [
+  serve,
+  check,
+  schema,
+  vendor,
+  key,
+  webhooks,
+  backup,
+  restore,
+  sandbox,
+  version,
+];
 
 const margin = '  ';
 const helpColumn = 57;

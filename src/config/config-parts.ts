@@ -38,7 +38,7 @@ export function describeParts(adapters: readonly Adapter[]): ConfigParts {
     sections: Object.fromEntries(sections),
     backend: nameAdapters(convert(backendSchema), adapters),
     agent: convert(agentSchema),
-    mapping: convert(mappingSchema),
+    mapping: describeMapping(),
     adapters: adapters.map(({ name, capabilities, baseUrl, settings, target }) => ({
       name,
       needsBaseUrl: baseUrl === undefined,
@@ -47,6 +47,11 @@ export function describeParts(adapters: readonly Adapter[]): ConfigParts {
       target: convert(refuseUnknownKeys(target)),
     })),
   };
+}
+
+/** The mapping language as a JSON Schema. */
+export function describeMapping(): JsonObject {
+  return convert(mappingSchema);
 }
 
 /** The validator finds the adapter by its name, so its schema takes any text. */

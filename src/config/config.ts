@@ -65,6 +65,8 @@ export type Config = {
   readonly webhooks: Section<typeof webhooksSchema>;
   /** Name of an agent. */
   readonly defaultAgent: string | null;
+  /** Vendor files, relative to the config. */
+  readonly vendors: readonly string[];
   readonly backends: readonly BackendConfig[];
   readonly agents: readonly AgentConfig[];
   /** Every secret of the config, for redaction. */

@@ -129,6 +129,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
     auth,
     webhooks,
     defaultAgent,
+    vendors: vendors.own,
     backends: backends.backends,
     agents: agents.agents,
     secrets: [...new Set(secrets)],

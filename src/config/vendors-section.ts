@@ -18,6 +18,8 @@ export type VendorDeps = {
 };
 
 export type Vendors = KnownAdapters & {
+  /** The files that the config lists. */
+  readonly own: readonly string[];
   /** Default mappings of the vendor files, by the name of the adapter. */
   readonly mappings: ReadonlyMap<string, MappingLayer>;
 };
@@ -59,7 +61,12 @@ export async function readVendors(raw: Readonly<Record<string, unknown>>, deps: 
     adapters.set(name, reading.vendor.adapter);
     mappings.set(name, reading.vendor.mapping);
   }
-  return { adapters: [...adapters.values()], names: [...new Set([...adapters.keys(), ...shipped])], mappings };
+  return {
+    adapters: [...adapters.values()],
+    names: [...new Set([...adapters.keys(), ...shipped])],
+    own: paths,
+    mappings,
+  };
 }
 
 function report(

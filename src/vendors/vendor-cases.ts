@@ -16,7 +16,7 @@ export type CasesReport = {
 };
 
 /** The file with the cases of a vendor file: `cases.yaml` next to an `adapter.yaml`, else `NAME.cases.yaml` next to `NAME.yaml`. */
-function casesFileOf(vendorFile: string): string {
+export function casesFileOf(vendorFile: string): string {
   const name = basename(vendorFile).replace(/\.(ya?ml|json)$/, '');
   return join(dirname(vendorFile), name === 'adapter' ? 'cases.yaml' : `${name}.cases.yaml`);
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { errcodes } from '../../src/contract/domain/errcodes.ts';
+import { MappingFault } from '../../src/contract/domain/mapping.ts';
 import { kinds, openRig, type Rig, tenant } from './engine-rig.ts';
 import { fault } from './scripted-vendor.ts';
 
@@ -34,6 +35,20 @@ describe('starting a run', () => {
     expect(await rig.read(run)).toMatchObject({ status: 'error', outcome: { errcode: errcodes.startUnknown } });
     expect(rig.vendor.starts).toHaveLength(1);
   });
+
+  test.each([['start'], ['observe']] as const)(
+    'a run for which an expression of the vendor file fails in its %s ends as 1005',
+    async (step) => {
+      const failure = new MappingFault(`${step}.body`, 'JSONata error T0410');
+      rig.vendor[step === 'start' ? 'startScript' : 'observeScript'].push(failure);
+      const run = await rig.create();
+      await rig.clock.advance(60_000);
+      const ended = await rig.read(run);
+      expect(ended).toMatchObject({ status: 'error', outcome: { errcode: errcodes.mappingFailed } });
+      expect(JSON.stringify(ended.outcome)).toContain(`${step}.body`);
+      expect(rig.vendor.starts).toHaveLength(1);
+    },
+  );
 
   test('stopping the engine waits for a run that is being written as starting, and for its start', async () => {
     let open = (): void => {};

@@ -112,7 +112,10 @@ export interface SessionCalls<Target = unknown> {
   end(target: Target, upstream: UpstreamRef): Promise<void>;
 }
 
-/** A live connection to one configured backend. Every call throws `UpstreamFault` and nothing else. */
+/**
+ * A live connection to one configured backend. Every call throws `UpstreamFault` and nothing else, but for `MappingFault`
+ * where an expression of a vendor file failed and nothing was sent, or the run was only asked for.
+ */
 export interface Connection<Target = unknown> {
   start(request: StartRequest<Target>): Promise<StartAnswer>;
   /** The signal cuts the call short: the run is over here. */

@@ -1,8 +1,9 @@
 import type { Consequence, UpstreamFault } from '../../contract/adapter/http.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
+import { MappingFault } from '../../contract/domain/mapping.ts';
 import { nextRetryMs } from '../pacing/pacing.ts';
 import { faultOf } from '../state/fault-recorder.ts';
-import { isUnreadable, rejectedStart, unknownStart, vendorOf } from '../state/outcomes.ts';
+import { failedMapping, isUnreadable, rejectedStart, unknownStart, vendorOf } from '../state/outcomes.ts';
 import { adoptionKindOf, type CallKind } from './adoption-kind.ts';
 import { noteFault } from './call-notes.ts';
 import { maxEqualFaults } from './look-patience.ts';
@@ -21,6 +22,11 @@ export async function settleFailedStart(
   error: unknown,
 ): Promise<UnsettledCall | null> {
   const { handle, agent, runPermit, wait, deps } = context;
+  if (error instanceof MappingFault) {
+    // Nothing was sent: an expression of the vendor's file failed, and would again.
+    await handle.record({ kind: 'end', outcome: failedMapping(error) });
+    return null;
+  }
   const fault = faultOf(error);
   const delayMs = nextRetryMs(handle.run.attempts, runPermit.retryAfterMs(fault), deps.clock.random());
   noteFault(context, 'start', fault, delayMs);

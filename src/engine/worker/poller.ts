@@ -179,7 +179,12 @@ export class Poller {
   }
 
   async #afterFault(error: unknown): Promise<void> {
-    const { wait, runPermit } = this.#context;
+    const { handle, wait, runPermit } = this.#context;
+    if (error instanceof MappingFault) {
+      // An expression of the vendor's file failed, and would again.
+      await handle.record({ kind: 'end', outcome: failedMapping(error) });
+      return;
+    }
     const fault = faultOf(error);
     this.#count('failed');
     this.#memory.faults += 1;

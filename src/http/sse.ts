@@ -97,9 +97,13 @@ export class Streams {
 
   async #pump<Event>(stream: Stream, source: Source<Event>): Promise<void> {
     const { events, frameOf, endsAfter, runId, caller } = source;
+    events.tap?.((news) => takeAtOnce(stream, source, news));
     try {
       for (;;) {
         let result: IteratorResult<readonly Event[], undefined> | null = await events.next();
+        const untaken = stream.untaken;
+        stream.untaken = null;
+        if (untaken !== null) await this.#waitFor(stream, caller, untaken);
         if (result.done === true) return stream.end();
         let batch: readonly Event[] = result.value;
         result = null;
@@ -159,11 +163,47 @@ export class Streams {
   }
 }
 
+/**
+ * Writes small events in the turn in which they come: a thousand readers have one before a thousand promises are settled.
+ * Gives those that are left; null: the reader has all. Never throws.
+ */
+function takeAtOnce<Event>(
+  stream: Stream,
+  { frameOf, endsAfter }: Source<Event>,
+  events: readonly Event[],
+): readonly Event[] | null {
+  for (const [at, event] of events.entries()) {
+    const frame = tryFrame(frameOf, event);
+    if (frame === undefined || frame instanceof Promise || stream.isSlow) return events.slice(at);
+    const isTaken = frame === null || stream.write(frame);
+    if (endsAfter?.(event) === true) {
+      stream.end();
+      return null;
+    }
+    if (!isTaken) {
+      stream.untaken = frame;
+      return events.slice(at + 1);
+    }
+  }
+  return null;
+}
+
+/** Undefined where it cannot be made: then the fault is met again, and reported, where the event is handed over. */
+function tryFrame<Event>(frameOf: (event: Event) => Frame, event: Event): Frame | undefined {
+  try {
+    return frameOf(event);
+  } catch {
+    return undefined;
+  }
+}
+
 /** One reader's answer. At most the socket's own buffer and one event wait for the reader. */
 class Stream {
   readonly #response: ServerResponse;
   readonly #events: EventBatches<unknown>;
   readonly #slowReaderMs: number;
+  /** What was written and the reader is too slow for; {@link whenTaken} has to come. */
+  untaken: Buffer | null = null;
   #over = false;
   #resume: (() => void) | null = null;
 
@@ -178,6 +218,10 @@ class Stream {
 
   get isOver(): boolean {
     return this.#over;
+  }
+
+  get isSlow(): boolean {
+    return this.#response.writableNeedDrain;
   }
 
   /** False: the reader is slow; {@link whenTaken} comes before more is written. */

@@ -93,3 +93,37 @@ test('of partial outputs only the newest waits for a reader that is slow, and no
   ]);
   await stream.return();
 });
+
+test('a reader with a tap takes an event in the turn in which it is published, and what it leaves is handed over', async () => {
+  const run = await rig.create();
+  await rig.clock.settle();
+  const bus = new EventBus(unheard);
+  const stream = new RunEventStream({ store: rig.store, bus, large: new LargeEvents() }, run, 2);
+  const taken: number[] = [];
+  stream.tap((events) => {
+    taken.push(...events.map(({ seq }) => seq));
+    return events.length > 1 ? events.slice(1) : null;
+  });
+  const waiting = stream.next();
+  await rig.clock.settle();
+  const eventAt = (seq: number): RunEvent => ({
+    ...{ runId: run.runId, seq, atMs: 0, status: 'pending' },
+    change: { kind: 'phase', phase: 'running' },
+  });
+  bus.publish({ runId: run.runId, run, events: [eventAt(3)] });
+  expect(taken).toEqual([3]);
+  bus.publish({ runId: run.runId, run, events: [eventAt(4), eventAt(5)] });
+  expect(taken).toEqual([3, 4, 5]);
+  expect((await waiting).value).toEqual([eventAt(5)]);
+  // Nothing is waiting for news now, so that none is offered.
+  bus.publish({ runId: run.runId, run, events: [eventAt(6)] });
+  expect(taken).toEqual([3, 4, 5]);
+  expect((await stream.next()).value).toEqual([eventAt(6)]);
+  const last = stream.next();
+  bus.publish({
+    ...{ runId: run.runId, run },
+    events: [{ ...eventAt(7), status: 'success', change: { kind: 'result', value: 1 } }],
+  });
+  expect(taken).toEqual([3, 4, 5, 7]);
+  expect(await last).toEqual({ done: true, value: undefined });
+});

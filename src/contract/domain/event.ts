@@ -40,4 +40,9 @@ export type ThreadEvent = RunEvent & { readonly threadSeq: number };
  */
 export interface EventBatches<Event> extends AsyncIterableIterator<readonly Event[], undefined, undefined> {
   return(): Promise<IteratorReturnResult<undefined>>;
+  /**
+   * Lets a reader that waits in `next` take news in the turn in which they come. `take` gives null when it took all, and
+   * otherwise what `next` has to hand over, which may be nothing.
+   */
+  tap?(take: (events: readonly Event[]) => readonly Event[] | null): void;
 }

@@ -34,6 +34,8 @@ export class RunEventStream implements EventBatches<RunEvent> {
   /** Set while the reader has everything and waits. */
   #hand: ((batch: Batch | Promise<Batch>) => void) | null = null;
 
+  #take: ((events: readonly RunEvent[]) => readonly RunEvent[] | null) | null = null;
+
   constructor(
     { store, bus, large }: { readonly store: Store; readonly bus: EventBus; readonly large: LargeEvents },
     key: RunKey,
@@ -57,6 +59,10 @@ export class RunEventStream implements EventBatches<RunEvent> {
     return new Promise((resolve) => {
       this.#hand = resolve;
     });
+  }
+
+  tap(take: (events: readonly RunEvent[]) => readonly RunEvent[] | null): void {
+    this.#take = take;
   }
 
   async return(): Promise<IteratorReturnResult<undefined>> {
@@ -124,7 +130,7 @@ export class RunEventStream implements EventBatches<RunEvent> {
     this.#waiting.push(event);
   }
 
-  #give(events: readonly RunEvent[]): Batch {
+  #give(events: readonly RunEvent[]): IteratorYieldResult<readonly RunEvent[]> {
     const last = events.at(-1);
     if (last !== undefined) {
       this.#lastSeq = last.seq;
@@ -139,7 +145,7 @@ export class RunEventStream implements EventBatches<RunEvent> {
     return run === null || (run.phase === 'done' && run.lastSeq <= this.#lastSeq);
   }
 
-  #giveWaiting(): Batch {
+  #giveWaiting(): IteratorYieldResult<readonly RunEvent[]> {
     const events = this.#waiting;
     this.#waiting = [];
     return this.#give(events);
@@ -148,8 +154,18 @@ export class RunEventStream implements EventBatches<RunEvent> {
   /** Skips the loop of `#advance` where it can: with a thousand readers each promise turn counts. */
   #rouse(): void {
     const hand = this.#hand;
+    if (hand === null) return;
+    if (this.#behind || this.#waiting.length === 0) {
+      this.#hand = null;
+      hand(this.#advance());
+      return;
+    }
+    const batch = this.#giveWaiting();
+    const left = this.#take === null ? batch.value : this.#take(batch.value);
+    // The last event may have ended the stream, and with it this wait.
+    if ((left === null && !this.#ended) || this.#hand === null) return;
     this.#hand = null;
-    hand?.(this.#behind || this.#waiting.length === 0 ? this.#advance() : this.#giveWaiting());
+    hand(left === null ? this.#advance() : { done: false, value: left });
   }
 }
 

@@ -1,15 +1,18 @@
 import type { Run } from '../../contract/domain/run.ts';
 import type { Waiting } from '../../contract/domain/waiting.ts';
-import { StorageFault } from '../../contract/store/store.ts';
+import { StorageFault, type Store } from '../../contract/store/store.ts';
 import type { Hindrance } from '../limits/account-health.ts';
 import { giveUpClaim } from '../limits/run-permit.ts';
+import type { BackendHealth } from './backend-health.ts';
 import type { LiveRuns } from './live-runs.ts';
 import { ParkedRun, type ParkedRunOptions, type Parking } from './parked-run.ts';
 import type { WorkerDeps } from './run-context.ts';
 import { faultHindrance, lookAtWait, waitingFor } from './run-wait.ts';
 import type { WaitLook } from './wait-notes.ts';
 
-export type ParkedRunsDeps = Pick<WorkerDeps, 'replica' | 'store' | 'clock' | 'backends' | 'health' | 'log'> & {
+export type ParkedRunsDeps = Pick<WorkerDeps, 'replica' | 'clock' | 'backends' | 'log'> & {
+  readonly store: Pick<Store, 'findAll'>;
+  readonly health: Pick<BackendHealth, 'forget'>;
   readonly live: LiveRuns;
   /** Gives a run its loop again. */
   readonly unpark: (run: Run, parked: ParkedRun) => void;
@@ -57,9 +60,8 @@ export class ParkedRuns implements Parking {
   }
 
   refresh(parked: ParkedRun, run: Run | null): void {
-    const isHere = run !== null && run.phase !== 'done' && run.owner === this.#deps.replica;
-    if (isHere && run.version <= parked.version) return;
-    if (!isHere || run.phase !== parked.phase) {
+    if (run !== null && run.version <= parked.version) return;
+    if (run === null || run.owner !== this.#deps.replica || run.phase !== parked.phase) {
       this.#settle(parked, run);
       return;
     }
@@ -152,7 +154,13 @@ export class ParkedRuns implements Parking {
       return;
     }
     const runs = new Map(found.map((run) => [run.runId, run]));
-    for (const parked of due) if (this.#isParked(parked)) this.#settle(parked, runs.get(parked.runId) ?? null);
+    for (const parked of due) {
+      if (!this.#isParked(parked)) continue;
+      const run = runs.get(parked.runId) ?? null;
+      // It was claimed back while it was being read.
+      if (run !== null && run.version < parked.version) this.#shelve(parked, 0);
+      else this.#settle(parked, run);
+    }
   }
 
   #postpone(due: readonly ParkedRun[], delayMs: number): void {

@@ -58,9 +58,14 @@ export class Worker {
     this.#fastStarts.settle(run.runId);
   }
 
-  /** Drives a run that another process drove before, or that this one lost track of. Does nothing for one it drives. */
+  /**
+   * Drives a run that another process drove before, or that this one lost track of. One that is parked here learns of the
+   * claim, so that an older state of it that is being read does not count.
+   */
   recover(run: Run): void {
-    if (this.#stopped || this.#live.get(run.runId) !== undefined || this.#deadlineTimers.has(run.runId)) return;
+    const known = this.#live.get(run.runId);
+    if (known?.isParked === true) known.refresh(run);
+    if (this.#stopped || known !== undefined || this.#deadlineTimers.has(run.runId)) return;
     // It begins, or is given up, when its write is answered: a second loop could start it twice.
     if (this.#fastStarts.isOpen(run.runId)) return;
     const agent = this.#agents.find(run.agentId);

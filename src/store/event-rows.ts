@@ -7,7 +7,7 @@ import { type EventRewrite, StorageFault } from '../contract/store/store.ts';
 import { type LargeTexts, parseLarge, textOf } from './large-json.ts';
 import { decodeState } from './run-rows.ts';
 
-// An event is stored only as far as the run does not tell it. Of a run without a thread, creation, start and end have no row,
+// An event is stored only as far as it does not follow from its run. Of a run without a thread, creation, start and end have no row,
 // and those that had are marked in `runs.implied`. In a thread every event has a row, which holds its place in the thread.
 // A result, or an interrupt that waits for its answer, is in the run; its event's row says only that. A partial output
 // that was replaced has no row, and its number is known to be one because a later partial output has a higher one.

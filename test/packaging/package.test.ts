@@ -65,6 +65,7 @@ describe('the packed package', () => {
       'README.md',
       'bin',
       'dist/THIRD-PARTY.txt',
+      'dist/adapters',
       'dist/check-thread.mjs',
       'dist/checkpoint-worker.mjs',
       'dist/evaluation-thread.mjs',
@@ -80,7 +81,12 @@ describe('the packed package', () => {
     ]);
     expect(files.filter((file) => file.endsWith('.ts'))).toEqual([]);
     // One of each kind of file that the code reads while it runs.
-    for (const file of ['migrations/sqlite/0001-runs.sql', 'mappings/intuned.yaml', 'swagger-ui/LICENSE']) {
+    for (const file of [
+      'migrations/sqlite/0001-runs.sql',
+      'mappings/intuned.yaml',
+      'adapters/replicate/adapter.yaml',
+      'swagger-ui/LICENSE',
+    ]) {
       expect(files).toContain(`package/dist/${file}`);
     }
   });

@@ -192,18 +192,18 @@ describe('the end of a held call', () => {
     expect((await rig.read(runs[7] as Run)).status).toBe('success');
   });
 
-  test('a held call that ends without news while the circuit is open is not made again before it closes', async () => {
+  test('a held call that ends without news during a pause is not made again before it is over, and never as its probe', async () => {
     await open({ options: { maxHeldCalls: 1 } });
-    await createMany(6);
-    await rig.clock.advance(15_000);
-    vendor.observeScript.push(fault('retry', { kind: 'refused' }));
-    await rig.clock.advance(4500);
-    expect(rig.engine.backends()[0]?.state).toBe('down');
+    await createMany(3);
+    vendor.observeScript.push(fault('retry', { httpStatus: 429, retryAfterMs: 3_600_000 }));
+    await rig.clock.advance(5000);
+    expect(rig.engine.backends()[0]?.state).toBe('paused');
+    for (const settle of vendor.held.values()) settle(null);
+    // A poll probes every five minutes. A held call would be a probe of twenty seconds.
+    await rig.clock.advance(1_000_000);
     expect(vendor.holds).toBe(1);
-    await rig.clock.advance(3000);
-    expect(vendor.held.size).toBe(0);
     vendor.observeScript.splice(0, 1, { status: 'running' });
-    await rig.clock.advance(120_000);
+    await rig.clock.advance(400_000);
     expect(vendor.held.size).toBe(1);
   });
 

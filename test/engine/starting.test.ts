@@ -85,7 +85,7 @@ describe('starting a run', () => {
     const events = await rig.events(run);
     expect(kinds(events)).toEqual(['queued', 'running', 'result']);
     expect(events.map((event) => event.seq)).toEqual([1, 2, 3]);
-    expect(rig.engine.liveRuns()).toBe(0);
+    expect(rig.engine.liveRuns()).toEqual({ total: 0, parked: 0 });
     expect(rig.logged.filter(({ message }) => message === 'run ended')).toMatchObject([
       { level: 'info', fields: { run_id: run.runId, agent: 'scripted', backend: 'scripted', status: 'success' } },
     ]);

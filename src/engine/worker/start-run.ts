@@ -111,9 +111,26 @@ export async function recordStart(context: RunContext, upstream: UpstreamRef): P
   }
   deps.metrics.count('starts', { backend: agent.backend, result: 'accepted' });
   log.debug({ upstream }, 'run started at the vendor');
-  // The run was cancelled or removed during the call: what the vendor started has to be stopped.
-  if (recorded === 'overtaken') deps.stopper.stopRun(handle.run, upstream, agent);
+  if (recorded === 'overtaken') await settleOvertaken(context, upstream);
   return true;
+}
+
+/** What the vendor started is stopped where the run was ended or removed during the call, and not where it goes on elsewhere. */
+async function settleOvertaken({ handle, agent, deps, log }: RunContext, upstream: UpstreamRef): Promise<void> {
+  const { run } = handle;
+  const isClaimed = run.phase !== 'done' && run.owner !== null && run.owner !== deps.replica;
+  if (!isClaimed || (run.upstream !== null && run.upstream.runId !== upstream.runId)) {
+    deps.stopper.stopRun(run, upstream, agent);
+    return;
+  }
+  if (run.upstream !== null) return;
+  // Its new owner does not know what the start was answered with, and asks for what is named.
+  log.info({ upstream, owner: run.owner }, 'the answer to a start is for the replica that has claimed the run');
+  try {
+    await deps.writer.write(run, { kind: 'named', upstream });
+  } catch (error) {
+    log.warn({ err: error, upstream }, 'the answer to a start could not be handed over');
+  }
 }
 
 /** What an `input` expression of the mapping sees. */

@@ -10,8 +10,10 @@ import { renderDecisionsPage } from './decisions-page.ts';
 import { renderErrorsPage } from './errors-page.ts';
 import { renderExample } from './example.ts';
 import { renderMetricsPage } from './metrics-page.ts';
+import { renderVendorsPage } from './vendors-page.ts';
 
-const shipped = (await loadShippedVendors()).map(({ adapter }) => adapter);
+const vendors = await loadShippedVendors();
+const shipped = vendors.map(({ adapter }) => adapter);
 
 export const root = resolve(import.meta.dirname, '../..');
 
@@ -27,6 +29,7 @@ export function generateFiles(): Readonly<Record<string, string>> {
     'docs/decisions/README.md': renderDecisionsPage(),
     'docs/errors.md': renderErrorsPage(adapters, join(root, 'mappings')),
     'docs/metrics.md': renderMetricsPage(),
+    'docs/vendors/README.md': renderVendorsPage(vendors),
     'rungate.example.yaml': renderExample(parts),
   };
 }

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { shippedVendors, type Vendor, vendorFileOf } from '../../src/config/vendor-files.ts';
+import { casesSchema } from '../../src/vendors/case-schema.ts';
+import { casesFileOf } from '../../src/vendors/vendor-cases.ts';
+import { formatTable, generatedNote, paragraph } from './markdown.ts';
+
+/** docs/vendors/README.md: what each vendor can do, and what its wire was proven with. */
+export function renderVendorsPage(vendors: readonly Vendor[]): string {
+  return `${[
+    '# Vendors',
+    generatedNote,
+    paragraph(
+      'The `adapter` of a backend names one of these, or a vendor of your own. [Intuned](intuned.md) and [Restack](restack.md) are spoken by code. All others are files: `adapters/NAME/adapter.yaml`, with the requests that are sent, and `cases.yaml` beside it, with what is answered and what comes out.',
+    ),
+    paragraph(
+      "`once` means that a start whose answer was lost is sent again, because the vendor makes one run of both. Without it such a run ends as 1002, unless the vendor's call names it. `proof` is the version of the package by which the wire was read or tried; the tests run the cases of each file.",
+    ),
+    formatTable(
+      ['vendor', 'resume', 'cancel', 'push', 'once', 'errcodes from', 'proof'],
+      vendors.map(({ file, mapping }) => [
+        `\`${file.vendor}\``,
+        file.resume === undefined ? '' : file.resume.id === undefined ? 'yes' : 'as a new run',
+        yesIf(file.cancel !== undefined),
+        file.push === undefined ? '' : file.push.perRun === true ? 'a run' : 'an account',
+        file.start.once === undefined ? '' : `${file.start.once.hours} h`,
+        String(errcodeOf(mapping.mapping)),
+        proofOf(file.vendor),
+      ]),
+    ),
+  ].join('\n\n')}\n`;
+}
+
+const withErrcodes = z.object({ errcodes: z.object({ default: z.number() }) });
+
+const yesIf = (holds: boolean): string => (holds ? 'yes' : '');
+
+function errcodeOf(mapping: unknown): number | '' {
+  const parsed = withErrcodes.safeParse(mapping);
+  return parsed.success ? parsed.data.errcodes.default : '';
+}
+
+function proofOf(vendor: string): string {
+  const path = casesFileOf(vendorFileOf(shippedVendors, vendor));
+  const { proof } = casesSchema.parse(parse(readFileSync(path, 'utf8')));
+  if (proof === undefined) throw new Error(`${path} has no proof`);
+  return proof;
+}

@@ -53,7 +53,7 @@ async function besiege(
 ): Promise<Report> {
   const folder = mkdtempSync(join(tmpdir(), 'rungate-siege-'));
   undo.push(() => rmSync(folder, { recursive: true, force: true }));
-  const database = await makeDatabase(settings.store, folder);
+  const database = await makeDatabase(settings, folder);
   undo.push(() => database.close());
   const start = (file: string): Companion => {
     signal.throwIfAborted();

@@ -8,8 +8,11 @@ import type { Bench } from './contract.ts';
 import { makeEvent, makeRun } from './runs.ts';
 
 /** Runs a writing process on the database, kills it in the middle, and gives the ids that it said were written. */
-async function killWriter(url: string, afterIds: number): Promise<readonly string[]> {
-  const writer = spawn(process.execPath, [join(import.meta.dirname, 'writer.ts'), url], {
+async function killWriter(
+  { url, notifyUrl }: Pick<Bench, 'url' | 'notifyUrl'>,
+  afterIds: number,
+): Promise<readonly string[]> {
+  const writer = spawn(process.execPath, [join(import.meta.dirname, 'writer.ts'), url, notifyUrl ?? ''], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(writer, 'exit');
@@ -52,9 +55,9 @@ export function describeDurability(bench: () => Bench): void {
     });
 
     test('a process killed while it writes loses nothing that was acknowledged', async () => {
-      const { store, url, reopen } = bench();
+      const { store, reopen } = bench();
       await store.close();
-      const acknowledged = await killWriter(url, 500);
+      const acknowledged = await killWriter(bench(), 500);
       expect(acknowledged.length).toBeGreaterThanOrEqual(500);
       const again = await reopen();
       for (const runId of acknowledged) {

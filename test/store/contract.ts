@@ -23,6 +23,8 @@ import { silentLog } from './runs.ts';
 export type Subject = {
   /** The URL of a database that has no rows. */
   readonly makeUrl: () => Promise<string>;
+  /** The URL of the server itself, where that of a database is a pooler's. */
+  readonly notifyUrlOf?: (url: string) => string;
   /** Whether a second store can be open on one URL. */
   readonly shared: boolean;
 };
@@ -31,6 +33,7 @@ export type Subject = {
 export type Bench = {
   readonly store: Store;
   readonly url: string;
+  readonly notifyUrl: string | undefined;
   /** Another store on the same database; where it can have only one, the same store. */
   readonly openSecond: () => Promise<Store>;
   /** Closes the store and opens a new one on the same database. */
@@ -45,8 +48,9 @@ export function describeStore(name: string, subject: Subject): void {
 
     beforeEach(async () => {
       const url = await subject.makeUrl();
+      const notifyUrl = subject.notifyUrlOf?.(url);
       const open = async (): Promise<Store> => {
-        const store = await openStore(url, { log: silentLog });
+        const store = await openStore(url, { log: silentLog, notifyUrl });
         opened.push(store);
         return store;
       };
@@ -54,6 +58,7 @@ export function describeStore(name: string, subject: Subject): void {
       current = {
         store,
         url,
+        notifyUrl,
         openSecond: async () => (subject.shared ? await open() : store),
         reopen: async () => {
           await store.close();

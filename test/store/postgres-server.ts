@@ -23,7 +23,7 @@ const run = promisify(execFile);
 const links = z.array(z.object({ source: z.string(), target: z.string() }));
 
 /** Whom the server runs as: it refuses root. */
-type Identity = { readonly uid?: number; readonly gid?: number };
+export type Identity = { readonly uid?: number; readonly gid?: number };
 
 /** A real PostgreSQL on a free loopback port, with its data in the temporary directory. */
 export class PostgresServer {
@@ -225,7 +225,7 @@ function findBinaries(): string | null {
   }
 }
 
-function findIdentity(): Identity {
+export function findIdentity(): Identity {
   if (process.getuid?.() !== 0) return {};
   const nobody = readFileSync('/etc/passwd', 'utf8').match(/^nobody:[^:]*:(\d+):(\d+):/m);
   if (nobody === null) throw new Error('PostgreSQL refuses to run as root, and there is no user "nobody"');
@@ -261,7 +261,7 @@ async function prepareBinaries(packaged: string, directory: string, identity: Id
   }
 }
 
-async function findFreePort(): Promise<number> {
+export async function findFreePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const { port } = z.object({ port: z.number() }).parse(probe.address());

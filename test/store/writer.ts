@@ -3,7 +3,8 @@ import { writeSync } from 'node:fs';
 import { openStore } from '../../src/store/open.ts';
 import { makeEvent, makeRun, silentLog } from './runs.ts';
 
-const store = await openStore(process.argv[2] ?? '', { log: silentLog });
+const [url = '', notifyUrl = ''] = process.argv.slice(2);
+const store = await openStore(url, { log: silentLog, notifyUrl: notifyUrl === '' ? undefined : notifyUrl });
 
 async function insertForever(): Promise<never> {
   for (;;) {

@@ -2,6 +2,7 @@ import { stringify } from 'yaml';
 
 export type ConfigOptions = {
   readonly storeUrl: string;
+  readonly notifyUrl?: string | undefined;
   readonly intunedUrl: string;
   readonly restackUrl: string;
   readonly taggedUrl: string;
@@ -57,7 +58,7 @@ export function makeConfig(options: ConfigOptions): string {
   };
   return stringify({
     server: { host: '127.0.0.1', port: 0, heartbeatSeconds: 1 },
-    store: { url: storeUrl },
+    store: { url: storeUrl, ...(options.notifyUrl !== undefined && { notifyUrl: options.notifyUrl }) },
     pacing: { floorMs: 50, watchedCeilingMs: 300, ceilingMs: 1500 },
     replicas: { heartbeatSeconds: deadAfterSeconds / 4, deadAfterSeconds },
     backends: {

@@ -22,10 +22,18 @@ const schema = z
     deadAfterSeconds: z.coerce.number().min(0.5).max(60).default(2),
     /** Whether the vendors call the gateways when a run ends, by which a start at Intuned is adopted. */
     pushes: z.enum(['yes', 'no']).default('yes'),
+    /** What stands between the gateways and PostgreSQL. */
+    pooler: z.enum(['none', 'pgbouncer']).default('none'),
+    /** Whether another PostgreSQL server takes the place of the first in the middle. The gateways are killed together then. */
+    failover: z.enum(['yes', 'no']).default('no'),
   })
   .refine(({ store, replicas }) => store === 'postgres' || replicas === 1, {
     path: ['replicas'],
     message: 'SQLite has one process; several need --store postgres',
+  })
+  .refine(({ store, pooler, failover }) => store === 'postgres' || (pooler === 'none' && failover === 'no'), {
+    path: ['store'],
+    message: 'a pooler and a failover need --store postgres',
   })
   .transform((given) => ({ ...given, seed: given.seed ?? Math.floor(Math.random() * 2 ** 32) }));
 
@@ -34,6 +42,7 @@ export type Settings = z.infer<typeof schema>;
 export const usage = `npm run torture -- [--rounds N] [--store sqlite|postgres] [--replicas R] [--seed S] [--live L]
                     [--clients C] [--longest-ms MS] [--dead-after-seconds T]
                     [--pushes yes|no] [--copies SHARE]
+                    [--pooler none|pgbouncer] [--failover yes|no]
 `;
 
 /** Defaults for what is not given. Throws `ZodError`. */
@@ -57,6 +66,8 @@ export function readSettings(argv: readonly string[]): Settings {
       'longest-ms': text,
       'dead-after-seconds': text,
       pushes: text,
+      pooler: text,
+      failover: text,
     },
   });
   const { 'longest-ms': maxMs, 'dead-after-seconds': deadAfterSeconds, ...rest } = values;

@@ -60,7 +60,7 @@ async function torture(
   const deadAfterMs = settings.deadAfterSeconds * 1000;
   const folder = mkdtempSync(join(tmpdir(), 'rungate-torture-'));
   undo.push(() => rmSync(folder, { recursive: true, force: true }));
-  const database = await makeDatabase(settings.store, folder);
+  const database = await makeDatabase(settings, folder);
   undo.push(() => database.close());
   const children = new Children(folder);
   undo.push(() => children.endAll());
@@ -73,16 +73,18 @@ async function torture(
   const relay = settings.pushes === 'yes' ? await openPushRelay(() => known, chanceOf('relay')) : null;
   undo.push(() => relay?.close());
   const publicUrl = relay?.url ?? null;
-  const configOf = (storeUrl: string): string =>
-    makeConfig({ storeUrl, intunedUrl, restackUrl, taggedUrl, deadAfterSeconds, publicUrl });
-  writeFileSync(configFile, configOf(database.url));
+  const configOf = (storeUrl: string, notifyUrl?: string): string =>
+    makeConfig({ storeUrl, notifyUrl, intunedUrl, restackUrl, taggedUrl, deadAfterSeconds, publicUrl });
+  writeFileSync(configFile, configOf(database.url, database.notifyUrl));
 
   const names = Array.from({ length: settings.replicas }, (_, at) => `gateway-${at + 1}`);
   const replicaSet = new ReplicaSet(names.map((name) => new GatewayProcess(name, children, configFile)));
   known = replicaSet;
   const book = new Book();
   await replicaSet.startAll();
-  const owners = settings.replicas > 1 ? new Owners(database.url, book, chanceOf('probes')) : null;
+  // Owners are read from one server, which a failover takes away.
+  const hasOwners = settings.replicas > 1 && database.failOver === undefined;
+  const owners = hasOwners ? new Owners(database.notifyUrl ?? database.url, book, chanceOf('probes')) : null;
   if (owners !== null) {
     undo.push(() => owners.close());
     await owners.open();
@@ -114,6 +116,7 @@ async function torture(
     stop.throwIfAborted();
     spoilt += await spoilStarts(sandbox, spoiler);
     const kind = chanceOf(`round ${round}`).next();
+    if (round === Math.ceil(settings.rounds / 2)) await database.failOver?.();
     if (kind < settings.copies) await startOnCopy(deps, copies);
     else if (kind < 2 * settings.copies && database.file !== null) await startByLink(deps, copies);
     else hits += owners === null ? await killAndRestart(deps) : await hitReplicas(deps, owners);

@@ -116,6 +116,32 @@ async function refuseUnsafeCommits(client: ClientBase): Promise<void> {
   throw new StorageFault('PostgreSQL: synchronous_commit is off; behind a pooler it has to be turned on for the user');
 }
 
+/**
+ * Finds the server that takes writes among several: two may, when one was replaced and has come back, and the one that was
+ * promoted has the newer timeline. A process that has no memory of either would take the first.
+ */
+export async function choosePrimary(primary: Primary): Promise<void> {
+  if (primary.serverCount === 1) return;
+  let newest: { readonly url: string; readonly timeline: string } | null = null;
+  const ClientOfServer = clientOf(primary, clientConfig);
+  for (let left = primary.serverCount; left > 0; left -= 1) {
+    const { url } = primary;
+    const client = new ClientOfServer();
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      const { isReadOnly, timeline } = await readState(client);
+      if (!isReadOnly && (newest === null || timeline > newest.timeline)) newest = { url, timeline };
+    } catch {
+      // Whether none can be reached is found by what comes next.
+    } finally {
+      client.end().catch(() => {});
+      primary.moveOn(url);
+    }
+  }
+  if (newest !== null) primary.use(newest.url);
+}
+
 /** Clients of the server that is thought to take writes when they are made. */
 function clientOf(primary: Primary, config: ClientConfig): new () => Client {
   return class extends Client {

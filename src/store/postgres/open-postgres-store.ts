@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Store } from '../../contract/store/store.ts';
 import { readMigrations, selectPending } from '../migrations.ts';
-import { connectClient, StorePool } from './connections.ts';
+import { choosePrimary, connectClient, StorePool } from './connections.ts';
 import { NotificationConnection } from './notification-connection.ts';
 import { toStorageFault } from './postgres-faults.ts';
 import { PostgresStore } from './postgres-store.ts';
@@ -58,6 +58,7 @@ export async function openPostgresStore(url: string, { log, notifyUrl }: Postgre
   const notifyPrimary = notifyUrl === undefined ? primary : new Primary(notifyUrl);
   const connection = new NotificationConnection({ primary: notifyPrimary, origin, log });
   try {
+    await choosePrimary(primary);
     await migrateDatabase(primary);
     await connection.open();
     const pool = new StorePool({ primary, keepsSession: notifyUrl === undefined, log });

@@ -31,6 +31,11 @@ export class Primary {
     if (this.url === url) this.#at = (this.#at + 1) % this.#urls.length;
   }
 
+  /** Uses this server from now on. */
+  use(url: string): void {
+    this.#at = Math.max(0, this.#urls.indexOf(url));
+  }
+
   /**
    * Whether the server was promoted since the last one was admitted.
    *

@@ -106,10 +106,11 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     metrics,
   });
 
-  const { acceptPush: pushed, backends } = engine;
+  const { acceptPush: pushed, acceptAccountPush: pushedForAccount, backends } = engine;
   const app = createApp({
     mounts,
     pushed,
+    pushedForAccount,
     backends,
     api: engine.api,
     log,

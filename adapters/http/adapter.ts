@@ -6,15 +6,16 @@ import type {
   StartRequest,
 } from '../../src/contract/adapter/adapter.ts';
 import type { CompiledExpression, ExpressionCompiler } from '../../src/contract/adapter/expressions.ts';
-import { type HttpAnswer, type HttpClient, UpstreamFault } from '../../src/contract/adapter/http.ts';
+import type { HttpAnswer, HttpClient } from '../../src/contract/adapter/http.ts';
+import type { AccountPush } from '../../src/contract/adapter/push.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { MappingFault } from '../../src/contract/domain/mapping.ts';
-import type { UpstreamRef } from '../../src/contract/domain/run.ts';
 import { defineAdapter } from '../define-adapter.ts';
-import { pathPart } from '../path.ts';
+import { type Keep, readKept, readRef, unreadable } from './answer-ids.ts';
 import { createAuthorizer } from './auth.ts';
 import { type AnswerScope, Judge } from './judge.ts';
 import { pickConfig, runConfig, secretsOf, settingsSchema, targetSchema, withoutSecrets } from './members.ts';
+import { createAccountPush } from './push.ts';
 import { RequestPlan, textOf } from './request.ts';
 import { planResults, type ResultContext } from './results.ts';
 import type { VendorFile } from './schema.ts';
@@ -50,8 +51,6 @@ type ConnectionDeps = {
   readonly expressions: ExpressionCompiler;
 };
 
-type Keep = readonly (readonly [name: string, expression: CompiledExpression])[];
-
 /** One account at a vendor that a file describes. */
 class VendorConnection implements Connection<JsonObject> {
   readonly #file: VendorFile;
@@ -64,6 +63,7 @@ class VendorConnection implements Connection<JsonObject> {
   readonly observe: Connection<JsonObject>['observe'];
   readonly resume?: NonNullable<Connection<JsonObject>['resume']>;
   readonly cancel?: NonNullable<Connection<JsonObject>['cancel']>;
+  readonly accountPush?: AccountPush | undefined;
   readonly adoption?: NonNullable<Connection<JsonObject>['adoption']>;
 
   constructor(file: VendorFile, { settings, http, expressions }: ConnectionDeps) {
@@ -77,6 +77,10 @@ class VendorConnection implements Connection<JsonObject> {
     const [resume, cancel] = [this.#planResume(), this.#planCancel()];
     if (resume !== undefined) this.resume = resume;
     if (cancel !== undefined) this.cancel = cancel;
+    const account = file.push?.account;
+    if (account !== undefined) {
+      this.accountPush = createAccountPush(this.#compile(account.id, 'push.account.id'), account.verify, settings);
+    }
     if (file.start.once !== undefined) {
       const keyLifeMs = file.start.once.hours * 3_600_000;
       this.adoption = { termsOf: () => ({ keyLifeMs }) };
@@ -224,39 +228,6 @@ function isStatus(value: Json | undefined): value is Exclude<Json, null | readon
   return (typeof value === 'string' && value !== '') || typeof value === 'number' || typeof value === 'boolean';
 }
 
-/** The ids of the vendor's run. Null: the answer has none, and needs none. */
-async function readRef(
-  { id, keep }: { readonly id: CompiledExpression | undefined; readonly keep: Keep },
-  answer: AnswerScope,
-  mayLack: boolean,
-): Promise<UpstreamRef | null> {
-  const value = await id?.evaluate(answer);
-  if (value === undefined || value === null) {
-    if (mayLack) return null;
-    throw unreadable("the vendor's answer has no id");
-  }
-  const runId = readId(value);
-  if (runId === null) throw unreadable("the id in the vendor's answer is none that a request could name");
-  return { runId, ...(await readKept(keep, answer)) };
-}
-
-async function readKept(keep: Keep, answer: AnswerScope): Promise<Readonly<Record<string, string>>> {
-  const kept: [string, string][] = [];
-  for (const [name, expression] of keep) {
-    const value = await expression.evaluate(answer);
-    const text = value === undefined ? null : readId(value);
-    if (text !== null) kept.push([name, text]);
-  }
-  return Object.fromEntries(kept);
-}
-
-/** A text or a number that can stand in a path; null for everything else. */
-function readId(value: Json): string | null {
-  if (typeof value === 'object' && (value === null || Array.isArray(value) || !('source' in value))) return null;
-  const id = pathPart.safeParse(textOf(value));
-  return id.success && typeof value !== 'boolean' ? id.data : null;
-}
-
 function notBeforeOf(value: Json | undefined): { readonly notBeforeMs?: number } {
   return typeof value === 'number' && value >= 0 ? { notBeforeMs: value * 1000 } : {};
 }
@@ -269,8 +240,4 @@ async function afterSending<T>(read: () => Promise<T>): Promise<T> {
     if (!(error instanceof MappingFault)) throw error;
     throw unreadable(error.message);
   }
-}
-
-function unreadable(message: string, consequence: 'unknown' | 'retry' | 'rejected' = 'unknown'): UpstreamFault {
-  return new UpstreamFault({ consequence, kind: 'malformed', message });
 }

@@ -1,3 +1,4 @@
+import type { PushCall } from '../contract/adapter/push.ts';
 import type { Api } from '../contract/api/api.ts';
 import type { AgentDirectory } from '../contract/domain/agent.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
@@ -25,6 +26,7 @@ import { type Commit, RunWriter } from './state/run-writer.ts';
 import { ThreadEffects } from './state/thread-effects.ts';
 import { createWebhookDispatcher, type WebhookOptions } from './webhooks/create-dispatcher.ts';
 import { outboxEntryOf } from './webhooks/outbox-entry.ts';
+import { AccountPushReceiver } from './worker/account-push-receiver.ts';
 import { BackendHealth, type BackendStatus } from './worker/backend-health.ts';
 import { Canceller } from './worker/canceller.ts';
 import { LiveRuns } from './worker/live-runs.ts';
@@ -66,6 +68,8 @@ export type Engine = {
    * that is needed. False: no start carried the token.
    */
   acceptPush(backend: string, token: string, parseBody?: ParseBody): Promise<boolean>;
+  /** A vendor reports a change in an account, naming its run. False: no account of the backend knows it as its vendor's. */
+  acceptAccountPush(backend: string, call: PushCall): Promise<boolean>;
   /** Claims and recovers live runs whose replica is dead. Rejects with `StorageFault`. */
   start(): Promise<void>;
   /** Refuses new work. Vendor calls under way are finished and recorded; the rest is left to the next owner. */
@@ -133,6 +137,7 @@ export function createEngine(deps: EngineDeps): Engine {
     expire: (run) =>
       canceller.expire(run, null, 'it was waiting for the decision of the operator about a restored store'),
   });
+  const accountPushes = new AccountPushReceiver({ agents, store, live });
   const pushes = new PushReceiver({ agents, store, backends, live, writer, stopper, log });
   const creator = new RunCreator({
     ...{ replica: lease.replica, agents, store, writer, worker, canceller, clock },
@@ -150,6 +155,7 @@ export function createEngine(deps: EngineDeps): Engine {
     liveRuns: () => ({ total: live.size, parked: live.countParked() }),
     backends: () => health.states(),
     acceptPush: (backend, token, parseBody = () => undefined) => pushes.accept(backend, token, parseBody),
+    acceptAccountPush: (backend, call) => accountPushes.accept(backend, call),
     start: async () => {
       await takeStore({ store, clock, log }, { ...deps.fence, deadAfterMs: lease.options.deadAfterMs });
       await durations.load(agents.all.map((agent) => agent.agentId));

@@ -21,7 +21,7 @@ import { answerErrors } from './errors.ts';
 import { allowOrigins, secureAnswers } from './headers.ts';
 import type { BackendStates, ReadinessCheck } from './health.ts';
 import { LargeAnswers } from './large-answers.ts';
-import { type Pushed, routeOwn } from './own-routes.ts';
+import { type Pushed, type PushedForAccount, routeOwn } from './own-routes.ts';
 import { docsPath } from './reference.ts';
 import type { Mount } from './router.ts';
 import { isUnder } from './router.ts';
@@ -54,6 +54,7 @@ export type AppOptions = {
   /** Whether the `webhook` of a run can be called. */
   readonly callsWebhooks: boolean;
   readonly pushed: Pushed;
+  readonly pushedForAccount: PushedForAccount;
   /** Host names that are served in addition to those of the loopback; `*`: all. Null: all too. */
   readonly hosts: readonly string[] | null;
   /** Origins whose pages may read answers in a browser; `*`: all. */
@@ -129,7 +130,12 @@ export function createApp(options: AppOptions): App {
   const pages = new Set(['/', docsPath, ...mounts.map(({ prefix }) => `${prefix}/openapi.json`)]);
   const ownDeps = {
     ...{ checks: options.readiness, backends: options.backends, isDraining: () => disconnects.drained, log },
-    ...{ pushed: options.pushed, readPush: createPushReader(limits, arriving), renderMetrics: options.renderMetrics },
+    ...{
+      pushed: options.pushed,
+      pushedForAccount: options.pushedForAccount,
+      readPush: createPushReader(limits, arriving),
+      renderMetrics: options.renderMetrics,
+    },
   };
 
   const app = new Koa();

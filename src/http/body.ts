@@ -21,6 +21,9 @@ export type BodyLimits = {
 /** Reads a request's body as JSON, whatever its value; undefined where there is none. Its bytes are the caller's. */
 export type BodyReader = (context: Context, caller: string) => Promise<unknown>;
 
+/** The body of a push: as text, and parsed. */
+export type ReadPush = { readonly text: () => string; readonly parse: ParseBody };
+
 /** What a vendor called with; undefined for what is not JSON, a promise for what is large. */
 export type ParseBody = () => Json | undefined | Promise<Json | undefined>;
 
@@ -59,17 +62,20 @@ export function createBodyReader({ maxBodyBytes, maxJsonDepth }: BodyLimits, arr
 export function createPushReader(
   { maxBodyBytes, maxAnswerBytes, maxJsonDepth }: BodyLimits & { readonly maxAnswerBytes: number },
   arriving: ArrivingBytes,
-): (context: Context) => Promise<ParseBody> {
+): (context: Context) => Promise<ReadPush> {
   // A push can hold the result that an answer to a poll would hold.
   const readBytes = createBytesReader('*/*', Math.max(maxBodyBytes, maxAnswerBytes), arriving);
   return async (context) => {
-    if (!hasBody(context)) return () => undefined;
+    if (!hasBody(context)) return { text: () => '', parse: () => undefined };
     const contentType = context.headers['content-type'];
     // koa-body leaves a body without a type, or with a malformed one, unread and so unbounded.
     context.req.headers['content-type'] = 'application/octet-stream';
     try {
       const bytes = await readBytes(context, context.req.socket.remoteAddress ?? '');
-      return () => parsePush(bytes, contentType, maxJsonDepth);
+      return {
+        text: () => new TextDecoder().decode(bytes),
+        parse: () => parsePush(bytes, contentType, maxJsonDepth),
+      };
     } catch (refusal) {
       // The sender is not one that a next request on this connection matters to.
       context.set('Connection', 'close');

@@ -1,8 +1,9 @@
 import type { Context, Middleware } from 'koa';
+import type { PushCall } from '../contract/adapter/push.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { MetricsPage } from '../observability/metrics.ts';
 import { setJson } from './answers.ts';
-import type { ParseBody } from './body.ts';
+import type { ParseBody, ReadPush } from './body.ts';
 import { type HealthDeps, readReadiness } from './health.ts';
 import { createHomePage, type HomeOptions } from './home-page.ts';
 import { addReference, type ReferenceOptions } from './reference.ts';
@@ -13,10 +14,14 @@ import { createRouter, mountRouter } from './router.ts';
  */
 export type Pushed = (backend: string, token: string, parseBody: ParseBody) => Promise<boolean>;
 
+/** Resolves with true if the call is known to be the vendor's; the run that it names is observed then. */
+export type PushedForAccount = (backend: string, call: PushCall) => Promise<boolean>;
+
 export type OwnRouteDeps = HealthDeps & {
   readonly pushed: Pushed;
+  readonly pushedForAccount: PushedForAccount;
   /** Reads the body of a push, within the bound of every body and of every answer, and parses it where that is asked. */
-  readonly readPush: (context: Context) => Promise<ParseBody>;
+  readonly readPush: (context: Context) => Promise<ReadPush>;
   /** Null: the gateway has no `/metrics`. */
   readonly renderMetrics: (() => Promise<MetricsPage>) | null;
 };
@@ -24,7 +29,7 @@ export type OwnRouteDeps = HealthDeps & {
 /** The gateway's own routes, as opposed to those of a protocol. They ask for no key. */
 export function routeOwn(deps: OwnRouteDeps, options: HomeOptions & ReferenceOptions): Middleware {
   const router = createRouter('', { strict: true });
-  const { pushed, readPush, renderMetrics } = deps;
+  const { pushed, pushedForAccount, readPush, renderMetrics } = deps;
 
   /** The process answers. */
   router.get('/health/live', (context) => setJson(context, JSON.stringify({ status: 'ok' })));
@@ -47,9 +52,18 @@ export function routeOwn(deps: OwnRouteDeps, options: HomeOptions & ReferenceOpt
   // A vendor says that a run has changed. The token names the run. Only the vendor's own answer to the gateway's question
   // is trusted; where the start had no answer, the body says which of the vendor's runs to ask for.
   router.post('/push/:backend/:token', async (context) => {
-    const parseBody = await readPush(context);
+    const { parse } = await readPush(context);
     const { backend = '', token = '' } = context.params;
-    if (!(await pushed(backend, token, parseBody))) throw new GatewayError('route_not_found');
+    if (!(await pushed(backend, token, parse))) throw new GatewayError('route_not_found');
+    context.status = 204;
+  });
+
+  // The same of a vendor that calls one URL for a whole account: the call has to be known as the vendor's, and names the run.
+  router.post('/push/:backend', async (context) => {
+    const { text, parse } = await readPush(context);
+    const { backend = '' } = context.params;
+    const call = { headers: flattenHeaders(context.headers), body: text(), parse };
+    if (!(await pushedForAccount(backend, call))) throw new GatewayError('route_not_found');
     context.status = 204;
   });
 
@@ -64,4 +78,12 @@ export function routeOwn(deps: OwnRouteDeps, options: HomeOptions & ReferenceOpt
 
   addReference(router, options);
   return mountRouter('', router);
+}
+
+function flattenHeaders(headers: Context['headers']): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]],
+    ),
+  );
 }

@@ -6,6 +6,7 @@ import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
 import { type MappedStatus, type Mapping, MappingFault } from '../contract/domain/mapping.ts';
 import type { UpstreamRef } from '../contract/domain/run.ts';
+import { parseJson } from '../json/parse-json.ts';
 import { compileMapping } from '../mapping/compile.ts';
 import { createExpressionCompiler } from '../mapping/expressions.ts';
 import { createRedactor } from '../observability/redaction.ts';
@@ -117,7 +118,7 @@ async function performStep(site: Site, step: CaseStep, { upstream, interrupt }: 
     const seen = answer.observation === undefined ? {} : await readObservation(mapping, answer.observation);
     return { ...seen, ...(answer.upstream === null ? {} : { upstream: answer.upstream }) };
   }
-  if (step.do === 'push') throw new TypeError('not yet');
+  if (step.do === 'push') return await readPush(connection, step.call ?? { headers: {} });
   const ref = upstream ?? { runId: 'no-run' };
   switch (step.do) {
     case 'observe':
@@ -134,6 +135,16 @@ async function performStep(site: Site, step: CaseStep, { upstream, interrupt }: 
     default:
       return assertNever(step.do);
   }
+}
+
+/** The run that a call of the vendor names; null: it is refused, or names none. */
+async function readPush(connection: Connection, call: NonNullable<CaseStep['call']>): Promise<CaseOut> {
+  const body = call.body === undefined ? (call.text ?? '') : JSON.stringify(call.body);
+  const headers = Object.entries(call.headers).map(([name, value]) => [name.toLowerCase(), value] as const);
+  const parsed = parseJson(body, { maxDepth: 100, protoKeys: 'keep' });
+  const parse = () => (parsed.kind === 'json' ? parsed.value : undefined);
+  const reading = await connection.accountPush?.read({ headers: Object.fromEntries(headers), body, parse });
+  return { id: reading?.kind === 'named' ? reading.runId : null };
 }
 
 async function readObservation(mapping: Mapping, observation: Observation): Promise<CaseOut> {

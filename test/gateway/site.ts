@@ -13,6 +13,8 @@ import { type IntunedStandIn, type RestackStandIn, secrets } from './stand-ins.t
 export type SiteOptions = {
   readonly intuned?: IntunedStandIn;
   readonly restack?: RestackStandIn;
+  /** More backends. */
+  readonly backends?: JsonObject;
   /** Keys of the backends. */
   readonly backend?: JsonObject;
   readonly agents: readonly JsonObject[];
@@ -34,7 +36,7 @@ export type Site = AsyncDisposable & {
 /** The config as its file has it. JSON is YAML. */
 export function writeConfig(options: SiteOptions, folder: string): string {
   const { intuned, restack, backend, agents, sections, keeps } = options;
-  const backends: Record<string, Json> = {};
+  const backends: Record<string, Json> = { ...options.backends };
   if (intuned !== undefined) {
     const { baseUrl, workspace: workspaceId } = intuned;
     backends.intuned = { adapter: 'intuned', baseUrl, workspaceId, apiKey: secrets.apiKey, ...backend };

@@ -88,6 +88,7 @@ export async function openSite({ limits = {}, ...changes }: SiteOptions = {}): P
     api,
     log: recordTo(lines),
     tickets: new StreamTickets({ store: new HeldTickets(), auth: null }),
+    pushedForAccount: () => Promise.resolve(false),
     ...appOptions,
     ...changes,
     limits: { ...appLimits, ...limits },

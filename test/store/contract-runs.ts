@@ -206,6 +206,9 @@ export function describeRuns(bench: () => Bench): void {
       for (const [at, run] of [a, b, c].entries()) {
         expect(await store.find(run)).toEqual(first[at] === true ? nextVersion(run) : run);
       }
+      const holder = [a, b, c][first.indexOf(true)];
+      const found = await Promise.all(['k', 'l', 'm'].map((key) => other.findByUpstream(key)));
+      expect(found).toEqual([holder?.runId, d.runId, null]);
       expect(await start(store, nextVersion(d), 'l')).toBe(true);
       const again = await reopen();
       await expect(start(again, e, 'l')).rejects.toThrow(UpstreamTaken);

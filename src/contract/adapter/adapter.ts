@@ -3,6 +3,7 @@ import type { Json, JsonObject } from '../domain/json.ts';
 import type { UpstreamRef } from '../domain/run.ts';
 import type { ExpressionCompiler } from './expressions.ts';
 import type { HttpClient } from './http.ts';
+import type { AccountPush } from './push.ts';
 
 /**
  * How the run is found that a start whose answer was lost has made; `docs/vendors/adoption.md` has the order of attempts.
@@ -144,6 +145,8 @@ export interface Connection<Target = unknown> {
   ownsSink?(target: Target, config: JsonObject): boolean;
   /** For vendors whose agents can serve all runs of a thread; see {@link Capabilities.session}. */
   readonly session?: SessionCalls<Target>;
+  /** For vendors that call one URL for a whole account. */
+  readonly accountPush?: AccountPush | undefined;
   /** For vendors that know a run again whose start got no answer; see {@link Capabilities.adopt}. */
   readonly adoption?: AdoptionCalls<Target>;
 }

@@ -126,6 +126,8 @@ export interface Store {
   findAll(keys: readonly RunKey[]): Promise<readonly Run[]>;
   /** A run of any tenant, for what names runs without naming a tenant, such as a vendor's push. */
   findOfAnyTenant(runId: string): Promise<Run | null>;
+  /** The id of the run with this `upstreamKey`; see {@link RunUpdate}. */
+  findByUpstream(upstreamKey: string): Promise<string | null>;
   /** Newest first. */
   search(query: RunQuery): Rows<RunSummary>;
   /** Events after `afterSeq`, in order and without a gap, at most `limit`. */

@@ -1,4 +1,3 @@
-import { shortenCanonical } from '../../compute/fingerprint.ts';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { EvaluationGuard } from '../../contract/domain/evaluation.ts';
@@ -18,6 +17,7 @@ import {
 import { failedMapping, isOfGateway, needsAttention } from './outcomes.ts';
 import { type AppliedTransition, applyTransition, createdEvent, type RunTransition } from './state-machine.ts';
 import type { ThreadEffects } from './thread-effects.ts';
+import { upstreamKeyOf } from './upstream-key.ts';
 
 /**
  * - `lost`: another writer changed the run first.
@@ -144,14 +144,12 @@ export class RunWriter {
     return { kind: 'written', run };
   }
 
-  /** An id means something only to the account that it was given by. */
   #upstreamKeyOf({ agentId, tenant }: Run, transition: RunTransition): string | undefined {
     const started = transition.kind === 'scheduled' ? transition.session : transition;
     if (!('upstream' in started) || started.upstream === undefined) return undefined;
     const agent = this.#deps.agents.find(agentId);
     if (agent === null) return undefined;
-    const account = agent.tenants === undefined ? [agent.backend] : [agent.backend, tenant];
-    return shortenCanonical(JSON.stringify([...account, started.upstream.runId]));
+    return upstreamKeyOf(agent, tenant, started.upstream.runId);
   }
 
   /** False: the run changed since it was read. */

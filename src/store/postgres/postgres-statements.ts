@@ -45,6 +45,8 @@ export const statements = {
 
   findOfAnyTenant: withholdLarge(runOfAnyTenant, 'row'),
 
+  findByUpstream: 'SELECT run_id FROM upstreams WHERE upstream_key = $1',
+
   events: `${withholdLarge(runEvents, 'all')} ORDER BY seq`,
 
   owned: `SELECT ${runColumns} FROM runs JOIN requests USING (run_id)

@@ -219,6 +219,11 @@ export class PostgresStore implements Store {
     return runs;
   }
 
+  async findByUpstream(upstreamKey: string): Promise<string | null> {
+    const [row] = (await this.#query('findByUpstream', [upstreamKey])).rows;
+    return row === undefined ? null : String((row as { readonly run_id: unknown }).run_id);
+  }
+
   async findOfAnyTenant(runId: string): Promise<Run | null> {
     const [row] = (await this.#query('findOfAnyTenant', [runId])).rows;
     if (!isWithheld(row)) return row === undefined ? null : decodeRun(row);

@@ -31,6 +31,7 @@ const texts = {
     WHERE run_id = ?1 AND tenant = ?2 AND version = ?3 AND status = ?5 AND owner IS ?6 AND ended_at_ms IS ?9
     AND (?11 IS NULL OR owner = ?11)`,
   hasUpstream: 'SELECT 1 FROM runs WHERE upstream_key = ? AND run_id <> ?',
+  findByUpstream: 'SELECT run_id AS runId FROM runs WHERE upstream_key = ?',
   setUpstream: 'UPDATE runs SET upstream_key = ?2 WHERE run_id = ?1',
   isVersion: 'SELECT 1 FROM runs WHERE run_id = ? AND tenant = ? AND version = ?',
   removeRun: `DELETE FROM runs WHERE run_id = ? AND tenant = ? AND version = ?

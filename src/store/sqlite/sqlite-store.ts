@@ -137,6 +137,13 @@ export class SqliteStore implements Store {
     return found.filter((run) => run !== null);
   }
 
+  async findByUpstream(upstreamKey: string): Promise<string | null> {
+    return await withStorageFaults(() => {
+      const row = this.#statements.findByUpstream.get(upstreamKey) as { readonly runId: string } | undefined;
+      return row?.runId ?? null;
+    });
+  }
+
   async findOfAnyTenant(runId: string): Promise<Run | null> {
     return await withStorageFaults(() => {
       const { findOfAnyTenant, weighRun } = this.#statements;

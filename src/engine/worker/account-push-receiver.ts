@@ -1,0 +1,50 @@
+import type { PushCall, PushReading } from '../../contract/adapter/push.ts';
+import type { Agent, AgentDirectory } from '../../contract/domain/agent.ts';
+import type { Store } from '../../contract/store/store.ts';
+import { upstreamKeyOf } from '../state/upstream-key.ts';
+import type { LiveRuns } from './live-runs.ts';
+
+export type AccountPushReceiverDeps = {
+  readonly agents: AgentDirectory;
+  readonly store: Store;
+  readonly live: LiveRuns;
+};
+
+/** Takes the calls of vendors that call one URL for a whole account. */
+export class AccountPushReceiver {
+  readonly #deps: AccountPushReceiverDeps;
+
+  constructor(deps: AccountPushReceiverDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Has the run polled that a call names, where the call is known to be the vendor's. False: no account of the backend knows
+   * it as its vendor's. Rejects with `StorageFault`.
+   */
+  async accept(backend: string, call: PushCall): Promise<boolean> {
+    const agent = this.#deps.agents.all.find((each) => each.backend === backend);
+    if (agent === undefined) return false;
+    // All tenants of a backend without own credentials have one account.
+    for (const tenant of agent.tenants ?? ['']) {
+      const reading = await readFor(agent, tenant, call);
+      if (reading.kind === 'refused') continue;
+      if (reading.kind === 'named') await this.#wake(upstreamKeyOf(agent, tenant, reading.runId));
+      return true;
+    }
+    return false;
+  }
+
+  async #wake(upstreamKey: string): Promise<void> {
+    const { store, live } = this.#deps;
+    const runId = await store.findByUpstream(upstreamKey);
+    if (runId === null) return;
+    const run = live.get(runId);
+    if (run !== undefined) run.pollNow();
+    else await store.wakes?.wakeRun(runId);
+  }
+}
+
+async function readFor(agent: Agent, tenant: string, call: PushCall): Promise<PushReading> {
+  return (await agent.connectionFor(tenant).accountPush?.read(call)) ?? { kind: 'refused' };
+}

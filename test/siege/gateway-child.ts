@@ -7,6 +7,7 @@ import { memorySettings } from '../../src/cli/memory-settings.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const clock = new URL('steppable-clock.ts', import.meta.url).href;
+const turnWatch = new URL('turn-watch.ts', import.meta.url).href;
 const bootPatienceMs = 60_000;
 
 /** A gateway as `rungate serve` makes it, whose wall clock can be stepped and whose memory is watched. */
@@ -44,7 +45,7 @@ export class GatewayChild {
     const child = fork(main, ['serve', '--config', configFile, '--port', '0'], {
       cwd: folder,
       // With a channel to its parent, `serve` does not start anew with them.
-      execArgv: [...memorySettings.execArgv, ...[clock, ...imports].flatMap((url) => ['--import', url])],
+      execArgv: [...memorySettings.execArgv, ...[clock, turnWatch, ...imports].flatMap((url) => ['--import', url])],
       env: { ...memorySettings.env, PATH: process.env.PATH, RUNGATE_SIEGE_CLOCK: clockFile },
       stdio: ['ignore', log, log, 'ipc'],
     });
@@ -84,6 +85,16 @@ export class GatewayChild {
     } catch {
       return Number.NaN;
     }
+  }
+
+  /** Processor time of the longest turn of its event loop since this was asked last; NaN where it has ended. */
+  async longestTurnMs(): Promise<number> {
+    if (this.hasEnded || !this.#process.connected) return Number.NaN;
+    const said = once(this.#process, 'message') as Promise<[{ readonly longestMs: number }]>;
+    const ended = once(this.#process, 'exit').then(() => null);
+    this.#process.send('turns');
+    const answer = await Promise.race([said, ended]);
+    return answer?.[0].longestMs ?? Number.NaN;
   }
 
   async end(): Promise<void> {

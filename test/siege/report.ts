@@ -7,6 +7,8 @@ export type Row = {
   readonly quiet: PartReport;
   readonly under: PartReport;
   readonly peakMb: number;
+  /** Processor time of the longest turn of the gateway's event loop. */
+  readonly longestTurnMs: number;
   readonly sent: number;
   /** Of the attack's own answers. */
   readonly faults: readonly string[];
@@ -62,16 +64,17 @@ const heads = [
   'ends p99 quiet',
   'under',
   'peak MiB',
+  'longest turn',
   'runs ended',
   'holds',
 ];
 
 function cellsOf(row: Row): readonly string[] {
-  const { attack, title, quiet, under, peakMb, sent } = row;
+  const { attack, title, quiet, under, peakMb, longestTurnMs, sent } = row;
   const times = [quiet.p50Ms, under.p50Ms, quiet.p99Ms, under.p99Ms, quiet.endP99Ms, under.endP99Ms];
   const ended = `${under.ended} of ${under.runs}`;
   const holds = findWrong(row).length === 0 ? 'yes' : 'NO';
-  return [attack, title, String(sent), ...times.map(ms), String(peakMb), ended, holds];
+  return [attack, title, String(sent), ...times.map(ms), String(peakMb), ms(longestTurnMs), ended, holds];
 }
 
 function ms(value: number): string {

@@ -111,9 +111,11 @@ async function besiege(
     }
     await pass(`quiet ${attack}`, quietSeconds);
     gateway.resetPeak();
+    await gateway.longestTurnMs();
     await load.ask('enter', `under ${attack}`);
     const reports = await Promise.all(names.map((name) => attackWithPatience(name, seconds)));
     const peakMb = gateway.peakMb();
+    const longestTurnMs = await gateway.longestTurnMs();
     await load.ask('enter', 'between');
     const quiet = await load.ask<PartReport>('report', `quiet ${attack}`);
     const under = await load.ask<PartReport>('report', `under ${attack}`);
@@ -121,9 +123,9 @@ async function besiege(
       report.faults.map((words) => (names.length > 1 ? `${names[at]}: ${words}` : words)),
     );
     const sent = reports.reduce((sum, report) => sum + report.sent, 0);
-    rows.push({ attack, title, quiet, under, peakMb, sent, faults: unlike });
+    rows.push({ attack, title, quiet, under, peakMb, longestTurnMs, sent, faults: unlike });
     say(
-      `${attack} ${title}: ${unlike.length} faults, p99 ${quiet.p99Ms.toFixed(1)} and ${under.p99Ms.toFixed(1)} ms, ${peakMb} MiB`,
+      `${attack} ${title}: ${unlike.length} faults, p99 ${quiet.p99Ms.toFixed(1)} and ${under.p99Ms.toFixed(1)} ms, ${peakMb} MiB, turns of ${longestTurnMs.toFixed(0)} ms`,
     );
   };
   if (!settings.isShort) {

@@ -3,7 +3,7 @@ import { stepTheClock } from './clock-steps.ts';
 import { knock } from './foreign-knocks.ts';
 import { searchLargeLists } from './large-lists.ts';
 import { showLargePartials } from './large-partials.ts';
-import { readNothing } from './lazy-readers.ts';
+import { readNothing, readNothingOfMany } from './lazy-readers.ts';
 import { writeEssays } from './long-texts.ts';
 import { answerOddly } from './odd-retry-after.ts';
 import { evaluatePoison } from './poisoned-mappings.ts';
@@ -18,6 +18,7 @@ export const attacks: Readonly<Record<string, { readonly title: string; readonly
   A4: { title: 'odd Retry-After', attack: answerOddly },
   A5: { title: 'lists of large runs', attack: searchLargeLists },
   A6: { title: 'readers that do not read', attack: readNothing },
+  A6m: { title: 'streams of many runs that are not read', attack: readNothingOfMany },
   A7: { title: 'large partial outputs', attack: showLargePartials },
   A8: { title: 'steps of the wall clock', attack: stepTheClock },
   A9: { title: 'foreign hosts and origins', attack: knock },

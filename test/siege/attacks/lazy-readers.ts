@@ -4,6 +4,8 @@ import type { Site } from '../site.ts';
 
 const bigBytes = 9 * 1024 * 1024;
 const lazyReaders = 60;
+const manyRuns = 20;
+const readersOfEach = 3;
 const pipelined = 20;
 
 /** A6: readers of a 9 MiB output that do not read, on every way to it; one that does read gets the whole. */
@@ -40,6 +42,44 @@ export async function readNothing(site: Site): Promise<void> {
   } finally {
     for (const socket of sockets) socket.destroy();
   }
+}
+
+/** A6: the same of many runs, each with an output of its own, whose answers come at the same time. */
+export async function readNothingOfMany(site: Site): Promise<void> {
+  const created = await Promise.all(
+    Array.from({ length: site.isShort ? 3 : manyRuns }, (_, n) => site.create('big', { n: `big-${n}` })),
+  );
+  const ids = created.filter((id) => id !== null);
+  await Promise.all(ids.map((id) => awaitEnd(site, id)));
+  const sockets = ids.flatMap((id) =>
+    Array.from({ length: readersOfEach }, () => openLazy(site, [`/runs/${id}/stream`])),
+  );
+  try {
+    for (const id of ids) {
+      const { status, bytes } = await site.front.measure(
+        `/runs/${id}/output`,
+        site.key('mallory'),
+        AbortSignal.timeout(30_000),
+      );
+      site.count();
+      if (status === 200 && bytes < bigBytes) site.fault(`an output of ${bytes} bytes`);
+      if (status !== 200 && status !== 429 && status !== 503) site.fault(`an output was answered ${status}`);
+      if (performance.now() > site.untilMs) break;
+    }
+    await delay(Math.max(0, Math.min(2000, site.untilMs - performance.now())));
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
+}
+
+/** Without reading what the run has given. */
+async function awaitEnd(site: Site, id: string): Promise<void> {
+  for (const untilMs = performance.now() + 40_000; performance.now() < untilMs; ) {
+    const answer = await site.call('GET', `/runs/${id}`);
+    if (answer === null || /"status":"success"/.test(answer.text)) return;
+    await delay(200);
+  }
+  site.fault('a run with a large output did not end within 40 s');
 }
 
 function openLazy(site: Site, paths: readonly string[]): Socket {

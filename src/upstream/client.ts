@@ -80,9 +80,14 @@ export function createClient(options: ClientOptions, send: Transport): HttpClien
   async function exchange<T>(call: HttpCall<T>, request: WrittenRequest, { place, asked }: Exchange) {
     const { isTrusted } = place;
     const result = await send(request, { signal: call.signal, isTrusted, holdMs: call.holdMs ?? 0 });
-    // An await of its own, so that an ordinary answer takes no further turn.
-    const plain = isPacked(result) ? await unpackAnswer(result, maxAnswerBytes) : result;
-    return readAnswer(call, plain, asked);
+    try {
+      // Awaits of their own, so that an ordinary answer takes no further turn.
+      const plain = isPacked(result) ? await unpackAnswer(result, maxAnswerBytes) : result;
+      const answer = readAnswer(call, plain, asked);
+      return answer instanceof Promise ? await answer : answer;
+    } finally {
+      if (result.kind === 'answer') result.leave?.();
+    }
   }
 
   async function callVendor<T>(call: HttpCall<T>): Promise<HttpAnswer<T>> {

@@ -1,10 +1,13 @@
 import type { Dispatcher } from 'undici';
+import { type Arrival, arrivals } from '../compute/arrivals.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { Happening } from './fault-rule.ts';
 import type { AnswerHeaders } from './retry-after.ts';
 
 /** Of an error answer only the message is used. */
 const maxErrorBytes = 65_536;
+/** More than this of an answer arrives in its turn. */
+const maxUncountedBytes = 262_144;
 
 export type HttpResult =
   /** `bytes` is null where an error answer could not be read to its end; its status says enough. */
@@ -13,6 +16,8 @@ export type HttpResult =
       readonly status: number;
       readonly headers: AnswerHeaders;
       readonly bytes: Uint8Array | null;
+      /** To be called once a large answer has been read. */
+      readonly leave?: () => void;
     }
   | {
       readonly kind: 'failed';
@@ -60,6 +65,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #size = 0;
   /** The answer says that it is too large; its beginning is awaited. */
   #isTooLarge = false;
+  #arrival: Arrival | null = null;
   settled = false;
 
   constructor(limits: SendOptions, signal: AbortSignal | undefined, resolve: (result: HttpResult) => void) {
@@ -92,8 +98,12 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     if (this.#isTooLarge && status >= 300) this.#overflow();
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     this.#size += chunk.byteLength;
+    if (this.#size > maxUncountedBytes && this.#arrival === null && !this.settled) {
+      this.#arrival = arrivals.enter(() => controller.resume());
+      if (this.#arrival.isWaiting) controller.pause();
+    }
     if (!this.settled) this.#chunks.push(chunk);
     if (this.#isTooLarge || this.#size > this.#maxBytes()) this.#overflow();
   }
@@ -101,7 +111,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     const [first] = this.#chunks;
     const bytes = first !== undefined && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks);
-    this.#settle({ kind: 'answer', status: this.#status, headers: this.#headers, bytes });
+    const leave = this.#arrival === null ? {} : { leave: this.#arrival.leave };
+    this.#settle({ kind: 'answer', status: this.#status, headers: this.#headers, bytes, ...leave });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -142,6 +153,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     if (this.settled) return;
     this.settled = true;
     this.#chunks = [];
+    if (result.kind === 'failed' || result.leave === undefined) this.#arrival?.leave();
     this.#stopClock();
     this.#stopListening();
     this.#resolve(result);

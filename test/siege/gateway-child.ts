@@ -7,7 +7,7 @@ import { memorySettings } from '../../src/cli/memory-settings.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const clock = new URL('steppable-clock.ts', import.meta.url).href;
-const turnWatch = new URL('turn-watch.ts', import.meta.url).href;
+const turnMeter = new URL('turn-meter.ts', import.meta.url).href;
 const bootPatienceMs = 60_000;
 
 /** A gateway as `rungate serve` makes it, whose wall clock can be stepped and whose memory is watched. */
@@ -45,7 +45,7 @@ export class GatewayChild {
     const child = fork(main, ['serve', '--config', configFile, '--port', '0'], {
       cwd: folder,
       // With a channel to its parent, `serve` does not start anew with them.
-      execArgv: [...memorySettings.execArgv, ...[clock, turnWatch, ...imports].flatMap((url) => ['--import', url])],
+      execArgv: [...memorySettings.execArgv, ...[clock, turnMeter, ...imports].flatMap((url) => ['--import', url])],
       env: { ...memorySettings.env, PATH: process.env.PATH, RUNGATE_SIEGE_CLOCK: clockFile },
       stdio: ['ignore', log, log, 'ipc'],
     });

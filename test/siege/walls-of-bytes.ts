@@ -73,6 +73,27 @@ export const wallsOfBytes: readonly Wall[] = [
     tests: ['test/store/postgres.test.ts'],
   },
   {
+    name: 'large answers of vendors arrive in turn',
+    file: 'src/upstream/send-request.ts',
+    from: 'if (this.#arrival.isWaiting) controller.pause();',
+    to: '',
+    tests: ['test/upstream/answer.test.ts'],
+  },
+  {
+    name: 'large answers of vendors wait for writes',
+    file: 'src/compute/arrivals.ts',
+    from: 'async follow<T>(work: Promise<T>): Promise<T> {\n    this.#onTheirWay += 1;',
+    to: 'async follow<T>(work: Promise<T>): Promise<T> {\n    this.#onTheirWay += 0;',
+    tests: ['test/compute/arrivals.test.ts'],
+  },
+  {
+    name: 'large tasks of threads run one at a time',
+    file: 'src/compute/thread-pool.ts',
+    from: 'isLarge: input.length > largeInput };',
+    to: 'isLarge: false };',
+    tests: ['test/compute/thread-pool.test.ts'],
+  },
+  {
     name: 'the depth of what is read in slices',
     file: 'src/compute/sliced-json.ts',
     from: 'if (this.#depth > this.#rules.maxDepth)',

@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
+import { arrivals } from '../../src/compute/arrivals.ts';
 import type { HttpCall } from '../../src/contract/adapter/http.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import { isJsonObject } from '../../src/json/json-object.ts';
@@ -40,6 +41,31 @@ describe('answers', () => {
   function replyWith(bytes: string | Uint8Array, status = 200, type = 'application/json') {
     vendor.reply = (response) => response.writeHead(status, { 'content-type': type }).end(bytes);
   }
+
+  test('a large answer waits while two large values are on their way, a small one does not, and a cut one gives way', async () => {
+    const text = 'x'.repeat(1_500_000);
+    vendor.reply = (response, { body }) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': text.length + 2 });
+      if (body === '{}' && vendor.received.length <= 2) response.write(`"${text.slice(9)}`, () => response.destroy());
+      else response.end(`"${text}"`);
+    };
+    // Two that are cut leave nothing behind.
+    for (let times = 0; times < 2; times += 1) await faultOf(call(z.string()));
+    const held = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const following = held.map(({ promise }) => arrivals.follow(promise));
+    let isRead = false;
+    const large = call(z.string()).then(({ body }) => {
+      isRead = true;
+      return body;
+    });
+    await vi.waitFor(() => expect(vendor.received).toHaveLength(3));
+    replyWith('{"small":true}');
+    for (let times = 0; times < 20; times += 1) expect((await call(z.json())).body).toEqual({ small: true });
+    expect(isRead).toBe(false);
+    for (const { resolve } of held) resolve();
+    await Promise.all(following);
+    expect(await large).toBe(text);
+  });
 
   test('the body of an answer is what the schema makes, and raw is what the vendor sent', async () => {
     replyWith('{"a":"1","__proto__":{"b":2}}');

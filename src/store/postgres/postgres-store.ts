@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { arrivals } from '../../compute/arrivals.ts';
 import { readLarge } from '../../compute/turns.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey, RunSummary } from '../../contract/domain/run.ts';
@@ -166,7 +167,11 @@ export class PostgresStore implements Store {
   async update(update: RunUpdate): Promise<boolean> {
     this.#refuseLost();
     const writing = writeLarge(update.run, update.events);
-    const texts = writing === null ? null : await writing;
+    if (writing === null) return await this.#update(update, null);
+    return await arrivals.follow(writing.then((texts) => this.#update(update, texts)));
+  }
+
+  async #update(update: RunUpdate, texts: LargeTexts | null): Promise<boolean> {
     try {
       const isWritten = await this.#submitUpdate(update, texts);
       if (isWritten && update.expectedOwner !== undefined) this.#announce(update.run);

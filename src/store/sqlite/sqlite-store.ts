@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { arrivals } from '../../compute/arrivals.ts';
 import { readLarge } from '../../compute/turns.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey, RunSummary } from '../../contract/domain/run.ts';
@@ -14,7 +15,7 @@ import {
   UpstreamTaken,
 } from '../../contract/store/store.ts';
 import { decodeEvents } from '../event-rows.ts';
-import { writeLarge } from '../large-json.ts';
+import { type LargeTexts, writeLarge } from '../large-json.ts';
 import { decodeLargeRun, decodeRun } from '../run-rows.ts';
 import type { FileLock } from './file-lock.ts';
 import { RunExpiry } from './run-expiry.ts';
@@ -105,7 +106,11 @@ export class SqliteStore implements Store {
 
   async update(update: RunUpdate): Promise<boolean> {
     const writing = writeLarge(update.run, update.events);
-    const texts = writing === null ? null : await writing;
+    if (writing === null) return await this.#update(update, null);
+    return await arrivals.follow(writing.then((texts) => this.#update(update, texts)));
+  }
+
+  async #update(update: RunUpdate, texts: LargeTexts | null): Promise<boolean> {
     const isWritten = await this.#writes.submit(prepareUpdate(this.#statements, update, texts));
     if (isWritten === null) throw new UpstreamTaken();
     if (isWritten) this.fence?.note(update.run.runId, update.run.version);

@@ -188,7 +188,7 @@ function assembleRun(columns: RunRow, state: Json, request: Json): Run {
 }
 
 function unreadableRun(cause: unknown): StorageFault {
-  return new StorageFault('a run in the database cannot be read', cause);
+  return new StorageFault('a run in the database cannot be read', cause, { isOfOneRow: true });
 }
 
 /** Longer texts are parsed in slices. */

@@ -122,7 +122,7 @@ export interface Store {
   /** Removes a run and its events. False: it has another version, or is gone. */
   remove(key: RunKey, expectedVersion: number): Promise<boolean>;
   find(key: RunKey): Promise<Run | null>;
-  /** Those of these runs that there are, in any order. */
+  /** Those of these runs that there are, in any order. Rejects where one of them cannot be read. */
   findAll(keys: readonly RunKey[]): Promise<readonly Run[]>;
   /** A run of any tenant, for what names runs without naming a tenant, such as a vendor's push. */
   findOfAnyTenant(runId: string): Promise<Run | null>;
@@ -165,8 +165,12 @@ export class UpstreamTaken extends Error {
 
 /** The store cannot answer now; the message is for the log. */
 export class StorageFault extends Error {
-  constructor(message: string, cause?: unknown) {
+  /** One row cannot be read, as another version or a damage left it; the store itself answers. */
+  readonly isOfOneRow: boolean;
+
+  constructor(message: string, cause?: unknown, { isOfOneRow = false } = {}) {
     super(message, { cause });
     this.name = 'StorageFault';
+    this.isOfOneRow = isOfOneRow;
   }
 }

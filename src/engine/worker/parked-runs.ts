@@ -35,6 +35,8 @@ export class ParkedRuns implements Parking {
   readonly #slots = new Map<number, Slot>();
   /** Runs that are read in the next turn of the event loop. */
   #roused: ParkedRun[] = [];
+  /** The last read failed, and a line says so. */
+  #isAway = false;
 
   constructor(deps: ParkedRunsDeps) {
     this.#deps = deps;
@@ -139,8 +141,9 @@ export class ParkedRuns implements Parking {
     try {
       found = await store.findAll(due);
     } catch (error) {
-      if (error instanceof StorageFault) {
-        log.warn({ err: error, runs: due.length }, 'store unavailable; runs that are due are read again later');
+      if (error instanceof StorageFault && !error.isOfOneRow) {
+        if (!this.#isAway) log.warn({ err: error }, 'store unavailable; polls that are due wait until it is back');
+        this.#isAway = true;
         this.#postpone(due, storageRetryMs);
         return;
       }
@@ -153,6 +156,7 @@ export class ParkedRuns implements Parking {
       this.#postpone(due, defectRetryMs);
       return;
     }
+    this.#isAway = false;
     const runs = new Map(found.map((run) => [run.runId, run]));
     for (const parked of due) {
       if (!this.#isParked(parked)) continue;

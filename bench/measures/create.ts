@@ -10,6 +10,7 @@ import { vendorHeaders } from '../vendor.ts';
 const connections = 50;
 const input = { url: 'https://shop.example/kettles/42', depth: 2 };
 const startPath = '/api/v1/workspace/bench/projects/bench/run/start';
+const fewRounds = 2;
 const listens = /listens: (\S+)/;
 
 /** `POST /runs`, acknowledged durably, each run started at the vendor in the same load. */
@@ -49,7 +50,13 @@ export async function measureCreate(bench: Bench): Promise<Measured> {
   await takeTurns(1, contestants);
   await takeTurns(warmUps - 1, { passThrough: ofPassThrough, gateway: ofGateway });
   bench.say(`${rounds} rounds`);
-  const results = await takeTurns(rounds, contestants);
+  const { passThrough: ofBare, gateway: ofCreate } = await takeTurns(rounds, {
+    passThrough: ofPassThrough,
+    gateway: ofGateway,
+  });
+  // Not compared with anything, so a few turns are enough.
+  const others = await takeTurns(fewRounds, { bareKoa: contestants.bareKoa, nginx: contestants.nginx });
+  const results = { passThrough: ofBare, gateway: ofCreate, ...others };
   const figures = [
     ...describe('create', results.gateway),
     {

@@ -51,7 +51,7 @@ export async function measureWholeRun(bench: Bench): Promise<Measured> {
     gateway: () => turn(gateway, throughGateway, connections),
   });
   bench.say('warming up');
-  await takeTurns(warmUps, contestants(connections));
+  await takeTurns(warmUps - 1, contestants(connections));
   bench.say(`${rounds} rounds`);
   const results = await takeTurns(rounds, contestants(connections));
   const few = await takeTurns(fewRounds, contestants(fewConnections));

@@ -16,10 +16,11 @@ export async function makeAppEngine(options: {
   readonly directory: string;
   readonly app: string;
   readonly env: Readonly<Record<string, string>>;
-}): Promise<Engine> {
+}): Promise<Engine & { readonly url: string }> {
   const { name, directory, app, env } = options;
   const port = await findFreePort();
-  const url = `http://127.0.0.1:${port}/runs`;
+  const origin = `http://127.0.0.1:${port}`;
+  const url = `${origin}/runs`;
   let child: Child | null = null;
 
   async function look(id: string): Promise<Ending | null> {
@@ -31,6 +32,7 @@ export async function makeAppEngine(options: {
 
   return {
     name,
+    url: origin,
     get children() {
       return child === null ? [] : [child];
     },

@@ -25,7 +25,11 @@ type Peer = { readonly child: Child; readonly url: string };
 /** The same clients, create a run and wait for its output, on the gateway and on LangGraph's dev server. */
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { rounds: { type: 'string', default: '3' }, seconds: { type: 'string', default: '5' } },
+    options: {
+      rounds: { type: 'string', default: '3' },
+      seconds: { type: 'string', default: '5' },
+      json: { type: 'string' },
+    },
   });
   if (!existsSync(join(langgraph, 'node_modules'))) {
     process.stderr.write('first: npm install --prefix bench/peers/langgraph\n');
@@ -68,7 +72,7 @@ async function main(): Promise<number> {
     const tookSeconds = (performance.now() - startedMs) / 1000;
     const report = { machine: describeMachine(scratch), settings: values, tookSeconds, figures, skipped: [] };
     printReport(report);
-    process.stdout.write(`\nwritten: ${writeReport(report)}\n`);
+    process.stdout.write(`\nwritten: ${writeReport(report, values.json)}\n`);
     return 0;
   } finally {
     for (const child of children.toReversed()) await child.stop();

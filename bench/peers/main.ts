@@ -1,7 +1,8 @@
-// `npm run bench:peers -- [--short | --durable | --postgres] ...`: each comparison is a script with options of its own.
+// `npm run bench:peers -- [--short | --durable | --finished | --postgres] ...`: each comparison is a script with options of its own.
 const comparisons: Readonly<Record<string, string>> = {
   '--short': './short.ts',
   '--durable': './durable/main.ts',
+  '--finished': './finished.ts',
   '--postgres': './postgres/main.ts',
 };
 

@@ -17,7 +17,7 @@ const input = { url: 'https://shop.example/kettles/42', depth: 2 };
 
 /** From the creation of an instant run to its result: one client, this gateway and Restate in turns, both with their defaults. */
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { runs: { type: 'string', default: '300' } } });
+  const { values } = parseArgs({ options: { runs: { type: 'string', default: '300' }, json: { type: 'string' } } });
   const runs = Number(values.runs);
   const installed = installEngine('restate');
   if ('unavailable' in installed) {
@@ -47,13 +47,15 @@ async function main(): Promise<number> {
     const tookMs = await takeTurns(both, runs);
     const [ours = [], theirs = []] = tookMs;
     const figures: Figure[] = both.flatMap(({ name }, at) => [
-      { name: `short run: ${name}, p50`, value: median(tookMs[at] ?? []), unit: 'ms' },
+      {
+        name: `short run: ${name}, p50`,
+        value: median(tookMs[at] ?? []),
+        unit: 'ms',
+        ...(name === gateway.name && { bar: atMost(25) }),
+      },
       { name: `short run: ${name}, p99`, value: percentile(tookMs[at] ?? [], 0.99), unit: 'ms' },
     ]);
-    figures.push(
-      { name: 'short run: rungate, p50', value: median(ours), unit: 'ms', bar: atMost(25) },
-      { name: 'short run / Restate', value: median(ours) / median(theirs), unit: '', bar: atMost(1.1) },
-    );
+    figures.push({ name: 'short run / Restate', value: median(ours) / median(theirs), unit: '', bar: atMost(1.1) });
     const skipped: string[] = [];
     for (const engine of both) {
       const written = await measureWritten(engine, runs);
@@ -63,7 +65,7 @@ async function main(): Promise<number> {
     const tookSeconds = (performance.now() - startedMs) / 1000;
     const report = { machine: describeMachine(scratch), settings: values, tookSeconds, figures, skipped };
     printReport(report);
-    process.stdout.write(`\nwritten: ${writeReport(report)}\n`);
+    process.stdout.write(`\nwritten: ${writeReport(report, values.json)}\n`);
     return 0;
   } finally {
     for (const engine of both) await engine.stop();

@@ -10,6 +10,7 @@ DBOS.setConfig({ name: 'bench', systemDatabaseUrl: process.env.DATABASE_URL });
 await DBOS.launch();
 serve({
   take: async (order) => (await DBOS.startWorkflow(job, { workflowID: order.key })(order)).workflowID,
+  wait: async (key) => ({ output: await DBOS.retrieveWorkflow(key).getResult() }),
   async look(key) {
     const status = await DBOS.getWorkflowStatus(key);
     if (status === null) return null;

@@ -36,8 +36,11 @@ export async function runJob(job, { step, sleep }) {
   }
 }
 
-/** What clients call: `POST /runs` takes a job durably and answers its id, `GET /runs/ID` says what became of it. */
-export function serve({ take, look }) {
+/**
+ * What clients call: `POST /runs` takes a job durably and answers its id, `GET /runs/ID` says what became of it, and
+ * `GET /runs/ID/wait` answers once it has ended, where the engine can wait.
+ */
+export function serve({ take, look, wait }) {
   const server = createServer((request, response) => {
     answer(request).then(
       (body) => response.writeHead(body === null ? 404 : 200).end(JSON.stringify(body)),
@@ -45,10 +48,13 @@ export function serve({ take, look }) {
     );
   });
   const answer = async (request) => {
-    if (request.method === 'GET') return await look(decodeURIComponent(request.url.slice('/runs/'.length)));
+    if (request.method === 'GET') {
+      const [, , id, what] = request.url.split('/').map(decodeURIComponent);
+      return what === 'wait' ? await wait(id) : await look(id);
+    }
     let text = '';
     for await (const chunk of request) text += chunk;
-    return { id: await take(JSON.parse(text)) };
+    return { id: await take({ key: crypto.randomUUID(), ...JSON.parse(text) }) };
   };
   server.listen(Number(PORT), '127.0.0.1', () => process.stdout.write('listens\n'));
 }

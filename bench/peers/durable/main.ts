@@ -10,14 +10,14 @@ import { planFaults, type Schedule } from './schedule.ts';
 import { judge, type Score } from './score.ts';
 import { torment } from './torment.ts';
 
-const usage = `npm run bench:peers -- --durable [--only NAME,NAME] [--runs N] [--seed N] [--patience SECONDS] [--keyed] [--write]
+const usage = `npm run bench:peers -- --durable [--only NAME,NAME] [--runs N] [--seed N] [--patience SECONDS] [--keyed] [--json FILE]
 
   --only      ${Object.keys(contestants).join(', ')}
   --runs      of each engine, five in two seconds; default 300
   --seed      of the fault schedule; default 1
   --patience  after the last create, until what has no final answer counts as stuck; default 240
   --keyed     the jobs of the other engines send an idempotency key
-  --write     puts the table into docs/performance.md
+  --json      the file of the report; default: one by the time in bench/results
 `;
 
 type Skipped = { readonly name: string; readonly reason: string };
@@ -32,7 +32,7 @@ async function main(): Promise<number> {
       seed: { ...text, default: '1' },
       patience: { ...text, default: '240' },
       keyed: { type: 'boolean', default: false },
-      write: { type: 'boolean', default: false },
+      json: text,
       help: { type: 'boolean', default: false },
     },
   });
@@ -50,7 +50,7 @@ async function main(): Promise<number> {
   try {
     const { scores, skipped } = await compare({ names, place, schedule, patienceMs });
     const tookSeconds = (performance.now() - startedMs) / 1000;
-    publish({ machine: describeMachine(scratch), settings: values, tookSeconds, scores, skipped });
+    publish({ machine: describeMachine(scratch), settings: values, tookSeconds, scores, skipped }, values.json);
     return 0;
   } finally {
     await vendor.child.stop();

@@ -37,7 +37,7 @@ async function main(): Promise<number> {
   const text = { type: 'string' } as const;
   const { values } = parseArgs({
     args: process.argv.slice(2).filter((argument) => argument !== '--postgres'),
-    options: { rounds: { ...text, default: '4' }, seconds: { ...text, default: '3' }, against: text },
+    options: { rounds: { ...text, default: '4' }, seconds: { ...text, default: '3' }, against: text, json: text },
   });
   const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
   const startedMs = performance.now();
@@ -87,7 +87,7 @@ async function main(): Promise<number> {
     const skipped = hasPgbench() ? [] : ['pgbench is not installed'];
     const report = { machine: describeMachine(scratch), settings: values, tookSeconds, figures, skipped };
     printReport(report);
-    process.stdout.write(`\nwritten: ${writeReport(report)}\n`);
+    process.stdout.write(`\nwritten: ${writeReport(report, values.json)}\n`);
     return 0;
   } finally {
     for (const child of children.toReversed()) await child.stop();

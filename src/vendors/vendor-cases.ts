@@ -34,7 +34,7 @@ export async function checkCases(vendor: Vendor, vendorFile: string): Promise<Ca
 }
 
 /** The same for a text. */
-async function runCases(vendor: Vendor, text: string, file: string): Promise<CasesReport> {
+export async function runCases(vendor: Vendor, text: string, file: string): Promise<CasesReport> {
   const document = readDocument(text);
   if (document.problems.length > 0) return { file, count: 0, problems: document.problems };
   const reader = new ConfigReader(document, []);

@@ -6,8 +6,11 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { adapters } from '../../adapters/index.ts';
+import { formatProblems } from '../../src/config/config-error.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import { parseVendor } from '../../src/config/vendor-files.ts';
 import { compileMapping } from '../../src/mapping/compile.ts';
+import { runCases } from '../../src/vendors/vendor-cases.ts';
 import { RungateProcess } from '../gateway/process.ts';
 import { type Block, blocks, findMissing, nameOf, parseBlocks, promisedOutput } from './markdown-blocks.ts';
 import { parseMermaid } from './mermaid.ts';
@@ -29,6 +32,7 @@ const notRun = [
   'docs/operate/webhooks.md: needs a config with a store; examples/webhooks runs both commands',
   'docs/quickstart.md: needs accounts at both vendors',
   'docs/quickstart.md: starts what the following blocks talk to',
+  'docs/vendors/writing-a-vendor-file.md: names a file that is not there',
   'examples/postgres-compose/README.md: needs Docker',
   'examples/postgres-compose/README.md: needs a PostgreSQL server; test/docs/examples.test.ts runs it on an embedded one',
   'test/clients/README.md: installs a client from a package registry',
@@ -60,12 +64,31 @@ test.each(runnable('yaml'))('the YAML at $name is a valid config or a valid part
     expect(compileMapping([{ source: nameOf(block), mapping }])).toMatchObject({ kind: 'compiled' });
     return;
   }
+  if (kind === 'vendor' || kind === 'vendor-part' || kind === 'cases') {
+    await checkVendorBlock(kind, block);
+    return;
+  }
   const text = complete(block.text, kind ?? '', vendor);
   const names = [...text.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => name);
   const env = Object.fromEntries(names.map((name) => [name, sampleOf(name)]));
   const config = await parseConfig(text, { file: join(root, 'page.yaml'), env, registry: adapters });
   expect(config.agents.length).toBeGreaterThan(0);
 });
+
+/** A vendor file, keys in place of its own, or cases that it passes. */
+async function checkVendorBlock(kind: 'vendor' | 'vendor-part' | 'cases', { page, text, attributes }: Block) {
+  const wanted = `vendor of ${attributes.wrap?.split(' of ')[1]}`;
+  const file = blocks.find((each) => each.page === page && each.attributes.wrap === wanted)?.text ?? '';
+  const keys = kind === 'vendor-part' ? [...text.matchAll(/^(\w+):/gm)].map(([, key]) => key) : [];
+  const kept = file.split(/^(?=\w)/m).filter((part) => !keys.includes(/^(\w+):/.exec(part)?.[1]));
+  const whole = kind === 'vendor-part' ? [...kept, text].join('') : file;
+  const reading = parseVendor(whole, page);
+  if (reading.kind === 'refused') throw new Error(formatProblems(page, reading.problems));
+  if (kind !== 'cases') return;
+  const { count, problems } = await runCases(reading.vendor, text, page);
+  expect(problems.length === 0 ? '' : formatProblems(page, problems)).toBe('');
+  expect(count).toBeGreaterThan(0);
+}
 
 /** A value that fits what the variable is for. */
 function sampleOf(variable: string): string {

@@ -1,0 +1,35 @@
+import type { Additions } from './replayed-vendor.ts';
+
+export type Client = {
+  readonly vendor: string;
+  /** What the vendor publishes, pinned. `test/vendors/sdk/scripts/VENDOR.mjs` uses it. */
+  readonly packages: readonly string[];
+  readonly additions?: Additions;
+};
+
+/** The vendors whose published client is tried against the cases of their file. */
+export const clients: readonly Client[] = [
+  { vendor: 'anthropic-agents', packages: ['@anthropic-ai/sdk@1.14.0'], additions: { query: ['beta'] } },
+  { vendor: 'apify', packages: ['apify-client@2.25.0'] },
+  { vendor: 'browser-use', packages: ['browser-use-sdk@3.11.3'] },
+  { vendor: 'browserbase', packages: ['@browserbasehq/sdk@2.21.0'] },
+  { vendor: 'exa', packages: ['exa-js@2.23.0'] },
+  // The client asks for no logs, which is the default.
+  { vendor: 'fal', packages: ['@fal-ai/client@1.10.1'], additions: { query: ['logs'] } },
+  // The client names itself in `origin`.
+  { vendor: 'firecrawl', packages: ['firecrawl@4.42.0'], additions: { body: ['origin'] } },
+  // The client says that it does not wait, which is the default.
+  { vendor: 'langgraph', packages: ['@langchain/langgraph-sdk@1.15.0'], additions: { query: ['wait'] } },
+  { vendor: 'openai-responses', packages: ['openai@7.57.0'] },
+  { vendor: 'parallel', packages: ['parallel-web@1.3.3'] },
+  { vendor: 'replicate', packages: ['replicate@1.4.0'] },
+  // The client packs the payload as superjson and says so, and hashes the caller's key. The vendor takes plain JSON as well.
+  {
+    vendor: 'trigger-dev',
+    packages: ['@trigger.dev/sdk@4.8.3'],
+    additions: {
+      body: ['payloadType', 'payloadSize', 'idempotencyKeyOptions'],
+      unlike: ['payload', 'idempotencyKey'],
+    },
+  },
+];

@@ -133,7 +133,8 @@ class VendorConnection implements Connection<JsonObject> {
       if (sent.kind !== 'answer') throw new TypeError('a fault of an observation is neither done nor a status');
       const { answer } = sent;
       const onAnswer = usesHeaders ? scopeOf(answer) : { body: answer.raw, status: answer.status };
-      const word = await status.evaluate(onAnswer);
+      const seenStatus = status.evaluate(onAnswer);
+      const word = seenStatus instanceof Promise ? await seenStatus : seenStatus;
       if (!isStatus(word)) throw unreadable("the vendor's answer has no status", 'retry');
       const seen: Observation = { status: textOf(word), raw: answer.raw };
       const timed = notBefore === undefined ? {} : notBeforeOf(await notBefore.evaluate(onAnswer));

@@ -57,17 +57,17 @@ export class Judge {
 
   /** The vendor's message in the body of a refusal. */
   async findMessage(body: Json): Promise<string | null> {
-    const found = await this.#error?.evaluate(body).catch(ignoreFailure);
+    const found = this.#error === undefined ? undefined : await tryOut(this.#error, body);
     return typeof found === 'string' && found.trim() !== '' ? found : findReason(body);
   }
 
   async #holds(when: CompiledExpression, scope: AnswerScope): Promise<boolean> {
     // A row whose expression fails does not fit: the fault itself must not be lost.
-    return isTrue(await when.evaluate(scope).catch(ignoreFailure));
+    return isTrue(await tryOut(when, scope));
   }
 
   async #reword(fault: UpstreamFault, consequence: UpstreamFault['consequence']): Promise<UpstreamFault> {
-    const found = this.#error === undefined ? undefined : await this.#error.evaluate(fault.answer).catch(ignoreFailure);
+    const found = this.#error === undefined ? undefined : await tryOut(this.#error, fault.answer);
     const words = typeof found === 'string' ? tidy(found) : '';
     if (words === '' && consequence === fault.consequence) return fault;
     const { kind, httpStatus, retryAfterMs, step, vendorStatus, answer, headers, cause } = fault;
@@ -101,7 +101,12 @@ export function tidy(message: string): string {
     .slice(0, maxMessageLength);
 }
 
-function ignoreFailure(error: unknown): undefined {
-  if (!(error instanceof MappingFault)) throw error;
-  return undefined;
+/** The value of an expression; undefined where it fails. */
+async function tryOut(expression: CompiledExpression, data: unknown): Promise<Json | undefined> {
+  try {
+    return await expression.evaluate(data);
+  } catch (error) {
+    if (error instanceof MappingFault) return undefined;
+    throw error;
+  }
 }

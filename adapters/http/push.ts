@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import type { CompiledExpression } from '../../src/contract/adapter/expressions.ts';
 import type { AccountPush, PushCall, PushReading } from '../../src/contract/adapter/push.ts';
-import type { JsonObject } from '../../src/contract/domain/json.ts';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { readId } from './answer-ids.ts';
 import { fillNames, parseNames } from './names.ts';
 import type { VendorVerification } from './schema.ts';
@@ -23,9 +23,18 @@ async function readCall(call: PushCall, id: CompiledExpression, verify: Verify):
   if (!verify(call)) return { kind: 'refused' };
   const body = await call.parse();
   if (body === undefined) return { kind: 'nothing' };
-  const value = await id.evaluate({ body, headers: call.headers }).catch(() => undefined);
+  const value = await readValue(id, { body, headers: call.headers });
   const runId = value === undefined ? null : readId(value);
   return runId === null ? { kind: 'nothing' } : { kind: 'named', runId };
+}
+
+/** What a call holds is anything: an expression that fails on it names no run. */
+async function readValue(id: CompiledExpression, data: JsonObject): Promise<Json | undefined> {
+  try {
+    return await id.evaluate(data);
+  } catch {
+    return undefined;
+  }
 }
 
 function createVerification(

@@ -46,7 +46,16 @@ export class RequestPlan {
    * sent then
    */
   async build(scope: RequestScope): Promise<BuiltRequest> {
-    const path = (await this.#buildPath(scope)) + (await this.#buildQuery(scope));
+    let path = '';
+    for (const part of this.#path) {
+      if (typeof part === 'string') path += part;
+      else {
+        // Plain paths, which most parts are, take no turn.
+        const value = part.expression.evaluate(scope);
+        path += encodePart(value instanceof Promise ? await value : value, part);
+      }
+    }
+    if (this.#query.length > 0) path += await this.#buildQuery(scope);
     const built: { -readonly [key in keyof BuiltRequest]: BuiltRequest[key] } = { method: this.#method, path };
     if (this.#base !== undefined) built.base = await buildBase(this.#base, scope);
     if (this.#headers.length > 0) built.headers = await this.#buildHeaders(scope);
@@ -58,17 +67,7 @@ export class RequestPlan {
     return built;
   }
 
-  async #buildPath(scope: RequestScope): Promise<string> {
-    let path = '';
-    for (const part of this.#path) {
-      if (typeof part === 'string') path += part;
-      else path += encodePart(await part.expression.evaluate(scope), part);
-    }
-    return path;
-  }
-
   async #buildQuery(scope: RequestScope): Promise<string> {
-    if (this.#query.length === 0) return '';
     const pairs = await pairsOf(this.#query, scope);
     return pairs.length === 0 ? '' : `?${new URLSearchParams(pairs.map(([name, value]) => [name, value])).toString()}`;
   }

@@ -51,9 +51,9 @@ class PlannedEvaluation implements Expression {
     this.#evaluation = evaluation;
   }
 
-  async evaluate(data: unknown, guard?: EvaluationGuard): Promise<Json | undefined> {
+  evaluate(data: unknown, guard?: EvaluationGuard): Json | undefined | Promise<Json | undefined> {
     const value = followPlan(this.#plan, data);
-    return value === metArray ? await this.#evaluation.evaluate(data, guard) : value;
+    return value === metArray ? this.#evaluation.evaluate(data, guard) : value;
   }
 }
 

@@ -35,9 +35,9 @@ describe('an evaluation over its budget', () => {
   ])('an evaluation that exceeds its budget is ended: %s', async (_, text, reason) => {
     const bystander = compile('$sum(numbers)');
     const [fault, sum] = await Promise.all([
-      compile(text, {}, reason.includes('longer') ? budgets : ample)
-        .evaluate({})
-        .catch((error: unknown) => error),
+      Promise.resolve(compile(text, {}, reason.includes('longer') ? budgets : ample).evaluate({})).catch(
+        (error: unknown) => error,
+      ),
       bystander.evaluate({ numbers: [1, 2, 3] }),
     ]);
     expect(fault).toBeInstanceOf(BudgetFault);
@@ -175,11 +175,7 @@ describe('the serial queue', () => {
     };
     let ticking = setImmediate(count);
     const turnsAtEnd = await Promise.all(
-      Array.from({ length: 4 }, () =>
-        compile(endless, queueKey)
-          .evaluate({})
-          .catch(() => turns),
-      ),
+      Array.from({ length: 4 }, () => Promise.resolve(compile(endless, queueKey).evaluate({})).catch(() => turns)),
     );
     clearImmediate(ticking);
     expect(turnsAtEnd.at(-1)).toBeGreaterThan(Number(turnsAtEnd[0]));

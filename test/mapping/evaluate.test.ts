@@ -17,7 +17,7 @@ function expression(text: string): CompiledExpression {
   return compileExpression(text, { key: 'output', queueKey: {}, budgets: defaultBudgets });
 }
 
-const evaluate = (text: string, data: unknown) => expression(text).evaluate(data);
+const evaluate = async (text: string, data: unknown) => await expression(text).evaluate(data);
 
 describe('a plain path', () => {
   it.each(['result', '$.result', '$$.result', '`result`'])(

@@ -13,7 +13,7 @@ const places = [
   ['in a thread', `{${record},"filler":${filler}}`],
 ] as const;
 
-const evaluate = (text: string, data: string) =>
+const evaluate = async (text: string, data: string) =>
   compileExpression(text, { key: 'output', queueKey: {}, budgets: defaultBudgets }).evaluate(readJson(data));
 
 describe.each(places)('an expression evaluated %s', (_place, data) => {

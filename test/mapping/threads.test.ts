@@ -48,7 +48,7 @@ test.each(poisons)('%s ends itself and holds nothing up', async (_name, text, da
   const expression = compile(text);
   const other = compile('$sum(list)');
   const others: Promise<Json | undefined>[] = [];
-  const timer = setInterval(() => others.push(other.evaluate({ list: [1, 2] })), 5);
+  const timer = setInterval(() => others.push(Promise.resolve(other.evaluate({ list: [1, 2] }))), 5);
   const { turnsMs } = await measureTurns(async () => await expect(expression.evaluate(data)).rejects.toThrow(reason));
   clearInterval(timer);
   expect(new Set(await Promise.all(others))).toEqual(new Set(others.length === 0 ? [] : [3]));

@@ -3,8 +3,12 @@ import type { Json } from '../domain/json.ts';
 
 /** A compiled expression. Holds no state between evaluations. */
 export interface CompiledExpression {
-  /** @throws MappingFault when the evaluation fails, exceeds a budget or does not give JSON */
-  evaluate(data: unknown, guard?: EvaluationGuard): Promise<Json | undefined>;
+  /**
+   * A promise only where an evaluation is needed: plain paths, constants and objects of them give their value at once.
+   *
+   * @throws MappingFault (or rejects with it) when the evaluation fails, exceeds a budget or does not give JSON
+   */
+  evaluate(data: unknown, guard?: EvaluationGuard): Json | undefined | Promise<Json | undefined>;
 }
 
 /**

@@ -18,8 +18,8 @@ export type BarChart = {
 
 export const colours = { met: '#2e7d32', missed: '#c62828', neutral: '#546e7a' } as const;
 
-const width = 960;
-const labelWidth = 400;
+const width = 1080;
+const labelWidth = 520;
 const textWidth = 190;
 const rowHeight = 22;
 const headHeight = 48;

@@ -89,6 +89,6 @@ export function drawDurable(reports: readonly DurableReport[]): string {
   return drawBars({
     title: 'Under the same faults: runs that were started twice, and runs without their result',
     rows,
-    axis: { min: 0, max: 20, isLogarithmic: false },
+    axis: { min: 0, max: 25, isLogarithmic: false },
   });
 }

@@ -79,7 +79,7 @@ describe('the judged figures of a page', () => {
     expect(svg).toContain('a &lt; b &amp; c');
     const bars = [...svg.matchAll(/<rect x="([\d.]+)" y="\d+" width="([\d.]+)" height="14"/g)];
     expect(bars).toHaveLength(3);
-    for (const [, x, width] of bars) expect(Number(x) + Number(width)).toBeLessThanOrEqual(960 - 190);
+    for (const [, x, width] of bars) expect(Number(x) + Number(width)).toBeLessThanOrEqual(1080 - 190);
   });
 });
 

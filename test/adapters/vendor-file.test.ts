@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadVendor, shippedVendors, vendorFileOf } from '../../src/config/vendor-files.ts';
+import { upstreamOptions } from '../upstream/upstream-options.ts';
 import { answer, type Vendor } from '../upstream/vendor-server.ts';
 import { faultOf, testAdapter } from './adapter-contract.ts';
 import { observe, openVendorFileRig, routes, start, type VendorFileRig } from './vendor-file-rig.ts';
@@ -92,6 +93,16 @@ describe('paths, headers and bodies', () => {
     const lines = 'start: { method: POST, path: /x, body: config, id: body.id }';
     await connect(lines).start(start({ config: { configurable: { priority: 4, secret: 1 }, other: 2 } }));
     expect(JSON.parse(site.received[0]?.body ?? '')).toStrictEqual({ priority: 4 });
+  });
+
+  test('an expression that takes all settings sees no secret', async () => {
+    site.reply = answer(200, { id: 'r' });
+    const connection = connect('start: { method: POST, path: /x, body: settings, id: body.id }', {
+      token: 'hush',
+      region: 'n',
+    });
+    await connection.start(start());
+    expect(JSON.parse(site.received[0]?.body ?? '')).toStrictEqual({ region: 'n' });
   });
 
   test('a form is sent as one', async () => {
@@ -260,6 +271,16 @@ describe('results', () => {
     expect((await observe(paged(3))).raw).toStrictEqual({ run: { status: 'ok' }, out: [1, 2, 1], cut: ['out'] });
     const many = (await observe(paged(10_000))).raw as { readonly out: readonly number[]; readonly cut: unknown };
     expect([many.out.length, many.cut]).toStrictEqual([40, ['out']]);
+  });
+
+  test('the results of one look are bounded together', async () => {
+    const third = 'x'.repeat(Math.ceil(upstreamOptions.maxAnswerBytes / 3));
+    site.reply = (response, received) =>
+      (received.path === '/v1/runs/r-1' ? seen : answer(200, { data: [third], next: '?on' }))(response, received);
+    const pages = '{ items: body.data, next: body.next, most: 100 }';
+    const fault = await faultOf(observe(connect(lines(`{ on: [ok], path: /items, pages: ${pages} }`))));
+    expect(fault).toMatchObject({ kind: 'too-large', step: 'result', vendorStatus: 'ok', consequence: 'retry' });
+    expect(site.received).toHaveLength(4);
   });
 
   test('an address in the answer gets no credentials at another origin', async () => {

@@ -109,7 +109,7 @@ function describeReplicas(server: PostgresServer): void {
       const vendor = new ClockedVendor();
       const engines = await startReplicas(3, vendor, 100);
       const runs = await Promise.all(Array.from({ length: 30 }, (_, index) => createOn(engines[index % 3])));
-      await vi.waitFor(() => expect(engines.map((engine) => engine.liveRuns())).toEqual([0, 0, 0]), {
+      await vi.waitFor(() => expect(engines.map((engine) => engine.liveRuns().total)).toEqual([0, 0, 0]), {
         timeout: 60_000,
         interval: 20,
       });

@@ -146,11 +146,11 @@ describe('maxConcurrentRuns', () => {
     await rig.engine.api.runs.delete({ tenant, runId: cancelled.runId });
     await rig.clock.advance(60_000);
     expect((await rig.read(late)).status).toBe('timeout');
-    expect(rig.engine.liveRuns()).toBe(1);
+    expect(rig.engine.liveRuns().total).toBe(1);
     await endOldest();
     await rig.clock.advance(60_000);
     expect(rig.vendor.starts).toHaveLength(1);
-    expect(rig.engine.liveRuns()).toBe(0);
+    expect(rig.engine.liveRuns().total).toBe(0);
   });
 
   test('a run whose start the vendor postpones gives its slot back', async () => {

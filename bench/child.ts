@@ -43,6 +43,11 @@ export class Child {
     return pid;
   }
 
+  /** The end of what it has written. */
+  get output(): string {
+    return this.#output;
+  }
+
   /** The match of the `ready` expression in its output. Rejects when the process ends before it. */
   async whenReady(): Promise<RegExpExecArray> {
     const deadlineMs = performance.now() + startWithinMs;

@@ -33,6 +33,7 @@ const notRun = [
   'docs/operate/webhooks.md: needs a config with a store; examples/webhooks runs both commands',
   'docs/quickstart.md: needs accounts at both vendors',
   'docs/quickstart.md: starts what the following blocks talk to',
+  'docs/vendors/peers.md: installs servers from package registries',
   'docs/vendors/writing-a-vendor-file.md: names a file that is not there',
   'examples/postgres-compose/README.md: needs Docker',
   'examples/postgres-compose/README.md: needs a PostgreSQL server; test/docs/examples.test.ts runs it on an embedded one',

@@ -1,0 +1,163 @@
+import { copyFileSync, cpSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { Child } from '../../../bench/child.ts';
+import type { Packages } from './packages.ts';
+
+const servers = join(import.meta.dirname, 'servers');
+
+/** A run as the vendor itself lists it. */
+export type ListedRun = { readonly id: string; readonly state: string };
+
+type Place = { readonly port: number; readonly scratch: string; readonly packages: string };
+
+export type Peer = {
+  /** Name of the backend and of its agent. */
+  readonly name: string;
+  readonly title: string;
+  /** Null: it needs none. */
+  readonly packages: Packages | null;
+  /** Whether its agent can ask, and go on with an answer. */
+  readonly asks: boolean;
+  /** Whether it calls a URL that a start names, on this machine too. */
+  readonly pushes: boolean;
+  /** Words of the vendor for a run that goes on. */
+  readonly live: readonly string[];
+  readonly backend: object;
+  readonly target: object;
+  start(place: Place): Child;
+  /** Answers with any status once it takes requests. */
+  readonly path: string;
+  list(url: string): Promise<readonly ListedRun[]>;
+};
+
+const langGraph = {
+  asks: true,
+  pushes: true,
+  live: ['pending', 'running'],
+  backend: { adapter: 'langgraph', apiKey: 'peer-key' },
+  target: { assistant: 'agent' },
+  path: '/ok',
+  list: listLangGraph,
+} as const;
+
+export const peers: readonly Peer[] = [
+  {
+    ...langGraph,
+    name: 'langgraph-js',
+    title: 'LangGraph dev server (JS)',
+    packages: {
+      from: 'npm',
+      names: ['@langchain/langgraph-cli@1.5.1', '@langchain/langgraph@1.7.3', '@langchain/core@1.4.0'],
+    },
+    start: ({ port, scratch, packages }) => {
+      cpSync(join(servers, 'langgraph'), scratch, { recursive: true });
+      symlinkSync(join(packages, 'node_modules'), join(scratch, 'node_modules'));
+      const cli = join(packages, 'node_modules/@langchain/langgraph-cli/dist/cli/cli.mjs');
+      return new Child({
+        command: process.execPath,
+        args: [cli, 'dev', '--no-browser', '--host', '127.0.0.1', '--port', String(port)],
+        cwd: scratch,
+        env: { LANGSMITH_TRACING: 'false', LANGGRAPH_CLI_NO_ANALYTICS: '1' },
+      });
+    },
+  },
+  {
+    ...langGraph,
+    name: 'langgraph-python',
+    title: 'LangGraph dev server (Python)',
+    // It refuses a start with a webhook on this machine: "Webhook host blocked: loopback IP range".
+    pushes: false,
+    packages: { from: 'pypi', names: ['langgraph-cli[inmem]==0.4.40', 'langgraph-api==0.16.7', 'langgraph==1.2.24'] },
+    start: ({ port, scratch, packages }) => {
+      cpSync(join(servers, 'langgraph-python'), scratch, { recursive: true });
+      return new Child({
+        command: join(packages, 'bin', 'python'),
+        args: [
+          '-m',
+          'langgraph_cli',
+          'dev',
+          '--no-browser',
+          '--no-reload',
+          '--host',
+          '127.0.0.1',
+          '--port',
+          String(port),
+        ],
+        cwd: scratch,
+        env: { LANGSMITH_TRACING: 'false', LANGGRAPH_CLI_NO_ANALYTICS: '1' },
+      });
+    },
+  },
+  {
+    name: 'a2a',
+    title: 'A2A 1.0',
+    packages: { from: 'npm', names: ['@a2a-js/sdk@1.3.0', 'express@5.2.1'] },
+    asks: true,
+    pushes: false,
+    live: ['TASK_STATE_SUBMITTED', 'TASK_STATE_WORKING'],
+    backend: { adapter: 'a2a' },
+    target: {},
+    path: '/',
+    start: ({ port, packages }) => {
+      copyFileSync(join(servers, 'a2a.mjs'), join(packages, 'a2a.mjs'));
+      return new Child({ command: process.execPath, args: [join(packages, 'a2a.mjs'), String(port)] });
+    },
+    list: listA2a,
+  },
+  {
+    name: 'apify',
+    title: 'Apify (stand-in)',
+    packages: null,
+    asks: false,
+    pushes: true,
+    live: ['READY', 'RUNNING', 'ABORTING', 'TIMING-OUT'],
+    backend: { adapter: 'apify', token: 'peer-token' },
+    target: { actor: 'me~peer' },
+    path: '/',
+    start: ({ port }) => new Child({ command: process.execPath, args: [join(servers, 'apify.mjs'), String(port)] }),
+    list: listApify,
+  },
+];
+
+async function listLangGraph(url: string): Promise<readonly ListedRun[]> {
+  const threads: readonly { thread_id: string }[] = await ask(`${url}/threads/search`, { limit: 1000 });
+  const runs: ListedRun[] = [];
+  for (const { thread_id: thread } of threads) {
+    const listed: readonly { run_id: string; status: string }[] = await ask(`${url}/threads/${thread}/runs?limit=100`);
+    runs.push(...listed.map(({ run_id: id, status: state }) => ({ id, state })));
+  }
+  return runs;
+}
+
+async function listA2a(url: string): Promise<readonly ListedRun[]> {
+  const body = { jsonrpc: '2.0', id: 1, method: 'ListTasks', params: { pageSize: 100 } };
+  const { result }: { result: { tasks: readonly { id: string; status: { state: string } }[]; totalSize: number } } =
+    await ask(url, body, { 'a2a-version': '1.0' });
+  if (result.totalSize > result.tasks.length) throw new Error('the list of tasks has more than one page');
+  return result.tasks.map(({ id, status: { state } }) => ({ id, state }));
+}
+
+async function listApify(url: string): Promise<readonly ListedRun[]> {
+  const { data }: { data: { items: readonly { id: string; status: string }[] } } = await ask(
+    `${url}/v2/actor-runs`,
+    undefined,
+    { authorization: 'Bearer peer-token' },
+  );
+  return data.items.map(({ id, status: state }) => ({ id, state }));
+}
+
+async function ask<Answer>(
+  url: string,
+  body?: object,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
+  const sent = {
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json', ...headers },
+  };
+  const answer = await fetch(url, body === undefined ? { headers } : sent);
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`the vendor answered ${answer.status}: ${text.slice(0, 300)}`);
+  return JSON.parse(text);
+}

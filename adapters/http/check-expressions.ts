@@ -74,7 +74,8 @@ export function checkPathTemplate(
     const [, scope, name = ''] = /^(target|settings|config)\.(\w+)$/.exec(part.expression) ?? [];
     const written = scope === 'target' ? file.target[name] : scope === 'settings' ? file.settings[name] : undefined;
     if (scope === 'config' || (written !== undefined && readMember(written).isOptional)) {
-      problems.push({ keys: at, message: `needs ${part.expression}, which may be left out` });
+      const remedy = scope === 'config' ? '' : '; declare it without "?"';
+      problems.push({ keys: at, message: `needs ${part.expression}, which may be left out${remedy}` });
     }
   }
   return problems;

@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the page explains placeholders
 import { type ConfigParts, propertiesOf, requiredOf } from '../../src/config/config-parts.ts';
+import type { Vendor } from '../../src/config/vendor-files.ts';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
 import { isJsonObject } from '../../src/json/json-object.ts';
 import { code, formatTable, generatedNote, paragraph } from './markdown.ts';
@@ -10,7 +11,7 @@ type Row = readonly [key: string, type: string, default_: string, meaning: strin
 const head = ['key', 'type', 'default', 'meaning'];
 
 /** docs/config.md. */
-export function renderConfigPage(parts: ConfigParts): string {
+export function renderConfigPage(parts: ConfigParts, vendors: readonly Vendor[]): string {
   const { sections, adapters } = parts;
   const plain = Object.entries(sections).filter(([name]) => name !== 'backends' && name !== 'agents');
   return [
@@ -26,6 +27,19 @@ export function renderConfigPage(parts: ConfigParts): string {
       `### Keys of a backend with \`adapter: ${name}\``,
       tableOf(settings, 'backends.NAME'),
     ]),
+    '### Vendors that ship as files',
+    paragraph(
+      'Their names as `adapter`, with the keys of a backend and of the `target` of its agents. `?` may be left out; [the kinds](vendors/writing-a-vendor-file.md#the-whole-of-it) are those of vendor files. `baseUrl` is needed where no address stands here.',
+    ),
+    formatTable(
+      ['adapter', 'keys of the backend', 'keys of `target`', '`baseUrl`'],
+      vendors.map(({ file }) => [
+        `[${code(file.vendor)}](../adapters/${file.vendor}/adapter.yaml)`,
+        describeMembers(file.settings),
+        describeMembers(file.target),
+        file.baseUrl === undefined ? '' : code(file.baseUrl),
+      ]),
+    ),
     '## `agents`',
     paragraph(textOf(sections.agents)),
     tableOf(parts.agent, 'agents[]'),
@@ -41,6 +55,12 @@ export function renderConfigPage(parts: ConfigParts): string {
   ]
     .join('\n\n')
     .replace(/\n+$/, '\n');
+}
+
+function describeMembers(members: Readonly<Record<string, string>>): string {
+  return Object.entries(members)
+    .map(([name, kind]) => `${code(name)} ${kind}`)
+    .join(', ');
 }
 
 /** Every key of the config by its path, as the page lists them; for tests. */

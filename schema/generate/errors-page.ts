@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import type { Vendor } from '../../src/config/vendor-files.ts';
 import { errcodeOccasions, errcodes } from '../../src/contract/domain/errcodes.ts';
 import { errorTable } from '../../src/contract/domain/errors.ts';
 import { code, formatTable, generatedNote, paragraph } from './markdown.ts';
@@ -12,8 +13,17 @@ const mappingSchema = z.object({
 });
 type VendorMapping = z.output<typeof mappingSchema> & { readonly name: string };
 
-/** docs/errors.md, from the error table, the errcodes and the default mappings in `directory`. */
-export function renderErrorsPage(adapters: readonly { readonly name: string }[], directory: string): string {
+const withErrcodes = z.object({ errcodes: z.record(z.string(), z.int()) });
+
+export type ErrorsPageSources = {
+  readonly adapters: readonly { readonly name: string }[];
+  readonly vendors: readonly Vendor[];
+  /** Where the default mappings of the adapters are. */
+  readonly directory: string;
+};
+
+/** docs/errors.md, from the error table, the errcodes, the default mappings and the vendor files. */
+export function renderErrorsPage({ adapters, vendors, directory }: ErrorsPageSources): string {
   const mappings = adapters.map(({ name }): VendorMapping => {
     const text = readFileSync(`${directory}/${name}.yaml`, 'utf8');
     return { name, ...mappingSchema.parse(parse(text)) };
@@ -38,7 +48,22 @@ export function renderErrorsPage(adapters: readonly { readonly name: string }[],
       ]),
     ),
     ...mappings.flatMap(renderVendor),
+    '## Vendors that ship as files',
+    paragraph('The errcodes that the `mapping` of each [vendor file](vendors/README.md) gives to words of the vendor.'),
+    formatTable(['errcode', 'vendor', 'word of the vendor'], vendors.flatMap(errcodeRows)),
   ].join('\n\n')}\n`;
+}
+
+function errcodeRows({ file, mapping }: Vendor): readonly (readonly string[])[] {
+  const { errcodes: codes } = withErrcodes.parse(mapping.mapping);
+  const words = Map.groupBy(Object.entries(codes), ([, errcode]) => errcode);
+  return [...words]
+    .toSorted(([a], [b]) => a - b)
+    .map(([errcode, entries]) => [
+      String(errcode),
+      code(file.vendor),
+      entries.map(([word]) => (word === 'default' ? 'any other' : code(word))).join(', '),
+    ]);
 }
 
 function errorRows(): string {

@@ -12,7 +12,7 @@ export function renderVendorsPage(vendors: readonly Vendor[]): string {
     '# Vendors',
     generatedNote,
     paragraph(
-      'The `adapter` of a backend names one of these, or a vendor of your own. [Intuned](intuned.md) and [Restack](restack.md) are spoken by code. All others are files: `adapters/NAME/adapter.yaml`, with the requests that are sent, and `cases.yaml` beside it, with what is answered and what comes out.',
+      'The `adapter` of a backend names one of these, or a vendor of your own. [Intuned](intuned.md) and [Restack](restack.md) are spoken by code. All others are files: `adapters/NAME/adapter.yaml`, with the requests that are sent, and `cases.yaml` beside it, with what is answered and what comes out. A vendor that is not here is added with [a file of your own](writing-a-vendor-file.md). [Configuration](../config.md#vendors-that-ship-as-files) has the keys of each file, [Errors](../errors.md#vendors-that-ship-as-files) its errcodes.',
     ),
     paragraph(
       "`once` means that a start whose answer was lost is sent again, because the vendor makes one run of both. Without it such a run ends as 1002, unless the vendor's call names it. `proof` is what the vendor publishes and shows the wire by. `npm run test:vendors` points these clients at a server that answers as the cases say, and compares what they send with what the file sends; where `read` stands, the wire was read in the package and not tried. The tests run the cases of each file. Some are run against [real servers](peers.md).",

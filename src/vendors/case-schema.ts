@@ -9,6 +9,7 @@ const sent = z
     method: z.enum(httpMethods).default('GET').describe('Method of the request.'),
     path: z
       .string()
+      .regex(/^[^?]*$/, 'must have no query: that is "query"')
       .optional()
       .meta({
         description: 'Path below the base URL, percent-encoded and without its query.',

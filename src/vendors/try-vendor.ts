@@ -1,8 +1,10 @@
+import { createVendorAdapter } from '../../adapters/http/adapter.ts';
 import type { Vendor } from '../config/vendor-files.ts';
 import type { Connection, StartAnswer } from '../contract/adapter/adapter.ts';
-import { UpstreamFault } from '../contract/adapter/http.ts';
+import { type HttpClient, UpstreamFault } from '../contract/adapter/http.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
 import { MappingFault } from '../contract/domain/mapping.ts';
+import type { UpstreamRef } from '../contract/domain/run.ts';
 import { compileMapping } from '../mapping/compile.ts';
 import { createExpressionCompiler } from '../mapping/expressions.ts';
 import { createRedactor } from '../observability/redaction.ts';
@@ -41,16 +43,18 @@ export async function printRequests(vendor: Vendor, trial: Trial): Promise<void>
     return notSent;
   };
   const options = { baseUrl: trial.baseUrl, maxAnswerBytes, secrets, createRedactor, exceptions: noExceptions };
-  const connection = adapter.connect(trial.settings, createClient(options, send), createExpressionCompiler());
+  const client = createClient(options, send);
+  const connection = adapter.connect(trial.settings, client, createExpressionCompiler());
   const upstream = madeUpUpstream(file);
   const { target } = trial;
   const sink = file.push?.perRun === true ? { url: 'https://runs.example/push/BACKEND/TOKEN' } : undefined;
-  const steps: readonly (readonly [name: string, ask: (() => Promise<unknown>) | undefined])[] = [
+  const steps: readonly Step[] = [
     [
       'start',
       async () => connection.start({ target, input: await inputOf(vendor, trial), config: trial.config, sink, runId }),
     ],
     ['observe', () => connection.observe(target, upstream)],
+    ...resultSteps(vendor, { trial, client, upstream }),
     ['resume', file.resume && (async () => connection.resume?.(target, upstream, {}, `${runId}.1`))],
     ['cancel', file.cancel && (async () => connection.cancel?.(target, upstream))],
   ];
@@ -65,6 +69,24 @@ export async function printRequests(vendor: Vendor, trial: Trial): Promise<void>
   }
 }
 
+type Step = readonly [name: string, ask: (() => Promise<unknown>) | undefined];
+type ResultSite = { readonly trial: Trial; readonly client: HttpClient; readonly upstream: UpstreamRef };
+
+/** The requests for results, each sent as an observation would be, since no answer gives a status that asks for them. */
+function resultSteps({ file }: Vendor, { trial, client, upstream }: ResultSite): readonly Step[] {
+  return Object.entries(file.results ?? {}).map(([name, { on, when, url, optional: _, pages: __, ...request }]) => {
+    const title = `result ${name}, on ${on.join(', ')}${when === undefined ? '' : ` when ${when}`}`;
+    if (url !== undefined || request.path === undefined) {
+      return [title, async () => trial.print(`GET the address that ${url} has in the vendor's answer\n`)];
+    }
+    // What the answer about the run has is shown by its name.
+    const path = request.path.replaceAll(/\{(run(?:\.\w+)+)\}/g, (_all, words: string) => words.toUpperCase());
+    const alone = { ...file, results: undefined, faults: [], observe: { ...request, path, status: "'seen'" } };
+    const connection = createVendorAdapter(alone).connect(trial.settings, client, createExpressionCompiler());
+    return [title, () => connection.observe(trial.target, upstream)];
+  });
+}
+
 /** Starts a run at the vendor and asks for it until it is over; prints what is answered. Resolves with whether it succeeded. */
 export async function sendRequests(vendor: Vendor, trial: Trial): Promise<boolean> {
   const { adapter } = vendor;
@@ -73,20 +95,26 @@ export async function sendRequests(vendor: Vendor, trial: Trial): Promise<boolea
   const upstreamOptions = { timeoutMs: 60_000, connectTimeoutMs: 10_000, maxConnections: 4 };
   const options = { ...upstreamOptions, baseUrl: trial.baseUrl, maxAnswerBytes, secrets, createRedactor };
   const { client, close } = connectUpstream(options);
+  let step = 'start';
   try {
     const connection = adapter.connect(trial.settings, client, createExpressionCompiler());
     const request = { target, input: await inputOf(vendor, trial), config: trial.config, runId: crypto.randomUUID() };
     const started = await connection.start(request);
     print(`started: ${JSON.stringify(started.upstream)}`);
+    step = 'observe';
     return await watch(connection, started, vendor, trial);
   } catch (error) {
     if (!(error instanceof UpstreamFault || error instanceof MappingFault)) throw error;
-    const meaning = error instanceof UpstreamFault ? ` (${error.consequence})` : '';
-    print(`failed${meaning}: ${error.message}`);
+    print(`${step} failed${meaningOf(error)}: ${error.message}`);
     return false;
   } finally {
     await close();
   }
+}
+
+function meaningOf(error: UpstreamFault | MappingFault): string {
+  if (error instanceof MappingFault) return '';
+  return error.httpStatus === null ? ` (${error.consequence})` : ` (${error.consequence}, HTTP ${error.httpStatus})`;
 }
 
 async function watch(connection: Connection, started: StartAnswer, vendor: Vendor, trial: Trial): Promise<boolean> {

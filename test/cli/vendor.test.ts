@@ -42,6 +42,49 @@ test('the requests of a file are printed, and nothing is sent', async () => {
   expect(out).toContain('# cancel\nPOST https://api.acme.example/runs/RUN-ID/cancel\n');
 });
 
+test('the requests for results are printed with the statuses that ask for them', async () => {
+  const results = `results:
+  items: { on: [succeeded], when: target.agent, path: "/runs/{upstream.runId}/sets/{run.set}", query: { most: "'9'" } }
+  file: { on: [succeeded, failed], url: run.file, optional: true }
+`;
+  writeFileSync(join(folder, 'lists.yaml'), `${readFileSync(join(folder, 'acme.yaml'), 'utf8')}\n${results}`);
+  const { code, out } = await vendor('try', 'lists.yaml', ...target);
+  expect(code).toBe(0);
+  expect(out).toContain(
+    '# result items, on succeeded when target.agent\nGET https://api.acme.example/runs/RUN-ID/sets/RUN.SET?most=9\n',
+  );
+  expect(out).toContain(
+    "# result file, on succeeded, failed\nGET the address that run.file has in the vendor's answer\n",
+  );
+});
+
+test('a trial that fails after its start says at which step and with which status', async () => {
+  const site = await startVendor();
+  opened.push(site);
+  site.reply = (response, received) =>
+    (received.method === 'POST' ? answer(201, { id: 'r-1' }) : answer(404, { error: 'no such run' }))(
+      response,
+      received,
+    );
+  const words = [...target, '--settings', '{"token":"t"}', '--url', site.url, '--send'];
+  const { code, out } = await vendor('try', 'acme.yaml', ...words);
+  expect([code, out]).toEqual([1, 'started: {"runId":"r-1"}\nobserve failed (gone, HTTP 404): no such run\n']);
+});
+
+test('a case whose path has a query is told where the query goes', async () => {
+  const cases = readFileSync(join(folder, 'acme.cases.yaml'), 'utf8');
+  writeFileSync(join(folder, 'asks.yaml'), readFileSync(join(folder, 'acme.yaml'), 'utf8'));
+  writeFileSync(
+    join(folder, 'asks.cases.yaml'),
+    cases.replace('sent: { path: /runs/r-1 }', "sent: { path: '/runs/r-1?a=1' }"),
+  );
+  const { code, err } = await vendor('check', 'asks.yaml');
+  expect([code, err]).toEqual([
+    1,
+    expect.stringContaining('sent.path: "/runs/r-1?a=1" must have no query: that is "query"'),
+  ]);
+});
+
 test('a secret is sent and not printed', async () => {
   const site = await startVendor();
   opened.push(site);
@@ -65,7 +108,7 @@ test('a run that the vendor refuses fails the trial', async () => {
   opened.push(site);
   const words = [...target, '--settings', '{"token":"t"}', '--url', site.url, '--send'];
   expect(await vendor('try', 'acme.yaml', ...words)).toMatchObject({
-    ...{ code: 1, out: 'failed (rejected): no such token\n' },
+    ...{ code: 1, out: 'start failed (rejected, HTTP 403): no such token\n' },
   });
 });
 

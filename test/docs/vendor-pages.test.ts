@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { actOnce, observeRun } from '../../adapters/call-rules.ts';
+import { vendorFileSchema } from '../../adapters/http/schema.ts';
 import { adapters } from '../../adapters/index.ts';
 import { classifyFault } from '../../src/upstream/fault-rule.ts';
+import { casesSchema } from '../../src/vendors/case-schema.ts';
 import { readCode, readHead, readSection, readTable } from './markdown.ts';
 import { readPage } from './pages.ts';
 
@@ -40,6 +42,17 @@ test.each(vendors)('the page of $title has its capabilities, settings and target
   const able = Object.entries(adapter.capabilities).map(([name, can]) => [name, word(can)]);
   expect(row).toEqual({ start: 'yes', observe: 'yes', ...Object.fromEntries(able) });
   expect(readCode(page)).toEqual(expect.arrayContaining([...keysOf(adapter.settings), ...keysOf(adapter.target)]));
+});
+
+test('the page about vendor files names every member of a case, and every key of a file', () => {
+  const page = readPage('docs/vendors/writing-a-vendor-file.md');
+  const { given, cases } = casesSchema.shape;
+  const step = cases.element.shape.steps.element.shape;
+  const members = [given, step.sent, step.out].flatMap((part) => Object.keys(part.unwrap().shape));
+  expect(members).toEqual(expect.arrayContaining(['runId', 'query', 'notBefore']));
+  const keys = Object.keys(vendorFileSchema.shape);
+  const missing = [...members, ...keys].filter((name) => !new RegExp(`(?<![\\w.])${name}\\b`).test(page));
+  expect(missing).toEqual([]);
 });
 
 test('the faults in the manual mean what the fault rule makes of them', () => {

@@ -181,7 +181,7 @@ const rows: readonly (readonly [what: string, changes: Readonly<Record<string, u
   [
     'a path that needs what may be left out',
     { 'start.path': '/{target.folder}/{target.job}' },
-    'start.path: "/{target.folder}/{target.job}" needs target.folder, which may be left out',
+    'start.path: "/{target.folder}/{target.job}" needs target.folder, which may be left out; declare it without "?"',
   ],
   ['a body of a GET', { 'observe.body': 'upstream.runId' }, 'observe.body: is not sent with GET'],
   [

@@ -38,7 +38,7 @@ const engineHeights: readonly (readonly string[])[] = [
   ['sessions'],
   ['state', 'limits'],
   ['events', 'webhooks', 'pacing'],
-  ['sleeper.ts', 'backoff.ts', 'system-clock.ts', 'storage-errors.ts'],
+  ['placement.ts', 'sleeper.ts', 'backoff.ts', 'system-clock.ts', 'storage-errors.ts'],
 ];
 
 /** Packages that live in one room only. */

@@ -61,7 +61,7 @@ export const sampleAgents: readonly ExampleEntry[] = [
       mapping: { output: "{ 'items': result.items }" },
     },
     // An API of Intuned takes no payload, so its runs cannot be interrupted.
-    omit: ['schemas.interrupts', 'mapping.interrupt', 'mapping.resume'],
+    omit: ['backends', 'schemas.interrupts', 'mapping.interrupt', 'mapping.resume'],
   },
   {
     comment: 'An agent of Restack that asks a person and goes on with the answer.',
@@ -80,16 +80,20 @@ export const sampleAgents: readonly ExampleEntry[] = [
       },
       mapping: { output: 'output.response', interrupt: 'output.interrupt' },
     },
-    omit: ['target.workflow', ...sessionKeys],
+    omit: ['backends', 'target.workflow', ...sessionKeys],
   },
   {
     comment: 'An agent of Restack that lives as long as its thread: each later run is a message to it.',
     value: { name: 'chat', backend: 'restack-main', target: { agent: 'ChatAgent', mode: 'thread' } },
     examples: { 'target.endEvent': { eventName: 'end', eventInput: { reason: 'thread deleted' } } },
-    omit: ['target.workflow'],
+    omit: ['backends', 'target.workflow'],
   },
   {
-    comment: 'A workflow of Restack. Workflows take no events.',
-    value: { name: 'fulfil-order', backend: 'restack-main', target: { workflow: 'OrderFulfillmentWorkflow' } },
+    comment: 'A workflow of Restack, which may have several backends. Workflows take no events.',
+    value: {
+      name: 'fulfil-order',
+      backends: [{ name: 'restack-main', weight: 3 }],
+      target: { workflow: 'OrderFulfillmentWorkflow' },
+    },
   },
 ];

@@ -80,7 +80,8 @@ function renderBackend(parts: ConfigParts, name: string, entry: ExampleEntry, sh
 }
 
 function renderAgent(parts: ConfigParts, entry: ExampleEntry, shown: Set<string>): string {
-  const backend = String(entry.value.backend);
+  const [several] = Array.isArray(entry.value.backends) ? (entry.value.backends as readonly JsonObject[]) : [];
+  const backend = String(entry.value.backend ?? several?.name);
   const adapter = findAdapter(parts, withOtherAdapters(parts)[backend]?.value.adapter);
   const properties = { ...propertiesOf(parts.agent) };
   properties.target = { ...properties.target, ...adapter.target };

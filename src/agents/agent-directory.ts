@@ -1,10 +1,13 @@
 import { validate as isUuid } from 'uuid';
-import type { Agent, AgentDirectory } from '../contract/domain/agent.ts';
+import type { Agent, AgentDirectory, AgentPlace } from '../contract/domain/agent.ts';
 import { boundOutput } from '../mapping/output-bound.ts';
 import type { BackendConnections } from './backend-connections.ts';
 
 export type AgentDirectoryOptions = {
-  readonly agents: readonly Omit<Agent, 'connectionFor'>[];
+  /** `backends`: of an agent that has several; `backend` is the first of them. */
+  readonly agents: readonly (Omit<Agent, 'connectionFor' | 'places'> & {
+    readonly backends?: readonly { readonly name: string; readonly weight: number }[] | undefined;
+  })[];
   /** Name of the agent of runs that name none. */
   readonly defaultAgent: string | null;
   readonly backends: readonly { readonly name: string; readonly settingsByTenant: object | null }[];
@@ -23,16 +26,22 @@ export function buildAgents(
   const tenantsOf = new Map(
     options.backends.map(({ name, settingsByTenant }) => [name, settingsByTenant && Object.keys(settingsByTenant)]),
   );
-  const all = options.agents.map((agent): Agent => {
-    const backend = connections.get(agent.backend);
-    if (backend === undefined) throw new TypeError(`no connection to the backend ${agent.backend}`);
-    const mapping = boundOutput(agent.mapping, options.maxOutputBytes);
-    return Object.freeze({
-      ...agent,
-      connectionFor: (tenant) => backend.for(tenant),
-      mapping,
-      tenants: tenantsOf.get(agent.backend) ?? undefined,
-    });
+  const all = options.agents.map(({ backends, ...entry }): Agent => {
+    const mapping = boundOutput(entry.mapping, options.maxOutputBytes);
+    const places: AgentPlace[] = [];
+    const agentAt = (name: string): Agent => {
+      const backend = connections.get(name);
+      if (backend === undefined) throw new TypeError(`no connection to the backend ${name}`);
+      return Object.freeze({
+        ...{ ...entry, mapping, backend: name },
+        connectionFor: (tenant: string) => backend.for(tenant),
+        tenants: tenantsOf.get(name) ?? undefined,
+        places: backends === undefined ? undefined : places,
+      });
+    };
+    if (backends === undefined) return agentAt(entry.backend);
+    for (const { name, weight } of backends) places.push({ agent: agentAt(name), weight });
+    return Object.freeze({ ...agentAt(entry.backend), tenants: joinTenants(places) });
   });
   const byKey = new Map<string, Agent>();
   for (const agent of all) byKey.set(agent.name, agent).set(agent.agentId, agent);
@@ -43,4 +52,10 @@ export function buildAgents(
     // UUIDs are compared without regard to case (RFC 9562, section 4). Names are not, and none looks like a UUID.
     find: (idOrName) => byKey.get(isUuid(idOrName) ? idOrName.toLowerCase() : idOrName) ?? null,
   };
+}
+
+/** Those that have credentials at one of the backends; undefined: all. */
+function joinTenants(places: readonly AgentPlace[]): readonly string[] | undefined {
+  const each = places.map(({ agent }) => agent.tenants);
+  return each.includes(undefined) ? undefined : [...new Set(each.flatMap((tenants) => tenants ?? []))];
 }

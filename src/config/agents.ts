@@ -1,17 +1,17 @@
 import { v5 as uuidV5 } from 'uuid';
 import { z } from 'zod';
 import { compileInputChecks } from '../agents/input-checks.ts';
-import { findNearest } from '../collections/nearest-word.ts';
 import type { Adapter, Capabilities } from '../contract/adapter/adapter.ts';
 import type { AgentSchemas } from '../contract/domain/agent.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import type { Exceptions } from '../upstream/ssrf-address.ts';
+import { findAgentBackends } from './agent-backends.ts';
 import { type BackendEntries, refuseUnknownKeys } from './backends.ts';
 import type { AgentConfig } from './config.ts';
 import type { ConfigPath } from './config-error.ts';
 import { type AgentEntry, agentSchema } from './entry-schemas.ts';
 import type { MappingLoader } from './mapping-layers.ts';
-import { type ConfigReader, listNames } from './reader.ts';
+import type { ConfigReader } from './reader.ts';
 
 /** Never changes: clients keep the agent ids that are derived from it. */
 const agentNamespace = 'c8e5860f-d31c-4070-a817-4be587046097';
@@ -53,7 +53,8 @@ export async function readAgents(value: unknown, deps: AgentReaderDeps): Promise
 async function readAgent(raw: unknown, path: ConfigPath, deps: AgentReaderDeps): Promise<AgentConfig | undefined> {
   const { backends, mappings, reader, allowed, checkTimeMs } = deps;
   const entry = reader.parse(agentSchema, raw, path);
-  const adapter = findBackendAdapter(raw, path, backends, reader);
+  const placed = findAgentBackends({ raw, path, reader, known: backends });
+  const adapter = placed?.adapter;
   // The target and the mapping are read from the raw entry, so that one wrong key does not hide the next.
   const members = isJsonObject(raw) ? raw : {};
   const mapping =
@@ -69,14 +70,15 @@ async function readAgent(raw: unknown, path: ConfigPath, deps: AgentReaderDeps):
     reader.report([...path, 'mapping'], `${message}; take "interrupt" out, or choose a target that can be resumed`);
     return undefined;
   }
-  if (entry === undefined || adapter === undefined || mapping === undefined) return undefined;
+  if (entry === undefined || placed === undefined || mapping === undefined) return undefined;
   if (targeted === undefined || schemas === undefined || checks === undefined) return undefined;
   return {
     agentId: uuidV5(entry.name, agentNamespace),
     name: entry.name,
     version: entry.version,
     description: entry.description,
-    backend: entry.backend,
+    backend: placed.first,
+    ...(entry.backends === undefined ? {} : { backends: entry.backends }),
     metadata: entry.metadata,
     target: targeted.target,
     schemas,
@@ -89,22 +91,6 @@ async function readAgent(raw: unknown, path: ConfigPath, deps: AgentReaderDeps):
     capabilities: targeted.capabilities,
     mapping,
   };
-}
-
-function findBackendAdapter(
-  raw: unknown,
-  path: ConfigPath,
-  { adapters }: BackendEntries,
-  reader: ConfigReader,
-): Adapter | undefined {
-  const name = isJsonObject(raw) ? raw.backend : undefined;
-  // A missing or ill-typed one is reported with the other keys of the agent.
-  if (typeof name !== 'string' || reader.hasFailed([...path, 'backend'])) return undefined;
-  if (!adapters.has(name)) {
-    const hint = findNearest(name, adapters.keys());
-    reader.report([...path, 'backend'], `names no backend${listNames([...adapters.keys()])}`, { hint });
-  }
-  return adapters.get(name);
 }
 
 function readTarget(

@@ -44,8 +44,14 @@ export type BackendConfig = {
   readonly accountsByTenant: Readonly<Record<string, string>> | null;
 };
 
-/** An agent of the config. It lacks only a live connection to its backend. */
-export type AgentConfig = Omit<Agent, 'connectionFor'>;
+/** One of the backends of an agent that has several. */
+export type WeightedBackend = { readonly name: string; readonly weight: number };
+
+/** An agent of the config. It lacks only the live connections to its backends. */
+export type AgentConfig = Omit<Agent, 'connectionFor' | 'places'> & {
+  /** Left out: `backend` is the only one, else the first. */
+  readonly backends?: readonly WeightedBackend[] | undefined;
+};
 
 type Section<Schema extends z.ZodType> = Readonly<z.output<Schema>>;
 

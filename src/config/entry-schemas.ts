@@ -95,7 +95,27 @@ export const agentSchema = z.strictObject({
     ),
   version: z.string().min(1).default('0.0.0').describe('Version, as the descriptor of the agent shows it.'),
   description: z.string().default('').describe('What the agent does, as its descriptor shows it.'),
-  backend: z.string().describe('Name of an entry of `backends`.'),
+  backend: z.string().optional().describe('Name of an entry of `backends`. Required, unless the agent has `backends`.'),
+  backends: z
+    .array(
+      z.strictObject({
+        name: z.string().meta({ description: 'Name of an entry of `backends`.', examples: ['first-account'] }),
+        weight: z
+          .number()
+          .min(0)
+          .max(1000)
+          .default(1)
+          .describe('Share of the runs, relative to the others. 0: only while no other backend takes runs.'),
+      }),
+    )
+    .min(1)
+    .max(16)
+    .optional()
+    .meta({
+      description:
+        'Several backends instead of one, all of one adapter. Each run starts at one of them and stays there; a start that a backend turns down goes to another.',
+      examples: [[{ name: 'first-account', weight: 3 }, { name: 'second-account' }]],
+    }),
   target: z.unknown().optional().meta({
     description: 'What to run at the vendor. Its keys belong to the adapter of the backend.',
     type: 'object',

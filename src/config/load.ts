@@ -5,6 +5,7 @@ import { findNearest } from '../collections/nearest-word.ts';
 import type { Adapter } from '../contract/adapter/adapter.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import { parseExceptions } from '../upstream/ssrf-address.ts';
+import { namedBackends } from './agent-backends.ts';
 import { readAgents } from './agents.ts';
 import { readAuth, refuseOpenHost } from './auth-section.ts';
 import { readBackends } from './backends.ts';
@@ -148,7 +149,7 @@ function readDefaultAgent(value: unknown, names: readonly string[], reader: Conf
 
 /** The backends that agents name, right or wrong. */
 function findBackendNames(agents: unknown): ReadonlySet<unknown> {
-  return new Set(Array.isArray(agents) ? agents.map((agent: unknown) => isJsonObject(agent) && agent.backend) : []);
+  return new Set(Array.isArray(agents) ? agents.flatMap((agent: unknown) => namedBackends(agent)) : []);
 }
 
 /**

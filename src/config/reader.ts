@@ -187,9 +187,12 @@ export function isExtension(key: string): boolean {
   return key.startsWith('x-');
 }
 
+/** More names than these are not listed; the adapters that ship are fewer. */
+const maxListed = 32;
+
 /** For messages: the names to choose from, unless they are too many to read. */
 export function listNames(names: readonly string[]): string {
-  return names.length === 0 || names.length > 12
+  return names.length === 0 || names.length > maxListed
     ? ''
     : `; there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
 }

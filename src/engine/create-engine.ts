@@ -18,6 +18,7 @@ import { EventBus } from './events/event-bus.ts';
 import { type BackendOptions, Backends } from './limits/backends.ts';
 import { AgentDurations } from './pacing/agent-durations.ts';
 import type { PacingOptions } from './pacing/pacing.ts';
+import { agentOf } from './placement.ts';
 import { EvaluationTurns } from './state/evaluation-count.ts';
 import { FaultRecorder } from './state/fault-recorder.ts';
 import { sweepExpired } from './state/retention.ts';
@@ -101,9 +102,9 @@ export function createEngine(deps: EngineDeps): Engine {
   );
   const health = new BackendHealth({ clock, log, limits: backends, countLive: (backend) => live.countAt(backend) });
   const stopper = new UpstreamStopper({ clock, faults, health, backends, log });
-  const threadEffects = new ThreadEffects(store, agents, ({ tenant, threadId }, { agentId, upstream }) => {
-    const agent = agents.find(agentId);
-    if (agent !== null) stopper.endSession({ id: threadId, tenant, upstream }, agent);
+  const threadEffects = new ThreadEffects(store, agents, ({ tenant, threadId }, session) => {
+    const agent = agentOf(agents, session);
+    if (agent !== null) stopper.endSession({ id: threadId, tenant, upstream: session.upstream }, agent);
   });
   const writer = new RunWriter({
     ...{ agents, store, clock, threads: threadEffects, log, metrics },

@@ -19,6 +19,7 @@ const upstreamRef = z.object({ runId: z.string() }).catchall(z.string());
 
 const stateSchema = z.object({
   upstream: upstreamRef.nullable(),
+  backend: z.string().optional(),
   startSentAtMs: z.number().optional(),
   named: upstreamRef.optional(),
   outcome: z
@@ -103,10 +104,10 @@ export const summaryColumns = Object.keys(summaryRowSchema.shape)
 
 /** The part of a run that changes and is never searched. */
 export function encodeState(run: Run, texts: LargeTexts | null = null): string {
-  const { upstream, startSentAtMs, named, outcome, resumption, asked, answeredInterrupt, answeredAtMs } = run;
+  const { upstream, backend, startSentAtMs, named, outcome, resumption, asked, answeredInterrupt, answeredAtMs } = run;
   const { partial, attempts, evaluations, waiting, lastSeq, startedAtMs, deadlineAtMs } = run;
   const rest = JSON.stringify({
-    ...{ upstream, startSentAtMs, named, resumption, asked, answeredInterrupt, answeredAtMs },
+    ...{ upstream, backend, startSentAtMs, named, resumption, asked, answeredInterrupt, answeredAtMs },
     ...{ partial, attempts, evaluations, waiting, lastSeq, startedAtMs, deadlineAtMs },
   });
   return `{"outcome":${textOf(outcome, texts)},${rest.slice(1)}`;

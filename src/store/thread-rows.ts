@@ -13,7 +13,11 @@ const jsonObject = jsonText.refine(isJsonObject);
 const integer = z.number().int();
 
 const session = jsonText.pipe(
-  z.object({ agentId: z.string(), upstream: z.object({ runId: z.string() }).catchall(z.string()) }),
+  z.object({
+    agentId: z.string(),
+    upstream: z.object({ runId: z.string() }).catchall(z.string()),
+    backend: z.string().optional(),
+  }),
 );
 
 const threadRow = z.object({

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Agent, AgentDirectory } from '../../src/contract/domain/agent.ts';
+import type { Agent, AgentDirectory, AgentPlace } from '../../src/contract/domain/agent.ts';
 import type { RunEvent } from '../../src/contract/domain/event.ts';
 import type { Log } from '../../src/contract/domain/log.ts';
 import type { Run, RunRequest } from '../../src/contract/domain/run.ts';
@@ -60,8 +60,18 @@ export type RigOptions = {
   readonly retentionMs?: number;
   /** What the engine gets in place of the store. */
   readonly wrapStore?: (store: Store) => Store;
+  /** Backends of the first agent in place of `scripted`, in their order. */
+  readonly places?: readonly PlacedBackend[];
   /** Left out, one whose answers are scripted. */
   readonly vendor?: ScriptedVendor;
+};
+
+export type PlacedBackend = {
+  readonly name: string;
+  readonly vendor: ScriptedVendor;
+  readonly weight?: number;
+  readonly tenants?: readonly string[];
+  readonly options?: Partial<BackendOptions>;
 };
 
 const boundless = {
@@ -97,7 +107,10 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
     agents,
     store,
     clock: mortal.clock,
-    backends: [{ ...boundless, ...options.options }],
+    backends: [
+      { ...boundless, ...options.options },
+      ...(options.places ?? []).map(({ name, options: own }) => ({ ...boundless, ...own, name })),
+    ],
     pacing: { floorMs: 100, watchedCeilingMs: 1000, ceilingMs: 10_000 },
     fence: { staleAfterMs: 900_000, restoreCommand: 'rungate restore' },
     lease: new Lease({ store, clock: mortal.clock, log: log }, { heartbeatMs: 5000, deadAfterMs: 15_000 }),
@@ -143,7 +156,18 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
 function agentOver(vendor: ScriptedVendor, options: RigOptions): Agent {
   const layer = { ...mappingLayer, ...options.mapping };
   const capabilities = { resume: true, cancel: true, push: false, session: false };
-  return makeAgent({ connection: vendor, layer }, { capabilities, ...options.agent });
+  const agent = makeAgent({ connection: vendor, layer }, { capabilities, ...options.agent });
+  return options.places === undefined ? agent : spreadOver(agent, options.places);
+}
+
+function spreadOver(agent: Agent, backends: readonly PlacedBackend[]): Agent {
+  const places: AgentPlace[] = [];
+  const agentAt = ({ name, vendor, tenants }: PlacedBackend): Agent => ({
+    ...{ ...agent, backend: name, tenants, places },
+    connectionFor: () => vendor,
+  });
+  for (const each of backends) places.push({ agent: agentAt(each), weight: each.weight ?? 1 });
+  return { ...agent, backend: places[0]?.agent.backend ?? '', places };
 }
 
 function recordingLog(logged: Logged[]): Log {

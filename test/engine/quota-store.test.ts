@@ -76,6 +76,18 @@ function describeShares(server: PostgresServer): void {
       expect(elsewhere.requests).toBe(10);
     });
 
+    test('of the runs of an agent with several backends, those of the asking backend alone are counted', async () => {
+      const store = await open(await server.createDatabase());
+      for (const backend of ['main', 'main', 'other', undefined]) {
+        const run = makeRun({ phase: 'running', agentId: 'places', backend });
+        await store.insert(run, []);
+      }
+      await store.insert(makeRun({ phase: 'running', agentId: 'own' }), []);
+      const runs = { total: 10, agentIds: ['own'], spreadAgentIds: ['places'], wanted: 10 };
+      expect((await store.quotas.share(ask('r0', {}, runs))).starts).toBe(7);
+      expect((await store.quotas.share({ ...ask('r0', {}, runs), backend: 'other' })).starts).toBe(8);
+    });
+
     test('a share that one replica gives back goes to another, except requests that may still be in use', async () => {
       const url = await server.createDatabase();
       const { quotas } = await open(url);

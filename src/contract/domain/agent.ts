@@ -21,6 +21,9 @@ export type AgentSchemas = {
   readonly interrupts: readonly InterruptSchema[];
 };
 
+/** An agent at one of its backends; `weight` is the backend's share of the runs, 0: only while no other takes them. */
+export type AgentPlace = { readonly agent: Agent; readonly weight: number };
+
 /** An entry of the config, ready to run. */
 export type Agent = {
   /** UUID v5 of the name. */
@@ -29,6 +32,8 @@ export type Agent = {
   readonly version: string;
   readonly description: string;
   readonly backend: string;
+  /** The agent at each of its backends, itself included, in the order of the config; left out, it has only one. */
+  readonly places?: readonly AgentPlace[] | undefined;
   /** Tenants that have credentials at the backend; left out, all tenants share one. */
   readonly tenants?: readonly string[] | undefined;
   readonly metadata: JsonObject;

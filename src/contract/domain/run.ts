@@ -77,6 +77,11 @@ export type Run = {
   readonly phase: RunPhase;
   readonly status: RunStatus;
   readonly upstream: UpstreamRef | null;
+  /**
+   * The backend that the start is sent to, written before it is; left out where the agent has only one, and while the run
+   * is queued and no backend may have it.
+   */
+  readonly backend?: string | undefined;
   /** When the start was sent first; present in `starting`, except where an earlier version wrote the run. */
   readonly startSentAtMs?: number | undefined;
   /** What the vendor's call to our sink named while the start was not settled; asked for before it is believed. */

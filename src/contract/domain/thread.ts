@@ -29,7 +29,12 @@ export type Thread = {
 };
 
 /** A long-lived agent at the vendor: ours that it belongs to, and the vendor's ids. */
-export type Session = { readonly agentId: string; readonly upstream: UpstreamRef };
+export type Session = {
+  readonly agentId: string;
+  readonly upstream: UpstreamRef;
+  /** Where it lives; left out where the agent has one backend only. */
+  readonly backend?: string | undefined;
+};
 
 export type ThreadKey = { readonly tenant: string; readonly threadId: string };
 

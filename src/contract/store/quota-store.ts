@@ -16,8 +16,10 @@ export type QuotaRequest = {
   readonly runs: {
     /** How many runs may be live at the account at once; null for a backend without such a quota. */
     readonly total: number | null;
-    /** The backend's agents, whose runs are counted. */
+    /** Agents of this backend alone, whose runs are counted. */
     readonly agentIds: readonly string[];
+    /** Agents that have other backends too; of their runs those are counted that are kept as runs of this one. */
+    readonly spreadAgentIds?: readonly string[] | undefined;
     /** The account's tenants, whose runs are counted; null: all. */
     readonly tenants: readonly string[] | null;
     /** Starts that the replica was allowed and has not yet written. */

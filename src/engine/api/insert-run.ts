@@ -10,6 +10,7 @@ import type { Run } from '../../contract/domain/run.ts';
 import type { Admission } from '../../contract/domain/thread.ts';
 import type { Idempotency, Insertion, Store } from '../../contract/store/store.ts';
 import type { RunQuota } from '../../contract/store/usage-store.ts';
+import { agentOf } from '../placement.ts';
 import type { RunWriter } from '../state/run-writer.ts';
 import type { Canceller } from '../worker/canceller.ts';
 import { emptyThread } from './thread-service.ts';
@@ -103,10 +104,10 @@ export class RunInserter {
     for (const status of ['pending', 'interrupted'] as const) {
       const query = { tenant: run.tenant, threadId, status, limit: displacedBatch, offset: 0 };
       for await (const { rows } of store.search({ ...query, omitInput: true })) {
-        for (const { tenant, runId, agentId } of rows) {
+        for (const { tenant, runId } of rows) {
           const other = runId === run.runId ? null : await store.find({ tenant, runId });
           if (other === null) continue;
-          const ended = await canceller.cancel(other, agents.find(agentId));
+          const ended = await canceller.cancel(other, agentOf(agents, other));
           if (whenBusy === 'rollback' && ended !== null) await writer.remove(ended);
         }
       }

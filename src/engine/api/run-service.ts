@@ -11,6 +11,7 @@ import type { RunQuery, Store } from '../../contract/store/store.ts';
 import type { EventBus, RunNotification } from '../events/event-bus.ts';
 import { LargeEvents } from '../events/large-events.ts';
 import { RunEventStream } from '../events/run-event-stream.ts';
+import { agentOf } from '../placement.ts';
 import type { RunCache } from '../state/run-cache.ts';
 import type { RunWriter } from '../state/run-writer.ts';
 import { translateRowFaults, translateStorageFault } from '../storage-errors.ts';
@@ -125,7 +126,7 @@ export class RunService implements Runs {
   async #end(key: RunKey): Promise<Run> {
     const run = await this.#read(key);
     if (run.phase === 'done') return run;
-    const ended = await translateStorageFault(this.#deps.canceller.cancel(run, this.#deps.agents.find(run.agentId)));
+    const ended = await translateStorageFault(this.#deps.canceller.cancel(run, agentOf(this.#deps.agents, run)));
     if (ended === null) throw new GatewayError('run_not_found');
     return ended;
   }

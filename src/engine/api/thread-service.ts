@@ -10,6 +10,7 @@ import type { RowBatch, Rows } from '../../contract/store/rows.ts';
 import type { Store } from '../../contract/store/store.ts';
 import type { EventBus } from '../events/event-bus.ts';
 import { ThreadEventStream } from '../events/thread-event-stream.ts';
+import { agentOf } from '../placement.ts';
 import type { RunCache } from '../state/run-cache.ts';
 import { translateRowFaults, translateStorageFault } from '../storage-errors.ts';
 import type { UpstreamStopper } from '../worker/upstream-stopper.ts';
@@ -153,7 +154,7 @@ export class ThreadService implements Threads {
 
   /** The thread is gone, so its session at the vendor has no more use. */
   #endSessionOf({ tenant, threadId, session }: Thread): void {
-    const agent = session === null ? null : this.#deps.agents.find(session.agentId);
+    const agent = session === null ? null : agentOf(this.#deps.agents, session);
     if (session !== null && agent !== null)
       this.#deps.stopper.endSession({ id: threadId, tenant, upstream: session.upstream }, agent);
   }

@@ -3,6 +3,7 @@ import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { QuotaStore } from '../../contract/store/quota-store.ts';
 import { PushChannel } from '../pacing/push-channel.ts';
+import { agentAt } from '../placement.ts';
 import { Account, type AccountName } from './account.ts';
 import { AccountHealth, type AccountState } from './account-health.ts';
 import { CallQueue } from './call-queue.ts';
@@ -152,13 +153,15 @@ export class Backends {
       });
     }
     this.#hasLeased = true;
+    const here = agents.all.filter((agent) => agentAt(agent, name.backend) !== null);
     const lease = new QuotaLease(
       { quotas, replica, clock, log, health },
       {
         backend: name.backend,
         account: name.tenants === null ? null : name.id,
         tenants: name.tenants,
-        agentIds: agents.all.filter((agent) => agent.backend === name.backend).map((agent) => agent.agentId),
+        agentIds: here.filter(({ places }) => places === undefined).map(({ agentId }) => agentId),
+        spreadAgentIds: here.filter(({ places }) => places !== undefined).map(({ agentId }) => agentId),
         rate,
         maxConcurrentRuns: max,
         maxPauseMs,

@@ -120,6 +120,11 @@ export class CallQueue {
     return this.#health.hindrance();
   }
 
+  /** Whether the account would let a start through now, if only as a probe; its budget aside. */
+  get takesStarts(): boolean {
+    return this.#health.waitMs(this.#clock.monotonicMs(), startProbeReluctanceMs) <= 0;
+  }
+
   /** How long a call that arrives now would wait for the budget, behind those that precede it. */
   backlogMs(urgency: Urgency): number {
     if (this.#limit === null) return 0;

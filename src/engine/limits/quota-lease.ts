@@ -21,7 +21,9 @@ export type SharedBudgetOptions = {
   readonly account: string | null;
   /** Of the account; null: all. */
   readonly tenants: readonly string[] | null;
+  /** Of agents that have this backend only, and of those that have others too. */
   readonly agentIds: readonly string[];
+  readonly spreadAgentIds?: readonly string[] | undefined;
   readonly rate: Rate | null;
   readonly maxConcurrentRuns: number | null;
   readonly maxPauseMs: number;
@@ -99,7 +101,7 @@ export class QuotaLease {
 
   async #turn(): Promise<void> {
     const { quotas, replica, clock, log } = this.#deps;
-    const { backend, account, tenants, agentIds, maxConcurrentRuns } = this.#budget;
+    const { backend, account, tenants, agentIds, spreadAgentIds, maxConcurrentRuns } = this.#budget;
     const { callQueue, concurrency } = this;
     this.#turning = true;
     this.#lastTurnMs = clock.monotonicMs();
@@ -118,7 +120,14 @@ export class QuotaLease {
         replica,
         leaseMs,
         requests: { total: this.#totalRequests, wanted: asked, inUse: callQueue.inUse },
-        runs: { total: maxConcurrentRuns, agentIds, tenants, inUse: opening, wanted: concurrency.waiting },
+        runs: {
+          total: maxConcurrentRuns,
+          agentIds,
+          spreadAgentIds,
+          tenants,
+          inUse: opening,
+          wanted: concurrency.waiting,
+        },
       });
       this.#requests = Math.min(asked, share.requests);
       this.#others = share.others;

@@ -1,7 +1,8 @@
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import type { Run, UpstreamRef } from '../../contract/domain/run.ts';
-import type { Thread } from '../../contract/domain/thread.ts';
+import type { Session, Thread } from '../../contract/domain/thread.ts';
+import { agentAt } from '../placement.ts';
 import type { RunTransition } from '../state/state-machine.ts';
 
 // A session is one long-lived agent at the vendor that serves the runs of one thread. The first run of the thread
@@ -17,10 +18,21 @@ export function hasScheduledSession(run: Run, agent: Agent): boolean {
   return isInSession(run, agent) && run.upstream !== null;
 }
 
+/** The agent's session of the thread; null where the next run has to schedule one. */
+function findSession(thread: Thread | null, agent: Agent): Session | null {
+  const session = thread?.session ?? null;
+  return agent.capabilities.session && session?.agentId === agent.agentId ? session : null;
+}
+
 /** The vendor's reference of the thread's session; null where the next run has to schedule one. */
 export function sessionOf(thread: Thread | null, agent: Agent): UpstreamRef | null {
-  if (!agent.capabilities.session || thread?.session?.agentId !== agent.agentId) return null;
-  return thread.session.upstream;
+  return findSession(thread, agent)?.upstream ?? null;
+}
+
+/** The agent where the thread's session lives; null: the config no longer has that backend. Undefined: there is none. */
+export function sessionHome(thread: Thread | null, agent: Agent): Agent | null | undefined {
+  const session = findSession(thread, agent);
+  return session === null ? undefined : agentAt(agent, session.backend);
 }
 
 /** The input that schedules a session whose every run is a message, the first one too; undefined: the run's own input. */
@@ -31,8 +43,13 @@ export function openingInputOf(run: Run, agent: Agent): Json | undefined {
 /** What a start that the vendor accepted makes of the run. With an opening input the run has yet to be sent. */
 export function transitionAfterStart(run: Run, agent: Agent, upstream: UpstreamRef): RunTransition {
   if (!isInSession(run, agent)) return { kind: 'started', upstream };
-  const session = { agentId: agent.agentId, upstream };
+  const session = { agentId: agent.agentId, upstream, ...placeOf(agent) };
   return openingInputOf(run, agent) === undefined
     ? { kind: 'started', upstream, session }
     : { kind: 'scheduled', session };
+}
+
+/** What is kept of where an agent with several backends has started something. */
+export function placeOf({ places, backend }: Agent): { readonly backend?: string } {
+  return places === undefined ? {} : { backend };
 }

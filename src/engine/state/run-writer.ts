@@ -14,6 +14,7 @@ import {
   type Store,
   UpstreamTaken,
 } from '../../contract/store/store.ts';
+import { agentOf } from '../placement.ts';
 import { failedMapping, isOfGateway, needsAttention } from './outcomes.ts';
 import { type AppliedTransition, applyTransition, createdEvent, type RunTransition } from './state-machine.ts';
 import type { ThreadEffects } from './thread-effects.ts';
@@ -144,12 +145,12 @@ export class RunWriter {
     return { kind: 'written', run };
   }
 
-  #upstreamKeyOf({ agentId, tenant }: Run, transition: RunTransition): string | undefined {
+  #upstreamKeyOf(run: Run, transition: RunTransition): string | undefined {
     const started = transition.kind === 'scheduled' ? transition.session : transition;
     if (!('upstream' in started) || started.upstream === undefined) return undefined;
-    const agent = this.#deps.agents.find(agentId);
+    const agent = agentOf(this.#deps.agents, run);
     if (agent === null) return undefined;
-    return upstreamKeyOf(agent, tenant, started.upstream.runId);
+    return upstreamKeyOf(agent, run.tenant, started.upstream.runId);
   }
 
   /** False: the run changed since it was read. */
@@ -168,7 +169,7 @@ export class RunWriter {
       run_id: run.runId,
       agent: run.agentName,
       // Undefined where the config no longer has the agent.
-      backend: agents.find(run.agentId)?.backend,
+      backend: agentOf(agents, run)?.backend,
       vendor_run_id: run.upstream?.runId,
       status: run.status,
       errcode: error?.errcode,

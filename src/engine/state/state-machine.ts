@@ -24,10 +24,10 @@ export type RunOutcome = { readonly vendor?: JsonObject } & (
 
 /** Everything that can happen to a run; docs/concepts.md has the picture. */
 export type RunTransition =
-  /** About to ask the vendor to start. */
-  | { readonly kind: 'begin' }
-  /** The vendor was not asked, or asked for a later retry. */
-  | { readonly kind: 'postpone' }
+  /** About to ask the vendor to start; `backend` where the agent has several. */
+  | { readonly kind: 'begin'; readonly backend?: string | undefined }
+  /** The vendor was not asked, or asked for a later retry. `mayMove`: no backend can have the run, so any may start it. */
+  | { readonly kind: 'postpone'; readonly mayMove?: boolean }
   | { readonly kind: 'started'; readonly upstream: UpstreamRef; readonly session?: Session }
   /** The vendor's call named a run while the start was not settled. */
   | { readonly kind: 'named'; readonly upstream: UpstreamRef }
@@ -100,9 +100,26 @@ export function applyTransition(run: Run, transition: RunTransition, nowMs: numb
   if (transition.kind !== 'end' && !allowedFrom[transition.kind].includes(run.phase)) return null;
   switch (transition.kind) {
     case 'begin':
-      return withoutEvent(run, { phase: 'starting', startSentAtMs: run.startSentAtMs ?? nowMs }, nowMs);
+      return withoutEvent(
+        run,
+        {
+          phase: 'starting',
+          startSentAtMs: run.startSentAtMs ?? nowMs,
+          backend: transition.backend ?? run.backend,
+        },
+        nowMs,
+      );
     case 'postpone':
-      return withoutEvent(run, { phase: 'queued', attempts: run.attempts + 1, ...settled }, nowMs);
+      return withoutEvent(
+        run,
+        {
+          phase: 'queued',
+          attempts: run.attempts + 1,
+          backend: transition.mayMove === true ? undefined : run.backend,
+          ...settled,
+        },
+        nowMs,
+      );
     case 'scheduled':
       return withoutEvent(run, { phase: 'queued', attempts: 0, ...settled }, nowMs);
     case 'named':

@@ -1,6 +1,7 @@
 import type { PushCall, PushReading } from '../../contract/adapter/push.ts';
 import type { Agent, AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Store } from '../../contract/store/store.ts';
+import { agentAt } from '../placement.ts';
 import { upstreamKeyOf } from '../state/upstream-key.ts';
 import type { LiveRuns } from './live-runs.ts';
 
@@ -23,8 +24,8 @@ export class AccountPushReceiver {
    * it as its vendor's. Rejects with `StorageFault`.
    */
   async accept(backend: string, call: PushCall): Promise<boolean> {
-    const agent = this.#deps.agents.all.find((each) => each.backend === backend);
-    if (agent === undefined) return false;
+    const agent = this.#agentAt(backend);
+    if (agent === null) return false;
     // All tenants of a backend without own credentials have one account.
     for (const tenant of agent.tenants ?? ['']) {
       const reading = await readFor(agent, tenant, call);
@@ -33,6 +34,15 @@ export class AccountPushReceiver {
       return true;
     }
     return false;
+  }
+
+  /** Any agent at the backend: the vendor's calls are of its account. */
+  #agentAt(backend: string): Agent | null {
+    for (const agent of this.#deps.agents.all) {
+      const there = agentAt(agent, backend);
+      if (there !== null) return there;
+    }
+    return null;
   }
 
   async #wake(upstreamKey: string): Promise<void> {

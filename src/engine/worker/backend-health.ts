@@ -33,10 +33,12 @@ export type BackendStatus = Pick<BackendState, 'name' | 'accounts'> & {
 type CalledFor = { readonly tenant: string; readonly runId: string | null };
 
 type Trouble = 'degraded' | 'unauthorised';
+/** `atMs` by the monotonic clock. */
+type NewestTrouble = { readonly trouble: Trouble; readonly atMs: number };
 
 type Record = {
   /** What the newest call showed, by tenant; under the empty name where all tenants share the credentials. */
-  readonly newest: Map<string, Trouble>;
+  readonly newest: Map<string, NewestTrouble>;
   /** Live runs whose newest call failed. */
   readonly troubled: Map<string, Trouble>;
   condition: BackendCondition;
@@ -54,6 +56,9 @@ export type BackendHealthDeps = {
   /** Live runs of this process at a backend. */
   readonly countLive: (backend: string) => number;
 };
+
+/** Starts avoid a backend that refused its credentials for this long, where their agent has another. */
+export const refusingMs = 60_000;
 
 const repeatOptions = { repeatMs: 600_000, maxTimes: 5, maxKinds: 1000 };
 
@@ -77,7 +82,7 @@ export class BackendHealth {
       record.newest.delete(tenantOf(agent, run));
       if (run.runId !== null) record.troubled.delete(run.runId);
     } else {
-      record.newest.set(tenantOf(agent, run), trouble);
+      record.newest.set(tenantOf(agent, run), { trouble, atMs: this.#deps.clock.monotonicMs() });
       if (run.runId !== null) record.troubled.set(run.runId, trouble);
     }
     this.#update(agent.backend, record);
@@ -90,6 +95,12 @@ export class BackendHealth {
     record.newest.delete(tenantOf(agent, run));
     if (run.runId !== null) record.troubled.delete(run.runId);
     this.#update(agent.backend, record);
+  }
+
+  /** Whether the vendor refused the tenant's credentials a short while ago, and has not taken them since. */
+  isRefusing(agent: Agent, tenant: string): boolean {
+    const newest = this.#records.get(agent.backend)?.newest.get(tenantOf(agent, { tenant }));
+    return newest?.trouble === 'unauthorised' && this.#deps.clock.monotonicMs() - newest.atMs < refusingMs;
   }
 
   /** The run is no longer driven here. */
@@ -106,7 +117,10 @@ export class BackendHealth {
       // A tenant is named once, with the worse of what is known.
       const named = new Set(known.impaired.flatMap(({ tenants }) => tenants ?? []));
       const others = [...record.newest].filter(([tenant]) => !named.has(tenant));
-      const impaired = [...known.impaired, ...others.map(([tenant, each]) => ({ tenants: [tenant], state: each }))];
+      const impaired = [
+        ...known.impaired,
+        ...others.map(([tenant, { trouble }]) => ({ tenants: [tenant], state: trouble })),
+      ];
       return {
         ...{ name: known.name, accounts: known.accounts, state, sinceMs },
         impaired: impaired.flatMap(({ tenants, state: each }) =>
@@ -155,7 +169,7 @@ export class BackendHealth {
   #conditionOf(backend: string, { newest, troubled }: Record): BackendCondition {
     const account = this.#deps.limits.stateOf(backend);
     if (account !== 'up') return account;
-    const troubles = new Set<Trouble>([...troubled.values(), ...newest.values()]);
+    const troubles = new Set([...troubled.values(), ...[...newest.values()].map(({ trouble }) => trouble)]);
     return troubles.has('unauthorised') ? 'unauthorised' : troubles.has('degraded') ? 'degraded' : 'ok';
   }
 
@@ -173,7 +187,7 @@ export class BackendHealth {
 }
 
 /** Tenants with credentials of their own are told apart. */
-function tenantOf({ tenants }: Agent, { tenant }: CalledFor): string {
+function tenantOf({ tenants }: Agent, { tenant }: Pick<CalledFor, 'tenant'>): string {
   return tenants === undefined ? '' : tenant;
 }
 

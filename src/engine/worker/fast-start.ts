@@ -5,6 +5,8 @@ import type { Log } from '../../contract/domain/log.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Permit } from '../limits/call-permit.ts';
 import { RunPermit } from '../limits/run-permit.ts';
+import { placeOf } from '../sessions/sessions.ts';
+import { chooseBackend } from './backend-choice.ts';
 import { RunLog, type WorkerDeps } from './run-context.ts';
 import { beginMemory, type RunMemory } from './run-memory.ts';
 import { inputContext } from './start-run.ts';
@@ -16,6 +18,8 @@ import { inputContext } from './start-run.ts';
 export type FastStart = {
   /** As it is to be written. */
   readonly run: Run;
+  /** At the backend that was chosen. */
+  readonly agent: Agent;
   readonly input: Json;
   readonly runPermit: RunPermit;
   readonly permit: Permit;
@@ -40,12 +44,13 @@ export class FastStarts {
   }
 
   /** Null: the run has to wait for something, so it is written as queued. */
-  prepare(draft: Run, agent: Agent): FastStart | null {
+  prepare(draft: Run, named: Agent): FastStart | null {
     const { backends, clock } = this.#deps;
     if (this.#closed) return null;
     if (draft.threadId !== null || draft.request.afterMs !== undefined) return null;
-    const input = agent.mapping.plainInput(inputContext(draft, agent, null));
+    const input = named.mapping.plainInput(inputContext(draft, named, null));
     if (input === undefined) return null;
+    const { agent } = chooseBackend(this.#deps, named, { run: draft, memory: null, isPlaced: false });
     const log = new RunLog(this.#deps.log, draft, agent);
     const memory = beginMemory(draft, clock, null);
     const account = backends.of(agent.backend, draft.tenant);
@@ -56,8 +61,8 @@ export class FastStarts {
       return null;
     }
     this.#open.add(draft.runId);
-    const run: Run = { ...draft, phase: 'starting', startSentAtMs: draft.createdAtMs };
-    return { run, input, runPermit, permit, memory, log };
+    const run: Run = { ...draft, phase: 'starting', startSentAtMs: draft.createdAtMs, ...placeOf(agent) };
+    return { run, agent, input, runPermit, permit, memory, log };
   }
 
   /** The run was not written, or it is not known whether it was. Either way the vendor is not asked. */

@@ -3,10 +3,12 @@ import type { Agent } from '../../contract/domain/agent.ts';
 import { MappingFault } from '../../contract/domain/mapping.ts';
 import { nextRetryMs } from '../pacing/pacing.ts';
 import { faultOf } from '../state/fault-recorder.ts';
-import { failedMapping, isUnreadable, rejectedStart, unknownStart, vendorOf } from '../state/outcomes.ts';
+import { failedMapping, isRefusal, isUnreadable, rejectedStart, unknownStart, vendorOf } from '../state/outcomes.ts';
 import { adoptionKindOf, type CallKind } from './adoption-kind.ts';
+import { refusingMs } from './backend-health.ts';
 import { noteFault } from './call-notes.ts';
 import { maxEqualFaults } from './look-patience.ts';
+import { mayChoose, turnAway } from './placed-start.ts';
 import type { RunContext } from './run-context.ts';
 
 /** A start or a message after which it is not known what the vendor did; `reason` is for the client. */
@@ -34,7 +36,7 @@ export async function settleFailedStart(
   deps.metrics.count('starts', { backend: agent.backend, result: consequence });
   switch (consequence) {
     case 'retry':
-      await postpone(context, delayMs);
+      await postponeUnstarted(context, delayMs);
       return null;
     case 'unknown': {
       if (adoptionKindOf(context, call) !== 'none') return { kind: 'unsettled', reason: fault.message };
@@ -45,6 +47,11 @@ export async function settleFailedStart(
       return null;
     }
     default:
+      // Another backend has other credentials.
+      if (call === 'start' && isRefusal(fault) && mayChoose(context) && turnAway(context, refusingMs)) {
+        await postponeUnstarted(context, refusingMs);
+        return null;
+      }
       await handle.record({ kind: 'end', outcome: { ...rejectedStart(fault.message), ...vendorOf(fault) } });
       return null;
   }
@@ -53,6 +60,15 @@ export async function settleFailedStart(
 /** The agent has the last word on whether a vendor that is busy has started the run. */
 function consequenceOf({ httpStatus, consequence }: UpstreamFault, { onBusyStart }: Agent): Consequence {
   return httpStatus === 429 || httpStatus === 503 ? (onBusyStart ?? consequence) : consequence;
+}
+
+/** Nothing was started, so that any backend may start the run. */
+async function postponeUnstarted(context: RunContext, delayMs: number): Promise<void> {
+  const { handle, runPermit } = context;
+  if (!mayChoose(context)) return await postpone(context, delayMs);
+  turnAway(context, delayMs);
+  await handle.record({ kind: 'postpone', mayMove: true });
+  runPermit.leave();
 }
 
 async function postpone({ handle, runPermit }: RunContext, delayMs: number): Promise<void> {

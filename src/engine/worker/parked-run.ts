@@ -1,9 +1,16 @@
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { Run, RunPhase } from '../../contract/domain/run.ts';
 import type { Waiting, WaitingCause } from '../../contract/domain/waiting.ts';
+import { measureJson } from '../../json/measure-json.ts';
 import type { LiveRun } from './live-runs.ts';
 import type { RunMemory } from './run-memory.ts';
 import type { WaitLook } from './wait-notes.ts';
+
+/** A run that sleeps for longer is parked: below that, reading it again costs more than its loop. */
+export const minParkMs = 1000;
+/** The same for a run whose reading takes longer. */
+const minParkLargeMs = 60_000;
+const small = { maxNodes: 500, maxChars: 16_384 };
 
 /** What parked runs share. */
 export type Parking = {
@@ -104,4 +111,9 @@ export class ParkedRun implements LiveRun {
   async stop(): Promise<void> {
     this.#parking.drop(this);
   }
+}
+
+/** Whether reading the run again costs less than the loop of one that sleeps for `waitMs`. */
+export function isWorthParking({ request, outcome }: Run, waitMs: number): boolean {
+  return waitMs >= minParkLargeMs || measureJson([request, outcome], small) !== null;
 }

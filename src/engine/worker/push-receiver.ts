@@ -4,6 +4,7 @@ import type { Log } from '../../contract/domain/log.ts';
 import type { Run, UpstreamRef } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
 import type { Backends } from '../limits/backends.ts';
+import { agentOf } from '../placement.ts';
 import type { RunWriter } from '../state/run-writer.ts';
 import type { LiveRuns } from './live-runs.ts';
 import type { UpstreamStopper } from './upstream-stopper.ts';
@@ -40,21 +41,23 @@ export class PushReceiver {
     const { backends, live, store } = this.#deps;
     const runId = backends.push(backend)?.read(token) ?? null;
     if (runId === null) return false;
-    if (live.get(runId)?.isStarted !== true) await this.#keepName(runId, parseBody);
+    if (live.get(runId)?.isStarted !== true) await this.#keepName(runId, backend, parseBody);
     const run = live.get(runId);
     if (run !== undefined) run.pollNow();
     else await store.wakes?.wakeRun(runId);
     return true;
   }
 
-  async #keepName(runId: string, parseBody: ParseBody): Promise<void> {
+  async #keepName(runId: string, backend: string, parseBody: ParseBody): Promise<void> {
     const { agents, store, writer } = this.#deps;
     for (let writes = 0; writes < maxWrites; writes += 1) {
       const run = await store.findOfAnyTenant(runId);
       if (run === null || run.upstream !== null) return;
-      const agent = agents.find(run.agentId);
-      const named = agent === null ? null : readName(run, agent, await parseBody());
-      if (agent === null || named === null) return;
+      const agent = agentOf(agents, run);
+      // What another backend names is not the run: nothing was started there, or it would be the run's.
+      if (agent?.backend !== backend) return;
+      const named = readName(run, agent, await parseBody());
+      if (named === null) return;
       if (run.phase === 'done') return this.#stop(run, named, agent);
       if (run.phase !== 'starting' || run.named?.runId === named.runId) return;
       if ((await writer.write(run, { kind: 'named', upstream: named })).kind === 'written') return;

@@ -2,14 +2,13 @@ import type { Agent } from '../../contract/domain/agent.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Run, RunPhase } from '../../contract/domain/run.ts';
 import type { Waiting } from '../../contract/domain/waiting.ts';
-import { measureJson } from '../../json/measure-json.ts';
 import { RunPermit } from '../limits/run-permit.ts';
 import { RunHandle } from '../state/run-handle.ts';
 import { Adoption } from './adoption.ts';
 import { adoptionKindOf } from './adoption-kind.ts';
 import { deliverPayload } from './deliver.ts';
 import type { LiveRun } from './live-runs.ts';
-import type { ParkedRunOptions } from './parked-run.ts';
+import { isWorthParking, minParkMs, type ParkedRunOptions } from './parked-run.ts';
 import { Poller } from './poller.ts';
 import { type RunContext, RunLog, type WorkerDeps } from './run-context.ts';
 import { memoryFor, type RunOrigin } from './run-origin.ts';
@@ -25,6 +24,8 @@ export type RunLoopOptions = {
   readonly onOver: (loop: RunLoop) => void;
   /** Called instead where the run sleeps for so long that its loop is not kept. */
   readonly onPark: (parked: ParkedRunOptions, delayMs: number) => void;
+  /** Called instead where the run is to start at another backend, that of the agent. */
+  readonly onMove: (moved: ParkedRunOptions) => void;
 };
 
 const deadlineRetryMs = 1000;
@@ -33,11 +34,6 @@ const overdueFaultMs = 30_000;
 /** And for this long in all, so that a budget or a pause lets each of many such runs have its poll. */
 const overdueMs = 600_000;
 const defectPauseMs = 5000;
-/** A run that sleeps for longer is parked: below that, reading it again costs more than its loop. */
-const minParkMs = 1000;
-/** The same for a run whose reading takes longer. */
-const minParkLargeMs = 60_000;
-const small = { maxNodes: 500, maxChars: 16_384 };
 /** Passed as the reason, because an abort without one makes an error with a stack each time. */
 const over = 'the run is over';
 
@@ -48,8 +44,7 @@ const over = 'the run is over';
 export class RunLoop implements LiveRun {
   readonly #context: RunContext;
   readonly #poller: Poller;
-  readonly #onOver: RunLoopOptions['onOver'];
-  readonly #onPark: RunLoopOptions['onPark'];
+  readonly #options: Pick<RunLoopOptions, 'onOver' | 'onPark' | 'onMove'>;
   /** Null while the run has no start that is not settled. */
   #adoption: Adoption | null = null;
   /** Null once it is dealt with. */
@@ -57,10 +52,13 @@ export class RunLoop implements LiveRun {
   #cancelDeadline: () => void = () => {};
   /** Since when a run past its deadline waits for one more answer of its vendor; null: it does not. */
   #overdueSinceMs: number | null = null;
+  /** The run goes on at another backend. */
+  #movesTo: Agent | null = null;
   /** Null while the run sleeps. */
   #working: Promise<void> | null = null;
 
-  constructor(deps: WorkerDeps, { run, agent, origin, onOver, onPark }: RunLoopOptions) {
+  constructor(deps: WorkerDeps, options: RunLoopOptions) {
+    const { run, agent, origin } = options;
     const fastStart = origin.kind === 'fast-start' ? origin.fastStart : null;
     const log = fastStart?.log ?? new RunLog(deps.log, run, agent);
     const memory = memoryFor(run, origin, deps.clock);
@@ -71,8 +69,7 @@ export class RunLoop implements LiveRun {
     this.#context = { deps, agent, connection: agent.connectionFor(run.tenant), handle, runPermit, wait, memory, log };
     this.#poller = new Poller(this.#context);
     this.#origin = origin.kind === 'new' ? null : origin;
-    this.#onOver = onOver;
-    this.#onPark = onPark;
+    this.#options = options;
   }
 
   get runId(): string {
@@ -177,8 +174,9 @@ export class RunLoop implements LiveRun {
 
   /** Takes turn after turn until the run sleeps. Most live runs do: their loop is not kept, or a timer without a call stack. */
   async #work(): Promise<void> {
-    const { handle, runPermit, agent, deps } = this.#context;
+    const { handle } = this.#context;
     while (!handle.isOver) {
+      if (this.#movesTo !== null) return this.#move(this.#movesTo);
       const waitMs = this.#untilTurnMs();
       if (waitMs <= 0) await this.#guarded(() => this.#takeTurn());
       else if (this.#mayPark(waitMs)) {
@@ -189,27 +187,38 @@ export class RunLoop implements LiveRun {
         return;
       }
     }
-    this.#working = null;
     this.#stopUnsettled();
+    this.#leaveBackend();
+    this.#options.onOver(this);
+  }
+
+  /** Nothing is kept of the backend but what is remembered of the run. */
+  #move(agent: Agent): void {
+    this.#leaveBackend();
+    this.#options.onMove({ run: this.#run, agent, memory: this.#context.memory });
+  }
+
+  #leaveBackend(): void {
+    const { runPermit, agent, deps } = this.#context;
+    this.#working = null;
     runPermit.close();
-    deps.health.forget(agent.backend, handle.run.runId);
+    deps.health.forget(agent.backend, this.runId);
     this.#cancelDeadline();
-    this.#onOver(this);
   }
 
   /** A run that a client watches is polled soon and often; one with a call to settle has more to remember. */
   #mayPark(waitMs: number): boolean {
     if (waitMs < minParkMs || this.#overdueSinceMs !== null || this.#untilDeadlineMs() < minParkMs) return false;
     const { deps } = this.#context;
-    const { runId, threadId, request, outcome } = this.#run;
+    const { runId, threadId } = this.#run;
     if (deps.bus.isWatched(runId, threadId)) return false;
-    return waitMs >= minParkLargeMs || measureJson([request, outcome], small) !== null;
+    return isWorthParking(this.#run, waitMs);
   }
 
   #park(waitMs: number): void {
     const { agent, memory } = this.#context;
     this.#cancelDeadline();
-    this.#onPark({ run: this.#run, agent, memory }, Math.min(waitMs, this.#untilDeadlineMs()));
+    this.#options.onPark({ run: this.#run, agent, memory }, Math.min(waitMs, this.#untilDeadlineMs()));
   }
 
   /** A run that was ended here before it was known what its start has made. */
@@ -252,7 +261,7 @@ export class RunLoop implements LiveRun {
 
   async #postponeUnsent(): Promise<void> {
     const { handle, runPermit } = this.#context;
-    await handle.record({ kind: 'postpone' });
+    await handle.record({ kind: 'postpone', mayMove: true });
     runPermit.leave();
   }
 
@@ -310,6 +319,7 @@ export class RunLoop implements LiveRun {
   }
 
   async #takeStart(result: StartResult): Promise<void> {
+    if (result?.kind === 'moved') this.#movesTo = result.agent;
     if (result?.kind === 'unsettled') this.#noteUnsettled(result.reason);
     this.#poller.restart({ resumed: false });
     if (result?.kind === 'seen') await this.#poller.take(result.observation);

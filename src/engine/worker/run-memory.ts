@@ -3,6 +3,7 @@ import type { Run } from '../../contract/domain/run.ts';
 import type { PermitMemory } from '../limits/run-permit.ts';
 import { type AgeMemory, beginAge } from '../pacing/run-age.ts';
 import type { HandleMemory } from '../state/run-handle.ts';
+import type { PlaceMemory } from './backend-choice.ts';
 import type { EchoMemory } from './echo.ts';
 import type { PatienceMemory } from './look-patience.ts';
 import type { SpacingMemory } from './partial-spacing.ts';
@@ -49,6 +50,7 @@ export type RunMemory = HandleMemory &
   PatienceMemory &
   SpacingMemory &
   EchoMemory &
+  PlaceMemory &
   WaitingMemory;
 
 /** `pollWithinMs`: the run is recovered, and how long ago it was polled last is unknown. Null: it begins in this process. */
@@ -86,6 +88,8 @@ export function beginMemory(run: Run, clock: Clock, pollWithinMs: number | null)
     answer: null,
     change: null,
     isHeldBack: false,
+    avoided: [],
+    isPinned: false,
     waits: null,
     owesWait: false,
   };

@@ -5,25 +5,30 @@ import type { InputContext } from '../../contract/domain/mapping.ts';
 import type { Run, UpstreamRef } from '../../contract/domain/run.ts';
 import type { Thread } from '../../contract/domain/thread.ts';
 import type { Permit } from '../limits/call-permit.ts';
-import { openingInputOf, sessionOf, transitionAfterStart } from '../sessions/sessions.ts';
+import { openingInputOf, placeOf, sessionOf, transitionAfterStart } from '../sessions/sessions.ts';
 import { failedMapping, foreignStart } from '../state/outcomes.ts';
 import { noteAnswer, noteCall } from './call-notes.ts';
 import { settleFailedStart, type UnsettledCall } from './open-call.ts';
+import { type MovedRun, waitAtBackend } from './placed-start.ts';
 import type { RunContext } from './run-context.ts';
 import { finalOutcome, sendMessage } from './send-message.ts';
 import { waitForTurn } from './thread-turn.ts';
 
 /**
  * What a start leaves to do: to find out what became of it, where the vendor can be asked, or to take in what its answer
- * shows of the run. Null: nothing.
+ * shows of the run, or to go on at another backend. Null: nothing.
  */
-export type StartResult = UnsettledCall | { readonly kind: 'seen'; readonly observation: Observation } | null;
+export type StartResult =
+  | UnsettledCall
+  | MovedRun
+  | { readonly kind: 'seen'; readonly observation: Observation }
+  | null;
 
 /** Starts a queued run at the vendor, once: `starting` is durable before the first byte is sent. */
 export async function startRun(context: RunContext): Promise<StartResult> {
   if (!(await waitForTurn(context))) return null;
-  const permit = await context.runPermit.waitToStart();
-  if (permit === null) return null;
+  const permit = await waitAtBackend(context);
+  if (permit === null || 'kind' in permit) return permit;
   try {
     return await startWith(context, permit);
   } finally {
@@ -42,7 +47,7 @@ async function startWith(context: RunContext, permit: Permit): Promise<StartResu
     await handle.record({ kind: 'end', outcome: failedMapping(error) });
     return null;
   }
-  if ((await handle.record({ kind: 'begin' })) !== 'recorded') return null;
+  if ((await handle.record({ kind: 'begin', ...placeOf(agent) })) !== 'recorded') return null;
   const session = sessionOf(thread, agent);
   if (session === null) return await requestStart(context, input, permit);
   return await sendMessage(context, { session, input, permit });

@@ -1,5 +1,7 @@
 import type { Agent, AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Run } from '../../contract/domain/run.ts';
+import { agentOf } from '../placement.ts';
+import { chooseBackend } from './backend-choice.ts';
 import { type FastStart, FastStarts } from './fast-start.ts';
 import type { LiveRuns } from './live-runs.ts';
 import { ParkedRuns } from './parked-runs.ts';
@@ -50,11 +52,12 @@ export class Worker {
   begin(run: Run, agent: Agent, fastStart: FastStart | null): void {
     if (fastStart === null) {
       // On a shared store it may have been found, as a run that this process lost track of, before its write was answered.
-      if (!this.#stopped && this.#live.get(run.runId) === undefined) this.#drive(run, agent, { kind: 'new' });
+      if (!this.#stopped && this.#live.get(run.runId) === undefined)
+        this.#drive(run, this.#choose(run, agent), { kind: 'new' });
       return;
     }
     // Also while this process stops: what is written as starting is started.
-    this.#drive(run, agent, { kind: 'fast-start', fastStart });
+    this.#drive(run, fastStart.agent, { kind: 'fast-start', fastStart });
     this.#fastStarts.settle(run.runId);
   }
 
@@ -68,7 +71,7 @@ export class Worker {
     if (this.#stopped || known !== undefined || this.#deadlineTimers.has(run.runId)) return;
     // It begins, or is given up, when its write is answered: a second loop could start it twice.
     if (this.#fastStarts.isOpen(run.runId)) return;
-    const agent = this.#agents.find(run.agentId);
+    const agent = agentOf(this.#agents, run);
     if (agent === null) {
       // Another replica, or this one after its config is mended, may know the agent: the run is kept, not ended.
       this.#deps.log.warn({ run_id: run.runId, agent: run.agentName }, 'a live run belongs to no agent of this config');
@@ -77,17 +80,28 @@ export class Worker {
     }
     const pollWithinMs = Math.min(this.#live.size * spacingMs, this.#deps.pacing.ceilingMs);
     const isUnsent = run.phase === 'starting' && this.#fastStarts.takeUnsent(run.runId);
-    this.#drive(run, agent, { kind: 'recovered', pollWithinMs, isUnsent });
+    this.#drive(run, this.#choose(run, agent), { kind: 'recovered', pollWithinMs, isUnsent });
+  }
+
+  /** A run that no backend may have begins at the best one. */
+  #choose(run: Run, agent: Agent): Agent {
+    if (run.phase !== 'queued' || run.backend !== undefined) return agent;
+    return chooseBackend(this.#deps, agent, { run, memory: null, isPlaced: false }).agent;
   }
 
   #drive(run: Run, agent: Agent, origin: RunOrigin): void {
-    const loop = new RunLoop(this.#deps, { run, agent, origin, onOver: this.#forget, onPark: this.#park });
+    const loop = new RunLoop(this.#deps, {
+      ...{ run, agent, origin },
+      ...{ onOver: this.#forget, onPark: this.#park, onMove: this.#move },
+    });
     this.#live.set(loop);
     loop.start();
   }
 
   // One function for all loops.
   readonly #forget = (loop: RunLoop): void => this.#live.delete(loop);
+  readonly #move: RunLoopOptions['onMove'] = ({ run, agent, memory }) =>
+    this.#drive(run, agent, { kind: 'parked', memory });
   readonly #park: RunLoopOptions['onPark'] = (parked, delayMs) => this.#parked.park(parked, delayMs);
 
   #keepDeadline(run: Run): void {

@@ -10,7 +10,8 @@ const countRow = z.object({ live: z.number() });
 const others = `SELECT requests, wanted, starts FROM budget_shares
   WHERE backend = $1 AND replica <> $2 AND expires_at > clock_timestamp()`;
 const liveRuns = `SELECT count(*) AS live FROM runs
-  WHERE ended_at_ms IS NULL AND phase <> 'queued' AND agent_id = ANY ($1::text[])
+  WHERE ended_at_ms IS NULL AND phase <> 'queued'
+    AND (agent_id = ANY ($1::text[]) OR agent_id = ANY ($3::text[]) AND position($4 IN state) > 0)
     AND ($2::text[] IS NULL OR tenant = ANY ($2::text[]))`;
 const keepShare = `INSERT INTO budget_shares (backend, replica, requests, wanted, starts, expires_at)
   VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 millisecond')
@@ -50,7 +51,7 @@ export class PostgresQuotas implements QuotaStore {
       rows.reduce((total, row) => total + pick(row), 0);
     const left = requests.total - sum((row) => row.requests);
     const had = Math.max(requests.inUse, Math.min(requests.wanted, left));
-    const starts = runs.total === null ? 0 : await this.#countStarts(client, runs.total, runs, sum);
+    const starts = runs.total === null ? 0 : await this.#countStarts(client, runs.total, request, sum);
     await client.query(keepShare, [key, replica, had, requests.wanted, starts, leaseMs]);
     await client.query(removeExpired, [key]);
     return { requests: had, starts, others: rows.map((row) => ({ requests: row.requests, wanted: row.wanted })) };
@@ -60,11 +61,13 @@ export class PostgresQuotas implements QuotaStore {
   async #countStarts(
     client: PoolClient,
     total: number,
-    { agentIds, tenants, inUse, wanted }: QuotaRequest['runs'],
+    { backend, runs: { agentIds, spreadAgentIds = [], tenants, inUse, wanted } }: QuotaRequest,
     sum: (pick: (row: z.infer<typeof otherRow>) => number) => number,
   ): Promise<number> {
     if (wanted === 0) return inUse;
-    const [row] = (await client.query(liveRuns, [agentIds, tenants])).rows;
+    // A payload that happens to hold the same member counts too many, which only lets fewer runs start.
+    const place = `"backend":${JSON.stringify(backend)}`;
+    const [row] = (await client.query(liveRuns, [agentIds, tenants, spreadAgentIds, place])).rows;
     const left = total - countRow.parse(row).live - sum((other) => other.starts);
     return Math.max(inUse, Math.min(inUse + wanted, left));
   }

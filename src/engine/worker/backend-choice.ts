@@ -1,0 +1,96 @@
+import { hash } from 'node:crypto';
+import type { Agent, AgentPlace } from '../../contract/domain/agent.ts';
+import type { Clock } from '../../contract/domain/clock.ts';
+import type { Run } from '../../contract/domain/run.ts';
+import type { Backends } from '../limits/backends.ts';
+import type { BackendHealth } from './backend-health.ts';
+
+/** What is remembered of a run whose agent has several backends. */
+export type PlaceMemory = {
+  /** Backends that refused the run's start without beginning anything, and until when, by the monotonic clock. */
+  avoided: readonly { readonly backend: string; readonly untilMs: number }[];
+  /** An earlier start is of unknown outcome, so that the run may only start where that one was sent. */
+  isPinned: boolean;
+};
+
+/** `waitMs`: the backend refused the run just now, and is not asked before that is over. */
+export type BackendChoice = { readonly agent: Agent; readonly waitMs: number };
+
+export type BackendChoiceDeps = {
+  readonly clock: Clock;
+  readonly backends: Pick<Backends, 'of'>;
+  readonly health: Pick<BackendHealth, 'isRefusing'>;
+};
+
+type ChoosingRun = {
+  readonly run: Pick<Run, 'runId' | 'tenant'>;
+  /** Null for a run that is new. */
+  readonly memory: PlaceMemory | null;
+  /** Whether the run stays at `agent` where no other backend is better. */
+  readonly isPlaced: boolean;
+};
+
+/** From the best to the worst: a run moves for a better rank only. */
+const ranks = { free: 0, full: 1, refused: 2, paused: 3, down: 4, unauthorised: 5, foreign: 6 } as const;
+type Rank = (typeof ranks)[keyof typeof ranks];
+
+type Candidate = { readonly agent: Agent; readonly rank: Rank; readonly waitMs: number; readonly order: number };
+
+/**
+ * Chooses the backend at which a run starts: of those in the best state the one that the run's id and the weights name, so
+ * that every replica chooses alike.
+ */
+export function chooseBackend(
+  deps: BackendChoiceDeps,
+  agent: Agent,
+  { run, memory, isPlaced }: ChoosingRun,
+): BackendChoice {
+  const { places } = agent;
+  if (places === undefined) return { agent, waitMs: 0 };
+  const candidates = places.map((member): Candidate => {
+    const waitMs = avoidedForMs(memory, member.agent.backend, deps.clock.monotonicMs());
+    const isCurrent = isPlaced && member.agent.backend === agent.backend;
+    const order = isCurrent ? -1 : orderOf(run.runId, member);
+    return { agent: member.agent, rank: rankOf(deps, member.agent, run, waitMs), waitMs, order };
+  });
+  const { agent: chosen, rank, waitMs } = candidates.reduce(better);
+  return { agent: chosen, waitMs: rank === ranks.refused ? waitMs : 0 };
+}
+
+/** Keeps that a backend has refused the run's start, for `delayMs`. */
+export function avoidBackend(memory: PlaceMemory, { backend }: Agent, untilMs: number): void {
+  memory.avoided = [...memory.avoided.filter((each) => each.backend !== backend), { backend, untilMs }];
+}
+
+function avoidedForMs(memory: PlaceMemory | null, backend: string, nowMs: number): number {
+  const untilMs = memory?.avoided.find((each) => each.backend === backend)?.untilMs ?? nowMs;
+  return Math.max(0, untilMs - nowMs);
+}
+
+function rankOf(deps: BackendChoiceDeps, agent: Agent, { runId, tenant }: ChoosingRun['run'], waitMs: number): Rank {
+  if (agent.tenants !== undefined && !agent.tenants.includes(tenant)) return ranks.foreign;
+  if (deps.health.isRefusing(agent, tenant)) return ranks.unauthorised;
+  const { callQueue, concurrency } = deps.backends.of(agent.backend, tenant);
+  // One that is due for a probe takes a start, or it would never be found well again.
+  if (!callQueue.takesStarts) {
+    return callQueue.accountHindrance()?.cause === 'circuit-open' ? ranks.down : ranks.paused;
+  }
+  if (waitMs > 0) return ranks.refused;
+  return concurrency.isFullFor(runId) ? ranks.full : ranks.free;
+}
+
+function better(best: Candidate, next: Candidate): Candidate {
+  if (next.rank !== best.rank) return next.rank < best.rank ? next : best;
+  if (next.rank === ranks.refused && next.waitMs !== best.waitMs) return next.waitMs < best.waitMs ? next : best;
+  return next.order < best.order ? next : best;
+}
+
+/**
+ * Weighted rendezvous hashing: each member is first for its share of all run ids, and the runs of one that is skipped are
+ * divided among the others by their weights.
+ */
+function orderOf(runId: string, { agent, weight }: AgentPlace): number {
+  if (weight === 0) return Number.POSITIVE_INFINITY;
+  const bits = Number.parseInt(hash('sha256', `${runId} ${agent.backend}`).slice(0, 12), 16);
+  return -Math.log((bits + 1) / (2 ** 48 + 1)) / weight;
+}

@@ -1,17 +1,18 @@
 import type {
   Adapter,
+  AdoptionCalls,
   Capabilities,
   Connection,
   Observation,
   StartRequest,
 } from '../../src/contract/adapter/adapter.ts';
 import type { CompiledExpression, ExpressionCompiler } from '../../src/contract/adapter/expressions.ts';
-import type { HttpAnswer, HttpClient } from '../../src/contract/adapter/http.ts';
+import { type HttpAnswer, type HttpClient, UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { AccountPush } from '../../src/contract/adapter/push.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { MappingFault } from '../../src/contract/domain/mapping.ts';
 import { defineAdapter } from '../define-adapter.ts';
-import { type Keep, readKept, readRef, unreadable } from './answer-ids.ts';
+import { type Keep, readId, readKept, readRef, unreadable } from './answer-ids.ts';
 import { createAuthorizer } from './auth.ts';
 import { type AnswerScope, Judge } from './judge.ts';
 import { pickConfig, runConfig, secretsOf, settingsSchema, targetSchema, withoutSecrets } from './members.ts';
@@ -35,13 +36,13 @@ export function createVendorAdapter(file: VendorFile): Adapter {
   });
 }
 
-function capabilitiesOf({ resume, cancel, push, start }: VendorFile): Capabilities {
+function capabilitiesOf({ resume, cancel, push, start, find }: VendorFile): Capabilities {
   return {
     resume: resume !== undefined,
     cancel: cancel !== undefined,
     push: push?.perRun === true,
     session: false,
-    adopt: start.once === undefined ? 'none' : 'start',
+    adopt: start.once !== undefined ? 'start' : find !== undefined ? 'find' : 'none',
   };
 }
 
@@ -84,6 +85,8 @@ class VendorConnection implements Connection<JsonObject> {
     if (file.start.once !== undefined) {
       const keyLifeMs = file.start.once.hours * 3_600_000;
       this.adoption = { termsOf: () => ({ keyLifeMs }) };
+    } else if (file.find !== undefined) {
+      this.adoption = { find: this.#planFind(file.find) };
     }
   }
 
@@ -149,6 +152,31 @@ class VendorConnection implements Connection<JsonObject> {
     };
   }
 
+  #planFind(find: NonNullable<VendorFile['find']>): NonNullable<AdoptionCalls<JsonObject>['find']> {
+    const request = this.#planRequest('find', find);
+    const refused = this.#optional(find.refused, 'find.refused');
+    const id = this.#compile(find.id, 'find.id');
+    const keep = this.#planKeep(find.keep, 'find.keep');
+    return async ({ target, runId }, signal) => {
+      const run = { id: runId };
+      try {
+        const built = await request.build({ target, settings: this.#settings, run });
+        const sent = await this.#sender.send('observe', built, { refused, signal });
+        if (sent.kind !== 'answer') throw new TypeError('a fault of a search is neither done nor a status');
+        const answer = { ...scopeOf(sent.answer), run };
+        const value = await id.evaluate(answer);
+        const ids = Array.isArray(value) ? value : [value ?? []].flat();
+        if (ids.length === 0) return 'absent';
+        const found = ids.length === 1 ? readId(ids[0]) : null;
+        return found === null ? 'unclear' : { runId: found, ...(await readKept(keep, answer)) };
+      } catch (error) {
+        if (error instanceof UpstreamFault && error.consequence === 'gone') return 'absent';
+        if (!(error instanceof MappingFault)) throw error;
+        throw unreadable(error.message, 'retry');
+      }
+    };
+  }
+
   #planResume(): NonNullable<Connection<JsonObject>['resume']> | undefined {
     const { resume } = this.#file;
     if (resume === undefined) return undefined;
@@ -185,7 +213,10 @@ class VendorConnection implements Connection<JsonObject> {
     };
   }
 
-  #planRequest(key: 'start' | 'observe' | 'resume' | 'cancel', request: ConstructorParameters<typeof RequestPlan>[0]) {
+  #planRequest(
+    key: 'start' | 'observe' | 'find' | 'resume' | 'cancel',
+    request: ConstructorParameters<typeof RequestPlan>[0],
+  ) {
     return new RequestPlan(request, { file: this.#file, key, compile: this.#compile });
   }
 

@@ -80,7 +80,7 @@ function checkRequests(file: VendorFile, syntax: ExpressionSyntax): readonly Ven
       });
     }
     if (request.base !== undefined) problems.push(...checkBase(request.base, keys, file, syntax));
-    const isOfRun = step === 'observe' || step === 'cancel' || step === 'resume';
+    const isOfRun = (step === 'observe' && keys[0] !== 'find') || step === 'cancel' || step === 'resume';
     if (isOfRun && !reads(expressionsOfRequest(place), 'upstream', syntax)) {
       const message = "names no run: its path, query or body must read upstream.runId or another of the run's ids";
       problems.push({ keys, message, isKey: true });
@@ -126,6 +126,29 @@ function checkStart(file: VendorFile, syntax: ExpressionSyntax): readonly Vendor
   if (push?.perRun === true && !reads(inStart, 'sink', syntax)) {
     const message = 'promises that the vendor takes a URL, but the start does not carry sink.url';
     problems.push({ keys: ['push', 'perRun'], message, isKey: true });
+  }
+  if (file.find !== undefined) problems.push(...checkFind(file, file.find, syntax));
+  return problems;
+}
+
+function checkFind(
+  file: VendorFile,
+  find: NonNullable<VendorFile['find']>,
+  syntax: ExpressionSyntax,
+): readonly VendorProblem[] {
+  const problems: VendorProblem[] = [];
+  const inRequest = expressionsOfRequest({ step: 'observe', keys: ['find'], request: find, scope: {} });
+  if (!reads([...inRequest, { keys: ['find', 'id'], text: find.id, scope: null }], 'run', syntax)) {
+    const message = 'does not read run.id (inside brackets: $$.run.id), so that it could find the run of another start';
+    problems.push({ keys: ['find'], message, isKey: true });
+  }
+  if (!reads(expressionsOfRequest({ step: 'start', keys: ['start'], request: file.start, scope: {} }), 'run', syntax)) {
+    const message = 'searches for run.id, but the start does not carry it';
+    problems.push({ keys: ['find'], message, isKey: true });
+  }
+  if (file.start.once !== undefined) {
+    const message = 'is never used next to start.once, which sends a start again instead';
+    problems.push({ keys: ['find'], message, isKey: true });
   }
   return problems;
 }

@@ -22,6 +22,8 @@ export type RequestPlace = {
 };
 
 const answer: Scope = { body: 'any', status: [], headers: 'any' };
+/** The answer to a search, which may list the runs of others. */
+const found: Scope = { ...answer, run: ['id'] };
 
 /** Every request of a file. */
 export function requestsOf(file: VendorFile): readonly RequestPlace[] {
@@ -33,6 +35,9 @@ export function requestsOf(file: VendorFile): readonly RequestPlace[] {
     ...results.map(([name, request]) => {
       return { step: 'result', keys: ['results', name], request, scope: scopes.result } as const;
     }),
+    ...(file.find === undefined
+      ? []
+      : [{ step: 'observe', keys: ['find'], request: file.find, scope: scopes.find } as const]),
     ...(file.resume === undefined
       ? []
       : [{ step: 'resume', keys: ['resume'], request: file.resume, scope: scopes.resume } as const]),
@@ -61,6 +66,8 @@ export function expressionsOf(file: VendorFile): readonly ExpressionPlace[] {
       ...one(['results', name, 'pages', 'items'], pages?.items, answer),
       ...one(['results', name, 'pages', 'next'], pages?.next, answer),
     ]),
+    ...one(['find', 'id'], file.find?.id, found),
+    ...members(['find', 'keep'], file.find?.keep, found),
     ...one(['resume', 'id'], file.resume?.id, answer),
     ...members(['resume', 'keep'], file.resume?.keep, answer),
     ...one(['push', 'account', 'id'], file.push?.account?.id, { body: 'any', headers: 'any' }),
@@ -89,6 +96,7 @@ function scopesOf({ settings, target, config, start, resume, push }: VendorFile)
   return {
     start: { input: 'any', config, ...shared, run: ['id'], ...sink } satisfies Scope as Scope,
     run,
+    find: { ...shared, run: ['id'] } satisfies Scope as Scope,
     result: { ...run, run: 'any' } satisfies Scope as Scope,
     resume: { ...run, resumption: 'any' } satisfies Scope as Scope,
   };

@@ -327,6 +327,20 @@ export const vendorFileSchema = z.strictObject({
     .refine((all) => Object.keys(all).length <= 4, 'must be at most four')
     .optional()
     .describe('Up to four requests for what the answer about a run does not hold, each under a name of your choice.'),
+  find: z
+    .strictObject({
+      ...question,
+      id: expression.meta({
+        description:
+          "Expression for the id of the vendor's run that carries `run.id`. Without a value it is not there; with several it is not clear which it is.",
+        examples: ['body.runs[tag = $$.run.id].id'],
+      }),
+      keep,
+    })
+    .optional()
+    .describe(
+      'Searches for the run of a start whose answer was lost, by what the start carries. Refusals are judged as those of `observe`.',
+    ),
   resume: z
     .strictObject({ ...action, id: id.optional(), keep })
     .optional()

@@ -120,6 +120,10 @@ const out = z
       .string()
       .optional()
       .meta({ description: 'The message of the failure.', examples: ['no such agent'] }),
+    found: z
+      .enum(['absent', 'unclear'])
+      .optional()
+      .describe('What a search gives that does not find the run; one that does gives `upstream`.'),
     id: z
       .string()
       .nullable()
@@ -131,7 +135,7 @@ const out = z
 const exchange = { sent: sent.optional(), answered: answered.optional() };
 
 const step = z.strictObject({
-  do: z.enum(['start', 'observe', 'resume', 'cancel', 'push']).describe('What the gateway does.'),
+  do: z.enum(['start', 'find', 'observe', 'resume', 'cancel', 'push']).describe('What the gateway does.'),
   ...exchange,
   calls: z
     .array(z.strictObject(exchange))

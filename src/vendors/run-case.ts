@@ -118,6 +118,12 @@ async function performStep(site: Site, step: CaseStep, { upstream, interrupt }: 
     const seen = answer.observation === undefined ? {} : await readObservation(mapping, answer.observation);
     return { ...seen, ...(answer.upstream === null ? {} : { upstream: answer.upstream }) };
   }
+  if (step.do === 'find') {
+    const config = (given.config ?? {}) as JsonObject;
+    const found = await connection.adoption?.find?.({ target, config, runId, sentAtMs: 0 });
+    if (found === undefined) return {};
+    return typeof found === 'string' ? { found } : { upstream: found };
+  }
   if (step.do === 'push') return await readPush(connection, step.call ?? { headers: {} });
   const ref = upstream ?? { runId: 'no-run' };
   switch (step.do) {

@@ -242,6 +242,57 @@ mapping: { status: { ok: success, failed: error }, output: out, error: error }
   });
 });
 
+describe('searches for a start whose answer was lost', () => {
+  const search = `start: { method: POST, path: /jobs, body: "{ 'tag': run.id }", id: body.id }
+find: { path: /runs, query: { tag: run.id }, id: "body[tag = $$.run.id].id", keep: { place: "body[tag = $$.run.id].place" } }`;
+  const find = async (lines = search) =>
+    await connect(lines).adoption?.find?.({ target: { job: 'sweep' }, config: {}, runId: 'run-1', sentAtMs: 0 });
+
+  test('a search finds the run that carries the id of ours, with what is kept of it', async () => {
+    const runs = [
+      { id: 'r-0', tag: 'run-0', place: 'p-0' },
+      { id: 'r-1', tag: 'run-1', place: 'p-1' },
+    ];
+    site.reply = answer(200, runs);
+    expect(await find()).toEqual({ runId: 'r-1', place: 'p-1' });
+    expect(site.received.map(({ path }) => path)).toEqual(['/v1/runs?tag=run-1']);
+  });
+
+  test.each([
+    ['nothing', answer(200, []), 'absent'],
+    ['the runs of others', answer(200, [{ id: 'r-0', tag: 'run-0' }]), 'absent'],
+    ['404', answer(404, { error: 'no such page' }), 'absent'],
+    ['410', answer(410, { error: 'gone' }), 'absent'],
+    [
+      'two runs with one tag',
+      answer(
+        200,
+        ['r-1', 'r-2'].map((id) => ({ id, tag: 'run-1' })),
+      ),
+      'unclear',
+    ],
+    ['an id that no request could name', answer(200, [{ id: { deep: 1 }, tag: 'run-1' }]), 'unclear'],
+  ])('a search that is answered with %s gives no run', async (_what, reply, found) => {
+    site.reply = reply;
+    expect(await find()).toBe(found);
+  });
+
+  test.each([401, 403, 422, 500, 503])('a search that is answered with %i is repeated', async (status) => {
+    site.reply = answer(status, { error: 'not now' });
+    expect((await faultOf(find())).consequence).toBe('retry');
+  });
+
+  test('a search whose expression fails is repeated', async () => {
+    site.reply = answer(200, { id: 'x' });
+    const failing = search.replace(/id: "body.*/, 'id: "$number(body.id) > 0 ? run.id" }');
+    expect((await faultOf(find(failing))).consequence).toBe('retry');
+  });
+
+  test('a file without a search and without repeatable starts adopts nothing', () => {
+    expect(connect('').adoption).toBeUndefined();
+  });
+});
+
 describe('results', () => {
   const lines = (result: string) =>
     `auth: { bearer: token }\nresults: { out: ${result} }\nmapping: { status: { ok: success, busy: pending }, output: out }`;

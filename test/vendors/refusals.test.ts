@@ -76,6 +76,14 @@ test('a file with every key of the language is taken', () => {
   expect(problemsOf({})).toEqual([]);
 });
 
+const find = { path: '/jobs/{run.id}', id: 'body.id' };
+
+test('a file that searches for lost starts is taken', () => {
+  expect(problemsOf({ 'start.once': undefined, find })).toEqual([]);
+  const searched = { path: '/jobs', query: { limit: "'10'" }, id: 'body[tag = $$.run.id].id' };
+  expect(problemsOf({ 'start.once': undefined, find: searched })).toEqual([]);
+});
+
 const rows: readonly (readonly [what: string, changes: Readonly<Record<string, unknown>>, problem: string])[] = [
   ['an unknown key', { pushes: {} }, 'pushes: is not a known key; did you mean "push"?'],
   ['an unknown key of a request', { 'start.quary': {} }, 'start.quary: is not a known key; did you mean "query"?'],
@@ -256,6 +264,22 @@ const rows: readonly (readonly [what: string, changes: Readonly<Record<string, u
     'a start that is asked again after a 500 and may have started',
     { 'start.once': undefined, faults: [{ on: 'start', http: 500, is: 'retry' }] },
     'faults[0].is: "retry" may start twice',
+  ],
+  [
+    'a search that may find the run of another start',
+    { 'start.once': undefined, find: { path: '/jobs', id: 'body[tag = run.id].id' } },
+    'find: does not read run.id (inside brackets: $$.run.id), so that it could find the run of another start',
+  ],
+  [
+    'a search for an id that the start does not carry',
+    { 'start.once': undefined, 'start.body': 'input', find, push: undefined },
+    'find: searches for run.id, but the start does not carry it',
+  ],
+  ['a search next to repeated starts', { find }, 'find: is never used next to start.once'],
+  [
+    'a search that names a run of the vendor',
+    { 'start.once': undefined, find: { path: '/runs/{upstream.runId}', id: 'body[tag = $$.run.id].id' } },
+    'reads upstream, which is not in scope here',
   ],
   [
     'a start that is asked again after a 408',

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import type { AnswerHolder } from './answer-holder.ts';
 import type { ListedRun, Peer } from './peers.ts';
 
 const run = z.object({ run_id: z.string(), status: z.string() });
@@ -21,16 +22,27 @@ export type AgentInput = {
 
 const waitForVendorMs = 20_000;
 
+/** A peer that takes requests, and the address at which the gateway calls it. */
+export type RunningPeer = {
+  readonly peer: Peer;
+  readonly url: string;
+  readonly answers: AnswerHolder;
+  readonly heldUrl: string;
+};
+
 /** A client of ACP 0.2 for the agent of one peer, and a look at what the peer itself lists. */
 export class PeerClient {
   readonly peer: Peer;
+  /** Between the gateway and the vendor. */
+  readonly answers: AnswerHolder;
   readonly #gatewayUrl: string;
   readonly #peerUrl: string;
 
-  constructor(peer: Peer, gatewayUrl: string, peerUrl: string) {
-    this.peer = peer;
+  constructor(peer: RunningPeer, gatewayUrl: string) {
+    this.peer = peer.peer;
+    this.answers = peer.answers;
     this.#gatewayUrl = gatewayUrl;
-    this.#peerUrl = peerUrl;
+    this.#peerUrl = peer.url;
   }
 
   async call(
@@ -43,7 +55,7 @@ export class PeerClient {
       method,
       headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(60_000),
+      signal: AbortSignal.timeout(240_000),
     });
   }
 

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Child } from '../../../bench/child.ts';
 import { findFreePort } from '../../../bench/free-port.ts';
-import type { Peer } from './peers.ts';
+import type { RunningPeer } from './client.ts';
 
 const main = join(import.meta.dirname, '../../../src/main.ts');
 
@@ -19,10 +19,7 @@ export class PeerGateway {
     this.#file = file;
   }
 
-  static async create(
-    scratch: string,
-    running: readonly { readonly peer: Peer; readonly url: string }[],
-  ): Promise<PeerGateway> {
+  static async create(scratch: string, running: readonly RunningPeer[]): Promise<PeerGateway> {
     const port = await findFreePort();
     const url = `http://127.0.0.1:${port}`;
     const config = {
@@ -31,12 +28,12 @@ export class PeerGateway {
       webhooks: { secrets: [webhookSecret], allow: ['127.0.0.1'] },
       pacing: { floorMs: 100, watchedCeilingMs: 500, ceilingMs: 1000 },
       backends: Object.fromEntries(
-        running.map(({ peer, url: baseUrl }) => [
+        running.map(({ peer, heldUrl: baseUrl }) => [
           peer.name,
           { ...peer.backend, baseUrl, ...(peer.pushes && { push: { publicUrl: url } }) },
         ]),
       ),
-      agents: running.map(({ peer: { name, target } }) => ({ name, backend: name, target, timeoutSeconds: 120 })),
+      agents: running.map(({ peer: { name, target } }) => ({ name, backend: name, target, timeoutSeconds: 300 })),
     };
     const file = join(scratch, 'rungate.yaml');
     // JSON is YAML too.

@@ -10,8 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Child } from '../../../bench/child.ts';
 import { findFreePort } from '../../../bench/free-port.ts';
+import { AnswerHolder } from './answer-holder.ts';
 import { checks } from './checks.ts';
-import { PeerClient } from './client.ts';
+import { PeerClient, type RunningPeer } from './client.ts';
 import { PeerGateway, webhookSecret } from './gateway.ts';
 import { attempt, killGateway, kills, type Outcome } from './kills.ts';
 import { installServer } from './packages.ts';
@@ -21,15 +22,13 @@ import { WebhookReceiver } from './webhook-receiver.ts';
 
 const startWithinMs = 120_000;
 
-type Running = { readonly peer: Peer; readonly child: Child; readonly url: string };
-
 async function main(names: readonly string[], write: boolean): Promise<number> {
   const scratch = mkdtempSync(join(tmpdir(), 'rungate-peers-'));
   const children: Child[] = [];
   const receiver = new WebhookReceiver(webhookSecret);
+  const running: RunningPeer[] = [];
   let gateway: PeerGateway | null = null;
   try {
-    const running: Running[] = [];
     const columns: Column[] = [];
     for (const peer of peers) {
       if (names.length > 0 && !names.includes(peer.name)) continue;
@@ -39,7 +38,7 @@ async function main(names: readonly string[], write: boolean): Promise<number> {
     }
     await receiver.listen();
     gateway = await PeerGateway.create(scratch, running);
-    const clients = running.map(({ peer, url }) => new PeerClient(peer, gateway?.url ?? '', url));
+    const clients = running.map((peer) => new PeerClient(peer, gateway?.url ?? ''));
     const outcomes = new Map<Peer, Record<string, Outcome>>(running.map(({ peer }) => [peer, {}]));
     const record = (peer: Peer, name: string, outcome: Outcome): void => {
       Object.assign(outcomes.get(peer) ?? {}, { [name]: outcome });
@@ -64,6 +63,7 @@ async function main(names: readonly string[], write: boolean): Promise<number> {
   } finally {
     await gateway?.stop();
     for (const child of children.toReversed()) await child.stop();
+    for (const { answers } of running) answers.close();
     receiver.close();
     rmSync(scratch, { recursive: true, force: true });
   }
@@ -73,7 +73,7 @@ async function startPeer(
   peer: Peer,
   scratch: string,
   children: Child[],
-): Promise<Running | { readonly unavailable: string }> {
+): Promise<RunningPeer | { readonly unavailable: string }> {
   const installed = peer.packages === null ? { directory: scratch } : installServer(peer.packages);
   if ('unavailable' in installed) return installed;
   const port = await findFreePort();
@@ -87,7 +87,8 @@ async function startPeer(
     if (performance.now() > deadlineMs) return { unavailable: `it takes no requests: ${child.output.slice(-500)}` };
     await sleep(200);
   }
-  return { peer, child, url };
+  const answers = new AnswerHolder(url);
+  return { peer, url, answers, heldUrl: await answers.listen() };
 }
 
 async function isUp(url: string): Promise<boolean> {

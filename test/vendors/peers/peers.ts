@@ -20,6 +20,8 @@ export type Peer = {
   readonly asks: boolean;
   /** Whether it calls a URL that a start names, on this machine too. */
   readonly pushes: boolean;
+  /** Whether its file says how a start is found whose answer was lost. */
+  readonly finds: boolean;
   /** Words of the vendor for a run that goes on. */
   readonly live: readonly string[];
   readonly backend: object;
@@ -33,6 +35,7 @@ export type Peer = {
 const langGraph = {
   asks: true,
   pushes: true,
+  finds: true,
   live: ['pending', 'running'],
   backend: { adapter: 'langgraph', apiKey: 'peer-key' },
   target: { assistant: 'agent' },
@@ -94,6 +97,7 @@ export const peers: readonly Peer[] = [
     packages: { from: 'npm', names: ['@a2a-js/sdk@1.3.0', 'express@5.2.1'] },
     asks: true,
     pushes: false,
+    finds: true,
     live: ['TASK_STATE_SUBMITTED', 'TASK_STATE_WORKING'],
     backend: { adapter: 'a2a' },
     target: {},
@@ -110,6 +114,7 @@ export const peers: readonly Peer[] = [
     packages: null,
     asks: false,
     pushes: true,
+    finds: false,
     live: ['READY', 'RUNNING', 'ABORTING', 'TIMING-OUT'],
     backend: { adapter: 'apify', token: 'peer-token' },
     target: { actor: 'me~peer' },

@@ -20,6 +20,7 @@ const paths = [
   ['/acp/v0.1/openapi.json', 'HEAD, GET, OPTIONS'],
   ['/', 'HEAD, GET, OPTIONS'],
   ['/push/backend/known', 'POST, OPTIONS'],
+  ['/push/backend', 'POST, OPTIONS'],
   ['/runs', 'POST, OPTIONS'],
 ] as const;
 
@@ -45,7 +46,7 @@ describe('paths', () => {
   test('a path that nothing serves is 404 for every method', async () => {
     await using site = await openSite();
     for (const method of ['GET', 'HEAD', 'POST', 'OPTIONS', 'PROPFIND'])
-      for (const path of ['/nowhere', '/health', '/health/live/', '/Health/live', '/metrics', '/push/backend'])
+      for (const path of ['/nowhere', '/health', '/health/live/', '/Health/live', '/metrics', '/push'])
         expect([method, path, (await site.fetch(path, { method })).status]).toEqual([method, path, 404]);
   });
 });

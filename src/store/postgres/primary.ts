@@ -37,11 +37,13 @@ export class Primary {
   }
 
   /**
-   * Whether the server was promoted since the last one was admitted.
+   * Whether the server was promoted since the last one was admitted. One that takes no writes is used where there is no
+   * other: it answers reads, and refuses the rest itself.
    *
-   * @throws StorageFault for a standby, and for a primary that another one has replaced.
+   * @throws StorageFault for a standby of several servers, and for a primary that another one has replaced.
    */
   admit({ isReadOnly, timeline }: ServerState): boolean {
+    if (isReadOnly && this.serverCount === 1) return false;
     if (isReadOnly) throw new StorageFault('PostgreSQL: the server takes no writes; it is a standby');
     if (timeline < this.#timeline && timeline !== '') {
       throw new StorageFault('PostgreSQL: the server is a primary that another one has replaced');

@@ -78,6 +78,8 @@ export class Sender {
       answer: anything,
       errorMessage: findReason,
       takesText: true,
+      // An expression may make a status of nothing: half an answer, or the page of a proxy, must not become one.
+      readsBody: step === 'observe' || step === 'result',
       resultOf,
       signal,
     };

@@ -91,8 +91,8 @@ function readBody<T>(
     const message = `the vendor's answer has not the expected shape${where}`;
     throw makeFault(call, { kind: 'malformed' }, { message, httpStatus: status });
   }
-  // A schema that accepts undefined or null needs no body: the status alone is the answer.
-  for (const absent of [undefined, null]) {
+  // A schema that accepts undefined or null needs no body: the status alone is the answer, unless the call reads what is there.
+  for (const absent of parsed.kind === 'malformed' && call.readsBody === true ? [] : [undefined, null]) {
     const answer = call.answer.safeParse(absent);
     if (answer.success)
       return new ReadAnswer({ body: answer.data, raw: null, status, bytes: 0, url }, headers, redactor);

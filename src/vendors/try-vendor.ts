@@ -53,6 +53,10 @@ export async function printRequests(vendor: Vendor, trial: Trial): Promise<void>
       'start',
       async () => connection.start({ target, input: await inputOf(vendor, trial), config: trial.config, sink, runId }),
     ],
+    [
+      'find',
+      file.find && (async () => connection.adoption?.find?.({ target, config: trial.config, runId, sentAtMs: 0 })),
+    ],
     ['observe', () => connection.observe(target, upstream)],
     ...resultSteps(vendor, { trial, client, upstream }),
     ['resume', file.resume && (async () => connection.resume?.(target, upstream, {}, `${runId}.1`))],

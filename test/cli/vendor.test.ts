@@ -42,14 +42,20 @@ test('the requests of a file are printed, and nothing is sent', async () => {
   expect(out).toContain('# cancel\nPOST https://api.acme.example/runs/RUN-ID/cancel\n');
 });
 
-test('the requests for results are printed with the statuses that ask for them', async () => {
+test('the request of a search is printed, and those for results with the statuses that ask for them', async () => {
   const results = `results:
   items: { on: [succeeded], when: target.agent, path: "/runs/{upstream.runId}/sets/{run.set}", query: { most: "'9'" } }
   file: { on: [succeeded, failed], url: run.file, optional: true }
 `;
-  writeFileSync(join(folder, 'lists.yaml'), `${readFileSync(join(folder, 'acme.yaml'), 'utf8')}\n${results}`);
+  const find = 'find: { path: "/tags/{run.id}", id: body.id }\n';
+  const base = readFileSync(join(folder, 'acme.yaml'), 'utf8').replace(
+    "'input': input",
+    "'input': input, 'tag': run.id",
+  );
+  writeFileSync(join(folder, 'lists.yaml'), `${base}\n${find}${results}`);
   const { code, out } = await vendor('try', 'lists.yaml', ...target);
   expect(code).toBe(0);
+  expect(out).toContain('# find\nGET https://api.acme.example/tags/0199c5a0-0000-7000-8000-000000000001\n');
   expect(out).toContain(
     '# result items, on succeeded when target.agent\nGET https://api.acme.example/runs/RUN-ID/sets/RUN.SET?most=9\n',
   );

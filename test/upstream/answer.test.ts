@@ -25,7 +25,7 @@ describe('answers', () => {
     await upstream.close();
   });
 
-  function call<T>(schema: HttpCall<T>['answer']) {
+  function call<T>(schema: HttpCall<T>['answer'], more: Pick<HttpCall<T>, 'readsBody'> = {}) {
     return upstream.client.call({
       purpose: 'start',
       retry: 'at-most-once',
@@ -35,6 +35,7 @@ describe('answers', () => {
       answer: schema,
       errorMessage: (body) => (isJsonObject(body) && typeof body.message === 'string' ? body.message : null),
       signal: new AbortController().signal,
+      ...more,
     });
   }
 
@@ -118,6 +119,15 @@ describe('answers', () => {
     expect((await call<unknown>(schema)).raw).toBeNull();
     replyWith('<OK>');
     expect((await call<unknown>(schema)).raw).toBeNull();
+  });
+
+  test('a call that reads what is there accepts an empty 204, and no 200 that is not JSON', async () => {
+    replyWith('', 204);
+    expect((await call(z.unknown(), { readsBody: true })).raw).toBeNull();
+    replyWith('<OK>');
+    expect(await faultOf(call(z.unknown(), { readsBody: true }))).toMatchObject({
+      ...{ kind: 'malformed', consequence: 'unknown', message: "the vendor's answer is not JSON" },
+    });
   });
 
   test('the fault of a wrong shape names the place and not the value', async () => {

@@ -135,6 +135,8 @@ export type HttpCall<T> = CallRule & {
   readonly authorize?: Authorize | undefined;
   /** Whether an answer that is plain text by its `Content-Type`, and not JSON, is taken as a string. */
   readonly takesText?: boolean;
+  /** Whether a body that cannot be read is malformed even where `answer` takes anything. No body at all is left to `answer`. */
+  readonly readsBody?: boolean;
   /** The vendor's answer, read tolerantly: unknown fields pass, missing optional ones are fine. */
   readonly answer: ZodType<T>;
   /**

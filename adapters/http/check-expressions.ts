@@ -60,6 +60,7 @@ export function checkPathTemplate(
   keys: readonly (string | number)[],
   file: VendorFile,
 ): readonly VendorProblem[] {
+  const guarded = guardedNames(keys, file);
   const at = [...keys, 'path'];
   const parsed = parsePath(path);
   if (typeof parsed === 'string') return [{ keys: at, message: parsed }];
@@ -73,10 +74,19 @@ export function checkPathTemplate(
     }
     const [, scope, name = ''] = /^(target|settings|config)\.(\w+)$/.exec(part.expression) ?? [];
     const written = scope === 'target' ? file.target[name] : scope === 'settings' ? file.settings[name] : undefined;
+    if (guarded.includes(part.expression)) continue;
     if (scope === 'config' || (written !== undefined && readMember(written).isOptional)) {
-      const remedy = scope === 'config' ? '' : '; declare it without "?"';
+      const guard = keys[0] === 'results' ? `, or ask for the result only "when: ${part.expression}"` : '';
+      const remedy = scope === 'config' ? '' : `; declare it without "?"${guard}`;
       problems.push({ keys: at, message: `needs ${part.expression}, which may be left out${remedy}` });
     }
   }
   return problems;
+}
+
+/** Members that have a value whenever the result is asked for: those that its `when` names, alone or joined by `and`. */
+function guardedNames([first, name]: readonly (string | number)[], { results }: VendorFile): readonly string[] {
+  const when = first === 'results' ? results?.[String(name)]?.when : undefined;
+  const names = when?.trim().split(/\s+and\s+/) ?? [];
+  return names.every((each) => /^(target|settings)\.\w+$/.test(each)) ? names : [];
 }

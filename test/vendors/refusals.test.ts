@@ -84,6 +84,14 @@ test('a file that searches for lost starts is taken', () => {
   expect(problemsOf({ 'start.once': undefined, find: searched })).toEqual([]);
 });
 
+test.each(['target.folder', 'target.job and target.folder'])(
+  'a result that is asked for when %s may have the folder in its path',
+  (when) => {
+    const path = '/runs/{upstream.runId}/{target.folder}';
+    expect(problemsOf({ 'results.items.path': path, 'results.items.when': when })).toEqual([]);
+  },
+);
+
 const rows: readonly (readonly [what: string, changes: Readonly<Record<string, unknown>>, problem: string])[] = [
   ['an unknown key', { pushes: {} }, 'pushes: is not a known key; did you mean "push"?'],
   ['an unknown key of a request', { 'start.quary': {} }, 'start.quary: is not a known key; did you mean "query"?'],
@@ -190,6 +198,19 @@ const rows: readonly (readonly [what: string, changes: Readonly<Record<string, u
     'a path that needs what may be left out',
     { 'start.path': '/{target.folder}/{target.job}' },
     'start.path: "/{target.folder}/{target.job}" needs target.folder, which may be left out; declare it without "?"',
+  ],
+  [
+    'a path of a result that needs what may be left out',
+    { 'results.items.path': '/runs/{upstream.runId}/{target.folder}' },
+    'needs target.folder, which may be left out; declare it without "?", or ask for the result only "when: target.folder"',
+  ],
+  [
+    'a path of a result whose condition may hold without what it needs',
+    {
+      'results.items.path': '/runs/{upstream.runId}/{target.folder}',
+      'results.items.when': 'target.folder or target.job',
+    },
+    'results.items.path: "/runs/{upstream.runId}/{target.folder}" needs target.folder, which may be left out',
   ],
   ['a body of a GET', { 'observe.body': 'upstream.runId' }, 'observe.body: is not sent with GET'],
   [

@@ -97,7 +97,7 @@ export class VendorRig {
     const adapter = createVendorAdapter(moveFile(vendor.file, url));
     const settings = adapter.settings.parse(moveTo(url, cases.given?.settings ?? {}));
     const given = cases.cases.find(({ given: own }) => own?.target !== undefined)?.given?.target;
-    this.#target = adapter.target.parse(moveTo(url, cases.given?.target ?? given ?? {}));
+    this.#target = adapter.target.parse(moveTo(url, { ...cases.given?.target, ...given }));
     this.secrets = adapter.secretsOf(settings);
     this.#upstream = connectUpstream({
       ...{ ...upstreamOptions, baseUrl: url, timeoutMs, secrets: this.secrets },

@@ -109,6 +109,9 @@ function flatten(issue: z.core.$ZodIssue, words: Vocabulary): readonly PlainIssu
   return [plain];
 }
 
+/** What is said of a value that is not the empty text. */
+const mustBeEmpty = 'must be ';
+
 /** Reports the issues of the branch of a union that the value comes nearest to. */
 function flattenUnion(
   branches: readonly (readonly z.core.$ZodIssue[])[],
@@ -116,7 +119,10 @@ function flattenUnion(
   plain: PlainIssue,
   words: Vocabulary,
 ): readonly PlainIssue[] {
-  const flat = branches.map((branch) => branch.flatMap((issue) => flatten(issue, words)));
+  // That an empty text would do as well, which leaves an optional key out, helps no reader.
+  const flat = branches
+    .map((branch) => branch.flatMap((issue) => flatten(issue, words)))
+    .filter((issues) => !issues.every(({ message }) => message === mustBeEmpty));
   const nearest = flat
     .filter(
       (issues) => issues.length > 0 && !issues.some((issue) => issue.expected !== undefined && issue.path.length === 0),

@@ -77,6 +77,19 @@ test('a trial that fails after its start says at which step and with which statu
   expect([code, out]).toEqual([1, 'started: {"runId":"r-1"}\nobserve failed (gone, HTTP 404): no such run\n']);
 });
 
+test.each([
+  ['null', 'empty'],
+  ['7', 'a number'],
+])('an optional member of the target that is %s is told what it must be', async (value, kind) => {
+  const written = readFileSync(join(folder, 'acme.yaml'), 'utf8').replace(
+    '{ agent: part }',
+    '{ agent: part, job: part? }',
+  );
+  writeFileSync(join(folder, 'jobs.yaml'), written);
+  const { code, err } = await vendor('try', 'jobs.yaml', '--target', `{"agent":"w","job":${value}}`);
+  expect([code, err]).toEqual([2, expect.stringContaining(`--target: job must be a string, is ${kind}`)]);
+});
+
 test('a case whose path has a query is told where the query goes', async () => {
   const cases = readFileSync(join(folder, 'acme.cases.yaml'), 'utf8');
   writeFileSync(join(folder, 'asks.yaml'), readFileSync(join(folder, 'acme.yaml'), 'utf8'));

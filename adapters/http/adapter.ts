@@ -1,6 +1,7 @@
 import type {
   Adapter,
   AdoptionCalls,
+  AdoptionKind,
   Capabilities,
   Connection,
   Observation,
@@ -42,8 +43,14 @@ function capabilitiesOf({ resume, cancel, push, start, find }: VendorFile): Capa
     cancel: cancel !== undefined,
     push: push?.perRun === true,
     session: false,
-    adopt: start.once !== undefined ? 'start' : find !== undefined ? 'find' : 'none',
+    adopt: adoptionOf({ start, find, push }),
   };
+}
+
+function adoptionOf({ start, find, push }: Pick<VendorFile, 'start' | 'find' | 'push'>): AdoptionKind {
+  if (start.once !== undefined) return 'start';
+  if (find !== undefined) return 'find';
+  return push?.id === undefined ? 'none' : 'push';
 }
 
 type ConnectionDeps = {
@@ -87,6 +94,8 @@ class VendorConnection implements Connection<JsonObject> {
       this.adoption = { termsOf: () => ({ keyLifeMs }) };
     } else if (file.find !== undefined) {
       this.adoption = { find: this.#planFind(file.find) };
+    } else if (file.push?.id !== undefined) {
+      this.adoption = { refOfPush: this.#planRefOfPush(file.push.id) };
     }
   }
 
@@ -149,6 +158,16 @@ class VendorConnection implements Connection<JsonObject> {
         leftBytes: this.#maxAnswerBytes,
       };
       return { ...(await readResults(results, seen, { scope, context })), ...timed };
+    };
+  }
+
+  #planRefOfPush(path: string): NonNullable<AdoptionCalls<JsonObject>['refOfPush']> {
+    const id = this.#compile(path, 'push.id');
+    return (_target, body) => {
+      const value = id.evaluate({ body });
+      // A plain path takes no turn, unless a list stands in its way: then it names no one run.
+      const runId = value === undefined || value instanceof Promise ? null : readId(value);
+      return runId === null ? null : { runId };
     };
   }
 

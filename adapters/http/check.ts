@@ -127,6 +127,14 @@ function checkStart(file: VendorFile, syntax: ExpressionSyntax): readonly Vendor
     const message = 'promises that the vendor takes a URL, but the start does not carry sink.url';
     problems.push({ keys: ['push', 'perRun'], message, isKey: true });
   }
+  if (push?.id !== undefined && (start.once !== undefined || file.find !== undefined)) {
+    const message = 'is never used next to start.once or find, which settle a lost start sooner';
+    problems.push({ keys: ['push', 'id'], message, isKey: true });
+  }
+  if (push?.id !== undefined && start.keep !== undefined) {
+    const message = 'gives one id, but later requests need those of start.keep too';
+    problems.push({ keys: ['push', 'id'], message, isKey: true });
+  }
   if (file.find !== undefined) problems.push(...checkFind(file, file.find, syntax));
   return problems;
 }

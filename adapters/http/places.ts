@@ -70,6 +70,7 @@ export function expressionsOf(file: VendorFile): readonly ExpressionPlace[] {
     ...members(['find', 'keep'], file.find?.keep, found),
     ...one(['resume', 'id'], file.resume?.id, answer),
     ...members(['resume', 'keep'], file.resume?.keep, answer),
+    ...one(['push', 'id'], file.push?.id, { body: 'any' }),
     ...one(['push', 'account', 'id'], file.push?.account?.id, { body: 'any', headers: 'any' }),
     ...file.faults.flatMap(({ when }, index) => one(['faults', index, 'when'], when, answer)),
   ];

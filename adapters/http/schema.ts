@@ -245,6 +245,15 @@ const auth = z
 const push = z
   .strictObject({
     perRun: z.literal(true).optional().describe('The vendor takes a URL with a start: the request has `sink.url`.'),
+    id: z
+      .string()
+      .regex(/^body(\.\w+)+$/, 'must be a plain path such as body.run.id')
+      .optional()
+      .meta({
+        description:
+          "Only with `perRun`: path of the id of the vendor's run in what the vendor sends, by which the run of a start whose answer was lost is known.",
+        examples: ['body.resource.id'],
+      }),
     account: z
       .strictObject({
         id: expression.meta({
@@ -282,7 +291,8 @@ const push = z
       .optional()
       .describe('The vendor calls one URL for the whole account: `POST /push/BACKEND`.'),
   })
-  .refine((kinds) => Object.keys(kinds).length === 1, 'must be perRun or account');
+  .refine(({ perRun, account }) => (perRun === undefined) !== (account === undefined), 'must be perRun or account')
+  .refine(({ perRun, id: path }) => path === undefined || perRun === true, 'has an id without perRun');
 
 const baseUrl = z.string().refine((text) => {
   const url = URL.parse(text);

@@ -15,12 +15,12 @@ export function renderVendorsPage(vendors: readonly Vendor[]): string {
       'The `adapter` of a backend names one of these, or a vendor of your own. [Intuned](intuned.md) and [Restack](restack.md) are spoken by code. All others are files: `adapters/NAME/adapter.yaml`, with the requests that are sent, and `cases.yaml` beside it, with what is answered and what comes out. A vendor that is not here is added with [a file of your own](writing-a-vendor-file.md). [Configuration](../config.md#vendors-that-ship-as-files) has the keys of each file, [Errors](../errors.md#vendors-that-ship-as-files) its errcodes.',
     ),
     paragraph(
-      '`lost start` says what happens to a start whose answer was lost: it is sent again for as long as stands there, because the vendor makes one run of both; or the run is searched for. Otherwise such a run ends as 1002. `proof` is what the vendor publishes and shows the wire by. `npm run test:vendors` points these clients at a server that answers as the cases say, and compares what they send with what the file sends; where `read` stands, the wire was read in the package and not tried. The tests run the cases of each file. Some are run against [real servers](peers.md), and `rungate` stands [behind itself](rungate.md).',
+      '`lost start` says what happens to a start whose answer was lost: it is sent again for as long as stands there, because the vendor makes one run of both; or the run is searched for; or the call of the vendor names it, where the backend has `push`. Otherwise such a run ends as 1002. `proof` is what the vendor publishes and shows the wire by. `npm run test:vendors` points these clients at a server that answers as the cases say, and compares what they send with what the file sends; where `read` stands, the wire was read in the package and not tried. The tests run the cases of each file. Some are run against [real servers](peers.md), and `rungate` stands [behind itself](rungate.md).',
     ),
     formatTable(
       ['vendor', 'resume', 'cancel', 'push', 'lost start', 'errcodes from', 'proof'],
       vendors.map(({ file, mapping }) => [
-        `\`${file.vendor}\``,
+        `\`$file.vendor\``,
         file.resume === undefined ? '' : file.resume.id === undefined ? 'yes' : 'as a new run',
         yesIf(file.cancel !== undefined),
         file.push === undefined ? '' : file.push.perRun === true ? 'a run' : 'an account',
@@ -32,9 +32,10 @@ export function renderVendorsPage(vendors: readonly Vendor[]): string {
   ].join('\n\n')}\n`;
 }
 
-function lostStartOf({ start, find }: Vendor['file']): string {
+function lostStartOf({ start, find, push }: Vendor['file']): string {
   if (start.once !== undefined) return `sent again, ${start.once.hours} h`;
-  return find === undefined ? '' : 'searched for';
+  if (find !== undefined) return 'searched for';
+  return push?.id === undefined ? '' : 'named by its call';
 }
 
 const withErrcodes = z.object({ errcodes: z.object({ default: z.number() }) });

@@ -124,7 +124,7 @@ async function performStep(site: Site, step: CaseStep, { upstream, interrupt }: 
     if (found === undefined) return {};
     return typeof found === 'string' ? { found } : { upstream: found };
   }
-  if (step.do === 'push') return await readPush(connection, step.call ?? { headers: {} });
+  if (step.do === 'push') return await readPush(site, step.call ?? { headers: {} });
   const ref = upstream ?? { runId: 'no-run' };
   switch (step.do) {
     case 'observe':
@@ -144,11 +144,14 @@ async function performStep(site: Site, step: CaseStep, { upstream, interrupt }: 
 }
 
 /** The run that a call of the vendor names; null: it is refused, or names none. */
-async function readPush(connection: Connection, call: NonNullable<CaseStep['call']>): Promise<CaseOut> {
+async function readPush({ connection, target }: Site, call: NonNullable<CaseStep['call']>): Promise<CaseOut> {
   const body = call.body === undefined ? (call.text ?? '') : JSON.stringify(call.body);
   const headers = Object.entries(call.headers).map(([name, value]) => [name.toLowerCase(), value] as const);
   const parsed = parseJson(body, { maxDepth: 100, protoKeys: 'keep' });
   const parse = () => (parsed.kind === 'json' ? parsed.value : undefined);
+  if (connection.accountPush === undefined && parsed.kind === 'json') {
+    return { id: connection.adoption?.refOfPush?.(target, parsed.value)?.runId ?? null };
+  }
   const reading = await connection.accountPush?.read({ headers: Object.fromEntries(headers), body, parse });
   return { id: reading?.kind === 'named' ? reading.runId : null };
 }

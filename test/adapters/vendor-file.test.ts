@@ -288,6 +288,18 @@ find: { path: /runs, query: { tag: run.id }, id: "body[tag = $$.run.id].id", kee
     expect((await faultOf(find(failing))).consequence).toBe('retry');
   });
 
+  test.each([
+    ['the run', { run: { id: 'r-1' } }, { runId: 'r-1' }],
+    ['a number', { run: { id: 7 } }, { runId: '7' }],
+    ['no run', { test: true }, null],
+    ['several runs', { run: [{ id: 'r-1' }, { id: 'r-2' }] }, null],
+    ['an id that no request could name', { run: { id: '..' } }, null],
+  ])('a call of the vendor that names %s is read as it stands', (_what, body, named) => {
+    const pushed = `start: { method: POST, path: /jobs, body: "{ 'hook': sink.url }", id: body.id }
+push: { perRun: true, id: body.run.id }`;
+    expect(connect(pushed).adoption?.refOfPush?.({ job: 'sweep' }, body)).toEqual(named);
+  });
+
   test('a file without a search and without repeatable starts adopts nothing', () => {
     expect(connect('').adoption).toBeUndefined();
   });

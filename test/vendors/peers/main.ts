@@ -80,15 +80,17 @@ async function startPeer(
   const url = `http://127.0.0.1:${port}`;
   const own = join(scratch, peer.name);
   mkdirSync(own);
-  const child = peer.start({ port, scratch: own, packages: installed.directory });
-  children.push(child);
+  const otherPort = await findFreePort();
+  const started = peer.start({ port, otherPort, scratch: own, packages: installed.directory });
+  children.push(...started);
   const deadlineMs = performance.now() + startWithinMs;
   while (!(await isUp(`${url}${peer.path}`))) {
-    if (performance.now() > deadlineMs) return { unavailable: `it takes no requests: ${child.output.slice(-500)}` };
+    if (performance.now() > deadlineMs)
+      return { unavailable: `it takes no requests: ${started.map(({ output }) => output.slice(-500)).join(' ')}` };
     await sleep(200);
   }
   const answers = new AnswerHolder(url);
-  return { peer, url, answers, heldUrl: await answers.listen() };
+  return { peer, url, answers, heldUrl: `${await answers.listen()}${peer.basePath}` };
 }
 
 async function isUp(url: string): Promise<boolean> {

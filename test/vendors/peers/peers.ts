@@ -1,14 +1,22 @@
-import { copyFileSync, cpSync, symlinkSync } from 'node:fs';
+import { copyFileSync, cpSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Child } from '../../../bench/child.ts';
 import type { Packages } from './packages.ts';
 
 const servers = join(import.meta.dirname, 'servers');
+const rungate = join(import.meta.dirname, '../../../src/main.ts');
+const a2aPackages: Packages = { from: 'npm', names: ['@a2a-js/sdk@1.3.0', 'express@5.2.1'] };
 
 /** A run as the vendor itself lists it. */
 export type ListedRun = { readonly id: string; readonly state: string };
 
-type Place = { readonly port: number; readonly scratch: string; readonly packages: string };
+type Place = {
+  readonly port: number;
+  /** For a server behind the server. */
+  readonly otherPort: number;
+  readonly scratch: string;
+  readonly packages: string;
+};
 
 export type Peer = {
   /** Name of the backend and of its agent. */
@@ -20,13 +28,13 @@ export type Peer = {
   readonly asks: boolean;
   /** Whether it calls a URL that a start names, on this machine too. */
   readonly pushes: boolean;
-  /** Whether its file says how a start is found whose answer was lost. */
-  readonly finds: boolean;
   /** Words of the vendor for a run that goes on. */
   readonly live: readonly string[];
   readonly backend: object;
+  /** Of its base URL. */
+  readonly basePath: string;
   readonly target: object;
-  start(place: Place): Child;
+  start(place: Place): readonly Child[];
   /** Answers with any status once it takes requests. */
   readonly path: string;
   list(url: string): Promise<readonly ListedRun[]>;
@@ -35,12 +43,39 @@ export type Peer = {
 const langGraph = {
   asks: true,
   pushes: true,
-  finds: true,
   live: ['pending', 'running'],
   backend: { adapter: 'langgraph', apiKey: 'peer-key' },
   target: { assistant: 'agent' },
+  basePath: '',
   path: '/ok',
   list: listLangGraph,
+} as const;
+
+/** A second rungate, before an A2A server of its own. */
+const acp = {
+  packages: a2aPackages,
+  asks: true,
+  pushes: true,
+  live: ['pending'],
+  target: { agent: 'agent' },
+  basePath: '/acp/v0.2',
+  path: '/health/live',
+  start: ({ port, otherPort, scratch, packages }: Place) => {
+    const file = join(scratch, 'rungate.yaml');
+    const config = {
+      server: { host: '127.0.0.1', port },
+      store: { url: `sqlite:${join(scratch, 'rungate.db')}` },
+      webhooks: { unsigned: true, allow: ['127.0.0.1'] },
+      pacing: { floorMs: 100, watchedCeilingMs: 500, ceilingMs: 1000 },
+      backends: { a2a: { adapter: 'a2a', baseUrl: `http://127.0.0.1:${otherPort}` } },
+      agents: [{ name: 'agent', backend: 'a2a', target: {}, timeoutSeconds: 300 }],
+    };
+    // JSON is YAML too.
+    writeFileSync(file, JSON.stringify(config));
+    const gateway = new Child({ command: process.execPath, args: [rungate, 'serve', '--config', file] });
+    return [startA2a(otherPort, packages), gateway];
+  },
+  list: listAcp,
 } as const;
 
 export const peers: readonly Peer[] = [
@@ -56,12 +91,14 @@ export const peers: readonly Peer[] = [
       cpSync(join(servers, 'langgraph'), scratch, { recursive: true });
       symlinkSync(join(packages, 'node_modules'), join(scratch, 'node_modules'));
       const cli = join(packages, 'node_modules/@langchain/langgraph-cli/dist/cli/cli.mjs');
-      return new Child({
-        command: process.execPath,
-        args: [cli, 'dev', '--no-browser', '--host', '127.0.0.1', '--port', String(port)],
-        cwd: scratch,
-        env: { LANGSMITH_TRACING: 'false', LANGGRAPH_CLI_NO_ANALYTICS: '1' },
-      });
+      return [
+        new Child({
+          command: process.execPath,
+          args: [cli, 'dev', '--no-browser', '--host', '127.0.0.1', '--port', String(port)],
+          cwd: scratch,
+          env: { LANGSMITH_TRACING: 'false', LANGGRAPH_CLI_NO_ANALYTICS: '1' },
+        }),
+      ];
     },
   },
   {
@@ -73,40 +110,51 @@ export const peers: readonly Peer[] = [
     packages: { from: 'pypi', names: ['langgraph-cli[inmem]==0.4.40', 'langgraph-api==0.16.7', 'langgraph==1.2.24'] },
     start: ({ port, scratch, packages }) => {
       cpSync(join(servers, 'langgraph-python'), scratch, { recursive: true });
-      return new Child({
-        command: join(packages, 'bin', 'python'),
-        args: [
-          '-m',
-          'langgraph_cli',
-          'dev',
-          '--no-browser',
-          '--no-reload',
-          '--host',
-          '127.0.0.1',
-          '--port',
-          String(port),
-        ],
-        cwd: scratch,
-        env: { LANGSMITH_TRACING: 'false', LANGGRAPH_CLI_NO_ANALYTICS: '1' },
-      });
+      return [
+        new Child({
+          command: join(packages, 'bin', 'python'),
+          args: [
+            '-m',
+            'langgraph_cli',
+            'dev',
+            '--no-browser',
+            '--no-reload',
+            '--host',
+            '127.0.0.1',
+            '--port',
+            String(port),
+          ],
+          cwd: scratch,
+          env: { LANGSMITH_TRACING: 'false', LANGGRAPH_CLI_NO_ANALYTICS: '1' },
+        }),
+      ];
     },
   },
   {
     name: 'a2a',
     title: 'A2A 1.0',
-    packages: { from: 'npm', names: ['@a2a-js/sdk@1.3.0', 'express@5.2.1'] },
+    packages: a2aPackages,
     asks: true,
     pushes: false,
-    finds: true,
     live: ['TASK_STATE_SUBMITTED', 'TASK_STATE_WORKING'],
     backend: { adapter: 'a2a' },
+    basePath: '',
     target: {},
     path: '/',
-    start: ({ port, packages }) => {
-      copyFileSync(join(servers, 'a2a.mjs'), join(packages, 'a2a.mjs'));
-      return new Child({ command: process.execPath, args: [join(packages, 'a2a.mjs'), String(port)] });
-    },
+    start: ({ port, packages }) => [startA2a(port, packages)],
     list: listA2a,
+  },
+  {
+    ...acp,
+    name: 'acp',
+    title: 'ACP 0.2 (a second rungate)',
+    backend: { adapter: 'acp', apiKey: 'peer-key' },
+  },
+  {
+    ...acp,
+    name: 'rungate',
+    title: 'rungate (a second one)',
+    backend: { adapter: 'rungate', apiKey: 'peer-key' },
   },
   {
     name: 'apify',
@@ -114,15 +162,25 @@ export const peers: readonly Peer[] = [
     packages: null,
     asks: false,
     pushes: true,
-    finds: false,
     live: ['READY', 'RUNNING', 'ABORTING', 'TIMING-OUT'],
     backend: { adapter: 'apify', token: 'peer-token' },
+    basePath: '',
     target: { actor: 'me~peer' },
     path: '/',
-    start: ({ port }) => new Child({ command: process.execPath, args: [join(servers, 'apify.mjs'), String(port)] }),
+    start: ({ port }) => [new Child({ command: process.execPath, args: [join(servers, 'apify.mjs'), String(port)] })],
     list: listApify,
   },
 ];
+
+function startA2a(port: number, packages: string): Child {
+  copyFileSync(join(servers, 'a2a.mjs'), join(packages, 'a2a.mjs'));
+  return new Child({ command: process.execPath, args: [join(packages, 'a2a.mjs'), String(port)] });
+}
+
+async function listAcp(url: string): Promise<readonly ListedRun[]> {
+  const runs: readonly { run_id: string; status: string }[] = await ask(`${url}/acp/v0.2/runs/search`, { limit: 100 });
+  return runs.map(({ run_id: id, status: state }) => ({ id, state }));
+}
 
 async function listLangGraph(url: string): Promise<readonly ListedRun[]> {
   const threads: readonly { thread_id: string }[] = await ask(`${url}/threads/search`, { limit: 1000 });

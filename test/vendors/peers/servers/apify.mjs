@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { text as readText } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const token = 'peer-token';
 const runs = new Map();
@@ -30,8 +31,20 @@ function end(run, status) {
   run.data.status = status;
   const body = JSON.stringify({ eventType: `ACTOR.RUN.${status}`, resource: run.data });
   for (const { eventTypes, requestUrl } of run.webhooks) {
-    if (eventTypes.includes(`ACTOR.RUN.${status}`))
-      fetch(requestUrl, { method: 'POST', headers: { 'content-type': 'application/json' }, body }).catch(() => {});
+    if (eventTypes.includes(`ACTOR.RUN.${status}`)) void tell(requestUrl, body);
+  }
+}
+
+/** A call that is not accepted is repeated, as the vendor does, though sooner. */
+async function tell(url, body) {
+  for (let waitMs = 500; waitMs < 60_000; waitMs *= 2) {
+    const call = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+    const isAccepted = await fetch(url, call).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (isAccepted) return;
+    await sleep(waitMs);
   }
 }
 

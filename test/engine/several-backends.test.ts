@@ -9,11 +9,15 @@ describe('an agent with several backends', () => {
   afterEach(() => rig.close());
 
   /** One preferred backend, and a standby that gets runs only while the first takes none. */
-  async function openPair(options: RigOptions = {}, main: Partial<PlacedBackend> = {}) {
+  async function openPair(
+    options: RigOptions = {},
+    main: Partial<PlacedBackend> = {},
+    standby: Partial<PlacedBackend> = {},
+  ) {
     const [first, second] = [new ScriptedVendor(), new ScriptedVendor()];
     const places = [
       { name: 'first', vendor: first, weight: 1, ...main },
-      { name: 'second', vendor: second, weight: 0 },
+      { name: 'second', vendor: second, weight: 0, ...standby },
     ];
     rig = await openRig({ ...options, places });
     return { first, second };
@@ -50,9 +54,10 @@ describe('an agent with several backends', () => {
     first.startGate = gate.promise;
     const run = await rig.create();
     await rig.clock.settle();
-    expect(first.starts).toHaveLength(1);
-    expect(await readStored(run)).toMatchObject({ phase: 'starting', backend: 'first', version: 1 });
+    const stored = await readStored(run);
     gate.resolve();
+    expect(first.starts).toHaveLength(1);
+    expect(stored).toMatchObject({ phase: 'starting', backend: 'first', version: 1 });
   });
 
   test.each([
@@ -201,6 +206,21 @@ describe('an agent with several backends', () => {
     await rig.clock.advance(12_000);
     expect(await readStored(run)).toMatchObject({ phase: 'running', backend: 'second' });
     expect([first.starts.length, second.starts.length]).toEqual([1, 2]);
+  });
+
+  test('a run that waits for a slot of one backend takes a slot of another that comes free first', async () => {
+    const full = { options: { maxConcurrentRuns: 1 } };
+    const { first, second } = await openPair({}, full, full);
+    await rig.create();
+    await rig.create();
+    const waiting = await rig.create();
+    await rig.clock.advance(5000);
+    expect([first.starts.length, second.starts.length]).toEqual([1, 1]);
+    expect(await readStored(waiting)).toMatchObject({ phase: 'queued' });
+    second.observeScript.push({ status: 'success', output: 1 });
+    await rig.clock.advance(20_000);
+    expect([first.starts.length, second.starts.length]).toEqual([1, 2]);
+    expect(await readStored(waiting)).toMatchObject({ backend: 'second', status: 'success' });
   });
 
   test('a run is not started twice where its backend changes while it waits for a slot that comes free', async () => {

@@ -34,7 +34,7 @@ type ChoosingRun = {
 const ranks = { free: 0, full: 1, refused: 2, paused: 3, down: 4, unauthorised: 5, foreign: 6 } as const;
 type Rank = (typeof ranks)[keyof typeof ranks];
 
-type Candidate = { readonly agent: Agent; readonly rank: Rank; readonly waitMs: number; readonly order: number };
+type Candidate = AgentPlace & { readonly rank: Rank; readonly waitMs: number };
 
 /**
  * Chooses the backend at which a run starts: of those in the best state the one that the run's id and the weights name, so
@@ -47,14 +47,20 @@ export function chooseBackend(
 ): BackendChoice {
   const { places } = agent;
   if (places === undefined) return { agent, waitMs: 0 };
-  const candidates = places.map((member): Candidate => {
-    const waitMs = avoidedForMs(memory, member.agent.backend, deps.clock.monotonicMs());
-    const isCurrent = isPlaced && member.agent.backend === agent.backend;
-    const order = isCurrent ? -1 : orderOf(run.runId, member);
-    return { agent: member.agent, rank: rankOf(deps, member.agent, run, waitMs), waitMs, order };
+  const candidates = places.map((place): Candidate => {
+    const waitMs = avoidedForMs(memory, place.agent.backend, deps.clock.monotonicMs());
+    return { ...place, rank: rankOf(deps, place.agent, run, waitMs), waitMs };
   });
-  const { agent: chosen, rank, waitMs } = candidates.reduce(better);
-  return { agent: chosen, waitMs: rank === ranks.refused ? waitMs : 0 };
+  const best = Math.min(...candidates.map(({ rank }) => rank));
+  // Where all have turned the run down, the one that may be asked again first.
+  const waitMs = best === ranks.refused ? Math.min(...candidates.map(waitOf)) : 0;
+  const equals = candidates.filter((each) => each.rank === best && (waitMs === 0 || each.waitMs === waitMs));
+  const current = isPlaced ? equals.find((each) => each.agent.backend === agent.backend) : undefined;
+  return { agent: (current ?? firstOf(equals, run.runId)).agent, waitMs };
+}
+
+function waitOf({ rank, waitMs }: Candidate): number {
+  return rank === ranks.refused ? waitMs : Number.POSITIVE_INFINITY;
 }
 
 /** Keeps that a backend has refused the run's start, for `delayMs`. */
@@ -79,10 +85,9 @@ function rankOf(deps: BackendChoiceDeps, agent: Agent, { runId, tenant }: Choosi
   return concurrency.isFullFor(runId) ? ranks.full : ranks.free;
 }
 
-function better(best: Candidate, next: Candidate): Candidate {
-  if (next.rank !== best.rank) return next.rank < best.rank ? next : best;
-  if (next.rank === ranks.refused && next.waitMs !== best.waitMs) return next.waitMs < best.waitMs ? next : best;
-  return next.order < best.order ? next : best;
+/** The one that the run's id and the weights name. */
+function firstOf(candidates: readonly Candidate[], runId: string): Candidate {
+  return candidates.reduce((first, next) => (orderOf(runId, next) < orderOf(runId, first) ? next : first));
 }
 
 /**

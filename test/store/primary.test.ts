@@ -34,8 +34,19 @@ describe('the servers of a store URL', () => {
 describe('a server that a connection was opened to', () => {
   const on = (timeline: string) => ({ isReadOnly: false, timeline });
 
-  test('a standby is refused', () => {
-    expect(() => new Primary('postgres://a/d').admit({ isReadOnly: true, timeline: '' })).toThrow(/takes no writes/);
+  const standby = { isReadOnly: true, timeline: '' };
+
+  test('a standby of several servers is refused', () => {
+    expect(() => new Primary('postgres://a,b/d').admit(standby)).toThrow(/takes no writes/);
+  });
+
+  test('the only server is admitted for reads while it takes no writes, and is none that was promoted', () => {
+    const primary = new Primary('postgres://a/d');
+    expect([primary.admit(standby), primary.admit(on('00000001')), primary.admit(standby)]).toEqual([
+      false,
+      false,
+      false,
+    ]);
   });
 
   test('a promoted server is admitted and found to be newer, and the one that it replaced is refused', () => {

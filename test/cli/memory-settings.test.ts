@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { memorySettings } from '../../src/cli/memory-settings.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -17,6 +17,7 @@ async function serve(options: { readonly env?: NodeJS.ProcessEnv; readonly flags
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env },
   });
+  onTestFinished(() => void child.kill('SIGKILL'));
   let said = '';
   for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
     said += String(chunk);

@@ -90,10 +90,14 @@ export class GatewayChild {
   /** Processor time of the longest turn of its event loop since this was asked last; NaN where it has ended. */
   async longestTurnMs(): Promise<number> {
     if (this.hasEnded || !this.#process.connected) return Number.NaN;
-    const said = once(this.#process, 'message') as Promise<[{ readonly longestMs: number }]>;
-    const ended = once(this.#process, 'exit').then(() => null);
+    const over = new AbortController();
+    const { signal } = over;
+    const said = once(this.#process, 'message', { signal }) as Promise<[{ readonly longestMs: number }]>;
+    const ended = once(this.#process, 'exit', { signal }).then(() => null);
     this.#process.send('turns');
     const answer = await Promise.race([said, ended]);
+    over.abort();
+    await Promise.allSettled([said, ended]);
     return answer?.[0].longestMs ?? Number.NaN;
   }
 

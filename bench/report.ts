@@ -41,7 +41,9 @@ export function writeReport(report: Report, named?: string): string {
   mkdirSync(results, { recursive: true });
   const file = named ?? join(results, `${report.machine.at.replaceAll(':', '-')}.json`);
   const figures = report.figures.map((figure) => ({ ...figure, met: isMet(figure) }));
-  writeFileSync(file, `${JSON.stringify({ ...report, figures }, null, 2)}\n`);
+  // Where the report was written says nothing about what was measured, and reports are kept.
+  const settings = { ...report.settings, json: undefined };
+  writeFileSync(file, `${JSON.stringify({ ...report, settings, figures }, null, 2)}\n`);
   return file;
 }
 

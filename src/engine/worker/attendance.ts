@@ -3,7 +3,7 @@ import type { UpstreamRef } from '../../contract/domain/run.ts';
 import { backoffMs } from '../backoff.ts';
 import type { CallHolder } from '../limits/held-calls.ts';
 import { faultOf } from '../state/fault-recorder.ts';
-import type { RunContext } from './run-context.ts';
+import { isWatched, type RunContext } from './run-context.ts';
 import type { AttendanceMemory } from './run-memory.ts';
 
 /** A vendor that answers sooner without news does not hold the call. */
@@ -31,9 +31,7 @@ export class Attendance implements CallHolder {
   }
 
   get isWatched(): boolean {
-    const { handle, deps } = this.#context;
-    const { runId, threadId } = handle.run;
-    return deps.bus.isWatched(runId, threadId);
+    return isWatched(this.#context);
   }
 
   giveWay(): void {

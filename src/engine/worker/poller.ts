@@ -16,7 +16,7 @@ import { noteAnswer, noteCall, noteFault } from './call-notes.ts';
 import { Echo } from './echo.ts';
 import { LookPatience } from './look-patience.ts';
 import { PartialSpacing } from './partial-spacing.ts';
-import type { RunContext } from './run-context.ts';
+import { isWatched, type RunContext } from './run-context.ts';
 import type { PollMemory } from './run-memory.ts';
 
 /** This many pushes of one run cause a poll at once; further ones no more often than a watched run is polled. */
@@ -125,9 +125,7 @@ export class Poller {
   }
 
   get #isWatched(): boolean {
-    const { handle, deps } = this.#context;
-    const { runId, threadId } = handle.run;
-    return deps.bus.isWatched(runId, threadId);
+    return isWatched(this.#context);
   }
 
   async #pollWith(permit: Permit): Promise<void> {

@@ -49,6 +49,12 @@ export type RunContext = {
   readonly log: Log;
 };
 
+/** Whether a client in this process watches the run or its thread. */
+export function isWatched({ deps, handle }: RunContext): boolean {
+  const { runId, threadId } = handle.run;
+  return deps.bus.isWatched(runId, threadId);
+}
+
 /** Names a run in every line. The log beneath is made when a line is written, which for most live runs is never. */
 export class RunLog implements Log {
   readonly #log: Log;

@@ -10,7 +10,7 @@ import { deliverPayload } from './deliver.ts';
 import type { LiveRun } from './live-runs.ts';
 import { isWorthParking, minParkMs, type ParkedRunOptions } from './parked-run.ts';
 import { Poller } from './poller.ts';
-import { type RunContext, RunLog, type WorkerDeps } from './run-context.ts';
+import { isWatched, type RunContext, RunLog, type WorkerDeps } from './run-context.ts';
 import { memoryFor, type RunOrigin } from './run-origin.ts';
 import { RunWait } from './run-wait.ts';
 import { requestStart, type StartResult, startRun } from './start-run.ts';
@@ -209,10 +209,7 @@ export class RunLoop implements LiveRun {
   /** A run that a client watches is polled soon and often; one with a call to settle has more to remember. */
   #mayPark(waitMs: number): boolean {
     if (waitMs < minParkMs || this.#overdueSinceMs !== null || this.#untilDeadlineMs() < minParkMs) return false;
-    const { deps } = this.#context;
-    const { runId, threadId } = this.#run;
-    if (deps.bus.isWatched(runId, threadId)) return false;
-    return isWorthParking(this.#run, waitMs);
+    return !isWatched(this.#context) && isWorthParking(this.#run, waitMs);
   }
 
   #park(waitMs: number): void {

@@ -14,7 +14,7 @@ import { measureStreams } from './measures/streams.ts';
 import { measureWholeRun } from './measures/whole-run.ts';
 import { measureWritten } from './measures/written.ts';
 import { makeScratch } from './places.ts';
-import { isMissed, printReport, writeReport } from './report.ts';
+import { isMissed, publishReport } from './report.ts';
 import { startVendor } from './vendor.ts';
 
 const measures: Readonly<Record<string, (bench: Bench) => Promise<Measured>>> = {
@@ -75,8 +75,7 @@ async function main(): Promise<number> {
   const tookSeconds = (performance.now() - startedMs) / 1000;
   const machine = describeMachine(settings.scratch);
   const report = { machine, settings: { ...values, tookByMeasure }, tookSeconds, figures, skipped };
-  printReport(report);
-  process.stdout.write(`\nwritten: ${writeReport(report, values.json)}\n`);
+  publishReport(report, values.json);
   return values.strict && figures.some(isMissed) ? 1 : 0;
 }
 

@@ -17,7 +17,7 @@ export function isMissed(figure: Figure): boolean {
 }
 
 /** One table, and below it what was not measured. Markdown. */
-export function printReport({ machine, tookSeconds, figures, skipped }: Report): void {
+function printReport({ machine, tookSeconds, figures, skipped }: Report): void {
   const facts = [
     `${machine.processors} x ${machine.processor}, ${machine.memoryGiB} GiB, ${machine.kernel}, Node ${machine.node}`,
     `${machine.fileSystem}, sync ${formatNumber(machine.syncMs)} ms, load ${machine.loadAverage}, commit ${machine.commit}`,
@@ -36,8 +36,13 @@ export function printReport({ machine, tookSeconds, figures, skipped }: Report):
   process.stdout.write(`${['', ...facts, '', ...lines, '', ...missed].join('\n')}\n`);
 }
 
-/** Returns the file: the one that is named, or one by the time in `bench/results`. */
-export function writeReport(report: Report, named?: string): string {
+/** Prints a report and writes it: to the file that is named, or to one by the time in `bench/results`. */
+export function publishReport(report: Report, named?: string): void {
+  printReport(report);
+  process.stdout.write(`\nwritten: ${writeReport(report, named)}\n`);
+}
+
+function writeReport(report: Report, named?: string): string {
   mkdirSync(results, { recursive: true });
   const file = named ?? join(results, `${report.machine.at.replaceAll(':', '-')}.json`);
   const figures = report.figures.map((figure) => ({ ...figure, met: isMet(figure) }));

@@ -10,7 +10,7 @@ import { startGateway } from '../gateway.ts';
 import { applyLoad, type LoadResult } from '../load.ts';
 import { describeMachine } from '../machine.ts';
 import { makeScratch } from '../places.ts';
-import { printReport, writeReport } from '../report.ts';
+import { publishReport } from '../report.ts';
 import { startVendor } from '../vendor.ts';
 
 const clients = 20;
@@ -71,8 +71,7 @@ async function main(): Promise<number> {
     ];
     const tookSeconds = (performance.now() - startedMs) / 1000;
     const report = { machine: describeMachine(scratch), settings: values, tookSeconds, figures, skipped: [] };
-    printReport(report);
-    process.stdout.write(`\nwritten: ${writeReport(report, values.json)}\n`);
+    publishReport(report, values.json);
     return 0;
   } finally {
     for (const child of children.toReversed()) await child.stop();

@@ -8,7 +8,7 @@ import { applyLoad, type LoadResult } from '../load.ts';
 import { describeMachine } from '../machine.ts';
 import { sequence, throughGateway } from '../measures/whole-run.ts';
 import { makeScratch } from '../places.ts';
-import { printReport, writeReport } from '../report.ts';
+import { publishReport } from '../report.ts';
 import { startVendor } from '../vendor.ts';
 import { makeAppEngine } from './app-engine.ts';
 import { engines, installEngine } from './packages.ts';
@@ -79,8 +79,7 @@ async function main(): Promise<number> {
     const tookSeconds = (performance.now() - startedMs) / 1000;
     const skipped = ['Temporal: its server does not install from the registries that the engines come from'];
     const report = { machine: describeMachine(scratch), settings: values, tookSeconds, figures, skipped };
-    printReport(report);
-    process.stdout.write(`\nwritten: ${writeReport(report, values.json)}\n`);
+    publishReport(report, values.json);
     return 0;
   } finally {
     for (const child of children.toReversed()) await child.stop();

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { atMost, type Figure, median, percentile } from '../figures.ts';
 import { describeMachine } from '../machine.ts';
 import { makeScratch } from '../places.ts';
-import { printReport, writeReport } from '../report.ts';
+import { publishReport } from '../report.ts';
 import { countSyncs, writtenBytes } from '../syncs.ts';
 import { startVendor } from '../vendor.ts';
 import type { Engine } from './engine.ts';
@@ -64,8 +64,7 @@ async function main(): Promise<number> {
     }
     const tookSeconds = (performance.now() - startedMs) / 1000;
     const report = { machine: describeMachine(scratch), settings: values, tookSeconds, figures, skipped };
-    printReport(report);
-    process.stdout.write(`\nwritten: ${writeReport(report, values.json)}\n`);
+    publishReport(report, values.json);
     return 0;
   } finally {
     for (const engine of both) await engine.stop();

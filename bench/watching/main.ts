@@ -4,7 +4,7 @@ import type { Child } from '../child.ts';
 import type { Figure, Measured } from '../figures.ts';
 import { describeMachine } from '../machine.ts';
 import { makeScratch } from '../places.ts';
-import { isMissed, printReport, writeReport } from '../report.ts';
+import { isMissed, publishReport } from '../report.ts';
 import { measureLive, measureReplicas } from './crowd.ts';
 import { measurePolling, measurePush, type WatchingBench } from './latency.ts';
 import { startMeteredVendor } from './metered-vendor.ts';
@@ -41,8 +41,7 @@ async function main(): Promise<number> {
   }
   const tookSeconds = (performance.now() - startedMs) / 1000;
   const report = { machine: describeMachine(scratch), settings: { bench: 'watching', ...values }, tookSeconds };
-  printReport({ ...report, figures, skipped });
-  process.stdout.write(`\nwritten: ${writeReport({ ...report, figures, skipped })}\n`);
+  publishReport({ ...report, figures, skipped });
   return figures.some((figure) => figure.name.includes('any one second') && isMissed(figure)) ? 1 : 0;
 }
 

@@ -10,7 +10,7 @@ import { applyLoad } from '../../load.ts';
 import { describeMachine } from '../../machine.ts';
 import { throughGateway } from '../../measures/whole-run.ts';
 import { makeScratch, sources } from '../../places.ts';
-import { printReport, writeReport } from '../../report.ts';
+import { publishReport } from '../../report.ts';
 import { startVendor, type Vendor } from '../../vendor.ts';
 import { processMicros, serverMicros } from './processor-time.ts';
 import { RawInserts } from './raw-client.ts';
@@ -86,8 +86,7 @@ async function main(): Promise<number> {
     const tookSeconds = (performance.now() - startedMs) / 1000;
     const skipped = hasPgbench() ? [] : ['pgbench is not installed'];
     const report = { machine: describeMachine(scratch), settings: values, tookSeconds, figures, skipped };
-    printReport(report);
-    process.stdout.write(`\nwritten: ${writeReport(report, values.json)}\n`);
+    publishReport(report, values.json);
     return 0;
   } finally {
     for (const child of children.toReversed()) await child.stop();

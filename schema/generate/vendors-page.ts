@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { shippedVendors, type Vendor, vendorFileOf } from '../../src/config/vendor-files.ts';
 import { casesSchema } from '../../src/vendors/case-schema.ts';
 import { casesFileOf } from '../../src/vendors/vendor-cases.ts';
-import { formatTable, generatedNote, paragraph } from './markdown.ts';
+import { code, formatTable, generatedNote, paragraph } from './markdown.ts';
 
 /** docs/vendors/README.md: what each vendor can do, and what its wire was proven with. */
 export function renderVendorsPage(vendors: readonly Vendor[]): string {
@@ -20,7 +20,7 @@ export function renderVendorsPage(vendors: readonly Vendor[]): string {
     formatTable(
       ['vendor', 'resume', 'cancel', 'push', 'lost start', 'errcodes from', 'proof'],
       vendors.map(({ file, mapping }) => [
-        `\`$file.vendor\``,
+        `[${code(file.vendor)}](../../adapters/${file.vendor}/adapter.yaml)`,
         file.resume === undefined ? '' : file.resume.id === undefined ? 'yes' : 'as a new run',
         yesIf(file.cancel !== undefined),
         file.push === undefined ? '' : file.push.perRun === true ? 'a run' : 'an account',

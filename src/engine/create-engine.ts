@@ -138,7 +138,7 @@ export function createEngine(deps: EngineDeps): Engine {
     expire: (run) =>
       canceller.expire(run, null, 'it was waiting for the decision of the operator about a restored store'),
   });
-  const accountPushes = new AccountPushReceiver({ agents, store, live });
+  const accountPushes = new AccountPushReceiver({ agents, store, backends, live });
   const pushes = new PushReceiver({ agents, store, backends, live, writer, stopper, log });
   const creator = new RunCreator({
     ...{ replica: lease.replica, agents, store, writer, worker, canceller, clock },

@@ -12,6 +12,10 @@ export const counters = {
   polls: { help: 'Observations of upstream runs, by result.', labels: ['backend', 'result'] },
   held_calls: { help: 'Calls that vendors held in place of polls, by result.', labels: ['backend', 'result'] },
   upstream_faults: { help: 'Failed calls to a backend, by kind of fault.', labels: ['backend', 'kind'] },
+  backend_moves: {
+    help: 'Runs that were to start at one backend of their agent and go on to another.',
+    labels: ['agent', 'from', 'to'],
+  },
   unmapped_status: { help: 'Observations whose status the mapping does not know.', labels: ['agent'] },
   streams_opened: { help: 'Event streams that were opened.', labels: [] },
   webhook_attempts: { help: 'Attempts to deliver a webhook, by what came of them.', labels: ['result'] },

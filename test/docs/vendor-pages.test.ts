@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { actOnce, observeRun } from '../../adapters/call-rules.ts';
 import { vendorFileSchema } from '../../adapters/http/schema.ts';
 import { adapters } from '../../adapters/index.ts';
+import { listVendors, shippedVendors } from '../../src/config/vendor-files.ts';
 import { classifyFault } from '../../src/upstream/fault-rule.ts';
 import { casesSchema } from '../../src/vendors/case-schema.ts';
 import { readCode, readHead, readSection, readTable } from './markdown.ts';
@@ -42,6 +43,12 @@ test.each(vendors)('the page of $title has its capabilities, settings and target
   const able = Object.entries(adapter.capabilities).map(([name, can]) => [name, word(can)]);
   expect(row).toEqual({ start: 'yes', observe: 'yes', ...Object.fromEntries(able) });
   expect(readCode(page)).toEqual(expect.arrayContaining([...keysOf(adapter.settings), ...keysOf(adapter.target)]));
+});
+
+test('the list of vendors links the file of each vendor that ships as one', async () => {
+  const rows = readTable(readPage('docs/vendors/README.md'), 'vendor').map(([link]) => link);
+  const names = await listVendors(shippedVendors);
+  expect(rows).toEqual(names.map((name) => `[\`${name}\`](../../adapters/${name}/adapter.yaml)`));
 });
 
 test('the page about vendor files names every member of a case, and every key of a file', () => {

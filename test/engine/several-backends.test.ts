@@ -46,6 +46,7 @@ describe('an agent with several backends', () => {
     for (let count = 0; count < 20; count += 1) await rig.create();
     await rig.clock.settle();
     expect([first.starts.length, second.starts.length]).toEqual([20, 0]);
+    expect(rig.counts.get('backend_moves')).toBeUndefined();
   });
 
   test('the backend of a run is durable before its start is sent', async () => {
@@ -78,6 +79,11 @@ describe('an agent with several backends', () => {
     await rig.clock.advance(60_000);
     expect(await rig.read(run)).toMatchObject({ status: 'success', outcome: { value: 'here' } });
     expect([first.polls, first.starts.length, second.starts.length]).toEqual([0, 1, 1]);
+    expect(rig.counts.get('backend_moves')).toBe(1);
+    expect(rig.logged).toContainEqual({
+      ...{ level: 'info', message: 'run moves to another backend' },
+      fields: { from: 'first', to: 'second' },
+    });
   });
 
   test.each([

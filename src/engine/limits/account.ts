@@ -1,4 +1,5 @@
 import type { Clock } from '../../contract/domain/clock.ts';
+import { PushArrivals } from '../pacing/push-arrivals.ts';
 import type { PushChannel } from '../pacing/push-channel.ts';
 import type { AccountHealth, AccountState } from './account-health.ts';
 import type { CallQueue } from './call-queue.ts';
@@ -37,6 +38,8 @@ export class Account {
   readonly concurrency: ConcurrencyLimit;
   readonly heldCalls: HeldCalls;
   readonly push: PushChannel | null;
+  /** The pushes of a vendor that calls one URL for the whole account. */
+  readonly accountPushes = new PushArrivals();
   readonly #deps: AccountDeps;
   #users = 0;
 
@@ -57,7 +60,8 @@ export class Account {
   /** Whether it can be forgotten: a new one in its place would behave the same. */
   get isForgettable(): boolean {
     const { health, callQueue, concurrency } = this.#deps;
-    return this.#users === 0 && callQueue.isIdle && concurrency.isIdle && health.isForgettable;
+    const isUnused = this.#users === 0 && callQueue.isIdle && concurrency.isIdle;
+    return isUnused && health.isForgettable && !this.accountPushes.isAlive;
   }
 
   /** A run, or a call outside any, uses the account until it is released as often as it was held. */

@@ -3,6 +3,7 @@ import type { Agent } from '../../contract/domain/agent.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { WaitingCause } from '../../contract/domain/waiting.ts';
+import type { PushArrivals } from '../pacing/push-arrivals.ts';
 import type { Account } from './account.ts';
 import type { Hindrance } from './account-health.ts';
 import type { Permit } from './call-permit.ts';
@@ -33,8 +34,10 @@ export class RunPermit implements Caller {
   readonly #agentId: string;
   readonly #runId: string;
   readonly #log: Log;
-  /** Whether the vendor pushes changes of the run to us. */
+  /** Whether the start tells the vendor where to push changes of this run. */
   readonly #hasSink: boolean;
+  /** The pushes that may report changes of the run; null: the vendor pushes none. */
+  readonly #pushes: PushArrivals | null;
   readonly #memory: PermitMemory;
   /** Made on demand, because most runs never wait. */
   #abort: AbortController | null = null;
@@ -50,10 +53,13 @@ export class RunPermit implements Caller {
     this.#runId = run.runId;
     this.#log = log;
     this.#memory = memory;
+    const connection = agent.connectionFor(run.tenant);
     this.#hasSink =
       account.push !== null &&
       agent.capabilities.push &&
-      agent.connectionFor(run.tenant).ownsSink?.(agent.target, run.request.config ?? {}) !== true;
+      connection.ownsSink?.(agent.target, run.request.config ?? {}) !== true;
+    const accountPushes = connection.accountPush === undefined ? null : account.accountPushes;
+    this.#pushes = this.#hasSink && account.push !== null ? account.push.arrivals : accountPushes;
     if (!memory.isHeld) account.hold();
     memory.isHeld = true;
     if (run.phase !== 'queued') account.concurrency.hold(run.runId);
@@ -66,7 +72,7 @@ export class RunPermit implements Caller {
 
   /** Whether the vendor is expected to push the run's end, judged by the newest runs. */
   get isPushed(): boolean {
-    return this.#hasSink && this.#account.push?.isAlive === true;
+    return this.#pushes?.isAlive === true;
   }
 
   /** Null: the run waited for nothing yet. */
@@ -89,9 +95,14 @@ export class RunPermit implements Caller {
     return this.#account.callQueue.backlogMs(urgency);
   }
 
+  /** A push of the run has arrived, here or at another replica. */
+  notePush(): void {
+    this.#pushes?.noteArrival();
+  }
+
   /** The run ended, and the vendor had pushed nothing. */
   noteUnpushedEnd(): void {
-    if (this.#hasSink) this.#account.push?.noteUnpushedEnd();
+    this.#pushes?.noteUnpushedEnd();
   }
 
   /** Waits for a slot, then for the call; the run stays queued. Null: the run is over. */

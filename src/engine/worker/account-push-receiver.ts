@@ -1,6 +1,7 @@
 import type { PushCall, PushReading } from '../../contract/adapter/push.ts';
 import type { Agent, AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Store } from '../../contract/store/store.ts';
+import type { Backends } from '../limits/backends.ts';
 import { agentAt } from '../placement.ts';
 import { upstreamKeyOf } from '../state/upstream-key.ts';
 import type { LiveRuns } from './live-runs.ts';
@@ -8,6 +9,7 @@ import type { LiveRuns } from './live-runs.ts';
 export type AccountPushReceiverDeps = {
   readonly agents: AgentDirectory;
   readonly store: Store;
+  readonly backends: Backends;
   readonly live: LiveRuns;
 };
 
@@ -30,7 +32,7 @@ export class AccountPushReceiver {
     for (const tenant of agent.tenants ?? ['']) {
       const reading = await readFor(agent, tenant, call);
       if (reading.kind === 'refused') continue;
-      if (reading.kind === 'named') await this.#wake(upstreamKeyOf(agent, tenant, reading.runId));
+      if (reading.kind === 'named') await this.#take(agent, tenant, reading.runId);
       return true;
     }
     return false;
@@ -45,10 +47,16 @@ export class AccountPushReceiver {
     return null;
   }
 
-  async #wake(upstreamKey: string): Promise<void> {
-    const { store, live } = this.#deps;
-    const runId = await store.findByUpstream(upstreamKey);
+  /** Calls for runs that are not ours say nothing about ours: an account may have other users. */
+  async #take(agent: Agent, tenant: string, upstreamRunId: string): Promise<void> {
+    const { store, live, backends } = this.#deps;
+    const runId = await store.findByUpstream(upstreamKeyOf(agent, tenant, upstreamRunId));
     if (runId === null) return;
+    const account = backends.of(agent.backend, tenant);
+    // An account that was made for this call is forgotten like any other.
+    account.hold();
+    account.accountPushes.noteArrival();
+    account.release();
     const run = live.get(runId);
     if (run !== undefined) run.pollNow();
     else await store.wakes?.wakeRun(runId);

@@ -78,7 +78,8 @@ async function waitWhileBest(context: RunContext): Promise<Permit | MovedRun | n
   return move(context, better);
 }
 
-function move({ agent: from, log }: RunContext, agent: Agent): MovedRun {
+function move({ agent: from, deps, log }: RunContext, agent: Agent): MovedRun {
+  deps.metrics.count('backend_moves', { agent: from.name, from: from.backend, to: agent.backend });
   log.info({ from: from.backend, to: agent.backend }, 'run moves to another backend');
   return { kind: 'moved', agent };
 }

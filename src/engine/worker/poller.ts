@@ -116,7 +116,10 @@ export class Poller {
     );
     if (permit === null) return;
     try {
-      if (this.#memory.isPushed) this.#memory.pushedPolls += 1;
+      if (this.#memory.isPushed) {
+        this.#memory.pushedPolls += 1;
+        this.#context.runPermit.notePush();
+      }
       this.#memory.isPushed = false;
       await this.#pollWith(permit);
     } finally {

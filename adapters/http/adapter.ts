@@ -8,7 +8,8 @@ import type {
   StartRequest,
 } from '../../src/contract/adapter/adapter.ts';
 import type { CompiledExpression, ExpressionCompiler } from '../../src/contract/adapter/expressions.ts';
-import { type HttpAnswer, type HttpClient, UpstreamFault } from '../../src/contract/adapter/http.ts';
+import { type HttpAnswer, UpstreamFault } from '../../src/contract/adapter/http.ts';
+import type { HttpClient } from '../../src/contract/adapter/http-client.ts';
 import type { AccountPush } from '../../src/contract/adapter/push.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { MappingFault } from '../../src/contract/domain/mapping.ts';

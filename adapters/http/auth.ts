@@ -1,6 +1,7 @@
 import { AwsV4Signer } from 'aws4fetch';
 import { importPKCS8, SignJWT } from 'jose';
-import type { Authorize, Credentials, HttpClient } from '../../src/contract/adapter/http.ts';
+import type { Authorize, Credentials } from '../../src/contract/adapter/http.ts';
+import type { HttpClient } from '../../src/contract/adapter/http-client.ts';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
 import { readServiceAccount } from './members.ts';
 import { fillNames, parseNames } from './names.ts';

@@ -6,9 +6,9 @@ import {
   type Credentials,
   type HttpAnswer,
   type HttpCall,
-  type HttpClient,
   UpstreamFault,
 } from '../../src/contract/adapter/http.ts';
+import type { HttpClient } from '../../src/contract/adapter/http-client.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import { findReason } from '../../src/json/find-reason.ts';
 import { actOnce, endRun, observeRun } from '../call-rules.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type Credentials, type HttpClient, UpstreamFault } from '../../src/contract/adapter/http.ts';
+import { type Credentials, UpstreamFault } from '../../src/contract/adapter/http.ts';
+import type { HttpClient } from '../../src/contract/adapter/http-client.ts';
 import { findReason } from '../../src/json/find-reason.ts';
 import { headerValue } from '../path.ts';
 

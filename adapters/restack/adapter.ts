@@ -1,4 +1,5 @@
-import { type CallRule, type HttpCall, type HttpClient, UpstreamFault } from '../../src/contract/adapter/http.ts';
+import { type CallRule, type HttpCall, UpstreamFault } from '../../src/contract/adapter/http.ts';
+import type { HttpClient } from '../../src/contract/adapter/http-client.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { UpstreamRef } from '../../src/contract/domain/run.ts';
 import { actOnce, endRun, observeRun, refuseOther } from '../call-rules.ts';

@@ -1,4 +1,5 @@
-import { type HttpAnswer, type HttpCall, type HttpClient, UpstreamFault } from '../contract/adapter/http.ts';
+import { type HttpAnswer, type HttpCall, UpstreamFault } from '../contract/adapter/http.ts';
+import type { HttpClient } from '../contract/adapter/http-client.ts';
 import type { RequestAdmission } from '../contract/adapter/request-admission.ts';
 import type { Log, Redactor } from '../contract/domain/log.ts';
 import { type CallPlace, CallPlaces } from './call-place.ts';
@@ -105,7 +106,19 @@ export function createClient(options: ClientOptions, send: Transport): HttpClien
     }
   }
 
-  return { maxAnswerBytes, call: callVendor };
+  async function rpc(): Promise<never> {
+    const message = 'this gateway makes no gRPC calls yet';
+    throw new UpstreamFault({ consequence: 'rejected', kind: 'refused', message });
+  }
+
+  return {
+    maxAnswerBytes,
+    call: callVendor,
+    rpc,
+    maxHeldRpcs: () => 0,
+    // A backslash has the redactor look at every text: an unpacked value has no source.
+    redact: (value) => redactor.json(value, '\\'),
+  };
 }
 
 function giveUp<T>(call: HttpCall<T>): UpstreamFault {

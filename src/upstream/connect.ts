@@ -1,5 +1,6 @@
 import { Agent, type Dispatcher, Pool } from 'undici';
-import { type HttpCall, type HttpClient, UpstreamFault } from '../contract/adapter/http.ts';
+import { type HttpCall, UpstreamFault } from '../contract/adapter/http.ts';
+import type { HttpClient } from '../contract/adapter/http-client.ts';
 import { type ClientOptions, createClient } from './client.ts';
 import { buildHoldingConnector } from './connector.ts';
 import { Deadlines } from './deadlines.ts';
@@ -80,7 +81,7 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
     return guarded;
   }
 
-  const { call } = createClient({ ...options, exceptions }, (request, { signal, isTrusted, holdMs }) => {
+  const client = createClient({ ...options, exceptions }, (request, { signal, isTrusted, holdMs }) => {
     const pool = isTrusted ? poolOf(request.origin) : guardedPool();
     return sendRequest(pool, request as Dispatcher.DispatchOptions, limitsOf(holdMs), signal);
   });
@@ -94,7 +95,7 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
       throw new UpstreamFault({ consequence: 'retry', kind: 'aborted', message: 'the gateway is closing' });
     underWay += 1;
     try {
-      return await call(each);
+      return await client.call(each);
     } finally {
       underWay -= 1;
       if (underWay === 0) releaseClosing();
@@ -102,7 +103,7 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
   }
 
   return {
-    client: { maxAnswerBytes, call: callWhileOpen },
+    client: { ...client, call: callWhileOpen },
     async close() {
       idle ??= Promise.withResolvers();
       if (underWay > 0) await idle.promise;

@@ -1,7 +1,8 @@
 import { createVendorAdapter } from '../../adapters/http/adapter.ts';
 import type { Vendor } from '../config/vendor-files.ts';
 import type { Connection, StartAnswer } from '../contract/adapter/adapter.ts';
-import { type HttpClient, UpstreamFault } from '../contract/adapter/http.ts';
+import { UpstreamFault } from '../contract/adapter/http.ts';
+import type { HttpClient } from '../contract/adapter/http-client.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
 import { MappingFault } from '../contract/domain/mapping.ts';
 import type { UpstreamRef } from '../contract/domain/run.ts';

@@ -2,7 +2,7 @@ import type { ZodType } from 'zod';
 import type { Json, JsonObject } from '../domain/json.ts';
 import type { UpstreamRef } from '../domain/run.ts';
 import type { ExpressionCompiler } from './expressions.ts';
-import type { HttpClient } from './http.ts';
+import type { ConnectionOptions, HttpClient } from './http-client.ts';
 import type { AccountPush } from './push.ts';
 
 /**
@@ -128,6 +128,11 @@ export interface Connection<Target = unknown> {
    */
   attend?(target: Target, upstream: UpstreamRef, signal?: AbortSignal): Promise<Observation | null>;
   /**
+   * How many calls of `attend` the vendor takes at a time now; asked before each of them. Left out: as many as the config
+   * allows. Adapters that attend by gRPC give {@link HttpClient.maxHeldRpcs}.
+   */
+  maxHeldCalls?(): number;
+  /**
    * `resumption` is what the mapping's `resume` made of the client's payload; `deliveryId` is the same each time that it
    * is sent. Gives the vendor's new run where the vendor goes on in another one, which is observed from then on;
    * undefined: the run goes on under its id.
@@ -173,6 +178,8 @@ export interface Adapter<Settings = unknown, Target = unknown> {
   capabilitiesOf?(target: Target): Partial<Capabilities>;
   /** Values that must never leave the process. */
   secretsOf(settings: Settings): readonly string[];
+  /** How the settings want connections to be made. Left out: as usual. */
+  connectionOptionsOf?(settings: Settings): ConnectionOptions;
   /** `expressions` compiles the expressions of an adapter that is made of data. */
   connect(settings: Settings, http: HttpClient, expressions: ExpressionCompiler): Connection<Target>;
 }

@@ -14,11 +14,24 @@ export type Consequence = 'retry' | 'rejected' | 'unknown' | 'gone';
 /** What went wrong, by kind; also the label under which faults are counted and logged once. */
 export type FaultKind = 'refused' | 'reset' | 'timeout' | 'cut' | 'http-status' | 'malformed' | 'too-large' | 'aborted';
 
+/** The status other than 0 that a gRPC server answered with. */
+export type RpcStatus = {
+  /** As https://grpc.io/docs/guides/status-codes/ has them. */
+  readonly code: number;
+  /** `grpc-message`, without secrets; may be empty. */
+  readonly message: string;
+  /** `grpc-status-details-bin`, an encoded `google.rpc.Status`; null where there is none. */
+  readonly details: Uint8Array | null;
+};
+
 /** The one error that a call to a vendor throws. Its message is the vendor's own where it has one, without secrets. */
 export class UpstreamFault extends Error {
   readonly consequence: Consequence;
   readonly kind: FaultKind;
+  /** Of a gRPC status, the HTTP status that stands for it, such as 503 for `UNAVAILABLE`. */
   readonly httpStatus: number | null;
+  /** Null: the vendor answered over HTTP alone, or not at all. */
+  readonly rpc: RpcStatus | null;
   /** How long the vendor asked us to wait; null when it did not say. */
   readonly retryAfterMs: number | null;
   /** `result`: the status was answered, and the call for the result failed; see {@link HttpCall.resultOf}. */
@@ -35,6 +48,7 @@ export class UpstreamFault extends Error {
     readonly kind: FaultKind;
     readonly message: string;
     readonly httpStatus?: number | null;
+    readonly rpc?: RpcStatus | null;
     readonly retryAfterMs?: number | null;
     readonly step?: 'status' | 'result';
     readonly vendorStatus?: string | null;
@@ -47,6 +61,7 @@ export class UpstreamFault extends Error {
     this.consequence = fault.consequence;
     this.kind = fault.kind;
     this.httpStatus = fault.httpStatus ?? null;
+    this.rpc = fault.rpc ?? null;
     this.retryAfterMs = fault.retryAfterMs ?? null;
     this.step = fault.step ?? 'status';
     this.vendorStatus = fault.vendorStatus ?? null;
@@ -171,13 +186,3 @@ export type HttpAnswer<T> = {
   /** What was asked, absolute, without credentials: relative addresses in the answer belong to it. */
   readonly url: string;
 };
-
-/**
- * The HTTP client that an adapter is handed: one pool per backend and origin, with its timeouts. A non-2xx answer, an answer
- * that is not JSON or has another shape, and every transport fault are thrown as {@link UpstreamFault}.
- */
-export interface HttpClient {
-  /** Bound on the body of one answer. */
-  readonly maxAnswerBytes: number;
-  call<T>(call: HttpCall<T>): Promise<HttpAnswer<T>>;
-}

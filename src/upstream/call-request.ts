@@ -17,6 +17,8 @@ const usual = {
   'user-agent': 'rungate',
 } as const satisfies Readonly<Record<string, string>>;
 
+/** A packed stream would have to be read to its end. */
+const acceptsEvents = { accept: 'application/json, text/event-stream', 'accept-encoding': 'identity' } as const;
 const jsonType = { 'content-type': 'application/json' } as const;
 const formType = { 'content-type': 'application/x-www-form-urlencoded' } as const;
 
@@ -32,7 +34,10 @@ export class CallWriter {
   write<T>(call: HttpCall<T>, { origin, prefix, isTrusted }: CallPlace): WrittenRequest {
     const body = call.form === undefined ? toJson(call.body) : writeForm(call.form);
     const type = body === null ? undefined : call.form === undefined ? jsonType : formType;
-    const headers = isTrusted ? { ...this.#own, ...type, ...call.headers } : { ...usual, ...type };
+    const accepts = call.events === undefined ? undefined : acceptsEvents;
+    const headers = isTrusted
+      ? { ...this.#own, ...accepts, ...type, ...call.headers }
+      : { ...usual, ...accepts, ...type };
     return { origin, path: joinPath(prefix, call.path), method: call.method, headers, body };
   }
 }

@@ -6,7 +6,7 @@ import { type CallPlace, CallPlaces } from './call-place.ts';
 import { authorizeRequest, CallWriter, type WrittenRequest } from './call-request.ts';
 import { classifyFault } from './fault-rule.ts';
 import { type ReadOptions, readAnswer } from './read-answer.ts';
-import type { HttpResult } from './send-request.ts';
+import type { HttpResult, RequestOptions } from './send-request.ts';
 import type { Exceptions } from './ssrf-address.ts';
 import { isPacked, unpackAnswer } from './unpack-answer.ts';
 
@@ -27,7 +27,7 @@ export type ClientOptions = {
 /** Sends one request and never rejects; an answered address that is not trusted is checked when it is connected to. */
 export type Transport = (
   request: WrittenRequest,
-  options: { readonly signal: AbortSignal | undefined; readonly isTrusted: boolean; readonly holdMs: number },
+  options: RequestOptions & { readonly isTrusted: boolean; readonly holdMs: number },
 ) => Promise<HttpResult>;
 
 /** Where a request goes, and how its answer is read. */
@@ -80,7 +80,8 @@ export function createClient(options: ClientOptions, send: Transport): HttpClien
 
   async function exchange<T>(call: HttpCall<T>, request: WrittenRequest, { place, asked }: Exchange) {
     const { isTrusted } = place;
-    const result = await send(request, { signal: call.signal, isTrusted, holdMs: call.holdMs ?? 0 });
+    const { signal, holdMs = 0, events } = call;
+    const result = await send(request, { signal, isTrusted, holdMs, isEnough: events?.isEnough });
     try {
       // Awaits of their own, so that an ordinary answer takes no further turn.
       const plain = isPacked(result) ? await unpackAnswer(result, maxAnswerBytes) : result;

@@ -81,9 +81,9 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
     return guarded;
   }
 
-  const client = createClient({ ...options, exceptions }, (request, { signal, isTrusted, holdMs }) => {
+  const client = createClient({ ...options, exceptions }, (request, { isTrusted, holdMs, ...own }) => {
     const pool = isTrusted ? poolOf(request.origin) : guardedPool();
-    return sendRequest(pool, request as Dispatcher.DispatchOptions, limitsOf(holdMs), signal);
+    return sendRequest(pool, request as Dispatcher.DispatchOptions, limitsOf(holdMs), own);
   });
 
   function releaseClosing(): void {

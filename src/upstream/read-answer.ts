@@ -45,8 +45,8 @@ export function readAnswer<T>(
       vendorStatus: beginning === undefined ? null : findStatus(call, beginning),
     });
   }
-  const { headers, bytes } = result;
-  const parsed = bytes === null ? nothing : parseAnswer(bytes, headers);
+  const { headers, bytes, status } = result;
+  const parsed = bytes === null ? nothing : parseAnswer(bytes, headers, status < 300 ? call.events : undefined);
   return parsed instanceof Promise
     ? parsed.then((large) => judge(call, result, large, options))
     : judge(call, result, parsed, options);

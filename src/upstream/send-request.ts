@@ -1,7 +1,10 @@
 import type { Dispatcher } from 'undici';
 import { type Arrival, arrivals } from '../compute/arrivals.ts';
+import type { AnswerEvent } from '../contract/adapter/http.ts';
 import type { Deadlines } from './deadlines.ts';
+import { EventWatch, isEventStream } from './event-stream.ts';
 import type { Happening } from './fault-rule.ts';
+import { answerRules } from './parse-answer.ts';
 import type { AnswerHeaders } from './retry-after.ts';
 
 /** Of an error answer only the message is used. */
@@ -40,15 +43,22 @@ export type SendOptions = {
   readonly fence: () => boolean;
 };
 
+/** What one request has of its own. */
+export type RequestOptions = {
+  readonly signal: AbortSignal | undefined;
+  /** Of a call that lets an answer of events go before its end. */
+  readonly isEnough?: ((event: AnswerEvent) => boolean) | undefined;
+};
+
 /** Runs one request over the pool. Never rejects, and settles before its deadline whatever the pool does. */
 export function sendRequest(
   pool: Dispatcher,
   request: Dispatcher.DispatchOptions,
   limits: SendOptions,
-  signal: AbortSignal | undefined,
+  options: RequestOptions,
 ): Promise<HttpResult> {
   return new Promise((resolve) => {
-    const handler = new ExchangeHandler(limits, signal, resolve);
+    const handler = new ExchangeHandler(limits, options, resolve);
     if (!handler.settled) pool.dispatch(request, handler);
   });
 }
@@ -66,10 +76,13 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   /** The answer says that it is too large; its beginning is awaited. */
   #isTooLarge = false;
   #arrival: Arrival | null = null;
+  readonly #isEnough: RequestOptions['isEnough'];
+  #watch: EventWatch | null = null;
   settled = false;
 
-  constructor(limits: SendOptions, signal: AbortSignal | undefined, resolve: (result: HttpResult) => void) {
+  constructor(limits: SendOptions, { signal, isEnough }: RequestOptions, resolve: (result: HttpResult) => void) {
     this.#limits = limits;
+    this.#isEnough = isEnough;
     this.#resolve = resolve;
     this.#stopClock = limits.deadlines.add(() => this.#stop('timeout'));
     const onAbort = (): void => this.#stop('aborted');
@@ -96,6 +109,10 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#headers = headers;
     this.#isTooLarge = Number(headers['content-length']) > this.#maxBytes();
     if (this.#isTooLarge && status >= 300) this.#overflow();
+    // A packed stream can only be unpacked whole, so it is read to its end.
+    const isWatched = status < 300 && isEventStream(headers) && headers['content-encoding'] === undefined;
+    if (this.#isEnough !== undefined && isWatched)
+      this.#watch = new EventWatch(this.#isEnough, answerRules, () => this.#letGo());
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
@@ -106,9 +123,21 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     }
     if (!this.settled) this.#chunks.push(chunk);
     if (this.#isTooLarge || this.#size > this.#maxBytes()) this.#overflow();
+    if (!this.settled) this.#watch?.push(chunk);
   }
 
   onResponseEnd(): void {
+    this.#answer();
+  }
+
+  /** The rest of a stream is not read; the connection is of no further use. */
+  #letGo(): void {
+    if (this.settled) return;
+    this.#answer();
+    this.#controller?.abort(new Error('enough of the stream has arrived'));
+  }
+
+  #answer(): void {
     const [first] = this.#chunks;
     const bytes = first !== undefined && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks);
     const leave = this.#arrival === null ? {} : { leave: this.#arrival.leave };

@@ -118,6 +118,18 @@ export type OutgoingRequest = {
   readonly body: string | null;
 };
 
+/** One event of an answer that is a stream; `event` is `message` where it has no name, `data` is JSON where it is that. */
+export type AnswerEvent = { readonly event: string; readonly data: Json };
+
+/** How an answer that is a stream of events is read. */
+export type AnswerEvents = {
+  /**
+   * Whether the answer is complete with this event: what follows is not waited for, and the connection is closed. Left out,
+   * the stream is read to its end.
+   */
+  readonly isEnough?: (event: AnswerEvent) => boolean;
+};
+
 /** What authorizes one request. */
 export type Credentials = {
   readonly headers?: Readonly<Record<string, string>>;
@@ -150,6 +162,11 @@ export type HttpCall<T> = CallRule & {
   readonly authorize?: Authorize | undefined;
   /** Whether an answer that is plain text by its `Content-Type`, and not JSON, is taken as a string. */
   readonly takesText?: boolean;
+  /**
+   * An answer that is a stream (`text/event-stream`) is asked for too, and taken as `{ events: [{ event, data }, …] }`. Its
+   * deadline is that of the call. Left out, such an answer is malformed.
+   */
+  readonly events?: AnswerEvents | undefined;
   /** Whether a body that cannot be read is malformed even where `answer` takes anything. No body at all is left to `answer`. */
   readonly readsBody?: boolean;
   /** The vendor's answer, read tolerantly: unknown fields pass, missing optional ones are fine. */

@@ -24,6 +24,8 @@ export type Fault = {
   readonly status?: number | undefined;
   readonly retryAfterSeconds?: number | undefined;
   readonly message?: string | undefined;
+  /** With `status`: the vendor's own word for the error, where its form has one. */
+  readonly code?: string | undefined;
   /** With `status`: a proxy's page in place of an error in the vendor's form. */
   readonly page?: boolean | undefined;
   /** Whether the request takes effect although its answer is spoiled; each kind has a default. */
@@ -38,6 +40,7 @@ export const faultOrder = z.strictObject({
   status: z.int().min(400).max(599).optional(),
   retryAfterSeconds: z.number().nonnegative().optional(),
   message: z.string().optional(),
+  code: z.string().optional(),
   page: z.boolean().optional(),
   processed: z.boolean().optional(),
   /** How many requests are spoiled; until cleared when left out. */

@@ -124,6 +124,14 @@ export class RunTable {
     return 'taken';
   }
 
+  /** Stops a live run, as its owner would at the vendor; false where it is over. */
+  cancel(run: SandboxRun, reason: string, message: string): boolean {
+    const view = this.view(run);
+    if (run.ended !== null || view.kind === 'forgotten') return false;
+    run.ended = { kind: 'canceled', reason, message, endedAtMs: this.#nowMs() };
+    return true;
+  }
+
   /** All runs of a key, including dropped ones. */
   notesOf(key: string): readonly RunNote[] {
     const dropped = new Map(this.#startLog.notes(key).map((note) => [note.runId, note]));

@@ -28,7 +28,7 @@ export type Wire = {
   /** Parts of the path, decoded; null where the vendor has no such path. */
   route(method: string, deps: readonly string[]): Call | null;
   /** An error body in the vendor's form. */
-  encodeError(status: number, message: string): Json;
+  encodeError(status: number, message: string, code?: string): Json;
 };
 
 const maxBodyBytes = 10 * 1024 * 1024;
@@ -158,7 +158,12 @@ export class VendorServer {
       const message = fault.message ?? `the sandbox answers ${status}, as ordered`;
       if (fault.page === true) this.#sendPage(response, status);
       else
-        this.#send(response, status, JSON.stringify(this.#wire.encodeError(status, message)), fault.retryAfterSeconds);
+        this.#send(
+          response,
+          status,
+          JSON.stringify(this.#wire.encodeError(status, message, fault.code)),
+          fault.retryAfterSeconds,
+        );
     } else if (fault.kind === 'malformed') {
       this.#send(response, 200, '{"runId": "cut sh');
     } else if (fault.kind === 'wrong-shape') {
@@ -184,7 +189,8 @@ export class VendorServer {
     };
     if (retryAfterSeconds !== undefined) headers['retry-after'] = retryAfterSeconds;
     if (this.refuses) headers.connection = 'close';
-    response.writeHead(status, headers).end(text);
+    if (status === 204) response.writeHead(status).end();
+    else response.writeHead(status, headers).end(text);
   }
 }
 

@@ -36,7 +36,16 @@ describe('starting at Intuned', () => {
     const body = { api: 'echo', parameters: {} };
     expect((await send(`${url}/start`, { method: 'POST', body })).status).toBe(401);
     expect((await send(`${url}/start`, { method: 'POST', body, headers: { 'x-api-key': 'wrong' } })).status).toBe(401);
-    expect(await send(`${url}/any/result`)).toMatchObject({ status: 401, body: { message: expect.any(String) } });
+    expect(await send(`${url}/any/result`)).toMatchObject({
+      status: 401,
+      body: {
+        code: 'unauthorized',
+        category: 'auth',
+        message: expect.any(String),
+        retirable: false,
+        correlationId: expect.any(String),
+      },
+    });
     expect(sandbox.stats().starts).toBe(0);
   });
 
@@ -72,7 +81,7 @@ describe('starting at Intuned', () => {
     const client = intunedClient(sandbox);
     expect((await client.start('no-such-api', {})).status).toBe(404);
     expect((await client.start('approve', {})).status).toBe(404);
-    expect((await send(`${sandbox.intunedUrl}/ws/projects/p/jobs`, { headers: intunedKey })).status).toBe(404);
+    expect((await send(`${sandbox.intunedUrl}/ws/projects/p/auth-sessions`, { headers: intunedKey })).status).toBe(404);
     expect((await send(`${sandbox.intunedUrl}/%E0%A4%A/projects/p/run/x/result`)).status).toBe(404);
   });
 });
@@ -111,8 +120,8 @@ describe('results at Intuned', () => {
       code: 'auth-check-failed',
       category: 'auth',
       retirable: false,
-      docUrl: expect.stringContaining('auth-check-failed'),
-      correlationId: expect.any(String),
+      doc_url: expect.stringContaining('auth-check-failed'),
+      correlation_id: expect.any(String),
     });
   });
 
@@ -155,11 +164,28 @@ describe("Intuned's webhook sink", () => {
     await called;
     expect(calls[0]?.request.headers).toMatchObject({ 'x-run': '42', 'content-type': 'application/json' });
     expect(calls[0]?.body).toEqual({
-      apiInfo: { name: 'echo', parameters: { a: 1 }, runId, result: { status: 'completed', result: { a: 1 } } },
+      apiInfo: {
+        name: 'echo',
+        parameters: { a: 1 },
+        runId,
+        result: { status: 'completed', result: { a: 1 }, statusCode: 200 },
+      },
       workspaceId: 'ws-1',
       project: { id: 'shop', name: 'shop' },
       authSession: { id: 'auth-1' },
     });
+  });
+
+  it.each([
+    ['fail', { message: 'no login', code: 'auth-check-failed' }, 'auth-check-failed', 'no login'],
+    ['fail', { message: 'broken' }, 'execution', 'broken'],
+    ['cancel', { reason: 'terminated', message: 'stopped' }, 'terminated', 'stopped'],
+  ])("Intuned's webhook sink says why the run of %s with %j did not complete", async (api, input, error, message) => {
+    const { calls, server, url } = await listen([]);
+    const called = once(server, 'called');
+    await intunedClient(sandbox).begin(api, input, { sink: { type: 'webhook', url } });
+    await called;
+    expect(calls[0]?.body).toHaveProperty('apiInfo.result', { status: 'failed', error, message, statusCode: 500 });
   });
 
   it("Intuned's webhook sink is called again when it answers with an error", async () => {

@@ -1,123 +1,96 @@
-import { z } from 'zod';
-import type { Json, JsonObject } from '../../contract/domain/json.ts';
-import { isJsonObject } from '../../json/json-object.ts';
-import { findScript } from '../agents.ts';
-import type { Ids } from '../ids.ts';
-import type { RunTable } from '../run-table.ts';
 import type { Call, Headers, Reply, Wire } from '../vendor-server.ts';
-import { isLoopback, type WebhookSink } from '../webhook-sink.ts';
-import { encodeDelivery, encodeResult } from './result.ts';
+import { encodeError, fail } from './errors.ts';
+import { intunedJobs } from './jobs.ts';
+import { intunedRuns, type Project, type RunsDeps } from './runs.ts';
+import { intunedWebTasks } from './web-tasks.ts';
 
-const webhook = z.looseObject({
-  type: z.literal('webhook'),
-  url: z.httpUrl().or(z.url({ protocol: /^https?$/ })),
-  headers: z.record(z.string(), z.string()).default({}),
-  skipOnFail: z.boolean().default(false),
-  apisToSend: z.array(z.string()).optional(),
-});
+export type IntunedDeps = RunsDeps & { readonly apiKeys: readonly string[] };
 
-const startBody = z.looseObject({
-  api: z.string().min(1),
-  // Already parsed from JSON: only its kind needs a check.
-  parameters: z.custom<JsonObject>(isJsonObject, 'must be an object'),
-  retry: z.looseObject({ maximumAttempts: z.int().positive().optional() }).optional(),
-  requestTimeout: z.number().positive().optional(),
-  proxy: z.unknown().optional(),
-  saveTrace: z.boolean().optional(),
-  authSession: z.looseObject({ id: z.string().optional() }).optional(),
-  // An S3 sink is accepted and never written: the sandbox reaches nothing outside this machine.
-  sink: webhook.or(z.looseObject({ type: z.literal('s3') })).optional(),
-});
-type StartBody = z.infer<typeof startBody>;
+/** What a path asks for, before the key is checked. */
+type Asked = { readonly operation: Call['operation']; readonly handle: (body: unknown) => Reply };
 
-export type IntunedDeps = {
-  readonly runs: RunTable;
-  readonly ids: Ids;
-  readonly sink: WebhookSink;
-  readonly apiKeys: readonly string[];
-};
-
-/** Intuned's Run API, below `/api/v1/workspace`. */
-export function intunedWire({ runs, ids, sink, apiKeys }: IntunedDeps): Wire {
+/** Intuned's API, below `/api/v1/workspace`: runs, jobs and web tasks. */
+export function intunedWire({ apiKeys, ...deps }: IntunedDeps): Wire {
   const keys = new Set(apiKeys);
+  const [runs, jobs, webTasks] = [intunedRuns(deps), intunedJobs(deps), intunedWebTasks(deps)];
 
-  function start(workspaceId: string, project: string, body: unknown): Reply {
-    const parsed = startBody.safeParse(body);
-    if (!parsed.success) return fail(400, describe(parsed.error));
-    const { api, parameters, authSession } = parsed.data;
-    const target = readWebhook(parsed.data);
-    if (target !== null && !isLoopback(target.url)) return fail(400, 'sink.url: the sandbox calls this machine only');
-    const script = findScript('api', api);
-    if (script === null) return fail(404, `the project has no API ${api}`);
-    const order = { vendor: 'intuned', scope: scopeOf(workspaceId, project), agent: api, script } as const;
-    const { run, fault } = runs.start({ ...order, input: parameters, runId: ids.nanoId(), groupId: '' });
-    if (run === null) return { ...fail(500, 'not started'), fault };
-    if (target !== null) {
-      const place = { workspaceId, project, api, authSessionId: authSession?.id };
-      sink.watch(run, target.url, target.headers, (view) => {
-        const answer = view.kind === 'failed' && target.skipOnFail ? null : encodeResult(run, view);
-        return answer === null ? null : encodeDelivery(run, place, answer);
-      });
+  function routeRun(method: string, place: Project, [first, last, ...rest]: readonly string[]): Asked | null {
+    if (rest.length > 0 || !first) return null;
+    if (method === 'POST' && first === 'start' && last === undefined) {
+      return { operation: 'start', handle: (body) => runs.start(place, body) };
     }
-    return { status: 201, body: { runId: run.runId, status: 'pending' }, fault };
+    if (method === 'GET' && last === 'result') {
+      return { operation: 'observe', handle: () => runs.observe(place, first) };
+    }
+    return null;
   }
 
-  function observe(workspaceId: string, project: string, runId: string): Reply {
-    const run = runs.find('intuned', scopeOf(workspaceId, project), runId);
-    if (run === null) return fail(404, 'run not found');
-    const { view, fault } = runs.observe(run);
-    const answer = encodeResult(run, view);
-    return answer === null ? { ...fail(404, 'run not found'), fault } : { status: 200, body: answer, fault };
+  function routeJob(method: string, place: Project, [id, verb, runId, last, ...rest]: readonly string[]): Asked | null {
+    if (rest.length > 0) return null;
+    const other = (handle: Asked['handle']): Asked => ({ operation: 'other', handle });
+    switch (`${method} ${[id && '*', verb, runId && '*', last].filter((part) => part !== undefined).join('/')}`) {
+      case 'GET ':
+        return other(() => jobs.list(place));
+      case 'POST ':
+        return other((body) => jobs.create(place, body));
+      case 'GET *':
+        return other(() => jobs.get(place, id ?? ''));
+      case 'PUT *':
+        return other((body) => jobs.update(place, id ?? '', body));
+      case 'DELETE *':
+        return other(() => jobs.remove(place, id ?? ''));
+      case 'POST */pause':
+        return other(() => jobs.pause(place, id ?? ''));
+      case 'POST */resume':
+        return other(() => jobs.resume(place, id ?? ''));
+      case 'POST */trigger':
+        return { operation: 'start', handle: () => jobs.trigger(place, id ?? '') };
+      case 'GET */runs':
+        return other(() => jobs.listRuns(place, id ?? ''));
+      case 'GET */runs/*':
+        return { operation: 'observe', handle: () => jobs.observe(place, id ?? '', runId ?? '') };
+      case 'POST */runs/*/terminate':
+        return { operation: 'event', handle: () => jobs.terminate(place, id ?? '', runId ?? '') };
+      default:
+        return null;
+    }
   }
 
-  function guarded(operation: Call['operation'], handle: (body: unknown) => Reply): Call {
-    return {
-      operation,
-      handle: (body: unknown, headers: Headers) =>
-        keys.has(String(headers['x-api-key'])) ? handle(body) : fail(401, 'the x-api-key header is missing or wrong'),
-    };
+  function routeWebTask(method: string, workspaceId: string, [first, last, ...rest]: readonly string[]): Asked | null {
+    if (rest.length > 0 || !first) return null;
+    if (method === 'POST' && first === 'start' && last === undefined) {
+      return { operation: 'start', handle: (body) => webTasks.start(workspaceId, body) };
+    }
+    if (method === 'GET' && last === 'result') {
+      return { operation: 'observe', handle: () => webTasks.observe(workspaceId, first) };
+    }
+    return null;
+  }
+
+  function ask(method: string, parts: readonly string[]): Asked | null {
+    const [api, version, root, workspaceId, area, ...below] = parts;
+    if (api !== 'api' || version !== 'v1' || root !== 'workspace' || !workspaceId) return null;
+    if (area === 'web-tasks') return routeWebTask(method, workspaceId, below);
+    const [project, noun, ...rest] = below;
+    if (area !== 'projects' || !project) return null;
+    const place = { workspaceId, project };
+    if (noun === 'run') return routeRun(method, place, rest);
+    return noun === 'jobs' ? routeJob(method, place, rest) : null;
   }
 
   return {
     vendor: 'intuned',
     encodeError,
-    route(method, deps) {
-      const [api, version, root, workspaceId, projects, project, noun, ...rest] = deps;
-      if (api !== 'api' || version !== 'v1' || root !== 'workspace' || projects !== 'projects' || noun !== 'run') {
-        return null;
-      }
-      if (!workspaceId || !project) return null;
-      const [first, last] = rest;
-      if (method === 'POST' && first === 'start' && rest.length === 1) {
-        return guarded('start', (body) => start(workspaceId, project, body));
-      }
-      if (method === 'GET' && first && last === 'result' && rest.length === 2) {
-        return guarded('observe', () => observe(workspaceId, project, first));
-      }
-      return null;
+    route(method, parts) {
+      const asked = ask(method, parts);
+      if (asked === null) return null;
+      return {
+        operation: asked.operation,
+        handle: (body: unknown, headers: Headers) =>
+          keys.has(String(headers['x-api-key']))
+            ? asked.handle(body)
+            : fail(401, 'the x-api-key header is missing or wrong'),
+      };
     },
   };
-}
-
-function encodeError(status: number, message: string): JsonObject {
-  return { statusCode: status, message };
-}
-
-function fail(status: number, message: string): { readonly status: number; readonly body: Json } {
-  return { status, body: encodeError(status, message) };
-}
-
-function scopeOf(workspaceId: string, project: string): string {
-  return `${workspaceId}\n${project}`;
-}
-
-function readWebhook({ api, sink }: StartBody): z.infer<typeof webhook> | null {
-  const parsed = webhook.safeParse(sink);
-  if (!parsed.success) return null;
-  return parsed.data.apisToSend?.includes(api) === false ? null : parsed.data;
-}
-
-function describe(error: z.ZodError): string {
-  const [issue] = error.issues;
-  return issue === undefined ? 'the body is not valid' : `${issue.path.join('.') || 'body'}: ${issue.message}`;
 }

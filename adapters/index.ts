@@ -1,6 +1,7 @@
 import type { Adapter } from '../src/contract/adapter/adapter.ts';
+import { dify } from './dify/adapter.ts';
 import { intuned } from './intuned/adapter.ts';
 import { restack } from './restack/adapter.ts';
 
 /** Every adapter that a config may name. */
-export const adapters: readonly Adapter[] = [intuned, restack];
+export const adapters: readonly Adapter[] = [intuned, restack, dify];

@@ -23,7 +23,12 @@ export type AdapterCase = {
   readonly target: JsonObject;
   readonly input: Json;
   readonly config: JsonObject;
-  readonly start: { readonly wire: Wire; readonly answer: readonly [number, Json]; readonly upstream: UpstreamRef };
+  readonly start: {
+    readonly wire: Wire;
+    /** What the vendor answers: JSON, or a stream. */
+    readonly answer: readonly [number, Json] | Reply;
+    readonly upstream: UpstreamRef;
+  };
   readonly observe: { readonly wire: Wire; readonly answer: JsonObject; readonly status: string };
   /** Whether what the vendor answers about a run says which run it is, under `runId`. Left out: it does. */
   readonly namesRuns?: boolean;
@@ -197,7 +202,8 @@ export function testAdapter(subject: AdapterCase): void {
 
   describe('the wire', () => {
     test('start', async () => {
-      vendor.reply = answer(...subject.start.answer);
+      const answered = subject.start.answer;
+      vendor.reply = typeof answered === 'function' ? answered : answer(...answered);
       expect(await start()).toStrictEqual({ upstream: subject.start.upstream });
       expectWire(subject.start.wire);
       expect(vendor.received[0]?.headers['content-type']).toBe('application/json');

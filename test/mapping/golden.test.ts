@@ -23,7 +23,10 @@ function readCases(vendor: string) {
   });
 }
 
-describe.each(['intuned', 'restack'])('%s', (vendor) => {
+/** The errcodes of each mapping: the first one, and how many there may be. */
+const ranges = { intuned: [2000, 1000], restack: [3000, 1000], dify: [6500, 100] } as const;
+
+describe.each(Object.entries(ranges))('%s', (vendor, [first, size]) => {
   const shipped: unknown = parse(readFileSync(here(`../../mappings/${vendor}.yaml`), 'utf8'));
   const cases = readCases(vendor);
 
@@ -58,10 +61,9 @@ describe.each(['intuned', 'restack'])('%s', (vendor) => {
 
   it('the shipped mapping keeps its errcodes in its own range and in the manual', () => {
     const { errcodes = {} } = mappingSchema.parse(shipped);
-    const first = vendor === 'intuned' ? 2000 : 3000;
     const page = readFileSync(here('../../docs/errors.md'), 'utf8');
     for (const [word, errcode] of Object.entries(errcodes)) {
-      expect(Math.floor(errcode / 1000) * 1000).toBe(first);
+      expect(Math.floor(errcode / size) * size).toBe(first);
       const said = word === 'default' ? 'any other' : `\`${word}\``;
       expect(page).toMatch(new RegExp(`^\\| ${errcode} +\\| ${said} +\\|$`, 'm'));
     }

@@ -113,6 +113,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     pushedForAccount,
     backends,
     api: engine.api,
+    adminFor: null,
     log,
     limits: { ...config.limits, slowReaderMs: config.limits.slowReaderSeconds * 1000 },
     authenticate: createAuthenticator(config.auth),

@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Api } from '../contract/api/api.ts';
+import type { AdminFor } from '../contract/api/admin.ts';
+import type { Api, ClientApi } from '../contract/api/api.ts';
 import type { Principal } from '../contract/domain/principal.ts';
 import { AgentScope } from './agent-scope.ts';
+import { AuthorizedAdmin } from './authorized-admin.ts';
 import { AuthorizedAgents } from './authorized-agents.ts';
 import { AuthorizedRuns } from './authorized-runs.ts';
 import { AuthorizedThreads } from './authorized-threads.ts';
@@ -16,7 +18,9 @@ export type Caller = { readonly principal: Principal; readonly api: Api };
 export type AccessControlDeps = {
   readonly authenticate: Authenticator;
   readonly usageLimits: UsageLimits;
-  readonly api: Api;
+  readonly api: ClientApi;
+  /** Null: it is not served. */
+  readonly adminFor: AdminFor | null;
   readonly bounds: AccessBounds;
   readonly tickets: StreamTickets;
 };
@@ -63,20 +67,20 @@ export class AccessControl {
   #callerOf(principal: Principal): Caller {
     const known = this.#callers.get(principal);
     if (known !== undefined) return known;
-    const { api, bounds } = this.#deps;
-    const caller = { principal, api: authorize(api, bounds, principal) };
+    const caller = { principal, api: authorize(this.#deps, principal) };
     this.#callers.set(principal, caller);
     return caller;
   }
 }
 
 /** The API as one principal may use it. Items belong to the tenant and to no agent, so they pass as they are. */
-function authorize(api: Api, bounds: AccessBounds, principal: Principal): Api {
+function authorize({ api, adminFor, bounds }: AccessControlDeps, principal: Principal): Api {
   const scope = new AgentScope(bounds.agents, principal);
   return {
     runs: new AuthorizedRuns(api, scope, bounds, principal),
     threads: new AuthorizedThreads(api, scope, bounds),
     items: api.items,
     agents: new AuthorizedAgents(api.agents, scope),
+    admin: new AuthorizedAdmin(principal, adminFor),
   };
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Api } from '../contract/api/api.ts';
+import type { ClientApi } from '../contract/api/api.ts';
 import type { CancelOptions, CreatedRun, CreateRun, JoinThread, Runs } from '../contract/api/runs.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { EventBatches, RunEvent } from '../contract/domain/event.ts';
@@ -15,12 +15,12 @@ import { usageKeyOf } from './principals.ts';
 
 /** Runs as one principal may see and make them. Runs of other agents do not exist for it. */
 export class AuthorizedRuns implements Runs {
-  readonly #api: Api;
+  readonly #api: ClientApi;
   readonly #scope: AgentScope;
   readonly #bounds: AccessBounds;
   readonly #principal: Principal;
 
-  constructor(api: Api, scope: AgentScope, bounds: AccessBounds, principal: Principal) {
+  constructor(api: ClientApi, scope: AgentScope, bounds: AccessBounds, principal: Principal) {
     this.#api = api;
     this.#scope = scope;
     this.#bounds = bounds;

@@ -1,4 +1,4 @@
-import type { Api } from '../contract/api/api.ts';
+import type { ClientApi } from '../contract/api/api.ts';
 import type { CreateThread, ThreadPatch, Threads, WatchThread } from '../contract/api/threads.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { EventBatches, ThreadEvent } from '../contract/domain/event.ts';
@@ -10,11 +10,11 @@ import { type AccessBounds, checkMetadata } from './bounds.ts';
 
 /** Threads as one principal may see and make them. Threads of other agents do not exist for it. */
 export class AuthorizedThreads implements Threads {
-  readonly #api: Api;
+  readonly #api: ClientApi;
   readonly #scope: AgentScope;
   readonly #bounds: AccessBounds;
 
-  constructor(api: Api, scope: AgentScope, bounds: AccessBounds) {
+  constructor(api: ClientApi, scope: AgentScope, bounds: AccessBounds) {
     this.#api = api;
     this.#scope = scope;
     this.#bounds = bounds;

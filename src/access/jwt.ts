@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { JwtConfig } from '../contract/domain/auth.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
+import { roles } from '../contract/domain/operator.ts';
 import type { Principal } from '../contract/domain/principal.ts';
 import { nameSchema } from '../validation/name-schema.ts';
 
@@ -40,6 +41,9 @@ const agentsClaimSchema = z.union([
   z.array(z.string()),
   z.string().transform((text) => text.split(' ').filter(Boolean)),
 ]);
+
+/** Anything else than a role is none. */
+const roleSchema = z.enum(roles);
 
 class KeySetUnavailable extends Error {}
 
@@ -83,7 +87,7 @@ export function createTokenReader(config: JwtConfig): TokenReader {
 
 /** A token without tenant or subject is refused; one without the agents claim that the config names may use no agent. */
 function readPrincipal(payload: JWTPayload, config: JwtConfig): Principal {
-  const { tenantClaim, agentsClaim, limits } = config;
+  const { tenantClaim, agentsClaim, roleClaim, limits } = config;
   const tenant = nameSchema.safeParse(payload[tenantClaim]);
   const name = z
     .string()
@@ -96,7 +100,8 @@ function readPrincipal(payload: JWTPayload, config: JwtConfig): Principal {
   if (!name.success) throw new GatewayError('unauthorized', { detail: 'the token has no subject' });
   const expiresAtMs = (payload.exp ?? 0) * 1000;
   const credential = { kind: 'token', audience: audienceOf(config), expiresAtMs } as const;
-  const known = { tenant: tenant.data, name: name.data, limits, credential };
+  const role = roleClaim == null ? null : (roleSchema.safeParse(payload[roleClaim]).data ?? null);
+  const known = { tenant: tenant.data, name: name.data, limits, credential, role };
   if (agentsClaim === null) return { ...known, agents: null };
   const agents = agentsClaimSchema.safeParse(payload[agentsClaim]);
   return { ...known, agents: new Set(agents.success ? agents.data : []) };

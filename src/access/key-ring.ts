@@ -22,9 +22,9 @@ export function keyId(sha256: string): string {
   return hash('sha256', sha256).slice(0, 32);
 }
 
-export function principalOf({ sha256, name, tenant, agents, limits }: KeyConfig): Principal {
+export function principalOf({ sha256, name, tenant, agents, limits, role }: KeyConfig): Principal {
   const credential = { kind: 'key', id: keyId(sha256) } as const;
-  return { name, tenant, agents: agents === null ? null : new Set(agents), limits, credential };
+  return { name, tenant, agents: agents === null ? null : new Set(agents), limits, credential, role };
 }
 
 /** Finds the principal of a key; null for an unknown key. */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { findNearest } from '../collections/nearest-word.ts';
 import type { AuthConfig, KeyConfig } from '../contract/domain/auth.ts';
+import { roles } from '../contract/domain/operator.ts';
 import { isLoopbackHost } from '../validation/host-name.ts';
 import { nameSchema } from '../validation/name-schema.ts';
 import { type ConfigReader, listNames } from './reader.ts';
@@ -50,6 +51,15 @@ const keySchema = z.strictObject({
       examples: [['price-scraper']],
     }),
   limits: limitsSchema.describe('What the key may use at a time, of all replicas together.'),
+  role: z
+    .enum(roles)
+    .nullable()
+    .default(null)
+    .meta({
+      description:
+        'What the key may do with the admin API, over all tenants and agents: `viewer` reads, `operator` acts too and sees inputs and outputs. Null: nothing.',
+      examples: ['operator'],
+    }),
 });
 
 /** A text that a client sends, to be compared as it is: with a space at its end it would never be equal. */
@@ -83,6 +93,16 @@ const jwtSchema = z.strictObject({
     .meta({
       description: 'Claim that lists the agents that the token may use. Null: every agent.',
       examples: ['agents'],
+    }),
+  roleClaim: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .meta({
+      description:
+        'Claim whose value `viewer` or `operator` lets the token use the admin API, over all tenants and agents. Null: no token may.',
+      examples: ['rungate_role'],
     }),
   limits: limitsSchema.describe('What each subject may use at a time, of all replicas together.'),
 });

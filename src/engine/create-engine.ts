@@ -1,5 +1,5 @@
 import type { PushCall } from '../contract/adapter/push.ts';
-import type { Api } from '../contract/api/api.ts';
+import type { ClientApi } from '../contract/api/api.ts';
 import type { AgentDirectory } from '../contract/domain/agent.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Clock } from '../contract/domain/clock.ts';
@@ -59,7 +59,7 @@ export type EngineDeps = {
 };
 
 export type Engine = {
-  readonly api: Api;
+  readonly api: ClientApi;
   /** How many live runs this process drives, and how many of them are parked. */
   liveRuns(): { readonly total: number; readonly parked: number };
   /** How each backend is, as this process sees it. */
@@ -146,7 +146,7 @@ export function createEngine(deps: EngineDeps): Engine {
   });
   const runs = new RunService({ live, agents, store, cache, writer, bus, canceller, stopper, creator, clock });
   const threads = new ThreadService({ agents, store, cache, stopper, bus, clock });
-  const api: Api = { runs, threads, items: new ItemService(store, clock), agents: new AgentService(agents) };
+  const api: ClientApi = { runs, threads, items: new ItemService(store, clock), agents: new AgentService(agents) };
   const stopFollowing = followReplicas({ store, cache, bus, live, clock, log });
   const stopSweeping = sweepExpired({ store, cache, clock, log }, deps.retentionMs);
   const stopWakes = store.wakes?.subscribe((runId) => live.get(runId)?.pollNow());

@@ -5,7 +5,8 @@ import { AccessControl } from '../access/access-control.ts';
 import type { Authenticator } from '../access/credentials.ts';
 import type { StreamTickets } from '../access/stream-tickets.ts';
 import { UsageLimits } from '../access/usage-limits.ts';
-import type { Api } from '../contract/api/api.ts';
+import type { AdminFor } from '../contract/api/admin.ts';
+import type { ClientApi } from '../contract/api/api.ts';
 import type { Agent } from '../contract/domain/agent.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import type { SharedUsage } from '../contract/store/usage-store.ts';
@@ -34,7 +35,9 @@ import { UnsentBytes, type UnsentLimits } from './unsent-bytes.ts';
 
 export type AppOptions = {
   readonly mounts: readonly Mount[];
-  readonly api: Api;
+  readonly api: ClientApi;
+  /** Null: the admin API is not served here. */
+  readonly adminFor: AdminFor | null;
   readonly log: Log;
   readonly limits: AppLimits;
   readonly heartbeatMs: number;
@@ -92,7 +95,7 @@ export type App = {
 
 /** The gateway's HTTP side: errors and headers around the protocols and the gateway's own routes. */
 export function createApp(options: AppOptions): App {
-  const { log, api, mounts, limits, heartbeatMs, metrics, origins, agents } = options;
+  const { log, api, adminFor, mounts, limits, heartbeatMs, metrics, origins, agents } = options;
   const { maxBodyBytes, maxJsonDepth, maxMetadataBytes, maxStreams, slowReaderMs } = limits;
   const disconnects = new Disconnects();
   const unsent = new UnsentBytes(limits);
@@ -102,7 +105,7 @@ export function createApp(options: AppOptions): App {
     authenticate: options.authenticate,
     tickets: options.tickets,
     usageLimits: new UsageLimits(options.usage, maxStreams),
-    api,
+    ...{ api, adminFor },
     bounds: { agents, maxMetadataBytes, exceptions: options.exceptions, callsWebhooks: options.callsWebhooks },
   });
   const sockets = new Sockets({

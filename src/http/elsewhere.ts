@@ -55,7 +55,7 @@ export class Elsewhere {
     );
     return found.length === 0
       ? undefined
-      : `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')} takes it under ${list(found.map(({ prefix }) => prefix))}`;
+      : `${method} ${path.replaceAll(/(?<=\/):(\w+)/g, '{$1}')} takes it under ${list(found.map(({ prefix }) => prefix))}`;
   }
 
   #others(name: string | undefined): readonly Place[] {
@@ -66,7 +66,7 @@ export class Elsewhere {
 /** `GET /runs/search` is no run of another protocol: runs and threads have ids of a known shape. */
 function patternOf({ path }: Operation): RegExp {
   const withIds = path.replaceAll('.', '\\.').replaceAll(/:(?:run|thread)_id\b/g, '[0-9a-fA-F-]{36}');
-  return new RegExp(`^${withIds.replaceAll(/:\w+/g, '[^/]+')}$`);
+  return new RegExp(`^${withIds.replaceAll(/(?<=\/):\w+/g, '[^/]+')}$`);
 }
 
 function countParams({ path }: Operation): number {

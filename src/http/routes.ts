@@ -31,9 +31,14 @@ export function routeMount({ protocol, prefix }: Mount, deps: RouteDeps): Middle
   for (const each of protocol.operations) {
     const step = serveOperation(each, { protocol, prefix }, deps);
     // The router's types say more of a context than Koa's do, and less of its state.
-    router.register(each.path, [each.method], step as unknown as Parameters<typeof router.register>[2]);
+    router.register(escapeColons(each.path), [each.method], step as unknown as Parameters<typeof router.register>[2]);
   }
   return mountRouter(prefix, router);
+}
+
+/** A colon after a name, as in `/runs:cancel`, begins no parameter. */
+function escapeColons(path: string): string {
+  return path.replaceAll(/(?<=\w):/g, '\\:');
 }
 
 function serveOperation(operation: Operation, { protocol, prefix }: Mount, deps: RouteDeps): Middleware {

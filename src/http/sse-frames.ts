@@ -1,6 +1,6 @@
 import { encodeSliced, stringifySmall } from '../compute/json-writer.ts';
-import type { EventEncoder, SentEvent } from '../contract/api/protocol.ts';
-import type { RunEvent } from '../contract/domain/event.ts';
+import type { EventEncoder } from '../contract/api/protocol.ts';
+import type { RunEvent, SentEvent } from '../contract/domain/event.ts';
 
 type EventName = (event: RunEvent) => string;
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import type { Answer, SentEvent } from '../contract/api/protocol.ts';
+import type { Answer } from '../contract/api/protocol.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
-import type { EventBatches } from '../contract/domain/event.ts';
+import type { EventBatches, SentEvent } from '../contract/domain/event.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import { boundReading } from './slow-reader.ts';
 import { encodeRetry, encodeSent, type Frame, Frames, heartbeat } from './sse-frames.ts';

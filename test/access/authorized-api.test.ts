@@ -25,6 +25,7 @@ async function openForeign(): Promise<{ readonly api: Api; readonly scripted: Sc
     authenticate: () => ({ tenant: 'default', name: 'narrow', agents: new Set(['own']), limits: noLimits }),
     usageLimits: new UsageLimits(null, 10),
     api: scripted,
+    adminFor: null,
     tickets: new StreamTickets({ store: new HeldTickets(), auth: null }),
     bounds: { agents: [agentOf({}), own], maxMetadataBytes: 1000, exceptions: noExceptions, callsWebhooks: true },
   });

@@ -17,13 +17,14 @@ describe('auth in a config', () => {
     );
     const limits = { requestsPerSecond: null, liveRuns: null, streams: null };
     expect(auth).toEqual({
-      keys: [{ name: 'ci', tenant: 'default', sha256: digest, agents: null, limits }],
+      keys: [{ name: 'ci', tenant: 'default', sha256: digest, agents: null, limits, role: null }],
       jwt: {
         issuer: 'https://id.example',
         audience: 'rungate',
         jwksUrl: 'https://id.example/keys',
         tenantClaim: 'tenant',
         agentsClaim: null,
+        roleClaim: null,
         limits,
       },
     });

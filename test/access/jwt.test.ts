@@ -94,10 +94,24 @@ afterAll(() => {
 describe('valid tokens', () => {
   test('a token names its tenant and subject', async () => {
     expect(await read(await sign(good()))).toEqual({
-      ...{ tenant: 'acme', name: 'ada', agents: null, limits: noLimits },
+      ...{ tenant: 'acme', name: 'ada', agents: null, limits: noLimits, role: null },
       credential: { kind: 'token', audience: expect.stringMatching(/^[0-9a-f]{32}$/), expiresAtMs: expect.any(Number) },
     });
   });
+
+  test.each([
+    ['viewer', 'rungate_role', 'viewer'],
+    ['operator', 'rungate_role', 'operator'],
+    ['admin', 'rungate_role', null],
+    [['operator'], 'rungate_role', null],
+    ['operator', null, null],
+  ] as const)(
+    'a token whose claim is %j has, where the config names %j, the role %j',
+    async (claim, roleClaim, role) => {
+      const token = await sign({ ...good(), rungate_role: claim });
+      expect(await readerOf({ roleClaim })(token)).toMatchObject({ role });
+    },
+  );
 
   test.each([
     [

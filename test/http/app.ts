@@ -42,6 +42,7 @@ const appOptions = {
   agents: [],
   defaultAgent: null,
   usage: null,
+  adminFor: null,
   exceptions: noExceptions,
   callsWebhooks: true,
   pushed: async () => false,

@@ -1,4 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { AuthorizedAdmin } from '../../src/access/authorized-admin.ts';
+import { anonymous } from '../../src/access/principals.ts';
 import type { AgentQuery, Agents } from '../../src/contract/api/agents.ts';
 import type { Api } from '../../src/contract/api/api.ts';
 import type { CancelOptions, CreatedRun, CreateRun, Runs } from '../../src/contract/api/runs.ts';
@@ -192,6 +194,8 @@ export class ScriptedApi implements Api {
   );
   readonly runs: ScriptedRuns;
   readonly items = new ScriptedItems();
+  /** The admin API has a gateway of its own in its tests. */
+  readonly admin = new AuthorizedAdmin(anonymous, null);
 
   constructor(Runs: typeof ScriptedRuns = ScriptedRuns) {
     this.runs = new Runs(this.agents, this.threads);

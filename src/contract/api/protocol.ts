@@ -1,6 +1,6 @@
 import type { ZodType } from 'zod';
 import type { GatewayError } from '../domain/errors.ts';
-import type { EventBatches, RunEvent } from '../domain/event.ts';
+import type { EventBatches, RunEvent, SentEvent } from '../domain/event.ts';
 import type { Json } from '../domain/json.ts';
 import type { Run } from '../domain/run.ts';
 import type { Waiting } from '../domain/waiting.ts';
@@ -81,9 +81,6 @@ export type ListAnswer = {
 
 /** A parameter of a list's query or body. */
 export type NextPage = { readonly name: 'offset' | 'before'; readonly value: string };
-
-/** One server-sent event. */
-export type SentEvent = { readonly id: string; readonly event: string; readonly data: Json };
 
 /** One status that an operation may answer with, for its document; without a schema the answer has no body. */
 export type AnswerShape = {

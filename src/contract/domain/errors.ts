@@ -107,6 +107,12 @@ export const errorTable = {
     retryable: false,
     when: 'A run is started with an agent that the key may not use.',
   },
+  role_required: {
+    http: 403,
+    message: 'the key has no role for this',
+    retryable: false,
+    when: 'A key or a token without a `role` uses the admin API, or a `viewer` acts by it or asks for payloads.',
+  },
   origin_forbidden: {
     http: 403,
     message: 'pages of this origin may not call the gateway',

@@ -1,3 +1,5 @@
+import type { Role } from './operator.ts';
+
 /** Limits of one key; null for no limit. */
 export type KeyLimits = {
   readonly requestsPerSecond: number | null;
@@ -24,4 +26,6 @@ export type Principal = {
   /** Left out without authentication. */
   readonly credential?: Credential;
   readonly limits: KeyLimits;
+  /** What it may do with the admin API; left out or null: nothing. */
+  readonly role?: Role | null | undefined;
 };

@@ -1,6 +1,5 @@
 import type { Api } from '../../contract/api/api.ts';
-import type { SentEvent } from '../../contract/api/protocol.ts';
-import type { EventBatches, ThreadEvent } from '../../contract/domain/event.ts';
+import type { EventBatches, SentEvent, ThreadEvent } from '../../contract/domain/event.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
 import { encodeThreadEvent, threadSeqAt } from './streaming-events.ts';

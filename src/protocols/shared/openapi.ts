@@ -131,7 +131,7 @@ function addExamples(operation: Operation, document: WrittenDocument, agent: Exa
 }
 
 function pathOf({ path }: Operation): string {
-  return path.replaceAll(/:(\w+)/g, '{$1}');
+  return path.replaceAll(/(?<=\/):(\w+)/g, '{$1}');
 }
 
 function methodOf({ method }: Operation): Method {
@@ -139,7 +139,7 @@ function methodOf({ method }: Operation): Method {
 }
 
 function tagOf({ path }: Operation): string {
-  return path.split('/')[1] ?? '';
+  return path.split(/[/:]/)[1] ?? '';
 }
 
 function memberOf(place: 'path' | 'query', schema: z.ZodType) {

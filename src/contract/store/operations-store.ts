@@ -1,0 +1,122 @@
+import type { JsonObject } from '../domain/json.ts';
+import type { Stop, StopName } from '../domain/operator.ts';
+import type { Run, RunPhase, RunStatus, UpstreamRef } from '../domain/run.ts';
+
+/** Conditions on runs of all tenants; what is left out does not matter. */
+export type RunFilter = {
+  readonly tenant?: string | undefined;
+  /** Runs of these agents. */
+  readonly agentIds?: readonly string[] | undefined;
+  /** Runs at this backend: those that name it, and those of agents that have no other. */
+  readonly backend?: { readonly name: string; readonly onlyAgentIds: readonly string[] } | undefined;
+  readonly phases?: readonly RunPhase[] | undefined;
+  readonly statuses?: readonly RunStatus[] | undefined;
+  readonly errcodes?: readonly number[] | undefined;
+  /** The replica that drives the run. */
+  readonly owner?: string | undefined;
+  readonly createdBeforeMs?: number | undefined;
+  readonly createdFromMs?: number | undefined;
+  readonly threadId?: string | undefined;
+  /** Only runs that have not ended. */
+  readonly isLive?: boolean | undefined;
+  /**
+   * A part, in any case, of the run's id, its thread's, its agent's name, its metadata, what is kept of the vendor's terminal
+   * answer with its ids, or the description of its error.
+   */
+  readonly text?: string | undefined;
+};
+
+export type RunWalk = {
+  readonly filter: RunFilter;
+  /** Only runs older than this one; null: from the newest on. */
+  readonly before: string | null;
+  /** Runs that are looked at, whether they match or not. */
+  readonly maxExamined: number;
+};
+
+/** How far a walk came; `next` is null at the end. */
+export type WalkEnd = { readonly examined: number; readonly next: string | null };
+
+/** A run without its payloads. */
+export type RunHead = Pick<
+  Run,
+  | 'runId'
+  | 'tenant'
+  | 'agentId'
+  | 'agentName'
+  | 'threadId'
+  | 'phase'
+  | 'status'
+  | 'owner'
+  | 'waiting'
+  | 'backend'
+  | 'attempts'
+  | 'createdAtMs'
+  | 'updatedAtMs'
+  | 'startedAtMs'
+  | 'deadlineAtMs'
+> & {
+  readonly upstream: UpstreamRef | null;
+  readonly error: { readonly errcode: number; readonly description: string } | null;
+  readonly metadata: JsonObject;
+};
+
+/** Matching runs that are alike. */
+export type RunGroup = {
+  readonly agentId: string;
+  readonly agentName: string;
+  /** Null where the run does not name one: its agent has only one, or it is queued at none. */
+  readonly backend: string | null;
+  readonly tenant: string;
+  readonly phase: RunPhase;
+  readonly status: RunStatus;
+  readonly count: number;
+  /** Creation of the oldest of them. */
+  readonly oldestMs: number;
+};
+
+/** What a replica says of itself with its heartbeats. */
+export type ReplicaReport = {
+  readonly version: string;
+  /** Of the effective config without its secrets. */
+  readonly configHash: string;
+  readonly startedAtMs: number;
+  readonly liveRuns: number;
+  readonly parkedRuns: number;
+  readonly isDraining: boolean;
+  /** State of each backend by name, as this replica sees it. */
+  readonly backends: Readonly<Record<string, string>>;
+};
+
+export type ReplicaRow = {
+  readonly replica: string;
+  readonly beatAtMs: number;
+  /** Null: it is of a version that makes no reports. */
+  readonly report: ReplicaReport | null;
+  /** What operators want of it. */
+  readonly shouldDrain: boolean;
+};
+
+/**
+ * What the admin API reads and writes, over all tenants and replicas. Rejects with `StorageFault`.
+ *
+ * @public
+ */
+export interface OperationsStore {
+  /** Runs that match, newest first, at most `limit`. */
+  walkRuns(walk: RunWalk & { readonly limit: number }): Promise<WalkEnd & { readonly runs: readonly RunHead[] }>;
+  /** How many runs match, in groups. */
+  countRuns(walk: RunWalk): Promise<WalkEnd & { readonly groups: readonly RunGroup[] }>;
+  stops(): Promise<readonly Stop[]>;
+  /** Takes the place of one with the same name. */
+  putStop(stop: Stop): Promise<void>;
+  /** False: there is none. */
+  liftStop(name: StopName): Promise<boolean>;
+  /** Replaces what the replica reported before; written with its next heartbeat at the latest. */
+  report(replica: string, report: ReplicaReport): Promise<void>;
+  replicas(): Promise<readonly ReplicaRow[]>;
+  /** False: there is no such replica. */
+  setDrain(replica: string, shouldDrain: boolean): Promise<boolean>;
+  /** Calls back when another process has changed stops or drains. A signal can be lost. The result ends that. */
+  onChange(listener: () => void): () => void;
+}

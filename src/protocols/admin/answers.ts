@@ -1,0 +1,250 @@
+import { z } from 'zod';
+import { roles, stopKinds } from '../../contract/domain/operator.ts';
+import { runPhases } from '../../contract/domain/run.ts';
+import { waitingCauses } from '../../contract/domain/waiting.ts';
+import { deliveryStates } from '../../contract/domain/webhook.ts';
+import { anyObject, instant, runStatus } from '../shared/answer-schemas.ts';
+import { json } from '../shared/requests.ts';
+
+const count = z.int().min(0);
+const ms = z.number().min(0);
+const counts = z.record(z.string(), count);
+const phase = z.enum(runPhases);
+const ids = z.record(z.string(), z.string()).describe("The vendor's ids of the run");
+
+const ErrorResponse = z
+  .object({
+    error: z.object({
+      code: z.string(),
+      message: z.string(),
+      detail: z.string().optional(),
+      path: z.string().optional(),
+      retryable: z.boolean(),
+    }),
+  })
+  .meta({ id: 'ErrorResponse' });
+
+const Stop = z
+  .object({ kind: z.enum(stopKinds), name: z.string(), reason: z.string(), by: z.string(), at: instant })
+  .meta({ id: 'Stop' });
+
+const Call = z.object({ at: instant, took_ms: ms, http_status: z.int().nullable(), fault: z.string().optional() });
+
+const runShape = {
+  run_id: z.string(),
+  tenant: z.string(),
+  agent: z.string(),
+  agent_id: z.string(),
+  backend: z.string().nullable(),
+  thread_id: z.string().nullable(),
+  phase,
+  status: runStatus,
+  waiting: z.object({ cause: z.enum(waitingCauses), retry_at: instant.nullable() }).nullable(),
+  waits_for: z.string().nullable().describe('What holds it up, in words'),
+  owner: z.string().nullable().describe('The replica that drives it'),
+  attempts: count,
+  vendor_ids: ids.nullable(),
+  errcode: z.int().nullable(),
+  error: z.string().nullable(),
+  metadata: anyObject,
+  created_at: instant,
+  started_at: instant.nullable(),
+  updated_at: instant,
+  deadline_at: instant,
+  age_ms: ms,
+};
+const Run = z.object(runShape).meta({ id: 'Run' });
+
+const RunList = z
+  .object({
+    runs: z.array(Run),
+    examined: count,
+    next_cursor: z.string().nullable(),
+  })
+  .meta({ id: 'RunList' });
+
+const Totals = z
+  .object({
+    count,
+    complete: z.boolean().describe('False: older runs were not looked at'),
+    oldest_at: instant.nullable(),
+    by_phase: counts,
+    by_status: counts,
+    by_backend: counts,
+    by_agent: counts,
+    by_tenant: counts,
+  })
+  .meta({ id: 'Totals' });
+
+const TimelineEntry = z
+  .object({
+    at: instant,
+    kind: z.string(),
+    text: z.string(),
+    took_ms: ms.nullable(),
+    fault: z.enum(['vendor', 'client', 'gateway', 'operator']).nullable(),
+  })
+  .meta({ id: 'TimelineEntry' });
+
+const Delivery = z
+  .object({
+    run_id: z.string(),
+    seq: count,
+    tenant: z.string(),
+    url: z.string().describe('Without its query, where receivers keep secrets'),
+    state: z.enum(deliveryStates),
+    attempts: count,
+    created_at: instant,
+    due_at: instant.nullable(),
+    ended_at: instant.nullable(),
+    failure: z.string().nullable(),
+  })
+  .meta({ id: 'Delivery' });
+
+const RunReport = z
+  .object({
+    ...runShape,
+    version: count,
+    request_id: z.string().nullable(),
+    created_by: z.string().nullable(),
+    start_call: Call.nullable(),
+    looks: z.object({ count, failed: count, last: Call }).nullable(),
+    waits: z.array(z.object({ cause: z.string(), took_ms: ms })),
+    actions: z.array(z.object({ action: z.string(), by: z.string(), at: instant, run_id: z.string().optional() })),
+    timeline: z.array(TimelineEntry),
+    vendor: json.describe("What is kept of the vendor's terminal answer"),
+    webhook: z.string().nullable(),
+    deliveries: z.array(Delivery),
+    events: z.array(z.object({ seq: count, at: instant, status: runStatus, kind: z.string() })),
+    input: anyObject.optional(),
+    output: json.optional(),
+  })
+  .meta({ id: 'RunReport' });
+
+const BulkOutcome = z
+  .object({
+    dry_run: z.boolean(),
+    matched: count,
+    complete: z.boolean().describe('False: there are more; send the request again'),
+    done: z.array(z.object({ run_id: z.string(), new_run_id: z.string().optional() })),
+    refused: z.array(z.object({ run_id: z.string(), reason: z.string() })),
+  })
+  .meta({ id: 'BulkOutcome' });
+
+const Backend = z
+  .object({
+    name: z.string(),
+    adapter: z.string(),
+    state: z.string(),
+    since: instant,
+    last_fault: Call.extend({ operation: z.string(), run_id: z.string().nullable() }).nullable(),
+    calls: z.object({ count, failed: count, p50_ms: ms.nullable(), p95_ms: ms.nullable() }),
+    budget: z.object({
+      requests_per_second: z.number().nullable(),
+      requests_in_use: count,
+      max_concurrent_runs: count.nullable(),
+      runs_held: count,
+    }),
+    queue: z.object({ calls: count, starts: count }),
+    probe_in_ms: ms.nullable(),
+    live_runs: count,
+    stop: Stop.nullable(),
+    agents: z.array(z.string()),
+    elsewhere: z.array(z.object({ replica: z.string(), state: z.string() })),
+  })
+  .meta({ id: 'Backend' });
+
+const Queue = z
+  .object({
+    backend: z.string().nullable(),
+    waiting: count,
+    oldest_at: instant.nullable(),
+    running: count,
+    starts_per_minute: z.number(),
+    empty_in_ms: ms.nullable(),
+    complete: z.boolean(),
+  })
+  .meta({ id: 'Queue' });
+
+const Replica = z
+  .object({
+    replica: z.string(),
+    self: z.boolean(),
+    alive: z.boolean(),
+    heartbeat_at: instant,
+    runs: count,
+    drain: z.boolean().describe('What operators want of it'),
+    draining: z.boolean().describe('What it does'),
+    version: z.string().nullable(),
+    config_hash: z.string().nullable(),
+    started_at: instant.nullable(),
+    parked_runs: count.nullable(),
+    backends: z.record(z.string(), z.string()),
+  })
+  .meta({ id: 'Replica' });
+
+const Agent = z
+  .object({
+    agent_id: z.string(),
+    name: z.string(),
+    version: z.string(),
+    description: z.string(),
+    metadata: anyObject,
+    backends: z.array(z.object({ name: z.string(), weight: z.number() })),
+    tenants: z.array(z.string()).nullable(),
+    capabilities: anyObject,
+    schemas: anyObject,
+    stop: Stop.nullable(),
+  })
+  .meta({ id: 'Agent' });
+
+const ConfigCheck = z
+  .object({
+    problems: z.array(z.string()),
+    hash: z.string().nullable(),
+    changes: z.array(z.object({ path: z.string(), before: json, after: json })),
+  })
+  .meta({ id: 'ConfigCheck' });
+
+const Config = z
+  .object({ file: z.string(), hash: z.string(), loaded_at: instant, effective: json, check: ConfigCheck.nullable() })
+  .meta({ id: 'Config' });
+
+const Need = z
+  .object({ kind: z.string(), name: z.string().nullable(), text: z.string(), since: instant.nullable() })
+  .meta({ id: 'Need' });
+
+const Overview = z
+  .object({
+    version: z.string(),
+    replica: z.string(),
+    config_hash: z.string(),
+    needs: z.array(Need),
+    live: Totals,
+    ended: Totals.describe('Of the last hour'),
+    stops: z.array(Stop),
+  })
+  .meta({ id: 'Overview' });
+
+/** The answers of the admin API, by the names that its document gives them. */
+export const answers = {
+  ...{ ErrorResponse, Whoami: z.object({ name: z.string(), tenant: z.string(), role: z.enum(roles) }) },
+  ...{ Overview, Need, Run, RunList, RunReport, TimelineEntry, Totals, BulkOutcome },
+  ...{ Backend, Queue, Replica, Agent, Delivery, Stop, Config, ConfigCheck },
+  BackendList: z.object({ backends: z.array(Backend) }),
+  QueueList: z.object({ queues: z.array(Queue) }),
+  ReplicaList: z.object({ replicas: z.array(Replica) }),
+  AgentList: z.object({ agents: z.array(Agent) }),
+  DeliveryList: z.object({ deliveries: z.array(Delivery) }),
+  StopList: z.object({ stops: z.array(Stop) }),
+  Redriven: z.object({ redriven: count }),
+  Reload: z.object({ applied: z.boolean(), hash: z.string(), problems: z.array(z.string()) }),
+  Change: z.object({
+    kind: z.enum(['reset', 'run', 'backend', 'stop', 'lift', 'replica', 'config']),
+    at: instant,
+    run: Run.optional(),
+    run_id: z.string().optional(),
+    backend: z.object({ name: z.string(), state: z.string() }).optional(),
+    stop: Stop.optional(),
+  }),
+} as const;

@@ -11,7 +11,7 @@ import type { Protocol } from './contract/api/protocol.ts';
 import type { Log } from './contract/domain/log.ts';
 import type { Run } from './contract/domain/run.ts';
 import { Lease } from './engine/cluster/lease.ts';
-import { createEngine } from './engine/create-engine.ts';
+import { createEngine, type Engine } from './engine/create-engine.ts';
 import type { BackendState } from './engine/limits/backends.ts';
 import { currentAdmission } from './engine/limits/call-permit.ts';
 import { systemClock } from './engine/system-clock.ts';
@@ -129,7 +129,9 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     heartbeatMs: config.server.heartbeatSeconds * 1000,
     readiness: [{ name: 'store', check: () => store.ping() }],
     metrics,
-    renderMetrics: config.server.metrics ? () => metrics.render(backends().flatMap(readAccounts)) : null,
+    renderMetrics: config.server.metrics
+      ? () => metrics.render([...backends().flatMap(readAccounts), ...readLiveRuns(engine)])
+      : null,
   });
   const { stop: stopEngine } = engine;
   const closeUnder = async (): Promise<void> => {
@@ -180,6 +182,14 @@ function readAccounts({ name, accounts }: Pick<BackendState, 'name' | 'accounts'
     labels: { backend: name, state },
     value,
   }));
+}
+
+function readLiveRuns(engine: Pick<Engine, 'liveRuns'>): readonly GaugeReading[] {
+  const { total, parked } = engine.liveRuns();
+  return [
+    { name: 'live_runs', labels: { form: 'loop' }, value: total - parked },
+    { name: 'live_runs', labels: { form: 'parked' }, value: parked },
+  ];
 }
 
 /** Refuses to open to strangers by accident; logs who can connect when there is no authentication. */

@@ -29,13 +29,19 @@ export const gauges = {
     help: 'Accounts at a backend that are in use or not well, by state: up, paused or down.',
     labels: ['backend', 'state'],
   },
-} as const;
+  live_runs: {
+    help: 'Runs that this process drives, by how: in a loop, or parked until their next poll.',
+    labels: ['form'],
+  },
+} as const satisfies Readonly<Record<string, { readonly help: string; readonly labels: readonly string[] }>>;
 
-export type GaugeReading = {
-  readonly name: keyof typeof gauges;
-  readonly labels: Readonly<Record<(typeof gauges)[keyof typeof gauges]['labels'][number], string>>;
+type ReadingOf<Name extends keyof typeof gauges> = {
+  readonly name: Name;
+  readonly labels: Readonly<Record<(typeof gauges)[Name]['labels'][number], string>>;
   readonly value: number;
 };
+
+export type GaugeReading = { [Name in keyof typeof gauges]: ReadingOf<Name> }[keyof typeof gauges];
 
 type CounterName = keyof typeof counters;
 type Labels = Readonly<Record<string, string>>;

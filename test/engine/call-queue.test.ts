@@ -20,7 +20,10 @@ describe('the call queue of a backend', () => {
   });
 
   const openQueue = (rate: Rate | null): CallQueue =>
-    new CallQueue({ clock, health: new AccountHealth({ clock, log: silentLog }), maxPauseMs: 300_000 }, rate);
+    new CallQueue(
+      { clock, health: new AccountHealth({ clock, log: silentLog }), maxPauseMs: 300_000, maxConnections: 128 },
+      rate,
+    );
 
   const busy = (retryAfterMs: number, httpStatus = 429): UpstreamFault =>
     fault('retry', { kind: 'http-status', httpStatus, retryAfterMs });

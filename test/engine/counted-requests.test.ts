@@ -22,7 +22,10 @@ beforeEach(() => {
 });
 
 function open(rate: Rate | null): void {
-  queue = new CallQueue({ clock, health: new AccountHealth({ clock, log: silentLog }), maxPauseMs: 300_000 }, rate);
+  queue = new CallQueue(
+    { clock, health: new AccountHealth({ clock, log: silentLog }), maxPauseMs: 300_000, maxConnections: 128 },
+    rate,
+  );
 }
 
 /** As the client does before and after it sends. */

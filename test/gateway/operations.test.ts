@@ -185,10 +185,14 @@ test.concurrent('metrics are shown where the config says so, and nowhere else', 
   await using closed = await openBoth();
   open.intuned.plan = () => ({ status: 'completed', result: 1 });
   await open.client.run({ agent_id: 'price-scraper' });
+  open.intuned.plan = () => ({ status: 'started' });
+  await open.client.create({ agent_id: 'price-scraper' });
   const shown = await fetch(`${open.client.url}/metrics`);
   expect(shown.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
   const text = await shown.text();
-  expect(text).toContain('rungate_runs_created_total 1\n');
+  expect(text).toContain('rungate_runs_created_total 2\n');
+  expect(text).toContain('rungate_live_runs{form="loop"} 1\n');
+  expect(text).toContain('rungate_live_runs{form="parked"} 0\n');
   expect(text).toContain('rungate_runs_ended_total{status="success"} 1\n');
   expect(await closed.client.ask('GET', '/metrics')).toMatchObject({ status: 404 });
   expect(await open.client.ask('POST', '/metrics')).toMatchObject({ status: 405 });

@@ -21,6 +21,8 @@ export type BackendOptions = {
   readonly burst: number | null;
   /** Of each account. */
   readonly maxConcurrentRuns: number | null;
+  /** Connections to the vendor; left out, the usual pool. */
+  readonly maxConnections?: number | undefined;
   /** Calls that the vendor may hold at a time, for each account; left out, half the usual pool. */
   readonly maxHeldCalls?: number | undefined;
   /** The longest pause before a probe, however long a 429 or 503 asks for. */
@@ -65,7 +67,8 @@ type Backend = {
   readonly shared: Account | null;
 };
 
-/** Of the 128 connections that a backend has by default. */
+/** What a backend has by default. */
+const usualConnections = 128;
 const usualHeldCalls = 64;
 /** After the last account went out of use, the unused ones are looked through. */
 const sweepMs = 60_000;
@@ -141,14 +144,14 @@ export class Backends {
     const health = this.#healthOf(name, log);
     const onUnused = (): void => this.#sweepLater();
     const { quotas, replica, agents, onWait } = this.#deps;
-    const { maxPauseMs } = options;
+    const { maxPauseMs, maxConnections = usualConnections } = options;
     const rate = rateOf(options);
     const heldCalls = new HeldCalls(options.maxHeldCalls ?? usualHeldCalls);
     const max = options.maxConcurrentRuns;
     if (quotas === null || (rate === null && max === null)) {
       return new Account(name, {
         ...{ clock, health, heldCalls, push, onWait, onUnused, stopLease: () => {} },
-        callQueue: new CallQueue({ clock, health, maxPauseMs }, rate),
+        callQueue: new CallQueue({ clock, health, maxPauseMs, maxConnections }, rate),
         concurrency: new ConcurrencyLimit({ kind: 'own', max: max ?? Number.POSITIVE_INFINITY }),
       });
     }
@@ -165,6 +168,7 @@ export class Backends {
         rate,
         maxConcurrentRuns: max,
         maxPauseMs,
+        maxConnections,
       },
     );
     const { callQueue, concurrency } = lease;

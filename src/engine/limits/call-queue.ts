@@ -13,6 +13,8 @@ const urgencies: readonly Urgency[] = ['start', 'watched', 'unwatched'];
 const handicapMs: Readonly<Record<Urgency, number>> = { start: 0, watched: 10_000, unwatched: 40_000 };
 /** A lost answer to a start ends its run, so a poll that is due within this time probes an open circuit instead. */
 const startProbeReluctanceMs = 20_000;
+/** Requests under way for each connection, above which the account counts as crowded. */
+const crowdPerConnection = 8;
 /** Between two queued calls after a pause, without a budget to space them: 100 a second, rising until the jam is over. */
 const jamSpacingMs = 10;
 
@@ -38,6 +40,8 @@ export type CallQueueDeps = {
   readonly health: AccountHealth;
   /** The longest pause before one call probes whether the vendor takes calls again, however long it asked for. */
   readonly maxPauseMs: number;
+  /** Requests that can be at the vendor at once; further ones wait for a connection. */
+  readonly maxConnections: number;
   /** Called whenever a call has to wait. */
   readonly onWait?: () => void;
 };
@@ -59,6 +63,8 @@ export class CallQueue {
   #cancelTimer: () => void = () => {};
   readonly #onWait: () => void;
   readonly #maxPauseMs: number;
+  readonly #maxUnderWay: number;
+  readonly #traffic = { underWay: 0 };
   readonly #requestDeps: RequestDeps;
   readonly #leaveHealth: () => void;
 
@@ -67,12 +73,13 @@ export class CallQueue {
     this.#clock = deps.clock;
     this.#health = deps.health;
     this.#maxPauseMs = deps.maxPauseMs;
+    this.#maxUnderWay = deps.maxConnections * crowdPerConnection;
     this.#onWait = deps.onWait ?? (() => {});
     this.#limit = rate === null ? null : new RateLimit(rate);
     const onChange = (): void => {
       if (this.waiting > 0) this.#pump();
     };
-    this.#requestDeps = { ...deps, limit: this.#limit, onChange };
+    this.#requestDeps = { ...deps, limit: this.#limit, traffic: this.#traffic, onChange };
     this.#leaveHealth = deps.health.join(onChange);
   }
 
@@ -87,6 +94,14 @@ export class CallQueue {
   retryAfterMs({ httpStatus, retryAfterMs }: UpstreamFault): number | null {
     if (retryAfterMs === null || !pausesAccount(httpStatus)) return retryAfterMs;
     return Math.min(retryAfterMs, this.#maxPauseMs);
+  }
+
+  /**
+   * So many requests wait for a connection that a further one would only wait longer, with all that belongs to it in memory,
+   * and hold up the starts that come after it.
+   */
+  get isCrowded(): boolean {
+    return this.#traffic.underWay >= this.#maxUnderWay;
   }
 
   /** No call waits, and none counts against the budget. */
@@ -271,6 +286,8 @@ type RequestDeps = {
   readonly health: AccountHealth;
   readonly limit: RateLimit | null;
   readonly maxPauseMs: number;
+  /** Requests that were sent and are not settled. */
+  readonly traffic: { underWay: number };
   /** A queued call may have waited for this request. */
   readonly onChange: () => void;
 };
@@ -293,13 +310,15 @@ class QueuedRequest implements PermittedRequest {
   }
 
   begin(): void {
-    const { limit, clock, onChange } = this.#deps;
+    const { limit, clock, traffic, onChange } = this.#deps;
+    traffic.underWay += 1;
     this.#flight = limit?.sent(clock.monotonicMs());
     onChange();
   }
 
   settle(error: unknown): void {
-    const { limit, clock, health, maxPauseMs, onChange } = this.#deps;
+    const { limit, clock, health, maxPauseMs, traffic, onChange } = this.#deps;
+    traffic.underWay -= 1;
     const result = error === null ? 'answered' : health.judge(error, maxPauseMs);
     if (this.#flight !== undefined) limit?.landed(this.#flight, clock.monotonicMs());
     health.settle(result, this.#probes, maxPauseMs);

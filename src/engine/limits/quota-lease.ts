@@ -27,6 +27,7 @@ export type SharedBudgetOptions = {
   readonly rate: Rate | null;
   readonly maxConcurrentRuns: number | null;
   readonly maxPauseMs: number;
+  readonly maxConnections: number;
 };
 
 /** The period of round trips to the store while there is demand, however many calls go to the vendor. */
@@ -61,11 +62,12 @@ export class QuotaLease {
 
   constructor(deps: QuotaLeaseDeps, budget: SharedBudgetOptions) {
     const { clock, health } = deps;
+    const { maxPauseMs, maxConnections } = budget;
     this.#deps = deps;
     this.#budget = budget;
     this.#totalRequests = budget.rate === null ? 0 : Math.max(1, Math.floor(budget.rate.requestsPerSecond));
     this.callQueue = new CallQueue(
-      { clock, health, maxPauseMs: budget.maxPauseMs, onWait: () => this.#wake(turnMs) },
+      { clock, health, maxPauseMs, maxConnections, onWait: () => this.#wake(turnMs) },
       budget.rate,
     );
     this.callQueue.allow(0);

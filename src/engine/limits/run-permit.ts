@@ -90,6 +90,11 @@ export class RunPermit implements Caller {
     return this.#account.callQueue.retryAfterMs(fault);
   }
 
+  /** A poll that can wait had better wait. */
+  get isCrowded(): boolean {
+    return this.#account.callQueue.isCrowded;
+  }
+
   /** How long a call would wait for the rate limit. */
   backlogMs(urgency: Urgency): number {
     return this.#account.callQueue.backlogMs(urgency);

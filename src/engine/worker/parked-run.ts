@@ -1,4 +1,5 @@
 import type { Agent } from '../../contract/domain/agent.ts';
+import type { Clock } from '../../contract/domain/clock.ts';
 import type { Run, RunPhase } from '../../contract/domain/run.ts';
 import type { Waiting, WaitingCause } from '../../contract/domain/waiting.ts';
 import { measureJson } from '../../json/measure-json.ts';
@@ -10,6 +11,8 @@ import type { WaitLook } from './wait-notes.ts';
 export const minParkMs = 1000;
 /** The same for a run whose reading takes longer. */
 const minParkLargeMs = 60_000;
+/** So that polls that were put off together do not come together again. */
+const standBackSpread = 0.25;
 const small = { maxNodes: 500, maxChars: 16_384 };
 
 /** What parked runs share. */
@@ -44,6 +47,8 @@ export class ParkedRun implements LiveRun {
   version: number;
   /** What the run is recorded to wait for. */
   recorded: WaitingCause | null;
+  /** Of the run, by the monotonic clock. */
+  readonly deadlineMs: number;
   /** When it is read again, by the monotonic clock; null while it is being read. */
   dueMs: number | null = null;
   readonly #parking: Parking;
@@ -58,6 +63,7 @@ export class ParkedRun implements LiveRun {
     this.phase = run.phase;
     this.version = run.version;
     this.recorded = run.waiting?.cause ?? null;
+    this.deadlineMs = memory.createdMonotonicMs + run.deadlineAtMs - run.createdAtMs;
   }
 
   get backend(): string {
@@ -116,4 +122,9 @@ export class ParkedRun implements LiveRun {
 /** Whether reading the run again costs less than the loop of one that sleeps for `waitMs`. */
 export function isWorthParking({ request, outcome }: Run, waitMs: number): boolean {
   return waitMs >= minParkLargeMs || measureJson([request, outcome], small) !== null;
+}
+
+/** How long a poll that can wait is put off while too many calls are under way: long enough for its run to be parked. */
+export function standBackMs(clock: Clock): number {
+  return minParkMs * (1 + standBackSpread * clock.random());
 }

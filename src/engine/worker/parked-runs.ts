@@ -5,7 +5,7 @@ import type { Hindrance } from '../limits/account-health.ts';
 import { giveUpClaim } from '../limits/run-permit.ts';
 import type { BackendHealth } from './backend-health.ts';
 import type { LiveRuns } from './live-runs.ts';
-import { ParkedRun, type ParkedRunOptions, type Parking } from './parked-run.ts';
+import { ParkedRun, type ParkedRunOptions, type Parking, standBackMs } from './parked-run.ts';
 import type { WorkerDeps } from './run-context.ts';
 import { faultHindrance, lookAtWait, waitingFor } from './run-wait.ts';
 import type { WaitLook } from './wait-notes.ts';
@@ -109,7 +109,7 @@ export class ParkedRuns implements Parking {
     const cancel = this.#deps.clock.schedule(dueMs - nowMs, () => {
       this.#slots.delete(dueMs);
       for (const parked of runs) parked.dueMs = null;
-      void this.#wake([...runs]);
+      void this.#wake([...runs].filter((parked) => !this.#standsBack(parked)));
     });
     const slot = { runs, cancel };
     this.#slots.set(dueMs, slot);
@@ -132,6 +132,17 @@ export class ParkedRuns implements Parking {
       const left = due.slice(from, from + batch).filter((parked) => this.#isParked(parked));
       if (left.length > 0) await this.#read(left);
     }
+  }
+
+  /** A run whose poll would only join a crowd is not read for it. */
+  #standsBack(parked: ParkedRun): boolean {
+    const { backends, clock } = this.#deps;
+    const { backend, tenant, memory, deadlineMs } = parked;
+    const leftMs = deadlineMs - clock.monotonicMs();
+    if (leftMs <= 0 || memory.isPushed || memory.owesWait) return false;
+    if (!backends.of(backend, tenant).callQueue.isCrowded) return false;
+    this.#shelve(parked, Math.min(leftMs, standBackMs(clock)));
+    return true;
   }
 
   /** Never rejects. */

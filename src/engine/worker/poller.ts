@@ -15,6 +15,7 @@ import { Attendance } from './attendance.ts';
 import { noteAnswer, noteCall, noteFault } from './call-notes.ts';
 import { Echo } from './echo.ts';
 import { LookPatience } from './look-patience.ts';
+import { standBackMs } from './parked-run.ts';
 import { PartialSpacing } from './partial-spacing.ts';
 import { isWatched, type RunContext } from './run-context.ts';
 import type { PollMemory } from './run-memory.ts';
@@ -73,7 +74,13 @@ export class Poller {
   /** How long until the run is polled, or attended, next; zero or less: now. */
   get waitMs(): number {
     const dueMs = this.#memory.isPushed ? Math.min(this.#untilPushedPollMs(), this.#untilDueMs()) : this.#untilDueMs();
-    return Math.min(dueMs, this.#untilHeldMs());
+    const waitMs = Math.min(dueMs, this.#untilHeldMs());
+    return waitMs <= 0 && this.#standsBack ? standBackMs(this.#context.deps.clock) : waitMs;
+  }
+
+  /** Polls that no client waits for are not made while too many calls are under way. */
+  get #standsBack(): boolean {
+    return this.#context.runPermit.isCrowded && !this.#memory.isPushed && !this.#isWatched;
   }
 
   /** Has the vendor hold a call where that is possible, and polls where it is not, or is due all the same. */

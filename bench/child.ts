@@ -17,6 +17,19 @@ export type ChildOptions = {
   readonly cwd?: string;
 };
 
+/** A process that a signal ends runs nothing of its own, so the children are ended by an exit in its place. */
+let endsBySignal = false;
+function exitOnSignal(): void {
+  if (endsBySignal) return;
+  endsBySignal = true;
+  for (const [name, number] of [
+    ['SIGHUP', 1],
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+  ] as const)
+    process.once(name, () => process.exit(128 + number));
+}
+
 /** A process that is measured from outside, by what the kernel counts for it. */
 export class Child {
   readonly #process: ChildProcess;
@@ -32,6 +45,7 @@ export class Child {
     this.#process.stdout?.on('data', keep);
     this.#process.stderr?.on('data', keep);
     // No server may outlive this process, however it ends.
+    exitOnSignal();
     const end = (): void => void this.#process.kill('SIGKILL');
     process.once('exit', end);
     this.#process.once('exit', () => process.off('exit', end));

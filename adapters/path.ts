@@ -12,6 +12,15 @@ export const pathPart = z
 /** A header's value: HTTP takes visible ASCII without quarrel. */
 export const headerValue = z.string().regex(/^[\x21-\x7e]+$/, 'must be visible ASCII without spaces');
 
+/** A path of these parts, and its query. */
+export function writePath(
+  parts: readonly string[],
+  query: readonly (readonly [name: string, value: string])[],
+): string {
+  const path = parts.map((part) => `/${encodeURIComponent(part.toWellFormed())}`).join('');
+  return query.length === 0 ? path : `${path}?${new URLSearchParams(query.map(([name, value]) => [name, value]))}`;
+}
+
 /** Puts parts in the place of `{name}`, percent-encoded; throws `TypeError` for a name without a part. */
 export function fillPath(template: string, parts: Readonly<Record<string, string | undefined>>): string {
   return template.replace(/\{(\w+)\}/g, (_whole, name: string) => {

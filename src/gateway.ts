@@ -26,6 +26,7 @@ import { createRedactor } from './observability/redaction.ts';
 import { createAcpV01 } from './protocols/acp-v01/protocol.ts';
 import { createAcpV02 } from './protocols/acp-v02/protocol.ts';
 import { createAgentProtocol } from './protocols/agent-protocol/protocol.ts';
+import { createIntuned } from './protocols/intuned/protocol.ts';
 import { openStore } from './store/open.ts';
 import { connectUpstream, type Upstream } from './upstream/connect.ts';
 import { parseExceptions } from './upstream/ssrf-address.ts';
@@ -93,6 +94,11 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     clock: systemClock,
     pacing: config.pacing,
     backends: config.backends,
+    passing: config.backends.flatMap(({ name, adapter, passthrough }) => {
+      const backend = connections.get(name);
+      if (!passthrough || backend === undefined) return [];
+      return [{ name, vendor: adapter.name, connectionFor: (tenant: string) => backend.for(tenant) }];
+    }),
     webhooks: webhooks?.terms,
     lease,
     fence: {
@@ -235,6 +241,7 @@ export function mountProtocols(config: Config): readonly Mount[] {
     createAcpV01({ maxBlockSeconds: config.limits.maxBlockSeconds, unknownFields, callbacks }),
     createAcpV02({ unknownFields, callbacks }),
     createAgentProtocol({ unknownFields, maxListBytes: config.limits.maxListBytes }),
+    createIntuned(),
   ];
   const mounts = protocols.map((protocol) => ({ protocol, prefix: protocol.prefix }));
   const root = protocols.find((protocol) => protocol.name === rootProtocol);

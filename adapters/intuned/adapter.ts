@@ -1,12 +1,12 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { StartRequest } from '../../src/contract/adapter/adapter.ts';
 import { UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { isJsonObject } from '../../src/json/json-object.ts';
 import { actOnce, observeRun, refuseOther } from '../call-rules.ts';
 import { defineAdapter } from '../define-adapter.ts';
-import { fillPath } from '../path.ts';
-import { findUrls, optionNames, runConfig, settings, type Target, target } from './settings.ts';
+import { fillPath, writePath } from '../path.ts';
+import { findUrls, openTarget, optionNames, runConfig, settings, type Target, target } from './settings.ts';
 import { findErrorMessage, paths, resultAnswer, sinkCall, startAnswer, usualAttemptSeconds } from './wire.ts';
 
 /** Intuned's Run API. It has no cancel, and a run takes no payload; its webhook sink pushes changes. */
@@ -18,6 +18,7 @@ export const intuned = defineAdapter({
   runConfig,
   urlsOf: findUrls,
   secretsOf: ({ apiKey }) => [apiKey],
+  native: { names: ['project', 'api'], openTarget },
 
   connect({ workspaceId, apiKey }, http) {
     const shared = { headers: { 'x-api-key': apiKey }, errorMessage: findErrorMessage } as const;
@@ -55,6 +56,21 @@ export const intuned = defineAdapter({
         return { status: body.status, raw };
       },
 
+      native: {
+        serves: (place) => place.workspaceId === workspaceId,
+        pass: ({ method, path, query, body }) =>
+          http.call({
+            ...shared,
+            ...(method === 'GET' ? { retry: 'safe' } : { retry: 'at-most-once' }),
+            purpose: 'passthrough',
+            method,
+            path: writePath([workspaceId, ...path], query),
+            ...(body === undefined ? {} : { body }),
+            answer: z.unknown(),
+            readsBody: true,
+          }),
+      },
+
       adoption: {
         termsOf: (target, config) => ({ lastCallMs: lastCallMs(target, config) }),
 
@@ -84,16 +100,22 @@ function lastCallMs(target: Target, config: JsonObject): number {
 }
 
 /** The vendor takes an object of parameters: any other input is its parameter `input`. */
-function buildStart({ target, input, config, sink }: StartRequest<Target>): JsonObject {
+function buildStart({ target, input, config, sink, isNative }: StartRequest<Target>): JsonObject {
   const run = runConfig.safeParse(config);
   if (!run.success) throw refuse(`the run's config is not valid: ${run.error.issues[0]?.path.join('.')}`);
   const ours: JsonObject = sink === undefined ? {} : { sink: { type: 'webhook', url: sink.url } };
   return {
     ...ours,
+    ...(isNative === true ? omitConfigurable(run.data) : {}),
     ...pickOptions(run.data, target),
     api: target.api,
     parameters: isJsonObject(input) ? input : { input },
   };
+}
+
+/** What the vendor knows and the adapter does not passes as the client wrote it. */
+function omitConfigurable({ configurable: _, ...members }: z.output<typeof runConfig>): JsonObject {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null)) as JsonObject;
 }
 
 function pickOptions(run: z.output<typeof runConfig>, target: Target): JsonObject {

@@ -117,6 +117,13 @@ export const target = z
   );
 export type Target = z.infer<typeof target>;
 
+/** A target that leaves to the request what to run, or a part of it. */
+export const openTarget = z.strictObject({
+  project: target.shape.project.optional(),
+  api: target.shape.api.optional(),
+  ...runOptions,
+}) as unknown as z.ZodType<JsonObject>;
+
 /** A run's `config`: the options themselves, or under `configurable` as ACP 0.2 and the Agent Protocol nest them. */
 export const runConfig = z.looseObject({ ...runOptions, configurable: z.looseObject(runOptions).nullish() });
 

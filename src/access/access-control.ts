@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AdminFor } from '../contract/api/admin.ts';
 import type { Api, ClientApi } from '../contract/api/api.ts';
+import type { VendorCalls } from '../contract/api/vendor-calls.ts';
 import type { Principal } from '../contract/domain/principal.ts';
 import { AgentScope } from './agent-scope.ts';
 import { AuthorizedAdmin } from './authorized-admin.ts';
@@ -82,5 +83,11 @@ function authorize({ api, adminFor, bounds }: AccessControlDeps, principal: Prin
     items: api.items,
     agents: new AuthorizedAgents(api.agents, scope),
     admin: new AuthorizedAdmin(principal, adminFor),
+    vendors: authorizeCalls(api.vendors, principal),
   };
+}
+
+/** What passes on to vendors, for the tenant of the principal and within its agents. */
+function authorizeCalls(vendors: VendorCalls, { tenant, agents }: Principal): VendorCalls {
+  return { pass: (call) => vendors.pass({ ...call, tenant, agents: agents ?? undefined }) };
 }

@@ -47,6 +47,11 @@ export class AuthorizedRuns implements Runs {
     return this.#scope.checkRun(await this.#api.runs.get(key));
   }
 
+  async poll(key: RunKey): Promise<Run> {
+    await this.#check(key);
+    return await this.#api.runs.poll(key);
+  }
+
   async wait(key: RunKey, blockMs: number, signal: AbortSignal): Promise<Run> {
     await this.#check(key);
     return await this.#api.runs.wait(key, blockMs, signal);

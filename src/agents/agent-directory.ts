@@ -1,16 +1,25 @@
 import { validate as isUuid } from 'uuid';
-import type { Agent, AgentDirectory, AgentPlace } from '../contract/domain/agent.ts';
+import type { Agent, AgentDirectory, AgentPlace, NativeAgent } from '../contract/domain/agent.ts';
+import type { JsonObject } from '../contract/domain/json.ts';
 import { boundOutput } from '../mapping/output-bound.ts';
 import type { BackendConnections } from './backend-connections.ts';
 
+/** What the config alone says of an agent that takes requests of its vendor's own API. */
+export type NativeTarget = Omit<NativeAgent, 'serves' | 'holdsStarts'>;
+
 export type AgentDirectoryOptions = {
   /** `backends`: of an agent that has several; `backend` is the first of them. */
-  readonly agents: readonly (Omit<Agent, 'connectionFor' | 'places'> & {
+  readonly agents: readonly (Omit<Agent, 'connectionFor' | 'places' | 'native'> & {
+    readonly native?: NativeTarget | undefined;
     readonly backends?: readonly { readonly name: string; readonly weight: number }[] | undefined;
   })[];
   /** Name of the agent of runs that name none. */
   readonly defaultAgent: string | null;
-  readonly backends: readonly { readonly name: string; readonly settingsByTenant: object | null }[];
+  readonly backends: readonly {
+    readonly name: string;
+    readonly settingsByTenant: object | null;
+    readonly startRefusal?: 'run' | 'hold' | undefined;
+  }[];
   /** Bound on a mapped output, as JSON. */
   readonly maxOutputBytes: number;
 };
@@ -26,9 +35,19 @@ export function buildAgents(
   const tenantsOf = new Map(
     options.backends.map(({ name, settingsByTenant }) => [name, settingsByTenant && Object.keys(settingsByTenant)]),
   );
-  const all = options.agents.map(({ backends, ...entry }): Agent => {
+  const holding = new Set(options.backends.filter(({ startRefusal: how }) => how === 'hold').map(({ name }) => name));
+  const all = options.agents.map(({ backends, native, ...entry }): Agent => {
     const mapping = boundOutput(entry.mapping, options.maxOutputBytes);
+    const ownMapping =
+      native === undefined || native.mapping === entry.mapping
+        ? mapping
+        : boundOutput(native.mapping, options.maxOutputBytes);
     const places: AgentPlace[] = [];
+    const nativeAt = (name: string, backend: BackendConnections) => ({
+      holdsStarts: holding.has(name),
+      serves: (tenant: string, place: JsonObject) =>
+        Object.values(place).includes(name) || backend.for(tenant).native?.serves(place) === true,
+    });
     const agentAt = (name: string): Agent => {
       const backend = connections.get(name);
       if (backend === undefined) throw new TypeError(`no connection to the backend ${name}`);
@@ -37,11 +56,12 @@ export function buildAgents(
         connectionFor: (tenant: string) => backend.for(tenant),
         tenants: tenantsOf.get(name) ?? undefined,
         places: backends === undefined ? undefined : places,
+        ...(native === undefined ? {} : { native: { ...native, mapping: ownMapping, ...nativeAt(name, backend) } }),
       });
     };
     if (backends === undefined) return agentAt(entry.backend);
     for (const { name, weight } of backends) places.push({ agent: agentAt(name), weight });
-    return Object.freeze({ ...agentAt(entry.backend), tenants: joinTenants(places) });
+    return Object.freeze({ ...agentAt(entry.backend), ...joinNative(places), tenants: joinTenants(places) });
   });
   const byKey = new Map<string, Agent>();
   for (const agent of all) byKey.set(agent.name, agent).set(agent.agentId, agent);
@@ -52,6 +72,15 @@ export function buildAgents(
     // UUIDs are compared without regard to case (RFC 9562, section 4). Names are not, and none looks like a UUID.
     find: (idOrName) => byKey.get(isUuid(idOrName) ? idOrName.toLowerCase() : idOrName) ?? null,
   };
+}
+
+/** A request may name the place of any of the backends, wherever its run starts then. */
+function joinNative([first, ...others]: readonly AgentPlace[]): Pick<Agent, 'native'> {
+  const native = first?.agent.native;
+  if (native === undefined) return {};
+  const serves: NativeAgent['serves'] = (tenant, place) =>
+    native.serves(tenant, place) || others.some(({ agent }) => agent.native?.serves(tenant, place) === true);
+  return { native: { ...native, serves } };
 }
 
 /** Those that have credentials at one of the backends; undefined: all. */

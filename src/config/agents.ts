@@ -11,6 +11,7 @@ import type { AgentConfig } from './config.ts';
 import type { ConfigPath } from './config-error.ts';
 import { type AgentEntry, agentSchema } from './entry-schemas.ts';
 import type { MappingLoader } from './mapping-layers.ts';
+import { describeNative } from './native-agents.ts';
 import type { ConfigReader } from './reader.ts';
 
 /** Never changes: clients keep the agent ids that are derived from it. */
@@ -57,9 +58,18 @@ async function readAgent(raw: unknown, path: ConfigPath, deps: AgentReaderDeps):
   const adapter = placed?.adapter;
   // The target and the mapping are read from the raw entry, so that one wrong key does not hide the next.
   const members = isJsonObject(raw) ? raw : {};
-  const mapping =
-    adapter === undefined ? undefined : await mappings.load(adapter.name, members.mapping, [...path, 'mapping']);
-  const targeted = adapter === undefined ? undefined : readTarget(adapter, members.target, [...path, 'target'], reader);
+  const load = (layers: unknown) =>
+    adapter === undefined ? undefined : mappings.load(adapter.name, layers, [...path, 'mapping']);
+  const mapping = await load(members.mapping);
+  // Where the agent adds nothing, both are one.
+  const isPlain = members.mapping === undefined || adapter?.native === undefined;
+  const own = isPlain ? mapping : await load(undefined);
+  const checksInput = isJsonObject(members.mapping) ? !('input' in members.mapping) : members.mapping === undefined;
+  const isOpen = members.passthrough === true;
+  if (isOpen && adapter !== undefined && adapter.native?.openTarget === undefined)
+    reader.report([...path, 'passthrough'], `is not known to the ${adapter.name} adapter`);
+  const place = { path: [...path, 'target'], reader, isOpen };
+  const targeted = adapter === undefined ? undefined : readTarget(adapter, members.target, place);
   const schemas = entry === undefined ? undefined : shapeSchemas(entry);
   const report = (place: ConfigPath, message: string) => reader.report([...path, 'schemas', ...place], message);
   const checks =
@@ -70,7 +80,7 @@ async function readAgent(raw: unknown, path: ConfigPath, deps: AgentReaderDeps):
     reader.report([...path, 'mapping'], `${message}; take "interrupt" out, or choose a target that can be resumed`);
     return undefined;
   }
-  if (entry === undefined || placed === undefined || mapping === undefined) return undefined;
+  if (entry === undefined || placed === undefined || mapping === undefined || own === undefined) return undefined;
   if (targeted === undefined || schemas === undefined || checks === undefined) return undefined;
   return {
     agentId: uuidV5(entry.name, agentNamespace),
@@ -90,17 +100,22 @@ async function readAgent(raw: unknown, path: ConfigPath, deps: AgentReaderDeps):
     onBusyStart: entry.onBusyStart,
     capabilities: targeted.capabilities,
     mapping,
+    ...(adapter?.native === undefined
+      ? {}
+      : { native: describeNative(adapter, adapter.native.names, { ...targeted, isOpen, mapping: own, checksInput }) }),
   };
 }
+
+type TargetPlace = { readonly path: ConfigPath; readonly reader: ConfigReader; readonly isOpen: boolean };
 
 function readTarget(
   adapter: Adapter,
   value: unknown,
-  path: ConfigPath,
-  reader: ConfigReader,
+  { path, reader, isOpen }: TargetPlace,
 ): { readonly target: unknown; readonly capabilities: Capabilities } | undefined {
   const before = reader.problemCount;
-  const target = reader.parse(refuseUnknownKeys(adapter.target), value, path);
+  const schema: z.ZodType = isOpen ? (adapter.native?.openTarget ?? adapter.target) : adapter.target;
+  const target = reader.parse(refuseUnknownKeys(schema), isOpen ? (value ?? {}) : value, path);
   if (reader.problemCount > before || (target === undefined && value !== undefined)) return undefined;
   return { target, capabilities: { ...adapter.capabilities, ...adapter.capabilitiesOf?.(target) } };
 }

@@ -107,6 +107,8 @@ function readBackend(
     maxConcurrentRuns: shared.maxConcurrentRuns ?? null,
     maxPauseMs: Math.ceil(shared.maxPauseSeconds * 1000),
     push: shared.push ?? null,
+    passthrough: shared.passthrough,
+    startRefusal: shared.startRefusal,
     ...own,
     ...accountsOf(adapter, baseUrl, own),
   };
@@ -161,7 +163,15 @@ function readTenants(
 }
 
 function checkBounds(
-  { burst, requestsPerSecond, maxHeldCalls, maxConnections, push }: z.output<typeof backendSchema>,
+  {
+    burst,
+    requestsPerSecond,
+    maxHeldCalls,
+    maxConnections,
+    push,
+    passthrough,
+    startRefusal,
+  }: z.output<typeof backendSchema>,
   secrets: readonly string[],
   { adapter, path, reader }: BackendPlace,
 ): void {
@@ -171,6 +181,11 @@ function checkBounds(
   }
   if (maxHeldCalls !== undefined && maxHeldCalls >= maxConnections) {
     reader.report([...path, 'maxHeldCalls'], 'must be below maxConnections');
+  }
+  const native = { passthrough, startRefusal: startRefusal === 'hold' };
+  for (const [key, isAsked] of Object.entries(native)) {
+    if (isAsked && adapter.native === undefined)
+      reader.report([...path, key], `is not known to the ${adapter.name} adapter, whose own API is not offered`);
   }
   if (push === undefined) return;
   if (!adapter.capabilities.push) reader.report([...path, 'push'], `is not known to the ${adapter.name} adapter`);

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { NativeTarget } from '../agents/agent-directory.ts';
 import type { Adapter } from '../contract/adapter/adapter.ts';
 import type { Agent } from '../contract/domain/agent.ts';
 import type { AuthConfig } from '../contract/domain/auth.ts';
@@ -34,6 +35,9 @@ export type BackendConfig = {
   readonly maxPauseMs: number;
   /** Null: the vendor is not asked to call the gateway. */
   readonly push: { readonly publicUrl: string } | null;
+  /** What makes no run is passed on. */
+  readonly passthrough: boolean;
+  readonly startRefusal: 'run' | 'hold';
   readonly settings: unknown;
   /** Replaces `settings`, which are undefined then, where each tenant has its own. */
   readonly settingsByTenant: Readonly<Record<string, unknown>> | null;
@@ -48,7 +52,8 @@ export type BackendConfig = {
 export type WeightedBackend = { readonly name: string; readonly weight: number };
 
 /** An agent of the config. It lacks only the live connections to its backends. */
-export type AgentConfig = Omit<Agent, 'connectionFor' | 'places'> & {
+export type AgentConfig = Omit<Agent, 'connectionFor' | 'places' | 'native'> & {
+  readonly native?: NativeTarget | undefined;
   /** Left out: `backend` is the only one, else the first. */
   readonly backends?: readonly WeightedBackend[] | undefined;
 };
@@ -90,8 +95,9 @@ export function describeConfig(config: Config): unknown {
         { adapter: adapter.name, ...backend },
       ]),
     ),
-    agents: agents.map(({ checkInput, checkConfig, checkResume, mapping, ...agent }) => ({
+    agents: agents.map(({ checkInput, checkConfig, checkResume, mapping, native, ...agent }) => ({
       ...agent,
+      passthrough: native?.isOpen === true,
       interrupts: mapping.interrupts,
     })),
   };

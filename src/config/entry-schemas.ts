@@ -62,6 +62,18 @@ export const backendSchema = z.strictObject({
     .describe(
       'Asks the vendor to call the gateway when a run ends, where its adapter can. Needs a backend with a secret.',
     ),
+  passthrough: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether requests of the vendor's own API that make no run are passed on with the credentials of the backend, where the gateway offers that API. Keys without a list of agents may then do at the vendor whatever those credentials may.",
+    ),
+  startRefusal: z
+    .enum(['run', 'hold'])
+    .default('run')
+    .describe(
+      "What a client of the vendor's own API learns of a start that the vendor refuses: `run`, the start is answered as soon as it is stored, and the run fails; `hold`, the answer waits for the vendor for up to two seconds, and a refusal within that time is the answer.",
+    ),
   credentialsByTenant: z
     .record(nameSchema, z.record(z.string(), z.unknown()))
     .optional()
@@ -116,6 +128,12 @@ export const agentSchema = z.strictObject({
         'Several backends instead of one, all of one adapter. Each run starts at one of them and stays there; a start that a backend turns down goes to another.',
       examples: [[{ name: 'first-account', weight: 3 }, { name: 'second-account' }]],
     }),
+  passthrough: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether the agent runs whatever a request of the vendor's own API names, for requests that no other agent matches. Its target leaves out what to run, or names a part of it, such as the project.",
+    ),
   target: z.unknown().optional().meta({
     description: 'What to run at the vendor. Its keys belong to the adapter of the backend.',
     type: 'object',

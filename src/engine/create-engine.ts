@@ -10,6 +10,7 @@ import { RunCreator } from './api/create-run.ts';
 import { ItemService } from './api/item-service.ts';
 import { RunService } from './api/run-service.ts';
 import { ThreadService } from './api/thread-service.ts';
+import { PassedCalls, type PassingBackend } from './api/vendor-calls.ts';
 import { HeldRuns } from './cluster/held-runs.ts';
 import type { Lease } from './cluster/lease.ts';
 import { followReplicas } from './cluster/replication.ts';
@@ -43,6 +44,8 @@ export type EngineDeps = {
   readonly pacing: PacingOptions;
   /** Limits and pushes of every backend that an agent names. */
   readonly backends: readonly BackendOptions[];
+  /** Those that pass on what makes no run; left out, none. */
+  readonly passing?: readonly PassingBackend[] | undefined;
   /** This process's lease, which the connections to vendors heed too. */
   readonly lease: Lease;
   /** When a store may be an old copy, and what the operator is advised to run then. */
@@ -146,7 +149,10 @@ export function createEngine(deps: EngineDeps): Engine {
   });
   const runs = new RunService({ live, agents, store, cache, writer, bus, canceller, stopper, creator, clock });
   const threads = new ThreadService({ agents, store, cache, stopper, bus, clock });
-  const api: ClientApi = { runs, threads, items: new ItemService(store, clock), agents: new AgentService(agents) };
+  const api: ClientApi = {
+    ...{ runs, threads, items: new ItemService(store, clock), agents: new AgentService(agents) },
+    vendors: new PassedCalls({ backends, passing: deps.passing ?? [], agents, clock, log }),
+  };
   const stopFollowing = followReplicas({ store, cache, bus, live, clock, log });
   const stopSweeping = sweepExpired({ store, cache, clock, log }, deps.retentionMs);
   const stopWakes = store.wakes?.subscribe((runId) => live.get(runId)?.pollNow());

@@ -1,4 +1,38 @@
-import type { Agent, AgentDirectory } from '../contract/domain/agent.ts';
+import { LRUCache } from 'lru-cache';
+import type { Agent, AgentDirectory, AgentPlace } from '../contract/domain/agent.ts';
+import type { JsonObject } from '../contract/domain/json.ts';
+import type { RunRequest } from '../contract/domain/run.ts';
+import { canonicalJson } from '../json/canonical-json.ts';
+
+/** Of one agent: clients of a vendor's own API can name as many targets as they like. */
+const maxNativeAgents = 1000;
+const nativeAgents = new WeakMap<Agent, LRUCache<string, Agent>>();
+
+/**
+ * The agent as it carries out a request: with the vendor's own mapping and the target that the request names, where it came in
+ * the words of the vendor's own API.
+ */
+export function agentFor(agent: Agent, { native }: Pick<RunRequest, 'native'>): Agent {
+  if (native === undefined || agent.native === undefined) return agent;
+  const known = nativeAgents.get(agent) ?? new LRUCache<string, Agent>({ max: maxNativeAgents });
+  nativeAgents.set(agent, known);
+  const key = canonicalJson(native.target);
+  const found = known.get(key) ?? deriveNative(agent, native.target);
+  known.set(key, found);
+  return found;
+}
+
+function deriveNative(agent: Agent, named: JsonObject): Agent {
+  const places: AgentPlace[] | undefined = agent.places === undefined ? undefined : [];
+  const derive = (each: Agent): Agent => {
+    if (each.native === undefined) return { ...each, places };
+    const { mapping, checksInput, targetOf } = each.native;
+    const checkInput = checksInput ? each.checkInput : () => null;
+    return { ...each, places, mapping, checkInput, target: targetOf(named) };
+  };
+  for (const place of agent.places ?? []) places?.push({ ...place, agent: derive(place.agent) });
+  return derive(agent);
+}
 
 /** The agent at one of its backends; null where the config does not have it there. Undefined stands for the first one. */
 export function agentAt(agent: Agent, backend: string | undefined): Agent | null {
@@ -8,11 +42,15 @@ export function agentAt(agent: Agent, backend: string | undefined): Agent | null
   return member?.agent ?? null;
 }
 
+type Placed = {
+  readonly agentId: string;
+  readonly backend?: string | undefined;
+  /** Of a run; a session has none. */
+  readonly request?: Pick<RunRequest, 'native'> | undefined;
+};
+
 /** The agent of a run or a session, at its backend; null where the config no longer has that. */
-export function agentOf(
-  agents: AgentDirectory,
-  { agentId, backend }: { readonly agentId: string; readonly backend?: string | undefined },
-): Agent | null {
+export function agentOf(agents: AgentDirectory, { agentId, backend, request }: Placed): Agent | null {
   const agent = agents.find(agentId);
-  return agent === null ? null : agentAt(agent, backend);
+  return agent === null ? null : agentAt(request === undefined ? agent : agentFor(agent, request), backend);
 }

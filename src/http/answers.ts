@@ -38,6 +38,8 @@ export class Answers {
     if ('replayed' in answer && answer.replayed === true) context.set('Idempotent-Replayed', 'true');
     if ('waiting' in answer && answer.waiting !== undefined)
       context.set('X-Rungate-Waiting', encodeWaiting(answer.waiting));
+    if ('retryAfterSeconds' in answer && answer.retryAfterSeconds !== undefined)
+      context.set('Retry-After', `${answer.retryAfterSeconds}`);
     switch (answer.kind) {
       case 'json':
         context.status = answer.status;

@@ -64,7 +64,7 @@ function sendError(context: Context, protocol: Protocol | null, requestId: strin
   if (error.http === 405) setAllow(context);
   if (error.retryAfterSeconds !== undefined) context.set('Retry-After', String(error.retryAfterSeconds));
   if (error.quota !== undefined) addQuota(context, error.quota, error.retryAfterSeconds);
-  context.body = JSON.stringify(asProblem ? describeProblem(error, requestId) : protocol.encodeError(error));
+  context.body = JSON.stringify(asProblem ? describeProblem(error, requestId) : protocol.encodeError(error, requestId));
 }
 
 /**

@@ -61,6 +61,10 @@ export class OperationRequest<Params, Query, Body> implements Decoded<Params, Qu
     return Number(value);
   }
 
+  get requestId(): string {
+    return String(this.#context.res.getHeader('X-Request-Id') ?? '');
+  }
+
   /** Throws `invalid_request`. The draft quotes the key; many clients do not. */
   get idempotencyKey(): string | undefined {
     const value = this.#context.headers['idempotency-key'];

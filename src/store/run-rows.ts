@@ -49,6 +49,10 @@ const requestShape = z.object({
   config: jsonObject.optional(),
   metadata: jsonObject.optional(),
   webhook: z.string().optional(),
+  webhookTerms: z
+    .object({ only: z.enum(['end', 'success']).optional(), headers: z.record(z.string(), z.string()).optional() })
+    .optional(),
+  native: z.object({ target: jsonObject }).optional(),
   afterMs: z.number().optional(),
   onCompletion: z.enum(['delete', 'keep']).optional(),
   origin: z.object({ protocol: z.string().nullable(), extra: jsonObject }).optional(),

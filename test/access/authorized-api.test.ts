@@ -36,6 +36,7 @@ async function openForeign(): Promise<{ readonly api: Api; readonly scripted: Sc
 
 const ofRun: Readonly<Record<string, (api: Api) => Promise<unknown>>> = {
   get: ({ runs }) => runs.get(key),
+  poll: ({ runs }) => runs.poll(key),
   wait: ({ runs }) => runs.wait(key, 0, AbortSignal.abort()),
   watch: ({ runs }) => runs.watch(key, 0),
   resume: ({ runs }) => runs.resume(key, 'yes'),

@@ -116,12 +116,12 @@ test.concurrent.each(rows)('%s at %s keeps the ids and the words of the vendor',
   expect(found).not.toHaveProperty('output');
 });
 
-test('a start that the vendor refuses keeps the words of its answer', async () => {
+test('a start that the vendor refuses keeps the words and the status of its answer', async () => {
   await using both = await openBoth();
   const body = { code: 'not-found', category: 'user', message: 'no such project', correlationId: 'corr-2' };
   both.intuned.surprise('start', reply(404, body));
   const { run_id } = await both.client.run({ agent_id: 'price-scraper' });
-  expect(vendorIn(await both.ask('GET', `/runs/${run_id}`))).toEqual(body);
+  expect(vendorIn(await both.ask('GET', `/runs/${run_id}`))).toEqual({ ...body, http_status: 404 });
 });
 
 test('a run has no rungate.vendor before its end', async () => {

@@ -31,6 +31,7 @@ export function bodyOf({ body, id }: Operation): Json | undefined {
   const candidates: readonly Json[] = [
     {},
     { agent_id: 'echo' },
+    { api: 'echo', parameters: {} },
     { values: {} },
     { metadata: {} },
     { checkpoint: {} },
@@ -44,7 +45,10 @@ export function bodyOf({ body, id }: Operation): Json | undefined {
   return found;
 }
 
+/** Where the sandbox has its APIs. */
+const places: JsonObject = { workspaceId: 'sandbox', projectName: 'samples' };
+
 /** A path with its parameters; what is not named is `echo`. */
 export function fill(path: string, ids: JsonObject): string {
-  return path.replace(/:(\w+)/g, (_, name: string) => String(ids[name] ?? 'echo'));
+  return path.replace(/:(\w+)/g, (_, name: string) => String(ids[name] ?? places[name] ?? 'echo'));
 }

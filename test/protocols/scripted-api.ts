@@ -4,6 +4,7 @@ import { anonymous } from '../../src/access/principals.ts';
 import type { AgentQuery, Agents } from '../../src/contract/api/agents.ts';
 import type { Api } from '../../src/contract/api/api.ts';
 import type { CancelOptions, CreatedRun, CreateRun, Runs } from '../../src/contract/api/runs.ts';
+import type { VendorAnswer, VendorCall, VendorCalls } from '../../src/contract/api/vendor-calls.ts';
 import type { Agent } from '../../src/contract/domain/agent.ts';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
 import type { Change, EventBatches, RunEvent } from '../../src/contract/domain/event.ts';
@@ -90,6 +91,7 @@ export class ScriptedRuns implements Runs {
   readonly resumed: Json[] = [];
   readonly searched: RunQuery[] = [];
   readonly keys: RunKey[] = [];
+  readonly polled: RunKey[] = [];
   readonly streams: ScriptedStream[] = [];
   readonly waiters: Waiter[] = [];
   readonly cancelled: (CancelOptions & RunKey)[] = [];
@@ -135,6 +137,11 @@ export class ScriptedRuns implements Runs {
     const run = this.byId.get(key.runId);
     if (run === undefined) throw new GatewayError('run_not_found');
     return run;
+  }
+
+  async poll(key: RunKey): Promise<Run> {
+    this.polled.push(key);
+    return await this.get(key);
   }
 
   async wait(key: RunKey, blockMs: number, signal: AbortSignal): Promise<Run> {
@@ -185,6 +192,18 @@ export class ScriptedRuns implements Runs {
   }
 }
 
+/** Passed calls are recorded, and the test sets the answer. */
+export class ScriptedVendors implements VendorCalls {
+  readonly passed: VendorCall[] = [];
+  answer: VendorAnswer | Error = { status: 200, body: {} };
+
+  async pass(call: VendorCall): Promise<VendorAnswer> {
+    this.passed.push(call);
+    if (this.answer instanceof Error) throw this.answer;
+    return this.answer;
+  }
+}
+
 /** The API that protocols are given, over maps, with one agent, run and thread in it. */
 export class ScriptedApi implements Api {
   readonly agents = new ScriptedAgents();
@@ -196,6 +215,7 @@ export class ScriptedApi implements Api {
   readonly items = new ScriptedItems();
   /** The admin API has a gateway of its own in its tests. */
   readonly admin = new AuthorizedAdmin(anonymous, null);
+  readonly vendors = new ScriptedVendors();
 
   constructor(Runs: typeof ScriptedRuns = ScriptedRuns) {
     this.runs = new Runs(this.agents, this.threads);

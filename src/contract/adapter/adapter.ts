@@ -2,6 +2,7 @@ import type { ZodType } from 'zod';
 import type { Json, JsonObject } from '../domain/json.ts';
 import type { UpstreamRef } from '../domain/run.ts';
 import type { ExpressionCompiler } from './expressions.ts';
+import type { HttpAnswer, HttpMethod } from './http.ts';
 import type { ConnectionOptions, HttpClient } from './http-client.ts';
 import type { AccountPush } from './push.ts';
 
@@ -43,6 +44,34 @@ export type Observation = {
   readonly notBeforeMs?: number | undefined;
 };
 
+/** A request of a client to the vendor's own API that is passed on as it came. */
+export type NativeRequest = {
+  readonly method: HttpMethod;
+  /** The parts of the path below the base URL, decoded; none is empty, `.` or `..`. */
+  readonly path: readonly string[];
+  readonly query: readonly (readonly [name: string, value: string])[];
+  readonly body: Json | undefined;
+};
+
+/** The vendor's own API, for clients of the gateway that speak it. */
+export interface NativeCalls {
+  /** Whether the credentials are those of the place that a request names, such as `{ workspaceId }`. */
+  serves(place: JsonObject): boolean;
+  /** Left out: nothing is passed on. A refusal is an `UpstreamFault` with the vendor's status and body. */
+  pass?(request: NativeRequest, signal: AbortSignal): Promise<HttpAnswer<unknown>>;
+}
+
+/** See {@link Adapter.native}. */
+export type NativeApi = {
+  /** The members of a target that say what to run, which a request in the vendor's own words names. */
+  readonly names: readonly string[];
+  /**
+   * A target that may leave them out; the adapter's own target takes it once they are added. Left out: no agent runs what a
+   * request alone names.
+   */
+  readonly openTarget?: ZodType<JsonObject> | undefined;
+};
+
 export type StartRequest<Target> = {
   readonly target: Target;
   /** The vendor's input: what the mapping made of the client's. */
@@ -51,6 +80,8 @@ export type StartRequest<Target> = {
   readonly config: JsonObject;
   /** Where a vendor that can push is to call when the run changes. */
   readonly sink?: { readonly url: string } | undefined;
+  /** The request came in the vendor's own words: members of `config` that the adapter does not know are the vendor's too. */
+  readonly isNative?: boolean | undefined;
   /** Our id of the run, the same each time that a start is sent again: an idempotency key, an id to choose, a tag. */
   readonly runId: string;
 };
@@ -152,6 +183,8 @@ export interface Connection<Target = unknown> {
   readonly session?: SessionCalls<Target>;
   /** For vendors that call one URL for a whole account. */
   readonly accountPush?: AccountPush | undefined;
+  /** For vendors whose own API clients may speak to the gateway. */
+  readonly native?: NativeCalls;
   /** For vendors that know a run again whose start got no answer; see {@link Capabilities.adopt}. */
   readonly adoption?: AdoptionCalls<Target>;
 }
@@ -176,6 +209,8 @@ export interface Adapter<Settings = unknown, Target = unknown> {
   urlsOf?(config: JsonObject): readonly RunUrl[];
   /** What one target cannot do although the adapter can. Left out, every target can all of it. */
   capabilitiesOf?(target: Target): Partial<Capabilities>;
+  /** Left out: the gateway does not offer the vendor's own API to its clients. */
+  readonly native?: NativeApi | undefined;
   /** Values that must never leave the process. */
   secretsOf(settings: Settings): readonly string[];
   /** How the settings want connections to be made. Left out: as usual. */

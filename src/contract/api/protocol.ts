@@ -21,6 +21,8 @@ export type Decoded<Params, Query, Body> = {
   readonly afterSeq: number;
   /** The same; null when there is none, and -1 for the beginning. */
   readonly lastSeen: number | null;
+  /** The id of the request in the log of the gateway; the client's own where it sent one. */
+  readonly requestId: string;
   /** The value of `Idempotency-Key`, without the quotes of its draft's syntax. */
   readonly idempotencyKey: string | undefined;
 };
@@ -38,6 +40,8 @@ export type Answer =
       readonly runId?: string;
       readonly replayed?: boolean;
       readonly waiting?: Waiting | undefined;
+      /** Sent as the `Retry-After` header, whole seconds. */
+      readonly retryAfterSeconds?: number | undefined;
     }
   | {
       readonly kind: 'empty';
@@ -152,7 +156,8 @@ export interface Protocol {
   readonly prefix: string;
   readonly operations: readonly Operation[];
   readonly about: AboutProtocol;
-  encodeError(error: GatewayError): Json;
+  /** `requestId` names the request in the log of the gateway. */
+  encodeError(error: GatewayError, requestId: string): Json;
   /** The body of a webhook about the run. */
   encodeRun(run: Run): Json;
 }

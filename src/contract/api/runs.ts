@@ -42,6 +42,8 @@ export interface Runs {
   /** Durable when it resolves; the start at the vendor is not awaited. */
   create(command: CreateRun): Promise<CreatedRun>;
   get(key: RunKey): Promise<Run>;
+  /** The run for a client that asks again and again: it counts as watched for the seconds that follow. */
+  poll(key: RunKey): Promise<Run>;
   /** The run as soon as it is not pending, or as it is after `blockMs` or once `signal` fires. */
   wait(key: RunKey, blockMs: number, signal: AbortSignal): Promise<Run>;
   /** The run's events after `afterSeq`, in order and without a gap, up to the terminal one or the run's removal. */

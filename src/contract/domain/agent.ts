@@ -24,6 +24,26 @@ export type AgentSchemas = {
 /** An agent at one of its backends; `weight` is the backend's share of the runs, 0: only while no other takes them. */
 export type AgentPlace = { readonly agent: Agent; readonly weight: number };
 
+/** What an agent needs to take requests in the words of its vendor's own API. */
+export type NativeAgent = {
+  /** The name of the adapter. */
+  readonly vendor: string;
+  /** The vendor's mapping, without what the agent adds to it. */
+  readonly mapping: Mapping;
+  /** The agent's schema of the input is one of what the vendor takes: the agent maps it in no way of its own. */
+  readonly checksInput: boolean;
+  /** The agent leaves to the request what to run, and runs nothing for a request that does not say it. */
+  readonly isOpen: boolean;
+  /** The part of the target that a request has to name; null: the agent does not run what the request names. */
+  readonly nameTarget: (named: JsonObject) => JsonObject | null;
+  /** The agent's whole target, given that part. */
+  readonly targetOf: (named: JsonObject) => unknown;
+  /** Whether one of its backends is, for the tenant, the place at the vendor that a request names. */
+  readonly serves: (tenant: string, place: JsonObject) => boolean;
+  /** Whether a start is answered only once the vendor has, so that its refusal can be passed on as one. */
+  readonly holdsStarts: boolean;
+};
+
 /** An entry of the config, ready to run. */
 export type Agent = {
   /** UUID v5 of the name. */
@@ -56,6 +76,8 @@ export type Agent = {
   /** The connection to the backend with the credentials of the run's tenant. */
   readonly connectionFor: (tenant: string) => Connection;
   readonly mapping: Mapping;
+  /** Left out where clients cannot reach the vendor by its own API. */
+  readonly native?: NativeAgent | undefined;
 };
 
 /** The agents of the config, by name and by id. */

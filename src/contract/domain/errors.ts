@@ -197,6 +197,18 @@ export const errorTable = {
     retryable: true,
     when: 'The key set at `auth.jwt.jwksUrl` cannot be read.',
   },
+  vendor_unavailable: {
+    http: 503,
+    message: 'the vendor takes no calls now; nothing was sent',
+    retryable: true,
+    when: 'A call is passed on to a vendor that does not answer or has asked for a pause, or whose budget stays spent.',
+  },
+  vendor_failed: {
+    http: 502,
+    message: 'the vendor gave no answer that can be passed on',
+    retryable: false,
+    when: 'A call was passed on to a vendor, and its answer did not come, is cut off, too large or not JSON.',
+  },
   draining: {
     http: 503,
     message: 'the gateway is shutting down',

@@ -36,6 +36,14 @@ export type RequestOrigin = {
   readonly extra: JsonObject;
 };
 
+/** How the calls of a run's webhook differ from the usual ones. */
+export type WebhookTerms = {
+  /** The change that is announced: the end of the run, or its success alone. Left out, every change of its status. */
+  readonly only?: 'end' | 'success' | undefined;
+  /** Headers that the receiver asked for; none takes the place of one of the gateway's. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+};
+
 /** What the client asked for, in no protocol's words. Written once; each protocol shows it in its own words. */
 export type RunRequest = {
   readonly input?: Json | undefined;
@@ -43,6 +51,12 @@ export type RunRequest = {
   readonly config?: JsonObject | undefined;
   readonly metadata?: JsonObject | undefined;
   readonly webhook?: string | undefined;
+  readonly webhookTerms?: WebhookTerms | undefined;
+  /**
+   * The request came in the words of the vendor's own API: input and output pass without the parts that the agent adds to the
+   * vendor's mapping. `target` names what to run, where the agent leaves that to the request.
+   */
+  readonly native?: { readonly target: JsonObject } | undefined;
   /** The start is delayed by this long after the creation. */
   readonly afterMs?: number | undefined;
   /** Whether a thread that was made for this run alone, or named by it, goes when the run ends. */

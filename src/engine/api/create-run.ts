@@ -5,6 +5,7 @@ import { assertNever } from '../../contract/domain/assert-never.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Run, RunRequest } from '../../contract/domain/run.ts';
 import type { Insertion } from '../../contract/store/store.ts';
+import { agentFor } from '../placement.ts';
 import type { Worker } from '../worker/worker.ts';
 import { type InsertRunDeps, RunInserter } from './insert-run.ts';
 import { RunIds } from './run-ids.ts';
@@ -29,7 +30,9 @@ export class RunCreator {
 
   /** Rejects with `GatewayError`, and with `StorageFault`. */
   async create(command: CreateRun): Promise<CreationOutcome> {
-    const agent = this.#agentFor(command);
+    const named = this.#agentFor(command);
+    refuseOpen(named, command.request);
+    const agent = agentFor(named, command.request);
     const { input = {}, config = {} } = command.request;
     // Nearly all violations are known at once, and then no promise turn is spent on them.
     const ofInput = agent.checkInput(input);
@@ -113,6 +116,13 @@ export class RunCreator {
       deadlineAtMs: nowMs + (request.afterMs ?? 0) + agent.timeoutMs,
     };
   }
+}
+
+/** Throws `invalid_request` where the agent leaves to the request what to run, and the request does not say it. */
+function refuseOpen({ native }: Agent, request: RunRequest): void {
+  if (native?.isOpen !== true || request.native !== undefined) return;
+  const detail = `names an agent that runs what a request of the vendor's own API names; make the run under /${native.vendor}`;
+  throw new GatewayError('invalid_request', { path: 'agent_id', detail });
 }
 
 /** @throws GatewayError for a violation */

@@ -10,6 +10,7 @@ import type { Rows } from '../../contract/store/rows.ts';
 import type { RunQuery, Store } from '../../contract/store/store.ts';
 import type { EventBus, RunNotification } from '../events/event-bus.ts';
 import { LargeEvents } from '../events/large-events.ts';
+import { RecentReaders } from '../events/recent-readers.ts';
 import { RunEventStream } from '../events/run-event-stream.ts';
 import { agentOf } from '../placement.ts';
 import type { RunCache } from '../state/run-cache.ts';
@@ -43,16 +44,19 @@ export class RunService implements Runs {
   /** Ends each wait under way. */
   readonly #waits = new LinkedList<() => void>();
   readonly #large = new LargeEvents();
+  readonly #readers: RecentReaders;
   #draining = false;
 
   constructor(deps: RunServiceDeps) {
     this.#deps = deps;
+    this.#readers = new RecentReaders(deps.bus, deps.clock);
   }
 
   /** Refuses new runs and resumptions from now on, and ends every wait. */
   drain(): void {
     this.#draining = true;
     for (const endWait of this.#waits.items()) endWait();
+    this.#readers.close();
   }
 
   async create(command: CreateRun): Promise<CreatedRun> {
@@ -64,6 +68,12 @@ export class RunService implements Runs {
 
   async get(key: RunKey): Promise<Run> {
     return this.#withWaiting(await this.#read(key));
+  }
+
+  async poll(key: RunKey): Promise<Run> {
+    const run = await this.get(key);
+    if (run.phase !== 'done' && !this.#draining) this.#readers.note(key);
+    return run;
   }
 
   async #read(key: RunKey): Promise<Run> {

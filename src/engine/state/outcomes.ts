@@ -47,6 +47,16 @@ export function rejectedStart(reason: string): RunOutcome {
   };
 }
 
+/** The same with what the vendor answered, and the status of its answer. */
+export function refusedStart(fault: UpstreamFault): RunOutcome {
+  const { vendor } = vendorOf(fault);
+  const { httpStatus } = fault;
+  return {
+    ...rejectedStart(fault.message),
+    vendor: httpStatus === null ? vendor : { ...vendor, http_status: httpStatus },
+  };
+}
+
 export function lostUpstream(fault: UpstreamFault): RunOutcome {
   const description = 'the vendor no longer knows this run';
   return { status: 'error', errcode: errcodes.upstreamGone, description, ...vendorOf(fault) };

@@ -9,7 +9,10 @@ const largeChars = 256 * 1024;
 const cautiousFor = 100;
 
 /** `later`: there are too many in memory. `gone`: its run is not known. */
-type Body = { readonly kind: 'body'; readonly text: string } | { readonly kind: 'later' } | { readonly kind: 'gone' };
+type Body =
+  | { readonly kind: 'body'; readonly text: string; readonly headers?: Readonly<Record<string, string>> | undefined }
+  | { readonly kind: 'later' }
+  | { readonly kind: 'gone' };
 
 /** The bodies of the attempts under way, which are made of their runs, one after the other. */
 export class Bodies {
@@ -55,12 +58,13 @@ export class Bodies {
     if (phase === undefined) return this.#count(delivery.body);
     const run = await this.#outbox.runOf(delivery);
     if (run === null) return { kind: 'gone' };
-    return this.#count(await this.#encodeRun(runAt(run, delivery, phase)));
+    const { headers } = run.request.webhookTerms ?? {};
+    return this.#count(await this.#encodeRun(runAt(run, delivery, phase)), headers);
   }
 
-  #count(text: string): Body {
+  #count(text: string, headers?: Readonly<Record<string, string>>): Body {
     this.#chars += text.length;
     this.#caution = text.length >= largeChars ? cautiousFor : Math.max(0, this.#caution - 1);
-    return { kind: 'body', text };
+    return { kind: 'body', text, headers };
   }
 }

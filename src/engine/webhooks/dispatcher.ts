@@ -194,7 +194,8 @@ export class WebhookDispatcher {
     if (body.kind === 'gone') return { kind: 'failed', reason: 'its run was removed' };
     const { text } = body;
     try {
-      const headers = sign({ ...delivery, body: text }, clock.nowMs());
+      // Ours come last: the receiver's own take the place of none of them.
+      const headers = { ...body.headers, ...sign({ ...delivery, body: text }, clock.nowMs()) };
       return await sender.post({ url: delivery.url, body: text, headers, signal });
     } finally {
       this.#bodies.free(text);

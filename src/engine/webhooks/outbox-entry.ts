@@ -3,8 +3,10 @@ import type { Delivery, NewDelivery } from '../../contract/domain/webhook.ts';
 
 /** The delivery that a change of a run owes its receiver; undefined where the outward status did not change. */
 export function outboxEntryOf(before: Run, after: Run): NewDelivery | undefined {
-  const { webhook } = after.request;
+  const { webhook, webhookTerms } = after.request;
   if (webhook === undefined || before.status === after.status) return undefined;
+  if (webhookTerms?.only !== undefined && after.phase !== 'done') return undefined;
+  if (webhookTerms?.only === 'success' && after.status !== 'success') return undefined;
   return {
     runId: after.runId,
     // Each version of a run is written once, so its number identifies the change across retries.

@@ -3,7 +3,7 @@ import type { Agent } from '../../contract/domain/agent.ts';
 import { MappingFault } from '../../contract/domain/mapping.ts';
 import { nextRetryMs } from '../pacing/pacing.ts';
 import { faultOf } from '../state/fault-recorder.ts';
-import { failedMapping, isRefusal, isUnreadable, rejectedStart, unknownStart, vendorOf } from '../state/outcomes.ts';
+import { failedMapping, isRefusal, isUnreadable, refusedStart, unknownStart, vendorOf } from '../state/outcomes.ts';
 import { adoptionKindOf, type CallKind } from './adoption-kind.ts';
 import { refusingMs } from './backend-health.ts';
 import { noteFault } from './call-notes.ts';
@@ -52,7 +52,7 @@ export async function settleFailedStart(
         await postponeUnstarted(context, refusingMs);
         return null;
       }
-      await handle.record({ kind: 'end', outcome: { ...rejectedStart(fault.message), ...vendorOf(fault) } });
+      await handle.record({ kind: 'end', outcome: refusedStart(fault) });
       return null;
   }
 }

@@ -97,6 +97,7 @@ export function buildStart({ handle, agent, runPermit }: RunContext, input: Json
     input: opening === undefined ? input : opening,
     config: run.request.config ?? {},
     sink: runPermit.sink ?? undefined,
+    ...(run.request.native === undefined ? {} : { isNative: true }),
     runId: run.runId,
   };
 }

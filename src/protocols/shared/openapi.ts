@@ -139,7 +139,12 @@ function methodOf({ method }: Operation): Method {
 }
 
 function tagOf({ path }: Operation): string {
-  return path.split(/[/:]/)[1] ?? '';
+  return (
+    path
+      .split('/')
+      .find((part) => part !== '' && !part.startsWith(':'))
+      ?.split(':')[0] ?? ''
+  );
 }
 
 function memberOf(place: 'path' | 'query', schema: z.ZodType) {

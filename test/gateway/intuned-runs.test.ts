@@ -33,7 +33,7 @@ test("the vendor gets the client's own parameters and options, and the client it
   expect(site.vendor.runs[0]?.asked.body).toEqual({ ...asked, ...options });
 });
 
-test('a run of the dialect is read in every other protocol too, and one of another protocol in the dialect', async () => {
+test('a run that was started in the words of Intuned is read in every other protocol, and one of another protocol in those words', async () => {
   await using site = await openIntuned();
   site.vendor.plan = () => ({ status: 'completed', result: { price: 9.5 } });
   const { body } = await site.start(asked);

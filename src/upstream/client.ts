@@ -1,11 +1,19 @@
-import { type HttpAnswer, type HttpCall, UpstreamFault } from '../contract/adapter/http.ts';
+import {
+  type Authorize,
+  type CallRule,
+  type HttpAnswer,
+  type HttpCall,
+  UpstreamFault,
+} from '../contract/adapter/http.ts';
 import type { HttpClient } from '../contract/adapter/http-client.ts';
 import type { RequestAdmission } from '../contract/adapter/request-admission.ts';
+import type { RpcAnswer, RpcCall } from '../contract/adapter/rpc.ts';
 import type { Log, Redactor } from '../contract/domain/log.ts';
-import { type CallPlace, CallPlaces } from './call-place.ts';
+import { CallPlaces } from './call-place.ts';
 import { authorizeRequest, CallWriter, type WrittenRequest } from './call-request.ts';
 import { classifyFault } from './fault-rule.ts';
 import { type ReadOptions, readAnswer } from './read-answer.ts';
+import { readRpcAnswer } from './read-rpc-answer.ts';
 import type { HttpResult, RequestOptions } from './send-request.ts';
 import type { Exceptions } from './ssrf-address.ts';
 import { isPacked, unpackAnswer } from './unpack-answer.ts';
@@ -22,6 +30,8 @@ export type ClientOptions = {
   readonly log?: Log | undefined;
   /** What lets the requests to the vendor through; asked before each of them. Left out: they go at once. */
   readonly admission?: (() => RequestAdmission | undefined) | undefined;
+  /** Left out: gRPC calls are not held. */
+  readonly maxHeldRpcs?: (() => number) | undefined;
 };
 
 /** Sends one request and never rejects; an answered address that is not trusted is checked when it is connected to. */
@@ -30,8 +40,20 @@ export type Transport = (
   options: RequestOptions & { readonly isTrusted: boolean; readonly holdMs: number },
 ) => Promise<HttpResult>;
 
-/** Where a request goes, and how its answer is read. */
-type Exchange = { readonly place: CallPlace; readonly asked: ReadOptions };
+/** What calls of both kinds have. */
+type AnyCall = CallRule & {
+  readonly purpose: string;
+  readonly authorize?: Authorize | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly holdMs?: number | undefined;
+  readonly events?: HttpCall<unknown>['events'];
+};
+
+/** Turns what came over the wire into the call's answer; throws or rejects with the {@link UpstreamFault} that it amounts to. */
+type Read<C, A> = (call: C, result: HttpResult, asked: ReadOptions) => A | Promise<A>;
+
+/** A written request, and how its answer is read. */
+type Exchange<C, A> = { readonly request: WrittenRequest; readonly isTrusted: boolean; readonly read: Read<C, A> };
 
 /** Makes the client that an adapter is handed. Throws `TypeError` for a base URL that is not valid. */
 export function createClient(options: ClientOptions, send: Transport): HttpClient {
@@ -52,24 +74,25 @@ export function createClient(options: ClientOptions, send: Transport): HttpClien
     return known;
   }
 
-  async function perform<T>(call: HttpCall<T>, place: CallPlace): Promise<HttpAnswer<T>> {
-    let request = writer.write(call, place);
-    const url = request.origin + request.path;
+  async function perform<C extends AnyCall, A>(call: C, exchange: Exchange<C, A>): Promise<A> {
+    const { isTrusted } = exchange;
+    const url = exchange.request.origin + exchange.request.path;
+    let { request } = exchange;
     let asked: ReadOptions = { redactor, maxAnswerBytes, url };
-    if (call.authorize !== undefined && place.isTrusted) {
-      const made = authorizeRequest(request, call.method, call.authorize);
+    if (call.authorize !== undefined && isTrusted) {
+      const made = authorizeRequest(request, call.authorize);
       const authorized = made instanceof Promise ? await made : made;
       request = authorized.request;
       asked = { ...asked, redactor: redactorFor(authorized.secrets) };
     }
     // Requests to hosts that are not the vendor's own neither count against its budget nor say anything about it. Asked
     // after the credentials, whose own request may have to go first.
-    const entered = place.isTrusted ? options.admission?.()?.enter(call.signal) : undefined;
-    if (entered === undefined) return await exchange(call, request, { place, asked });
+    const entered = isTrusted ? options.admission?.()?.enter(call.signal) : undefined;
+    if (entered === undefined) return await sendAndRead(call, { ...exchange, request }, asked);
     const gated = entered instanceof Promise ? await entered : entered;
     if (gated === null) throw giveUp(call);
     try {
-      const answer = await exchange(call, request, { place, asked });
+      const answer = await sendAndRead(call, { ...exchange, request }, asked);
       gated.settle(null);
       return answer;
     } catch (error) {
@@ -78,14 +101,17 @@ export function createClient(options: ClientOptions, send: Transport): HttpClien
     }
   }
 
-  async function exchange<T>(call: HttpCall<T>, request: WrittenRequest, { place, asked }: Exchange) {
-    const { isTrusted } = place;
+  async function sendAndRead<C extends AnyCall, A>(
+    call: C,
+    { request, isTrusted, read }: Exchange<C, A>,
+    asked: ReadOptions,
+  ): Promise<A> {
     const { signal, holdMs = 0, events } = call;
     const result = await send(request, { signal, isTrusted, holdMs, isEnough: events?.isEnough });
     try {
       // Awaits of their own, so that an ordinary answer takes no further turn.
       const plain = isPacked(result) ? await unpackAnswer(result, maxAnswerBytes) : result;
-      const answer = readAnswer(call, plain, asked);
+      const answer = read(call, plain, asked);
       return answer instanceof Promise ? await answer : answer;
     } finally {
       if (result.kind === 'answer') result.leave?.();
@@ -94,35 +120,43 @@ export function createClient(options: ClientOptions, send: Transport): HttpClien
 
   async function callVendor<T>(call: HttpCall<T>): Promise<HttpAnswer<T>> {
     try {
-      return await perform(call, places.find(call.base, call));
+      const place = places.find(call.base, call);
+      const request = writer.write(call, place);
+      return await perform(call, { request, isTrusted: place.isTrusted, read: readAnswer<T> });
     } catch (error) {
-      if (error instanceof UpstreamFault) {
-        const { consequence, kind, httpStatus, message, cause } = error;
-        log?.debug(
-          { purpose: call.purpose, consequence, kind, http_status: httpStatus, message, cause },
-          'vendor call failed',
-        );
-      }
+      noteFault(call, error);
       throw error;
     }
   }
 
-  async function rpc(): Promise<never> {
-    const message = 'this gateway makes no gRPC calls yet';
-    throw new UpstreamFault({ consequence: 'rejected', kind: 'refused', message });
+  async function callRpc<T>(call: RpcCall<T>): Promise<RpcAnswer<T>> {
+    try {
+      const request = writer.writeRpc(call, places.find(undefined, call));
+      return await perform(call, { request, isTrusted: true, read: readRpcAnswer<T> });
+    } catch (error) {
+      noteFault(call, error);
+      throw error;
+    }
+  }
+
+  function noteFault({ purpose }: AnyCall, error: unknown): void {
+    if (!(error instanceof UpstreamFault)) return;
+    const { consequence, kind, httpStatus, rpc, message, cause } = error;
+    const status = rpc === null ? { http_status: httpStatus } : { grpc_status: rpc.code };
+    log?.debug({ purpose, consequence, kind, ...status, message, cause }, 'vendor call failed');
   }
 
   return {
     maxAnswerBytes,
     call: callVendor,
-    rpc,
-    maxHeldRpcs: () => 0,
+    rpc: callRpc,
+    maxHeldRpcs: options.maxHeldRpcs ?? (() => 0),
     // A backslash has the redactor look at every text: an unpacked value has no source.
     redact: (value) => redactor.json(value, '\\'),
   };
 }
 
-function giveUp<T>(call: HttpCall<T>): UpstreamFault {
+function giveUp(call: CallRule): UpstreamFault {
   const consequence = classifyFault(call, { kind: 'aborted', sent: false });
   return new UpstreamFault({ consequence, kind: 'aborted', message: 'the call was given up before it was sent' });
 }

@@ -1,9 +1,11 @@
 import { Agent, type Dispatcher, Pool } from 'undici';
 import { type HttpCall, UpstreamFault } from '../contract/adapter/http.ts';
-import type { HttpClient } from '../contract/adapter/http-client.ts';
+import type { HttpClient, TlsOptions } from '../contract/adapter/http-client.ts';
+import type { RpcCall } from '../contract/adapter/rpc.ts';
 import { type ClientOptions, createClient } from './client.ts';
 import { buildHoldingConnector } from './connector.ts';
 import { Deadlines } from './deadlines.ts';
+import { RpcPool } from './rpc-pool.ts';
 import { type SendOptions, sendRequest } from './send-request.ts';
 import { noExceptions } from './ssrf-address.ts';
 import { buildGuardedConnector } from './ssrf-connector.ts';
@@ -13,8 +15,10 @@ export type UpstreamOptions = Omit<ClientOptions, 'exceptions'> & {
   readonly timeoutMs: number;
   /** Bounds TCP and TLS together. */
   readonly connectTimeoutMs: number;
-  /** To one origin. Calls above it wait. */
+  /** To one origin, of each version of HTTP. Calls above it wait. */
   readonly maxConnections: number;
+  /** To the origin of the base URL and to other hosts that the operator named. */
+  readonly tls?: TlsOptions | undefined;
   /** Left out: an address in an answer must be public. */
   readonly exceptions?: ClientOptions['exceptions'] | undefined;
   /** Called just before a request is written; where it returns false, the request is not written. */
@@ -30,14 +34,17 @@ export type Upstream = {
 /** Connections to addresses that answers name: they are few, and each is another host. */
 const maxGuardedConnections = 8;
 
-/** Makes the client of one backend. Opens nothing until the first call; throws `TypeError` for a base URL that is not valid. */
+/**
+ * Makes the client of one backend. Opens nothing until the first call; throws `TypeError` for a base URL that is not valid,
+ * and an error of OpenSSL for a certificate or key that is none.
+ */
 export function connectUpstream(options: UpstreamOptions): Upstream {
   const { connectTimeoutMs, maxAnswerBytes, exceptions = noExceptions } = options;
   /** By how long the vendor may hold its answer: adapters know a few such times. */
   const limits = new Map<number, SendOptions>();
   const poolOptions = {
     pipelining: 1,
-    // Only for HTTP/1.1 is it clear when nothing was sent.
+    // A proxy that speaks both would change what is known of a request that was not answered.
     allowH2: false,
     // Zero means never: `Deadlines` bounds the call. undici's own five minutes would end it with another error.
     headersTimeout: 0,
@@ -55,7 +62,7 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
   function poolOf(origin: string): Dispatcher {
     let pool = pools.get(origin);
     if (pool === undefined) {
-      const connect = buildHoldingConnector(connectTimeoutMs);
+      const connect = buildHoldingConnector({ connectTimeoutMs, tls: tlsFor(origin) });
       pool = new Pool(origin, { ...poolOptions, connections: options.maxConnections, connect });
       pools.set(origin, pool);
     }
@@ -66,7 +73,7 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
     let found = limits.get(holdMs);
     if (found === undefined) {
       const deadlines = new Deadlines(options.timeoutMs + holdMs);
-      found = { deadlines, maxAnswerBytes, fence: options.fence ?? (() => true) };
+      found = { deadlines, maxAnswerBytes, fence };
       limits.set(holdMs, found);
     }
     return found;
@@ -81,7 +88,18 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
     return guarded;
   }
 
-  const client = createClient({ ...options, exceptions }, (request, { isTrusted, holdMs, ...own }) => {
+  const { origin: ownOrigin } = new URL(options.baseUrl);
+  const fence = options.fence ?? (() => true);
+  const rpcPool = new RpcPool({ ...options, origin: ownOrigin, fence });
+
+  /** The name of the vendor's certificate is that of its own host alone. */
+  function tlsFor(origin: string): TlsOptions | undefined {
+    return origin === ownOrigin ? options.tls : options.tls && { ...options.tls, serverName: undefined };
+  }
+
+  const maxHeldRpcs = (): number => rpcPool.maxHeld();
+  const client = createClient({ ...options, exceptions, maxHeldRpcs }, (request, { isTrusted, holdMs, ...own }) => {
+    if (request.framed !== undefined) return rpcPool.send(request, own.signal, holdMs);
     const pool = isTrusted ? poolOf(request.origin) : guardedPool();
     return sendRequest(pool, request as Dispatcher.DispatchOptions, limitsOf(holdMs), own);
   });
@@ -90,12 +108,12 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
     idle?.resolve();
   }
 
-  async function callWhileOpen<T>(each: HttpCall<T>) {
+  async function whileOpen<A>(make: () => Promise<A>): Promise<A> {
     if (idle !== undefined)
       throw new UpstreamFault({ consequence: 'retry', kind: 'aborted', message: 'the gateway is closing' });
     underWay += 1;
     try {
-      return await client.call(each);
+      return await make();
     } finally {
       underWay -= 1;
       if (underWay === 0) releaseClosing();
@@ -103,12 +121,17 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
   }
 
   return {
-    client: { ...client, call: callWhileOpen },
+    client: {
+      ...client,
+      call: <T>(each: HttpCall<T>) => whileOpen(() => client.call(each)),
+      rpc: <T>(each: RpcCall<T>) => whileOpen(() => client.rpc(each)),
+    },
     async close() {
       idle ??= Promise.withResolvers();
       if (underWay > 0) await idle.promise;
       for (const { deadlines } of limits.values()) deadlines.close();
-      await Promise.all([...pools.values(), ...(guarded === undefined ? [] : [guarded])].map((pool) => pool.destroy()));
+      const opened = [...pools.values(), ...(guarded === undefined ? [] : [guarded])];
+      await Promise.all([rpcPool.close(), ...opened.map((pool) => pool.destroy())]);
     },
   };
 }

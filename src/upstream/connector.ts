@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import { buildConnector } from 'undici';
+import type { TlsOptions } from '../contract/adapter/http-client.ts';
 import { forgiveContinue } from './unasked-continue.ts';
 
 /**
@@ -10,16 +12,55 @@ import { forgiveContinue } from './unasked-continue.ts';
  */
 const holdMs = 5;
 
-/** Opens connections for the pool, HTTP/1.1 only; `connectTimeoutMs` bounds TCP and TLS together. */
-export function buildHoldingConnector(connectTimeoutMs: number): buildConnector.connector {
-  const connect = buildConnector({ timeout: connectTimeoutMs, allowH2: false });
-  return (options, done) =>
-    connect(options, (...outcome) => {
+export type ConnectorOptions = {
+  /** Bounds TCP and TLS together. */
+  readonly connectTimeoutMs: number;
+  readonly tls?: TlsOptions | undefined;
+};
+
+/** Opens connections for HTTP/1.1 only. Throws where `tls` holds what is no certificate or key. */
+export function buildHoldingConnector(options: ConnectorOptions): buildConnector.connector {
+  const connect = buildConnector({ ...connectOptions(options), allowH2: false });
+  return (target, done) =>
+    connect(target, (...outcome) => {
       const [error, socket] = outcome;
       if (error === null) forgiveContinue(socket);
-      if (error !== null || options.protocol === 'https:') done(...outcome);
+      if (error !== null || target.protocol === 'https:') done(...outcome);
       else hold(socket, done);
     });
+}
+
+/** `useH2c`: HTTP/2 without TLS as well; undici's types leave it out. */
+const overHttp2 = { allowH2: true, preferH2: true, useH2c: true };
+
+/**
+ * Opens connections for HTTP/2 only: with TLS the peer has to choose it by ALPN, without TLS it is expected to know that it
+ * is spoken to in HTTP/2.
+ */
+export function buildHttp2Connector(options: ConnectorOptions): buildConnector.connector {
+  const connect = buildConnector({ ...connectOptions(options), ...overHttp2 });
+  return (target, done) =>
+    connect(target, (...outcome) => {
+      const [error, socket] = outcome;
+      if (error !== null) done(...outcome);
+      else if (target.protocol !== 'https:') hold(socket, done);
+      else if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') done(...outcome);
+      else {
+        socket.destroy();
+        done(Object.assign(new Error('the peer does not speak HTTP/2'), { code: 'ERR_NO_HTTP2' }), null);
+      }
+    });
+}
+
+/** Loads certificates and key once, instead of for each connection. */
+function connectOptions({ connectTimeoutMs, tls = {} }: ConnectorOptions) {
+  const { ca, cert, key, serverName } = tls;
+  const isOwn = ca !== undefined || cert !== undefined || key !== undefined;
+  return {
+    timeout: connectTimeoutMs,
+    ...(isOwn ? { secureContext: createSecureContext({ ca, cert, key }) } : {}),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+  };
 }
 
 function hold(socket: Socket, done: buildConnector.Callback): void {

@@ -13,6 +13,7 @@ const refusals: readonly (readonly [code: RegExp, words: string])[] = [
   [/^UNABLE_TO_(VERIFY|GET_ISSUER)/, "the vendor's certificate is signed by no authority that the gateway knows"],
   [/^(CERT_|UNABLE_TO_|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH)/, "the vendor's certificate is not valid"],
   [/^(ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET|EPROTO)/, 'the vendor does not speak TLS at this port'],
+  [/^ERR_NO_HTTP2/, 'the vendor does not speak HTTP/2 at this port'],
   [/^(ERR_TLS|ERR_SSL|ERR_OSSL)/, 'no secure connection to the vendor'],
   [/^(EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ENETDOWN|EADDRNOTAVAIL)/, 'no network route leads to the vendor'],
   [/^(EACCES|EPERM)\b/, 'this machine does not allow connections to the vendor'],

@@ -1,4 +1,5 @@
 import {
+  type CallRule,
   type HttpAnswer,
   type HttpCall,
   type AnswerHeaders as ShownHeaders,
@@ -34,15 +35,11 @@ export function readAnswer<T>(
   result: HttpResult,
   options: ReadOptions,
 ): HttpAnswer<T> | Promise<HttpAnswer<T>> {
-  const { redactor, maxAnswerBytes } = options;
   if (result.kind === 'failed') {
-    const message = result.message ?? describeHappening(result.happening, result.cause, maxAnswerBytes);
-    const { status, beginning } = result;
-    throw makeFault(call, result.happening, {
-      message,
-      cause: redactor.text(result.cause),
-      ...(status === undefined ? {} : { httpStatus: status }),
-      vendorStatus: beginning === undefined ? null : findStatus(call, beginning),
+    const { beginning } = result;
+    throw faultOfFailure(call, result, options, {
+      ...(beginning === undefined ? {} : { vendorStatus: findStatus(call, beginning) }),
+      ...stepOf(call),
     });
   }
   const { headers, bytes, status } = result;
@@ -50,6 +47,18 @@ export function readAnswer<T>(
   return parsed instanceof Promise
     ? parsed.then((large) => judge(call, result, large, options))
     : judge(call, result, parsed, options);
+}
+
+/** The fault that a call without an answer amounts to. */
+export function faultOfFailure(
+  rule: CallRule,
+  result: Extract<HttpResult, { kind: 'failed' }>,
+  { redactor, maxAnswerBytes }: Pick<ReadOptions, 'redactor' | 'maxAnswerBytes'>,
+  more: Pick<FaultDetails, 'step' | 'vendorStatus'> = {},
+): UpstreamFault {
+  const { happening, cause, message = describeHappening(happening, cause, maxAnswerBytes), status } = result;
+  const known = status === undefined ? {} : { httpStatus: status };
+  return makeFault(rule, happening, { message, cause: redactor.text(cause), ...known, ...more });
 }
 
 type Arrived = Extract<HttpResult, { kind: 'answer' }>;
@@ -89,7 +98,7 @@ function readBody<T>(
     const path = answer.error.issues[0]?.path.join('.');
     const where = path === undefined || path === '' ? '' : ` (${path})`;
     const message = `the vendor's answer has not the expected shape${where}`;
-    throw makeFault(call, { kind: 'malformed' }, { message, httpStatus: status });
+    throw makeFault(call, { kind: 'malformed' }, { message, httpStatus: status, ...stepOf(call) });
   }
   // A schema that accepts undefined or null needs no body: the status alone is the answer, unless the call reads what is there.
   for (const absent of parsed.kind === 'malformed' && call.readsBody === true ? [] : [undefined, null]) {
@@ -100,7 +109,7 @@ function readBody<T>(
   const message = parsed.kind === 'empty' ? "the vendor's answer is empty" : parsed.message;
   // What is text and no JSON may be half of an answer; what is no text will not be any the next time.
   const vendorStatus = parsed.kind === 'malformed' && parsed.text === null ? findStatus(call, bytes) : null;
-  throw makeFault(call, { kind: 'malformed' }, { message, httpStatus: status, vendorStatus });
+  throw makeFault(call, { kind: 'malformed' }, { message, httpStatus: status, vendorStatus, ...stepOf(call) });
 }
 
 /** Most adapters never look at the headers, so that they are copied and cleaned only for those that do. */
@@ -128,7 +137,7 @@ class ReadAnswer<T> implements HttpAnswer<T> {
   }
 }
 
-function showHeaders(headers: AnswerHeaders, redactor: Redactor): ShownHeaders {
+export function showHeaders(headers: AnswerHeaders, redactor: Redactor): ShownHeaders {
   return Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, redactor.text(Array.isArray(value) ? value.join(', ') : value)]],
@@ -176,7 +185,8 @@ function readPlainText(headers: AnswerHeaders, text: string | null): string | nu
   return isPlain && !text.trimStart().startsWith('<') ? text : null;
 }
 
-function tidy(message: string): string | null {
+/** A vendor's message as one line of bounded length; null where it says nothing. */
+export function tidy(message: string): string | null {
   // Control characters would let a vendor forge lines in a log or on a terminal.
   const line = message.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
   if (line === '') return null;
@@ -188,21 +198,22 @@ function stepOf<T>({ resultOf }: HttpCall<T>): { readonly step?: 'result'; reado
   return resultOf === undefined ? {} : { step: 'result', vendorStatus: resultOf };
 }
 
-function makeFault<T>(
-  call: HttpCall<T>,
-  happening: Happening,
-  details: {
-    readonly message: string;
-    readonly cause?: string;
-    readonly httpStatus?: number;
-    readonly vendorStatus?: string | null;
-  },
-): UpstreamFault {
+type FaultDetails = {
+  readonly message: string;
+  readonly cause?: string;
+  readonly httpStatus?: number;
+  readonly retryAfterMs?: number | null;
+  readonly headers?: ShownHeaders;
+  readonly step?: 'result';
+  readonly vendorStatus?: string | null;
+};
+
+/** The fault that a happening amounts to. */
+export function makeFault(rule: CallRule, happening: Happening, details: FaultDetails): UpstreamFault {
   return new UpstreamFault({
-    consequence: classifyFault(call, happening),
+    consequence: classifyFault(rule, happening),
     kind: happening.kind === 'unsendable' || happening.kind === 'forbidden' ? 'malformed' : happening.kind,
     ...details,
-    ...stepOf(call),
   });
 }
 

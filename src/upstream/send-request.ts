@@ -5,6 +5,7 @@ import type { Deadlines } from './deadlines.ts';
 import { EventWatch, isEventStream } from './event-stream.ts';
 import type { Happening } from './fault-rule.ts';
 import { answerRules } from './parse-answer.ts';
+import type { PulledBody } from './pulled-body.ts';
 import type { AnswerHeaders } from './retry-after.ts';
 
 /** Of an error answer only the message is used. */
@@ -18,6 +19,7 @@ export type HttpResult =
       readonly kind: 'answer';
       readonly status: number;
       readonly headers: AnswerHeaders;
+      readonly trailers?: AnswerHeaders;
       readonly bytes: Uint8Array | null;
       /** To be called once a large answer has been read. */
       readonly leave?: () => void;
@@ -48,6 +50,8 @@ export type RequestOptions = {
   readonly signal: AbortSignal | undefined;
   /** Of a call that lets an answer of events go before its end. */
   readonly isEnough?: ((event: AnswerEvent) => boolean) | undefined;
+  /** The body of a request over HTTP/2, where it says when the request begins to leave. */
+  readonly body?: PulledBody | undefined;
 };
 
 /** Runs one request over the pool. Never rejects, and settles before its deadline whatever the pool does. */
@@ -59,7 +63,8 @@ export function sendRequest(
 ): Promise<HttpResult> {
   return new Promise((resolve) => {
     const handler = new ExchangeHandler(limits, options, resolve);
-    if (!handler.settled) pool.dispatch(request, handler);
+    const whole = options.body === undefined ? request : { ...request, body: options.body };
+    if (!handler.settled) pool.dispatch(whole as Dispatcher.DispatchOptions, handler);
   });
 }
 
@@ -77,12 +82,15 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #isTooLarge = false;
   #arrival: Arrival | null = null;
   readonly #isEnough: RequestOptions['isEnough'];
+  readonly #body: PulledBody | undefined;
+  #trailers: AnswerHeaders | undefined;
   #watch: EventWatch | null = null;
   settled = false;
 
-  constructor(limits: SendOptions, { signal, isEnough }: RequestOptions, resolve: (result: HttpResult) => void) {
+  constructor(limits: SendOptions, { signal, isEnough, body }: RequestOptions, resolve: (result: HttpResult) => void) {
     this.#limits = limits;
     this.#isEnough = isEnough;
+    this.#body = body;
     this.#resolve = resolve;
     this.#stopClock = limits.deadlines.add(() => this.#stop('timeout'));
     const onAbort = (): void => this.#stop('aborted');
@@ -91,9 +99,17 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     if (signal?.aborted === true) this.#stop('aborted');
   }
 
-  /** undici calls this in the same turn as the socket write, once a connection is established. */
+  /** Whether a byte of the request may have left. */
+  get #isSent(): boolean {
+    return this.#body === undefined ? this.#controller !== null : this.#body.isPulled;
+  }
+
+  /**
+   * undici calls this in the same turn as the socket write, once a connection is established. Over HTTP/2 it may then find
+   * that the connection takes no further stream, and call again for another one.
+   */
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    const again = this.#controller !== null;
+    const again = this.#isSent;
     if (!again && !this.settled && !this.#limits.fence()) {
       this.#fail({ kind: 'aborted', sent: false }, 'the fence is down');
     }
@@ -126,7 +142,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     if (!this.settled) this.#watch?.push(chunk);
   }
 
-  onResponseEnd(): void {
+  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: AnswerHeaders): void {
+    if (this.#body !== undefined) this.#trailers = trailers;
     this.#answer();
   }
 
@@ -141,15 +158,18 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     const [first] = this.#chunks;
     const bytes = first !== undefined && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks);
     const leave = this.#arrival === null ? {} : { leave: this.#arrival.leave };
-    this.#settle({ kind: 'answer', status: this.#status, headers: this.#headers, bytes, ...leave });
+    const trailers = this.#trailers === undefined ? {} : { trailers: this.#trailers };
+    this.#settle({ kind: 'answer', status: this.#status, headers: this.#headers, bytes, ...trailers, ...leave });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#end(classify(error, this.#controller !== null), describe(error));
+    // A server that has begun to answer has not turned the request away, whatever it says.
+    const isTurnedAway = this.#body !== undefined && this.#status === 0 && saysUntouched(error);
+    this.#end(isTurnedAway ? { kind: 'reset' } : classify(error, this.#isSent), describe(error));
   }
 
   #stop(kind: 'timeout' | 'aborted'): void {
-    this.#end({ kind, sent: this.#controller !== null }, kind);
+    this.#end({ kind, sent: this.#isSent }, kind);
     this.#controller?.abort(new Error(kind));
   }
 
@@ -207,9 +227,23 @@ function classify(error: Error, sent: boolean): Happening {
     if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED') return { kind: 'aborted', sent };
     return { kind: code === 'ECONNRESET' || code === 'EPIPE' ? 'reset' : 'refused' };
   }
+  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') return { kind: 'timeout', sent };
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return { kind: 'too-large' };
-  return { kind: code.startsWith('HPE_') ? 'malformed' : 'cut' };
+  return { kind: code.startsWith('HPE_') || code === 'ERR_HTTP2_ERROR' ? 'malformed' : 'cut' };
 }
+
+/**
+ * Whether an error of HTTP/2 proves that the server did nothing: it refused the stream (RFC 9113, section 8.7), its last
+ * stream was one before ours (section 6.8), or the stream's headers were never written. There are no codes for the last
+ * two; an error that reads otherwise counts as a lost answer.
+ */
+function saysUntouched(error: Error): boolean {
+  if ('http2ErrorCode' in error) return error.http2ErrorCode === refusedStream;
+  return /^HTTP\/2: ("GOAWAY" frame received|"frameError" received - type 1,)/.test(error.message);
+}
+
+/** `REFUSED_STREAM`. */
+const refusedStream = 7;
 
 function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : '';

@@ -38,6 +38,12 @@ const scripts: ReadonlyMap<string, Script> = new Map<string, Script>([
   ['ApprovalAgent', approve],
   ['ChatAgent', chat],
   ['OrderFulfillmentWorkflow', timed(1_000, shipped)],
+  ['researcher', timed(1_500, researched)],
+  ['gpt-5', timed(800, answered)],
+  ['web-crawler', timed(2_000, scraped)],
+  ['browse', timed(1_500, browsed)],
+  ['concierge', timed(500, answered)],
+  ['flux-schnell', timed(1_000, drawn)],
 ]);
 
 /** A script that ends after the time that its input names, or after `defaultMs`. */
@@ -87,6 +93,21 @@ function answered({ input }: ScriptedRun, endedAtMs: number): Ended {
 function shipped({ input, runId }: ScriptedRun, endedAtMs: number): Ended {
   const orderId = isJsonObject(input) && input.orderId !== undefined ? input.orderId : null;
   return { kind: 'completed', output: { orderId, shipped: true, parcel: runId.slice(-8) }, endedAtMs };
+}
+
+function researched({ input }: ScriptedRun, endedAtMs: number): Ended {
+  const topic = isJsonObject(input) && typeof input.topic === 'string' ? input.topic : 'nothing in particular';
+  const report = `Three sources agree about ${topic}.`;
+  return { kind: 'completed', output: { report, sources: ['https://a.example', 'https://b.example'] }, endedAtMs };
+}
+
+function browsed({ input }: ScriptedRun, endedAtMs: number): Ended {
+  const task = isJsonObject(input) && typeof input.task === 'string' ? input.task : 'nothing';
+  return { kind: 'completed', output: { task, title: 'Example Shop', steps: 4 }, endedAtMs };
+}
+
+function drawn({ runId }: ScriptedRun, endedAtMs: number): Ended {
+  return { kind: 'completed', output: [`https://files.example/${runId}/0.webp`], endedAtMs };
 }
 
 function showProgress({ knobs, begunAtMs }: ScriptedRun, nowMs: number, lengthMs: number): Json {

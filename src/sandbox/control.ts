@@ -1,13 +1,16 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { z } from 'zod';
-import { type FaultOrder, faultOrder } from './faults.ts';
+import { type FaultOrder, type FileVendor, faultOrder } from './faults.ts';
 import type { RunNote } from './start-log.ts';
-import { closeServer, listen, originOf, readBody } from './vendor-server.ts';
+import { closeServer, listen, originOf } from './vendor-server.ts';
+import { readBody } from './wire-host.ts';
 
 type StartsFilter = { readonly atLeast: number; readonly offset: number; readonly limit: number };
 
 export type SandboxStats = {
-  readonly requests: Readonly<Record<'intuned' | 'restack', Readonly<Record<string, number>>>>;
+  /** By vendor and kind; a vendor by file that was not asked is left out. */
+  readonly requests: Readonly<Record<'intuned' | 'restack', Readonly<Record<string, number>>>> &
+    Readonly<Partial<Record<FileVendor, Readonly<Record<string, number>>>>>;
   /** By vendor and HTTP status, or the way the answer was spoiled: `intuned 200`, `restack hang`. */
   readonly answers: Readonly<Record<string, number>>;
   /** Accepted starts, with and without a key. */

@@ -1,7 +1,11 @@
 import { z } from 'zod';
 
+/** The vendors whose stand-ins share a server, each below its name. */
+export const fileVendors = ['a2a', 'apify', 'browser-use', 'langgraph', 'openai-responses', 'replicate'] as const;
+export type FileVendor = (typeof fileVendors)[number];
+
 /** The vendors that the sandbox stands in for. */
-const vendors = ['intuned', 'restack'] as const;
+const vendors = ['intuned', 'restack', ...fileVendors] as const;
 export type Vendor = (typeof vendors)[number];
 
 /** What a request asks of a vendor; `other` is everything else. */
@@ -11,7 +15,7 @@ export type Operation = 'start' | 'observe' | 'event' | 'other';
  * How an answer is spoiled.
  *
  * - `status`: the HTTP status `status`, with `Retry-After` where `retryAfterSeconds` is set.
- * - `refuse`: the vendor's port refuses all connections until the faults are cleared.
+ * - `refuse`: the vendor's port refuses all connections until the faults are cleared; a vendor by file cuts them.
  * - `hang`: no answer, the socket stays open.
  * - `cut-before`, `cut-after`: the socket is closed without an answer, before or after the request took effect.
  * - `malformed`: a 2xx answer that is not JSON.

@@ -27,6 +27,11 @@ export class Ids {
     return `run_${this.#letters(plainAlphabet, 24)}`;
   }
 
+  /** `resp_` and 32 letters and digits, as OpenAI's responses have. */
+  responseId(): string {
+    return `resp_${this.#letters(plainAlphabet, 32)}`;
+  }
+
   /** UUID v4. */
   uuid(): string {
     const bytes = Buffer.from(this.#take(16));

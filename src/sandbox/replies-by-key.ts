@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Reply } from './vendor-server.ts';
+import type { Reply } from './wire-host.ts';
 
 const maxKeys = 100_000;
 

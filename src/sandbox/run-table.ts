@@ -1,4 +1,4 @@
-import type { Json } from '../contract/domain/json.ts';
+import type { Json, JsonObject } from '../contract/domain/json.ts';
 import { canonicalJson } from '../json/canonical-json.ts';
 import type { Fault, Vendor } from './faults.ts';
 import { takesEffect } from './faults.ts';
@@ -11,6 +11,8 @@ export type SandboxRun = ScriptedRun & {
   readonly scope: string;
   /** Second id of a Restack run; empty for Intuned. */
   readonly groupId: string;
+  /** What the vendor shows of the start in addition to the input. */
+  readonly labels: JsonObject;
   readonly script: Script;
   readonly startedAtMs: number;
   readonly events: AgentEvent[];
@@ -26,7 +28,10 @@ export type StartOrder = {
   readonly input: Json;
   readonly runId: string;
   readonly groupId: string;
+  readonly labels?: JsonObject;
 };
+
+const noLabels: JsonObject = {};
 
 /** The outcome of a start: a run, a spoiled answer, or both. */
 export type StartResult = { readonly run: SandboxRun | null; readonly fault: Fault | null };
@@ -78,9 +83,9 @@ export class RunTable {
     const fault = this.#spoilStart(order, knobs);
     if (fault !== null && !takesEffect(fault)) return { run: null, fault };
     const startedAtMs = this.#nowMs();
-    const { vendor, scope, script, input, runId, groupId } = order;
+    const { vendor, scope, script, input, runId, groupId, labels = noLabels } = order;
     const begunAtMs = startedAtMs + (knobs.queuedMs ?? 0);
-    const place = { vendor, scope, groupId, runId, script, input, knobs };
+    const place = { vendor, scope, groupId, labels, runId, script, input, knobs };
     const run: SandboxRun = { ...place, startedAtMs, begunAtMs, events: [], observes: 0, ended: null };
     this.#runs.set(runId, run);
     this.#liveAtMost += 1;
@@ -91,6 +96,11 @@ export class RunTable {
   find(vendor: Vendor, scope: string, runId: string): SandboxRun | null {
     const run = this.#runs.get(runId);
     return run?.scope === scope && run.vendor === vendor ? run : null;
+  }
+
+  /** The newest runs at a vendor, oldest first. */
+  listNewest(vendor: Vendor, max: number): readonly SandboxRun[] {
+    return [...this.#runs.values()].filter((run) => run.vendor === vendor).slice(-max);
   }
 
   view(run: SandboxRun): View {

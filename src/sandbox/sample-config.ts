@@ -1,7 +1,9 @@
 import { defaultApiKey } from './sandbox.ts';
 
-/** The config that `npm start` serves: seven agents of both vendors, all of them in the sandbox. YAML. */
-export function sampleConfig(urls: { readonly intunedUrl: string; readonly restackUrl: string }): string {
+type SandboxUrls = { readonly intunedUrl: string; readonly restackUrl: string; readonly vendorsUrl: string };
+
+/** The config that `npm start` serves: agents at eight vendors, all of them in the sandbox. YAML. */
+export function sampleConfig(urls: SandboxUrls): string {
   return `server: { host: 127.0.0.1, port: 8080 }
 # The vendors end with the process, so nothing of an old run could be sent twice.
 store: { url: "sqlite:./data/rungate.db", staleAfterMinutes: 525600 }
@@ -16,6 +18,30 @@ backends:
   restack-sandbox:
     adapter: restack
     baseUrl: ${urls.restackUrl}
+  langgraph-sandbox:
+    adapter: langgraph
+    baseUrl: ${urls.vendorsUrl}/langgraph
+    apiKey: ${defaultApiKey}
+  openai-sandbox:
+    adapter: openai-responses
+    baseUrl: ${urls.vendorsUrl}/openai-responses
+    apiKey: ${defaultApiKey}
+  apify-sandbox:
+    adapter: apify
+    baseUrl: ${urls.vendorsUrl}/apify
+    token: ${defaultApiKey}
+  browser-use-sandbox:
+    adapter: browser-use
+    baseUrl: ${urls.vendorsUrl}/browser-use
+    apiKey: ${defaultApiKey}
+  a2a-sandbox:
+    adapter: a2a
+    baseUrl: ${urls.vendorsUrl}/a2a/concierge
+    token: ${defaultApiKey}
+  replicate-sandbox:
+    adapter: replicate
+    baseUrl: ${urls.vendorsUrl}/replicate
+    token: ${defaultApiKey}
 
 agents:
   - name: echo
@@ -25,7 +51,7 @@ agents:
     target: { project: samples, api: echo }
     timeoutSeconds: 60
     schemas:
-      input: { type: object }
+      input: { type: object, examples: [{ hello: world }] }
       output: { type: object }
 
   - name: scrape
@@ -41,6 +67,7 @@ agents:
         properties:
           url: { type: string, format: uri }
           seconds: { type: number, minimum: 0, maximum: 60 }
+        examples: [{ url: "https://shop.example/kettles" }]
       output:
         type: object
         required: [items]
@@ -61,6 +88,7 @@ agents:
           message: { type: string }
           code: { type: string }
           category: { enum: [infrastructure, execution, auth, user, billing] }
+        examples: [{ message: The page did not load., code: ERR_PAGE }]
 
   - name: support
     version: 1.0.0
@@ -73,6 +101,7 @@ agents:
         type: object
         required: [message]
         properties: { message: { type: string, minLength: 1 } }
+        examples: [{ message: Where is my order? }]
       output:
         type: object
         properties: { reply: { type: string } }
@@ -89,6 +118,7 @@ agents:
       input:
         type: object
         properties: { question: { type: string } }
+        examples: [{ question: Shall I place the order? }]
       output:
         type: object
         properties: { approved: { type: boolean } }
@@ -114,6 +144,7 @@ agents:
       input:
         type: object
         properties: { message: { type: string, minLength: 1 } }
+        examples: [{ message: My name is Ada. }]
       output:
         type: object
         properties:
@@ -131,8 +162,91 @@ agents:
         type: object
         required: [orderId]
         properties: { orderId: { type: string } }
+        examples: [{ orderId: A-17 }]
       output:
         type: object
         properties: { orderId: { type: string }, shipped: { type: boolean } }
+
+  - name: research
+    version: 1.0.0
+    description: Writes a report with its sources.
+    backend: langgraph-sandbox
+    target: { assistant: researcher }
+    timeoutSeconds: 120
+    schemas:
+      input:
+        type: object
+        required: [topic]
+        properties: { topic: { type: string } }
+        examples: [{ topic: the price of tea }]
+
+  - name: write
+    version: 1.0.0
+    description: Answers a message with a model of OpenAI, in the background.
+    backend: openai-sandbox
+    target: { model: gpt-5 }
+    timeoutSeconds: 120
+    schemas:
+      input:
+        type: object
+        required: [message]
+        properties: { message: { type: string } }
+        examples: [{ message: Describe a kettle in one sentence. }]
+    mapping:
+      output: "{ 'text': output[type = 'message'].content.text }"
+
+  - name: crawl
+    version: 1.0.0
+    description: Runs an Actor over a site and returns the items of its dataset.
+    backend: apify-sandbox
+    target: { actor: samples~web-crawler }
+    timeoutSeconds: 300
+    schemas:
+      input:
+        type: object
+        required: [url]
+        properties: { url: { type: string, format: uri } }
+        examples: [{ url: "https://shop.example/teapots" }]
+
+  - name: browse
+    version: 1.0.0
+    description: Does a task in a browser.
+    backend: browser-use-sandbox
+    target: { model: browser-use-2.0 }
+    timeoutSeconds: 300
+    schemas:
+      input:
+        type: object
+        required: [task]
+        properties: { task: { type: string } }
+        examples: [{ task: Find the cheapest kettle. }]
+
+  - name: concierge
+    version: 1.0.0
+    description: Answers questions of guests. Speaks A2A.
+    backend: a2a-sandbox
+    target: {}
+    timeoutSeconds: 60
+    schemas:
+      input:
+        type: object
+        required: [text]
+        properties: { text: { type: string } }
+        examples: [{ text: When is breakfast? }]
+
+  - name: draw
+    version: 1.0.0
+    description: Draws what the prompt says.
+    backend: replicate-sandbox
+    target: { version: samples/flux-schnell }
+    timeoutSeconds: 120
+    schemas:
+      input:
+        type: object
+        required: [prompt]
+        properties: { prompt: { type: string } }
+        examples: [{ prompt: a red kettle }]
+    mapping:
+      output: "{ 'images': output[] }"
 `;
 }

@@ -1,12 +1,14 @@
 import { type SandboxControl, type SandboxStats, serveControl } from './control.ts';
 import { FaultOrders } from './faults.ts';
+import { FileVendorsServer } from './file-vendors/file-vendors-server.ts';
 import { Ids } from './ids.ts';
 import { intunedWire } from './intuned/wire.ts';
 import { type RestackShape, restackWire } from './restack/wire.ts';
 import { RunTable } from './run-table.ts';
 import { StartLog } from './start-log.ts';
-import { VendorServer, type Wire } from './vendor-server.ts';
+import { VendorServer } from './vendor-server.ts';
 import { WebhookSink } from './webhook-sink.ts';
+import type { Wire } from './wire-host.ts';
 
 export type SandboxOptions = {
   /** Default 127.0.0.1; the sandbox is not meant for another interface. */
@@ -14,10 +16,11 @@ export type SandboxOptions = {
   /** Ports default to 0, which picks a free one. */
   readonly intunedPort?: number;
   readonly restackPort?: number;
+  readonly vendorsPort?: number;
   readonly controlPort?: number;
   /** Makes the run ids predictable. */
   readonly seed?: number;
-  /** Accepted in Intuned's `x-api-key`; default `sandbox-key`. */
+  /** Accepted in Intuned's `x-api-key`, and as the keys of the vendors by file; default `sandbox-key`. */
   readonly apiKeys?: readonly string[];
   /** Restack's bearer token; left out, none is required. */
   readonly restackToken?: string;
@@ -42,6 +45,8 @@ export type Sandbox = SandboxControl & {
   readonly intunedUrl: string;
   /** Base URL of a `restack` backend. */
   readonly restackUrl: string;
+  /** Below it each vendor by file has its base URL, such as `/apify`; that of A2A has the agent too: `/a2a/echo`. */
+  readonly vendorsUrl: string;
   /** Base URL of the caller's own wire; null without one. */
   readonly ownUrl: string | null;
   /** Base URL of the control API. */
@@ -51,9 +56,10 @@ export type Sandbox = SandboxControl & {
 
 export const defaultApiKey = 'sandbox-key';
 
-/** Starts Intuned's and Restack's stand-ins and the control port. Rejects when a port is taken. */
+/** Starts the stand-ins and the control port. Rejects when a port is taken. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
-  const { host = '127.0.0.1', intunedPort = 0, restackPort = 0, controlPort = 0 } = options;
+  const { host = '127.0.0.1', intunedPort = 0, restackPort = 0, vendorsPort = 0, controlPort = 0 } = options;
+  const apiKeys = options.apiKeys ?? [defaultApiKey];
   const startLog = new StartLog(options.maxKeys ?? 500_000);
   const faults = new FaultOrders();
   const ids = new Ids(options.seed);
@@ -64,12 +70,13 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   };
   const runs = new RunTable(startLog, limits, options.nowMs ?? Date.now);
   const sink = new WebhookSink(runs, startLog);
-  const intuned = intunedWire({ runs, ids, sink, apiKeys: options.apiKeys ?? [defaultApiKey] });
+  const intuned = intunedWire({ runs, ids, sink, apiKeys });
   const shape = options.restackShape ?? 'engine';
   const restack = restackWire({ runs, ids, shape, token: options.restackToken ?? null });
   const servers = {
     intuned: new VendorServer({ wire: intuned, startLog, faults }, { host, port: intunedPort }),
     restack: new VendorServer({ wire: restack, startLog, faults }, { host, port: restackPort }),
+    byFile: new FileVendorsServer({ runs, ids, sink, startLog, faults }, { host, port: vendorsPort, apiKeys }),
   };
   const own = options.makeWire?.({ runs, ids });
   const ownServer = own === undefined ? null : new VendorServer({ wire: own, startLog, faults }, { host, port: 0 });
@@ -80,7 +87,12 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     await Promise.all(opened.map((server) => server.close()));
   };
   try {
-    for (const server of [servers.intuned, servers.restack, ...(ownServer === null ? [] : [ownServer])]) {
+    for (const server of [
+      servers.intuned,
+      servers.restack,
+      servers.byFile,
+      ...(ownServer === null ? [] : [ownServer]),
+    ]) {
       await server.listen();
       opened.push(server);
     }
@@ -90,6 +102,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       ...control,
       intunedUrl: `${servers.intuned.origin}/api/v1/workspace`,
       restackUrl: servers.restack.origin,
+      vendorsUrl: servers.byFile.origin,
       ownUrl: ownServer === null ? null : ownServer.origin,
       controlUrl: controlServer.url,
       close,
@@ -105,12 +118,17 @@ type Parts = {
   readonly faults: FaultOrders;
   readonly runs: RunTable;
   readonly sink: WebhookSink;
-  readonly servers: { readonly intuned: VendorServer; readonly restack: VendorServer };
+  readonly servers: {
+    readonly intuned: VendorServer;
+    readonly restack: VendorServer;
+    readonly byFile: FileVendorsServer;
+  };
 };
 
 function bindControl({ startLog, faults, runs, sink, servers }: Parts): SandboxControl {
   const clearFaults = async (): Promise<void> => {
     faults.clear();
+    servers.byFile.accept();
     for (const server of [servers.intuned, servers.restack]) if (server.refuses) await server.listen();
   };
   return {
@@ -123,11 +141,13 @@ function bindControl({ startLog, faults, runs, sink, servers }: Parts): SandboxC
       ...startLog.totals(),
       liveRuns: runs.countLive(),
       heldRuns: runs.size,
-      inFlight: servers.intuned.inFlight + servers.restack.inFlight,
+      inFlight: servers.intuned.inFlight + servers.restack.inFlight + servers.byFile.inFlight,
     }),
     async orderFault(order) {
       faults.add(order);
-      if (order.kind === 'refuse') servers[order.vendor].refuse();
+      if (order.kind !== 'refuse') return;
+      if (order.vendor === 'intuned' || order.vendor === 'restack') servers[order.vendor].refuse();
+      else servers.byFile.refuse(order.vendor);
     },
     async reset({ keepRuns = false } = {}) {
       await clearFaults();

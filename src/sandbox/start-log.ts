@@ -106,8 +106,9 @@ export class StartLog {
     const none: RequestCounts = { start: 0, observe: 0, event: 0, other: 0 };
     return {
       requests: {
-        intuned: { ...none, ...this.#requests.get('intuned') },
-        restack: { ...none, ...this.#requests.get('restack') },
+        intuned: none,
+        restack: none,
+        ...Object.fromEntries(this.#requests),
       },
       answers: Object.fromEntries(this.#answers),
       starts: this.#starts,

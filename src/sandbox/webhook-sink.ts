@@ -16,26 +16,45 @@ export class WebhookSink {
   readonly #startLog: StartLog;
   readonly #closed = new AbortController();
   readonly #timers = new Set<NodeJS.Timeout>();
+  /** What posts the end of a run that is watched. */
+  readonly #posts = new WeakMap<SandboxRun, () => void>();
 
   constructor(runs: RunTable, startLog: StartLog) {
     this.#runs = runs;
     this.#startLog = startLog;
   }
 
-  /** Posts what `encode` makes of the run's end, unless it is null. Runs that do not end by themselves post nothing. */
+  /**
+   * Posts what `encode` makes of the run's end, unless it is null. A run that does not end by itself posts nothing before
+   * {@link settle}.
+   */
   watch(
     run: SandboxRun,
     url: string,
     headers: Readonly<Record<string, string>>,
     encode: (view: View) => JsonObject | null,
   ): void {
+    this.#posts.set(run, () => {
+      const body = encode(this.#runs.view(run));
+      if (body !== null) void this.#deliver(url, headers, JSON.stringify(body), 1);
+    });
+    this.#wait(run);
+  }
+
+  /** Posts the end of a run that was ended by a call. */
+  settle(run: SandboxRun): void {
+    const { kind } = this.#runs.view(run);
+    if (kind === 'queued' || kind === 'running') return;
+    this.#posts.get(run)?.();
+    this.#posts.delete(run);
+  }
+
+  #wait(run: SandboxRun): void {
     const leftMs = run.script.endsAtMs(run) - this.#runs.nowMs;
     if (!Number.isFinite(leftMs)) return;
     this.#after(Math.min(leftMs, maxTimerMs), () => {
-      const view = this.#runs.view(run);
-      if (view.kind === 'queued' || view.kind === 'running') return this.watch(run, url, headers, encode);
-      const body = encode(view);
-      if (body !== null) void this.#deliver(url, headers, JSON.stringify(body), 1);
+      this.settle(run);
+      if (this.#posts.has(run)) this.#wait(run);
     });
   }
 

@@ -71,7 +71,14 @@ describe('schema/config.json', () => {
   test.each([
     ['the example', text],
     ['the example with every key', whole],
-    ['the config of npm start', sampleConfig({ intunedUrl: 'http://127.0.0.1:1', restackUrl: 'http://127.0.0.1:2' })],
+    [
+      'the config of npm start',
+      sampleConfig({
+        intunedUrl: 'http://127.0.0.1:1',
+        restackUrl: 'http://127.0.0.1:2',
+        vendorsUrl: 'http://127.0.0.1:3',
+      }),
+    ],
     ['a config with empty sections', `${text.replace(/^(server|store):\n(?: .*\n)+/gm, '$1:\n')}`],
   ])('the schema accepts %s', async (_name, yaml) => {
     expect(validate(parseYaml(yaml)), JSON.stringify(validate.errors?.[0])).toBe(true);

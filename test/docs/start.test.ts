@@ -71,10 +71,15 @@ describe('the first lines of README.md', () => {
   });
 
   test('without a port it serves where the example asks', async () => {
-    const text = sampleConfig({ intunedUrl: 'http://127.0.0.1:1', restackUrl: 'http://127.0.0.1:2' });
+    const text = sampleConfig({
+      intunedUrl: 'http://127.0.0.1:1',
+      restackUrl: 'http://127.0.0.1:2',
+      vendorsUrl: 'http://127.0.0.1:3',
+    });
     const { server, agents } = await parseConfig(text, { file: 'sample', env: {}, registry: adapters });
     expect(`http://${server.host}:${server.port}`).toBe(promisedUrl);
-    expect(agents).toHaveLength(7);
+    expect(agents).toHaveLength(13);
+    expect(new Set(agents.map(({ backend }) => backend)).size).toBe(8);
   });
 
   test('the example answers what it shows', async (context) => {

@@ -4,7 +4,7 @@ import { isJsonObject } from '../../json/json-object.ts';
 import { findScript } from '../agents.ts';
 import type { Ids } from '../ids.ts';
 import type { RunTable } from '../run-table.ts';
-import type { Reply } from '../vendor-server.ts';
+import type { Reply } from '../wire-host.ts';
 import { describe, fail } from './errors.ts';
 import { encodeJob, encodeJobResults, encodeJobRun, encodeListedJob, type Job } from './job-answers.ts';
 import type { Project } from './runs.ts';

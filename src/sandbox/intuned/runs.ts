@@ -4,8 +4,8 @@ import { isJsonObject } from '../../json/json-object.ts';
 import { findScript } from '../agents.ts';
 import type { Ids } from '../ids.ts';
 import type { RunTable } from '../run-table.ts';
-import type { Reply } from '../vendor-server.ts';
 import { isLoopback, type WebhookSink } from '../webhook-sink.ts';
+import type { Reply } from '../wire-host.ts';
 import { describe, fail } from './errors.ts';
 import { encodeDelivery, encodeResult } from './result.ts';
 

@@ -6,7 +6,7 @@ import { findScript } from '../agents.ts';
 import type { Ids } from '../ids.ts';
 import type { RunTable, SandboxRun } from '../run-table.ts';
 import type { Ended, View } from '../script.ts';
-import type { Reply } from '../vendor-server.ts';
+import type { Reply } from '../wire-host.ts';
 import { describe, fail } from './errors.ts';
 
 const startBody = z.looseObject({

@@ -1,4 +1,4 @@
-import type { Call, Headers, Reply, Wire } from '../vendor-server.ts';
+import type { Call, Headers, Reply, Wire } from '../wire-host.ts';
 import { encodeError, fail } from './errors.ts';
 import { intunedJobs } from './jobs.ts';
 import { intunedRuns, type Project, type RunsDeps } from './runs.ts';

@@ -4,7 +4,7 @@ import { findScript } from '../agents.ts';
 import type { Ids } from '../ids.ts';
 import { RepliesByKey } from '../replies-by-key.ts';
 import type { RunTable } from '../run-table.ts';
-import type { Call, Headers, Reply, Wire } from '../vendor-server.ts';
+import type { Call, Headers, Reply, Wire } from '../wire-host.ts';
 import { encodeResult, type RestackKind } from './result.ts';
 
 /**

@@ -4,7 +4,7 @@ import { findScript } from '../../../src/sandbox/agents.ts';
 import type { Ids } from '../../../src/sandbox/ids.ts';
 import type { RunTable, SandboxRun } from '../../../src/sandbox/run-table.ts';
 import type { View } from '../../../src/sandbox/script.ts';
-import type { Call, Reply, Wire } from '../../../src/sandbox/vendor-server.ts';
+import type { Call, Reply, Wire } from '../../../src/sandbox/wire-host.ts';
 
 const startBody = z.object({ tag: z.string().min(1), input: z.custom<Json>() });
 /** For how long an answer is held. */

@@ -1,19 +1,12 @@
-import { AwsV4Signer } from 'aws4fetch';
 import { importPKCS8, SignJWT } from 'jose';
-import type { Authorize, Credentials } from '../../src/contract/adapter/http.ts';
+import type { Credentials } from '../../src/contract/adapter/http.ts';
 import type { HttpClient } from '../../src/contract/adapter/http-client.ts';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
+import { type Authorizer, clientAuthorizer, tokenAuthorizer } from '../authorizer.ts';
+import { signForAws } from '../aws-signature.ts';
 import { readServiceAccount } from './members.ts';
 import { fillNames, parseNames } from './names.ts';
 import { readMember, type VendorAuth, type VendorFile } from './schema.ts';
-import { FetchedToken, type TokenRequest } from './token.ts';
-
-/** How the requests of one account are authorized. */
-export type Authorizer = {
-  readonly authorize: Authorize;
-  /** The vendor refused these credentials with 401. True: the next ones are others. */
-  renew?(refused: Credentials): boolean;
-};
 
 type Settings = Readonly<Record<string, string | undefined>>;
 
@@ -66,11 +59,6 @@ function query({ name, value }: NonNullable<VendorAuth['query']>, settings: Sett
   return text === null ? undefined : constant({ query: { [name]: text } });
 }
 
-function tokenAuthorizer(http: HttpClient, makeRequest: () => Promise<TokenRequest>): Authorizer {
-  const token = new FetchedToken(http, makeRequest);
-  return { authorize: () => token.authorize(), renew: (refused) => token.renew(refused) };
-}
-
 function oauth2(
   { tokenUrl, clientId, clientSecret, scope }: NonNullable<VendorAuth['oauth2']>,
   { file, settings, http }: { readonly file: VendorFile; readonly settings: Settings; readonly http: HttpClient },
@@ -85,13 +73,7 @@ function oauth2(
   const [id, secret] = [settings[clientId], settings[clientSecret]];
   if (url === null || id === undefined || secret === undefined) return undefined;
   const asked = scope === undefined ? null : fillNames(parseNames(scope), (name) => settings[name]);
-  const form = [
-    ['grant_type', 'client_credentials'],
-    ['client_id', id],
-    ['client_secret', secret],
-    ...(asked === null ? [] : [['scope', asked] as const]),
-  ] as const;
-  return tokenAuthorizer(http, async () => ({ url, form }));
+  return clientAuthorizer({ tokenUrl: url, clientId: id, clientSecret: secret, scope: asked }, http);
 }
 
 function google(text: string | undefined, http: HttpClient): Authorizer | undefined {
@@ -120,20 +102,5 @@ function awsSigV4(aws: NonNullable<VendorAuth['awsSigV4']>, settings: Settings):
   if (service === null || region === null || accessKeyId === undefined || secretAccessKey === undefined)
     return undefined;
   const sessionToken = aws.sessionToken === undefined ? undefined : settings[aws.sessionToken];
-  // Keys that are derived for one day; a few days are kept.
-  const cache = new Map<string, ArrayBuffer>();
-  return {
-    authorize: async ({ method, url, headers, body }) => {
-      if (cache.size > 4) cache.clear();
-      const key = { accessKeyId, secretAccessKey, service, region, cache, ...(sessionToken && { sessionToken }) };
-      const signer = new AwsV4Signer({ method, url, headers: { ...headers }, ...key, ...(body !== null && { body }) });
-      const signed = await signer.sign();
-      const added = ['authorization', 'x-amz-date', 'x-amz-security-token', 'x-amz-content-sha256'];
-      const made = added.flatMap((name) => {
-        const value = signed.headers.get(name);
-        return value === null ? [] : [[name, value] as const];
-      });
-      return { headers: Object.fromEntries(made) };
-    },
-  };
+  return { authorize: signForAws({ accessKeyId, secretAccessKey, sessionToken, service, region }) };
 }

@@ -1,22 +1,16 @@
 import { z } from 'zod';
 import type { CompiledExpression } from '../../src/contract/adapter/expressions.ts';
-import {
-  type Authorize,
-  type CallRule,
-  type Credentials,
-  type HttpAnswer,
-  type HttpCall,
-  UpstreamFault,
-} from '../../src/contract/adapter/http.ts';
+import { type CallRule, type HttpAnswer, type HttpCall, UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { HttpClient } from '../../src/contract/adapter/http-client.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import { findReason } from '../../src/json/find-reason.ts';
+import type { Authorizer } from '../authorizer.ts';
+import { callAuthorized } from '../call-authorized.ts';
 import { actOnce, endRun, observeRun } from '../call-rules.ts';
-import type { Authorizer } from './auth.ts';
+import { TokenFault } from '../fetched-token.ts';
 import { type AnswerScope, isTrue, type Judge, tidy } from './judge.ts';
 import type { BuiltRequest } from './request.ts';
 import type { FaultStep } from './schema.ts';
-import { TokenFault } from './token.ts';
 
 /** The run has ended, so that a result which is refused now will be refused again. */
 const readResult = { retry: 'safe', faults: { notFound: 'gone' } } as const satisfies CallRule;
@@ -83,22 +77,7 @@ export class Sender {
       resultOf,
       signal,
     };
-    const auth = this.#auth;
-    if (auth === undefined) return await this.#http.call(call);
-    if (auth.renew === undefined) return await this.#http.call({ ...call, authorize: auth.authorize });
-    let used: Credentials | undefined;
-    const authorize: Authorize = async (outgoing) => {
-      used = await auth.authorize(outgoing);
-      return used;
-    };
-    try {
-      return await this.#http.call({ ...call, authorize });
-    } catch (error) {
-      // Refused before anything was done, so that even a start may be sent again, once.
-      const isRefused = error instanceof UpstreamFault && error.httpStatus === 401 && !(error instanceof TokenFault);
-      if (!isRefused || used === undefined || !auth.renew(used)) throw error;
-      return await this.#http.call({ ...call, authorize: auth.authorize });
-    }
+    return await callAuthorized(this.#http, this.#auth, call);
   }
 
   /** A 2xx that is a refusal is judged as a 4xx of the same request. */

@@ -132,3 +132,30 @@ describe('a start that is answered with the end and names no run', () => {
     expect(vendor.cancelled).toEqual([]);
   });
 });
+
+describe('a start whose answer is the end', () => {
+  const refOf = (_target: unknown, runId: string) => ({ runId: `ours-${runId}` });
+  class AnsweringVendor extends ScriptedVendor {
+    readonly adoption = { refOf };
+  }
+
+  test.each<[string, (runId: string) => Promise<unknown>]>([
+    ['a cancel', (runId) => rig.engine.api.runs.cancel({ tenant, runId }, { action: 'interrupt', wait: false })],
+    ['its deadline', () => rig.clock.advance(30_000)],
+  ])('%s stops at the vendor what a start that is under way has begun, and its answer is not taken', async (_, end) => {
+    const vendor = new AnsweringVendor();
+    rig = await openRig({ vendor, agent: { timeoutMs: 30_000 } });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    vendor.startGate = promise;
+    const { runId } = await rig.create();
+    await rig.clock.advance(100);
+    await end(runId);
+    await rig.clock.settle();
+    expect(vendor.cancelled).toEqual([`ours-${runId}`]);
+    vendor.startScript.push({ upstream: null, observation: showing({ status: 'success', output: 1 }) });
+    resolve();
+    await rig.clock.advance(1000);
+    expect((await rig.store.find({ tenant, runId }))?.outcome).toMatchObject({ kind: 'error' });
+    expect(vendor.cancelled).toHaveLength(1);
+  });
+});

@@ -24,7 +24,7 @@ function readCases(vendor: string) {
 }
 
 /** The errcodes of each mapping: the first one, and how many there may be. */
-const ranges = { intuned: [2000, 1000], restack: [3000, 1000], dify: [6500, 100] } as const;
+const ranges = { intuned: [2000, 1000], restack: [3000, 1000], dify: [6500, 100], agentcore: [6600, 100] } as const;
 
 describe.each(Object.entries(ranges))('%s', (vendor, [first, size]) => {
   const shipped: unknown = parse(readFileSync(here(`../../mappings/${vendor}.yaml`), 'utf8'));

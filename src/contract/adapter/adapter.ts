@@ -119,7 +119,10 @@ export interface AdoptionCalls<Target = unknown> {
   find?(request: FindRequest<Target>, signal?: AbortSignal): Promise<UpstreamRef | 'absent' | 'unclear'>;
   /** The run that a call to our sink names; null where it names none of the target's. It is asked for, never believed. */
   refOfPush?(target: Target, body: Json): UpstreamRef | null;
-  /** The vendor's run, where its id follows from ours, so that it can be cancelled before it was ever seen. */
+  /**
+   * The vendor's run, where its id follows from ours, so that it can be cancelled before it was ever seen: while its start is
+   * under way, whose answer may be the end, and after that answer was lost.
+   */
   refOf?(target: Target, runId: string): UpstreamRef;
   /** The vendor refuses a second run with the same tag while one lives, so that an absent one may be started again. */
   readonly refusesSecond?: boolean;

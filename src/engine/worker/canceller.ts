@@ -1,6 +1,6 @@
 import type { Agent } from '../../contract/domain/agent.ts';
 import { errcodes } from '../../contract/domain/errcodes.ts';
-import type { Run } from '../../contract/domain/run.ts';
+import type { Run, UpstreamRef } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
 import { hasScheduledSession } from '../sessions/sessions.ts';
 import type { RunWriter } from '../state/run-writer.ts';
@@ -54,11 +54,18 @@ export class Canceller {
       const transition = { kind: 'end', outcome, ...(losesSession ? { session: null } : {}) } as const;
       const written = await writer.write(current, transition);
       if (written.kind === 'written') {
-        if (agent !== null && current.upstream !== null) stopper.stopRun(current, current.upstream, agent);
+        const upstream = agent === null ? null : upstreamOf(current, agent);
+        if (agent !== null && upstream !== null) stopper.stopRun(current, upstream, agent);
         return written.run;
       }
       current = await store.find({ tenant: run.tenant, runId: run.runId });
     }
     return current;
   }
+}
+
+/** Where the vendor's id follows from ours, a start that is under way is stopped as well: its answer may be the end itself. */
+function upstreamOf({ phase, upstream, tenant, runId }: Run, agent: Agent): UpstreamRef | null {
+  if (upstream !== null || phase !== 'starting') return upstream;
+  return agent.connectionFor(tenant).adoption?.refOf?.(agent.target, runId) ?? null;
 }

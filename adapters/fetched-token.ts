@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { type Credentials, UpstreamFault } from '../../src/contract/adapter/http.ts';
-import type { HttpClient } from '../../src/contract/adapter/http-client.ts';
-import { findReason } from '../../src/json/find-reason.ts';
-import { headerValue } from '../path.ts';
+import { type Credentials, UpstreamFault } from '../src/contract/adapter/http.ts';
+import type { HttpClient } from '../src/contract/adapter/http-client.ts';
+import { findReason } from '../src/json/find-reason.ts';
+import { headerValue } from './path.ts';
 
 /** A request to a token endpoint. */
 export type TokenRequest = {

@@ -1,4 +1,4 @@
-import type { Connection, Observation, StartAnswer } from '../../src/contract/adapter/adapter.ts';
+import type { Connection, Observation, StartAnswer, TerminationCalls } from '../../src/contract/adapter/adapter.ts';
 import { UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { UpstreamRef } from '../../src/contract/domain/run.ts';
@@ -18,6 +18,8 @@ export class ScriptedVendor implements Connection {
   readonly resumeScript: (Error | UpstreamRef)[] = [];
   readonly cancelScript: (UpstreamFault | Error)[] = [];
   readonly observeScript: Script[] = [];
+  /** Left out: a cancel is the end. */
+  termination?: TerminationCalls;
   /** Holds starts until it resolves. */
   startGate: Promise<void> = Promise.resolve();
   observeGate: Promise<void> = Promise.resolve();
@@ -40,8 +42,9 @@ export class ScriptedVendor implements Connection {
       status: 'running',
     };
     if (answer instanceof Error) throw answer;
-    const { status, notBeforeMs } = answer as { status: string; notBeforeMs?: number };
-    return { status, raw: answer, notBeforeMs };
+    const shown = answer as { status: string } & Partial<Omit<Observation, 'raw'>>;
+    const { status, notBeforeMs, stuck, isInterruptUnknown } = shown;
+    return { status, raw: answer, notBeforeMs, stuck, isInterruptUnknown };
   }
 
   async resume(

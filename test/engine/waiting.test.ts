@@ -137,6 +137,16 @@ const waits: Readonly<Record<string, Wait>> = {
     begin: (rig) => polled(rig, 'retry', { httpStatus: 500 }),
     words: `it was waiting for the next attempt, because the last call to the vendor failed${failed}`,
   },
+  'a worker that the vendor does not have': {
+    cause: 'vendor-stuck',
+    forMs: null,
+    phase: 'running',
+    begin: (rig) => {
+      rig.vendor.observeScript.push({ status: 'running', stuck: 'no worker has taken it up' });
+      return rig.create();
+    },
+    words: 'at the vendor, no worker has taken it up',
+  },
   'polls that are not answered': {
     cause: 'circuit-open',
     forMs: null,

@@ -83,7 +83,7 @@ describe('GET /agents/{agent_id}/descriptor', () => {
                   'budget',
                   'replica-share',
                 ],
-                ...['rate-limited', 'circuit-open', 'unauthorised', 'vendor-fault'],
+                ...['rate-limited', 'circuit-open', 'unauthorised', 'vendor-fault', 'vendor-stuck'],
               ],
             },
           },

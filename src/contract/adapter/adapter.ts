@@ -42,6 +42,13 @@ export type Observation = {
    * unwatched run, and up to half the time that is left until the deadline; a push and a resume do not wait for it.
    */
   readonly notBeforeMs?: number | undefined;
+  /**
+   * Why the run does not go on at the vendor although its status says that it runs, such as that no worker takes it up.
+   * Shown as what the run waits for, and named at its deadline; a clause without a full stop.
+   */
+  readonly stuck?: string | undefined;
+  /** What the run asks could not be read: an interrupt that is known stays. Left out: false. */
+  readonly isInterruptUnknown?: boolean | undefined;
 };
 
 /** A request of a client to the vendor's own API that is passed on as it came. */
@@ -147,6 +154,13 @@ export interface SessionCalls<Target = unknown> {
   end(target: Target, upstream: UpstreamRef): Promise<void>;
 }
 
+/** How a run is ended that does not end by its cancel. */
+export interface TerminationCalls<Target = unknown> {
+  /** Null: never. */
+  graceMsOf(target: Target): number | null;
+  terminate(target: Target, upstream: UpstreamRef): Promise<void>;
+}
+
 /**
  * A live connection to one configured backend. Every call throws `UpstreamFault` and nothing else, but for `MappingFault`
  * where an expression of a vendor file failed and nothing was sent, or the run was only asked for.
@@ -180,6 +194,11 @@ export interface Connection<Target = unknown> {
   /** The vendor takes a payload once by its `deliveryId`, so that one whose answer was lost is sent again. */
   readonly resumesOnce?: boolean;
   cancel?(target: Target, upstream: UpstreamRef): Promise<void>;
+  /**
+   * For vendors whose cancel is a wish that the run's own code grants. A run that is not over after `graceMsOf` its cancel
+   * is ended by `terminate`, which says `gone` where it is.
+   */
+  readonly termination?: TerminationCalls<Target>;
   /** Whether target or config send the vendor's calls elsewhere, so that a `sink` of ours is left out. */
   ownsSink?(target: Target, config: JsonObject): boolean;
   /** For vendors whose agents can serve all runs of a thread; see {@link Capabilities.session}. */

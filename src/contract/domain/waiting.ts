@@ -11,6 +11,7 @@
  * - `circuit-open`: the vendor, which did not answer several calls in a row.
  * - `unauthorised`: the vendor's consent; the last call was answered with 401 or 403.
  * - `vendor-fault`: the next attempt; the last call failed in another way.
+ * - `vendor-stuck`: the vendor, where nothing works at the run although its status says that it runs.
  */
 export const waitingCauses = [
   'after-seconds',
@@ -23,6 +24,7 @@ export const waitingCauses = [
   'circuit-open',
   'unauthorised',
   'vendor-fault',
+  'vendor-stuck',
 ] as const;
 export type WaitingCause = (typeof waitingCauses)[number];
 

@@ -182,13 +182,14 @@ export class Adoption {
   }
 
   /**
-   * Finds what the start has made and cancels it, for a run that was ended here meanwhile. Throws `UpstreamFault`; `gone`
-   * says that it is not there yet.
+   * Finds what the start has made and cancels it, for a run that was ended here meanwhile. Gives what was cancelled; null:
+   * nothing. Throws `UpstreamFault`; `gone` says that it is not there yet.
    */
-  async cancelAtVendor(): Promise<void> {
+  async cancelAtVendor(): Promise<UpstreamRef | null> {
     const { agent, connection } = this.#context;
     const upstream = await this.#locate();
     if (upstream !== null) await connection.cancel?.(agent.target, upstream);
+    return upstream;
   }
 
   /** How long a request that was sent may still arrive. */

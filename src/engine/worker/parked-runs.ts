@@ -7,7 +7,7 @@ import type { BackendHealth } from './backend-health.ts';
 import type { LiveRuns } from './live-runs.ts';
 import { ParkedRun, type ParkedRunOptions, type Parking, standBackMs } from './parked-run.ts';
 import type { WorkerDeps } from './run-context.ts';
-import { faultHindrance, lookAtWait, waitingFor } from './run-wait.ts';
+import { lookAtWait, vendorHindrance, waitingFor } from './run-wait.ts';
 import type { WaitLook } from './wait-notes.ts';
 
 export type ParkedRunsDeps = Pick<WorkerDeps, 'replica' | 'clock' | 'backends' | 'log'> & {
@@ -91,7 +91,7 @@ export class ParkedRuns implements Parking {
   #hindrance({ phase, backend, tenant, memory }: ParkedRun): Hindrance | null {
     const { backends, clock } = this.#deps;
     if (phase !== 'running') return null;
-    return backends.of(backend, tenant).callQueue.accountHindrance() ?? faultHindrance(memory, clock);
+    return backends.of(backend, tenant).callQueue.accountHindrance() ?? vendorHindrance(memory, clock);
   }
 
   #shelve(parked: ParkedRun, delayMs: number): void {

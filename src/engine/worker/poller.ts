@@ -175,6 +175,7 @@ export class Poller {
     this.#memory.notBeforeMs = observation.notBeforeMs ?? null;
     this.#patience.noteAnswer();
     noteAnswer(this.#context, 'observe');
+    this.#context.wait.noteStuck(observation.stuck ?? null);
     try {
       const mapped = await agent.mapping.read(observation, handle.guard);
       // The run may have been ended elsewhere during the call.
@@ -275,6 +276,7 @@ export class Poller {
           return;
         }
         this.#age.noteAlive(sight.sentMs);
+        if (observation.isInterruptUnknown === true && run.phase === 'interrupted') return;
         if (run.phase === 'interrupted') await handle.record({ kind: 'clear' });
         else if (run.answeredInterrupt !== null) await handle.record({ kind: 'forget' });
         if (mapped.partial !== undefined) await this.#applyPartial(mapped.partial);

@@ -37,6 +37,8 @@ type Waits = {
   lastFault: { readonly words: string; readonly key: string; readonly count: number } | null;
   /** The status that the vendor showed last, where the mapping does not have it. */
   unknownStatus: UnknownStatus | null;
+  /** Why the run does not go on at the vendor, in the words of the last look. */
+  stuck: string | null;
   /** At the last look. */
   seen: WaitingCause | null;
   /** How often what the run waits for was recorded, and which causes an event names. */
@@ -56,6 +58,7 @@ const words: Readonly<Record<WaitingCause, string>> = {
   'circuit-open': 'the vendor, which did not answer several calls in a row',
   unauthorised: 'the vendor to accept the credentials, which it refused with 401 or 403',
   'vendor-fault': 'the next attempt, because the last call to the vendor failed',
+  'vendor-stuck': 'the vendor, where nothing works at the run',
 };
 
 /** Of the words of a fault. */
@@ -135,6 +138,17 @@ export class RunWait {
     else if (memory.waits !== null) memory.waits.unknownStatus = null;
   }
 
+  /** Why the run does not go on at the vendor; null: nothing shows that. */
+  noteStuck(stuck: string | null): void {
+    const { memory, onWait } = this.#deps;
+    if (stuck === null) {
+      if (memory.waits !== null) memory.waits.stuck = null;
+      return;
+    }
+    waitsOf(memory).stuck = boundText(stuck, maxFaultLength);
+    onWait();
+  }
+
   /** How many calls in a row failed in the same way, up to the last one. */
   get equalFaults(): number {
     return this.#deps.memory.waits?.lastFault?.count ?? 0;
@@ -175,13 +189,19 @@ export class RunWait {
   /** What the run waits for, or a wait that is over and took much of its time. */
   #describeWait(): string | null {
     const found = this.#hindrance();
-    if (found !== null) return `it was waiting for ${describeWaiting(found.cause)}`;
+    if (found !== null) return this.#describeNow(found.cause, 'it was waiting for ');
     const { handle, runPermit, memory } = this.#deps;
     if (handle.run.phase === 'interrupted') return 'it was waiting for its client to send a payload';
     const { deadlineAtMs, createdAtMs } = handle.run;
     const past = longer(memory.waits?.threadWait ?? null, runPermit.longestWait);
     if (past === null || past.tookMs < (deadlineAtMs - createdAtMs) * tellingShare) return null;
     return `it had waited ${Math.round(past.tookMs / 1000)} seconds for ${describeWaiting(past.cause)}`;
+  }
+
+  /** What the vendor shows of a run in its own words says more than the cause. */
+  #describeNow(cause: WaitingCause, before: string): string {
+    const stuck = this.#deps.memory.waits?.stuck ?? null;
+    return cause === 'vendor-stuck' && stuck !== null ? `at the vendor, ${stuck}` : before + describeWaiting(cause);
   }
 
   /** Compares with the last look, and with what is recorded. */
@@ -197,7 +217,7 @@ export class RunWait {
     waits.writes += 1;
     const isNews = waiting !== null && !waits.noted.includes(waiting.cause);
     if (isNews) waits.noted.push(waiting.cause);
-    const note = isNews ? `waiting for ${describeWaiting(waiting.cause)}` : null;
+    const note = isNews ? this.#describeNow(waiting.cause, 'waiting for ') : null;
     await this.#deps.handle.tryRecord({ kind: 'wait', waiting, note });
   }
 
@@ -207,12 +227,12 @@ export class RunWait {
     switch (handle.run.phase) {
       case 'queued':
         if (isThreadBusy) return this.#afterSeconds() ?? { cause: 'thread-busy', forMs: null };
-        return this.#afterSeconds() ?? runPermit.startHindrance() ?? faultHindrance(memory, clock);
+        return this.#afterSeconds() ?? runPermit.startHindrance() ?? vendorHindrance(memory, clock);
       case 'starting':
         return this.#isUnsettled ? { cause: 'start-unsettled', forMs: null } : null;
       case 'resuming':
       case 'running':
-        return runPermit.callHindrance() ?? faultHindrance(memory, clock);
+        return runPermit.callHindrance() ?? vendorHindrance(memory, clock);
       default:
         // A call is under way, or the run waits for its client.
         return null;
@@ -237,15 +257,17 @@ function waitsOf(memory: WaitingMemory): Waits {
       retryAtMs: null,
       lastFault: null,
       unknownStatus: null,
+      stuck: null,
     },
     ...{ seen: null, writes: 0, noted: [] },
   };
   return memory.waits;
 }
 
-/** What the last call to the vendor ran into, until one is answered. */
-export function faultHindrance({ waits }: WaitingMemory, clock: Clock): Hindrance | null {
-  if (waits === null || waits.fault === null) return null;
+/** What the last call to the vendor ran into, until one is answered; or what its answer showed of the run. */
+export function vendorHindrance({ waits }: WaitingMemory, clock: Clock): Hindrance | null {
+  if (waits === null) return null;
+  if (waits.fault === null) return waits.stuck === null ? null : { cause: 'vendor-stuck', forMs: null };
   const forMs = waits.retryAtMs === null ? -1 : waits.retryAtMs - clock.monotonicMs();
   return { cause: waits.fault, forMs: forMs < 0 ? null : forMs };
 }

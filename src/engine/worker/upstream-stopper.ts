@@ -25,6 +25,7 @@ type StopCall = {
   readonly givenUp: string;
   /** No client waits, and for so long "not there" is no end: what is to be stopped may still arrive at the vendor. */
   readonly arrivesWithinMs?: number;
+  readonly onDone?: () => void;
 };
 
 type SessionAtVendor = { readonly id: string; readonly tenant: string; readonly upstream: UpstreamRef };
@@ -41,6 +42,8 @@ export type UpstreamStopperDeps = {
 export class UpstreamStopper {
   readonly #deps: UpstreamStopperDeps;
   readonly #abort = new AbortController();
+  /** Runs whose cancel was taken and that may not be over yet. */
+  readonly #graces = new Set<Promise<void>>();
   /** Stops under way, by the id of their run or thread. */
   readonly #underWay = new ReleasingMap<string, Promise<void>>();
 
@@ -79,33 +82,60 @@ export class UpstreamStopper {
       maxTries: maxCancelTries,
       done: 'upstream run cancelled',
       givenUp: 'upstream run could not be cancelled; it may still be running at the vendor',
+      onDone: () => this.#terminateLater(run.tenant, upstream, agent, log),
     };
     this.#send(run.runId, stop, agent, log);
+  }
+
+  /** A cancel may be a wish that no code is there to grant. No client waits for what comes after it. */
+  #terminateLater(tenant: string, upstream: UpstreamRef, agent: Agent, log: Log): void {
+    const { termination } = agent.connectionFor(tenant);
+    const graceMs = termination?.graceMsOf(agent.target) ?? null;
+    if (termination === undefined || graceMs === null) return;
+    const givenUp = 'upstream run that was cancelled could not be terminated; it may still be running at the vendor';
+    const stop: StopCall = {
+      tenant,
+      call: () => termination.terminate(agent.target, upstream),
+      maxTries: maxCancelTries,
+      done: 'upstream run terminated, which did not end by its cancel',
+      givenUp,
+    };
+    const { signal } = this.#abort;
+    const grace = delay(this.#deps.clock, graceMs, signal)
+      .then(() => (signal.aborted ? log.warn({}, givenUp) : this.#carryOut(stop, agent, log)))
+      .finally(() => this.#graces.delete(grace));
+    this.#graces.add(grace);
   }
 
   /**
    * Stops what a start has made whose answer never came. `find` looks for it at the vendor and cancels it;
    * `arrivesWithinMs` is how late the start may still arrive there.
    */
-  stopUnsettled(run: Run, agent: Agent, find: () => Promise<void>, arrivesWithinMs: number): void {
+  stopUnsettled(run: Run, agent: Agent, find: () => Promise<UpstreamRef | null>, arrivesWithinMs: number): void {
     const connection = agent.connectionFor(run.tenant);
     if (!agent.capabilities.cancel || connection.cancel === undefined) return;
     const log = this.#deps.log.child({ run_id: run.runId, agent: agent.name, backend: agent.backend });
+    let found: UpstreamRef | null = null;
     const stop: StopCall = {
       tenant: run.tenant,
-      call: find,
+      call: async () => {
+        found = await find();
+      },
       // Spread over the time in which it may arrive.
       maxTries: maxEndTries,
       done: 'upstream run cancelled',
       givenUp: 'upstream run of a start without an answer could not be cancelled; it may be running at the vendor',
       arrivesWithinMs,
+      onDone: () => {
+        if (found !== null) this.#terminateLater(run.tenant, found, agent, log);
+      },
     };
     this.#send(run.runId, stop, agent, log);
   }
 
   /** Resolves when no stop is under way. */
   async settle(): Promise<void> {
-    await Promise.allSettled(this.#underWay.values());
+    await Promise.allSettled([...this.#underWay.values(), ...this.#graces]);
   }
 
   /** Resolves when the vendor has stopped what this run started, or the tries are used up. */
@@ -134,7 +164,7 @@ export class UpstreamStopper {
   }
 
   async #repeat(stop: StopCall, callQueue: CallQueue, agent: Agent, log: Log): Promise<void> {
-    const { tenant, call, maxTries, done, givenUp, arrivesWithinMs } = stop;
+    const { tenant, call, maxTries, done, givenUp, arrivesWithinMs, onDone } = stop;
     const { faults, health, clock } = this.#deps;
     const arrivedMs = clock.monotonicMs() + (arrivesWithinMs ?? 0);
     const { signal } = this.#abort;
@@ -153,6 +183,7 @@ export class UpstreamStopper {
         faults.noteAnswer(agent, 'cancel');
         health.noteAnswer(agent, { tenant, runId: null });
         log.info({}, done);
+        onDone?.();
         return;
       } catch (error) {
         // A start that is not settled is looked for with the store and the mapping, too.

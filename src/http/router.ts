@@ -38,7 +38,7 @@ export function isUnder(path: string, prefix: string): boolean {
 
 /** Whether no route has answered. */
 export function isUnrouted(context: Context): boolean {
-  return context.status === 404 && context.respond !== false;
+  return context.status === 404 && context.body === undefined && context.respond !== false;
 }
 
 /**

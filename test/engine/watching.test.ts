@@ -113,3 +113,29 @@ describe('waiting for a run', () => {
     expect(events.map((event) => event.seq)).toEqual(Array.from({ length: 303 }, (_, index) => index + 1));
   });
 });
+
+test('a run that a client asks for again and again is polled like a watched one, until ten seconds after its last question', async () => {
+  const rig = await openRig();
+  try {
+    const run = await rig.create();
+    const key = { tenant, runId: run.runId };
+    const polls = () => rig.vendor.polls;
+    // Old enough to be polled every ten seconds.
+    await rig.clock.advance(600_000);
+    const unwatched = polls();
+    await rig.clock.advance(30_000);
+    expect(polls() - unwatched).toBeLessThan(6);
+    for (let asked = 0; asked < 5; asked += 1) {
+      const before = polls();
+      await rig.engine.api.runs.poll(key);
+      await rig.clock.advance(5000);
+      expect(polls() - before).toBeGreaterThanOrEqual(4);
+    }
+    await rig.clock.advance(10_000);
+    const after = polls();
+    await rig.clock.advance(30_000);
+    expect(polls() - after).toBeLessThan(6);
+  } finally {
+    await rig.close();
+  }
+});

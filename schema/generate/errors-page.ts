@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { Vendor } from '../../src/config/vendor-files.ts';
@@ -24,7 +24,12 @@ export type ErrorsPageSources = {
 
 /** docs/errors.md, from the error table, the errcodes, the default mappings and the vendor files. */
 export function renderErrorsPage({ adapters, vendors, directory }: ErrorsPageSources): string {
-  const mappings = adapters.map(({ name }): VendorMapping => {
+  const shipped = readdirSync(directory)
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => file.slice(0, -'.yaml'.length))
+    .toSorted();
+  const names = adapters.flatMap(({ name }) => shipped.filter((each) => each === name || each.startsWith(`${name}-`)));
+  const mappings = names.map((name): VendorMapping => {
     const text = readFileSync(`${directory}/${name}.yaml`, 'utf8');
     return { name, ...mappingSchema.parse(parse(text)) };
   });
@@ -103,5 +108,5 @@ function describeRow(row: VendorMapping['status'][string]): string {
 }
 
 function title(name: string): string {
-  return `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
+  return `${name.slice(0, 1).toUpperCase()}${name.slice(1).replaceAll('-', ' ')}`;
 }

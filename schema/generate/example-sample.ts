@@ -61,7 +61,21 @@ export const sampleAgents: readonly ExampleEntry[] = [
       mapping: { output: "{ 'items': result.items }" },
     },
     // An API of Intuned takes no payload, so its runs cannot be interrupted.
-    omit: ['backends', 'schemas.interrupts', 'mapping.interrupt', 'mapping.resume'],
+    omit: ['backends', 'schemas.interrupts', 'mapping.interrupt', 'mapping.resume', 'target.job', 'target.webTask'],
+  },
+  {
+    comment: 'A job of Intuned, whose runs can be cancelled. The parameters stand in the job.',
+    value: { name: 'nightly-prices', backend: 'intuned-main', target: { project: 'shop', job: 'nightly-prices' } },
+    omit: ['backends', 'target.webTask'],
+  },
+  {
+    comment: 'A web task of Intuned: what is to be done is said in plain words.',
+    value: {
+      name: 'price-reader',
+      backend: 'intuned-main',
+      target: { webTask: { task: 'Read the price of every product on the page' } },
+    },
+    omit: ['backends'],
   },
   {
     comment: 'An agent of Restack that asks a person and goes on with the answer.',

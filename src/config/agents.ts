@@ -58,18 +58,20 @@ async function readAgent(raw: unknown, path: ConfigPath, deps: AgentReaderDeps):
   const adapter = placed?.adapter;
   // The target and the mapping are read from the raw entry, so that one wrong key does not hide the next.
   const members = isJsonObject(raw) ? raw : {};
-  const load = (layers: unknown) =>
-    adapter === undefined ? undefined : mappings.load(adapter.name, layers, [...path, 'mapping']);
-  const mapping = await load(members.mapping);
-  // Where the agent adds nothing, both are one.
-  const isPlain = members.mapping === undefined || adapter?.native === undefined;
-  const own = isPlain ? mapping : await load(undefined);
   const checksInput = isJsonObject(members.mapping) ? !('input' in members.mapping) : members.mapping === undefined;
   const isOpen = members.passthrough === true;
   if (isOpen && adapter !== undefined && adapter.native?.openTarget === undefined)
     reader.report([...path, 'passthrough'], `is not known to the ${adapter.name} adapter`);
   const place = { path: [...path, 'target'], reader, isOpen };
   const targeted = adapter === undefined ? undefined : readTarget(adapter, members.target, place);
+  const load = (layers: unknown) =>
+    adapter === undefined
+      ? undefined
+      : mappings.load(targeted?.mappingName ?? adapter.name, layers, [...path, 'mapping']);
+  const mapping = await load(members.mapping);
+  // Where the agent adds nothing, both are one.
+  const isPlain = members.mapping === undefined || adapter?.native === undefined;
+  const own = isPlain ? mapping : await load(undefined);
   const schemas = entry === undefined ? undefined : shapeSchemas(entry);
   const report = (place: ConfigPath, message: string) => reader.report([...path, 'schemas', ...place], message);
   const checks =
@@ -112,12 +114,16 @@ function readTarget(
   adapter: Adapter,
   value: unknown,
   { path, reader, isOpen }: TargetPlace,
-): { readonly target: unknown; readonly capabilities: Capabilities } | undefined {
+): { readonly target: unknown; readonly capabilities: Capabilities; readonly mappingName: string } | undefined {
   const before = reader.problemCount;
   const schema: z.ZodType = isOpen ? (adapter.native?.openTarget ?? adapter.target) : adapter.target;
   const target = reader.parse(refuseUnknownKeys(schema), isOpen ? (value ?? {}) : value, path);
   if (reader.problemCount > before || (target === undefined && value !== undefined)) return undefined;
-  return { target, capabilities: { ...adapter.capabilities, ...adapter.capabilitiesOf?.(target) } };
+  return {
+    target,
+    capabilities: { ...adapter.capabilities, ...adapter.capabilitiesOf?.(target) },
+    mappingName: adapter.mappingOf?.(target) ?? adapter.name,
+  };
 }
 
 function shapeSchemas({ schemas }: AgentEntry): AgentSchemas {

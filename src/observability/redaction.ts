@@ -4,7 +4,7 @@ import { boundText } from '../json/bound-text.ts';
 import { isJsonObject } from '../json/json-object.ts';
 
 /** Stands in the place of a secret. */
-const blank = '[redacted]';
+export const blank = '[redacted]';
 
 /**
  * A shorter secret is no different from an ordinary word, and hiding it everywhere would spoil payloads and log lines. It
@@ -31,6 +31,14 @@ const urlPassword = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@?#]*:)[^\s/@]+@/gi;
 
 /** Keys whose value is a credential whatever it holds; compared in lower case, without `-` and `_`. */
 const credentialKeys = new Set([
+  'accesskeysecret',
+  'clientsecret',
+  'passphrase',
+  'privatekey',
+  'refreshtoken',
+  'secretaccesskey',
+  'secretkey',
+  'sessiontoken',
   'authorization',
   'proxyauthorization',
   'apikey',
@@ -72,9 +80,7 @@ export function createRedactor(secrets: readonly string[], bounds: Bounds = logB
   }
 
   function text(raw: string): string {
-    if (whole.has(raw)) return blank;
-    const clean = replace(raw);
-    return clean.includes('://') ? clean.replaceAll(urlPassword, `$1${blank}@`) : clean;
+    return whole.has(raw) ? blank : redactUrlPassword(replace(raw));
   }
 
   function json(payload: Json, source: string): Json {
@@ -170,13 +176,18 @@ export function createRedactor(secrets: readonly string[], bounds: Bounds = logB
   return { text, json, value };
 }
 
+/** Takes the passwords out of the URLs in a text. */
+export function redactUrlPassword(text: string): string {
+  return text.includes('://') ? text.replaceAll(urlPassword, `$1${blank}@`) : text;
+}
+
 /** A secret as it is, inside a URL, and inside a JSON text. */
 function formsOf(secret: string): readonly string[] {
   return [secret, encodeURIComponent(secret.toWellFormed()), JSON.stringify(secret).slice(1, -1)];
 }
 
 /** An object under such a key describes something, as the property of a schema does; its members are looked at. */
-function isCredential(key: string, value: unknown): boolean {
+export function isCredential(key: string, value: unknown): boolean {
   const isBare = typeof value === 'string' || typeof value === 'number' || Array.isArray(value);
   return isBare && credentialKeys.has(key.toLowerCase().replaceAll(/[-_]/g, ''));
 }

@@ -8,7 +8,7 @@ import { upstreamOptions } from '../upstream/upstream-options.ts';
 import { answer, startVendor, type Vendor } from '../upstream/vendor-server.ts';
 
 const target = { project: 'shop', api: 'prices' };
-const own = { type: 's3', bucket: 'mine' };
+const own = { type: 's3', bucket: 'mine', region: 'eu', accessKeyId: 'id-1', secretAccessKey: 'key-1' };
 
 describe('the sink of an Intuned run', () => {
   let vendor: Vendor;

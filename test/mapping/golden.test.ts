@@ -9,7 +9,7 @@ import { mappingSchema } from '../../src/mapping/schema.ts';
 const goldenSchema = z.strictObject({
   title: z.string(),
   mapping: z.record(z.string(), z.unknown()).optional(),
-  vendor: z.looseObject({ status: z.string() }),
+  vendor: z.looseObject({ status: z.string() }).or(z.looseObject({ jobRun: z.looseObject({ status: z.string() }) })),
   mapped: z.looseObject({ kind: z.string() }),
 });
 
@@ -23,8 +23,18 @@ function readCases(vendor: string) {
   });
 }
 
+const statusOf = ({ vendor }: Pick<z.output<typeof goldenSchema>, 'vendor'>): string =>
+  'jobRun' in vendor ? (vendor.jobRun as { readonly status: string }).status : (vendor.status as string);
+
 /** The errcodes of each mapping: the first one, and how many there may be. */
-const ranges = { intuned: [2000, 1000], restack: [3000, 1000], dify: [6500, 100], agentcore: [6600, 100] } as const;
+const ranges = {
+  intuned: [2000, 1000],
+  'intuned-job': [2000, 1000],
+  'intuned-web-task': [2000, 1000],
+  restack: [3000, 1000],
+  dify: [6500, 100],
+  agentcore: [6600, 100],
+} as const;
 
 describe.each(Object.entries(ranges))('%s', (vendor, [first, size]) => {
   const shipped: unknown = parse(readFileSync(here(`../../mappings/${vendor}.yaml`), 'utf8'));
@@ -38,7 +48,7 @@ describe.each(Object.entries(ranges))('%s', (vendor, [first, size]) => {
       if (compilation.kind !== 'compiled') throw new Error(JSON.stringify(compilation.problems));
       const raw = body as Json;
 
-      const actual = await compilation.mapping.read({ status: body.status, raw });
+      const actual = await compilation.mapping.read({ status: statusOf({ vendor: body }), raw });
 
       const expected = mapped.kind === 'pending' ? { partial: undefined, ...mapped } : mapped;
       expect(actual).toStrictEqual(expected);
@@ -52,7 +62,7 @@ describe.each(Object.entries(ranges))('%s', (vendor, [first, size]) => {
     const { status = {}, errcodes = {} } = mappingSchema.parse(shipped);
     const plain = cases.filter((each) => each.mapping === undefined);
     const codes = new Set(plain.map(({ mapped }) => mapped.errcode));
-    const statuses = new Set(plain.map((each) => each.vendor.status));
+    const statuses = new Set(plain.map(statusOf));
 
     expect(Object.entries(errcodes).filter(([, errcode]) => !codes.has(errcode))).toEqual([]);
     expect(Object.keys(status).filter((each) => !statuses.has(each))).toEqual([]);

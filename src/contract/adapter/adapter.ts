@@ -233,6 +233,8 @@ export interface Adapter<Settings = unknown, Target = unknown> {
   capabilitiesOf?(target: Target): Partial<Capabilities>;
   /** Left out: the gateway does not offer the vendor's own API to its clients. */
   readonly native?: NativeApi | undefined;
+  /** Name of the default mapping of one target, where targets have answers of several shapes. Left out: that of the adapter. */
+  mappingOf?(target: Target): string;
   /** Values that must never leave the process. */
   secretsOf(settings: Settings): readonly string[];
   /** How the settings want connections to be made. Left out: as usual. */

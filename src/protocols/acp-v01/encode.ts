@@ -3,6 +3,7 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Outcome, Run, RunSummary } from '../../contract/domain/run.ts';
 import { encodeTimes } from '../shared/answers.ts';
+import { echoConfig } from '../shared/config-echo.ts';
 import { encodePhase } from '../shared/phase-update.ts';
 import { streamModesOf } from '../shared/run-create.ts';
 import { encodeMetadata } from '../shared/run-metadata.ts';
@@ -33,7 +34,7 @@ function encodeRequest({ request, threadId }: RunSummary): JsonObject {
     ...(threadId === null ? {} : { thread_id: threadId }),
     ...(input === undefined ? {} : { input }),
     ...(metadata === undefined ? {} : { metadata }),
-    ...(config === undefined ? {} : { config }),
+    ...(config === undefined ? {} : { config: echoConfig(config) }),
     ...(webhook === undefined ? {} : { webhook }),
   };
 }

@@ -4,6 +4,7 @@ import type { RequestOrigin, RunRequest, RunSummary } from '../../contract/domai
 import { isJsonObject } from '../../json/json-object.ts';
 import { agentReference } from './agent-reference.ts';
 import { anyObject, anyValue } from './answer-schemas.ts';
+import { echoConfig } from './config-echo.ts';
 import { afterSeconds, closed, jsonObject, messages, type RequestOptions, webhook } from './requests.ts';
 import { encodeMetadata } from './run-metadata.ts';
 
@@ -127,7 +128,7 @@ export function encodeCreation(run: RunSummary, { members, modes }: RunCreateEnc
     agent_id: agentId,
     input: input ?? undefined,
     metadata: encodeMetadata(run),
-    config: Object.keys(configured).length === 0 ? undefined : configured,
+    config: Object.keys(configured).length === 0 ? undefined : echoConfig(configured),
     webhook,
     on_disconnect: extra.on_disconnect,
     ...Object.fromEntries(members.map((name) => [name, known[name]])),

@@ -11,8 +11,7 @@ import type { Protocol } from './contract/api/protocol.ts';
 import type { Log } from './contract/domain/log.ts';
 import type { Run } from './contract/domain/run.ts';
 import { Lease } from './engine/cluster/lease.ts';
-import { createEngine, type Engine } from './engine/create-engine.ts';
-import type { BackendState } from './engine/limits/backends.ts';
+import { createEngine } from './engine/create-engine.ts';
 import { currentAdmission } from './engine/limits/call-permit.ts';
 import { systemClock } from './engine/system-clock.ts';
 import type { WebhookOptions } from './engine/webhooks/create-dispatcher.ts';
@@ -21,13 +20,18 @@ import type { Mount } from './http/router.ts';
 import { listen } from './http/server.ts';
 import { measureJson } from './json/measure-json.ts';
 import { createExpressionCompiler } from './mapping/expressions.ts';
-import { createMetrics, type GaugeReading } from './observability/metrics.ts';
+import { readGauges } from './observability/gauge-readings.ts';
+import { createMetrics } from './observability/metrics.ts';
 import { createRedactor } from './observability/redaction.ts';
+import { RequestScope } from './observability/request-scope.ts';
+import type { Tracing } from './observability/tracing.ts';
+import { readVersion } from './observability/version.ts';
 import { createAcpV01 } from './protocols/acp-v01/protocol.ts';
 import { createAcpV02 } from './protocols/acp-v02/protocol.ts';
 import { createAgentProtocol } from './protocols/agent-protocol/protocol.ts';
 import { createIntuned } from './protocols/intuned/protocol.ts';
 import { openStore } from './store/open.ts';
+import { CallRecords } from './upstream/call-record.ts';
 import { connectUpstream, type Upstream } from './upstream/connect.ts';
 import { parseExceptions } from './upstream/ssrf-address.ts';
 import { createOutboundClient } from './upstream/ssrf-client.ts';
@@ -53,7 +57,15 @@ const closeGraceMs = 500;
 /** The one composition: config to store, connections, agents, engine and app. Rejects when one cannot be had. */
 export async function startGateway(config: Config, log: Log): Promise<Gateway> {
   checkOpenHost(config, log);
-  const store = await openStore(config.store.url, { log, notifyUrl: config.store.notifyUrl });
+  const metrics = createMetrics({ processMetrics: config.server.metrics });
+  const store = await openStore(config.store.url, {
+    log,
+    notifyUrl: config.store.notifyUrl,
+    onCommitted: (seconds) => metrics.observe('commit_duration_seconds', seconds),
+  });
+  const scope = new RequestScope();
+  const tracing = await openTraces(config, log);
+  const tracer = tracing?.tracer;
   const upstreams: Upstream[] = [];
   const connections = new Map<string, BackendConnections>();
   const lease = new Lease(
@@ -67,10 +79,12 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
   for (const backend of config.backends) {
     const { name, adapter, settings, settingsByTenant, secrets, baseUrl, maxConnections } = backend;
     const expressions = createExpressionCompiler({ timeMs: config.limits.mappingTimeMs });
+    const records = new CallRecords({ backend: name, metrics, tracer });
     const connect = (own: unknown): Connection => {
       const upstream = connectUpstream({
         ...{ baseUrl, secrets, createRedactor, maxConnections, connectTimeoutMs, fence, log },
         admission: currentAdmission,
+        records,
         timeoutMs: backend.requestTimeoutMs,
         maxAnswerBytes: config.limits.maxAnswerBytes,
         exceptions: parseExceptions(config.webhooks.allow),
@@ -84,7 +98,6 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
       settingsByTenant === null ? sharedConnection(connect(settings)) : connectionsByTenant(new Map(byTenant)),
     );
   }
-  const metrics = createMetrics({ processMetrics: config.server.metrics });
   const mounts = mountProtocols(config);
   const webhooks = sendWebhooks(config, mounts);
   const agents = buildAgents({ ...config, maxOutputBytes: config.limits.maxOutputBytes }, connections);
@@ -110,6 +123,8 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     cache: { maxRuns: config.limits.cacheRuns, maxBytes: cacheBytes },
     log,
     metrics,
+    tracer,
+    currentTrace: () => scope.current,
   });
 
   const { acceptPush: pushed, acceptAccountPush: pushedForAccount, backends } = engine;
@@ -135,16 +150,26 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     heartbeatMs: config.server.heartbeatSeconds * 1000,
     readiness: [{ name: 'store', check: () => store.ping() }],
     metrics,
-    renderMetrics: config.server.metrics
-      ? () => metrics.render([...backends().flatMap(readAccounts), ...readLiveRuns(engine)])
-      : null,
+    scope,
+    tracer,
+    logsAccess: config.log.access,
+    renderMetrics: config.server.metrics ? (form) => metrics.render(readNow(), form) : null,
   });
+  const readNow = () =>
+    readGauges({
+      version: readVersion(),
+      nowMs: systemClock.nowMs(),
+      backends: backends(),
+      live: engine.countRuns(),
+      openStreams: app.openStreams,
+    });
   const { stop: stopEngine } = engine;
   const closeUnder = async (): Promise<void> => {
     await stopEngine();
     await Promise.all(upstreams.map((upstream) => upstream.close()));
     await webhooks?.close();
     await store.close();
+    await tracing?.close();
   };
   try {
     await engine.start();
@@ -181,21 +206,12 @@ function servedHosts(config: Config): readonly string[] | null {
   return isProtected(config) && hosts.length === 0 ? null : [...hosts, host];
 }
 
-/** How many accounts of a backend are in each state, as gauges: their number bounds the labels. */
-function readAccounts({ name, accounts }: Pick<BackendState, 'name' | 'accounts'>): readonly GaugeReading[] {
-  return Object.entries(accounts).map(([state, value]) => ({
-    name: 'backend_accounts',
-    labels: { backend: name, state },
-    value,
-  }));
-}
-
-function readLiveRuns(engine: Pick<Engine, 'liveRuns'>): readonly GaugeReading[] {
-  const { total, parked } = engine.liveRuns();
-  return [
-    { name: 'live_runs', labels: { form: 'loop' }, value: total - parked },
-    { name: 'live_runs', labels: { form: 'parked' }, value: parked },
-  ];
+/** Null where the config asks for no traces: then nothing of OpenTelemetry is loaded. */
+async function openTraces({ tracing }: Config, log: Log): Promise<Tracing | null> {
+  if (tracing.otlp === null) return null;
+  const { openTracing } = await import('./observability/tracing.ts');
+  const { otlp: url, headers, serviceName, sampleRatio } = tracing;
+  return openTracing({ url, headers, serviceName, sampleRatio, version: readVersion() }, log);
 }
 
 /** Refuses to open to strangers by accident; logs who can connect when there is no authentication. */

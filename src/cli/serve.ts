@@ -4,7 +4,7 @@ import { adapters } from '../../adapters/index.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig, parseConfig } from '../config/load.ts';
 import { startGateway } from '../gateway.ts';
-import { createLog } from '../observability/log.ts';
+import { createLog, openPrettyLines, type ProcessLog } from '../observability/log.ts';
 import { sampleConfig } from '../sandbox/sample-config.ts';
 import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
 import { type Command, configFlag, exitCodes, portFlag, say } from './command.ts';
@@ -46,7 +46,7 @@ async function serveSandbox({ port }: Overrides): Promise<number> {
 }
 
 async function serveConfig(config: Config, sandbox?: Sandbox): Promise<number> {
-  const log = createLog({ level: config.log.level, secrets: config.secrets });
+  const log = await openLog(config);
   ignoreHangups((signal) => log.info({ signal }, 'signal ignored; SIGTERM stops the gateway'));
   const gateway = await startGateway(config, log);
   // Before the gateway is announced: a reader of that may stop it at once.
@@ -65,6 +65,12 @@ async function serveConfig(config: Config, sandbox?: Sandbox): Promise<number> {
   await sandbox?.close();
   log.info({}, 'rungate stopped');
   return exitCodes.ok;
+}
+
+async function openLog({ log: { level, format }, secrets }: Config): Promise<ProcessLog> {
+  const isPretty = format === 'pretty' || (format === 'auto' && process.stdout.isTTY);
+  if (!isPretty) return createLog({ level, secrets });
+  return createLog({ level, secrets, destination: await openPrettyLines() });
 }
 
 /** Three lines to paste into a shell; the second and third read the run that the first one made. */

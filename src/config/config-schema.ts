@@ -9,6 +9,7 @@ import {
   retentionSchema,
   serverSchema,
   storeSchema,
+  tracingSchema,
   vendorsSchema,
   webhooksSchema,
 } from './sections.ts';
@@ -27,6 +28,7 @@ export const configSchema = z.strictObject({
   retention: retentionSchema,
   replicas: replicasSchema,
   log: logSchema,
+  tracing: tracingSchema,
   defaultAgent: z
     .string()
     .nullable()

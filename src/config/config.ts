@@ -12,6 +12,7 @@ import type {
   retentionSchema,
   serverSchema,
   storeSchema,
+  tracingSchema,
   webhooksSchema,
 } from './sections.ts';
 
@@ -71,6 +72,7 @@ export type Config = {
   readonly retention: Section<typeof retentionSchema>;
   readonly replicas: Section<typeof replicasSchema>;
   readonly log: Section<typeof logSchema>;
+  readonly tracing: Section<typeof tracingSchema>;
   /** Null: it is not configured. */
   readonly auth: AuthConfig | 'none' | null;
   readonly webhooks: Section<typeof webhooksSchema>;

@@ -26,6 +26,7 @@ import {
   retentionSchema,
   serverSchema,
   storeSchema,
+  tracingSchema,
   webhooksSchema,
 } from './sections.ts';
 import { shippedVendors } from './vendor-files.ts';
@@ -84,6 +85,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
   const retention = section('retention', retentionSchema);
   const replicas = section('replicas', replicasSchema);
   const log = section('log', logSchema);
+  const tracing = section('tracing', tracingSchema);
   const webhooks = section('webhooks', webhooksSchema);
   const vendors = await readVendors(raw, {
     ...{ registry, reader, baseDirectory },
@@ -108,7 +110,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
   if (openHost !== null) reader.report(['server', 'host'], openHost);
 
   if (reader.problemCount > 0) throw new ConfigError(file, reader.listProblems());
-  if (!server || !store || !limits || !pacing || !retention || !replicas || !log || !webhooks) {
+  if (!server || !store || !limits || !pacing || !retention || !replicas || !log || !tracing || !webhooks) {
     throw new TypeError('a section was refused without a problem');
   }
   if (auth === undefined) throw new TypeError('auth was refused without a problem');
@@ -127,6 +129,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
     retention,
     replicas,
     log,
+    tracing,
     auth,
     webhooks,
     defaultAgent,

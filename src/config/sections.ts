@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { maxWaitSeconds } from '../contract/domain/clock.ts';
 import {
   allowedHost,
+  baseUrl,
   count,
   milliseconds,
   origin,
@@ -235,8 +236,43 @@ export const logSchema = z
       .enum(['debug', 'info', 'warn', 'error', 'silent'])
       .default('info')
       .describe('Least severe level that is written.'),
+    access: z
+      .boolean()
+      .default(false)
+      .describe('Writes a line for each request: its id, operation, status and how long its answer took to begin.'),
+    format: z
+      .enum(['auto', 'json', 'pretty'])
+      .default('auto')
+      .describe('`json` writes one object a line, `pretty` lines for people, `auto` the latter on a terminal.'),
   })
-  .describe('The log: one JSON object a line on standard output.');
+  .describe('The log on standard output.');
+
+export const tracingSchema = z
+  .strictObject({
+    otlp: baseUrl
+      .nullable()
+      .default(null)
+      .meta({
+        description:
+          'Where a collector takes traces by OTLP over HTTP. With it, rungate reports its spans; null: it makes none, and the `traceparent` of a client is still kept with the run and handed on.',
+        examples: ['http://localhost:4318/v1/traces'],
+      }),
+    headers: z
+      .record(z.string().regex(/^[!#$%&'*+.^`|~\w-]+$/, 'must be the name of a header'), z.string())
+      .default({})
+      .meta({
+        description: 'Headers that the collector asks for, such as a key.',
+        examples: [{ 'x-api-key': '${OTLP_KEY}' }],
+      }),
+    serviceName: z.string().min(1).default('rungate').describe('Under which name the spans are shown.'),
+    sampleRatio: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(1)
+      .describe('Share of the traces that begin here which are reported. What a client decided for its own is kept.'),
+  })
+  .describe('Traces of requests and runs, as OpenTelemetry has them.');
 
 export const webhooksSchema = z
   .strictObject({

@@ -4,6 +4,7 @@ import type { AgentDirectory } from '../contract/domain/agent.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Clock } from '../contract/domain/clock.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
+import type { RunTrace, Tracer } from '../contract/domain/trace.ts';
 import type { Store } from '../contract/store/store.ts';
 import { AgentService } from './api/agent-service.ts';
 import { RunCreator } from './api/create-run.ts';
@@ -31,6 +32,7 @@ import { outboxEntryOf } from './webhooks/outbox-entry.ts';
 import { AccountPushReceiver } from './worker/account-push-receiver.ts';
 import { BackendHealth, type BackendStatus } from './worker/backend-health.ts';
 import { Canceller } from './worker/canceller.ts';
+import { countLive, type LiveCounts } from './worker/live-counts.ts';
 import { LiveRuns } from './worker/live-runs.ts';
 import { type ParseBody, PushReceiver } from './worker/push-receiver.ts';
 import { UpstreamStopper } from './worker/upstream-stopper.ts';
@@ -59,10 +61,16 @@ export type EngineDeps = {
   readonly cache: { readonly maxRuns: number; readonly maxBytes: number };
   readonly log: Log;
   readonly metrics: Metrics;
+  /** The client request in whose course something is done; left out, none is known. */
+  readonly currentTrace?: (() => RunTrace | undefined) | undefined;
+  /** Left out: no traces are made. */
+  readonly tracer?: Tracer | undefined;
 };
 
 export type Engine = {
   readonly api: ClientApi;
+  /** The live runs of this process by backend and phase, how many are parked, and how long the oldest has been queued. */
+  countRuns(): LiveCounts;
   /** How many live runs this process drives, and how many of them are parked. */
   liveRuns(): { readonly total: number; readonly parked: number };
   /** How each backend is, as this process sees it. */
@@ -82,7 +90,7 @@ export type Engine = {
 
 /** Composes the engine: use cases over run loops over one store. */
 export function createEngine(deps: EngineDeps): Engine {
-  const { agents, store, clock, log, metrics, lease } = deps;
+  const { agents, store, clock, log, metrics, lease, tracer } = deps;
   const live = new LiveRuns();
   const cache = new RunCache(store, deps.cache, (runId) => live.find(runId));
   const bus = new EventBus({
@@ -95,7 +103,7 @@ export function createEngine(deps: EngineDeps): Engine {
     onThreadWatched: (threadId) => live.wakeThread(threadId),
   });
   const dispatcher =
-    deps.webhooks === undefined ? null : createWebhookDispatcher({ store, clock, log, metrics }, deps.webhooks);
+    deps.webhooks === undefined ? null : createWebhookDispatcher({ store, clock, log, metrics, tracer }, deps.webhooks);
   const faults = new FaultRecorder(metrics, clock);
   const waitNotes = new WaitNotes({ clock, runs: () => live.values() });
   const onWait = (): void => waitNotes.expect();
@@ -110,7 +118,7 @@ export function createEngine(deps: EngineDeps): Engine {
     if (agent !== null) stopper.endSession({ id: threadId, tenant, upstream: session.upstream }, agent);
   });
   const writer = new RunWriter({
-    ...{ agents, store, clock, threads: threadEffects, log, metrics },
+    ...{ agents, store, clock, threads: threadEffects, log, metrics, tracer },
     deliveryOf: (before, after) => {
       const owed = outboxEntryOf(before, after);
       if (owed === undefined || dispatcher !== null) return owed;
@@ -129,7 +137,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const worker = new Worker(
     {
       ...{ replica: lease.replica, store, writer, bus, canceller, stopper, clock },
-      ...{ pacing: deps.pacing, backends, onWait, durations, faults, health, log, metrics },
+      ...{ pacing: deps.pacing, backends, onWait, durations, faults, health, log, metrics, tracer },
       evaluationTurns: new EvaluationTurns(),
     },
     agents,
@@ -146,6 +154,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const creator = new RunCreator({
     ...{ replica: lease.replica, agents, store, writer, worker, canceller, clock },
     idempotencyMs: deps.idempotencyMs,
+    currentTrace: deps.currentTrace ?? (() => undefined),
   });
   const runs = new RunService({ live, agents, store, cache, writer, bus, canceller, stopper, creator, clock });
   const threads = new ThreadService({ agents, store, cache, stopper, bus, clock });
@@ -159,6 +168,7 @@ export function createEngine(deps: EngineDeps): Engine {
 
   return {
     api,
+    countRuns: () => countLive(live.values()),
     liveRuns: () => ({ total: live.size, parked: live.countParked() }),
     backends: () => health.states(),
     acceptPush: (backend, token, parseBody = () => undefined) => pushes.accept(backend, token, parseBody),

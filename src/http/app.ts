@@ -9,8 +9,10 @@ import type { AdminFor } from '../contract/api/admin.ts';
 import type { ClientApi } from '../contract/api/api.ts';
 import type { Agent } from '../contract/domain/agent.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
+import type { Tracer } from '../contract/domain/trace.ts';
 import type { SharedUsage } from '../contract/store/usage-store.ts';
 import type { MetricsPage } from '../observability/metrics.ts';
+import type { RequestScope } from '../observability/request-scope.ts';
 import type { Exceptions } from '../upstream/ssrf-address.ts';
 import { admitRequests } from './admission.ts';
 import { Answers } from './answers.ts';
@@ -24,6 +26,7 @@ import type { BackendStates, ReadinessCheck } from './health.ts';
 import { LargeAnswers } from './large-answers.ts';
 import { type Pushed, type PushedForAccount, routeOwn } from './own-routes.ts';
 import { docsPath } from './reference.ts';
+import { recordRequests } from './request-record.ts';
 import type { Mount } from './router.ts';
 import { isUnder } from './router.ts';
 import { routeMount } from './routes.ts';
@@ -63,8 +66,13 @@ export type AppOptions = {
   /** Origins whose pages may read answers in a browser; `*`: all. */
   readonly origins: readonly string[];
   readonly metrics: Metrics;
+  readonly scope: RequestScope;
+  /** Left out: no traces are made. */
+  readonly tracer?: Tracer | undefined;
+  /** Whether each request has a line in the log. */
+  readonly logsAccess?: boolean | undefined;
   /** Null: the gateway has no `/metrics`. */
-  readonly renderMetrics: (() => Promise<MetricsPage>) | null;
+  readonly renderMetrics: ((form: 'prometheus' | 'openmetrics') => Promise<MetricsPage>) | null;
 };
 
 export type AppLimits = BodyLimits &
@@ -117,6 +125,7 @@ export function createApp(options: AppOptions): App {
     log,
     metrics,
     unsent,
+    scope: options.scope,
   });
   const elsewhere = new Elsewhere(mounts);
   const routeDeps = {
@@ -143,6 +152,8 @@ export function createApp(options: AppOptions): App {
 
   const app = new Koa();
   app.on('error', (fault: unknown) => log.debug({ err: fault }, 'connection fault'));
+  const { scope, tracer, logsAccess = false } = options;
+  app.use(recordRequests({ scope, tracer, logsAccess, metrics, log }));
   app.use(answerErrors({ protocolOf, elsewhere, disconnects, log }));
   app.use(secureAnswers());
   app.use(admitRequests({ ...options, pages }));

@@ -6,7 +6,6 @@ import type { Json } from '../contract/domain/json.ts';
 import type { Log } from '../contract/domain/log.ts';
 import type { Disconnects } from './disconnects.ts';
 import type { Elsewhere } from './elsewhere.ts';
-import { RequestIds } from './request-id.ts';
 import { isUnrouted, setAllow } from './router.ts';
 
 const problemType = 'application/problem+json';
@@ -22,12 +21,10 @@ export type ErrorDeps = {
   readonly log: Log;
 };
 
-/** The outermost step, and the one place where an error becomes an answer. Sets the request's id. */
+/** The one place where an error becomes an answer. Finds the request's id on the answer. */
 export function answerErrors({ protocolOf, elsewhere, disconnects, log }: ErrorDeps): Middleware {
-  const ids = new RequestIds();
   return async (context, next) => {
-    const requestId = ids.read(context.req);
-    context.set('X-Request-Id', requestId);
+    const requestId = context.response.get('X-Request-Id');
     try {
       await next();
       if (isUnrouted(context)) throw new GatewayError('route_not_found');

@@ -23,8 +23,11 @@ export type OwnRouteDeps = HealthDeps & {
   /** Reads the body of a push, within the bound of every body and of every answer, and parses it where that is asked. */
   readonly readPush: (context: Context) => Promise<ReadPush>;
   /** Null: the gateway has no `/metrics`. */
-  readonly renderMetrics: (() => Promise<MetricsPage>) | null;
+  readonly renderMetrics: ((form: 'prometheus' | 'openmetrics') => Promise<MetricsPage>) | null;
 };
+
+/** As scrapers ask for them; of equals the first is given. */
+const metricsTypes = ['text/plain', 'text/plain;version=0.0.4', 'application/openmetrics-text;version=1.0.0'];
 
 /** The gateway's own routes, as opposed to those of a protocol. They ask for no key. */
 export function routeOwn(deps: OwnRouteDeps, options: HomeOptions & ReferenceOptions): Middleware {
@@ -43,7 +46,9 @@ export function routeOwn(deps: OwnRouteDeps, options: HomeOptions & ReferenceOpt
 
   if (renderMetrics !== null) {
     router.get('/metrics', async (context) => {
-      const { contentType, text } = await renderMetrics();
+      const isOpen = context.accepts(metricsTypes) === metricsTypes.at(-1);
+      const { contentType, text } = await renderMetrics(isOpen ? 'openmetrics' : 'prometheus');
+      context.vary('Accept');
       context.set('Content-Type', contentType);
       context.body = text;
     });

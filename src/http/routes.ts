@@ -10,6 +10,7 @@ import type { Disconnects } from './disconnects.ts';
 import { type Elsewhere, membersOf } from './elsewhere.ts';
 import { OperationRequest } from './request.ts';
 import { type MemberHint, maxNameLength, nameCaller, parseParams, parsePart } from './request-parts.ts';
+import { noteOperation } from './request-record.ts';
 import { createRouter, type Mount, mountRouter } from './router.ts';
 import type { Sockets } from './sockets.ts';
 import { streamType } from './sse.ts';
@@ -57,6 +58,8 @@ function serveOperation(operation: Operation, { protocol, prefix }: Mount, deps:
     return elsewhere.ofMember(protocol.name, operation, member);
   };
 
+  const label = `${protocol.name}.${operation.id}`;
+
   async function handle(context: Context, { principal, api }: Caller): Promise<void> {
     const { tenant } = principal;
     const caller = nameCaller(principal, context);
@@ -86,6 +89,7 @@ function serveOperation(operation: Operation, { protocol, prefix }: Mount, deps:
   }
 
   return async (context) => {
+    noteOperation(context, label);
     const ticket = isTicketed ? readTicket(context) : null;
     const entering =
       ticket === null

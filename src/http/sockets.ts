@@ -8,6 +8,8 @@ import type { Conversation, OpenConversation } from '../contract/api/protocol.ts
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { Json } from '../contract/domain/json.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
+import type { RunTrace } from '../contract/domain/trace.ts';
+import type { RequestScope } from '../observability/request-scope.ts';
 import { mayCall } from './admission.ts';
 import { parseClientJson } from './body.ts';
 import type { Held, UnsentBytes } from './unsent-bytes.ts';
@@ -22,6 +24,14 @@ export type SocketOptions = {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly unsent: UnsentBytes;
+  readonly scope: RequestScope;
+};
+
+/** An upgraded connection, and the request that opened it. */
+type OpenSocket = {
+  readonly conversation: Conversation;
+  readonly enter: Parameters<Conversation['receive']>[1];
+  readonly trace: RunTrace;
 };
 
 type Upgrade = { readonly socket: Duplex; readonly head: Buffer };
@@ -90,6 +100,8 @@ export class Sockets {
       closeStream();
       throw refusal;
     });
+    // Messages come in no request's course, though they belong to the one that opened the socket.
+    const trace = this.#options.scope.current ?? {};
     const { socket, head } = upgrade;
     const over = (): void => {
       conversation.close();
@@ -101,7 +113,8 @@ export class Sockets {
     this.#server.handleUpgrade(req, socket, head, (opened) => {
       webSocket = opened;
       this.#options.metrics.count('streams_opened');
-      this.#listen(opened, conversation, async () => (await this.#options.accessControl.enter(req, res)).api);
+      const enter = async () => (await this.#options.accessControl.enter(req, res)).api;
+      this.#listen(opened, { conversation, enter, trace });
     });
   }
 
@@ -111,7 +124,7 @@ export class Sockets {
     for (const webSocket of this.#open.keys()) dismiss(webSocket);
   }
 
-  #listen(webSocket: WebSocket, conversation: Conversation, enter: Parameters<Conversation['receive']>[1]): void {
+  #listen(webSocket: WebSocket, { conversation, enter, trace }: OpenSocket): void {
     this.#add(webSocket);
     if (this.#draining) dismiss(webSocket);
     webSocket.on('pong', () => this.#open.has(webSocket) && this.#open.set(webSocket, true));
@@ -124,7 +137,9 @@ export class Sockets {
       waiting += 1;
       if (waiting === maxWaiting) webSocket.pause();
       turn = turn
-        .then(() => this.#receive(conversation, isBinary ? null : data.toString(), enter))
+        .then(() =>
+          this.#options.scope.run(trace, () => this.#receive(conversation, isBinary ? null : data.toString(), enter)),
+        )
         .catch((fault: unknown) => {
           this.#options.log.error({ err: fault }, 'answering a WebSocket message failed');
           webSocket.close(brokenHere);

@@ -69,6 +69,17 @@ function openStdout(): LineSink {
   };
 }
 
+/** Standard output for people: a line each, with colours on a terminal. What renders them is loaded where it is asked for. */
+export async function openPrettyLines(): Promise<LineSink> {
+  const { prettyFactory } = await import('pino-pretty');
+  const render = prettyFactory({
+    colorize: process.stdout.hasColors?.() ?? false,
+    translateTime: 'SYS:HH:MM:ss.l',
+    singleLine: true,
+  });
+  return { write: (line) => void process.stdout.write(render(JSON.parse(line))) };
+}
+
 class RedactingLog implements ProcessLog {
   readonly #logger: Logger;
   readonly #sink: LineSink;

@@ -1,57 +1,23 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry, type RegistryContentType } from 'prom-client';
 import type { Metrics } from '../contract/domain/log.ts';
+import type { TraceContext } from '../contract/domain/trace.ts';
+import {
+  type CounterName,
+  counters,
+  type GaugeReading,
+  gauges,
+  type HistogramName,
+  histograms,
+} from './metric-tables.ts';
 
-/**
- * Every counter of the gateway. A count under another name, or with other labels, goes to `unknown_counts`. Histograms
- * get a table of their own next to this one.
- */
-export const counters = {
-  runs_created: { help: 'Runs that were accepted.', labels: [] },
-  runs_ended: { help: 'Runs that reached their end, by status.', labels: ['status'] },
-  starts: { help: 'Attempts to start a run at a backend, by result.', labels: ['backend', 'result'] },
-  polls: { help: 'Observations of upstream runs, by result.', labels: ['backend', 'result'] },
-  held_calls: { help: 'Calls that vendors held in place of polls, by result.', labels: ['backend', 'result'] },
-  upstream_faults: { help: 'Failed calls to a backend, by kind of fault.', labels: ['backend', 'kind'] },
-  backend_moves: {
-    help: 'Runs that were to start at one backend of their agent and go on to another.',
-    labels: ['agent', 'from', 'to'],
-  },
-  unmapped_status: { help: 'Observations whose status the mapping does not know.', labels: ['agent'] },
-  streams_opened: { help: 'Event streams that were opened.', labels: [] },
-  webhook_attempts: { help: 'Attempts to deliver a webhook, by what came of them.', labels: ['result'] },
-  conditional_writes_lost: { help: 'Writes that were refused because the run had changed.', labels: [] },
-  unknown_counts: { help: 'Counts under a name or labels outside this table.', labels: ['name'] },
-} as const satisfies Readonly<Record<string, { readonly help: string; readonly labels: readonly string[] }>>;
-
-/** Every gauge of the gateway; its value is read when the page is rendered. */
-export const gauges = {
-  backend_accounts: {
-    help: 'Accounts at a backend that are in use or not well, by state: up, paused or down.',
-    labels: ['backend', 'state'],
-  },
-  live_runs: {
-    help: 'Runs that this process drives, by how: in a loop, or parked until their next poll.',
-    labels: ['form'],
-  },
-} as const satisfies Readonly<Record<string, { readonly help: string; readonly labels: readonly string[] }>>;
-
-type ReadingOf<Name extends keyof typeof gauges> = {
-  readonly name: Name;
-  readonly labels: Readonly<Record<(typeof gauges)[Name]['labels'][number], string>>;
-  readonly value: number;
-};
-
-export type GaugeReading = { [Name in keyof typeof gauges]: ReadingOf<Name> }[keyof typeof gauges];
-
-type CounterName = keyof typeof counters;
 type Labels = Readonly<Record<string, string>>;
 
 /** What `/metrics` answers with. */
 export type MetricsPage = { readonly contentType: string; readonly text: string };
 
 export interface MetricsRegistry extends Metrics {
-  /** `readings` are the gauges as they stand. */
-  render(readings?: readonly GaugeReading[]): Promise<MetricsPage>;
+  /** `readings` are the gauges as they stand. The OpenMetrics form has exemplars, the ids of traces. */
+  render(readings?: readonly GaugeReading[], form?: 'prometheus' | 'openmetrics'): Promise<MetricsPage>;
 }
 
 export type MetricsOptions = {
@@ -59,45 +25,82 @@ export type MetricsOptions = {
   readonly processMetrics: boolean;
 };
 
-/** Series of one counter; past it, new label values are counted as `other`, so that no input can fill the memory. */
+/** Series of one metric; past it, new label values are counted as `other`, so that no input can fill the memory. */
 const maxSeries = 1000;
 
-/** Counters that start at zero and live as long as the gateway, in a registry of its own. */
+/** Counters and histograms that start at zero and live as long as the gateway, in a registry of its own. */
 export function createMetrics({ processMetrics }: MetricsOptions): MetricsRegistry {
-  const register = new Registry();
-  const table = new Map(counterNames().map((name) => [name, new BoundedCounter(name, register)]));
+  // prom-client makes exemplars only in a registry of this form; the page is rendered in the form that is asked for.
+  const register = new Registry<RegistryContentType>();
+  register.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  const counted = new Map(
+    entriesOf(counters).map(([name, { help, labels }]) => {
+      const counter = new Counter({ name: `rungate_${name}_total`, help, labelNames: labels, registers: [register] });
+      return [name, { series: new BoundedSeries(labels), counter }] as const;
+    }),
+  );
+  const observed = new Map(
+    entriesOf(histograms).map(([name, { help, labels, buckets }]) => {
+      const histogram = new Histogram({
+        ...{ name: `rungate_${name}`, help, labelNames: labels, buckets: [...buckets], registers: [register] },
+        enableExemplars: true,
+      });
+      return [name, { series: new BoundedSeries(labels), histogram }] as const;
+    }),
+  );
   const shown = new Map(
-    Object.entries(gauges).map(([name, { help, labels }]) => [
+    entriesOf(gauges).map(([name, { help, labels }]) => [
       name,
       new Gauge({ name: `rungate_${name}`, help, labelNames: labels, registers: [register] }),
     ]),
   );
   if (processMetrics) collectDefaultMetrics({ register });
+
+  // A wrong name is a mistake of ours and must not break the run that it counts.
+  function countUnknown(name: string): void {
+    counted.get('unknown_counts')?.counter.inc({ name });
+  }
+
   return {
     count: (name, labels = {}) => {
-      const counter = isCounterName(name) ? table.get(name) : undefined;
-      // A wrong name is a mistake of ours and must not break the run that it counts.
-      if (counter?.takes(labels)) counter.increment(labels);
-      else table.get('unknown_counts')?.increment({ name });
+      const found = counted.get(name as CounterName);
+      if (found?.series.takes(labels)) found.counter.inc(found.series.bound(labels));
+      else countUnknown(name);
     },
-    render: async (readings = []) => {
+    observe: (name, value, labels = {}, trace) => {
+      const found = observed.get(name as HistogramName);
+      if (!found?.series.takes(labels)) return countUnknown(name);
+      const bounded = found.series.bound(labels);
+      // A clock that is set back makes no run end before its beginning.
+      const positive = Math.max(0, value);
+      found.histogram.observe({ labels: bounded, value: positive, exemplarLabels: exemplarOf(trace) });
+    },
+    render: async (readings = [], form = 'prometheus') => {
       for (const gauge of shown.values()) gauge.reset();
       for (const { name, labels, value } of readings) shown.get(name)?.set(labels, value);
-      return { contentType: register.contentType, text: await register.metrics() };
+      const contentType = form === 'openmetrics' ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE;
+      register.setContentType(contentType);
+      return { contentType, text: await register.metrics() };
     },
   };
 }
 
-/** A counter with at most {@link maxSeries} combinations of label values, and one more for all others together. */
-class BoundedCounter {
-  readonly #counter: Counter;
+/** Only a trace that is sampled can be looked up. */
+function exemplarOf(trace: TraceContext | undefined): Labels {
+  if (trace === undefined) return {};
+  const [, traceId = '', spanId = '', flags = '0'] = trace.traceparent.split('-');
+  return (Number.parseInt(flags, 16) & 1) === 1 ? { trace_id: traceId, span_id: spanId } : {};
+}
+
+/** At most {@link maxSeries} combinations of label values, and one more for all others together. */
+class BoundedSeries {
   readonly #labels: readonly string[];
+  readonly #others: Labels;
   readonly #seen = new Set<string>();
 
-  constructor(name: CounterName, register: Registry) {
-    const { help, labels } = counters[name];
+  constructor(labels: readonly string[]) {
     this.#labels = labels;
-    this.#counter = new Counter({ name: `rungate_${name}_total`, help, labelNames: labels, registers: [register] });
+    this.#others = Object.fromEntries(labels.map((label) => [label, 'other']));
   }
 
   takes(labels: Labels): boolean {
@@ -106,8 +109,8 @@ class BoundedCounter {
     );
   }
 
-  increment(labels: Labels): void {
-    this.#counter.inc(this.#hasPlaceFor(labels) ? labels : this.#others());
+  bound(labels: Labels): Labels {
+    return this.#hasPlaceFor(labels) ? labels : this.#others;
   }
 
   #hasPlaceFor(labels: Labels): boolean {
@@ -118,16 +121,8 @@ class BoundedCounter {
     this.#seen.add(key);
     return true;
   }
-
-  #others(): Labels {
-    return Object.fromEntries(this.#labels.map((label) => [label, 'other']));
-  }
 }
 
-function counterNames(): readonly CounterName[] {
-  return Object.keys(counters).filter(isCounterName);
-}
-
-function isCounterName(name: string): name is CounterName {
-  return Object.hasOwn(counters, name);
+function entriesOf<Table extends object>(table: Table): [keyof Table, Table[keyof Table]][] {
+  return Object.entries(table) as [keyof Table, Table[keyof Table]][];
 }

@@ -12,6 +12,8 @@ export type StoreOptions = {
    * kept in the sessions of the store then, and notifications have one of their own.
    */
   readonly notifyUrl?: string | undefined;
+  /** Called with how long each commit took. */
+  readonly onCommitted?: ((seconds: number) => void) | undefined;
 };
 
 /**

@@ -56,6 +56,12 @@ const requestShape = z.object({
   afterMs: z.number().optional(),
   onCompletion: z.enum(['delete', 'keep']).optional(),
   origin: z.object({ protocol: z.string().nullable(), extra: jsonObject }).optional(),
+  trace: z
+    .object({
+      requestId: z.string().optional(),
+      context: z.object({ traceparent: z.string(), tracestate: z.string().optional() }).optional(),
+    })
+    .optional(),
 } satisfies Record<keyof RunRequest, z.ZodType>);
 
 const requestSchema = z.preprocess(upgradeRequest, requestShape);

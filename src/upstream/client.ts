@@ -10,6 +10,7 @@ import type { RequestAdmission } from '../contract/adapter/request-admission.ts'
 import type { RpcAnswer, RpcCall } from '../contract/adapter/rpc.ts';
 import type { Log, Redactor } from '../contract/domain/log.ts';
 import { CallPlaces } from './call-place.ts';
+import type { CallRecords } from './call-record.ts';
 import { authorizeRequest, CallWriter, type WrittenRequest } from './call-request.ts';
 import { classifyFault } from './fault-rule.ts';
 import { type ReadOptions, readAnswer } from './read-answer.ts';
@@ -32,6 +33,8 @@ export type ClientOptions = {
   readonly admission?: (() => RequestAdmission | undefined) | undefined;
   /** Left out: gRPC calls are not held. */
   readonly maxHeldRpcs?: (() => number) | undefined;
+  /** Left out, nothing is recorded, and no trace is handed on. */
+  readonly records?: CallRecords | undefined;
 };
 
 /** Sends one request and never rejects; an answered address that is not trusted is checked when it is connected to. */
@@ -53,7 +56,12 @@ type AnyCall = CallRule & {
 type Read<C, A> = (call: C, result: HttpResult, asked: ReadOptions) => A | Promise<A>;
 
 /** A written request, and how its answer is read. */
-type Exchange<C, A> = { readonly request: WrittenRequest; readonly isTrusted: boolean; readonly read: Read<C, A> };
+type Exchange<C, A> = {
+  readonly request: WrittenRequest;
+  readonly isTrusted: boolean;
+  readonly read: Read<C, A>;
+  readonly statusOf: (answer: A) => number;
+};
 
 /** Makes the client that an adapter is handed. Throws `TypeError` for a base URL that is not valid. */
 export function createClient(options: ClientOptions, send: Transport): HttpClient {
@@ -87,16 +95,20 @@ export function createClient(options: ClientOptions, send: Transport): HttpClien
     }
     // Requests to hosts that are not the vendor's own neither count against its budget nor say anything about it. Asked
     // after the credentials, whose own request may have to go first.
-    const entered = isTrusted ? options.admission?.()?.enter(call.signal) : undefined;
-    if (entered === undefined) return await sendAndRead(call, { ...exchange, request }, asked);
+    const admission = isTrusted ? options.admission?.() : undefined;
+    const entered = admission?.enter(call.signal);
     const gated = entered instanceof Promise ? await entered : entered;
     if (gated === null) throw giveUp(call);
+    const record = isTrusted ? options.records?.begin(call.purpose, request.method, admission?.trace) : undefined;
+    const traced = record?.context === undefined ? request : addHeaders(request, record.context);
     try {
-      const answer = await sendAndRead(call, { ...exchange, request }, asked);
-      gated.settle(null);
+      const answer = await sendAndRead(call, { ...exchange, request: traced }, asked);
+      gated?.settle(null);
+      record?.answered(exchange.statusOf(answer));
       return answer;
     } catch (error) {
-      gated.settle(error);
+      gated?.settle(error);
+      record?.failed(error);
       throw error;
     }
   }
@@ -122,7 +134,7 @@ export function createClient(options: ClientOptions, send: Transport): HttpClien
     try {
       const place = places.find(call.base, call);
       const request = writer.write(call, place);
-      return await perform(call, { request, isTrusted: place.isTrusted, read: readAnswer<T> });
+      return await perform(call, { request, isTrusted: place.isTrusted, read: readAnswer<T>, statusOf: httpStatusOf });
     } catch (error) {
       noteFault(call, error);
       throw error;
@@ -132,7 +144,7 @@ export function createClient(options: ClientOptions, send: Transport): HttpClien
   async function callRpc<T>(call: RpcCall<T>): Promise<RpcAnswer<T>> {
     try {
       const request = writer.writeRpc(call, places.find(undefined, call));
-      return await perform(call, { request, isTrusted: true, read: readRpcAnswer<T> });
+      return await perform(call, { request, isTrusted: true, read: readRpcAnswer<T>, statusOf: rpcStatusOf });
     } catch (error) {
       noteFault(call, error);
       throw error;
@@ -154,6 +166,19 @@ export function createClient(options: ClientOptions, send: Transport): HttpClien
     // A backslash has the redactor look at every text: an unpacked value has no source.
     redact: (value) => redactor.json(value, '\\'),
   };
+}
+
+function httpStatusOf({ status }: { readonly status: number }): number {
+  return status;
+}
+
+/** Every answer of gRPC has it, whatever its own status is. */
+function rpcStatusOf(): number {
+  return 200;
+}
+
+function addHeaders(request: WrittenRequest, headers: Readonly<Record<string, string>>): WrittenRequest {
+  return { ...request, headers: { ...request.headers, ...headers } };
 }
 
 function giveUp(call: CallRule): UpstreamFault {

@@ -13,7 +13,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import { errcodes } from '../../src/contract/domain/errcodes.ts';
 import { errorTable } from '../../src/contract/domain/errors.ts';
 import { mappingSchema } from '../../src/mapping/schema.ts';
-import { counters, gauges } from '../../src/observability/metrics.ts';
+import { counters, gauges } from '../../src/observability/metric-tables.ts';
 import { readBlocks, readCode, readSection, readTable } from '../docs/markdown.ts';
 import { acme } from './vendors.ts';
 

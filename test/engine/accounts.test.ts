@@ -148,7 +148,7 @@ describe('the accounts of a backend', () => {
   async function send(backends: Backends, backend: string, tenant: string, ends?: UpstreamFault): Promise<void> {
     const account = backends.of(backend, tenant);
     account.hold();
-    const permit = await account.callQueue.enter('watched', tenant, new AbortController().signal).permit;
+    const permit = await account.callQueue.enter('watched', { tenant, signal: new AbortController().signal }).permit;
     await permit
       ?.send(async () => {
         if (ends !== undefined) throw ends;

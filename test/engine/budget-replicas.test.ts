@@ -87,7 +87,7 @@ function describeReplicas(server: PostgresServer): void {
           retentionMs: 86_400_000,
           cache: { maxRuns: 100, maxBytes: 1_000_000 },
           log: silentLog,
-          metrics: { count: () => {} },
+          metrics: { count: () => {}, observe: () => {} },
         });
         await engine.start();
         closing.push(async () => {

@@ -30,7 +30,7 @@ describe('the call queue of a backend', () => {
 
   /** A call that waits its turn and ends at once, with a fault where one is given. */
   function call(callQueue: CallQueue, urgency: Urgency, name: string, ends?: UpstreamFault, signal = never) {
-    const entry = callQueue.enter(urgency, tenant, signal);
+    const entry = callQueue.enter(urgency, { tenant, signal });
     const done = entry.permit.then(async (permit) => {
       if (permit === null) return void went.push(`${name} left`);
       const work = async (): Promise<void> => {
@@ -99,7 +99,7 @@ describe('the call queue of a backend', () => {
 
   test('a permit that is released lets the next call go at once', async () => {
     const callQueue = openQueue({ requestsPerSecond: 1, burst: 1 });
-    const permit = await callQueue.enter('start', tenant, never).permit;
+    const permit = await callQueue.enter('start', { tenant, signal: never }).permit;
     call(callQueue, 'start', 'next');
     await clock.advance(5000);
     expect(went).toEqual([]);

@@ -40,7 +40,7 @@ async function request(error: UpstreamFault | null = null, signal?: AbortSignal,
 }
 
 async function call<T>(work: () => Promise<T>, urgency: Urgency = 'unwatched', signal = never): Promise<T | null> {
-  const permit = await queue.enter(urgency, 'default', signal).permit;
+  const permit = await queue.enter(urgency, { tenant: 'default', signal }).permit;
   return permit === null ? null : await permit.send(work);
 }
 

@@ -119,7 +119,7 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
     retentionMs: options.retentionMs ?? 30 * 86_400_000,
     cache: { maxRuns: 100, maxBytes: 1_000_000 },
     log,
-    metrics: { count: (name) => void counts.set(name, (counts.get(name) ?? 0) + 1) },
+    metrics: { count: (name) => void counts.set(name, (counts.get(name) ?? 0) + 1), observe: () => {} },
   });
   await engine.start();
   let left = false;

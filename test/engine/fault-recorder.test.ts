@@ -15,7 +15,7 @@ function record() {
     void lines.push([level, fields.suppressed]);
   const log: Log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child: () => log };
   const clock = new VirtualClock();
-  const faults = new FaultRecorder({ count: (name) => counted.push(name) }, clock);
+  const faults = new FaultRecorder({ count: (name) => counted.push(name), observe: () => {} }, clock);
   const agent = makeAgent({
     connection: new ScriptedVendor(),
     layer: { status: { done: 'success' }, output: 'output' },

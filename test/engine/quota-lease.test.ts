@@ -76,7 +76,7 @@ function describeLease(server: PostgresServer): void {
 
     function call(times: number): void {
       for (let time = 0; time < times; time += 1) {
-        void callQueue.enter('watched', tenant, never).permit.then(async (permit) => {
+        void callQueue.enter('watched', { tenant, signal: never }).permit.then(async (permit) => {
           await permit?.send(async () => {
             sent += 1;
           });

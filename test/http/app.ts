@@ -4,6 +4,7 @@ import { StreamTickets } from '../../src/access/stream-tickets.ts';
 import type { Log } from '../../src/contract/domain/log.ts';
 import { type App, type AppLimits, type AppOptions, createApp } from '../../src/http/app.ts';
 import { type ListenOptions, listen } from '../../src/http/server.ts';
+import { RequestScope } from '../../src/observability/request-scope.ts';
 import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
 import { noExceptions } from '../../src/upstream/ssrf-address.ts';
 import { ScriptedApi, until } from '../protocols/scripted-api.ts';
@@ -48,7 +49,8 @@ const appOptions = {
   pushed: async () => false,
   hosts: [],
   origins: [],
-  metrics: { count: () => {} },
+  metrics: { count: () => {}, observe: () => {} },
+  scope: new RequestScope(),
   renderMetrics: null,
 } as const satisfies Partial<AppOptions>;
 

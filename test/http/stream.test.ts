@@ -40,7 +40,7 @@ async function goRound(site: Site, rounds: number): Promise<void> {
 describe('a stream', () => {
   test('a stream sends its head at once and each event as it comes, stays open over an interrupt and ends after the last event', async () => {
     const counted: string[] = [];
-    await using site = await openSite({ metrics: { count: (name) => void counted.push(name) } });
+    await using site = await openSite({ metrics: { count: (name) => void counted.push(name), observe: () => {} } });
     await site.fetch(`/runs/${runId}/stream`, { method: 'HEAD' });
     const reader = await site.raw(request);
     const head = reader.text().slice(0, reader.text().indexOf('\r\n\r\n'));

@@ -1,18 +1,19 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { counters, createMetrics, type MetricsRegistry } from '../../src/observability/metrics.ts';
+import { counters, histograms } from '../../src/observability/metric-tables.ts';
+import { createMetrics, type MetricsRegistry } from '../../src/observability/metrics.ts';
 
 type Series = { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number };
 
 const openMetrics = (): MetricsRegistry => createMetrics({ processMetrics: false });
 
-/** Every series that was counted, read back from the text that Prometheus reads. */
+/** Every series of a counter that was counted, read back from the text that Prometheus reads. */
 async function readSeries(metrics: MetricsRegistry): Promise<readonly Series[]> {
   const { text } = await metrics.render();
   return text
     .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('#'))
+    .filter((line) => /^\w+_total[ {]/.test(line))
     .map(readLine)
     .filter(({ value }) => value > 0);
 }
@@ -105,6 +106,55 @@ test('the counter table holds every counter that a room counts, and no other', (
   expect([...new Set(counted)].filter((name) => name === undefined || !Object.hasOwn(counters, name))).toEqual([]);
   // A counter that is never counted would stand at zero for ever and mislead its reader.
   expect(Object.keys(counters).filter((name) => !counted.includes(name))).toEqual(['unknown_counts']);
+});
+
+test('the histogram table holds every histogram that a room observes, and no other', () => {
+  const root = resolve(import.meta.dirname, '../../src');
+  const observed = readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => [...readFileSync(join(root, file), 'utf8').matchAll(/metrics\??\.observe\(\s*'(\w+)'/g)])
+    .map((match) => match[1]);
+  expect([...new Set(observed)].toSorted()).toEqual(Object.keys(histograms).toSorted());
+});
+
+test('a histogram counts values by bucket, and a value of a clock that was set back as zero', async () => {
+  const metrics = openMetrics();
+  metrics.observe('run_queue_seconds', 0.002, { backend: 'a' });
+  metrics.observe('run_queue_seconds', -3, { backend: 'a' });
+  metrics.observe('run_queue_seconds', 100_000, { backend: 'a' });
+  const { text } = await metrics.render();
+  expect(text).toContain('# TYPE rungate_run_queue_seconds histogram\n');
+  expect(text).toContain('\nrungate_run_queue_seconds_bucket{le="0.001",backend="a"} 1\n');
+  expect(text).toContain('\nrungate_run_queue_seconds_bucket{le="3600",backend="a"} 2\n');
+  expect(text).toContain('\nrungate_run_queue_seconds_bucket{le="+Inf",backend="a"} 3\n');
+  expect(text).toContain('\nrungate_run_queue_seconds_sum{backend="a"} 100000.002\n');
+});
+
+test('a value under a wrong name or with wrong labels does not throw and is shown in unknown_counts', async () => {
+  const metrics = openMetrics();
+  metrics.observe('run_queue', 1, { backend: 'a' });
+  metrics.observe('run_queue_seconds', 1);
+  expect(await readSeries(metrics)).toEqual([
+    { name: 'unknown_counts', labels: { name: 'run_queue' }, value: 1 },
+    { name: 'unknown_counts', labels: { name: 'run_queue_seconds' }, value: 1 },
+  ]);
+});
+
+test('the OpenMetrics form has the trace of a sampled request as an exemplar, and the plain form has none', async () => {
+  const metrics = openMetrics();
+  const [traceId, spanId] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
+  metrics.observe('run_queue_seconds', 0.002, { backend: 'a' }, { traceparent: `00-${traceId}-${spanId}-01` });
+  metrics.observe('run_queue_seconds', 0.2, { backend: 'a' }, { traceparent: `00-${'1'.repeat(32)}-${spanId}-00` });
+  const { contentType, text } = await metrics.render([], 'openmetrics');
+  expect(contentType).toMatch(/^application\/openmetrics-text; version=1\.0\.0/);
+  expect(text).toContain(
+    `rungate_run_queue_seconds_bucket{le="0.0025",backend="a"} 1 # {trace_id="${traceId}",span_id="${spanId}"} 0.002`,
+  );
+  expect(text.trimEnd().endsWith('# EOF')).toBe(true);
+  expect(text).not.toContain('1111');
+  const plain = await metrics.render();
+  expect(plain.contentType).toMatch(/^text\/plain/);
+  expect(plain.text).not.toContain(traceId);
 });
 
 test('a gauge shows what was read last, and nothing of what was there before', async () => {

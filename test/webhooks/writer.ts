@@ -52,7 +52,7 @@ const engine = createEngine({
     encodeRun: (run) => JSON.stringify(encodeRun(run)),
   },
   log: silentLog,
-  metrics: { count: () => {} },
+  metrics: { count: () => {}, observe: () => {} },
 });
 await engine.start();
 for (let n = 0; n < Number(runs); n += 1) {

@@ -1,4 +1,5 @@
 import type { Json } from './json.ts';
+import type { TraceContext } from './trace.ts';
 
 type Write = (fields: Readonly<Record<string, unknown>>, message: string) => void;
 
@@ -19,7 +20,9 @@ export interface Redactor {
   json(payload: Json, source: string): Json;
 }
 
-/** Counters are named in one table, `observability/metrics.ts`; a room counts by name. */
+/** Metrics are named in one table, `observability/metric-tables.ts`; a room counts by name. Never throws. */
 export interface Metrics {
   count(name: string, labels?: Readonly<Record<string, string>>): void;
+  /** Adds a value to a histogram; `trace` becomes its exemplar. */
+  observe(name: string, value: number, labels?: Readonly<Record<string, string>>, trace?: TraceContext): void;
 }

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from './json.ts';
+import type { RunTrace } from './trace.ts';
 import type { Waiting } from './waiting.ts';
 
 /** The five statuses that clients see; they are ACP's. */
@@ -63,6 +64,8 @@ export type RunRequest = {
   readonly onCompletion?: 'delete' | 'keep' | undefined;
   /** Left out where the run has no webhook and the request had no such members. */
   readonly origin?: RequestOrigin | undefined;
+  /** Left out where the run was not created by a request of a client. */
+  readonly trace?: RunTrace | undefined;
 };
 
 /** Fingerprints of an interrupt's payload, and of all that the vendor showed when it asked. */

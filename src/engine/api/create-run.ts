@@ -4,13 +4,19 @@ import type { Agent, Violation } from '../../contract/domain/agent.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Run, RunRequest } from '../../contract/domain/run.ts';
+import type { RunTrace } from '../../contract/domain/trace.ts';
 import type { Insertion } from '../../contract/store/store.ts';
 import { agentFor } from '../placement.ts';
 import type { Worker } from '../worker/worker.ts';
 import { type InsertRunDeps, RunInserter } from './insert-run.ts';
 import { RunIds } from './run-ids.ts';
 
-export type RunCreatorDeps = InsertRunDeps & { readonly replica: string; readonly worker: Worker };
+export type RunCreatorDeps = InsertRunDeps & {
+  readonly replica: string;
+  readonly worker: Worker;
+  /** The request in whose course a run is created; undefined outside of one. */
+  readonly currentTrace: () => RunTrace | undefined;
+};
 
 /** A new run, or the id of one that an earlier request with the same idempotency key made. */
 export type CreationOutcome =
@@ -91,8 +97,11 @@ export class RunCreator {
   #draft({ tenant, request: asked, thread }: CreateRun, agent: Agent, threadId: string | null): Run {
     const nowMs = this.#deps.clock.nowMs();
     const hasOwnThread = threadId !== null && thread === undefined;
-    const request: RunRequest =
-      hasOwnThread && asked.onCompletion === undefined ? { ...asked, onCompletion: 'delete' } : asked;
+    const request: RunRequest = {
+      ...asked,
+      ...(hasOwnThread && asked.onCompletion === undefined ? { onCompletion: 'delete' } : {}),
+      trace: this.#deps.currentTrace(),
+    };
     return {
       runId: this.#ids.next(nowMs),
       tenant,

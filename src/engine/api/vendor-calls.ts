@@ -86,7 +86,7 @@ export class PassedCalls implements VendorCalls {
     const wait = new AbortController();
     const cancel = this.#deps.clock.schedule(maxWaitMs, () => wait.abort());
     try {
-      const permit = await queue.enter('start', tenant, AbortSignal.any([signal, wait.signal])).permit;
+      const permit = await queue.enter('start', { tenant, signal: AbortSignal.any([signal, wait.signal]) }).permit;
       if (permit === null) throw unavailable(queue.hindrance('start')?.forMs ?? null);
       return permit;
     } finally {

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AdmittedRequest, RequestAdmission } from '../../contract/adapter/request-admission.ts';
+import type { TraceContext } from '../../contract/domain/trace.ts';
 
 /** The right to make one call of an adapter. It counts against the budget until it is sent or released. */
 export interface Permit {
@@ -34,13 +35,15 @@ export function currentAdmission(): RequestAdmission | undefined {
 export class CallPermit implements Permit, RequestAdmission {
   readonly #admit: Admit;
   readonly #request: PermittedRequest;
+  readonly trace: TraceContext | undefined;
   #isOpen = true;
   /** The admitted request, until the client claims it. */
   #unclaimed: PermittedRequest | null = null;
 
-  constructor(request: PermittedRequest, admit: Admit) {
+  constructor(request: PermittedRequest, admit: Admit, trace?: TraceContext) {
     this.#request = request;
     this.#admit = admit;
+    this.trace = trace;
   }
 
   release(): void {

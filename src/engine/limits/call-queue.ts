@@ -1,5 +1,6 @@
 import type { UpstreamFault } from '../../contract/adapter/http.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
+import type { TraceContext } from '../../contract/domain/trace.ts';
 import { type AccountHealth, type AccountState, type Hindrance, type Probes, pausesAccount } from './account-health.ts';
 import { CallPermit, type Permit, type PermittedRequest } from './call-permit.ts';
 import { type Flight, type Rate, RateLimit } from './rate-limit.ts';
@@ -25,6 +26,8 @@ export type Caller = {
   readonly tenant: string;
   /** Gives up the waits of its further requests. */
   readonly signal: AbortSignal;
+  /** Where the spans of its requests belong; left out where no trace is known. */
+  readonly trace?: TraceContext | undefined;
 };
 
 /** A place in the queue, of a call. */
@@ -175,9 +178,9 @@ export class CallQueue {
   }
 
   /** A place in the queue of a tenant's calls. */
-  enter(urgency: Urgency, tenant: string, signal: AbortSignal): QueueEntry {
+  enter(urgency: Urgency, caller: Caller): QueueEntry {
+    const { tenant, signal } = caller;
     if (signal.aborted) return { permit: Promise.resolve(null), raiseUrgency: () => {} };
-    const caller = { tenant, signal };
     const permit = this.tryEnter(urgency, caller);
     if (permit !== null) return { permit: Promise.resolve(permit), raiseUrgency: () => {} };
     const { request, raiseUrgency } = this.#join(urgency, tenant, signal);
@@ -261,7 +264,11 @@ export class CallQueue {
   #makePermit(urgency: Urgency, caller: Caller, admitted = this.#admitRequest()): Permit {
     // What completes a look goes before looks that only might show something.
     const next = urgency === 'start' ? 'start' : 'watched';
-    return new CallPermit(admitted, (signal = caller.signal) => this.#admitNext(next, caller.tenant, signal));
+    return new CallPermit(
+      admitted,
+      (signal = caller.signal) => this.#admitNext(next, caller.tenant, signal),
+      caller.trace,
+    );
   }
 
   async #admitNext(urgency: Urgency, tenant: string, signal: AbortSignal): Promise<PermittedRequest | null> {

@@ -2,6 +2,7 @@ import type { UpstreamFault } from '../../contract/adapter/http.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Run } from '../../contract/domain/run.ts';
+import type { TraceContext } from '../../contract/domain/trace.ts';
 import type { WaitingCause } from '../../contract/domain/waiting.ts';
 import type { PushArrivals } from '../pacing/push-arrivals.ts';
 import type { Account } from './account.ts';
@@ -31,6 +32,7 @@ export type RunPermitOptions = {
 export class RunPermit implements Caller {
   readonly #account: Account;
   readonly tenant: string;
+  readonly trace: TraceContext | undefined;
   readonly #agentId: string;
   readonly #runId: string;
   readonly #log: Log;
@@ -49,6 +51,7 @@ export class RunPermit implements Caller {
   constructor(account: Account, { agent, run, memory, log }: RunPermitOptions) {
     this.#account = account;
     this.tenant = run.tenant;
+    this.trace = run.request.trace?.context;
     this.#agentId = agent.agentId;
     this.#runId = run.runId;
     this.#log = log;
@@ -165,7 +168,7 @@ export class RunPermit implements Caller {
     const sinceMs = this.#account.clock.monotonicMs();
     this.#urgency = urgency;
     this.#account.onWait();
-    this.#entry = callQueue.enter(urgency, this.tenant, this.signal);
+    this.#entry = callQueue.enter(urgency, this);
     const permit = await this.#entry.permit;
     this.#entry = null;
     this.#noteWait(hindrance, sinceMs);

@@ -58,6 +58,12 @@ export class RunAge {
     return this.#memory.isFirstStretch ? this.#durations.forecastOf(this.#agentId) : null;
   }
 
+  /** How long ago the run was last seen alive; null where another process may have seen more. */
+  get sinceAliveMs(): number | null {
+    const { aliveAtMs } = this.#memory;
+    return aliveAtMs === null ? null : this.ageMs(this.#clock.monotonicMs()) - aliveAtMs;
+  }
+
   /** Notes that a poll at this instant showed the run live. */
   noteAlive(atMs: number): void {
     this.#memory.aliveAtMs = this.ageMs(atMs);

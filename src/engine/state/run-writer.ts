@@ -5,6 +5,7 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Log, Metrics } from '../../contract/domain/log.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Admission, ThreadEffect } from '../../contract/domain/thread.ts';
+import type { Tracer } from '../../contract/domain/trace.ts';
 import type { NewDelivery } from '../../contract/domain/webhook.ts';
 import {
   type EventRewrite,
@@ -16,6 +17,7 @@ import {
 } from '../../contract/store/store.ts';
 import { agentOf } from '../placement.ts';
 import { failedMapping, isOfGateway, needsAttention } from './outcomes.ts';
+import { runLogFields } from './run-log-fields.ts';
 import { type AppliedTransition, applyTransition, createdEvent, type RunTransition } from './state-machine.ts';
 import type { ThreadEffects } from './thread-effects.ts';
 import { upstreamKeyOf } from './upstream-key.ts';
@@ -50,6 +52,7 @@ export type RunWriterDeps = {
   readonly threads: ThreadEffects;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly tracer?: Tracer | undefined;
   /** The delivery that a change owes the run's receiver; undefined: none. */
   readonly deliveryOf: (before: Run, after: Run) => NewDelivery | undefined;
   /** Called in the turn in which a write is known to be durable. Must not throw. */
@@ -162,20 +165,32 @@ export class RunWriter {
   }
 
   #reportEnd(run: Run): void {
-    const { metrics, log, agents } = this.#deps;
-    metrics.count('runs_ended', { status: run.status });
+    const { metrics, log, agents, tracer } = this.#deps;
     const error = run.outcome?.kind === 'error' ? run.outcome : null;
+    const { agentName: agent, status, request } = run;
+    // Undefined where the config no longer has the agent.
+    const backend = agentOf(agents, run)?.backend;
+    const tookMs = run.updatedAtMs - run.createdAtMs;
+    const ofRun = { backend: backend ?? '', agent, status };
+    metrics.count('runs_ended', { ...ofRun, errcode: error === null ? '' : String(error.errcode) });
+    metrics.observe('run_duration_seconds', tookMs / 1000, ofRun, request.trace?.context);
+    tracer?.record('run', {
+      parent: request.trace?.context,
+      startMs: run.createdAtMs,
+      endMs: run.updatedAtMs,
+      attributes: { ...runLogFields(run), agent, backend, status, errcode: error?.errcode },
+      failure: status === 'success' ? undefined : (error?.description ?? status),
+    });
     const fields = {
-      run_id: run.runId,
-      agent: run.agentName,
-      // Undefined where the config no longer has the agent.
-      backend: agentOf(agents, run)?.backend,
+      ...runLogFields(run),
+      agent,
+      backend,
       vendor_run_id: run.upstream?.runId,
-      status: run.status,
+      status,
       errcode: error?.errcode,
       // The words of vendors about their agents are for their clients alone.
       reason: error !== null && isOfGateway(error.errcode) ? error.description : undefined,
-      took_ms: run.updatedAtMs - run.createdAtMs,
+      took_ms: tookMs,
     };
     if (error !== null && needsAttention(error.errcode)) log.warn(fields, 'run ended');
     else log.info(fields, 'run ended');

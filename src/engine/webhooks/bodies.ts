@@ -1,3 +1,4 @@
+import type { TraceContext } from '../../contract/domain/trace.ts';
 import type { Delivery, Outbox, RunEncoder } from '../../contract/domain/webhook.ts';
 import { runAt } from './outbox-entry.ts';
 
@@ -10,7 +11,12 @@ const cautiousFor = 100;
 
 /** `later`: there are too many in memory. `gone`: its run is not known. */
 type Body =
-  | { readonly kind: 'body'; readonly text: string; readonly headers?: Readonly<Record<string, string>> | undefined }
+  | {
+      readonly kind: 'body';
+      readonly text: string;
+      readonly headers?: Readonly<Record<string, string>> | undefined;
+      readonly trace?: TraceContext | undefined;
+    }
   | { readonly kind: 'later' }
   | { readonly kind: 'gone' };
 
@@ -58,13 +64,14 @@ export class Bodies {
     if (phase === undefined) return this.#count(delivery.body);
     const run = await this.#outbox.runOf(delivery);
     if (run === null) return { kind: 'gone' };
-    const { headers } = run.request.webhookTerms ?? {};
-    return this.#count(await this.#encodeRun(runAt(run, delivery, phase)), headers);
+    const { webhookTerms, trace } = run.request;
+    const text = await this.#encodeRun(runAt(run, delivery, phase));
+    return { ...this.#count(text), headers: webhookTerms?.headers, trace: trace?.context };
   }
 
-  #count(text: string, headers?: Readonly<Record<string, string>>): Body {
+  #count(text: string): Body & { readonly kind: 'body' } {
     this.#chars += text.length;
     this.#caution = text.length >= largeChars ? cautiousFor : Math.max(0, this.#caution - 1);
-    return { kind: 'body', text, headers };
+    return { kind: 'body', text };
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log, Metrics } from '../../contract/domain/log.ts';
+import type { Tracer } from '../../contract/domain/trace.ts';
 import type { RunEncoder, WebhookSender } from '../../contract/domain/webhook.ts';
 import type { Store } from '../../contract/store/store.ts';
 import { WebhookDispatcher } from './dispatcher.ts';
@@ -18,10 +19,16 @@ export type WebhookOptions = {
 
 /** Composes dispatcher and signer. */
 export function createWebhookDispatcher(
-  deps: { readonly store: Store; readonly clock: Clock; readonly log: Log; readonly metrics: Metrics },
+  deps: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly metrics: Metrics;
+    readonly tracer?: Tracer | undefined;
+  },
   { secrets, giveUpMs, timeoutMs, sender, encodeRun }: WebhookOptions,
 ): WebhookDispatcher {
-  const { store, clock, log, metrics } = deps;
+  const { store, clock, log, metrics, tracer } = deps;
   const { outbox, shared } = store;
   return new WebhookDispatcher({
     outbox,
@@ -32,6 +39,7 @@ export function createWebhookDispatcher(
     clock,
     log,
     metrics,
+    tracer,
     giveUpMs,
     timeoutMs,
   });

@@ -1,5 +1,6 @@
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log, Metrics } from '../../contract/domain/log.ts';
+import type { Tracer } from '../../contract/domain/trace.ts';
 import type {
   Delivery,
   Outbox,
@@ -24,6 +25,7 @@ export type WebhookDispatcherDeps = {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly tracer?: Tracer | undefined;
   readonly giveUpMs: number;
   /** The sender's time-out of one attempt. */
   readonly timeoutMs: number;
@@ -188,15 +190,21 @@ export class WebhookDispatcher {
 
   /** Null: there is no room for the body now. */
   async #post(delivery: Delivery, signal: AbortSignal): Promise<WebhookAnswer | null> {
-    const { sender, sign, clock } = this.#deps;
+    const { sender, sign, clock, tracer } = this.#deps;
     const body = await this.#bodies.take(delivery);
     if (body.kind === 'later') return null;
     if (body.kind === 'gone') return { kind: 'failed', reason: 'its run was removed' };
-    const { text } = body;
+    const { text, trace } = body;
+    const attributes = { run_id: delivery.runId, attempt: delivery.attempts + 1 };
+    const span = tracer?.begin('webhook', { parent: trace, kind: 'client', attributes });
     try {
       // Ours come last: the receiver's own take the place of none of them.
-      const headers = { ...body.headers, ...sign({ ...delivery, body: text }, clock.nowMs()) };
-      return await sender.post({ url: delivery.url, body: text, headers, signal });
+      const signed = sign({ ...delivery, body: text }, clock.nowMs());
+      const headers = { ...body.headers, ...(span?.context ?? trace), ...signed };
+      const answer = await sender.post({ url: delivery.url, body: text, headers, signal });
+      if (answer.kind === 'answered') span?.end({ 'http.response.status_code': answer.status });
+      else span?.end({}, answer.reason);
+      return answer;
     } finally {
       this.#bodies.free(text);
     }

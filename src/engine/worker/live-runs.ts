@@ -1,5 +1,5 @@
 import { ReleasingMap } from '../../collections/releasing-map.ts';
-import type { Run, RunKey } from '../../contract/domain/run.ts';
+import type { Run, RunKey, RunPhase } from '../../contract/domain/run.ts';
 import type { Waiting } from '../../contract/domain/waiting.ts';
 import type { WaitLook } from './wait-notes.ts';
 
@@ -8,6 +8,8 @@ export interface LiveRun extends RunKey {
   readonly threadId: string | null;
   readonly backend: string;
   readonly isParked: boolean;
+  /** When this process wrote or saw it last. */
+  readonly phase: RunPhase;
   /** The vendor has the run, as far as this process knows. */
   readonly isStarted: boolean;
   /** Its outward status when this process wrote or saw it last. */

@@ -315,6 +315,13 @@ export class Poller {
   }
 
   #noteEnd({ isPoll }: Sight): void {
+    const { deps, agent, handle } = this.#context;
+    const lagMs = this.#age.sinceAliveMs;
+    if (lagMs !== null) {
+      const mode = !isPoll ? 'held' : this.#memory.wasPushed ? 'push' : 'poll';
+      const { trace } = handle.run.request;
+      deps.metrics.observe('finish_lag_seconds', lagMs / 1000, { backend: agent.backend, mode }, trace?.context);
+    }
     this.#age.noteEnded();
     // What was seen in another way may have been seen before the push.
     if (isPoll && !this.#memory.wasPushed) this.#context.runPermit.noteUnpushedEnd();

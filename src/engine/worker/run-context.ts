@@ -2,6 +2,7 @@ import type { Connection } from '../../contract/adapter/adapter.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { Log, Metrics } from '../../contract/domain/log.ts';
 import type { Run } from '../../contract/domain/run.ts';
+import type { Tracer } from '../../contract/domain/trace.ts';
 import type { EventBus } from '../events/event-bus.ts';
 import type { Backends } from '../limits/backends.ts';
 import type { RunPermit } from '../limits/run-permit.ts';
@@ -9,6 +10,7 @@ import type { AgentDurations } from '../pacing/agent-durations.ts';
 import type { PacingOptions } from '../pacing/pacing.ts';
 import type { FaultRecorder } from '../state/fault-recorder.ts';
 import type { RunHandle, RunHandleDeps } from '../state/run-handle.ts';
+import { runLogFields } from '../state/run-log-fields.ts';
 import type { BackendHealth } from './backend-health.ts';
 import type { Canceller } from './canceller.ts';
 import type { RunMemory } from './run-memory.ts';
@@ -31,6 +33,7 @@ export type WorkerDeps = RunHandleDeps & {
   readonly health: BackendHealth;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly tracer?: Tracer | undefined;
 };
 
 /** What belongs to one live run, made once and handed to all that works on it. */
@@ -58,12 +61,12 @@ export function isWatched({ deps, handle }: RunContext): boolean {
 /** Names a run in every line. The log beneath is made when a line is written, which for most live runs is never. */
 export class RunLog implements Log {
   readonly #log: Log;
-  readonly #runId: string;
+  readonly #run: Run;
   readonly #agent: Agent;
 
-  constructor(log: Log, { runId }: Run, agent: Agent) {
+  constructor(log: Log, run: Run, agent: Agent) {
     this.#log = log;
-    this.#runId = runId;
+    this.#run = run;
     this.#agent = agent;
   }
 
@@ -89,6 +92,6 @@ export class RunLog implements Log {
 
   get #named(): Log {
     const { name, backend } = this.#agent;
-    return this.#log.child({ run_id: this.#runId, agent: name, backend });
+    return this.#log.child({ ...runLogFields(this.#run), agent: name, backend });
   }
 }

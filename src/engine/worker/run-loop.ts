@@ -92,6 +92,10 @@ export class RunLoop implements LiveRun {
     return false;
   }
 
+  get phase(): RunPhase {
+    return this.#run.phase;
+  }
+
   get isStarted(): boolean {
     return this.#run.upstream !== null;
   }

@@ -57,6 +57,7 @@ async function startWith(context: RunContext, permit: Permit): Promise<StartResu
 export async function requestStart(context: RunContext, input: Json, permit: Permit): Promise<StartResult> {
   const { connection, runPermit } = context;
   runPermit.markStarted();
+  noteQueued(context);
   const request = buildStart(context, input);
   let answer: StartAnswer;
   try {
@@ -66,6 +67,22 @@ export async function requestStart(context: RunContext, input: Json, permit: Per
     return await settleFailedStart(context, 'start', error);
   }
   return await takeAnswer(context, answer);
+}
+
+/** How long the run waited for its start, once. */
+function noteQueued({ handle, agent, deps }: RunContext): void {
+  const { attempts, createdAtMs, request } = handle.run;
+  if (attempts > 0) return;
+  const sinceMs = createdAtMs + (request.afterMs ?? 0);
+  const nowMs = deps.clock.nowMs();
+  const { backend } = agent;
+  deps.metrics.observe('run_queue_seconds', (nowMs - sinceMs) / 1000, { backend }, request.trace?.context);
+  deps.tracer?.record('queue', {
+    parent: request.trace?.context,
+    startMs: sinceMs,
+    endMs: nowMs,
+    attributes: { run_id: handle.run.runId, backend },
+  });
 }
 
 /** Records what a start was answered with, the first time or when it was sent again. */

@@ -4,12 +4,14 @@ import type { Agent } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Run, UpstreamRef } from '../../contract/domain/run.ts';
+import type { TraceContext } from '../../contract/domain/trace.ts';
 import { StorageFault } from '../../contract/store/store.ts';
 import type { Backends } from '../limits/backends.ts';
 import type { CallQueue } from '../limits/call-queue.ts';
 import { nextRetryMs } from '../pacing/pacing.ts';
 import { delay } from '../sleeper.ts';
 import type { FaultRecorder } from '../state/fault-recorder.ts';
+import { runLogFields } from '../state/run-log-fields.ts';
 import type { BackendHealth } from './backend-health.ts';
 
 const maxCancelTries = 5;
@@ -19,6 +21,7 @@ const maxEndTries = 20;
 /** A call that stops something at the vendor; repeated until it was answered once. */
 type StopCall = {
   readonly tenant: string;
+  readonly trace?: TraceContext | undefined;
   readonly call: () => Promise<void> | undefined;
   readonly maxTries: number;
   readonly done: string;
@@ -75,9 +78,10 @@ export class UpstreamStopper {
   #cancel(run: Run, upstream: UpstreamRef, agent: Agent): void {
     const connection = agent.connectionFor(run.tenant);
     if (!agent.capabilities.cancel || connection.cancel === undefined) return;
-    const log = this.#deps.log.child({ run_id: run.runId, agent: agent.name, backend: agent.backend, upstream });
+    const log = this.#deps.log.child({ ...runLogFields(run), agent: agent.name, backend: agent.backend, upstream });
     const stop: StopCall = {
       tenant: run.tenant,
+      trace: run.request.trace?.context,
       call: () => connection.cancel?.(agent.target, upstream),
       maxTries: maxCancelTries,
       done: 'upstream run cancelled',
@@ -114,10 +118,11 @@ export class UpstreamStopper {
   stopUnsettled(run: Run, agent: Agent, find: () => Promise<UpstreamRef | null>, arrivesWithinMs: number): void {
     const connection = agent.connectionFor(run.tenant);
     if (!agent.capabilities.cancel || connection.cancel === undefined) return;
-    const log = this.#deps.log.child({ run_id: run.runId, agent: agent.name, backend: agent.backend });
+    const log = this.#deps.log.child({ ...runLogFields(run), agent: agent.name, backend: agent.backend });
     let found: UpstreamRef | null = null;
     const stop: StopCall = {
       tenant: run.tenant,
+      trace: run.request.trace?.context,
       call: async () => {
         found = await find();
       },
@@ -173,7 +178,7 @@ export class UpstreamStopper {
       const permit =
         callQueue.state === 'down' && arrivesWithinMs === undefined
           ? null
-          : await callQueue.enter('start', tenant, signal).permit;
+          : await callQueue.enter('start', { tenant, signal, trace: stop.trace }).permit;
       if (permit === null) {
         await delay(clock, nextRetryMs(tries, null, clock.random()), signal);
         continue;

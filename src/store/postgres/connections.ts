@@ -48,6 +48,8 @@ export type StorePoolOptions = {
    */
   readonly keepsSession: boolean;
   readonly log: Log;
+  /** Called with how long each statement that writes runs took. */
+  readonly onCommitted?: ((seconds: number) => void) | undefined;
 };
 
 /** The connections that statements run on. Those that break while idle are logged and replaced. */
@@ -55,8 +57,9 @@ export class StorePool extends Pool {
   readonly #keepsSession: boolean;
   readonly #primary: Primary;
   readonly #open = new Set<ClientBase>();
+  readonly onCommitted: ((seconds: number) => void) | undefined;
 
-  constructor({ primary, keepsSession, log }: StorePoolOptions) {
+  constructor({ primary, keepsSession, log, onCommitted }: StorePoolOptions) {
     const config = { ...clientConfig, ...(keepsSession && { statement_timeout: statementTimeoutMs }) };
     super({
       ...config,
@@ -65,6 +68,7 @@ export class StorePool extends Pool {
       onConnect: (client) => this.#welcome(client),
     });
     this.#keepsSession = keepsSession;
+    this.onCommitted = onCommitted;
     this.#primary = primary;
     this.on('error', (error) => log.warn({ err: error }, 'idle database connection lost'));
     this.on('connect', (client) => void this.#open.add(client));

@@ -49,10 +49,12 @@ export type PostgresOptions = {
    * need a session of their own.
    */
   readonly notifyUrl?: string | undefined;
+  /** Called with how long each statement that writes runs took, which is one transaction. */
+  readonly onCommitted?: ((seconds: number) => void) | undefined;
 };
 
 /** Opens a PostgreSQL store; see `openStore`. Throws `StorageFault`. */
-export async function openPostgresStore(url: string, { log, notifyUrl }: PostgresOptions): Promise<Store> {
+export async function openPostgresStore(url: string, { log, notifyUrl, onCommitted }: PostgresOptions): Promise<Store> {
   const origin = randomUUID();
   const primary = new Primary(url);
   const notifyPrimary = notifyUrl === undefined ? primary : new Primary(notifyUrl);
@@ -61,7 +63,7 @@ export async function openPostgresStore(url: string, { log, notifyUrl }: Postgre
     await choosePrimary(primary);
     await migrateDatabase(primary);
     await connection.open();
-    const pool = new StorePool({ primary, keepsSession: notifyUrl === undefined, log });
+    const pool = new StorePool({ primary, keepsSession: notifyUrl === undefined, log, onCommitted });
     return new PostgresStore({ pool, connection, origin });
   } catch (error) {
     connection.close();

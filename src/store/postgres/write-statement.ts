@@ -124,7 +124,10 @@ export function makeWrites<Write extends EncodedWrite, Result>(options: {
   return new Batches<Write, Result>({
     keysOf: (write) => write.keys,
     send: async (writes) => {
-      const results = new Map((await send(writes)).rows.map(decode));
+      const sinceMs = performance.now();
+      const { rows } = await send(writes);
+      pool.onCommitted?.((performance.now() - sinceMs) / 1000);
+      const results = new Map(rows.map(decode));
       return writes.map((write) => results.get(write.id) ?? absent);
     },
   });

@@ -24,11 +24,14 @@ const optionsSchema = z.strictObject({
 type Place = z.infer<typeof optionsSchema> & { readonly file: string };
 
 /** Opens a SQLite store; see `openStore`. One process has a file at a time. Throws `StorageFault`. */
-export function openSqliteStore(url: string, { log }: { readonly log: Log }): Store {
+export function openSqliteStore(
+  url: string,
+  { log, onCommitted }: { readonly log: Log; readonly onCommitted?: ((seconds: number) => void) | undefined },
+): Store {
   const { file, synchronous, busyTimeoutMs } = parseUrl(url);
   if (file === ':memory:') {
     const database = openDatabase(file, synchronous);
-    return new SqliteStore({ database, busyTimeoutMs, onCommit: () => {}, close: () => database.close() });
+    return new SqliteStore({ database, busyTimeoutMs, onCommit: () => {}, onCommitted, close: () => database.close() });
   }
   let lock: FileLock | null = null;
   try {
@@ -51,6 +54,7 @@ export function openSqliteStore(url: string, { log }: { readonly log: Log }): St
       busyTimeoutMs,
       place: { path, given: file, lock: held },
       onCommit: () => checkpoints.note(),
+      onCommitted,
       close: async () => {
         await checkpoints.close();
         // Before the lock is released, so that the next owner finds no connection of this process.

@@ -61,6 +61,7 @@ export class SqliteStore implements Store {
     readonly database: DatabaseSync;
     readonly busyTimeoutMs: number;
     readonly onCommit: () => void;
+    readonly onCommitted?: ((seconds: number) => void) | undefined;
     /** Closes the database, after the last write. */
     readonly close: () => Promise<void> | void;
     /** Where the database is; left out for one in memory, which has no copies. */

@@ -29,6 +29,7 @@ export class WriteQueue {
   readonly #database: DatabaseSync;
   readonly #busyTimeoutMs: number;
   readonly #onCommit: () => void;
+  readonly #onCommitted: ((seconds: number) => void) | undefined;
   readonly #refusal: () => StorageFault | null;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
@@ -42,12 +43,15 @@ export class WriteQueue {
     readonly database: DatabaseSync;
     readonly busyTimeoutMs: number;
     readonly onCommit: () => void;
+    /** Called with how long each transaction took, once its writes are settled. */
+    readonly onCommitted?: ((seconds: number) => void) | undefined;
     /** Why nothing may be written now; null when it may. */
     readonly refusal?: () => StorageFault | null;
   }) {
     this.#database = options.database;
     this.#busyTimeoutMs = options.busyTimeoutMs;
     this.#onCommit = options.onCommit;
+    this.#onCommitted = options.onCommitted;
     this.#refusal = options.refusal ?? (() => null);
     this.#begin = options.database.prepare('BEGIN IMMEDIATE');
     this.#commit = options.database.prepare('COMMIT');
@@ -88,6 +92,7 @@ export class WriteQueue {
   #flush(): void {
     this.#scheduled = false;
     const batch = this.#pending.slice(0, maxBatch);
+    const sinceMs = performance.now();
     let outcomes: readonly Outcome[];
     try {
       outcomes = this.#commitBatch(batch);
@@ -103,6 +108,7 @@ export class WriteQueue {
       const fault = toStorageFault(error);
       outcomes = batch.map((write) => ({ write, fault }));
     }
+    const tookMs = performance.now() - sinceMs;
     this.#busySinceMs = null;
     this.#pending = this.#pending.slice(batch.length);
     if (this.#pending.length > 0) this.#schedule();
@@ -110,6 +116,7 @@ export class WriteQueue {
       if (fault === undefined) write.resolve(value);
       else write.reject(fault);
     }
+    if (!this.#isRefused) this.#onCommitted?.(tookMs / 1000);
   }
 
   #mayWait(): boolean {

@@ -1,0 +1,41 @@
+import type { GaugeReading } from './metric-tables.ts';
+
+/** What the gauges are read from when the page is rendered. */
+export type GaugeSources = {
+  readonly version: string;
+  readonly nowMs: number;
+  readonly backends: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly accounts: Readonly<Record<string, number>>;
+  }[];
+  readonly live: {
+    readonly byPhase: readonly { readonly backend: string; readonly phase: string; readonly count: number }[];
+    readonly parked: number;
+    readonly oldestQueuedAtMs: ReadonlyMap<string, number>;
+  };
+  readonly openStreams: number;
+};
+
+export function readGauges({ version, nowMs, backends, live, openStreams }: GaugeSources): readonly GaugeReading[] {
+  const { byPhase, parked, oldestQueuedAtMs } = live;
+  return [
+    { name: 'build_info', labels: { version, node: process.versions.node }, value: 1 },
+    { name: 'streams_open', labels: {}, value: openStreams },
+    { name: 'runs_parked', labels: {}, value: parked },
+    ...byPhase.map(
+      ({ backend, phase, count }): GaugeReading => ({ name: 'runs_live', labels: { backend, phase }, value: count }),
+    ),
+    ...backends.flatMap(({ name: backend, state, accounts }): readonly GaugeReading[] => [
+      { name: 'backend_up', labels: { backend, state }, value: state === 'ok' || state === 'degraded' ? 1 : 0 },
+      {
+        name: 'oldest_queued_seconds',
+        labels: { backend },
+        value: Math.max(0, nowMs - (oldestQueuedAtMs.get(backend) ?? nowMs)) / 1000,
+      },
+      ...Object.entries(accounts).map(
+        ([each, value]): GaugeReading => ({ name: 'backend_accounts', labels: { backend, state: each }, value }),
+      ),
+    ]),
+  ];
+}

@@ -7,6 +7,7 @@ import { describeIdempotency } from './contract-idempotency.ts';
 import { describeItems } from './contract-items.ts';
 import { describeKeptEvents } from './contract-kept-events.ts';
 import { describeLargeRows } from './contract-large-rows.ts';
+import { describeOperations } from './contract-operations.ts';
 import { describeRuns } from './contract-runs.ts';
 import { describeSearch } from './contract-search.ts';
 import { describeThreadEvents } from './contract-thread-events.ts';
@@ -90,6 +91,7 @@ export function describeStore(name: string, subject: Subject): void {
     describeUsage(bench);
     describeWebhooks(bench);
     describeItems(bench);
+    describeOperations(bench);
     describeDurability(bench);
   });
 }

@@ -45,7 +45,7 @@ export type CallNote = {
 
 /**
  * What is kept of how a run went, for its timeline. It is written with commits that are made anyway, so the newest looks
- * may be missing until the run ends. Bounded by {@link runNoteBounds}.
+ * may be missing until the run ends. Lists and texts in it are bounded.
  */
 export type RunNotes = {
   /** `X-Request-Id` of the request that created the run. */
@@ -62,6 +62,3 @@ export type RunNotes = {
 
 /** The polls of a run; `last` is the newest of them. */
 export type LookNotes = { readonly count: number; readonly failed: number; readonly last: CallNote };
-
-/** @public */
-export const runNoteBounds = { waits: 4, actions: 8, textLength: 300 } as const;

@@ -7,8 +7,10 @@ export type RunFilter = {
   readonly tenant?: string | undefined;
   /** Runs of these agents. */
   readonly agentIds?: readonly string[] | undefined;
-  /** Runs at this backend: those that name it, and those of agents that have no other. */
-  readonly backend?: { readonly name: string; readonly onlyAgentIds: readonly string[] } | undefined;
+  /** Runs at this backend: those of agents that have no other, and those of the others that name it. */
+  readonly backend?:
+    | { readonly name: string; readonly onlyAgentIds: readonly string[]; readonly otherAgentIds: readonly string[] }
+    | undefined;
   readonly phases?: readonly RunPhase[] | undefined;
   readonly statuses?: readonly RunStatus[] | undefined;
   readonly errcodes?: readonly number[] | undefined;
@@ -28,14 +30,23 @@ export type RunFilter = {
 
 export type RunWalk = {
   readonly filter: RunFilter;
-  /** Only runs older than this one; null: from the newest on. */
-  readonly before: string | null;
   /** Runs that are looked at, whether they match or not. */
   readonly maxExamined: number;
 };
 
-/** How far a walk came; `next` is null at the end. */
-export type WalkEnd = { readonly examined: number; readonly next: string | null };
+export type RunListWalk = RunWalk & {
+  /** Only runs older than this one; null: from the newest on. */
+  readonly before: string | null;
+  readonly limit: number;
+};
+
+export type RunListing = {
+  /** Newest first. */
+  readonly runs: readonly RunHead[];
+  readonly examined: number;
+  /** The run that the next walk begins before; null: all were looked at. */
+  readonly next: string | null;
+};
 
 /** A run without its payloads. */
 export type RunHead = Pick<
@@ -54,8 +65,9 @@ export type RunHead = Pick<
   | 'createdAtMs'
   | 'updatedAtMs'
   | 'startedAtMs'
-  | 'deadlineAtMs'
 > & {
+  /** Null where the run is too large to be read for a list. */
+  readonly deadlineAtMs: number | null;
   readonly upstream: UpstreamRef | null;
   readonly error: { readonly errcode: number; readonly description: string } | null;
   readonly metadata: JsonObject;
@@ -65,7 +77,7 @@ export type RunHead = Pick<
 export type RunGroup = {
   readonly agentId: string;
   readonly agentName: string;
-  /** Null where the run does not name one: its agent has only one, or it is queued at none. */
+  /** Of agents that have several; null: none yet. */
   readonly backend: string | null;
   readonly tenant: string;
   readonly phase: RunPhase;
@@ -73,6 +85,12 @@ export type RunGroup = {
   readonly count: number;
   /** Creation of the oldest of them. */
   readonly oldestMs: number;
+};
+
+export type RunCount = {
+  readonly groups: readonly RunGroup[];
+  /** False: there are more runs than were looked at. */
+  readonly isComplete: boolean;
 };
 
 /** What a replica says of itself with its heartbeats. */
@@ -90,6 +108,8 @@ export type ReplicaReport = {
 
 export type ReplicaRow = {
   readonly replica: string;
+  /** Live runs that it owns. */
+  readonly runs: number;
   readonly beatAtMs: number;
   /** Null: it is of a version that makes no reports. */
   readonly report: ReplicaReport | null;
@@ -97,26 +117,22 @@ export type ReplicaRow = {
   readonly shouldDrain: boolean;
 };
 
-/**
- * What the admin API reads and writes, over all tenants and replicas. Rejects with `StorageFault`.
- *
- * @public
- */
+/** What the admin API reads and writes, over all tenants and replicas. Rejects with `StorageFault`. */
 export interface OperationsStore {
   /** Runs that match, newest first, at most `limit`. */
-  walkRuns(walk: RunWalk & { readonly limit: number }): Promise<WalkEnd & { readonly runs: readonly RunHead[] }>;
-  /** How many runs match, in groups. */
-  countRuns(walk: RunWalk): Promise<WalkEnd & { readonly groups: readonly RunGroup[] }>;
+  walkRuns(walk: RunListWalk): Promise<RunListing>;
+  /** How many runs match, in groups. `spreadAgentIds` are those whose runs name their backend. */
+  countRuns(walk: RunWalk & { readonly spreadAgentIds: readonly string[] }): Promise<RunCount>;
   stops(): Promise<readonly Stop[]>;
   /** Takes the place of one with the same name. */
   putStop(stop: Stop): Promise<void>;
   /** False: there is none. */
   liftStop(name: StopName): Promise<boolean>;
-  /** Replaces what the replica reported before; written with its next heartbeat at the latest. */
+  /** Replaces what the replica reported before. One that has sent no heartbeat has no report. */
   report(replica: string, report: ReplicaReport): Promise<void>;
   replicas(): Promise<readonly ReplicaRow[]>;
   /** False: there is no such replica. */
   setDrain(replica: string, shouldDrain: boolean): Promise<boolean>;
-  /** Calls back when another process has changed stops or drains. A signal can be lost. The result ends that. */
+  /** Calls back when another process may have changed stops or drains. A signal can be lost. The result ends that. */
   onChange(listener: () => void): () => void;
 }

@@ -6,6 +6,7 @@ import type { NewDelivery, Outbox } from '../domain/webhook.ts';
 import type { DurationStore } from './duration-store.ts';
 import type { Fence } from './fence.ts';
 import type { ItemStore } from './item-store.ts';
+import type { OperationsStore } from './operations-store.ts';
 import type { QuotaStore } from './quota-store.ts';
 import type { Rows } from './rows.ts';
 import type { TicketStore } from './ticket-store.ts';
@@ -105,6 +106,8 @@ export interface Store {
   readonly wakes: WakeSignals | null;
   /** Null where no other process shares the store: then a backend's quota is this process's own. */
   readonly quotas: QuotaStore | null;
+  /** For operators, over all tenants and replicas. */
+  readonly operations: OperationsStore;
   /** Counts for keys that have limits. */
   readonly usage: UsageStore;
   /** What receivers of webhooks are owed. A delivery outlives its run until it was sent. */

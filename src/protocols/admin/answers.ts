@@ -50,7 +50,7 @@ const runShape = {
   created_at: instant,
   started_at: instant.nullable(),
   updated_at: instant,
-  deadline_at: instant,
+  deadline_at: instant.nullable(),
   age_ms: ms,
 };
 const Run = z.object(runShape).meta({ id: 'Run' });

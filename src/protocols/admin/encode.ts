@@ -43,7 +43,7 @@ function encodeRow(run: RunRow): JsonObject {
     created_at: instantOf(run.createdAtMs),
     started_at: instantOrNull(run.startedAtMs),
     updated_at: instantOf(run.updatedAtMs),
-    deadline_at: instantOf(run.deadlineAtMs),
+    deadline_at: instantOrNull(run.deadlineAtMs),
     age_ms: run.phase === 'done' ? Math.max(0, run.updatedAtMs - run.createdAtMs) : Math.max(0, run.ageMs),
   };
 }

@@ -2,7 +2,7 @@ import type { Client, QueryConfig } from 'pg';
 import type { Log } from '../../contract/domain/log.ts';
 import { StorageFault, type StoreChange } from '../../contract/store/store.ts';
 import { connectClient } from './connections.ts';
-import { changeChannel, parseChanges, parseWake, wakeChannel } from './notifications.ts';
+import { changeChannel, operationsChannel, parseChanges, parseWake, wakeChannel } from './notifications.ts';
 import type { Primary } from './primary.ts';
 
 const firstRetryMs = 100;
@@ -11,7 +11,8 @@ const maxRetryMs = 5000;
 const probeMs = 15_000;
 
 /** A notification that is lost with the server is read by the next sweep, so it waits for no disk and no standby. */
-const begin = `SET synchronous_commit = off; LISTEN ${changeChannel}; LISTEN ${wakeChannel}`;
+const begin = `SET synchronous_commit = off; LISTEN ${changeChannel}; LISTEN ${wakeChannel};
+  LISTEN ${operationsChannel}`;
 const send = 'SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payloads (payload)';
 
 type ChangeCallback = (change: StoreChange) => void;
@@ -27,6 +28,7 @@ export class NotificationConnection {
   readonly #log: Log;
   readonly #onChange = new Set<ChangeCallback>();
   readonly #onWake = new Set<WakeCallback>();
+  readonly #onOperation = new Set<() => void>();
   #client: Client | null = null;
   #timer: NodeJS.Timeout | undefined;
   #retryMs = firstRetryMs;
@@ -83,6 +85,10 @@ export class NotificationConnection {
     return subscribe(this.#onWake, callback);
   }
 
+  onOperation(callback: () => void): () => void {
+    return subscribe(this.#onOperation, callback);
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -91,6 +97,10 @@ export class NotificationConnection {
   }
 
   #receive(channel: string, payload: string): void {
+    if (channel === operationsChannel) {
+      if (payload !== this.#origin) this.#publishOperation();
+      return;
+    }
     if (channel === wakeChannel) {
       const runId = parseWake(payload, this.#origin);
       if (runId !== null) for (const callback of this.#onWake) callback(runId);
@@ -101,6 +111,11 @@ export class NotificationConnection {
 
   #publish(change: StoreChange): void {
     for (const callback of this.#onChange) callback(change);
+    if (change.kind === 'missed') this.#publishOperation();
+  }
+
+  #publishOperation(): void {
+    for (const callback of this.#onOperation) callback();
   }
 
   #lose(client: Client, error: unknown): void {
@@ -135,9 +150,12 @@ export class NotificationConnection {
   }
 }
 
-function subscribe<Argument>(callbacks: Set<(argument: Argument) => void>, callback: (argument: Argument) => void) {
+function subscribe<Arguments extends readonly unknown[]>(
+  callbacks: Set<(...given: Arguments) => void>,
+  callback: (...given: Arguments) => void,
+) {
   // Wrapped, so that one function that subscribes twice is called twice.
-  const own = (argument: Argument): void => callback(argument);
+  const own = (...given: Arguments): void => callback(...given);
   callbacks.add(own);
   return () => void callbacks.delete(own);
 }

@@ -10,6 +10,9 @@ export const changeChannel = 'rungate_runs';
 /** Wake signals for the loops of runs are published on this channel as `origin id`. */
 export const wakeChannel = 'rungate_nudges';
 
+/** Changes of stops and drains are published on this channel, as the origin alone. */
+export const operationsChannel = 'rungate_operations';
+
 /** Of ids of 36 characters; a message may have 8,000 bytes. */
 const maxIdsPerMessage = 150;
 

@@ -27,6 +27,7 @@ import { PostgresDurations } from './postgres-durations.ts';
 import { translateRows, violates, withStorageFaults } from './postgres-faults.ts';
 import { PostgresFence } from './postgres-fence.ts';
 import { PostgresItems } from './postgres-items.ts';
+import { PostgresOperations } from './postgres-operations.ts';
 import { PostgresOutbox } from './postgres-outbox.ts';
 import { PostgresQuotas } from './postgres-quotas.ts';
 import { searchRuns } from './postgres-search.ts';
@@ -78,6 +79,7 @@ export class PostgresStore implements Store {
   readonly shared = true;
   readonly durations: PostgresDurations;
   readonly tickets: PostgresTickets;
+  readonly operations: PostgresOperations;
   readonly wakes: PostgresWakes;
   readonly quotas: PostgresQuotas;
   readonly usage: PostgresUsage;
@@ -116,6 +118,7 @@ export class PostgresStore implements Store {
     this.#origin = options.origin;
     this.tickets = new PostgresTickets(options.pool);
     this.durations = new PostgresDurations(options.pool);
+    this.operations = new PostgresOperations(options);
     this.wakes = new PostgresWakes(options);
     this.quotas = new PostgresQuotas(options.pool);
     this.usage = new PostgresUsage(options.pool, options.origin);

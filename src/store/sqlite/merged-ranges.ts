@@ -37,12 +37,30 @@ const beforeAll = '\u{10ffff}';
 export class MergedRanges {
   readonly #ranges: readonly (string | null)[];
   readonly #read: ReadChunk;
+  readonly #start: string;
   #heads: Head[] | null = null;
   #budget = 0;
+  #examined = 0;
+  #taken: string | null = null;
 
-  constructor(ranges: readonly (string | null)[], read: ReadChunk) {
+  /** @param start only runs that are older than this one. */
+  constructor(ranges: readonly (string | null)[], read: ReadChunk, start = beforeAll) {
     this.#ranges = ranges;
     this.#read = read;
+    this.#start = start;
+  }
+
+  /** How many rows were examined. */
+  get examined(): number {
+    return this.#examined;
+  }
+
+  /** The run before which another walk begins that goes on after this one; null at the end. */
+  get position(): string | null {
+    const head = this.#heads?.[newest(this.#heads)];
+    if (head === undefined) return null;
+    // What is known and was not taken yet comes next.
+    return head.at < head.ids.length ? this.#taken : head.last;
   }
 
   /** The next of the runs that match, after about `size` rows were examined. A promise where there are many ranges to open. */
@@ -73,7 +91,7 @@ export class MergedRanges {
 
   /** None for an empty range. */
   #open(range: string | null, wanted: number): readonly Head[] {
-    const head: Head = { range, ids: [], at: 0, last: beforeAll };
+    const head: Head = { range, ids: [], at: 0, last: this.#start };
     this.#refill(head, chunkOf(wanted, this.#ranges.length));
     return isUsedUp(head) ? [] : [head];
   }
@@ -88,6 +106,7 @@ export class MergedRanges {
       const id = head.ids[head.at];
       if (id !== undefined) {
         taken.push(id);
+        this.#taken = id;
         head.at += 1;
       } else {
         if (this.#budget <= 0) break;
@@ -102,6 +121,7 @@ export class MergedRanges {
     if (head.last === null) return;
     const { ids, examined, last } = this.#read(head.range, head.last, size);
     this.#budget -= examined;
+    this.#examined += examined;
     head.ids = ids;
     head.at = 0;
     head.last = examined < size ? null : last;

@@ -26,6 +26,7 @@ import { SqliteDurations } from './sqlite-durations.ts';
 import { translateRows, withStorageFaults } from './sqlite-faults.ts';
 import { SqliteFence } from './sqlite-fence.ts';
 import { SqliteItems } from './sqlite-items.ts';
+import { SqliteOperations } from './sqlite-operations.ts';
 import { SqliteOutbox } from './sqlite-outbox.ts';
 import { prepareStatements, type Statements } from './sqlite-statements.ts';
 import { SqliteThreads } from './sqlite-threads.ts';
@@ -44,6 +45,7 @@ export class SqliteStore implements Store {
   readonly quotas = null;
   readonly usage: SqliteUsage;
   readonly tickets: SqliteTickets;
+  readonly operations: SqliteOperations;
   readonly outbox: SqliteOutbox;
   readonly items: SqliteItems;
   readonly fence: SqliteFence | null;
@@ -83,6 +85,7 @@ export class SqliteStore implements Store {
     this.threads = new SqliteThreads(options.database, this.#statements, this.#writes, () => this.fence?.forget());
     this.durations = new SqliteDurations(options.database, this.#writes);
     this.tickets = new SqliteTickets(options.database, this.#writes);
+    this.operations = new SqliteOperations(options.database, this.#statements, this.#writes);
     this.usage = new SqliteUsage(options.database, this.#writes);
     this.outbox = new SqliteOutbox(options.database, this.#writes);
     this.outbox.returnClaimed();

@@ -27,11 +27,19 @@ export async function startExample(example, { env = {}, replicas = 1 } = {}) {
   };
   try {
     const sandbox = start(['sandbox', '--port', '0'], {});
+    const key = 'sandbox-key';
+    const vendorsUrl = await sandbox.printed(/vendors: (\S+)/);
     const variables = {
       INTUNED_URL: await sandbox.printed(/intuned: (\S+)/),
       INTUNED_WORKSPACE_ID: 'sandbox',
-      INTUNED_API_KEY: 'sandbox-key',
+      INTUNED_API_KEY: key,
       RESTACK_URL: await sandbox.printed(/restack: (\S+)/),
+      ...{ LANGGRAPH_URL: `${vendorsUrl}/langgraph`, LANGGRAPH_API_KEY: key },
+      ...{ OPENAI_BASE_URL: `${vendorsUrl}/openai-responses`, OPENAI_API_KEY: key },
+      ...{ APIFY_URL: `${vendorsUrl}/apify`, APIFY_TOKEN: key },
+      ...{ BROWSER_USE_URL: `${vendorsUrl}/browser-use`, BROWSER_USE_API_KEY: key },
+      ...{ CONCIERGE_URL: `${vendorsUrl}/a2a/concierge`, CONCIERGE_TOKEN: key },
+      ...{ REPLICATE_URL: `${vendorsUrl}/replicate`, REPLICATE_API_TOKEN: key },
       ...env,
     };
     const gateways = Array.from({ length: replicas }, () =>

@@ -86,6 +86,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
         admission: currentAdmission,
         records,
         timeoutMs: backend.requestTimeoutMs,
+        tls: adapter.connectionOptionsOf?.(own).tls,
         maxAnswerBytes: config.limits.maxAnswerBytes,
         exceptions: parseExceptions(config.webhooks.allow),
       });

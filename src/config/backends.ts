@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
 import { z } from 'zod';
 import { findNearest } from '../collections/nearest-word.ts';
 import type { Adapter } from '../contract/adapter/adapter.ts';
@@ -27,6 +28,8 @@ type BackendNames = KnownAdapters & {
 
 type Members = Readonly<Record<string, unknown>>;
 
+/** Of calls that share connections, by default: far below the hundred streams that a connection usually has. */
+const heldPerConnection = 4;
 const sharedKeys = Object.keys(backendSchema.shape);
 
 /**
@@ -94,14 +97,17 @@ function readBackend(
   const baseUrl = shared?.baseUrl ?? adapter.baseUrl;
   if (shared !== undefined && baseUrl === undefined) reader.report([...path, 'baseUrl'], 'is required');
   if (shared === undefined || own === undefined || baseUrl === undefined) return undefined;
-  checkBounds(shared, own.secrets, place);
+  const connections = readConnections(own, place);
+  checkBounds(shared, { ...own, ...connections }, place);
   return {
     name,
     adapter,
     baseUrl,
     requestTimeoutMs: Math.ceil(shared.requestTimeoutSeconds * 1000),
     maxConnections: shared.maxConnections,
-    maxHeldCalls: shared.maxHeldCalls ?? Math.floor(shared.maxConnections / 2),
+    maxHeldCalls:
+      shared.maxHeldCalls ??
+      (connections.isMultiplexed ? shared.maxConnections * heldPerConnection : Math.floor(shared.maxConnections / 2)),
     requestsPerSecond: shared.requestsPerSecond ?? null,
     burst: shared.burst ?? null,
     maxConcurrentRuns: shared.maxConcurrentRuns ?? null,
@@ -162,6 +168,24 @@ function readTenants(
   };
 }
 
+/** What the settings, those of each tenant, say of connections. Reports certificates and keys that cannot be read. */
+function readConnections(
+  { settings, settingsByTenant }: OwnSettings,
+  { adapter, path, reader }: BackendPlace,
+): { readonly isMultiplexed: boolean } {
+  const all = settingsByTenant === null ? [settings] : Object.values(settingsByTenant);
+  const options = all.map((own) => adapter.connectionOptionsOf?.(own) ?? {});
+  for (const { tls } of options) {
+    try {
+      if (tls !== undefined) createSecureContext({ ca: tls.ca, cert: tls.cert, key: tls.key });
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+      reader.report(path, `has a certificate or a key that cannot be read${code}`);
+    }
+  }
+  return { isMultiplexed: options.some(({ isMultiplexed }) => isMultiplexed === true) };
+}
+
 function checkBounds(
   {
     burst,
@@ -172,14 +196,15 @@ function checkBounds(
     passthrough,
     startRefusal,
   }: z.output<typeof backendSchema>,
-  secrets: readonly string[],
+  { secrets, isMultiplexed }: { readonly secrets: readonly string[]; readonly isMultiplexed: boolean },
   { adapter, path, reader }: BackendPlace,
 ): void {
   if (burst !== undefined && burst > Math.max(requestsPerSecond ?? 0, 1)) {
     const message = requestsPerSecond === undefined ? 'needs requestsPerSecond' : 'must be at most requestsPerSecond';
     reader.report([...path, 'burst'], message);
   }
-  if (maxHeldCalls !== undefined && maxHeldCalls >= maxConnections) {
+  // Calls that share connections are bounded by their streams, which the vendor may change at any time.
+  if (!isMultiplexed && maxHeldCalls !== undefined && maxHeldCalls >= maxConnections) {
     reader.report([...path, 'maxHeldCalls'], 'must be below maxConnections');
   }
   const native = { passthrough, startRefusal: startRefusal === 'hold' };

@@ -24,7 +24,7 @@ export type BackendConfig = {
   readonly baseUrl: string;
   readonly requestTimeoutMs: number;
   readonly maxConnections: number;
-  /** Below `maxConnections`, so that other calls never wait for a held one. */
+  /** Below `maxConnections`, unless calls share connections, so that other calls never wait for a held one. */
   readonly maxHeldCalls: number;
   /** Null: no bound. */
   readonly requestsPerSecond: number | null;

@@ -22,7 +22,7 @@ export const backendSchema = z.strictObject({
     .optional()
     .meta({
       description:
-        'Calls that the vendor may hold until a run changes, in place of polls, where its adapter can; with `credentialsByTenant` for each account. Watched runs go first, and further runs are polled. Must be below `maxConnections`. Left out, half of them; 0: none.',
+        'Calls that the vendor may hold until a run changes, in place of polls, where its adapter can; with `credentialsByTenant` for each account. Watched runs go first, and further runs are polled. Must be below `maxConnections`, but for gRPC, whose calls share connections. Left out, half of them, with gRPC four times as many; 0: none.',
       examples: [64],
     }),
   requestsPerSecond: z

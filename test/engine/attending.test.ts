@@ -259,6 +259,30 @@ describe('the ceiling of held calls', () => {
     for (const stream of streams) await stream.return();
   });
 
+  test('no more calls are held than the vendor takes at the moment, and watched runs go first among them', async () => {
+    await open();
+    let vendorMax = 2;
+    vendor.maxHeldCalls = () => vendorMax;
+    const runs = await createMany(5);
+    await rig.clock.advance(10_000);
+    expect(vendor.maxHeld).toBe(2);
+    vendorMax = 4;
+    await rig.clock.advance(12_000);
+    expect(vendor.maxHeld).toBe(4);
+    vendorMax = 1;
+    for (const settle of vendor.held.values()) settle(null);
+    const stream = await watch(runs[4] as Run);
+    const reading = stream.next();
+    await rig.clock.advance(12_000);
+    expect([...vendor.held.keys()]).toEqual([await upstreamOf(runs[4] as Run)]);
+    vendorMax = 0;
+    for (const settle of vendor.held.values()) settle(null);
+    await rig.clock.advance(12_000);
+    expect(vendor.held.size).toBe(0);
+    await reading;
+    await stream.return();
+  });
+
   test('with a ceiling of none every run is polled', async () => {
     await open({ options: { maxHeldCalls: 0 } });
     await rig.create();

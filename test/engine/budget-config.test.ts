@@ -35,6 +35,22 @@ describe("the config of a backend's budget", () => {
     expect(await backendWith('requestsPerSecond: 0.5')).toMatchObject({ requestsPerSecond: 0.5 });
   });
 
+  test('calls that share connections may be held in greater numbers than there are connections', async () => {
+    const sharing = defineAdapter({ ...acme, connectionOptionsOf: () => ({ isMultiplexed: true }) });
+    const heldOf = async (backend: string) =>
+      (await parse(sample({ backend }), { registry: [sharing] })).backends[0]?.maxHeldCalls;
+    expect(await heldOf('maxConnections: 9')).toBe(36);
+    expect(await heldOf('maxConnections: 2\nmaxHeldCalls: 90')).toBe(90);
+  });
+
+  test('a certificate or a key that cannot be read is refused, and not shown', async () => {
+    const tls = defineAdapter({ ...acme, connectionOptionsOf: () => ({ tls: { cert: 'hush', key: 'hush' } }) });
+    const problems = await refuse(sample({ backend: '' }), { registry: [tls] });
+    expect(problems).toMatchObject([{ path: 'backends.main' }]);
+    expect(problems[0]?.message).toMatch(/^has a certificate or a key that cannot be read/);
+    expect(problems[0]?.message).not.toContain('hush');
+  });
+
   test.each([
     ['a fraction above one', 'requestsPerSecond: 2.5', 'requestsPerSecond', /whole number, or less than 1/],
     ['none at all', 'requestsPerSecond: 0', 'requestsPerSecond', /./],

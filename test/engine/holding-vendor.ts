@@ -18,6 +18,8 @@ export class HoldingVendor extends ScriptedVendor {
   /** Answers to the next held calls, given at once. */
   readonly holdScript: HeldAnswer[] = [];
   clock: Clock | null = null;
+  /** What the vendor takes at a time. */
+  maxHeldCalls = (): number => Number.POSITIVE_INFINITY;
   /** What was asked about each run, in order. */
   readonly asked = new Map<string, string[]>();
 

@@ -6,8 +6,8 @@ export type CallHolder = {
 };
 
 /**
- * The calls that a vendor holds for the runs of one account. Each takes a connection of its own for as long as it is held, so
- * that there is a ceiling; beyond it watched runs take the places of others.
+ * The calls that a vendor holds for the runs of one account. Each takes a connection of its own or a stream of one for as long
+ * as it is held, so that there is a ceiling; beyond it watched runs take the places of others.
  */
 export class HeldCalls {
   readonly #max: number;
@@ -22,13 +22,17 @@ export class HeldCalls {
     return this.#holders.size;
   }
 
-  hasRoomFor(holder: CallHolder): boolean {
-    return this.#holders.size < this.#max || (holder.isWatched && this.#unwatched() !== null);
+  /** `vendorMax`: what the vendor allows at the moment, which may be less than the ceiling. */
+  hasRoomFor(holder: CallHolder, vendorMax = Number.POSITIVE_INFINITY): boolean {
+    const max = Math.min(this.#max, vendorMax);
+    return this.#holders.size < max || (max > 0 && holder.isWatched && this.#unwatched() !== null);
   }
 
   /** Takes a place. False: there is none. */
-  take(holder: CallHolder): boolean {
-    if (this.#holders.size >= this.#max) {
+  take(holder: CallHolder, vendorMax = Number.POSITIVE_INFINITY): boolean {
+    const max = Math.min(this.#max, vendorMax);
+    if (max <= 0) return false;
+    if (this.#holders.size >= max) {
       const other = holder.isWatched ? this.#unwatched() : null;
       if (other === null) return false;
       this.#holders.delete(other);

@@ -53,14 +53,15 @@ export class Attendance implements CallHolder {
     if (connection.attend === undefined || agent.capabilities.attend !== true) return null;
     // The vendor may need a payload to go on, and a place is worth more to a run that can change.
     if (handle.run.phase !== 'running') return null;
-    if (runPermit.callHindrance() !== null || !runPermit.heldCalls.hasRoomFor(this)) return null;
+    if (runPermit.callHindrance() !== null || !runPermit.heldCalls.hasRoomFor(this, connection.maxHeldCalls?.()))
+      return null;
     return Math.max(0, this.#memory.nextHoldMs - deps.clock.monotonicMs());
   }
 
   /** Holds one call. Gives what the vendor shows; null: nothing, for whatever reason. */
   async hold(upstream: UpstreamRef): Promise<Observation | null> {
-    const { runPermit } = this.#context;
-    if (!runPermit.heldCalls.take(this)) {
+    const { connection, runPermit } = this.#context;
+    if (!runPermit.heldCalls.take(this, connection.maxHeldCalls?.())) {
       this.#memory.isAttended = false;
       return null;
     }

@@ -12,9 +12,16 @@ if (parseInt(process.versions.node, 10) < needed) {
   if (process.argv[2] === 'serve') require('../dist/memory-settings.cjs').restartWithMemorySettings();
   var join = require('node:path').join;
   // The folder belongs to the user: anyone who could write into a shared one could make this process run their code.
-  if (process.env.NODE_COMPILE_CACHE === undefined) {
-    var caches = process.env.XDG_CACHE_HOME || join(require('node:os').homedir(), '.cache');
-    require('node:module').enableCompileCache(join(caches, 'rungate'));
+  var folder = process.env.NODE_COMPILE_CACHE;
+  if (folder === undefined) {
+    folder = join(process.env.XDG_CACHE_HOME || join(require('node:os').homedir(), '.cache'), 'rungate');
+    require('node:module').enableCompileCache(folder);
   }
-  require('../dist/rungate.cjs').runProcess(process.argv.slice(2));
+  var bundle = join(__dirname, '../dist/rungate.cjs');
+  var words = process.argv.slice(2);
+  // Other commands run with other flags of V8, under which the kept code does not count.
+  if (words[0] === 'serve' && process.env.NODE_DISABLE_COMPILE_CACHE === undefined) {
+    var loaded = require('../dist/kept-code.cjs').loadWithKeptCode(bundle, folder);
+    loaded.exports.runProcess(words, loaded.keepCode);
+  } else require(bundle).runProcess(words);
 }

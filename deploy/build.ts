@@ -15,6 +15,7 @@ const require = createRequire(import.meta.url);
 const entries: Readonly<Record<string, string>> = {
   'src/cli/command-line.ts': 'rungate.cjs',
   'src/cli/memory-settings.ts': 'memory-settings.cjs',
+  'src/cli/kept-code.ts': 'kept-code.cjs',
 };
 
 /** The files of the page at `/docs`; see `src/http/reference.ts`. */

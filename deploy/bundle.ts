@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, relative, resolve } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { build, type Plugin, transform } from 'esbuild';
 
 /** What one bundle of the package holds, and what it reads while it runs. */
 export type Bundle = {
@@ -59,7 +59,22 @@ export async function bundle({ root, entry, outfile }: BundleOptions): Promise<B
     plugins: [moveUrls(root, places)],
     logLevel: 'warning',
   });
+  await writeInAscii(outfile);
   return { inputs: Object.keys(metafile.inputs), places: [...places] };
+}
+
+/**
+ * Takes other characters than those of ASCII out of the comments, where alone esbuild leaves them. One of them makes V8
+ * keep the whole text with two bytes a character.
+ */
+async function writeInAscii(file: string): Promise<void> {
+  const text = await readFile(file, 'utf8');
+  const ascii = text.replaceAll(/[^\0-\x7f]/g, '?');
+  if (ascii === text) return;
+  const codeOf = async (source: string) =>
+    (await transform(source, { minifyWhitespace: true, legalComments: 'none' })).code;
+  if ((await codeOf(ascii)) !== (await codeOf(text))) throw new Error(`${file} has code that is not ASCII`);
+  await writeFile(file, ascii);
 }
 
 /** The name of a place next to the bundles. */

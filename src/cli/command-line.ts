@@ -5,20 +5,23 @@ import { type Command, CommandLine, exitCodes, say, UsageError } from './command
 import { commands, renderHelp } from './commands.ts';
 import { version } from './version.ts';
 
-/** Carries out one command line as the whole work of this process, which ends with it. Never rejects. */
-export async function runProcess(words: readonly string[]): Promise<void> {
-  process.exitCode = await runCommand(words);
+/**
+ * Carries out one command line as the whole work of this process, which ends with it. Never rejects. `keepCode` is called when
+ * a start is over, and keeps compiled code for the next one.
+ */
+export async function runProcess(words: readonly string[], keepCode = () => {}): Promise<void> {
+  process.exitCode = await runCommand(words, keepCode);
   // Nothing may keep a stopped process alive: all work that had to finish has finished.
   process.exit();
 }
 
 /** Carries out one command line, without the program's name. Resolves with the exit code once everything is done. */
-export async function runCommand(words: readonly string[]): Promise<number> {
-  return await carryOut(words).catch(explain);
+export async function runCommand(words: readonly string[], keepCode = () => {}): Promise<number> {
+  return await carryOut(words, keepCode).catch(explain);
 }
 
 /** The same, but a failure is thrown: `UsageError` and what Node's parser throws for a wrong command line. */
-export async function carryOut(words: readonly string[]): Promise<number> {
+export async function carryOut(words: readonly string[], keepCode = () => {}): Promise<number> {
   const { command, isHelp, isVersion } = findCommand(words);
   if (isHelp) return await say(renderHelp());
   if (command === undefined && isVersion) return await version.run(new CommandLine(undefined, {}));
@@ -31,7 +34,7 @@ export async function carryOut(words: readonly string[]): Promise<number> {
   const [, action, ...operands] = positionals;
   const [file, ...rest] = command.takesFile === true ? operands : [undefined, ...operands];
   const unexpected = action === undefined || command.actions?.includes(action) === true ? rest : [action, ...rest];
-  if (unexpected.length === 0) return await command.run(new CommandLine(action, values, file));
+  if (unexpected.length === 0) return await command.run(new CommandLine(action, values, { file, keepCode }));
   const [word = ''] = unexpected;
   const hint = unexpected.length === 1 ? sayNearest(word, command.actions ?? []) : '';
   throw new UsageError(

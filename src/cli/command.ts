@@ -31,11 +31,18 @@ export class CommandLine {
   readonly action: string | undefined;
   /** The name of a file behind the action. */
   readonly file: string | undefined;
+  /** Keeps compiled code for the next start. */
+  readonly keepCode: () => void;
   readonly #values: Readonly<Record<string, unknown>>;
 
-  constructor(action: string | undefined, values: Readonly<Record<string, unknown>>, file?: string) {
+  constructor(
+    action: string | undefined,
+    values: Readonly<Record<string, unknown>>,
+    { file, keepCode = () => {} }: { readonly file?: string | undefined; readonly keepCode?: () => void } = {},
+  ) {
     this.action = action;
     this.file = file;
+    this.keepCode = keepCode;
     this.#values = values;
   }
 

@@ -27,8 +27,8 @@ export const serve: Command = {
     // From the first step on; once there is a log, it has them too.
     ignoreHangups(() => undefined);
     const overrides: Overrides = { host: line.text('host'), port: line.port };
-    if (line.isSet('sandbox')) return await serveSandbox(overrides);
-    return await serveConfig(override(await loadConfig(line.configFile, process.env, adapters), overrides));
+    if (line.isSet('sandbox')) return await serveSandbox(overrides, line.keepCode);
+    return await serveConfig(override(await loadConfig(line.configFile, process.env, adapters), overrides), line);
   },
 };
 
@@ -38,14 +38,16 @@ function override(config: Config, { host = config.server.host, port = config.ser
   return { ...config, server: { ...config.server, host, port } };
 }
 
-async function serveSandbox({ port }: Overrides): Promise<number> {
+async function serveSandbox({ port }: Overrides, keepCode: () => void): Promise<number> {
   const sandbox = await startSandbox();
   const options = { file: 'the sample config', env: process.env, registry: adapters };
   const config = await parseConfig(sampleConfig(sandbox), options);
-  return await serveConfig(override(config, { host: undefined, port }), sandbox);
+  return await serveConfig(override(config, { host: undefined, port }), { sandbox, keepCode });
 }
 
-async function serveConfig(config: Config, sandbox?: Sandbox): Promise<number> {
+type Surroundings = { readonly sandbox?: Sandbox; readonly keepCode: () => void };
+
+async function serveConfig(config: Config, { sandbox, keepCode }: Surroundings): Promise<number> {
   const log = await openLog(config);
   ignoreHangups((signal) => log.info({ signal }, 'signal ignored; SIGTERM stops the gateway'));
   const gateway = await startGateway(config, log);
@@ -54,11 +56,12 @@ async function serveConfig(config: Config, sandbox?: Sandbox): Promise<number> {
   log.info({ url: gateway.url, agents: config.agents.length }, 'rungate listens');
   log.flush();
   if (sandbox !== undefined) await say(renderExamples(gateway.url));
+  // Node writes its cache when a process exits, which a process that is killed does not do.
+  flushCompileCache();
+  keepCode();
   // V8 lets what is garbage grow to a multiple of what is in use before it looks; large payloads made half a gigabyte of it.
   // Not from the beginning, because a start leaves little garbage behind.
   setFlagsFromString('--heap-growing-percent=50');
-  // Node writes the cache when a process exits, which a process that is killed does not do.
-  flushCompileCache();
   const signal = await stop;
   log.info({ signal }, 'rungate stops');
   await gateway.stop();

@@ -69,6 +69,7 @@ describe('the packed package', () => {
       'dist/check-thread.mjs',
       'dist/checkpoint-worker.mjs',
       'dist/evaluation-thread.mjs',
+      'dist/kept-code.cjs',
       'dist/mappings',
       'dist/memory-settings.cjs',
       'dist/migrations',
@@ -131,20 +132,26 @@ describe('the packed package', () => {
     expect(code).toMatch(/^async function startGateway\(/m);
   });
 
+  test('all code of the package is ASCII, so that V8 keeps it with one byte a character', () => {
+    const code = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).match(/^package\/dist\/[^/]+\.[cm]js$/gm);
+    expect(code?.length).toBeGreaterThan(5);
+    for (const file of code ?? [])
+      expect([file, /[^\0-\x7f]/.exec(textOf(file.slice('package/'.length)))]).toEqual([file, null]);
+  });
+
   test('installed without a registry it serves a run, its documents and its threads', async () => {
     const prefix = join(folder, 'prefix');
     writeFileSync(join(folder, 'package.json'), '{}');
     npm(['install', '--prefix', prefix, '--offline', '--no-audit', '--no-fund', tarball], folder);
     const modules = join(prefix, 'node_modules');
     expect(readdirSync(modules).filter((name) => !name.startsWith('.'))).toEqual(['rungate']);
-    const gateway = spawn(
-      process.execPath,
-      [join(modules, 'rungate/bin/rungate.cjs'), 'serve', '--sandbox', '--port', '0'],
-      {
+    const serve = () =>
+      spawn(process.execPath, [join(modules, 'rungate/bin/rungate.cjs'), 'serve', '--sandbox', '--port', '0'], {
         cwd: folder,
         stdio: ['ignore', 'pipe', 'inherit'],
-      },
-    );
+        env: { PATH: process.env.PATH, HOME: folder, XDG_CACHE_HOME: join(folder, 'cache') },
+      });
+    const gateway = serve();
     try {
       let printed = '';
       for await (const chunk of gateway.stdout.setEncoding('utf8')) {
@@ -172,6 +179,18 @@ describe('the packed package', () => {
       await once(gateway, 'exit');
     }
     expect(gateway.exitCode).toBe(0);
+    const keptCode = () => {
+      const files = readdirSync(join(folder, 'cache/rungate')).filter((name) => name.endsWith('.code'));
+      return files.map((name) => [name, statSync(join(folder, 'cache/rungate', name)).ino]);
+    };
+    const kept = keptCode();
+    expect(kept).toHaveLength(1);
+    // The flags of V8 are the same at the next start, so that the code counts and is not made anew.
+    const again = serve();
+    for await (const chunk of again.stdout.setEncoding('utf8')) if (String(chunk).includes('/stream\n\n')) break;
+    again.kill('SIGTERM');
+    await once(again, 'exit');
+    expect(keptCode()).toEqual(kept);
     expect(startThreads(join(modules, 'rungate/dist'))).toEqual([
       'check-thread.mjs prepares',
       'checkpoint-worker.mjs runs',

@@ -1,12 +1,9 @@
-import { type CallRule, type HttpCall, UpstreamFault } from '../../src/contract/adapter/http.ts';
-import type { HttpClient } from '../../src/contract/adapter/http-client.ts';
-import type { Json } from '../../src/contract/domain/json.ts';
-import type { UpstreamRef } from '../../src/contract/domain/run.ts';
-import { actOnce, endRun, observeRun, refuseOther } from '../call-rules.ts';
+import { UpstreamFault } from '../../src/contract/adapter/http.ts';
+import { actOnce, endRun } from '../call-rules.ts';
 import { defineAdapter } from '../define-adapter.ts';
-import { fillPath } from '../path.ts';
-import { defaultPaths, type Paths, runConfig, type Settings, settings, type Target, target } from './settings.ts';
-import { type AgentEvent, agentEvent, eventAnswer, findErrorMessage, runAnswer, startAnswer } from './wire.ts';
+import { reachEngine, refuse } from './engine.ts';
+import { runConfig, settings, target } from './settings.ts';
+import { agentEvent, isAcknowledgement, startAnswer } from './wire.ts';
 
 /** Restack's engine: agents, which take events, and workflows. */
 export const restack = defineAdapter({
@@ -24,8 +21,7 @@ export const restack = defineAdapter({
 
   connect(settings, http) {
     const engine = reachEngine(settings, http);
-    const { idempotencyHeader } = settings;
-    const isRepeatable = idempotencyHeader !== undefined;
+    const isRepeatable = settings.idempotencyHeader !== undefined;
     return {
       ...(isRepeatable ? { adoption: {}, resumesOnce: true } : {}),
 
@@ -35,7 +31,7 @@ export const restack = defineAdapter({
           key,
           purpose: 'start',
           method: 'POST',
-          path: engine.pathOf('start', target, {}),
+          path: engine.startPath(target),
           body: { input },
           answer: startAnswer,
         });
@@ -44,8 +40,8 @@ export const restack = defineAdapter({
       },
 
       async observe(target, upstream, signal) {
-        const { body, raw } = await engine.observe(target, upstream, signal);
-        return { status: body.status, raw };
+        const { status, raw } = await engine.observe(target, upstream, signal);
+        return { status, raw };
       },
 
       async resume(target, upstream, resumption, key) {
@@ -67,6 +63,7 @@ export const restack = defineAdapter({
         async send(target, upstream, { input, messageId: key }) {
           const event = agentEvent.parse({ ...target.messageEvent, eventInput: input });
           const output = await engine.send(target, upstream, event, { ...actOnce, purpose: 'message', key });
+          if (isAcknowledgement(output)) throw acknowledged();
           const status = 'completed';
           return { status, raw: { ...upstream, agentName: target.agent ?? '', status, output } };
         },
@@ -79,83 +76,12 @@ export const restack = defineAdapter({
   },
 });
 
-/** `key` is ours for a call that must not be carried out twice; it is sent where the settings name a header for it. */
-type EngineCall<T> = Omit<HttpCall<T>, 'headers' | 'errorMessage'> & { readonly key?: string };
-
-function reachEngine({ token, paths: corrections, idempotencyHeader }: Settings, http: HttpClient) {
-  const paths: Paths = { ...defaultPaths, ...corrections };
-  const headers: Readonly<Record<string, string>> = token ? { authorization: `Bearer ${token}` } : {};
-
-  function call<T>({ key, ...rest }: EngineCall<T>) {
-    const keyed = idempotencyHeader === undefined || key === undefined ? {} : { [idempotencyHeader]: key };
-    return http.call<T>({ ...rest, headers: { ...headers, ...keyed }, errorMessage: findErrorMessage });
-  }
-
-  /** A moved path may ask for an id that the engine did not give; the run's own id is the nearest there is. */
-  function pathOf(step: 'start' | 'get', target: Target, upstream: Partial<UpstreamRef>): string {
-    const { runId } = upstream;
-    if (target.agent !== undefined) {
-      const { agentId = runId } = upstream;
-      return fillPath(step === 'start' ? paths.startAgent : paths.getAgent, {
-        agentName: target.agent,
-        agentId,
-        runId,
-      });
-    }
-    const { workflowId = runId } = upstream;
-    const parts = { workflowName: target.workflow, workflowId, runId };
-    return fillPath(step === 'start' ? paths.startWorkflow : paths.getWorkflow, parts);
-  }
-
-  async function observe(target: Target, upstream: UpstreamRef, signal?: AbortSignal) {
-    const path = pathOf('get', target, upstream);
-    const answer = await call({
-      ...observeRun,
-      purpose: 'observe',
-      method: 'GET',
-      path,
-      answer: runAnswer,
-      statusOf,
-      signal,
-    });
-    refuseOther(upstream.runId, answer.body.runId);
-    return answer;
-  }
-
-  /**
-   * An event is addressed by agentId and runId. Where the start did not answer the agentId, the run is asked for it;
-   * where the run does not know it either, the runId stands in, which is what the documented answer leaves a client.
-   */
-  async function findAgentId(target: Target, upstream: UpstreamRef): Promise<string> {
-    if (upstream.agentId !== undefined) return upstream.agentId;
-    try {
-      return (await observe(target, upstream)).body.agentId ?? upstream.runId;
-    } catch (error) {
-      // A fault of this question is one of nothing sent, so "retry" stands; "gone" is left to the event to find out.
-      if (error instanceof UpstreamFault && error.consequence === 'gone') return upstream.runId;
-      throw error;
-    }
-  }
-
-  async function send(
-    target: Target,
-    upstream: UpstreamRef,
-    { eventName, eventInput }: AgentEvent,
-    rule: CallRule & { readonly purpose: string; readonly key?: string },
-  ): Promise<Json> {
-    if (target.agent === undefined) throw refuse('a workflow takes no events');
-    const agentId = await findAgentId(target, upstream);
-    const path = fillPath(paths.sendEvent, { agentName: target.agent, agentId, runId: upstream.runId });
-    const body: Json = eventInput === undefined ? { eventName } : { eventName, eventInput };
-    return (await call({ ...rule, method: 'PUT', path, body, answer: eventAnswer })).raw ?? {};
-  }
-
-  return { call, pathOf, observe, send };
-}
-
-const statusOf = ({ status }: { readonly status: string }): string => status;
-
-/** Nothing was sent, and nothing would be different the next time. */
-function refuse(message: string): UpstreamFault {
-  return new UpstreamFault({ consequence: 'rejected', kind: 'malformed', message });
+/** The message was taken, and what the agent says to it is not in the answer. */
+function acknowledged(): UpstreamFault {
+  return new UpstreamFault({
+    consequence: 'unknown',
+    kind: 'malformed',
+    httpStatus: 200,
+    message: 'the engine answered the event with ids only, before the agent has handled it',
+  });
 }

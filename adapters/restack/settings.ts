@@ -8,6 +8,7 @@ export const defaultPaths = {
   startWorkflow: '/api/workflows/{workflowName}',
   getAgent: '/api/agents/{agentName}/{runId}',
   getWorkflow: '/api/workflows/{workflowName}/{runId}',
+  getNewestRun: '/api/agents/{agentName}/{agentId}',
   sendEvent: '/api/agents/{agentName}/{agentId}/{runId}',
 } as const;
 export type Paths = Readonly<Record<keyof typeof defaultPaths, string>>;
@@ -48,6 +49,10 @@ export const settings = z.strictObject({
       startWorkflow: template('startWorkflow', 'POST that starts a workflow', ['workflowName']),
       getAgent: template('getAgent', 'GET of a run of an agent', ['agentName', 'agentId', 'runId']),
       getWorkflow: template('getWorkflow', 'GET of a run of a workflow', ['workflowName', 'workflowId', 'runId']),
+      getNewestRun: template('getNewestRun', 'GET of the newest run of an agent that has continued as new', [
+        'agentName',
+        'agentId',
+      ]),
       sendEvent: template('sendEvent', 'PUT that sends an event to an agent', ['agentName', 'agentId', 'runId']),
     })
     .optional()

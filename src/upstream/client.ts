@@ -163,6 +163,7 @@ export function createClient(options: ClientOptions, send: Transport): HttpClien
     call: callVendor,
     rpc: callRpc,
     maxHeldRpcs: options.maxHeldRpcs ?? (() => 0),
+    warn: (fields, message) => log?.warn(fields, message),
     // A backslash has the redactor look at every text: an unpacked value has no source.
     redact: (value) => redactor.json(value, '\\'),
   };

@@ -41,6 +41,7 @@ describe('agents, as the engine answers', () => {
       answer: { runId, agentName: 'A', status: 'running', input: {}, output: { partial: 1 }, error: null },
       status: 'running',
     },
+    looksForGone: 2,
     errorBodies,
   });
 });
@@ -112,7 +113,7 @@ describe('events', () => {
         c.session?.send(agent({ mode: 'thread' }), { runId: 'r', agentId: 'a' }, { input: 1, messageId: 'key-1' }),
     ],
   ])('%s has its key in the header that the settings name, and none without', async (_name, send) => {
-    vendor.reply = answer(200, { runId: 'r', agentId: 'a' });
+    vendor.reply = answer(200, { runId: 'r', agentId: 'a', said: 1 });
     await send(connect({ idempotencyHeader: 'X-Once' }));
     await send(connect());
     expect(vendor.received.map(({ headers }) => headers['x-once'])).toEqual(['key-1', undefined]);

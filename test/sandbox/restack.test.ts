@@ -85,7 +85,10 @@ describe('starting at Restack', () => {
   });
 
   it('Restack has a health page', async () => {
-    expect(await send(`${sandbox.restackUrl}/health`)).toMatchObject({ status: 200, body: { status: 'ok' } });
+    expect(await send(`${sandbox.restackUrl}/api/engine/health`)).toMatchObject({
+      status: 200,
+      body: { status: 'ok' },
+    });
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Json } from '../domain/json.ts';
+import type { Json, JsonObject } from '../domain/json.ts';
 import type { HttpAnswer, HttpCall } from './http.ts';
 import type { RpcAnswer, RpcCall } from './rpc.ts';
 
@@ -35,6 +35,8 @@ export interface HttpClient {
   rpc<T>(call: RpcCall<T>): Promise<RpcAnswer<T>>;
   /** How many gRPC calls may be held at a time, so that others still find a stream; changes with what the vendor allows. */
   maxHeldRpcs(): number;
+  /** Logs what the operator of the backend should know; keys in snake case, no secrets. */
+  warn(fields: JsonObject, message: string): void;
   /** Takes the configured secrets out of what an adapter has unpacked of an answer. */
   redact(value: Json): Json;
 }

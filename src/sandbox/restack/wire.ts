@@ -86,7 +86,7 @@ export function restackWire({ runs, ids, shape, token }: RestackDeps): Wire {
     encodeError,
     route(method, deps) {
       const [api, plural, name, ...rest] = deps;
-      if (method === 'GET' && api === 'health' && deps.length === 1) {
+      if (method === 'GET' && api === 'api' && plural === 'engine' && name === 'health' && rest.length === 0) {
         return { operation: 'other', handle: () => ({ status: 200, body: { status: 'ok' } }) };
       }
       const kind = plural === 'agents' ? 'agent' : plural === 'workflows' ? 'workflow' : null;

@@ -30,6 +30,7 @@ import { createAcpV01 } from './protocols/acp-v01/protocol.ts';
 import { createAcpV02 } from './protocols/acp-v02/protocol.ts';
 import { createAgentProtocol } from './protocols/agent-protocol/protocol.ts';
 import { createIntuned } from './protocols/intuned/protocol.ts';
+import { createRestack } from './protocols/restack/protocol.ts';
 import { openStore } from './store/open.ts';
 import { CallRecords } from './upstream/call-record.ts';
 import { connectUpstream, type Upstream } from './upstream/connect.ts';
@@ -259,6 +260,7 @@ export function mountProtocols(config: Config): readonly Mount[] {
     createAcpV02({ unknownFields, callbacks }),
     createAgentProtocol({ unknownFields, maxListBytes: config.limits.maxListBytes }),
     createIntuned(),
+    createRestack({ unknownFields }),
   ];
   const mounts = protocols.map((protocol) => ({ protocol, prefix: protocol.prefix }));
   const root = protocols.find((protocol) => protocol.name === rootProtocol);

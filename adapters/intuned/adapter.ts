@@ -6,7 +6,7 @@ import { reachJobs } from './jobs.ts';
 import { runConfig } from './options.ts';
 import { ownsSink, reachRuns, runAdoption } from './runs.ts';
 import { openTarget, settings, type Target, target } from './settings.ts';
-import { findUrls } from './urls.ts';
+import { findAllUrls, findUrls } from './urls.ts';
 import { reachWebTasks } from './web-tasks.ts';
 import { findErrorMessage, judgeStartFault, type Reach, refuse } from './wire.ts';
 
@@ -28,7 +28,7 @@ export const intuned = defineAdapter({
     job !== undefined ? 'intuned-job' : webTask !== undefined ? 'intuned-web-task' : 'intuned',
   urlsOf: findUrls,
   secretsOf: ({ apiKey }) => [apiKey],
-  native: { names: ['project', 'api'], openTarget },
+  native: { names: ['project', 'api'], openTarget, urlsOf: findAllUrls },
 
   connect({ workspaceId, apiKey }, http) {
     const shared = { headers: { 'x-api-key': apiKey }, errorMessage: findErrorMessage } as const;

@@ -23,6 +23,13 @@ export function findUrls(config: JsonObject): readonly RunUrl[] {
   ];
 }
 
+/** The same where every member of the config passes to the vendor, known or not. */
+export function findAllUrls(config: JsonObject): readonly RunUrl[] {
+  const found: RunUrl[] = [];
+  for (const [name, value] of Object.entries(config)) collect(value, { path: name, name, isProxy: false }, found);
+  return found;
+}
+
 function urlsOfOptions(options: JsonObject, at: string): readonly RunUrl[] {
   const found: RunUrl[] = [];
   for (const name of optionNames) collect(options[name], { path: `${at}${name}`, name, isProxy: false }, found);

@@ -17,6 +17,7 @@ export const restack = defineAdapter({
     cancel: cancelEvent !== undefined,
     session: mode === 'thread',
   }),
+  native: { names: ['agent', 'workflow'] },
   secretsOf: ({ token }) => (token === undefined ? [] : [token]),
 
   connect(settings, http) {

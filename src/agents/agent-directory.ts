@@ -46,7 +46,7 @@ export function buildAgents(
     const nativeAt = (name: string, backend: BackendConnections) => ({
       holdsStarts: holding.has(name),
       serves: (tenant: string, place: JsonObject) =>
-        Object.values(place).includes(name) || backend.for(tenant).native?.serves(place) === true,
+        isPlace(name, place) || backend.for(tenant).native?.serves(place) === true,
     });
     const agentAt = (name: string): Agent => {
       const backend = connections.get(name);
@@ -72,6 +72,12 @@ export function buildAgents(
     // UUIDs are compared without regard to case (RFC 9562, section 4). Names are not, and none looks like a UUID.
     find: (idOrName) => byKey.get(isUuid(idOrName) ? idOrName.toLowerCase() : idOrName) ?? null,
   };
+}
+
+/** The backend's name stands for its place, and a request that names no place means any. */
+function isPlace(name: string, place: JsonObject): boolean {
+  const names = Object.values(place);
+  return names.length === 0 || names.includes(name);
 }
 
 /** A request may name the place of any of the backends, wherever its run starts then. */

@@ -59,7 +59,7 @@ export async function compileInputChecks(
         config,
         refuseRouting(schemas.config),
         wrapZodCheck(adapter.runConfig, 'config'),
-        checkRunUrls(adapter, allowed),
+        checkRunUrls((given) => adapter.urlsOf?.(given) ?? [], allowed),
       ),
     ),
     checkResume: (interrupt, payload) => {
@@ -67,6 +67,12 @@ export async function compileInputChecks(
       return typeof type === 'string' ? (resumptions.get(type)?.(payload) ?? null) : null;
     },
   };
+}
+
+/** Looks at every URL in addition, for requests all of whose config passes to the vendor. */
+export function checkWholeConfig(check: Check, adapter: Adapter, allowed: Exceptions): Check {
+  const { urlsOf } = adapter.native ?? {};
+  return urlsOf === undefined ? check : joinChecks(check, checkRunUrls(urlsOf, allowed));
 }
 
 /**
@@ -87,9 +93,9 @@ function refuseRouting({ properties }: JsonObject): Check {
  * Checks the URLs in a run's config that the vendor will connect to. The vendor resolves their names, but a client must
  * not make it try an address of a private network.
  */
-function checkRunUrls(adapter: Adapter, allowed: Exceptions): Check {
+function checkRunUrls(urlsOf: NonNullable<Adapter['urlsOf']>, allowed: Exceptions): Check {
   return (config) => {
-    const urls = isJsonObject(config) ? (adapter.urlsOf?.(config) ?? []) : [];
+    const urls = isJsonObject(config) ? urlsOf(config) : [];
     for (const { path, url, isProxy } of urls) {
       const refusal = isProxy ? refuseProxyUrl(url, allowed) : refuseUrl(url, allowed);
       if (refusal !== null) return { path: `config/${path}`, message: refusal };

@@ -1,6 +1,6 @@
 import { v5 as uuidV5 } from 'uuid';
 import { z } from 'zod';
-import { compileInputChecks } from '../agents/input-checks.ts';
+import { checkWholeConfig, compileInputChecks } from '../agents/input-checks.ts';
 import type { Adapter, Capabilities } from '../contract/adapter/adapter.ts';
 import type { AgentSchemas } from '../contract/domain/agent.ts';
 import { isJsonObject } from '../json/json-object.ts';
@@ -104,7 +104,12 @@ async function readAgent(raw: unknown, path: ConfigPath, deps: AgentReaderDeps):
     mapping,
     ...(adapter?.native === undefined
       ? {}
-      : { native: describeNative(adapter, adapter.native.names, { ...targeted, isOpen, mapping: own, checksInput }) }),
+      : {
+          native: describeNative(adapter, adapter.native.names, {
+            ...{ target: targeted.target, isOpen, mapping: own, checksInput },
+            checkConfig: checkWholeConfig(checks.checkConfig, adapter, allowed),
+          }),
+        }),
   };
 }
 

@@ -3,7 +3,9 @@ import type { Adapter } from '../contract/adapter/adapter.ts';
 import type { JsonObject } from '../contract/domain/json.ts';
 import { isJsonObject } from '../json/json-object.ts';
 
-type ConfiguredTarget = Pick<NativeTarget, 'isOpen' | 'mapping' | 'checksInput'> & { readonly target: unknown };
+type ConfiguredTarget = Pick<NativeTarget, 'isOpen' | 'mapping' | 'checksInput' | 'checkConfig'> & {
+  readonly target: unknown;
+};
 
 /** What a request of the vendor's own API may name, by these members of a target, given what the config names already. */
 export function describeNative(

@@ -26,9 +26,9 @@ function deriveNative(agent: Agent, named: JsonObject): Agent {
   const places: AgentPlace[] | undefined = agent.places === undefined ? undefined : [];
   const derive = (each: Agent): Agent => {
     if (each.native === undefined) return { ...each, places };
-    const { mapping, checksInput, targetOf } = each.native;
+    const { mapping, checksInput, checkConfig, targetOf } = each.native;
     const checkInput = checksInput ? each.checkInput : () => null;
-    return { ...each, places, mapping, checkInput, target: targetOf(named) };
+    return { ...each, places, mapping, checkInput, checkConfig, target: targetOf(named) };
   };
   for (const place of agent.places ?? []) places?.push({ ...place, agent: derive(place.agent) });
   return derive(agent);

@@ -31,6 +31,8 @@ const notRun = [
   'docs/operate/deploy.md: installs a package and serves until it is stopped',
   'docs/operate/deploy.md: needs a file from an earlier version',
   'docs/operate/webhooks.md: needs a config with a store; examples/webhooks runs both commands',
+  'docs/protocols/intuned.md: shows what changes in a client',
+  'docs/protocols/intuned.md: shows what changes in a client',
   'docs/quickstart.md: needs accounts at both vendors',
   'docs/quickstart.md: starts what the following blocks talk to',
   'docs/vendors/peers.md: installs servers from package registries',

@@ -309,6 +309,10 @@ const wrong: readonly (readonly [string, JsonObject])[] = [
     'a sink with two lines in a header',
     { ...asked, sink: { type: 'webhook', url: 'https://x.test', headers: { a: 'b\r\nc: d' } } },
   ],
+  [
+    'a URL in a private network, deep in a member that only the vendor knows',
+    { ...asked, later: [{ callbackUrl: 'http://10.0.0.1/' }] },
+  ],
   ['a proxy in a private network', { ...asked, proxy: 'http://10.0.0.1:3128' }],
   ['an option of the wrong type', { ...asked, retry: { maximumAttempts: 'many' } }],
 ];

@@ -6,7 +6,7 @@ import { createProtocols } from './protocol-sites.ts';
 
 test.each(createProtocols())('the page of $name lists every operation that it serves', (protocol) => {
   const { about, name, prefix, operations } = protocol;
-  const file = about.title === 'Agent Connect Protocol' ? `acp-${about.version.slice(0, 3)}` : 'agent-protocol';
+  const file = about.title === 'Agent Connect Protocol' ? `acp-${about.version.slice(0, 3)}` : name;
   const page = readFileSync(join(import.meta.dirname, `../../docs/protocols/${file}.md`), 'utf8');
   const section = readSection(page, 'Operations');
   expect(section).toContain(`\`${name}\`, mounted at \`${prefix}\``);

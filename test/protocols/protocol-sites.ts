@@ -2,6 +2,8 @@ import type { Protocol } from '../../src/contract/api/protocol.ts';
 import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
 import { createAcpV02 } from '../../src/protocols/acp-v02/protocol.ts';
 import { createAgentProtocol } from '../../src/protocols/agent-protocol/protocol.ts';
+import { createIntuned } from '../../src/protocols/intuned/protocol.ts';
+import { createRestack } from '../../src/protocols/restack/protocol.ts';
 import { openSite, type Site, type SiteOptions } from '../http/app.ts';
 
 export function createProtocols(unknownFields: 'reject' | 'ignore' = 'reject'): readonly Protocol[] {
@@ -9,10 +11,12 @@ export function createProtocols(unknownFields: 'reject' | 'ignore' = 'reject'): 
     createAcpV01({ unknownFields, maxBlockSeconds: 3600 }),
     createAcpV02({ unknownFields }),
     createAgentProtocol({ unknownFields, maxListBytes: 8_388_608 }),
+    createIntuned(),
+    createRestack({ unknownFields }),
   ];
 }
 
-/** The three protocols under their own prefixes, and the first at the root. */
+/** The protocols under their own prefixes, and the first at the root. */
 export async function openProtocols(changes: SiteOptions = {}): Promise<Site> {
   const protocols = createProtocols();
   const mounts = protocols.map((protocol) => ({ protocol, prefix: protocol.prefix }));

@@ -195,13 +195,20 @@ export class ScriptedRuns implements Runs {
 /** Passed calls are recorded, and the test sets the answer. */
 export class ScriptedVendors implements VendorCalls {
   readonly passed: VendorCall[] = [];
-  answer: VendorAnswer | Error = { status: 200, body: {} };
+  /** Null: what the vendor answers when all is well. */
+  answer: VendorAnswer | Error | null = null;
 
   async pass(call: VendorCall): Promise<VendorAnswer> {
     this.passed.push(call);
     if (this.answer instanceof Error) throw this.answer;
-    return this.answer;
+    return this.answer ?? successOf(call);
   }
+}
+
+function successOf({ method, path }: VendorCall): VendorAnswer {
+  if (method === 'DELETE') return { status: 204, body: undefined };
+  const isCreation = /\/(?:jobs|create|update|validate\/start)$/.test(`/${path.join('/')}`);
+  return { status: method === 'POST' && isCreation ? 201 : 200, body: {} };
 }
 
 /** The API that protocols are given, over maps, with one agent, run and thread in it. */

@@ -72,6 +72,8 @@ export interface NativeCalls {
 export type NativeApi = {
   /** The members of a target that say what to run, which a request in the vendor's own words names. */
   readonly names: readonly string[];
+  /** The URLs in a request's config of which every member passes to the vendor, known or not. Left out: those of `urlsOf`. */
+  urlsOf?(config: JsonObject): readonly RunUrl[];
   /**
    * A target that may leave them out; the adapter's own target takes it once they are added. Left out: no agent runs what a
    * request alone names.

@@ -32,6 +32,8 @@ export type NativeAgent = {
   readonly mapping: Mapping;
   /** The agent's schema of the input is one of what the vendor takes: the agent maps it in no way of its own. */
   readonly checksInput: boolean;
+  /** In place of the agent's own: every member of the config passes, those too that the adapter does not know. */
+  readonly checkConfig: Check;
   /** The agent leaves to the request what to run, and runs nothing for a request that does not say it. */
   readonly isOpen: boolean;
   /** The part of the target that a request has to name; null: the agent does not run what the request names. */

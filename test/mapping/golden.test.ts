@@ -34,6 +34,7 @@ const ranges = {
   restack: [3000, 1000],
   dify: [6500, 100],
   agentcore: [6600, 100],
+  mcp: [6400, 100],
 } as const;
 
 describe.each(Object.entries(ranges))('%s', (vendor, [first, size]) => {

@@ -11,6 +11,7 @@ import { measureRead } from './measures/read.ts';
 import { measureReplicas } from './measures/replicas.ts';
 import { measureStart } from './measures/start.ts';
 import { measureStreams } from './measures/streams.ts';
+import { measureVendorFile } from './measures/vendor-file.ts';
 import { measureWholeRun } from './measures/whole-run.ts';
 import { measureWritten } from './measures/written.ts';
 import { makeScratch } from './places.ts';
@@ -26,6 +27,7 @@ const measures: Readonly<Record<string, (bench: Bench) => Promise<Measured>>> = 
   read: measureRead,
   streams: measureStreams,
   polls: measurePolls,
+  'vendor-file': measureVendorFile,
   growth: measureGrowth,
   replicas: measureReplicas,
 };

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { shippedVendors, type Vendor, vendorFileOf } from '../../src/config/vendor-files.ts';
+import { fileVendors } from '../../src/sandbox/faults.ts';
 import { casesSchema } from '../../src/vendors/case-schema.ts';
 import { casesFileOf } from '../../src/vendors/vendor-cases.ts';
 import { code, formatTable, generatedNote, paragraph } from './markdown.ts';
@@ -15,10 +16,10 @@ export function renderVendorsPage(vendors: readonly Vendor[]): string {
       'The `adapter` of a backend names one of these, or a vendor of your own. [Intuned](intuned.md), [Restack](restack.md), [Dify](dify.md), [AgentCore](agentcore.md) and [MCP](mcp.md) are spoken by code. All others are files: `adapters/NAME/adapter.yaml`, with the requests that are sent, and `cases.yaml` beside it, with what is answered and what comes out. A vendor that is not here is added with [a file of your own](writing-a-vendor-file.md). [Configuration](../config.md#vendors-that-ship-as-files) has the keys of each file, [Errors](../errors.md#vendors-that-ship-as-files) its errcodes.',
     ),
     paragraph(
-      '`lost start` says what happens to a start whose answer was lost: it is sent again for as long as stands there, because the vendor makes one run of both; or the run is searched for; or the call of the vendor names it, where the backend has `push`. Otherwise such a run ends as 1002. `proof` is what the vendor publishes and shows the wire by. `npm run test:vendors` points these clients at a server that answers as the cases say, and compares what they send with what the file sends; where `read` stands, the wire was read in the package and not tried. The tests run the cases of each file. Some are run against [real servers](peers.md), and `rungate` stands [behind itself](rungate.md).',
+      '`lost start` says what happens to a start whose answer was lost: it is sent again for as long as stands there, because the vendor makes one run of both; or the run is searched for; or the call of the vendor names it, where the backend has `push`. Otherwise such a run ends as 1002. `proof` is what the vendor publishes and shows the wire by. `npm run test:vendors` points these clients at the stand-in of their vendor in the [sandbox](../quickstart.md), where there is one, and there they run one run to its end and cancel another. The others are pointed at a server that answers as the cases say. What all of them send is compared with what the file sends; where `read` stands, the wire was read in the package and not tried. The tests run the cases of each file. Some are run against [real servers](peers.md), and `rungate` stands [behind itself](rungate.md).',
     ),
     formatTable(
-      ['vendor', 'resume', 'cancel', 'push', 'lost start', 'errcodes from', 'proof'],
+      ['vendor', 'resume', 'cancel', 'push', 'lost start', 'errcodes from', 'stand-in', 'proof'],
       vendors.map(({ file, mapping }) => [
         `[${code(file.vendor)}](../../adapters/${file.vendor}/adapter.yaml)`,
         file.resume === undefined ? '' : file.resume.id === undefined ? 'yes' : 'as a new run',
@@ -26,6 +27,7 @@ export function renderVendorsPage(vendors: readonly Vendor[]): string {
         file.push === undefined ? '' : file.push.perRun === true ? 'a run' : 'an account',
         lostStartOf(file),
         String(errcodeOf(mapping.mapping)),
+        yesIf(fileVendors.some((vendor) => vendor === file.vendor)),
         proofOf(file.vendor),
       ]),
     ),

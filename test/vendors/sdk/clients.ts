@@ -1,14 +1,23 @@
-import type { Additions } from './replayed-vendor.ts';
+import type { Additions } from './case-calls.ts';
 
 export type Client = {
   readonly vendor: string;
   /** What the vendor publishes, pinned. `test/vendors/sdk/scripts/VENDOR.mjs` uses it. */
   readonly packages: readonly string[];
   readonly additions?: Additions;
+  /** Below the vendor's stand-in, where it has one. */
+  readonly path?: string;
 };
 
 /** The vendors whose published client is tried against the cases of their file. */
 export const clients: readonly Client[] = [
+  // The client counts its calls, and says of a message what it has not.
+  {
+    vendor: 'a2a',
+    packages: ['@a2a-js/sdk@1.3.0'],
+    path: '/concierge',
+    additions: { body: [], unlike: ['id'] },
+  },
   { vendor: 'anthropic-agents', packages: ['@anthropic-ai/sdk@1.14.0'], additions: { query: ['beta'] } },
   { vendor: 'apify', packages: ['apify-client@2.25.0'] },
   { vendor: 'browser-use', packages: ['browser-use-sdk@3.11.3'] },

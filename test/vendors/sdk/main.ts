@@ -1,5 +1,6 @@
-// Points the client that a vendor publishes at a server that answers as the cases of the vendor's file say. What the client
-// sends must be what the file sends. The clients are installed into a cache outside the checkout, pinned.
+// Points the client that a vendor publishes at the vendor's stand-in, at which it runs one run to its end and cancels another; or,
+// where the sandbox has none, at a server that answers as the cases of the vendor's file say. What the client sends must be
+// what the file sends. The clients are installed into a cache outside the checkout, pinned.
 //
 //   npm run test:vendors [-- NAME…]
 import { execFile, execFileSync } from 'node:child_process';
@@ -10,16 +11,28 @@ import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { loadVendor, shippedVendors, vendorFileOf } from '../../../src/config/vendor-files.ts';
+import { fileVendors } from '../../../src/sandbox/faults.ts';
+import { startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { casesSchema } from '../../../src/vendors/case-schema.ts';
 import { casesFileOf } from '../../../src/vendors/vendor-cases.ts';
+import { CaseCalls } from './case-calls.ts';
 import { type Client, clients } from './clients.ts';
-import { ReplayedVendor } from './replayed-vendor.ts';
+import { type AnswerCall, HeardVendor } from './heard-vendor.ts';
 
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'rungate-vendors');
 const installWithinMs = 300_000;
 const runWithinMs = 60_000;
 const maxWhy = 2000;
 const printed = z.object({ id: z.string(), status: z.string() });
+/** What a script prints that is pointed at a stand-in. `names` are the stand-in's, by those of the cases. */
+const printedOfStandIn = printed.extend({
+  result: z.json().refine((result) => result !== null, 'there is none'),
+  cancelled: z.string(),
+  names: z.record(z.string(), z.union([z.string(), z.array(z.string())])),
+});
+/** The keys of the cases. */
+const apiKeys = ['test-token', 'test-key', 'r8_test'];
+const sandbox = await startSandbox({ apiKeys });
 
 /** The directory with a client's packages; whole or not at all. */
 function installClient({ packages }: Client): string {
@@ -38,7 +51,24 @@ function installClient({ packages }: Client): string {
   return directory;
 }
 
-/** What is wrong; nothing where the client sends what the file sends. */
+/** Passes a call on to a stand-in. */
+const passTo =
+  (url: string): AnswerCall =>
+  async ({ key, headers, body }, path) => {
+    const [method = ''] = key.split(' ');
+    const kept = Object.entries(headers).filter(([name]) => !/^(host|connection|content-length)$/.test(name));
+    const response = await fetch(path === '/' ? url : `${url}${path}`, {
+      ...{ method, headers: Object.fromEntries(kept.map(([name, value]) => [name, String(value)])) },
+      ...(body !== '' && { body }),
+    });
+    return { status: response.status, body: await response.text() };
+  };
+
+function standInOf({ vendor, path = '' }: Client): string | null {
+  return fileVendors.some((name) => name === vendor) ? `${sandbox.vendorsUrl}/${vendor}${path}` : null;
+}
+
+/** What is wrong; nothing where the client sends what the file sends, and understands what it is answered. */
 async function tryClient(client: Client): Promise<readonly string[]> {
   const file = vendorFileOf(shippedVendors, client.vendor);
   const vendor = await loadVendor(file);
@@ -46,21 +76,45 @@ async function tryClient(client: Client): Promise<readonly string[]> {
   const directory = installClient(client);
   const script = join(directory, `${client.vendor}.mjs`);
   copyFileSync(join(import.meta.dirname, 'scripts', `${client.vendor}.mjs`), script);
+  const calls = new CaseCalls(cases);
+  const standIn = standInOf(client);
   const basePath = new URL(vendor.file.baseUrl ?? 'http://vendor').pathname.replace(/\/$/, '');
-  const server = new ReplayedVendor(cases, basePath, client.additions ?? {});
+  const heard = new HeardVendor(basePath, standIn === null ? calls.replay() : passTo(standIn));
+  const { additions = {} } = client;
   try {
-    const baseUrl = await server.listen();
+    const baseUrl = await heard.listen();
     const options = { cwd: directory, timeout: runWithinMs };
-    const { stdout } = await promisify(execFile)(process.execPath, [script, baseUrl], options);
-    const { id } = printed.parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''));
-    const expected = cases.cases[0]?.steps.find((step) => step.out.upstream !== undefined)?.out.upstream?.runId;
-    return [...server.differences, ...(id === expected ? [] : [`the client read the id ${id}`])];
+    const { stdout } = await promisify(execFile)(process.execPath, [script, baseUrl, heard.sinkUrl], options);
+    const said: unknown = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+    if (standIn === null) return [...calls.compare(heard.calls, additions, {}), ...judgeReplayed(cases, said)];
+    const { names, status, cancelled } = printedOfStandIn.parse(said);
+    const { status: words } = z
+      .looseObject({ status: z.record(z.string(), z.unknown()) })
+      .parse(vendor.mapping.mapping);
+    return [
+      ...calls.compare(heard.calls, additions, names),
+      ...(meansSuccess(words[status]) ? [] : [`the client read the status ${status} of a run that succeeded`]),
+      ...(words[cancelled] === 'pending' || words[cancelled] === undefined
+        ? [`the client read the status ${cancelled} of a run that it cancelled`]
+        : []),
+    ];
   } catch (error) {
     const why = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
-    return [...server.differences, why.trim().slice(0, maxWhy)];
+    return [...calls.compare(heard.calls, additions, {}), why.trim().slice(0, maxWhy)];
   } finally {
-    server.close();
+    heard.close();
   }
+}
+
+/** A status may mean more than one thing, and says what else decides. */
+function meansSuccess(word: unknown): boolean {
+  return word === 'success' || (Array.isArray(word) && word.some(({ is }) => is === 'success'));
+}
+
+function judgeReplayed({ cases }: ReturnType<typeof casesSchema.parse>, said: unknown): readonly string[] {
+  const { id } = printed.parse(said);
+  const expected = cases[0]?.steps.find((step) => step.out.upstream !== undefined)?.out.upstream?.runId;
+  return id === expected ? [] : [`the client read the id ${id}`];
 }
 
 const names = process.argv.slice(2);
@@ -70,8 +124,9 @@ for (const client of clients) {
   const problems = await tryClient(client);
   failed ||= problems.length > 0;
   process.stdout.write(
-    `${problems.length === 0 ? 'ok  ' : 'FAIL'} ${client.vendor} with ${client.packages.join(', ')}\n`,
+    `${problems.length === 0 ? 'ok  ' : 'FAIL'} ${client.vendor} with ${client.packages.join(', ')}${standInOf(client) === null ? '' : ' at its stand-in'}\n`,
   );
   for (const problem of problems) process.stdout.write(`       ${problem}\n`);
 }
+await sandbox.close();
 process.exitCode = failed ? 1 : 0;

@@ -1,13 +1,16 @@
 import Replicate from 'replicate';
 
-const replicate = new Replicate({ auth: 'r8_test', baseUrl: process.argv[2] });
-const { id } = await replicate.predictions.create({
-  version: '5c7d5dc6',
-  input: { prompt: 'a cat' },
-  webhook: 'https://runs.example/push/x',
-  webhook_events_filter: ['completed'],
-});
-await replicate.predictions.get(id);
-const { status } = await replicate.predictions.get(id);
-await replicate.predictions.cancel(id);
-process.stdout.write(JSON.stringify({ id, status }));
+const [, , baseUrl, sinkUrl] = process.argv;
+const replicate = new Replicate({ auth: 'r8_test', baseUrl });
+const start = () =>
+  replicate.predictions.create({
+    version: 'flux-schnell',
+    input: { prompt: 'a cat' },
+    webhook: sinkUrl,
+    webhook_events_filter: ['completed'],
+  });
+const { id, status, output } = await replicate.wait(await start(), { interval: 200 });
+const second = await start();
+const { status: cancelled } = await replicate.predictions.cancel(second.id);
+const names = { 'p-1': [id, second.id], '5c7d5dc6': 'flux-schnell', 'https://runs.example/push/x': sinkUrl };
+process.stdout.write(JSON.stringify({ id, status, result: output, cancelled, names }));

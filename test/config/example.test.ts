@@ -20,6 +20,9 @@ const fullEnv = {
   RUNGATE_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
   ACME_INTUNED_API_KEY: 'in-secret-2',
   PROXY_PASSWORD: 'proxy-secret-1',
+  TEMPORAL_TLS_SERVER_CA_CERT_DATA: '-----BEGIN CERTIFICATE-----',
+  TEMPORAL_TLS_CLIENT_CERT_DATA: '-----BEGIN CERTIFICATE-----',
+  TEMPORAL_TLS_CLIENT_KEY_DATA: '-----BEGIN PRIVATE KEY-----',
 };
 const offKeys = findOffKeys(text);
 

@@ -35,6 +35,7 @@ const ranges = {
   dify: [6500, 100],
   agentcore: [6600, 100],
   mcp: [6400, 100],
+  temporal: [6700, 100],
 } as const;
 
 describe.each(Object.entries(ranges))('%s', (vendor, [first, size]) => {

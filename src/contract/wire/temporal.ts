@@ -92,6 +92,16 @@ export const temporalSchema = {
       outcome: [2, 'UpdateOutcome'],
       stage: [3, 'UpdateWorkflowExecutionLifecycleStage'],
     },
+    PollWorkflowExecutionUpdateRequest: {
+      namespace: [1, 'string'],
+      updateRef: [2, 'UpdateRef'],
+      identity: [3, 'string'],
+      waitPolicy: [4, 'WaitPolicy'],
+    },
+    PollWorkflowExecutionUpdateResponse: {
+      outcome: [1, 'UpdateOutcome'],
+      stage: [2, 'UpdateWorkflowExecutionLifecycleStage'],
+    },
     GetSystemInfoRequest: {},
     GetSystemInfoResponse: { serverVersion: [1, 'string'] },
     WorkflowExecution: { workflowId: [1, 'string'], runId: [2, 'string'] },

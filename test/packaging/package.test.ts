@@ -139,6 +139,10 @@ describe('the packed package', () => {
       expect([file, /[^\0-\x7f]/.exec(textOf(file.slice('package/'.length)))]).toEqual([file, null]);
   });
 
+  test('the thread that every gateway on SQLite keeps has no package in it', () => {
+    expect(textOf('dist/checkpoint-worker.mjs')).not.toContain('node_modules');
+  });
+
   test('installed without a registry it serves a run, its documents and its threads', async () => {
     const prefix = join(folder, 'prefix');
     writeFileSync(join(folder, 'package.json'), '{}');

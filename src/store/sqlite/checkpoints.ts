@@ -12,6 +12,15 @@ const minBusyCommits = 100;
 /** Starting a thread costs a tenth of a second of processor time, which a gateway that just started needs for its runs. */
 const firstAfterMs = 2000;
 
+/** The worker has little to remember. */
+const resourceLimits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 } as const;
+
+/** What the worker is started with. */
+export type CheckpointWorkerData = { readonly file: string };
+
+/** What the worker is asked for. */
+export type CheckpointTask = 'copy if large' | 'copy' | 'copy and cut' | 'close';
+
 const report = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('done'), isCopied: z.boolean() }),
   z.object({ kind: z.literal('failed'), reason: z.string() }),
@@ -64,7 +73,8 @@ export class Checkpoints {
 
   #start(): void {
     const worker = new Worker(new URL('./checkpoint-worker.ts', import.meta.url), {
-      workerData: { file: this.#file },
+      workerData: { file: this.#file } satisfies CheckpointWorkerData,
+      resourceLimits,
     });
     worker.on('message', (message: unknown) => this.#receive(message));
     worker.on('error', (error) => this.#log.warn({ err: error }, 'checkpoint worker failed'));
@@ -98,8 +108,8 @@ export class Checkpoints {
   }
 }
 
-/** What the worker is asked for. */
-export function taskFor({ commits, sinceMs }: Pending, nowMs: number): 'copy if large' | 'copy' | 'copy and cut' {
+/** Which checkpoint is due. */
+export function taskFor({ commits, sinceMs }: Pending, nowMs: number): Exclude<CheckpointTask, 'close'> {
   if (nowMs - sinceMs < maxAgeMs) return 'copy if large';
   return commits < minBusyCommits ? 'copy and cut' : 'copy';
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
 import { findReason } from '../../src/json/find-reason.ts';
 import { isJsonObject } from '../../src/json/json-object.ts';
 import { pathPart } from '../path.ts';
@@ -31,9 +31,10 @@ export function readRun(raw: Json): Json {
   if (!isJsonObject(raw)) return raw;
   const { status, output, result } = raw;
   const folded = typeof status === 'string' || typeof status === 'number' ? foldStatus(status) : status;
-  const renamed: JsonObject = output === undefined && result !== undefined ? { output: result } : {};
-  if (folded === status) return output === undefined && result !== undefined ? { ...raw, ...renamed } : raw;
-  return { ...raw, ...renamed, status: folded ?? null, vendorStatus: status ?? null };
+  const isNamedResult = result !== undefined && (output === undefined || (output === null && result !== null));
+  if (folded === status) return isNamedResult ? { ...raw, output: result } : raw;
+  const usual = { status: folded ?? null, vendorStatus: status ?? null };
+  return isNamedResult ? { ...raw, output: result, ...usual } : { ...raw, ...usual };
 }
 
 /** The status says it all, whatever the body is. */

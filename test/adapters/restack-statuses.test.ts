@@ -79,7 +79,10 @@ test.each<readonly [JsonObject, Json]>([
   [{ result: { r: 1 } }, { r: 1 }],
   [{ result: null }, null],
   [{ output: { r: 1 }, result: { r: 2 } }, { r: 1 }],
-  [{ output: null, result: { r: 2 } }, null],
+  [{ output: null, result: { r: 2 } }, { r: 2 }],
+  [{ output: null, result: null }, null],
+  [{ output: null }, null],
+  [{ output: false, result: 1 }, false],
   [{}, {}],
 ])('the output of a completed run with %j is %j', async (members, output) => {
   expect(await read({ runId: 'r1', status: 'completed', ...members })).toEqual({ kind: 'success', output });

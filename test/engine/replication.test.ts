@@ -44,6 +44,45 @@ describe.skipIf(reason !== null)(`replicas that miss notifications${reason === n
     );
     stop();
   });
+
+  test('watched runs are read again many at a time, and one that cannot be read holds up no other', {
+    timeout: 60_000,
+  }, async () => {
+    const url = await server.createDatabase();
+    // What is written here is announced elsewhere, so that only the sweep finds it.
+    await using here = closing(await openStore(url, { log: silentLog, notifyUrl: await server.createDatabase() }));
+    await using there = closing(await openStore(url, { log: silentLog }));
+    const reads: number[] = [];
+    const findAll = there.store.findAll.bind(there.store);
+    there.store.findAll = (keys) => {
+      reads.push(keys.length);
+      return findAll(keys);
+    };
+    const clock = new VirtualClock();
+    const bus = new EventBus({ onPublish: () => {}, onRunWatched: () => {}, onThreadWatched: () => {} });
+    const cache = new RunCache(there.store, { maxRuns: 10, maxBytes: 1_000_000 }, () => undefined);
+    const live = { keys: () => [], get: () => undefined };
+    const stop = followReplicas({ store: there.store, cache, bus, live, clock, log: silentLog });
+    const runs = Array.from({ length: 70 }, () => makeRun({ owner: 'a' }));
+    await Promise.all(runs.map((run) => here.store.insert(run, [])));
+    const heard = new Set<string>();
+    for (const { tenant, runId } of runs)
+      bus.subscribe({ tenant, runId }, ({ run }) => run?.version === 2 && heard.add(runId));
+    // A reference to a run of a vendor that is none: the row is written, and cannot be read.
+    const upstream = { runId: 1 } as never;
+    await Promise.all(
+      runs.map((run, at) => {
+        const next = nextVersion(run, at === 3 ? { upstream } : {});
+        return here.store.update({ run: next, expectedVersion: 1, expectedOwner: 'a', events: [] });
+      }),
+    );
+    await clock.advance(5000);
+    await vi.waitFor(() => expect(heard.size).toBe(69), patience);
+    // The first batch, each of its runs, and the two that follow.
+    expect(reads).toEqual([32, ...Array.from({ length: 32 }, () => 1), 32, 6]);
+    expect([...heard].includes(runs[3]?.runId ?? '')).toBe(false);
+    stop();
+  });
 });
 
 function closing<Store extends { close(): Promise<void> }>(store: Store) {

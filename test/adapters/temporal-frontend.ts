@@ -19,6 +19,8 @@ export type Received = {
   readonly headers: Readonly<Record<string, unknown>>;
 };
 
+class Cut extends Error {}
+
 export class FrontendError extends Error {
   readonly code: number;
   readonly detail: JsonObject | null;
@@ -69,8 +71,8 @@ export class TestFrontend {
   );
   /** The frontend answers a held call without news after this long. */
   holdMs = 20_000;
-  /** Called before a call is carried out; may throw, or wait. */
-  before: (received: Received) => void | Promise<void> = () => {};
+  /** Called before a call is carried out; may throw, or wait. False: the connection is cut, and nothing is carried out. */
+  before: (received: Received) => boolean | Promise<boolean> = () => true;
   /** Called before the answer goes out. False: the connection is cut instead. */
   after: (received: Received) => boolean | Promise<boolean> = () => true;
   answerQuery: (name: string) => Json | Promise<Json> = () => null;
@@ -79,14 +81,15 @@ export class TestFrontend {
   pendingWorkflowTask: JsonObject | null = null;
   pendingActivities: readonly JsonObject[] = [];
 
-  async listen(): Promise<{ readonly http: string; readonly grpc: string }> {
+  /** `ports` are those of an earlier time, for a frontend that comes back. */
+  async listen(ports: readonly number[] = [0, 0]): Promise<{ readonly http: string; readonly grpc: string }> {
     const urls: string[] = [];
-    for (const server of [this.#http, this.#grpc]) {
+    for (const [index, server] of [this.#http, this.#grpc].entries()) {
       server.on('connection', (socket: Socket) => {
         this.#sockets.add(socket);
         socket.once('close', () => this.#sockets.delete(socket));
       });
-      server.listen(0, '127.0.0.1');
+      server.listen(ports[index], '127.0.0.1');
       await once(server, 'listening');
       urls.push(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     }
@@ -155,7 +158,7 @@ export class TestFrontend {
 
   async #answer(received: Received): Promise<JsonObject> {
     this.received.push(received);
-    await this.before(received);
+    if (!(await this.before(received))) throw new Cut();
     const { message } = received;
     const execution = (message.execution ?? message.workflowExecution ?? {}) as JsonObject;
     switch (received.method) {
@@ -267,6 +270,7 @@ export class TestFrontend {
       if (!(await this.after(received))) return void request.socket.destroy();
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
     } catch (error) {
+      if (error instanceof Cut) return void request.socket.destroy();
       if (!(error instanceof FrontendError)) throw error;
       const { code, message, detail } = error;
       const details =
@@ -298,6 +302,7 @@ export class TestFrontend {
       frame.writeUInt32BE(bytes.byteLength, 1);
       respond(Buffer.concat([frame, bytes]), { 'grpc-status': '0' });
     } catch (error) {
+      if (error instanceof Cut) return void stream.session?.destroy();
       if (!(error instanceof FrontendError)) throw error;
       const { code, message, detail } = error;
       const value = detail && Buffer.from(encodeMessage(temporalSchema, detailName, detail)).toString('base64');

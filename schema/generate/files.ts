@@ -29,7 +29,7 @@ export function generateFiles(): Readonly<Record<string, string>> {
     'docs/decisions/README.md': renderDecisionsPage(),
     'docs/errors.md': renderErrorsPage({ adapters, vendors, directory: join(root, 'mappings') }),
     'docs/metrics.md': renderMetricsPage(),
-    'docs/vendors/README.md': renderVendorsPage(vendors),
+    'docs/vendors/README.md': renderVendorsPage({ adapters, vendors, directory: join(root, 'mappings') }),
     'rungate.example.yaml': renderExample(parts),
   };
 }

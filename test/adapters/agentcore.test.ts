@@ -1,4 +1,3 @@
-import { createHash, createHmac } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { agentcore } from '../../adapters/agentcore/adapter.ts';
 import type { Connection } from '../../src/contract/adapter/adapter.ts';
@@ -8,6 +7,7 @@ import { connectUpstream, type Upstream } from '../../src/upstream/connect.ts';
 import { upstreamOptions } from '../upstream/upstream-options.ts';
 import { answer, cutShort, hangUp, type Reply, silence, startVendor, type Vendor } from '../upstream/vendor-server.ts';
 import { faultOf } from './adapter-contract.ts';
+import { signatureOf } from './aws-signature.ts';
 
 const arn = 'arn:aws:bedrock-agentcore:eu-central-1:123456789012:runtime/support-AbCdEf1234';
 const path = '/runtimes/arn%3Aaws%3Abedrock-agentcore%3Aeu-central-1%3A123456789012%3Aruntime%2Fsupport-AbCdEf1234';
@@ -165,41 +165,15 @@ test.each([
 });
 
 describe('credentials', () => {
-  /** Signature Version 4, computed anew from the request that arrived. */
-  function signatureOf({ method, path: sent, headers, body }: Vendor['received'][number]): string {
-    const [, date = '', signed = ''] =
-      /Credential=AKIDEXAMPLE\/(\d{8})\/eu-central-1\/bedrock-agentcore\/aws4_request, SignedHeaders=([^,]+), /.exec(
-        headers.authorization ?? '',
-      ) ?? [];
-    const [rawPath = '', query = ''] = sent.split('?');
-    const sha = (text: string) => createHash('sha256').update(text).digest('hex');
-    const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
-    const canonical = [
-      method,
-      // What stands in the path is encoded once more, for every service but S3.
-      rawPath.split('/').map(encodeURIComponent).join('/'),
-      query,
-      ...signed.split(';').map((name) => `${name}:${String(headers[name]).trim()}`),
-      '',
-      signed,
-      sha(body),
-    ].join('\n');
-    const scope = `${date}/eu-central-1/bedrock-agentcore/aws4_request`;
-    const text = ['AWS4-HMAC-SHA256', headers['x-amz-date'], scope, sha(canonical)].join('\n');
-    const key = ['eu-central-1', 'bedrock-agentcore', 'aws4_request'].reduce(
-      hmac,
-      hmac(`AWS4${keys.secretAccessKey}`, date),
-    );
-    return hmac(key, text).toString('hex');
-  }
-
   test.each(['', 'a-session-token'])(
     'an access key signs the request that arrives, with the session token %j',
     async (sessionToken) => {
       await start({ qualifier: 'PROD' }, connect({ ...keys, sessionToken }));
       const [received] = vendor.received;
       if (received === undefined) throw new Error('nothing was sent');
-      expect(received.headers.authorization).toMatch(new RegExp(`Signature=${signatureOf(received)}$`));
+      expect(received.headers.authorization).toMatch(
+        new RegExp(`Signature=${signatureOf(received, { ...keys, service: 'bedrock-agentcore' })}$`),
+      );
       expect(received.headers.authorization).toContain(sessionHeader);
       expect(received.headers['x-amz-security-token']).toBe(sessionToken === '' ? undefined : sessionToken);
     },

@@ -48,10 +48,14 @@ export class AnswerHolder {
     const body = await buffer(request);
     const passed = send(new URL(request.url ?? '/', this.#vendorUrl), { method, headers }).end(body);
     const [answer] = (await once(passed, 'response')) as [IncomingMessage];
-    const answered = await buffer(answer);
-    if (this.#held !== null) return this.#held.resolve();
-    // The answer is whole, so it is sent with its length.
-    const { 'transfer-encoding': _, ...kept } = answer.headers;
-    response.writeHead(answer.statusCode ?? 502, { ...kept, 'content-length': answered.length }).end(answered);
+    if (this.#held === null) {
+      // As it comes: a stream need not have an end.
+      response.on('close', () => passed.destroy());
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+      return;
+    }
+    await buffer(answer);
+    this.#held?.resolve();
   }
 }

@@ -47,6 +47,10 @@ const whileStarting: Kill = {
   async judge({ client, before, run }) {
     const { run: ended, output } = await client.wait(run.id);
     assert.equal((await client.listed()).length - before, 1, 'starts that the vendor lists');
+    if (client.peer.forgetsStarts === true) {
+      assert.deepEqual([ended.status, output?.errcode], ['error', 1002]);
+      return 'error 1002, 1 start';
+    }
     assert.equal(ended.status, 'success', JSON.stringify(output));
     assert.ok(JSON.stringify(output).includes(run.text), 'the output is not the answer of the agent');
     return 'success, 1 start';

@@ -26,6 +26,8 @@ export type Peer = {
   readonly packages: Packages | null;
   /** Whether its agent can ask, and go on with an answer. */
   readonly asks: boolean;
+  /** Whether it cannot say which run a start has made whose answer was lost. */
+  readonly forgetsStarts?: true;
   /** Whether it calls a URL that a start names, on this machine too. */
   readonly pushes: boolean;
   /** Words of the vendor for a run that goes on. */
@@ -73,7 +75,7 @@ const acp = {
     // JSON is YAML too.
     writeFileSync(file, JSON.stringify(config));
     const gateway = new Child({ command: process.execPath, args: [rungate, 'serve', '--config', file] });
-    return [startA2a(otherPort, packages), gateway];
+    return [startServer('a2a.mjs', otherPort, packages), gateway];
   },
   list: listAcp,
 } as const;
@@ -141,7 +143,7 @@ export const peers: readonly Peer[] = [
     basePath: '',
     target: {},
     path: '/',
-    start: ({ port, packages }) => [startA2a(port, packages)],
+    start: ({ port, packages }) => [startServer('a2a.mjs', port, packages)],
     list: listA2a,
   },
   {
@@ -155,6 +157,21 @@ export const peers: readonly Peer[] = [
     name: 'rungate',
     title: 'rungate (a second one)',
     backend: { adapter: 'rungate', apiKey: 'peer-key' },
+  },
+  {
+    name: 'mcp',
+    title: 'MCP 2025-11-25, tasks',
+    packages: { from: 'npm', names: ['@modelcontextprotocol/sdk@1.32.2'] },
+    asks: true,
+    forgetsStarts: true,
+    pushes: false,
+    live: ['working', 'input_required'],
+    backend: { adapter: 'mcp' },
+    basePath: '/mcp',
+    target: { tool: 'agent' },
+    path: '/tasks',
+    start: ({ port, packages }) => [startServer('mcp.mjs', port, packages)],
+    list: (url) => ask(`${url}/tasks`),
   },
   {
     name: 'apify',
@@ -172,9 +189,9 @@ export const peers: readonly Peer[] = [
   },
 ];
 
-function startA2a(port: number, packages: string): Child {
-  copyFileSync(join(servers, 'a2a.mjs'), join(packages, 'a2a.mjs'));
-  return new Child({ command: process.execPath, args: [join(packages, 'a2a.mjs'), String(port)] });
+function startServer(file: string, port: number, packages: string): Child {
+  copyFileSync(join(servers, file), join(packages, file));
+  return new Child({ command: process.execPath, args: [join(packages, file), String(port)] });
 }
 
 async function listAcp(url: string): Promise<readonly ListedRun[]> {

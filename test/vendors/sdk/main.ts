@@ -17,7 +17,9 @@ import { casesSchema } from '../../../src/vendors/case-schema.ts';
 import { casesFileOf } from '../../../src/vendors/vendor-cases.ts';
 import { CaseCalls } from './case-calls.ts';
 import { type Client, clients } from './clients.ts';
+import { type CodedClient, codedClients } from './coded-clients.ts';
 import { type AnswerCall, HeardVendor } from './heard-vendor.ts';
+import { tryCoded } from './try-coded.ts';
 
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'rungate-vendors');
 const installWithinMs = 300_000;
@@ -35,7 +37,7 @@ const apiKeys = ['test-token', 'test-key', 'r8_test'];
 const sandbox = await startSandbox({ apiKeys });
 
 /** The directory with a client's packages; whole or not at all. */
-function installClient({ packages }: Client): string {
+function installClient({ packages }: Pick<Client, 'packages'>): string {
   const directory = join(cache, packages.join('+').replaceAll('/', '-'));
   if (existsSync(directory)) return directory;
   const part = `${directory}.part`;
@@ -117,11 +119,30 @@ function judgeReplayed({ cases }: ReturnType<typeof casesSchema.parse>, said: un
   return id === expected ? [] : [`the client read the id ${id}`];
 }
 
+/** The same for a vendor that is spoken by code: its client and the adapter make the same run. */
+async function tryCodedClient(client: CodedClient): Promise<readonly string[]> {
+  const directory = installClient(client);
+  const script = join(directory, `${client.vendor}.mjs`);
+  copyFileSync(join(import.meta.dirname, 'scripts', `${client.vendor}.mjs`), script);
+  try {
+    return await tryCoded(client, async (baseUrl) => {
+      await promisify(execFile)(process.execPath, [script, baseUrl], { cwd: directory, timeout: runWithinMs });
+    });
+  } catch (error) {
+    const why = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
+    return [why.trim().slice(0, maxWhy)];
+  }
+}
+
 const names = process.argv.slice(2);
+const trials = [
+  ...clients.map((client) => ({ client, attempt: () => tryClient(client) })),
+  ...codedClients.map((client) => ({ client, attempt: () => tryCodedClient(client) })),
+];
 let failed = false;
-for (const client of clients) {
+for (const { client, attempt } of trials) {
   if (names.length > 0 && !names.includes(client.vendor)) continue;
-  const problems = await tryClient(client);
+  const problems = await attempt();
   failed ||= problems.length > 0;
   process.stdout.write(
     `${problems.length === 0 ? 'ok  ' : 'FAIL'} ${client.vendor} with ${client.packages.join(', ')}${standInOf(client) === null ? '' : ' at its stand-in'}\n`,

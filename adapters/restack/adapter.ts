@@ -1,7 +1,7 @@
-import { UpstreamFault } from '../../src/contract/adapter/http.ts';
 import { actOnce, endRun } from '../call-rules.ts';
 import { defineAdapter } from '../define-adapter.ts';
 import { reachEngine, refuse } from './engine.ts';
+import { acknowledged, isMessage, nameMessage, sessionOf, sinceMessage } from './messages.ts';
 import { runConfig, settings, target } from './settings.ts';
 import { agentEvent, isAcknowledgement, startAnswer } from './wire.ts';
 
@@ -41,8 +41,8 @@ export const restack = defineAdapter({
       },
 
       async observe(target, upstream, signal) {
-        const { status, raw } = await engine.observe(target, upstream, signal);
-        return { status, raw };
+        const { status, raw } = await engine.observe(target, sessionOf(upstream), signal);
+        return { status, raw: sinceMessage(upstream, raw) };
       },
 
       async resume(target, upstream, resumption, key) {
@@ -58,13 +58,20 @@ export const restack = defineAdapter({
       },
 
       session: {
-        repeatable: isRepeatable,
+        // Sent again, a message would be compared with what the agent shows since the first time.
+        repeatable: ({ eventAnswers }) => isRepeatable && eventAnswers === 'result',
+        isMessage,
         openingInputOf: ({ openingInput }) => openingInput,
 
         async send(target, upstream, { input, messageId: key }) {
           const event = agentEvent.parse({ ...target.messageEvent, eventInput: input });
+          const isAccepted = target.eventAnswers === 'accepted';
+          const before = isAccepted ? await engine.find(target, upstream) : null;
           const output = await engine.send(target, upstream, event, { ...actOnce, purpose: 'message', key });
-          if (isAcknowledgement(output)) throw acknowledged();
+          if (isAcknowledgement(output)) {
+            if (!isAccepted) throw acknowledged();
+            return { accepted: nameMessage(upstream, key, before) };
+          }
           const status = 'completed';
           return { status, raw: { ...upstream, agentName: target.agent ?? '', status, output } };
         },
@@ -76,13 +83,3 @@ export const restack = defineAdapter({
     };
   },
 });
-
-/** The message was taken, and what the agent says to it is not in the answer. */
-function acknowledged(): UpstreamFault {
-  return new UpstreamFault({
-    consequence: 'unknown',
-    kind: 'malformed',
-    httpStatus: 200,
-    message: 'the engine answered the event with ids only, before the agent has handled it',
-  });
-}

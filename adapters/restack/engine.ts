@@ -88,6 +88,16 @@ export function reachEngine({ token, paths: corrections, idempotencyHeader }: Se
     return await lookInForms(target, { ...upstream, agentId, runId: next }, signal);
   }
 
+  /** The run as the engine has it; null where it has none. */
+  async function find(target: Target, upstream: UpstreamRef): Promise<Json> {
+    try {
+      return (await observe(target, upstream)).raw;
+    } catch (error) {
+      if (isGone(error)) return null;
+      throw error;
+    }
+  }
+
   /** The newest run of an agent; null where the engine does not say. */
   async function findNewest(agentName: string, agentId: string, signal?: AbortSignal): Promise<string | null> {
     const path = fillPath(paths.getNewestRun, { agentName, agentId });
@@ -141,7 +151,7 @@ export function reachEngine({ token, paths: corrections, idempotencyHeader }: Se
     return (await call({ ...rule, method: 'PUT', path, body, answer: eventAnswer })).raw ?? {};
   }
 
-  return { call, startPath, observe, send };
+  return { call, startPath, observe, find, send };
 }
 
 type EventPlace = { readonly agentName: string; readonly agentId: string; readonly runId: string };

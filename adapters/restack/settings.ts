@@ -95,6 +95,12 @@ export const target = z
       .describe(
         'Mode `thread`: event that carries the input of a later run. The answer to it is the output of the run.',
       ),
+    eventAnswers: z
+      .enum(['result', 'accepted'])
+      .default('result')
+      .describe(
+        'Mode `thread`: what the engine answers an event with. `result`: with what its handler returns. `accepted`: with ids alone, before the agent has handled it; then the run ends with the next output that the agent shows, which must differ from the one before.',
+      ),
     openingInput: z
       .json()
       .optional()
@@ -114,6 +120,10 @@ export const target = z
   .refine(({ cancelEvent, mode }) => cancelEvent === undefined || mode === 'run', {
     message: 'has no use where the agent lives as long as its thread: the endEvent ends it',
     path: ['cancelEvent'],
+  })
+  .refine(({ eventAnswers, mode }) => eventAnswers === 'result' || mode === 'thread', {
+    message: 'is for the mode "thread"',
+    path: ['eventAnswers'],
   })
   .refine(({ openingInput, mode }) => openingInput === undefined || mode === 'thread', {
     message: 'is for the mode "thread"',

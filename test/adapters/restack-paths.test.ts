@@ -194,6 +194,6 @@ test.each<readonly [Json, boolean]>([
   serve({ [put('r1')]: [200, body] });
   const sending = connect().session?.send(agent({ mode: 'thread' }), ref, { input: 'Hi', messageId: 'm1' });
   if (sending === undefined) throw new Error('no session');
-  if (!isAcknowledged) return expect((await sending).raw).toMatchObject({ output: body });
+  if (!isAcknowledged) return expect(await sending).toMatchObject({ raw: { output: body } });
   expect(await faultOf(sending)).toMatchObject({ consequence: 'unknown', kind: 'malformed', httpStatus: 200 });
 });

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { restack } from '../../adapters/restack/adapter.ts';
 import type { Connection } from '../../src/contract/adapter/adapter.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { isRepeatable } from '../../src/engine/sessions/sessions.ts';
 import { createExpressionCompiler } from '../../src/mapping/expressions.ts';
 import { connectUpstream, type Upstream } from '../../src/upstream/connect.ts';
 import { upstreamOptions } from '../upstream/upstream-options.ts';
@@ -120,10 +121,12 @@ describe('events', () => {
     const able = ({ adoption, resumesOnce, session }: Connection) => [
       adoption !== undefined,
       resumesOnce === true,
-      session?.repeatable === true,
+      isRepeatable(session, agent({ mode: 'thread' })),
     ];
     expect(able(connect({ idempotencyHeader: 'X-Once' }))).toEqual([true, true, true]);
     expect(able(connect())).toEqual([false, false, false]);
+    const later = agent({ mode: 'thread', eventAnswers: 'accepted' });
+    expect(isRepeatable(connect({ idempotencyHeader: 'X-Once' }).session, later)).toBe(false);
   });
 
   test('without an agentId the run is asked for it', async () => {
@@ -249,6 +252,8 @@ describe('the config', () => {
     { agent: 'A', cancelevent: { eventName: 'end' } },
     { workflow: 'W', mode: 'thread' },
     { agent: 'A', openingInput: {} },
+    { agent: 'A', eventAnswers: 'accepted' },
+    { agent: 'A', mode: 'thread', eventAnswers: 'later' },
     { agent: 'A', mode: 'thread', cancelEvent: { eventName: 'stop' } },
   ])('the target %j is refused', (wrong) => {
     expect(restack.target.safeParse(wrong).success).toBe(false);

@@ -13,6 +13,8 @@ type Event = { readonly eventName?: string; readonly eventInput?: Json };
  */
 export class SessionStandIn extends RestackStandIn {
   silent = false;
+  /** Answers events with ids alone, and shows what an agent says to them only once {@link catchUp} is called. */
+  accepts = false;
   /** Its answer to the newest message. */
   replyTo: (heard: readonly Json[]) => Json = (heard) => ({ heard, reply: `${heard.length}: ${textOf(heard.at(-1))}` });
   readonly #heard = new Map<VendorRun, Json[]>();
@@ -38,6 +40,11 @@ export class SessionStandIn extends RestackStandIn {
   /** The input and the messages of the session, in order. */
   heardBy(run: VendorRun): readonly Json[] {
     return this.#heard.get(run) ?? [];
+  }
+
+  /** The agent has handled the messages that were accepted. */
+  catchUp(run: VendorRun): void {
+    this.#show(run);
   }
 
   /** The vendor no longer knows the agent. */
@@ -74,6 +81,7 @@ export class SessionStandIn extends RestackStandIn {
     if (eventName !== 'message') return { status: 400, body: { error: `no event ${eventName}` } };
     const heard = [...this.heardBy(run), eventInput];
     this.#heard.set(run, heard);
+    if (this.accepts) return { status: 200, body: { updateId: `u${heard.length}`, workflowRunId: run.id } };
     this.#show(run);
     return { status: 200, body: this.replyTo(heard) };
   }

@@ -137,6 +137,13 @@ export interface AdoptionCalls<Target = unknown> {
   readonly refusesSecond?: boolean;
 }
 
+/**
+ * What a message was answered with: the end of the run that it is, or that the vendor has taken it and answers it later.
+ * Then `accepted` names the message, with all that tells its answer from those before, and the run is observed by it. Its
+ * first partial output ends the run, as it does for the run that schedules a session.
+ */
+export type MessageAnswer = Observation | { readonly accepted: UpstreamRef };
+
 export type SessionMessage = { readonly input: Json; readonly messageId: string };
 
 /** How one long-lived agent at the vendor serves the runs of a thread. */
@@ -147,11 +154,14 @@ export interface SessionCalls<Target = unknown> {
    */
   openingInputOf?(target: Target): Json | undefined;
   /** A message with the same `messageId` is heard once, and answered the same each time that it is sent. */
-  readonly repeatable?: boolean;
+  readonly repeatable?: boolean | ((target: Target) => boolean);
   /**
-   * Sends a run's input. Gives the answer as a run that ended with it would be observed. `messageId` is the run's id.
+   * Sends a run's input. Gives the answer as a run that ended with it would be observed, unless it comes later. `messageId`
+   * is the run's id.
    */
-  send(target: Target, upstream: UpstreamRef, message: SessionMessage): Promise<Observation>;
+  send(target: Target, upstream: UpstreamRef, message: SessionMessage): Promise<MessageAnswer>;
+  /** Whether the reference is of a message that was accepted, and not of a session. Left out: never. */
+  isMessage?(upstream: UpstreamRef): boolean;
   /** Ends the session of a thread that is removed. */
   end(target: Target, upstream: UpstreamRef): Promise<void>;
 }

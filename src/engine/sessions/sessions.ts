@@ -1,3 +1,4 @@
+import type { SessionCalls } from '../../contract/adapter/adapter.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import type { Run, UpstreamRef } from '../../contract/domain/run.ts';
@@ -13,9 +14,25 @@ function isInSession(run: Run, agent: Agent): boolean {
   return agent.capabilities.session && run.threadId !== null;
 }
 
+/** Whether the run waits for an answer of its thread's session, whose first output is that answer. */
+export function awaitsSession(run: Run, agent: Agent): boolean {
+  return isInSession(run, agent) && run.upstream !== null;
+}
+
 /** Whether what the run started at the vendor is its thread's session, which has not answered the run yet. */
 export function hasScheduledSession(run: Run, agent: Agent): boolean {
-  return isInSession(run, agent) && run.upstream !== null;
+  return awaitsSession(run, agent) && !isMessage(run, agent, run.upstream);
+}
+
+/** Whether what the run has at the vendor is a message, which cannot be taken back. */
+export function isMessage({ tenant }: Run, agent: Agent, upstream: UpstreamRef | null): boolean {
+  return upstream !== null && agent.connectionFor(tenant).session?.isMessage?.(upstream) === true;
+}
+
+/** Whether a message whose answer was lost may be sent again. */
+export function isRepeatable(calls: SessionCalls | undefined, target: unknown): boolean {
+  const { repeatable = false } = calls ?? {};
+  return typeof repeatable === 'function' ? repeatable(target) : repeatable;
 }
 
 /** The agent's session of the thread; null where the next run has to schedule one. */

@@ -1,5 +1,6 @@
 import type { AdoptionKind, AdoptionTerms } from '../../contract/adapter/adapter.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
+import { isRepeatable } from '../sessions/sessions.ts';
 import type { RunContext } from './run-context.ts';
 
 /** What was sent last: the start of a run, or a message to the session of its thread. */
@@ -11,7 +12,7 @@ const usualTerms: AdoptionTerms = { keyLifeMs: 24 * hourMs, settleMs: 120_000, l
 
 /** How an unsettled call of this run can be settled; `none` where onUnknownStart is to decide at once. */
 export function adoptionKindOf({ agent, connection, runPermit }: RunContext, call: CallKind): AdoptionKind {
-  if (call === 'message') return connection.session?.repeatable === true ? 'start' : 'none';
+  if (call === 'message') return isRepeatable(connection.session, agent.target) ? 'start' : 'none';
   const { adopt = 'none' } = agent.capabilities;
   const { adoption } = connection;
   switch (adopt) {

@@ -114,7 +114,9 @@ export class Adoption {
       }
       const message = { input, messageId: handle.run.runId };
       const answer = await this.#call('start', async () => connection.session?.send(agent.target, session, message));
-      if (answer != null) await this.#end(await finalOutcome(this.#context, answer, 'a message'));
+      if (answer == null) return settled;
+      if ('accepted' in answer) await handle.record({ kind: 'started', upstream: answer.accepted });
+      else await this.#end(await finalOutcome(this.#context, answer, 'a message'));
       return settled;
     } catch (error) {
       if (error instanceof MappingFault) {

@@ -7,7 +7,7 @@ import type { UpstreamRef } from '../../contract/domain/run.ts';
 import type { Permit } from '../limits/call-permit.ts';
 import { nextPollMs } from '../pacing/pacing.ts';
 import { RunAge } from '../pacing/run-age.ts';
-import { hasScheduledSession } from '../sessions/sessions.ts';
+import { awaitsSession } from '../sessions/sessions.ts';
 import { faultOf } from '../state/fault-recorder.ts';
 import { failedMapping } from '../state/outcomes.ts';
 import type { RunOutcome } from '../state/state-machine.ts';
@@ -267,9 +267,9 @@ export class Poller {
         this.#age.noteAlive(sight.sentMs);
         return;
       case 'pending':
-        // A session goes on after it has answered. Only the run that scheduled it polls it, so what it shows cannot be
-        // the answer to another run.
-        if (hasScheduledSession(run, agent) && mapped.partial !== undefined) {
+        // A session goes on after it has answered. What it shows is the answer to the run that scheduled it, or to the
+        // message by which it is observed.
+        if (awaitsSession(run, agent) && mapped.partial !== undefined) {
           this.#noteEnd(sight);
           const vendor = agent.mapping.describeEnd(observation.raw);
           await handle.record({ kind: 'end', outcome: { status: 'success', value: mapped.partial, vendor } });
@@ -310,7 +310,7 @@ export class Poller {
   /** The upstream run is over; where it was the thread's session, the thread has none any more. */
   async #end(outcome: RunOutcome, repeatsPartial = false): Promise<void> {
     const { handle, agent } = this.#context;
-    const losesSession = hasScheduledSession(handle.run, agent);
+    const losesSession = awaitsSession(handle.run, agent);
     await handle.record({ kind: 'end', outcome, repeatsPartial, ...(losesSession ? { session: null } : {}) });
   }
 

@@ -1,9 +1,10 @@
-import type { Observation } from '../../contract/adapter/adapter.ts';
+import type { MessageAnswer, Observation } from '../../contract/adapter/adapter.ts';
 import { UpstreamFault } from '../../contract/adapter/http.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import { MappingFault } from '../../contract/domain/mapping.ts';
 import type { UpstreamRef } from '../../contract/domain/run.ts';
 import type { Permit } from '../limits/call-permit.ts';
+import { isRepeatable } from '../sessions/sessions.ts';
 import { failedMapping, isUnreadable, lostSession, unreadableAnswer } from '../state/outcomes.ts';
 import type { RunOutcome } from '../state/state-machine.ts';
 import { noteAnswer, noteCall, noteFault } from './call-notes.ts';
@@ -21,7 +22,7 @@ export async function sendMessage(
   runPermit.markStarted();
   const calls = connection.session;
   if (calls === undefined) throw new TypeError('the adapter has no session calls');
-  let answer: Observation;
+  let answer: MessageAnswer;
   try {
     noteCall(context);
     answer = await permit.send(() => calls.send(agent.target, session, { input, messageId: handle.run.runId }));
@@ -32,7 +33,7 @@ export async function sendMessage(
       await handle.record({ kind: 'end', outcome: lostSession(error.message), session: null });
       return null;
     }
-    if (error instanceof UpstreamFault && isAnswered(error) && calls.repeatable !== true) {
+    if (error instanceof UpstreamFault && isAnswered(error) && !isRepeatable(calls, agent.target)) {
       noteFault(context, 'start', error, null);
       await handle.record({ kind: 'end', outcome: unreadableAnswer(error) });
       return null;
@@ -41,7 +42,8 @@ export async function sendMessage(
   }
   noteAnswer(context, 'start');
   deps.metrics.count('starts', { backend: agent.backend, result: 'accepted' });
-  await handle.record({ kind: 'end', outcome: await finalOutcome(context, answer, 'a message') });
+  if ('accepted' in answer) await handle.record({ kind: 'started', upstream: answer.accepted });
+  else await handle.record({ kind: 'end', outcome: await finalOutcome(context, answer, 'a message') });
   return null;
 }
 

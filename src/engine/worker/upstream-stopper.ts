@@ -9,6 +9,7 @@ import { StorageFault } from '../../contract/store/store.ts';
 import type { Backends } from '../limits/backends.ts';
 import type { CallQueue } from '../limits/call-queue.ts';
 import { nextRetryMs } from '../pacing/pacing.ts';
+import { isMessage } from '../sessions/sessions.ts';
 import { delay } from '../sleeper.ts';
 import type { FaultRecorder } from '../state/fault-recorder.ts';
 import { runLogFields } from '../state/run-log-fields.ts';
@@ -56,6 +57,7 @@ export class UpstreamStopper {
 
   /** Stops what a run started at the vendor: ends the session that it scheduled for its thread, cancels any other run. */
   stopRun(run: Run, upstream: UpstreamRef, agent: Agent): void {
+    if (isMessage(run, agent, upstream)) return;
     if (agent.capabilities.session && run.threadId !== null)
       this.endSession({ id: run.runId, tenant: run.tenant, upstream }, agent);
     else this.#cancel(run, upstream, agent);

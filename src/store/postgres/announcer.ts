@@ -9,7 +9,7 @@ const gatherMs = 4;
  * until that is on the disk. What is announced within a few milliseconds goes out together.
  *
  * An announcement may be lost, with the connection or with the process. So it is right only for changes of which others
- * learn all the same, by the sweep that reads what is watched.
+ * learn all the same, by the sweep that reads what is watched. Nothing is announced while no other store listens.
  */
 export class Announcer {
   readonly #connection: NotificationConnection;
@@ -26,11 +26,13 @@ export class Announcer {
   }
 
   announceRun(runId: string): void {
+    if (this.#connection.isAlone) return;
     this.#runs.add(runId);
     this.#schedule();
   }
 
   announceThread(threadId: string): void {
+    if (this.#connection.isAlone) return;
     this.#threads.add(threadId);
     this.#schedule();
   }

@@ -13,6 +13,13 @@ const probeMs = 15_000;
 /** A notification that is lost with the server is read by the next sweep, so it waits for no disk and no standby. */
 const begin = `SET synchronous_commit = off; LISTEN ${changeChannel}; LISTEN ${wakeChannel};
   LISTEN ${operationsChannel}`;
+/**
+ * Connections as this one, of other stores. Where the server does not tell what a connection is for, because it is another user's, it
+ * counts.
+ */
+const countOthers = `SELECT count(*)::int AS others FROM pg_stat_activity WHERE datname = current_database()
+  AND pid <> pg_backend_pid() AND (application_name = $1 OR application_name IS NULL)`;
+const applicationName = 'rungate notifications';
 const send = 'SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payloads (payload)';
 
 type ChangeCallback = (change: StoreChange) => void;
@@ -33,6 +40,9 @@ export class NotificationConnection {
   #timer: NodeJS.Timeout | undefined;
   #retryMs = firstRetryMs;
   #closed = false;
+  #isAlone = false;
+  /** Messages of other stores. */
+  #heard = 0;
   /** A connection carries out one query at a time. */
   #asked: Promise<unknown> = Promise.resolve();
 
@@ -45,13 +55,16 @@ export class NotificationConnection {
 
   /** Resolves when it listens. Throws node-postgres' errors and `StorageFault`, and then does not try again. */
   async open(): Promise<void> {
-    const client = await connectClient(this.#primary, { application_name: 'rungate notifications' }, (each) => {
+    const client = await connectClient(this.#primary, { application_name: applicationName }, (each) => {
       each.on('notification', ({ channel, payload = '' }) => this.#receive(channel, payload));
       each.on('error', (error) => this.#lose(each, error));
       each.on('end', () => this.#lose(each, undefined));
     });
     try {
       await client.query(begin);
+      // Others learn of this store, and this one of others, while each of them listens already.
+      await client.query(hello(this.#origin));
+      await this.#lookAround(client);
     } catch (error) {
       discard(client);
       throw error;
@@ -62,15 +75,27 @@ export class NotificationConnection {
     this.#scheduleProbe(client);
   }
 
-  /** Resolves when the messages are under way. Rejects with `StorageFault` or node-postgres' errors. */
-  async send(channel: string, payloads: readonly string[]): Promise<void> {
-    await this.#ask({ name: 'notify', text: send, values: [channel, payloads] });
+  /** No other store listens, as far as is known: a new one says so at once, and one of an older version is seen with the next probe. */
+  get isAlone(): boolean {
+    return this.#isAlone;
   }
 
-  #ask(query: QueryConfig): Promise<unknown> {
+  async #lookAround(client: Client): Promise<void> {
+    const heard = this.#heard;
+    const { rows } = await client.query<{ others: number }>(countOthers, [applicationName]);
+    this.#isAlone = rows[0]?.others === 0 && this.#heard === heard;
+  }
+
+  /** Resolves when the messages are under way. Rejects with `StorageFault` or node-postgres' errors. */
+  async send(channel: string, payloads: readonly string[]): Promise<void> {
+    const query = { name: 'notify', text: send, values: [channel, payloads] };
+    await this.#ask((client) => client.query(query));
+  }
+
+  #ask(query: (client: Client) => Promise<unknown>): Promise<unknown> {
     const ask = async (): Promise<unknown> => {
       if (this.#client === null) throw new StorageFault('PostgreSQL: the connection for notifications is interrupted');
-      return await this.#client.query(query);
+      return await query(this.#client);
     };
     const asked = this.#asked.then(ask, ask);
     this.#asked = asked.catch(() => {});
@@ -97,16 +122,14 @@ export class NotificationConnection {
   }
 
   #receive(channel: string, payload: string): void {
-    if (channel === operationsChannel) {
-      if (payload !== this.#origin) this.#publishOperation();
-      return;
-    }
-    if (channel === wakeChannel) {
+    if (payload === this.#origin || payload.startsWith(`${this.#origin} `)) return;
+    this.#heard += 1;
+    this.#isAlone = false;
+    if (channel === operationsChannel) this.#publishOperation();
+    else if (channel === wakeChannel) {
       const runId = parseWake(payload, this.#origin);
       if (runId !== null) for (const callback of this.#onWake) callback(runId);
-      return;
-    }
-    for (const change of parseChanges(payload, this.#origin)) this.#publish(change);
+    } else for (const change of parseChanges(payload, this.#origin)) this.#publish(change);
   }
 
   #publish(change: StoreChange): void {
@@ -121,6 +144,7 @@ export class NotificationConnection {
   #lose(client: Client, error: unknown): void {
     if (this.#client !== client) return;
     this.#client = null;
+    this.#isAlone = false;
     discard(client);
     this.#log.warn({ err: error }, 'change notifications interrupted; reconnecting');
     this.#publish({ kind: 'missed' });
@@ -141,7 +165,7 @@ export class NotificationConnection {
 
   #scheduleProbe(client: Client): void {
     this.#timer = setTimeout(() => {
-      this.#ask({ text: 'SELECT 1' }).then(
+      this.#ask((asked) => this.#lookAround(asked)).then(
         () => this.#client === client && this.#scheduleProbe(client),
         (error: unknown) => this.#lose(client, error),
       );
@@ -158,6 +182,11 @@ function subscribe<Arguments extends readonly unknown[]>(
   const own = (...given: Arguments): void => callback(...given);
   callbacks.add(own);
   return () => void callbacks.delete(own);
+}
+
+/** A message that every version understands: something of this store may have changed. */
+function hello(origin: string): QueryConfig {
+  return { text: 'SELECT pg_notify($1, $2)', values: [operationsChannel, origin] };
 }
 
 /** Ends a connection without waiting for it: it may be broken. */

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTemporal, type TemporalServer } from '../../src/sandbox/temporal/temporal-server.ts';
 import { connectUpstream, type Upstream } from '../../src/upstream/connect.ts';
 import { askOver, probes } from '../adapters/temporal-contract.ts';
+import { connectTemporal, runProbes } from '../adapters/temporal-runs.ts';
 import { upstreamOptions } from '../upstream/upstream-options.ts';
 
 let server: TemporalServer;
@@ -18,4 +19,14 @@ afterAll(async () => {
 
 test.each(probes)('the stand-in of Temporal answers as Temporal does: $name', async ({ run, expected }) => {
   expect(await run({ ask: askOver(upstream), makeId: randomUUID })).toEqual(expected);
+});
+
+describe.each(['grpc', 'http'] as const)('over %s', (transport) => {
+  test.each(runProbes)('$name', async ({ run, expected }) => {
+    const own = connectUpstream({
+      ...upstreamOptions,
+      baseUrl: transport === 'grpc' ? server.grpcUrl : server.httpUrl,
+    });
+    expect(await run(connectTemporal(own, transport)).finally(own.close)).toEqual(expected);
+  });
 });

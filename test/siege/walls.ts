@@ -1,5 +1,6 @@
 import type { Wall } from './wall.ts';
 import { wallsOfBytes } from './walls-of-bytes.ts';
+import { wallsOfHttp2 } from './walls-of-http2.ts';
 
 export const walls: readonly Wall[] = [
   {
@@ -350,4 +351,5 @@ export const walls: readonly Wall[] = [
     tests: ['test/validation/written-schemas.test.ts'],
   },
   ...wallsOfBytes,
+  ...wallsOfHttp2,
 ];

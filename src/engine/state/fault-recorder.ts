@@ -26,8 +26,9 @@ export class FaultRecorder {
 
   record(log: Log, agent: Agent, purpose: CallPurpose, fault: UpstreamFault): void {
     this.#metrics.count('upstream_faults', { backend: agent.backend, kind: fault.kind });
-    const { kind, httpStatus, consequence } = fault;
-    const fields = { purpose, kind, http_status: httpStatus, consequence, reason: fault.message };
+    const { kind, httpStatus, rpc, consequence } = fault;
+    const status = rpc === null ? { http_status: httpStatus } : { grpc_status: rpc.code };
+    const fields = { purpose, kind, ...status, consequence, reason: fault.message };
     const group = `${agent.backend}:${purpose}`;
     const suppressed = this.#admit(`${group}:${kind}:${httpStatus}`, group);
     if (suppressed === null) log.debug(fields, 'vendor call failed');

@@ -12,6 +12,7 @@ import { isDeepStrictEqual, promisify } from 'node:util';
 import { startTemporal } from '../../../src/sandbox/temporal/temporal-server.ts';
 import { connectUpstream } from '../../../src/upstream/connect.ts';
 import { askOver, probes } from '../../adapters/temporal-contract.ts';
+import { connectTemporal, runProbes } from '../../adapters/temporal-runs.ts';
 import { upstreamOptions } from '../../upstream/upstream-options.ts';
 import { work, workerSchema } from './worker.ts';
 
@@ -54,9 +55,14 @@ async function probe({ name, url }: Site): Promise<number> {
   const stop = new AbortController();
   // The stand-in has workers of its own.
   const worker = name === 'the stand-in' ? null : work(askOver(upstream, { schema: workerSchema }), stop.signal);
+  const connection = connectTemporal(upstream, 'grpc');
+  const questions = [
+    ...probes.map((each) => ({ ...each, ask: () => each.run({ ask: askOver(upstream), makeId: randomUUID }) })),
+    ...runProbes.map((each) => ({ ...each, ask: () => each.run(connection) })),
+  ];
   let differences = 0;
-  for (const { name: title, expected, run: ask } of probes) {
-    const answer = await ask({ ask: askOver(upstream), makeId: randomUUID }).catch((error: unknown) => String(error));
+  for (const { name: title, expected, ask } of questions) {
+    const answer = await ask().catch((error: unknown) => String(error));
     const isSame = isDeepStrictEqual(answer, expected);
     if (!isSame) differences += 1;
     print(`${isSame ? 'same     ' : 'DIFFERENT'} ${title}`);
@@ -77,5 +83,5 @@ for (const start of [startJavaServer, startStandIn]) {
     await site.close();
   }
 }
-print(`\n${probes.length} probes of each, ${differences} answers differ`);
+print(`\n${probes.length + runProbes.length} probes of each, ${differences} answers differ`);
 process.exitCode = differences === 0 ? 0 : 1;

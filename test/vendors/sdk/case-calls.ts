@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
 import type { CaseAnswered, CaseSent, VendorCases } from '../../../src/vendors/case-schema.ts';
 import type { Answer, HeardCall } from './heard-vendor.ts';
 
@@ -11,6 +12,10 @@ export type Additions = {
   readonly query?: readonly string[];
   /** Members of which only that they are there is compared. */
   readonly unlike?: readonly string[];
+  /** Calls that it makes besides, such as `POST /login`. */
+  readonly calls?: readonly string[];
+  /** It sends what it sends as the only item of a list. */
+  readonly isList?: boolean;
 };
 
 /** Texts of the cases, and what stands in their place: ids that a stand-in gave, names that it has. */
@@ -32,7 +37,7 @@ export class CaseCalls {
       if (answered === undefined) return { status: 404, body: '{}' };
       if (typeof answered === 'string') return { status: 500, body: '{}' };
       const { status, headers, text, body = {} } = answered;
-      return { status, headers, body: text ?? JSON.stringify(body) };
+      return { status, headers, body: text ?? JSON.stringify(withIdOf(call, body)) };
     };
   }
 
@@ -40,6 +45,7 @@ export class CaseCalls {
   compare(calls: readonly HeardCall[], additions: Additions, names: Names): readonly string[] {
     const take = this.#turns();
     return calls.flatMap((call) => {
+      if (additions.calls?.includes(call.key) === true) return [];
       const named = nameAsCases(call, names);
       const exchange = take(withMethod(named.key, named.body));
       if (exchange === undefined) return [`${named.key} is sent by the client, and by no case`];
@@ -52,7 +58,7 @@ export class CaseCalls {
     const turns = new Map<string, number>();
     return (key) => {
       const fitting = this.#exchanges.filter(
-        ({ sent }) => withMethod(`${sent.method} ${sent.path}`, JSON.stringify(sent.body ?? null)) === key,
+        ({ sent }) => withMethod(`${sent.method} ${pathOf(sent)}`, JSON.stringify(sent.body ?? null)) === key,
       );
       const turn = turns.get(key) ?? 0;
       turns.set(key, turn + 1);
@@ -61,9 +67,21 @@ export class CaseCalls {
   }
 }
 
+/** An answer of JSON-RPC has the id of its call. */
+function withIdOf({ body }: HeardCall, answer: unknown): unknown {
+  if (typeof answer !== 'object' || answer === null || !('jsonrpc' in answer)) return answer;
+  const { id } = z.looseObject({ id: z.json() }).parse(JSON.parse(body));
+  return { ...answer, id };
+}
+
+/** A call to another host of the vendor has its URL, and the client is pointed at one server for all hosts. */
+function pathOf({ path, url }: CaseSent): string | undefined {
+  return url === undefined ? path : new URL(url).pathname;
+}
+
 /** All calls of JSON-RPC go to one path. */
 function withMethod(key: string, body: string): string {
-  const method = /"jsonrpc":/.test(body) ? /"method":"(\w+)"/.exec(body)?.[1] : undefined;
+  const method = /"jsonrpc":/.test(body) ? /"method":"([\w/]+)"/.exec(body)?.[1] : undefined;
   return method === undefined ? key : `${key} ${method}`;
 }
 
@@ -77,7 +95,8 @@ function compareCall(sent: CaseSent, call: HeardCall, additions: Additions): rea
   );
   if (!isDeepStrictEqual(query, { ...sent.query })) differences.push(`the query is ${JSON.stringify(query)}`);
   if (sent.body === undefined) return differences;
-  const given: unknown = JSON.parse(call.body);
+  const whole: unknown = JSON.parse(call.body);
+  const given: unknown = additions.isList === true && Array.isArray(whole) ? whole[0] : whole;
   const known: unknown = JSON.parse(JSON.stringify(sent.body));
   const { body: added = [], unlike = [] } = additions;
   if (!isDeepStrictEqual(blank(without(given, known, added), unlike), blank(known, unlike)))

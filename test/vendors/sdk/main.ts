@@ -3,7 +3,7 @@
 // what the file sends. The clients are installed into a cache outside the checkout, pinned.
 //
 //   npm run test:vendors [-- NAME…]
-import { execFile, execFileSync } from 'node:child_process';
+import { type ExecFileSyncOptions, execFile, execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -37,18 +37,22 @@ const apiKeys = ['test-token', 'test-key', 'r8_test'];
 const sandbox = await startSandbox({ apiKeys });
 
 /** The directory with a client's packages; whole or not at all. */
-function installClient({ packages }: Pick<Client, 'packages'>): string {
+function installClient({ packages, isPython = false }: Pick<Client, 'packages' | 'isPython'>): string {
   const directory = join(cache, packages.join('+').replaceAll('/', '-'));
   if (existsSync(directory)) return directory;
   const part = `${directory}.part`;
   rmSync(part, { recursive: true, force: true });
   mkdirSync(part, { recursive: true });
-  writeFileSync(join(part, 'package.json'), '{ "private": true, "type": "module" }\n');
-  execFileSync('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', ...packages], {
-    cwd: part,
-    timeout: installWithinMs,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const options: ExecFileSyncOptions = { cwd: part, timeout: installWithinMs, stdio: ['ignore', 'ignore', 'pipe'] };
+  if (isPython) {
+    // A virtual environment would name its place, which changes; a folder of packages does not.
+    const [first = '', ...needed] = packages;
+    execFileSync('python3', ['-m', 'pip', 'install', '-q', '--target', '.', '--no-deps', first], options);
+    execFileSync('python3', ['-m', 'pip', 'install', '-q', '--target', '.', ...needed], options);
+  } else {
+    writeFileSync(join(part, 'package.json'), '{ "private": true, "type": "module" }\n');
+    execFileSync('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', ...packages], options);
+  }
   renameSync(part, directory);
   return directory;
 }
@@ -76,8 +80,10 @@ async function tryClient(client: Client): Promise<readonly string[]> {
   const vendor = await loadVendor(file);
   const cases = casesSchema.parse(parse(readFileSync(casesFileOf(file), 'utf8'), { merge: true }));
   const directory = installClient(client);
-  const script = join(directory, `${client.vendor}.mjs`);
-  copyFileSync(join(import.meta.dirname, 'scripts', `${client.vendor}.mjs`), script);
+  const [program, ending] = client.isPython === true ? ['python3', 'py'] : [process.execPath, 'mjs'];
+  // Not by the name of the vendor alone, which may be that of a package.
+  const script = join(directory, `try-${client.vendor}.${ending}`);
+  copyFileSync(join(import.meta.dirname, 'scripts', `${client.vendor}.${ending}`), script);
   const calls = new CaseCalls(cases);
   const standIn = standInOf(client);
   const basePath = new URL(vendor.file.baseUrl ?? 'http://vendor').pathname.replace(/\/$/, '');
@@ -86,7 +92,7 @@ async function tryClient(client: Client): Promise<readonly string[]> {
   try {
     const baseUrl = await heard.listen();
     const options = { cwd: directory, timeout: runWithinMs };
-    const { stdout } = await promisify(execFile)(process.execPath, [script, baseUrl, heard.sinkUrl], options);
+    const { stdout } = await promisify(execFile)(program, [script, baseUrl, heard.sinkUrl], options);
     const said: unknown = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
     if (standIn === null) return [...calls.compare(heard.calls, additions, {}), ...judgeReplayed(cases, said)];
     const { names, status, cancelled } = printedOfStandIn.parse(said);

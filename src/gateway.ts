@@ -6,6 +6,7 @@ import { stringifySliced } from './compute/sliced-json.ts';
 import { sliceBounds } from './compute/slices.ts';
 import { refuseOpenHost } from './config/auth-section.ts';
 import type { Config } from './config/config.ts';
+import { createConfigAdmin, type ReadConfig } from './config/config-admin.ts';
 import type { Connection } from './contract/adapter/adapter.ts';
 import type { Protocol } from './contract/api/protocol.ts';
 import type { Log } from './contract/domain/log.ts';
@@ -15,7 +16,7 @@ import { createEngine } from './engine/create-engine.ts';
 import { currentAdmission } from './engine/limits/call-permit.ts';
 import { systemClock } from './engine/system-clock.ts';
 import type { WebhookOptions } from './engine/webhooks/create-dispatcher.ts';
-import { createApp } from './http/app.ts';
+import { type AppOptions, createApp } from './http/app.ts';
 import type { Mount } from './http/router.ts';
 import { listen } from './http/server.ts';
 import { measureJson } from './json/measure-json.ts';
@@ -28,6 +29,7 @@ import type { Tracing } from './observability/tracing.ts';
 import { readVersion } from './observability/version.ts';
 import { createAcpV01 } from './protocols/acp-v01/protocol.ts';
 import { createAcpV02 } from './protocols/acp-v02/protocol.ts';
+import { createAdminProtocol } from './protocols/admin/protocol.ts';
 import { createAgentProtocol } from './protocols/agent-protocol/protocol.ts';
 import { createIntuned } from './protocols/intuned/protocol.ts';
 import { createRestack } from './protocols/restack/protocol.ts';
@@ -40,6 +42,8 @@ import { createOutboundClient } from './upstream/ssrf-client.ts';
 export type Gateway = {
   /** Where it listens, with the port that was picked. */
   readonly url: string;
+  /** Where the admin API listens, where it has a listener of its own. */
+  readonly adminUrl: string | null;
   /** Drains, within the config's `server.drainSeconds`, and closes everything. */
   stop(): Promise<void>;
 };
@@ -56,8 +60,9 @@ const streamRetryMs = 1000;
 const closeGraceMs = 500;
 
 /** The one composition: config to store, connections, agents, engine and app. Rejects when one cannot be had. */
-export async function startGateway(config: Config, log: Log): Promise<Gateway> {
+export async function startGateway(config: Config, log: Log, read: ReadConfig | null = null): Promise<Gateway> {
   checkOpenHost(config, log);
+  const loadedAtMs = systemClock.nowMs();
   const metrics = createMetrics({ processMetrics: config.server.metrics });
   const store = await openStore(config.store.url, {
     log,
@@ -127,16 +132,22 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     metrics,
     tracer,
     currentTrace: () => scope.current,
+    self: {
+      version: readVersion(),
+      config: createConfigAdmin({ current: () => ({ config, loadedAtMs }), read, reload: null }),
+      adapterOf: (name) => config.backends.find((backend) => backend.name === name)?.adapter.name ?? '',
+    },
   });
 
   const { acceptPush: pushed, acceptAccountPush: pushedForAccount, backends } = engine;
-  const app = createApp({
+  const appOptions: AppOptions = {
     mounts,
     pushed,
     pushedForAccount,
     backends,
     api: engine.api,
-    adminFor: null,
+    adminFor: engine.adminFor,
+    isDraining: engine.isDraining,
     log,
     limits: { ...config.limits, slowReaderMs: config.limits.slowReaderSeconds * 1000 },
     authenticate: createAuthenticator(config.auth),
@@ -156,7 +167,10 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     tracer,
     logsAccess: config.log.access,
     renderMetrics: config.server.metrics ? (form) => metrics.render(readNow(), form) : null,
-  });
+  };
+  const app = createApp(appOptions);
+  const adminApp =
+    config.admin.enabled && config.admin.port !== null ? createApp(adminOptions(config, appOptions)) : null;
   const readNow = () =>
     readGauges({
       version: readVersion(),
@@ -175,27 +189,54 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
   };
   try {
     await engine.start();
-    const server = await listen(app, {
-      ...config.server,
+    const listenOptions = {
       maxConnections: config.limits.maxConnections,
       maxHeaderBytes: config.limits.maxHeaderBytes,
       slowRequestMs: config.limits.slowRequestSeconds * 1000,
       onFull: () => log.warn({ max: config.limits.maxConnections }, 'too many connections; further ones are closed'),
-    });
+    };
+    const server = await listen(app, { ...config.server, ...listenOptions });
+    const { host, port } = config.admin;
+    const adminServer = adminApp === null ? null : await listen(adminApp, { host, port: port ?? 0, ...listenOptions });
+    if (adminServer !== null) log.info({ url: adminServer.url }, 'admin API listens');
     return {
       url: server.url,
+      adminUrl: adminServer?.url ?? null,
       stop: async () => {
         const drainMs = config.server.drainSeconds * 1000 - closeGraceMs;
         const drained = drainWithin(drainMs, closeUnder, log);
         app.drain(streamRetryMs);
+        adminApp?.drain(streamRetryMs);
         await drained;
-        await server.close(closeGraceMs);
+        await Promise.all([server.close(closeGraceMs), adminServer?.close(closeGraceMs)]);
       },
     };
   } catch (error) {
     await closeUnder();
     throw error;
   }
+}
+
+/** The listener of operators: their API, health and metrics, and no runs. */
+function adminOptions(config: Config, options: AppOptions): AppOptions {
+  return {
+    ...options,
+    mounts: mountAdmin(),
+    hosts: isProtected(config) ? null : [config.admin.host],
+    origins: [],
+    pushed: async () => false,
+    pushedForAccount: async () => false,
+  };
+}
+
+function mountAdmin(): readonly Mount[] {
+  const protocol = createAdminProtocol();
+  return [{ protocol, prefix: protocol.prefix }];
+}
+
+/** Without keys it is for this machine alone, which a port that is open to others cannot tell from them. */
+function servesAdmin({ admin, auth }: Config): boolean {
+  return admin.enabled && admin.port === null && auth !== 'none';
 }
 
 function isProtected({ auth }: Config): boolean {
@@ -265,7 +306,7 @@ export function mountProtocols(config: Config): readonly Mount[] {
   const mounts = protocols.map((protocol) => ({ protocol, prefix: protocol.prefix }));
   const root = protocols.find((protocol) => protocol.name === rootProtocol);
   if (root === undefined) throw new TypeError(`no protocol ${rootProtocol} is mounted`);
-  return [...mounts, { protocol: root, prefix: '' }];
+  return [...mounts, ...(servesAdmin(config) ? mountAdmin() : []), { protocol: root, prefix: '' }];
 }
 
 async function drainWithin(drainMs: number, close: () => Promise<void>, log: Log): Promise<void> {

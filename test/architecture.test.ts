@@ -33,6 +33,7 @@ const heights: readonly (readonly string[])[] = [
 /** Folders of the engine from the highest to the lowest; files beside them are its base, but for the composition. */
 const engineHeights: readonly (readonly string[])[] = [
   ['create-engine.ts'],
+  ['admin'],
   ['api', 'cluster'],
   ['worker'],
   ['sessions'],

@@ -2,6 +2,7 @@ import { flushCompileCache } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { adapters } from '../../adapters/index.ts';
 import type { Config } from '../config/config.ts';
+import type { ReadConfig } from '../config/config-admin.ts';
 import { loadConfig, parseConfig } from '../config/load.ts';
 import { startGateway } from '../gateway.ts';
 import { createLog, openPrettyLines, type ProcessLog } from '../observability/log.ts';
@@ -28,7 +29,14 @@ export const serve: Command = {
     ignoreHangups(() => undefined);
     const overrides: Overrides = { host: line.text('host'), port: line.port };
     if (line.isSet('sandbox')) return await serveSandbox(overrides, line.keepCode);
-    return await serveConfig(override(await loadConfig(line.configFile, process.env, adapters), overrides), line);
+    const { configFile: file, keepCode } = line;
+    const options = { file, env: process.env, registry: adapters };
+    const read: ReadConfig = async (text) =>
+      override(
+        text === null ? await loadConfig(file, process.env, adapters) : await parseConfig(text, options),
+        overrides,
+      );
+    return await serveConfig(await read(null), { read, keepCode });
   },
 };
 
@@ -45,12 +53,12 @@ async function serveSandbox({ port }: Overrides, keepCode: () => void): Promise<
   return await serveConfig(override(config, { host: undefined, port }), { sandbox, keepCode });
 }
 
-type Surroundings = { readonly sandbox?: Sandbox; readonly keepCode: () => void };
+type Surroundings = { readonly read?: ReadConfig; readonly sandbox?: Sandbox; readonly keepCode: () => void };
 
-async function serveConfig(config: Config, { sandbox, keepCode }: Surroundings): Promise<number> {
+async function serveConfig(config: Config, { read, sandbox, keepCode }: Surroundings): Promise<number> {
   const log = await openLog(config);
   ignoreHangups((signal) => log.info({ signal }, 'signal ignored; SIGTERM stops the gateway'));
-  const gateway = await startGateway(config, log);
+  const gateway = await startGateway(config, log, read);
   // Before the gateway is announced: a reader of that may stop it at once.
   const stop = awaitStop();
   log.info({ url: gateway.url, agents: config.agents.length }, 'rungate listens');

@@ -186,3 +186,12 @@ export function refuseOpenHost(host: string, auth: unknown): string | null {
   if (auth !== null || isLoopbackHost(host)) return null;
   return 'lets other machines in without a key: add auth, or write "auth: none"';
 }
+
+/** The same of the listener of the admin API, for which the word `none` does not suffice. */
+export function refuseOpenAdmin(
+  { port, host }: { readonly port: number | null; readonly host: string },
+  auth: unknown,
+): string | null {
+  if (port === null || (auth !== null && auth !== 'none') || isLoopbackHost(host)) return null;
+  return 'lets other machines operate the gateway without a key: add auth with keys that have a role';
+}

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { anyAuthSchema } from './auth-section.ts';
 import { agentSchema, backendSchema } from './entry-schemas.ts';
 import {
+  adminSchema,
   limitsSchema,
   logSchema,
   pacingSchema,
@@ -27,6 +28,7 @@ export const configSchema = z.strictObject({
   pacing: pacingSchema,
   retention: retentionSchema,
   replicas: replicasSchema,
+  admin: adminSchema,
   log: logSchema,
   tracing: tracingSchema,
   defaultAgent: z

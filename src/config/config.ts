@@ -5,6 +5,7 @@ import type { Agent } from '../contract/domain/agent.ts';
 import type { AuthConfig } from '../contract/domain/auth.ts';
 import { createRedactor } from '../observability/redaction.ts';
 import type {
+  adminSchema,
   limitsSchema,
   logSchema,
   pacingSchema,
@@ -71,6 +72,7 @@ export type Config = {
   readonly pacing: Section<typeof pacingSchema>;
   readonly retention: Section<typeof retentionSchema>;
   readonly replicas: Section<typeof replicasSchema>;
+  readonly admin: Section<typeof adminSchema>;
   readonly log: Section<typeof logSchema>;
   readonly tracing: Section<typeof tracingSchema>;
   /** Null: it is not configured. */

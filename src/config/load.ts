@@ -7,7 +7,7 @@ import { isJsonObject } from '../json/json-object.ts';
 import { parseExceptions } from '../upstream/ssrf-address.ts';
 import { namedBackends } from './agent-backends.ts';
 import { readAgents } from './agents.ts';
-import { readAuth, refuseOpenHost } from './auth-section.ts';
+import { readAuth, refuseOpenAdmin, refuseOpenHost } from './auth-section.ts';
 import { readBackends } from './backends.ts';
 import type { Config } from './config.ts';
 import { ConfigError, type ConfigPath } from './config-error.ts';
@@ -19,6 +19,7 @@ import { MappingLoader } from './mapping-layers.ts';
 import { ConfigReader, isExtension, listNames } from './reader.ts';
 import { findUrlPasswords, keepLongSecrets } from './secrets.ts';
 import {
+  adminSchema,
   limitsSchema,
   logSchema,
   pacingSchema,
@@ -84,6 +85,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
   const pacing = section('pacing', pacingSchema);
   const retention = section('retention', retentionSchema);
   const replicas = section('replicas', replicasSchema);
+  const admin = section('admin', adminSchema);
   const log = section('log', logSchema);
   const tracing = section('tracing', tracingSchema);
   const webhooks = section('webhooks', webhooksSchema);
@@ -108,9 +110,11 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
   const auth = readAuth(raw.auth, agents.names, reader);
   const openHost = server === undefined || auth === undefined ? null : refuseOpenHost(server.host, auth);
   if (openHost !== null) reader.report(['server', 'host'], openHost);
+  const openAdmin = admin === undefined || auth === undefined ? null : refuseOpenAdmin(admin, auth);
+  if (openAdmin !== null) reader.report(['admin', 'host'], openAdmin);
 
   if (reader.problemCount > 0) throw new ConfigError(file, reader.listProblems());
-  if (!server || !store || !limits || !pacing || !retention || !replicas || !log || !tracing || !webhooks) {
+  if (!server || !store || !limits || !pacing || !retention || !replicas || !admin || !log || !tracing || !webhooks) {
     throw new TypeError('a section was refused without a problem');
   }
   if (auth === undefined) throw new TypeError('auth was refused without a problem');
@@ -128,6 +132,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
     pacing,
     retention,
     replicas,
+    admin,
     log,
     tracing,
     auth,

@@ -230,6 +230,33 @@ export const replicasSchema = z
   })
   .describe('How replicas on one PostgreSQL database watch each other.');
 
+export const adminSchema = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Serves the admin API under `/admin/v1`. Keys and tokens need a `role` for it. Without `auth` only this machine may use it; with `auth: none` it needs a `port` of its own.',
+      ),
+    port: z
+      .int()
+      .min(0)
+      .max(65_535)
+      .nullable()
+      .default(null)
+      .meta({
+        description:
+          'Port of a listener of its own, with health and metrics too: then the other port serves nothing of it. 0 picks a free one. Null: it is served where everything else is.',
+        examples: [9090],
+      }),
+    host: z
+      .string()
+      .regex(/^\S+$/, 'must be a name or an address, without spaces')
+      .default('127.0.0.1')
+      .describe('Address of that listener. Without keys or tokens it must be a loopback address.'),
+  })
+  .describe('What operators see and do.');
+
 export const logSchema = z
   .strictObject({
     level: z

@@ -1,11 +1,16 @@
 import type { PushCall } from '../contract/adapter/push.ts';
+import type { AdminFor, ConfigAdmin } from '../contract/api/admin.ts';
 import type { ClientApi } from '../contract/api/api.ts';
 import type { AgentDirectory } from '../contract/domain/agent.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Clock } from '../contract/domain/clock.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import type { RunTrace, Tracer } from '../contract/domain/trace.ts';
+import type { ReplicaReport } from '../contract/store/operations-store.ts';
 import type { Store } from '../contract/store/store.ts';
+import { ChangeStream } from './admin/change-stream.ts';
+import { createAdmin } from './admin/create-admin.ts';
+import { Presence } from './admin/presence.ts';
 import { AgentService } from './api/agent-service.ts';
 import { RunCreator } from './api/create-run.ts';
 import { ItemService } from './api/item-service.ts';
@@ -18,6 +23,7 @@ import { followReplicas } from './cluster/replication.ts';
 import { takeStore } from './cluster/take-store.ts';
 import { EventBus } from './events/event-bus.ts';
 import { type BackendOptions, Backends } from './limits/backends.ts';
+import { Stops } from './limits/stops.ts';
 import { AgentDurations } from './pacing/agent-durations.ts';
 import type { PacingOptions } from './pacing/pacing.ts';
 import { agentOf } from './placement.ts';
@@ -63,12 +69,25 @@ export type EngineDeps = {
   readonly metrics: Metrics;
   /** The client request in whose course something is done; left out, none is known. */
   readonly currentTrace?: (() => RunTrace | undefined) | undefined;
+  /** What operators see of this process and its config; left out, there is no admin API. */
+  readonly self?: EngineSelf | undefined;
   /** Left out: no traces are made. */
   readonly tracer?: Tracer | undefined;
 };
 
+export type EngineSelf = {
+  readonly version: string;
+  readonly config: ConfigAdmin;
+  /** The vendor's product, by the name of a backend. */
+  readonly adapterOf: (backend: string) => string;
+};
+
 export type Engine = {
   readonly api: ClientApi;
+  /** Null where the gateway was not told about itself. */
+  readonly adminFor: AdminFor | null;
+  /** Whether operators drain this replica. */
+  isDraining(): boolean;
   /** The live runs of this process by backend and phase, how many are parked, and how long the oldest has been queued. */
   countRuns(): LiveCounts;
   /** How many live runs this process drives, and how many of them are parked. */
@@ -93,8 +112,11 @@ export function createEngine(deps: EngineDeps): Engine {
   const { agents, store, clock, log, metrics, lease, tracer } = deps;
   const live = new LiveRuns();
   const cache = new RunCache(store, deps.cache, (runId) => live.find(runId));
+  const changeStream = new ChangeStream(clock);
+  const stops = new Stops(log);
   const bus = new EventBus({
     onPublish: ({ runId, run }) => {
+      changeStream.noteRun(runId, run);
       if (run === null) cache.delete(runId);
       else cache.keep(run);
       live.refresh(runId, run);
@@ -111,7 +133,15 @@ export function createEngine(deps: EngineDeps): Engine {
     { onWait, clock, log, agents, replica: lease.replica, quotas: store.quotas },
     deps.backends,
   );
-  const health = new BackendHealth({ clock, log, limits: backends, countLive: (backend) => live.countAt(backend) });
+  const onState = (name: string, state: string): void =>
+    changeStream.note('backend', name, () => ({ backend: { name, state } }));
+  const health = new BackendHealth({
+    onState,
+    clock,
+    log,
+    limits: backends,
+    countLive: (backend) => live.countAt(backend),
+  });
   const stopper = new UpstreamStopper({ clock, faults, health, backends, log });
   const threadEffects = new ThreadEffects(store, agents, ({ tenant, threadId }, session) => {
     const agent = agentOf(agents, session);
@@ -128,6 +158,7 @@ export function createEngine(deps: EngineDeps): Engine {
     },
     onCommitted: (commit) => {
       announce(commit, bus);
+      if (commit.kind === 'created') changeStream.noteRun(commit.run.runId, commit.run);
       if (commit.kind === 'changed' && commit.owesDelivery) dispatcher?.wake();
     },
     onUnknownInsert: () => lease.expectUnknownRuns(),
@@ -137,7 +168,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const worker = new Worker(
     {
       ...{ replica: lease.replica, store, writer, bus, canceller, stopper, clock },
-      ...{ pacing: deps.pacing, backends, onWait, durations, faults, health, log, metrics, tracer },
+      ...{ pacing: deps.pacing, backends, stops, onWait, durations, faults, health, log, metrics, tracer },
       evaluationTurns: new EvaluationTurns(),
     },
     agents,
@@ -156,18 +187,60 @@ export function createEngine(deps: EngineDeps): Engine {
     idempotencyMs: deps.idempotencyMs,
     currentTrace: deps.currentTrace ?? (() => undefined),
   });
-  const runs = new RunService({ live, agents, store, cache, writer, bus, canceller, stopper, creator, clock });
+  const isDraining = (): boolean => presence.isDraining;
+  const runs = new RunService({
+    isDraining,
+    live,
+    agents,
+    store,
+    cache,
+    writer,
+    bus,
+    canceller,
+    stopper,
+    creator,
+    clock,
+  });
   const threads = new ThreadService({ agents, store, cache, stopper, bus, clock });
   const api: ClientApi = {
     ...{ runs, threads, items: new ItemService(store, clock), agents: new AgentService(agents) },
     vendors: new PassedCalls({ backends, passing: deps.passing ?? [], agents, clock, log }),
   };
+  const presence = new Presence({
+    ...{ store: store.operations, stops, clock, log, replica: lease.replica },
+    describe: () => describeReplica(deps, { counts: countLive(live.values()), total: live.size, health, presence }),
+    onDrain: (shouldDrain) => lease.pauseClaims(shouldDrain),
+  });
+  const adminFor =
+    deps.self === undefined
+      ? null
+      : createAdmin({
+          ...{
+            agents,
+            store,
+            live,
+            clock,
+            log,
+            backends,
+            health,
+            stops,
+            presence,
+            changeStream,
+            runs,
+            canceller,
+            writer,
+          },
+          ...{ replica: lease.replica, deadAfterMs: lease.options.deadAfterMs, ...deps.self },
+        });
+  const stopStreaming = streamChanges({ changeStream, stops, store, live });
   const stopFollowing = followReplicas({ store, cache, bus, live, clock, log });
   const stopSweeping = sweepExpired({ store, cache, clock, log }, deps.retentionMs);
   const stopWakes = store.wakes?.subscribe((runId) => live.get(runId)?.pollNow());
 
   return {
     api,
+    adminFor,
+    isDraining,
     countRuns: () => countLive(live.values()),
     liveRuns: () => ({ total: live.size, parked: live.countParked() }),
     backends: () => health.states(),
@@ -175,13 +248,17 @@ export function createEngine(deps: EngineDeps): Engine {
     acceptAccountPush: (backend, call) => accountPushes.accept(backend, call),
     start: async () => {
       await takeStore({ store, clock, log }, { ...deps.fence, deadAfterMs: lease.options.deadAfterMs });
+      await presence.load();
       await durations.load(agents.all.map((agent) => agent.agentId));
       await held.start(lease.options.heartbeatMs);
       await lease.start((run) => worker.recover(run));
+      await presence.start(lease.options.heartbeatMs);
       dispatcher?.start();
     },
     stop: async () => {
       runs.drain();
+      await presence.stop();
+      stopStreaming();
       stopFollowing();
       stopSweeping();
       stopWakes?.();
@@ -195,6 +272,52 @@ export function createEngine(deps: EngineDeps): Engine {
       await backends.stop();
       await lease.stop();
     },
+  };
+}
+
+type Described = {
+  readonly counts: LiveCounts;
+  readonly total: number;
+  readonly health: BackendHealth;
+  readonly presence: Presence;
+};
+
+/** What this replica says of itself. */
+function describeReplica({ self, clock }: EngineDeps, { counts, total, health, presence }: Described): ReplicaReport {
+  const config = self?.config.current();
+  return {
+    version: self?.version ?? '',
+    configHash: config?.hash ?? '',
+    startedAtMs: Math.round(clock.nowMs() - clock.monotonicMs()),
+    liveRuns: total,
+    parkedRuns: counts.parked,
+    isDraining: presence.isDraining,
+    backends: Object.fromEntries(health.states().map(({ name, state }) => [name, state])),
+  };
+}
+
+type Streamed = {
+  readonly changeStream: ChangeStream;
+  readonly stops: Stops;
+  readonly store: Store;
+  readonly live: LiveRuns;
+};
+
+/** Brings changes to the streams of operators, and wakes queued runs when a stop is lifted. Returns a function that ends that. */
+function streamChanges({ changeStream, stops, store, live }: Streamed): () => void {
+  const endStops = stops.onChange(({ added, lifted }) => {
+    for (const stop of added) changeStream.note('stop', `${stop.kind} ${stop.name}`, () => ({ stop: { ...stop } }));
+    for (const { kind, name } of lifted) changeStream.note('lift', `${kind} ${name}`, () => ({ stop: { kind, name } }));
+    if (lifted.length > 0) for (const run of live.values()) if (run.phase === 'queued') run.wake();
+  });
+  const endForeign = store.shared
+    ? store.subscribe((change) => {
+        if (change.kind === 'run') changeStream.noteRun(change.id, undefined);
+      })
+    : () => {};
+  return () => {
+    endStops();
+    endForeign();
   };
 }
 

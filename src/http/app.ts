@@ -41,6 +41,8 @@ export type AppOptions = {
   readonly api: ClientApi;
   /** Null: the admin API is not served here. */
   readonly adminFor: AdminFor | null;
+  /** Whether operators drain this replica. */
+  readonly isDraining: () => boolean;
   readonly log: Log;
   readonly limits: AppLimits;
   readonly heartbeatMs: number;
@@ -127,7 +129,7 @@ export function createApp(options: AppOptions): App {
     unsent,
     scope: options.scope,
   });
-  const elsewhere = new Elsewhere(mounts);
+  const elsewhere = new Elsewhere(mounts.filter(({ protocol }) => protocol.isForOperators !== true));
   const routeDeps = {
     ...{ accessControl, disconnects, sockets, elsewhere },
     readBody: createBodyReader(limits, arriving),
@@ -141,7 +143,12 @@ export function createApp(options: AppOptions): App {
   const protocolOf = (path: string) => sites.find(({ prefix }) => isUnder(path, prefix))?.protocol ?? null;
   const pages = new Set(['/', docsPath, ...mounts.map(({ prefix }) => `${prefix}/openapi.json`)]);
   const ownDeps = {
-    ...{ checks: options.readiness, backends: options.backends, isDraining: () => disconnects.drained, log },
+    ...{
+      checks: options.readiness,
+      backends: options.backends,
+      isDraining: () => disconnects.drained || options.isDraining(),
+      log,
+    },
     ...{
       pushed: options.pushed,
       pushedForAccount: options.pushedForAccount,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { omitMembers, parseSliced } from '../compute/sliced-json.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
+import type { RunNotes } from '../contract/domain/operator.ts';
 import { type Run, type RunRequest, type RunSummary, runPhases, runStatuses } from '../contract/domain/run.ts';
 import { waitingCauses } from '../contract/domain/waiting.ts';
 import { StorageFault } from '../contract/store/store.ts';
@@ -16,6 +17,28 @@ const waitingCause = z.enum(waitingCauses);
 const integer = z.number().int();
 
 const upstreamRef = z.object({ runId: z.string() }).catchall(z.string());
+
+const callNote = z.object({
+  atMs: z.number(),
+  tookMs: z.number(),
+  httpStatus: z.number().nullable(),
+  fault: z.string().optional(),
+});
+const runNotes = z.object({
+  waits: z.array(z.object({ cause: z.string(), tookMs: z.number() })).optional(),
+  start: callNote.optional(),
+  looks: z.object({ count: integer, failed: integer, last: callNote }).optional(),
+  actions: z
+    .array(
+      z.object({
+        action: z.enum(['cancel', 'replay']),
+        by: z.string(),
+        atMs: z.number(),
+        runId: z.string().optional(),
+      }),
+    )
+    .optional(),
+} satisfies Record<keyof RunNotes, z.ZodType>);
 
 const stateSchema = z.object({
   upstream: upstreamRef.nullable(),
@@ -37,6 +60,7 @@ const stateSchema = z.object({
   attempts: integer,
   evaluations: integer.optional(),
   waiting: z.object({ cause: waitingCause, retryAtMs: z.number().nullable() }).optional().catch(undefined),
+  notes: runNotes.optional().catch(undefined),
   lastSeq: integer,
   startedAtMs: z.number().nullable(),
   deadlineAtMs: z.number(),
@@ -115,10 +139,10 @@ export const summaryColumns = Object.keys(summaryRowSchema.shape)
 /** The part of a run that changes and is never searched. */
 export function encodeState(run: Run, texts: LargeTexts | null = null): string {
   const { upstream, backend, startSentAtMs, named, outcome, resumption, asked, answeredInterrupt, answeredAtMs } = run;
-  const { partial, attempts, evaluations, waiting, lastSeq, startedAtMs, deadlineAtMs } = run;
+  const { partial, attempts, evaluations, waiting, notes, lastSeq, startedAtMs, deadlineAtMs } = run;
   const rest = JSON.stringify({
     ...{ upstream, backend, startSentAtMs, named, resumption, asked, answeredInterrupt, answeredAtMs },
-    ...{ partial, attempts, evaluations, waiting, lastSeq, startedAtMs, deadlineAtMs },
+    ...{ partial, attempts, evaluations, waiting, notes, lastSeq, startedAtMs, deadlineAtMs },
   });
   return `{"outcome":${textOf(outcome, texts)},${rest.slice(1)}`;
 }

@@ -44,6 +44,7 @@ const appOptions = {
   defaultAgent: null,
   usage: null,
   adminFor: null,
+  isDraining: () => false,
   exceptions: noExceptions,
   callsWebhooks: true,
   pushed: async () => false,

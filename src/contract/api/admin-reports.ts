@@ -1,7 +1,7 @@
 import type { Agent } from '../domain/agent.ts';
 import type { RunEvent } from '../domain/event.ts';
 import type { Json } from '../domain/json.ts';
-import type { CallNote, Role, RunNotes, Stop } from '../domain/operator.ts';
+import type { Role, RunNotes, Stop } from '../domain/operator.ts';
 import type { Run, RunPhase, RunStatus } from '../domain/run.ts';
 import type { Delivery } from '../domain/webhook.ts';
 import type { ReplicaReport, RunHead } from '../store/operations-store.ts';
@@ -65,6 +65,9 @@ export type RunReport = {
   readonly row: RunRow;
   readonly version: number;
   readonly notes: RunNotes;
+  /** `X-Request-Id` of the request that created it; null where that is not known. */
+  readonly requestId: string | null;
+  readonly traceId: string | null;
   readonly timeline: readonly TimelineEntry[];
   /** What is kept of the vendor's terminal answer: the raw side of the outcome. */
   readonly vendor: Json;
@@ -91,7 +94,14 @@ export type BackendReport = {
   readonly adapter: string;
   readonly state: string;
   readonly sinceMs: number;
-  readonly lastFault: (CallNote & { readonly operation: string; readonly runId: string | null }) | null;
+  readonly lastFault: {
+    readonly atMs: number;
+    readonly operation: string;
+    readonly httpStatus: number | null;
+    /** In the words of the vendor or of the connection. */
+    readonly fault: string;
+    readonly runId: string | null;
+  } | null;
   readonly calls: CallCounts;
   readonly budget: {
     readonly requestsPerSecond: number | null;

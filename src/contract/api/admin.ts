@@ -101,5 +101,13 @@ export interface Admin {
   watch(lastSeen: number | null): EventBatches<SentEvent>;
 }
 
+/** The config that this process runs, for the admin API. */
+export interface ConfigAdmin {
+  current(): Omit<ConfigReport, 'check'>;
+  /** What the file would change, or `text` in its place. Changes nothing. */
+  check(text: string | null): Promise<ConfigCheck>;
+  reload(): Promise<ReloadOutcome>;
+}
+
 /** The use cases as one person uses them: what is done is logged, and noted with the run, under this name. */
 export type AdminFor = (actor: Actor) => Omit<Admin, 'whoami'>;

@@ -154,6 +154,8 @@ export type Operation<Params = unknown, Query = unknown, Body = unknown> = {
 export interface Protocol {
   readonly name: string;
   readonly prefix: string;
+  /** It is no alternative to the other protocols, so that refusals do not refer to it. */
+  readonly isForOperators?: boolean;
   readonly operations: readonly Operation[];
   readonly about: AboutProtocol;
   /** `requestId` names the request in the log of the gateway. */

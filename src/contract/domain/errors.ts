@@ -70,6 +70,24 @@ export const errorTable = {
     retryable: false,
     when: 'The agent does not exist, or the key may not use it.',
   },
+  backend_not_found: {
+    http: 404,
+    message: 'no such backend',
+    retryable: false,
+    when: 'The admin API is asked for a backend that the config does not have.',
+  },
+  replica_not_found: {
+    http: 404,
+    message: 'no such replica',
+    retryable: false,
+    when: 'A replica is drained that is not, or no longer, on the database.',
+  },
+  stop_not_found: {
+    http: 404,
+    message: 'nothing of this name is stopped',
+    retryable: false,
+    when: 'A stop is lifted that does not stand.',
+  },
   route_not_found: { http: 404, message: 'no such path', retryable: false, when: 'No operation has this path.' },
   method_not_allowed: {
     http: 405,

@@ -48,10 +48,6 @@ export type CallNote = {
  * may be missing until the run ends. Lists and texts in it are bounded.
  */
 export type RunNotes = {
-  /** `X-Request-Id` of the request that created the run. */
-  readonly requestId?: string | undefined;
-  /** The key or the subject that created it. */
-  readonly createdBy?: string | undefined;
   /** What the run waited for before its start, longest first. */
   readonly waits?: readonly { readonly cause: string; readonly tookMs: number }[] | undefined;
   /** The last call that asked the vendor to start. */

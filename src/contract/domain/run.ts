@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from './json.ts';
+import type { RunNotes } from './operator.ts';
 import type { RunTrace } from './trace.ts';
 import type { Waiting } from './waiting.ts';
 
@@ -126,6 +127,8 @@ export type Run = {
   readonly evaluations?: number | undefined;
   /** What the run waited for when that was last recorded, for readers that do not drive it; left out: nothing. */
   readonly waiting?: Waiting | undefined;
+  /** Left out: nothing of them is known yet. */
+  readonly notes?: RunNotes | undefined;
   /** Sequence number of the newest event; the first event of a run has 1. */
   readonly lastSeq: number;
   /** Grows by one with every write; a writer that read an older version is refused. */

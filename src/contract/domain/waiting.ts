@@ -1,6 +1,7 @@
 /**
  * What a live run can wait for before it goes on.
  *
+ * - `stopped`: the operator, who stopped its agent, its backend or its tenant from starting runs.
  * - `after-seconds`: the delay that its client asked for.
  * - `thread-busy`: an earlier run of its thread.
  * - `max-concurrent-runs`: a slot at its backend.
@@ -14,6 +15,7 @@
  * - `vendor-stuck`: the vendor, where nothing works at the run although its status says that it runs.
  */
 export const waitingCauses = [
+  'stopped',
   'after-seconds',
   'thread-busy',
   'max-concurrent-runs',

@@ -23,6 +23,8 @@ import { type RunCreator, refuseViolation } from './create-run.ts';
 import { checkFilter } from './search-filter.ts';
 
 export type RunServiceDeps = {
+  /** Whether operators drain this replica: then it takes no new work. */
+  readonly isDraining: () => boolean;
   /** The runs that this process drives. */
   readonly live: Pick<LiveRuns, 'isPending' | 'waitingFor'>;
   readonly agents: AgentDirectory;
@@ -178,6 +180,8 @@ export class RunService implements Runs {
   }
 
   #refuseWhenDraining(): void {
-    if (this.#draining) throw new GatewayError('draining', { retryAfterSeconds: drainRetryAfterSeconds });
+    if (!this.#draining && !this.#deps.isDraining()) return;
+    const detail = this.#draining ? undefined : 'an operator drains this replica';
+    throw new GatewayError('draining', { retryAfterSeconds: drainRetryAfterSeconds, detail });
   }
 }

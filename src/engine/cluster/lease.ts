@@ -36,6 +36,7 @@ export class Lease {
   /** Until then this process may own runs that it does not know of; null: it does not. */
   #unknownRunsUntilMs: number | null = null;
   #stopped = false;
+  #claimsPaused = false;
 
   constructor(deps: { readonly store: Store; readonly clock: Clock; readonly log: Log }, options: LeaseOptions) {
     this.#store = deps.store;
@@ -76,6 +77,11 @@ export class Lease {
     if (this.#store.shared) this.#unknownRunsUntilMs = performance.now() + settledAfterMs;
   }
 
+  /** While it is paused, runs of dead replicas are left to the others. */
+  pauseClaims(isPaused: boolean): void {
+    this.#claimsPaused = isPaused;
+  }
+
   /** Gives the runs of this process to the other replicas at once. Never rejects. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -110,7 +116,7 @@ export class Lease {
     await this.#beat();
     this.#lastBeatMs = sentMs;
     await this.#recoverUnknownRuns(sentMs, recover);
-    if (sentMs < this.#claimsFromMs) return;
+    if (sentMs < this.#claimsFromMs || this.#claimsPaused) return;
     let claimed: readonly Run[];
     let total = 0;
     do {

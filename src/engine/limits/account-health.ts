@@ -107,6 +107,14 @@ export class AccountHealth {
     }
   }
 
+  /** One call may probe at once, however long the pause or the circuit would keep it. */
+  hasten(): void {
+    const nowMs = this.#clock.monotonicMs();
+    this.#pauseProbeMs = Math.min(this.#pauseProbeMs, nowMs);
+    this.#breaker.hasten(nowMs);
+    this.#admit();
+  }
+
   /** Takes back a call that is not sent. */
   abandon({ ofCircuit, ofPause }: Probes): void {
     if (ofPause) this.#isProbingPause = false;

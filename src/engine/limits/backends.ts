@@ -7,6 +7,7 @@ import { agentAt } from '../placement.ts';
 import { Account, type AccountName } from './account.ts';
 import { AccountHealth, type AccountState } from './account-health.ts';
 import { CallQueue } from './call-queue.ts';
+import { addCalls, type CallTotals, noCalls } from './call-statistics.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { HeldCalls } from './held-calls.ts';
 import { QuotaLease } from './quota-lease.ts';
@@ -43,6 +44,18 @@ export type BackendState = {
   readonly impaired: readonly { readonly tenants: readonly string[] | null; readonly state: AccountState }[];
   /** How many accounts are in use, or are not up. */
   readonly accounts: Readonly<Record<AccountState, number>>;
+};
+
+/** Of all accounts of a backend, as this process uses them. */
+export type BackendUsage = {
+  readonly options: BackendOptions;
+  readonly calls: CallTotals;
+  readonly requestsInUse: number;
+  readonly runsHeld: number;
+  readonly waitingCalls: number;
+  readonly waitingStarts: number;
+  /** Until the first probe; null: none is awaited. */
+  readonly probeInMs: number | null;
 };
 
 export type BackendsDeps = {
@@ -113,6 +126,30 @@ export class Backends {
 
   states(): readonly BackendState[] {
     return [...this.#backends.values()].map(stateOf);
+  }
+
+  /** What is used of a backend's budget by this process; null: there is no such backend. */
+  usageOf(name: string): BackendUsage | null {
+    const backend = this.#backends.get(name);
+    if (backend === undefined) return null;
+    const { options, accounts } = backend;
+    const queues = [...accounts.values()].map(({ callQueue }) => callQueue);
+    const limits = [...accounts.values()].map(({ concurrency }) => concurrency);
+    const probes = queues.flatMap(({ probeInMs }) => (probeInMs === null ? [] : [probeInMs]));
+    return {
+      options,
+      calls: queues.reduce((totals, { statistics }) => addCalls(totals, statistics.totals), noCalls),
+      requestsInUse: sum(queues.map(({ inUse }) => inUse)),
+      runsHeld: sum(limits.map(({ held }) => held)),
+      waitingCalls: sum(queues.map(({ waiting }) => waiting)),
+      waitingStarts: sum(queues.map(({ waitingStarts }) => waitingStarts)) + sum(limits.map(({ waiting }) => waiting)),
+      probeInMs: probes.length === 0 ? null : Math.min(...probes),
+    };
+  }
+
+  /** The next call of each account goes at once, as a probe. */
+  hasten(name: string): void {
+    for (const { callQueue } of this.#backends.get(name)?.accounts.values() ?? []) callQueue.hasten();
   }
 
   /** Returns this replica's shares of the budgets. Never rejects. */
@@ -219,6 +256,10 @@ export class Backends {
     for (const id of this.#healths.keys()) if (!used.has(id)) this.#healths.delete(id);
     if (isLeft) this.#sweepLater();
   }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((one, other) => one + other, 0);
 }
 
 /** Tenants that a log line or a state names. */

@@ -3,6 +3,7 @@ import type { Clock } from '../../contract/domain/clock.ts';
 import type { TraceContext } from '../../contract/domain/trace.ts';
 import { type AccountHealth, type AccountState, type Hindrance, type Probes, pausesAccount } from './account-health.ts';
 import { CallPermit, type Permit, type PermittedRequest } from './call-permit.ts';
+import { CallStatistics } from './call-statistics.ts';
 import { type Flight, type Rate, RateLimit } from './rate-limit.ts';
 import { Turns } from './turns.ts';
 
@@ -70,6 +71,8 @@ export class CallQueue {
   readonly #traffic = { underWay: 0 };
   readonly #requestDeps: RequestDeps;
   readonly #leaveHealth: () => void;
+  /** What calls have taken. */
+  readonly statistics: CallStatistics;
 
   /** Without a rate, only the vendor's pauses and an open circuit delay calls. */
   constructor(deps: CallQueueDeps, rate: Rate | null) {
@@ -82,7 +85,9 @@ export class CallQueue {
     const onChange = (): void => {
       if (this.waiting > 0) this.#pump();
     };
-    this.#requestDeps = { ...deps, limit: this.#limit, traffic: this.#traffic, onChange };
+    const statistics = new CallStatistics(deps.clock);
+    this.statistics = statistics;
+    this.#requestDeps = { ...deps, limit: this.#limit, traffic: this.#traffic, onChange, statistics };
     this.#leaveHealth = deps.health.join(onChange);
   }
 
@@ -118,6 +123,17 @@ export class CallQueue {
     this.#leaveHealth();
   }
 
+  /** Milliseconds until the account is probed; null: nothing holds it up. */
+  get probeInMs(): number | null {
+    if (this.#health.state === 'up') return null;
+    return Math.max(0, this.#health.waitMs(this.#clock.monotonicMs(), 0));
+  }
+
+  /** The next call goes at once, as a probe. */
+  hasten(): void {
+    this.#health.hasten();
+  }
+
   /** What a call that arrives now would wait for. Null: it need not wait. */
   hindrance(urgency: Urgency): Hindrance | null {
     const known = this.#health.hindrance();
@@ -149,6 +165,10 @@ export class CallQueue {
     const before = urgencies.slice(0, urgencies.indexOf(urgency) + 1);
     const waiting = before.reduce((sum, each) => sum + this.#queues[each].size, 0);
     return (waiting / Math.max(1, this.#limit.permits)) * this.#limit.windowMs;
+  }
+
+  get waitingStarts(): number {
+    return this.#queues.start.size;
   }
 
   get waiting(): number {
@@ -295,6 +315,7 @@ type RequestDeps = {
   readonly maxPauseMs: number;
   /** Requests that were sent and are not settled. */
   readonly traffic: { underWay: number };
+  readonly statistics: CallStatistics;
   /** A queued call may have waited for this request. */
   readonly onChange: () => void;
 };
@@ -303,6 +324,7 @@ class QueuedRequest implements PermittedRequest {
   readonly #deps: RequestDeps;
   readonly #probes: Probes;
   #flight: Flight | undefined;
+  #sentMs = 0;
 
   constructor(deps: RequestDeps, probes: Probes) {
     this.#deps = deps;
@@ -319,15 +341,19 @@ class QueuedRequest implements PermittedRequest {
   begin(): void {
     const { limit, clock, traffic, onChange } = this.#deps;
     traffic.underWay += 1;
-    this.#flight = limit?.sent(clock.monotonicMs());
+    this.#sentMs = clock.monotonicMs();
+    this.#flight = limit?.sent(this.#sentMs);
     onChange();
   }
 
   settle(error: unknown): void {
-    const { limit, clock, health, maxPauseMs, traffic, onChange } = this.#deps;
+    const { limit, clock, health, maxPauseMs, traffic, onChange, statistics } = this.#deps;
     traffic.underWay -= 1;
     const result = error === null ? 'answered' : health.judge(error, maxPauseMs);
-    if (this.#flight !== undefined) limit?.landed(this.#flight, clock.monotonicMs());
+    const nowMs = clock.monotonicMs();
+    // A call that we gave up ourselves says nothing of the vendor.
+    if (result !== 'unclear') statistics.note(nowMs - this.#sentMs, error !== null);
+    if (this.#flight !== undefined) limit?.landed(this.#flight, nowMs);
     health.settle(result, this.#probes, maxPauseMs);
     onChange();
   }

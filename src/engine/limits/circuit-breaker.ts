@@ -30,6 +30,11 @@ export class CircuitBreaker {
     return Math.max(0, Math.min(this.#state.untilMs + reluctanceMs - nowMs, probeBackoff.maxMs + reluctanceMs));
   }
 
+  /** The next call may probe at once. */
+  hasten(nowMs: number): void {
+    if (this.#state.kind === 'open') this.#state = { ...this.#state, untilMs: nowMs };
+  }
+
   /** Counts a call that goes now. True: it is a probe, which {@link settle} has to know. */
   enter(): boolean {
     if (this.#state.kind !== 'open') return false;

@@ -49,6 +49,11 @@ export class ConcurrencyLimit {
     return opening;
   }
 
+  /** Runs that hold a slot; 0 where there is no bound, because then none is counted. */
+  get held(): number {
+    return this.#held.size;
+  }
+
   /** No run holds a slot, and none waits for one. */
   get isIdle(): boolean {
     return this.#held.size === 0 && this.#tenants.size === 0;

@@ -134,6 +134,7 @@ export class RunPermit implements Caller {
   /** The start is durable: from here on the run counts even if this process dies. */
   markStarted(): void {
     this.#account.concurrency.markStarted(this.#runId);
+    this.#account.callQueue.statistics.noteStart();
   }
 
   /** Gives the slot back: the run is no longer live at the vendor, or not yet. */

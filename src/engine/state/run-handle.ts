@@ -6,6 +6,7 @@ import { StorageFault, type Store } from '../../contract/store/store.ts';
 import { backoffMs } from '../backoff.ts';
 import { delay, Sleeper } from '../sleeper.ts';
 import { type EvaluationTurns, EvaluationWatch } from './evaluation-count.ts';
+import { type NotesMemory, withNotes } from './run-notes.ts';
 import type { RunWriter } from './run-writer.ts';
 import type { RunTransition } from './state-machine.ts';
 
@@ -20,7 +21,7 @@ import type { RunTransition } from './state-machine.ts';
 export type RecordResult = 'recorded' | 'overtaken' | 'taken' | 'unsaved';
 
 /** What is remembered of a run. */
-export type HandleMemory = {
+export type HandleMemory = NotesMemory & {
   /** When the run was created, by the monotonic clock, so that what counts from then holds through steps of the wall clock. */
   readonly createdMonotonicMs: number;
   /** The run began in another process, and no evaluation of its mapping has been survived here yet. */
@@ -127,7 +128,7 @@ export class RunHandle {
     const { writer, replica, clock } = this.#deps;
     for (let failures = 0; ; ) {
       try {
-        const written = await writer.write(this.#run, transition, replica, this.guard);
+        const written = await writer.write(withNotes(this.#run, this.#memory), transition, replica, this.guard);
         if (written.kind === 'written') {
           if (written.run.version > this.#run.version) this.#run = written.run;
           return 'recorded';
@@ -151,7 +152,7 @@ export class RunHandle {
     const { writer, replica } = this.#deps;
     if (this.isOver) return;
     try {
-      const written = await writer.write(this.#run, transition, replica);
+      const written = await writer.write(withNotes(this.#run, this.#memory), transition, replica);
       if (written.kind === 'written' && written.run.version > this.#run.version) this.#run = written.run;
     } catch (error) {
       this.#log.debug(

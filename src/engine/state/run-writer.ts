@@ -3,6 +3,7 @@ import type { Clock } from '../../contract/domain/clock.ts';
 import type { EvaluationGuard } from '../../contract/domain/evaluation.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Log, Metrics } from '../../contract/domain/log.ts';
+import type { RunAction } from '../../contract/domain/operator.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { Admission, ThreadEffect } from '../../contract/domain/thread.ts';
 import type { Tracer } from '../../contract/domain/trace.ts';
@@ -18,6 +19,7 @@ import {
 import { agentOf } from '../placement.ts';
 import { failedMapping, isOfGateway, needsAttention } from './outcomes.ts';
 import { runLogFields } from './run-log-fields.ts';
+import { withAction } from './run-notes.ts';
 import { type AppliedTransition, applyTransition, createdEvent, type RunTransition } from './state-machine.ts';
 import type { ThreadEffects } from './thread-effects.ts';
 import { upstreamKeyOf } from './upstream-key.ts';
@@ -154,6 +156,14 @@ export class RunWriter {
     const agent = agentOf(this.#deps.agents, run);
     if (agent === null) return undefined;
     return upstreamKeyOf(agent, run.tenant, started.upstream.runId);
+  }
+
+  /** Adds what an operator did to a run that is done. Rejects with `StorageFault`; where the run has changed, nothing is written. */
+  async annotate(run: Run, action: RunAction): Promise<void> {
+    const { store, onCommitted } = this.#deps;
+    const noted: Run = { ...withAction(run, action), version: run.version + 1 };
+    if (!(await store.update({ run: noted, expectedVersion: run.version, events: [] }))) return;
+    onCommitted({ kind: 'changed', run: noted, events: [], owesDelivery: false });
   }
 
   /** False: the run changed since it was read. */

@@ -3,6 +3,7 @@ import type { Agent, AgentPlace } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Backends } from '../limits/backends.ts';
+import type { Stops } from '../limits/stops.ts';
 import type { BackendHealth } from './backend-health.ts';
 
 /** What is remembered of a run whose agent has several backends. */
@@ -20,6 +21,7 @@ export type BackendChoiceDeps = {
   readonly clock: Clock;
   readonly backends: Pick<Backends, 'of'>;
   readonly health: Pick<BackendHealth, 'isRefusing'>;
+  readonly stops: Pick<Stops, 'of'>;
 };
 
 type ChoosingRun = {
@@ -31,7 +33,7 @@ type ChoosingRun = {
 };
 
 /** From the best to the worst: a run moves for a better rank only. */
-const ranks = { free: 0, full: 1, refused: 2, paused: 3, down: 4, unauthorised: 5, foreign: 6 } as const;
+const ranks = { free: 0, full: 1, refused: 2, paused: 3, down: 4, unauthorised: 5, stopped: 6, foreign: 7 } as const;
 type Rank = (typeof ranks)[keyof typeof ranks];
 
 type Candidate = AgentPlace & { readonly rank: Rank; readonly waitMs: number };
@@ -75,6 +77,7 @@ function avoidedForMs(memory: PlaceMemory | null, backend: string, nowMs: number
 
 function rankOf(deps: BackendChoiceDeps, agent: Agent, { runId, tenant }: ChoosingRun['run'], waitMs: number): Rank {
   if (agent.tenants !== undefined && !agent.tenants.includes(tenant)) return ranks.foreign;
+  if (deps.stops.of({ agent, tenant }) !== null) return ranks.stopped;
   if (deps.health.isRefusing(agent, tenant)) return ranks.unauthorised;
   const { callQueue, concurrency } = deps.backends.of(agent.backend, tenant);
   // One that is due for a probe takes a start, or it would never be found well again.

@@ -3,6 +3,7 @@ import type { UpstreamFault } from '../../contract/adapter/http.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
+import { boundText } from '../../json/bound-text.ts';
 import type { BackendState, Backends } from '../limits/backends.ts';
 import { isRefusal } from '../state/outcomes.ts';
 
@@ -30,7 +31,7 @@ export type BackendStatus = Pick<BackendState, 'name' | 'accounts'> & {
 };
 
 /** Whom a call is for; `runId` is null where that is no live run. */
-type CalledFor = { readonly tenant: string; readonly runId: string | null };
+type CalledFor = { readonly tenant: string; readonly runId: string | null; readonly operation?: string };
 
 type Trouble = 'degraded' | 'unauthorised';
 /** `atMs` by the monotonic clock. */
@@ -46,6 +47,16 @@ type Record = {
   sinceMonotonicMs: number;
   /** Whether the log has that it has not been `ok`. */
   isSaid: boolean;
+  lastFault: BackendFault | null;
+};
+
+/** The newest failed call, in the words of the vendor or of the connection. */
+export type BackendFault = {
+  readonly atMs: number;
+  readonly operation: string;
+  readonly httpStatus: number | null;
+  readonly fault: string;
+  readonly runId: string | null;
 };
 
 export type BackendHealthDeps = {
@@ -55,10 +66,15 @@ export type BackendHealthDeps = {
   readonly limits: Pick<Backends, 'stateOf' | 'states'>;
   /** Live runs of this process at a backend. */
   readonly countLive: (backend: string) => number;
+  /** Called when the state of a backend has changed. */
+  readonly onState?: (backend: string, state: BackendCondition) => void;
 };
 
 /** Starts avoid a backend that refused its credentials for this long, where their agent has another. */
 export const refusingMs = 60_000;
+
+/** Of the words of a fault. */
+const maxFaultLength = 500;
 
 const repeatOptions = { repeatMs: 600_000, maxTimes: 5, maxKinds: 1000 };
 
@@ -78,6 +94,12 @@ export class BackendHealth {
     if (fault.kind === 'aborted') return;
     const trouble = troubleOf(fault);
     const record = this.#recordOf(agent.backend);
+    if (trouble !== null) {
+      record.lastFault = {
+        ...{ atMs: this.#deps.clock.nowMs(), operation: run.operation ?? 'call', httpStatus: fault.httpStatus },
+        ...{ fault: boundText(fault.message, maxFaultLength), runId: run.runId },
+      };
+    }
     if (trouble === null) {
       record.newest.delete(tenantOf(agent, run));
       if (run.runId !== null) record.troubled.delete(run.runId);
@@ -95,6 +117,11 @@ export class BackendHealth {
     record.newest.delete(tenantOf(agent, run));
     if (run.runId !== null) record.troubled.delete(run.runId);
     this.#update(agent.backend, record);
+  }
+
+  /** Null: none failed yet. */
+  lastFaultAt(backend: string): BackendFault | null {
+    return this.#records.get(backend)?.lastFault ?? null;
   }
 
   /** Whether the vendor refused the tenant's credentials a short while ago, and has not taken them since. */
@@ -136,7 +163,14 @@ export class BackendHealth {
     if (known !== undefined) return known;
     const { clock } = this.#deps;
     const since = { sinceMs: clock.nowMs(), sinceMonotonicMs: clock.monotonicMs() };
-    const record: Record = { newest: new Map(), troubled: new Map(), condition: 'ok', isSaid: false, ...since };
+    const record: Record = {
+      newest: new Map(),
+      troubled: new Map(),
+      condition: 'ok',
+      isSaid: false,
+      lastFault: null,
+      ...since,
+    };
     this.#records.set(backend, record);
     return record;
   }
@@ -154,6 +188,7 @@ export class BackendHealth {
       runs: this.#countAffected(backend, { ...record, condition }),
     };
     Object.assign(record, { condition, sinceMs: clock.nowMs(), sinceMonotonicMs: nowMs });
+    this.#deps.onState?.(backend, condition);
     if (condition === 'ok') {
       this.#repeats.noteWell(backend);
       if (record.isSaid) log.info(fields, 'backend state changed');

@@ -1,8 +1,10 @@
 import type { Agent } from '../../contract/domain/agent.ts';
 import { errcodes } from '../../contract/domain/errcodes.ts';
+import type { RunAction } from '../../contract/domain/operator.ts';
 import type { Run, UpstreamRef } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
 import { hasScheduledSession } from '../sessions/sessions.ts';
+import { withAction } from '../state/run-notes.ts';
 import type { RunWriter } from '../state/run-writer.ts';
 import type { RunOutcome } from '../state/state-machine.ts';
 import type { UpstreamStopper } from './upstream-stopper.ts';
@@ -21,13 +23,13 @@ export class Canceller {
     this.#deps = deps;
   }
 
-  /** The run at its end, whatever ended it; null: it was removed. `agent` is null where the config no longer has it. */
-  cancel(run: Run, agent: Agent | null): Promise<Run | null> {
-    return this.#end(run, agent, {
-      status: 'error',
-      errcode: errcodes.cancelled,
-      description: 'the run was cancelled',
-    });
+  /**
+   * The run at its end, whatever ended it; null: it was removed. `agent` is null where the config no longer has it. `action` is
+   * noted with the run where an operator cancels it.
+   */
+  cancel(run: Run, agent: Agent | null, action?: RunAction): Promise<Run | null> {
+    const outcome = { status: 'error', errcode: errcodes.cancelled, description: 'the run was cancelled' } as const;
+    return this.#end(run, agent, outcome, action);
   }
 
   /**
@@ -45,14 +47,14 @@ export class Canceller {
     });
   }
 
-  async #end(run: Run, agent: Agent | null, outcome: RunOutcome): Promise<Run | null> {
+  async #end(run: Run, agent: Agent | null, outcome: RunOutcome, action?: RunAction): Promise<Run | null> {
     const { writer, store, stopper } = this.#deps;
     let current: Run | null = run;
     while (current !== null && current.phase !== 'done') {
       // A thread keeps a session once that has answered; one that its first run scheduled in vain ends with the run.
       const losesSession = agent !== null && hasScheduledSession(current, agent);
       const transition = { kind: 'end', outcome, ...(losesSession ? { session: null } : {}) } as const;
-      const written = await writer.write(current, transition);
+      const written = await writer.write(action === undefined ? current : withAction(current, action), transition);
       if (written.kind === 'written') {
         const upstream = agent === null ? null : upstreamOf(current, agent);
         if (agent !== null && upstream !== null) stopper.stopRun(current, upstream, agent);

@@ -45,12 +45,13 @@ export class FastStarts {
 
   /** Null: the run has to wait for something, so it is written as queued. */
   prepare(draft: Run, named: Agent): FastStart | null {
-    const { backends, clock } = this.#deps;
+    const { backends, clock, stops } = this.#deps;
     if (this.#closed) return null;
     if (draft.threadId !== null || draft.request.afterMs !== undefined) return null;
     const input = named.mapping.plainInput(inputContext(draft, named, null));
     if (input === undefined) return null;
     const { agent } = chooseBackend(this.#deps, named, { run: draft, memory: null, isPlaced: false });
+    if (stops.of({ agent, tenant: draft.tenant }) !== null) return null;
     const log = new RunLog(this.#deps.log, draft, agent);
     const memory = beginMemory(draft, clock, null);
     const account = backends.of(agent.backend, draft.tenant);

@@ -6,6 +6,7 @@ import type { Tracer } from '../../contract/domain/trace.ts';
 import type { EventBus } from '../events/event-bus.ts';
 import type { Backends } from '../limits/backends.ts';
 import type { RunPermit } from '../limits/run-permit.ts';
+import type { Stops } from '../limits/stops.ts';
 import type { AgentDurations } from '../pacing/agent-durations.ts';
 import type { PacingOptions } from '../pacing/pacing.ts';
 import type { FaultRecorder } from '../state/fault-recorder.ts';
@@ -26,6 +27,8 @@ export type WorkerDeps = RunHandleDeps & {
   readonly stopper: UpstreamStopper;
   readonly pacing: PacingOptions;
   readonly backends: Backends;
+  /** What operators have stopped from starting. */
+  readonly stops: Stops;
   /** Called whenever a run has to wait for something other than its vendor. */
   readonly onWait: () => void;
   readonly durations: AgentDurations;

@@ -3,6 +3,7 @@ import type { Run } from '../../contract/domain/run.ts';
 import type { PermitMemory } from '../limits/run-permit.ts';
 import { type AgeMemory, beginAge } from '../pacing/run-age.ts';
 import type { HandleMemory } from '../state/run-handle.ts';
+import { beginNotes } from '../state/run-notes.ts';
 import type { PlaceMemory } from './backend-choice.ts';
 import type { EchoMemory } from './echo.ts';
 import type { PatienceMemory } from './look-patience.ts';
@@ -64,6 +65,7 @@ export function beginMemory(run: Run, clock: Clock, pollWithinMs: number | null)
   return {
     createdMonotonicMs,
     mayEndProcess: isRecovered,
+    ...beginNotes(run),
     isHeld: false,
     longestWait: null,
     sinceMs,

@@ -48,6 +48,7 @@ type Waits = {
 
 /** What follows "waiting for" in a run's events and in the description of its end. */
 const words: Readonly<Record<WaitingCause, string>> = {
+  stopped: 'the operator, who has stopped its agent, its backend or its tenant from starting runs',
   'after-seconds': 'the delay that its client asked for (after_seconds)',
   'thread-busy': 'an earlier run of its thread',
   'max-concurrent-runs': 'a slot at its backend, whose maxConcurrentRuns is reached',
@@ -77,6 +78,7 @@ export class RunWait {
   /** When the call that is under way was sent. */
   #sentMs: number | null = null;
   #isUnsettled = false;
+  #isStopped = false;
 
   constructor(deps: RunWaitDeps) {
     this.#deps = deps;
@@ -106,6 +108,12 @@ export class RunWait {
     waits.fault = causeOf(httpStatus);
     waits.retryAtMs = delayMs === null ? null : this.#deps.clock.monotonicMs() + delayMs;
     this.#deps.onWait();
+  }
+
+  /** Whether an operator keeps the run from its start. */
+  noteStop(isStopped: boolean): void {
+    this.#isStopped = isStopped;
+    if (isStopped) this.#deps.onWait();
   }
 
   /** The run waits for the delay that its client asked for. */
@@ -226,6 +234,7 @@ export class RunWait {
     const isThreadBusy = memory.waits !== null && memory.waits.threadBusySinceMs !== null;
     switch (handle.run.phase) {
       case 'queued':
+        if (this.#isStopped) return { cause: 'stopped', forMs: null };
         if (isThreadBusy) return this.#afterSeconds() ?? { cause: 'thread-busy', forMs: null };
         return this.#afterSeconds() ?? runPermit.startHindrance() ?? vendorHindrance(memory, clock);
       case 'starting':
@@ -289,7 +298,8 @@ export function waitingFor(found: Hindrance | null, clock: Clock): Waiting | nul
   return { cause: found.cause, retryAtMs: found.forMs === null ? null : clock.nowMs() + Math.max(0, found.forMs) };
 }
 
-function describeWaiting(cause: WaitingCause): string {
+/** What follows "waiting for". */
+export function describeWaiting(cause: WaitingCause): string {
   return words[cause];
 }
 

@@ -9,7 +9,7 @@ import { openingInputOf, placeOf, sessionOf, transitionAfterStart } from '../ses
 import { failedMapping, foreignStart } from '../state/outcomes.ts';
 import { noteAnswer, noteCall } from './call-notes.ts';
 import { settleFailedStart, type UnsettledCall } from './open-call.ts';
-import { type MovedRun, waitAtBackend } from './placed-start.ts';
+import { type MovedRun, mayChoose, waitAtBackend } from './placed-start.ts';
 import type { RunContext } from './run-context.ts';
 import { finalOutcome, sendMessage } from './send-message.ts';
 import { waitForTurn } from './thread-turn.ts';
@@ -27,6 +27,7 @@ export type StartResult =
 /** Starts a queued run at the vendor, once: `starting` is durable before the first byte is sent. */
 export async function startRun(context: RunContext): Promise<StartResult> {
   if (!(await waitForTurn(context))) return null;
+  if (!(await waitWhileStopped(context))) return null;
   const permit = await waitAtBackend(context);
   if (permit === null || 'kind' in permit) return permit;
   try {
@@ -36,8 +37,23 @@ export async function startRun(context: RunContext): Promise<StartResult> {
   }
 }
 
+/** A stop that is lifted wakes the runs that wait for it; this is for one that leaves another backend to them. */
+const stopLookMs = 5000;
+
+/** False: an operator keeps the run from its start, and it has slept until it is worth asking again. */
+async function waitWhileStopped(context: RunContext): Promise<boolean> {
+  const { handle, agent, deps, wait } = context;
+  const { tenant } = handle.run;
+  const places = mayChoose(context) ? (agent.places ?? []).map((place) => place.agent) : [agent];
+  const isStopped = places.every((each) => deps.stops.of({ agent: each, tenant }) !== null);
+  wait.noteStop(isStopped);
+  if (!isStopped) return true;
+  await handle.sleep(stopLookMs);
+  return false;
+}
+
 async function startWith(context: RunContext, permit: Permit): Promise<StartResult> {
-  const { handle, agent, deps } = context;
+  const { handle, agent, deps, runPermit } = context;
   const { threadId, tenant } = handle.run;
   const thread = threadId === null ? null : await deps.store.threads.findThread({ tenant, threadId });
   let input: Json;
@@ -45,6 +61,13 @@ async function startWith(context: RunContext, permit: Permit): Promise<StartResu
     input = await agent.mapping.input(inputContext(handle.run, agent, thread), handle.guard);
   } catch (error) {
     await handle.record({ kind: 'end', outcome: failedMapping(error) });
+    return null;
+  }
+  // The last moment at which nothing was sent: what was stopped while the run waited is not begun.
+  if (deps.stops.of({ agent, tenant }) !== null) {
+    permit.release();
+    runPermit.leave();
+    await handle.sleepThrough(stopLookMs);
     return null;
   }
   if ((await handle.record({ kind: 'begin', ...placeOf(agent) })) !== 'recorded') return null;

@@ -106,7 +106,7 @@ const RunReport = z
     ...runShape,
     version: count,
     request_id: z.string().nullable(),
-    created_by: z.string().nullable(),
+    trace_id: z.string().nullable(),
     start_call: Call.nullable(),
     looks: z.object({ count, failed: count, last: Call }).nullable(),
     waits: z.array(z.object({ cause: z.string(), took_ms: ms })),
@@ -137,7 +137,15 @@ const Backend = z
     adapter: z.string(),
     state: z.string(),
     since: instant,
-    last_fault: Call.extend({ operation: z.string(), run_id: z.string().nullable() }).nullable(),
+    last_fault: z
+      .object({
+        at: instant,
+        operation: z.string(),
+        http_status: z.int().nullable(),
+        fault: z.string(),
+        run_id: z.string().nullable(),
+      })
+      .nullable(),
     calls: z.object({ count, failed: count, p50_ms: ms.nullable(), p95_ms: ms.nullable() }),
     budget: z.object({
       requests_per_second: z.number().nullable(),
@@ -242,9 +250,13 @@ export const answers = {
   Change: z.object({
     kind: z.enum(['reset', 'run', 'backend', 'stop', 'lift', 'replica', 'config']),
     at: instant,
-    run: Run.optional(),
     run_id: z.string().optional(),
-    backend: z.object({ name: z.string(), state: z.string() }).optional(),
-    stop: Stop.optional(),
+    tenant: z.string().optional(),
+    agent: z.string().optional(),
+    phase: phase.optional(),
+    status: runStatus.optional(),
+    removed: z.boolean().optional(),
+    backend: z.union([z.string(), z.object({ name: z.string(), state: z.string() })]).optional(),
+    stop: anyObject.optional(),
   }),
 } as const;

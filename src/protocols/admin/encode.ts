@@ -74,8 +74,8 @@ export function encodeReport(report: RunReport): JsonObject {
   return {
     ...encodeRow(row),
     version: report.version,
-    request_id: notes.requestId ?? null,
-    created_by: notes.createdBy ?? null,
+    request_id: report.requestId,
+    trace_id: report.traceId,
     start_call: notes.start === undefined ? null : encodeCall(notes.start),
     looks:
       notes.looks === undefined
@@ -131,7 +131,12 @@ export function encodeBackend(backend: BackendReport): JsonObject {
     state: backend.state,
     since: instantOf(backend.sinceMs),
     last_fault:
-      lastFault === null ? null : { ...encodeCall(lastFault), operation: lastFault.operation, run_id: lastFault.runId },
+      lastFault === null
+        ? null
+        : {
+            ...{ at: instantOf(lastFault.atMs), operation: lastFault.operation, http_status: lastFault.httpStatus },
+            ...{ fault: lastFault.fault, run_id: lastFault.runId },
+          },
     calls: { count: calls.calls, failed: calls.failed, p50_ms: calls.p50Ms, p95_ms: calls.p95Ms },
     budget: {
       requests_per_second: budget.requestsPerSecond,

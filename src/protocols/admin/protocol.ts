@@ -134,6 +134,7 @@ export function createAdminProtocol(): Protocol {
   return {
     name: 'admin',
     prefix: '/admin/v1',
+    isForOperators: true,
     operations: [...otherOperations, ...runOperations, ...backendOperations],
     about: {
       title: 'rungate admin API',

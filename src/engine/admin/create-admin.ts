@@ -1,0 +1,181 @@
+import type { AdminFor, ConfigAdmin } from '../../contract/api/admin.ts';
+import type { AgentReport, BackendReport, ReplicaState } from '../../contract/api/admin-reports.ts';
+import type { Agent } from '../../contract/domain/agent.ts';
+import { errcodes } from '../../contract/domain/errcodes.ts';
+import { GatewayError } from '../../contract/domain/errors.ts';
+import type { Log } from '../../contract/domain/log.ts';
+import type { Actor, Stop, StopName } from '../../contract/domain/operator.ts';
+import type { ReplicaRow } from '../../contract/store/operations-store.ts';
+import type { Stops } from '../limits/stops.ts';
+import { translateStorageFault } from '../storage-errors.ts';
+import { BackendReports, type BackendReportsDeps } from './backend-reports.ts';
+import { BulkActions, type BulkActionsDeps } from './bulk-actions.ts';
+import type { ChangeStream } from './change-stream.ts';
+import { listNeeds } from './overview.ts';
+import type { Presence } from './presence.ts';
+import { RunFinder, type RunFinderDeps, totalsOf } from './run-finder.ts';
+import { reportRun } from './run-reports.ts';
+
+export type AdminDeps = RunFinderDeps &
+  BackendReportsDeps &
+  BulkActionsDeps & {
+    readonly stops: Stops;
+    readonly presence: Presence;
+    readonly changeStream: ChangeStream;
+    readonly config: ConfigAdmin;
+    readonly version: string;
+    readonly deadAfterMs: number;
+    readonly log: Log;
+  };
+
+const hourMs = 3_600_000;
+const maxGivenUp = 100;
+const owed = ['waiting', 'failed', 'stopped'] as const;
+
+/** The use cases of operators, for whom they are noted. */
+export function createAdmin(deps: AdminDeps): AdminFor {
+  const { store, stops, clock, log, config, presence, changeStream } = deps;
+  const { operations, outbox } = store;
+  const finder = new RunFinder(deps);
+  const reports = new BackendReports(deps, finder);
+  const bulk = new BulkActions(deps, finder);
+  const readReplicas = () => translateStorageFault(operations.replicas());
+
+  return (actor) => {
+    const act = (message: string, fields: Readonly<Record<string, unknown>> = {}): void =>
+      log.warn({ by: actor.name, by_tenant: actor.tenant, ...fields }, message);
+
+    return {
+      overview: async () => {
+        const ofHour = { createdFromMs: clock.nowMs() - hourMs };
+        const [live, ended, unknown, givenUp, replicas] = await Promise.all([
+          finder.groups({ isLive: true }),
+          finder.groups({ ...ofHour, isLive: false }),
+          finder.groups({ ...ofHour, errcodes: [errcodes.startUnknown] }),
+          translateStorageFault(outbox.list({ states: ['failed'], limit: maxGivenUp })),
+          readReplicas(),
+        ]);
+        const { hash } = config.current();
+        return {
+          ...{ version: deps.version, replica: deps.replica, configHash: hash },
+          live: totalsOf(live.groups, live.isComplete),
+          ended: totalsOf(ended.groups, ended.isComplete),
+          stops: stops.all,
+          needs: listNeeds({
+            ...{ nowMs: clock.nowMs(), backends: reports.all(replicas), stops: stops.all, groups: live.groups },
+            unknownStarts: totalsOf(unknown.groups, unknown.isComplete),
+            ...{ givenUp: givenUp.length, maxDeliveries: maxGivenUp },
+          }),
+        };
+      },
+      findRuns: (query) => finder.find(query),
+      countRuns: (selection) => finder.count(selection),
+      findRun: async (runId, reveal) => {
+        const report = await reportRun({ store, finder }, runId, reveal);
+        if (reveal.length > 0) act('payloads shown', { run_id: runId, tenant: report.row.tenant, shown: reveal });
+        return report;
+      },
+      cancelRuns: async (command) => {
+        const outcome = await bulk.cancel(command, actor);
+        if (!command.isDryRun) act('runs cancelled', { runs: outcome.done.length });
+        return outcome;
+      },
+      replayRuns: async (command) => {
+        const outcome = await bulk.replay(command, actor);
+        if (!command.isDryRun) act('runs replayed', { runs: outcome.done.length });
+        return outcome;
+      },
+      backends: async () => reports.all(await readReplicas()),
+      backend: async (name) => reports.one(name, await readReplicas()),
+      probeBackend: async (name): Promise<BackendReport> => {
+        reports.probe(name);
+        act('backend probed', { backend: name });
+        return reports.one(name, await readReplicas());
+      },
+      queues: () => reports.queues(),
+      replicas: async () => (await readReplicas()).map((row) => describeReplica(row, deps)),
+      setDrain: async (replica, shouldDrain) => {
+        if (!(await translateStorageFault(operations.setDrain(replica, shouldDrain)))) throw replicaNotFound(replica);
+        act(shouldDrain ? 'replica is to drain' : 'replica is to take runs again', { replica });
+        await presence.refresh();
+        const row = (await readReplicas()).find((each) => each.replica === replica);
+        if (row === undefined) throw replicaNotFound(replica);
+        changeStream.note('replica', replica, () => ({}));
+        return describeReplica(row, deps);
+      },
+      deliveries: ({ runId, states, limit }) =>
+        translateStorageFault(
+          outbox.list({ runId, states: states ?? (runId === undefined ? owed : undefined), limit }),
+        ),
+      redrive: async ({ runId, states = ['failed', 'stopped'] }) => {
+        const wanted = states.filter((state) => state !== 'delivered');
+        const redriven = await translateStorageFault(outbox.redrive({ runId, states: wanted, nowMs: clock.nowMs() }));
+        act('webhooks redriven', { run_id: runId, states: wanted, deliveries: redriven });
+        return redriven;
+      },
+      agents: () => deps.agents.all.map((agent) => describeAgent(agent, stops)),
+      config: async ({ isCompared }) => ({
+        ...config.current(),
+        check: isCompared ? await config.check(null) : null,
+      }),
+      checkConfig: (text) => config.check(text),
+      reloadConfig: async () => {
+        const outcome = await config.reload();
+        act('config reload asked for', { applied: outcome.isApplied, config_hash: outcome.hash });
+        changeStream.note('config', outcome.hash, () => ({}));
+        return outcome;
+      },
+      stops: async () => stops.all,
+      stop: async (name, reason) => await putStop(name, reason, actor),
+      lift: async (name) => {
+        const isLifted = await translateStorageFault(operations.liftStop(name));
+        await presence.refresh();
+        if (!isLifted)
+          throw new GatewayError('stop_not_found', { detail: `no stop of the ${name.kind} "${name.name}"` });
+        act('stop lifted', name);
+      },
+      watch: (lastSeen) => changeStream.watch(lastSeen),
+    };
+  };
+
+  async function putStop(name: StopName, reason: string, actor: Actor): Promise<Stop> {
+    refuseUnknown(name);
+    const stop: Stop = { ...name, reason, by: actor.name, atMs: clock.nowMs() };
+    // Known here before it is written, so that nothing starts while it is; taken back where it could not be.
+    stops.replace([...stops.all.filter((each) => each.kind !== stop.kind || each.name !== stop.name), stop]);
+    try {
+      await translateStorageFault(operations.putStop(stop));
+    } finally {
+      await presence.refresh();
+    }
+    return stop;
+  }
+
+  /** Tenants are not listed anywhere, so any name may be one. */
+  function refuseUnknown({ kind, name }: StopName): void {
+    if (kind === 'backend') reports.one(name, []);
+    if (kind === 'agent' && deps.agents.find(name)?.name !== name) throw new GatewayError('agent_not_found');
+  }
+}
+
+function replicaNotFound(replica: string): GatewayError {
+  return new GatewayError('replica_not_found', { detail: `"${replica}"` });
+}
+
+function describeReplica(row: ReplicaRow, { replica, clock, deadAfterMs }: AdminDeps): ReplicaState {
+  const isSelf = row.replica === replica;
+  return { ...row, isSelf, isAlive: isSelf || clock.nowMs() - row.beatAtMs < deadAfterMs };
+}
+
+function describeAgent(agent: Agent, stops: Stops): AgentReport {
+  const { agentId, name, version, description, metadata, schemas, capabilities, places, tenants } = agent;
+  return {
+    ...{ agentId, name, version, description, metadata, schemas, capabilities },
+    backends: (places ?? [{ agent, weight: 1 }]).map((place) => ({
+      name: place.agent.backend,
+      weight: place.weight,
+    })),
+    tenants: tenants ?? null,
+    stop: stops.find({ kind: 'agent', name }),
+  };
+}

@@ -32,6 +32,7 @@ export function bodyOf({ body, id }: Operation): Json | undefined {
     {},
     { agent_id: 'echo' },
     { api: 'echo', parameters: {} },
+    { eventName: 'end' },
     { values: {} },
     { metadata: {} },
     { checkpoint: {} },

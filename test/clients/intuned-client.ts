@@ -20,7 +20,7 @@ export class IntunedClient implements AsyncDisposable {
   readonly #closed: Promise<unknown>;
 
   constructor(baseUrl: string, workspaceId: string, apiKey: string) {
-    const script = join(import.meta.dirname, 'intuned-driver.py');
+    const script = join(import.meta.dirname, 'intuned-calls.py');
     this.#child = spawn(python, [script, baseUrl, workspaceId, apiKey], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#closed = once(this.#child, 'close');
     const { stdout } = this.#child;

@@ -1,6 +1,6 @@
 """Drives the unmodified PyPI package intuned-client: one command a line as JSON, one answer a line.
 
-    python intuned-driver.py BASE_URL WORKSPACE_ID API_KEY
+    python intuned-calls.py BASE_URL WORKSPACE_ID API_KEY
 
 A command is {"call": "projects.runs.start", "with": {...}}; "key" is sent as Idempotency-Key. The answer is
 {"value": ...}, what the typed model of the client reads, or {"raised": ..., "status": ..., "body": ...}.

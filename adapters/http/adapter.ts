@@ -204,8 +204,9 @@ class VendorConnection implements Connection<JsonObject> {
     const refused = this.#optional(resume.refused, 'resume.refused');
     const id = this.#optional(resume.id, 'resume.id');
     const keep = this.#planKeep(resume.keep, 'resume.keep');
-    return async (target, upstream, resumption) => {
-      const built = await request.build({ target, settings: this.#settings, upstream, resumption });
+    return async (target, upstream, resumption, deliveryId) => {
+      const delivery = { id: deliveryId };
+      const built = await request.build({ target, settings: this.#settings, upstream, resumption, delivery });
       const sent = await this.#sender.send('resume', built, { refused });
       if (sent.kind !== 'answer' || (id === undefined && keep.length === 0)) return undefined;
       return await afterSending(async () => {

@@ -99,7 +99,7 @@ function scopesOf({ settings, target, config, start, resume, push }: VendorFile)
     run,
     find: { ...shared, run: ['id'] } satisfies Scope as Scope,
     result: { ...run, run: 'any' } satisfies Scope as Scope,
-    resume: { ...run, resumption: 'any' } satisfies Scope as Scope,
+    resume: { ...run, resumption: 'any', delivery: ['id'] } satisfies Scope as Scope,
   };
 }
 

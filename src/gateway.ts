@@ -1,23 +1,28 @@
 import { createAuthenticator } from './access/credentials.ts';
 import { StreamTickets } from './access/stream-tickets.ts';
 import { buildAgents } from './agents/agent-directory.ts';
-import { type BackendConnections, connectionsByTenant, sharedConnection } from './agents/backend-connections.ts';
+import { BackendPool } from './agents/connect-backends.ts';
+import { CurrentAgents } from './agents/current-agents.ts';
 import { stringifySliced } from './compute/sliced-json.ts';
 import { sliceBounds } from './compute/slices.ts';
 import { refuseOpenHost } from './config/auth-section.ts';
-import type { Config } from './config/config.ts';
+import type { BackendConfig, Config } from './config/config.ts';
 import { createConfigAdmin, type ReadConfig } from './config/config-admin.ts';
-import type { Connection } from './contract/adapter/adapter.ts';
-import type { Protocol } from './contract/api/protocol.ts';
+import { Reloader, type ReloadResult } from './config/reloader.ts';
+import type { AgentDirectory } from './contract/domain/agent.ts';
 import type { Log } from './contract/domain/log.ts';
 import type { Run } from './contract/domain/run.ts';
+import type { PassingBackend } from './engine/api/vendor-calls.ts';
 import { Lease } from './engine/cluster/lease.ts';
 import { createEngine } from './engine/create-engine.ts';
 import { currentAdmission } from './engine/limits/call-permit.ts';
+import { followPacing } from './engine/pacing/pacing.ts';
 import { systemClock } from './engine/system-clock.ts';
-import type { WebhookOptions } from './engine/webhooks/create-dispatcher.ts';
+import { followWebhooks, type WebhookOptions } from './engine/webhooks/create-dispatcher.ts';
 import { type AppOptions, createApp } from './http/app.ts';
+import { callsWebhooks, mountAdmin, mountProtocols } from './http/mounts.ts';
 import type { Mount } from './http/router.ts';
+import { ServedApps } from './http/served-apps.ts';
 import { listen } from './http/server.ts';
 import { measureJson } from './json/measure-json.ts';
 import { createExpressionCompiler } from './mapping/expressions.ts';
@@ -27,15 +32,9 @@ import { createRedactor } from './observability/redaction.ts';
 import { RequestScope } from './observability/request-scope.ts';
 import type { Tracing } from './observability/tracing.ts';
 import { readVersion } from './observability/version.ts';
-import { createAcpV01 } from './protocols/acp-v01/protocol.ts';
-import { createAcpV02 } from './protocols/acp-v02/protocol.ts';
-import { createAdminProtocol } from './protocols/admin/protocol.ts';
-import { createAgentProtocol } from './protocols/agent-protocol/protocol.ts';
-import { createIntuned } from './protocols/intuned/protocol.ts';
-import { createRestack } from './protocols/restack/protocol.ts';
 import { openStore } from './store/open.ts';
 import { CallRecords } from './upstream/call-record.ts';
-import { connectUpstream, type Upstream } from './upstream/connect.ts';
+import { connectUpstream } from './upstream/connect.ts';
 import { parseExceptions } from './upstream/ssrf-address.ts';
 import { createOutboundClient } from './upstream/ssrf-client.ts';
 
@@ -44,8 +43,17 @@ export type Gateway = {
   readonly url: string;
   /** Where the admin API listens, where it has a listener of its own. */
   readonly adminUrl: string | null;
+  /** Puts the config into force as its files say it now; `cause` is for the log. Never rejects. */
+  reload(cause: string): Promise<ReloadResult>;
   /** Drains, within the config's `server.drainSeconds`, and closes everything. */
   stop(): Promise<void>;
+};
+
+export type GatewayOptions = {
+  /** Reads the config anew; left out, it cannot be reloaded. */
+  readonly read?: ReadConfig | undefined;
+  /** Called when another config is in force. */
+  readonly onReload?: ((config: Config) => void) | undefined;
 };
 
 const cacheBytes = 32 * 1024 * 1024;
@@ -59,10 +67,17 @@ const streamRetryMs = 1000;
 /** For answers that are being flushed. */
 const closeGraceMs = 500;
 
+/** What a reload makes anew; the rest of the gateway lives as long as the process. */
+type Generation = {
+  readonly agents: AgentDirectory;
+  readonly mounts: readonly Mount[];
+  readonly passing: readonly PassingBackend[];
+  readonly webhooks: ReturnType<typeof sendWebhooks>;
+};
+
 /** The one composition: config to store, connections, agents, engine and app. Rejects when one cannot be had. */
-export async function startGateway(config: Config, log: Log, read: ReadConfig | null = null): Promise<Gateway> {
+export async function startGateway(config: Config, log: Log, options: GatewayOptions = {}): Promise<Gateway> {
   checkOpenHost(config, log);
-  const loadedAtMs = systemClock.nowMs();
   const metrics = createMetrics({ processMetrics: config.server.metrics });
   const store = await openStore(config.store.url, {
     log,
@@ -72,8 +87,6 @@ export async function startGateway(config: Config, log: Log, read: ReadConfig | 
   const scope = new RequestScope();
   const tracing = await openTraces(config, log);
   const tracer = tracing?.tracer;
-  const upstreams: Upstream[] = [];
-  const connections = new Map<string, BackendConnections>();
   const lease = new Lease(
     { store, clock: systemClock, log },
     {
@@ -82,44 +95,47 @@ export async function startGateway(config: Config, log: Log, read: ReadConfig | 
     },
   );
   const fence = (): boolean => lease.isHeld();
-  for (const backend of config.backends) {
-    const { name, adapter, settings, settingsByTenant, secrets, baseUrl, maxConnections } = backend;
-    const expressions = createExpressionCompiler({ timeMs: config.limits.mappingTimeMs });
-    const records = new CallRecords({ backend: name, metrics, tracer });
-    const connect = (own: unknown): Connection => {
-      const upstream = connectUpstream({
-        ...{ baseUrl, secrets, createRedactor, maxConnections, connectTimeoutMs, fence, log },
-        admission: currentAdmission,
-        records,
-        timeoutMs: backend.requestTimeoutMs,
+  const pool = new BackendPool<BackendConfig, ConnectionTerms>({
+    compiler: ({ mappingTimeMs }) => createExpressionCompiler({ timeMs: mappingTimeMs }),
+    connect: ({ name, adapter, baseUrl, secrets, maxConnections, requestTimeoutMs }, own, { maxAnswerBytes, allow }) =>
+      connectUpstream({
+        ...{ baseUrl, secrets, createRedactor, maxConnections, connectTimeoutMs, fence, log, maxAnswerBytes },
         tls: adapter.connectionOptionsOf?.(own).tls,
-        maxAnswerBytes: config.limits.maxAnswerBytes,
-        exceptions: parseExceptions(config.webhooks.allow),
-      });
-      upstreams.push(upstream);
-      return adapter.connect(own, upstream.client, expressions);
+        admission: currentAdmission,
+        records: new CallRecords({ backend: name, metrics, tracer }),
+        timeoutMs: requestTimeoutMs,
+        exceptions: parseExceptions(allow),
+      }),
+  });
+
+  function build(next: Config): Generation {
+    const connections = pool.connect(next.backends, termsOf(next));
+    const mounts = mountProtocols(next);
+    return {
+      mounts,
+      agents: buildAgents({ ...next, maxOutputBytes: next.limits.maxOutputBytes }, connections),
+      webhooks: sendWebhooks(next, mounts),
+      passing: next.backends.flatMap(({ name, adapter, passthrough }) => {
+        const backend = connections.get(name);
+        if (!passthrough || backend === undefined) return [];
+        return [{ name, vendor: adapter.name, connectionFor: (tenant: string) => backend.for(tenant) }];
+      }),
     };
-    const byTenant = Object.entries(settingsByTenant ?? {}).map(([tenant, own]) => [tenant, connect(own)] as const);
-    connections.set(
-      name,
-      settingsByTenant === null ? sharedConnection(connect(settings)) : connectionsByTenant(new Map(byTenant)),
-    );
   }
-  const mounts = mountProtocols(config);
-  const webhooks = sendWebhooks(config, mounts);
-  const agents = buildAgents({ ...config, maxOutputBytes: config.limits.maxOutputBytes }, connections);
+
+  let now = build(config);
+  const { read = null } = options;
+  const load = async () => (read === null ? config : await read(null));
+  const reloader = new Reloader({ load, apply: applyConfig, log }, config);
+  const agents = new CurrentAgents(now.agents);
   const engine = createEngine({
     agents,
     store,
     clock: systemClock,
-    pacing: config.pacing,
+    pacing: followPacing(() => reloader.config.pacing),
     backends: config.backends,
-    passing: config.backends.flatMap(({ name, adapter, passthrough }) => {
-      const backend = connections.get(name);
-      if (!passthrough || backend === undefined) return [];
-      return [{ name, vendor: adapter.name, connectionFor: (tenant: string) => backend.for(tenant) }];
-    }),
-    webhooks: webhooks?.terms,
+    passing: () => now.passing,
+    webhooks: now.webhooks === null ? undefined : followWebhooks(() => now.webhooks?.terms, now.webhooks.terms),
     lease,
     fence: {
       staleAfterMs: config.store.staleAfterMinutes * minuteMs,
@@ -132,58 +148,83 @@ export async function startGateway(config: Config, log: Log, read: ReadConfig | 
     metrics,
     tracer,
     currentTrace: () => scope.current,
+    onUnauthorised: (backend) => void rereadKeys(backend),
     self: {
       version: readVersion(),
-      config: createConfigAdmin({ current: () => ({ config, loadedAtMs }), read, reload: null }),
-      adapterOf: (name) => config.backends.find((backend) => backend.name === name)?.adapter.name ?? '',
+      config: createConfigAdmin({ reloader, read }),
+      adapterOf: (name) => reloader.config.backends.find((backend) => backend.name === name)?.adapter.name ?? '',
     },
   });
+  const first = describeApp(config);
+  const apps = new ServedApps(createApp(first));
+  const adminApps = hasAdminListener(config) ? new ServedApps(createApp(adminOptions(config, first))) : null;
 
-  const { acceptPush: pushed, acceptAccountPush: pushedForAccount, backends } = engine;
-  const appOptions: AppOptions = {
-    mounts,
-    pushed,
-    pushedForAccount,
-    backends,
-    api: engine.api,
-    adminFor: engine.adminFor,
-    isDraining: engine.isDraining,
-    log,
-    limits: { ...config.limits, slowReaderMs: config.limits.slowReaderSeconds * 1000 },
-    authenticate: createAuthenticator(config.auth),
-    tickets: new StreamTickets({ store: store.tickets, auth: config.auth }),
-    isProtected: isProtected(config),
-    agents: agents.all,
-    defaultAgent: agents.defaultAgent,
-    usage: store.usage.shared,
-    exceptions: parseExceptions(config.webhooks.allow),
-    callsWebhooks: callsWebhooks(config),
-    hosts: servedHosts(config),
-    origins: config.server.cors?.origins ?? [],
-    heartbeatMs: config.server.heartbeatSeconds * 1000,
-    readiness: [{ name: 'store', check: () => store.ping() }],
-    metrics,
-    scope,
-    tracer,
-    logsAccess: config.log.access,
-    renderMetrics: config.server.metrics ? (form) => metrics.render(readNow(), form) : null,
-  };
-  const app = createApp(appOptions);
-  const adminApp =
-    config.admin.enabled && config.admin.port !== null ? createApp(adminOptions(config, appOptions)) : null;
+  function describeApp(next: Config): AppOptions {
+    const { acceptPush: pushed, acceptAccountPush: pushedForAccount, backends } = engine;
+    return {
+      mounts: now.mounts,
+      pushed,
+      pushedForAccount,
+      backends,
+      api: engine.api,
+      adminFor: engine.adminFor,
+      isDraining: engine.isDraining,
+      log,
+      limits: { ...next.limits, slowReaderMs: next.limits.slowReaderSeconds * 1000 },
+      authenticate: createAuthenticator(next.auth),
+      tickets: new StreamTickets({ store: store.tickets, auth: next.auth }),
+      isProtected: isProtected(next),
+      agents: agents.all,
+      defaultAgent: agents.defaultAgent,
+      usage: store.usage.shared,
+      exceptions: parseExceptions(next.webhooks.allow),
+      callsWebhooks: callsWebhooks(next),
+      hosts: servedHosts(next),
+      origins: next.server.cors?.origins ?? [],
+      heartbeatMs: next.server.heartbeatSeconds * 1000,
+      readiness: [{ name: 'store', check: () => store.ping() }],
+      metrics,
+      scope,
+      tracer,
+      logsAccess: next.log.access,
+      renderMetrics: next.server.metrics ? (form) => metrics.render(readNow(), form) : null,
+    };
+  }
+
+  /** In one turn of the event loop, so that no request sees a part of it. */
+  function applyConfig(next: Config): void {
+    checkOpenHost(next, log);
+    const former = now.webhooks;
+    now = build(next);
+    agents.replace(now.agents);
+    engine.reconfigure(next);
+    const app = describeApp(next);
+    apps.replace(createApp(app));
+    adminApps?.replace(createApp(adminOptions(next, app)));
+    options.onReload?.(next);
+    // Attempts under way end by themselves.
+    if (former !== null) setTimeout(() => void former.close(), next.webhooks.timeoutSeconds * 2000).unref();
+  }
+
+  const rereadKeys = atMostEvery(keyRereadMs, async (backend: string) => {
+    const { kind } = await reloader.reload(`${backend} refuses our credentials`);
+    if (kind === 'applied') log.info({ backend }, 'credentials read again');
+  });
+
   const readNow = () =>
     readGauges({
       version: readVersion(),
+      configHash: reloader.config.hash,
+      lastReload: reloader.last,
       nowMs: systemClock.nowMs(),
-      backends: backends(),
+      backends: engine.backends(),
       live: engine.countRuns(),
-      openStreams: app.openStreams,
+      openStreams: apps.openStreams,
     });
-  const { stop: stopEngine } = engine;
   const closeUnder = async (): Promise<void> => {
-    await stopEngine();
-    await Promise.all(upstreams.map((upstream) => upstream.close()));
-    await webhooks?.close();
+    await engine.stop();
+    await pool.close();
+    await now.webhooks?.close();
     await store.close();
     await tracing?.close();
   };
@@ -195,18 +236,20 @@ export async function startGateway(config: Config, log: Log, read: ReadConfig | 
       slowRequestMs: config.limits.slowRequestSeconds * 1000,
       onFull: () => log.warn({ max: config.limits.maxConnections }, 'too many connections; further ones are closed'),
     };
-    const server = await listen(app, { ...config.server, ...listenOptions });
+    const server = await listen(apps, { ...config.server, ...listenOptions });
     const { host, port } = config.admin;
-    const adminServer = adminApp === null ? null : await listen(adminApp, { host, port: port ?? 0, ...listenOptions });
+    const adminServer =
+      adminApps === null ? null : await listen(adminApps, { host, port: port ?? 0, ...listenOptions });
     if (adminServer !== null) log.info({ url: adminServer.url }, 'admin API listens');
     return {
       url: server.url,
       adminUrl: adminServer?.url ?? null,
+      reload: (cause) => reloader.reload(cause),
       stop: async () => {
         const drainMs = config.server.drainSeconds * 1000 - closeGraceMs;
         const drained = drainWithin(drainMs, closeUnder, log);
-        app.drain(streamRetryMs);
-        adminApp?.drain(streamRetryMs);
+        apps.drain(streamRetryMs);
+        adminApps?.drain(streamRetryMs);
         await drained;
         await Promise.all([server.close(closeGraceMs), adminServer?.close(closeGraceMs)]);
       },
@@ -215,6 +258,10 @@ export async function startGateway(config: Config, log: Log, read: ReadConfig | 
     await closeUnder();
     throw error;
   }
+}
+
+function hasAdminListener({ admin }: Config): boolean {
+  return admin.enabled && admin.port !== null;
 }
 
 /** The listener of operators: their API, health and metrics, and no runs. */
@@ -229,14 +276,28 @@ function adminOptions(config: Config, options: AppOptions): AppOptions {
   };
 }
 
-function mountAdmin(): readonly Mount[] {
-  const protocol = createAdminProtocol();
-  return [{ protocol, prefix: protocol.prefix }];
+/** Of all backends; a connection is kept while these and its own backend stay the same. */
+type ConnectionTerms = {
+  readonly maxAnswerBytes: number;
+  readonly mappingTimeMs: number;
+  readonly allow: readonly string[];
+};
+
+function termsOf({ limits: { maxAnswerBytes, mappingTimeMs }, webhooks: { allow } }: Config): ConnectionTerms {
+  return { maxAnswerBytes, mappingTimeMs, allow };
 }
 
-/** Without keys it is for this machine alone, which a port that is open to others cannot tell from them. */
-function servesAdmin({ admin, auth }: Config): boolean {
-  return admin.enabled && admin.port === null && auth !== 'none';
+/** Files with keys are read again no more often where the vendor keeps refusing them. */
+const keyRereadMs = 10_000;
+
+function atMostEvery<T>(periodMs: number, work: (value: T) => Promise<void>): (value: T) => Promise<void> {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  return async (value) => {
+    const nowMs = systemClock.monotonicMs();
+    if (nowMs - lastMs < periodMs) return;
+    lastMs = nowMs;
+    await work(value);
+  };
 }
 
 function isProtected({ auth }: Config): boolean {
@@ -266,11 +327,6 @@ function checkOpenHost({ server: { host, hosts }, auth }: Config, log: Log): voi
     log.warn({ host, hosts }, 'auth is disabled: anyone who can reach this port can run every agent');
 }
 
-/** Whether a run's `webhook` can be called. */
-function callsWebhooks({ webhooks }: Config): boolean {
-  return webhooks.secrets.length > 0 || webhooks.unsigned;
-}
-
 /** What the engine needs to call webhooks; null where none is called. */
 function sendWebhooks(config: Config, mounts: readonly Mount[]) {
   if (!callsWebhooks(config)) return null;
@@ -290,23 +346,6 @@ function sendWebhooks(config: Config, mounts: readonly Mount[]) {
   const giveUpMs = webhooks.giveUpHours * hourMs;
   const terms: WebhookOptions = { secrets: webhooks.secrets, giveUpMs, timeoutMs, sender, encodeRun };
   return { terms, close: () => sender.close() };
-}
-
-/** Every protocol under its own prefix, and the one that the config names at the root too. */
-export function mountProtocols(config: Config): readonly Mount[] {
-  const { unknownFields, rootProtocol } = config.server;
-  const callbacks = callsWebhooks(config);
-  const protocols: readonly Protocol[] = [
-    createAcpV01({ maxBlockSeconds: config.limits.maxBlockSeconds, unknownFields, callbacks }),
-    createAcpV02({ unknownFields, callbacks }),
-    createAgentProtocol({ unknownFields, maxListBytes: config.limits.maxListBytes }),
-    createIntuned(),
-    createRestack({ unknownFields }),
-  ];
-  const mounts = protocols.map((protocol) => ({ protocol, prefix: protocol.prefix }));
-  const root = protocols.find((protocol) => protocol.name === rootProtocol);
-  if (root === undefined) throw new TypeError(`no protocol ${rootProtocol} is mounted`);
-  return [...mounts, ...(servesAdmin(config) ? mountAdmin() : []), { protocol: root, prefix: '' }];
 }
 
 async function drainWithin(drainMs: number, close: () => Promise<void>, log: Log): Promise<void> {

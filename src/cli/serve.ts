@@ -6,9 +6,10 @@ import type { ReadConfig } from '../config/config-admin.ts';
 import { loadConfig, parseConfig } from '../config/load.ts';
 import { startGateway } from '../gateway.ts';
 import { createLog, openPrettyLines, type ProcessLog } from '../observability/log.ts';
-import type { Sandbox } from '../sandbox/sandbox.ts';
+import { sampleConfig } from '../sandbox/sample-config.ts';
+import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
 import { type Command, configFlag, exitCodes, portFlag, say } from './command.ts';
-import { awaitStop, ignoreHangups } from './signals.ts';
+import { awaitStop, takeHangups } from './signals.ts';
 
 /** `rungate serve`: the gateway, over a config or over the sandbox. */
 export const serve: Command = {
@@ -25,7 +26,7 @@ export const serve: Command = {
   },
   run: async (line) => {
     // From the first step on; once there is a log, it has them too.
-    ignoreHangups(() => undefined);
+    takeHangups(() => undefined);
     const overrides: Overrides = { host: line.text('host'), port: line.port };
     if (line.isSet('sandbox')) return await serveSandbox(overrides, line.keepCode);
     const { configFile: file, keepCode } = line;
@@ -46,9 +47,6 @@ function override(config: Config, { host = config.server.host, port = config.ser
 }
 
 async function serveSandbox({ port }: Overrides, keepCode: () => void): Promise<number> {
-  // Loaded for this alone: a gateway over a config has no stand-ins.
-  const { startSandbox } = await import('../sandbox/sandbox.ts');
-  const { sampleConfig } = await import('../sandbox/sample-config.ts');
   const sandbox = await startSandbox();
   const options = { file: 'the sample config', env: process.env, registry: adapters };
   const config = await parseConfig(sampleConfig(sandbox), options);
@@ -59,8 +57,12 @@ type Surroundings = { readonly read?: ReadConfig; readonly sandbox?: Sandbox; re
 
 async function serveConfig(config: Config, { read, sandbox, keepCode }: Surroundings): Promise<number> {
   const log = await openLog(config);
-  ignoreHangups((signal) => log.info({ signal }, 'signal ignored; SIGTERM stops the gateway'));
-  const gateway = await startGateway(config, log, read);
+  const onReload = ({ log: { level }, secrets }: Config) => log.adopt({ level, secrets });
+  const gateway = await startGateway(config, log, { read, onReload });
+  takeHangups((signal) => {
+    if (read !== undefined) void gateway.reload(signal);
+    else log.info({ signal }, 'signal ignored; there is no config file to read again');
+  });
   // Before the gateway is announced: a reader of that may stop it at once.
   const stop = awaitStop();
   log.info({ url: gateway.url, agents: config.agents.length }, 'rungate listens');

@@ -39,7 +39,7 @@ export function awaitStop({ source, now, abort }: StopDeps = processDeps): Promi
   });
 }
 
-/** Keeps the process alive when its terminal closes: by default SIGHUP would end it without a drain. */
-export function ignoreHangups(notify: (signal: NodeJS.Signals) => void, source: SignalSource = process): void {
+/** Takes SIGHUP, which by default would end the process without a drain, as when its terminal closes. */
+export function takeHangups(notify: (signal: NodeJS.Signals) => void, source: SignalSource = process): void {
   source.on('SIGHUP', notify);
 }

@@ -6,17 +6,15 @@ import { canonicalJson } from '../json/canonical-json.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import { type Config, describeConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
+import type { Reloader } from './reloader.ts';
 
 /** Reads the config's file anew, or a text in its place. Throws `ConfigError`. */
 export type ReadConfig = (text: string | null) => Promise<Config>;
 
 export type ConfigAdminDeps = {
-  /** The config in force. */
-  readonly current: () => { readonly config: Config; readonly loadedAtMs: number };
+  readonly reloader: Pick<Reloader, 'config' | 'inForceSinceMs' | 'reload'>;
   /** Null: it was read from no file. */
   readonly read: ReadConfig | null;
-  /** Null: it cannot be reloaded. */
-  readonly reload: (() => Promise<ReloadOutcome>) | null;
 };
 
 /** Changes that a check shows. */
@@ -24,28 +22,28 @@ const maxChanges = 500;
 const hashLength = 12;
 
 /** The config as operators see it: without secrets, with a hash by which replicas are compared. */
-export function createConfigAdmin({ current, read, reload }: ConfigAdminDeps): ConfigAdmin {
+export function createConfigAdmin({ reloader, read }: ConfigAdminDeps): ConfigAdmin {
   return {
     current: () => {
-      const { config, loadedAtMs } = current();
-      const effective = effectiveConfig(config);
-      return { file: config.file, hash: hashOf(effective), loadedAtMs, effective };
+      const { config, inForceSinceMs: loadedAtMs } = reloader;
+      return { file: config.file, hash: config.hash, loadedAtMs, effective: effectiveConfig(config) };
     },
     check: async (text) => {
-      const before = effectiveConfig(current().config);
+      const before = effectiveConfig(reloader.config);
       if (read === null) return refusal('this gateway was not started from a file');
       try {
-        const after = effectiveConfig(await read(text));
-        return { problems: [], hash: hashOf(after), changes: compare(before, after) };
+        const next = await read(text);
+        return { problems: [], hash: next.hash, changes: compare(before, effectiveConfig(next)) };
       } catch (error) {
         if (error instanceof ConfigError) return refusal(...error.message.split('\n').filter((line) => line !== ''));
         throw error;
       }
     },
-    reload: async () => {
-      if (reload !== null) return await reload();
-      const { hash: unchanged } = { hash: hashOf(effectiveConfig(current().config)) };
-      return { isApplied: false, hash: unchanged, problems: ['this gateway cannot reload its config: restart it'] };
+    reload: async (): Promise<ReloadOutcome> => {
+      const { hash } = reloader.config;
+      if (read === null) return { isApplied: false, hash, problems: ['this gateway was not started from a file'] };
+      const { kind, ...result } = await reloader.reload('an operator');
+      return { ...result, isApplied: kind !== 'refused' };
     },
   };
 }
@@ -62,11 +60,6 @@ function effectiveConfig(config: Config): Json {
 /** What the config has of a key belongs into the config alone; by its hash a key that was changed can be seen. */
 function hideKey({ sha256, ...key }: JsonObject): JsonObject {
   return { ...key, id: shorten(String(sha256)) };
-}
-
-/** Names a config, so that replicas with the same one can be told from others. */
-function hashOf(effective: Json): string {
-  return shorten(canonicalJson(effective));
 }
 
 function shorten(text: string): string {

@@ -66,6 +66,10 @@ type Section<Schema extends z.ZodType> = Readonly<z.output<Schema>>;
 export type Config = {
   /** The file it was read from, as the caller named it. */
   readonly file: string;
+  /** Names what it and its files say, placeholders as they are written: the same on all replicas with the same files. */
+  readonly hash: string;
+  /** Differs where anything does, the values of placeholders too. Made of secrets, so never shown. */
+  readonly fingerprint: string;
   readonly server: Section<typeof serverSchema>;
   readonly store: Section<typeof storeSchema>;
   readonly limits: Section<typeof limitsSchema>;
@@ -90,7 +94,7 @@ export type Config = {
 
 /** The effective config, defaults included, with every secret redacted: plain JSON for people to read. */
 export function describeConfig(config: Config): unknown {
-  const { backends, agents, secrets, ...sections } = config;
+  const { backends, agents, secrets, fingerprint: _fingerprint, hash: _hash, ...sections } = config;
   const dump = {
     ...sections,
     backends: Object.fromEntries(

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 
@@ -44,6 +45,24 @@ export async function readText(file: string, maxBytes: number): Promise<string> 
     }
   } catch (error) {
     throw new UnreadableFileError(error);
+  }
+}
+
+export type ReadText = typeof readText;
+
+/** Reads files, and keeps what they said as a digest: whether one has changed shows in it. */
+export class NotedFiles {
+  readonly #digests = new Map<string, string>();
+
+  readonly read: ReadText = async (file, maxBytes) => {
+    const text = await readText(file, maxBytes);
+    this.#digests.set(file, hash('sha256', text));
+    return text;
+  };
+
+  /** Of all that was read, whatever the order. */
+  get digest(): string {
+    return hash('sha256', JSON.stringify([...this.#digests].toSorted()));
   }
 }
 

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -13,7 +14,7 @@ import type { Config } from './config.ts';
 import { ConfigError, type ConfigPath } from './config-error.ts';
 import { rootSchema } from './config-schema.ts';
 import { readDocument } from './document.ts';
-import { maxConfigBytes, maxSecretBytes, readText, UnreadableFileError } from './files.ts';
+import { maxConfigBytes, maxSecretBytes, NotedFiles, readText, UnreadableFileError } from './files.ts';
 import { type Environment, interpolate } from './interpolate.ts';
 import { MappingLoader } from './mapping-layers.ts';
 import { ConfigReader, isExtension, listNames } from './reader.ts';
@@ -69,7 +70,8 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
     const message = document.value === null ? 'is empty' : 'must be a mapping of sections';
     throw new ConfigError(file, [{ path: '', message }]);
   }
-  const readSecretFile = (path: string) => readText(resolve(baseDirectory, path), maxSecretBytes);
+  const [files, secretFiles] = [new NotedFiles(), new NotedFiles()];
+  const readSecretFile = (path: string) => secretFiles.read(resolve(baseDirectory, path), maxSecretBytes);
   const { value, scalars } = await interpolate(document.value, env, readSecretFile, isVerbatim);
   const raw = isJsonObject(value) ? value : {};
   const reader = new ConfigReader(document, scalars);
@@ -90,7 +92,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
   const tracing = section('tracing', tracingSchema);
   const webhooks = section('webhooks', webhooksSchema);
   const vendors = await readVendors(raw, {
-    ...{ registry, reader, baseDirectory },
+    ...{ registry, reader, baseDirectory, readText: files.read },
     shippedDirectory: options.vendorsDirectory ?? shippedVendors,
   });
   const backends = readBackends(raw.backends, reader, { ...vendors, named: findBackendNames(raw.agents) });
@@ -100,6 +102,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
       defaultsDirectory: options.mappingsDirectory ?? fileURLToPath(new URL('../../mappings', import.meta.url)),
       baseDirectory,
       defaults: vendors.mappings,
+      readText: files.read,
       timeMs: mappingTimeMs,
     },
     reader,
@@ -126,6 +129,8 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
   ];
   return freezeDeep({
     file,
+    hash: hash('sha256', JSON.stringify([document.value, files.digest])).slice(0, 12),
+    fingerprint: hash('sha256', JSON.stringify([document.value, value, files.digest, secretFiles.digest])),
     server,
     store,
     limits,

@@ -6,7 +6,7 @@ import { isJsonObject } from '../json/json-object.ts';
 import { compileMapping, type MappingLayer, type MappingProblem } from '../mapping/compile.ts';
 import type { ConfigPath, ConfigProblem } from './config-error.ts';
 import { readDocument, type YamlDocument } from './document.ts';
-import { maxConfigBytes, readText, UnreadableFileError } from './files.ts';
+import { maxConfigBytes, type ReadText, UnreadableFileError } from './files.ts';
 import { type ConfigReader, isExtension } from './reader.ts';
 
 export type MappingLayerOptions = {
@@ -16,6 +16,7 @@ export type MappingLayerOptions = {
   readonly defaults: ReadonlyMap<string, MappingLayer>;
   /** Directory that file names in the config are relative to. */
   readonly baseDirectory: string;
+  readonly readText: ReadText;
   /** Budget of one evaluation of an expression, in milliseconds. */
   readonly timeMs: number;
 };
@@ -73,7 +74,7 @@ export class MappingLoader {
   }
 
   #readFile(file: string): Promise<FileLayer> {
-    const known = this.#files.get(file) ?? readLayer(file);
+    const known = this.#files.get(file) ?? readLayer(file, this.#options.readText);
     this.#files.set(file, known);
     return known;
   }
@@ -96,7 +97,7 @@ type FileLayer =
 
 type FileLayers = ReadonlyMap<string, YamlDocument>;
 
-async function readLayer(file: string): Promise<FileLayer> {
+async function readLayer(file: string, readText: ReadText): Promise<FileLayer> {
   let text: string;
   try {
     text = await readText(file, maxConfigBytes);

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { LRUCache } from 'lru-cache';
 import { createVendorAdapter } from '../../adapters/http/adapter.ts';
 import { checkVendorFile } from '../../adapters/http/check.ts';
 import { type VendorFile, vendorFileSchema } from '../../adapters/http/schema.ts';
@@ -13,7 +14,7 @@ import { usualVendorPaths } from '../mapping/vendor-words.ts';
 import { ConfigError, type ConfigProblem } from './config-error.ts';
 import { readDocument } from './document.ts';
 import { backendSchema } from './entry-schemas.ts';
-import { maxConfigBytes, readText, UnreadableFileError } from './files.ts';
+import { maxConfigBytes, type ReadText, readText, UnreadableFileError } from './files.ts';
 import { ConfigReader, isExtension } from './reader.ts';
 
 /** A vendor file in which nothing is wrong. */
@@ -54,10 +55,20 @@ export async function loadVendor(path: string): Promise<Vendor> {
   throw new ConfigError(path, reading.problems);
 }
 
+/**
+ * Vendors by their file and its text. A file that has not changed gives the same adapter again, so that a reload keeps the
+ * connections of its backends.
+ */
+const readings = new LRUCache<string, VendorReading>({ max: 100 });
+
 /** Reads a vendor file and checks it; reports every problem at once. */
-export async function readVendor(path: string): Promise<VendorReading> {
+export async function readVendor(path: string, read: ReadText = readText): Promise<VendorReading> {
   try {
-    return parseVendor(await readText(path, maxConfigBytes), path);
+    const text = await read(path, maxConfigBytes);
+    const key = JSON.stringify([path, text]);
+    const reading = readings.get(key) ?? parseVendor(text, path);
+    if (reading.kind === 'vendor') readings.set(key, reading);
+    return reading;
   } catch (error) {
     if (!(error instanceof UnreadableFileError)) throw error;
     return { kind: 'refused', problems: [{ path: '', message: `cannot be read: ${error.message}` }] };

@@ -3,6 +3,7 @@ import type { Adapter } from '../contract/adapter/adapter.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import type { MappingLayer } from '../mapping/compile.ts';
 import type { KnownAdapters } from './backends.ts';
+import type { ReadText } from './files.ts';
 import type { ConfigReader } from './reader.ts';
 import { vendorsSchema } from './sections.ts';
 import { listVendors, readVendor, type VendorReading, vendorFileOf } from './vendor-files.ts';
@@ -15,6 +16,7 @@ export type VendorDeps = {
   /** Directory that file names in the config are relative to. */
   readonly baseDirectory: string;
   readonly reader: ConfigReader;
+  readonly readText: ReadText;
 };
 
 export type Vendors = KnownAdapters & {
@@ -38,7 +40,7 @@ export async function readVendors(raw: Readonly<Record<string, unknown>>, deps: 
     const place = ['vendors', index];
     if (reader.hasFailed(place)) continue;
     const file = resolve(deps.baseDirectory, path);
-    const reading = await readVendor(file);
+    const reading = await readVendor(file, deps.readText);
     report(reading, { place, file, reader });
     if (reading.kind === 'refused') continue;
     const { adapter, mapping } = reading.vendor;
@@ -55,7 +57,7 @@ export async function readVendors(raw: Readonly<Record<string, unknown>>, deps: 
   for (const name of namedAdapters(raw.backends)) {
     if (!shipped.includes(name) || adapters.has(name)) continue;
     const file = vendorFileOf(shippedDirectory, name);
-    const reading = await readVendor(file);
+    const reading = await readVendor(file, deps.readText);
     report(reading, { place: ['backends'], file, reader });
     if (reading.kind === 'refused') continue;
     adapters.set(name, reading.vendor.adapter);

@@ -53,7 +53,7 @@ export type EngineDeps = {
   /** Limits and pushes of every backend that an agent names. */
   readonly backends: readonly BackendOptions[];
   /** Those that pass on what makes no run; left out, none. */
-  readonly passing?: readonly PassingBackend[] | undefined;
+  readonly passing?: (() => readonly PassingBackend[]) | undefined;
   /** This process's lease, which the connections to vendors heed too. */
   readonly lease: Lease;
   /** When a store may be an old copy, and what the operator is advised to run then. */
@@ -73,6 +73,8 @@ export type EngineDeps = {
   readonly self?: EngineSelf | undefined;
   /** Left out: no traces are made. */
   readonly tracer?: Tracer | undefined;
+  /** Called each time that a vendor refuses the credentials of a backend. */
+  readonly onUnauthorised?: ((backend: string) => void) | undefined;
 };
 
 export type EngineSelf = {
@@ -101,6 +103,8 @@ export type Engine = {
   acceptPush(backend: string, token: string, parseBody?: ParseBody): Promise<boolean>;
   /** A vendor reports a change in an account, naming its run. False: no account of the backend knows it as its vendor's. */
   acceptAccountPush(backend: string, call: PushCall): Promise<boolean>;
+  /** Goes on with another config, whose agents are in the directory already. Live runs go on. */
+  reconfigure(next: Pick<EngineDeps, 'backends'>): void;
   /** Claims and recovers live runs whose replica is dead. Rejects with `StorageFault`. */
   start(): Promise<void>;
   /** Refuses new work. Vendor calls under way are finished and recorded; the rest is left to the next owner. */
@@ -135,11 +139,9 @@ export function createEngine(deps: EngineDeps): Engine {
   );
   const onState = (name: string, state: string): void =>
     changeStream.note('backend', name, () => ({ backend: { name, state } }));
+  const { onUnauthorised } = deps;
   const health = new BackendHealth({
-    onState,
-    clock,
-    log,
-    limits: backends,
+    ...{ clock, log, limits: backends, onUnauthorised, onState },
     countLive: (backend) => live.countAt(backend),
   });
   const stopper = new UpstreamStopper({ clock, faults, health, backends, log });
@@ -204,7 +206,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const threads = new ThreadService({ agents, store, cache, stopper, bus, clock });
   const api: ClientApi = {
     ...{ runs, threads, items: new ItemService(store, clock), agents: new AgentService(agents) },
-    vendors: new PassedCalls({ backends, passing: deps.passing ?? [], agents, clock, log }),
+    vendors: new PassedCalls({ backends, passing: deps.passing ?? (() => []), agents, clock, log }),
   };
   const presence = new Presence({
     ...{ store: store.operations, stops, clock, log, replica: lease.replica },
@@ -246,6 +248,15 @@ export function createEngine(deps: EngineDeps): Engine {
     backends: () => health.states(),
     acceptPush: (backend, token, parseBody = () => undefined) => pushes.accept(backend, token, parseBody),
     acceptAccountPush: (backend, call) => accountPushes.accept(backend, call),
+    reconfigure: ({ backends: next }) => {
+      const changed = backends.reconfigure(next);
+      health.renew(changed);
+      worker.renew(changed);
+      // What is not there is learned, and no run waits for it.
+      void durations.load(agents.all.map((agent) => agent.agentId)).catch((error: unknown) => {
+        log.warn({ err: error }, 'store unavailable; the durations of earlier runs were not read');
+      });
+    },
     start: async () => {
       await takeStore({ store, clock, log }, { ...deps.fence, deadAfterMs: lease.options.deadAfterMs });
       await presence.load();

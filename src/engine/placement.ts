@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Agent, AgentDirectory, AgentPlace } from '../contract/domain/agent.ts';
 import type { JsonObject } from '../contract/domain/json.ts';
-import type { RunRequest } from '../contract/domain/run.ts';
+import type { Run, RunRequest } from '../contract/domain/run.ts';
 import { canonicalJson } from '../json/canonical-json.ts';
 
 /** Of one agent: clients of a vendor's own API can name as many targets as they like. */
@@ -52,5 +52,18 @@ type Placed = {
 /** The agent of a run or a session, at its backend; null where the config no longer has that. */
 export function agentOf(agents: AgentDirectory, { agentId, backend, request }: Placed): Agent | null {
   const agent = agents.find(agentId);
-  return agent === null ? null : agentAt(request === undefined ? agent : agentFor(agent, request), backend);
+  const known = agent === null ? null : agentAt(request === undefined ? agent : agentFor(agent, request), backend);
+  if (known !== null) return known;
+  const retired = agents.findRetired?.(agentId, backend) ?? null;
+  return retired === null || request === undefined ? retired : agentFor(retired, request);
+}
+
+/** The agent as the config in force has it, for a run that is driven as `agent`; the same where the config has it no more. */
+export function agentNow(agents: AgentDirectory, run: Run, agent: Agent): Agent {
+  const backend = run.backend ?? agent.backend;
+  const found = agentOf(agents, { agentId: run.agentId, backend, request: run.request });
+  if (found !== null) return found;
+  // No backend may have it yet, so that it may start at another.
+  const isFree = run.phase === 'queued' && run.backend === undefined;
+  return (isFree ? agentOf(agents, run) : null) ?? agent;
 }

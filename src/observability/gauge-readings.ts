@@ -3,6 +3,8 @@ import type { GaugeReading } from './metric-tables.ts';
 /** What the gauges are read from when the page is rendered. */
 export type GaugeSources = {
   readonly version: string;
+  readonly configHash: string;
+  readonly lastReload: { readonly atMs: number; readonly isTaken: boolean };
   readonly nowMs: number;
   readonly backends: readonly {
     readonly name: string;
@@ -17,10 +19,13 @@ export type GaugeSources = {
   readonly openStreams: number;
 };
 
-export function readGauges({ version, nowMs, backends, live, openStreams }: GaugeSources): readonly GaugeReading[] {
+export function readGauges(sources: GaugeSources): readonly GaugeReading[] {
+  const { version, configHash, lastReload, nowMs, backends, live, openStreams } = sources;
   const { byPhase, parked, oldestQueuedAtMs } = live;
   return [
-    { name: 'build_info', labels: { version, node: process.versions.node }, value: 1 },
+    { name: 'build_info', labels: { version, node: process.versions.node, config_hash: configHash }, value: 1 },
+    { name: 'config_last_reload_success', labels: {}, value: lastReload.isTaken ? 1 : 0 },
+    { name: 'config_last_reload_timestamp_seconds', labels: {}, value: lastReload.atMs / 1000 },
     { name: 'streams_open', labels: {}, value: openStreams },
     { name: 'runs_parked', labels: {}, value: parked },
     ...byPhase.map(

@@ -16,7 +16,11 @@ export type LogOptions = {
 export type LineSink = { write(line: string): void; flush?(): void };
 
 /** The log of a process. Lines are gathered for a moment: call `flush` before printing anything past the log. */
-export type ProcessLog = Log & { flush(): void };
+export type ProcessLog = Log & {
+  flush(): void;
+  /** Goes on with the settings of another config, in its children too. Secrets of earlier ones stay out of every line. */
+  adopt(options: Pick<LogOptions, 'level' | 'secrets'>): void;
+};
 
 type Fields = Readonly<Record<string, unknown>>;
 type Level = Exclude<LogLevel, 'silent'>;
@@ -38,7 +42,10 @@ export function createLog(options: LogOptions): ProcessLog {
     },
     stream,
   );
-  return new RedactingLog(logger, stream, createRedactor(options.secrets), {});
+  return new RedactingLog(
+    { logger, sink: stream, secrets: options.secrets, redactor: createRedactor(options.secrets) },
+    {},
+  );
 }
 
 /** Most lines report the end of a run, and a busy gateway has thousands of them a second. */
@@ -80,17 +87,24 @@ export async function openPrettyLines(): Promise<LineSink> {
   return { write: (line) => void process.stdout.write(render(JSON.parse(line))) };
 }
 
+/** Those of configs long gone are left out in the end. */
+const maxSecrets = 10_000;
+
+/** What a log and its children share. */
+type Output = {
+  readonly logger: Logger;
+  readonly sink: LineSink;
+  secrets: readonly string[];
+  redactor: LogRedactor;
+};
+
 class RedactingLog implements ProcessLog {
-  readonly #logger: Logger;
-  readonly #sink: LineSink;
-  readonly #redactor: LogRedactor;
+  readonly #output: Output;
   /** Merged only when a line is written: every live run has a log of its own, and most write no line. */
   readonly #bound: Fields;
 
-  constructor(logger: Logger, sink: LineSink, redactor: LogRedactor, bound: Fields) {
-    this.#logger = logger;
-    this.#sink = sink;
-    this.#redactor = redactor;
+  constructor(output: Output, bound: Fields) {
+    this.#output = output;
     this.#bound = bound;
   }
 
@@ -111,17 +125,25 @@ class RedactingLog implements ProcessLog {
   }
 
   flush(): void {
-    this.#sink.flush?.();
+    this.#output.sink.flush?.();
+  }
+
+  adopt({ level, secrets }: Pick<LogOptions, 'level' | 'secrets'>): void {
+    const output = this.#output;
+    output.logger.level = level;
+    output.secrets = [...new Set([...output.secrets, ...secrets])].slice(-maxSecrets);
+    output.redactor = createRedactor(output.secrets);
   }
 
   child(fields: Fields): Log {
-    return new RedactingLog(this.#logger, this.#sink, this.#redactor, { ...this.#bound, ...fields });
+    return new RedactingLog(this.#output, { ...this.#bound, ...fields });
   }
 
   #write(level: Level, fields: Fields, message: string): void {
-    if (!this.#logger.isLevelEnabled(level)) return;
-    const clean = this.#redactor.value({ ...this.#bound, ...fields });
-    this.#logger[level](Object(clean), this.#redactor.text(message));
+    const { logger, redactor } = this.#output;
+    if (!logger.isLevelEnabled(level)) return;
+    const clean = redactor.value({ ...this.#bound, ...fields });
+    logger[level](Object(clean), redactor.text(message));
     // May explain an end that follows at once, even a kill.
     if (level === 'warn' || level === 'error') this.flush();
   }

@@ -24,7 +24,12 @@ export const counters = {
 
 /** Every gauge of the gateway; its value is read when the page is rendered. */
 export const gauges = {
-  build_info: { help: 'Always 1; the labels say what runs.', labels: ['version', 'node'] },
+  build_info: { help: 'Always 1; the labels say what runs.', labels: ['version', 'node', 'config_hash'] },
+  config_last_reload_success: { help: 'Whether the config that was read last was taken: 1, or 0.', labels: [] },
+  config_last_reload_timestamp_seconds: {
+    help: 'When the config was read last, in seconds since the epoch.',
+    labels: [],
+  },
   backend_accounts: {
     help: 'Accounts at a backend that are in use or not well, by state: up, paused or down.',
     labels: ['backend', 'state'],

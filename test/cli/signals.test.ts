@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { awaitStop, ignoreHangups } from '../../src/cli/signals.ts';
+import { awaitStop, takeHangups } from '../../src/cli/signals.ts';
 
 function openSource() {
   const source = new EventEmitter();
@@ -58,7 +58,7 @@ describe('the signals that stop a command', () => {
   test('SIGHUP stops nothing and is reported each time', () => {
     const { source, send } = openSource();
     const reported: string[] = [];
-    ignoreHangups((signal) => reported.push(signal), source);
+    takeHangups((signal) => reported.push(signal), source);
     send('SIGHUP', 0);
     send('SIGHUP', 5000);
     expect(reported).toEqual(['SIGHUP', 'SIGHUP']);

@@ -87,4 +87,9 @@ export interface AgentDirectory {
   readonly all: readonly Agent[];
   readonly defaultAgent: Agent | null;
   find(idOrName: string): Agent | null;
+  /**
+   * An agent, or one of its backends, that an earlier config had: for the runs that are there. Left out where the config
+   * never changes.
+   */
+  findRetired?(agentId: string, backend: string | undefined): Agent | null;
 }

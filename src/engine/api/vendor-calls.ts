@@ -20,7 +20,8 @@ export type PassingBackend = {
 
 export type PassedCallsDeps = {
   readonly backends: Pick<Backends, 'of'>;
-  readonly passing: readonly PassingBackend[];
+  /** Those of the config in force. */
+  readonly passing: () => readonly PassingBackend[];
   readonly agents: AgentDirectory;
   readonly clock: Clock;
   readonly log: Log;
@@ -57,7 +58,7 @@ export class PassedCalls implements VendorCalls {
   }
 
   #find({ vendor, tenant, place, agents }: VendorCall): PassingBackend {
-    const here = this.#deps.passing.filter((each) => each.vendor === vendor);
+    const here = this.#deps.passing().filter((each) => each.vendor === vendor);
     const backend = here.find(
       ({ name, connectionFor }) =>
         connectionFor(tenant).native?.pass !== undefined &&

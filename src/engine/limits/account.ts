@@ -78,6 +78,11 @@ export class Account {
     this.#deps.onWait();
   }
 
+  /** Another account takes its place: its runs leave it one by one. */
+  retire(): void {
+    this.#deps.stopLease();
+  }
+
   close(): void {
     this.#deps.stopLease();
     this.callQueue.close();

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Log } from '../../contract/domain/log.ts';
@@ -71,6 +72,8 @@ export type BackendsDeps = {
 
 type Backend = {
   readonly options: BackendOptions;
+  /** The agents that count against its limits. */
+  readonly agentIds: readonly string[];
   readonly push: PushChannel | null;
   /** The names of the accounts, by tenant; null: all tenants share one. */
   readonly namesByTenant: ReadonlyMap<string, AccountName> | null;
@@ -89,9 +92,11 @@ const sweepMs = 60_000;
 /** The backends of the config, and their accounts at the vendors: made when they are used, and forgotten when they are not. */
 export class Backends {
   readonly #deps: BackendsDeps;
-  readonly #backends: ReadonlyMap<string, Backend>;
+  readonly #backends: Map<string, Backend>;
   /** What is known of the vendors' accounts, by id. */
   readonly #healths = new Map<string, AccountHealth>();
+  /** Accounts in whose place others are, until no call waits there. */
+  readonly #retired = new Set<Account>();
   #cancelSweep: (() => void) | null = null;
   #hasLeased = false;
 
@@ -112,6 +117,40 @@ export class Backends {
     const account = this.#open(backend.options, accountName, backend.push);
     backend.accounts.set(accountName.id, account);
     return account;
+  }
+
+  /**
+   * Puts the backends of another config into force. Those whose credentials and limits are the same keep their accounts, and
+   * those that the config has no more are kept for their runs. Gives the names of the others: what is held there counts no more.
+   */
+  reconfigure(options: readonly BackendOptions[]): ReadonlySet<string> {
+    const changed = new Set<string>();
+    for (const each of options) {
+      const known = this.#backends.get(each.name);
+      if (known !== undefined && this.#isSame(known, each)) continue;
+      // Its share of a budget is given back before another account asks for one.
+      for (const account of known?.accounts.values() ?? []) {
+        account.retire();
+        // Enough for the calls that wait there, without a share of what replicas divide.
+        if (this.#deps.quotas !== null) account.callQueue.allow(1);
+        this.#retired.add(account);
+        this.#sweepLater();
+      }
+      this.#backends.set(each.name, this.#create(each, known?.push));
+      if (known !== undefined) changed.add(each.name);
+    }
+    return changed;
+  }
+
+  #isSame({ options, agentIds }: Backend, next: BackendOptions): boolean {
+    return (
+      isDeepStrictEqual(limitsOf(options), limitsOf(next)) &&
+      (this.#deps.quotas === null || isDeepStrictEqual(agentIds, this.#agentIdsAt(next.name)))
+    );
+  }
+
+  #agentIdsAt(backend: string): readonly string[] {
+    return this.#deps.agents.all.filter((agent) => agentAt(agent, backend) !== null).map(({ agentId }) => agentId);
   }
 
   push(name: string): PushChannel | null {
@@ -163,16 +202,18 @@ export class Backends {
     });
   }
 
-  #create(options: BackendOptions): Backend {
+  #create(options: BackendOptions, before?: PushChannel | null): Backend {
     const { name } = options;
-    const push = options.push === null ? null : new PushChannel(name, options.push.publicUrl, options.secrets);
+    const push =
+      options.push === null ? null : new PushChannel(name, { ...options.push, secrets: options.secrets, before });
+    const agentIds = this.#agentIdsAt(name);
     const byTenant = options.accountsByTenant ?? null;
     if (byTenant === null) {
       const id = options.account ?? `of ${name}`;
       const shared = this.#open(options, { backend: name, id, tenants: null }, push);
-      return { options, push, namesByTenant: null, accounts: new Map([[id, shared]]), shared };
+      return { options, agentIds, push, namesByTenant: null, accounts: new Map([[id, shared]]), shared };
     }
-    return { options, push, namesByTenant: accountNames(name, byTenant), accounts: new Map(), shared: null };
+    return { options, agentIds, push, namesByTenant: accountNames(name, byTenant), accounts: new Map(), shared: null };
   }
 
   #open(options: BackendOptions, name: AccountName, push: PushChannel | null): Account {
@@ -242,7 +283,12 @@ export class Backends {
   /** A pause and an open circuit outlive the last run, so an account that has one is looked at again. */
   #sweep(): void {
     this.#cancelSweep = null;
-    let isLeft = false;
+    for (const account of this.#retired) {
+      if (!account.callQueue.isIdle) continue;
+      account.close();
+      this.#retired.delete(account);
+    }
+    let isLeft = this.#retired.size > 0;
     for (const { accounts, shared } of this.#backends.values()) {
       if (shared !== null) continue;
       for (const [id, account] of accounts) {
@@ -287,6 +333,16 @@ function stateOf({ options, accounts }: Backend): BackendState {
       .filter(({ state }) => state !== 'up')
       .map(({ tenants, state }) => ({ tenants: tenants?.slice(0, maxNamed) ?? null, state })),
     accounts: { up: count('up'), paused: count('paused'), down: count('down') },
+  };
+}
+
+/** What an account is made of: a backend that differs in nothing else keeps its accounts. */
+function limitsOf(options: BackendOptions): BackendOptions {
+  const { name, requestsPerSecond, burst, maxConcurrentRuns, maxConnections, maxHeldCalls, maxPauseMs } = options;
+  const { push, secrets, account, accountsByTenant } = options;
+  return {
+    ...{ name, requestsPerSecond, burst, maxConcurrentRuns, maxConnections, maxHeldCalls, maxPauseMs },
+    ...{ push, secrets, account, accountsByTenant },
   };
 }
 

@@ -197,9 +197,9 @@ export class CallQueue {
     return this.#mayGo(urgency) ? this.#makePermit(urgency, caller) : null;
   }
 
-  /** A place in the queue of a tenant's calls. */
-  enter(urgency: Urgency, caller: Caller): QueueEntry {
-    const { tenant, signal } = caller;
+  /** A place in the queue of a tenant's calls; `signal` gives up this wait alone. */
+  enter(urgency: Urgency, caller: Caller, signal = caller.signal): QueueEntry {
+    const { tenant } = caller;
     if (signal.aborted) return { permit: Promise.resolve(null), raiseUrgency: () => {} };
     const permit = this.tryEnter(urgency, caller);
     if (permit !== null) return { permit: Promise.resolve(permit), raiseUrgency: () => {} };

@@ -21,6 +21,9 @@ export type PermitMemory = {
   longestWait: PastWait | null;
 };
 
+/** Passed as the reason, because an abort without one makes an error with a stack each time. */
+const leaving = 'the start is made anew';
+
 export type RunPermitOptions = {
   readonly agent: Agent;
   readonly run: Run;
@@ -44,6 +47,8 @@ export class RunPermit implements Caller {
   /** Made on demand, because most runs never wait. */
   #abort: AbortController | null = null;
   #isOver = false;
+  /** Present while the run waits for its start. */
+  #startWait: AbortController | null = null;
   #entry: QueueEntry | null = null;
   #urgency: Urgency = 'start';
   #hasLoggedWait = false;
@@ -117,10 +122,24 @@ export class RunPermit implements Caller {
   async waitToStart(): Promise<Permit | null> {
     const { concurrency } = this.#account;
     if (this.#isOver) return null;
-    if (!concurrency.tryAcquire(this.#runId) && !(await this.#waitForSlot())) return null;
-    const permit = await this.waitForCall('start');
-    if (permit === null) this.leave();
-    return permit;
+    const free = this.tryToStart();
+    if (free !== null) return free;
+    const wait = new AbortController();
+    this.#startWait = wait;
+    try {
+      const signal = AbortSignal.any([this.signal, wait.signal]);
+      if (!concurrency.tryAcquire(this.#runId) && !(await this.#waitForSlot(signal))) return null;
+      const permit = wait.signal.aborted ? null : await this.#waitForCall('start', signal);
+      if (permit === null) this.leave();
+      return permit;
+    } finally {
+      this.#startWait = null;
+    }
+  }
+
+  /** Ends the wait for the start, if there is one. Calls under way are not touched. */
+  leaveStart(): void {
+    this.#startWait?.abort(leaving);
   }
 
   /** A slot and a call that are free now. Null: the run has to wait for one of them, or is over. */
@@ -162,6 +181,10 @@ export class RunPermit implements Caller {
 
   /** Waits for the turn of one call. Null: the run is over. */
   async waitForCall(urgency: Urgency): Promise<Permit | null> {
+    return await this.#waitForCall(urgency);
+  }
+
+  async #waitForCall(urgency: Urgency, signal?: AbortSignal): Promise<Permit | null> {
     const { callQueue } = this.#account;
     const free = this.#isOver ? null : callQueue.tryEnter(urgency, this);
     if (free !== null) return free;
@@ -169,7 +192,7 @@ export class RunPermit implements Caller {
     const sinceMs = this.#account.clock.monotonicMs();
     this.#urgency = urgency;
     this.#account.onWait();
-    this.#entry = callQueue.enter(urgency, this);
+    this.#entry = callQueue.enter(urgency, this, signal);
     const permit = await this.#entry.permit;
     this.#entry = null;
     this.#noteWait(hindrance, sinceMs);
@@ -187,12 +210,12 @@ export class RunPermit implements Caller {
     this.#abort?.abort(reason);
   }
 
-  async #waitForSlot(): Promise<boolean> {
+  async #waitForSlot(signal: AbortSignal): Promise<boolean> {
     const hindrance = this.startHindrance();
     const sinceMs = this.#account.clock.monotonicMs();
     this.#account.onWait();
     const run = { tenant: this.tenant, agentId: this.#agentId, runId: this.#runId };
-    const hasSlot = await this.#account.concurrency.acquire(run, this.signal, () => this.#logWait());
+    const hasSlot = await this.#account.concurrency.acquire(run, signal, () => this.#logWait());
     this.#noteWait(hindrance, sinceMs);
     return hasSlot;
   }

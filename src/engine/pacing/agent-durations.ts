@@ -26,6 +26,8 @@ export class AgentDurations {
   /** Reads the stored durations of the agents; rejects with `StorageFault`. */
   async load(agentIds: readonly string[]): Promise<void> {
     for (const agentId of agentIds) {
+      // What runs of this process have taught is newer.
+      if (this.#histories.has(agentId)) continue;
       this.#historyOf(agentId).replace(await this.#store.newest(agentId, maxDurations), this.#clock.monotonicMs());
     }
   }

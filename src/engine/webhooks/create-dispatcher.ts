@@ -4,7 +4,7 @@ import type { Tracer } from '../../contract/domain/trace.ts';
 import type { RunEncoder, WebhookSender } from '../../contract/domain/webhook.ts';
 import type { Store } from '../../contract/store/store.ts';
 import { WebhookDispatcher } from './dispatcher.ts';
-import { createSigner } from './signer.ts';
+import { createSigner, type Signer } from './signer.ts';
 
 /** Settings of outgoing webhooks, from the config and the composition. */
 export type WebhookOptions = {
@@ -17,7 +17,24 @@ export type WebhookOptions = {
   readonly encodeRun: RunEncoder;
 };
 
-/** Composes dispatcher and signer. */
+/** The settings of the config in force, for a dispatcher that reads them each time; `first` has what does not change. */
+export function followWebhooks(read: () => WebhookOptions | undefined, first: WebhookOptions): WebhookOptions {
+  return {
+    giveUpMs: first.giveUpMs,
+    timeoutMs: first.timeoutMs,
+    get secrets() {
+      return (read() ?? first).secrets;
+    },
+    get sender() {
+      return (read() ?? first).sender;
+    },
+    get encodeRun() {
+      return (read() ?? first).encodeRun;
+    },
+  };
+}
+
+/** Composes dispatcher and signer. Secrets, sender and encoder are read anew each time, because the config may change. */
 export function createWebhookDispatcher(
   deps: {
     readonly store: Store;
@@ -26,21 +43,34 @@ export function createWebhookDispatcher(
     readonly metrics: Metrics;
     readonly tracer?: Tracer | undefined;
   },
-  { secrets, giveUpMs, timeoutMs, sender, encodeRun }: WebhookOptions,
+  options: WebhookOptions,
 ): WebhookDispatcher {
   const { store, clock, log, metrics, tracer } = deps;
   const { outbox, shared } = store;
+  const signers = new Signers();
   return new WebhookDispatcher({
     outbox,
     shared,
-    sender,
-    sign: createSigner(secrets),
-    encodeRun,
+    sender: { post: (post) => options.sender.post(post) },
+    sign: (delivery, nowMs) => signers.get(options.secrets)(delivery, nowMs),
+    encodeRun: (run) => options.encodeRun(run),
     clock,
     log,
     metrics,
     tracer,
-    giveUpMs,
-    timeoutMs,
+    giveUpMs: options.giveUpMs,
+    timeoutMs: options.timeoutMs,
   });
+}
+
+/** Keeps the signer of the secrets in force. */
+class Signers {
+  #secrets: readonly string[] | null = null;
+  #sign: Signer = createSigner([]);
+
+  get(secrets: readonly string[]): Signer {
+    if (secrets !== this.#secrets) this.#sign = createSigner(secrets);
+    this.#secrets = secrets;
+    return this.#sign;
+  }
 }

@@ -68,6 +68,8 @@ export type BackendHealthDeps = {
   readonly countLive: (backend: string) => number;
   /** Called when the state of a backend has changed. */
   readonly onState?: (backend: string, state: BackendCondition) => void;
+  /** Called each time that a vendor refuses the credentials of a backend. */
+  readonly onUnauthorised?: ((backend: string) => void) | undefined;
 };
 
 /** Starts avoid a backend that refused its credentials for this long, where their agent has another. */
@@ -108,6 +110,7 @@ export class BackendHealth {
       if (run.runId !== null) record.troubled.set(run.runId, trouble);
     }
     this.#update(agent.backend, record);
+    if (trouble === 'unauthorised') this.#deps.onUnauthorised?.(agent.backend);
   }
 
   /** A call for a run was answered. */
@@ -122,6 +125,17 @@ export class BackendHealth {
   /** Null: none failed yet. */
   lastFaultAt(backend: string): BackendFault | null {
     return this.#records.get(backend)?.lastFault ?? null;
+  }
+
+  /** These have other credentials or limits now: what was seen of their calls says nothing of them any more. */
+  renew(backends: ReadonlySet<string>): void {
+    for (const backend of backends) {
+      const record = this.#records.get(backend);
+      if (record === undefined) continue;
+      record.newest.clear();
+      record.troubled.clear();
+      this.#update(backend, record);
+    }
   }
 
   /** Whether the vendor refused the tenant's credentials a short while ago, and has not taken them since. */

@@ -1,7 +1,16 @@
 import { ReleasingMap } from '../../collections/releasing-map.ts';
+import type { Agent } from '../../contract/domain/agent.ts';
 import type { Run, RunKey, RunPhase } from '../../contract/domain/run.ts';
 import type { Waiting } from '../../contract/domain/waiting.ts';
 import type { WaitLook } from './wait-notes.ts';
+
+/** What a changed config means for a live run. */
+export type Renewal = {
+  /** The agent as the config in force has it. */
+  readonly agentNow: (run: Run, agent: Agent) => Agent;
+  /** The run's backend has another account or other limits. */
+  readonly isElsewhere: boolean;
+};
 
 /** A run that this process drives: one with a loop, or one that is parked. */
 export interface LiveRun extends RunKey {
@@ -27,6 +36,8 @@ export interface LiveRun extends RunKey {
   wake(): void;
   /** Polls at once, because the vendor reported a change. */
   pollNow(): void;
+  /** The config has changed. A call that is under way ends as it would have. */
+  renew(renewal: Renewal): void;
   /** Drives the run no longer. Resolves when a call under way is finished and recorded; never rejects. */
   stop(): Promise<void>;
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../contract/domain/clock.ts';
 import type { Run, RunPhase } from '../../contract/domain/run.ts';
 import type { Waiting, WaitingCause } from '../../contract/domain/waiting.ts';
 import { measureJson } from '../../json/measure-json.ts';
-import type { LiveRun } from './live-runs.ts';
+import type { LiveRun, Renewal } from './live-runs.ts';
 import type { RunMemory } from './run-memory.ts';
 import type { WaitLook } from './wait-notes.ts';
 
@@ -22,6 +22,8 @@ export type Parking = {
   refresh(parked: ParkedRun, run: Run | null): void;
   waitingFor(parked: ParkedRun): Waiting | null;
   lookAtWait(parked: ParkedRun): WaitLook;
+  /** Counts the run at the account that its backend has now. */
+  reclaim(parked: ParkedRun): void;
   /** Forgets the run, which is over here. */
   drop(parked: ParkedRun): void;
 };
@@ -112,6 +114,11 @@ export class ParkedRun implements LiveRun {
     this.memory.isPushed = true;
     this.memory.wasPushed = true;
     this.#parking.rouse(this);
+  }
+
+  /** Its agent is looked up when it is read again. */
+  renew({ isElsewhere }: Renewal): void {
+    if (isElsewhere) this.#parking.reclaim(this);
   }
 
   async stop(): Promise<void> {

@@ -88,6 +88,13 @@ export class ParkedRuns implements Parking {
     giveUpClaim(backends.of(parked.backend, parked.tenant), parked.runId, parked.memory);
   }
 
+  reclaim({ backend, tenant, runId, memory }: ParkedRun): void {
+    if (!memory.isHeld) return;
+    const account = this.#deps.backends.of(backend, tenant);
+    account.hold();
+    account.concurrency.hold(runId);
+  }
+
   #hindrance({ phase, backend, tenant, memory }: ParkedRun): Hindrance | null {
     const { backends, clock } = this.#deps;
     if (phase !== 'running') return null;

@@ -7,26 +7,14 @@ import { RunHandle } from '../state/run-handle.ts';
 import { Adoption } from './adoption.ts';
 import { adoptionKindOf } from './adoption-kind.ts';
 import { deliverPayload } from './deliver.ts';
-import type { LiveRun } from './live-runs.ts';
-import { isWorthParking, minParkMs, type ParkedRunOptions } from './parked-run.ts';
+import type { LiveRun, Renewal } from './live-runs.ts';
+import { isWorthParking, minParkMs } from './parked-run.ts';
 import { Poller } from './poller.ts';
 import { isWatched, type RunContext, RunLog, type WorkerDeps } from './run-context.ts';
-import { memoryFor, type RunOrigin } from './run-origin.ts';
+import { mayHaveResult, memoryFor, type RunLoopOptions, type RunOrigin } from './run-origin.ts';
 import { RunWait } from './run-wait.ts';
 import { requestStart, type StartResult, startRun } from './start-run.ts';
 import type { WaitLook } from './wait-notes.ts';
-
-export type RunLoopOptions = {
-  readonly run: Run;
-  readonly agent: Agent;
-  readonly origin: RunOrigin;
-  /** Called once, when the loop has nothing left to do. */
-  readonly onOver: (loop: RunLoop) => void;
-  /** Called instead where the run sleeps for so long that its loop is not kept. */
-  readonly onPark: (parked: ParkedRunOptions, delayMs: number) => void;
-  /** Called instead where the run is to start at another backend, that of the agent. */
-  readonly onMove: (moved: ParkedRunOptions) => void;
-};
 
 const deadlineRetryMs = 1000;
 /** A recovered run whose deadline has passed is polled for this long where its vendor does not answer. */
@@ -52,8 +40,9 @@ export class RunLoop implements LiveRun {
   #cancelDeadline: () => void = () => {};
   /** Since when a run past its deadline waits for one more answer of its vendor; null: it does not. */
   #overdueSinceMs: number | null = null;
-  /** The run goes on at another backend. */
+  /** The run goes on at another backend, or as the config in force has its agent. */
   #movesTo: Agent | null = null;
+  #renewal: Renewal | null = null;
   /** Null while the run sleeps. */
   #working: Promise<void> | null = null;
 
@@ -140,6 +129,14 @@ export class RunLoop implements LiveRun {
     this.#poller.pollNow();
   }
 
+  renew(renewal: Renewal): void {
+    const { runPermit, handle } = this.#context;
+    this.#renewal = renewal;
+    // It would be made as the agent was.
+    runPermit.leaveStart();
+    handle.wake();
+  }
+
   async stop(): Promise<void> {
     this.#context.handle.release();
     this.#abortWaits();
@@ -180,6 +177,7 @@ export class RunLoop implements LiveRun {
   async #work(): Promise<void> {
     const { handle } = this.#context;
     while (!handle.isOver) {
+      this.#movesTo ??= this.#renewal?.agentNow(this.#run, this.#context.agent) ?? null;
       if (this.#movesTo !== null) return this.#move(this.#movesTo);
       const waitMs = this.#untilTurnMs();
       if (waitMs <= 0) await this.#guarded(() => this.#takeTurn());
@@ -391,9 +389,4 @@ export class RunLoop implements LiveRun {
         return assertNever(phase);
     }
   }
-}
-
-/** Whether the vendor may have the run, so that an answer may show its end. */
-function mayHaveResult(phase: RunPhase): boolean {
-  return phase === 'starting' || phase === 'running' || phase === 'interrupted' || phase === 'delivering';
 }

@@ -1,13 +1,13 @@
 import type { Agent, AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Run } from '../../contract/domain/run.ts';
-import { agentOf } from '../placement.ts';
+import { agentNow, agentOf } from '../placement.ts';
 import { chooseBackend } from './backend-choice.ts';
 import { type FastStart, FastStarts } from './fast-start.ts';
-import type { LiveRuns } from './live-runs.ts';
+import type { LiveRuns, Renewal } from './live-runs.ts';
 import { ParkedRuns } from './parked-runs.ts';
 import type { WorkerDeps } from './run-context.ts';
-import { RunLoop, type RunLoopOptions } from './run-loop.ts';
-import type { RunOrigin } from './run-origin.ts';
+import { RunLoop } from './run-loop.ts';
+import type { RunLoopOptions, RunOrigin } from './run-origin.ts';
 
 /**
  * Recovered runs are first polled this far apart, so that a restart is no stampede; and no further, so that the last of a
@@ -21,7 +21,7 @@ export class Worker {
   readonly #agents: AgentDirectory;
   readonly #live: LiveRuns;
   /** Timers of live runs whose agent the config does not have: only their deadline can be kept. */
-  readonly #deadlineTimers = new Map<string, () => void>();
+  readonly #deadlineTimers = new Map<string, { readonly run: Run; readonly cancel: () => void }>();
   readonly #fastStarts: FastStarts;
   readonly #parked: ParkedRuns;
   #stopped = false;
@@ -34,7 +34,7 @@ export class Worker {
     this.#parked = new ParkedRuns({
       ...deps,
       live,
-      unpark: (run, { agent, memory }) => this.#drive(run, agent, { kind: 'parked', memory }),
+      unpark: (run, { agent, memory }) => this.#drive(run, agentNow(agents, run, agent), { kind: 'parked', memory }),
     });
   }
 
@@ -59,6 +59,9 @@ export class Worker {
     // Also while this process stops: what is written as starting is started.
     this.#drive(run, fastStart.agent, { kind: 'fast-start', fastStart });
     this.#fastStarts.settle(run.runId);
+    // The config has changed while it was being written.
+    if (agentNow(this.#agents, run, fastStart.agent) !== fastStart.agent)
+      this.#live.get(run.runId)?.renew({ agentNow: this.#agentNow, isElsewhere: false });
   }
 
   /**
@@ -99,10 +102,24 @@ export class Worker {
   }
 
   // One function for all loops.
-  readonly #forget = (loop: RunLoop): void => this.#live.delete(loop);
+  readonly #forget: RunLoopOptions['onOver'] = (loop) => this.#live.delete(loop);
   readonly #move: RunLoopOptions['onMove'] = ({ run, agent, memory }) =>
     this.#drive(run, agent, { kind: 'parked', memory });
   readonly #park: RunLoopOptions['onPark'] = (parked, delayMs) => this.#parked.park(parked, delayMs);
+
+  /** Goes on with every live run as the config in force has its agent; `changed` are the backends with another account or other limits. */
+  renew(changed: ReadonlySet<string>): void {
+    for (const live of [...this.#live.values()])
+      live.renew({ agentNow: this.#agentNow, isElsewhere: changed.has(live.backend) });
+    for (const [runId, { run, cancel }] of [...this.#deadlineTimers]) {
+      if (agentOf(this.#agents, run) === null) continue;
+      cancel();
+      this.#deadlineTimers.delete(runId);
+      this.recover(run);
+    }
+  }
+
+  readonly #agentNow: Renewal['agentNow'] = (run, agent) => agentNow(this.#agents, run, agent);
 
   #keepDeadline(run: Run): void {
     const { clock, canceller, log } = this.#deps;
@@ -112,13 +129,13 @@ export class Worker {
         .expire(run, null, 'it was waiting for a replica whose config has its agent')
         .catch((error: unknown) => log.warn({ run_id: run.runId, err: error }, 'deadline could not be recorded'));
     });
-    this.#deadlineTimers.set(run.runId, cancel);
+    this.#deadlineTimers.set(run.runId, { run, cancel });
   }
 
   /** Stops every run loop. Resolves when the vendor calls that were under way are finished and recorded. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const cancel of this.#deadlineTimers.values()) cancel();
+    for (const { cancel } of this.#deadlineTimers.values()) cancel();
     const stopAll = () => Promise.all([...this.#live.values()].map((run) => run.stop()));
     const stopped = stopAll();
     // Loops that begin from here on are those of runs that were being written as starting.

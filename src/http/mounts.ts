@@ -1,0 +1,41 @@
+import type { Config } from '../config/config.ts';
+import type { Protocol } from '../contract/api/protocol.ts';
+import { createAcpV01 } from '../protocols/acp-v01/protocol.ts';
+import { createAcpV02 } from '../protocols/acp-v02/protocol.ts';
+import { createAdminProtocol } from '../protocols/admin/protocol.ts';
+import { createAgentProtocol } from '../protocols/agent-protocol/protocol.ts';
+import { createIntuned } from '../protocols/intuned/protocol.ts';
+import { createRestack } from '../protocols/restack/protocol.ts';
+import type { Mount } from './router.ts';
+
+/** Every protocol under its own prefix, and the one that the config names at the root too. */
+export function mountProtocols(config: Config): readonly Mount[] {
+  const { unknownFields, rootProtocol } = config.server;
+  const callbacks = callsWebhooks(config);
+  const protocols: readonly Protocol[] = [
+    createAcpV01({ maxBlockSeconds: config.limits.maxBlockSeconds, unknownFields, callbacks }),
+    createAcpV02({ unknownFields, callbacks }),
+    createAgentProtocol({ unknownFields, maxListBytes: config.limits.maxListBytes }),
+    createIntuned(),
+    createRestack({ unknownFields }),
+  ];
+  const mounts = protocols.map((protocol) => ({ protocol, prefix: protocol.prefix }));
+  const root = protocols.find((protocol) => protocol.name === rootProtocol);
+  if (root === undefined) throw new TypeError(`no protocol ${rootProtocol} is mounted`);
+  return [...mounts, ...(servesAdmin(config) ? mountAdmin() : []), { protocol: root, prefix: '' }];
+}
+
+export function mountAdmin(): readonly Mount[] {
+  const protocol = createAdminProtocol();
+  return [{ protocol, prefix: protocol.prefix }];
+}
+
+/** Without keys it is for this machine alone, which a port that is open to others cannot tell from them. */
+function servesAdmin({ admin, auth }: Config): boolean {
+  return admin.enabled && admin.port === null && auth !== 'none';
+}
+
+/** Whether a run's `webhook` can be called. */
+export function callsWebhooks({ webhooks }: Config): boolean {
+  return webhooks.secrets.length > 0 || webhooks.unsigned;
+}

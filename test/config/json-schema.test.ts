@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { fullFormats } from 'ajv-formats/dist/formats.js';
 import { describe, expect, test } from 'vitest';
 import { parse as parseYaml, stringify } from 'yaml';
 import { adapters } from '../../adapters/index.ts';
@@ -12,9 +13,8 @@ import { sampleConfig } from '../../src/sandbox/sample-config.ts';
 import { findOffKeys, uncomment } from './uncomment.ts';
 
 const schema = JSON.parse(generateFiles()['schema/config.json'] ?? '') as JsonObject;
-const validate = new Ajv2020({ allErrors: false, strict: true, strictRequired: false, allowUnionTypes: true }).compile(
-  schema,
-);
+const options = { allErrors: false, strict: true, strictRequired: false, allowUnionTypes: true };
+const validate = new Ajv2020({ ...options, formats: fullFormats }).compile(schema);
 const file = join(root, 'rungate.example.yaml');
 const text = readFileSync(file, 'utf8');
 const whole = uncomment(text, findOffKeys(text));

@@ -2,25 +2,31 @@ import { actOnce, endRun } from '../call-rules.ts';
 import { defineAdapter } from '../define-adapter.ts';
 import { reachEngine, refuse } from './engine.ts';
 import { acknowledged, isMessage, nameMessage, sessionOf, sinceMessage } from './messages.ts';
+import { connectOverTemporal } from './over-temporal.ts';
 import { runConfig, settings, target } from './settings.ts';
 import { agentEvent, isAcknowledgement, startAnswer } from './wire.ts';
 
 /** Restack's engine: agents, which take events, and workflows. */
 export const restack = defineAdapter({
   name: 'restack',
-  capabilities: { resume: true, cancel: true, push: false, session: true, adopt: 'start' },
+  capabilities: { resume: true, cancel: true, push: false, session: true, adopt: 'start', attend: true },
   settings,
   target,
   runConfig,
-  capabilitiesOf: ({ agent, cancelEvent, mode }) => ({
+  capabilitiesOf: ({ agent, cancelEvent, mode, state, stopBy }) => ({
     resume: agent !== undefined,
-    cancel: cancelEvent !== undefined,
+    cancel: cancelEvent !== undefined || stopBy !== undefined,
     session: mode === 'thread',
+    // What a session shows, or asks, is no end, which alone can be held. The HTTP API holds nothing.
+    attend: mode === 'run' && state === undefined,
   }),
   native: { names: ['agent', 'workflow'] },
-  secretsOf: ({ token }) => (token === undefined ? [] : [token]),
+  secretsOf: ({ token, sensitiveKey, tls }) =>
+    [token ?? '', sensitiveKey ?? '', tls?.key ?? ''].filter((each) => each !== ''),
+  connectionOptionsOf: ({ tls, transport }) => ({ tls, isMultiplexed: transport === 'temporal' }),
 
   connect(settings, http) {
+    if (settings.transport === 'temporal') return connectOverTemporal(settings, http);
     const engine = reachEngine(settings, http);
     const isRepeatable = settings.idempotencyHeader !== undefined;
     return {

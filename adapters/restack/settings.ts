@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of the config stand in its examples
 import { z } from 'zod';
 import { headerValue, pathPart } from '../path.ts';
+import { executionTarget, frontendSettings } from '../temporal/settings.ts';
 
 /** The paths of the engine, below the base URL, and the names that each is filled with. */
 export const defaultPaths = {
@@ -26,7 +27,39 @@ function template(key: keyof Paths, meaning: string, names: readonly string[]) {
     .meta({ description: `${meaning}. Default: \`${defaultPaths[key]}\`.`, examples: [defaultPaths[key]] });
 }
 
+/** Bytes of an AES-256 key. */
+const keyBytes = 32;
+
 export const settings = z.strictObject({
+  transport: z
+    .enum(['rest', 'temporal'])
+    .default('rest')
+    .describe(
+      '`rest`: the HTTP API of the engine. `temporal`: the port of the engine that the clients of the vendor speak to (gRPC, by default 7233), with which starts and events are sent again without executing twice.',
+    ),
+  engineId: pathPart.default('local').meta({
+    description: 'With `transport: temporal`: id of the engine, of which ids and task queues are made.',
+    examples: ['local'],
+  }),
+  ...frontendSettings,
+  sensitiveKey: z
+    .base64()
+    .refine((text) => Buffer.from(text, 'base64').byteLength === keyBytes, `must be ${keyBytes} bytes in base64`)
+    .or(z.literal(''))
+    .optional()
+    .meta({
+      description:
+        'With `transport: temporal`: key by which values that are marked as sensitive are encrypted (AES-256-GCM), in base64. Empty: none.',
+      examples: ['${RESTACK_SENSITIVE_KEY:-}'],
+    }),
+  codecUrl: z
+    .string()
+    .regex(/^https?:\/\//, 'must be a URL')
+    .optional()
+    .meta({
+      description: 'With `transport: temporal`: where payloads of 128 kB and more are kept in place of the engine.',
+      examples: ['http://localhost:6234'],
+    }),
   token: headerValue
     .or(z.literal(''))
     .optional()
@@ -59,6 +92,9 @@ export const settings = z.strictObject({
     .describe('Replaces paths of the engine, should the vendor move them.'),
 });
 export type Settings = z.infer<typeof settings>;
+
+/** An event is an update: nothing else carries a payload. */
+const { resumeBy: _isByEvent, ...executionTargetKeys } = executionTarget;
 
 const eventName = z.string().min(1);
 const event = z.strictObject({
@@ -109,6 +145,12 @@ export const target = z
           'Mode `thread`: input that schedules the agent, so that the input of the first run is a message like the later ones. Needed for agents that show no output while they live.',
         examples: [{}],
       }),
+    queue: z
+      .string()
+      .min(1)
+      .default('restack')
+      .describe('With `transport: temporal`: task queue of the agent, without the id of the engine.'),
+    ...executionTargetKeys,
     endEvent: event
       .default({ eventName: 'end' })
       .describe('Mode `thread`: event that ends the agent when its thread is deleted.'),

@@ -93,7 +93,7 @@ export class Messages {
       const answer = await attempt(execution);
       if (answer !== undefined) return answer;
       const next = await this.#nextOf(execution);
-      if (next === null) throw refuse('the workflow is over, and takes no message any more');
+      if (next === null) throw over();
       execution = { workflowId, runId: next };
     }
     throw refuse(`the workflow has gone on in more than ${maxRuns} runs since it was started`);
@@ -149,6 +149,11 @@ const askBefore = { ...observeRun, faults: { refused: 'unknown', notFound: 'gone
 /** "Not found", and no route: what a message is for is over, or was never there. */
 function isGone(error: unknown): error is UpstreamFault {
   return error instanceof UpstreamFault && (error.rpc?.code === 5 || error.httpStatus === 404);
+}
+
+function over(): UpstreamFault {
+  const message = 'the workflow is over, and takes no message any more';
+  return new UpstreamFault({ consequence: 'gone', kind: 'http-status', message });
 }
 
 /** The frontend gives up a wait for the answer after some seconds; the workflow has the message, and is asked again. */

@@ -15,6 +15,9 @@ export type PayloadCodec = {
 /** No codec: payloads pass as they are. */
 export const plainCodec: PayloadCodec = { encode: async (payload) => payload, decode: async (payload) => payload };
 
+/** Marks a payload that lies in a blob store; the value is the version. */
+export const remoteMark = 'temporal.io/remote-codec';
+
 /** As deep as answers of vendors may be. */
 const maxDepth = 512;
 
@@ -57,6 +60,8 @@ function payloadOf(value: Json): Payload {
 
 function readPayload({ metadata, data }: Payload, status: string | undefined): Json {
   const encoding = Buffer.from(metadata.encoding ?? '', 'base64').toString();
+  if (metadata[remoteMark] !== undefined)
+    throw unreadable('has a payload that lies in a blob store, which the backend does not name', status);
   switch (encoding) {
     case 'binary/null':
       return null;

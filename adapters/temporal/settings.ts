@@ -139,10 +139,7 @@ export type FrontendSettings = {
 };
 export type Settings = z.infer<typeof settings>;
 export type Target = z.infer<typeof target>;
-export type ExecutionTarget = Pick<
-  Target,
-  'state' | 'stateTimeoutSeconds' | 'resumeBy' | 'stopBy' | 'graceSeconds' | 'executionTimeoutSeconds'
->;
+export type ExecutionTarget = Pick<Target, 'state' | 'stateTimeoutSeconds' | 'stopBy' | 'graceSeconds'>;
 
 /** A workflow has no options of a run. */
 export const runConfig = z.looseObject({});

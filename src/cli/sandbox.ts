@@ -1,4 +1,3 @@
-import { startSandbox } from '../sandbox/sandbox.ts';
 import { type Command, exitCodes, portFlag, say } from './command.ts';
 import { awaitStop, takeHangups } from './signals.ts';
 
@@ -13,6 +12,7 @@ export const sandbox: Command = {
     const { port = 0 } = line;
     const ports =
       port === 0 ? {} : { intunedPort: port, restackPort: port + 1, controlPort: port + 2, vendorsPort: port + 3 };
+    const { startSandbox } = await import('../sandbox/sandbox.ts');
     const started = await startSandbox(ports);
     const urls = { intuned: started.intunedUrl, restack: started.restackUrl, vendors: started.vendorsUrl };
     const lines = Object.entries({ ...urls, control: started.controlUrl }).map(([name, url]) => `${name}: ${url}\n`);

@@ -6,8 +6,7 @@ import type { ReadConfig } from '../config/config-admin.ts';
 import { loadConfig, parseConfig } from '../config/load.ts';
 import { startGateway } from '../gateway.ts';
 import { createLog, openPrettyLines, type ProcessLog } from '../observability/log.ts';
-import { sampleConfig } from '../sandbox/sample-config.ts';
-import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
 import { type Command, configFlag, exitCodes, portFlag, say } from './command.ts';
 import { awaitStop, takeHangups } from './signals.ts';
 
@@ -47,6 +46,9 @@ function override(config: Config, { host = config.server.host, port = config.ser
 }
 
 async function serveSandbox({ port }: Overrides, keepCode: () => void): Promise<number> {
+  // Loaded for this alone: a gateway over a config has no stand-ins.
+  const { startSandbox } = await import('../sandbox/sandbox.ts');
+  const { sampleConfig } = await import('../sandbox/sample-config.ts');
   const sandbox = await startSandbox();
   const options = { file: 'the sample config', env: process.env, registry: adapters };
   const config = await parseConfig(sampleConfig(sandbox), options);

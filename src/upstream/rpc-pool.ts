@@ -13,6 +13,8 @@ import { type HttpResult, type SendOptions, sendRequest } from './send-request.t
 const maxStreams = 100;
 /** Idle connections are closed before the minute after which proxies drop them. */
 const keepAliveMs = 50_000;
+/** `grpc-timeout` has eight digits. */
+const maxSaidMs = 99_999_999;
 /** Node's channel on which it announces every answer over HTTP/2 of this process. */
 const answered = 'http2.client.stream.finish';
 
@@ -50,7 +52,7 @@ export class RpcPool {
     // A stream that undici itself finds late has it ask whether the peer is still there, and open a new connection if not.
     const lateMs = Math.ceil(boundMs - Math.min(200, boundMs / 20));
     const { origin, path, method, framed = new Uint8Array() } = request;
-    const headers = { ...request.headers, 'grpc-timeout': `${boundMs}m` };
+    const headers = { ...request.headers, 'grpc-timeout': `${Math.min(Math.ceil(boundMs), maxSaidMs)}m` };
     // A hang-up that has arrived is read before a stream is opened, so that the call takes another connection: between two
     // immediates all that has arrived is read. undici itself does so for HTTP/1.1 alone.
     await nextTurn();

@@ -275,23 +275,14 @@ describe('the config', () => {
       ...restack.capabilities,
       ...restack.capabilitiesOf?.(restack.target.parse(target)),
     });
-    expect(of({ agent: 'A' })).toEqual({ resume: true, cancel: false, push: false, session: false, adopt: 'start' });
-    expect(of({ agent: 'A', cancelEvent: { eventName: 'end' } })).toEqual({
-      resume: true,
-      cancel: true,
-      push: false,
-      session: false,
-      adopt: 'start',
-    });
-    const session = { resume: true, cancel: false, push: false, session: true, adopt: 'start' };
+    const none = { resume: false, cancel: false, push: false, session: false, adopt: 'start', attend: true };
+    expect(of({ agent: 'A' })).toEqual({ ...none, resume: true });
+    expect(of({ agent: 'A', cancelEvent: { eventName: 'end' } })).toEqual({ ...none, resume: true, cancel: true });
+    expect(of({ agent: 'A', stopBy: 'terminate' })).toEqual({ ...none, resume: true, cancel: true });
+    const session = { ...none, resume: true, session: true, attend: false };
     expect(of({ agent: 'A', mode: 'thread', openingInput: null })).toEqual(session);
-    expect(of({ workflow: 'W' })).toEqual({
-      resume: false,
-      cancel: false,
-      push: false,
-      session: false,
-      adopt: 'start',
-    });
+    expect(of({ agent: 'A', state: 'waiting_for' })).toEqual({ ...none, resume: true, attend: false });
+    expect(of({ workflow: 'W' })).toEqual(none);
   });
 });
 

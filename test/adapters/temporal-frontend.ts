@@ -96,6 +96,11 @@ export class TestFrontend {
     return { http: urls[0] ?? '', grpc: urls[1] ?? '' };
   }
 
+  /** How many are open. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     for (const server of [this.#http, this.#grpc]) await new Promise((resolve) => server.close(resolve));

@@ -99,10 +99,10 @@ describe.each(['http', 'grpc'] as const)('over %s', (transport) => {
       expect(rig.frontend.received.at(-1)?.message.workflowExecution).toEqual({ workflowId, runId: third });
     });
 
-    test('of a workflow that is over is refused', async () => {
+    test('of a workflow that is over finds it gone', async () => {
       const ref = await rig.started();
       rig.frontend.complete(workflowId, 1);
-      expect(await faultOf(Promise.resolve(resume(ref, { input: 1 })))).toMatchObject({ consequence: 'rejected' });
+      expect(await faultOf(Promise.resolve(resume(ref, { input: 1 })))).toMatchObject({ consequence: 'gone' });
       expect(heard).toEqual([]);
     });
 

@@ -16,6 +16,7 @@ registerHooks({ resolve(specifier, context, next) {
   const found = next(specifier, context);
   const [, name] = /.*node_modules\\/(@[^/]+\\/[^/]+|[^/]+)/.exec(found.url) ?? [];
   if (name !== undefined) packages.add(name);
+  if (found.url.includes('/src/sandbox/')) packages.add('the sandbox');
   return found;
 } });
 process.on('exit', () => process.stderr.write(JSON.stringify([...packages])));`;
@@ -52,7 +53,7 @@ test.each([
     await closed;
     const packages = JSON.parse(said) as string[];
     expect(packages).toContain('koa');
-    expect(packages.filter((name) => ['ajv', 'pg'].includes(name))).toEqual(loaded);
+    expect(packages.filter((name) => ['ajv', 'pg', 'the sandbox'].includes(name))).toEqual(loaded);
   } finally {
     gateway.kill('SIGKILL');
     rmSync(folder, { recursive: true });

@@ -1,5 +1,5 @@
 // Generates clients from the documents of `rungate serve --sandbox` and lets each create a run, wait for it and read its
-// result. Needs Java, Maven, Python and the registries of the packages; nothing that it generates is kept.
+// result; and runs the suites of clients that vendors publish. Needs Java, Maven, Python and the registries of the packages; nothing that it generates is kept.
 //
 //   npm run test:clients [-- --where-possible]     leaves out a client whose generator cannot be installed, and says so
 import { spawn } from 'node:child_process';
@@ -22,6 +22,7 @@ const versions = {
   openapiTypescript: '7.13.0',
   openapiFetch: '0.17.0',
   typescript: '5.9.3',
+  intunedClient: '1.1.1',
 } as const;
 const pythonPackages = ['pydantic==2.14.4', 'urllib3==2.8.0', 'python-dateutil==4.0.0', 'typing-extensions==4.16.0'];
 
@@ -39,6 +40,19 @@ const generators: readonly Generator[] = [
       }
       const python = await createPython(folder, pythonPackages);
       return await execute(python, [join(scripts, 'openapi-generator.py'), gateway, folder], folder);
+    },
+  },
+  {
+    name: 'intuned-client, unmodified',
+    versions: versions.intunedClient,
+    run: async ({ folder }) => {
+      const python = await createPython(folder, [`intuned-client==${versions.intunedClient}`]);
+      const suites = ['test/clients/intuned-client.test.ts', 'test/sandbox/intuned-client.test.ts'];
+      const env = { ...process.env, INTUNED_CLIENT_PYTHON: python };
+      const told = await execute(join(root, 'node_modules/.bin/vitest'), ['run', ...suites], root, { env });
+      // A suite that cannot find its client is skipped, and proves nothing.
+      if (/skipped/.test(told)) throw new Error(told);
+      return `ok ${told.match(/Tests .*?(\d+) passed/)?.[1]}`;
     },
   },
   {
@@ -105,14 +119,19 @@ const installMs = 180_000;
 class NotInstalled extends Error {}
 
 async function install(program: string, args: readonly string[], cwd: string): Promise<void> {
-  await execute(program, args, cwd, installMs).catch((fault: unknown) => {
+  await execute(program, args, cwd, { timeout: installMs }).catch((fault: unknown) => {
     throw new NotInstalled(`${program} installs nothing: ${String(fault).slice(0, 300)}`);
   });
 }
 
 /** Resolves with what the program printed; rejects with it where the program fails. */
-async function execute(program: string, args: readonly string[], cwd: string, timeoutMs = 0): Promise<string> {
-  const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
+async function execute(
+  program: string,
+  args: readonly string[],
+  cwd: string,
+  options: { readonly timeout?: number; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<string> {
+  const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], ...options });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (chunk: string) => {

@@ -8,6 +8,7 @@ import { describeConfig } from '../../src/config/config.ts';
 import { describeParts } from '../../src/config/config-parts.ts';
 import { loadConfig, parseConfig } from '../../src/config/load.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
+import { authority, clientMaterial } from '../upstream/tls-material.ts';
 import { findOffKeys, uncomment } from './uncomment.ts';
 
 const file = fileURLToPath(new URL('../../rungate.example.yaml', import.meta.url));
@@ -20,9 +21,9 @@ const fullEnv = {
   RUNGATE_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
   ACME_INTUNED_API_KEY: 'in-secret-2',
   PROXY_PASSWORD: 'proxy-secret-1',
-  TEMPORAL_TLS_SERVER_CA_CERT_DATA: '-----BEGIN CERTIFICATE-----',
-  TEMPORAL_TLS_CLIENT_CERT_DATA: '-----BEGIN CERTIFICATE-----',
-  TEMPORAL_TLS_CLIENT_KEY_DATA: '-----BEGIN PRIVATE KEY-----',
+  TEMPORAL_TLS_SERVER_CA_CERT_DATA: authority,
+  TEMPORAL_TLS_CLIENT_CERT_DATA: clientMaterial.cert,
+  TEMPORAL_TLS_CLIENT_KEY_DATA: clientMaterial.key,
 };
 const offKeys = findOffKeys(text);
 

@@ -83,6 +83,14 @@ describe('pacing', () => {
     expect(nextPollMs({ ...pushed, watched: true, ageMs: 3_600_000 }, limits)).toBe(15_000);
   });
 
+  test('polls of a run whose end is awaited by held calls are rarer than those of a pushed run, watched or not', () => {
+    for (const watched of [false, true]) {
+      const attended = { ...facts, attended: true, watched };
+      const delays = [0, 20_000, 60_000, 3_600_000].map((ageMs) => nextPollMs({ ...attended, ageMs }, limits));
+      expect(delays).toEqual([60_000, 60_000, 60_000, 150_000]);
+    }
+  });
+
   test('with a forecast, the poll of a pushed run is not due before most runs would have been pushed', () => {
     const forecast = forecastFrom(Array.from({ length: 50 }, (_, index) => 38_000 + index * 80));
     fc.assert(

@@ -44,7 +44,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     const sent = request.kind === 'raw' ? await wire.sendRaw(request) : await wire.send(request);
     const outcome = nameOf(sent);
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-    if (sent.kind === 'answered' && sent.status === 200) pool.learn(parse(sent.text));
+    if (sent.kind === 'answered' && (sent.status === 200 || sent.status === 201)) pool.learn(parse(sent.text));
     const fault = judge(request, sent, document);
     if (fault !== null && faults.length < maxFaults) faults.push(`case ${name}: ${show(request, wire)} ${fault}`);
   };

@@ -16,7 +16,8 @@ export class Pool {
     if (Array.isArray(value)) for (const each of value.slice(0, 5)) this.learn(each as Json);
     if (!isJsonObject(value)) return;
     for (const name of names) {
-      const id = value[name];
+      // Restack's and Intuned's word for it.
+      const id = value[name] ?? (name === 'run_id' ? value.runId : undefined);
       const ids = this.#ids[name];
       if (typeof id !== 'string' || ids.includes(id) || !/^[0-9a-f-]{36}$/i.test(id)) continue;
       ids.push(id);

@@ -43,6 +43,14 @@ const favourites = {
   checkpoint_id: known('checkpoint_id'),
   before: known('checkpoint_id'),
   agent_id: [...agents, ...known('agent_id').slice(0, 3)],
+  // Of the vendors' own APIs.
+  workspaceId: ['sandbox', 'intuned'],
+  projectName: ['samples', 'other'],
+  api: ['echo', 'fail', 'cancel'],
+  jobId: ['echo', 'hang', 'new'],
+  ownerId: known('run_id'),
+  name: [...agents, 'ApprovalAgent', 'OrderFulfillmentWorkflow'],
+  eventName: ['approval', 'resume', 'end'],
 };
 
 /** What parsers, stores and file systems have stumbled over somewhere. */

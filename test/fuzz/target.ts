@@ -11,7 +11,7 @@ const key = 'rungate_fuzz-key';
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 export const authorization = `Bearer ${key}`;
-export const prefixes = ['/acp/v0.1', '/acp/v0.2', '/agent-protocol', ''];
+export const prefixes = ['/acp/v0.1', '/acp/v0.2', '/agent-protocol', '/intuned/api/v1/workspace', '/restack', ''];
 
 /** The gateway that is fuzzed: a key is needed, caches are small so that memory need not grow, agents of every kind. */
 export function fuzzConfig(sandbox: Sandbox, storeUrl: string): string {
@@ -26,12 +26,16 @@ export function fuzzConfig(sandbox: Sandbox, storeUrl: string): string {
     log: { level: 'info' },
     defaultAgent: 'echo',
     backends: {
-      intuned: { adapter: 'intuned', baseUrl: sandbox.intunedUrl, workspaceId: 'sandbox', apiKey: defaultApiKey },
+      intuned: {
+        ...{ adapter: 'intuned', baseUrl: sandbox.intunedUrl, workspaceId: 'sandbox', apiKey: defaultApiKey },
+        passthrough: true,
+      },
       restack: { adapter: 'restack', baseUrl: sandbox.restackUrl },
     },
     agents: [
       intuned('echo'),
       intuned('fail'),
+      { name: 'anything', backend: 'intuned', passthrough: true, timeoutSeconds: 60 },
       { ...restack, name: 'support', target: { agent: 'CustomerSupportAgent' } },
       { ...restack, name: 'approval', target: { agent: 'ApprovalAgent' }, mapping: { interrupt: 'output.interrupt' } },
       { ...restack, name: 'order', target: { workflow: 'OrderFulfillmentWorkflow' } },

@@ -7,10 +7,14 @@ import { acme, sample } from '../config/vendors.ts';
 
 export type OperationRow = { readonly operation: Operation; readonly prefix: string; readonly name: string };
 
-/** Every operation of every protocol at every place: a row that is new tomorrow is tried tomorrow. */
+/**
+ * Every operation of every protocol of clients at every place: a row that is new tomorrow is tried tomorrow. What operators use goes
+ * over tenants, and is refused as a whole to keys without a role.
+ */
 export async function readOperationRows() {
   const config = await parseConfig(sample(), { file: 'x.yaml', env: {}, registry: [acme] });
-  const rows: readonly OperationRow[] = mountProtocols(config).flatMap(({ protocol, prefix }) =>
+  const mounts = mountProtocols(config).filter(({ protocol }) => protocol.isForOperators !== true);
+  const rows: readonly OperationRow[] = mounts.flatMap(({ protocol, prefix }) =>
     protocol.operations.map((operation) => ({
       operation,
       prefix,
@@ -32,6 +36,7 @@ export function bodyOf({ body, id }: Operation): Json | undefined {
     {},
     { agent_id: 'echo' },
     { api: 'echo', parameters: {} },
+    { eventName: 'end' },
     { values: {} },
     { metadata: {} },
     { checkpoint: {} },

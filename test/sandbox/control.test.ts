@@ -47,7 +47,7 @@ describe('counting', () => {
     await intuned.result('unknown');
     await restackClient(sandbox).start('hang', {});
     await restackClient(sandbox).event('hang', 'x', 'y', 'end');
-    await send(`${sandbox.restackUrl}/health`);
+    await send(`${sandbox.restackUrl}/api/engine/health`);
     expect(await get('/stats')).toMatchObject({
       requests: {
         intuned: { start: 1, observe: 2, event: 0, other: 0 },

@@ -1,21 +1,9 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
-
-const version = '1.1.1';
-/** A Python with `intuned-client`, such as that of a virtual environment. */
-const python = process.env.INTUNED_CLIENT_PYTHON ?? 'python3';
-
-/** Why the client cannot be run here; null where it can. */
-function findObstacle(): string | null {
-  const script = "import importlib.metadata as m; import intuned_client; print(m.version('intuned-client'))";
-  const { status, stdout, error } = spawnSync(python, ['-c', script], { encoding: 'utf8' });
-  if (error !== undefined) return `${python} cannot be run`;
-  if (status !== 0) return `${python} has no intuned-client: pip install intuned-client==${version}`;
-  return stdout.trim() === version ? null : `${python} has intuned-client ${stdout.trim()} and not ${version}`;
-}
+import { findObstacle, python } from '../clients/intuned-python.ts';
 
 test('the published client of Intuned reads every answer of the sandbox into its typed models', async (context) => {
   const obstacle = findObstacle();

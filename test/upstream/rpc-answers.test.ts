@@ -54,6 +54,11 @@ describe('the request of a gRPC call', () => {
     expect(headers).not.toHaveProperty('accept-encoding');
   });
 
+  test('a deadline of more than eight digits is said in eight', async () => {
+    await rpc(connect({ timeoutMs: 100_000_000 }));
+    expect(vendor.received[0]?.headers['grpc-timeout']).toBe('99999999m');
+  });
+
   test('an empty message is sent as a frame of no bytes', async () => {
     await rpc(connect(), { message: new Uint8Array() });
     expect(vendor.received[0]?.message).toBe('');

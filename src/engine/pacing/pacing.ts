@@ -19,6 +19,8 @@ export type PollFacts = {
   readonly forecast: Forecast | null;
   /** The vendor pushes the end of the run. */
   readonly pushed: boolean;
+  /** The vendor holds calls until the run changes, and has answered the last one. Left out: false. */
+  readonly attended?: boolean;
   /** The run shows partial output, so that every poll can bring news, not only the last one. */
   readonly hasPartials: boolean;
   /** How long a poll would wait for the backend's budget if it were due now. */
@@ -44,6 +46,8 @@ const maxDoublings = 6;
 const forecastTrust = 10;
 /** The same for the polls that back up the pushes of a watched run. */
 const watchedTrust = 4;
+/** The first poll of a run whose end is awaited by held calls comes after this many ceilings. */
+const attendedTrust = 4;
 /** A push is late at the age by which this share of the agent's runs has ended. */
 const pushedShare = 0.95;
 /** Of the ceiling. */
@@ -69,6 +73,8 @@ export function nextPollMs(facts: PollFacts, options: PacingOptions): number {
 
 function calmDelayMs(facts: PollFacts, options: PacingOptions): number {
   const stretch = stretchFor(facts.backlogMs);
+  // Unlike a push, a held call that is lost is known to be: then the run is not attended.
+  if (facts.attended === true) return attendedDelayMs(facts, options) * stretch * (1 + jitterShare * facts.random);
   // An early poll is wasted here, and a late one costs nothing as long as pushes arrive.
   if (facts.pushed) return pushedDelayMs(facts, options) * stretch * (1 + jitterShare * facts.random);
   if (facts.forecast === null || (facts.watched && facts.hasPartials)) {
@@ -92,6 +98,11 @@ function pushedDelayMs({ watched, ageMs, forecast }: PollFacts, options: PacingO
   );
   const lateMs = forecast === null ? 0 : ageByMs(forecast, pushedShare) - ageMs;
   return Math.max(proportionalMs, Math.min(lateMs, options.ceilingMs * (watched ? watchedTrust : forecastTrust)));
+}
+
+/** A poll shows what a held call does not, such as why a run does not go on, and is worth little more. */
+function attendedDelayMs({ ageMs }: PollFacts, { ceilingMs }: PacingOptions): number {
+  return clamp(ageMs, ceilingMs * attendedTrust, ceilingMs * forecastTrust);
 }
 
 /** The lag, in milliseconds, that one more poll has to save to be worth its call. */

@@ -27,6 +27,18 @@ export const clients: readonly Client[] = [
   { vendor: 'azure-foundry', packages: ['@azure/ai-agents@1.1.0'] },
   { vendor: 'browser-use', packages: ['browser-use-sdk@3.11.3'] },
   { vendor: 'browserbase', packages: ['@browserbasehq/sdk@2.21.0'] },
+  // The client names the agent itself, asks who the user of its key is, and follows the run in addition.
+  {
+    vendor: 'cursor',
+    packages: ['@cursor/sdk@1.0.18'],
+    additions: {
+      body: ['agentId'],
+      calls: [
+        'POST /auth/exchange_user_api_key',
+        'GET /v1/agents/bc-0199c5a0-0000-7000-8000-000000000003/runs/run-0199c5a0-0000-7000-8000-000000000002/stream',
+      ],
+    },
+  },
   { vendor: 'exa', packages: ['exa-js@2.23.0'] },
   // The client asks for no logs, which is the default.
   { vendor: 'fal', packages: ['@fal-ai/client@1.10.1'], additions: { query: ['logs'] } },

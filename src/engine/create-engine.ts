@@ -206,7 +206,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const threads = new ThreadService({ agents, store, cache, stopper, bus, clock });
   const api: ClientApi = {
     ...{ runs, threads, items: new ItemService(store, clock), agents: new AgentService(agents) },
-    vendors: new PassedCalls({ backends, passing: deps.passing ?? (() => []), agents, clock, log }),
+    vendors: new PassedCalls({ backends, passing: deps.passing ?? (() => []), agents, stops, clock, log }),
   };
   const presence = new Presence({
     ...{ store: store.operations, stops, clock, log, replica: lease.replica },

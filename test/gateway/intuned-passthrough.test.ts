@@ -269,3 +269,34 @@ test("each tenant's calls have the credentials and the workspace of the tenant, 
   ]);
   await vendor[Symbol.asyncDispose]();
 });
+
+test.each([
+  ['backend', 'intuned'],
+  ['tenant', 'acme'],
+] as const)(
+  'while starts of a %s are stopped, nothing begins at the vendor, and what ends or shows something passes',
+  async (kind, name) => {
+    const [client, ops] = [keyOf('client', { tenant: 'acme' }), keyOf('ops', { role: 'operator' })];
+    await using site = await openPassing({ sections: { auth: { keys: [client.entry, ops.entry] } } });
+    const admin = (method: string, path: string, body?: Json) =>
+      ask(site.site.client.url, method, `/admin/v1${path}`, body, { 'x-api-key': ops.key });
+    expect((await admin('POST', '/stops', { kind, name, reason: 'it costs too much' })).status).toBeLessThan(300);
+    const tell = async (method: string, path: string) =>
+      (await site.ask(method, path, method === 'POST' ? {} : undefined, { 'x-api-key': client.key })).status;
+    const job = '/projects/shop/jobs/j';
+    expect([
+      await tell('POST', `${job}/trigger`),
+      await tell('POST', '/web-tasks/start'),
+      await tell('POST', `${job}/resume`),
+    ]).toEqual([503, 503, 503]);
+    expect(site.vendor.asked).toEqual([]);
+    expect([
+      await tell('GET', job),
+      await tell('POST', `${job}/pause`),
+      await tell('POST', `${job}/runs/r/terminate`),
+      await tell('DELETE', job),
+    ]).toEqual([200, 200, 200, 200]);
+    expect((await admin('DELETE', `/stops/${kind}/${name}`)).status).toBe(204);
+    expect(await tell('POST', `${job}/trigger`)).toBe(200);
+  },
+);

@@ -10,6 +10,8 @@ export type VendorCall = NativeRequest & {
   readonly place: JsonObject;
   /** Left out, every backend may be used. Else only those at which one of these agents leaves to requests what to run. */
   readonly agents?: ReadonlySet<string> | undefined;
+  /** The call begins work at the vendor, so that it does not pass while operators have stopped starts there. */
+  readonly begins: boolean;
   readonly signal: AbortSignal;
 };
 

@@ -219,7 +219,7 @@ export const errorTable = {
     http: 503,
     message: 'the vendor takes no calls now; nothing was sent',
     retryable: true,
-    when: 'A call is passed on to a vendor that does not answer or has asked for a pause, or whose budget stays spent.',
+    when: 'A call is passed on to a vendor that does not answer or has asked for a pause, whose budget stays spent, or where an operator has stopped starts.',
   },
   vendor_failed: {
     http: 502,

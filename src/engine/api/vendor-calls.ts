@@ -7,6 +7,7 @@ import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Backends } from '../limits/backends.ts';
 import type { CallQueue } from '../limits/call-queue.ts';
+import type { Stops } from '../limits/stops.ts';
 import { agentAt } from '../placement.ts';
 
 /** A backend that passes on what it is asked for. */
@@ -23,6 +24,7 @@ export type PassedCallsDeps = {
   /** Those of the config in force. */
   readonly passing: () => readonly PassingBackend[];
   readonly agents: AgentDirectory;
+  readonly stops: Pick<Stops, 'find'>;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -40,6 +42,7 @@ export class PassedCalls implements VendorCalls {
 
   async pass(call: VendorCall): Promise<VendorAnswer> {
     const backend = this.#find(call);
+    if (call.begins) this.#refuseStopped(backend, call.tenant);
     const native = backend.connectionFor(call.tenant).native;
     const account = this.#deps.backends.of(backend.name, call.tenant);
     account.hold();
@@ -82,6 +85,14 @@ export class PassedCalls implements VendorCalls {
     );
   }
 
+  #refuseStopped({ name }: PassingBackend, tenant: string): void {
+    const { stops } = this.#deps;
+    const stop = stops.find({ kind: 'backend', name }) ?? stops.find({ kind: 'tenant', name: tenant });
+    if (stop === null) return;
+    const detail = 'an operator has stopped starts there';
+    throw new GatewayError('vendor_unavailable', { retryAfterSeconds: stoppedRetrySeconds, detail });
+  }
+
   async #enter(queue: CallQueue, { tenant, signal }: VendorCall) {
     if (!queue.takesStarts) throw unavailable(queue.accountHindrance()?.forMs ?? null);
     const wait = new AbortController();
@@ -113,6 +124,7 @@ export class PassedCalls implements VendorCalls {
 }
 
 const usualRetrySeconds = 5;
+const stoppedRetrySeconds = 60;
 
 function unavailable(forMs: number | null): GatewayError {
   const retryAfterSeconds = forMs === null ? usualRetrySeconds : Math.max(1, Math.ceil(forMs / 1000));

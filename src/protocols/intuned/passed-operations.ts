@@ -16,6 +16,8 @@ type Row = {
   readonly path: string;
   readonly summary: string;
   readonly status?: 201 | 204;
+  /** It stops something, or begins nothing although it is no GET. */
+  readonly isEnd?: true;
 };
 
 const jobs = '/projects/:projectName/jobs';
@@ -27,8 +29,8 @@ const rows: readonly Row[] = [
   { id: 'create_job', method: 'POST', path: jobs, summary: 'Create a job', status: 201 },
   { id: 'get_job', method: 'GET', path: `${jobs}/:jobId`, summary: 'Get a job' },
   { id: 'update_job', method: 'PUT', path: `${jobs}/:jobId`, summary: 'Update a job' },
-  { id: 'delete_job', method: 'DELETE', path: `${jobs}/:jobId`, summary: 'Delete a job', status: 204 },
-  { id: 'pause_job', method: 'POST', path: `${jobs}/:jobId/pause`, summary: 'Pause a job' },
+  { id: 'delete_job', method: 'DELETE', path: `${jobs}/:jobId`, summary: 'Delete a job', status: 204, isEnd: true },
+  { id: 'pause_job', method: 'POST', path: `${jobs}/:jobId/pause`, summary: 'Pause a job', isEnd: true },
   { id: 'resume_job', method: 'POST', path: `${jobs}/:jobId/resume`, summary: 'Resume a job' },
   { id: 'trigger_job', method: 'POST', path: `${jobs}/:jobId/trigger`, summary: 'Trigger a job' },
   { id: 'list_job_runs', method: 'GET', path: `${jobs}/:jobId/runs`, summary: 'List the runs of a job' },
@@ -38,6 +40,7 @@ const rows: readonly Row[] = [
     method: 'POST',
     path: `${jobs}/:jobId/runs/:jobRunId/terminate`,
     summary: 'Terminate a run of a job',
+    isEnd: true,
   },
   { id: 'list_auth_sessions', method: 'GET', path: sessions, summary: 'List auth sessions' },
   { id: 'get_auth_session', method: 'GET', path: `${sessions}/:authSessionId`, summary: 'Get an auth session' },
@@ -47,6 +50,7 @@ const rows: readonly Row[] = [
     path: `${sessions}/:authSessionId`,
     summary: 'Delete an auth session',
     status: 204,
+    isEnd: true,
   },
   {
     id: 'start_auth_session_creation',
@@ -101,7 +105,7 @@ const query = z.looseObject(z.object(paging).partial().shape);
 const body = json.optional();
 
 export function createPassedOperations(): readonly Operation[] {
-  return rows.map(({ id, method, path, summary, status = 200 }) => {
+  return rows.map(({ id, method, path, summary, status = 200, isEnd = false }) => {
     const parts = path.slice(1).split('/');
     const names = parts.filter((each) => each.startsWith(':')).map((each) => each.slice(1));
     const schemas = names.map((name) => [name, name === 'projectName' ? projectName : pathPart] as const);
@@ -123,6 +127,7 @@ export function createPassedOperations(): readonly Operation[] {
           path: parts.map((each) => (each.startsWith(':') ? (given[each.slice(1)] ?? '') : each)),
           query: listQuery(request.query),
           body: request.body,
+          begins: method !== 'GET' && !isEnd,
           signal: request.signal,
         });
         return encodeVendorAnswer(answer, request.requestId);

@@ -24,6 +24,9 @@ const hashLength = 12;
 /** The config as operators see it: without secrets, with a hash by which replicas are compared. */
 export function createConfigAdmin({ reloader, read }: ConfigAdminDeps): ConfigAdmin {
   return {
+    get hash() {
+      return reloader.config.hash;
+    },
     current: () => {
       const { config, inForceSinceMs: loadedAtMs } = reloader;
       return { file: config.file, hash: config.hash, loadedAtMs, effective: effectiveConfig(config) };

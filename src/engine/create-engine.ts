@@ -295,10 +295,9 @@ type Described = {
 
 /** What this replica says of itself. */
 function describeReplica({ self, clock }: EngineDeps, { counts, total, health, presence }: Described): ReplicaReport {
-  const config = self?.config.current();
   return {
     version: self?.version ?? '',
-    configHash: config?.hash ?? '',
+    configHash: self?.config.hash ?? '',
     startedAtMs: Math.round(clock.nowMs() - clock.monotonicMs()),
     liveRuns: total,
     parkedRuns: counts.parked,

@@ -103,6 +103,8 @@ export interface Admin {
 
 /** The config that this process runs, for the admin API. */
 export interface ConfigAdmin {
+  /** Of the config in force. */
+  readonly hash: string;
   current(): Omit<ConfigReport, 'check'>;
   /** What the file would change, or `text` in its place. Changes nothing. */
   check(text: string | null): Promise<ConfigCheck>;

@@ -55,9 +55,8 @@ export function createAdmin(deps: AdminDeps): AdminFor {
           translateStorageFault(outbox.list({ states: ['failed'], limit: maxGivenUp })),
           readReplicas(),
         ]);
-        const { hash } = config.current();
         return {
-          ...{ version: deps.version, replica: deps.replica, configHash: hash },
+          ...{ version: deps.version, replica: deps.replica, configHash: config.hash },
           live: totalsOf(live.groups, live.isComplete),
           ended: totalsOf(ended.groups, ended.isComplete),
           stops: stops.all,

@@ -59,14 +59,23 @@ export async function compileInputChecks(
         config,
         refuseRouting(schemas.config),
         wrapZodCheck(adapter.runConfig, 'config'),
-        checkRunUrls((given) => adapter.urlsOf?.(given) ?? [], allowed),
+        checkRunUrls(runUrlsOf(adapter), allowed),
       ),
     ),
-    checkResume: (interrupt, payload) => {
-      const type = isJsonObject(interrupt) ? interrupt.interrupt_type : undefined;
-      return typeof type === 'string' ? (resumptions.get(type)?.(payload) ?? null) : null;
-    },
+    checkResume: checkByInterrupt(resumptions),
   };
+}
+
+/** Apart from where the checks are compiled: an agent would keep the text of its config with the variables there. */
+function checkByInterrupt(resumptions: ReadonlyMap<string, Check>): Agent['checkResume'] {
+  return (interrupt, payload) => {
+    const type = isJsonObject(interrupt) ? interrupt.interrupt_type : undefined;
+    return typeof type === 'string' ? (resumptions.get(type)?.(payload) ?? null) : null;
+  };
+}
+
+function runUrlsOf(adapter: Adapter): NonNullable<Adapter['urlsOf']> {
+  return (given) => adapter.urlsOf?.(given) ?? [];
 }
 
 /** Looks at every URL in addition, for requests all of whose config passes to the vendor. */

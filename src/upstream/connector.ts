@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { buildConnector } from 'undici';
 import type { TlsOptions } from '../contract/adapter/http-client.ts';
+import { outsideCalls } from './outside-calls.ts';
 import { forgiveContinue } from './unasked-continue.ts';
 
 /**
@@ -20,7 +21,7 @@ export type ConnectorOptions = {
 
 /** Opens connections for HTTP/1.1 only. Throws where `tls` holds what is no certificate or key. */
 export function buildHoldingConnector(options: ConnectorOptions): buildConnector.connector {
-  const connect = buildConnector({ ...connectOptions(options), allowH2: false });
+  const connect = connectOutside({ ...connectOptions(options), allowH2: false });
   return (target, done) =>
     connect(target, (...outcome) => {
       const [error, socket] = outcome;
@@ -38,7 +39,7 @@ const overHttp2 = { allowH2: true, preferH2: true, useH2c: true };
  * is spoken to in HTTP/2.
  */
 export function buildHttp2Connector(options: ConnectorOptions): buildConnector.connector {
-  const connect = buildConnector({ ...connectOptions(options), ...overHttp2 });
+  const connect = connectOutside({ ...connectOptions(options), ...overHttp2 });
   return (target, done) =>
     connect(target, (...outcome) => {
       const [error, socket] = outcome;
@@ -50,6 +51,12 @@ export function buildHttp2Connector(options: ConnectorOptions): buildConnector.c
         done(Object.assign(new Error('the peer does not speak HTTP/2'), { code: 'ERR_NO_HTTP2' }), null);
       }
     });
+}
+
+/** A connection serves many calls, so it belongs to none of them. */
+export function connectOutside(options: buildConnector.BuildOptions): buildConnector.connector {
+  const connect = buildConnector(options);
+  return (target, done) => outsideCalls(() => connect(target, done));
 }
 
 /** Loads certificates and key once, instead of for each connection. */

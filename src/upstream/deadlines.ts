@@ -1,4 +1,5 @@
 import { LinkedList, type ListNode } from '../collections/linked-list.ts';
+import { outsideCalls } from './outside-calls.ts';
 
 type Deadline = { readonly dueMs: number; readonly onLate: () => void };
 
@@ -26,7 +27,7 @@ export class Deadlines {
 
   #arm(waitMs: number): void {
     // A call keeps the process alive by its socket; the timer, which outlives calls, must not.
-    this.#timer = setTimeout(() => this.#check(), waitMs).unref();
+    this.#timer = outsideCalls(() => setTimeout(() => this.#check(), waitMs).unref());
   }
 
   #check(): void {

@@ -1,6 +1,7 @@
 import { Resolver, lookup as systemLookup } from 'node:dns/promises';
 import { isIP, isIPv6, type LookupFunction, type Socket } from 'node:net';
-import { buildConnector } from 'undici';
+import type { buildConnector } from 'undici';
+import { connectOutside } from './connector.ts';
 import { allowsAddress, allowsHost, type Exceptions, plainHost } from './ssrf-address.ts';
 
 export type GuardOptions = {
@@ -29,7 +30,7 @@ type Found = { readonly address: string; readonly family: number };
  */
 export function buildGuardedConnector(options: GuardOptions): buildConnector.connector {
   const { exceptions, connectTimeoutMs } = options;
-  const connect = buildConnector({ timeout: connectTimeoutMs, allowH2: false, lookup: guardLookup(options) });
+  const connect = connectOutside({ timeout: connectTimeoutMs, allowH2: false, lookup: guardLookup(options) });
   return (target, done) => {
     const host = plainHost(target.hostname);
     // An address is not looked up.

@@ -1,6 +1,8 @@
+import { queryObjects } from 'node:v8';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { UpstreamFault } from '../../src/contract/adapter/http.ts';
 import type { Run, RunRequest } from '../../src/contract/domain/run.ts';
+import { Account } from '../../src/engine/limits/account.ts';
 import { Backends } from '../../src/engine/limits/backends.ts';
 import { silentLog } from '../store/runs.ts';
 import { openRig, type Rig, type RigOptions } from './engine-rig.ts';
@@ -158,6 +160,28 @@ describe('the accounts of a backend', () => {
   }
 
   const tenants = Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`t${n}`, `account-${n}`]));
+
+  test('an account whose limits a reload changes is forgotten within seconds once no call uses it', async () => {
+    const clock = new VirtualClock();
+    const limits = (n: number) => [{ name: 'b0', secrets: [], ...unbounded, maxConcurrentRuns: n }];
+    const count = () => queryObjects(Account, { format: 'count' });
+    const before = count();
+    const backends = openBackends(clock, [{ maxConcurrentRuns: 1 }]);
+    const slow = Promise.withResolvers<void>();
+    const { signal } = new AbortController();
+    const permit = await backends.of('b0', 'acme').callQueue.enter('watched', { tenant: 'acme', signal }).permit;
+    const sent = permit?.send(() => slow.promise);
+    for (let n = 2; n <= 20; n += 1) backends.reconfigure(limits(n));
+    await clock.advance(5000);
+    // The one in force, and the first, whose call is under way.
+    expect(count() - before).toBe(2);
+    slow.resolve();
+    await sent;
+    await clock.advance(5000);
+    expect(count() - before).toBe(1);
+    expect(backends.stateOf('b0')).toBe('up');
+    await backends.stop();
+  });
 
   test('accounts appear when they are used, and go once they are idle', async () => {
     const clock = new VirtualClock();

@@ -1,8 +1,11 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of the config
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { queryObjects } from 'node:v8';
 import { describe, expect, test, vi } from 'vitest';
+import { Document } from 'yaml';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
+import { CompiledMapping } from '../../src/mapping/compiled-mapping.ts';
 import { openReloadSite } from './reload-rig.ts';
 import { scraper } from './site.ts';
 import { IntunedStandIn, secrets } from './stand-ins.ts';
@@ -145,6 +148,29 @@ describe('a reload', () => {
     expect((await site.client.output(runId)).status).toBe('success');
     expect(intuned.runs[0]?.asked.headers['x-api-key']).toBe(older);
     expect(JSON.stringify(site.log)).not.toContain(secrets.apiKey);
+  });
+
+  test('neither the agents nor the text of earlier configs stay in memory after their runs', async () => {
+    await using intuned = await IntunedStandIn.open();
+    intuned.plan = () => ({ status: 'completed', result: 1 });
+    const variant = (n: number) => ({
+      intuned,
+      agents: [{ ...scraper, mapping: { output: `{ "variant": ${n} }` } }],
+      backend: { maxConcurrentRuns: 10 + n },
+    });
+    await using site = await openReloadSite(variant(0));
+    const textsBefore = queryObjects(Document, { format: 'count' });
+    const counts: number[] = [];
+    // Each count walks the whole heap.
+    const counted = [3, 12];
+    for (let n = 1; n <= 12; n += 1) {
+      expect((await site.reload(variant(n))).kind).toBe('applied');
+      expect((await site.client.run({ agent_id: 'price-scraper' })).result).toEqual({ variant: n });
+      if (counted.includes(n)) counts.push(queryObjects(CompiledMapping, { format: 'count' }));
+    }
+    // A timer that all runs share may keep the one that set it.
+    expect(counts.at(-1)).toBeLessThanOrEqual((counts[0] ?? 0) + 3);
+    expect(queryObjects(Document, { format: 'count' })).toBeLessThanOrEqual(textsBefore);
   });
 
   test('clients are let in by the keys in force from the next request on', async () => {

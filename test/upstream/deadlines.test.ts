@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Deadlines } from '../../src/upstream/deadlines.ts';
 
@@ -55,4 +56,14 @@ test('no deadline passes after the close', () => {
   deadlines.close();
   vi.advanceTimersByTime(5000);
   expect(late).toEqual([]);
+});
+
+test('a deadline passes outside the context of the call that set it, so that no timer keeps what the call had', async () => {
+  vi.useRealTimers();
+  const context = new AsyncLocalStorage<string>();
+  const seen = await context.run(
+    'of the call',
+    () => new Promise((resolve) => new Deadlines(1).add(() => resolve(context.getStore() ?? null))),
+  );
+  expect(seen).toBeNull();
 });

@@ -88,6 +88,8 @@ const usualConnections = 128;
 const usualHeldCalls = 64;
 /** After the last account went out of use, the unused ones are looked through. */
 const sweepMs = 60_000;
+/** Live runs leave a retired account within their next turn; after this it is closed once no call uses it. */
+const retireMs = 5000;
 
 /** The backends of the config, and their accounts at the vendors: made when they are used, and forgotten when they are not. */
 export class Backends {
@@ -98,6 +100,7 @@ export class Backends {
   /** Accounts in whose place others are, until no call waits there. */
   readonly #retired = new Set<Account>();
   #cancelSweep: (() => void) | null = null;
+  #cancelRetirement: (() => void) | null = null;
   #hasLeased = false;
 
   constructor(deps: BackendsDeps, options: readonly BackendOptions[]) {
@@ -134,7 +137,7 @@ export class Backends {
         // Enough for the calls that wait there, without a share of what replicas divide.
         if (this.#deps.quotas !== null) account.callQueue.allow(1);
         this.#retired.add(account);
-        this.#sweepLater();
+        this.#closeRetiredLater();
       }
       this.#backends.set(each.name, this.#create(each, known?.push));
       if (known !== undefined) changed.add(each.name);
@@ -194,6 +197,7 @@ export class Backends {
   /** Returns this replica's shares of the budgets. Never rejects. */
   async stop(): Promise<void> {
     this.#cancelSweep?.();
+    this.#cancelRetirement?.();
     for (const { accounts } of this.#backends.values()) for (const account of accounts.values()) account.close();
     const { quotas, replica, log } = this.#deps;
     if (!this.#hasLeased || quotas === null) return;
@@ -280,15 +284,26 @@ export class Backends {
     this.#cancelSweep ??= this.#deps.clock.schedule(sweepMs, () => this.#sweep());
   }
 
-  /** A pause and an open circuit outlive the last run, so an account that has one is looked at again. */
-  #sweep(): void {
-    this.#cancelSweep = null;
+  #closeRetiredLater(): void {
+    this.#cancelRetirement ??= this.#deps.clock.schedule(retireMs, () => this.#closeRetired());
+  }
+
+  #closeRetired(): void {
+    this.#cancelRetirement = null;
     for (const account of this.#retired) {
       if (!account.callQueue.isIdle) continue;
       account.close();
       this.#retired.delete(account);
     }
-    let isLeft = this.#retired.size > 0;
+    if (this.#retired.size > 0) this.#closeRetiredLater();
+    // The vendor's account may be in no backend any more.
+    else this.#sweepLater();
+  }
+
+  /** A pause and an open circuit outlive the last run, so an account that has one is looked at again. */
+  #sweep(): void {
+    this.#cancelSweep = null;
+    let isLeft = false;
     for (const { accounts, shared } of this.#backends.values()) {
       if (shared !== null) continue;
       for (const [id, account] of accounts) {

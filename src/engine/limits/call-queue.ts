@@ -112,9 +112,9 @@ export class CallQueue {
     return this.#traffic.underWay >= this.#maxUnderWay;
   }
 
-  /** No call waits, and none counts against the budget. */
+  /** No call waits or is under way, and none counts against the budget. */
   get isIdle(): boolean {
-    return this.waiting === 0 && this.inUse === 0;
+    return this.waiting === 0 && this.#traffic.underWay === 0 && this.inUse === 0;
   }
 
   /** The queue is no longer used. */

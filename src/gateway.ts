@@ -1,3 +1,4 @@
+import { ConsoleSessions } from './access/console-sessions.ts';
 import { createAuthenticator } from './access/credentials.ts';
 import { StreamTickets } from './access/stream-tickets.ts';
 import { buildAgents } from './agents/agent-directory.ts';
@@ -161,6 +162,7 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
 
   function describeApp(next: Config): AppOptions {
     const { acceptPush: pushed, acceptAccountPush: pushedForAccount, backends } = engine;
+    const sessions = new ConsoleSessions({ store: store.tickets, auth: next.auth });
     return {
       mounts: now.mounts,
       pushed,
@@ -171,7 +173,8 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
       isDraining: engine.isDraining,
       log,
       limits: { ...next.limits, slowReaderMs: next.limits.slowReaderSeconds * 1000 },
-      authenticate: createAuthenticator(next.auth),
+      authenticate: sessions.admit(createAuthenticator(next.auth)),
+      sessions,
       tickets: new StreamTickets({ store: store.tickets, auth: next.auth }),
       isProtected: isProtected(next),
       agents: agents.all,

@@ -1,4 +1,5 @@
 import type { EventBatches, SentEvent } from '../domain/event.ts';
+import type { Json, JsonObject } from '../domain/json.ts';
 import type { Actor, Stop, StopName } from '../domain/operator.ts';
 import type { RunPhase, RunStatus } from '../domain/run.ts';
 import type { Delivery, DeliveryState } from '../domain/webhook.ts';
@@ -54,6 +55,16 @@ export type BulkCommand = {
   readonly max: number;
 };
 
+/** A run that an operator makes. */
+export type ManualRun = {
+  /** UUID or configured name. */
+  readonly agent: string;
+  /** Null: the operator's own. */
+  readonly tenant: string | null;
+  readonly input: Json | undefined;
+  readonly config: JsonObject | undefined;
+};
+
 export type DeliverySelection = {
   readonly runId?: string | undefined;
   readonly states?: readonly DeliveryState[] | undefined;
@@ -77,6 +88,10 @@ export interface Admin {
   cancelRuns(command: BulkCommand): Promise<BulkOutcome>;
   /** Makes new runs of runs that are done, with `metadata.replay_of`. */
   replayRuns(command: BulkCommand): Promise<BulkOutcome>;
+  /** Resolves with the id of the run, which has `started_by` in its metadata. */
+  startRun(run: ManualRun): Promise<string>;
+  /** Answers what an interrupted run asks. */
+  resumeRun(runId: string, payload: Json): Promise<void>;
   backends(): Promise<readonly BackendReport[]>;
   backend(name: string): Promise<BackendReport>;
   /** Lets the next call of the backend go at once, whatever its pause or circuit, and polls a run there. */

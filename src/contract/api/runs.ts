@@ -1,5 +1,6 @@
 import type { EventBatches, RunEvent } from '../domain/event.ts';
 import type { Json } from '../domain/json.ts';
+import type { RunAction } from '../domain/operator.ts';
 import type { Run, RunKey, RunRequest, RunSummary } from '../domain/run.ts';
 import type { Rows } from '../store/rows.ts';
 import type { RunQuery } from '../store/store.ts';
@@ -48,8 +49,8 @@ export interface Runs {
   wait(key: RunKey, blockMs: number, signal: AbortSignal): Promise<Run>;
   /** The run's events after `afterSeq`, in order and without a gap, up to the terminal one or the run's removal. */
   watch(key: RunKey, afterSeq: number): Promise<EventBatches<RunEvent>>;
-  /** Accepts the payload of an interrupted run; durable when it resolves. */
-  resume(key: RunKey, payload: Json): Promise<Run>;
+  /** Accepts the payload of an interrupted run; durable when it resolves. `action`: an operator does it, and it is noted. */
+  resume(key: RunKey, payload: Json, action?: RunAction): Promise<Run>;
   /** Ends a live run as cancelled; a run that is done stays as it is. */
   cancel(key: RunKey, options: CancelOptions): Promise<Run>;
   /** Cancels a live run, then removes it; resolves with the run as it was at its end. */

@@ -84,6 +84,20 @@ export function createAdmin(deps: AdminDeps): AdminFor {
         if (!command.isDryRun) act('runs replayed', { runs: outcome.done.length });
         return outcome;
       },
+      startRun: async ({ agent, tenant, input, config: settings }) => {
+        const metadata = { started_by: actor.name };
+        const request = { ...{ input, metadata }, ...(settings === undefined ? {} : { config: settings }) };
+        const { run } = await deps.runs.create({ tenant: tenant ?? actor.tenant, agent, request });
+        act('run started by an operator', { run_id: run.runId, tenant: run.tenant, agent: run.agentName });
+        return run.runId;
+      },
+      resumeRun: async (runId, payload) => {
+        const found = await translateStorageFault(store.findOfAnyTenant(runId));
+        if (found === null) throw new GatewayError('run_not_found');
+        const { tenant } = found;
+        await deps.runs.resume({ tenant, runId }, payload, { action: 'resume', by: actor.name, atMs: clock.nowMs() });
+        act('run resumed by an operator', { run_id: runId, tenant });
+      },
       backends: async () => reports.all(await readReplicas()),
       backend: async (name) => reports.one(name, await readReplicas()),
       probeBackend: async (name): Promise<BackendReport> => {

@@ -245,6 +245,7 @@ export const answers = {
   AgentList: z.object({ agents: z.array(Agent) }),
   DeliveryList: z.object({ deliveries: z.array(Delivery) }),
   StopList: z.object({ stops: z.array(Stop) }),
+  StartedRun: z.object({ run_id: z.string() }),
   Redriven: z.object({ redriven: count }),
   Reload: z.object({ applied: z.boolean(), hash: z.string(), problems: z.array(z.string()) }),
   Change: z.object({

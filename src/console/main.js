@@ -6,10 +6,16 @@ import { startKeys } from './keys.js';
 import { isLive, startStream, useReading } from './live.js';
 import { NowPage } from './now-page.js';
 import { go, linkTo, route, startRoutes } from './route.js';
+import { RunPage } from './run-page.js';
+import { RunsPage } from './runs-page.js';
 import { logIn, logOut, read, recogniseReader, session } from './server.js';
 import { html } from './view.js';
 
-const pages = /** @type {const} */ ([['now', 'Now', NowPage]]);
+/** @type {readonly (readonly [string, string, (props: { name: string | null }) => any])[]} */
+const pages = [
+  ['now', 'Now', NowPage],
+  ['runs', 'Runs', ({ name }) => (name === null ? html`<${RunsPage} />` : html`<${RunPage} key=${name} id=${name} />`)],
+];
 
 const isHelpOpen = signal(false);
 
@@ -42,7 +48,7 @@ function Login() {
 
 function Frame() {
   useEffect(startStream, []);
-  const { page } = route.value;
+  const { page, name: shown } = route.value;
   const reading = useReading('frame', () => read('/overview'), { on: ['config', 'replica'], everyMs: 30_000 });
   const { version, config_hash: hash } = reading.data ?? {};
   const Page = pages.find(([name]) => name === page)?.[2] ?? NowPage;
@@ -63,7 +69,7 @@ function Frame() {
       ${session.value.name !== 'anonymous' && html`<button class="plain" onClick=${logOut} title=${`${session.value.name}, ${session.value.role}`}>Log out</button>`}
     </header>
     ${isHelpOpen.value && html`<p class="help"><kbd>j</kbd> <kbd>k</kbd> next and previous row, <kbd>enter</kbd> open, <kbd>x</kbd> choose, <kbd>c</kbd> cancel what is chosen, <kbd>/</kbd> find, <kbd>1</kbd>–<kbd>9</kbd> pages, <kbd>?</kbd> this line</p>`}
-    <main><${Page} /></main>
+    <main><${Page} name=${shown} /></main>
   `;
 }
 

@@ -10,7 +10,7 @@ const shapes = {
   success: '✓',
   error: '✕',
   timeout: '◷',
-  up: '●',
+  ok: '●',
   paused: '◆',
   degraded: '▲',
   down: '✕',

@@ -69,6 +69,25 @@ describe.each(stores)('the admin API on $name', { timeout: 60_000 }, ({ name: st
     }
   });
 
+  test(`a run that is started by hand names who did it, and so does its answer (${store})`, async () => {
+    const { body } = await tell('start_run', { params: { name: 'approval' }, body: { input: {}, tenant: 'acme' } });
+    const params = { run_id: String(body.run_id) };
+    const phaseOf = async () => (await tell('get_run', { params })).body;
+    await vi.waitFor(async () => expect(await phaseOf()).toMatchObject({ phase: 'interrupted' }), patience);
+    expect((await tell('resume_run', { params, body: {} })).status).toBe(422);
+    expect((await tell('resume_run', { params, body: { payload: { approved: true } } })).status).toBe(204);
+    await vi.waitFor(async () => expect(await phaseOf()).toMatchObject({ status: 'success' }), patience);
+    const run = await phaseOf();
+    expect(run).toMatchObject({ tenant: 'acme', metadata: { started_by: 'ops' }, actions: [{ action: 'resume' }] });
+    const texts = (run.timeline as readonly JsonObject[]).map(({ text }) => text);
+    expect(texts).toContain('answered by ops');
+    expect((await tell('resume_run', { params, body: { payload: {} } })).status).toBe(409);
+    expect((await tell('resume_run', { params: { run_id: absent }, body: { payload: {} } })).status).toBe(404);
+    expect((await tell('start_run', { params: { name: 'gone' }, body: { input: {} } })).status).toBe(404);
+    expect((await tell('start_run', { params: { name: 'echo' }, body: { inputs: {} } })).status).toBe(422);
+    expect(site.log()).toContain('run resumed by an operator');
+  });
+
   test(`a backend shows its calls, its last fault, its budget and its stop (${store})`, async () => {
     const found = await tell('get_backend', { params: { name: 'intuned' } });
     expect(found.body).toMatchObject({

@@ -229,7 +229,7 @@ const Overview = z
     config_hash: z.string(),
     needs: z.array(Need),
     live: Totals,
-    ended: Totals.describe('Of the last hour'),
+    ended: Totals,
     stops: z.array(Stop),
   })
   .meta({ id: 'Overview' });

@@ -38,7 +38,12 @@ export function listNeeds(input: NeedsInput): readonly Need[] {
   if (givenUp > 0) {
     const many =
       givenUp >= maxDeliveries ? `at least ${maxDeliveries} deliveries` : count(givenUp, 'delivery', 'deliveries');
-    needs.push({ kind: 'webhooks', name: null, text: `${many} of webhooks were given up`, sinceMs: null });
+    needs.push({
+      kind: 'webhooks',
+      name: null,
+      text: `${many} of webhooks ${givenUp === 1 ? 'was' : 'were'} given up`,
+      sinceMs: null,
+    });
   }
   const asking = groups.filter(({ phase }) => phase === 'interrupted');
   if (asking.length > 0) {
@@ -53,14 +58,14 @@ export function listNeeds(input: NeedsInput): readonly Need[] {
 function backendNeed({ name, state, sinceMs, lastFault, liveRuns }: BackendReport, nowMs: number): readonly Need[] {
   const said = lastFault === null ? '' : `: ${lastFault.fault}`;
   const words: Readonly<Record<string, string>> = {
-    unauthorised: 'refuses our credentials',
-    down: 'does not answer',
-    paused: 'asked for a pause',
-    degraded: 'fails calls',
+    unauthorised: 'has refused our credentials',
+    down: 'has not answered',
+    paused: 'has been paused, as it asked for,',
+    degraded: 'has failed calls',
   };
   const verb = words[state];
   if (verb === undefined) return [];
-  const text = `${name} ${verb} since ${sayAge(nowMs - sinceMs)}, with ${count(liveRuns, 'live run')} here${said}`;
+  const text = `${name} ${verb} for ${sayAge(nowMs - sinceMs)}, with ${count(liveRuns, 'live run')} here${said}`;
   return [{ kind: 'backend', name, text, sinceMs }];
 }
 

@@ -149,6 +149,7 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
     metrics,
     tracer,
     currentTrace: () => scope.current,
+    schedules: () => reloader.config.schedules,
     onUnauthorised: (backend) => void rereadKeys(backend),
     self: {
       version: readVersion(),

@@ -59,6 +59,7 @@ export class AuthorizedAdmin implements Admin {
   config: Admin['config'] = (options) => this.#view.config(options);
   checkConfig = (text: string | null) => this.#view.checkConfig(text);
   reloadConfig: Admin['reloadConfig'] = () => this.#act.reloadConfig();
+  schedules: Admin['schedules'] = () => this.#view.schedules();
   stops: Admin['stops'] = () => this.#view.stops();
   stop = (name: StopName, reason: string) => this.#act.stop(name, reason);
   lift = (name: StopName) => this.#act.lift(name);

@@ -16,6 +16,10 @@ export const counters = {
     labels: ['agent', 'from', 'to'],
   },
   unmapped_status: { help: 'Observations whose status the mapping does not know.', labels: ['agent'] },
+  schedule_fires: {
+    help: 'Times of schedules that were decided, by what became of them; each is counted by one replica.',
+    labels: ['schedule', 'outcome'],
+  },
   streams_opened: { help: 'Event streams that were opened.', labels: [] },
   webhook_attempts: { help: 'Attempts to deliver a webhook, by what came of them.', labels: ['result'] },
   conditional_writes_lost: { help: 'Writes that were refused because the run had changed.', labels: [] },

@@ -33,6 +33,7 @@ describe.each(stores)('the admin API on $name', { timeout: 60_000 }, ({ name: st
       sections: {
         auth: { keys },
         replicas: { heartbeatSeconds: 0.5, deadAfterSeconds: 5 },
+        schedules: [{ name: 'yearly', agent: 'echo', cron: '0 0 1 1 *', timeZone: 'Europe/Berlin', overlap: 'queue' }],
         webhooks: { unsigned: true, allow: ['127.0.0.1'] },
       },
       ...(storeUrl === undefined ? {} : { storeUrl }),
@@ -57,6 +58,16 @@ describe.each(stores)('the admin API on $name', { timeout: 60_000 }, ({ name: st
     expect((await tell('get_run', { params: { run_id: absent } })).status).toBe(404);
     expect((await tell('get_run', { params: { run_id: 'x' } })).status).toBe(422);
     expect(list(await tell('list_agents'), 'agents').map(({ name }) => name)).toEqual(['echo', 'scrape', 'approval']);
+  });
+
+  test(`a schedule shows when it comes next and what became of its last time (${store})`, async () => {
+    const [shown] = list(await tell('list_schedules', { key: eye.key }), 'schedules');
+    expect(shown).toMatchObject({
+      ...{ name: 'yearly', agent: 'echo', tenant: 'default', cron: '0 0 1 1 *', time_zone: 'Europe/Berlin' },
+      ...{ overlap: 'queue', missed: 'one', enabled: true, waiting_at: null, last: null },
+    });
+    // Midnight in Berlin, in winter.
+    expect(shown?.next_at).toMatch(/-12-31T23:00:00/);
   });
 
   test(`actions on runs answer as the document says (${store})`, async () => {

@@ -3,6 +3,7 @@ import type { RunEvent } from '../domain/event.ts';
 import type { Json } from '../domain/json.ts';
 import type { Role, RunNotes, Stop } from '../domain/operator.ts';
 import type { Run, RunPhase, RunStatus } from '../domain/run.ts';
+import type { Fire, Schedule } from '../domain/schedule.ts';
 import type { Delivery } from '../domain/webhook.ts';
 import type { ReplicaReport, RunHead } from '../store/operations-store.ts';
 
@@ -182,6 +183,16 @@ export type ReloadOutcome = {
   readonly isApplied: boolean;
   readonly hash: string;
   readonly problems: readonly string[];
+};
+
+/** A schedule of the config in force. */
+export type ScheduleReport = Omit<Schedule, 'times' | 'input' | 'config' | 'metadata'> & {
+  /** Null: it is disabled, or no time comes. */
+  readonly nextMs: number | null;
+  /** The time whose run waits for the end of another; null: none does. */
+  readonly waitingMs: number | null;
+  /** What became of its last time; null: none has come. */
+  readonly last: Fire | null;
 };
 
 export type Overview = {

@@ -17,6 +17,7 @@ import type {
   RunPage,
   RunReport,
   RunTotals,
+  ScheduleReport,
   Whoami,
 } from './admin-reports.ts';
 
@@ -108,6 +109,7 @@ export interface Admin {
   /** Reads the file anew, or `text` in its place, and changes nothing. */
   checkConfig(text: string | null): Promise<ConfigCheck>;
   reloadConfig(): Promise<ReloadOutcome>;
+  schedules(): Promise<readonly ScheduleReport[]>;
   stops(): Promise<readonly Stop[]>;
   /** Nothing of that name is started from now on, by this replica at once and by all others within seconds. */
   stop(name: StopName, reason: string): Promise<Stop>;

@@ -13,12 +13,17 @@ export type CreateRun = {
   readonly request: RunRequest;
   /** The client's name for this creation: a second one with the same key makes no second run. */
   readonly idempotencyKey?: string | undefined;
+  /** The time of a schedule that makes the run: no second run is made for it. In place of `idempotencyKey`. */
+  readonly fire?: ScheduledFire | undefined;
   readonly thread?: JoinThread | undefined;
   /** Names of the agents that may be used, the default one included; left out, all. Others are `agent_forbidden`. */
   readonly agents?: ReadonlySet<string> | undefined;
   /** Refused with `too_many_runs` once the key has this many live runs. */
   readonly quota?: RunQuota | undefined;
 };
+
+/** Names one time of a schedule, which is remembered until `keptUntilMs`. */
+export type ScheduledFire = { readonly schedule: string; readonly atMs: number; readonly keptUntilMs: number };
 
 /** How a run joins a thread. */
 export type JoinThread = {

@@ -7,6 +7,7 @@ import type { Log } from '../../contract/domain/log.ts';
 import type { Actor, Stop, StopName } from '../../contract/domain/operator.ts';
 import type { ReplicaRow } from '../../contract/store/operations-store.ts';
 import type { Stops } from '../limits/stops.ts';
+import type { Scheduler } from '../schedules/scheduler.ts';
 import { translateStorageFault } from '../storage-errors.ts';
 import { BackendReports, type BackendReportsDeps } from './backend-reports.ts';
 import { BulkActions, type BulkActionsDeps } from './bulk-actions.ts';
@@ -20,6 +21,7 @@ export type AdminDeps = RunFinderDeps &
   BackendReportsDeps &
   BulkActionsDeps & {
     readonly stops: Stops;
+    readonly scheduler: Scheduler;
     readonly presence: Presence;
     readonly changeStream: ChangeStream;
     readonly config: ConfigAdmin;
@@ -138,6 +140,7 @@ export function createAdmin(deps: AdminDeps): AdminFor {
         changeStream.note('config', outcome.hash, () => ({}));
         return outcome;
       },
+      schedules: () => translateStorageFault(deps.scheduler.report()),
       stops: async () => stops.all,
       stop: async (name, reason) => await putStop(name, reason, actor),
       lift: async (name) => {

@@ -6,7 +6,7 @@ import { emptyAnswer, jsonAnswer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing } from '../shared/requests.ts';
 import { answers } from './answers.ts';
-import { encodeAgent, encodeBackend, encodeQueue, encodeReplica, encodeStop } from './encode.ts';
+import { encodeAgent, encodeBackend, encodeQueue, encodeReplica, encodeSchedule, encodeStop } from './encode.ts';
 import { nameParams, pause, replicaParams, stop, stopParams } from './requests.ts';
 
 const error = answers.ErrorResponse;
@@ -121,6 +121,19 @@ export const backendOperations: readonly Operation[] = [
     body: noBody,
     answers: answersOf(error, success(answers.AgentList), []),
     handle: async (api) => jsonAnswer({ agents: api.admin.agents().map(encodeAgent) }),
+  }),
+  operation({
+    id: 'list_schedules',
+    method: 'GET',
+    path: '/schedules',
+    summary: 'List schedules',
+    description:
+      'The schedules of the config: when each comes next, and what became of its last time, whichever replica decided it. `outcome` is `started`, `overlapped`, `missed`, `refused` or `disabled`; `detail` says why no run was made.',
+    params: nothing,
+    query: nothing,
+    body: noBody,
+    answers: answersOf(error, success(answers.ScheduleList), []),
+    handle: async (api) => jsonAnswer({ schedules: (await api.admin.schedules()).map(encodeSchedule) }),
   }),
   operation({
     id: 'list_stops',

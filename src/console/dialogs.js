@@ -32,7 +32,7 @@ export function confirmed(asked) {
  * @param {string} text
  * @param {{ isProblem?: boolean }} [options]
  */
-export function say(text, { isProblem = false } = {}) {
+function say(text, { isProblem = false } = {}) {
   notice.value = { text, isProblem };
   clearTimeout(hideTimer);
   hideTimer = setTimeout(

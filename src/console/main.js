@@ -1,6 +1,9 @@
 import { signal } from '@preact/signals';
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import { AgentsPage } from './agents-page.js';
+import { BackendsPage, QueuesPage, ReplicasPage, WebhooksPage } from './backend-pages.js';
+import { ConfigPage } from './config-page.js';
 import { Dialogs } from './dialogs.js';
 import { startKeys } from './keys.js';
 import { isLive, startStream, useReading } from './live.js';
@@ -15,6 +18,12 @@ import { html } from './view.js';
 const pages = [
   ['now', 'Now', NowPage],
   ['runs', 'Runs', ({ name }) => (name === null ? html`<${RunsPage} />` : html`<${RunPage} key=${name} id=${name} />`)],
+  ['backends', 'Backends', ({ name }) => html`<${BackendsPage} key=${name} name=${name} />`],
+  ['queues', 'Queues', QueuesPage],
+  ['webhooks', 'Webhooks', WebhooksPage],
+  ['agents', 'Agents', ({ name }) => html`<${AgentsPage} key=${name} name=${name} />`],
+  ['replicas', 'Replicas', ReplicasPage],
+  ['config', 'Config', ConfigPage],
 ];
 
 const isHelpOpen = signal(false);

@@ -7,7 +7,7 @@ const base = '/admin/v1';
 /** Who reads the console; `out` asks for a key, `away` says that the gateway does not answer. */
 export const session = signal(/** @type {Session} */ ({ state: 'asked', name: '', role: '', problem: '' }));
 
-export class Refusal extends Error {
+class Refusal extends Error {
   /**
    * @param {number} status of the answer; 0 where there was none
    * @param {string} message

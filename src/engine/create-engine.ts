@@ -273,7 +273,7 @@ export function createEngine(deps: EngineDeps): Engine {
       await durations.load(agents.all.map((agent) => agent.agentId));
       await held.start(lease.options.heartbeatMs);
       await lease.start((run) => worker.recover(run));
-      await presence.start(lease.options.heartbeatMs);
+      presence.start(lease.options.heartbeatMs);
       dispatcher?.start();
       scheduler.wake();
     },

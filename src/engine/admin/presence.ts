@@ -37,12 +37,11 @@ export class Presence {
     this.#deps.stops.replace(await this.#deps.store.stops());
   }
 
-  /** Begins to report, once the replica has beaten first. */
-  async start(heartbeatMs: number): Promise<void> {
+  /** Begins to report, once the replica has beaten first. Nothing waits for the first report. */
+  start(heartbeatMs: number): void {
     const { store, clock } = this.#deps;
-    await this.refresh();
     this.#unsubscribe = store.onChange(() => void this.refresh());
-    this.#end = repeat(clock, heartbeatMs, async () => {
+    this.#end = repeat(clock, 0, async () => {
       await this.refresh();
       return heartbeatMs;
     });

@@ -149,7 +149,7 @@ test('the metrics of a run name its agent and backend, and have its trace as an 
   expect(plain.text).toMatch(/rungate_run_queue_seconds_count\{backend="intuned"\} 1\n/);
   expect(plain.text).toMatch(/rungate_commit_duration_seconds_count [1-9]/);
   expect(plain.text).toMatch(/rungate_http_request_duration_seconds_count\{operation="acp-v0\.1\.\w+",code="200"\} \d/);
-  expect(plain.text).toMatch(/rungate_build_info\{version="\d[^"]*",node="\d[^"]*"\} 1\n/);
+  expect(plain.text).toMatch(/rungate_build_info\{version="\d[^"]*",node="\d[^"]*",config_hash="\w{12}"\} 1\n/);
   expect(plain.text).toContain('rungate_backend_up{backend="intuned",state="ok"} 1\n');
   expect(plain.text).not.toContain(traceId);
   // As Prometheus asks.

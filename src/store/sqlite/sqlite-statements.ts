@@ -65,7 +65,8 @@ const texts = {
   expireKeys: `DELETE FROM idempotency WHERE rowid IN
     (SELECT rowid FROM idempotency WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ?)`,
   ping: 'SELECT count(*) FROM migrations',
-  probe: `INSERT INTO migrations VALUES (0, 'probe', 0)`,
+  // As much as a run may take: a disk that is full for runs may have room for a few bytes.
+  probe: `INSERT OR REPLACE INTO migrations VALUES (0, printf('%65536s', ''), 0)`,
   unprobe: 'DELETE FROM migrations WHERE version = 0',
 } as const;
 

@@ -223,11 +223,9 @@ export class SqliteStore implements Store {
     await this.fence?.inspect();
     await withStorageFaults(() => this.#statements.ping.get());
     if (!this.#writes.isRefused) return;
-    await this.#writes.submit(() => {
-      // A write that leaves every page unchanged would not reach the disk.
-      this.#statements.probe.run();
-      this.#statements.unprobe.run();
-    });
+    // Two transactions: of what is written and removed again in one, nothing reaches the disk.
+    await this.#writes.submit(() => this.#statements.probe.run());
+    await this.#writes.probe(() => void this.#statements.unprobe.run());
   }
 
   close(): Promise<void> {

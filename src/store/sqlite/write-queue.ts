@@ -62,6 +62,15 @@ export class WriteQueue {
     return this.#isRefused;
   }
 
+  /**
+   * Writes what shows whether the database takes writes again. Others do not: a small one may find room on a disk that is too
+   * full for the next run. Rejects with `StorageFault`.
+   */
+  async probe(apply: () => void): Promise<void> {
+    await this.submit(apply);
+    this.#isRefused = false;
+  }
+
   /** Runs `apply` in the next transaction. Rejects with `StorageFault`. */
   submit<T>(apply: () => T): Promise<T> {
     if (this.#closed) return Promise.reject(new StorageFault('the store is closed'));
@@ -94,9 +103,9 @@ export class WriteQueue {
     const batch = this.#pending.slice(0, maxBatch);
     const sinceMs = performance.now();
     let outcomes: readonly Outcome[];
+    let isCommitted = true;
     try {
       outcomes = this.#commitBatch(batch);
-      this.#isRefused = false;
     } catch (error) {
       if (isBusy(error) && this.#mayWait()) {
         // Waiting inside SQLite would stop the event loop, so the whole batch is retried later.
@@ -105,6 +114,7 @@ export class WriteQueue {
         return;
       }
       this.#isRefused = true;
+      isCommitted = false;
       const fault = toStorageFault(error);
       outcomes = batch.map((write) => ({ write, fault }));
     }
@@ -116,7 +126,7 @@ export class WriteQueue {
       if (fault === undefined) write.resolve(value);
       else write.reject(fault);
     }
-    if (!this.#isRefused) this.#onCommitted?.(tookMs / 1000);
+    if (isCommitted) this.#onCommitted?.(tookMs / 1000);
   }
 
   #mayWait(): boolean {

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { anyAuthSchema } from './auth-section.ts';
 import { agentSchema, backendSchema } from './entry-schemas.ts';
-import { schedulesSchema } from './schedules.ts';
 import {
   adminSchema,
   limitsSchema,
@@ -47,7 +46,6 @@ export const configSchema = z.strictObject({
       'Accounts at vendors, each under a name of your choice. The keys of its adapter stand among the shared ones.',
     ),
   agents: z.array(agentSchema).min(1).describe('What clients can run.'),
-  schedules: schedulesSchema,
 });
 
 type SectionName = keyof typeof configSchema.shape;

@@ -6,7 +6,7 @@ import { PostgresServer, startPostgres } from '../store/postgres-server.ts';
 
 export const protocol = createAdminProtocol();
 
-const ops = keyOf('ops', { tenant: 'platform', role: 'operator' });
+export const ops = keyOf('ops', { tenant: 'platform', role: 'operator' });
 export const eye = keyOf('eye', { tenant: 'platform', role: 'viewer' });
 export const plain = keyOf('plain', { tenant: 'acme' });
 export const keys = [ops, eye, plain].map(({ entry }) => entry);

@@ -67,8 +67,7 @@ async function startWith(context: RunContext, permit: Permit): Promise<StartResu
   if (deps.stops.of({ agent, tenant }) !== null) {
     permit.release();
     runPermit.leave();
-    context.wait.noteStop(true);
-    await handle.sleep(stopLookMs);
+    await handle.sleepThrough(stopLookMs);
     return null;
   }
   if ((await handle.record({ kind: 'begin', ...placeOf(agent) })) !== 'recorded') return null;

@@ -3,7 +3,8 @@ import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { type AuthSite, openAuthSite } from '../access/auth-site.ts';
-import { call, closeStores, eye, keys, plain, protocol, reached, stores } from './admin-site.ts';
+import { call, eye, keys, plain, protocol, reached } from './admin-site.ts';
+import { closeStores, stores } from './admin-stores.ts';
 
 const absent = '0193b3a0-6b7c-7d2e-8f00-00000000dead';
 const patience = { timeout: 20_000, interval: 20 };

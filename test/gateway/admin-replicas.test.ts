@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { ask, openAuthSite } from '../access/auth-site.ts';
-import { call, closeStores, keys, plain, stores } from './admin-site.ts';
+import { call, keys, plain } from './admin-site.ts';
+import { closeStores, stores } from './admin-stores.ts';
 
 afterAll(closeStores);
 

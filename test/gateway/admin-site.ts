@@ -2,7 +2,6 @@ import { expect } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { createAdminProtocol } from '../../src/protocols/admin/protocol.ts';
 import { ask, keyOf } from '../access/auth-site.ts';
-import { PostgresServer, startPostgres } from '../store/postgres-server.ts';
 
 export const protocol = createAdminProtocol();
 
@@ -38,16 +37,4 @@ export async function call(
   const shape = operation.answers[status] ?? { schema: protocol.about.error };
   if (shape.schema !== undefined) expect([id, status, shape.schema.parse(answer)]).toEqual([id, status, answer]);
   return { status, body: answer as JsonObject };
-}
-
-const postgres = await startPostgres();
-
-/** The stores that there are here, each with a URL of a new one; undefined: the site's own file. */
-export const stores: readonly { readonly name: string; readonly makeUrl: () => Promise<string | undefined> }[] = [
-  { name: 'SQLite', makeUrl: async () => undefined },
-  ...(postgres instanceof PostgresServer ? [{ name: 'PostgreSQL', makeUrl: () => postgres.createDatabase() }] : []),
-];
-
-export async function closeStores(): Promise<void> {
-  if (postgres instanceof PostgresServer) await postgres.destroy();
 }

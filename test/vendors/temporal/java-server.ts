@@ -18,7 +18,7 @@ export async function startJavaServer(): Promise<Site> {
   await run('mvn', [...goal, `-DoutputDirectory=${folder}`], { timeout: 300_000 });
   const jvm = ['-Xmx256m', '-cp', join(folder, '*'), join(here, 'TestServer.java')];
   const server = spawn('java', jvm, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const ended = new Promise<void>((resolve) => server.once('close', () => resolve()));
+  const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()));
   const close = async (): Promise<void> => {
     server.stdin.end();
     await ended;

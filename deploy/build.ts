@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { consolePackages, listFiles } from '../src/http/console.ts';
 import { type Bundle, bundle, nameOf } from './bundle.ts';
 import { packagesOf, renderThirdParty } from './third-party.ts';
 
@@ -27,6 +28,8 @@ const pageFiles = [
   'LICENSE',
   'NOTICE',
 ];
+/** Folders that come from packages. */
+const foreign = ['swagger-ui', 'console-packages'];
 const swaggerUi = dirname(require.resolve('swagger-ui-dist/package.json'));
 
 rmSync(dist, { recursive: true, force: true });
@@ -45,9 +48,14 @@ for (const place of pending) {
 const names = pending.map((place) => nameOf(place));
 if (new Set(names).size < names.length) throw new Error(`two places have one name: ${names.toSorted().join(', ')}`);
 for (const place of copied) {
-  if (basename(place) === 'swagger-ui') continue;
+  if (foreign.includes(basename(place))) continue;
   const isData = (source: string) => !/\.(md|ts)$/.test(source);
   cpSync(join(root, place), join(dist, basename(place)), { recursive: true, filter: isData });
 }
 for (const name of pageFiles) cpSync(join(swaggerUi, name), join(dist, 'swagger-ui', name));
+for (const name of Object.values(consolePackages)) {
+  const place = listFiles().get(name) ?? '';
+  inputs.add(relative(root, place));
+  cpSync(place, join(dist, 'console-packages', name));
+}
 writeFileSync(join(dist, 'THIRD-PARTY.txt'), renderThirdParty(root, packagesOf([...inputs])));

@@ -1,3 +1,4 @@
+import { ConsoleSessions } from './access/console-sessions.ts';
 import { createAuthenticator } from './access/credentials.ts';
 import { StreamTickets } from './access/stream-tickets.ts';
 import { buildAgents } from './agents/agent-directory.ts';
@@ -148,6 +149,7 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
     metrics,
     tracer,
     currentTrace: () => scope.current,
+    schedules: () => reloader.config.schedules,
     onUnauthorised: (backend) => void rereadKeys(backend),
     self: {
       version: readVersion(),
@@ -161,6 +163,7 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
 
   function describeApp(next: Config): AppOptions {
     const { acceptPush: pushed, acceptAccountPush: pushedForAccount, backends } = engine;
+    const sessions = new ConsoleSessions({ store: store.tickets, auth: next.auth });
     return {
       mounts: now.mounts,
       pushed,
@@ -171,7 +174,8 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
       isDraining: engine.isDraining,
       log,
       limits: { ...next.limits, slowReaderMs: next.limits.slowReaderSeconds * 1000 },
-      authenticate: createAuthenticator(next.auth),
+      authenticate: sessions.admit(createAuthenticator(next.auth)),
+      sessions,
       tickets: new StreamTickets({ store: store.tickets, auth: next.auth }),
       isProtected: isProtected(next),
       agents: agents.all,
@@ -220,7 +224,6 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
       backends: engine.backends(),
       live: engine.countRuns(),
       openStreams: apps.openStreams,
-      cluster: engine.cluster(),
     });
   const closeUnder = async (): Promise<void> => {
     await engine.stop();

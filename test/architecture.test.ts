@@ -34,6 +34,7 @@ const heights: readonly (readonly string[])[] = [
 const engineHeights: readonly (readonly string[])[] = [
   ['create-engine.ts'],
   ['admin'],
+  ['schedules'],
   ['api', 'cluster'],
   ['worker'],
   ['sessions'],
@@ -58,6 +59,7 @@ const homes: Readonly<Record<string, string>> = {
   ajv: 'src/validation',
   re2js: 'src/compute',
   yaml: 'src/config',
+  croner: 'src/config',
   '@hapi/bourne': 'src/json',
 };
 

@@ -20,6 +20,13 @@ export const sampleSections: Readonly<Record<string, Json>> = {
   vendors: [],
 };
 
+const awsEndpoint = 'https://bedrock-agentcore.eu-central-1.amazonaws.com';
+const tokenEndpoint = {
+  tokenUrl: 'https://login.acme.example/oauth2/token',
+  clientId: 'rungate',
+  clientSecret: '${OAUTH_CLIENT_SECRET:-secret-of-the-client}',
+};
+
 /** By the name of the backend. */
 export const sampleBackends: Readonly<Record<string, ExampleEntry>> = {
   'intuned-main': {
@@ -38,6 +45,35 @@ export const sampleBackends: Readonly<Record<string, ExampleEntry>> = {
       baseUrl: '${RESTACK_URL:-http://localhost:6233}',
       token: '${RESTACK_API_BEARER_TOKEN:-}',
     },
+  },
+  'dify-main': {
+    value: { adapter: 'dify', baseUrl: 'https://api.dify.ai/v1', apiKey: '${DIFY_API_KEY:-app-key-at-dify}' },
+  },
+  'agentcore-main': {
+    value: {
+      adapter: 'agentcore',
+      baseUrl: awsEndpoint,
+      region: 'eu-central-1',
+      accessKeyId: '${AWS_ACCESS_KEY_ID:-AKIAIOSFODNN7EXAMPLE}',
+      secretAccessKey: '${AWS_SECRET_ACCESS_KEY:-secret-of-the-access-key}',
+    },
+    omit: ['bearerToken', 'oauth2'],
+  },
+  'agentcore-jwt': {
+    value: { adapter: 'agentcore', baseUrl: awsEndpoint, bearerToken: '${AGENT_TOKEN:-token-of-the-agent}' },
+    omit: ['region', 'accessKeyId', 'secretAccessKey', 'sessionToken', 'oauth2'],
+  },
+  'agentcore-oauth': {
+    value: { adapter: 'agentcore', baseUrl: awsEndpoint, oauth2: tokenEndpoint },
+    omit: ['region', 'accessKeyId', 'secretAccessKey', 'sessionToken', 'bearerToken'],
+  },
+  'mcp-main': {
+    value: { adapter: 'mcp', baseUrl: 'https://tools.acme.example/mcp', token: '${MCP_TOKEN:-}' },
+    omit: ['oauth2'],
+  },
+  'mcp-oauth': {
+    value: { adapter: 'mcp', baseUrl: 'https://tools.acme.example/mcp', oauth2: tokenEndpoint },
+    omit: ['token'],
   },
 };
 
@@ -110,4 +146,16 @@ export const sampleAgents: readonly ExampleEntry[] = [
       target: { workflow: 'OrderFulfillmentWorkflow' },
     },
   },
+  { value: { name: 'dify-agent', backend: 'dify-main', target: { app: 'workflow' } }, omit: ['backends'] },
+  {
+    value: {
+      name: 'agentcore-agent',
+      backend: 'agentcore-main',
+      target: {
+        agentRuntimeArn: 'arn:aws:bedrock-agentcore:eu-central-1:123456789012:runtime/support-AbCdEf1234',
+      },
+    },
+    omit: ['backends'],
+  },
+  { value: { name: 'mcp-agent', backend: 'mcp-main', target: { tool: 'research' } }, omit: ['backends'] },
 ];

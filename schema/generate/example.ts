@@ -42,6 +42,15 @@ type Walk = {
 function renderSection(name: string, section: JsonObject): string {
   const value = sampleSections[name];
   const properties = propertiesOf(withoutAlternatives(section));
+  // A list of mappings, which no sample has: behind a `#`.
+  if (value === undefined && section.type === 'array') {
+    const lines = renderDefault(name, section).map((line) => ({
+      ...line,
+      remark: line.text === `${name}:` ? undefined : line.remark,
+      isOff: true,
+    }));
+    return [...comment(section), ...layOut(lines, '')].join('\n');
+  }
   if (Object.keys(properties).length === 0) {
     return [
       ...comment(section),

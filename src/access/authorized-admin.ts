@@ -3,11 +3,13 @@ import type {
   AdminFor,
   BulkCommand,
   DeliverySelection,
+  ManualRun,
   RunListQuery,
   RunSelection,
 } from '../contract/api/admin.ts';
 import type { Reveal, Whoami } from '../contract/api/admin-reports.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
+import type { Json } from '../contract/domain/json.ts';
 import type { Role, StopName } from '../contract/domain/operator.ts';
 import type { Principal } from '../contract/domain/principal.ts';
 
@@ -43,6 +45,8 @@ export class AuthorizedAdmin implements Admin {
   /** A dry run changes nothing. */
   cancelRuns = (command: BulkCommand) => (command.isDryRun ? this.#view : this.#act).cancelRuns(command);
   replayRuns = (command: BulkCommand) => (command.isDryRun ? this.#view : this.#act).replayRuns(command);
+  startRun = (run: ManualRun) => this.#act.startRun(run);
+  resumeRun = (runId: string, payload: Json) => this.#act.resumeRun(runId, payload);
   backends: Admin['backends'] = () => this.#view.backends();
   backend = (name: string) => this.#view.backend(name);
   probeBackend = (name: string) => this.#act.probeBackend(name);
@@ -55,6 +59,7 @@ export class AuthorizedAdmin implements Admin {
   config: Admin['config'] = (options) => this.#view.config(options);
   checkConfig = (text: string | null) => this.#view.checkConfig(text);
   reloadConfig: Admin['reloadConfig'] = () => this.#act.reloadConfig();
+  schedules: Admin['schedules'] = () => this.#view.schedules();
   stops: Admin['stops'] = () => this.#view.stops();
   stop = (name: StopName, reason: string) => this.#act.stop(name, reason);
   lift = (name: StopName) => this.#act.lift(name);

@@ -1,13 +1,13 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { AuthConfig } from '../contract/domain/auth.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { Principal } from '../contract/domain/principal.ts';
-import { StorageFault } from '../contract/store/store.ts';
 import type { TicketStore } from '../contract/store/ticket-store.ts';
 import { audienceOf } from './jwt.ts';
 import { keyId, principalOf } from './key-ring.ts';
 import { anonymous } from './principals.ts';
+import { askStore, SharedSigner } from './shared-signer.ts';
 
 /** What a ticket says, in the order in which it is written. */
 const claims = z.tuple([
@@ -53,10 +53,11 @@ export class StreamTickets {
   readonly #auth: StreamTicketDeps['auth'];
   readonly #nowMs: () => number;
   readonly #keys: ReadonlyMap<string, Principal>;
-  #secret: Promise<Buffer> | null = null;
+  readonly #signer: SharedSigner;
 
   constructor({ store, auth, nowMs = Date.now }: StreamTicketDeps) {
     this.#store = store;
+    this.#signer = new SharedSigner(store, '');
     this.#auth = auth;
     this.#nowMs = nowMs;
     const keys = auth === null || auth === 'none' ? [] : auth.keys;
@@ -68,8 +69,7 @@ export class StreamTickets {
     const openBeforeMs = this.#nowMs() + openWithinMs;
     const id = randomBytes(12).toString('base64url');
     const text = JSON.stringify([id, path, principal.tenant, holderOf(principal), openBeforeMs]);
-    const payload = Buffer.from(text).toString('base64url');
-    return { ticket: `${payload}.${(await this.#sign(payload)).toString('base64url')}`, openBeforeMs };
+    return { ticket: await this.#signer.seal(text), openBeforeMs };
   }
 
   /** Opens the stream at `path`. Rejects with `unauthorized` or `storage_unavailable`. */
@@ -79,22 +79,21 @@ export class StreamTickets {
     if (principal === null || opens !== path) throw refuseTicket();
     const nowMs = this.#nowMs();
     const endMs = openBeforeMs - openWithinMs + maxAgeMs;
-    const mayOpen = nowMs < openBeforeMs || nowMs < Math.min(endMs, (await this.#ask(this.#store.openUntil(id))) ?? 0);
+    const mayOpen = nowMs < openBeforeMs || nowMs < Math.min(endMs, (await askStore(this.#store.openUntil(id))) ?? 0);
     if (!mayOpen) throw refuseTicket();
     const keepOpen = async (): Promise<void> => {
       const at = this.#nowMs();
       await this.#store.keepOpen(id, Math.min(endMs, at + reopenWithinMs), at);
     };
-    await this.#ask(keepOpen());
+    await askStore(keepOpen());
     // A store that is away costs the client a new ticket, and no more.
     return { principal, close: () => void keepOpen().catch(() => {}) };
   }
 
   async #read(ticket: string): Promise<z.output<typeof claims>> {
-    const [, payload, signature] = /^([\w-]{1,8192})\.([\w-]{43})$/.exec(ticket) ?? [];
-    if (payload === undefined || signature === undefined) throw refuseTicket();
-    if (!timingSafeEqual(Buffer.from(signature, 'base64url'), await this.#sign(payload))) throw refuseTicket();
-    return claims.parse(JSON.parse(Buffer.from(payload, 'base64url').toString()));
+    const text = await this.#signer.open(ticket);
+    if (text === null) throw refuseTicket();
+    return claims.parse(JSON.parse(text));
   }
 
   /** The principal that the config gives the holder now; null where it gives none. */
@@ -112,25 +111,6 @@ export class StreamTickets {
     const { jwt } = this.#auth;
     if (jwt === null || audienceOf(jwt) !== audience || this.#nowMs() >= expiresAtMs) return null;
     return { tenant, name, agents: agents === null ? null : new Set(agents), limits: jwt.limits };
-  }
-
-  async #sign(payload: string): Promise<Buffer> {
-    this.#secret ??= this.#ask(this.#store.secret());
-    try {
-      return createHmac('sha256', await this.#secret)
-        .update(payload)
-        .digest();
-    } catch (fault) {
-      this.#secret = null;
-      throw fault;
-    }
-  }
-
-  async #ask<T>(answer: Promise<T>): Promise<T> {
-    return await answer.catch((fault: unknown) => {
-      if (!(fault instanceof StorageFault)) throw fault;
-      throw new GatewayError('storage_unavailable', { retryAfterSeconds: 1, cause: fault });
-    });
   }
 }
 

@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs';
 import { parseArgs, styleText } from 'node:util';
 import { findNearest } from '../collections/nearest-word.ts';
 import { ConfigError, formatProblems } from '../config/config-error.ts';
-import { type Command, CommandLine, exitCodes, say, UsageError } from './command.ts';
-import { commands, renderHelp } from './commands.ts';
+import { type Command, CommandFailure, CommandLine, exitCodes, say, UsageError, usualConfigFile } from './command.ts';
+import { commands, renderCommandHelp, renderHelp } from './commands.ts';
 import { version } from './version.ts';
 
 /**
@@ -17,32 +18,37 @@ export async function runProcess(words: readonly string[], keepCode = () => {}):
 
 /** Carries out one command line, without the program's name. Resolves with the exit code once everything is done. */
 export async function runCommand(words: readonly string[], keepCode = () => {}): Promise<number> {
-  return await carryOut(words, keepCode).catch(explain);
+  return await carryOut(words, keepCode).catch((error: unknown) => explain(error, words));
 }
 
 /** The same, but a failure is thrown: `UsageError` and what Node's parser throws for a wrong command line. */
 export async function carryOut(words: readonly string[], keepCode = () => {}): Promise<number> {
+  // `rungate` alone.
+  if (words.length === 0 && existsSync(usualConfigFile)) return await carryOut(['serve'], keepCode);
   const { command, isHelp, isVersion } = findCommand(words);
-  if (isHelp) return await say(renderHelp());
+  if (isHelp) return await say(command === undefined ? renderHelp() : renderCommandHelp(command));
   if (command === undefined && isVersion) return await version.run(new CommandLine(undefined, {}));
-  if (command === undefined) throw new UsageError('a command is missing');
+  if (command === undefined)
+    throw words.length === 0 ? new CommandFailure(howToBegin, exitCodes.usage) : new UsageError('a command is missing');
   const { positionals, values } = parseArgs({
     args: [...words],
     allowPositionals: true,
     options: optionsOf([command]),
   });
-  const [, action, ...operands] = positionals;
-  const [file, ...rest] = command.takesFile === true ? operands : [undefined, ...operands];
-  const unexpected = action === undefined || command.actions?.includes(action) === true ? rest : [action, ...rest];
-  if (unexpected.length === 0) return await command.run(new CommandLine(action, values, { file, keepCode }));
-  const [word = ''] = unexpected;
-  const hint = unexpected.length === 1 ? sayNearest(word, command.actions ?? []) : '';
-  throw new UsageError(
-    command.actions === undefined || rest.length > 0
-      ? `unexpected: ${unexpected.join(' ')}`
-      : `${command.name} takes ${command.actions.join(' or ')}${hint}`,
-  );
+  const { actions = [], maxOperands = 0 } = command;
+  const [, ...rest] = positionals;
+  const action = actions.find((each) => each === rest[0]);
+  const operands = action === undefined ? rest : rest.slice(1);
+  if (operands.length <= (actions.length > 0 && action === undefined ? 0 : maxOperands))
+    return await command.run(new CommandLine(action, values, { operands, keepCode }));
+  if (actions.length === 0 || action !== undefined || operands.length > 1 + maxOperands)
+    throw new UsageError(`unexpected: ${operands.slice(maxOperands).join(' ')}`);
+  const hint = sayNearest(operands[0] ?? '', actions);
+  throw new UsageError(`${command.name} takes ${actions.join(' or ')}${hint}`);
 }
+
+/** What `rungate` alone says where there is nothing to serve. */
+const howToBegin = `there is no ./${usualConfigFile} to serve. "rungate serve --sandbox" shows what rungate does over stand-ins of vendors; "rungate --help" lists what else there is`;
 
 type Found = { readonly command: Command | undefined; readonly isHelp: boolean; readonly isVersion: boolean };
 
@@ -85,7 +91,10 @@ function optionsOf(some: readonly Command[]): Options {
   const flags = some.flatMap((command) => Object.entries(command.flags));
   return {
     ...Object.fromEntries(
-      flags.map(([name, { value }]) => [name, { type: value === undefined ? 'boolean' : 'string' }]),
+      flags.map(([name, { value, short }]) => [
+        name,
+        { type: value === undefined ? 'boolean' : 'string', ...(short === undefined ? {} : { short }) },
+      ]),
     ),
     help: { type: 'boolean', short: 'h' },
     ...(some.length === 1 ? {} : { version: { type: 'boolean' } }),
@@ -97,12 +106,15 @@ function sayNearest(word: string, known: readonly string[], prefix = ''): string
   return nearest === undefined ? '' : `; did you mean "${prefix}${nearest}"?`;
 }
 
-function explain(error: unknown): number {
+function explain(error: unknown, words: readonly string[]): number {
   if (
     error instanceof UsageError ||
     (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))
   ) {
-    process.stderr.write(`rungate: ${error.message}\n\n${renderHelp()}`);
+    // The help of the command that was meant, where one was.
+    const command = commands.find(({ name }) => words.includes(name));
+    const help = command === undefined ? renderHelp() : renderCommandHelp(command);
+    process.stderr.write(`rungate: ${error.message}\n\n${help}`);
     return exitCodes.usage;
   }
   const said =
@@ -110,7 +122,7 @@ function explain(error: unknown): number {
       ? formatProblems(error.file, error.problems, paintForTerminal)
       : `rungate: ${error instanceof Error ? error.message : String(error)}`;
   process.stderr.write(`${said}\n`);
-  return exitCodes.failed;
+  return error instanceof CommandFailure ? error.exitCode : exitCodes.failed;
 }
 
 const styles = { strong: 'bold', faint: 'dim', alarming: 'red' } as const;

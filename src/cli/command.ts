@@ -1,10 +1,21 @@
+import { existsSync } from 'node:fs';
 import { nameSchema } from '../validation/name-schema.ts';
 
 /** Exit codes of every command. */
-export const exitCodes = { ok: 0, failed: 1, usage: 2, interruptedTwice: 130 } as const;
+export const exitCodes = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  unreachable: 3,
+  denied: 4,
+  runError: 10,
+  runTimeout: 11,
+  runInterrupted: 12,
+  interruptedTwice: 130,
+} as const;
 
-/** One flag of a command: `--name VALUE`, or `--name` alone where there is no `value`. */
-export type Flag = { readonly value?: string; readonly help: string };
+/** One flag of a command: `--name VALUE`, or `--name` alone where there is no `value`; `short` is its one letter. */
+export type Flag = { readonly value?: string; readonly short?: string; readonly help: string };
 
 /** One way to call a command, as the help shows it: `serve --sandbox [--port N]`. */
 export type Usage = { readonly call: string; readonly help: readonly string[] };
@@ -16,8 +27,8 @@ export type Command = {
   readonly flags: Readonly<Record<string, Flag>>;
   /** Words that may follow the name, such as `list`. */
   readonly actions?: readonly string[];
-  /** Whether the name of a file may follow the action. */
-  readonly takesFile?: boolean;
+  /** How many words may follow the action, such as the name of a file. Left out: none. */
+  readonly maxOperands?: number;
   /** Resolves with the exit code once everything is done. */
   run(line: CommandLine): Promise<number>;
 };
@@ -25,12 +36,25 @@ export type Command = {
 /** The command line cannot be understood. The message is printed with the help, and the exit code is 2. */
 export class UsageError extends Error {}
 
+/** A command that failed with an exit code of its own; the message is printed alone. */
+export class CommandFailure extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** The config that is meant where none is named. */
+export const usualConfigFile = 'rungate.yaml';
+
 /** What follows the name of a command. */
 export class CommandLine {
   /** One of the command's actions. */
   readonly action: string | undefined;
-  /** The name of a file behind the action. */
-  readonly file: string | undefined;
+  /** The words behind the action. */
+  readonly operands: readonly string[];
   /** Keeps compiled code for the next start. */
   readonly keepCode: () => void;
   readonly #values: Readonly<Record<string, unknown>>;
@@ -38,10 +62,13 @@ export class CommandLine {
   constructor(
     action: string | undefined,
     values: Readonly<Record<string, unknown>>,
-    { file, keepCode = () => {} }: { readonly file?: string | undefined; readonly keepCode?: () => void } = {},
+    {
+      operands = [],
+      keepCode = () => {},
+    }: { readonly operands?: readonly string[]; readonly keepCode?: () => void } = {},
   ) {
     this.action = action;
-    this.file = file;
+    this.operands = operands;
     this.keepCode = keepCode;
     this.#values = values;
   }
@@ -55,11 +82,19 @@ export class CommandLine {
     return typeof value === 'string' ? value : undefined;
   }
 
-  /** The file after `--config`. Throws `UsageError` without one. */
+  /** The file after `--config`, or ./rungate.yaml. Throws `UsageError` without either. */
   get configFile(): string {
-    const file = this.text('config');
-    if (file === undefined) throw new UsageError('--config FILE is missing');
+    const file = this.text('config') ?? (existsSync(usualConfigFile) ? usualConfigFile : undefined);
+    if (file === undefined) throw new UsageError(`--config FILE is missing, and there is no ./${usualConfigFile}`);
     return file;
+  }
+
+  /** A whole number from 1 on. Throws `UsageError` for any other. */
+  count(flag: string, fallback: number): number {
+    const text = this.text(flag);
+    if (text === undefined) return fallback;
+    if (!/^[1-9]\d{0,8}$/.test(text)) throw new UsageError(`--${flag} takes a whole number from 1 on, not ${text}`);
+    return Number(text);
   }
 
   /** Throws `UsageError` for what is not a port. */

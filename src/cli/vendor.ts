@@ -25,7 +25,7 @@ export const vendor: Command = {
     { call: 'vendor schema', help: ['print the JSON Schema of vendor files, for editors'] },
   ],
   flags: {
-    input: { value: 'JSON', help: 'Input of the run. Default: `{}`.' },
+    input: { value: 'JSON', short: 'i', help: 'Input of the run. Default: `{}`.' },
     target: { value: 'JSON', help: 'Target of the agent. Default: `{}`.' },
     settings: {
       value: 'JSON',
@@ -36,7 +36,7 @@ export const vendor: Command = {
     send: { help: 'Starts a run at the vendor and asks for it until it is over. It may cost money.' },
   },
   actions: ['init', 'check', 'try', 'schema'],
-  takesFile: true,
+  maxOperands: 1,
   run: async (line) => {
     switch (line.action) {
       case 'schema':
@@ -53,7 +53,7 @@ export const vendor: Command = {
   },
 };
 
-function fileOf({ action, file }: CommandLine): string {
+function fileOf({ action, operands: [file] }: CommandLine): string {
   if (file === undefined) throw new UsageError(`vendor ${action} takes the name of a file`);
   return file;
 }

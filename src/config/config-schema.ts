@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { anyAuthSchema } from './auth-section.ts';
 import { agentSchema, backendSchema } from './entry-schemas.ts';
+import { schedulesSchema } from './schedules.ts';
 import {
   adminSchema,
   limitsSchema,
@@ -46,6 +47,7 @@ export const configSchema = z.strictObject({
       'Accounts at vendors, each under a name of your choice. The keys of its adapter stand among the shared ones.',
     ),
   agents: z.array(agentSchema).min(1).describe('What clients can run.'),
+  schedules: schedulesSchema,
 });
 
 type SectionName = keyof typeof configSchema.shape;

@@ -3,6 +3,7 @@ import type { NativeTarget } from '../agents/agent-directory.ts';
 import type { Adapter } from '../contract/adapter/adapter.ts';
 import type { Agent } from '../contract/domain/agent.ts';
 import type { AuthConfig } from '../contract/domain/auth.ts';
+import type { Schedule } from '../contract/domain/schedule.ts';
 import { createRedactor } from '../observability/redaction.ts';
 import type {
   adminSchema,
@@ -88,13 +89,14 @@ export type Config = {
   readonly vendors: readonly string[];
   readonly backends: readonly BackendConfig[];
   readonly agents: readonly AgentConfig[];
+  readonly schedules: readonly Schedule[];
   /** Every secret of the config, for redaction. */
   readonly secrets: readonly string[];
 };
 
 /** The effective config, defaults included, with every secret redacted: plain JSON for people to read. */
 export function describeConfig(config: Config): unknown {
-  const { backends, agents, secrets, fingerprint: _fingerprint, hash: _hash, ...sections } = config;
+  const { backends, agents, schedules, secrets, fingerprint: _fingerprint, hash: _hash, ...sections } = config;
   const dump = {
     ...sections,
     backends: Object.fromEntries(
@@ -103,6 +105,7 @@ export function describeConfig(config: Config): unknown {
         { adapter: adapter.name, ...backend },
       ]),
     ),
+    schedules: schedules.map(({ times, ...schedule }) => schedule),
     agents: agents.map(({ checkInput, checkConfig, checkResume, mapping, native, ...agent }) => ({
       ...agent,
       passthrough: native?.isOpen === true,

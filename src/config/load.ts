@@ -18,6 +18,7 @@ import { maxConfigBytes, maxSecretBytes, NotedFiles, readText, UnreadableFileErr
 import { type Environment, interpolate } from './interpolate.ts';
 import { MappingLoader } from './mapping-layers.ts';
 import { ConfigReader, isExtension, listNames } from './reader.ts';
+import { readSchedules } from './schedules.ts';
 import { findUrlPasswords, keepLongSecrets } from './secrets.ts';
 import {
   adminSchema,
@@ -110,6 +111,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
   const allowed = parseExceptions(webhooks?.allow ?? []);
   const agents = await readAgents(raw.agents, { backends, mappings, reader, allowed, checkTimeMs });
   const defaultAgent = readDefaultAgent(raw.defaultAgent, agents.names, reader);
+  const schedules = await readSchedules(raw.schedules, agents, reader);
   const auth = readAuth(raw.auth, agents.names, reader);
   const openHost = server === undefined || auth === undefined ? null : refuseOpenHost(server.host, auth);
   if (openHost !== null) reader.report(['server', 'host'], openHost);
@@ -146,6 +148,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
     vendors: vendors.own,
     backends: backends.backends,
     agents: agents.agents,
+    schedules,
     secrets: [...new Set(secrets)],
   });
 }

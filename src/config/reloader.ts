@@ -21,19 +21,14 @@ export type ReloaderDeps = {
 };
 
 /** When a config was read last, and whether it was taken. */
-export type LastReload = {
-  readonly atMs: number;
-  readonly isTaken: boolean;
-  /** Why it was not. */
-  readonly problems: readonly string[];
-};
+export type LastReload = { readonly atMs: number; readonly isTaken: boolean };
 
 /** Puts a changed config into force while the gateway runs. */
 export class Reloader {
   readonly #deps: ReloaderDeps;
   #config: Config;
   #inForceSinceMs = Date.now();
-  #last: LastReload = { atMs: Date.now(), isTaken: true, problems: [] };
+  #last: LastReload = { atMs: Date.now(), isTaken: true };
   #newest: Promise<unknown> = Promise.resolve();
   /** A reload that has not begun to read. */
   #waiting: Promise<ReloadResult> | null = null;
@@ -74,7 +69,7 @@ export class Reloader {
     try {
       const next = await load();
       if (next.fingerprint === before.fingerprint) {
-        this.#last = { atMs: Date.now(), isTaken: true, problems: [] };
+        this.#last = { atMs: Date.now(), isTaken: true };
         return { kind: 'unchanged', hash: before.hash, problems: [] };
       }
       const fixed = fixedKeys(before, next);
@@ -87,7 +82,7 @@ export class Reloader {
       apply(next);
       this.#config = next;
       this.#inForceSinceMs = Date.now();
-      this.#last = { atMs: Date.now(), isTaken: true, problems: [] };
+      this.#last = { atMs: Date.now(), isTaken: true };
       log.info({ cause, config: next.hash, before: before.hash }, 'config reloaded');
       return { kind: 'applied', hash: next.hash, problems: [] };
     } catch (error) {
@@ -99,7 +94,7 @@ export class Reloader {
 
   #refuse(cause: string, problems: readonly string[]): ReloadResult {
     const { hash } = this.#config;
-    this.#last = { atMs: Date.now(), isTaken: false, problems };
+    this.#last = { atMs: Date.now(), isTaken: false };
     this.#deps.log.warn({ cause, config: hash, problems }, 'config refused; the one before stays in force');
     return { kind: 'refused', hash, problems };
   }

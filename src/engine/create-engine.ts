@@ -5,6 +5,7 @@ import type { AgentDirectory } from '../contract/domain/agent.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Clock } from '../contract/domain/clock.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
+import type { Schedule } from '../contract/domain/schedule.ts';
 import type { RunTrace, Tracer } from '../contract/domain/trace.ts';
 import type { ReplicaReport } from '../contract/store/operations-store.ts';
 import type { Store } from '../contract/store/store.ts';
@@ -27,6 +28,7 @@ import { Stops } from './limits/stops.ts';
 import { AgentDurations } from './pacing/agent-durations.ts';
 import type { PacingOptions } from './pacing/pacing.ts';
 import { agentOf } from './placement.ts';
+import { Scheduler } from './schedules/scheduler.ts';
 import { EvaluationTurns } from './state/evaluation-count.ts';
 import { FaultRecorder } from './state/fault-recorder.ts';
 import { sweepExpired } from './state/retention.ts';
@@ -73,6 +75,8 @@ export type EngineDeps = {
   readonly self?: EngineSelf | undefined;
   /** Left out: no traces are made. */
   readonly tracer?: Tracer | undefined;
+  /** Those of the config in force; left out, none. */
+  readonly schedules?: (() => readonly Schedule[]) | undefined;
   /** Called each time that a vendor refuses the credentials of a backend. */
   readonly onUnauthorised?: ((backend: string) => void) | undefined;
 };
@@ -94,8 +98,6 @@ export type Engine = {
   countRuns(): LiveCounts;
   /** How many live runs this process drives, and how many of them are parked. */
   liveRuns(): { readonly total: number; readonly parked: number };
-  /** Whether the store answered the last heartbeat, and the replicas that were read with it. */
-  cluster(): { readonly isStoreUp: boolean; readonly replicas: ReturnType<Presence['countReplicas']> };
   /** How each backend is, as this process sees it. */
   backends(): readonly BackendStatus[];
   /**
@@ -211,10 +213,13 @@ export function createEngine(deps: EngineDeps): Engine {
     vendors: new PassedCalls({ backends, passing: deps.passing ?? (() => []), agents, stops, clock, log }),
   };
   const presence = new Presence({
-    ...{ store: store.operations, ping: () => store.ping(), stops, clock, log, replica: lease.replica },
-    deadAfterMs: lease.options.deadAfterMs,
+    ...{ store: store.operations, stops, clock, log, replica: lease.replica },
     describe: () => describeReplica(deps, { counts: countLive(live.values()), total: live.size, health, presence }),
     onDrain: (shouldDrain) => lease.pauseClaims(shouldDrain),
+  });
+  const scheduler = new Scheduler({
+    ...{ store, clock, log, metrics, isDraining, schedules: deps.schedules ?? (() => []) },
+    create: (command) => creator.create(command),
   });
   const adminFor =
     deps.self === undefined
@@ -234,6 +239,7 @@ export function createEngine(deps: EngineDeps): Engine {
             runs,
             canceller,
             writer,
+            scheduler,
           },
           ...{ replica: lease.replica, deadAfterMs: lease.options.deadAfterMs, ...deps.self },
         });
@@ -248,7 +254,6 @@ export function createEngine(deps: EngineDeps): Engine {
     isDraining,
     countRuns: () => countLive(live.values()),
     liveRuns: () => ({ total: live.size, parked: live.countParked() }),
-    cluster: () => ({ isStoreUp: presence.storeAwaySinceMs === null, replicas: presence.countReplicas() }),
     backends: () => health.states(),
     acceptPush: (backend, token, parseBody = () => undefined) => pushes.accept(backend, token, parseBody),
     acceptAccountPush: (backend, call) => accountPushes.accept(backend, call),
@@ -256,6 +261,7 @@ export function createEngine(deps: EngineDeps): Engine {
       const changed = backends.reconfigure(next);
       health.renew(changed);
       worker.renew(changed);
+      scheduler.wake();
       // What is not there is learned, and no run waits for it.
       void durations.load(agents.all.map((agent) => agent.agentId)).catch((error: unknown) => {
         log.warn({ err: error }, 'store unavailable; the durations of earlier runs were not read');
@@ -269,9 +275,11 @@ export function createEngine(deps: EngineDeps): Engine {
       await lease.start((run) => worker.recover(run));
       presence.start(lease.options.heartbeatMs);
       dispatcher?.start();
+      scheduler.wake();
     },
     stop: async () => {
       runs.drain();
+      await scheduler.stop();
       await presence.stop();
       stopStreaming();
       stopFollowing();

@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
 import Koa from 'koa';
 import { AccessControl } from '../access/access-control.ts';
+import type { ConsoleSessions } from '../access/console-sessions.ts';
 import type { Authenticator } from '../access/credentials.ts';
 import type { StreamTickets } from '../access/stream-tickets.ts';
 import { UsageLimits } from '../access/usage-limits.ts';
@@ -18,6 +19,7 @@ import { admitRequests } from './admission.ts';
 import { Answers } from './answers.ts';
 import { ArrivingBytes, type ArrivingLimits } from './arriving-bytes.ts';
 import { type BodyLimits, createBodyReader, createPushReader } from './body.ts';
+import { consolePath, routeConsole } from './console.ts';
 import { Disconnects } from './disconnects.ts';
 import { Elsewhere } from './elsewhere.ts';
 import { answerErrors } from './errors.ts';
@@ -49,6 +51,8 @@ export type AppOptions = {
   readonly readiness: readonly ReadinessCheck[];
   readonly backends: BackendStates;
   readonly authenticate: Authenticator;
+  /** Of browsers that show the console; left out, there is no console. */
+  readonly sessions?: ConsoleSessions | undefined;
   readonly tickets: StreamTickets;
   /** Whether `authenticate` refuses requests without credentials. */
   readonly isProtected: boolean;
@@ -141,7 +145,7 @@ export function createApp(options: AppOptions): App {
   // `/acp/v0.1` is asked before the root, which has every path.
   const sites = mounts.toSorted((a, b) => b.prefix.length - a.prefix.length);
   const protocolOf = (path: string) => sites.find(({ prefix }) => isUnder(path, prefix))?.protocol ?? null;
-  const pages = new Set(['/', docsPath, ...mounts.map(({ prefix }) => `${prefix}/openapi.json`)]);
+  const pages = new Set(['/', docsPath, consolePath, ...mounts.map(({ prefix }) => `${prefix}/openapi.json`)]);
   const ownDeps = {
     ...{
       checks: options.readiness,
@@ -166,8 +170,11 @@ export function createApp(options: AppOptions): App {
   app.use(admitRequests({ ...options, pages }));
   if (origins.length > 0) for (const step of allowOrigins(origins)) app.use(step);
   for (const site of sites) app.use(routeMount(site, routeDeps));
+  const { sessions, isProtected } = options;
+  const hasConsole = sessions !== undefined && mounts.some(({ protocol }) => protocol.isForOperators === true);
+  if (hasConsole) app.use(routeConsole({ accessControl, sessions, isProtected }));
   app.use(routeTickets(mounts, routeDeps));
-  app.use(routeOwn(ownDeps, options));
+  app.use(routeOwn(ownDeps, { ...options, hasConsole }));
   const handle = app.callback();
   const answer: RequestListener = (request, response) => {
     void handle(request, response).then(() => boundAnswer(response, slowReaderMs, unsent));

@@ -7,12 +7,16 @@ export type HomeOptions = {
   readonly agents: readonly Agent[];
   /** Requests need credentials. The page asks for none, so it shows nothing then that they would be needed for. */
   readonly isProtected: boolean;
+  /** The console is served here. */
+  readonly hasConsole: boolean;
 };
 
 const style = `body { font: 16px/1.5 system-ui, sans-serif; max-width: 48rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: 0.3rem 1rem 0.3rem 0; border-bottom: 1px solid #ddd; }
 code { font-size: 0.9em; }`;
+
+const consoleLink = 'See and make runs in the <a href="/console">console</a>. ';
 
 /** The page runs nothing and loads nothing; its one style is named by its hash. */
 const headers = {
@@ -35,7 +39,7 @@ export function createHomePage(options: HomeOptions): {
 </head>
 <body>
 <h1>rungate is running</h1>
-<p>One run API in front of every agent vendor. Try it in the <a href="/docs">API reference</a>.</p>
+<p>One run API in front of every agent vendor. ${options.hasConsole ? consoleLink : ''}Try it in the <a href="/docs">API reference</a>.</p>
 <h2>Agents</h2>
 ${describeAgents(options)}
 <h2>Protocols</h2>

@@ -16,6 +16,10 @@ export const counters = {
     labels: ['agent', 'from', 'to'],
   },
   unmapped_status: { help: 'Observations whose status the mapping does not know.', labels: ['agent'] },
+  schedule_fires: {
+    help: 'Times of schedules that were decided, by what became of them; each is counted by one replica.',
+    labels: ['schedule', 'outcome'],
+  },
   streams_opened: { help: 'Event streams that were opened.', labels: [] },
   webhook_attempts: { help: 'Attempts to deliver a webhook, by what came of them.', labels: ['result'] },
   conditional_writes_lost: { help: 'Writes that were refused because the run had changed.', labels: [] },
@@ -29,11 +33,6 @@ export const gauges = {
   config_last_reload_timestamp_seconds: {
     help: 'When the config was read last, in seconds since the epoch.',
     labels: [],
-  },
-  store_up: { help: 'Whether the store answered the last heartbeat of this process: 1, or 0.', labels: [] },
-  replicas: {
-    help: 'Processes on the database, by whether they were heard within `replicas.deadAfterSeconds`: alive or silent. One that has stopped is neither.',
-    labels: ['state'],
   },
   backend_accounts: {
     help: 'Accounts at a backend that are in use or not well, by state: up, paused or down.',

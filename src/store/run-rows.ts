@@ -31,7 +31,7 @@ const runNotes = z.object({
   actions: z
     .array(
       z.object({
-        action: z.enum(['cancel', 'replay']),
+        action: z.enum(['cancel', 'replay', 'resume']),
         by: z.string(),
         atMs: z.number(),
         runId: z.string().optional(),

@@ -16,12 +16,14 @@ const bodies: Readonly<Record<string, Json>> = {
   redrive_deliveries: {},
   check_config: {},
   pause_backend: { reason: 'the vendor asked' },
+  start_run: { input: {} },
+  resume_run: { payload: {} },
   put_stop: { kind: 'agent', name: 'echo', reason: 'it costs too much' },
 };
 const params: Readonly<Record<string, string>> = { run_id: runId, name: 'echo', kind: 'agent', replica: 'r1' };
 const acting = new Set([
   ...['cancel_runs', 'replay_runs', 'pause_backend', 'resume_backend', 'probe_backend', 'drain_replica'],
-  ...['undrain_replica', 'put_stop', 'lift_stop', 'redrive_deliveries', 'reload_config'],
+  ...['undrain_replica', 'put_stop', 'lift_stop', 'redrive_deliveries', 'reload_config', 'start_run', 'resume_run'],
 ]);
 
 /** A site that knows who calls, and has no admin API behind its roles. */

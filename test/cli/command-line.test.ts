@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { root } from '../../schema/generate/files.ts';
+import type { Command, Flag } from '../../src/cli/command.ts';
 import { carryOut, runCommand } from '../../src/cli/command-line.ts';
-import { commands, renderHelp } from '../../src/cli/commands.ts';
+import { commands, renderCommandHelp, renderHelp } from '../../src/cli/commands.ts';
 import { readBlocks, readTable } from '../docs/markdown.ts';
 import { type Exit, RungateProcess } from '../gateway/process.ts';
 
@@ -23,16 +24,29 @@ describe('the table of commands', () => {
     const help = renderHelp();
     for (const { name, flags, usages, actions = [] } of commands) {
       expect(help).toContain(`\n  rungate ${name}`);
-      const calls = usages.map(({ call }) => call).join('\n');
-      const named = new Set([...calls.matchAll(/--(\w+)/g)].map((match) => match[1]));
+      // A list of filters is too long for a call, and stands in the help beside it.
+      const calls = usages.flatMap(({ call, help }) => [call, ...help]).join('\n');
+      const named = new Set(
+        [...calls.matchAll(/--([a-z][a-z-]*)|(?<=\[)-([a-z])\b/g)].map(
+          ([, long, short]) => long ?? longOf(flags, short),
+        ),
+      );
       expect([name, [...named].toSorted()]).toEqual([name, Object.keys(flags).toSorted()]);
       for (const action of actions) expect(calls).toContain(` ${action}`);
-      for (const [flag, { value }] of Object.entries(flags)) {
-        if (value !== undefined) expect(calls).toContain(`--${flag} ${value}`);
+      for (const [flag, { value, short = flag }] of Object.entries(flags)) {
+        if (value !== undefined) expect(calls).toMatch(new RegExp(`-(-${flag}|${short}) ${value}`));
       }
     }
     // A terminal of 120 columns shows every line whole.
     expect(Math.max(...help.split('\n').map(({ length }) => length))).toBeLessThan(120);
+  });
+
+  test('a flag of several commands takes a value in all of them or in none, and has one letter', () => {
+    const all = commands.flatMap(({ flags }) => Object.entries(flags));
+    for (const [name, { value, short }] of all) {
+      const others = all.filter(([other]) => other === name).map(([, flag]) => [flag.value === undefined, flag.short]);
+      expect(others).toEqual(others.map(() => [value === undefined, short]));
+    }
   });
 
   test('docs/commands.md shows the help and every flag', () => {
@@ -49,18 +63,36 @@ describe('the table of commands', () => {
   });
 });
 
+function longOf(flags: Readonly<Record<string, Flag>>, letter: string | undefined): string | undefined {
+  return Object.entries(flags).find(([, { short }]) => short === letter)?.[0];
+}
+
 /** What is typed, and the reason why it is refused. */
 const mistakes: readonly (readonly [string, string])[] = [
-  ['', 'a command is missing'],
+  ['--config x', 'a command is missing'],
   ['serv', 'no such command: serv; did you mean "serve"?'],
   ['zzzzzzzz', 'no such command: zzzzzzzz'],
-  ['serve', '--config FILE is missing'],
+  ['serve', '--config FILE is missing, and there is no ./rungate.yaml'],
   ['serve --confg x', 'Unknown option \'--confg\'; did you mean "--config"?'],
   ['--confg x serve', 'Unknown option \'--confg\'; did you mean "--config"?'],
   ['check --config x --port 1', "Unknown option '--port': check does not take it"],
   ['serve --config', "Option '--config <value>' argument missing"],
   ['serve --config x --port 65536', '--port takes a number from 0 to 65535, not 65536'],
-  ['check x', 'unexpected: x'],
+  ['schema x', 'unexpected: x'],
+  ['runs', 'runs takes list, show, watch, cancel or replay'],
+  ['runs lst', 'runs takes list or show or watch or cancel or replay; did you mean "list"?'],
+  ['runs list x', 'unexpected: x'],
+  ['runs list --older 1w', '--older takes a duration such as 90s, 10m, 2h or 7d, not 1w'],
+  ['runs list --limit 0', '--limit takes a whole number from 1 on, not 0'],
+  ['runs show', 'runs show takes the id of one run'],
+  ['runs cancel', 'runs cancel takes ids or a filter, and not both'],
+  ['runs cancel --live x', 'runs cancel takes ids or a filter, and not both'],
+  ['backends pause', 'backends pause takes the name of a backend'],
+  ['backends pause x', 'backends pause takes --reason TEXT, which its queued runs show'],
+  ['run', 'run takes the name of an agent'],
+  ['run x -i {', '--input takes JSON'],
+  ['top --url ftp://x', '--url takes a URL with http or https'],
+  ['top --url http://a:b@x', '--url holds a password; use RUNGATE_KEY'],
   ['webhooks --config x', 'webhooks takes list or redrive'],
   ['webhooks --config x redriv', 'webhooks takes list or redrive; did you mean "redrive"?'],
   ['webhooks --config x list more', 'unexpected: more'],
@@ -129,6 +161,31 @@ describe('rungate check in this process', () => {
   });
 });
 
+describe('the help of one command', () => {
+  test.each(commands.map((command) => [command.name, command] as const))(
+    '"rungate %s -h" prints the calls of the command and all its flags',
+    async (name, command) => {
+      const { code, printed } = await print('stdout', name, '-h');
+      expect([code, printed]).toEqual([0, renderCommandHelp(command)]);
+      for (const flag of Object.keys(command.flags)) expect(printed).toMatch(new RegExp(`^  (-\\w, )?--${flag} `, 'm'));
+    },
+  );
+
+  test('a mistake in a known command prints the help of that command alone', async () => {
+    const { code, printed } = await print('stderr', 'schema', 'x');
+    expect([code, printed.split('\n')]).toEqual([
+      2,
+      ['rungate: unexpected: x', '', ...renderCommandHelp(commandOf('schema')).split('\n')],
+    ]);
+  });
+});
+
+function commandOf(name: string): Command {
+  const command = commands.find((each) => each.name === name);
+  if (command === undefined) throw new Error(`no command ${name}`);
+  return command;
+}
+
 describe.concurrent('rungate', () => {
   test.each(mistakes)('"rungate %s" is refused with the reason', async (typed, said) => {
     const refused = carryOut(typed.split(' ').filter((word) => word !== ''));
@@ -141,8 +198,24 @@ describe.concurrent('rungate', () => {
     expect(exit).toEqual({ code: 2, out: '', err: `rungate: ${said}\n\n${renderHelp()}` });
   });
 
-  test.each(['--help', 'serve -h'])('"rungate %s" prints the help', async (typed) => {
-    expect(await run(...typed.split(' '))).toEqual({ code: 0, out: renderHelp(), err: '' });
+  test('"rungate --help" prints the help', async () => {
+    expect(await run('--help')).toEqual({ code: 0, out: renderHelp(), err: '' });
+  });
+
+  test('"rungate" alone says how to begin where there is no rungate.yaml, and serves the one that is there', async () => {
+    const empty = mkdtempSync(join(folder, 'empty-'));
+    const refused = await new RungateProcess([], empty).exit();
+    expect([refused.code, refused.err]).toEqual([
+      2,
+      expect.stringMatching(/^rungate: there is no .*serve --sandbox.*\n$/),
+    ]);
+    const backend = '{ adapter: restack, baseUrl: "http://127.0.0.1:9" }';
+    const sections = 'server: { port: 0 }\nstore: { url: "sqlite::memory:" }\n';
+    const agents = 'agents: [{ name: b, backend: a, target: { agent: A } }]\n';
+    writeFileSync(join(empty, 'rungate.yaml'), `${sections}backends: { a: ${backend} }\n${agents}`);
+    await using gateway = new RungateProcess([], empty);
+    const client = await gateway.client();
+    expect((await fetch(`${client.url}/health/live`)).status).toBe(200);
   });
 
   test('"rungate --version" prints the versions of rungate and of Node', async () => {

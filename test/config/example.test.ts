@@ -21,6 +21,7 @@ const fullEnv = {
   RUNGATE_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
   ACME_INTUNED_API_KEY: 'in-secret-2',
   PROXY_PASSWORD: 'proxy-secret-1',
+  MCP_API_KEY: 'mcp-secret-1',
   TEMPORAL_TLS_SERVER_CA_CERT_DATA: authority,
   TEMPORAL_TLS_CLIENT_CERT_DATA: clientMaterial.cert,
   TEMPORAL_TLS_CLIENT_KEY_DATA: clientMaterial.key,
@@ -48,12 +49,18 @@ describe('rungate.example.yaml', () => {
           capabilities: { resume: false },
           interrupts: false,
         },
+        { name: 'nightly-prices', target: { job: 'nightly-prices' }, capabilities: { cancel: true } },
+        { name: 'price-reader', capabilities: { cancel: false } },
         { name: 'support', capabilities: { resume: true }, interrupts: true },
         { name: 'chat', target: { agent: 'ChatAgent', mode: 'thread' }, capabilities: { session: true } },
         { name: 'fulfil-order', target: { workflow: 'OrderFulfillmentWorkflow' }, interrupts: false },
+        { name: 'dify-agent', target: { app: 'workflow' } },
+        { name: 'agentcore-agent', capabilities: { cancel: true } },
+        { name: 'mcp-agent', target: { tool: 'research' } },
+        { name: 'temporal-agent', target: { workflow: 'Greet' } },
       ],
     });
-    expect(config.secrets).toEqual(['in-secret-1', 're-secret-1']);
+    expect(config.secrets).toEqual(expect.arrayContaining(['in-secret-1', 're-secret-1']));
     const [scraper] = config.agents;
     expect(scraper?.checkInput({})).toEqual({ path: 'input/url', message: 'is required' });
   });

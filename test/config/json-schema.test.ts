@@ -10,11 +10,14 @@ import { ConfigError } from '../../src/config/config-error.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { sampleConfig } from '../../src/sandbox/sample-config.ts';
+import { authority, clientMaterial } from '../upstream/tls-material.ts';
 import { findOffKeys, uncomment } from './uncomment.ts';
 
 const schema = JSON.parse(generateFiles()['schema/config.json'] ?? '') as JsonObject;
+/** JSON Schema leaves it to `contentEncoding`; editors pass over what they do not know. */
+const base64 = /^[A-Za-z0-9+/]*={0,2}$/;
 const options = { allErrors: false, strict: true, strictRequired: false, allowUnionTypes: true };
-const validate = new Ajv2020({ ...options, formats: fullFormats }).compile(schema);
+const validate = new Ajv2020({ ...options, formats: { ...fullFormats, base64 } }).compile(schema);
 const file = join(root, 'rungate.example.yaml');
 const text = readFileSync(file, 'utf8');
 const whole = uncomment(text, findOffKeys(text));
@@ -26,6 +29,10 @@ const env = {
   RUNGATE_STORE_URL: 'sqlite:./x.db',
   RESTACK_URL: 'http://127.0.0.1:9',
   RUNGATE_KEY_SHA256: 'a'.repeat(64),
+  TEMPORAL_TLS_SERVER_CA_CERT_DATA: authority,
+  TEMPORAL_TLS_CLIENT_CERT_DATA: clientMaterial.cert,
+  TEMPORAL_TLS_CLIENT_KEY_DATA: clientMaterial.key,
+  RESTACK_SENSITIVE_KEY: Buffer.alloc(32, 7).toString('base64'),
   RUNGATE_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
 };
 

@@ -227,9 +227,14 @@ const mistakes: readonly (readonly [string, string, string, RegExp, string?])[] 
   ],
 ];
 
-test('server.rootProtocol takes the protocols that the gateway mounts, and no others', async () => {
+test('server.rootProtocol takes the protocols of runs that the gateway mounts, and none of a vendor or of operators', async () => {
   const mounts = mountProtocols(await parse(sample())).filter(({ protocol }) => protocol.isForOperators !== true);
-  expect([...new Set(mounts.map(({ protocol }) => protocol.name))]).toEqual(protocolNames);
+  expect([...new Set(mounts.map(({ protocol }) => protocol.name))]).toEqual([...protocolNames, 'intuned', 'restack']);
+  for (const name of protocolNames) {
+    const config = await parse(sample());
+    const served = mountProtocols({ ...config, server: { ...config.server, rootProtocol: name } });
+    expect(served.find(({ prefix }) => prefix === '')?.protocol.name).toBe(name);
+  }
 });
 
 describe('a config that is wrong', () => {

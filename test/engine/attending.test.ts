@@ -182,9 +182,9 @@ describe('the end of a held call', () => {
   test('after a restart every run is polled first, and then attended', async () => {
     await open();
     const runs = await createMany(20);
+    vendor.asked.clear();
     rig = await rig.crash();
     vendor.held.clear();
-    vendor.asked.clear();
     await rig.clock.advance(1000);
     expect([...vendor.asked.values()]).toEqual(runs.map(() => ['poll', 'hold']));
     vendor.change(await upstreamOf(runs[7] as Run), { status: 'success', output: 1 });

@@ -5,6 +5,7 @@ import type { Agent, AgentDirectory, AgentPlace } from '../../src/contract/domai
 import type { RunEvent } from '../../src/contract/domain/event.ts';
 import type { Log } from '../../src/contract/domain/log.ts';
 import type { Run, RunRequest } from '../../src/contract/domain/run.ts';
+import type { Schedule } from '../../src/contract/domain/schedule.ts';
 import type { Store } from '../../src/contract/store/store.ts';
 import { Lease } from '../../src/engine/cluster/lease.ts';
 import { createEngine, type Engine } from '../../src/engine/create-engine.ts';
@@ -62,6 +63,11 @@ export type RigOptions = {
   readonly wrapStore?: (store: Store) => Store;
   /** Backends of the first agent in place of `scripted`, in their order. */
   readonly places?: readonly PlacedBackend[];
+  readonly schedules?: () => readonly Schedule[];
+  /** Left out, a SQLite file. */
+  readonly storeUrl?: string;
+  /** Left out, one of its own. */
+  readonly clock?: VirtualClock;
   /** Left out, one whose answers are scripted. */
   readonly vendor?: ScriptedVendor;
 };
@@ -86,14 +92,14 @@ const boundless = {
 
 export async function openRig(options: RigOptions = {}): Promise<Rig> {
   const folder = mkdtempSync(join(tmpdir(), 'rungate-runs-'));
-  return await build(folder, new VirtualClock(), options.vendor ?? new ScriptedVendor(), options);
+  return await build(folder, options.clock ?? new VirtualClock(), options.vendor ?? new ScriptedVendor(), options);
 }
 
 async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor, options: RigOptions): Promise<Rig> {
   const logged: Logged[] = [];
   const counts = new Map<string, number>();
   const log = recordingLog(logged);
-  const opened = await openStore(`sqlite:${join(folder, 'runs.db')}`, { log });
+  const opened = await openStore(options.storeUrl ?? `sqlite:${join(folder, 'runs.db')}`, { log });
   const store = options.wrapStore?.(opened) ?? opened;
   const agent = agentOver(vendor, options);
   const mortal = clock.mortal();
@@ -116,6 +122,7 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
     lease: new Lease({ store, clock: mortal.clock, log: log }, { heartbeatMs: 5000, deadAfterMs: 15_000 }),
     idempotencyMs: 86_400_000,
     webhooks: options.webhooks,
+    schedules: options.schedules,
     retentionMs: options.retentionMs ?? 30 * 86_400_000,
     cache: { maxRuns: 100, maxBytes: 1_000_000 },
     log,

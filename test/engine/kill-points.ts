@@ -50,10 +50,11 @@ export class KillPoints {
     return new Proxy(target, {
       get: (object, name) => {
         const value: unknown = Reflect.get(object, name, object);
-        if (name === 'threads') return this.#wrap(value as object, 'threads.');
+        if (name === 'threads' || name === 'schedules') return this.#wrap(value as object, `${name}.`);
         if (typeof value !== 'function') return value;
         const call = value.bind(object) as (...args: unknown[]) => unknown;
-        if (unattributed.includes(name) || !/^(insert|update|remove|find|acquire)/.test(String(name))) return call;
+        if (unattributed.includes(name) || !/^(insert|update|remove|find|acquire|begin|decide)/.test(String(name)))
+          return call;
         return async (...args: unknown[]) => {
           await this.pass(`before ${prefix}${String(name)}`);
           const result = await call(...args);

@@ -34,6 +34,7 @@ describe.each(stores)('the admin API on $name', { timeout: 60_000 }, ({ name: st
       sections: {
         auth: { keys },
         replicas: { heartbeatSeconds: 0.5, deadAfterSeconds: 5 },
+        schedules: [{ name: 'yearly', agent: 'echo', cron: '0 0 1 1 *', timeZone: 'Europe/Berlin', overlap: 'queue' }],
         webhooks: { unsigned: true, allow: ['127.0.0.1'] },
       },
       ...(storeUrl === undefined ? {} : { storeUrl }),
@@ -60,6 +61,16 @@ describe.each(stores)('the admin API on $name', { timeout: 60_000 }, ({ name: st
     expect(list(await tell('list_agents'), 'agents').map(({ name }) => name)).toEqual(['echo', 'scrape', 'approval']);
   });
 
+  test(`a schedule shows when it comes next and what became of its last time (${store})`, async () => {
+    const [shown] = list(await tell('list_schedules', { key: eye.key }), 'schedules');
+    expect(shown).toMatchObject({
+      ...{ name: 'yearly', agent: 'echo', tenant: 'default', cron: '0 0 1 1 *', time_zone: 'Europe/Berlin' },
+      ...{ overlap: 'queue', missed: 'one', enabled: true, waiting_at: null, last: null },
+    });
+    // Midnight in Berlin, in winter.
+    expect(shown?.next_at).toMatch(/-12-31T23:00:00/);
+  });
+
   test(`actions on runs answer as the document says (${store})`, async () => {
     for (const id of ['cancel_runs', 'replay_runs']) {
       expect((await tell(id, { body: { run_ids: [absent] } })).body).toMatchObject({
@@ -68,6 +79,25 @@ describe.each(stores)('the admin API on $name', { timeout: 60_000 }, ({ name: st
       expect((await tell(id, { body: { filter: { agent: 'nobody' } } })).status).toBe(404);
       expect((await tell(id, { body: { run_ids: [absent], filter: { tenant: 'acme' } } })).status).toBe(422);
     }
+  });
+
+  test(`a run that is started by hand names who did it, and so does its answer (${store})`, async () => {
+    const { body } = await tell('start_run', { params: { name: 'approval' }, body: { input: {}, tenant: 'acme' } });
+    const params = { run_id: String(body.run_id) };
+    const phaseOf = async () => (await tell('get_run', { params })).body;
+    await vi.waitFor(async () => expect(await phaseOf()).toMatchObject({ phase: 'interrupted' }), patience);
+    expect((await tell('resume_run', { params, body: {} })).status).toBe(422);
+    expect((await tell('resume_run', { params, body: { payload: { approved: true } } })).status).toBe(204);
+    await vi.waitFor(async () => expect(await phaseOf()).toMatchObject({ status: 'success' }), patience);
+    const run = await phaseOf();
+    expect(run).toMatchObject({ tenant: 'acme', metadata: { started_by: 'ops' }, actions: [{ action: 'resume' }] });
+    const texts = (run.timeline as readonly JsonObject[]).map(({ text }) => text);
+    expect(texts).toContain('answered by ops');
+    expect((await tell('resume_run', { params, body: { payload: {} } })).status).toBe(409);
+    expect((await tell('resume_run', { params: { run_id: absent }, body: { payload: {} } })).status).toBe(404);
+    expect((await tell('start_run', { params: { name: 'gone' }, body: { input: {} } })).status).toBe(404);
+    expect((await tell('start_run', { params: { name: 'echo' }, body: { inputs: {} } })).status).toBe(422);
+    expect(site.log()).toContain('run resumed by an operator');
   });
 
   test(`a backend shows its calls, its last fault, its budget and its stop (${store})`, async () => {

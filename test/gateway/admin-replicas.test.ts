@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { ask, openAuthSite } from '../access/auth-site.ts';
@@ -69,6 +70,17 @@ describe.runIf(shared.length > 0)('several replicas', { timeout: 120_000 }, () =
     await create(site.url, 'echo');
     await call(twin.url, 'undrain_replica', { params: { replica: String(other?.replica) } });
     await create(twin.url, 'echo');
+  });
+
+  test('a replica that cannot read what is stopped does not start', async () => {
+    await using site = await open();
+    const client = new Client({ connectionString: site.config.store.url });
+    await client.connect();
+    await client.query('ALTER TABLE stops RENAME TO mislaid');
+    await expect(site.twin()).rejects.toThrow('"stops" does not exist');
+    await client.query('ALTER TABLE mislaid RENAME TO stops');
+    await client.end();
+    await site.twin();
   });
 
   test('backends show what other replicas make of them', async () => {

@@ -5,7 +5,7 @@ import { ask, keyOf } from '../access/auth-site.ts';
 
 export const protocol = createAdminProtocol();
 
-export const ops = keyOf('ops', { tenant: 'platform', role: 'operator' });
+const ops = keyOf('ops', { tenant: 'platform', role: 'operator' });
 export const eye = keyOf('eye', { tenant: 'platform', role: 'viewer' });
 export const plain = keyOf('plain', { tenant: 'acme' });
 export const keys = [ops, eye, plain].map(({ entry }) => entry);

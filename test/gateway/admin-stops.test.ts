@@ -75,4 +75,30 @@ describe.each(stores.filter(([, makeUrl]) => makeUrl !== null))('on %s', { timeo
       expect(site.log()).toContain('starts stopped');
     },
   );
+
+  test(`a run that waits for a slot when its agent is stopped does not start when the slot is free (${store})`, async () => {
+    const storeUrl = await makeUrl?.();
+    await using site = await openAuthSite({
+      sections: { auth: { keys }, replicas },
+      backend: { maxConcurrentRuns: 1 },
+      agents: [{ name: 'held', backend: 'intuned', target: { project: 'samples', api: 'hang' } }],
+      ...(storeUrl === undefined ? {} : { storeUrl }),
+    });
+    const heldId = await create(site, 'held');
+    const runId = await create(site, 'echo');
+    const waitsFor = async (cause: string) =>
+      await vi.waitFor(async () => expect(await show(site, runId)).toMatchObject({ waiting: { cause } }), patience);
+    await waitsFor('max-concurrent-runs');
+    await admin(site, 'POST', '/stops', { kind: 'agent', name: 'echo', reason: 'r' });
+    await admin(site, 'POST', '/runs:cancel', { run_ids: [heldId] });
+    await waitsFor('stopped');
+    expect(site.sandbox.stats().starts).toBe(1);
+    // Its slot is not held while it waits.
+    const otherId = await create(site, 'scrape');
+    await vi.waitFor(async () => expect(await show(site, otherId)).not.toMatchObject({ phase: 'queued' }), patience);
+    await admin(site, 'DELETE', '/stops/agent/echo');
+    await admin(site, 'POST', '/runs:cancel', { run_ids: [otherId] });
+    await endsWell(site, runId);
+    expect(site.sandbox.stats().starts).toBe(3);
+  });
 });

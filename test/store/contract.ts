@@ -9,6 +9,7 @@ import { describeKeptEvents } from './contract-kept-events.ts';
 import { describeLargeRows } from './contract-large-rows.ts';
 import { describeOperations } from './contract-operations.ts';
 import { describeRuns } from './contract-runs.ts';
+import { describeSchedules } from './contract-schedules.ts';
 import { describeSearch } from './contract-search.ts';
 import { describeThreadEvents } from './contract-thread-events.ts';
 import { describeThreadRuns } from './contract-thread-runs.ts';
@@ -92,6 +93,7 @@ export function describeStore(name: string, subject: Subject): void {
     describeWebhooks(bench);
     describeItems(bench);
     describeOperations(bench);
+    describeSchedules(bench);
     describeDurability(bench);
   });
 }

@@ -3,6 +3,7 @@ import type { RunEvent } from '../domain/event.ts';
 import type { Json } from '../domain/json.ts';
 import type { Role, RunNotes, Stop } from '../domain/operator.ts';
 import type { Run, RunPhase, RunStatus } from '../domain/run.ts';
+import type { Fire, Schedule } from '../domain/schedule.ts';
 import type { Delivery } from '../domain/webhook.ts';
 import type { ReplicaReport, RunHead } from '../store/operations-store.ts';
 
@@ -94,8 +95,6 @@ export type BackendReport = {
   readonly adapter: string;
   readonly state: string;
   readonly sinceMs: number;
-  /** The tenants with credentials of their own whose state is not `ok`. */
-  readonly impaired: readonly { readonly tenants: readonly string[]; readonly state: string }[];
   readonly lastFault: {
     readonly atMs: number;
     readonly operation: string;
@@ -186,6 +185,16 @@ export type ReloadOutcome = {
   readonly problems: readonly string[];
 };
 
+/** A schedule of the config in force. */
+export type ScheduleReport = Omit<Schedule, 'times' | 'input' | 'config' | 'metadata'> & {
+  /** Null: it is disabled, or no time comes. */
+  readonly nextMs: number | null;
+  /** The time whose run waits for the end of another; null: none does. */
+  readonly waitingMs: number | null;
+  /** What became of its last time; null: none has come. */
+  readonly last: Fire | null;
+};
+
 export type Overview = {
   readonly version: string;
   readonly replica: string;
@@ -199,18 +208,8 @@ export type Overview = {
 };
 
 export type Need = {
-  readonly kind:
-    | 'store'
-    | 'config'
-    | 'replica'
-    | 'backend'
-    | 'mapping'
-    | 'unknown-start'
-    | 'queue'
-    | 'stopped'
-    | 'webhooks'
-    | 'interrupted';
-  /** Of the backend, the agent, the replica or what is stopped, where it is about one. */
+  readonly kind: 'backend' | 'interrupted' | 'unknown-start' | 'webhooks' | 'stopped' | 'queue' | 'store';
+  /** Of the backend, where it is about one. */
   readonly name: string | null;
   readonly text: string;
   readonly sinceMs: number | null;

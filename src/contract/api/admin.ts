@@ -1,4 +1,5 @@
 import type { EventBatches, SentEvent } from '../domain/event.ts';
+import type { Json, JsonObject } from '../domain/json.ts';
 import type { Actor, Stop, StopName } from '../domain/operator.ts';
 import type { RunPhase, RunStatus } from '../domain/run.ts';
 import type { Delivery, DeliveryState } from '../domain/webhook.ts';
@@ -16,6 +17,7 @@ import type {
   RunPage,
   RunReport,
   RunTotals,
+  ScheduleReport,
   Whoami,
 } from './admin-reports.ts';
 
@@ -54,6 +56,16 @@ export type BulkCommand = {
   readonly max: number;
 };
 
+/** A run that an operator makes. */
+export type ManualRun = {
+  /** UUID or configured name. */
+  readonly agent: string;
+  /** Null: the operator's own. */
+  readonly tenant: string | null;
+  readonly input: Json | undefined;
+  readonly config: JsonObject | undefined;
+};
+
 export type DeliverySelection = {
   readonly runId?: string | undefined;
   readonly states?: readonly DeliveryState[] | undefined;
@@ -77,9 +89,13 @@ export interface Admin {
   cancelRuns(command: BulkCommand): Promise<BulkOutcome>;
   /** Makes new runs of runs that are done, with `metadata.replay_of`. */
   replayRuns(command: BulkCommand): Promise<BulkOutcome>;
+  /** Resolves with the id of the run, which has `started_by` in its metadata. */
+  startRun(run: ManualRun): Promise<string>;
+  /** Answers what an interrupted run asks. */
+  resumeRun(runId: string, payload: Json): Promise<void>;
   backends(): Promise<readonly BackendReport[]>;
   backend(name: string): Promise<BackendReport>;
-  /** Lets the next call of the backend go at once, whatever its pause or circuit, and polls up to 200 runs that wait for it. */
+  /** Lets the next call of the backend go at once, whatever its pause or circuit, and polls a run there. */
   probeBackend(name: string): Promise<BackendReport>;
   queues(): Promise<readonly QueueReport[]>;
   replicas(): Promise<readonly ReplicaState[]>;
@@ -93,6 +109,7 @@ export interface Admin {
   /** Reads the file anew, or `text` in its place, and changes nothing. */
   checkConfig(text: string | null): Promise<ConfigCheck>;
   reloadConfig(): Promise<ReloadOutcome>;
+  schedules(): Promise<readonly ScheduleReport[]>;
   stops(): Promise<readonly Stop[]>;
   /** Nothing of that name is started from now on, by this replica at once and by all others within seconds. */
   stop(name: StopName, reason: string): Promise<Stop>;
@@ -105,8 +122,6 @@ export interface Admin {
 export interface ConfigAdmin {
   /** Of the config in force. */
   readonly hash: string;
-  /** Why the newest reload was refused; null: it was taken. */
-  readonly refusal: { readonly atMs: number; readonly problems: readonly string[] } | null;
   current(): Omit<ConfigReport, 'check'>;
   /** What the file would change, or `text` in its place. Changes nothing. */
   check(text: string | null): Promise<ConfigCheck>;

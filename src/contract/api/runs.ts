@@ -1,5 +1,6 @@
 import type { EventBatches, RunEvent } from '../domain/event.ts';
 import type { Json } from '../domain/json.ts';
+import type { RunAction } from '../domain/operator.ts';
 import type { Run, RunKey, RunRequest, RunSummary } from '../domain/run.ts';
 import type { Rows } from '../store/rows.ts';
 import type { RunQuery } from '../store/store.ts';
@@ -12,12 +13,17 @@ export type CreateRun = {
   readonly request: RunRequest;
   /** The client's name for this creation: a second one with the same key makes no second run. */
   readonly idempotencyKey?: string | undefined;
+  /** The time of a schedule that makes the run: no second run is made for it. In place of `idempotencyKey`. */
+  readonly fire?: ScheduledFire | undefined;
   readonly thread?: JoinThread | undefined;
   /** Names of the agents that may be used, the default one included; left out, all. Others are `agent_forbidden`. */
   readonly agents?: ReadonlySet<string> | undefined;
   /** Refused with `too_many_runs` once the key has this many live runs. */
   readonly quota?: RunQuota | undefined;
 };
+
+/** Names one time of a schedule, which is remembered until `keptUntilMs`. */
+export type ScheduledFire = { readonly schedule: string; readonly atMs: number; readonly keptUntilMs: number };
 
 /** How a run joins a thread. */
 export type JoinThread = {
@@ -48,8 +54,8 @@ export interface Runs {
   wait(key: RunKey, blockMs: number, signal: AbortSignal): Promise<Run>;
   /** The run's events after `afterSeq`, in order and without a gap, up to the terminal one or the run's removal. */
   watch(key: RunKey, afterSeq: number): Promise<EventBatches<RunEvent>>;
-  /** Accepts the payload of an interrupted run; durable when it resolves. */
-  resume(key: RunKey, payload: Json): Promise<Run>;
+  /** Accepts the payload of an interrupted run; durable when it resolves. `action`: an operator does it, and it is noted. */
+  resume(key: RunKey, payload: Json, action?: RunAction): Promise<Run>;
   /** Ends a live run as cancelled; a run that is done stays as it is. */
   cancel(key: RunKey, options: CancelOptions): Promise<Run>;
   /** Cancels a live run, then removes it; resolves with the run as it was at its end. */

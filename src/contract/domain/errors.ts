@@ -231,7 +231,7 @@ export const errorTable = {
     http: 503,
     message: 'the gateway is shutting down',
     retryable: true,
-    when: 'The gateway got SIGTERM or SIGINT and takes no new work.',
+    when: 'The gateway got SIGTERM or SIGINT, or an operator drains the replica: it takes no new work.',
   },
   internal: {
     http: 500,

@@ -26,7 +26,7 @@ export type StopName = Pick<Stop, 'kind' | 'name'>;
 
 /** What an operator did to one run. */
 export type RunAction = {
-  readonly action: 'cancel' | 'replay';
+  readonly action: 'cancel' | 'replay' | 'resume';
   readonly by: string;
   readonly atMs: number;
   /** The run that a replay made. */

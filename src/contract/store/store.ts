@@ -9,6 +9,7 @@ import type { ItemStore } from './item-store.ts';
 import type { OperationsStore } from './operations-store.ts';
 import type { QuotaStore } from './quota-store.ts';
 import type { Rows } from './rows.ts';
+import type { ScheduleStore } from './schedule-store.ts';
 import type { TicketStore } from './ticket-store.ts';
 import type { UsageStore } from './usage-store.ts';
 import type { WakeSignals } from './wake-signals.ts';
@@ -108,6 +109,7 @@ export interface Store {
   readonly quotas: QuotaStore | null;
   /** For operators, over all tenants and replicas. */
   readonly operations: OperationsStore;
+  readonly schedules: ScheduleStore;
   /** Counts for keys that have limits. */
   readonly usage: UsageStore;
   /** What receivers of webhooks are owed. A delivery outlives its run until it was sent. */

@@ -18,7 +18,7 @@ import type { RunFinder } from './run-finder.ts';
 export type BulkActionsDeps = {
   readonly store: Store;
   readonly agents: AgentDirectory;
-  readonly runs: Pick<Runs, 'create'>;
+  readonly runs: Pick<Runs, 'create' | 'resume'>;
   readonly canceller: Canceller;
   readonly writer: RunWriter;
   readonly clock: Clock;

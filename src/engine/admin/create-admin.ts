@@ -1,24 +1,27 @@
 import type { AdminFor, ConfigAdmin } from '../../contract/api/admin.ts';
 import type { AgentReport, BackendReport, ReplicaState } from '../../contract/api/admin-reports.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
+import { errcodes } from '../../contract/domain/errcodes.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Actor, Stop, StopName } from '../../contract/domain/operator.ts';
 import type { ReplicaRow } from '../../contract/store/operations-store.ts';
 import type { Stops } from '../limits/stops.ts';
+import type { Scheduler } from '../schedules/scheduler.ts';
 import { translateStorageFault } from '../storage-errors.ts';
 import { BackendReports, type BackendReportsDeps } from './backend-reports.ts';
 import { BulkActions, type BulkActionsDeps } from './bulk-actions.ts';
 import type { ChangeStream } from './change-stream.ts';
-import { readOverview } from './overview-reader.ts';
+import { listNeeds } from './overview.ts';
 import type { Presence } from './presence.ts';
-import { RunFinder, type RunFinderDeps } from './run-finder.ts';
+import { RunFinder, type RunFinderDeps, totalsOf } from './run-finder.ts';
 import { reportRun } from './run-reports.ts';
 
 export type AdminDeps = RunFinderDeps &
   BackendReportsDeps &
   BulkActionsDeps & {
     readonly stops: Stops;
+    readonly scheduler: Scheduler;
     readonly presence: Presence;
     readonly changeStream: ChangeStream;
     readonly config: ConfigAdmin;
@@ -27,6 +30,8 @@ export type AdminDeps = RunFinderDeps &
     readonly log: Log;
   };
 
+const hourMs = 3_600_000;
+const maxGivenUp = 100;
 const owed = ['waiting', 'failed', 'stopped'] as const;
 
 /** The use cases of operators, for whom they are noted. */
@@ -43,7 +48,27 @@ export function createAdmin(deps: AdminDeps): AdminFor {
       log.warn({ by: actor.name, by_tenant: actor.tenant, ...fields }, message);
 
     return {
-      overview: () => readOverview({ ...deps, finder, reports, describeReplica: (row) => describeReplica(row, deps) }),
+      overview: async () => {
+        const ofHour = { createdFromMs: clock.nowMs() - hourMs };
+        const [live, ended, unknown, givenUp, replicas] = await Promise.all([
+          finder.groups({ isLive: true }),
+          finder.groups({ ...ofHour, isLive: false }),
+          finder.groups({ ...ofHour, errcodes: [errcodes.startUnknown] }),
+          translateStorageFault(outbox.list({ states: ['failed'], limit: maxGivenUp })),
+          readReplicas(),
+        ]);
+        return {
+          ...{ version: deps.version, replica: deps.replica, configHash: config.hash },
+          live: totalsOf(live.groups, live.isComplete),
+          ended: totalsOf(ended.groups, ended.isComplete),
+          stops: stops.all,
+          needs: listNeeds({
+            ...{ nowMs: clock.nowMs(), backends: reports.all(replicas), stops: stops.all, groups: live.groups },
+            unknownStarts: totalsOf(unknown.groups, unknown.isComplete),
+            ...{ givenUp: givenUp.length, maxDeliveries: maxGivenUp },
+          }),
+        };
+      },
       findRuns: (query) => finder.find(query),
       countRuns: (selection) => finder.count(selection),
       findRun: async (runId, reveal) => {
@@ -60,6 +85,20 @@ export function createAdmin(deps: AdminDeps): AdminFor {
         const outcome = await bulk.replay(command, actor);
         if (!command.isDryRun) act('runs replayed', { runs: outcome.done.length });
         return outcome;
+      },
+      startRun: async ({ agent, tenant, input, config: settings }) => {
+        const metadata = { started_by: actor.name };
+        const request = { ...{ input, metadata }, ...(settings === undefined ? {} : { config: settings }) };
+        const { run } = await deps.runs.create({ tenant: tenant ?? actor.tenant, agent, request });
+        act('run started by an operator', { run_id: run.runId, tenant: run.tenant, agent: run.agentName });
+        return run.runId;
+      },
+      resumeRun: async (runId, payload) => {
+        const found = await translateStorageFault(store.findOfAnyTenant(runId));
+        if (found === null) throw new GatewayError('run_not_found');
+        const { tenant } = found;
+        await deps.runs.resume({ tenant, runId }, payload, { action: 'resume', by: actor.name, atMs: clock.nowMs() });
+        act('run resumed by an operator', { run_id: runId, tenant });
       },
       backends: async () => reports.all(await readReplicas()),
       backend: async (name) => reports.one(name, await readReplicas()),
@@ -101,6 +140,7 @@ export function createAdmin(deps: AdminDeps): AdminFor {
         changeStream.note('config', outcome.hash, () => ({}));
         return outcome;
       },
+      schedules: () => translateStorageFault(deps.scheduler.report()),
       stops: async () => stops.all,
       stop: async (name, reason) => await putStop(name, reason, actor),
       lift: async (name) => {

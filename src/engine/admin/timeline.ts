@@ -2,7 +2,7 @@ import type { TimelineEntry } from '../../contract/api/admin-reports.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import { errcodes } from '../../contract/domain/errcodes.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
-import type { CallNote } from '../../contract/domain/operator.ts';
+import type { CallNote, RunAction } from '../../contract/domain/operator.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Delivery } from '../../contract/domain/webhook.ts';
 
@@ -32,15 +32,8 @@ export function describeTimeline(
             fault: notes.looks.last.fault === undefined ? null : 'vendor',
           }),
         ]),
-    ...(notes.actions ?? []).map(({ atMs, action, by, runId }) =>
-      entry(
-        atMs,
-        'action',
-        action === 'cancel' ? `cancelled by ${by}` : `run again by ${by} as ${runId ?? 'another run'}`,
-        {
-          fault: action === 'cancel' ? 'operator' : null,
-        },
-      ),
+    ...(notes.actions ?? []).map((action) =>
+      entry(action.atMs, 'action', sayAction(action), { fault: action.action === 'cancel' ? 'operator' : null }),
     ),
     ...deliveries.map(deliveryEntry),
   ];
@@ -93,6 +86,19 @@ function startEntry({ atMs, tookMs, httpStatus, fault }: CallNote): TimelineEntr
 function sayLooks({ count, failed, last }: { count: number; failed: number; last: CallNote }): string {
   const failures = failed === 0 ? 'none failed' : `${failed} failed`;
   return `polled ${count} times, ${failures}; the last call: ${last.fault ?? 'answered'}`;
+}
+
+function sayAction({ action, by, runId }: RunAction): string {
+  switch (action) {
+    case 'cancel':
+      return `cancelled by ${by}`;
+    case 'replay':
+      return `run again by ${by} as ${runId ?? 'another run'}`;
+    case 'resume':
+      return `answered by ${by}`;
+    default:
+      return assertNever(action);
+  }
 }
 
 function deliveryEntry({

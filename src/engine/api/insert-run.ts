@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { fingerprint, hashMark } from '../../compute/fingerprint.ts';
 import { parseSliced, stringifySliced } from '../../compute/sliced-json.ts';
-import type { CreateRun, JoinThread } from '../../contract/api/runs.ts';
+import type { CreateRun, JoinThread, ScheduledFire } from '../../contract/api/runs.ts';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
@@ -49,7 +49,7 @@ export class RunInserter {
       if (quota !== undefined) await this.#reserve(quota, run, command);
       insertion = await this.#deps.writer.insert(
         run,
-        command.idempotencyKey === undefined ? undefined : await this.#idempotencyOf(run, command),
+        isNamed(command) ? await this.#idempotencyOf(run, command) : undefined,
         this.#admissionOf(run, thread),
       );
     } finally {
@@ -83,7 +83,8 @@ export class RunInserter {
   }
 
   async #idempotencyOf(run: Run, command: CreateRun): Promise<Idempotency | undefined> {
-    const { tenant, idempotencyKey: key } = command;
+    const { tenant, idempotencyKey: key, fire } = command;
+    if (fire !== undefined) return idempotencyOfFire(fire);
     if (key === undefined) return undefined;
     const expiresAtMs = run.createdAtMs + this.#deps.idempotencyMs;
     return { tenant, key, fingerprint: await fingerprintOf(command, run.agentId), expiresAtMs };
@@ -113,6 +114,17 @@ export class RunInserter {
       }
     }
   }
+}
+
+/** Whether the creation can be repeated; where it cannot, no promise turn is spent on its name. */
+function isNamed({ idempotencyKey, fire }: CreateRun): boolean {
+  return idempotencyKey !== undefined || fire !== undefined;
+}
+
+/** Whatever the config makes of the schedule at each replica, its time has one run. No client's key has a line feed. */
+function idempotencyOfFire({ schedule, atMs, keptUntilMs }: ScheduledFire): Idempotency {
+  const key = `schedule\n${schedule}\n${new Date(atMs).toISOString()}`;
+  return { tenant: '', key, fingerprint: 'schedule', expiresAtMs: keptUntilMs };
 }
 
 /** The same for equal requests, however their JSON was written. A large one is read in slices of the event loop. */

@@ -5,6 +5,7 @@ import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { EventBatches, RunEvent } from '../../contract/domain/event.ts';
 import type { Json } from '../../contract/domain/json.ts';
+import type { RunAction } from '../../contract/domain/operator.ts';
 import type { Run, RunKey, RunSummary } from '../../contract/domain/run.ts';
 import type { Rows } from '../../contract/store/rows.ts';
 import type { RunQuery, Store } from '../../contract/store/store.ts';
@@ -14,6 +15,7 @@ import { RecentReaders } from '../events/recent-readers.ts';
 import { RunEventStream } from '../events/run-event-stream.ts';
 import { agentOf } from '../placement.ts';
 import type { RunCache } from '../state/run-cache.ts';
+import { withAction } from '../state/run-notes.ts';
 import type { RunWriter } from '../state/run-writer.ts';
 import { translateRowFaults, translateStorageFault } from '../storage-errors.ts';
 import type { Canceller } from '../worker/canceller.ts';
@@ -108,12 +110,14 @@ export class RunService implements Runs {
     return new RunEventStream({ store, bus, large: this.#large }, key, afterSeq);
   }
 
-  async resume(key: RunKey, payload: Json): Promise<Run> {
+  async resume(key: RunKey, payload: Json, action?: RunAction): Promise<Run> {
     this.#refuseWhenDraining();
     const run = await this.#read(key);
     if (run.phase !== 'interrupted' || run.outcome?.kind !== 'interrupt') throw new GatewayError('run_not_interrupted');
     refuseViolation((await this.#deps.agents.find(run.agentId)?.checkResume(run.outcome.payload, payload)) ?? null);
-    const written = await translateStorageFault(this.#deps.writer.write(run, { kind: 'resume', payload }));
+    const written = await translateStorageFault(
+      this.#deps.writer.write(action === undefined ? run : withAction(run, action), { kind: 'resume', payload }),
+    );
     // The first answer takes the interrupt; a second one must not reach the vendor.
     if (written.kind !== 'written') throw new GatewayError('run_not_interrupted');
     return this.#withWaiting(written.run);

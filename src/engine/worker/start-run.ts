@@ -67,7 +67,8 @@ async function startWith(context: RunContext, permit: Permit): Promise<StartResu
   if (deps.stops.of({ agent, tenant }) !== null) {
     permit.release();
     runPermit.leave();
-    await handle.sleepThrough(stopLookMs);
+    context.wait.noteStop(true);
+    await handle.sleep(stopLookMs);
     return null;
   }
   if ((await handle.record({ kind: 'begin', ...placeOf(agent) })) !== 'recorded') return null;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { roles, stopKinds } from '../../contract/domain/operator.ts';
 import { runPhases } from '../../contract/domain/run.ts';
+import { fireOutcomes, missedPolicies, overlapPolicies } from '../../contract/domain/schedule.ts';
 import { waitingCauses } from '../../contract/domain/waiting.ts';
 import { deliveryStates } from '../../contract/domain/webhook.ts';
 import { anyObject, instant, runStatus } from '../shared/answer-schemas.ts';
@@ -137,9 +138,6 @@ const Backend = z
     adapter: z.string(),
     state: z.string(),
     since: instant,
-    impaired: z
-      .array(z.object({ tenants: z.array(z.string()), state: z.string() }))
-      .describe('Tenants with credentials of their own whose state is not `ok`'),
     last_fault: z
       .object({
         at: instant,
@@ -209,6 +207,29 @@ const Agent = z
   })
   .meta({ id: 'Agent' });
 
+const Schedule = z
+  .object({
+    name: z.string(),
+    tenant: z.string(),
+    agent: z.string(),
+    cron: z.string(),
+    time_zone: z.string(),
+    overlap: z.enum(overlapPolicies),
+    missed: z.enum(missedPolicies),
+    enabled: z.boolean(),
+    next_at: instant.nullable(),
+    waiting_at: instant.nullable().describe('The time whose run waits for the end of another'),
+    last: z
+      .object({
+        at: instant,
+        outcome: z.enum(fireOutcomes),
+        run_id: z.string().nullable(),
+        detail: z.string().nullable(),
+      })
+      .nullable(),
+  })
+  .meta({ id: 'Schedule' });
+
 const ConfigCheck = z
   .object({
     problems: z.array(z.string()),
@@ -232,7 +253,7 @@ const Overview = z
     config_hash: z.string(),
     needs: z.array(Need),
     live: Totals,
-    ended: Totals.describe('Of the last hour'),
+    ended: Totals,
     stops: z.array(Stop),
   })
   .meta({ id: 'Overview' });
@@ -241,13 +262,15 @@ const Overview = z
 export const answers = {
   ...{ ErrorResponse, Whoami: z.object({ name: z.string(), tenant: z.string(), role: z.enum(roles) }) },
   ...{ Overview, Need, Run, RunList, RunReport, TimelineEntry, Totals, BulkOutcome },
-  ...{ Backend, Queue, Replica, Agent, Delivery, Stop, Config, ConfigCheck },
+  ...{ Backend, Queue, Replica, Agent, Schedule, Delivery, Stop, Config, ConfigCheck },
   BackendList: z.object({ backends: z.array(Backend) }),
   QueueList: z.object({ queues: z.array(Queue) }),
   ReplicaList: z.object({ replicas: z.array(Replica) }),
   AgentList: z.object({ agents: z.array(Agent) }),
+  ScheduleList: z.object({ schedules: z.array(Schedule) }),
   DeliveryList: z.object({ deliveries: z.array(Delivery) }),
   StopList: z.object({ stops: z.array(Stop) }),
+  StartedRun: z.object({ run_id: z.string() }),
   Redriven: z.object({ redriven: count }),
   Reload: z.object({ applied: z.boolean(), hash: z.string(), problems: z.array(z.string()) }),
   Change: z.object({

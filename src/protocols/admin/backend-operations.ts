@@ -6,7 +6,7 @@ import { emptyAnswer, jsonAnswer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing } from '../shared/requests.ts';
 import { answers } from './answers.ts';
-import { encodeAgent, encodeBackend, encodeQueue, encodeReplica, encodeStop } from './encode.ts';
+import { encodeAgent, encodeBackend, encodeQueue, encodeReplica, encodeSchedule, encodeStop } from './encode.ts';
 import { nameParams, pause, replicaParams, stop, stopParams } from './requests.ts';
 
 const error = answers.ErrorResponse;
@@ -75,7 +75,7 @@ export const backendOperations: readonly Operation[] = [
     path: '/backends/:name/probe',
     summary: 'Try a backend now',
     description:
-      'The next call goes at once, whatever pause the vendor asked for and however long the circuit is open, and up to 200 runs that wait for the vendor are polled. The answer has the state before the result is known.',
+      'The next call goes at once, whatever pause the vendor asked for and however long the circuit is open, and a run at the backend is polled. The answer has the state before the result is known.',
     params: nameParams,
     query: nothing,
     body: noBody,
@@ -121,6 +121,19 @@ export const backendOperations: readonly Operation[] = [
     body: noBody,
     answers: answersOf(error, success(answers.AgentList), []),
     handle: async (api) => jsonAnswer({ agents: api.admin.agents().map(encodeAgent) }),
+  }),
+  operation({
+    id: 'list_schedules',
+    method: 'GET',
+    path: '/schedules',
+    summary: 'List schedules',
+    description:
+      'The schedules of the config: when each comes next, and what became of its last time, whichever replica decided it. `outcome` is `started`, `overlapped`, `missed`, `refused` or `disabled`; `detail` says why no run was made.',
+    params: nothing,
+    query: nothing,
+    body: noBody,
+    answers: answersOf(error, success(answers.ScheduleList), []),
+    handle: async (api) => jsonAnswer({ schedules: (await api.admin.schedules()).map(encodeSchedule) }),
   }),
   operation({
     id: 'list_stops',

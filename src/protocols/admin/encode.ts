@@ -11,6 +11,7 @@ import type {
   RunReport,
   RunRow,
   RunTotals,
+  ScheduleReport,
 } from '../../contract/api/admin-reports.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { CallNote, Stop } from '../../contract/domain/operator.ts';
@@ -130,7 +131,6 @@ export function encodeBackend(backend: BackendReport): JsonObject {
     adapter: backend.adapter,
     state: backend.state,
     since: instantOf(backend.sinceMs),
-    impaired: backend.impaired.map(({ tenants, state }) => ({ tenants: [...tenants], state })),
     last_fault:
       lastFault === null
         ? null
@@ -196,6 +196,19 @@ export function encodeAgent(agent: AgentReport): JsonObject {
     capabilities: withoutGaps(agent.capabilities),
     schemas: { ...agent.schemas, interrupts: agent.schemas.interrupts.map((each) => ({ ...each })) },
     stop: agent.stop === null ? null : encodeStop(agent.stop),
+  };
+}
+
+export function encodeSchedule(schedule: ScheduleReport): JsonObject {
+  const { name, tenant, agent, cron, timeZone, overlap, missed, enabled, nextMs, waitingMs, last } = schedule;
+  return {
+    ...{ name, tenant, agent, cron, time_zone: timeZone, overlap, missed, enabled },
+    next_at: instantOrNull(nextMs),
+    waiting_at: instantOrNull(waitingMs),
+    last:
+      last === null
+        ? null
+        : { at: instantOf(last.atMs), outcome: last.outcome, run_id: last.runId, detail: last.detail },
   };
 }
 

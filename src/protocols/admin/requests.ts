@@ -4,7 +4,7 @@ import { adminBounds } from '../../contract/api/admin.ts';
 import { stopKinds } from '../../contract/domain/operator.ts';
 import { runPhases, runStatuses } from '../../contract/domain/run.ts';
 import { deliveryStates } from '../../contract/domain/webhook.ts';
-import { uuid, wholeNumberOr } from '../shared/requests.ts';
+import { json, jsonObject, uuid, wholeNumberOr } from '../shared/requests.ts';
 
 const name = z.string().min(1).max(256);
 const text = z.string().min(1).max(adminBounds.textLength);
@@ -118,6 +118,13 @@ export const replicaParams = z.object({ replica: name });
 export const configQuery = z.strictObject({ compare: flag });
 /** `text`: the config to check in place of the file. */
 export const configText = z.strictObject({ text: z.string().min(1).max(1_000_000).optional() }).optional();
+
+export const manualRun = z.strictObject({
+  input: json.optional(),
+  config: jsonObject.optional(),
+  tenant: name.optional(),
+});
+export const answerOfRun = z.strictObject({ payload: json });
 
 type Filter = Partial<z.output<typeof runCount>>;
 

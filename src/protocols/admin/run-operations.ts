@@ -1,11 +1,21 @@
 import type { Operation } from '../../contract/api/protocol.ts';
-import { answersOf, success } from '../shared/answer-schemas.ts';
-import { jsonAnswer } from '../shared/answers.ts';
+import { answersOf, done, success } from '../shared/answer-schemas.ts';
+import { emptyAnswer, jsonAnswer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing, runParams } from '../shared/requests.ts';
 import { answers } from './answers.ts';
 import { encodeBulk, encodePage, encodeReport, encodeTotals } from './encode.ts';
-import { bulk, commandOf, reveal, runCount, runList, selectionOf } from './requests.ts';
+import {
+  answerOfRun,
+  bulk,
+  commandOf,
+  manualRun,
+  nameParams,
+  reveal,
+  runCount,
+  runList,
+  selectionOf,
+} from './requests.ts';
 
 const error = answers.ErrorResponse;
 
@@ -82,5 +92,34 @@ export const runOperations: readonly Operation[] = [
     answers: answersOf(error, success(answers.BulkOutcome), [404, 422]),
     countsAsStream: true,
     handle: async (api, { body }) => jsonAnswer(encodeBulk(await api.admin.replayRuns(commandOf(body)))),
+  }),
+  operation({
+    id: 'start_run',
+    method: 'POST',
+    path: '/agents/:name/runs',
+    summary: 'Start a run by hand',
+    description:
+      'Creates a run of the agent for the tenant, by default that of the key. Its metadata has `started_by`, the name of who started it.',
+    params: nameParams,
+    query: nothing,
+    body: manualRun,
+    answers: answersOf(error, success(answers.StartedRun), [404, 422]),
+    handle: async (api, { params, body: { input, config, tenant = null } }) =>
+      jsonAnswer({ run_id: await api.admin.startRun({ agent: params.name, tenant, input, config }) }),
+  }),
+  operation({
+    id: 'resume_run',
+    method: 'POST',
+    path: '/runs/:run_id/resume',
+    summary: 'Answer an interrupted run',
+    description: 'Resumes the run with what it asks for. The timeline of the run says who answered.',
+    params: runParams,
+    query: nothing,
+    body: answerOfRun,
+    answers: answersOf(error, done, [404, 409, 422]),
+    handle: async (api, { params, body }) => {
+      await api.admin.resumeRun(params.run_id, body.payload);
+      return emptyAnswer;
+    },
   }),
 ];

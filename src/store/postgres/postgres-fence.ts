@@ -12,6 +12,7 @@ import {
 import { StorageFault } from '../../contract/store/store.ts';
 import { type StorePool, transact } from './connections.ts';
 import { isRefusedExpression, withStorageFaults } from './postgres-faults.ts';
+import { nowMs } from './write-statement.ts';
 
 const identitySchema = z.object({ place: z.string(), timeline: z.string() });
 type Identity = z.infer<typeof identitySchema>;
@@ -116,6 +117,8 @@ export class PostgresFence implements Fence {
           'UPDATE runs SET owner = $1, version = version + 1 WHERE ended_at_ms IS NULL AND phase = ANY ($2::text[])',
           [heldOwner, hold],
         );
+        // The original may have fired since.
+        await client.query(`UPDATE schedules SET decided_ms = greatest(decided_ms, ${nowMs}), waiting_ms = NULL`);
       }
       const epoch = row === null || isAnother ? randomUUID() : row.epoch;
       await client.query(

@@ -30,6 +30,7 @@ import { PostgresItems } from './postgres-items.ts';
 import { PostgresOperations } from './postgres-operations.ts';
 import { PostgresOutbox } from './postgres-outbox.ts';
 import { PostgresQuotas } from './postgres-quotas.ts';
+import { PostgresSchedules } from './postgres-schedules.ts';
 import { searchRuns } from './postgres-search.ts';
 import { piecedStatements, runPayloads, statements } from './postgres-statements.ts';
 import { PostgresThreads } from './postgres-threads.ts';
@@ -83,6 +84,7 @@ export class PostgresStore implements Store {
   readonly wakes: PostgresWakes;
   readonly quotas: PostgresQuotas;
   readonly usage: PostgresUsage;
+  readonly schedules: PostgresSchedules;
   readonly outbox: PostgresOutbox;
   readonly items: PostgresItems;
   readonly fence: PostgresFence;
@@ -122,6 +124,7 @@ export class PostgresStore implements Store {
     this.wakes = new PostgresWakes(options);
     this.quotas = new PostgresQuotas(options.pool);
     this.usage = new PostgresUsage(options.pool, options.origin);
+    this.schedules = new PostgresSchedules(options.pool);
     this.outbox = new PostgresOutbox(options.pool);
     this.items = new PostgresItems(options.pool);
     this.fence = new PostgresFence(options.pool);

@@ -55,6 +55,9 @@ const texts = {
     ORDER BY run_id LIMIT ?2`,
 } as const;
 
+/** The original may have fired since. A guest may find an earlier schema, which lacks the table. */
+const skipSchedules = 'UPDATE schedules SET decided_ms = max(decided_ms, ?), waiting_ms = NULL';
+
 type State = {
   readonly epoch: string;
   readonly lineage: string;
@@ -68,6 +71,7 @@ type State = {
  */
 export class SqliteFence implements Fence {
   readonly #statements: ReturnType<typeof prepareAll<typeof texts>>;
+  readonly #database: DatabaseSync;
   readonly #writes: WriteQueue;
   /** The path without links, and as it was given. */
   readonly #path: string;
@@ -92,6 +96,7 @@ export class SqliteFence implements Fence {
     readonly lock: FileLock | null;
   }) {
     this.#statements = prepareAll(options.database, texts);
+    this.#database = options.database;
     this.#writes = options.writes;
     this.#path = options.path;
     this.#given = options.given;
@@ -167,6 +172,7 @@ export class SqliteFence implements Fence {
       file.syncWithFolder();
       await this.#writes.submit(() => {
         for (const phase of hold) this.#statements.hold.run(heldOwner, phase);
+        if (hold.length > 0) this.#database.prepare(skipSchedules).run(Date.now());
         this.#statements.take.run(lineage, epoch, this.#beat, Date.now(), this.#path);
       });
       file.write(record);

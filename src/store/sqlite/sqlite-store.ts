@@ -28,6 +28,7 @@ import { SqliteFence } from './sqlite-fence.ts';
 import { SqliteItems } from './sqlite-items.ts';
 import { SqliteOperations } from './sqlite-operations.ts';
 import { SqliteOutbox } from './sqlite-outbox.ts';
+import { SqliteSchedules } from './sqlite-schedules.ts';
 import { prepareStatements, type Statements } from './sqlite-statements.ts';
 import { SqliteThreads } from './sqlite-threads.ts';
 import { SqliteTickets } from './sqlite-tickets.ts';
@@ -46,6 +47,7 @@ export class SqliteStore implements Store {
   readonly usage: SqliteUsage;
   readonly tickets: SqliteTickets;
   readonly operations: SqliteOperations;
+  readonly schedules: SqliteSchedules;
   readonly outbox: SqliteOutbox;
   readonly items: SqliteItems;
   readonly fence: SqliteFence | null;
@@ -87,6 +89,7 @@ export class SqliteStore implements Store {
     this.tickets = new SqliteTickets(options.database, this.#writes);
     this.operations = new SqliteOperations(options.database, this.#statements, this.#writes);
     this.usage = new SqliteUsage(options.database, this.#writes);
+    this.schedules = new SqliteSchedules(options.database, this.#writes);
     this.outbox = new SqliteOutbox(options.database, this.#writes);
     this.outbox.returnClaimed();
     this.items = new SqliteItems(options.database, this.#writes);

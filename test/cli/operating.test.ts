@@ -1,0 +1,190 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readListeners } from '../../src/config/listeners.ts';
+import { RungateProcess } from '../gateway/process.ts';
+import { captured } from './captured.ts';
+
+// The commands over a gateway that is a process of its own. Where the exit code matters to a shell, they are one too.
+
+const folder = mkdtempSync(join(tmpdir(), 'rungate-operating-'));
+let gateway: RungateProcess;
+let url = '';
+
+beforeAll(async () => {
+  gateway = new RungateProcess(['serve', '--sandbox', '--port', '0'], folder);
+  ({ url } = await gateway.client());
+});
+
+afterAll(async () => {
+  await gateway[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function rungate(...words: readonly string[]) {
+  return await captured([...words, '--url', url]);
+}
+
+async function detached(agent: string, input: object): Promise<string> {
+  const { code, out } = await rungate('run', agent, '-i', JSON.stringify(input), '--detach');
+  expect([code, out]).toEqual([0, expect.stringMatching(/^[\da-f-]{36}\n$/)]);
+  return out.trim();
+}
+
+test('a run from a shell prints its output with exact numbers, and exits with 0', async () => {
+  const input = '{"a":12345678901234567890.5}';
+  const { code, out, err } = await new RungateProcess(['run', 'echo', '-i', input, '--url', url], folder).exit();
+  expect([code, out.replaceAll(/\s/g, '')]).toEqual([0, input]);
+  expect(err).toMatch(/^run [\da-f-]{36}\n$/);
+});
+
+test('a run that fails exits with 10 and shows what its vendor said without escape sequences', async () => {
+  const { code, out, err } = await rungate('run', 'fail', '-i', '{"message":"no \\u001b[31mred"}');
+  expect([code, out]).toEqual([10, '']);
+  expect(err).toMatch(/error 2020: no red\n$/);
+});
+
+test('a run that asks something exits with 12 and prints the question', async () => {
+  const { code, out } = await rungate('run', 'approval', '-i', '{"question":"sure?"}');
+  expect([code, (JSON.parse(out) as { question: string }).question]).toEqual([12, 'sure?']);
+});
+
+test('a run that is watched prints its timeline once, and the exit code is that of its status', async () => {
+  const id = await detached('scrape', { url: 'http://shop', seconds: 1 });
+  const { code, out } = await rungate('runs', 'watch', id);
+  expect(code).toBe(0);
+  const kinds = out.split('\n').map((line) => line.split(/\s+/)[1] ?? line);
+  expect(kinds.filter((kind) => kind !== 'partial').filter(Boolean)).toEqual([
+    'accepted',
+    'start',
+    'running',
+    'end',
+    'success',
+  ]);
+  const again = await rungate('runs', 'watch', id);
+  expect([again.code, again.out.trimEnd().split('\n').at(-1)]).toEqual([0, 'success']);
+});
+
+test('a run is shown with its timeline, and with its input and output where they are asked for', async () => {
+  const id = await detached('echo', { secret: 'teapot' });
+  await rungate('runs', 'watch', id);
+  const hidden = await rungate('runs', 'show', id);
+  expect(hidden.out).toMatch(new RegExp(`^run +${id}\nstate +success\n`));
+  expect(hidden.out).toContain('ended with a result');
+  expect(hidden.out).not.toContain('teapot');
+  expect((await rungate('runs', 'show', id, '--reveal')).out).toContain('{"secret":"teapot"}');
+  const json = JSON.parse((await rungate('runs', 'show', id, '--json')).out) as { run_id: string };
+  expect(json.run_id).toBe(id);
+});
+
+test('runs are counted before they are cancelled, and those that were counted are cancelled', async () => {
+  const text = `batch-${Date.now()}`;
+  const ids: string[] = [];
+  for (const name of ['a', 'b', 'c']) ids.push(await detached('approval', { question: name }));
+  await detached('echo', { text });
+  const filter = ['--live', '--agent', 'approval'];
+  const listed = JSON.parse((await rungate('runs', 'list', ...filter, '--json')).out) as { runs: { run_id: string }[] };
+  const live = listed.runs.map(({ run_id: id }) => id);
+  expect(live).toEqual(expect.arrayContaining(ids));
+  expect(await rungate('runs', 'cancel', ...filter, '--dry-run')).toMatchObject({
+    ...{ code: 0, out: `${live.length} would be cancelled\n` },
+  });
+  expect(await rungate('runs', 'cancel', ...filter)).toMatchObject({
+    ...{ code: 2, out: '' },
+    err: `rungate: --yes is required to cancel ${live.length} runs where no terminal can be asked\n`,
+  });
+  const cancelled = await rungate('runs', 'cancel', ...filter, '--yes');
+  expect(cancelled).toMatchObject({ code: 0, out: `${live.length} cancelled\n` });
+  expect((await rungate('runs', 'list', ...filter)).out).toBe('no such runs\n');
+  const shown = await rungate('runs', 'list', '--agent', 'approval', '--status', 'error', '--limit', '2');
+  expect(shown.out.split('\n').slice(0, 1)).toEqual([
+    expect.stringMatching(/^RUN +AGENT +BACKEND +TENANT +STATE +AGE +WHY$/),
+  ]);
+  expect(shown.out).toContain('the newest 2');
+});
+
+test('a replay names the run that it makes of each, and live runs are not replayed', async () => {
+  const id = await detached('echo', { again: 1 });
+  await rungate('runs', 'watch', id);
+  const { code, out } = await rungate('runs', 'replay', id, '--yes');
+  expect([code, out]).toEqual([0, expect.stringMatching(new RegExp(`^${id} -> [\\da-f-]{36}\n1 replayed\n$`))]);
+  const live = await detached('approval', { question: 'x' });
+  const refused = await rungate('runs', 'replay', live, '--yes');
+  expect([refused.code, refused.out]).toEqual([
+    0,
+    expect.stringMatching(new RegExp(`^${live} refused: .*\n0 would be replayed, 1 refused\n$`)),
+  ]);
+});
+
+test('a backend is paused with a reason, listed as stopped, and resumed', async () => {
+  const paused = await rungate('backends', 'pause', 'apify-sandbox', '--reason', 'moves house');
+  expect(paused.out).toMatch(/^apify-sandbox +apify +stopped .*anonymous: moves house$/m);
+  expect((await rungate('top')).out).toContain('moves house');
+  expect((await rungate('backends', 'resume', 'apify-sandbox')).out).toMatch(/^apify-sandbox +apify +ok /m);
+  const again = await rungate('backends', 'resume', 'apify-sandbox');
+  expect([again.code, again.err]).toEqual([1, expect.stringContaining('answers 404')]);
+  expect((await rungate('backends', 'probe', 'apify-sandbox')).code).toBe(0);
+});
+
+test('a drain takes nothing new until it is undone', async () => {
+  expect((await rungate('drain')).out).toMatch(/ takes nothing new and goes on with \d+ runs?\n$/);
+  const refused = await rungate('run', 'echo');
+  expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('answers 503')]);
+  expect((await rungate('drain', '--undo')).out).toMatch(/ takes runs again\n$/);
+  expect((await rungate('run', 'echo')).code).toBe(0);
+});
+
+test('a reload that is refused exits with 1 and says why', async () => {
+  const { code, err } = await rungate('reload');
+  expect([code, err]).toEqual([1, expect.stringMatching(/rungate: refused; the config [\da-f]+ stays in force\n$/)]);
+});
+
+test('an address at which no gateway answers exits with 3, and a server that is no rungate with 1', async () => {
+  const nothing = await captured(['top', '--url', 'http://127.0.0.1:1024']);
+  expect([nothing.code, nothing.err]).toEqual([
+    3,
+    expect.stringMatching(/^rungate: no gateway answers at http:\/\/127/),
+  ]);
+  const other = await captured(['backends', '--url', `${url}/docs`]);
+  expect([other.code, other.err]).toEqual([1, expect.stringContaining('answers 404')]);
+});
+
+test('a key without a role exits with 4, and one with it is let in from RUNGATE_KEY', async () => {
+  const file = join(folder, 'keys.yaml');
+  const made = await captured(['key']);
+  const [, key = '', sha256 = ''] = /once: (\S+)[\s\S]*sha256: (\S+)/.exec(made.out) ?? [];
+  const backend = '{ adapter: restack, baseUrl: "http://127.0.0.1:9" }';
+  const sections = `server: { port: 0 }\nstore: { url: "sqlite::memory:" }\nbackends: { a: ${backend} }\n`;
+  const config = (role: string) =>
+    `${sections}agents: [{ name: b, backend: a, target: { agent: A } }]\nauth: { keys: [{ name: ci, sha256: ${sha256}${role} }] }\n`;
+  for (const [role, env, code] of [
+    ['', { RUNGATE_KEY: key }, 4],
+    [', role: viewer', {}, 4],
+    [', role: viewer', { RUNGATE_KEY: key }, 0],
+  ] as const) {
+    writeFileSync(file, config(role));
+    await using guarded = new RungateProcess(['serve', '--config', file], folder);
+    const { url: guardedUrl } = await guarded.client();
+    const { code: found } = await new RungateProcess(['backends'], folder, { RUNGATE_URL: guardedUrl, ...env }).exit();
+    expect([role, found]).toEqual([role, code]);
+    await expect(captured(['top', '--config', file])).resolves.toMatchObject({
+      err: expect.stringContaining('lets the gateway pick its port'),
+    });
+  }
+});
+
+test('the address of a gateway is read from a config whose secrets are not there', async () => {
+  const file = join(folder, 'addresses.yaml');
+  const [port, secret] = ['$' + '{PORT:-8181}', '$' + '{NOT_THERE}'];
+  const backends = `backends: { a: { apiKey: "${secret}" } }`;
+  writeFileSync(file, `server: { host: 0.0.0.0, port: "${port}" }\nadmin: { port: 9090 }\n${backends}\n`);
+  expect(await readListeners(file, {})).toEqual({
+    ...{ clients: { host: '0.0.0.0', port: 8181 }, admin: { host: '127.0.0.1', port: 9090 } },
+  });
+  writeFileSync(file, 'server: { port: 70000 }\n');
+  await expect(readListeners(file, {})).rejects.toThrow('"rungate check" says what is wrong with its listeners');
+  await expect(readListeners(join(folder, 'lost.yaml'), {})).rejects.toThrow('there is no such file');
+  const nothing = await captured(['run', 'echo', '--config', file]);
+  expect(nothing.code).toBe(1);
+});

@@ -51,6 +51,22 @@ export function describeSchedules(bench: () => Bench): void {
       expect(await store.schedules.list()).toMatchObject([{ waitingMs: null, decidedMs: 300 }]);
     });
 
+    test.each([
+      ['is the newest', 'goes on with schedules where it was', []],
+      ['may be an old copy', 'makes no run for what is past', ['queued']],
+    ] as const)('a store that %s %s', async (_kind, _effect, hold) => {
+      const { schedules, fence } = bench().store;
+      if (fence === null) throw new Error('the store has no fence');
+      await schedules.begin(key, 100);
+      await schedules.wait(key, 200);
+      const beforeMs = Date.now() - 1000;
+      await fence.take({ kind: 'copy', reason: 'it is one', beatAtMs: null }, hold);
+      const [row] = await schedules.list();
+      if (hold.length === 0) expect(row).toEqual({ ...begun, waitingMs: 200 });
+      else expect(row).toMatchObject({ waitingMs: null, last: null });
+      expect((row?.decidedMs ?? 0) > beforeMs).toBe(hold.length > 0);
+    });
+
     test('a schedule that is forgotten leaves the others', async () => {
       const { store } = bench();
       const other = { ...key, times: '@hourly UTC' };

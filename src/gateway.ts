@@ -224,6 +224,7 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
       backends: engine.backends(),
       live: engine.countRuns(),
       openStreams: apps.openStreams,
+      cluster: engine.cluster(),
     });
   const closeUnder = async (): Promise<void> => {
     await engine.stop();

@@ -12,7 +12,7 @@ import type { Reloader } from './reloader.ts';
 export type ReadConfig = (text: string | null) => Promise<Config>;
 
 export type ConfigAdminDeps = {
-  readonly reloader: Pick<Reloader, 'config' | 'inForceSinceMs' | 'reload'>;
+  readonly reloader: Pick<Reloader, 'config' | 'inForceSinceMs' | 'last' | 'reload'>;
   /** Null: it was read from no file. */
   readonly read: ReadConfig | null;
 };
@@ -26,6 +26,10 @@ export function createConfigAdmin({ reloader, read }: ConfigAdminDeps): ConfigAd
   return {
     get hash() {
       return reloader.config.hash;
+    },
+    get refusal() {
+      const { atMs, isTaken, problems } = reloader.last;
+      return isTaken ? null : { atMs, problems };
     },
     current: () => {
       const { config, inForceSinceMs: loadedAtMs } = reloader;

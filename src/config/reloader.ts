@@ -21,14 +21,19 @@ export type ReloaderDeps = {
 };
 
 /** When a config was read last, and whether it was taken. */
-export type LastReload = { readonly atMs: number; readonly isTaken: boolean };
+export type LastReload = {
+  readonly atMs: number;
+  readonly isTaken: boolean;
+  /** Why it was not. */
+  readonly problems: readonly string[];
+};
 
 /** Puts a changed config into force while the gateway runs. */
 export class Reloader {
   readonly #deps: ReloaderDeps;
   #config: Config;
   #inForceSinceMs = Date.now();
-  #last: LastReload = { atMs: Date.now(), isTaken: true };
+  #last: LastReload = { atMs: Date.now(), isTaken: true, problems: [] };
   #newest: Promise<unknown> = Promise.resolve();
   /** A reload that has not begun to read. */
   #waiting: Promise<ReloadResult> | null = null;
@@ -69,7 +74,7 @@ export class Reloader {
     try {
       const next = await load();
       if (next.fingerprint === before.fingerprint) {
-        this.#last = { atMs: Date.now(), isTaken: true };
+        this.#last = { atMs: Date.now(), isTaken: true, problems: [] };
         return { kind: 'unchanged', hash: before.hash, problems: [] };
       }
       const fixed = fixedKeys(before, next);
@@ -82,7 +87,7 @@ export class Reloader {
       apply(next);
       this.#config = next;
       this.#inForceSinceMs = Date.now();
-      this.#last = { atMs: Date.now(), isTaken: true };
+      this.#last = { atMs: Date.now(), isTaken: true, problems: [] };
       log.info({ cause, config: next.hash, before: before.hash }, 'config reloaded');
       return { kind: 'applied', hash: next.hash, problems: [] };
     } catch (error) {
@@ -94,7 +99,7 @@ export class Reloader {
 
   #refuse(cause: string, problems: readonly string[]): ReloadResult {
     const { hash } = this.#config;
-    this.#last = { atMs: Date.now(), isTaken: false };
+    this.#last = { atMs: Date.now(), isTaken: false, problems };
     this.#deps.log.warn({ cause, config: hash, problems }, 'config refused; the one before stays in force');
     return { kind: 'refused', hash, problems };
   }

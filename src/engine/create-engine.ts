@@ -98,6 +98,8 @@ export type Engine = {
   countRuns(): LiveCounts;
   /** How many live runs this process drives, and how many of them are parked. */
   liveRuns(): { readonly total: number; readonly parked: number };
+  /** Whether the store answered the last heartbeat, and the replicas that were read with it. */
+  cluster(): { readonly isStoreUp: boolean; readonly replicas: ReturnType<Presence['countReplicas']> };
   /** How each backend is, as this process sees it. */
   backends(): readonly BackendStatus[];
   /**
@@ -213,7 +215,8 @@ export function createEngine(deps: EngineDeps): Engine {
     vendors: new PassedCalls({ backends, passing: deps.passing ?? (() => []), agents, stops, clock, log }),
   };
   const presence = new Presence({
-    ...{ store: store.operations, stops, clock, log, replica: lease.replica },
+    ...{ store: store.operations, ping: () => store.ping(), stops, clock, log, replica: lease.replica },
+    deadAfterMs: lease.options.deadAfterMs,
     describe: () => describeReplica(deps, { counts: countLive(live.values()), total: live.size, health, presence }),
     onDrain: (shouldDrain) => lease.pauseClaims(shouldDrain),
   });
@@ -254,6 +257,7 @@ export function createEngine(deps: EngineDeps): Engine {
     isDraining,
     countRuns: () => countLive(live.values()),
     liveRuns: () => ({ total: live.size, parked: live.countParked() }),
+    cluster: () => ({ isStoreUp: presence.storeAwaySinceMs === null, replicas: presence.countReplicas() }),
     backends: () => health.states(),
     acceptPush: (backend, token, parseBody = () => undefined) => pushes.accept(backend, token, parseBody),
     acceptAccountPush: (backend, call) => accountPushes.accept(backend, call),

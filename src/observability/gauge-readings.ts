@@ -17,15 +17,23 @@ export type GaugeSources = {
     readonly oldestQueuedAtMs: ReadonlyMap<string, number>;
   };
   readonly openStreams: number;
+  readonly cluster: {
+    readonly isStoreUp: boolean;
+    readonly replicas: Readonly<Record<'alive' | 'silent', number>>;
+  };
 };
 
 export function readGauges(sources: GaugeSources): readonly GaugeReading[] {
-  const { version, configHash, lastReload, nowMs, backends, live, openStreams } = sources;
+  const { version, configHash, lastReload, nowMs, backends, live, openStreams, cluster } = sources;
   const { byPhase, parked, oldestQueuedAtMs } = live;
   return [
     { name: 'build_info', labels: { version, node: process.versions.node, config_hash: configHash }, value: 1 },
     { name: 'config_last_reload_success', labels: {}, value: lastReload.isTaken ? 1 : 0 },
     { name: 'config_last_reload_timestamp_seconds', labels: {}, value: lastReload.atMs / 1000 },
+    { name: 'store_up', labels: {}, value: cluster.isStoreUp ? 1 : 0 },
+    ...Object.entries(cluster.replicas).map(
+      ([state, value]): GaugeReading => ({ name: 'replicas', labels: { state }, value }),
+    ),
     { name: 'streams_open', labels: {}, value: openStreams },
     { name: 'runs_parked', labels: {}, value: parked },
     ...byPhase.map(

@@ -34,6 +34,11 @@ export const gauges = {
     help: 'When the config was read last, in seconds since the epoch.',
     labels: [],
   },
+  store_up: { help: 'Whether the store answered the last heartbeat of this process: 1, or 0.', labels: [] },
+  replicas: {
+    help: 'Processes on the database, by whether they were heard within `replicas.deadAfterSeconds`: alive or silent. One that has stopped is neither.',
+    labels: ['state'],
+  },
   backend_accounts: {
     help: 'Accounts at a backend that are in use or not well, by state: up, paused or down.',
     labels: ['backend', 'state'],

@@ -116,6 +116,7 @@ describe('what needs a person', () => {
   };
   const backend: BackendReport = {
     ...{ name: 'main', adapter: 'intuned', state: 'unauthorised', sinceMs: nowMs - 150_000, liveRuns: 37 },
+    impaired: [],
     lastFault: { atMs: nowMs, operation: 'observe', httpStatus: 401, fault: 'invalid api key', runId: null },
     calls: { calls: 0, failed: 0, p50Ms: null, p95Ms: null },
     budget: { requestsPerSecond: null, requestsInUse: 0, maxConcurrentRuns: null, runsHeld: 0 },
@@ -125,9 +126,21 @@ describe('what needs a person', () => {
     ...{ agentId: 'a', agentName: 'a', backend: 'main', tenant: 't', phase: 'queued', status: 'pending' },
     ...{ count: 1, oldestMs: nowMs, ...changes },
   });
+  const replica = (changes: Partial<NeedsInput['replicas'][number]>): NeedsInput['replicas'][number] => ({
+    ...{ replica: 'r-1', isSelf: false, isAlive: false, beatAtMs: nowMs, runs: 3, shouldDrain: false, report: null },
+    ...changes,
+  });
   const needsOf = (changes: Partial<NeedsInput>) =>
     listNeeds({
       ...{ nowMs, backends: [], stops: [], groups: [], unknownStarts: totals, givenUp: 0, maxDeliveries: 100 },
+      ...{
+        storeAwaySinceMs: null,
+        refusal: null,
+        replicas: [],
+        liveRuns: [],
+        unmappable: totals,
+        newestUnmappable: null,
+      },
       ...changes,
     }).map(({ text }) => text);
 
@@ -141,7 +154,7 @@ describe('what needs a person', () => {
     [
       'starts of unknown outcome',
       { unknownStarts: { ...totals, count: 2, oldestMs: 1 } },
-      ['2 runs ended within the last hour with 1002: it is not known whether the vendor started them'],
+      ['2 runs of the last hour ended with 1002: it is not known whether the vendor started them'],
     ],
     ['a short queue', { groups: [group({})] }, []],
     [
@@ -153,6 +166,50 @@ describe('what needs a person', () => {
       'a question',
       { groups: [group({ phase: 'interrupted', oldestMs: nowMs - 60_000 })] },
       ['1 run waits for an answer; the oldest is 60 s old'],
+    ],
+    [
+      'a backend that is paused for some tenants',
+      {
+        backends: [
+          {
+            ...backend,
+            state: 'paused',
+            impaired: [
+              { tenants: ['a', 'b', 'c', 'd'], state: 'paused' },
+              { tenants: ['e'], state: 'degraded' },
+            ],
+          },
+        ],
+      },
+      [
+        'main for a, b, c and 1 more has been paused, as it asked for, for 2 min, with 37 live runs here: invalid api key',
+      ],
+    ],
+    [
+      'a store that is away',
+      { storeAwaySinceMs: nowMs - 8000 },
+      [
+        'the store has not answered for 8 s: no runs are taken or started, and what the vendors answer is kept until it does',
+      ],
+    ],
+    [
+      'a replica that is silent',
+      { replicas: [replica({ beatAtMs: nowMs - 30_000 }), replica({ isAlive: true })] },
+      ['replica r-1 has not been heard for 30 s; 3 runs of it wait to be claimed'],
+    ],
+    ['a replica that has been gone for hours', { replicas: [replica({ beatAtMs: nowMs - 7_200_000, runs: 0 })] }, []],
+    [
+      'statuses that a mapping does not have',
+      {
+        liveRuns: [
+          { unknownStatus: { agentName: 'scraper', vendorStatus: 'Paused', nearest: 'paused' } },
+          { unknownStatus: null },
+          { unknownStatus: { agentName: 'scraper', vendorStatus: 'Paused', nearest: 'paused' } },
+        ],
+      },
+      [
+        '2 live runs of scraper here with the status "Paused" of the vendor, which is not in the mapping (it has "paused"): pending until their deadline',
+      ],
     ],
     ['deliveries that were given up', { givenUp: 100 }, ['at least 100 deliveries of webhooks were given up']],
     ['one that was given up', { givenUp: 1 }, ['1 delivery of webhooks was given up']],

@@ -95,6 +95,8 @@ export type BackendReport = {
   readonly adapter: string;
   readonly state: string;
   readonly sinceMs: number;
+  /** The tenants with credentials of their own whose state is not `ok`. */
+  readonly impaired: readonly { readonly tenants: readonly string[]; readonly state: string }[];
   readonly lastFault: {
     readonly atMs: number;
     readonly operation: string;
@@ -208,8 +210,18 @@ export type Overview = {
 };
 
 export type Need = {
-  readonly kind: 'backend' | 'interrupted' | 'unknown-start' | 'webhooks' | 'stopped' | 'queue' | 'store';
-  /** Of the backend, where it is about one. */
+  readonly kind:
+    | 'store'
+    | 'config'
+    | 'replica'
+    | 'backend'
+    | 'mapping'
+    | 'unknown-start'
+    | 'queue'
+    | 'stopped'
+    | 'webhooks'
+    | 'interrupted';
+  /** Of the backend, the agent, the replica or what is stopped, where it is about one. */
   readonly name: string | null;
   readonly text: string;
   readonly sinceMs: number | null;

@@ -95,7 +95,7 @@ export interface Admin {
   resumeRun(runId: string, payload: Json): Promise<void>;
   backends(): Promise<readonly BackendReport[]>;
   backend(name: string): Promise<BackendReport>;
-  /** Lets the next call of the backend go at once, whatever its pause or circuit, and polls a run there. */
+  /** Lets the next call of the backend go at once, whatever its pause or circuit, and polls up to 200 runs that wait for it. */
   probeBackend(name: string): Promise<BackendReport>;
   queues(): Promise<readonly QueueReport[]>;
   replicas(): Promise<readonly ReplicaState[]>;
@@ -122,6 +122,8 @@ export interface Admin {
 export interface ConfigAdmin {
   /** Of the config in force. */
   readonly hash: string;
+  /** Why the newest reload was refused; null: it was taken. */
+  readonly refusal: { readonly atMs: number; readonly problems: readonly string[] } | null;
   current(): Omit<ConfigReport, 'check'>;
   /** What the file would change, or `text` in its place. Changes nothing. */
   check(text: string | null): Promise<ConfigCheck>;

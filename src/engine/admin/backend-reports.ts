@@ -2,6 +2,7 @@ import type { BackendReport, QueueReport } from '../../contract/api/admin-report
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
+import type { WaitingCause } from '../../contract/domain/waiting.ts';
 import type { ReplicaRow } from '../../contract/store/operations-store.ts';
 import type { Backends } from '../limits/backends.ts';
 import { noCalls, quantileMs, statisticsMinutes } from '../limits/call-statistics.ts';
@@ -24,6 +25,14 @@ export type BackendReportsDeps = {
 };
 
 const minuteMs = 60_000;
+/** Runs that a probe polls, most of which queue up behind the first. */
+const maxProbed = 200;
+const vendorCauses: ReadonlySet<WaitingCause> = new Set([
+  'rate-limited',
+  'circuit-open',
+  'unauthorised',
+  'vendor-fault',
+]);
 
 /** How backends and their queues are, as this process sees them. */
 export class BackendReports {
@@ -46,16 +55,18 @@ export class BackendReports {
     return this.#describe(status, replicas);
   }
 
-  /** The next call goes at once; a run there is polled, so that there is one. Throws `backend_not_found`. */
+  /**
+   * The next call goes at once, and the runs that wait for the vendor are polled: each keeps to the pause that its own call was
+   * asked for, also after a probe has ended it. Where none waits, one is polled, so that there is a call. Throws
+   * `backend_not_found`.
+   */
   probe(name: string): void {
     const { backends, live } = this.#deps;
     if (backends.usageOf(name) === null) throw backendNotFound(name);
     backends.hasten(name);
-    for (const run of live.values()) {
-      if (run.backend !== name || !run.isStarted) continue;
-      run.pollNow();
-      return;
-    }
+    const started = [...live.values()].filter((run) => run.backend === name && run.isStarted);
+    const waiting = started.filter((run) => run.waiting !== null && vendorCauses.has(run.waiting.cause));
+    for (const run of waiting.length > 0 ? waiting.slice(0, maxProbed) : started.slice(0, 1)) run.pollNow();
   }
 
   /** Over all replicas. */
@@ -82,12 +93,12 @@ export class BackendReports {
     });
   }
 
-  #describe({ name, state, sinceMs }: BackendStatus, replicas: readonly ReplicaRow[]): BackendReport {
+  #describe({ name, state, sinceMs, impaired }: BackendStatus, replicas: readonly ReplicaRow[]): BackendReport {
     const { agents, backends, health, stops, live, adapterOf, replica } = this.#deps;
     const usage = backends.usageOf(name);
     const calls = usage?.calls ?? noCalls;
     return {
-      ...{ name, state, sinceMs, adapter: adapterOf(name) },
+      ...{ name, state, sinceMs, impaired, adapter: adapterOf(name) },
       lastFault: health.lastFaultAt(name),
       calls: {
         ...{ calls: calls.calls, failed: calls.failed },

@@ -1,7 +1,6 @@
 import type { AdminFor, ConfigAdmin } from '../../contract/api/admin.ts';
 import type { AgentReport, BackendReport, ReplicaState } from '../../contract/api/admin-reports.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
-import { errcodes } from '../../contract/domain/errcodes.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import type { Actor, Stop, StopName } from '../../contract/domain/operator.ts';
@@ -12,9 +11,9 @@ import { translateStorageFault } from '../storage-errors.ts';
 import { BackendReports, type BackendReportsDeps } from './backend-reports.ts';
 import { BulkActions, type BulkActionsDeps } from './bulk-actions.ts';
 import type { ChangeStream } from './change-stream.ts';
-import { listNeeds } from './overview.ts';
+import { readOverview } from './overview-reader.ts';
 import type { Presence } from './presence.ts';
-import { RunFinder, type RunFinderDeps, totalsOf } from './run-finder.ts';
+import { RunFinder, type RunFinderDeps } from './run-finder.ts';
 import { reportRun } from './run-reports.ts';
 
 export type AdminDeps = RunFinderDeps &
@@ -30,8 +29,6 @@ export type AdminDeps = RunFinderDeps &
     readonly log: Log;
   };
 
-const hourMs = 3_600_000;
-const maxGivenUp = 100;
 const owed = ['waiting', 'failed', 'stopped'] as const;
 
 /** The use cases of operators, for whom they are noted. */
@@ -48,27 +45,7 @@ export function createAdmin(deps: AdminDeps): AdminFor {
       log.warn({ by: actor.name, by_tenant: actor.tenant, ...fields }, message);
 
     return {
-      overview: async () => {
-        const ofHour = { createdFromMs: clock.nowMs() - hourMs };
-        const [live, ended, unknown, givenUp, replicas] = await Promise.all([
-          finder.groups({ isLive: true }),
-          finder.groups({ ...ofHour, isLive: false }),
-          finder.groups({ ...ofHour, errcodes: [errcodes.startUnknown] }),
-          translateStorageFault(outbox.list({ states: ['failed'], limit: maxGivenUp })),
-          readReplicas(),
-        ]);
-        return {
-          ...{ version: deps.version, replica: deps.replica, configHash: config.hash },
-          live: totalsOf(live.groups, live.isComplete),
-          ended: totalsOf(ended.groups, ended.isComplete),
-          stops: stops.all,
-          needs: listNeeds({
-            ...{ nowMs: clock.nowMs(), backends: reports.all(replicas), stops: stops.all, groups: live.groups },
-            unknownStarts: totalsOf(unknown.groups, unknown.isComplete),
-            ...{ givenUp: givenUp.length, maxDeliveries: maxGivenUp },
-          }),
-        };
-      },
+      overview: () => readOverview({ ...deps, finder, reports, describeReplica: (row) => describeReplica(row, deps) }),
       findRuns: (query) => finder.find(query),
       countRuns: (selection) => finder.count(selection),
       findRun: async (runId, reveal) => {

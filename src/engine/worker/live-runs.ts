@@ -4,6 +4,13 @@ import type { Run, RunKey, RunPhase } from '../../contract/domain/run.ts';
 import type { Waiting } from '../../contract/domain/waiting.ts';
 import type { WaitLook } from './wait-notes.ts';
 
+/** A vendor's status that a mapping does not have, and the row that it resembles. */
+export type UnknownStatus = {
+  readonly agentName: string;
+  readonly vendorStatus: string;
+  readonly nearest?: string | undefined;
+};
+
 /** What a changed config means for a live run. */
 export type Renewal = {
   /** The agent as the config in force has it. */
@@ -27,6 +34,8 @@ export interface LiveRun extends RunKey {
   readonly run: Run | null;
   /** What the run waits for now; null: nothing but its vendor. */
   readonly waiting: Waiting | null;
+  /** The status that its vendor showed last, where the mapping of its agent does not have it. */
+  readonly unknownStatus: UnknownStatus | null;
   lookAtWait(): WaitLook;
   /** Records what the run waits for. Never rejects. */
   recordWait(): Promise<void>;

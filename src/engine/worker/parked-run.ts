@@ -3,8 +3,9 @@ import type { Clock } from '../../contract/domain/clock.ts';
 import type { Run, RunPhase } from '../../contract/domain/run.ts';
 import type { Waiting, WaitingCause } from '../../contract/domain/waiting.ts';
 import { measureJson } from '../../json/measure-json.ts';
-import type { LiveRun, Renewal } from './live-runs.ts';
+import type { LiveRun, Renewal, UnknownStatus } from './live-runs.ts';
 import type { RunMemory } from './run-memory.ts';
+import { unknownStatusOf } from './run-wait.ts';
 import type { WaitLook } from './wait-notes.ts';
 
 /** A run that sleeps for longer is parked: below that, reading it again costs more than its loop. */
@@ -91,6 +92,10 @@ export class ParkedRun implements LiveRun {
 
   get waiting(): Waiting | null {
     return this.#parking.waitingFor(this);
+  }
+
+  get unknownStatus(): UnknownStatus | null {
+    return unknownStatusOf(this.memory, this.agent);
   }
 
   lookAtWait(): WaitLook {

@@ -7,12 +7,12 @@ import { RunHandle } from '../state/run-handle.ts';
 import { Adoption } from './adoption.ts';
 import { adoptionKindOf } from './adoption-kind.ts';
 import { deliverPayload } from './deliver.ts';
-import type { LiveRun, Renewal } from './live-runs.ts';
+import type { LiveRun, Renewal, UnknownStatus } from './live-runs.ts';
 import { isWorthParking, minParkMs } from './parked-run.ts';
 import { Poller } from './poller.ts';
 import { isWatched, type RunContext, RunLog, type WorkerDeps } from './run-context.ts';
 import { mayHaveResult, memoryFor, type RunLoopOptions, type RunOrigin } from './run-origin.ts';
-import { RunWait } from './run-wait.ts';
+import { RunWait, unknownStatusOf } from './run-wait.ts';
 import { requestStart, type StartResult, startRun } from './start-run.ts';
 import type { WaitLook } from './wait-notes.ts';
 
@@ -100,6 +100,10 @@ export class RunLoop implements LiveRun {
 
   get waiting(): Waiting | null {
     return this.#context.wait.current;
+  }
+
+  get unknownStatus(): UnknownStatus | null {
+    return unknownStatusOf(this.#context.memory, this.#context.agent);
   }
 
   get #run(): Run {

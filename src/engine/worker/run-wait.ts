@@ -1,4 +1,5 @@
 import type { UpstreamFault } from '../../contract/adapter/http.ts';
+import type { Agent } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { MappedStatus } from '../../contract/domain/mapping.ts';
 import type { Waiting, WaitingCause } from '../../contract/domain/waiting.ts';
@@ -6,6 +7,7 @@ import { boundText } from '../../json/bound-text.ts';
 import type { Hindrance } from '../limits/account-health.ts';
 import type { PastWait, RunPermit } from '../limits/run-permit.ts';
 import type { RunHandle } from '../state/run-handle.ts';
+import type { UnknownStatus as LiveUnknownStatus } from './live-runs.ts';
 import type { WaitLook } from './wait-notes.ts';
 
 type UnknownStatus = Pick<Extract<MappedStatus, { kind: 'unmapped' }>, 'vendorStatus' | 'nearest'>;
@@ -310,4 +312,9 @@ function longer(one: PastWait | null, other: PastWait | null): PastWait | null {
 function causeOf(httpStatus: number | null): WaitingCause {
   if (httpStatus === 401 || httpStatus === 403) return 'unauthorised';
   return httpStatus === 429 || httpStatus === 503 ? 'rate-limited' : 'vendor-fault';
+}
+
+export function unknownStatusOf({ waits }: WaitingMemory, { name }: Pick<Agent, 'name'>): LiveUnknownStatus | null {
+  const unknown = waits?.unknownStatus ?? null;
+  return unknown === null ? null : { agentName: name, ...unknown };
 }

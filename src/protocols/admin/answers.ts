@@ -138,6 +138,9 @@ const Backend = z
     adapter: z.string(),
     state: z.string(),
     since: instant,
+    impaired: z
+      .array(z.object({ tenants: z.array(z.string()), state: z.string() }))
+      .describe('Tenants with credentials of their own whose state is not `ok`'),
     last_fault: z
       .object({
         at: instant,

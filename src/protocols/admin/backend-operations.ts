@@ -75,7 +75,7 @@ export const backendOperations: readonly Operation[] = [
     path: '/backends/:name/probe',
     summary: 'Try a backend now',
     description:
-      'The next call goes at once, whatever pause the vendor asked for and however long the circuit is open, and a run at the backend is polled. The answer has the state before the result is known.',
+      'The next call goes at once, whatever pause the vendor asked for and however long the circuit is open, and up to 200 runs that wait for the vendor are polled. The answer has the state before the result is known.',
     params: nameParams,
     query: nothing,
     body: noBody,

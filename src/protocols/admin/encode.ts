@@ -131,6 +131,7 @@ export function encodeBackend(backend: BackendReport): JsonObject {
     adapter: backend.adapter,
     state: backend.state,
     since: instantOf(backend.sinceMs),
+    impaired: backend.impaired.map(({ tenants, state }) => ({ tenants: [...tenants], state })),
     last_fault:
       lastFault === null
         ? null

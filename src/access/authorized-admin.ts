@@ -6,6 +6,7 @@ import type {
   ManualRun,
   RunListQuery,
   RunSelection,
+  TryMapping,
 } from '../contract/api/admin.ts';
 import type { Reveal, Whoami } from '../contract/api/admin-reports.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
@@ -56,6 +57,7 @@ export class AuthorizedAdmin implements Admin {
   deliveries: Admin['deliveries'] = (selection) => this.#view.deliveries(selection);
   redrive = (selection: DeliverySelection) => this.#act.redrive(selection);
   agents: Admin['agents'] = () => this.#view.agents();
+  tryMapping = (trial: TryMapping) => this.#act.tryMapping(trial);
   config: Admin['config'] = (options) => this.#view.config(options);
   checkConfig = (text: string | null) => this.#view.checkConfig(text);
   reloadConfig: Admin['reloadConfig'] = () => this.#act.reloadConfig();

@@ -6,6 +6,7 @@ import { go, linkTo } from './route.js';
 import { SchemaForm } from './schema-form.js';
 import { ask, mayAct, read } from './server.js';
 import { html } from './view.js';
+import { Workbench } from './workbench.js';
 
 /** @param {{ name: string | null }} props */
 export function AgentsPage({ name }) {
@@ -48,6 +49,7 @@ function Agent({ agent }) {
       <div><h3>Run it</h3>${mayAct() ? html`<${SchemaForm} schema=${agent.schemas.input ?? {}} submit="Run it" onSubmit=${run} onChange=${setInput} />` : html`<p class="faint">That takes the role operator.</p>`}</div>
       <div><h3>The same by curl</h3><pre data-curl>${curlOf(agent.name, input)}</pre></div>
     </div></section>
+    ${mayAct() && html`<${Workbench} agent=${agent} />`}
     <section><h2>Schemas</h2><${Json} value=${agent.schemas} /></section>`;
 }
 

@@ -1,7 +1,8 @@
 import type { ZodError } from 'zod';
 import { findNearest } from '../collections/nearest-word.ts';
 import type { CompiledExpression as Expression } from '../contract/adapter/expressions.ts';
-import type { Mapping } from '../contract/domain/mapping.ts';
+import type { JsonObject } from '../contract/domain/json.ts';
+import type { AmendedMapping, Mapping } from '../contract/domain/mapping.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import { type CompiledCase, CompiledMapping, type MappingDeps } from './compiled-mapping.ts';
 import { compileExpression } from './evaluate.ts';
@@ -31,6 +32,14 @@ export type MappingCompilation =
   | { readonly kind: 'refused'; readonly problems: readonly MappingProblem[] };
 
 export type CompileOptions = { readonly budgets?: Partial<Budgets> | undefined };
+
+function amendMapping(layers: readonly MappingLayer[], part: JsonObject, options: CompileOptions): AmendedMapping {
+  const compiled = compileMapping([...layers, { source: 'the parts', mapping: part }], options);
+  if (compiled.kind === 'compiled') return compiled;
+  const say = ({ keys, message, hint }: MappingProblem) =>
+    `${keys.join('.')}${keys.length === 0 ? '' : ': '}${message}${hint === undefined ? '' : `; ${hint}`}`;
+  return { kind: 'refused', problems: compiled.problems.map(say) };
+}
 
 /**
  * Merges layers, later ones over earlier ones, and compiles the result. A later layer replaces single expressions,
@@ -68,7 +77,11 @@ export function compileMapping(layers: readonly MappingLayer[], options: Compile
   const { output } = expressions;
   if (problems.length === 0 && output !== undefined && status.size > 0) {
     const { input, error, interrupt, resume, threadState } = expressions;
-    const parts: MappingDeps = { status, input, output, error, interrupt, resume, threadState, errcodes, vendorPaths };
+    const amend = (part: JsonObject) => amendMapping(layers, part, options);
+    const parts: MappingDeps = {
+      ...{ status, input, output, error, interrupt, resume, threadState, errcodes, vendorPaths },
+      amend,
+    };
     return { kind: 'compiled', mapping: new CompiledMapping(parts) };
   }
   if (problems.length === 0) {

@@ -36,16 +36,19 @@ export type MappingDeps = {
   readonly errcodes: ErrcodeTable;
   /** Members of the vendor's run that are kept of its terminal answer. */
   readonly vendorPaths: readonly string[];
+  readonly amend: Mapping['amend'];
 };
 
 /** Reads observations with compiled parts. Stateless: one instance serves all runs of an agent at once. */
 export class CompiledMapping implements Mapping {
   readonly interrupts: boolean;
+  readonly amend: Mapping['amend'];
   readonly #deps: MappingDeps;
 
   constructor(deps: MappingDeps) {
     const rows = [...deps.status.values()].flat();
     this.interrupts = deps.interrupt !== undefined || rows.some((row) => row.is === 'interrupted');
+    this.amend = deps.amend;
     this.#deps = deps;
   }
 

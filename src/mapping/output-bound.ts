@@ -40,6 +40,10 @@ export function boundOutput(mapping: Mapping, maxBytes: number): Mapping {
     isFinal: (vendorStatus) => mapping.isFinal(vendorStatus),
     read: async (observation, guard) => boundReading(await mapping.read(observation, guard)),
     resume: async (context, guard) => bound('resume', await mapping.resume(context, guard)),
+    amend: (part) => {
+      const amended = mapping.amend(part);
+      return amended.kind === 'refused' ? amended : { ...amended, mapping: boundOutput(amended.mapping, maxBytes) };
+    },
     threadState: async (context, guard) => bound('threadState', await mapping.threadState(context, guard)),
   };
 }

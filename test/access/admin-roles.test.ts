@@ -16,6 +16,7 @@ const bodies: Readonly<Record<string, Json>> = {
   redrive_deliveries: {},
   check_config: {},
   pause_backend: { reason: 'the vendor asked' },
+  try_mapping: { agent: 'echo', status: 'completed', raw: {} },
   start_run: { input: {} },
   resume_run: { payload: {} },
   put_stop: { kind: 'agent', name: 'echo', reason: 'it costs too much' },
@@ -23,7 +24,16 @@ const bodies: Readonly<Record<string, Json>> = {
 const params: Readonly<Record<string, string>> = { run_id: runId, name: 'echo', kind: 'agent', replica: 'r1' };
 const acting = new Set([
   ...['cancel_runs', 'replay_runs', 'pause_backend', 'resume_backend', 'probe_backend', 'drain_replica'],
-  ...['undrain_replica', 'put_stop', 'lift_stop', 'redrive_deliveries', 'reload_config', 'start_run', 'resume_run'],
+  ...[
+    'undrain_replica',
+    'put_stop',
+    'lift_stop',
+    'redrive_deliveries',
+    'reload_config',
+    'start_run',
+    'resume_run',
+    'try_mapping',
+  ],
 ]);
 
 /** A site that knows who calls, and has no admin API behind its roles. */

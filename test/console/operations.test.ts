@@ -114,6 +114,30 @@ describe.skipIf(noBrowser !== null)('the operations in Chromium', { timeout: 90_
     await page.close();
   });
 
+  test('a mapping is edited in the workbench, which shows what it makes of an answer before a reload', async () => {
+    await using site = await openSample();
+    await ask(site.url, null, 'POST', '/runs', { agent_id: 'support', input: { message: 'Where is it?' } });
+    const { page, faults } = await openPage(browser);
+    await page.goto(`${site.url}/console/agents/support`);
+    const bench = page.locator('[data-workbench]');
+    const mapped = bench.locator('[data-mapped]');
+    await bench.getByLabel('status').fill('completed');
+    await bench.getByLabel('raw').fill('{"status":"completed","output":{"response":"On its way."}}');
+    await bench.getByRole('button', { name: 'Try it' }).click();
+    await mapped.getByText('"reply": "On its way."').waitFor();
+    await bench.getByLabel('Parts').fill('{"output": "output.{ \'text\': response & \'!\' }"}');
+    await bench.getByRole('button', { name: 'Try it' }).click();
+    await mapped.getByText('"text": "On its way.!"').waitFor();
+    await bench.getByLabel('Parts').fill('{"output": "output.{"}');
+    await bench.getByRole('button', { name: 'Try it' }).click();
+    await mapped.locator('pre.problem').getByText('output').waitFor();
+    await bench.getByLabel('Parts').fill('{"output": ');
+    await bench.getByText('The mapping is not JSON').waitFor();
+    expect(await bench.getByRole('button', { name: 'Try it' }).isDisabled()).toBe(true);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
   test('every page is shown on a phone without a fault, and none is wider than the screen', async () => {
     await using site = await openSample();
     await ask(site.url, null, 'POST', '/runs', { agent_id: 'echo', input: {} });

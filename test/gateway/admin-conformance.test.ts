@@ -100,6 +100,23 @@ describe.each(stores)('the admin API on $name', { timeout: 60_000 }, ({ name: st
     expect(site.log()).toContain('run resumed by an operator');
   });
 
+  test(`parts of a mapping are tried on an answer of the vendor, and change nothing (${store})`, async () => {
+    const trial = { agent: 'approval', status: 'completed', raw: { output: { approved: true } } };
+    const attempt = async (mapping: JsonObject) => (await tell('try_mapping', { body: { ...trial, mapping } })).body;
+    expect(await attempt({ output: "output.{ 'yes': approved }", status: { completed: 'success' } })).toMatchObject({
+      ...{ problems: [], mapped: { status: 'success', output: { yes: true } } },
+    });
+    expect(await attempt({ output: 'output.{' })).toMatchObject({ problems: [expect.any(String)], mapped: null });
+    expect(await attempt({ output: "$error('no such thing')", status: { completed: 'success' } })).toMatchObject({
+      ...{ problems: [expect.stringContaining('"output" expression failed')], mapped: null },
+    });
+    expect(await attempt({ status: { completed: 'error' } })).toMatchObject({ mapped: { status: 'error' } });
+    const unknown = await tell('try_mapping', { body: { ...trial, status: 'asleep' } });
+    expect(unknown.body).toMatchObject({ mapped: { status: 'unmapped', vendor_status: 'asleep' } });
+    expect((await tell('try_mapping', { body: { ...trial, agent: 'gone' } })).status).toBe(404);
+    expect((await tell('try_mapping', { body: { ...trial, mapping: 'x' } })).status).toBe(422);
+  });
+
   test(`a backend shows its calls, its last fault, its budget and its stop (${store})`, async () => {
     const found = await tell('get_backend', { params: { name: 'intuned' } });
     expect(found.body).toMatchObject({

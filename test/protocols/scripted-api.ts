@@ -293,6 +293,7 @@ export function agentOf(changes: Partial<Agent>): Agent {
       read: unused,
       resume: unused,
       threadState: unused,
+      amend: unused,
     },
     ...changes,
   };

@@ -1,6 +1,7 @@
 import type { Agent } from '../domain/agent.ts';
 import type { RunEvent } from '../domain/event.ts';
 import type { Json } from '../domain/json.ts';
+import type { MappedStatus } from '../domain/mapping.ts';
 import type { Role, RunNotes, Stop } from '../domain/operator.ts';
 import type { Run, RunPhase, RunStatus } from '../domain/run.ts';
 import type { Fire, Schedule } from '../domain/schedule.ts';
@@ -236,6 +237,13 @@ export type BulkOutcome = {
   readonly isComplete: boolean;
   readonly done: readonly { readonly runId: string; readonly newRunId?: string | undefined }[];
   readonly refused: readonly { readonly runId: string; readonly reason: string }[];
+};
+
+/** What a mapping makes of a vendor's answer; null where `problems` say why it makes nothing. */
+export type MappingTrial = {
+  readonly problems: readonly string[];
+  readonly mapped: MappedStatus | null;
+  readonly tookMs: number;
 };
 
 export type Whoami = { readonly name: string; readonly tenant: string; readonly role: Role };

@@ -9,6 +9,7 @@ import type {
   BulkOutcome,
   ConfigCheck,
   ConfigReport,
+  MappingTrial,
   Overview,
   QueueReport,
   ReloadOutcome,
@@ -66,6 +67,15 @@ export type ManualRun = {
   readonly config: JsonObject | undefined;
 };
 
+/** A vendor's answer, and parts that are laid over the mapping of the agent. */
+export type TryMapping = {
+  readonly agent: string;
+  /** The vendor's word for the status. */
+  readonly status: string;
+  readonly raw: Json;
+  readonly part: JsonObject;
+};
+
 export type DeliverySelection = {
   readonly runId?: string | undefined;
   readonly states?: readonly DeliveryState[] | undefined;
@@ -105,6 +115,8 @@ export interface Admin {
   deliveries(selection: DeliverySelection & { readonly limit: number }): Promise<readonly Delivery[]>;
   redrive(selection: DeliverySelection): Promise<number>;
   agents(): readonly AgentReport[];
+  /** Changes nothing. */
+  tryMapping(trial: TryMapping): Promise<MappingTrial>;
   config(options: { readonly isCompared: boolean }): Promise<ConfigReport>;
   /** Reads the file anew, or `text` in its place, and changes nothing. */
   checkConfig(text: string | null): Promise<ConfigCheck>;

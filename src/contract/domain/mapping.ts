@@ -66,7 +66,14 @@ export interface Mapping {
   resume(context: ResumeContext, guard?: EvaluationGuard): Promise<Json>;
   /** The thread's values after a run that succeeded; without an expression the run's output. */
   threadState(context: StateContext, guard?: EvaluationGuard): Promise<Json>;
+  /** The same mapping with parts of another laid over it, as an operator tries them. Throws nothing. */
+  amend(part: JsonObject): AmendedMapping;
 }
+
+/** `problems` say where and why the parts are refused. */
+export type AmendedMapping =
+  | { readonly kind: 'compiled'; readonly mapping: Mapping }
+  | { readonly kind: 'refused'; readonly problems: readonly string[] };
 
 /** An expression failed or went over its budget at run time; the message names the expression, not the data. */
 export class MappingFault extends Error {

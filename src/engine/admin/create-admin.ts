@@ -1,8 +1,9 @@
-import type { AdminFor, ConfigAdmin } from '../../contract/api/admin.ts';
-import type { AgentReport, BackendReport, ReplicaState } from '../../contract/api/admin-reports.ts';
+import type { AdminFor, ConfigAdmin, TryMapping } from '../../contract/api/admin.ts';
+import type { AgentReport, BackendReport, MappingTrial, ReplicaState } from '../../contract/api/admin-reports.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Log } from '../../contract/domain/log.ts';
+import { MappingFault } from '../../contract/domain/mapping.ts';
 import type { Actor, Stop, StopName } from '../../contract/domain/operator.ts';
 import type { ReplicaRow } from '../../contract/store/operations-store.ts';
 import type { Stops } from '../limits/stops.ts';
@@ -106,6 +107,7 @@ export function createAdmin(deps: AdminDeps): AdminFor {
         return redriven;
       },
       agents: () => deps.agents.all.map((agent) => describeAgent(agent, stops)),
+      tryMapping: async (trial) => await tryMapping(deps, trial),
       config: async ({ isCompared }) => ({
         ...config.current(),
         check: isCompared ? await config.check(null) : null,
@@ -148,6 +150,24 @@ export function createAdmin(deps: AdminDeps): AdminFor {
   function refuseUnknown({ kind, name }: StopName): void {
     if (kind === 'backend') reports.one(name, []);
     if (kind === 'agent' && deps.agents.find(name)?.name !== name) throw new GatewayError('agent_not_found');
+  }
+}
+
+async function tryMapping(
+  { agents, clock }: AdminDeps,
+  { agent, status, raw, part }: TryMapping,
+): Promise<MappingTrial> {
+  const found = agents.find(agent);
+  if (found === null) throw new GatewayError('agent_not_found', { detail: `the config has no agent "${agent}"` });
+  const amended = found.mapping.amend(part);
+  if (amended.kind === 'refused') return { problems: amended.problems, mapped: null, tookMs: 0 };
+  const sinceMs = clock.monotonicMs();
+  try {
+    const mapped = await amended.mapping.read({ status, raw });
+    return { problems: [], mapped, tookMs: clock.monotonicMs() - sinceMs };
+  } catch (error) {
+    if (!(error instanceof MappingFault)) throw error;
+    return { problems: [error.message], mapped: null, tookMs: clock.monotonicMs() - sinceMs };
   }
 }
 

@@ -273,6 +273,7 @@ export const answers = {
   ScheduleList: z.object({ schedules: z.array(Schedule) }),
   DeliveryList: z.object({ deliveries: z.array(Delivery) }),
   StopList: z.object({ stops: z.array(Stop) }),
+  MappingTrial: z.object({ problems: z.array(z.string()), mapped: anyObject.nullable(), took_ms: ms }),
   StartedRun: z.object({ run_id: z.string() }),
   Redriven: z.object({ redriven: count }),
   Reload: z.object({ applied: z.boolean(), hash: z.string(), problems: z.array(z.string()) }),

@@ -6,8 +6,16 @@ import { emptyAnswer, jsonAnswer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing } from '../shared/requests.ts';
 import { answers } from './answers.ts';
-import { encodeAgent, encodeBackend, encodeQueue, encodeReplica, encodeSchedule, encodeStop } from './encode.ts';
-import { nameParams, pause, replicaParams, stop, stopParams } from './requests.ts';
+import {
+  encodeAgent,
+  encodeBackend,
+  encodeQueue,
+  encodeReplica,
+  encodeSchedule,
+  encodeStop,
+  encodeTrial,
+} from './encode.ts';
+import { mappingTrial, nameParams, pause, replicaParams, stop, stopParams } from './requests.ts';
 
 const error = answers.ErrorResponse;
 
@@ -134,6 +142,21 @@ export const backendOperations: readonly Operation[] = [
     body: noBody,
     answers: answersOf(error, success(answers.ScheduleList), []),
     handle: async (api) => jsonAnswer({ schedules: (await api.admin.schedules()).map(encodeSchedule) }),
+  }),
+  operation({
+    id: 'try_mapping',
+    method: 'POST',
+    path: '/mappings:try',
+    summary: "Try a mapping on a vendor's answer",
+    description:
+      'What the mapping of the agent makes of an answer, with other parts laid over it. Changes nothing. `problems` say why parts are refused, or an expression fails.',
+    params: nothing,
+    query: nothing,
+    body: mappingTrial,
+    answers: answersOf(error, success(answers.MappingTrial), [404, 422]),
+    countsAsStream: true,
+    handle: async (api, { body: { agent, status, raw, mapping: part } }) =>
+      jsonAnswer(encodeTrial(await api.admin.tryMapping({ agent, status, raw, part }))),
   }),
   operation({
     id: 'list_stops',

@@ -4,6 +4,7 @@ import type {
   BulkOutcome,
   ConfigCheck,
   ConfigReport,
+  MappingTrial,
   Overview,
   QueueReport,
   ReplicaState,
@@ -13,7 +14,9 @@ import type {
   RunTotals,
   ScheduleReport,
 } from '../../contract/api/admin-reports.ts';
+import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
+import type { MappedStatus } from '../../contract/domain/mapping.ts';
 import type { CallNote, Stop } from '../../contract/domain/operator.ts';
 import type { Delivery } from '../../contract/domain/webhook.ts';
 import { instantOf } from '../shared/answers.ts';
@@ -234,6 +237,30 @@ export function encodeOverview(overview: Overview): JsonObject {
     ended: encodeTotals(overview.ended),
     stops: overview.stops.map(encodeStop),
   };
+}
+
+/** In the words of the API; `kind` says too what a status alone does not: that the vendor's is not known. */
+export function encodeTrial({ problems, mapped, tookMs }: MappingTrial): JsonObject {
+  return { problems: [...problems], mapped: mapped === null ? null : encodeMapped(mapped), took_ms: tookMs };
+}
+
+function encodeMapped(mapped: MappedStatus): JsonObject {
+  switch (mapped.kind) {
+    case 'pending':
+      return { status: 'pending', ...(mapped.partial === undefined ? {} : { partial: mapped.partial }) };
+    case 'interrupted':
+      return { status: 'interrupted', interrupt: mapped.payload };
+    case 'success':
+      return { status: 'success', output: mapped.output };
+    case 'failed':
+      return { status: mapped.status, errcode: mapped.errcode, error: mapped.description };
+    case 'unmapped': {
+      const { vendorStatus, nearest = null } = mapped;
+      return { status: 'unmapped', vendor_status: vendorStatus, nearest };
+    }
+    default:
+      return assertNever(mapped);
+  }
 }
 
 export function encodeBulk({ isDryRun, matched, isComplete, done, refused }: BulkOutcome): JsonObject {

@@ -124,6 +124,12 @@ export const manualRun = z.strictObject({
   config: jsonObject.optional(),
   tenant: name.optional(),
 });
+export const mappingTrial = z.strictObject({
+  agent: name,
+  status: z.string().max(256).describe("The vendor's word for the status"),
+  raw: json.describe("The vendor's answer"),
+  mapping: jsonObject.default({}).describe('Parts that are laid over the mapping of the agent'),
+});
 export const answerOfRun = z.strictObject({ payload: json });
 
 type Filter = Partial<z.output<typeof runCount>>;

@@ -49,7 +49,7 @@ const names = pending.map((place) => nameOf(place));
 if (new Set(names).size < names.length) throw new Error(`two places have one name: ${names.toSorted().join(', ')}`);
 for (const place of copied) {
   if (foreign.includes(basename(place))) continue;
-  const isData = (source: string) => !/\.(md|ts)$/.test(source);
+  const isData = (source: string) => !/\.(md|ts)$|tsconfig\.json$/.test(source);
   cpSync(join(root, place), join(dist, basename(place)), { recursive: true, filter: isData });
 }
 for (const name of pageFiles) cpSync(join(swaggerUi, name), join(dist, 'swagger-ui', name));

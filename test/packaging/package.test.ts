@@ -68,6 +68,8 @@ describe('the packed package', () => {
       'dist/adapters',
       'dist/check-thread.mjs',
       'dist/checkpoint-worker.mjs',
+      'dist/console',
+      'dist/console-packages',
       'dist/evaluation-thread.mjs',
       'dist/kept-code.cjs',
       'dist/mappings',
@@ -87,6 +89,9 @@ describe('the packed package', () => {
       'mappings/intuned.yaml',
       'adapters/replicate/adapter.yaml',
       'swagger-ui/LICENSE',
+      'console/main.js',
+      'console/console.css',
+      'console-packages/preact.mjs',
     ]) {
       expect(files).toContain(`package/dist/${file}`);
     }
@@ -173,7 +178,9 @@ describe('the packed package', () => {
       const { run_id: runId } = (await created.json()) as { run_id: string };
       const output = await fetch(`${url}/runs/${runId}/output?block_timeout=30`);
       expect(await output.json()).toMatchObject({ status: 'success', result: { hello: 'world' } });
-      for (const path of ['/docs', '/docs/swagger-ui-bundle.js', '/docs/swagger-ui.css', '/openapi.json']) {
+      const ofConsole = ['/console', '/console/files/main.js', '/console/files/preact.mjs'];
+      const ofDocs = ['/docs', '/docs/swagger-ui-bundle.js', '/docs/swagger-ui.css', '/openapi.json'];
+      for (const path of [...ofConsole, ...ofDocs]) {
         const answer = await fetch(`${url}${path}`);
         expect([path, answer.status]).toEqual([path, 200]);
         expect((await answer.arrayBuffer()).byteLength).toBeGreaterThan(100);

@@ -48,7 +48,7 @@ export async function carryOut(words: readonly string[], keepCode = () => {}): P
 }
 
 /** What `rungate` alone says where there is nothing to serve. */
-const howToBegin = `there is no ./${usualConfigFile} to serve. "rungate serve --sandbox" shows what rungate does over stand-ins of vendors; "rungate --help" lists what else there is`;
+const howToBegin = `there is no ./${usualConfigFile} to serve. "rungate serve --sandbox" shows what rungate does over stand-ins of vendors; "rungate init" writes a config to begin with`;
 
 type Found = { readonly command: Command | undefined; readonly isHelp: boolean; readonly isVersion: boolean };
 

@@ -2,8 +2,11 @@ import { backends } from './backends.ts';
 import { backup } from './backup.ts';
 import { check } from './check.ts';
 import type { Command } from './command.ts';
+import { createCompletion } from './completion.ts';
 import { drain } from './drain.ts';
+import { init } from './init.ts';
 import { key } from './key.ts';
+import { mapping } from './mapping.ts';
 import { reload } from './reload.ts';
 import { restore } from './restore.ts';
 import { run } from './run.ts';
@@ -19,7 +22,9 @@ import { webhooks } from './webhooks.ts';
 /** Every command, in the order of the help. */
 export const commands: readonly Command[] = [
   serve,
+  init,
   check,
+  mapping,
   reload,
   run,
   runs,
@@ -33,6 +38,7 @@ export const commands: readonly Command[] = [
   backup,
   restore,
   sandbox,
+  createCompletion(() => commands),
   version,
 ];
 

@@ -27,7 +27,7 @@ describe('the table of commands', () => {
       // A list of filters is too long for a call, and stands in the help beside it.
       const calls = usages.flatMap(({ call, help }) => [call, ...help]).join('\n');
       const named = new Set(
-        [...calls.matchAll(/--([a-z][a-z-]*)|(?<=\[)-([a-z])\b/g)].map(
+        [...calls.matchAll(/--([a-z][a-z0-9-]*)|(?<=\[)-([a-z])\b/g)].map(
           ([, long, short]) => long ?? longOf(flags, short),
         ),
       );
@@ -89,6 +89,10 @@ const mistakes: readonly (readonly [string, string])[] = [
   ['runs cancel --live x', 'runs cancel takes ids or a filter, and not both'],
   ['backends pause', 'backends pause takes the name of a backend'],
   ['backends pause x', 'backends pause takes --reason TEXT, which its queued runs show'],
+  ['check a b', 'unexpected: b'],
+  ['mapping try', 'mapping try takes the name of an agent'],
+  ['mapping try x', '--raw FILE is missing'],
+  ['completion', 'completion takes bash, zsh or fish'],
   ['run', 'run takes the name of an agent'],
   ['run x -i {', '--input takes JSON'],
   ['top --url ftp://x', '--url takes a URL with http or https'],

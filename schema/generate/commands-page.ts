@@ -21,7 +21,7 @@ export function renderCommandsPage(): string {
     generatedNote,
     `\`\`\`text output-of="rungate --help"\n${renderHelp()}\`\`\``,
     paragraph(
-      'In a clone, `rungate` is `node src/main.ts`. `--help` prints the text above, `--version` the versions. [The command line](operate/command-line.md) shows them at work. SIGHUP is ignored and logged.',
+      'In a clone, `rungate` is `node src/main.ts`. `--help` prints the text above, `--version` the versions. [The command line](operate/command-line.md) shows them at work. SIGHUP lets a gateway [read its config again](operate/reload.md).',
     ),
     '## Flags',
     formatTable(

@@ -50,6 +50,25 @@ describe('a vendor that holds a call until a run changes', () => {
     expect(vendor.polls).toBeLessThanOrEqual(4);
   });
 
+  test('a run whose call is held is polled before its deadline, and its end says why it did not go on', async () => {
+    await open({ agent: { capabilities, timeoutMs: 50_000 } });
+    vendor.observeScript.push({ status: 'running', stuck: 'no worker has taken it up' });
+    const run = await rig.create();
+    await rig.clock.advance(51_000);
+    expect(vendor.polls).toBeGreaterThanOrEqual(1);
+    expect(await rig.read(run)).toMatchObject({
+      status: 'timeout',
+      outcome: { description: 'the run did not end within its 50 seconds: at the vendor, no worker has taken it up' },
+    });
+  });
+
+  test('a run with a distant deadline whose call is held takes one call in twenty seconds', async () => {
+    await open();
+    await rig.create();
+    await rig.clock.advance(59_000);
+    expect([vendor.holds, vendor.polls]).toEqual([3, 0]);
+  });
+
   test('an adapter that can hold calls for an agent whose target cannot is polled', async () => {
     await open({ agent: { capabilities: { ...capabilities, attend: false } } });
     await rig.create();

@@ -124,9 +124,10 @@ describe('a start that is answered with the end and names no run', () => {
     vendor.fates.push({ taken: true, answer: 'hang' });
     const run = await rig.create();
     await rig.clock.settle();
-    rig = await rig.crash();
+    // The run is claimed, and its start sent again, as soon as the next process begins.
     vendor.start = start.bind(vendor);
     vendor.startScript.push({ upstream: null, observation: showing({ status: 'success', output: 'late' }) });
+    rig = await rig.crash();
     await rig.clock.advance(1000);
     expect(await rig.read(run)).toMatchObject({ status: 'success', outcome: { value: 'late' } });
     expect(vendor.cancelled).toEqual([]);

@@ -12,6 +12,7 @@ import { runId, runOf } from './scripted-api.ts';
 
 // The schemas of the vendor's TypeScript client (`@intuned/client` 0.5.2), which is in no registry: optional members may be
 // absent and not null, words are on closed lists, and members inside `error` and `reason` have snake case.
+const value = z.unknown().refine((given) => given !== null);
 const runError = z.strictObject({
   message: z.string(),
   category: z.enum(categories),
@@ -19,13 +20,13 @@ const runError = z.strictObject({
   retirable: z.boolean().optional(),
   doc_url: z.string().optional(),
   correlation_id: z.string().optional(),
-  details: z.unknown().optional(),
+  details: value.optional(),
 });
 const reason = z.strictObject({
   type: z.enum(reasons),
   message: z.string(),
   doc_url: z.string().optional(),
-  details: z.unknown().optional(),
+  details: value.optional(),
 });
 const payload = z.strictObject({
   api: z.string(),
@@ -35,7 +36,7 @@ const payload = z.strictObject({
 const runResult = z.strictObject({
   runId: z.string(),
   status: z.enum(['pending', 'started', 'completed', 'canceled', 'failed']),
-  result: z.unknown().optional(),
+  result: value.optional(),
   extendedPayloads: z.array(payload).optional(),
   error: runError.optional(),
   message: z.string().optional(),
@@ -46,7 +47,7 @@ const httpError = z.strictObject({
   category: z.enum(categories),
   message: z.string(),
   retirable: z.boolean(),
-  details: z.unknown().optional(),
+  details: value.optional(),
   correlationId: z.string(),
 });
 

@@ -232,7 +232,10 @@ export class Poller {
       deps.pacing,
     );
     const patienceEndsMs = this.#patience.endsMs;
-    const dueMs = Math.min(this.#memory.lastPollMs + delayMs, this.#echoEndsMs(this.#memory.lastPollMs));
+    // A poll may show why the run does not go on, which its end is to say.
+    const attendedMs = this.#attendance.isAttended ? this.#leftMs(this.#memory.lastPollMs) / 2 : delayMs;
+    const calmMs = this.#memory.lastPollMs + Math.min(delayMs, Math.max(0, attendedMs));
+    const dueMs = Math.min(calmMs, this.#echoEndsMs(this.#memory.lastPollMs));
     const soonestMs =
       patienceEndsMs === null ? dueMs : Math.min(dueMs, Math.max(patienceEndsMs, this.#memory.lastPollMs + 1));
     return soonestMs - deps.clock.monotonicMs();
@@ -242,10 +245,13 @@ export class Poller {
   #wishedMs(lastPollMs: number): number | null {
     const { notBeforeMs } = this.#memory;
     if (notBeforeMs === null) return null;
-    const { handle, deps } = this.#context;
+    return Math.max(0, Math.min(notBeforeMs, this.#context.deps.pacing.ceilingMs, this.#leftMs(lastPollMs) / 2));
+  }
+
+  #leftMs(lastPollMs: number): number {
+    const { handle } = this.#context;
     const { deadlineAtMs, createdAtMs } = handle.run;
-    const leftMs = handle.createdMonotonicMs + deadlineAtMs - createdAtMs - lastPollMs;
-    return Math.max(0, Math.min(notBeforeMs, deps.pacing.ceilingMs, leftMs / 2));
+    return handle.createdMonotonicMs + deadlineAtMs - createdAtMs - lastPollMs;
   }
 
   /** When a question that is held back counts as asked again, unless a poll has been sent since or faults slow the polls. */

@@ -70,6 +70,7 @@ describe('the packed package', () => {
       'dist/checkpoint-worker.mjs',
       'dist/console',
       'dist/console-packages',
+      'dist/deploy',
       'dist/evaluation-thread.mjs',
       'dist/kept-code.cjs',
       'dist/mappings',
@@ -92,6 +93,8 @@ describe('the packed package', () => {
       'console/main.js',
       'console/console.css',
       'console-packages/preact.mjs',
+      'deploy/compose.yaml',
+      'deploy/kubernetes/rungate.yaml',
     ]) {
       expect(files).toContain(`package/dist/${file}`);
     }

@@ -74,11 +74,29 @@ export function QueuesPage() {
           <td class="number">${queue.waiting}${queue.complete ? '' : '+'}</td><td>${since(queue.oldest_at)}</td><td class="number">${queue.running}</td>
           <td class="number">${Number(queue.starts_per_minute.toFixed(1))}</td><td class="wide">${queue.waiting === 0 ? 'empty' : queue.empty_in_ms === null ? 'not known' : duration(queue.empty_in_ms)}</td></tr>`,
       )}</tbody></table></div>`}<//></section>
+  <${Schedules} />
   <section><h2>Stopped</h2><${Loaded} reading=${stops}>${(/** @type {readonly any[]} */ rows) => html`
     ${rows.length === 0 && html`<p class="faint">Nothing is stopped. An agent, a backend or a tenant that is stopped starts nothing; its runs wait.</p>`}
     <ul>${rows.map((stop) => html`<li>${stop.kind} <b>${stop.name}</b>: by ${stop.by}, ${since(stop.at)} ago, “${stop.reason}” ${mayAct() && html`<button onClick=${() => liftStop(stop).then(stops.refresh)}>Start again</button>`}</li>`)}</ul>
     ${mayAct() && html`<${StopForm} refresh=${stops.refresh} />`}
   `}<//></section>`;
+}
+
+/** Left out where the config has none. */
+function Schedules() {
+  const reading = useReading('schedules', async () => (await read('/schedules')).schedules, {
+    on: ['config', 'run'],
+    everyMs: 10_000,
+  });
+  if (reading.data === null || reading.data.length === 0) return null;
+  return html`<section><h2>Schedules</h2><div class="scroll"><table class="rows"><thead><tr><th>schedule</th><th>agent</th><th>times</th><th>next</th><th class="wide">last</th></tr></thead>
+    <tbody>${reading.data.map(
+      (
+        row,
+      ) => html`<tr key=${row.name}><td>${row.name}</td><td><a href=${linkTo('agents', row.agent)}>${row.agent}</a></td><td><code>${row.cron}</code> ${row.time_zone}</td>
+      <td>${!row.enabled ? 'disabled' : row.next_at === null ? '–' : `in ${duration(Math.max(0, Date.parse(row.next_at) - Date.now()))}`}</td>
+      <td class="wide">${row.last && html`${since(row.last.at)} ago: ${row.last.outcome} ${row.last.detail} ${row.last.run_id && html`<a href=${linkTo('runs', row.last.run_id)}>the run</a>`}`}</td></tr>`,
+    )}</tbody></table></div></section>`;
 }
 
 /** @param {{ refresh: () => void }} props */

@@ -12,7 +12,8 @@ async function readNow() {
   const [overview, { backends }, { runs }, { agents }] = await Promise.all([
     read('/overview'),
     read('/backends'),
-    read('/runs?limit=12'),
+    // While the database is away, the rest still says so.
+    read('/runs?limit=12').catch(() => ({ runs: null })),
     read('/agents'),
   ]);
   return { overview, backends, runs, agents };
@@ -29,7 +30,7 @@ export function NowPage() {
     <${Vendors} backends=${backends} />
     <section>
       <h2>Newest runs</h2>
-      ${runs.length === 0 ? html`<${FirstRun} agents=${agents} />` : html`<${RunRows} runs=${runs} />`}
+      ${runs === null ? html`<p class="problem" role="alert">The runs cannot be read: the database does not answer.</p>` : runs.length === 0 ? html`<${FirstRun} agents=${agents} />` : html`<${RunRows} runs=${runs} />`}
       <${TryButtons} agents=${agents} refresh=${reading.refresh} />
     </section>
   `}<//>`;
@@ -55,6 +56,12 @@ function actionsOf({ kind, name }, stops, refresh) {
   switch (kind) {
     case 'backend':
       return html`${show({ live: 'true', backend: name })}${mayAct() && html`<button onClick=${() => pauseBackend(name).then(refresh)}>Pause</button><button onClick=${() => probeBackend(name).then(refresh)}>Probe</button>`}`;
+    case 'config':
+      return html`<a class="button" href=${linkTo('config')}>Show</a>`;
+    case 'replica':
+      return html`<a class="button" href=${linkTo('replicas')}>Show</a>`;
+    case 'mapping':
+      return html`${show({ agent: name })}<a class="button" href=${linkTo('agents', name)}>Workbench</a>`;
     case 'interrupted':
       return show({ phase: 'interrupted' });
     case 'unknown-start':

@@ -1,5 +1,9 @@
+import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from 'vitest';
-import { sessionHeader } from '../../src/access/console-sessions.ts';
+import { ConsoleSessions, sessionHeader } from '../../src/access/console-sessions.ts';
+import { hashKey, principalOf } from '../../src/access/key-ring.ts';
+import { noLimits } from '../../src/access/principals.ts';
+import { GatewayError } from '../../src/contract/domain/errors.ts';
 import { type AuthSite, keyOf, openAuthSite } from './auth-site.ts';
 
 const ops = keyOf('ops', { role: 'operator' });
@@ -71,5 +75,43 @@ describe('sessions of the console', { timeout: 30_000 }, () => {
     const { host } = new URL(site.url);
     const secure = await logIn(site, ops.key, { origin: `https://${host}` });
     expect(secure.headers.get('set-cookie')).toMatch(/; Secure$/);
+  });
+});
+
+describe('a session', () => {
+  const store = { secret: async () => Buffer.alloc(32, 7) };
+  const config = (...entries: readonly ReturnType<typeof keyOf>[]) => ({
+    jwt: null,
+    keys: entries.map(({ key }) => ({
+      ...{ sha256: hashKey(key), name: 'ops', tenant: 'platform', agents: null, limits: noLimits },
+      role: 'operator' as const,
+    })),
+  });
+  const refuseAll = () => {
+    throw new GatewayError('unauthorized', { detail: 'asked for a key' });
+  };
+  const [first] = config(ops).keys;
+
+  async function request(): Promise<IncomingMessage> {
+    if (first === undefined) throw new Error('there is no key');
+    const { value } = await new ConsoleSessions({ store, auth: config(ops), nowMs: () => 0 }).issue(principalOf(first));
+    const headers = { cookie: `other=1; rungate_session=${value}` };
+    return { method: 'GET', url: '/admin/v1/whoami', headers } as unknown as IncomingMessage;
+  }
+
+  test('a session ends after twelve hours', async () => {
+    const asked = await request();
+    const at = (hours: number) => new ConsoleSessions({ store, auth: config(ops), nowMs: () => hours * 3_600_000 });
+    expect(await at(11.9).admit(refuseAll)(asked)).toMatchObject({ name: 'ops', role: 'operator' });
+    await expect(at(12).admit(refuseAll)(asked)).rejects.toMatchObject({ detail: 'the session is over' });
+  });
+
+  test('a session ends when its key leaves the config, and one of another secret is none', async () => {
+    const asked = await request();
+    const other = new ConsoleSessions({ store, auth: config(viewer), nowMs: () => 0 });
+    await expect(other.admit(refuseAll)(asked)).rejects.toMatchObject({ detail: 'the session is over' });
+    const foreign = { secret: async () => Buffer.alloc(32, 8) };
+    const elsewhere = new ConsoleSessions({ store: foreign, auth: config(ops), nowMs: () => 0 });
+    await expect(elsewhere.admit(refuseAll)(asked)).rejects.toMatchObject({ code: 'unauthorized' });
   });
 });

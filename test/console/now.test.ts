@@ -60,7 +60,7 @@ describe.skipIf(noBrowser !== null)('the console in Chromium', { timeout: 60_000
     await page.close();
   });
 
-  test('a reader logs in with a key, keeps the session over a restart, and loses it with the log-out', async () => {
+  test('a reader logs in with a key that has a role, and the log-out takes the session from the browser', async () => {
     const [ops, plain] = [keyOf('ops', { role: 'operator' }), keyOf('plain')];
     await using site = await openAuthSite({ sections: { auth: { keys: [ops.entry, plain.entry] } } });
     const { page } = await openPage(browser);

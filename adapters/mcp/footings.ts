@@ -112,7 +112,7 @@ function unreadable(method: string): UpstreamFault {
   });
 }
 
-export function withConsequence(fault: UpstreamFault, consequence: Consequence): UpstreamFault {
+function withConsequence(fault: UpstreamFault, consequence: Consequence): UpstreamFault {
   const { kind, message, httpStatus, retryAfterMs, step, vendorStatus, answer, headers, cause } = fault;
   const details = { kind, message, httpStatus, retryAfterMs, step, vendorStatus, answer, headers, cause };
   return new UpstreamFault({ consequence, ...details });

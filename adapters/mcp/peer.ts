@@ -34,7 +34,7 @@ export type Response = Exclude<Message, { kind: 'error' }>;
 
 const clientInfo = { name: 'rungate', version: '1' };
 /** A question is put to the run's client, as an interrupt. */
-export const elicitation = { elicitation: { form: {} } } as const;
+const elicitation = { elicitation: { form: {} } } as const;
 const anything = z.unknown();
 
 /** By which a request of the newer revision is routed. */

@@ -15,7 +15,7 @@ const messageId = z.union([z.string(), z.number()]);
 const json = z.custom<Json>((value) => value !== undefined);
 const object = z.custom<JsonObject>((value) => isJsonObject(value as Json));
 
-export const rpcError = z.looseObject({ code: z.number(), message: z.string().catch('') });
+const rpcError = z.looseObject({ code: z.number(), message: z.string().catch('') });
 
 const response = z.union([
   z

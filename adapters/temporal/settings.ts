@@ -137,7 +137,6 @@ export type FrontendSettings = {
     | { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly serverName?: string }
     | undefined;
 };
-export type Settings = z.infer<typeof settings>;
 export type Target = z.infer<typeof target>;
 export type ExecutionTarget = Pick<Target, 'state' | 'stateTimeoutSeconds' | 'stopBy' | 'graceSeconds'>;
 

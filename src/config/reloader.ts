@@ -117,7 +117,7 @@ const fixedLimits = [
 const fixedWebhookKeys = ['giveUpHours', 'timeoutSeconds'] as const;
 
 /** What differs of that which a process takes up when it starts: the keys, as paths. */
-export function fixedKeys(before: Config, next: Config): readonly string[] {
+function fixedKeys(before: Config, next: Config): readonly string[] {
   const differs = (one: unknown, other: unknown): boolean => !isDeepStrictEqual(one, other);
   const callsWebhooks = ({ webhooks }: Config): boolean => webhooks.secrets.length > 0 || webhooks.unsigned;
   return [

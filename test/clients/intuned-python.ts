@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 
 /** The version of the client that the tests are written for. */
-export const version = '1.1.1';
+const version = '1.1.1';
 /** A Python with `intuned-client`, such as that of a virtual environment. */
 export const python = process.env.INTUNED_CLIENT_PYTHON ?? 'python3';
 

@@ -23,7 +23,7 @@ export type IntunedSite = AsyncDisposable & {
 };
 
 /** Every agent here maps its input and its output in a way of its own, which no client of the vendor must see. */
-export const mapped: JsonObject = {
+const mapped: JsonObject = {
   ...scraper,
   mapping: { input: "{ 'mapped': true }", output: "{ 'mapped': result }", errcodes: { default: 2999 } },
 };

@@ -193,7 +193,7 @@ export class ScriptedRuns implements Runs {
 }
 
 /** Passed calls are recorded, and the test sets the answer. */
-export class ScriptedVendors implements VendorCalls {
+class ScriptedVendors implements VendorCalls {
   readonly passed: VendorCall[] = [];
   /** Null: what the vendor answers when all is well. */
   answer: VendorAnswer | Error | null = null;

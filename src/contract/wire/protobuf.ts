@@ -1,9 +1,6 @@
-/** A type that is neither a message nor an enum. `duration` and `timestamp` are messages that JSON writes as text. */
-export type ProtobufScalar = 'string' | 'bytes' | 'bool' | 'int32' | 'int64' | 'duration' | 'timestamp';
-
 /**
- * Number and type of a field: a {@link ProtobufScalar}, or the name of a message or an enum of the schema. `list` repeats;
- * `map` has strings as keys.
+ * Number and type of a field. A type is `string`, `bytes`, `bool`, `int32`, `int64`, one of the messages that JSON writes as text
+ * (`duration`, `timestamp`), or the name of a message or an enum of the schema. `list` repeats; `map` has strings as keys.
  */
 export type ProtobufField = readonly [number: number, type: string, many?: 'list' | 'map'];
 

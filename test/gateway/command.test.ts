@@ -189,7 +189,7 @@ describe.concurrent('rungate serve', () => {
   test('rungate says what is wrong with its command line', async () => {
     using here = openFolder();
     const lines: readonly (readonly [readonly string[], number, RegExp])[] = [
-      [['serve'], 2, /^rungate: --config FILE is missing\n/],
+      [['serve'], 2, /^rungate: --config FILE is missing, and there is no \.\/rungate\.yaml\n/],
       [['serve', '--confg', 'x'], 2, /^rungate: Unknown option '--confg'/],
       [['check', '--config', 'no.yaml'], 1, /^no\.yaml has 1 problem:\n {2}cannot be read: there is no such file\n$/],
     ];

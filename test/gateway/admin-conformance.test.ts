@@ -4,13 +4,14 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { type AuthSite, openAuthSite } from '../access/auth-site.ts';
 import { call, eye, keys, plain, protocol, reached } from './admin-site.ts';
-import { closeStores, stores } from './admin-stores.ts';
+import { openStores } from './admin-stores.ts';
 
 const absent = '0193b3a0-6b7c-7d2e-8f00-00000000dead';
 const patience = { timeout: 20_000, interval: 20 };
 const list = ({ body }: { readonly body: JsonObject }, name: string) => body[name] as readonly JsonObject[];
 
-afterAll(closeStores);
+const { stores, close } = await openStores();
+afterAll(close);
 
 describe.each(stores)('the admin API on $name', { timeout: 60_000 }, ({ name: store, makeUrl }) => {
   let site: AuthSite;

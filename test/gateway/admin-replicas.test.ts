@@ -3,9 +3,10 @@ import { afterAll, describe, expect, test, vi } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { ask, openAuthSite } from '../access/auth-site.ts';
 import { call, keys, plain } from './admin-site.ts';
-import { closeStores, stores } from './admin-stores.ts';
+import { openStores } from './admin-stores.ts';
 
-afterAll(closeStores);
+const { stores, close } = await openStores();
+afterAll(close);
 
 const patience = { timeout: 30_000, interval: 20 };
 const replicas = { heartbeatSeconds: 0.5, deadAfterSeconds: 5 };

@@ -1,14 +1,19 @@
 import { PostgresServer, startPostgres } from '../store/postgres-server.ts';
 
-// Importing this starts a server, which only `closeStores` ends.
-const postgres = await startPostgres();
+/** A store that there is here; `makeUrl` gives that of a new one, or undefined: the site's own file. */
+export type AdminStore = { readonly name: string; readonly makeUrl: () => Promise<string | undefined> };
 
-/** The stores that there are here, each with a URL of a new one; undefined: the site's own file. */
-export const stores: readonly { readonly name: string; readonly makeUrl: () => Promise<string | undefined> }[] = [
-  { name: 'SQLite', makeUrl: async () => undefined },
-  ...(postgres instanceof PostgresServer ? [{ name: 'PostgreSQL', makeUrl: () => postgres.createDatabase() }] : []),
-];
-
-export async function closeStores(): Promise<void> {
-  if (postgres instanceof PostgresServer) await postgres.destroy();
+/** The stores of one test file, which ends them: files that run in one process share no server. */
+export async function openStores(): Promise<{ readonly stores: readonly AdminStore[]; close(): Promise<void> }> {
+  const postgres = await startPostgres();
+  const isThere = postgres instanceof PostgresServer;
+  return {
+    stores: [
+      { name: 'SQLite', makeUrl: async () => undefined },
+      ...(isThere ? [{ name: 'PostgreSQL', makeUrl: () => postgres.createDatabase() }] : []),
+    ],
+    close: async () => {
+      if (isThere) await postgres.destroy();
+    },
+  };
 }

@@ -76,6 +76,7 @@ describe('GET /agents/{agent_id}/descriptor', () => {
               type: 'string',
               enum: [
                 ...[
+                  'stopped',
                   'after-seconds',
                   'thread-busy',
                   'max-concurrent-runs',

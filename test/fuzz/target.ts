@@ -74,6 +74,8 @@ export class Target implements AsyncDisposable {
     writeFileSync(file, fuzzConfig(sandbox, storeUrl ?? `sqlite:${join(folder, 'runs.db')}?synchronous=normal`));
     const child = spawn(process.execPath, ['--inspect=127.0.0.1:0', main, 'serve', '--config', file], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      // With it, `serve` does not start itself anew, and its inspector stays where it was.
+      env: { ...process.env, MALLOC_ARENA_MAX: '2' },
     });
     let [out, err] = ['', ''];
     child.stderr.setEncoding('utf8').on('data', (text: string) => {

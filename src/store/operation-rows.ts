@@ -7,6 +7,7 @@ import type { ReplicaReport, RunGroup, RunHead } from '../contract/store/operati
 import { StorageFault } from '../contract/store/store.ts';
 import { readJson } from '../json/exact-number.ts';
 import { isJsonObject } from '../json/json-object.ts';
+import { runRowSchema } from './run-rows.ts';
 
 /** A state of more bytes is not read for a list. */
 export const maxListedState = 16_384;
@@ -26,17 +27,7 @@ const listedState = z.object({
   outcome: z.object({ errcode: z.number(), description: z.string() }).nullable().catch(null),
 });
 
-const headRow = z.object({
-  run_id: z.string(),
-  tenant: z.string(),
-  agent_id: z.string(),
-  agent_name: z.string(),
-  thread_id: z.string().nullable(),
-  phase: z.enum(runPhases),
-  status: z.enum(runStatuses),
-  owner: z.string().nullable(),
-  created_at_ms: z.number(),
-  updated_at_ms: z.number(),
+const headRow = runRowSchema.omit({ version: true, request: true }).extend({
   vendor: z.string().nullable(),
   /** Lines as in `requests.metadata`. */
   metadata: z.string().nullable(),

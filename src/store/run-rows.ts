@@ -101,7 +101,7 @@ function upgradeRequest(stored: unknown): unknown {
   return { ...request, origin: { protocol, extra } };
 }
 
-const runRowSchema = z.object({
+export const runRowSchema = z.object({
   run_id: z.string(),
   tenant: z.string(),
   agent_id: z.string(),

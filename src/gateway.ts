@@ -184,6 +184,7 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
       exceptions: parseExceptions(next.webhooks.allow),
       callsWebhooks: callsWebhooks(next),
       hosts: servedHosts(next),
+      publicUrl: next.server.publicUrl ?? null,
       origins: next.server.cors?.origins ?? [],
       heartbeatMs: next.server.heartbeatSeconds * 1000,
       readiness: [{ name: 'store', check: () => store.ping() }],

@@ -42,6 +42,11 @@ export const serverSchema = z
           'Host names under which clients call the gateway, as in their URLs but without a port. Without `auth`, a request under another name than these, `host` and those of the loopback is refused with 421. With `auth`, every name is served where this list is empty. `"*"` is every name.',
         examples: [['rungate.internal']],
       }),
+    publicUrl: baseUrl.optional().meta({
+      description:
+        'Address under which clients reach the gateway, where answers have to name it: in the agent cards of A2A and the metadata of protected resources. Left out, the scheme and the `Host` of each request. Behind a proxy that ends TLS it must be given.',
+      examples: ['https://rungate.example'],
+    }),
     drainSeconds: seconds
       .default(10)
       .describe(

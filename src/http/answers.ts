@@ -40,6 +40,7 @@ export class Answers {
       context.set('X-Rungate-Waiting', encodeWaiting(answer.waiting));
     if ('retryAfterSeconds' in answer && answer.retryAfterSeconds !== undefined)
       context.set('Retry-After', `${answer.retryAfterSeconds}`);
+    if (answer.headers !== undefined) context.set(answer.headers);
     switch (answer.kind) {
       case 'json':
         context.status = answer.status;
@@ -94,7 +95,7 @@ export class Answers {
     const text = known ?? stringifySmall(body);
     if (text === null) return this.#deps.large.sendJson(context, answer, reader);
     if (known === undefined && lasting && typeof body === 'object' && body !== null) this.#texts.set(body, text);
-    setJson(context, text);
+    setJson(context, text, answer.contentType);
     return undefined;
   }
 
@@ -108,7 +109,7 @@ export class Answers {
     // Koa would end the answer as soon as the last step returns.
     context.respond = false;
     const { streams } = this.#deps;
-    if (answer.kind === 'events') streams.startEvents(context.res, answer.events, caller);
+    if (answer.kind === 'events') streams.startEvents(context.res, answer, caller);
     else streams.start(context.res, answer, caller);
   }
 }
@@ -128,7 +129,7 @@ function encodeWaiting({ cause, retryAtMs }: Waiting): string {
 }
 
 /** Answers with JSON text. Koa would add a charset, which JSON does not have (RFC 8259, section 11). */
-export function setJson(context: Context, text: string): void {
-  context.set('Content-Type', 'application/json');
+export function setJson(context: Context, text: string, contentType = 'application/json'): void {
+  context.set('Content-Type', contentType);
   context.body = text;
 }

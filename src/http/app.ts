@@ -69,6 +69,8 @@ export type AppOptions = {
   readonly pushedForAccount: PushedForAccount;
   /** Host names that are served in addition to those of the loopback; `*`: all. Null: all too. */
   readonly hosts: readonly string[] | null;
+  /** The public address of the gateway; null: the one that each request names. */
+  readonly publicUrl: string | null;
   /** Origins whose pages may read answers in a browser; `*`: all. */
   readonly origins: readonly string[];
   readonly metrics: Metrics;
@@ -136,6 +138,7 @@ export function createApp(options: AppOptions): App {
   const elsewhere = new Elsewhere(mounts.filter(({ protocol }) => protocol.isForOperators !== true));
   const routeDeps = {
     ...{ accessControl, disconnects, sockets, elsewhere },
+    publicUrl: options.publicUrl,
     readBody: createBodyReader(limits, arriving),
     answers: new Answers({
       ...{ streams, unsent, maxListBytes: limits.maxListBytes },

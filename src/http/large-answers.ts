@@ -103,6 +103,7 @@ export class LargeAnswers {
   async #sendNow(context: Context, answer: JsonAnswer, caller: string): Promise<void> {
     // What a request that is no question has done must be answered.
     this.sendBuffers(context, caller, await this.#make(answer), context.method !== 'GET');
+    if (answer.contentType !== undefined) context.set('Content-Type', answer.contentType);
   }
 
   #isMade({ body, lasting }: JsonAnswer): boolean {

@@ -8,6 +8,8 @@ type Parts<Params, Query, Body> = {
   readonly query: Query;
   readonly body: Body;
   readonly tenant: string;
+  /** The public address of the gateway; null: the one that the request names. */
+  readonly publicUrl: string | null;
   /** The request is answered once more, and waits for nothing. */
   readonly isAgain?: boolean;
 };
@@ -18,6 +20,7 @@ export class OperationRequest<Params, Query, Body> implements Decoded<Params, Qu
   readonly query: Query;
   readonly body: Body;
   readonly tenant: string;
+  readonly #publicUrl: string | null;
   readonly #isAgain: boolean;
   readonly #context: Context;
   readonly #disconnects: Disconnects;
@@ -27,9 +30,20 @@ export class OperationRequest<Params, Query, Body> implements Decoded<Params, Qu
     this.query = deps.query;
     this.body = deps.body;
     this.tenant = deps.tenant;
+    this.#publicUrl = deps.publicUrl;
     this.#isAgain = deps.isAgain === true;
     this.#context = context;
     this.#disconnects = disconnects;
+  }
+
+  get baseUrl(): string {
+    const { protocol, host } = this.#context;
+    return this.#publicUrl ?? `${protocol}://${host}`;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#context.headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
   }
 
   get signal(): AbortSignal {

@@ -24,6 +24,8 @@ export type RouteDeps = {
   readonly answers: Answers;
   readonly sockets: Sockets;
   readonly elsewhere: Elsewhere;
+  /** The public address of the gateway; null: the one that each request names. */
+  readonly publicUrl: string | null;
 };
 
 /** A protocol's operations as one router. A path that it does not have goes to the next step. */
@@ -50,7 +52,7 @@ function serveOperation(operation: Operation, { protocol, prefix }: Mount, deps:
     operation;
   const paramCount = operation.path.split('/:').length - 1;
   const isTicketed = takesTicket(operation);
-  const { accessControl, answers, disconnects, readBody, sockets, elsewhere } = deps;
+  const { accessControl, answers, disconnects, readBody, sockets, elsewhere, publicUrl } = deps;
   const members = new Set([operation.body, operation.query].flatMap((schema) => Object.keys(membersOf(schema))));
   const hintOf: MemberHint = (member) => {
     if (members.has(member)) return undefined;
@@ -67,10 +69,11 @@ function serveOperation(operation: Operation, { protocol, prefix }: Mount, deps:
     const query = takesQuery ? parsePart(operation.query, context.query, hintOf) : {};
     if (takesBody && !takesQuery && context.querystring !== '') refuseMisplaced(context.query);
     const body = takesBody ? parsePart(operation.body, await readBody(context, caller), hintOf) : undefined;
-    const request = new OperationRequest(context, disconnects, { params, query, body, tenant });
+    const parts = { params, query, body, tenant, publicUrl };
+    const request = new OperationRequest(context, disconnects, parts);
     const answer = await operation.handle(api, request);
     const canRepeat = context.method === 'GET' || answer.kind === 'list';
-    const again = { params, query, body, tenant, isAgain: true };
+    const again = { ...parts, isAgain: true };
     const askAgain = () => operation.handle(api, new OperationRequest(context, disconnects, again));
     // Not awaited here, so that the answer is not kept while it waits for its turn.
     return answers.send(context, answer, { prefix, caller, askAgain: canRepeat ? askAgain : null });

@@ -48,7 +48,7 @@ function encodeFrame(event: RunEvent, encode: EventEncoder, eventName: EventName
 
 /** The bytes of a server-sent event. */
 export function encodeSent({ id, event, data }: SentEvent): Buffer | Promise<Buffer> {
-  const before = `id: ${id}\nevent: ${event}\ndata: `;
+  const before = `${id === undefined ? '' : `id: ${id}\n`}${event === undefined ? '' : `event: ${event}\n`}data: `;
   const after = '\n\n';
   const text = stringifySmall(data);
   if (text !== null) return Buffer.from(`${before}${escapeLineEnds(text)}${after}`);

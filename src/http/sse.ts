@@ -1,13 +1,14 @@
 import type { ServerResponse } from 'node:http';
 import type { Answer } from '../contract/api/protocol.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
-import type { EventBatches, SentEvent } from '../contract/domain/event.ts';
+import type { EventBatches } from '../contract/domain/event.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import { boundReading } from './slow-reader.ts';
 import { encodeRetry, encodeSent, type Frame, Frames, heartbeat } from './sse-frames.ts';
 import type { Held, UnsentBytes } from './unsent-bytes.ts';
 
 export type StreamSource = Omit<Extract<Answer, { kind: 'stream' }>, 'kind'>;
+export type SentEventSource = Omit<Extract<Answer, { kind: 'events' }>, 'kind'>;
 
 /** Events for one reader, and how they are written. */
 type Source<Event> = {
@@ -64,8 +65,8 @@ export class Streams {
   }
 
   /** The same for events that are prepared for one reader alone. */
-  startEvents(response: ServerResponse, events: EventBatches<SentEvent>, caller: string): void {
-    this.#begin(response, { events, caller, frameOf: encodeSent });
+  startEvents(response: ServerResponse, source: SentEventSource, caller: string): void {
+    this.#begin(response, { ...source, caller, frameOf: encodeSent });
   }
 
   #begin<Event>(response: ServerResponse, source: Source<Event>): void {

@@ -49,6 +49,7 @@ const appOptions = {
   callsWebhooks: true,
   pushed: async () => false,
   hosts: [],
+  publicUrl: null,
   origins: [],
   metrics: { count: () => {}, observe: () => {} },
   scope: new RequestScope(),

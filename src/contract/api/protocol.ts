@@ -25,17 +25,26 @@ export type Decoded<Params, Query, Body> = {
   readonly requestId: string;
   /** The value of `Idempotency-Key`, without the quotes of its draft's syntax. */
   readonly idempotencyKey: string | undefined;
+  /** The public address of the gateway, without a slash at its end. */
+  readonly baseUrl: string;
+  /** The value of a header; `name` is in lower case. Undefined where the request has no such header. */
+  header(name: string): string | undefined;
 };
 
 /**
  * An answer, in the protocol's words. `waiting` becomes the `X-Rungate-Waiting` header. `runId` becomes the `Content-Location` header, `replayed` the
- * `Idempotent-Replayed` one. `lasting`: this same object is answered repeatedly, so its text is worth caching.
+ * `Idempotent-Replayed` one; `headers` replace what the gateway says by itself. `lasting`: this same object is answered
+ * repeatedly, so its text is worth caching.
  */
-export type Answer =
+export type Answer = AnswerBody & { readonly headers?: Readonly<Record<string, string>> | undefined };
+
+type AnswerBody =
   | {
       readonly kind: 'json';
       readonly status: number;
       readonly body: Json;
+      /** Default `application/json`. */
+      readonly contentType?: string | undefined;
       readonly lasting?: boolean;
       readonly runId?: string;
       readonly replayed?: boolean;
@@ -64,7 +73,15 @@ export type Answer =
       /** Name of the server-sent event, fixed for each `encode`; default `agent_event`. */
       readonly eventName?: (event: RunEvent) => string;
     }
-  | { readonly kind: 'events'; readonly events: EventBatches<SentEvent> };
+  | {
+      readonly kind: 'events';
+      readonly events: EventBatches<SentEvent>;
+      readonly runId?: string;
+      readonly replayed?: boolean;
+      readonly waiting?: Waiting | undefined;
+      /** Called when the client disconnects before the end. */
+      readonly onLeft?: () => Promise<void>;
+    };
 
 /**
  * A list, whose rows are read and written one by one up to the bound of a list's bytes: at least one row, if there is

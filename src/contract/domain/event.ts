@@ -47,5 +47,5 @@ export interface EventBatches<Event> extends AsyncIterableIterator<readonly Even
   tap?(take: (events: readonly Event[]) => readonly Event[] | null): void;
 }
 
-/** One server-sent event, prepared for one reader. */
-export type SentEvent = { readonly id: string; readonly event: string; readonly data: Json };
+/** One server-sent event, prepared for one reader; without `id` or `event` it has no such line. */
+export type SentEvent = { readonly id?: string; readonly event?: string; readonly data: Json };

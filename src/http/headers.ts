@@ -15,10 +15,12 @@ const exposeHeaders = [
   'Content-Location',
   'Idempotent-Replayed',
   'Link',
+  'Location',
   'RateLimit',
   'RateLimit-Policy',
   'Retry-After',
   'X-Pagination-Next',
+  'X-Pagination-Total',
   'X-Request-Id',
   'X-Rungate-Waiting',
 ];
@@ -29,6 +31,7 @@ const allowHeaders = [
   'Idempotency-Key',
   'Last-Event-ID',
   'X-Api-Key',
+  'X-Auth-Scheme',
   'X-Request-Id',
 ];
 const allowMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];

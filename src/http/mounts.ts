@@ -5,6 +5,7 @@ import { createAcpV02 } from '../protocols/acp-v02/protocol.ts';
 import { createAdminProtocol } from '../protocols/admin/protocol.ts';
 import { createAgentProtocol } from '../protocols/agent-protocol/protocol.ts';
 import { createIntuned } from '../protocols/intuned/protocol.ts';
+import { createLangGraph } from '../protocols/langgraph/protocol.ts';
 import { createRestack } from '../protocols/restack/protocol.ts';
 import type { Mount } from './router.ts';
 
@@ -16,6 +17,7 @@ export function mountProtocols(config: Config): readonly Mount[] {
     createAcpV01({ maxBlockSeconds: config.limits.maxBlockSeconds, unknownFields, callbacks }),
     createAcpV02({ unknownFields, callbacks }),
     createAgentProtocol({ unknownFields, maxListBytes: config.limits.maxListBytes }),
+    createLangGraph({ unknownFields, maxListBytes: config.limits.maxListBytes }),
     createIntuned(),
     createRestack({ unknownFields }),
   ];

@@ -3,6 +3,7 @@ import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
 import { createAcpV02 } from '../../src/protocols/acp-v02/protocol.ts';
 import { createAgentProtocol } from '../../src/protocols/agent-protocol/protocol.ts';
 import { createIntuned } from '../../src/protocols/intuned/protocol.ts';
+import { createLangGraph } from '../../src/protocols/langgraph/protocol.ts';
 import { createRestack } from '../../src/protocols/restack/protocol.ts';
 import { openSite, type Site, type SiteOptions } from '../http/app.ts';
 
@@ -11,6 +12,7 @@ export function createProtocols(unknownFields: 'reject' | 'ignore' = 'reject'): 
     createAcpV01({ unknownFields, maxBlockSeconds: 3600 }),
     createAcpV02({ unknownFields }),
     createAgentProtocol({ unknownFields, maxListBytes: 8_388_608 }),
+    createLangGraph({ unknownFields, maxListBytes: 8_388_608 }),
     createIntuned(),
     createRestack({ unknownFields }),
   ];

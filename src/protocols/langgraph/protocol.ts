@@ -1,0 +1,28 @@
+import type { Protocol } from '../../contract/api/protocol.ts';
+import type { RequestOptions } from '../shared/requests.ts';
+import { encodeRun } from './encode.ts';
+import { answers } from './schemas.ts';
+import { createSystemOperations } from './system-operations.ts';
+
+export type LangGraphOptions = RequestOptions & {
+  /** The bound of lists that are answers of commands. */
+  readonly maxListBytes: number;
+};
+
+/** The API of LangGraph's server, for its SDKs, RemoteGraph, useStream and Agent Chat UI. */
+export function createLangGraph(_options: LangGraphOptions): Protocol {
+  return {
+    name: 'langgraph',
+    prefix: '/langgraph',
+    operations: [...createSystemOperations()],
+    about: {
+      title: 'LangGraph',
+      version: '2',
+      description: "The API of LangGraph's server as rungate serves it: an assistant is an agent of the config.",
+      error: answers.ErrorResponse,
+      schemas: { ...answers },
+    },
+    encodeError: ({ message }) => ({ detail: message }),
+    encodeRun,
+  };
+}

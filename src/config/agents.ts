@@ -2,8 +2,9 @@ import { v5 as uuidV5 } from 'uuid';
 import { z } from 'zod';
 import { checkWholeConfig, compileInputChecks } from '../agents/input-checks.ts';
 import type { Adapter, Capabilities } from '../contract/adapter/adapter.ts';
-import type { AgentSchemas } from '../contract/domain/agent.ts';
+import type { AgentSchemas, ChatRules } from '../contract/domain/agent.ts';
 import { isJsonObject } from '../json/json-object.ts';
+import { createExpressionCompiler } from '../mapping/expressions.ts';
 import type { Exceptions } from '../upstream/ssrf-address.ts';
 import { findAgentBackends } from './agent-backends.ts';
 import { type BackendEntries, refuseUnknownKeys } from './backends.ts';
@@ -25,6 +26,8 @@ export type AgentReaderDeps = {
   readonly allowed: Exceptions;
   /** Time that one check of a client's JSON in a thread may take. */
   readonly checkTimeMs: number;
+  /** Budget of one evaluation of an expression. */
+  readonly mappingTimeMs: number;
 };
 
 export type AgentEntries = {
@@ -52,7 +55,7 @@ export async function readAgents(value: unknown, deps: AgentReaderDeps): Promise
 }
 
 async function readAgent(raw: unknown, path: ConfigPath, deps: AgentReaderDeps): Promise<AgentConfig | undefined> {
-  const { backends, mappings, reader, allowed, checkTimeMs } = deps;
+  const { backends, mappings, reader, allowed, checkTimeMs, mappingTimeMs } = deps;
   const entry = reader.parse(agentSchema, raw, path);
   const placed = findAgentBackends({ raw, path, reader, known: backends });
   const adapter = placed?.adapter;
@@ -102,6 +105,7 @@ async function readAgent(raw: unknown, path: ConfigPath, deps: AgentReaderDeps):
     onBusyStart: entry.onBusyStart,
     capabilities: targeted.capabilities,
     mapping,
+    ...(entry.chat === undefined ? {} : { chat: compileChat(entry.chat, mappingTimeMs) }),
     ...(adapter?.native === undefined
       ? {}
       : {
@@ -128,6 +132,14 @@ function readTarget(
     target,
     capabilities: { ...adapter.capabilities, ...adapter.capabilitiesOf?.(target) },
     mappingName: adapter.mappingOf?.(target) ?? adapter.name,
+  };
+}
+
+function compileChat({ input, reply }: NonNullable<AgentEntry['chat']>, timeMs: number): ChatRules {
+  const compiler = createExpressionCompiler({ timeMs });
+  return {
+    ...(input === undefined ? {} : { input: compiler.compile(input, 'chat.input') }),
+    ...(reply === undefined ? {} : { reply: compiler.compile(reply, 'chat.reply') }),
   };
 }
 

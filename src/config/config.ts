@@ -106,7 +106,7 @@ export function describeConfig(config: Config): unknown {
       ]),
     ),
     schedules: schedules.map(({ times, ...schedule }) => schedule),
-    agents: agents.map(({ checkInput, checkConfig, checkResume, mapping, native, ...agent }) => ({
+    agents: agents.map(({ checkInput, checkConfig, checkResume, mapping, native, chat, ...agent }) => ({
       ...agent,
       passthrough: native?.isOpen === true,
       interrupts: mapping.interrupts,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { maxWaitSeconds } from '../contract/domain/clock.ts';
+import { expressionSchema } from '../mapping/schema.ts';
 import { nameSchema } from '../validation/name-schema.ts';
 import { baseUrl, count, jsonObject, seconds } from './value-schemas.ts';
 
@@ -190,6 +191,23 @@ export const agentSchema = z.strictObject({
     .prefault({})
     .describe(
       'JSON Schemas, of the draft that `$schema` names (default: 2020-12). All are shown in the descriptor of the agent.',
+    ),
+  chat: z
+    .strictObject({
+      input: expressionSchema.optional().meta({
+        description:
+          'Expression for the input of a run, from `{text, messages, data, agent}`. Left out, the one text that `schemas.input` requires is the text.',
+        examples: ["{ 'query': text, 'limit': 10 }"],
+      }),
+      reply: expressionSchema.optional().meta({
+        description:
+          'Expression for the text of the reply, from the output. Left out, the text that the output has by itself, else its JSON.',
+        examples: ['answer.text'],
+      }),
+    })
+    .optional()
+    .describe(
+      'How texts become the input, and the output a text, for clients of the protocols that speak in texts. Left out, by the schema of the input.',
     ),
   mapping: z
     .unknown()

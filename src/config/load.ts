@@ -109,7 +109,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
     reader,
   );
   const allowed = parseExceptions(webhooks?.allow ?? []);
-  const agents = await readAgents(raw.agents, { backends, mappings, reader, allowed, checkTimeMs });
+  const agents = await readAgents(raw.agents, { backends, mappings, reader, allowed, checkTimeMs, mappingTimeMs });
   const defaultAgent = readDefaultAgent(raw.defaultAgent, agents.names, reader);
   const schedules = await readSchedules(raw.schedules, agents, reader);
   const auth = readAuth(raw.auth, agents.names, reader);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { runStatuses } from '../contract/domain/run.ts';
 import { findMistake } from './syntax.ts';
 
-const expressionSchema = z
+export const expressionSchema = z
   .string('an expression must be a string')
   .trim()
   .min(1, { error: 'an expression must not be empty', abort: true })

@@ -53,6 +53,7 @@ agents:
     schemas:
       input: { type: object, examples: [{ hello: world }] }
       output: { type: object }
+    chat: { input: "{ 'text': text }" }
 
   - name: scrape
     version: 1.0.0

@@ -3,7 +3,7 @@ import { buildAgents } from '../../src/agents/agent-directory.ts';
 import { sharedConnection } from '../../src/agents/backend-connections.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { compileCheck } from '../../src/validation/json-schema.ts';
-import { parse, sample, silentConnection } from './vendors.ts';
+import { parse, refuse, sample, silentConnection, words } from './vendors.ts';
 
 const connections = new Map([['main', sharedConnection(silentConnection)]]);
 
@@ -132,4 +132,24 @@ describe('checks', () => {
       'must be null',
     ]);
   });
+});
+
+test('the chat expressions of an agent are compiled with the config, and mistakes in them are its problems', async () => {
+  const agent = `chat: { input: "{ 'q': text }", reply: "answer & '!'" }`;
+  const [parsed] = (await parse(sample({ agent }))).agents;
+  expect(await parsed?.chat?.input?.evaluate({ text: 'hi' })).toEqual({ q: 'hi' });
+  expect(await parsed?.chat?.reply?.evaluate({ answer: 'yes' })).toBe('yes!');
+  expect((await parse(sample())).agents[0]?.chat).toBeUndefined();
+  const wrong = `chat: { input: "$strng(text)", reply: "(", output: x }`;
+  expect(words(await refuse(sample({ agent: wrong })))).toEqual([
+    {
+      path: 'agents[0].chat.input',
+      message: 'the expression cannot work: nothing defines $strng; did you mean $string?',
+    },
+    expect.objectContaining({
+      path: 'agents[0].chat.reply',
+      message: expect.stringMatching(/^the expression does not parse/),
+    }),
+    expect.objectContaining({ path: 'agents[0].chat.output' }),
+  ]);
 });

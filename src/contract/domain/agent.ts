@@ -1,4 +1,5 @@
 import type { Capabilities, Connection } from '../adapter/adapter.ts';
+import type { CompiledExpression } from '../adapter/expressions.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Mapping } from './mapping.ts';
 
@@ -46,6 +47,14 @@ export type NativeAgent = {
   readonly holdsStarts: boolean;
 };
 
+/** An agent's own rules between the texts of a chat and its input and output; one that is left out is the usual one. */
+export type ChatRules = {
+  /** From a `ChatContext` to the input. */
+  readonly input?: CompiledExpression | undefined;
+  /** From the output to the text of the reply. */
+  readonly reply?: CompiledExpression | undefined;
+};
+
 /** An entry of the config, ready to run. */
 export type Agent = {
   /** UUID v5 of the name. */
@@ -78,6 +87,8 @@ export type Agent = {
   /** The connection to the backend with the credentials of the run's tenant. */
   readonly connectionFor: (tenant: string) => Connection;
   readonly mapping: Mapping;
+  /** Left out: the usual rules. */
+  readonly chat?: ChatRules | undefined;
   /** Left out where clients cannot reach the vendor by its own API. */
   readonly native?: NativeAgent | undefined;
 };

@@ -4,7 +4,7 @@ export type Expansion = {
   /** Sent before the first event of the run, at once. */
   readonly before?: readonly SentEvent[] | undefined;
   /** What the reader gets for an event of the run; it is called once for each event, in order. */
-  readonly expand: (event: RunEvent) => readonly SentEvent[];
+  readonly expand: (event: RunEvent) => readonly SentEvent[] | Promise<readonly SentEvent[]>;
   /** The stream ends after what such an event becomes although the run may go on; left out, it ends with the run. */
   readonly endsAfter?: ((event: RunEvent) => boolean) | undefined;
 };
@@ -42,7 +42,7 @@ class ExpandedEvents implements EventBatches<SentEvent> {
     const { expand, endsAfter } = this.#expansion;
     const value: SentEvent[] = [];
     for (const event of batch.value) {
-      value.push(...expand(event));
+      value.push(...(await expand(event)));
       this.#isOver = endsAfter?.(event) === true;
       if (!this.#isOver) continue;
       void this.#events.return();

@@ -98,11 +98,12 @@ export class AuthorizedRuns implements Runs {
    */
   async #hideThread({ tenant, thread }: CreateRun): Promise<JoinThread | undefined> {
     if (this.#scope.visibleIds === null || thread === undefined) return thread;
-    const found = await this.#api.threads.get({ tenant, threadId: thread.threadId }).catch((error: unknown) => {
+    const key = await this.#api.threads.keyOf(tenant, thread);
+    const found = await this.#api.threads.get(key).catch((error: unknown) => {
       if (error instanceof GatewayError && error.code === 'thread_not_found') return null;
       throw error;
     });
     if (found === null || this.#scope.maySee(found)) return thread;
-    return { ...thread, threadId: randomUUID(), ifNotExists: 'reject' };
+    return { threadId: randomUUID(), ifNotExists: 'reject', whenBusy: thread.whenBusy };
   }
 }

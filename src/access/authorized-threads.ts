@@ -1,9 +1,16 @@
 import type { ClientApi } from '../contract/api/api.ts';
-import type { CreateThread, ThreadPatch, Threads, WatchThread } from '../contract/api/threads.ts';
+import type {
+  CreateThread,
+  ResumedThread,
+  ResumeThread,
+  ThreadPatch,
+  Threads,
+  WatchThread,
+} from '../contract/api/threads.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { EventBatches, ThreadEvent } from '../contract/domain/event.ts';
 import type { RunKey } from '../contract/domain/run.ts';
-import type { Checkpoint, HistoryQuery, Thread, ThreadKey, ThreadQuery } from '../contract/domain/thread.ts';
+import type { Checkpoint, HistoryQuery, Thread, ThreadKey, ThreadQuery, ThreadRef } from '../contract/domain/thread.ts';
 import type { RowBatch, Rows } from '../contract/store/rows.ts';
 import { type AgentScope, noRows } from './agent-scope.ts';
 import { type AccessBounds, checkMetadata } from './bounds.ts';
@@ -18,6 +25,10 @@ export class AuthorizedThreads implements Threads {
     this.#api = api;
     this.#scope = scope;
     this.#bounds = bounds;
+  }
+
+  keyOf(tenant: string, ref: ThreadRef): Promise<ThreadKey> {
+    return this.#api.threads.keyOf(tenant, ref);
   }
 
   async create(command: CreateThread): Promise<Thread> {
@@ -43,6 +54,13 @@ export class AuthorizedThreads implements Threads {
     checkMetadata(patch.metadata, this.#bounds);
     await this.#check(key);
     return await this.#api.threads.patch(key, patch);
+  }
+
+  async resume(command: ResumeThread): Promise<ResumedThread> {
+    await this.#check(command.key);
+    // A visible thread may have runs of agents that are not.
+    const agentIds = this.#scope.visibleIds;
+    return await this.#api.threads.resume(agentIds === null ? command : { ...command, agentIds });
   }
 
   async copy(key: ThreadKey): Promise<Thread> {

@@ -16,6 +16,7 @@ import { AgentService } from './api/agent-service.ts';
 import { RunCreator } from './api/create-run.ts';
 import { ItemService } from './api/item-service.ts';
 import { RunService } from './api/run-service.ts';
+import { ThreadNames } from './api/thread-names.ts';
 import { ThreadService } from './api/thread-service.ts';
 import { PassedCalls, type PassingBackend } from './api/vendor-calls.ts';
 import { HeldRuns } from './cluster/held-runs.ts';
@@ -190,8 +191,9 @@ export function createEngine(deps: EngineDeps): Engine {
   });
   const accountPushes = new AccountPushReceiver({ agents, store, backends, live });
   const pushes = new PushReceiver({ agents, store, backends, live, writer, stopper, log });
+  const names = new ThreadNames(store.threads);
   const creator = new RunCreator({
-    ...{ replica: lease.replica, agents, store, writer, worker, canceller, clock },
+    ...{ replica: lease.replica, agents, store, writer, worker, canceller, clock, names },
     idempotencyMs: deps.idempotencyMs,
     currentTrace: deps.currentTrace ?? (() => undefined),
   });
@@ -209,7 +211,7 @@ export function createEngine(deps: EngineDeps): Engine {
     creator,
     clock,
   });
-  const threads = new ThreadService({ agents, store, cache, stopper, bus, clock });
+  const threads = new ThreadService({ agents, store, cache, stopper, bus, clock, names, runs });
   const api: ClientApi = {
     ...{ runs, threads, items: new ItemService(store, clock), agents: new AgentService(agents) },
     vendors: new PassedCalls({ backends, passing: deps.passing ?? (() => []), agents, stops, clock, log }),

@@ -68,6 +68,7 @@ const stateSchema = z.object({
 
 // Spelled out by key, so that a field added to the contract cannot be forgotten here.
 const requestShape = z.object({
+  threadName: z.string().optional(),
   input: json.optional(),
   messages: z.array(json).optional(),
   config: jsonObject.optional(),

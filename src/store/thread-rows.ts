@@ -23,6 +23,7 @@ const session = jsonText.pipe(
 const threadRow = z.object({
   thread_id: z.string(),
   tenant: z.string(),
+  name: z.string().nullable(),
   agent_id: z.string().nullable(),
   status: z.enum(threadStatuses),
   active_run_id: z.string().nullable(),
@@ -46,7 +47,7 @@ const checkpointRow = z.object({
 
 /** Columns of `threads` and `thread_states` that {@link decodeThread} reads, for a select list. */
 export const threadColumns = [
-  ...['thread_id', 'tenant', 'agent_id', 'status', 'active_run_id', 'session', 'version', 'created_at_ms'],
+  ...['thread_id', 'tenant', 'name', 'agent_id', 'status', 'active_run_id', 'session', 'version', 'created_at_ms'],
   'updated_at_ms',
 ]
   .map((column) => `threads.${column}`)
@@ -92,6 +93,7 @@ export function decodeThread(row: unknown): Thread {
     return {
       threadId: columns.thread_id,
       tenant: columns.tenant,
+      name: columns.name,
       agentId: columns.agent_id,
       metadata: columns.metadata,
       status: columns.status,

@@ -51,6 +51,7 @@ const ofThread: Readonly<Record<string, (api: Api) => Promise<unknown>>> = {
   history: ({ threads }) => all(threads.history(thread, { limit: 1, beforeId: null })),
   findCheckpoint: ({ threads }) => threads.findCheckpoint(thread, 'any'),
   watch: ({ threads }) => threads.watch(thread, { afterSeq: 0 }),
+  resume: ({ threads }) => threads.resume({ key: thread, payload: 'yes' }),
 };
 
 test('every use case of one run or one thread is in the tables of this test', async () => {
@@ -60,7 +61,7 @@ test('every use case of one run or one thread is in the tables of this test', as
       (name) => !['constructor', 'create', 'search', ...others].includes(name),
     );
   expect(methodsOf(api.runs).toSorted()).toEqual(Object.keys(ofRun).toSorted());
-  expect(methodsOf(api.threads, 'stateAfterRun').toSorted()).toEqual(Object.keys(ofThread).toSorted());
+  expect(methodsOf(api.threads, 'stateAfterRun', 'keyOf').toSorted()).toEqual(Object.keys(ofThread).toSorted());
 });
 
 test.each(Object.keys(ofRun))('runs.%s refuses a run of an agent that the key may not use as absent', async (name) => {
@@ -76,7 +77,7 @@ test.each(Object.keys(ofThread))(
     const { api, scripted } = await openForeign();
     await expect(ofThread[name]?.(api)).rejects.toMatchObject({ code: 'thread_not_found' });
     const { patched, asked, watched, byId } = scripted.threads;
-    expect([patched, asked, watched, byId.size]).toEqual([[], [], [], 1]);
+    expect([patched, asked, watched, scripted.runs.resumed, byId.size]).toEqual([[], [], [], [], 1]);
   },
 );
 

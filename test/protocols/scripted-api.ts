@@ -122,7 +122,8 @@ export class ScriptedRuns implements Runs {
 
   async #join({ thread, tenant }: CreateRun): Promise<string | null> {
     if (thread === undefined) return null;
-    const { threadId, ifNotExists, whenBusy } = thread;
+    const { ifNotExists, whenBusy } = thread;
+    const { threadId } = await this.#threads.keyOf(tenant, thread);
     if (ifNotExists === 'create') {
       await this.#threads.create({ tenant, threadId, metadata: {}, ifExists: 'do_nothing' });
     }
@@ -214,10 +215,10 @@ function successOf({ method, path }: VendorCall): VendorAnswer {
 /** The API that protocols are given, over maps, with one agent, run and thread in it. */
 export class ScriptedApi implements Api {
   readonly agents = new ScriptedAgents();
-  readonly threads = new ScriptedThreads(
-    (idOrName) => this.agents.get(idOrName),
-    (key) => this.runs.get(key),
-  );
+  readonly threads = new ScriptedThreads((idOrName) => this.agents.get(idOrName), {
+    get: (key) => this.runs.get(key),
+    resume: (key, payload) => this.runs.resume(key, payload),
+  });
   readonly runs: ScriptedRuns;
   readonly items = new ScriptedItems();
   /** The admin API has a gateway of its own in its tests. */

@@ -1,8 +1,23 @@
-import type { CreateThread, ThreadPatch, Threads, WatchThread } from '../../src/contract/api/threads.ts';
+import type {
+  CreateThread,
+  ResumedThread,
+  ResumeThread,
+  ThreadPatch,
+  Threads,
+  WatchThread,
+} from '../../src/contract/api/threads.ts';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
 import type { EventBatches, ThreadEvent } from '../../src/contract/domain/event.ts';
-import type { RunKey } from '../../src/contract/domain/run.ts';
-import type { Checkpoint, HistoryQuery, Thread, ThreadKey, ThreadQuery } from '../../src/contract/domain/thread.ts';
+import type { Json } from '../../src/contract/domain/json.ts';
+import type { Run, RunKey } from '../../src/contract/domain/run.ts';
+import type {
+  Checkpoint,
+  HistoryQuery,
+  Thread,
+  ThreadKey,
+  ThreadQuery,
+  ThreadRef,
+} from '../../src/contract/domain/thread.ts';
 import type { RowBatch, Rows } from '../../src/contract/store/rows.ts';
 import { patchState } from '../../src/engine/api/thread-patch.ts';
 import { rowsOf } from '../store/rows.ts';
@@ -10,6 +25,11 @@ import { rowsOf } from '../store/rows.ts';
 export const threadId = '0193b3a0-6b7c-7d2e-8f00-7777777777aa';
 export const newThreadId = '0193b3a0-6b7c-7d2e-8f00-7777777777bb';
 export const checkpointId = '0193b3a0-6b7c-7d2e-8f00-cccccccccccc';
+
+type ScriptedRunCalls = {
+  get(key: RunKey): Promise<Run>;
+  resume(key: RunKey, payload: Json): Promise<Run>;
+};
 
 /** Threads over a map, with one of them in it; commands and queries are recorded. */
 export class ScriptedThreads implements Threads {
@@ -24,12 +44,12 @@ export class ScriptedThreads implements Threads {
   events: readonly ThreadEvent[] = [];
 
   readonly #checkAgent: (idOrName: string) => unknown;
-  readonly #checkRun: (key: RunKey) => Promise<unknown>;
+  readonly #runs: ScriptedRunCalls;
 
-  /** Both throw for what does not exist. */
-  constructor(checkAgent: (idOrName: string) => unknown, checkRun: (key: RunKey) => Promise<unknown>) {
+  /** All throw for what does not exist. */
+  constructor(checkAgent: (idOrName: string) => unknown, runs: ScriptedRunCalls) {
     this.#checkAgent = checkAgent;
-    this.#checkRun = checkRun;
+    this.#runs = runs;
     this.byId.set(threadId, threadOf({}));
   }
 
@@ -64,6 +84,25 @@ export class ScriptedThreads implements Threads {
     return changed;
   }
 
+  /** The id of a named thread is the one that a test has set for the name. */
+  readonly ids = new Map<string, string>();
+
+  async keyOf(tenant: string, { threadId: id, name }: ThreadRef): Promise<ThreadKey> {
+    if (id !== undefined) return { tenant, threadId: id };
+    return { tenant, threadId: this.ids.get(name) ?? (/^[0-9a-f-]{36}$/i.test(name) ? name : newThreadId) };
+  }
+
+  async resume({ key, payload, interrupt }: ResumeThread): Promise<ResumedThread> {
+    const { activeRunId } = await this.get(key);
+    if (activeRunId === null || (interrupt !== undefined && interrupt.runId !== activeRunId))
+      throw new GatewayError('thread_not_interrupted');
+    const runKey = { tenant: key.tenant, runId: activeRunId };
+    const { status, lastSeq } = await this.#runs.get(runKey);
+    if (status !== 'interrupted' || (interrupt !== undefined && interrupt.seq !== lastSeq))
+      throw new GatewayError('thread_not_interrupted');
+    return { run: await this.#runs.resume(runKey, payload), afterSeq: lastSeq };
+  }
+
   async copy(key: ThreadKey): Promise<Thread> {
     const copy = { ...(await this.get(key)), threadId: newThreadId };
     this.byId.set(newThreadId, copy);
@@ -77,7 +116,7 @@ export class ScriptedThreads implements Threads {
   }
 
   async stateAfterRun(key: RunKey): Promise<Checkpoint | null> {
-    await this.#checkRun(key);
+    await this.#runs.get(key);
     const { runId } = key;
     return this.checkpoints.find((each) => each.runId === runId) ?? null;
   }
@@ -120,6 +159,7 @@ export function threadOf(changes: Partial<Thread>): Thread {
   return {
     threadId,
     tenant: 'default',
+    name: null,
     agentId: null,
     metadata: {},
     status: 'idle',

@@ -52,7 +52,13 @@ export function describeThreadRuns(bench: () => Bench): void {
 
     test('a missing thread is created where the client wants it, and an existing one stays', async () => {
       const { store } = bench();
-      const create = makeThread({ threadId: 'new', metadata: { a: 1 }, values: { b: 2 }, messages: ['c'] });
+      const create = makeThread({
+        threadId: 'new',
+        name: 'context 1',
+        metadata: { a: 1 },
+        values: { b: 2 },
+        messages: ['c'],
+      });
       const admission = { ...refuseBusy, create };
       const run = makeRun({ threadId: 'new', agentId: 'agent-1', updatedAtMs: 5000 });
       expect(await store.insert(run, [], undefined, admission)).toEqual({ kind: 'inserted' });

@@ -21,6 +21,7 @@ export function describeThreads(bench: () => Bench): void {
     test('a thread comes back with every field as it was written', async () => {
       const { store, reopen } = bench();
       const thread = makeThread({
+        name: 'Meine Unterhaltung ☃ 😀',
         agentId: 'agent-1',
         metadata: { team: 'a', odd: oddJson },
         status: 'interrupted',
@@ -56,6 +57,16 @@ export function describeThreads(bench: () => Bench): void {
       expect(await store.threads.findThread(thread)).toEqual(thread);
       expect(await store.threads.findThread({ ...thread, tenant: 'other' })).toBeNull();
       expect(await store.threads.findThread(makeThread())).toBeNull();
+    });
+
+    test('the key of thread names is the same for all that ask, also after a restart', async () => {
+      const { store, openSecond, reopen } = bench();
+      const second = await openSecond();
+      const [first, ...others] = await Promise.all([store, second, store].map((each) => each.threads.nameKey()));
+      expect(first).toHaveLength(32);
+      expect(first).not.toEqual(await store.tickets.secret());
+      for (const other of others) expect(other).toEqual(first);
+      expect(await (await reopen()).threads.nameKey()).toEqual(first);
     });
 
     test('of many inserts of one thread id at once exactly one succeeds', async () => {

@@ -10,6 +10,7 @@ export function makeThread(difference: Partial<Thread> = {}): Thread {
   return {
     threadId: uuidv4(),
     tenant: 'main',
+    name: null,
     agentId: null,
     metadata: {},
     status: 'idle',

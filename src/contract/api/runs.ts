@@ -2,6 +2,7 @@ import type { EventBatches, RunEvent } from '../domain/event.ts';
 import type { Json } from '../domain/json.ts';
 import type { RunAction } from '../domain/operator.ts';
 import type { Run, RunKey, RunRequest, RunSummary } from '../domain/run.ts';
+import type { ThreadRef } from '../domain/thread.ts';
 import type { Rows } from '../store/rows.ts';
 import type { RunQuery } from '../store/store.ts';
 import type { RunQuota } from '../store/usage-store.ts';
@@ -26,8 +27,7 @@ export type CreateRun = {
 export type ScheduledFire = { readonly schedule: string; readonly atMs: number; readonly keptUntilMs: number };
 
 /** How a run joins a thread. */
-export type JoinThread = {
-  readonly threadId: string;
+export type JoinThread = ThreadRef & {
   readonly ifNotExists: 'reject' | 'create';
   /** What happens when a run of the thread is live: refuse, wait, cancel it and keep it, cancel it and remove it. */
   readonly whenBusy: 'reject' | 'enqueue' | 'interrupt' | 'rollback';

@@ -1,7 +1,7 @@
 import type { EventBatches, ThreadEvent } from '../domain/event.ts';
 import type { Json, JsonObject } from '../domain/json.ts';
-import type { RunKey } from '../domain/run.ts';
-import type { Checkpoint, HistoryQuery, Thread, ThreadKey, ThreadQuery } from '../domain/thread.ts';
+import type { Run, RunKey } from '../domain/run.ts';
+import type { Checkpoint, HistoryQuery, Thread, ThreadKey, ThreadQuery, ThreadRef } from '../domain/thread.ts';
 import type { Rows } from '../store/rows.ts';
 
 export type CreateThread = {
@@ -35,12 +35,32 @@ export type WatchThread = {
   readonly agentIds?: readonly string[] | undefined;
 };
 
+/** The answer to what a thread's run asks. */
+export type ResumeThread = {
+  readonly key: ThreadKey;
+  readonly payload: Json;
+  /** The run and the event of the interrupt that the client saw; left out, the open one is meant. */
+  readonly interrupt?: { readonly runId: string; readonly seq: number } | undefined;
+  /** Only a run of these agents; left out, of any. */
+  readonly agentIds?: readonly string[] | undefined;
+};
+
+/** `afterSeq`: the number of the event that asked; what the client has not seen yet follows it. */
+export type ResumedThread = { readonly run: Run; readonly afterSeq: number };
+
 /** The use cases of threads, in no protocol's words. Every method throws `GatewayError`. */
 export interface Threads {
+  /** The key of the thread with this id or name, whether there is one or not. Throws `invalid_request` for what is no name. */
+  keyOf(tenant: string, ref: ThreadRef): Promise<ThreadKey>;
   create(command: CreateThread): Promise<Thread>;
   get(key: ThreadKey): Promise<Thread>;
   search(query: ThreadQuery): Rows<Thread>;
   patch(key: ThreadKey, patch: ThreadPatch): Promise<Thread>;
+  /**
+   * Resumes the thread's interrupted run; durable when it resolves. Throws `thread_not_found`, `thread_not_interrupted` where no
+   * run of it asks, or not that any more, and `run_not_interrupted` where another answer came first.
+   */
+  resume(command: ResumeThread): Promise<ResumedThread>;
   copy(key: ThreadKey): Promise<Thread>;
   /** 409 while a run of the thread is live. Removes its runs too. */
   delete(key: ThreadKey): Promise<void>;

@@ -101,6 +101,12 @@ export const errorTable = {
     retryable: false,
     when: 'A payload is sent to a run that does not wait for one.',
   },
+  thread_not_interrupted: {
+    http: 422,
+    message: 'no run of the thread waits for this answer',
+    retryable: false,
+    when: 'A thread is resumed none of whose runs is interrupted, or no longer by the interrupt that is answered.',
+  },
   idempotency_mismatch: {
     http: 422,
     message: 'the idempotency key was used before, for another request',

@@ -52,6 +52,8 @@ export type RunRequest = {
   readonly messages?: readonly Json[] | undefined;
   readonly config?: JsonObject | undefined;
   readonly metadata?: JsonObject | undefined;
+  /** The client's name of the run's thread; left out where it named none, or named it by its id. */
+  readonly threadName?: string | undefined;
   readonly webhook?: string | undefined;
   readonly webhookTerms?: WebhookTerms | undefined;
   /**

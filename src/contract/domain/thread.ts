@@ -10,6 +10,8 @@ export type ThreadStatus = (typeof threadStatuses)[number];
 export type Thread = {
   readonly threadId: string;
   readonly tenant: string;
+  /** What clients call it, where that is not its id: `threadId` follows from it. */
+  readonly name: string | null;
   /** The agent that the thread was created for, or that of its first run; null before either. */
   readonly agentId: string | null;
   readonly metadata: JsonObject;
@@ -37,6 +39,17 @@ export type Session = {
 };
 
 export type ThreadKey = { readonly tenant: string; readonly threadId: string };
+
+/**
+ * A client's own name of a thread: 1 to 255 visible characters, spaces between them allowed. The same name is the same thread
+ * within a tenant, or within an agent of the tenant where `agentId` is given. A UUID is a thread's id.
+ */
+export type ThreadName = { readonly name: string; readonly agentId?: string | undefined };
+
+/** A thread by its id or by its name. */
+export type ThreadRef =
+  | { readonly threadId: string; readonly name?: undefined }
+  | (ThreadName & { readonly threadId?: undefined });
 
 /** The state of a thread after a run, or after a patch. */
 export type Checkpoint = {
@@ -108,6 +121,8 @@ export type ThreadEventQuery = ThreadKey & {
 
 /** Threads of a store; the transactions that touch a run too are in `Store` itself. Rejects with `StorageFault`. */
 export interface ThreadStore {
+  /** 32 random bytes that ids are derived with from names, the same for every process on the store. The first that asks makes them. */
+  nameKey(): Promise<Buffer>;
   /** False: the id is taken, perhaps by another tenant; nothing was written. */
   insertThread(thread: Thread): Promise<boolean>;
   /** With `omitState`, values and messages are not read: null and none take their place. */

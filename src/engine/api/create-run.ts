@@ -1,5 +1,5 @@
 import { v7 as uuidV7 } from 'uuid';
-import type { CreateRun, JoinThread } from '../../contract/api/runs.ts';
+import type { CreateRun } from '../../contract/api/runs.ts';
 import type { Agent, Violation } from '../../contract/domain/agent.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
@@ -8,12 +8,14 @@ import type { RunTrace } from '../../contract/domain/trace.ts';
 import type { Insertion } from '../../contract/store/store.ts';
 import { agentFor } from '../placement.ts';
 import type { Worker } from '../worker/worker.ts';
-import { type InsertRunDeps, RunInserter } from './insert-run.ts';
+import { type InsertRunDeps, type JoinedThread, RunInserter } from './insert-run.ts';
 import { RunIds } from './run-ids.ts';
+import type { ThreadNames } from './thread-names.ts';
 
 export type RunCreatorDeps = InsertRunDeps & {
   readonly replica: string;
   readonly worker: Worker;
+  readonly names: ThreadNames;
   /** The request in whose course a run is created; undefined outside of one. */
   readonly currentTrace: () => RunTrace | undefined;
 };
@@ -44,8 +46,9 @@ export class RunCreator {
     const ofInput = agent.checkInput(input);
     const violation = (ofInput instanceof Promise ? await ofInput : ofInput) ?? agent.checkConfig(config);
     refuseViolation(violation instanceof Promise ? await violation : violation);
-    const thread = threadFor(command, agent);
-    const run = this.#draft(command, agent, thread?.threadId ?? null);
+    const joining = this.#threadFor(command, agent);
+    const thread = joining instanceof Promise ? await joining : joining;
+    const run = this.#draft(command, agent, thread);
     const insertion = await this.#insertAndBegin(run, agent, { command, thread });
     switch (insertion.kind) {
       case 'inserted':
@@ -63,11 +66,22 @@ export class RunCreator {
     }
   }
 
+  /** A run that names no thread gets one of its own where it keeps its state or needs a session. */
+  #threadFor({ tenant, thread, request }: CreateRun, agent: Agent): JoinedThread | Promise<JoinedThread> | undefined {
+    if (thread === undefined) {
+      const needsOne = request.onCompletion === 'keep' || agent.capabilities.session;
+      return needsOne ? { threadId: uuidV7(), name: null, ifNotExists: 'create', whenBusy: 'reject' } : undefined;
+    }
+    const { ifNotExists, whenBusy } = thread;
+    if (thread.threadId !== undefined) return { threadId: thread.threadId, name: null, ifNotExists, whenBusy };
+    return this.#deps.names.resolve(tenant, thread).then((named) => ({ ...named, ifNotExists, whenBusy }));
+  }
+
   /** The worker begins in the very turn in which the run is durable; the client does not wait for it. */
   async #insertAndBegin(
     draft: Run,
     agent: Agent,
-    { command, thread }: { readonly command: CreateRun; readonly thread: JoinThread | undefined },
+    { command, thread }: { readonly command: CreateRun; readonly thread: JoinedThread | undefined },
   ): Promise<Insertion> {
     const { worker } = this.#deps;
     const fastStart = worker.prepare(draft, agent);
@@ -94,11 +108,12 @@ export class RunCreator {
     return agent;
   }
 
-  #draft({ tenant, request: asked, thread }: CreateRun, agent: Agent, threadId: string | null): Run {
+  #draft({ tenant, request: asked, thread }: CreateRun, agent: Agent, joined: JoinedThread | undefined): Run {
     const nowMs = this.#deps.clock.nowMs();
-    const hasOwnThread = threadId !== null && thread === undefined;
+    const hasOwnThread = joined !== undefined && thread === undefined;
     const request: RunRequest = {
       ...asked,
+      ...(joined === undefined || joined.name === null ? {} : { threadName: joined.name }),
       ...(hasOwnThread && asked.onCompletion === undefined ? { onCompletion: 'delete' } : {}),
       trace: this.#deps.currentTrace(),
     };
@@ -107,7 +122,7 @@ export class RunCreator {
       tenant,
       agentId: agent.agentId,
       agentName: agent.name,
-      threadId,
+      threadId: joined?.threadId ?? null,
       request,
       phase: 'queued',
       status: 'pending',
@@ -137,11 +152,4 @@ function refuseOpen({ native }: Agent, request: RunRequest): void {
 /** @throws GatewayError for a violation */
 export function refuseViolation(violation: Violation | null): void {
   if (violation !== null) throw new GatewayError('invalid_input', { path: violation.path, detail: violation.message });
-}
-
-/** A run that names no thread gets one of its own where it keeps its state or needs a session. */
-function threadFor(command: CreateRun, agent: Agent): JoinThread | undefined {
-  const needsOne = command.request.onCompletion === 'keep' || agent.capabilities.session;
-  if (command.thread !== undefined || !needsOne) return command.thread;
-  return { threadId: uuidV7(), ifNotExists: 'create', whenBusy: 'reject' };
 }

@@ -13,7 +13,7 @@ import type { RunQuota } from '../../contract/store/usage-store.ts';
 import { agentOf } from '../placement.ts';
 import type { RunWriter } from '../state/run-writer.ts';
 import type { Canceller } from '../worker/canceller.ts';
-import { emptyThread } from './thread-service.ts';
+import { emptyThread } from './empty-thread.ts';
 
 export type InsertRunDeps = {
   readonly agents: AgentDirectory;
@@ -23,6 +23,12 @@ export type InsertRunDeps = {
   readonly clock: Clock;
   /** How long an idempotency key is kept. */
   readonly idempotencyMs: number;
+};
+
+/** How a run joins a thread, whose id is known. */
+export type JoinedThread = Pick<JoinThread, 'ifNotExists' | 'whenBusy'> & {
+  readonly threadId: string;
+  readonly name: string | null;
 };
 
 /** Live runs of one thread that an `interrupt` or a `rollback` cancels at a time. */
@@ -41,7 +47,7 @@ export class RunInserter {
   }
 
   /** Rejects with `StorageFault`, and with `GatewayError` for what the client can do something about. */
-  async insert(run: Run, command: CreateRun, thread: JoinThread | undefined): Promise<Insertion> {
+  async insert(run: Run, command: CreateRun, thread: JoinedThread | undefined): Promise<Insertion> {
     const { quota } = command;
     const unlock = this.#lockKey(command);
     let insertion: Insertion;
@@ -90,16 +96,18 @@ export class RunInserter {
     return { tenant, key, fingerprint: await fingerprintOf(command, run.agentId), expiresAtMs };
   }
 
-  #admissionOf({ tenant, agentId }: Run, thread: JoinThread | undefined): Admission | undefined {
+  #admissionOf({ tenant, agentId }: Run, thread: JoinedThread | undefined): Admission | undefined {
     if (thread === undefined) return undefined;
-    const { threadId, ifNotExists, whenBusy } = thread;
+    const { threadId, name, ifNotExists, whenBusy } = thread;
     const create =
-      ifNotExists === 'create' ? emptyThread({ tenant, threadId }, this.#deps.clock.nowMs(), { agentId }) : undefined;
+      ifNotExists === 'create'
+        ? emptyThread({ tenant, threadId }, this.#deps.clock.nowMs(), { agentId, name })
+        : undefined;
     return { create, refuseBusy: whenBusy === 'reject' };
   }
 
   /** Cancels the other live runs of the thread where the request says so; a rollback removes them too. */
-  async #displaceOthers(run: Run, { threadId, whenBusy }: JoinThread): Promise<void> {
+  async #displaceOthers(run: Run, { threadId, whenBusy }: JoinedThread): Promise<void> {
     if (whenBusy !== 'interrupt' && whenBusy !== 'rollback') return;
     const { store, agents, canceller, writer } = this.#deps;
     for (const status of ['pending', 'interrupted'] as const) {
@@ -130,7 +138,7 @@ function idempotencyOfFire({ schedule, atMs, keptUntilMs }: ScheduledFire): Idem
 /** The same for equal requests, however their JSON was written. A large one is read in slices of the event loop. */
 async function fingerprintOf({ request, thread }: CreateRun, agentId: string): Promise<string> {
   // Through JSON once, so that absent and undefined members are the same.
-  const plain = await parseSliced(await stringifySliced({ agentId, request, thread } as Json));
+  const plain = await parseSliced(await stringifySliced({ agentId, request, thread } as unknown as Json));
   const found = await fingerprint(plain);
   return found.startsWith(hashMark) ? found.slice(hashMark.length) : createHash('sha256').update(found).digest('hex');
 }

@@ -1,5 +1,6 @@
 import { LinkedList } from '../../collections/linked-list.ts';
 import type { CancelOptions, CreatedRun, CreateRun, Runs } from '../../contract/api/runs.ts';
+import type { ResumedThread } from '../../contract/api/threads.ts';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
@@ -112,7 +113,25 @@ export class RunService implements Runs {
 
   async resume(key: RunKey, payload: Json, action?: RunAction): Promise<Run> {
     this.#refuseWhenDraining();
-    const run = await this.#read(key);
+    return await this.#answer(await this.#read(key), payload, action);
+  }
+
+  /** Resumes the run that has a thread: see {@link Threads.resume}. */
+  async answerInterrupt(
+    key: RunKey,
+    payload: Json,
+    { seq, agentIds }: { readonly seq?: number | undefined; readonly agentIds?: readonly string[] | undefined },
+  ): Promise<ResumedThread> {
+    this.#refuseWhenDraining();
+    const found = await translateStorageFault(this.#deps.cache.find(key));
+    // The newest event of an interrupted run is that of its interrupt.
+    const isAsked = found?.phase === 'interrupted' && (seq === undefined || seq === found.lastSeq);
+    if (found === null || !isAsked || agentIds?.includes(found.agentId) === false)
+      throw new GatewayError('thread_not_interrupted');
+    return { run: await this.#answer(found, payload), afterSeq: found.lastSeq };
+  }
+
+  async #answer(run: Run, payload: Json, action?: RunAction): Promise<Run> {
     if (run.phase !== 'interrupted' || run.outcome?.kind !== 'interrupt') throw new GatewayError('run_not_interrupted');
     refuseViolation((await this.#deps.agents.find(run.agentId)?.checkResume(run.outcome.payload, payload)) ?? null);
     const written = await translateStorageFault(

@@ -1,11 +1,25 @@
 import { v7 as uuidV7 } from 'uuid';
-import type { CreateThread, ThreadPatch, Threads, WatchThread } from '../../contract/api/threads.ts';
+import type {
+  CreateThread,
+  ResumedThread,
+  ResumeThread,
+  ThreadPatch,
+  Threads,
+  WatchThread,
+} from '../../contract/api/threads.ts';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { EventBatches, ThreadEvent } from '../../contract/domain/event.ts';
 import type { RunKey } from '../../contract/domain/run.ts';
-import type { Checkpoint, HistoryQuery, Thread, ThreadKey, ThreadQuery } from '../../contract/domain/thread.ts';
+import type {
+  Checkpoint,
+  HistoryQuery,
+  Thread,
+  ThreadKey,
+  ThreadQuery,
+  ThreadRef,
+} from '../../contract/domain/thread.ts';
 import type { RowBatch, Rows } from '../../contract/store/rows.ts';
 import type { Store } from '../../contract/store/store.ts';
 import type { EventBus } from '../events/event-bus.ts';
@@ -14,7 +28,10 @@ import { agentOf } from '../placement.ts';
 import type { RunCache } from '../state/run-cache.ts';
 import { translateRowFaults, translateStorageFault } from '../storage-errors.ts';
 import type { UpstreamStopper } from '../worker/upstream-stopper.ts';
+import { emptyThread } from './empty-thread.ts';
+import type { RunService } from './run-service.ts';
 import { checkFilter } from './search-filter.ts';
+import type { ThreadNames } from './thread-names.ts';
 import { patchState } from './thread-patch.ts';
 
 export type ThreadServiceDeps = {
@@ -24,29 +41,9 @@ export type ThreadServiceDeps = {
   readonly stopper: UpstreamStopper;
   readonly bus: EventBus;
   readonly clock: Clock;
+  readonly names: ThreadNames;
+  readonly runs: Pick<RunService, 'answerInterrupt'>;
 };
-
-/** A thread without history. */
-export function emptyThread(
-  key: ThreadKey,
-  nowMs: number,
-  more: Partial<Pick<Thread, 'agentId' | 'metadata'>> = {},
-): Thread {
-  return {
-    ...key,
-    agentId: null,
-    metadata: {},
-    status: 'idle',
-    values: null,
-    messages: [],
-    activeRunId: null,
-    session: null,
-    version: 1,
-    createdAtMs: nowMs,
-    updatedAtMs: nowMs,
-    ...more,
-  };
-}
 
 /** The use cases of threads. What a run does to its thread is written with the run: see `ThreadEffect`. */
 export class ThreadService implements Threads {
@@ -66,6 +63,11 @@ export class ThreadService implements Threads {
     // The id may be another tenant's: the answer must reveal no more than that it is taken.
     if (existing === null) throw new GatewayError('thread_exists');
     return existing;
+  }
+
+  async keyOf(tenant: string, ref: ThreadRef): Promise<ThreadKey> {
+    const { threadId } = await this.#deps.names.resolve(tenant, ref);
+    return { tenant, threadId };
   }
 
   async get(key: ThreadKey): Promise<Thread> {
@@ -105,6 +107,19 @@ export class ThreadService implements Threads {
       if (await translateStorageFault(this.#deps.store.threads.updateThread(changed, thread.version, checkpoint)))
         return changed;
     }
+  }
+
+  async resume({ key, payload, interrupt, agentIds }: ResumeThread): Promise<ResumedThread> {
+    const thread = await translateStorageFault(this.#deps.store.threads.findThread(key, { omitState: true }));
+    if (thread === null) throw new GatewayError('thread_not_found');
+    // Of a thread's live runs only the one that has the thread was started, so no other can be interrupted.
+    const runId = thread.activeRunId;
+    if (runId === null || (interrupt !== undefined && interrupt.runId !== runId))
+      throw new GatewayError('thread_not_interrupted');
+    return await this.#deps.runs.answerInterrupt({ tenant: key.tenant, runId }, payload, {
+      seq: interrupt?.seq,
+      agentIds,
+    });
   }
 
   async copy(key: ThreadKey): Promise<Thread> {

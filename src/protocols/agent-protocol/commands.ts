@@ -4,11 +4,11 @@ import type { ErrorCode, GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
 import { refuseDropping } from '../shared/decisive-members.ts';
+import { readInterruptId } from '../shared/interrupt-ids.ts';
 import { decodeCreation } from '../shared/run-create.ts';
 import { encodeError } from './encode.ts';
 import { agentProtocol } from './run-operations.ts';
 import { forkState, getState, listCheckpoints } from './state-commands.ts';
-import { readInterruptId } from './streaming-events.ts';
 import { CommandFault, type CommandParams, parseParams, type StreamingCommand } from './streaming-requests.ts';
 
 /** The thread that a command is for, and the key of the request that brought it. */
@@ -28,6 +28,7 @@ const faultCodes: Partial<Readonly<Record<ErrorCode, string>>> = {
   agent_forbidden: 'permission_denied',
   run_not_found: 'no_such_run',
   run_not_interrupted: 'no_such_interrupt',
+  thread_not_interrupted: 'no_such_interrupt',
   internal: 'unknown_error',
 };
 
@@ -109,17 +110,8 @@ async function answerInterrupt(
 ): Promise<JsonObject> {
   const answer = 'responses' in params ? params.responses[0] : params;
   if (answer?.response === undefined) throw new CommandFault('invalid_argument', 'params/response: is required');
-  const { activeRunId } = await api.threads.get({ tenant, threadId });
-  const named = answer.interrupt_id === undefined ? null : readInterruptId(answer.interrupt_id);
-  const runId = answer.interrupt_id === undefined ? activeRunId : named?.runId;
-  if (typeof runId !== 'string' || runId !== activeRunId) throw noInterrupt();
-  const run = await api.runs.get({ tenant, runId });
-  // An answer to an older interrupt of the run must not resume the current one.
-  if (run.status !== 'interrupted' || (named !== null && named.seq !== run.lastSeq)) throw noInterrupt();
-  await api.runs.resume({ tenant, runId }, answer.response);
-  return { run_id: runId };
-}
-
-function noInterrupt(): CommandFault {
-  return new CommandFault('no_such_interrupt', 'the thread does not wait for this answer');
+  const interrupt = answer.interrupt_id === undefined ? undefined : readInterruptId(answer.interrupt_id);
+  if (interrupt === null) throw new CommandFault('no_such_interrupt', 'the thread does not wait for this answer');
+  const { run } = await api.threads.resume({ key: { tenant, threadId }, payload: answer.response, interrupt });
+  return { run_id: run.runId };
 }

@@ -2,6 +2,7 @@ import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { ThreadEvent } from '../../contract/domain/event.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import { isJsonObject } from '../../json/json-object.ts';
+import { interruptId } from '../shared/interrupt-ids.ts';
 import { encodePhase } from '../shared/phase-update.ts';
 import { asObject, messagesOf } from '../shared/values.ts';
 import type { EventFilter } from './streaming-requests.ts';
@@ -26,17 +27,6 @@ const maxForMessages = numbersPerEvent - 16;
 /** The newest thread event that a reader has completely, once it has seen everything up to a protocol number. */
 export function threadSeqAt(seq: number): number {
   return Math.max(0, Math.floor((seq + 1) / numbersPerEvent) - 1);
-}
-
-/** The id of an interrupt of a run; the next interrupt of the run has another one. */
-function interruptId(runId: string, seq: number): string {
-  return `${runId}.${seq}`;
-}
-
-/** The run and event of an interrupt id; null for any other text. */
-export function readInterruptId(text: string): { readonly runId: string; readonly seq: number } | null {
-  const [, runId, seq] = /^([0-9a-f-]{36})\.(\d{1,15})$/.exec(text) ?? [];
-  return runId === undefined || seq === undefined ? null : { runId, seq: Number(seq) };
 }
 
 /** The events of the protocol that a reader with this filter gets for an event of the thread. */
@@ -76,7 +66,7 @@ function channelEventsOf({ runId, seq, change }: ThreadEvent): readonly ChannelE
       if (waiting !== undefined) return [custom];
       if (phase !== 'resuming') return [lifecycle, custom];
       // No event comes between an interrupt and its answer.
-      const interrupt_ids = [interruptId(runId, seq - 1)];
+      const interrupt_ids = [interruptId({ runId, seq: seq - 1 })];
       return [{ channel: 'input', method: 'input.answered', data: { interrupt_ids } }, lifecycle, custom];
     }
     case 'replaced':
@@ -88,7 +78,7 @@ function channelEventsOf({ runId, seq, change }: ThreadEvent): readonly ChannelE
         {
           channel: 'input',
           method: 'input.requested',
-          data: { interrupt_id: interruptId(runId, seq), payload: change.payload },
+          data: { interrupt_id: interruptId({ runId, seq }), payload: change.payload },
         },
         { channel: 'lifecycle', data: { event: 'interrupted' } },
       ];

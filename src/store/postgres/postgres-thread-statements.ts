@@ -16,9 +16,9 @@ export const insertThreads = defineWrite(
   { creation: threadColumns },
   ({ creation }) => `WITH creation AS MATERIALIZED (SELECT * FROM ${creation}
   ), made AS (
-    INSERT INTO threads (thread_id, tenant, agent_id, status, active_run_id, session, version, created_at_ms,
+    INSERT INTO threads (thread_id, tenant, name, agent_id, status, active_run_id, session, version, created_at_ms,
       updated_at_ms)
-    SELECT thread_id, tenant, agent_id, status, active_run_id, session, version, created_at_ms, updated_at_ms
+    SELECT thread_id, tenant, name, agent_id, status, active_run_id, session, version, created_at_ms, updated_at_ms
     FROM creation ORDER BY thread_id ON CONFLICT (thread_id) DO NOTHING RETURNING thread_id
   ), ${formStates('made')}
   SELECT thread_id FROM made`,

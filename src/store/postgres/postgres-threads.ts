@@ -15,6 +15,7 @@ import type { Rows } from '../../contract/store/rows.ts';
 import { decodeThreadEvents } from '../event-rows.ts';
 import { decodeCheckpoint, decodeLarge, decodeThread } from '../thread-rows.ts';
 import { bindStatements, type StorePool, transact } from './connections.ts';
+import { findSecret } from './deployment-secrets.ts';
 import { eventPayloads, isWithheld, readPieces } from './large-rows.ts';
 import { translateRows, withStorageFaults } from './postgres-faults.ts';
 import { listCheckpoints, searchThreads } from './postgres-search.ts';
@@ -64,6 +65,10 @@ export class PostgresThreads implements ThreadStore {
       ...{ pool, origin, statement: acquireThreads, lock: threadLock, absent: false },
       decode: (row) => [runIdRow.parse(row).run_id, true],
     });
+  }
+
+  async nameKey(): Promise<Buffer> {
+    return await findSecret(this.#pool, 'thread-names');
   }
 
   async insertThread(thread: Thread): Promise<boolean> {

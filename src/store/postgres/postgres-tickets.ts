@@ -1,14 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { TicketStore } from '../../contract/store/ticket-store.ts';
+import { findSecret } from './deployment-secrets.ts';
 import { withStorageFaults } from './postgres-faults.ts';
 
-const secretRow = z.object({ value: z.string() });
 const ticketRow = z.object({ until_ms: z.coerce.number() });
 
-const addSecret = `INSERT INTO deployment_secrets (name, value) VALUES ('tickets', $1) ON CONFLICT DO NOTHING`;
-const findSecret = `SELECT value FROM deployment_secrets WHERE name = 'tickets'`;
 const forget = 'DELETE FROM opened_tickets WHERE until_ms < $1';
 const keep = `INSERT INTO opened_tickets AS known (id, until_ms) VALUES ($1, $2)
   ON CONFLICT (id) DO UPDATE SET until_ms = greatest(known.until_ms, excluded.until_ms)`;
@@ -23,10 +20,7 @@ export class PostgresTickets implements TicketStore {
   }
 
   async secret(): Promise<Buffer> {
-    // Whichever replica comes first: the row that is read is the one that all of them read.
-    await withStorageFaults(this.#pool.query(addSecret, [randomBytes(32).toString('hex')]));
-    const { rows } = await withStorageFaults(this.#pool.query(findSecret));
-    return Buffer.from(secretRow.parse(rows[0]).value, 'hex');
+    return await findSecret(this.#pool, 'tickets');
   }
 
   async keepOpen(id: string, untilMs: number, nowMs: number): Promise<void> {

@@ -29,7 +29,7 @@ export const lockThreads = lock('unnest($1::text[]) AS named (thread_id)');
 /** Locks the threads of runs. */
 export const lockThreadsOfRuns = lock('runs WHERE run_id = ANY ($1::text[]) AND thread_id IS NOT NULL');
 
-export const threadColumns = `thread_id text, tenant text, agent_id text, status text, active_run_id text, session text,
+export const threadColumns = `thread_id text, tenant text, name text, agent_id text, status text, active_run_id text, session text,
   version bigint, created_at_ms bigint, updated_at_ms bigint, metadata_entries text, value_entries text, metadata text,
   state_values text, messages text`;
 export const checkpointColumns = `thread_id text, checkpoint_id text, run_id text, at_ms bigint, metadata text,
@@ -81,9 +81,9 @@ export const insertInThreads = defineWrite(
     columns: `stored.thread_id, verdicts.base + ${rank}`,
     join: 'JOIN verdicts USING (run_id)',
   })}, made AS (
-    INSERT INTO threads (thread_id, tenant, agent_id, status, active_run_id, session, version, created_at_ms,
+    INSERT INTO threads (thread_id, tenant, name, agent_id, status, active_run_id, session, version, created_at_ms,
       updated_at_ms)
-    SELECT creation.thread_id, creation.tenant, coalesce(creation.agent_id, stored.agent_id), 'busy',
+    SELECT creation.thread_id, creation.tenant, creation.name, coalesce(creation.agent_id, stored.agent_id), 'busy',
       creation.active_run_id, creation.session, verdicts.base + ${taken(event, 'stored')}, creation.created_at_ms,
       stored.updated_at_ms
     FROM creation JOIN stored ON stored.thread_id = creation.thread_id JOIN verdicts USING (run_id) WHERE is_new

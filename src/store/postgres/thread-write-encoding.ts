@@ -84,8 +84,8 @@ export function encodeUpdateThread(
 }
 
 function encodeRow(thread: Thread): Row {
-  const { threadId, tenant, agentId, status, activeRunId, session, version, createdAtMs, updatedAtMs } = thread;
-  const named = [threadId, tenant, agentId, status, activeRunId, encodeSession(session)];
+  const { threadId, tenant, name, agentId, status, activeRunId, session, version, createdAtMs, updatedAtMs } = thread;
+  const named = [threadId, tenant, name, agentId, status, activeRunId, encodeSession(session)];
   return [...named, version, createdAtMs, updatedAtMs, ...encodeTexts(thread)];
 }
 

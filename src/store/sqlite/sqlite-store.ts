@@ -17,6 +17,7 @@ import {
 import { decodeEvents } from '../event-rows.ts';
 import { type LargeTexts, writeLarge } from '../large-json.ts';
 import { decodeLargeRun, decodeRun } from '../run-rows.ts';
+import { DeploymentSecrets } from './deployment-secrets.ts';
 import type { FileLock } from './file-lock.ts';
 import { RunExpiry } from './run-expiry.ts';
 import { RunSearch } from './run-search.ts';
@@ -84,9 +85,13 @@ export class SqliteStore implements Store {
       refusal: () => this.fence?.fault ?? null,
     });
     this.fence = place === undefined ? null : new SqliteFence({ ...place, database, writes: this.#writes });
-    this.threads = new SqliteThreads(options.database, this.#statements, this.#writes, () => this.fence?.forget());
+    const secrets = new DeploymentSecrets(options.database, this.#writes);
+    this.threads = new SqliteThreads({
+      ...{ database, statements: this.#statements, writes: this.#writes, secrets },
+      onRunsRemoved: () => this.fence?.forget(),
+    });
     this.durations = new SqliteDurations(options.database, this.#writes);
-    this.tickets = new SqliteTickets(options.database, this.#writes);
+    this.tickets = new SqliteTickets(options.database, this.#writes, secrets);
     this.operations = new SqliteOperations(options.database, this.#statements, this.#writes);
     this.usage = new SqliteUsage(options.database, this.#writes);
     this.schedules = new SqliteSchedules(options.database, this.#writes);

@@ -19,8 +19,8 @@ export const threadTexts = {
     WHERE threads.thread_id = ? AND threads.tenant = ?`,
   placeOfThread: 'SELECT id, tenant FROM threads WHERE thread_id = ?',
   hasLiveRun: 'SELECT 1 FROM runs WHERE tenant = ? AND thread_id = ? AND ended_at_ms IS NULL LIMIT 1',
-  insertThread: `INSERT INTO threads (thread_id, tenant, agent_id, status, active_run_id, session, version,
-    created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (thread_id) DO NOTHING RETURNING id`,
+  insertThread: `INSERT INTO threads (thread_id, tenant, name, agent_id, status, active_run_id, session, version,
+    created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (thread_id) DO NOTHING RETURNING id`,
   insertState: `INSERT INTO thread_states (id, ${stateColumns}) VALUES (?, ?, ?, ?, ?, ?)`,
   updateThread: `UPDATE threads SET status = ?4, session = ?5, updated_at_ms = ?6, version = version + 1
     WHERE thread_id = ?1 AND tenant = ?2 AND version = ?3 RETURNING id`,

@@ -14,6 +14,7 @@ import type {
 import type { Rows } from '../../contract/store/rows.ts';
 import { decodeThreadEvents } from '../event-rows.ts';
 import { decodeCheckpoint, decodeLarge, decodeThread } from '../thread-rows.ts';
+import type { DeploymentSecrets } from './deployment-secrets.ts';
 import { countFitting, isLarge, loadRow, sliceOf, walkSlices } from './slices.ts';
 import { translateRows, withStorageFaults } from './sqlite-faults.ts';
 import type { Statements } from './sqlite-statements.ts';
@@ -25,6 +26,14 @@ import type { WriteQueue } from './write-queue.ts';
 const placeRow = z.object({ id: z.number(), matched: z.number() });
 const firstRow = z.object({ first: z.number().nullable() });
 
+export type SqliteThreadsDeps = {
+  readonly database: DatabaseSync;
+  readonly statements: Statements;
+  readonly writes: WriteQueue;
+  readonly secrets: DeploymentSecrets;
+  readonly onRunsRemoved: () => void;
+};
+
 /** Threads and checkpoints in the SQLite file of the runs, over its statements and its write queue. */
 export class SqliteThreads implements ThreadStore {
   readonly #statements: Statements;
@@ -32,11 +41,18 @@ export class SqliteThreads implements ThreadStore {
   readonly #writes: WriteQueue;
   readonly #onRunsRemoved: () => void;
 
-  constructor(database: DatabaseSync, statements: Statements, writes: WriteQueue, onRunsRemoved: () => void) {
+  readonly #secrets: DeploymentSecrets;
+
+  constructor({ database, statements, writes, secrets, onRunsRemoved }: SqliteThreadsDeps) {
     this.#statements = statements;
+    this.#secrets = secrets;
     this.#search = new ThreadSearch(database, statements);
     this.#writes = writes;
     this.#onRunsRemoved = onRunsRemoved;
+  }
+
+  async nameKey(): Promise<Buffer> {
+    return await this.#secrets.get('thread-names');
   }
 
   async insertThread(thread: Thread): Promise<boolean> {

@@ -1,28 +1,23 @@
-import { randomBytes } from 'node:crypto';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { z } from 'zod';
 import type { TicketStore } from '../../contract/store/ticket-store.ts';
+import type { DeploymentSecrets } from './deployment-secrets.ts';
 import { withStorageFaults } from './sqlite-faults.ts';
 import type { WriteQueue } from './write-queue.ts';
 
-const secretRow = z.object({ value: z.string() });
 const ticketRow = z.object({ until_ms: z.number() });
 
 /** Tickets for streams in the SQLite file. */
 export class SqliteTickets implements TicketStore {
   readonly #writes: WriteQueue;
-  readonly #addSecret: StatementSync;
-  readonly #secret: StatementSync;
+  readonly #secrets: DeploymentSecrets;
   readonly #keep: StatementSync;
   readonly #forget: StatementSync;
   readonly #find: StatementSync;
 
-  constructor(database: DatabaseSync, writes: WriteQueue) {
+  constructor(database: DatabaseSync, writes: WriteQueue, secrets: DeploymentSecrets) {
     this.#writes = writes;
-    this.#addSecret = database.prepare(
-      `INSERT INTO deployment_secrets (name, value) VALUES ('tickets', ?) ON CONFLICT DO NOTHING`,
-    );
-    this.#secret = database.prepare(`SELECT value FROM deployment_secrets WHERE name = 'tickets'`);
+    this.#secrets = secrets;
     this.#keep = database.prepare(`INSERT INTO opened_tickets (id, until_ms) VALUES (?, ?)
       ON CONFLICT (id) DO UPDATE SET until_ms = max(until_ms, excluded.until_ms)`);
     this.#forget = database.prepare('DELETE FROM opened_tickets WHERE until_ms < ?');
@@ -30,11 +25,7 @@ export class SqliteTickets implements TicketStore {
   }
 
   async secret(): Promise<Buffer> {
-    const value = await this.#writes.submit(() => {
-      this.#addSecret.run(randomBytes(32).toString('hex'));
-      return secretRow.parse(this.#secret.get()).value;
-    });
-    return Buffer.from(value, 'hex');
+    return await this.#secrets.get('tickets');
   }
 
   async keepOpen(id: string, untilMs: number, nowMs: number): Promise<void> {

@@ -20,8 +20,8 @@ export function placeOf(statements: Statements, threadId: string): z.infer<typeo
 
 /** Returns the work that stores a new thread; it gives false when the id is taken. */
 export function prepareThread(statements: Statements, thread: Thread): () => boolean {
-  const { threadId, tenant, agentId, status, activeRunId, session, version, createdAtMs, updatedAtMs } = thread;
-  const named = [threadId, tenant, agentId, status, activeRunId, encodeSession(session)] as const;
+  const { threadId, tenant, name, agentId, status, activeRunId, session, version, createdAtMs, updatedAtMs } = thread;
+  const named = [threadId, tenant, name, agentId, status, activeRunId, encodeSession(session)] as const;
   const state = encodeThreadState(thread);
   const texts = [encodeMetadata(thread.metadata), state.values, state.messages] as const;
   const entries = [formatLines(listEntries(thread.metadata)), formatLines(state.valueEntries)] as const;

@@ -2,6 +2,7 @@ import { ConsoleSessions } from './access/console-sessions.ts';
 import { createAuthenticator } from './access/credentials.ts';
 import { StreamTickets } from './access/stream-tickets.ts';
 import { buildAgents } from './agents/agent-directory.ts';
+import { toReply } from './agents/chat.ts';
 import { BackendPool } from './agents/connect-backends.ts';
 import { CurrentAgents } from './agents/current-agents.ts';
 import { stringifySliced } from './compute/sliced-json.ts';
@@ -144,6 +145,7 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
     },
     idempotencyMs: config.limits.idempotencyHours * hourMs,
     retentionMs: config.retention.days * dayMs,
+    replyOf: toReply,
     cache: { maxRuns: config.limits.cacheRuns, maxBytes: cacheBytes },
     log,
     metrics,

@@ -1,5 +1,8 @@
 import type { Json, JsonObject } from '../contract/domain/json.ts';
+import { contentText } from '../json/conversation.ts';
 import { isJsonObject } from '../json/json-object.ts';
+
+export { contentText };
 
 /** Members of an output that hold a reply, the first of them that is a text. */
 const replyMembers = ['reply', 'response', 'text', 'message'];
@@ -14,26 +17,6 @@ export function findReplyText(output: Json): string | null {
   if (said !== null) return said;
   const texts = Object.values(output).filter((value) => typeof value === 'string');
   return texts.length === 1 ? (texts[0] ?? null) : null;
-}
-
-/**
- * The text of a message's content, which is a text, or blocks of which some have a text. Other blocks, such as images and
- * calls of tools, are left out.
- */
-export function contentText(content: Json | undefined): string {
-  if (typeof content === 'string') return content;
-  if (!Array.isArray(content)) return '';
-  const texts = content.flatMap((block) => {
-    if (typeof block === 'string') return [block];
-    return isJsonObject(block) && typeof block.text === 'string' && isTextBlock(block) ? [block.text] : [];
-  });
-  return texts.join('\n');
-}
-
-/** Blocks of Anthropic and LangChain, of OpenAI, of A2A (which has `kind`, or neither). */
-function isTextBlock({ type, kind }: JsonObject): boolean {
-  const name = type ?? kind ?? 'text';
-  return name === 'text' || name === 'input_text' || name === 'output_text';
 }
 
 /** The text of the last message of an assistant that has one, by the words of OpenAI or of LangChain. */

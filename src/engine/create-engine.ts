@@ -35,7 +35,7 @@ import { FaultRecorder } from './state/fault-recorder.ts';
 import { sweepExpired } from './state/retention.ts';
 import { RunCache } from './state/run-cache.ts';
 import { type Commit, RunWriter } from './state/run-writer.ts';
-import { ThreadEffects } from './state/thread-effects.ts';
+import { type ReplyOf, ThreadEffects } from './state/thread-effects.ts';
 import { createWebhookDispatcher, type WebhookOptions } from './webhooks/create-dispatcher.ts';
 import { outboxEntryOf } from './webhooks/outbox-entry.ts';
 import { AccountPushReceiver } from './worker/account-push-receiver.ts';
@@ -68,6 +68,7 @@ export type EngineDeps = {
   /** Left out, the `webhook` of a run is not called. */
   readonly webhooks?: WebhookOptions | undefined;
   readonly cache: { readonly maxRuns: number; readonly maxBytes: number };
+  readonly replyOf: ReplyOf;
   readonly log: Log;
   readonly metrics: Metrics;
   /** The client request in whose course something is done; left out, none is known. */
@@ -152,9 +153,12 @@ export function createEngine(deps: EngineDeps): Engine {
     countLive: (backend) => live.countAt(backend),
   });
   const stopper = new UpstreamStopper({ clock, faults, health, backends, log });
-  const threadEffects = new ThreadEffects(store, agents, ({ tenant, threadId }, session) => {
-    const agent = agentOf(agents, session);
-    if (agent !== null) stopper.endSession({ id: threadId, tenant, upstream: session.upstream }, agent);
+  const threadEffects = new ThreadEffects({
+    ...{ store, agents, replyOf: deps.replyOf },
+    endSession: ({ tenant, threadId }, session) => {
+      const agent = agentOf(agents, session);
+      if (agent !== null) stopper.endSession({ id: threadId, tenant, upstream: session.upstream }, agent);
+    },
   });
   const writer = new RunWriter({
     ...{ agents, store, clock, threads: threadEffects, log, metrics, tracer },

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
+import { toReply } from '../../src/agents/chat.ts';
 import type { Agent } from '../../src/contract/domain/agent.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
 import { Lease } from '../../src/engine/cluster/lease.ts';
@@ -85,6 +86,7 @@ function describeReplicas(server: PostgresServer): void {
           lease: new Lease({ store, clock: systemClock, log: silentLog }, { heartbeatMs: 5000, deadAfterMs: 15_000 }),
           idempotencyMs: 86_400_000,
           retentionMs: 86_400_000,
+          replyOf: toReply,
           cache: { maxRuns: 100, maxBytes: 1_000_000 },
           log: silentLog,
           metrics: { count: () => {}, observe: () => {} },

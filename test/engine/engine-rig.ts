@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { toReply } from '../../src/agents/chat.ts';
 import type { Agent, AgentDirectory, AgentPlace } from '../../src/contract/domain/agent.ts';
 import type { RunEvent } from '../../src/contract/domain/event.ts';
 import type { Log } from '../../src/contract/domain/log.ts';
@@ -124,6 +125,7 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
     webhooks: options.webhooks,
     schedules: options.schedules,
     retentionMs: options.retentionMs ?? 30 * 86_400_000,
+    replyOf: toReply,
     cache: { maxRuns: 100, maxBytes: 1_000_000 },
     log,
     metrics: { count: (name) => void counts.set(name, (counts.get(name) ?? 0) + 1), observe: () => {} },

@@ -1,6 +1,8 @@
 // A process with an engine that creates runs with a webhook, and prints the id of each run that was
 // accepted, until it is killed. Arguments: the store's URL, the receiver's, and how many runs.
+
 import { writeSync } from 'node:fs';
+import { toReply } from '../../src/agents/chat.ts';
 import type { AgentDirectory } from '../../src/contract/domain/agent.ts';
 import { Lease } from '../../src/engine/cluster/lease.ts';
 import { createEngine } from '../../src/engine/create-engine.ts';
@@ -43,6 +45,7 @@ const engine = createEngine({
   lease: new Lease({ store, clock: systemClock, log: silentLog }, { heartbeatMs: 200, deadAfterMs: 1000 }),
   idempotencyMs: 86_400_000,
   retentionMs: 86_400_000,
+  replyOf: toReply,
   cache: { maxRuns: 100, maxBytes: 1_000_000 },
   webhooks: {
     secrets: [secret],

@@ -1,35 +1,39 @@
 import { v7 as uuidV7 } from 'uuid';
-import type { AgentDirectory } from '../../contract/domain/agent.ts';
+import type { Agent, AgentDirectory } from '../../contract/domain/agent.ts';
 import { errcodes } from '../../contract/domain/errcodes.ts';
 import type { EvaluationGuard } from '../../contract/domain/evaluation.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import type { Run, RunStatus } from '../../contract/domain/run.ts';
-import type {
-  Checkpoint,
-  Session,
-  Thread,
-  ThreadEffect,
-  ThreadKey,
-  ThreadStatus,
-} from '../../contract/domain/thread.ts';
+import type { Checkpoint, Session, ThreadEffect, ThreadKey, ThreadStatus } from '../../contract/domain/thread.ts';
 import type { Store } from '../../contract/store/store.ts';
-import { isJsonObject } from '../../json/json-object.ts';
+import { answeredMessages, continueConversation, ownMessages } from '../../json/conversation.ts';
 import type { RunTransition } from './state-machine.ts';
 
 /** Ends a session whose thread is gone. */
 type EndSession = (thread: ThreadKey, session: Session) => void;
 
+/** The text that an output is in a chat. */
+export type ReplyOf = (agent: Agent, output: Json) => Promise<string>;
+
+export type ThreadEffectsDeps = {
+  readonly store: Store;
+  readonly agents: AgentDirectory;
+  readonly endSession: EndSession;
+  readonly replyOf: ReplyOf;
+};
+
 /** Derives what a run's transition does to the run's thread. */
 export class ThreadEffects {
   readonly #store: Store;
   readonly #agents: AgentDirectory;
-
   readonly #endSession: EndSession;
+  readonly #replyOf: ReplyOf;
 
-  constructor(store: Store, agents: AgentDirectory, endSession: EndSession) {
+  constructor({ store, agents, endSession, replyOf }: ThreadEffectsDeps) {
     this.#store = store;
     this.#agents = agents;
     this.#endSession = endSession;
+    this.#replyOf = replyOf;
   }
 
   /**
@@ -80,24 +84,20 @@ export class ThreadEffects {
       checkpointId: uuidV7(),
       threadId,
       values: agent === null ? output : await agent.mapping.threadState(context, guard),
-      messages: appendMessages(thread, messages, output),
+      messages: continueConversation([...thread.messages, ...messages], await this.#answerOf(run, agent)),
       metadata: run.request.metadata ?? {},
       runId: run.runId,
       atMs: run.updatedAtMs,
     };
   }
-}
 
-/** Earlier messages, the run's input, the agent's answer. An output that repeats the conversation replaces it. */
-function appendMessages(thread: Thread, asked: readonly Json[], output: Json): readonly Json[] {
-  const answered = isJsonObject(output) && Array.isArray(output.messages) ? (output.messages as readonly Json[]) : [];
-  const before = [...thread.messages, ...asked];
-  const repeats = answered.length >= before.length && before.every((message, at) => isSame(message, answered[at]));
-  return repeats ? answered : [...before, ...answered];
-}
-
-function isSame(a: Json, b: Json | undefined): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  /** A run that was asked in messages answers in one, whatever its output is. */
+  async #answerOf({ request, outcome }: Run, agent: Agent | null): Promise<readonly Json[]> {
+    if (outcome?.kind !== 'result') return [];
+    const isAsked = request.messages !== undefined && request.messages.length > 0;
+    const needsReply = isAsked && agent !== null && ownMessages(outcome.value) === null;
+    return answeredMessages(outcome.value, needsReply ? await this.#replyOf(agent, outcome.value) : null);
+  }
 }
 
 /** The status that a thread takes from its run. A cancelled run leaves the state as it was, so it is not an error. */

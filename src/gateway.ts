@@ -346,9 +346,9 @@ function sendWebhooks(config: Config, mounts: readonly Mount[]) {
     connectTimeoutMs: timeoutMs,
   });
   const root = mounts.find(({ prefix }) => prefix === '') ?? mounts[0];
-  const protocolOf = (name: string | null | undefined) => mounts.find(({ protocol }) => protocol.name === name) ?? root;
-  const encodeRun = (run: Run) => {
-    const encoded = protocolOf(run.request.origin?.protocol)?.protocol.encodeRun(run) ?? null;
+  const protocolOf = (name: string | null) => mounts.find(({ protocol }) => protocol.name === name) ?? root;
+  const encodeRun = (run: Run, protocol: string | null) => {
+    const encoded = protocolOf(protocol)?.protocol.encodeRun(run) ?? null;
     return measureJson(encoded, sliceBounds) === null ? stringifySliced(encoded) : JSON.stringify(encoded);
   };
   const giveUpMs = webhooks.giveUpHours * hourMs;

@@ -3,7 +3,7 @@ import { GatewayError } from '../contract/domain/errors.ts';
 import type { Principal } from '../contract/domain/principal.ts';
 import type { Run } from '../contract/domain/run.ts';
 import type { Thread, ThreadQuery } from '../contract/domain/thread.ts';
-import type { RunQuery } from '../contract/store/store.ts';
+import type { RunConditions } from '../contract/store/store.ts';
 
 /**
  * Which agents a principal may use, and the runs and threads of which it may see. The two differ where an agent has no
@@ -42,7 +42,7 @@ export class AgentScope {
   }
 
   /** The query restricted to visible agents; null: it can find nothing. */
-  narrow<Query extends RunQuery | ThreadQuery>(query: Query): Query | null {
+  narrow<Query extends RunConditions | ThreadQuery>(query: Query): Query | null {
     if (this.visibleIds === null) return query;
     const { agentId } = query;
     if (agentId === undefined) return this.visibleIds.length === 0 ? null : { ...query, agentIds: this.visibleIds };

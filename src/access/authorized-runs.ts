@@ -6,8 +6,9 @@ import type { EventBatches, RunEvent } from '../contract/domain/event.ts';
 import type { Json } from '../contract/domain/json.ts';
 import type { Principal } from '../contract/domain/principal.ts';
 import type { Run, RunKey, RunSummary } from '../contract/domain/run.ts';
+import type { NewRunWebhook, RunWebhook } from '../contract/domain/run-webhook.ts';
 import type { Rows } from '../contract/store/rows.ts';
-import type { RunQuery } from '../contract/store/store.ts';
+import type { RunConditions, RunQuery } from '../contract/store/store.ts';
 import { refuseUrl } from '../upstream/ssrf-url.ts';
 import { type AgentScope, noRows } from './agent-scope.ts';
 import { type AccessBounds, checkMetadata } from './bounds.ts';
@@ -30,8 +31,8 @@ export class AuthorizedRuns implements Runs {
   async create(command: CreateRun): Promise<CreatedRun> {
     const { metadata, webhook } = command.request;
     checkMetadata(metadata, this.#bounds);
-    const refusal = webhook === undefined ? null : this.#refuseWebhook(webhook);
-    if (refusal !== null) throw new GatewayError('invalid_request', { path: 'webhook', detail: refusal });
+    if (webhook !== undefined) this.#checkWebhook('webhook', webhook);
+    for (const { url } of command.webhooks ?? []) this.#checkWebhook('url', url);
     const { usable } = this.#scope;
     const { liveRuns } = this.#principal.limits;
     if (usable === null && liveRuns === null) return await this.#api.runs.create(command);
@@ -82,9 +83,33 @@ export class AuthorizedRuns implements Runs {
     return narrowed === null ? noRows() : this.#api.runs.search(narrowed);
   }
 
-  #refuseWebhook(url: string): string | null {
-    if (this.#bounds.callsWebhooks) return refuseUrl(url, this.#bounds.exceptions);
-    return 'cannot be called: the config has neither webhooks.secrets nor webhooks.unsigned';
+  async count(conditions: RunConditions): Promise<number> {
+    const narrowed = this.#scope.narrow(conditions);
+    return narrowed === null ? 0 : await this.#api.runs.count(narrowed);
+  }
+
+  async webhooks(key: RunKey): Promise<readonly RunWebhook[]> {
+    await this.#check(key);
+    return await this.#api.runs.webhooks(key);
+  }
+
+  async putWebhook(key: RunKey, webhook: NewRunWebhook): Promise<RunWebhook> {
+    await this.#check(key);
+    this.#checkWebhook('url', webhook.url);
+    return await this.#api.runs.putWebhook(key, webhook);
+  }
+
+  async removeWebhook(key: RunKey, id: string): Promise<boolean> {
+    await this.#check(key);
+    return await this.#api.runs.removeWebhook(key, id);
+  }
+
+  /** Throws `invalid_request` for a URL that the gateway does not call. */
+  #checkWebhook(path: string, url: string): void {
+    const refusal = this.#bounds.callsWebhooks
+      ? refuseUrl(url, this.#bounds.exceptions)
+      : 'cannot be called: the config has neither webhooks.secrets nor webhooks.unsigned';
+    if (refusal !== null) throw new GatewayError('invalid_request', { path, detail: refusal });
   }
 
   /** Throws `run_not_found` for a run that the principal may not see. */

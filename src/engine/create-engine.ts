@@ -37,7 +37,7 @@ import { RunCache } from './state/run-cache.ts';
 import { type Commit, RunWriter } from './state/run-writer.ts';
 import { type ReplyOf, ThreadEffects } from './state/thread-effects.ts';
 import { createWebhookDispatcher, type WebhookOptions } from './webhooks/create-dispatcher.ts';
-import { outboxEntryOf } from './webhooks/outbox-entry.ts';
+import { outboxEntriesOf } from './webhooks/outbox-entry.ts';
 import { AccountPushReceiver } from './worker/account-push-receiver.ts';
 import { BackendHealth, type BackendStatus } from './worker/backend-health.ts';
 import { Canceller } from './worker/canceller.ts';
@@ -162,12 +162,12 @@ export function createEngine(deps: EngineDeps): Engine {
   });
   const writer = new RunWriter({
     ...{ agents, store, clock, threads: threadEffects, log, metrics, tracer },
-    deliveryOf: (before, after) => {
-      const owed = outboxEntryOf(before, after);
-      if (owed === undefined || dispatcher !== null) return owed;
+    deliveriesOf: (before, after) => {
+      const owed = outboxEntriesOf(before, after);
+      if (owed.length === 0 || dispatcher !== null) return owed;
       // The config had secrets when the run was created: requests with a webhook are refused without.
       log.warn({ run_id: after.runId, status: after.status }, 'webhook not called: no secret is configured');
-      return undefined;
+      return [];
     },
     onCommitted: (commit) => {
       announce(commit, bus);

@@ -23,6 +23,7 @@ const integer = z.number().int();
 
 const deliveryRow = z.object({
   run_id: z.string(),
+  webhook: z.string(),
   seq: integer,
   tenant: z.string(),
   url: z.string(),
@@ -50,6 +51,7 @@ export function decodeDelivery(row: unknown): Delivery {
   const columns = parsed.data;
   return {
     runId: columns.run_id,
+    ...(columns.webhook === '' ? {} : { webhook: columns.webhook }),
     seq: columns.seq,
     tenant: columns.tenant,
     url: columns.url,

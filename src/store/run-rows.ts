@@ -3,6 +3,7 @@ import { omitMembers, parseSliced } from '../compute/sliced-json.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
 import type { RunNotes } from '../contract/domain/operator.ts';
 import { type Run, type RunRequest, type RunSummary, runPhases, runStatuses } from '../contract/domain/run.ts';
+import { type RunWebhook, webhookEvents } from '../contract/domain/run-webhook.ts';
 import { waitingCauses } from '../contract/domain/waiting.ts';
 import { StorageFault } from '../contract/store/store.ts';
 import { readJson } from '../json/exact-number.ts';
@@ -40,6 +41,17 @@ const runNotes = z.object({
     .optional(),
 } satisfies Record<keyof RunNotes, z.ZodType>);
 
+const runWebhook = z.object({
+  id: z.string(),
+  url: z.string(),
+  protocol: z.string().nullable(),
+  // A later version may know more of them.
+  events: z.enum(webhookEvents).catch('end'),
+  headers: z.record(z.string(), z.string()).optional(),
+  token: z.object({ header: z.string(), value: z.string() }).optional(),
+  authentication: z.object({ scheme: z.string(), credentials: z.string() }).optional(),
+} satisfies Record<keyof RunWebhook, z.ZodType>);
+
 const stateSchema = z.object({
   upstream: upstreamRef.nullable(),
   backend: z.string().optional(),
@@ -60,6 +72,7 @@ const stateSchema = z.object({
   attempts: integer,
   evaluations: integer.optional(),
   waiting: z.object({ cause: waitingCause, retryAtMs: z.number().nullable() }).optional().catch(undefined),
+  webhooks: z.array(runWebhook).optional(),
   notes: runNotes.optional().catch(undefined),
   lastSeq: integer,
   startedAtMs: z.number().nullable(),
@@ -140,10 +153,10 @@ export const summaryColumns = Object.keys(summaryRowSchema.shape)
 /** The part of a run that changes and is never searched. */
 export function encodeState(run: Run, texts: LargeTexts | null = null): string {
   const { upstream, backend, startSentAtMs, named, outcome, resumption, asked, answeredInterrupt, answeredAtMs } = run;
-  const { partial, attempts, evaluations, waiting, notes, lastSeq, startedAtMs, deadlineAtMs } = run;
+  const { partial, attempts, evaluations, waiting, webhooks, notes, lastSeq, startedAtMs, deadlineAtMs } = run;
   const rest = JSON.stringify({
     ...{ upstream, backend, startSentAtMs, named, resumption, asked, answeredInterrupt, answeredAtMs },
-    ...{ partial, attempts, evaluations, waiting, notes, lastSeq, startedAtMs, deadlineAtMs },
+    ...{ partial, attempts, evaluations, waiting, webhooks, notes, lastSeq, startedAtMs, deadlineAtMs },
   });
   return `{"outcome":${textOf(outcome, texts)},${rest.slice(1)}`;
 }

@@ -10,8 +10,10 @@ import { GatewayError } from '../../src/contract/domain/errors.ts';
 import type { Change, EventBatches, RunEvent } from '../../src/contract/domain/event.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import type { Run, RunKey, RunSummary } from '../../src/contract/domain/run.ts';
+import type { NewRunWebhook, RunWebhook } from '../../src/contract/domain/run-webhook.ts';
 import type { Rows } from '../../src/contract/store/rows.ts';
-import type { RunQuery } from '../../src/contract/store/store.ts';
+import type { RunConditions, RunQuery } from '../../src/contract/store/store.ts';
+import { webhooksOf, withWebhook } from '../../src/engine/webhooks/run-webhooks.ts';
 import { rowsOf } from '../store/rows.ts';
 import { ScriptedItems } from './scripted-items.ts';
 import { ScriptedThreads } from './scripted-threads.ts';
@@ -90,6 +92,7 @@ export class ScriptedRuns implements Runs {
   readonly created: CreateRun[] = [];
   readonly resumed: Json[] = [];
   readonly searched: RunQuery[] = [];
+  readonly counted: RunConditions[] = [];
   readonly keys: RunKey[] = [];
   readonly polled: RunKey[] = [];
   readonly streams: ScriptedStream[] = [];
@@ -186,6 +189,31 @@ export class ScriptedRuns implements Runs {
     this.#mayFail();
     this.searched.push(query);
     return rowsOf([...this.byId.values()]);
+  }
+
+  async count(conditions: RunConditions): Promise<number> {
+    this.#mayFail();
+    this.counted.push(conditions);
+    return this.byId.size;
+  }
+
+  async webhooks(key: RunKey): Promise<readonly RunWebhook[]> {
+    return webhooksOf(await this.get(key));
+  }
+
+  async putWebhook(key: RunKey, webhook: NewRunWebhook): Promise<RunWebhook> {
+    const webhooks = withWebhook(await this.webhooks(key), webhook);
+    this.byId.set(key.runId, { ...(await this.get(key)), webhooks });
+    const put = webhooks.find(({ id }) => id === webhook.id) ?? webhooks.at(-1);
+    if (put === undefined) throw new Error('nothing was added');
+    return put;
+  }
+
+  async removeWebhook(key: RunKey, id: string): Promise<boolean> {
+    const before = await this.webhooks(key);
+    const webhooks = before.filter((webhook) => webhook.id !== id);
+    this.byId.set(key.runId, { ...(await this.get(key)), webhooks });
+    return webhooks.length < before.length;
   }
 
   #mayFail(): void {

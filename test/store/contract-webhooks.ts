@@ -31,7 +31,9 @@ export function describeWebhooks(bench: () => Bench): void {
   async function change(store: Store, run: Run, difference: Partial<NewDelivery> = {}): Promise<Run> {
     const next = nextVersion(run);
     const delivery = owed(next, difference);
-    expect(await store.update({ run: next, expectedVersion: run.version, events: [], delivery })).toBe(true);
+    expect(await store.update({ run: next, expectedVersion: run.version, events: [], deliveries: [delivery] })).toBe(
+      true,
+    );
     return next;
   }
 
@@ -59,9 +61,9 @@ export function describeWebhooks(bench: () => Bench): void {
       await store.insert(run, []);
       const next = nextVersion(run);
       const delivery = owed(next);
-      expect(await store.update({ run: next, expectedVersion: 7, events: [], delivery })).toBe(false);
+      expect(await store.update({ run: next, expectedVersion: 7, events: [], deliveries: [delivery] })).toBe(false);
       expect(await takeAll(store)).toEqual([]);
-      expect(await store.update({ run: next, expectedVersion: 1, events: [], delivery })).toBe(true);
+      expect(await store.update({ run: next, expectedVersion: 1, events: [], deliveries: [delivery] })).toBe(true);
       const again = await reopen();
       const { dueAtMs, ...taken } = await takeOne(again);
       expect(dueAtMs).toBeGreaterThan(Date.now());
@@ -83,7 +85,7 @@ export function describeWebhooks(bench: () => Bench): void {
       await store.insert(run, [], undefined, { create, refuseBusy: true });
       const ended = makeDone(run, Date.now());
       const thread = { status: 'idle', release: true } as const;
-      await store.update({ run: ended, expectedVersion: 1, events: [], thread, delivery: owed(ended) });
+      await store.update({ run: ended, expectedVersion: 1, events: [], thread, deliveries: [owed(ended)] });
       expect((await takeOne(store)).runId).toBe(run.runId);
     });
 
@@ -103,6 +105,43 @@ export function describeWebhooks(bench: () => Bench): void {
       expect(left.map(({ state, body, attempts }) => [state, body, attempts])).toEqual(
         Array.from({ length: 3 }, () => ['delivered', '', 1]),
       );
+    });
+
+    test('the deliveries of two webhooks of a run are claimed, retried, stopped and kept apart from each other', async () => {
+      const { store } = bench();
+      let run = makeRun();
+      await store.insert(run, []);
+      for (let n = 0; n < 2; n += 1) {
+        const next = nextVersion(run);
+        const deliveries = [
+          owed(next, { phase: 'running', body: '' }),
+          owed(next, { phase: 'running', body: '', webhook: 'b ü' }),
+        ];
+        expect(await store.update({ run: next, expectedVersion: run.version, events: [], deliveries })).toBe(true);
+        run = next;
+      }
+      const taken = await takeAll(store);
+      expect(taken.map(({ webhook = '', seq }) => `${webhook} ${seq}`).toSorted()).toEqual([' 2', 'b ü 2']);
+      const [other, first] = taken.toSorted((a, b) => (a.webhook === b.webhook ? 0 : a.webhook === undefined ? 1 : -1));
+      if (first === undefined || other === undefined) throw new Error('nothing was due');
+      await retry(store, first, 50_000);
+      expect(await takeAll(store)).toEqual([]);
+      expect(await settle(store, other, 'delivered')).toBe(true);
+      const second = await takeOne(store);
+      expect([second.webhook, second.seq]).toEqual(['b ü', 3]);
+      await store.remove(run, run.version);
+      expect(await store.outbox.runOf(second)).toEqual(run);
+      await store.outbox.settle(second, { kind: 'stopped', failure: 'gone' }, Date.now());
+      const states = (await store.outbox.list({ runId: run.runId, limit: 9 })).map(
+        ({ webhook = '', seq, state }) => `${webhook} ${seq} ${state}`,
+      );
+      expect(states.toSorted()).toEqual([' 2 waiting', ' 3 waiting', 'b ü 2 delivered', 'b ü 3 stopped']);
+      expect(await store.expire(Date.now() + 60_000, Date.now(), 10)).toBe(2);
+      expect(await store.outbox.list({ runId: run.runId, limit: 9 })).toHaveLength(2);
+      await store.outbox.forget(run.runId, 'b ü');
+      expect(await store.outbox.list({ runId: run.runId, limit: 9 })).toHaveLength(2);
+      await store.outbox.forget(run.runId, undefined);
+      expect(await store.outbox.list({ runId: run.runId, limit: 9 })).toEqual([]);
     });
 
     test('deliveries behind a failed attempt wait as long as it does, later ones too', async () => {
@@ -246,7 +285,9 @@ export function describeWebhooks(bench: () => Bench): void {
       const ended = makeDone(run, Date.now());
       const delivery = owed(ended, { body: '', phase: 'done' });
       const thread = { status: 'idle', release: true } as const;
-      expect(await store.update({ run: ended, expectedVersion: 1, events: [], thread, delivery })).toBe(true);
+      expect(await store.update({ run: ended, expectedVersion: 1, events: [], thread, deliveries: [delivery] })).toBe(
+        true,
+      );
       const taken = await takeOne(store);
       expect(taken).toMatchObject({ body: '', phase: 'done' });
       expect(await store.outbox.runOf(taken)).toEqual(ended);

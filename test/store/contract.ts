@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe } from 'vitest';
 import type { Store } from '../../src/contract/store/store.ts';
 import { openStore } from '../../src/store/open.ts';
+import { describeChanged } from './contract-changed.ts';
 import { describeClaims } from './contract-claims.ts';
 import { describeDurability } from './contract-durability.ts';
 import { describeIdempotency } from './contract-idempotency.ts';
@@ -81,6 +82,7 @@ export function describeStore(name: string, subject: Subject): void {
     describeKeptEvents(bench);
     describeLargeRows(bench);
     describeSearch(bench);
+    describeChanged(bench);
     describeClaims(bench);
     describeIdempotency(bench);
     describeThreads(bench);

@@ -8,7 +8,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { type RunQuery, StorageFault } from '../../src/contract/store/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { openDatabase } from '../../src/store/sqlite/database.ts';
-import { selectChunk } from '../../src/store/sqlite/run-search.ts';
+import { selectChanged, selectChunk } from '../../src/store/sqlite/run-selection.ts';
 import { prepareStatements } from '../../src/store/sqlite/sqlite-statements.ts';
 import { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import { describeStore } from './contract.ts';
@@ -231,6 +231,17 @@ describe('a SQLite store under load', { timeout: 60_000 }, () => {
       await store.close();
     },
   );
+
+  test('a search by the last change walks the ends of runs in order without a scan or a sort', async () => {
+    const { store, database } = makeStore(0);
+    for (const updatedAfterMs of [undefined, 5]) {
+      const query = { tenant: 'main', limit: 10, offset: 0, order: 'updated', updatedAfterMs } as const;
+      const steps = explain(database, selectChanged(query).text);
+      expect(steps).toMatch(/COVERING INDEX runs_by_end \(tenant=\? AND agent_id=\? AND status=\? AND ended_at_ms>\?/);
+      expect(steps.replace('SCAN (subquery-1)', '')).not.toMatch(/SCAN|TEMP B-TREE/);
+    }
+    await store.close();
+  });
 
   test('a search for live runs of an agent among many of another lets the event loop turn', async () => {
     const { store } = makeStore(0);

@@ -4,7 +4,7 @@ import { Bodies } from '../../src/engine/webhooks/bodies.ts';
 import { makeRun } from '../store/runs.ts';
 
 const mebibyte = 1024 * 1024;
-const run = makeRun();
+const run = makeRun({ request: { webhook: 'https://a.test/' } });
 
 function delivery(difference: Partial<Delivery> = {}): Delivery {
   const { runId, tenant } = run;
@@ -28,7 +28,7 @@ test('bodies are made while there is room, and a claimed delivery beyond that is
   const [first] = claimed;
   if (first?.kind === 'body') bodies.free(first.text);
   expect(bodies.areFull).toBe(false);
-  expect(await bodies.take(delivery())).toEqual({ kind: 'body', text: 'x' });
+  expect(await bodies.take(delivery())).toEqual({ kind: 'body', text: 'x', headers: {} });
 });
 
 test('a large body makes the next claims small ones, for a while', async () => {

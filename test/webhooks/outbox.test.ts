@@ -31,7 +31,7 @@ async function owe(store: Store, count: number): Promise<void> {
     const url = `https://host-${at % 7}.test/`;
     const receiver = receiverOf({ tenant, url });
     const delivery = { runId, seq, tenant, url, receiver, body: '{}', createdAtMs: Date.now() };
-    await store.update({ run: next, expectedVersion: run.version, events: [], delivery });
+    await store.update({ run: next, expectedVersion: run.version, events: [], deliveries: [delivery] });
   });
   await Promise.all(owing);
 }

@@ -2,9 +2,10 @@ import type { EventBatches, RunEvent } from '../domain/event.ts';
 import type { Json } from '../domain/json.ts';
 import type { RunAction } from '../domain/operator.ts';
 import type { Run, RunKey, RunRequest, RunSummary } from '../domain/run.ts';
+import type { NewRunWebhook, RunWebhook } from '../domain/run-webhook.ts';
 import type { ThreadRef } from '../domain/thread.ts';
 import type { Rows } from '../store/rows.ts';
-import type { RunQuery } from '../store/store.ts';
+import type { RunConditions, RunQuery } from '../store/store.ts';
 import type { RunQuota } from '../store/usage-store.ts';
 
 export type CreateRun = {
@@ -17,6 +18,8 @@ export type CreateRun = {
   /** The time of a schedule that makes the run: no second run is made for it. In place of `idempotencyKey`. */
   readonly fire?: ScheduledFire | undefined;
   readonly thread?: JoinThread | undefined;
+  /** Receivers of its changes, in addition to the `webhook` of the request. */
+  readonly webhooks?: readonly NewRunWebhook[] | undefined;
   /** Names of the agents that may be used, the default one included; left out, all. Others are `agent_forbidden`. */
   readonly agents?: ReadonlySet<string> | undefined;
   /** Refused with `too_many_runs` once the key has this many live runs. */
@@ -62,4 +65,15 @@ export interface Runs {
   delete(key: RunKey): Promise<Run>;
   /** Newest first. */
   search(query: RunQuery): Rows<RunSummary>;
+  /** How many runs there are; costs time in proportion to the runs that the query's agent, thread and statuses leave. */
+  count(conditions: RunConditions): Promise<number>;
+  /** The receivers of the run's changes, in the order in which they were added. */
+  webhooks(key: RunKey): Promise<readonly RunWebhook[]>;
+  /**
+   * Adds a receiver of the run's changes, or takes the place of the one with its id; durable when it resolves. The receiver of
+   * a run that has ended is called for nothing. Throws `invalid_request` for a URL or a header that cannot be called with.
+   */
+  putWebhook(key: RunKey, webhook: NewRunWebhook): Promise<RunWebhook>;
+  /** What the receiver is still owed is not sent. False: the run has no such webhook. */
+  removeWebhook(key: RunKey, id: string): Promise<boolean>;
 }

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from './json.ts';
 import type { RunNotes } from './operator.ts';
+import type { RunWebhook } from './run-webhook.ts';
 import type { RunTrace } from './trace.ts';
 import type { Waiting } from './waiting.ts';
 
@@ -129,6 +130,8 @@ export type Run = {
   readonly evaluations?: number | undefined;
   /** What the run waited for when that was last recorded, for readers that do not drive it; left out: nothing. */
   readonly waiting?: Waiting | undefined;
+  /** The receivers of its changes; left out, the one that the request names, if it names one. */
+  readonly webhooks?: readonly RunWebhook[] | undefined;
   /** Left out: nothing of them is known yet. */
   readonly notes?: RunNotes | undefined;
   /** Sequence number of the newest event; the first event of a run has 1. */

@@ -4,15 +4,17 @@ import type { Run, RunPhase } from './run.ts';
  * - `waiting`: owed to the receiver and retried until it is accepted.
  * - `delivered`: the receiver accepted it.
  * - `failed`: given up because the receiver did not accept it within the configured time.
- * - `stopped`: the receiver answered that it wants no more deliveries of this run.
+ * - `stopped`: the receiver answered that it wants no more deliveries of this webhook.
  */
 export const deliveryStates = ['waiting', 'delivered', 'failed', 'stopped'] as const;
 export type DeliveryState = (typeof deliveryStates)[number];
 
-/** A notification of a change of a run's status, with the run as it was then. Identified by run and `seq`. */
+/** A notification of a change of a run, with the run as it was then. Identified by run, webhook and `seq`. */
 export type NewDelivery = {
   readonly runId: string;
-  /** Grows from delivery to delivery of a run, with gaps. */
+  /** The id of the run's webhook; left out, the one that its request names. */
+  readonly webhook?: string | undefined;
+  /** Grows from delivery to delivery of a webhook, with gaps. */
   readonly seq: number;
   readonly tenant: string;
   readonly url: string;
@@ -47,7 +49,7 @@ export type Settlement =
   | { readonly kind: 'delivered' }
   | { readonly kind: 'retry'; readonly delayMs: number; readonly failure: string }
   | { readonly kind: 'failed'; readonly failure: string }
-  /** No more deliveries of the run are sent. */
+  /** No more deliveries of the webhook are sent. */
   | { readonly kind: 'stopped'; readonly failure: string }
   /** Not attempted, or aborted: free for other processes at once. */
   | { readonly kind: 'returned' };
@@ -76,7 +78,7 @@ export interface Outbox {
     readonly nowMs: number;
   }): Promise<{ readonly due: readonly string[]; readonly next: string; readonly waitMs: number | null }>;
   /**
-   * Claims up to `each` due deliveries of each receiver for `leaseMs`: of a run only the first that waits, and none that
+   * Claims up to `each` due deliveries of each receiver for `leaseMs`: of a webhook only the first that waits, and none that
    * another process has claimed. One that is not settled within the lease is free again.
    */
   claim(request: {
@@ -89,6 +91,8 @@ export interface Outbox {
   runOf(delivery: Delivery): Promise<Run | null>;
   /** Settles a claimed delivery. False: its lease was over and another process claimed it; nothing was written. */
   settle(claimed: Delivery, settlement: Settlement, nowMs: number): Promise<boolean>;
+  /** Removes what a webhook of a run is owed and what became of its deliveries: the webhook is gone, or has another URL. */
+  forget(runId: string, webhook: string | undefined): Promise<void>;
   /** Newest first. */
   list(query: DeliveryQuery): Promise<readonly Delivery[]>;
   /** Makes deliveries in these states wait again, due now; resolves with their number. */
@@ -119,5 +123,5 @@ export type WebhookAnswer =
   | { readonly kind: 'forbidden'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** The body of a webhook about a run, in the words of the protocol that created it. Gives a promise for a large one. */
-export type RunEncoder = (run: Run) => string | Promise<string>;
+/** The body of a webhook about the run, in the words of a protocol; null: which one is not known. Gives a promise for a large one. */
+export type RunEncoder = (run: Run, protocol: string | null) => string | Promise<string>;

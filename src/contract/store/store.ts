@@ -1,6 +1,6 @@
 import type { Change, RunEvent } from '../domain/event.ts';
 import type { JsonObject } from '../domain/json.ts';
-import type { Run, RunKey, RunStatus, RunSummary } from '../domain/run.ts';
+import type { Run, RunKey, RunPhase, RunStatus, RunSummary } from '../domain/run.ts';
 import type { Admission, ThreadEffect, ThreadStore } from '../domain/thread.ts';
 import type { NewDelivery, Outbox } from '../domain/webhook.ts';
 import type { DurationStore } from './duration-store.ts';
@@ -14,7 +14,11 @@ import type { TicketStore } from './ticket-store.ts';
 import type { UsageStore } from './usage-store.ts';
 import type { WakeSignals } from './wake-signals.ts';
 
-export type RunQuery = {
+/** Where a run stands in a list: the instant that orders it, and its id where two have the same. */
+export type RunPlace = { readonly atMs: number; readonly runId: string };
+
+/** What runs have to be, for a search and for a count. What is left out does not matter. */
+export type RunConditions = {
   readonly tenant: string;
   readonly agentId?: string | undefined;
   /** Only runs of these agents, at least one; left out, of all. */
@@ -22,8 +26,28 @@ export type RunQuery = {
   /** Null: only runs without a thread. */
   readonly threadId?: string | null | undefined;
   readonly status?: RunStatus | undefined;
+  /** Runs in one of these phases. */
+  readonly phases?: readonly RunPhase[] | undefined;
+  /** Runs with one of these statuses. */
+  readonly statuses?: readonly RunStatus[] | undefined;
+  /** Runs that failed with one of these errcodes. */
+  readonly errcodes?: readonly number[] | undefined;
+  /** No runs that failed with one of these errcodes. */
+  readonly notErrcodes?: readonly number[] | undefined;
+  /** Runs whose last change came later, by `updatedAtMs`. */
+  readonly updatedAfterMs?: number | undefined;
   /** Runs whose metadata has each of these keys with an equal value. */
   readonly metadata?: JsonObject | undefined;
+};
+
+export type RunQuery = RunConditions & {
+  /** Newest first, by creation or by the last change; left out, by creation. */
+  readonly order?: 'created' | 'updated' | undefined;
+  /**
+   * Only runs after this place of the same order, which is that of the last run of a page. By creation it holds the run's
+   * `createdAtMs`, by the last change its `updatedAtMs` as the list gave it.
+   */
+  readonly after?: RunPlace | undefined;
   /** Leaves `input` and `messages` out of the requests that are found. */
   readonly omitInput?: boolean | undefined;
   /** 1 to 1000. */
@@ -43,8 +67,8 @@ export type RunUpdate = {
   readonly rewrites?: readonly EventRewrite[] | undefined;
   /** What the change does to the run's thread. */
   readonly thread?: ThreadEffect | undefined;
-  /** What the run's webhook receiver is owed for the change. */
-  readonly delivery?: NewDelivery | undefined;
+  /** What the receivers of the run's webhooks are owed for the change. */
+  readonly deliveries?: readonly NewDelivery[] | undefined;
   /** Names what the vendor started for the run; no other run has it. */
   readonly upstreamKey?: string | undefined;
 };
@@ -133,8 +157,13 @@ export interface Store {
   findOfAnyTenant(runId: string): Promise<Run | null>;
   /** The id of the run with this `upstreamKey`; see {@link RunUpdate}. */
   findByUpstream(upstreamKey: string): Promise<string | null>;
-  /** Newest first. */
+  /**
+   * Newest first. A run that changes while a list by the last change is read keeps its place in it: its `updatedAtMs` is that
+   * of the place.
+   */
   search(query: RunQuery): Rows<RunSummary>;
+  /** How many runs there are: all are counted, in slices. */
+  count(conditions: RunConditions): Promise<number>;
   /** Events after `afterSeq`, in order and without a gap, at most `limit`. */
   events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]>;
   /**

@@ -7,6 +7,7 @@ import type { Run, RunRequest } from '../../contract/domain/run.ts';
 import type { RunTrace } from '../../contract/domain/trace.ts';
 import type { Insertion } from '../../contract/store/store.ts';
 import { agentFor } from '../placement.ts';
+import { webhooksOf, withWebhook } from '../webhooks/run-webhooks.ts';
 import type { Worker } from '../worker/worker.ts';
 import { type InsertRunDeps, type JoinedThread, RunInserter } from './insert-run.ts';
 import { RunIds } from './run-ids.ts';
@@ -108,7 +109,7 @@ export class RunCreator {
     return agent;
   }
 
-  #draft({ tenant, request: asked, thread }: CreateRun, agent: Agent, joined: JoinedThread | undefined): Run {
+  #draft({ tenant, request: asked, thread, webhooks }: CreateRun, agent: Agent, joined: JoinedThread | undefined): Run {
     const nowMs = this.#deps.clock.nowMs();
     const hasOwnThread = joined !== undefined && thread === undefined;
     const request: RunRequest = {
@@ -138,6 +139,7 @@ export class RunCreator {
       updatedAtMs: nowMs,
       startedAtMs: null,
       deadlineAtMs: nowMs + (request.afterMs ?? 0) + agent.timeoutMs,
+      ...(webhooks === undefined ? {} : { webhooks: webhooks.reduce(withWebhook, webhooksOf({ request })) }),
     };
   }
 }

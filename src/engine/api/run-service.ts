@@ -8,8 +8,9 @@ import type { EventBatches, RunEvent } from '../../contract/domain/event.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import type { RunAction } from '../../contract/domain/operator.ts';
 import type { Run, RunKey, RunSummary } from '../../contract/domain/run.ts';
+import type { NewRunWebhook, RunWebhook } from '../../contract/domain/run-webhook.ts';
 import type { Rows } from '../../contract/store/rows.ts';
-import type { RunQuery, Store } from '../../contract/store/store.ts';
+import type { RunConditions, RunQuery, Store } from '../../contract/store/store.ts';
 import type { EventBus, RunNotification } from '../events/event-bus.ts';
 import { LargeEvents } from '../events/large-events.ts';
 import { RecentReaders } from '../events/recent-readers.ts';
@@ -24,6 +25,7 @@ import type { LiveRuns } from '../worker/live-runs.ts';
 import type { UpstreamStopper } from '../worker/upstream-stopper.ts';
 import { type RunCreator, refuseViolation } from './create-run.ts';
 import { checkFilter } from './search-filter.ts';
+import { WebhookService } from './webhook-service.ts';
 
 export type RunServiceDeps = {
   /** Whether operators drain this replica: then it takes no new work. */
@@ -50,11 +52,13 @@ export class RunService implements Runs {
   readonly #waits = new LinkedList<() => void>();
   readonly #large = new LargeEvents();
   readonly #readers: RecentReaders;
+  readonly #webhooks: WebhookService;
   #draining = false;
 
   constructor(deps: RunServiceDeps) {
     this.#deps = deps;
     this.#readers = new RecentReaders(deps.bus, deps.clock);
+    this.#webhooks = new WebhookService(deps);
   }
 
   /** Refuses new runs and resumptions from now on, and ends every wait. */
@@ -177,6 +181,23 @@ export class RunService implements Runs {
   search(query: RunQuery): Rows<RunSummary> {
     checkFilter('metadata', query.metadata);
     return translateRowFaults(this.#deps.store.search(query));
+  }
+
+  async count(conditions: RunConditions): Promise<number> {
+    checkFilter('metadata', conditions.metadata);
+    return await translateStorageFault(this.#deps.store.count(conditions));
+  }
+
+  webhooks(key: RunKey): Promise<readonly RunWebhook[]> {
+    return this.#webhooks.list(key);
+  }
+
+  putWebhook(key: RunKey, webhook: NewRunWebhook): Promise<RunWebhook> {
+    return this.#webhooks.put(key, webhook);
+  }
+
+  removeWebhook(key: RunKey, id: string): Promise<boolean> {
+    return this.#webhooks.remove(key, id);
   }
 
   /** Settles with the run once it is not pending; with null on time-out, client disconnect or removal. */

@@ -42,7 +42,7 @@ export type Commit =
       readonly kind: 'changed';
       readonly run: Run;
       readonly events: readonly RunEvent[];
-      /** The write put a delivery into the outbox. */
+      /** The write put deliveries into the outbox. */
       readonly owesDelivery: boolean;
     }
   | { readonly kind: 'removed'; readonly runId: string };
@@ -55,8 +55,8 @@ export type RunWriterDeps = {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly tracer?: Tracer | undefined;
-  /** The delivery that a change owes the run's receiver; undefined: none. */
-  readonly deliveryOf: (before: Run, after: Run) => NewDelivery | undefined;
+  /** The deliveries that a change owes the receivers of the run. */
+  readonly deliveriesOf: (before: Run, after: Run) => readonly NewDelivery[];
   /** Called in the turn in which a write is known to be durable. Must not throw. */
   readonly onCommitted: (commit: Commit) => void;
   /** Called when the outcome of an insert is unknown. */
@@ -125,11 +125,11 @@ export class RunWriter {
   }
 
   async #commit({ before, transition, applied, owner, thread }: Write): Promise<WriteResult> {
-    const { store, metrics, log, deliveryOf, onCommitted } = this.#deps;
+    const { store, metrics, log, deliveriesOf, onCommitted } = this.#deps;
     const { run, events } = applied;
-    const delivery = deliveryOf(before, run);
+    const deliveries = deliveriesOf(before, run);
     const update: RunUpdate = {
-      ...{ run, expectedVersion: before.version, expectedOwner: owner, events, thread, delivery },
+      ...{ run, expectedVersion: before.version, expectedOwner: owner, events, thread, deliveries },
       upstreamKey: this.#upstreamKeyOf(run, transition),
       rewrites: rewritesOf(before, transition, run),
     };
@@ -145,7 +145,7 @@ export class RunWriter {
       log.debug({ run_id: run.runId, transition: transition.kind }, 'write refused: the run had changed');
       return { kind: 'lost' };
     }
-    onCommitted({ kind: 'changed', run, events, owesDelivery: delivery !== undefined });
+    onCommitted({ kind: 'changed', run, events, owesDelivery: deliveries.length > 0 });
     if (run.phase === 'done') this.#reportEnd(run);
     return { kind: 'written', run };
   }
@@ -160,10 +160,19 @@ export class RunWriter {
 
   /** Adds what an operator did to a run that is done. Rejects with `StorageFault`; where the run has changed, nothing is written. */
   async annotate(run: Run, action: RunAction): Promise<void> {
+    await this.amend(withAction(run, action));
+  }
+
+  /**
+   * Writes a change that is no news of the run: no event, and `updatedAtMs` stays. False: the run has changed since it was read,
+   * and nothing was written. Rejects with `StorageFault`.
+   */
+  async amend(changed: Run): Promise<boolean> {
     const { store, onCommitted } = this.#deps;
-    const noted: Run = { ...withAction(run, action), version: run.version + 1 };
-    if (!(await store.update({ run: noted, expectedVersion: run.version, events: [] }))) return;
-    onCommitted({ kind: 'changed', run: noted, events: [], owesDelivery: false });
+    const run: Run = { ...changed, version: changed.version + 1 };
+    if (!(await store.update({ run, expectedVersion: changed.version, events: [] }))) return false;
+    onCommitted({ kind: 'changed', run, events: [], owesDelivery: false });
+    return true;
   }
 
   /** False: the run changed since it was read. */

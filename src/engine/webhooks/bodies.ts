@@ -1,6 +1,8 @@
+import { requestWebhookId } from '../../contract/domain/run-webhook.ts';
 import type { TraceContext } from '../../contract/domain/trace.ts';
 import type { Delivery, Outbox, RunEncoder } from '../../contract/domain/webhook.ts';
 import { runAt } from './outbox-entry.ts';
+import { headersOf, webhooksOf } from './run-webhooks.ts';
 
 /** Of bodies in memory; the attempts that hold them may take as long as a receiver takes to answer. */
 const maxChars = 32 * 1024 * 1024;
@@ -9,16 +11,15 @@ const largeChars = 256 * 1024;
 /** So many bodies after the last large one, the next is not expected to be large. */
 const cautiousFor = 100;
 
-/** `later`: there are too many in memory. `gone`: its run is not known. */
-type Body =
-  | {
-      readonly kind: 'body';
-      readonly text: string;
-      readonly headers?: Readonly<Record<string, string>> | undefined;
-      readonly trace?: TraceContext | undefined;
-    }
-  | { readonly kind: 'later' }
-  | { readonly kind: 'gone' };
+export type SentBody = {
+  readonly kind: 'body';
+  readonly text: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly trace?: TraceContext | undefined;
+};
+
+/** `later`: there are too many in memory. `gone`: its run is not known. `removed`: the run's webhook was. */
+type Body = SentBody | { readonly kind: 'later' } | { readonly kind: 'gone' } | { readonly kind: 'removed' };
 
 /** The bodies of the attempts under way, which are made of their runs, one after the other. */
 export class Bodies {
@@ -64,12 +65,15 @@ export class Bodies {
     if (phase === undefined) return this.#count(delivery.body);
     const run = await this.#outbox.runOf(delivery);
     if (run === null) return { kind: 'gone' };
-    const { webhookTerms, trace } = run.request;
-    const text = await this.#encodeRun(runAt(run, delivery, phase));
-    return { ...this.#count(text), headers: webhookTerms?.headers, trace: trace?.context };
+    const { webhook: id = requestWebhookId, url } = delivery;
+    // One that was given another URL must not call the former one with what the new receiver is to get.
+    const webhook = webhooksOf(run).find((each) => each.id === id && each.url === url);
+    if (webhook === undefined) return { kind: 'removed' };
+    const text = await this.#encodeRun(runAt(run, delivery, phase), webhook.protocol);
+    return { ...this.#count(text), headers: headersOf(webhook), trace: run.request.trace?.context };
   }
 
-  #count(text: string): Body & { readonly kind: 'body' } {
+  #count(text: string): SentBody {
     this.#chars += text.length;
     this.#caution = text.length >= largeChars ? cautiousFor : Math.max(0, this.#caution - 1);
     return { kind: 'body', text };

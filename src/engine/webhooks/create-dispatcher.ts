@@ -53,7 +53,7 @@ export function createWebhookDispatcher(
     shared,
     sender: { post: (post) => options.sender.post(post) },
     sign: (delivery, nowMs) => signers.get(options.secrets)(delivery, nowMs),
-    encodeRun: (run) => options.encodeRun(run),
+    encodeRun: (run, protocol) => options.encodeRun(run, protocol),
     clock,
     log,
     metrics,

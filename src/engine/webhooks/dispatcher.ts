@@ -10,7 +10,7 @@ import type {
   WebhookSender,
 } from '../../contract/domain/webhook.ts';
 import { Sleeper } from '../sleeper.ts';
-import { Bodies } from './bodies.ts';
+import { Bodies, type SentBody } from './bodies.ts';
 import { FairShare } from './fair-share.ts';
 import { decideRetry } from './retry-policy.ts';
 import type { Signer } from './signer.ts';
@@ -172,28 +172,31 @@ export class WebhookDispatcher {
   }
 
   async #attempt(delivery: Delivery): Promise<void> {
-    const { outbox, clock, giveUpMs } = this.#deps;
-    const { signal } = this.#abort;
-    const answer = await this.#post(delivery, signal);
-    if (answer === null) return void (await outbox.settle(delivery, { kind: 'returned' }, this.#steadyNowMs));
-    const steadyNowMs = this.#steadyNowMs;
-    // The delivery's beginning is the wall clock's: a step must never give it up early.
-    const nowMs = Math.min(steadyNowMs, clock.nowMs());
-    // An attempt that the stop aborted says nothing about the receiver.
-    const settlement: Settlement =
-      signal.aborted && answer.kind === 'failed'
-        ? { kind: 'returned' }
-        : decideRetry(delivery, answer, { nowMs, random: clock.random(), giveUpMs });
-    this.#note(delivery, settlement);
-    await outbox.settle(delivery, settlement, steadyNowMs);
+    const settlement = await this.#settlementOf(delivery);
+    if (settlement.kind !== 'returned' || this.#abort.signal.aborted) this.#note(delivery, settlement);
+    await this.#deps.outbox.settle(delivery, settlement, this.#steadyNowMs);
   }
 
-  /** Null: there is no room for the body now. */
-  async #post(delivery: Delivery, signal: AbortSignal): Promise<WebhookAnswer | null> {
-    const { sender, sign, clock, tracer } = this.#deps;
+  async #settlementOf(delivery: Delivery): Promise<Settlement> {
+    const { clock, giveUpMs } = this.#deps;
+    const { signal } = this.#abort;
     const body = await this.#bodies.take(delivery);
-    if (body.kind === 'later') return null;
-    if (body.kind === 'gone') return { kind: 'failed', reason: 'its run was removed' };
+    // There is no room for the body now.
+    if (body.kind === 'later') return { kind: 'returned' };
+    if (body.kind === 'removed') return { kind: 'failed', failure: 'its webhook was removed' };
+    const answer: WebhookAnswer =
+      body.kind === 'gone'
+        ? { kind: 'failed', reason: 'its run was removed' }
+        : await this.#post(delivery, body, signal);
+    // The delivery's beginning is the wall clock's: a step must never give it up early.
+    const nowMs = Math.min(this.#steadyNowMs, clock.nowMs());
+    // An attempt that the stop aborted says nothing about the receiver.
+    if (signal.aborted && answer.kind === 'failed') return { kind: 'returned' };
+    return decideRetry(delivery, answer, { nowMs, random: clock.random(), giveUpMs });
+  }
+
+  async #post(delivery: Delivery, body: SentBody, signal: AbortSignal): Promise<WebhookAnswer> {
+    const { sender, sign, clock, tracer } = this.#deps;
     const { text, trace } = body;
     const attributes = { run_id: delivery.runId, attempt: delivery.attempts + 1 };
     const span = tracer?.begin('webhook', { parent: trace, kind: 'client', attributes });

@@ -1,23 +1,58 @@
+import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Run, RunPhase } from '../../contract/domain/run.ts';
+import { requestWebhookId, type WebhookEvents } from '../../contract/domain/run-webhook.ts';
 import type { Delivery, NewDelivery } from '../../contract/domain/webhook.ts';
+import { webhooksOf } from './run-webhooks.ts';
 
-/** The delivery that a change of a run owes its receiver; undefined where the outward status did not change. */
-export function outboxEntryOf(before: Run, after: Run): NewDelivery | undefined {
-  const { webhook, webhookTerms } = after.request;
-  if (webhook === undefined || before.status === after.status) return undefined;
-  if (webhookTerms?.only !== undefined && after.phase !== 'done') return undefined;
-  if (webhookTerms?.only === 'success' && after.status !== 'success') return undefined;
-  return {
-    runId: after.runId,
-    // Each version of a run is written once, so its number identifies the change across retries.
-    seq: after.version,
-    tenant: after.tenant,
-    url: webhook,
-    receiver: receiverOf({ tenant: after.tenant, url: webhook }),
-    body: '',
-    phase: after.phase,
-    createdAtMs: after.updatedAtMs,
-  };
+/** The deliveries that a change of a run owes its receivers. */
+export function outboxEntriesOf(before: Run, after: Run): readonly NewDelivery[] {
+  if (before.phase === after.phase) return [];
+  return webhooksOf(after)
+    .filter(({ events }) => isWanted(events, before, after))
+    .map(({ id, url }) => ({
+      runId: after.runId,
+      ...(id === requestWebhookId ? {} : { webhook: id }),
+      // Each version of a run is written once, so its number identifies the change across retries.
+      seq: after.version,
+      tenant: after.tenant,
+      url,
+      receiver: receiverOf({ tenant: after.tenant, url }),
+      body: '',
+      phase: after.phase,
+      createdAtMs: after.updatedAtMs,
+    }));
+}
+
+function isWanted(events: WebhookEvents, before: Run, after: Run): boolean {
+  switch (events) {
+    case 'progress':
+      return progressIn(before.phase) !== progressIn(after.phase);
+    case 'status':
+      return before.status !== after.status;
+    case 'end':
+      return after.phase === 'done';
+    case 'success':
+      return after.status === 'success';
+    default:
+      return assertNever(events);
+  }
+}
+
+function progressIn(phase: RunPhase): 'waiting' | 'under way' | 'interrupted' | 'done' {
+  switch (phase) {
+    case 'queued':
+    case 'starting':
+      return 'waiting';
+    case 'running':
+    case 'resuming':
+    case 'delivering':
+      return 'under way';
+    case 'interrupted':
+    case 'done':
+      return phase;
+    default:
+      return assertNever(phase);
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import type { Delivery } from '../../contract/domain/webhook.ts';
 
@@ -10,9 +11,9 @@ export type Signer = (delivery: Delivery, nowMs: number) => Readonly<Record<stri
  */
 export function createSigner(secrets: readonly string[]): Signer {
   const hooks = secrets.map((secret) => new Webhook(secret));
-  return ({ runId, seq, body }, nowMs) => {
-    // The same for each attempt, so that receivers can drop a repeated delivery.
-    const id = `msg_${runId}_${seq}`;
+  return ({ runId, webhook, seq, body }, nowMs) => {
+    // The same for each attempt, so that receivers can drop a repeated delivery. Ids of webhooks are any text of a client.
+    const id = `msg_${runId}_${seq}${webhook === undefined ? '' : `_${digestOf(webhook)}`}`;
     // Whole seconds, as the header has them.
     const at = new Date(Math.floor(nowMs / 1000) * 1000);
     return {
@@ -23,4 +24,8 @@ export function createSigner(secrets: readonly string[]): Signer {
       ...(hooks.length === 0 ? {} : { 'webhook-signature': hooks.map((hook) => hook.sign(id, at, body)).join(' ') }),
     };
   };
+}
+
+function digestOf(webhook: string): string {
+  return createHash('sha256').update(webhook).digest('hex').slice(0, 16);
 }

@@ -4,22 +4,23 @@ import { nowMs } from './write-statement.ts';
 
 /** A parameter table, as `defineWrite` takes it. */
 export const owedColumns =
-  'run_id text, seq bigint, tenant text, url text, receiver text, created_at_ms bigint, body text, phase text';
+  'run_id text, webhook text, seq bigint, tenant text, url text, receiver text, created_at_ms bigint, body text, phase text';
 
 /**
  * A common table expression that stores the deliveries of `owed` whose run is in `changed`. They are due together with
- * those of the run that wait for a retry, and stopped at once if an earlier one of the run was stopped.
+ * those of the webhook that wait for a retry, and stopped at once if an earlier one of it was stopped.
  */
 export const oweDeliveries = (owed: string): string => `owing AS (
-    INSERT INTO deliveries (run_id, seq, tenant, url, receiver, state, attempts, created_at_ms, since_ms, due_at_ms,
+    INSERT INTO deliveries (run_id, webhook, seq, tenant, url, receiver, state, attempts, created_at_ms, since_ms, due_at_ms,
       taken, ended_at_ms, body, phase)
-    SELECT owed.run_id, owed.seq, owed.tenant, owed.url, owed.receiver,
+    SELECT owed.run_id, owed.webhook, owed.seq, owed.tenant, owed.url, owed.receiver,
       CASE WHEN stopped.yes THEN 'stopped' ELSE 'waiting' END, 0, owed.created_at_ms, owed.created_at_ms,
       coalesce((SELECT max(earlier.due_at_ms) FROM deliveries AS earlier WHERE earlier.run_id = owed.run_id
-        AND earlier.ended_at_ms IS NULL AND earlier.attempts > 0), 0),
+        AND earlier.webhook = owed.webhook AND earlier.ended_at_ms IS NULL AND earlier.attempts > 0), 0),
       false, CASE WHEN stopped.yes THEN owed.created_at_ms END, owed.body, owed.phase
     FROM ${owed} JOIN changed ON changed.run_id = owed.run_id CROSS JOIN LATERAL (SELECT EXISTS (
-      SELECT 1 FROM deliveries AS earlier WHERE earlier.run_id = owed.run_id AND earlier.state = 'stopped') AS yes
+      SELECT 1 FROM deliveries AS earlier WHERE earlier.run_id = owed.run_id AND earlier.webhook = owed.webhook
+        AND earlier.state = 'stopped') AS yes
     ) AS stopped
   )`;
 
@@ -35,7 +36,7 @@ export const keepRuns = `saved AS (
 
 /** Each is a transaction by itself. */
 export const outboxStatements = {
-  keptRun: 'SELECT kept FROM deliveries WHERE run_id = $1 AND seq = $2 AND kept IS NOT NULL',
+  keptRun: 'SELECT kept FROM deliveries WHERE run_id = $1 AND webhook = $2 AND seq = $3 AND kept IS NOT NULL',
   run: `SELECT ${runColumns} FROM runs JOIN requests USING (run_id) WHERE run_id = $1 AND tenant = $2`,
 
   // One step of the index per receiver rather than per delivery: a receiver may be owed very many.
@@ -51,41 +52,44 @@ export const outboxStatements = {
     SELECT receiver, due_at_ms - ${nowMs} AS wait_ms FROM walk ORDER BY step`,
 
   claim: `WITH heads AS MATERIALIZED (
-      SELECT head.run_id, head.seq FROM unnest($1::text[]) AS wanted (receiver) CROSS JOIN LATERAL (
-        SELECT run_id, seq FROM deliveries
+      SELECT head.run_id, head.webhook, head.seq FROM unnest($1::text[]) AS wanted (receiver) CROSS JOIN LATERAL (
+        SELECT run_id, webhook, seq FROM deliveries
         WHERE ended_at_ms IS NULL AND deliveries.receiver = wanted.receiver AND due_at_ms <= ${nowMs} AND NOT EXISTS (
           SELECT 1 FROM deliveries AS earlier WHERE earlier.run_id = deliveries.run_id
-            AND earlier.seq < deliveries.seq AND earlier.ended_at_ms IS NULL)
+            AND earlier.webhook = deliveries.webhook AND earlier.seq < deliveries.seq AND earlier.ended_at_ms IS NULL)
         ORDER BY due_at_ms LIMIT $2 FOR UPDATE SKIP LOCKED) AS head
     )
     UPDATE deliveries SET taken = true, due_at_ms = ${nowMs} + $3 FROM heads
-    WHERE deliveries.run_id = heads.run_id AND deliveries.seq = heads.seq
+    WHERE deliveries.run_id = heads.run_id AND deliveries.webhook = heads.webhook AND deliveries.seq = heads.seq
     RETURNING ${deliveryColumns}`,
 
   // The deliveries that wait behind the settled one are retried with it, or stopped with it.
   settle: `WITH settled AS (
-      UPDATE deliveries SET taken = false, state = $4, attempts = attempts + $5,
-        due_at_ms = CASE WHEN $6::bigint IS NULL THEN 0 ELSE ${nowMs} + $6 END,
-        ended_at_ms = CASE WHEN $4 <> 'waiting' THEN ${nowMs} END,
-        failure = coalesce($7, CASE WHEN $5 = 0 THEN failure END),
-        body = CASE WHEN $4 = 'delivered' THEN '' ELSE body END,
-        kept = CASE WHEN $4 = 'delivered' THEN NULL ELSE kept END
-      WHERE run_id = $1 AND seq = $2 AND taken AND due_at_ms = $3 AND ended_at_ms IS NULL
-      RETURNING run_id
+      UPDATE deliveries SET taken = false, state = $5, attempts = attempts + $6,
+        due_at_ms = CASE WHEN $7::bigint IS NULL THEN 0 ELSE ${nowMs} + $7 END,
+        ended_at_ms = CASE WHEN $5 <> 'waiting' THEN ${nowMs} END,
+        failure = coalesce($8, CASE WHEN $6 = 0 THEN failure END),
+        body = CASE WHEN $5 = 'delivered' THEN '' ELSE body END,
+        kept = CASE WHEN $5 = 'delivered' THEN NULL ELSE kept END
+      WHERE run_id = $1 AND webhook = $2 AND seq = $3 AND taken AND due_at_ms = $4 AND ended_at_ms IS NULL
+      RETURNING run_id, webhook
     ), behind AS (
-      UPDATE deliveries SET taken = false, state = CASE WHEN $4 = 'stopped' THEN $4 ELSE state END,
-        ended_at_ms = CASE WHEN $4 = 'stopped' THEN ${nowMs} END,
-        failure = CASE WHEN $4 = 'stopped' THEN $7 ELSE failure END,
-        due_at_ms = CASE WHEN $6::bigint IS NULL THEN 0 ELSE ${nowMs} + $6 END
-      FROM settled WHERE deliveries.run_id = settled.run_id AND seq <> $2 AND ended_at_ms IS NULL AND NOT taken
+      UPDATE deliveries SET taken = false, state = CASE WHEN $5 = 'stopped' THEN $5 ELSE state END,
+        ended_at_ms = CASE WHEN $5 = 'stopped' THEN ${nowMs} END,
+        failure = CASE WHEN $5 = 'stopped' THEN $8 ELSE failure END,
+        due_at_ms = CASE WHEN $7::bigint IS NULL THEN 0 ELSE ${nowMs} + $7 END
+      FROM settled WHERE deliveries.run_id = settled.run_id AND deliveries.webhook = settled.webhook AND seq <> $3
+        AND ended_at_ms IS NULL AND NOT taken
     )
     SELECT run_id FROM settled`,
 
+  forget: 'DELETE FROM deliveries WHERE run_id = $1 AND webhook = $2',
+
   list: `SELECT ${deliveryColumns} FROM deliveries WHERE state = ANY ($1::text[])
-    ORDER BY created_at_ms DESC, run_id DESC, seq DESC LIMIT $2`,
+    ORDER BY created_at_ms DESC, run_id DESC, seq DESC, webhook DESC LIMIT $2`,
 
   listOf: `SELECT ${deliveryColumns} FROM deliveries WHERE run_id = $3 AND state = ANY ($1::text[])
-    ORDER BY seq DESC LIMIT $2`,
+    ORDER BY seq DESC, webhook DESC LIMIT $2`,
 
   redrive: `UPDATE deliveries SET state = 'waiting', attempts = 0, since_ms = ${nowMs}, due_at_ms = 0,
       taken = false, ended_at_ms = NULL

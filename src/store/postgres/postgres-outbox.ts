@@ -18,8 +18,8 @@ const nextRow = z.object({ receiver: z.string(), wait_ms: z.number() });
 
 /** A row of the parameter table of deliveries that comes with a run's update. */
 export function encodeDelivery(owed: NewDelivery): Row {
-  const { runId, seq, tenant, url, receiver, createdAtMs, body, phase = null } = owed;
-  return [runId, seq, tenant, url, receiver, createdAtMs, body, phase];
+  const { runId, webhook = '', seq, tenant, url, receiver, createdAtMs, body, phase = null } = owed;
+  return [runId, webhook, seq, tenant, url, receiver, createdAtMs, body, phase];
 }
 
 /** Deliveries in PostgreSQL. Other replicas claim those of a dead one once their lease is over. */
@@ -44,16 +44,21 @@ export class PostgresOutbox implements Outbox {
   readonly claim: Outbox['claim'] = async ({ receivers, each, leaseMs }) =>
     (await this.#query('claim', [receivers, each, leaseMs])).rows.map(decodeDelivery);
 
-  async runOf({ runId, seq, tenant }: Delivery): Promise<Run | null> {
+  async runOf({ runId, webhook = '', seq, tenant }: Delivery): Promise<Run | null> {
     // In this order: a run that is removed in between is found the second time.
     const [row] = (await this.#query('run', [runId, tenant])).rows;
     if (row !== undefined) return await decodeLargeRun(row);
-    const [kept] = (await this.#query('keptRun', [runId, seq])).rows;
+    const [kept] = (await this.#query('keptRun', [runId, webhook, seq])).rows;
     return kept === undefined ? null : await decodeKeptRun(kept);
   }
 
-  async settle({ runId, seq, dueAtMs }: Delivery, settlement: Settlement): Promise<boolean> {
-    return (await this.#query('settle', [runId, seq, dueAtMs, ...changeFor(settlement)])).rows.length > 0;
+  async settle({ runId, webhook = '', seq, dueAtMs }: Delivery, settlement: Settlement): Promise<boolean> {
+    const name = [runId, webhook, seq];
+    return (await this.#query('settle', [...name, dueAtMs, ...changeFor(settlement)])).rows.length > 0;
+  }
+
+  async forget(runId: string, webhook = ''): Promise<void> {
+    await this.#query('forget', [runId, webhook]);
   }
 
   readonly list: Outbox['list'] = async ({ runId, states = deliveryStates, limit }) => {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { RunSummary } from '../../contract/domain/run.ts';
 import type { Checkpoint, HistoryQuery, Thread, ThreadQuery } from '../../contract/domain/thread.ts';
 import type { Rows } from '../../contract/store/rows.ts';
-import type { RunQuery } from '../../contract/store/store.ts';
+import type { RunConditions, RunQuery } from '../../contract/store/store.ts';
 import { type Paged, readInBatches } from '../row-batches.ts';
 import { decodeSummary, summaryColumns } from '../run-rows.ts';
 import { listEntries } from '../search-entries.ts';
@@ -16,9 +16,11 @@ import {
   threadColumns,
 } from '../thread-rows.ts';
 import { pageText } from './paged-text.ts';
-import { selectRunIds } from './run-selection.ts';
+import { selectCount, selectRunIds } from './run-selection.ts';
 
 const runKey = z.object({ run_id: z.string() });
+const changedRow = z.object({ updated_at_ms: z.number() });
+const countRow = z.object({ count: z.number() });
 const threadKey = z.object({ thread_id: z.string() });
 const checkpointKey = z.object({ checkpoint_id: z.string() });
 
@@ -34,14 +36,26 @@ export function searchRuns(pool: Pool, query: RunQuery): Rows<RunSummary> {
   const { text, values } = selectRunIds(query);
   const select = `SELECT ${summaryColumns}, requests.request
     FROM (${text}) AS page JOIN runs USING (run_id) JOIN requests USING (run_id)`;
-  const page = pageText(select, { heads: runHeads, payloads: ['request'], order: 'run_id DESC' });
+  const order = query.order === 'updated' ? 'updated_at_ms DESC, run_id DESC' : 'run_id DESC';
+  const page = pageText(select, { heads: runHeads, payloads: ['request'], order });
   const keyOf = (row: object) => runKey.parse(row).run_id;
   return readInBatches<Paged, object, RunSummary>({
     page: async () => (await pool.query(page, [...values])).rows,
-    read: async (heads) => (await pool.query(runsByIds, [heads.map(keyOf)])).rows,
+    read: async (heads) => {
+      const rows: readonly object[] = (await pool.query(runsByIds, [heads.map(keyOf)])).rows;
+      if (query.order !== 'updated') return rows;
+      const places = new Map(heads.map((head) => [keyOf(head), changedRow.parse(head)]));
+      return rows.map((row) => ({ ...row, ...places.get(keyOf(row)) }));
+    },
     keyOf,
     decode: (row) => decodeSummary(row, query.omitInput === true),
   });
+}
+
+/** Rejects with node-postgres' errors. */
+export async function countRuns(pool: Pool, conditions: RunConditions): Promise<number> {
+  const { text, values } = selectCount(conditions);
+  return countRow.parse((await pool.query(text, [...values])).rows[0]).count;
 }
 
 const threadPayloads = ['metadata', 'state_values', 'messages'];

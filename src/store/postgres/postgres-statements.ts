@@ -84,8 +84,8 @@ export const statements = {
         SELECT tenant, key FROM idempotency WHERE expires_at_ms <= $2 ORDER BY expires_at_ms LIMIT $3)
       RETURNING key
     ), undelivered AS (
-      DELETE FROM deliveries WHERE (run_id, seq) IN (
-        SELECT run_id, seq FROM deliveries WHERE ended_at_ms < $1 ORDER BY ended_at_ms LIMIT $3)
+      DELETE FROM deliveries WHERE (run_id, webhook, seq) IN (
+        SELECT run_id, webhook, seq FROM deliveries WHERE ended_at_ms < $1 ORDER BY ended_at_ms LIMIT $3)
       RETURNING seq
     ), buried AS (DELETE FROM replicas WHERE beat_at < clock_timestamp() - interval '1 day'
     ), ${notify({ runs: 'gone' }, '$4::text')}

@@ -9,6 +9,7 @@ import {
   type Claim,
   type Idempotency,
   type Insertion,
+  type RunConditions,
   type RunQuery,
   type RunUpdate,
   StorageFault,
@@ -31,7 +32,7 @@ import { PostgresOperations } from './postgres-operations.ts';
 import { PostgresOutbox } from './postgres-outbox.ts';
 import { PostgresQuotas } from './postgres-quotas.ts';
 import { PostgresSchedules } from './postgres-schedules.ts';
-import { searchRuns } from './postgres-search.ts';
+import { countRuns, searchRuns } from './postgres-search.ts';
 import { piecedStatements, runPayloads, statements } from './postgres-statements.ts';
 import { PostgresThreads } from './postgres-threads.ts';
 import { PostgresTickets } from './postgres-tickets.ts';
@@ -243,6 +244,10 @@ export class PostgresStore implements Store {
 
   search(query: RunQuery): Rows<RunSummary> {
     return translateRows(searchRuns(this.#pool, query));
+  }
+
+  async count(conditions: RunConditions): Promise<number> {
+    return await withStorageFaults(countRuns(this.#pool, conditions));
   }
 
   async events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]> {

@@ -137,7 +137,7 @@ export function encodeInsert(
 }
 
 export function encodeUpdate(update: RunUpdate, texts: LargeTexts | null): EncodedWrite {
-  const { run, expectedVersion, expectedOwner, events, rewrites = [], delivery, upstreamKey = null } = update;
+  const { run, expectedVersion, expectedOwner, events, rewrites = [], deliveries = [], upstreamKey = null } = update;
   const { runId, tenant, phase, status, owner, version, updatedAtMs } = run;
   const condition = [runId, tenant, expectedVersion, expectedOwner ?? null];
   const encoded = encodeEvents(run, events, { isNew: false, texts });
@@ -145,7 +145,7 @@ export function encodeUpdate(update: RunUpdate, texts: LargeTexts | null): Encod
     ...[...condition, phase, status, owner, version, updatedAtMs, endedAtOf(run), encodeState(run, texts)],
     ...[upstreamKey, encoded.implied, vendorOf(run)],
   ];
-  const owed = delivery === undefined ? [] : [encodeDelivery(delivery)];
+  const owed = deliveries.map(encodeDelivery);
   // Two writes of one upstream run must not fail their whole batch.
   const keys = upstreamKey === null ? [runId] : [runId, `upstream ${upstreamKey}`];
   const rewritten = rewrites.map((rewrite) => [runId, rewrite.seq, encodeRewrite(rewrite)]);

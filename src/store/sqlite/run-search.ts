@@ -1,25 +1,44 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
+import { Pacer } from '../../compute/turns.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { RunSummary } from '../../contract/domain/run.ts';
 import type { Rows } from '../../contract/store/rows.ts';
-import type { RunQuery } from '../../contract/store/store.ts';
+import type { RunConditions, RunQuery } from '../../contract/store/store.ts';
+import { endedStatuses, liveStatuses, statusesOf } from '../run-conditions.ts';
 import { decodeSummary } from '../run-rows.ts';
-import { listEntries } from '../search-entries.ts';
-import type { Sql } from './database.ts';
-import { MergedRanges } from './merged-ranges.ts';
+import { ChangedRuns } from './changed-runs.ts';
+import { MergedRanges, type ReadChunk } from './merged-ranges.ts';
+import {
+  type ChunkStatement,
+  countChunk,
+  formatPlace,
+  indexFor,
+  type RunIndex,
+  rangeOf,
+  readPlace,
+  selectChanged,
+  selectChunk,
+  selectPlaces,
+} from './run-selection.ts';
 import { loadRow, walkSlices } from './slices.ts';
 import type { Statements } from './sqlite-statements.ts';
 
 const chunkRow = z.object({ examined: z.number(), last: z.string().nullable(), ids: z.string() });
+const countRow = z.object({ examined: z.number(), last: z.string().nullable(), found: z.number() });
 const idList = z.array(z.string());
 
-/** A run that matches. */
-type Candidate = { readonly run_id: string; readonly matched: 1 };
+/** A run that matches; `atMs` where the list is ordered by the last change. */
+type Candidate = { readonly run_id: string; readonly atMs?: number; readonly matched: 1 };
 
 const sized = z.object({ request: z.string() });
 const agentRow = z.object({ agent_id: z.string() });
 const ownerRow = z.object({ owner: z.string() });
+
+/** Rows that are counted at once: less than a millisecond, where an index has all that is compared. */
+const countedAtOnce = 2000;
+/** Larger than every run id. */
+const beforeAll = '\u{10ffff}';
 
 /** Searches a SQLite database without holding the event loop for long. Throws SQLite's errors. */
 export class RunSearch {
@@ -32,51 +51,97 @@ export class RunSearch {
   }
 
   find(query: RunQuery): Rows<RunSummary> {
-    let walk: MergedRanges | null = null;
+    const byChange = query.order === 'updated';
+    let walk: MergedRanges | ChangedRuns | null = null;
     return walkSlices({
       readSlice: async (_after: Candidate | undefined, size) => {
-        walk ??= this.#open(query);
-        const ids = await walk.next(size);
-        return { places: ids.map((id) => ({ run_id: id, matched: 1 })), isEnd: walk.isEnd };
+        walk ??= byChange ? this.#openChanged(query) : this.#open(query);
+        const found = await walk.next(size);
+        const places = found.map((place): Candidate => {
+          if (!byChange) return { run_id: place, matched: 1 };
+          const { runId, atMs } = readPlace(place);
+          return { run_id: runId, atMs, matched: 1 };
+        });
+        return { places, isEnd: walk.isEnd };
       },
-      load: ({ run_id: runId }) => this.#load(query, runId),
+      load: (candidate) => this.#load(query, candidate),
       limit: query.limit,
       offset: query.offset,
       isIndexed: false,
     });
   }
 
-  #load({ tenant, omitInput = false }: RunQuery, runId: string) {
+  /** All are examined, slice by slice. */
+  async count(conditions: RunConditions): Promise<number> {
+    const { text, values } = countChunk(conditions);
+    const statement = this.#database.prepare(text);
+    const pacer = new Pacer();
+    let count = 0;
+    for (const range of this.#rangesOf(indexFor(conditions), conditions)) {
+      for (let before: string | null = beforeAll; before !== null; ) {
+        const row = countRow.parse(statement.get(...values(range, before, countedAtOnce)));
+        count += row.found;
+        before = row.examined < countedAtOnce ? null : row.last;
+        const pause = pacer.pause();
+        if (pause !== undefined) await pause;
+      }
+    }
+    return count;
+  }
+
+  #load({ tenant, omitInput = false }: RunQuery, { run_id: runId, atMs }: Candidate) {
     const { findSummary, weighRequest } = this.#statements;
     return loadRow<RunSummary>({
       weight: weighRequest.get(runId),
       find: () => findSummary.get(runId, tenant),
-      decode: (row) => decodeSummary(row, omitInput),
+      decode: (row) => decodeSummary(atMs === undefined ? row : { ...row, updated_at_ms: atMs }, omitInput),
       sizeOf: (row) => sized.parse(row).request.length,
     });
   }
 
   #open(query: RunQuery): MergedRanges {
-    const { text, values } = selectChunk(query);
-    const statement = this.#database.prepare(text);
-    return new MergedRanges(this.#rangesOf(query), (range, before, size) => {
-      const { ids, ...chunk } = chunkRow.parse(statement.get(query.tenant, range, before, size, ...values));
-      return { ...chunk, ids: idList.parse(JSON.parse(ids)) };
+    const ranges = this.#rangesOf(indexFor(query), query);
+    return new MergedRanges(ranges, this.#reader(selectChunk(query)), query.after?.runId);
+  }
+
+  #openChanged(query: RunQuery): ChangedRuns {
+    const { after, limit, offset } = query;
+    const start = after === undefined ? formatPlace(10 ** 15 - 1, beforeAll) : formatPlace(after.atMs, after.runId);
+    const statuses = statusesOf(query);
+    const isOfThread = typeof query.threadId === 'string';
+    const scanned = isOfThread ? 'thread' : statuses.some((each) => liveStatuses.includes(each)) ? 'live' : null;
+    const ended = isOfThread ? [] : this.#rangesOf('ended', query);
+    return new ChangedRuns({
+      ended: new MergedRanges(ended, this.#reader(selectChanged(query)), start),
+      scan:
+        scanned === null
+          ? null
+          : { ranges: [...this.#rangesOf(scanned, query)], read: this.#reader(selectPlaces(scanned, query)) },
+      start,
+      max: limit + offset,
     });
   }
 
-  #rangesOf(query: RunQuery): readonly (string | null)[] {
-    const index = indexFor(query);
+  #reader({ text, values }: ChunkStatement): ReadChunk {
+    const statement = this.#database.prepare(text);
+    return (range, before, size) => {
+      const { ids, ...chunk } = chunkRow.parse(statement.get(...values(range, before, size)));
+      return { ...chunk, ids: idList.parse(JSON.parse(ids)) };
+    };
+  }
+
+  #rangesOf(index: Exclude<RunIndex, 'changed'>, conditions: RunConditions): readonly (string | null)[] {
     switch (index) {
       case 'thread':
-        return [query.threadId ?? null];
+        return [conditions.threadId ?? null];
       case 'live':
         return [null, ...this.#owners()];
-      case 'ended':
-      case 'agent': {
-        if (query.agentId === undefined) return [...new Set(query.agentIds ?? this.#agentsOf(query.tenant))];
-        return query.agentIds?.includes(query.agentId) === false ? [] : [query.agentId];
+      case 'ended': {
+        const statuses = statusesOf(conditions).filter((status) => endedStatuses.includes(status));
+        return this.#agentsOf(conditions).flatMap((agentId) => statuses.map((status) => rangeOf(status, agentId)));
       }
+      case 'agent':
+        return this.#agentsOf(conditions);
       default:
         return assertNever(index);
     }
@@ -90,72 +155,17 @@ export class RunSearch {
     }
   }
 
+  #agentsOf({ tenant, agentId, agentIds }: RunConditions): readonly string[] {
+    if (agentId === undefined) return [...new Set(agentIds ?? this.#allAgentsOf(tenant))];
+    return agentIds?.includes(agentId) === false ? [] : [agentId];
+  }
+
   /** One step of the index for each agent rather than for each run. */
-  *#agentsOf(tenant: string): Generator<string> {
+  *#allAgentsOf(tenant: string): Generator<string> {
     for (let agentId = ''; ; yield agentId) {
       const row = this.#statements.nextAgent.get(tenant, agentId);
       if (row === undefined) return;
       agentId = agentRow.parse(row).agent_id;
     }
   }
-}
-
-type Index = 'thread' | 'live' | 'ended' | 'agent';
-
-function indexFor({ threadId, status }: RunQuery): Index {
-  if (typeof threadId === 'string') return 'thread';
-  switch (status) {
-    case 'pending':
-    case 'interrupted':
-      return 'live';
-    case 'success':
-    case 'error':
-    case 'timeout':
-      return 'ended';
-    case undefined:
-      return 'agent';
-    default:
-      return assertNever(status);
-  }
-}
-
-/** Each gives its runs in the order of their ids: what it reads, and the conditions of a range `?2`. */
-const ranges: Readonly<Record<Index, readonly [from: string, conditions: string]>> = {
-  thread: ['runs INDEXED BY runs_by_thread', 'tenant = ?1 AND thread_id = ?2'],
-  live: ['runs INDEXED BY runs_live', 'ended_at_ms IS NULL AND owner IS ?2'],
-  ended: ['runs INDEXED BY runs_ended', `tenant = ?1 AND agent_id = ?2 AND status IN ('success', 'error', 'timeout')`],
-  agent: ['runs INDEXED BY runs_by_agent', 'tenant = ?1 AND agent_id = ?2'],
-};
-
-/**
- * Examines the next runs of one range of the index that serves a query best, and gives those that pass the rest of the query, so
- * that what does not match never leaves SQLite. Takes tenant, range, the run id to begin before and the number of rows, and
- * after these its values.
- */
-export function selectChunk(query: RunQuery): Sql {
-  const { agentId, agentIds, threadId, status } = query;
-  const index = indexFor(query);
-  const values: string[] = [];
-  const bind = (value: string): string => `?${values.push(value) + 4}`;
-  const tests: string[] = [];
-  if (index === 'live') tests.push('runs.tenant = ?1');
-  if (index === 'thread' || index === 'live') {
-    if (agentId !== undefined) tests.push(`runs.agent_id = ${bind(agentId)}`);
-    if (agentIds !== undefined) tests.push(`runs.agent_id IN (${agentIds.map(bind).join(', ')})`);
-  }
-  if (threadId === null) tests.push('runs.thread_id IS NULL');
-  if (status !== undefined && index !== 'ended') tests.push(`runs.status = ${bind(status)}`);
-  const entries = listEntries(query.metadata);
-  if (entries.length > 0) tests.push('requests.metadata IS NOT NULL');
-  // The line feeds around an entry make a text search an exact one: no entry holds a line feed.
-  for (const entry of entries) tests.push(`instr(requests.metadata, ${bind(`\n${entry}\n`)}) > 0`);
-  const ofStatus = index === 'ended' && status !== undefined ? ` AND status = ${bind(status)}` : '';
-  // CROSS JOIN fixes the order of the join: the index yields the runs in their order.
-  const [from, conditions] = ranges[index];
-  const join = entries.length === 0 ? '' : ' CROSS JOIN requests ON requests.id = runs.id';
-  const examined = `SELECT runs.run_id, ${tests.length === 0 ? '1' : tests.join(' AND ')} AS matched FROM ${from}${join}
-    WHERE ${conditions}${ofStatus} AND runs.run_id < ?3 ORDER BY runs.run_id DESC LIMIT ?4`;
-  const text = `SELECT count(*) AS examined, min(run_id) AS last, json_group_array(run_id) FILTER (WHERE matched) AS ids
-    FROM (${examined})`;
-  return { text, values };
 }

@@ -104,7 +104,7 @@ export function prepareUpdate(
           eventCount: update.events.length,
         });
   const vendor = vendorOf(run);
-  const owe = update.delivery === undefined ? null : prepareDelivery(statements.insertDelivery, update.delivery);
+  const owe = (update.deliveries ?? []).map((each) => prepareDelivery(statements.insertDelivery, each));
   return () => {
     if (upstreamKey !== undefined && statements.hasUpstream.get(upstreamKey, run.runId) !== undefined) return null;
     // The end of a run always moves it within the indexes.
@@ -116,7 +116,7 @@ export function prepareUpdate(
       else statements.rewriteEvent.run(run.runId, seq, change);
     }
     appendEvents(statements, run, encoded.rows, affectThread?.() ?? null);
-    owe?.();
+    for (const store of owe) store();
     return true;
   };
 }

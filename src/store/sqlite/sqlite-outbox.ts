@@ -23,8 +23,8 @@ const redriveBatch = 1000;
 
 /** Returns the work that stores a delivery in the transaction of the run's change. Encodes it now, as in `run-writes.ts`. */
 export function prepareDelivery(insert: StatementSync, owed: NewDelivery): () => void {
-  const { runId, seq, tenant, url, receiver, body, phase = null, createdAtMs } = owed;
-  const columns = [runId, seq, tenant, url, receiver, createdAtMs, body, phase];
+  const { runId, webhook = '', seq, tenant, url, receiver, body, phase = null, createdAtMs } = owed;
+  const columns = [runId, seq, tenant, url, receiver, createdAtMs, body, phase, webhook];
   return () => insert.run(...columns);
 }
 
@@ -67,30 +67,34 @@ export class SqliteOutbox implements Outbox {
       receivers
         .flatMap((receiver) => this.#statements.heads.all(receiver, nowMs, each).map(decodeDelivery))
         .map((delivery) => {
-          this.#statements.claim.run(delivery.runId, delivery.seq, nowMs + leaseMs);
+          this.#statements.claim.run(...nameOf(delivery), nowMs + leaseMs);
           return { ...delivery, dueAtMs: nowMs + leaseMs };
         }),
     );
 
-  async runOf({ runId, seq, tenant }: Delivery): Promise<Run | null> {
+  async runOf(delivery: Delivery): Promise<Run | null> {
     return await withStorageFaults(() => {
-      const kept = this.#statements.keptRun.get(runId, seq);
+      const kept = this.#statements.keptRun.get(...nameOf(delivery));
       if (kept !== undefined) return decodeKeptRun(kept);
-      const row = this.#statements.run.get(runId, tenant);
+      const row = this.#statements.run.get(delivery.runId, delivery.tenant);
       return row === undefined ? null : decodeLargeRun(row);
     });
   }
 
   async settle(claimed: Delivery, settlement: Settlement, nowMs: number): Promise<boolean> {
-    const { runId, seq, dueAtMs } = claimed;
+    const [runId, webhook, seq] = nameOf(claimed);
     return await this.#writes.submit(() => {
       const change = changeFor(settlement, nowMs);
-      if (this.#statements.settle.run(runId, seq, dueAtMs, ...change).changes === 0) return false;
-      if (settlement.kind === 'stopped') this.#statements.stop.run(runId, nowMs, settlement.failure);
+      if (this.#statements.settle.run(runId, webhook, seq, claimed.dueAtMs, ...change).changes === 0) return false;
+      if (settlement.kind === 'stopped') this.#statements.stop.run(runId, webhook, nowMs, settlement.failure);
       // What waits behind this one is sent after it, and need not be looked at before.
-      else this.#statements.follow.run(runId, settlement.kind === 'retry' ? nowMs + settlement.delayMs : 0);
+      else this.#statements.follow.run(runId, webhook, settlement.kind === 'retry' ? nowMs + settlement.delayMs : 0);
       return true;
     });
+  }
+
+  async forget(runId: string, webhook = ''): Promise<void> {
+    await this.#writes.submit(() => this.#statements.forget.run(runId, webhook));
   }
 
   readonly list: Outbox['list'] = async ({ runId, states = deliveryStates, limit }) =>
@@ -123,6 +127,10 @@ export class SqliteOutbox implements Outbox {
       return rows.map((row) => idRow.parse(row).id);
     });
   }
+}
+
+function nameOf({ runId, webhook = '', seq }: Delivery): readonly [runId: string, webhook: string, seq: number] {
+  return [runId, webhook, seq];
 }
 
 /** State, whether it was an attempt, due, end and failure. */

@@ -9,6 +9,7 @@ import {
   type Claim,
   type Idempotency,
   type Insertion,
+  type RunConditions,
   type RunQuery,
   type RunUpdate,
   type Store,
@@ -174,6 +175,10 @@ export class SqliteStore implements Store {
 
   search(query: RunQuery): Rows<RunSummary> {
     return translateRows(this.#search.find(query));
+  }
+
+  async count(conditions: RunConditions): Promise<number> {
+    return await withStorageFaults(() => this.#search.count(conditions));
   }
 
   async events(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]> {

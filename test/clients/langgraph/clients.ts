@@ -6,7 +6,7 @@ import { type Outcome, readOutcomes } from './outcome.ts';
 import { folderOf, serverPackages } from './servers.ts';
 
 const scripts = join(import.meta.dirname, 'scripts');
-const react = ['react@19.2.6', 'react-dom@19.2.6'];
+const react = ['react@19.2.6', 'react-dom@19.2.6', 'react-test-renderer@19.2.6'];
 
 export type Client = {
   readonly name: string;
@@ -35,14 +35,26 @@ export const clients: readonly Client[] = [
   {
     name: 'javascript-2',
     title: '@langchain/langgraph-sdk 2.0.0, JavaScript',
-    packages: { from: 'npm', names: ['@langchain/langgraph-sdk@2.0.0', '@langchain/core@1.4.0', ...react] },
+    packages: javascriptPackages('2.0.0'),
     script: 'sdk.mjs',
   },
   {
     name: 'javascript-1',
     title: '@langchain/langgraph-sdk 1.15.0, JavaScript',
-    packages: { from: 'npm', names: ['@langchain/langgraph-sdk@1.15.0', '@langchain/core@1.4.0', ...react] },
+    packages: javascriptPackages('1.15.0'),
     script: 'sdk.mjs',
+  },
+  {
+    name: 'use-stream-2',
+    title: 'useStream of @langchain/langgraph-sdk 2.0.0, React',
+    packages: javascriptPackages('2.0.0'),
+    script: 'use-stream.mjs',
+  },
+  {
+    name: 'use-stream-1',
+    title: 'useStream of @langchain/langgraph-sdk 1.15.0, React',
+    packages: javascriptPackages('1.15.0'),
+    script: 'use-stream.mjs',
   },
   {
     name: 'remote-graph-python',
@@ -57,6 +69,10 @@ export const clients: readonly Client[] = [
     script: 'remote-graph.mjs',
   },
 ];
+
+function javascriptPackages(version: string): Packages {
+  return { from: 'npm', names: [`@langchain/langgraph-sdk@${version}`, '@langchain/core@1.4.0', ...react] };
+}
 
 /** Lets a client make its calls at one server. */
 export async function runClient({ packages, script, args = [] }: Client, url: string): Promise<readonly Outcome[]> {

@@ -3,6 +3,7 @@ import type { Protocol } from '../contract/api/protocol.ts';
 import { createAcpV01 } from '../protocols/acp-v01/protocol.ts';
 import { createAcpV02 } from '../protocols/acp-v02/protocol.ts';
 import { createAdminProtocol } from '../protocols/admin/protocol.ts';
+import { createAgUi } from '../protocols/ag-ui/protocol.ts';
 import { createAgentProtocol } from '../protocols/agent-protocol/protocol.ts';
 import { createIntuned } from '../protocols/intuned/protocol.ts';
 import { createLangGraph } from '../protocols/langgraph/protocol.ts';
@@ -18,6 +19,7 @@ export function mountProtocols(config: Config): readonly Mount[] {
     createAcpV02({ unknownFields, callbacks }),
     createAgentProtocol({ unknownFields, maxListBytes: config.limits.maxListBytes }),
     createLangGraph({ unknownFields, maxListBytes: config.limits.maxListBytes }),
+    createAgUi({ unknownFields }),
     createIntuned(),
     createRestack({ unknownFields }),
   ];

@@ -43,6 +43,9 @@ const favourites = {
   checkpoint_id: known('checkpoint_id'),
   before: known('checkpoint_id'),
   agent_id: [...agents, ...known('agent_id').slice(0, 3)],
+  // A client's own names.
+  threadId: ['one', 'another', ...known('thread_id').slice(0, 3)],
+  runId: ['first', 'second', 'third'],
   // Of the vendors' own APIs.
   workspaceId: ['sandbox', 'intuned'],
   projectName: ['samples', 'other'],

@@ -11,7 +11,15 @@ const key = 'rungate_fuzz-key';
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 export const authorization = `Bearer ${key}`;
-export const prefixes = ['/acp/v0.1', '/acp/v0.2', '/agent-protocol', '/intuned/api/v1/workspace', '/restack', ''];
+export const prefixes = [
+  '/acp/v0.1',
+  '/acp/v0.2',
+  '/agent-protocol',
+  '/ag-ui',
+  '/intuned/api/v1/workspace',
+  '/restack',
+  '',
+];
 
 /** The gateway that is fuzzed: a key is needed, caches are small so that memory need not grow, agents of every kind. */
 export function fuzzConfig(sandbox: Sandbox, storeUrl: string): string {

@@ -40,6 +40,7 @@ export function bodyOf({ body, id }: Operation): Json | undefined {
     { values: {} },
     { metadata: {} },
     { checkpoint: {} },
+    { threadId: 'shared', runId: 'r', messages: [{ id: 'm', role: 'user', content: '{}' }] },
     { channels: ['values', 'lifecycle'] },
     { id: 1, method: 'state.get' },
     { namespace: ['shared'], key: 'k' },

@@ -1,6 +1,7 @@
 import type { Protocol } from '../../src/contract/api/protocol.ts';
 import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
 import { createAcpV02 } from '../../src/protocols/acp-v02/protocol.ts';
+import { createAgUi } from '../../src/protocols/ag-ui/protocol.ts';
 import { createAgentProtocol } from '../../src/protocols/agent-protocol/protocol.ts';
 import { createIntuned } from '../../src/protocols/intuned/protocol.ts';
 import { createLangGraph } from '../../src/protocols/langgraph/protocol.ts';
@@ -13,6 +14,7 @@ export function createProtocols(unknownFields: 'reject' | 'ignore' = 'reject'): 
     createAcpV02({ unknownFields }),
     createAgentProtocol({ unknownFields, maxListBytes: 8_388_608 }),
     createLangGraph({ unknownFields, maxListBytes: 8_388_608 }),
+    createAgUi({ unknownFields }),
     createIntuned(),
     createRestack({ unknownFields }),
   ];

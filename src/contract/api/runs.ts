@@ -15,6 +15,8 @@ export type CreateRun = {
   readonly request: RunRequest;
   /** The client's name for this creation: a second one with the same key makes no second run. */
   readonly idempotencyKey?: string | undefined;
+  /** What requests with one key must have in common to be the same; left out, all that they ask for. */
+  readonly identity?: Json | undefined;
   /** The time of a schedule that makes the run: no second run is made for it. In place of `idempotencyKey`. */
   readonly fire?: ScheduledFire | undefined;
   readonly thread?: JoinThread | undefined;

@@ -136,9 +136,10 @@ function idempotencyOfFire({ schedule, atMs, keptUntilMs }: ScheduledFire): Idem
 }
 
 /** The same for equal requests, however their JSON was written. A large one is read in slices of the event loop. */
-async function fingerprintOf({ request, thread }: CreateRun, agentId: string): Promise<string> {
+async function fingerprintOf({ request, thread, identity }: CreateRun, agentId: string): Promise<string> {
+  const asked: unknown = identity === undefined ? { agentId, request, thread } : { agentId, identity };
   // Through JSON once, so that absent and undefined members are the same.
-  const plain = await parseSliced(await stringifySliced({ agentId, request, thread } as unknown as Json));
+  const plain = await parseSliced(await stringifySliced(asked as Json));
   const found = await fingerprint(plain);
   return found.startsWith(hashMark) ? found.slice(hashMark.length) : createHash('sha256').update(found).digest('hex');
 }

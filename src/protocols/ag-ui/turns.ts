@@ -1,0 +1,125 @@
+import type { Api } from '../../contract/api/api.ts';
+import type { CreatedRun } from '../../contract/api/runs.ts';
+import type { Agent } from '../../contract/domain/agent.ts';
+import { GatewayError } from '../../contract/domain/errors.ts';
+import type { Json, JsonObject } from '../../contract/domain/json.ts';
+import type { Run } from '../../contract/domain/run.ts';
+import type { ThreadKey } from '../../contract/domain/thread.ts';
+import { interruptId, readInterruptId } from '../shared/interrupt-ids.ts';
+import { keyOf } from '../shared/wait-and-stream.ts';
+import { encodeInterrupt } from './encode.ts';
+import { askedOf, lastSaid, newMessages, readInput } from './said.ts';
+import type { ResumeEntry, RunInput } from './schemas.ts';
+
+/** What a request starts, answers or joins. */
+export type FoundTurn = { readonly run: Run; readonly afterSeq: number; readonly replayed: boolean };
+
+/** A refusal that the protocol wants as an event of the stream. */
+export class TurnRefusal extends Error {
+  readonly code: string;
+  /** The questions that are open, for a client that has lost them. */
+  readonly interrupts: readonly JsonObject[];
+
+  constructor(code: string, message: string, interrupts: readonly JsonObject[] = []) {
+    super(message);
+    this.name = 'TurnRefusal';
+    this.code = code;
+    this.interrupts = interrupts;
+  }
+}
+
+type RunPlace = NonNullable<ReturnType<typeof readInterruptId>>;
+
+type Request = { readonly tenant: string; readonly agent: Agent; readonly body: RunInput };
+
+/**
+ * Begins the run that the request asks for, or finds the one that an earlier request with the same ids began. Rejects with
+ * `TurnRefusal` where the thread waits for an answer.
+ */
+export async function beginTurn(api: Api, { tenant, agent, body }: Request): Promise<FoundTurn> {
+  const { threadId: name, runId } = body;
+  const { config, metadata, input: data } = askedOf(body);
+  const said = lastSaid(body.messages);
+  const request = { input: await readInput(agent, body), messages: newMessages(body), config, metadata };
+  const create = (whenBusy: 'reject' | 'enqueue'): Promise<CreatedRun> =>
+    api.runs.create({
+      tenant,
+      agent: agent.name,
+      request,
+      thread: { name, ifNotExists: 'create', whenBusy },
+      // No client's key has a line feed.
+      idempotencyKey: `ag-ui\n${name}\n${runId}`,
+      // The rest of the messages grows with what the client has received.
+      identity: {
+        said: (said === undefined ? null : { id: said.id, content: said.content ?? null }) as Json,
+        data: data ?? null,
+      },
+    });
+  try {
+    return { ...(await create('reject')), afterSeq: 0 };
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code !== 'thread_busy') throw error;
+  }
+  await refuseWhileAsked(api, await api.threads.keyOf(tenant, { name }));
+  return { ...(await create('enqueue')), afterSeq: 0 };
+}
+
+/** A message is no answer to a question that is open. */
+async function refuseWhileAsked(api: Api, key: ThreadKey): Promise<void> {
+  const { activeRunId, status } = await api.threads.get(key);
+  if (status !== 'interrupted' || activeRunId === null) return;
+  const run = await api.runs.get({ tenant: key.tenant, runId: activeRunId });
+  if (run.outcome?.kind !== 'interrupt') return;
+  const asked = { seq: run.lastSeq, payload: run.outcome.payload };
+  const id = interruptId({ runId: run.runId, seq: run.lastSeq });
+  throw new TurnRefusal(
+    'interrupt_pending',
+    `the thread waits for an answer: send it as resume, with the interruptId ${id}`,
+    [encodeInterrupt(api.agents.get(run.agentName), run, asked)],
+  );
+}
+
+/** Answers the interrupt that the request names, or finds what followed from an answer that was taken before. */
+export async function answerTurn(
+  api: Api,
+  { tenant, agent, body }: Request,
+  entries: readonly ResumeEntry[],
+): Promise<FoundTurn> {
+  const [entry, ...others] = entries;
+  const asked = entry === undefined ? null : readInterruptId(entry.interruptId);
+  if (entry === undefined || asked === null || others.length > 0) throw notAsked();
+  const key = await api.threads.keyOf(tenant, { name: body.threadId });
+  const run = await findAsked(api, key, asked, agent);
+  if (run.status !== 'interrupted' || run.lastSeq !== asked.seq) return { run, afterSeq: asked.seq, replayed: true };
+  if (entry.status === 'cancelled') {
+    const ended = await api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false });
+    return { run: ended, afterSeq: asked.seq, replayed: false };
+  }
+  try {
+    const { run: resumed } = await api.threads.resume({ key, payload: entry.payload ?? null, interrupt: asked });
+    return { run: resumed, afterSeq: asked.seq, replayed: false };
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    if (error.code !== 'run_not_interrupted' && error.code !== 'thread_not_interrupted') throw error;
+    // Another answer came first.
+    return { run: await api.runs.get(keyOf(run)), afterSeq: asked.seq, replayed: true };
+  }
+}
+
+/** The run of the thread and the agent that has asked. */
+async function findAsked(api: Api, { tenant, threadId }: ThreadKey, asked: RunPlace, agent: Agent): Promise<Run> {
+  let run: Run;
+  try {
+    run = await api.runs.get({ tenant, runId: asked.runId });
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'run_not_found') throw notAsked();
+    throw error;
+  }
+  const isIts = run.threadId === threadId && run.agentId === agent.agentId && run.lastSeq >= asked.seq;
+  if (!isIts) throw notAsked();
+  return run;
+}
+
+function notAsked(): TurnRefusal {
+  return new TurnRefusal('thread_not_interrupted', 'the thread does not wait for this answer');
+}

@@ -3,9 +3,10 @@ import type { z } from 'zod';
 import { answers } from '../protocols/admin/answers.ts';
 import { type Command, CommandFailure, type CommandLine, exitCodes, say, UsageError } from './command.ts';
 import { watchRun } from './followed-run.ts';
-import { type Call, GatewayClient, gatewayFlags } from './gateway-client.ts';
+import { GatewayClient, gatewayFlags } from './gateway-client.ts';
 import { filterFlags, readFilter } from './run-filter.ts';
 import { renderReport } from './run-report.ts';
+import { type RunSource, readingRuns, ServedRuns } from './run-sources.ts';
 import { formatAge, paint, renderTable, showProgress, styleOfStatus } from './terminal.ts';
 
 type Run = z.output<typeof answers.Run>;
@@ -22,7 +23,13 @@ export const runs: Command = {
       call: 'runs list [FILTER] [--limit N] [--json] [--url URL | --config FILE]',
       help: ['list runs of all tenants, newest first; FILTER is any of', ...wrap(filter)],
     },
-    { call: 'runs show ID [--reveal] [--json]', help: ['show all that is known of a run, with its timeline'] },
+    {
+      call: 'runs show ID [--reveal] [--json]',
+      help: [
+        'show all that is known of a run, with its timeline;',
+        'where no gateway answers, both read the store of the config',
+      ],
+    },
     { call: 'runs watch ID', help: ['follow a run; the exit code says how it ended'] },
     {
       call: 'runs cancel ID... | FILTER [--dry-run] [--yes] [--max N]',
@@ -76,8 +83,8 @@ function wrap(words: readonly string[]): readonly string[] {
 async function list(line: CommandLine): Promise<number> {
   if (line.operands.length > 0) throw new UsageError(`unexpected: ${line.operands.join(' ')}`);
   const limit = line.count('limit', 50);
-  const client = await GatewayClient.find(line);
-  const { found, isComplete } = await findRuns(client, readFilter(line), limit);
+  const filter = readFilter(line);
+  const { found, isComplete } = await readingRuns(line, async (source) => await findRuns(source, filter, limit));
   if (line.isSet('json')) return await say(`${JSON.stringify({ runs: found, complete: isComplete }, null, 2)}\n`);
   if (found.length === 0) return await say(isComplete ? 'no such runs\n' : 'none found yet; narrow the filter\n');
   const more = isComplete ? '' : `${paint('dim', `the newest ${found.length}; --limit N shows more`)}\n`;
@@ -105,13 +112,11 @@ function sayError({ errcode, error }: Run): string {
 }
 
 /** Pages until the limit. `isComplete`: there are no more. */
-async function findRuns(client: GatewayClient, query: Readonly<Record<string, string>>, limit: number) {
+async function findRuns(source: RunSource, query: Readonly<Record<string, string>>, limit: number) {
   const found: Run[] = [];
   let examined = 0;
   for (let cursor: string | undefined; ; ) {
-    const pageLimit = String(Math.min(200, limit - found.length));
-    const call: Call = { path: '/admin/v1/runs', query: { ...query, limit: pageLimit, cursor } };
-    const { value: page } = await client.ask(answers.RunList, call);
+    const page = await source.list({ ...query, limit: String(Math.min(200, limit - found.length)), cursor });
     found.push(...page.runs);
     examined += page.examined;
     showProgress(`${found.length} of ${examined} runs`);
@@ -130,12 +135,7 @@ function oneId({ action, operands }: CommandLine): string {
 
 async function show(line: CommandLine): Promise<number> {
   const id = oneId(line);
-  const query = line.isSet('reveal') ? { reveal: 'input,output' } : {};
-  const client = await GatewayClient.find(line);
-  const { value, text } = await client.ask(answers.RunReport, {
-    path: `/admin/v1/runs/${encodeURIComponent(id)}`,
-    query,
-  });
+  const { value, text } = await readingRuns(line, async (source) => await source.show(id, line.isSet('reveal')));
   return await say(line.isSet('json') ? `${text}\n` : renderReport(value, text));
 }
 
@@ -166,7 +166,11 @@ async function chooseRuns(client: GatewayClient, line: CommandLine, verb: string
   }
   if (!isFiltered) return line.operands;
   const max = line.count('max', 1000);
-  const candidates = await findRuns(client, verb === 'cancel' ? { live: 'true', ...query } : query, max);
+  const candidates = await findRuns(
+    new ServedRuns(client),
+    verb === 'cancel' ? { live: 'true', ...query } : query,
+    max,
+  );
   const isMeant = ({ phase }: Run) => (phase === 'done') === (verb === 'replay');
   if (!candidates.isComplete)
     process.stderr.write(`there are more than ${max}; the newest are taken, --max N takes more\n`);

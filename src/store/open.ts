@@ -2,7 +2,13 @@ import type { Log } from '../contract/domain/log.ts';
 import type { OpenOutbox } from '../contract/domain/webhook.ts';
 import type { Fence } from '../contract/store/fence.ts';
 import { StorageFault, type Store } from '../contract/store/store.ts';
-import { backUpSqlite, openSqliteFence, openSqliteOutbox, openSqliteStore } from './sqlite/open-sqlite-store.ts';
+import {
+  backUpSqlite,
+  openSqliteFence,
+  openSqliteOutbox,
+  openSqliteStore,
+  openSqliteStoreToRead,
+} from './sqlite/open-sqlite-store.ts';
 import type { BackupCounts } from './sqlite/sqlite-backup.ts';
 
 export type StoreOptions = {
@@ -47,6 +53,15 @@ export async function openOutbox(
   { readOnly, ...options }: StoreOptions & { readonly readOnly: boolean },
 ): Promise<OpenOutbox> {
   return url.startsWith('sqlite:') ? openSqliteOutbox(url, readOnly) : await openStore(url, options);
+}
+
+/**
+ * Opens the store to read it alone, also while gateways have it open. Creates no database.
+ *
+ * @throws StorageFault as `openOutbox`.
+ */
+export async function openStoreToRead(url: string, options: StoreOptions): Promise<Store> {
+  return url.startsWith('sqlite:') ? openSqliteStoreToRead(url) : await openStore(url, options);
 }
 
 /** A fence outside a gateway. `isInUse`: a process has the store to itself, so that nothing can be examined. */

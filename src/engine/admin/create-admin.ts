@@ -1,6 +1,6 @@
 import type { AdminFor, ConfigAdmin, TryMapping } from '../../contract/api/admin.ts';
 import type { AgentReport, BackendReport, MappingTrial, ReplicaState } from '../../contract/api/admin-reports.ts';
-import type { Agent } from '../../contract/domain/agent.ts';
+import type { Agent, AgentDirectory } from '../../contract/domain/agent.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Log } from '../../contract/domain/log.ts';
 import { MappingFault } from '../../contract/domain/mapping.ts';
@@ -17,9 +17,10 @@ import type { Presence } from './presence.ts';
 import { RunFinder, type RunFinderDeps } from './run-finder.ts';
 import { reportRun } from './run-reports.ts';
 
-export type AdminDeps = RunFinderDeps &
+export type AdminDeps = Omit<RunFinderDeps, 'agents'> &
   BackendReportsDeps &
   BulkActionsDeps & {
+    readonly agents: AgentDirectory;
     readonly stops: Stops;
     readonly scheduler: Scheduler;
     readonly presence: Presence;

@@ -1,6 +1,6 @@
 import type { RunListQuery, RunSelection } from '../../contract/api/admin.ts';
 import type { RunPage, RunRow, RunTotals } from '../../contract/api/admin-reports.ts';
-import type { AgentDirectory } from '../../contract/domain/agent.ts';
+import type { Agent } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Run } from '../../contract/domain/run.ts';
@@ -11,10 +11,15 @@ import { translateStorageFault } from '../storage-errors.ts';
 import type { LiveRuns } from '../worker/live-runs.ts';
 import { describeWaiting } from '../worker/run-wait.ts';
 
+/** What finding runs takes of an agent. */
+export type FindableAgent = Pick<Agent, 'agentId' | 'name' | 'backend' | 'tenants'> & {
+  readonly places?: readonly { readonly agent: Pick<Agent, 'backend' | 'tenants'> }[] | undefined;
+};
+
 export type RunFinderDeps = {
-  readonly agents: AgentDirectory;
+  readonly agents: { readonly all: readonly FindableAgent[]; find(idOrName: string): FindableAgent | null };
   readonly store: Store;
-  readonly live: LiveRuns;
+  readonly live: Pick<LiveRuns, 'waitingFor'>;
   readonly clock: Clock;
 };
 

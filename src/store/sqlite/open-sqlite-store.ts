@@ -83,6 +83,18 @@ export function openSqliteOutbox(url: string, readOnly: boolean): OpenOutbox {
   }
 }
 
+/** Opens a SQLite store to read it; see `openStoreToRead`. Needs no lock on the file. Throws `StorageFault`. */
+export function openSqliteStoreToRead(url: string): Store {
+  const { path } = findFile(url);
+  try {
+    const database = openDatabaseAsGuest(path, { readOnly: true, timeoutMs: guestTimeoutMs });
+    const close = () => database.close();
+    return new SqliteStore({ database, busyTimeoutMs: guestTimeoutMs, onCommit: () => {}, close, isReader: true });
+  } catch (error) {
+    throw toStorageFault(error);
+  }
+}
+
 /** Opens the fence of a SQLite store; see `openFence`. Throws `StorageFault`. */
 export function openSqliteFence(url: string, { log }: { readonly log: Log }) {
   const { given, path } = findFile(url);

@@ -72,6 +72,8 @@ export class SqliteStore implements Store {
     readonly close: () => Promise<void> | void;
     /** Where the database is; left out for one in memory, which has no copies. */
     readonly place?: { readonly path: string; readonly given: string; readonly lock: FileLock };
+    /** Another process may have the file, and nothing is written. */
+    readonly isReader?: true;
   }) {
     const { database, place } = options;
     this.#statements = prepareStatements(options.database);
@@ -97,7 +99,7 @@ export class SqliteStore implements Store {
     this.usage = new SqliteUsage(options.database, this.#writes);
     this.schedules = new SqliteSchedules(options.database, this.#writes);
     this.outbox = new SqliteOutbox(options.database, this.#writes);
-    this.outbox.returnClaimed();
+    if (options.isReader !== true) this.outbox.returnClaimed();
     this.items = new SqliteItems(options.database, this.#writes);
     this.#close = options.close;
   }

@@ -9,13 +9,15 @@ import { findReplyText } from './reply-text.ts';
 import { findTextPlace } from './text-property.ts';
 
 type ChatAgent = Pick<Agent, 'name' | 'version' | 'schemas' | 'chat'>;
+/** What is left of an agent that the config no longer has: the usual rules. */
+type ReplyingAgent = Pick<Agent, 'chat'>;
 
 /** The same bound as that of a request's body. */
 const maxDepth = 100;
 
 /**
  * The input of a run for what a client said: what the agent's `chat.input` gives, else its data, else what the schema of
- * the input has room for. Rejects with `GatewayError` `invalid_request`, which says what to write into the config.
+ * the input has room for. Rejects with `GatewayError` `unfit_request`, which says what to write into the config.
  */
 export async function toInput(agent: ChatAgent, said: Said): Promise<Json> {
   const rule = agent.chat?.input;
@@ -34,8 +36,13 @@ export async function toInput(agent: ChatAgent, said: Said): Promise<Json> {
   return input;
 }
 
+/** Whether all that was said reaches the agent, or may: otherwise it gets the last text alone. */
+export function getsMessages({ schemas, chat }: ChatAgent): boolean {
+  return chat?.input !== undefined || findTextPlace(schemas.input).takesMessages;
+}
+
 /** The reply in an output, by the agent's `chat.reply`, else by the usual rule, else its JSON. Never rejects. */
-export async function toReply(agent: ChatAgent, output: Json): Promise<string> {
+export async function toReply(agent: ReplyingAgent, output: Json): Promise<string> {
   const own = await evaluateReply(agent, output);
   if (typeof own === 'string') return own;
   return own === undefined ? (findReplyText(output) ?? (await stringifySliced(output))) : await stringifySliced(own);
@@ -45,7 +52,7 @@ export async function toReply(agent: ChatAgent, output: Json): Promise<string> {
  * The reply as far as a partial output shows it; null where it shows none yet. JSON is no reply before the end: what is
  * sent of it could not grow into the next one.
  */
-export async function toPartialReply(agent: ChatAgent, partial: Json): Promise<string | null> {
+export async function toPartialReply(agent: ReplyingAgent, partial: Json): Promise<string | null> {
   if (agent.chat?.reply === undefined) return findReplyText(partial);
   const own = await evaluateReply(agent, partial);
   return typeof own === 'string' ? own : null;
@@ -59,7 +66,7 @@ export function toDelta(previous: string, next: string): ReplyDelta {
 }
 
 /** A rule that fails on an output gives way to the usual one: a result must reach its reader. */
-async function evaluateReply({ chat }: ChatAgent, output: Json): Promise<Json | undefined> {
+async function evaluateReply({ chat }: ReplyingAgent, output: Json): Promise<Json | undefined> {
   try {
     return (await chat?.reply?.evaluate(output)) ?? undefined;
   } catch (error) {
@@ -69,12 +76,14 @@ async function evaluateReply({ chat }: ChatAgent, output: Json): Promise<Json | 
 }
 
 async function placeText(agent: ChatAgent, { text, messages, data }: Said): Promise<Json> {
-  const { isWhole, property, takesMessages, missing } = findTextPlace(agent.schemas.input);
+  const { isWhole, property, isNarrow, takesMessages, missing } = findTextPlace(agent.schemas.input);
   if (data !== undefined) {
     const isGiven = text === '' || property === undefined || Object.hasOwn(data, property);
     return isGiven ? data : { ...data, [property]: text };
   }
   if (isWhole) return text;
+  const object = isNarrow ? await readObject(text) : null;
+  if (object !== null) return object;
   if (missing.length === 0 && (property !== undefined || takesMessages)) {
     return {
       ...(takesMessages ? { messages: [...messages] } : {}),
@@ -102,5 +111,5 @@ function refuseText({ name }: ChatAgent, missing: readonly string[]): never {
 }
 
 function refuse(detail: string, cause?: unknown): GatewayError {
-  return new GatewayError('invalid_request', { path: 'input', detail, cause });
+  return new GatewayError('unfit_request', { path: 'input', detail, cause });
 }

@@ -7,6 +7,8 @@ export type TextPlace = {
   readonly isWhole: boolean;
   /** The property that the text is put into; undefined where the schema has none, or several of which none stands out. */
   readonly property: string | undefined;
+  /** Not every text may stand there, such as where the schema has a `format`: a JSON object never may. */
+  readonly isNarrow: boolean;
   /** The input takes `messages`. */
   readonly takesMessages: boolean;
   /** What the schema requires, and neither a text nor messages can give. */
@@ -37,7 +39,8 @@ function readPlace(root: JsonObject): TextPlace {
   const missing = required.filter(
     (name) => name !== property && !(takesMessages && name === 'messages') && !hasDefault(properties[name]),
   );
-  return { isWhole: typesOf(schema).includes('string'), property, takesMessages, missing };
+  const isNarrow = property !== undefined && isNarrowed(properties[property], root);
+  return { isWhole: typesOf(schema).includes('string'), property, isNarrow, takesMessages, missing };
 }
 
 /** Any text may stand there: a text that must be one of a few is chosen, not said. */
@@ -49,6 +52,11 @@ function isFreeText(schema: Json | undefined, root: JsonObject): boolean {
   // As an optional text of Pydantic is written.
   const choices = [own.anyOf, own.oneOf].flatMap((each) => (Array.isArray(each) ? each : []));
   return choices.some((each) => isJsonObject(each) && each.enum === undefined && typesOf(each).includes('string'));
+}
+
+function isNarrowed(schema: Json | undefined, root: JsonObject): boolean {
+  const { format, pattern } = isJsonObject(schema) ? follow(schema, root) : {};
+  return format !== undefined || pattern !== undefined;
 }
 
 /** What a reference within the document leads to, one step deep as the generators of schemas write it. */

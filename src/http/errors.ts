@@ -54,7 +54,7 @@ function record(log: Log, context: Context, requestId: string, error: GatewayErr
 
 function sendError(context: Context, protocol: Protocol | null, requestId: string, error: GatewayError): void {
   const asProblem = protocol === null || wantsProblem(context);
-  context.status = error.http;
+  context.status = error.http === 422 && !asProblem ? (protocol.refusalStatus ?? 422) : error.http;
   context.set('Content-Type', asProblem ? problemType : jsonType);
   context.vary('Accept');
   if (error.http === 401) context.set('WWW-Authenticate', challenge(context.req));

@@ -7,6 +7,7 @@ import { createAgUi } from '../protocols/ag-ui/protocol.ts';
 import { createAgentProtocol } from '../protocols/agent-protocol/protocol.ts';
 import { createIntuned } from '../protocols/intuned/protocol.ts';
 import { createLangGraph } from '../protocols/langgraph/protocol.ts';
+import { createOpenAi } from '../protocols/openai/protocol.ts';
 import { createRestack } from '../protocols/restack/protocol.ts';
 import type { Mount } from './router.ts';
 
@@ -20,6 +21,7 @@ export function mountProtocols(config: Config): readonly Mount[] {
     createAgentProtocol({ unknownFields, maxListBytes: config.limits.maxListBytes }),
     createLangGraph({ unknownFields, maxListBytes: config.limits.maxListBytes }),
     createAgUi({ unknownFields }),
+    createOpenAi({ unknownFields }),
     createIntuned(),
     createRestack({ unknownFields }),
   ];

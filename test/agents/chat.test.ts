@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { toDelta, toInput, toPartialReply, toReply } from '../../src/agents/chat.ts';
+import { getsMessages, toDelta, toInput, toPartialReply, toReply } from '../../src/agents/chat.ts';
 import { contentText } from '../../src/agents/reply-text.ts';
 import type { ChatRules } from '../../src/contract/domain/agent.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
@@ -67,6 +67,15 @@ describe('the input that a text becomes', () => {
     expect(await toInput(agentWith(question), { ...said, text: '{"a":1}' })).toEqual({ question: '{"a":1}' });
   });
 
+  test.each([
+    { ...text, format: 'uri' },
+    { ...text, pattern: '^[A-Z]+$' },
+  ])('a text that is a JSON object is the input where the text property %j never takes one', async (url) => {
+    const agent = agentWith({ required: ['url'], properties: { url } });
+    expect(await toInput(agent, { ...said, text: '{"url":"A","seconds":3}' })).toEqual({ url: 'A', seconds: 3 });
+    expect(await toInput(agent, said)).toEqual({ url: 'hello' });
+  });
+
   test.each<readonly [string, JsonObject, string]>([
     ['no property', { type: 'object' }, 'names no property that takes a text, or several'],
     ['several texts', { properties: { a: text, b: text } }, 'or several'],
@@ -78,7 +87,7 @@ describe('the input that a text becomes', () => {
     ['two required texts', { required: ['a', 'b'], properties: { a: text, b: text } }, 'its input requires a, b'],
   ])('a text is refused for a schema with %s, in words that say what to configure', async (_name, schema, words) => {
     const refusal = await toInput(agentWith(schema), said).catch((error: unknown) => error);
-    expect(refusal).toMatchObject({ code: 'invalid_request', path: 'input' });
+    expect(refusal).toMatchObject({ code: 'unfit_request', path: 'input' });
     expect(String(refusal)).toContain(words);
     expect(String(refusal)).toMatch(
       /for the agent clerk: .* write chat\.input .* such as chat: \{ input: "\{ '\w+': text \}" \}/,
@@ -88,7 +97,7 @@ describe('the input that a text becomes', () => {
   test.each(['[1]', '"x"', '{', '{"__proto__": 1}', `${'{"a":'.repeat(200)}1${'}'.repeat(200)}`])(
     'the text %s is no input of an agent that takes none',
     async (odd) => {
-      await expect(toInput(agentWith({}), { ...said, text: odd })).rejects.toMatchObject({ code: 'invalid_request' });
+      await expect(toInput(agentWith({}), { ...said, text: odd })).rejects.toMatchObject({ code: 'unfit_request' });
     },
   );
 
@@ -104,6 +113,13 @@ describe('the input that a text becomes', () => {
     const input = "{ 'a': text, 'b': messages[0].role, 'c': data.n, 'd': agent.name & ' ' & agent.version }";
     const made = await toInput(agentWith(question, { input }), { ...said, data: { n: 2 } });
     expect(made).toEqual({ a: 'hello', b: 'user', c: 2, d: 'clerk 1.2.0' });
+  });
+
+  test('messages reach an agent whose schema has them, or whose chat.input may use them', () => {
+    expect(getsMessages(agentWith(question))).toBe(false);
+    expect(getsMessages(agentWith({ properties: { messages: {} } }))).toBe(true);
+    expect(getsMessages(agentWith(question, { input: "{ 'q': text }" }))).toBe(true);
+    expect(getsMessages(agentWith(question, { reply: 'a' }))).toBe(false);
   });
 
   test('a chat.input that fails or has no value refuses the request and names itself', async () => {

@@ -48,7 +48,7 @@ describe('invalid requests of ACP 0.1', () => {
     ['%205', 'must be a whole number of seconds'],
     ['+5', 'must be a whole number of seconds'],
     ['0x10', 'must be a whole number of seconds'],
-    ['99999999999', 'must be a whole number of seconds'],
+    ['99999999999', 'must be at most 3600 seconds'],
     ['3601', 'must be at most 3600 seconds'],
     ['1&block_timeout=2', 'must be given once'],
   ];

@@ -21,11 +21,13 @@ export async function readOperationRows() {
       name: `${prefix} ${operation.method} ${operation.path}`,
     })),
   );
-  const has = (name: string) => (row: OperationRow) => row.operation.path.includes(name);
+  const has = (pattern: RegExp) => (row: OperationRow) => pattern.test(row.operation.path);
+  const isOfRun = has(/:run_id|:response_id/);
+  const isOfThread = has(/:thread_id|:conversation_id/);
   return {
-    perRun: rows.filter(has(':run_id')),
-    perThread: rows.filter((row) => has(':thread_id')(row) && !has(':run_id')(row)),
-    others: rows.filter((row) => !has(':run_id')(row) && !has(':thread_id')(row)),
+    perRun: rows.filter(isOfRun),
+    perThread: rows.filter((row) => isOfThread(row) && !isOfRun(row)),
+    others: rows.filter((row) => !isOfRun(row) && !isOfThread(row)),
   };
 }
 
@@ -39,6 +41,7 @@ export function bodyOf({ body, id }: Operation): Json | undefined {
     { eventName: 'end' },
     { values: {} },
     { metadata: {} },
+    { model: 'support', input: 'hello' },
     { checkpoint: {} },
     { threadId: 'shared', runId: 'r', messages: [{ id: 'm', role: 'user', content: '{}' }] },
     { channels: ['values', 'lifecycle'] },
@@ -54,7 +57,10 @@ export function bodyOf({ body, id }: Operation): Json | undefined {
 /** Where the sandbox has its APIs. */
 const places: JsonObject = { workspaceId: 'sandbox', projectName: 'samples' };
 
+/** What OpenAI calls a run and a thread. */
+const otherNames: Readonly<Record<string, string>> = { response_id: 'run_id', conversation_id: 'thread_id' };
+
 /** A path with its parameters; what is not named is `echo`. */
 export function fill(path: string, ids: JsonObject): string {
-  return path.replace(/:(\w+)/g, (_, name: string) => String(ids[name] ?? places[name] ?? 'echo'));
+  return path.replace(/:(\w+)/g, (_, name: string) => String(ids[otherNames[name] ?? name] ?? places[name] ?? 'echo'));
 }

@@ -5,6 +5,7 @@ import { createAgUi } from '../../src/protocols/ag-ui/protocol.ts';
 import { createAgentProtocol } from '../../src/protocols/agent-protocol/protocol.ts';
 import { createIntuned } from '../../src/protocols/intuned/protocol.ts';
 import { createLangGraph } from '../../src/protocols/langgraph/protocol.ts';
+import { createOpenAi } from '../../src/protocols/openai/protocol.ts';
 import { createRestack } from '../../src/protocols/restack/protocol.ts';
 import { openSite, type Site, type SiteOptions } from '../http/app.ts';
 
@@ -15,6 +16,7 @@ export function createProtocols(unknownFields: 'reject' | 'ignore' = 'reject'): 
     createAgentProtocol({ unknownFields, maxListBytes: 8_388_608 }),
     createLangGraph({ unknownFields, maxListBytes: 8_388_608 }),
     createAgUi({ unknownFields }),
+    createOpenAi({ unknownFields }),
     createIntuned(),
     createRestack({ unknownFields }),
   ];

@@ -109,6 +109,8 @@ export type AnswerShape = {
   readonly schema?: ZodType | undefined;
   /** Default `application/json`. */
   readonly contentType?: string | undefined;
+  /** The schema of an event's `data`, where the answer may be a stream instead. */
+  readonly events?: ZodType | undefined;
 };
 
 /** The JSON of an event's `data:` line; null where the protocol has no such event. */
@@ -175,6 +177,8 @@ export interface Protocol {
   readonly isForOperators?: boolean;
   readonly operations: readonly Operation[];
   readonly about: AboutProtocol;
+  /** The status of a request that is not valid; left out, 422. */
+  readonly refusalStatus?: 400;
   /** `requestId` names the request in the log of the gateway. */
   encodeError(error: GatewayError, requestId: string): Json;
   /** The body of a webhook about the run. */

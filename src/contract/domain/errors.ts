@@ -27,6 +27,12 @@ export const errorTable = {
     retryable: false,
     when: 'The `input`, the `config` or a resume payload breaks a JSON Schema of the agent, or a run option breaks that of its adapter.',
   },
+  unfit_request: {
+    http: 422,
+    message: 'the request cannot be carried out',
+    retryable: false,
+    when: 'A text cannot become the input of the agent, a member asks for what the agent does not take, or what a request refers to does not fit it.',
+  },
   agent_required: {
     http: 422,
     message: 'agent_id is missing and no default agent is configured',

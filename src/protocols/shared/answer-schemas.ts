@@ -22,6 +22,7 @@ export const notNull = { not: { type: 'null' } } as const;
 export const anyValue = json.meta({ override: notNull });
 
 const refusalTexts = {
+  400: 'The request is not valid',
   404: 'Not found',
   409: 'Conflict',
   422: 'The request is not valid',

@@ -112,8 +112,11 @@ function describeAnswer({
   description,
   schema,
   contentType = 'application/json',
+  events,
 }: AnswerShape): ZodOpenApiResponseObject {
-  return schema === undefined ? { description } : { description, content: { [contentType]: { schema } } };
+  if (schema === undefined) return { description };
+  const stream = events === undefined ? {} : { 'text/event-stream': { schema: events } };
+  return { description, content: { [contentType]: { schema }, ...stream } };
 }
 
 /** Examples are made from the finished document: the sampler follows its references. */

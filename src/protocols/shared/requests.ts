@@ -140,7 +140,7 @@ export function wholeNumber({ minimum, maximum, of }: Range) {
   const unit = of === undefined ? '' : ` ${of}`;
   return z
     .string({ error: 'must be given once' })
-    .regex(/^\d{1,10}$/, `must be a whole number${of === undefined ? '' : ` of ${of}`}`)
+    .regex(/^\d{1,16}$/, `must be a whole number${of === undefined ? '' : ` of ${of}`}`)
     .transform(Number)
     .refine((value) => value >= minimum, `must be at least ${minimum}${unit}`)
     .refine((value) => value <= maximum, `must be at most ${maximum}${unit}`)

@@ -140,6 +140,22 @@ describe('what is of another tenant', () => {
     expect(await takeStock()).toEqual(before);
   });
 
+  test('an interrupt of another tenant is not answered, whatever names a client of AG-UI gives', async () => {
+    const before = await takeStock();
+    const messages = [{ id: 'm', role: 'user', content: '{}' }];
+    const resume = [{ interruptId: `${runs.threaded}.3`, status: 'resolved', payload: { approved: true } }];
+    for (const threadId of [thread, ownThread, 'a name']) {
+      for (const status of ['resolved', 'cancelled']) {
+        const body = { threadId, runId: `r-${status}`, messages: [], resume: [{ ...resume[0], status }] };
+        const answer = await asUs('POST', '/ag-ui/approval', body);
+        expect([answer.status, answer.body]).toEqual([200, expect.stringContaining('thread_not_interrupted')]);
+      }
+    }
+    const joined = await asUs('POST', '/ag-ui/echo', { threadId: thread, runId: 'r', messages });
+    expect([joined.status, joined.body]).toEqual([404, expect.objectContaining({ code: 'thread_not_found' })]);
+    expect(await takeStock()).toEqual(before);
+  });
+
   test('an item of another tenant cannot be read, changed or deleted', async () => {
     const before = await takeStock();
     const put = async (whose: string) => (await asUs('PUT', itemsAt, { ...itemName, value: { whose } })).status;

@@ -19,6 +19,9 @@ const message = z.looseObject({
   toolCallId: z.string().nullish(),
 });
 
+/** A refused object must not pass as any value. */
+const noObject = z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(json)]);
+
 export type AgUiMessage = z.output<typeof message>;
 
 const resumeEntry = z.looseObject({
@@ -56,7 +59,7 @@ export function createRequests({ unknownFields }: RequestOptions) {
         messages: z.array(message),
         tools: z.array(jsonObject).nullish(),
         context: z.array(jsonObject).nullish(),
-        forwardedProps: z.union([z.looseObject({ rungate: rungate.nullish() }), json]).optional(),
+        forwardedProps: z.union([z.looseObject({ rungate: rungate.nullish() }), noObject]).optional(),
         resume: z.array(resumeEntry).max(100).nullish(),
       },
       unknownFields,

@@ -61,7 +61,7 @@ test('the npm scripts in CONTRIBUTING are those of package.json, and what they r
   expect(listed.toSorted()).toEqual(Object.keys(scripts).filter(isForPeople).toSorted());
   const named = pages
     .filter((page) => page !== 'CHANGELOG.md' && !page.startsWith('docs/decisions/'))
-    .flatMap((page) => [...readPage(page).matchAll(/npm run ([\w:]+)/g)].map((match) => match[1] ?? ''));
+    .flatMap((page) => [...readPage(page).matchAll(/npm run ([\w:-]+)/g)].map((match) => match[1] ?? ''));
   expect([...new Set(named)].filter((name) => scripts[name] === undefined)).toEqual([]);
   const files = Object.values(scripts).flatMap((script) =>
     [...script.matchAll(/\bnode (?:--[\w=-]+ )*(\S+\.[mc]?[jt]s)\b/g)].map(([, file]) => file),

@@ -2,7 +2,7 @@ import type { Agent } from '../contract/domain/agent.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { Principal } from '../contract/domain/principal.ts';
 import type { Run } from '../contract/domain/run.ts';
-import type { Thread, ThreadQuery } from '../contract/domain/thread.ts';
+import type { Thread, ThreadFilter } from '../contract/domain/thread.ts';
 import type { RunConditions } from '../contract/store/store.ts';
 
 /**
@@ -42,7 +42,7 @@ export class AgentScope {
   }
 
   /** The query restricted to visible agents; null: it can find nothing. */
-  narrow<Query extends RunConditions | ThreadQuery>(query: Query): Query | null {
+  narrow<Query extends RunConditions | ThreadFilter>(query: Query): Query | null {
     if (this.visibleIds === null) return query;
     const { agentId } = query;
     if (agentId === undefined) return this.visibleIds.length === 0 ? null : { ...query, agentIds: this.visibleIds };

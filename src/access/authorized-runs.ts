@@ -31,6 +31,7 @@ export class AuthorizedRuns implements Runs {
   async create(command: CreateRun): Promise<CreatedRun> {
     const { metadata, webhook } = command.request;
     checkMetadata(metadata, this.#bounds);
+    checkMetadata(command.thread?.metadata, this.#bounds);
     if (webhook !== undefined) this.#checkWebhook('webhook', webhook);
     for (const { url } of command.webhooks ?? []) this.#checkWebhook('url', url);
     const { usable } = this.#scope;

@@ -10,7 +10,15 @@ import type {
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { EventBatches, ThreadEvent } from '../contract/domain/event.ts';
 import type { RunKey } from '../contract/domain/run.ts';
-import type { Checkpoint, HistoryQuery, Thread, ThreadKey, ThreadQuery, ThreadRef } from '../contract/domain/thread.ts';
+import type {
+  Checkpoint,
+  HistoryQuery,
+  Thread,
+  ThreadFilter,
+  ThreadKey,
+  ThreadQuery,
+  ThreadRef,
+} from '../contract/domain/thread.ts';
 import type { RowBatch, Rows } from '../contract/store/rows.ts';
 import { type AgentScope, noRows } from './agent-scope.ts';
 import { type AccessBounds, checkMetadata } from './bounds.ts';
@@ -48,6 +56,11 @@ export class AuthorizedThreads implements Threads {
   search(query: ThreadQuery): Rows<Thread> {
     const narrowed = this.#scope.narrow(query);
     return narrowed === null ? noRows() : this.#api.threads.search(narrowed);
+  }
+
+  async count(filter: ThreadFilter): Promise<number> {
+    const narrowed = this.#scope.narrow(filter);
+    return narrowed === null ? 0 : await this.#api.threads.count(narrowed);
   }
 
   async patch(key: ThreadKey, patch: ThreadPatch): Promise<Thread> {

@@ -9,7 +9,7 @@ import { listEntries } from './search-entries.ts';
 
 const jsonText = z.string().transform(readJson);
 const jsonArray = jsonText.refine((value): value is readonly Json[] => Array.isArray(value));
-const jsonObject = jsonText.refine(isJsonObject);
+const jsonObject = jsonText.refine((value): value is JsonObject => isJsonObject(value));
 const integer = z.number().int();
 
 const session = jsonText.pipe(
@@ -80,6 +80,17 @@ export function encodeThreadState({ values, messages }: Pick<Thread, 'values' | 
 
 export function encodeMetadata(metadata: JsonObject): string {
   return JSON.stringify(metadata);
+}
+
+/** Metadata with further members, as its columns hold it; null where nothing changes. */
+export function mergeMetadata(
+  text: string,
+  more: JsonObject,
+): { readonly text: string; readonly entries: readonly string[] } | null {
+  const before: JsonObject = jsonObject.parse(text);
+  const merged = { ...before, ...more };
+  const next = encodeMetadata(merged);
+  return next === text ? null : { text: next, entries: listEntries(merged) };
 }
 
 export function encodeSession(session: Session | null): string | null {

@@ -14,6 +14,7 @@ import type {
   Checkpoint,
   HistoryQuery,
   Thread,
+  ThreadFilter,
   ThreadKey,
   ThreadQuery,
   ThreadRef,
@@ -73,6 +74,11 @@ export class ScriptedThreads implements Threads {
   search(query: ThreadQuery): Rows<Thread> {
     this.searched.push(query);
     return rowsOf([...this.byId.values()]);
+  }
+
+  async count(filter: ThreadFilter): Promise<number> {
+    this.searched.push({ ...filter, limit: 0, offset: 0 });
+    return this.byId.size;
   }
 
   async patch(key: ThreadKey, patch: ThreadPatch): Promise<Thread> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Json } from '../../src/contract/domain/json.ts';
-import { type Thread, type ThreadQuery, threadStatuses } from '../../src/contract/domain/thread.ts';
+import { type Thread, type ThreadQuery, threadSortKeys, threadStatuses } from '../../src/contract/domain/thread.ts';
 import type { Bench } from './contract.ts';
 import { differing, matching, stored } from './member-cases.ts';
 import { all } from './rows.ts';
@@ -104,6 +104,118 @@ export function describeThreadSearch(bench: () => Bench): void {
       expect(await searchIds({ metadata: { rare: true }, status: 'error' })).toEqual([]);
       expect(await searchIds({ metadata: { rare: true }, values: { index: 3000 } })).toEqual([rare[1]]);
       expect(await searchIds({ metadata: { rare: true }, tenant: 'other' })).toEqual([]);
+    });
+  });
+
+  describe('sorted searches for threads', () => {
+    /** Twelve threads whose orders all differ, with ties in status and in times. */
+    async function insertSortable(): Promise<readonly Thread[]> {
+      const { store } = bench();
+      const threads = Array.from({ length: 12 }, (_, n) =>
+        makeThread({
+          status: threadStatuses[(n * 5) % 4] ?? 'idle',
+          agentId: n % 2 ? 'agent-a' : null,
+          metadata: { even: n % 2 === 0 },
+          createdAtMs: 1000 + ((n * 5) % 12),
+          updatedAtMs: 5000 + ((n * 7) % 11),
+        }),
+      );
+      for (const thread of threads) await store.threads.insertThread(thread);
+      // Every third thread gets a checkpoint, some of them later ones than the threads of the others were made.
+      for (const [n, thread] of threads.entries()) {
+        if (n % 3 !== 0) continue;
+        const next = { ...thread, values: n };
+        await store.threads.updateThread(next, 1, makeCheckpoint(thread.threadId, { atMs: 500 + n * 100 }));
+      }
+      return threads;
+    }
+
+    const statesAt = (threads: readonly Thread[]) =>
+      new Map(threads.map(({ threadId, createdAtMs }, n) => [threadId, n % 3 === 0 ? 500 + n * 100 : createdAtMs]));
+
+    test.each(threadSortKeys.flatMap((by) => [true, false].map((isAscending) => ({ by, isAscending }))))(
+      'threads come in the order of %j, page by page, narrowed by filters too',
+      async (sort) => {
+        const threads = await insertSortable();
+        const states = statesAt(threads);
+        const keys = (thread: Thread) => ({
+          createdAt: thread.createdAtMs,
+          updatedAt: thread.updatedAtMs,
+          stateUpdatedAt: states.get(thread.threadId) ?? 0,
+          threadId: thread.threadId,
+          status: thread.status,
+        });
+        const ordered = threads
+          .toSorted((a, b) => {
+            const [x, y] = [keys(a)[sort.by], keys(b)[sort.by]];
+            return x === y ? (a.threadId < b.threadId ? -1 : 1) : x < y ? -1 : 1;
+          })
+          .map(({ threadId }) => threadId);
+        if (!sort.isAscending) ordered.reverse();
+        expect(await searchIds({ sort })).toEqual(ordered);
+        const pages = [0, 5, 10].map((offset) => searchIds({ sort, limit: 5, offset }));
+        expect((await Promise.all(pages)).flat()).toEqual(ordered);
+        const chosen = (test: (thread: Thread) => boolean) =>
+          ordered.filter((id) => threads.some((thread) => thread.threadId === id && test(thread)));
+        expect(await searchIds({ sort, status: 'busy' })).toEqual(chosen(({ status }) => status === 'busy'));
+        expect(await searchIds({ sort, agentId: 'agent-a', limit: 2, offset: 1 })).toEqual(
+          chosen(({ agentId }) => agentId === 'agent-a').slice(1, 3),
+        );
+        expect(await searchIds({ sort, metadata: { even: true } })).toEqual(chosen(({ agentId }) => agentId === null));
+      },
+    );
+
+    test('a search by ids gives those of the tenant that there are, by the other filters and in the order asked for', async () => {
+      const threads = await insertSortable();
+      const theirs = makeThread({ tenant: 'theirs' });
+      await bench().store.threads.insertThread(theirs);
+      const ids = [threads[7], threads[2], theirs, makeThread(), threads[3]].flatMap(
+        (thread) => thread?.threadId ?? [],
+      );
+      const wanted = [2, 3, 7].flatMap((n) => threads[n] ?? []).toSorted((a, b) => b.createdAtMs - a.createdAtMs);
+      expect(await searchIds({ ids })).toEqual(wanted.map(({ threadId }) => threadId));
+      expect(await searchIds({ ids, limit: 1, offset: 1 })).toEqual([wanted[1]?.threadId]);
+      expect(await searchIds({ ids, agentId: 'agent-a' })).toEqual(
+        wanted.filter(({ agentId }) => agentId !== null).map(({ threadId }) => threadId),
+      );
+      const sort = { by: 'updatedAt', isAscending: true } as const;
+      expect(await searchIds({ ids, sort })).toEqual(
+        wanted.toSorted((a, b) => a.updatedAtMs - b.updatedAtMs).map(({ threadId }) => threadId),
+      );
+      expect(await searchIds({ ids: [] })).toEqual([]);
+    });
+
+    test('a count is what a search without bounds finds', async () => {
+      const { store } = bench();
+      const threads = await insertSortable();
+      await store.threads.insertThread(makeThread({ tenant: 'theirs' }));
+      const filters: readonly Omit<ThreadQuery, 'tenant' | 'limit' | 'offset'>[] = [
+        {},
+        { status: 'busy' },
+        { agentId: 'agent-a' },
+        { agentIds: ['agent-b'] },
+        { metadata: { even: true } },
+        { metadata: { even: 'true' } },
+        { values: { a: 1 } },
+        { ids: threads.slice(2, 5).map(({ threadId }) => threadId), status: 'idle' },
+      ];
+      for (const filter of filters) {
+        expect(await store.threads.countThreads({ tenant: 'main', ...filter })).toBe((await searchIds(filter)).length);
+      }
+      expect(await store.threads.countThreads({ tenant: 'main' })).toBe(12);
+    });
+
+    test('a sorted search and a count see every one of some thousand threads', async () => {
+      const { store } = bench();
+      const threads = Array.from({ length: 2500 }, (_, n) =>
+        makeThread({ createdAtMs: 1000 + (n % 50), status: n % 2 ? 'idle' : 'error' }),
+      );
+      await Promise.all(threads.map((thread) => store.threads.insertThread(thread)));
+      const sort = { by: 'threadId', isAscending: true } as const;
+      const sorted = threads.map(({ threadId }) => threadId).toSorted();
+      expect(await searchIds({ sort, limit: 1000, offset: 1200 })).toEqual(sorted.slice(1200, 2200));
+      expect(await store.threads.countThreads({ tenant: 'main' })).toBe(2500);
+      expect(await store.threads.countThreads({ tenant: 'main', status: 'idle' })).toBe(1250);
     });
   });
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/store/sqlite/database.ts';
 import type { Statements } from '../../src/store/sqlite/sqlite-statements.ts';
 import { prepareStatements } from '../../src/store/sqlite/sqlite-statements.ts';
-import { selectThreadIds } from '../../src/store/sqlite/thread-search.ts';
+import { newestFirst, selectThreadIds } from '../../src/store/sqlite/thread-selection.ts';
 
 let database: DatabaseSync;
 let statements: Statements;
@@ -23,7 +23,16 @@ function explain(sql: string): string {
 describe('the plans of a SQLite store for threads', () => {
   test.each<keyof Statements>([
     ...(['findThread', 'placeOfThread', 'hasLiveRun', 'updateThread', 'updateState', 'updateMetadata'] as const),
-    ...(['joinThread', 'affectThread', 'leaveThread', 'holdsThread', 'acquireThread', 'copyThread'] as const),
+    ...([
+      'joinThread',
+      'findMetadata',
+      'affectThread',
+      'passThread',
+      'leaveThread',
+      'holdsThread',
+      'acquireThread',
+      'copyThread',
+    ] as const),
     ...(['copyState', 'copyCheckpoint', 'checkpointsOf', 'history', 'checkpointById'] as const),
     ...(['placeOfCheckpoint', 'checkpointAt', 'checkpointHeadAt', 'findThreadHead'] as const),
     ...(['checkpointByRun', 'removeThread', 'removeState', 'removeCheckpoints', 'removeRequestsOf'] as const),
@@ -48,7 +57,8 @@ describe('the plans of a SQLite store for threads', () => {
   });
 
   const tests = { text: 'threads.agent_id = ?', values: ['a'] };
-  const after = { created_at_ms: 5, thread_id: 't' };
+  const after = { place: 5, thread_id: 't' };
+  const oldestChange = { by: 'updatedAt', isAscending: true } as const;
   test.each([
     [{}, { tests: null }, /threads_newest \(tenant=\?\)/],
     [{}, { tests, after }, /threads_newest \(tenant=\? AND \(created_at_ms,thread_id\)<\(\?,\?\)\)/],
@@ -58,9 +68,15 @@ describe('the plans of a SQLite store for threads', () => {
       { tests, after },
       /threads_by_status \(tenant=\? AND status=\? AND \(created_at_ms,thread_id\)</,
     ],
+    [{}, { tests: null, sort: { by: 'updatedAt', isAscending: false } }, /threads_by_update \(tenant=\?\)/],
+    [
+      { status: 'busy' },
+      { tests, after, sort: oldestChange },
+      /threads_by_update \(tenant=\? AND \(updated_at_ms,thread_id\)>\(\?,\?\)\)/,
+    ],
   ] as const)('a search for threads by %j walks an index in order (%#)', (filter, page, index) => {
     const query = { tenant: 'main', ...filter };
-    const steps = explain(selectThreadIds(query, { limit: 10, offset: 0, ...page }).text);
+    const steps = explain(selectThreadIds(query, { sort: newestFirst, limit: 10, offset: 0, ...page }).text);
     expect(steps).toMatch(index);
     expect(steps).not.toMatch(/SCAN|TEMP B-TREE/);
   });

@@ -1,5 +1,5 @@
 import type { EventBatches, RunEvent } from '../domain/event.ts';
-import type { Json } from '../domain/json.ts';
+import type { Json, JsonObject } from '../domain/json.ts';
 import type { RunAction } from '../domain/operator.ts';
 import type { Run, RunKey, RunRequest, RunSummary } from '../domain/run.ts';
 import type { NewRunWebhook, RunWebhook } from '../domain/run-webhook.ts';
@@ -34,6 +34,8 @@ export type ScheduledFire = { readonly schedule: string; readonly atMs: number; 
 /** How a run joins a thread. */
 export type JoinThread = ThreadRef & {
   readonly ifNotExists: 'reject' | 'create';
+  /** Merged into the thread's metadata, in the commit that inserts the run. */
+  readonly metadata?: JsonObject | undefined;
   /** What happens when a run of the thread is live: refuse, wait, cancel it and keep it, cancel it and remove it. */
   readonly whenBusy: 'reject' | 'enqueue' | 'interrupt' | 'rollback';
 };

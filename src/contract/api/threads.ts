@@ -1,7 +1,15 @@
 import type { EventBatches, ThreadEvent } from '../domain/event.ts';
 import type { Json, JsonObject } from '../domain/json.ts';
 import type { Run, RunKey } from '../domain/run.ts';
-import type { Checkpoint, HistoryQuery, Thread, ThreadKey, ThreadQuery, ThreadRef } from '../domain/thread.ts';
+import type {
+  Checkpoint,
+  HistoryQuery,
+  Thread,
+  ThreadFilter,
+  ThreadKey,
+  ThreadQuery,
+  ThreadRef,
+} from '../domain/thread.ts';
 import type { Rows } from '../store/rows.ts';
 
 export type CreateThread = {
@@ -55,6 +63,8 @@ export interface Threads {
   create(command: CreateThread): Promise<Thread>;
   get(key: ThreadKey): Promise<Thread>;
   search(query: ThreadQuery): Rows<Thread>;
+  /** How many threads a search without bounds finds. */
+  count(filter: ThreadFilter): Promise<number>;
   patch(key: ThreadKey, patch: ThreadPatch): Promise<Thread>;
   /**
    * Resumes the thread's interrupted run; durable when it resolves. Throws `thread_not_found`, `thread_not_interrupted` where no

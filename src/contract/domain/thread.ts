@@ -27,6 +27,7 @@ export type Thread = {
   /** Grows with every write, by one or by the number of its events; then it is the `threadSeq` of the last of them. */
   readonly version: number;
   readonly createdAtMs: number;
+  /** The last change of status, state, metadata or session; the steps in between leave it. */
   readonly updatedAtMs: number;
 };
 
@@ -64,8 +65,15 @@ export type Checkpoint = {
   readonly atMs: number;
 };
 
-export type ThreadQuery = {
+/** What threads can be sorted by; `stateUpdatedAt` is the time of the newest checkpoint, or of the creation before there is one. */
+export const threadSortKeys = ['createdAt', 'updatedAt', 'stateUpdatedAt', 'threadId', 'status'] as const;
+export type ThreadSort = { readonly by: (typeof threadSortKeys)[number]; readonly isAscending: boolean };
+
+/** Which threads of a tenant are meant; what is left out does not matter. */
+export type ThreadFilter = {
   readonly tenant: string;
+  /** Only threads with these ids: at most 1000. */
+  readonly ids?: readonly string[] | undefined;
   readonly agentId?: string | undefined;
   /** Only threads of these agents (at least one) or without an agent; left out, all. */
   readonly agentIds?: readonly string[] | undefined;
@@ -74,6 +82,11 @@ export type ThreadQuery = {
   readonly metadata?: JsonObject | undefined;
   /** Threads whose values are an object that has each of these keys with an equal value. */
   readonly values?: JsonObject | undefined;
+};
+
+export type ThreadQuery = ThreadFilter & {
+  /** Left out, newest first by creation. Threads that are equal by it are ordered by their ids, in the same direction. */
+  readonly sort?: ThreadSort | undefined;
   /** Reads neither values nor messages: null and none take their place. */
   readonly omitState?: boolean | undefined;
   /** 1 to 1000. */
@@ -108,6 +121,8 @@ export type ThreadEffect = {
 export type Admission = {
   /** Inserted when there is no such thread; left out, the run is refused then. */
   readonly create?: Thread | undefined;
+  /** Merged into the metadata of a thread that is there: the members that it has take the place of the thread's. */
+  readonly metadata?: JsonObject | undefined;
   /** Refuse the run while another one of the thread is live. */
   readonly refuseBusy: boolean;
 };
@@ -129,8 +144,8 @@ export interface ThreadStore {
   findThread(key: ThreadKey, options?: { readonly omitState: boolean }): Promise<Thread | null>;
   /** Writes metadata, status, values, messages and session. False: another version, or removed. */
   updateThread(thread: Thread, expectedVersion: number, checkpoint: Checkpoint | null): Promise<boolean>;
-  /** Newest first, by creation. */
   searchThreads(query: ThreadQuery): Rows<Thread>;
+  countThreads(filter: ThreadFilter): Promise<number>;
   /** Newest first. */
   checkpoints(threadId: string, query: HistoryQuery): Rows<Checkpoint>;
   /** A new thread with the source's state and checkpoints (with new ids). Null: there is no such source. */

@@ -73,9 +73,10 @@ export class RunCreator {
       const needsOne = request.onCompletion === 'keep' || agent.capabilities.session;
       return needsOne ? { threadId: uuidV7(), name: null, ifNotExists: 'create', whenBusy: 'reject' } : undefined;
     }
-    const { ifNotExists, whenBusy } = thread;
-    if (thread.threadId !== undefined) return { threadId: thread.threadId, name: null, ifNotExists, whenBusy };
-    return this.#deps.names.resolve(tenant, thread).then((named) => ({ ...named, ifNotExists, whenBusy }));
+    const { ifNotExists, whenBusy, metadata } = thread;
+    const terms = { ifNotExists, whenBusy, metadata };
+    if (thread.threadId !== undefined) return { threadId: thread.threadId, name: null, ...terms };
+    return this.#deps.names.resolve(tenant, thread).then((named) => ({ ...named, ...terms }));
   }
 
   /** The worker begins in the very turn in which the run is durable; the client does not wait for it. */

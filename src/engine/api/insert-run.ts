@@ -26,7 +26,7 @@ export type InsertRunDeps = {
 };
 
 /** How a run joins a thread, whose id is known. */
-export type JoinedThread = Pick<JoinThread, 'ifNotExists' | 'whenBusy'> & {
+export type JoinedThread = Pick<JoinThread, 'ifNotExists' | 'whenBusy' | 'metadata'> & {
   readonly threadId: string;
   readonly name: string | null;
 };
@@ -98,12 +98,12 @@ export class RunInserter {
 
   #admissionOf({ tenant, agentId }: Run, thread: JoinedThread | undefined): Admission | undefined {
     if (thread === undefined) return undefined;
-    const { threadId, name, ifNotExists, whenBusy } = thread;
+    const { threadId, name, ifNotExists, whenBusy, metadata } = thread;
     const create =
       ifNotExists === 'create'
-        ? emptyThread({ tenant, threadId }, this.#deps.clock.nowMs(), { agentId, name })
+        ? emptyThread({ tenant, threadId }, this.#deps.clock.nowMs(), { agentId, name, metadata: metadata ?? {} })
         : undefined;
-    return { create, refuseBusy: whenBusy === 'reject' };
+    return { create, metadata, refuseBusy: whenBusy === 'reject' };
   }
 
   /** Cancels the other live runs of the thread where the request says so; a rollback removes them too. */

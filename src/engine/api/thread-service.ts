@@ -16,6 +16,7 @@ import type {
   Checkpoint,
   HistoryQuery,
   Thread,
+  ThreadFilter,
   ThreadKey,
   ThreadQuery,
   ThreadRef,
@@ -80,6 +81,12 @@ export class ThreadService implements Threads {
     checkFilter('metadata', query.metadata);
     checkFilter('values', query.values);
     return translateRowFaults(this.#deps.store.threads.searchThreads(query));
+  }
+
+  async count(filter: ThreadFilter): Promise<number> {
+    checkFilter('metadata', filter.metadata);
+    checkFilter('values', filter.values);
+    return await translateStorageFault(this.#deps.store.threads.countThreads(filter));
   }
 
   async patch(key: ThreadKey, patch: ThreadPatch): Promise<Thread> {

@@ -1,32 +1,22 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { RunSummary } from '../../contract/domain/run.ts';
-import type { Checkpoint, HistoryQuery, Thread, ThreadQuery } from '../../contract/domain/thread.ts';
+import type { Checkpoint, HistoryQuery } from '../../contract/domain/thread.ts';
 import type { Rows } from '../../contract/store/rows.ts';
 import type { RunConditions, RunQuery } from '../../contract/store/store.ts';
 import { type Paged, readInBatches } from '../row-batches.ts';
 import { decodeSummary, summaryColumns } from '../run-rows.ts';
-import { listEntries } from '../search-entries.ts';
-import {
-  checkpointColumns,
-  decodeCheckpoint,
-  decodeLarge,
-  decodeThread,
-  stateless,
-  threadColumns,
-} from '../thread-rows.ts';
+import { checkpointColumns, decodeCheckpoint, decodeLarge, stateless } from '../thread-rows.ts';
 import { pageText } from './paged-text.ts';
 import { selectCount, selectRunIds } from './run-selection.ts';
 
 const runKey = z.object({ run_id: z.string() });
 const changedRow = z.object({ updated_at_ms: z.number() });
 const countRow = z.object({ count: z.number() });
-const threadKey = z.object({ thread_id: z.string() });
 const checkpointKey = z.object({ checkpoint_id: z.string() });
 
 /** Names of columns as a subselect gives them. */
-const bare = (columns: string): string => columns.replaceAll(/\b(runs|threads|thread_states)\./g, '');
-const runHeads = bare(summaryColumns);
+const runHeads = summaryColumns.replaceAll(/\bruns\./g, '');
 
 const runsByIds = `SELECT ${summaryColumns}, requests.request FROM runs JOIN requests USING (run_id)
   WHERE run_id = ANY ($1::text[])`;
@@ -58,42 +48,7 @@ export async function countRuns(pool: Pool, conditions: RunConditions): Promise<
   return countRow.parse((await pool.query(text, [...values])).rows[0]).count;
 }
 
-const threadPayloads = ['metadata', 'state_values', 'messages'];
-const threadHeads = bare(threadColumns)
-  .split(', ')
-  .filter((column) => !threadPayloads.includes(column))
-  .join(', ');
-
-/** Rejects with node-postgres' errors. */
-export function searchThreads(pool: Pool, query: ThreadQuery): Rows<Thread> {
-  const values: unknown[] = [];
-  const bind = (value: unknown): string => `$${values.push(value)}`;
-  const conditions = [`tenant = ${bind(query.tenant)}`];
-  if (query.agentId !== undefined) conditions.push(`agent_id = ${bind(query.agentId)}`);
-  if (query.agentIds !== undefined)
-    conditions.push(`(agent_id IS NULL OR agent_id = ANY (${bind(query.agentIds)}::text[]))`);
-  if (query.status !== undefined) conditions.push(`status = ${bind(query.status)}`);
-  const [metadata, state] = [listEntries(query.metadata), listEntries(query.values)];
-  if (metadata.length > 0) conditions.push(`metadata_entries @> ${bind(metadata)}::text[]`);
-  if (state.length > 0) conditions.push(`value_entries @> ${bind(state)}::text[]`);
-  const join = metadata.length + state.length === 0 ? '' : 'JOIN thread_states USING (thread_id)';
-  const ids = `SELECT thread_id FROM threads ${join} WHERE ${conditions.join(' AND ')}
-    ORDER BY created_at_ms DESC, thread_id DESC LIMIT ${bind(query.limit)} OFFSET ${bind(query.offset)}`;
-  const columns = query.omitState === true ? stateless(threadColumns) : threadColumns;
-  const select = `SELECT ${columns} FROM (${ids}) AS page JOIN threads USING (thread_id)
-    JOIN thread_states USING (thread_id)`;
-  const order = 'created_at_ms DESC, thread_id DESC';
-  const page = pageText(select, { heads: threadHeads, payloads: threadPayloads, order });
-  const byIds = `SELECT ${columns} FROM threads JOIN thread_states USING (thread_id)
-    WHERE threads.thread_id = ANY ($1::text[])`;
-  const keyOf = (row: object) => threadKey.parse(row).thread_id;
-  return readInBatches<Paged, object, Thread>({
-    page: async () => (await pool.query(page, values)).rows,
-    read: async (heads) => (await pool.query(byIds, [heads.map(keyOf)])).rows,
-    keyOf,
-    decode: (row) => decodeLarge(row, decodeThread),
-  });
-}
+const statePayloads = ['metadata', 'state_values', 'messages'];
 
 /** Newest first. Rejects with node-postgres' errors. */
 export function listCheckpoints(
@@ -106,7 +61,7 @@ export function listCheckpoints(
   const older = `AND position < (SELECT position FROM checkpoints WHERE thread_id = $1 AND checkpoint_id = $3)`;
   const select = `${from} ${beforeId === null ? '' : older} ORDER BY position DESC LIMIT $2`;
   const heads = 'position, checkpoint_id, run_id, at_ms';
-  const page = pageText(select, { heads, payloads: threadPayloads, order: 'position DESC' });
+  const page = pageText(select, { heads, payloads: statePayloads, order: 'position DESC' });
   const keyOf = (row: object) => checkpointKey.parse(row).checkpoint_id;
   return readInBatches<Paged, object, Checkpoint>({
     page: async () =>

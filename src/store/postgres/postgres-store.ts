@@ -57,7 +57,9 @@ import { encodeInsertInThread, encodeUpdateInThread, type ThreadWrite, threadLoc
 import { type EncodedWrite, makeWrites, type Writes } from './write-statement.ts';
 
 const runIdRow = z.object({ run_id: z.string() });
-const verdictRow = runIdRow.extend({ verdict: z.enum(['inserted', 'key-used', 'thread-missing', 'thread-busy']) });
+const verdictRow = runIdRow.extend({
+  verdict: z.enum(['inserted', 'key-used', 'thread-missing', 'thread-busy', 'thread-changed']),
+});
 const keyRow = z.object({ fingerprint: z.string(), run_id: z.string() });
 const seqRow = z.looseObject({ seq: z.number() });
 const keyRowOfRun = z
@@ -69,6 +71,8 @@ const removedRow = z.object({ removed: z.number() });
 type Verdict = z.infer<typeof verdictRow>['verdict'];
 
 const keyAttempts = 5;
+/** An attempt fails only where another writer has changed the thread's metadata, or its run's. */
+const metadataAttempts = 100;
 
 type InsertTerms = {
   readonly idempotency: Idempotency | undefined;
@@ -339,17 +343,26 @@ export class PostgresStore implements Store {
     run: Run,
     events: readonly RunEvent[],
     { idempotency, admission, texts }: InsertTerms,
-  ): () => Promise<Verdict> {
+  ): () => Promise<Exclude<Verdict, 'thread-changed'>> {
     const { threadId } = run;
     if (admission === undefined || threadId === null) {
       const write = encodeInsert(run, events, { idempotency, texts });
       return async () => ((await this.#inserts.submit(write)) ? 'inserted' : 'key-used');
     }
-    const write = encodeInsertInThread(run, events, { threadId, admission, idempotency, texts });
+    const { metadata } = admission;
+    const write = encodeInsertInThread(run, events, { threadId, admission, idempotency, texts, noted: null });
     return async () => {
-      const verdict = await this.#insertsInThreads.submit(write);
-      if (verdict === 'inserted') this.#announcer.announceThread(threadId);
-      return verdict;
+      for (let attempt = 0; attempt < metadataAttempts; attempt++) {
+        const noted =
+          metadata === undefined ? null : await this.threads.mergeMetadata({ tenant: run.tenant, threadId }, metadata);
+        const own = { threadId, admission, idempotency, texts, noted };
+        const verdict = await this.#insertsInThreads.submit(
+          noted === null ? write : encodeInsertInThread(run, events, own),
+        );
+        if (verdict === 'inserted') this.#announcer.announceThread(threadId);
+        if (verdict !== 'thread-changed') return verdict;
+      }
+      throw new StorageFault("the thread's metadata changes all the time");
     };
   }
 

@@ -91,6 +91,8 @@ export const threadLookups = {
   findThread: withholdLarge(thread, 'row'),
   findThreadHead: `SELECT ${rows.stateless(rows.threadColumns)} FROM threads JOIN thread_states USING (thread_id)
     WHERE threads.thread_id = $1 AND tenant = $2`,
+  findMetadata: `SELECT metadata FROM thread_states JOIN threads USING (thread_id)
+    WHERE threads.thread_id = $1 AND tenant = $2`,
   checkpointById: withholdLarge(checkpointById, 'row'),
   threadEvents: takeFitting(threadEvents, 'thread_seq'),
   firstLiveSeq: `SELECT min(thread_seq) AS first FROM runs JOIN events USING (run_id) WHERE runs.tenant = $1

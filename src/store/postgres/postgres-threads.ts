@@ -2,23 +2,27 @@ import { v7 as uuidV7 } from 'uuid';
 import { z } from 'zod';
 import { readLarge } from '../../compute/turns.ts';
 import type { ThreadEvent } from '../../contract/domain/event.ts';
+import type { JsonObject } from '../../contract/domain/json.ts';
 import type {
   Checkpoint,
   HistoryQuery,
   Thread,
   ThreadEventQuery,
+  ThreadFilter,
   ThreadKey,
   ThreadQuery,
   ThreadStore,
 } from '../../contract/domain/thread.ts';
 import type { Rows } from '../../contract/store/rows.ts';
 import { decodeThreadEvents } from '../event-rows.ts';
-import { decodeCheckpoint, decodeLarge, decodeThread } from '../thread-rows.ts';
+import { listEntries } from '../search-entries.ts';
+import { decodeCheckpoint, decodeLarge, decodeThread, encodeMetadata, mergeMetadata } from '../thread-rows.ts';
 import { bindStatements, type StorePool, transact } from './connections.ts';
 import { findSecret } from './deployment-secrets.ts';
 import { eventPayloads, isWithheld, readPieces } from './large-rows.ts';
 import { translateRows, withStorageFaults } from './postgres-faults.ts';
-import { listCheckpoints, searchThreads } from './postgres-search.ts';
+import { listCheckpoints } from './postgres-search.ts';
+import { countThreads, searchThreads } from './postgres-thread-search.ts';
 import {
   copyThread,
   insertThreads,
@@ -34,6 +38,7 @@ import {
   encodeAcquire,
   encodeInsertThread,
   encodeUpdateThread,
+  type NotedMetadata,
   type ThreadWrite,
   threadLock,
 } from './thread-write-encoding.ts';
@@ -42,6 +47,7 @@ import { type EncodedWrite, makeWrites, type Writes } from './write-statement.ts
 const runIdRow = z.object({ run_id: z.string() });
 const threadIdRow = z.object({ thread_id: z.string() });
 const positionRow = z.object({ position: z.number() });
+const metadataRow = z.object({ metadata: z.string() });
 const firstRow = z.object({ first: z.number().nullable() });
 const removalRow = z.object({ removal: z.enum(['removed', 'missing', 'busy']) });
 
@@ -51,7 +57,7 @@ export class PostgresThreads implements ThreadStore {
   readonly #origin: string;
   readonly #query: ReturnType<typeof bindStatements<typeof threadLookups>>;
   readonly #inserts: Writes<EncodedWrite, boolean>;
-  readonly #updates: Writes<EncodedWrite, boolean>;
+  readonly #updates: Writes<ThreadWrite, boolean>;
   readonly #acquisitions: Writes<ThreadWrite, boolean>;
 
   constructor(pool: StorePool, origin: string) {
@@ -60,7 +66,8 @@ export class PostgresThreads implements ThreadStore {
     this.#query = bindStatements(pool, threadLookups, { prefix: 'thread', prepared: 'all' });
     const decode = (row: unknown): readonly [string, boolean] => [threadIdRow.parse(row).thread_id, true];
     this.#inserts = makeWrites({ pool, origin, statement: insertThreads, decode, absent: false });
-    this.#updates = makeWrites({ pool, origin, statement: updateThreads, decode, absent: false });
+    // Under the lock, so that an insert that reads the metadata and merges its own is not in the middle of it.
+    this.#updates = makeWrites({ pool, origin, statement: updateThreads, lock: threadLock, decode, absent: false });
     this.#acquisitions = makeWrites<ThreadWrite, boolean>({
       ...{ pool, origin, statement: acquireThreads, lock: threadLock, absent: false },
       decode: (row) => [runIdRow.parse(row).run_id, true],
@@ -94,6 +101,10 @@ export class PostgresThreads implements ThreadStore {
     return translateRows(searchThreads(this.#pool, query));
   }
 
+  async countThreads(filter: ThreadFilter): Promise<number> {
+    return await withStorageFaults(countThreads(this.#pool, filter));
+  }
+
   checkpoints(threadId: string, query: HistoryQuery): Rows<Checkpoint> {
     return translateRows(listCheckpoints(this.#pool, threadId, query));
   }
@@ -111,6 +122,15 @@ export class PostgresThreads implements ThreadStore {
       const [whole] = await this.#readPieces(name, [threadId, value], statePayloads);
       return whole === undefined ? null : await decodeLarge(whole, decode);
     });
+  }
+
+  /** What a thread's metadata becomes with further members; null: it stays. */
+  async mergeMetadata(key: ThreadKey, more: JsonObject): Promise<NotedMetadata | null> {
+    const [row] = (await this.#query('findMetadata', [key.threadId, key.tenant])).rows;
+    if (row === undefined) return { base: null, text: encodeMetadata(more), entries: listEntries(more) };
+    const { metadata: base } = metadataRow.parse(row);
+    const merged = mergeMetadata(base, more);
+    return merged === null ? null : { base, ...merged };
   }
 
   async threadEvents(query: ThreadEventQuery): Promise<readonly ThreadEvent[]> {

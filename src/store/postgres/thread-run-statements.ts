@@ -61,7 +61,11 @@ const rank = 'row_number() OVER (PARTITION BY event.run_id ORDER BY event.seq)';
 
 export const insertInThreads = defineWrite(
   'insert in threads',
-  { input: `${insertColumns}, refuse_busy boolean`, event: eventColumns, creation: threadColumns },
+  {
+    input: `${insertColumns}, refuse_busy boolean, base_metadata text, new_metadata text, new_entries text`,
+    event: eventColumns,
+    creation: threadColumns,
+  },
   // Events outlive a thread that was removed with its run: a new thread of the same id continues after them.
   ({ input, event, creation }) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
   ), creation AS MATERIALIZED (SELECT * FROM ${creation}
@@ -73,6 +77,9 @@ export const insertInThreads = defineWrite(
       WHEN threads.tenant <> input.tenant THEN 'thread-missing'
       WHEN input.refuse_busy AND EXISTS (SELECT 1 FROM runs WHERE runs.tenant = input.tenant
         AND runs.thread_id = input.thread_id AND runs.ended_at_ms IS NULL) THEN 'thread-busy'
+      WHEN input.new_metadata IS NOT NULL AND threads.thread_id IS NOT NULL AND (SELECT thread_states.metadata
+        FROM thread_states WHERE thread_states.thread_id = input.thread_id) IS DISTINCT FROM input.base_metadata
+        THEN 'thread-changed'
       ELSE 'inserted' END AS verdict
     FROM input LEFT JOIN threads ON threads.thread_id = input.thread_id
   ), admitted AS MATERIALIZED (
@@ -93,6 +100,11 @@ export const insertInThreads = defineWrite(
       updated_at_ms = stored.updated_at_ms,
       version = greatest(threads.version, verdicts.base) + ${taken(event, 'stored')}
     FROM stored JOIN verdicts USING (run_id) WHERE threads.thread_id = stored.thread_id
+  ), noted AS (
+    UPDATE thread_states SET metadata = admitted.new_metadata,
+      metadata_entries = string_to_array(admitted.new_entries, E'\\n')
+    FROM admitted JOIN stored USING (run_id) JOIN verdicts USING (run_id)
+    WHERE thread_states.thread_id = admitted.thread_id AND admitted.new_metadata IS NOT NULL AND NOT is_new
   )
   SELECT run_id, CASE WHEN verdict = 'inserted' AND run_id NOT IN (SELECT run_id FROM stored) THEN 'key-used'
     ELSE verdict END AS verdict FROM verdicts`,
@@ -100,6 +112,10 @@ export const insertInThreads = defineWrite(
 
 /** Whether a run's end removes its thread. */
 const isDoomed = `input.remove AND NOT ${liveRun('other.run_id <> input.run_id')}`;
+
+/** Whether a write changes nothing that threads are listed by: then its row stays in its page, and the indexes as they are. */
+const isStep = `NOT input.release AND NOT input.sets_session AND threads.status = input.thread_status
+        AND input.thread_id NOT IN (SELECT thread_id FROM given)`;
 
 const updateTables = {
   input: `${updateColumns}, thread_id text, thread_status text, release boolean, remove boolean,
@@ -142,7 +158,8 @@ const changeInThreads = ({
       active_run_id = CASE WHEN input.release AND threads.active_run_id = input.run_id THEN NULL
         ELSE threads.active_run_id END,
       session = CASE WHEN input.sets_session THEN input.session ELSE threads.session END,
-      updated_at_ms = input.updated_at_ms, version = threads.version + ${taken(event, 'input')}
+      updated_at_ms = CASE WHEN ${isStep} THEN threads.updated_at_ms ELSE input.updated_at_ms END,
+      version = threads.version + ${taken(event, 'input')}
     FROM input JOIN changed USING (run_id)
     WHERE threads.thread_id = input.thread_id AND threads.tenant = input.tenant AND NOT (${isDoomed})
     RETURNING threads.thread_id

@@ -17,11 +17,12 @@ export const threadLock = { text: lockThreads, keyOf: (write: ThreadWrite): stri
 export function encodeInsertInThread(
   run: Run,
   events: readonly RunEvent[],
-  { idempotency, admission, threadId, texts }: ThreadJoin,
+  { idempotency, admission, threadId, texts, noted }: ThreadJoin,
 ): ThreadWrite {
   const write = encodeInsert(run, events, { idempotency, texts });
   const creation = admission.create === undefined ? [] : [encodeRow(admission.create)];
-  return extend(write, threadId, [admission.refuseBusy], creation);
+  const metadata = noted === null ? [null, null, null] : [noted.base, noted.text, formatEntries(noted.entries)];
+  return extend(write, threadId, [admission.refuseBusy, ...metadata], creation);
 }
 
 export type ThreadJoin = {
@@ -29,6 +30,14 @@ export type ThreadJoin = {
   readonly admission: Admission;
   readonly idempotency: Idempotency | undefined;
   readonly texts: LargeTexts | null;
+  readonly noted: NotedMetadata | null;
+};
+
+/** What the metadata of a thread becomes, if it still is `base`; null: if there is no such thread, which is made with its own. */
+export type NotedMetadata = {
+  readonly base: string | null;
+  readonly text: string;
+  readonly entries: readonly string[];
 };
 
 type ThreadChange = {
@@ -68,7 +77,7 @@ export function encodeUpdateThread(
   thread: Thread,
   expectedVersion: number,
   checkpoint: Checkpoint | null,
-): EncodedWrite {
+): ThreadWrite {
   const { threadId, tenant, status, session, updatedAtMs } = thread;
   const cells = [
     threadId,
@@ -80,7 +89,7 @@ export function encodeUpdateThread(
     ...encodeTexts(thread),
   ];
   const given = checkpoint === null ? [] : [encodeCheckpoint(threadId, checkpoint)];
-  return { id: threadId, keys: [threadId], tables: [[cells], given] };
+  return { id: threadId, threadId, keys: [threadId], tables: [[cells], given] };
 }
 
 function encodeRow(thread: Thread): Row {

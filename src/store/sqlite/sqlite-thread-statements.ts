@@ -26,15 +26,19 @@ export const threadTexts = {
     WHERE thread_id = ?1 AND tenant = ?2 AND version = ?3 RETURNING id`,
   updateState: `UPDATE thread_states SET value_entries = ?2, state_values = ?3, messages = ?4 WHERE id = ?1`,
   updateMetadata: 'UPDATE thread_states SET metadata_entries = ?2, metadata = ?3 WHERE id = ?1',
+  findMetadata: 'SELECT metadata FROM thread_states WHERE id = ?',
   insertCheckpoint: `INSERT INTO checkpoints (thread, ${checkpointColumns}) VALUES (?, ?, ?, ?, ?, ?, ?)`,
   // Events outlive a thread that was removed with its run: a new thread of the same id continues after them.
   joinThread: `UPDATE threads SET status = 'busy', agent_id = coalesce(agent_id, ?2), updated_at_ms = ?3,
     version = max(version, coalesce((SELECT max(thread_seq) FROM events WHERE thread_id = ?1), 0)) + max(1, ?4)
-    WHERE thread_id = ?1 RETURNING version`,
+    WHERE thread_id = ?1 RETURNING id, version`,
   affectThread: `UPDATE threads SET status = CASE WHEN ?4 AND ${otherLiveRun('threads', '?3')} THEN 'busy' ELSE ?5 END,
     active_run_id = CASE WHEN ?4 AND active_run_id = ?3 THEN NULL ELSE active_run_id END,
     session = CASE WHEN ?6 THEN ?7 ELSE session END, updated_at_ms = ?8, version = version + max(1, ?9)
     WHERE thread_id = ?1 AND tenant = ?2 RETURNING id, version`,
+  // SQLite rewrites the entry of every index that a SET names. Most steps of a run change nothing that threads are listed by.
+  passThread: `UPDATE threads SET version = version + max(1, ?4)
+    WHERE thread_id = ?1 AND tenant = ?2 AND status = ?3 RETURNING id, version`,
   leaveThread: `UPDATE threads SET status = CASE WHEN ${otherLiveRun('threads', '?3')} THEN 'busy' ELSE 'idle' END,
     active_run_id = CASE WHEN active_run_id = ?3 THEN NULL ELSE active_run_id END, version = version + 1
     WHERE thread_id = ?1 AND tenant = ?2 AND (active_run_id = ?3 OR ?4)`,

@@ -7,6 +7,7 @@ import type {
   HistoryQuery,
   Thread,
   ThreadEventQuery,
+  ThreadFilter,
   ThreadKey,
   ThreadQuery,
   ThreadStore,
@@ -79,6 +80,10 @@ export class SqliteThreads implements ThreadStore {
 
   searchThreads(query: ThreadQuery): Rows<Thread> {
     return translateRows(this.#search.find(query));
+  }
+
+  async countThreads(filter: ThreadFilter): Promise<number> {
+    return await withStorageFaults(() => this.#search.count(filter));
   }
 
   checkpoints(threadId: string, { limit, beforeId, omitState }: HistoryQuery): Rows<Checkpoint> {

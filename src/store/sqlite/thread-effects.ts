@@ -1,15 +1,17 @@
 import { z } from 'zod';
+import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Admission, Checkpoint, Thread, ThreadEffect } from '../../contract/domain/thread.ts';
 import { formatLines, listEntries } from '../search-entries.ts';
-import { type EncodedState, encodeMetadata, encodeSession, encodeThreadState } from '../thread-rows.ts';
+import { type EncodedState, encodeMetadata, encodeSession, encodeThreadState, mergeMetadata } from '../thread-rows.ts';
 import type { Statements } from './sqlite-statements.ts';
 
 // What a run does to its thread, for the transaction that writes the run. Arguments are encoded now, as in `run-writes.ts`.
 
 const idRow = z.object({ id: z.number() });
 const affectedRow = idRow.extend({ version: z.number() });
-const joinedRow = z.object({ version: z.number() });
+const joinedRow = idRow.extend({ version: z.number() });
+const metadataRow = z.object({ metadata: z.string() });
 const placeRow = z.object({ id: z.number(), tenant: z.string() });
 
 /** A thread's row id and tenant; null when there is no thread of that id. */
@@ -40,7 +42,7 @@ export function prepareAdmission(
   joining: { readonly threadId: string; readonly admission: Admission; readonly eventCount: number },
 ) {
   const { threadId, eventCount } = joining;
-  const { create, refuseBusy } = joining.admission;
+  const { create, metadata, refuseBusy } = joining.admission;
   const createThread = create === undefined ? null : prepareThread(statements, create);
   const { tenant, agentId, updatedAtMs } = run;
   return {
@@ -52,9 +54,17 @@ export function prepareAdmission(
     /** Gives the number of the run's last event in the thread. */
     join(): number {
       createThread?.();
-      return joinedRow.parse(statements.joinThread.get(threadId, agentId, updatedAtMs, eventCount)).version;
+      const joined = joinedRow.parse(statements.joinThread.get(threadId, agentId, updatedAtMs, eventCount));
+      if (metadata !== undefined) noteMetadata(statements, joined.id, metadata);
+      return joined.version;
     },
   };
+}
+
+function noteMetadata(statements: Statements, thread: number, more: JsonObject): void {
+  const { metadata } = metadataRow.parse(statements.findMetadata.get(thread));
+  const merged = mergeMetadata(metadata, more);
+  if (merged !== null) statements.updateMetadata.run(thread, formatLines(merged.entries), merged.text);
 }
 
 /** Returns the work that stores an encoded state as that of a thread, given by its row id. */
@@ -90,9 +100,11 @@ export function prepareEffect(
     steps.push(prepareState(statements, state), prepareCheckpoint(statements, effect.checkpoint, state));
   }
   const session = effect.session === undefined ? [0, null] : [1, encodeSession(effect.session)];
+  const isStep = !effect.release && effect.checkpoint === undefined && effect.session === undefined;
   const cells = [Number(effect.release), effect.status, ...session, run.updatedAtMs, eventCount];
   return () => {
-    const affected = statements.affectThread.get(threadId, run.tenant, run.runId, ...cells);
+    const passed = isStep ? statements.passThread.get(threadId, run.tenant, effect.status, eventCount) : undefined;
+    const affected = passed ?? statements.affectThread.get(threadId, run.tenant, run.runId, ...cells);
     if (affected === undefined) return null;
     const { id, version } = affectedRow.parse(affected);
     if (effect.remove === true && statements.hasLiveRun.get(run.tenant, threadId) === undefined) {

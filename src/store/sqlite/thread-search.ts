@@ -1,17 +1,32 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { z } from 'zod';
-import type { Thread, ThreadQuery } from '../../contract/domain/thread.ts';
+import { nextTurn } from '../../compute/turns.ts';
+import type { Thread, ThreadFilter, ThreadQuery, ThreadSort } from '../../contract/domain/thread.ts';
 import type { Rows } from '../../contract/store/rows.ts';
-import { listEntries } from '../search-entries.ts';
 import { decodeLarge, decodeThread } from '../thread-rows.ts';
 import type { Sql } from './database.ts';
 import { loadRow, sliceOf, walkSlices } from './slices.ts';
 import type { Statements } from './sqlite-statements.ts';
+import {
+  isInIndex,
+  newestFirst,
+  selectMatches,
+  selectNamedThreads,
+  selectThreadIds,
+  type ThreadPlace,
+} from './thread-selection.ts';
 
-const candidate = z.object({ thread_id: z.string(), created_at_ms: z.number(), matched: z.number() });
-type Candidate = z.infer<typeof candidate>;
+const candidate = z.object({
+  thread_id: z.string(),
+  place: z.number(),
+  sort_key: z.union([z.number(), z.string()]),
+  matched: z.number(),
+});
 
 const sized = z.object({ metadata: z.string(), state_values: z.string(), messages: z.string() });
+
+/** Threads that are examined at once where all of a tenant are. */
+const wholeSlice = 1000;
 
 /** Searches threads without holding the event loop for long. Throws SQLite's errors. */
 export class ThreadSearch {
@@ -24,15 +39,55 @@ export class ThreadSearch {
   }
 
   find(query: ThreadQuery): Rows<Thread> {
-    const tests = selectMatches(query);
+    const { sort = newestFirst, limit, offset } = query;
+    const load = ({ thread_id: threadId }: ThreadPlace) => this.#load(query, threadId);
+    if (query.ids !== undefined || !isInIndex(sort)) {
+      const readSlice = async () => ({ places: await this.#sorted(query, sort), isEnd: true });
+      return walkSlices<ThreadPlace, Thread>({ readSlice, load, limit, offset, isIndexed: false });
+    }
+    const tests = selectMatches({ ...query, sort });
     return walkSlices({
-      readSlice: (after: Candidate | undefined, limit, offset) =>
-        sliceOf(this.#read(selectThreadIds(query, { tests, after, limit, offset })), limit),
-      load: ({ thread_id: threadId }) => this.#load(query, threadId),
-      limit: query.limit,
-      offset: query.offset,
-      isIndexed: tests === null,
+      readSlice: (after: ThreadPlace | undefined, size, skip) =>
+        sliceOf(this.#read(selectThreadIds(query, { sort, tests, after, limit: size, offset: skip })), size),
+      ...{ load, limit, offset, isIndexed: tests === null },
     });
+  }
+
+  async count(filter: ThreadFilter): Promise<number> {
+    let count = 0;
+    for await (const places of this.#slices(filter, newestFirst)) {
+      for (const { matched } of places) count += Math.sign(matched);
+    }
+    return count;
+  }
+
+  /** The first threads that match, as many as the query may give, in an order that no index has. */
+  async #sorted(query: ThreadQuery, sort: ThreadSort): Promise<readonly ThreadPlace[]> {
+    const compare = sort.isAscending ? comparePlaces : (a: ThreadPlace, b: ThreadPlace) => comparePlaces(b, a);
+    let first: readonly ThreadPlace[] = [];
+    for await (const places of this.#slices(query, sort)) {
+      const more = places.filter(({ matched }) => matched !== 0).sort(compare);
+      first = mergeSorted(first, more, { compare, max: query.offset + query.limit });
+    }
+    return first;
+  }
+
+  /** All threads of a filter, slice by slice, with other work in between. */
+  async *#slices(filter: ThreadFilter, sort: ThreadSort): AsyncGenerator<readonly ThreadPlace[], undefined> {
+    const tests = selectMatches({ ...filter, sort: newestFirst });
+    if (filter.ids !== undefined) {
+      yield this.#read(selectNamedThreads(filter, sort, tests));
+      return;
+    }
+    let after: ThreadPlace | undefined;
+    for (;;) {
+      const page = { sort, tests, after, limit: wholeSlice, offset: 0 };
+      const places = this.#read(selectThreadIds(filter, page));
+      yield places;
+      after = places.at(-1);
+      if (places.length < wholeSlice) return;
+      await nextTurn();
+    }
   }
 
   #load({ tenant, omitState = false }: ThreadQuery, threadId: string) {
@@ -46,7 +101,7 @@ export class ThreadSearch {
     });
   }
 
-  #read({ text, values }: Sql): readonly Candidate[] {
+  #read({ text, values }: Sql): readonly ThreadPlace[] {
     const rows: Record<string, SQLOutputValue>[] = this.#database.prepare(text).all(...values);
     return rows.map((row) => candidate.parse(row));
   }
@@ -58,53 +113,29 @@ export function sizeOf(row: object): number {
   return metadata.length + values.length + messages.length;
 }
 
-/** The conditions that no index serves; null when there is none. */
-function selectMatches(query: ThreadQuery): Sql | null {
-  const conditions: string[] = [];
-  const values: string[] = [];
-  if (query.agentId !== undefined) {
-    conditions.push('threads.agent_id = ?');
-    values.push(query.agentId);
-  }
-  if (query.agentIds !== undefined) {
-    conditions.push(`coalesce(threads.agent_id IN (${query.agentIds.map(() => '?').join(', ')}), 1)`);
-    values.push(...query.agentIds);
-  }
-  for (const column of ['metadata', 'values'] as const) {
-    const name = column === 'metadata' ? 'metadata_entries' : 'value_entries';
-    for (const entry of listEntries(query[column])) {
-      // The line feeds around an entry make a text search an exact one: no entry holds a line feed.
-      conditions.push(`instr(thread_states.${name}, ?) > 0`);
-      values.push(`\n${entry}\n`);
-    }
-  }
-  return conditions.length === 0 ? null : { text: conditions.join(' AND '), values };
+/** Ascending; texts by their characters, as SQLite compares them. */
+function comparePlaces(a: ThreadPlace, b: ThreadPlace): number {
+  if (a.sort_key !== b.sort_key) return a.sort_key < b.sort_key ? -1 : 1;
+  if (a.thread_id === b.thread_id) return 0;
+  return a.thread_id < b.thread_id ? -1 : 1;
 }
 
-/** Threads of a tenant and status, newest first, each with whether it passes the tests. */
-export function selectThreadIds(
-  { tenant, status }: Pick<ThreadQuery, 'tenant' | 'status'>,
-  page: {
-    readonly tests: Sql | null;
-    readonly after?: Pick<Candidate, 'created_at_ms' | 'thread_id'> | undefined;
-    readonly limit: number;
-    readonly offset: number;
-  },
-): Sql {
-  const { tests, after, limit, offset } = page;
-  const conditions = ['threads.tenant = ?'];
-  const values: (string | number)[] = [...(tests?.values ?? []), tenant];
-  if (status !== undefined) {
-    conditions.push('threads.status = ?');
-    values.push(status);
+/** The first `max` rows of two sorted lists, in order. */
+function mergeSorted<Row>(
+  left: readonly Row[],
+  right: readonly Row[],
+  { compare, max }: { readonly compare: (a: Row, b: Row) => number; readonly max: number },
+): readonly Row[] {
+  const merged: Row[] = [];
+  for (let [l, r] = [0, 0]; merged.length < max; ) {
+    const [a, b] = [left[l], right[r]];
+    if (a !== undefined && (b === undefined || compare(a, b) <= 0)) {
+      merged.push(a);
+      l += 1;
+    } else if (b !== undefined) {
+      merged.push(b);
+      r += 1;
+    } else break;
   }
-  if (after !== undefined) {
-    conditions.push('(threads.created_at_ms, threads.thread_id) < (?, ?)');
-    values.push(after.created_at_ms, after.thread_id);
-  }
-  const join = tests === null ? '' : 'JOIN thread_states ON thread_states.id = threads.id';
-  const matched = tests === null ? '1' : `coalesce(${tests.text}, 0)`;
-  const text = `SELECT threads.thread_id, threads.created_at_ms, ${matched} AS matched FROM threads ${join}
-    WHERE ${conditions.join(' AND ')} ORDER BY threads.created_at_ms DESC, threads.thread_id DESC LIMIT ? OFFSET ?`;
-  return { text, values: [...values, limit, offset] };
+  return merged;
 }

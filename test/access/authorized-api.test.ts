@@ -42,6 +42,10 @@ const ofRun: Readonly<Record<string, (api: Api) => Promise<unknown>>> = {
   resume: ({ runs }) => runs.resume(key, 'yes'),
   cancel: ({ runs }) => runs.cancel(key, { action: 'rollback', wait: false }),
   delete: ({ runs }) => runs.delete(key),
+  webhooks: ({ runs }) => runs.webhooks(key),
+  putWebhook: ({ runs }) =>
+    runs.putWebhook(key, { id: 'w', url: 'https://example.com/', protocol: null, events: 'status' }),
+  removeWebhook: ({ runs }) => runs.removeWebhook(key, 'w'),
 };
 const ofThread: Readonly<Record<string, (api: Api) => Promise<unknown>>> = {
   get: ({ threads }) => threads.get(thread),

@@ -13,6 +13,7 @@ import { describeRuns } from './contract-runs.ts';
 import { describeSchedules } from './contract-schedules.ts';
 import { describeSearch } from './contract-search.ts';
 import { describeThreadEvents } from './contract-thread-events.ts';
+import { describeThreadMetadata } from './contract-thread-metadata.ts';
 import { describeThreadRuns } from './contract-thread-runs.ts';
 import { describeThreadSearch } from './contract-thread-search.ts';
 import { describeThreadTurns } from './contract-thread-turns.ts';
@@ -89,6 +90,7 @@ export function describeStore(name: string, subject: Subject): void {
     describeThreadSearch(bench);
     describeThreadEvents(bench);
     describeThreadRuns(bench);
+    describeThreadMetadata(bench);
     describeThreadTurns(bench);
     describeTickets(bench);
     describeUsage(bench);

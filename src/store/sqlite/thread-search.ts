@@ -10,9 +10,9 @@ import type { Statements } from './sqlite-statements.ts';
 import {
   isInIndex,
   newestFirst,
-  selectMatches,
   selectNamedThreads,
   selectThreadIds,
+  selectThreadTests,
   type ThreadPlace,
 } from './thread-selection.ts';
 
@@ -45,7 +45,7 @@ export class ThreadSearch {
       const readSlice = async () => ({ places: await this.#sorted(query, sort), isEnd: true });
       return walkSlices<ThreadPlace, Thread>({ readSlice, load, limit, offset, isIndexed: false });
     }
-    const tests = selectMatches({ ...query, sort });
+    const tests = selectThreadTests({ ...query, sort });
     return walkSlices({
       readSlice: (after: ThreadPlace | undefined, size, skip) =>
         sliceOf(this.#read(selectThreadIds(query, { sort, tests, after, limit: size, offset: skip })), size),
@@ -74,7 +74,7 @@ export class ThreadSearch {
 
   /** All threads of a filter, slice by slice, with other work in between. */
   async *#slices(filter: ThreadFilter, sort: ThreadSort): AsyncGenerator<readonly ThreadPlace[], undefined> {
-    const tests = selectMatches({ ...filter, sort: newestFirst });
+    const tests = selectThreadTests({ ...filter, sort: newestFirst });
     if (filter.ids !== undefined) {
       yield this.#read(selectNamedThreads(filter, sort, tests));
       return;

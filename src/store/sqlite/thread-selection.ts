@@ -31,7 +31,7 @@ export function isInIndex({ by }: ThreadSort): boolean {
 }
 
 /** The conditions that no index serves; null when there is none. */
-export function selectMatches({ sort, ...filter }: ThreadFilter & { readonly sort: ThreadSort }): Sql | null {
+export function selectThreadTests({ sort, ...filter }: ThreadFilter & { readonly sort: ThreadSort }): Sql | null {
   const conditions: string[] = [];
   const values: string[] = [];
   if (filter.status !== undefined && walkOf(sort) === 'updatedAt') {

@@ -1,5 +1,6 @@
 import { ConsoleSessions } from './access/console-sessions.ts';
 import { createAuthenticator } from './access/credentials.ts';
+import { SharedSigner } from './access/shared-signer.ts';
 import { StreamTickets } from './access/stream-tickets.ts';
 import { buildAgents } from './agents/agent-directory.ts';
 import { toReply } from './agents/chat.ts';
@@ -112,7 +113,7 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
 
   function build(next: Config): Generation {
     const connections = pool.connect(next.backends, termsOf(next));
-    const mounts = mountProtocols(next);
+    const mounts = mountProtocols(next, (purpose) => new SharedSigner(store.tickets, purpose));
     return {
       mounts,
       agents: buildAgents({ ...next, maxOutputBytes: next.limits.maxOutputBytes }, connections),

@@ -1,10 +1,11 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { Sealer } from '../contract/api/sealer.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import { StorageFault } from '../contract/store/store.ts';
 import type { TicketStore } from '../contract/store/ticket-store.ts';
 
 /** Signs texts with the secret that all processes on the store share. */
-export class SharedSigner {
+export class SharedSigner implements Sealer {
   readonly #store: Pick<TicketStore, 'secret'>;
   readonly #purpose: string;
   #secret: Promise<Buffer> | null = null;

@@ -48,6 +48,8 @@ export class Answers {
       case 'list':
         return this.#sendList(context, answer, reader);
       case 'empty':
+        // Koa would write the status in words where it has a body.
+        context.body = null;
         context.status = answer.status;
         return undefined;
       case 'stream':

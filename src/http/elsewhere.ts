@@ -21,7 +21,9 @@ export class Elsewhere {
       if (prefix === '') continue;
       this.#places.set(
         protocol.name,
-        protocol.operations.map((operation) => ({ prefix, operation, pattern: patternOf(operation) })),
+        protocol.operations
+          .filter(isTelling)
+          .map((operation) => ({ prefix, operation, pattern: patternOf(operation) })),
       );
     }
   }
@@ -61,6 +63,11 @@ export class Elsewhere {
   #others(name: string | undefined): readonly Place[] {
     return [...this.#places].flatMap(([other, places]) => (other === name ? [] : places));
   }
+}
+
+/** A path that is all parameters looks like any other. */
+function isTelling({ path }: Operation): boolean {
+  return /\/[^:]/.test(path);
 }
 
 /** `GET /runs/search` is no run of another protocol: runs and threads have ids of a known shape. */

@@ -1,5 +1,7 @@
 import type { Config } from '../config/config.ts';
 import type { Protocol } from '../contract/api/protocol.ts';
+import type { SealerFor } from '../contract/api/sealer.ts';
+import { readVersion } from '../observability/version.ts';
 import { createAcpV01 } from '../protocols/acp-v01/protocol.ts';
 import { createAcpV02 } from '../protocols/acp-v02/protocol.ts';
 import { createAdminProtocol } from '../protocols/admin/protocol.ts';
@@ -7,12 +9,15 @@ import { createAgUi } from '../protocols/ag-ui/protocol.ts';
 import { createAgentProtocol } from '../protocols/agent-protocol/protocol.ts';
 import { createIntuned } from '../protocols/intuned/protocol.ts';
 import { createLangGraph } from '../protocols/langgraph/protocol.ts';
+import { createMcp } from '../protocols/mcp/protocol.ts';
 import { createOpenAi } from '../protocols/openai/protocol.ts';
 import { createRestack } from '../protocols/restack/protocol.ts';
 import type { Mount } from './router.ts';
 
+const dayMs = 86_400_000;
+
 /** Every protocol under its own prefix, and the one that the config names at the root too. */
-export function mountProtocols(config: Config): readonly Mount[] {
+export function mountProtocols(config: Config, sealerFor: SealerFor): readonly Mount[] {
   const { unknownFields, rootProtocol } = config.server;
   const callbacks = callsWebhooks(config);
   const protocols: readonly Protocol[] = [
@@ -24,6 +29,7 @@ export function mountProtocols(config: Config): readonly Mount[] {
     createOpenAi({ unknownFields }),
     createIntuned(),
     createRestack({ unknownFields }),
+    createMcp({ sealerFor, version: readVersion(), retentionMs: config.retention.days * dayMs }),
   ];
   const mounts = protocols.map((protocol) => ({ protocol, prefix: protocol.prefix }));
   const root = protocols.find((protocol) => protocol.name === rootProtocol);

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { SharedSigner } from '../../src/access/shared-signer.ts';
+import type { SealerFor } from '../../src/contract/api/sealer.ts';
 import type { TicketStore } from '../../src/contract/store/ticket-store.ts';
 
 /** Tickets in memory. `failure` is thrown by every method instead of an answer. */
@@ -26,3 +28,8 @@ export class HeldTickets implements TicketStore {
     if (this.failure !== null) throw this.failure;
   }
 }
+
+const shared = new HeldTickets();
+
+/** Sealers of one process, for protocols that stand outside a gateway. */
+export const sealerFor: SealerFor = (purpose) => new SharedSigner(shared, purpose);

@@ -4,6 +4,7 @@ import type { Operation } from '../../src/contract/api/protocol.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { mountProtocols } from '../../src/http/mounts.ts';
 import { acme, sample } from '../config/vendors.ts';
+import { sealerFor } from '../http/held-tickets.ts';
 
 export type OperationRow = { readonly operation: Operation; readonly prefix: string; readonly name: string };
 
@@ -13,7 +14,7 @@ export type OperationRow = { readonly operation: Operation; readonly prefix: str
  */
 export async function readOperationRows() {
   const config = await parseConfig(sample(), { file: 'x.yaml', env: {}, registry: [acme] });
-  const mounts = mountProtocols(config).filter(({ protocol }) => protocol.isForOperators !== true);
+  const mounts = mountProtocols(config, sealerFor).filter(({ protocol }) => protocol.isForOperators !== true);
   const rows: readonly OperationRow[] = mounts.flatMap(({ protocol, prefix }) =>
     protocol.operations.map((operation) => ({
       operation,

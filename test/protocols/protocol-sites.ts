@@ -5,9 +5,11 @@ import { createAgUi } from '../../src/protocols/ag-ui/protocol.ts';
 import { createAgentProtocol } from '../../src/protocols/agent-protocol/protocol.ts';
 import { createIntuned } from '../../src/protocols/intuned/protocol.ts';
 import { createLangGraph } from '../../src/protocols/langgraph/protocol.ts';
+import { createMcp } from '../../src/protocols/mcp/protocol.ts';
 import { createOpenAi } from '../../src/protocols/openai/protocol.ts';
 import { createRestack } from '../../src/protocols/restack/protocol.ts';
 import { openSite, type Site, type SiteOptions } from '../http/app.ts';
+import { sealerFor } from '../http/held-tickets.ts';
 
 export function createProtocols(unknownFields: 'reject' | 'ignore' = 'reject'): readonly Protocol[] {
   return [
@@ -19,6 +21,7 @@ export function createProtocols(unknownFields: 'reject' | 'ignore' = 'reject'): 
     createOpenAi({ unknownFields }),
     createIntuned(),
     createRestack({ unknownFields }),
+    createMcp({ sealerFor, version: '0.0.0', retentionMs: 86_400_000 }),
   ];
 }
 

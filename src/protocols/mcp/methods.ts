@@ -1,0 +1,60 @@
+import type { JsonObject } from '../../contract/domain/json.ts';
+import { type Call, type Method, Reply, respond, serverInfo } from './call.ts';
+import { callTool } from './call-tool.ts';
+import { canElicit } from './client.ts';
+import { handshakeVersions, supportedVersions, tasksExtension } from './revisions.ts';
+import { cancelTask, getTask, updateTask } from './task-methods.ts';
+import { agentsOf, describeTools } from './tools.ts';
+
+/** How long a list may be kept: agents come and go with the config. */
+const listMs = 30_000;
+const cacheable = { ttlMs: listMs, cacheScope: 'private' } as const;
+const instructions =
+  'Each tool runs an agent, which may take minutes or hours. A run goes on by itself; get_run shows it, resume_run answers what it asks, and cancel_run ends it.';
+
+/** Methods of requests that stand for themselves. */
+export const statelessMethods: ReadonlyMap<string, Method> = new Map<string, Method>([
+  ['server/discover', async () => ({ ...discovery(), ...cacheable })],
+  ['tools/list', async (call) => ({ ...listTools(call), ...cacheable })],
+  ['tools/call', callTool],
+  ['tasks/get', getTask],
+  ['tasks/update', updateTask],
+  ['tasks/cancel', cancelTask],
+]);
+
+/** Methods of the revisions with a handshake. */
+export const handshakeMethods: ReadonlyMap<string, Method> = new Map<string, Method>([
+  ['initialize', initialize],
+  ['ping', async () => ({})],
+  ['tools/list', async (call) => listTools(call)],
+  ['tools/call', callTool],
+]);
+
+function discovery(): JsonObject {
+  return { supportedVersions, capabilities: { tools: {}, extensions: { [tasksExtension]: {} } }, instructions };
+}
+
+function listTools({ api, agentName, client }: Call): JsonObject {
+  return { tools: describeTools(agentsOf(api, agentName), client.isStateless) };
+}
+
+/** The session's id holds what the handshake said, so that no replica has to remember it. */
+async function initialize(call: Call): Promise<Reply> {
+  const { protocolVersion, capabilities } = call.params;
+  const asked = typeof protocolVersion === 'string' ? protocolVersion : '';
+  const version = handshakeVersions.includes(asked) ? asked : (handshakeVersions[0] ?? '');
+  const isObject = typeof capabilities === 'object' && capabilities !== null;
+  const session = { version, canElicit: isObject && canElicit(capabilities as JsonObject) };
+  const result = {
+    protocolVersion: version,
+    capabilities: { tools: {} },
+    serverInfo: serverInfo(call.version),
+    instructions,
+  };
+  return new Reply({
+    kind: 'json',
+    status: 200,
+    body: respond(call, result),
+    headers: { 'Mcp-Session-Id': await call.seals.openSessionFor(session) },
+  });
+}

@@ -1,0 +1,202 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { JsonObject } from '../../src/contract/domain/json.ts';
+import { type McpSite, openMcp, resultOf, stateless, toolsOf, version } from './mcp-site.ts';
+
+vi.setConfig({ testTimeout: 30_000 });
+
+let mcp: McpSite;
+beforeAll(async () => {
+  mcp = await openMcp();
+});
+afterAll(async () => {
+  await mcp[Symbol.asyncDispose]();
+});
+
+const id = 7;
+
+test('a server that is discovered names its revisions, tools and tasks, and itself', async () => {
+  const { status, body } = await mcp.send('server/discover');
+  expect([status, body]).toEqual([
+    200,
+    {
+      jsonrpc: '2.0',
+      id,
+      result: {
+        resultType: 'complete',
+        supportedVersions: [version, '2025-11-25', '2025-06-18', '2025-03-26'],
+        capabilities: { tools: {}, extensions: { 'io.modelcontextprotocol/tasks': {} } },
+        instructions: expect.any(String),
+        ttlMs: 30_000,
+        cacheScope: 'private',
+        _meta: {
+          'io.modelcontextprotocol/serverInfo': { name: 'rungate', title: 'rungate', version: expect.any(String) },
+        },
+      },
+    },
+  ]);
+});
+
+test('a handshake takes the revision that is asked for, or the newest with one, and gives a session', async () => {
+  const shake = async (protocolVersion: string) =>
+    await mcp.post({ jsonrpc: '2.0', id: 'a', method: 'initialize', params: { protocolVersion, capabilities: {} } });
+  const { headers, body } = await shake('2025-06-18');
+  expect(body?.result?.protocolVersion).toBe('2025-06-18');
+  expect(headers.get('mcp-session-id')).toMatch(/^[\x21-\x7e]+$/);
+  expect((await shake('2024-11-05')).body?.result?.protocolVersion).toBe('2025-11-25');
+});
+
+test('a session that the gateway did not give is answered with 404, so that its client begins another one', async () => {
+  const list = { jsonrpc: '2.0', id, method: 'tools/list' };
+  const { status, body } = await mcp.post(list, { 'mcp-session-id': 'WyJ4Il0.AAAA' });
+  expect([status, body?.error?.code]).toEqual([404, -32600]);
+});
+
+test('agents are tools in the order of their names, with names that models take, before the tools for runs', async () => {
+  const tools = toolsOf(await mcp.send('tools/list'));
+  expect(tools.map(({ name }) => name)).toEqual([
+    ...['approval', 'broken', expect.stringMatching(/^dotted_name_[0-9a-f]{8}$/), 'echo', 'fail', 'hang'],
+    ...['nested', 'progress', 'word', 'get_run', 'resume_run', 'cancel_run'],
+  ]);
+  expect(tools.find(({ name }) => name === 'echo')).toEqual({
+    name: 'echo',
+    title: 'Echo',
+    description: 'Answers with its input.',
+    inputSchema: { type: 'object', properties: { count: { type: 'integer' } } },
+    outputSchema: { type: 'object' },
+  });
+});
+
+test('an agent whose input is no object takes it as one argument', async () => {
+  const [tool] = toolsOf(await mcp.send('tools/list', {}, { path: '/mcp/word' }));
+  expect([tool?.inputSchema, tool?.outputSchema]).toEqual([
+    { type: 'object', properties: { input: { type: 'string' } }, required: ['input'] },
+    { type: 'string' },
+  ]);
+  const called = await mcp.call('word', { input: 'hi' });
+  expect(called.body?.result).toMatchObject({ content: [{ type: 'text', text: 'hi' }], structuredContent: 'hi' });
+});
+
+test('the address of one agent has its tool alone and no runs of others, and that of none is 404', async () => {
+  const tools = toolsOf(await mcp.send('tools/list', {}, { path: '/mcp/echo' }));
+  expect(tools.map(({ name }) => name)).toEqual(['echo', 'get_run', 'resume_run', 'cancel_run']);
+  const other = await mcp.call('fail', {}, { path: '/mcp/echo' });
+  expect(other.body?.error?.code).toBe(-32602);
+  const { runId } = resultOf(await mcp.call('echo', { count: 1 }));
+  const { isError, text } = resultOf(await mcp.call('get_run', { run_id: runId }, { path: '/mcp/word' }));
+  expect([isError, text]).toEqual([true, 'no such run']);
+  expect((await mcp.send('tools/list', {}, { path: '/mcp/nobody' })).status).toBe(404);
+});
+
+test('a call answers with text, with structured content and with the id of its run', async () => {
+  const { body } = await mcp.call('echo', { count: 3 });
+  expect(body?.result).toMatchObject({
+    resultType: 'complete',
+    content: [{ type: 'text', text: '{"count":3}' }],
+    structuredContent: { count: 3 },
+    _meta: { 'rungate/runId': expect.any(String) },
+  });
+});
+
+test('numbers beyond doubles pass through arguments, text and structured content unchanged', async () => {
+  const message = JSON.stringify(stateless('tools/call', { name: 'echo', arguments: { n: 0 } }, {}));
+  const headers = { 'mcp-protocol-version': version, 'mcp-method': 'tools/call', 'mcp-name': 'echo' };
+  const answer = await fetch(`${mcp.url}/mcp`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: message.replace('"n":0', '"n":9007199254740993'),
+  });
+  const text = await answer.text();
+  expect(text).toContain(String.raw`"text":"{\"n\":9007199254740993}"`);
+  expect(text).toContain('"structuredContent":{"n":9007199254740993}');
+});
+
+test('arguments that break the schema are a failure of the tool, which a model can mend', async () => {
+  const answer = await mcp.call('echo', { count: 'many' });
+  const { isError, text } = resultOf(answer);
+  expect([answer.status, isError, text]).toEqual([200, true, expect.stringContaining('count')]);
+});
+
+test('a failure of the agent is a failed result, and one of the gateway an error', async () => {
+  const { isError, text } = resultOf(await mcp.call('fail', { message: 'no bread' }));
+  expect([isError, text]).toEqual([true, 'no bread']);
+  const broken = await mcp.call('broken');
+  expect(broken.body?.error).toMatchObject({ code: -32603, data: { errcode: 1005 } });
+});
+
+test('progress follows the phases and the partial outputs of the run, and grows', async () => {
+  const more = { _meta: { progressToken: 'p1' } };
+  const { before, body } = await mcp.call('progress', { ms: 300 }, { more });
+  const notes = before.map(({ params }) => params as JsonObject);
+  expect(notes.every(({ progressToken }) => progressToken === 'p1')).toBe(true);
+  const numbers = notes.map(({ progress }) => Number(progress));
+  expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
+  expect(notes.map(({ message }) => message)).toEqual(
+    expect.arrayContaining(['running', expect.stringContaining('"percent"')]),
+  );
+  expect(body?.result?.isError).toBeUndefined();
+});
+
+test('a call with the same Idempotency-Key is answered from the same run', async () => {
+  const headers = { 'idempotency-key': 'once' };
+  const [first, second] = [
+    await mcp.call('echo', { count: 1 }, { headers }),
+    await mcp.call('echo', { count: 1 }, { headers }),
+  ];
+  expect(second.body?.result).toEqual(first.body?.result);
+  expect(second.headers.get('idempotent-replayed')).toBe('true');
+});
+
+const mistakes: readonly [string, JsonObject, Record<string, string>, number, number][] = [
+  ['without Mcp-Method', {}, { 'mcp-method': '' }, 400, -32020],
+  ['whose Mcp-Method is in other letters', {}, { 'mcp-method': 'TOOLS/CALL' }, 400, -32020],
+  ['whose Mcp-Name is another tool', {}, { 'mcp-name': 'fail' }, 400, -32020],
+  ['whose header has another version than its _meta', {}, { 'mcp-protocol-version': '2025-11-25' }, 400, -32020],
+  ['for a tool that there is not', { name: 'nothing' }, { 'mcp-name': 'nothing' }, 200, -32602],
+  ['with a requestState of its own making', { requestState: 'x' }, {}, 200, -32602],
+  ['with inputResponses that are no object', { inputResponses: 5 }, {}, 200, -32602],
+];
+test.each(mistakes)('a call %s is refused', async (_, params, headers, status, code) => {
+  const sent = { name: 'echo', arguments: {}, ...params };
+  const answer = await mcp.send('tools/call', sent, { headers });
+  expect([answer.status, answer.body?.error?.code, answer.body?.id]).toEqual([status, code, id]);
+});
+
+test('a name in base64 between its marks is read, and one that is no base64 is refused', async () => {
+  const encoded = `=?base64?${Buffer.from('echo').toString('base64')}?=`;
+  expect((await mcp.call('echo', {}, { headers: { 'mcp-name': encoded } })).body?.result).toBeDefined();
+  expect((await mcp.call('echo', {}, { headers: { 'mcp-name': '=?base64?ZWNobw?=' } })).status).toBe(400);
+});
+
+test('a version that is not served is refused with those that are', async () => {
+  const message = stateless(
+    'server/discover',
+    { _meta: { 'io.modelcontextprotocol/protocolVersion': '2099-01-01' } },
+    {},
+  );
+  const { status, body } = await mcp.post(message, {
+    'mcp-protocol-version': '2099-01-01',
+    'mcp-method': 'server/discover',
+  });
+  expect([status, body?.error]).toMatchObject([
+    400,
+    { code: -32022, data: { requested: '2099-01-01', supported: expect.arrayContaining([version]) } },
+  ]);
+});
+
+test('a method of the other generation is not found', async () => {
+  const { status, body } = await mcp.send('ping');
+  expect([status, body?.error?.code]).toEqual([404, -32601]);
+  const older = await mcp.post({ jsonrpc: '2.0', id, method: 'tasks/get', params: { taskId: 'x' } });
+  expect([older.status, older.body?.error?.code]).toEqual([200, -32601]);
+});
+
+test('an endpoint takes POST alone, and several messages at once are refused', async () => {
+  const answer = await fetch(`${mcp.url}/mcp`);
+  expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST, OPTIONS']);
+  expect((await mcp.post([{ jsonrpc: '2.0', id, method: 'ping' }])).status).toBe(422);
+});
+
+test('a page of another site is refused', async () => {
+  const { status } = await mcp.post({ jsonrpc: '2.0', id, method: 'ping' }, { origin: 'https://evil.example' });
+  expect(status).toBe(403);
+});

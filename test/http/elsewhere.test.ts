@@ -4,10 +4,11 @@ import { runId } from '../protocols/scripted-api.ts';
 import { threadId } from '../protocols/scripted-threads.ts';
 
 const both = 'under /acp/v0.2 and /agent-protocol';
+const three = 'under /acp/v0.2, /agent-protocol and /langgraph';
 
 test.each([
-  ['POST', '/runs/stream', 422, `POST /runs/stream is served ${both}`],
-  ['POST', '/acp/v0.1/runs/wait', 422, `POST /runs/wait is served ${both}`],
+  ['POST', '/runs/stream', 422, `POST /runs/stream is served ${three}`],
+  ['POST', '/acp/v0.1/runs/wait', 422, `POST /runs/wait is served ${three}`],
   ['GET', `/runs/${runId}/wait`, 404, `GET /runs/${runId}/wait is served ${both}`],
   ['HEAD', `/runs/${runId}/wait`, 404, ''],
   ['POST', `/runs/${runId}/cancel`, 404, `POST /runs/${runId}/cancel is served ${both}`],
@@ -31,7 +32,7 @@ test.each([
 });
 
 test.each([
-  ['/runs', 'stream_mode', `POST /runs takes it ${both}`],
+  ['/runs', 'stream_mode', `POST /runs takes it ${three}`],
   ['/acp/v0.1/runs', 'multitask_strategy', 'POST /runs takes it under /acp/v0.2'],
   ['/acp/v0.2/runs', 'if_not_exists', 'POST /runs takes it under /agent-protocol'],
   ['/agent-protocol/runs', 'after_seconds', 'POST /runs takes it under /acp/v0.2'],

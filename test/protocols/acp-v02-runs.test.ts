@@ -90,7 +90,10 @@ describe('creations of ACP 0.2', () => {
     [{ stream_mode: 'messages' }, 'stream_mode must be values or custom'],
     [{ after_seconds: -1 }, 'after_seconds must be at least 0'],
     [{ on_completion: 'forget' }, 'on_completion must be delete or keep'],
-    [{ if_not_exists: 'create' }, 'if_not_exists is not a known member; POST /runs takes it under /agent-protocol'],
+    [
+      { if_not_exists: 'create' },
+      'if_not_exists is not a known member; POST /runs takes it under /agent-protocol and /langgraph',
+    ],
   ])('a creation with the body %j is refused with 422', async (body, message) => {
     await using site = await openProtocols();
     const answer = await site.post(`${base}/runs`, body);

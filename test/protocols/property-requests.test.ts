@@ -55,6 +55,7 @@ const favourites = {
   run_id: [runId, runId, absentId],
   thread_id: [threadId, threadId, absentId],
   agent_id: [agentId, 'price-scraper', absentId],
+  assistant_id: [agentId, 'price-scraper', absentId],
   checkpoint_id: [checkpointId],
   before: [checkpointId],
   key: [itemKey.key],
@@ -121,6 +122,9 @@ async function send(prefix: string, path: string, method: string, { params, quer
   return await site.fetch(`${prefix}${place}?${asked}`, { method: method.toUpperCase(), ...json });
 }
 
+/** Refusals of requests that a document cannot tell from others: they are right, and the thread or the agent is not. */
+const ofState = /no run of the thread waits for this answer|input cannot be made of a text/;
+
 /** Whether an object at any depth has a member named `__proto__`, which no request may have. */
 function holdsProtoKey(value: Json | undefined): boolean {
   if (typeof value !== 'object' || value === null) return false;
@@ -130,7 +134,7 @@ function holdsProtoKey(value: Json | undefined): boolean {
 
 /** Whether an answer refuses the form of a request, rather than what it asks for. */
 function isRefused(status: number, text: string, refusalStatus: number): boolean {
-  if (status !== refusalStatus) return false;
+  if (status !== refusalStatus || ofState.test(text)) return false;
   return refusalStatus === 422 || /"code":"(?:invalid_request|malformed_json)"/.test(text);
 }
 

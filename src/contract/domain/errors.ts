@@ -107,6 +107,12 @@ export const errorTable = {
     retryable: false,
     when: 'A payload is sent to a run that does not wait for one.',
   },
+  checkpoint_passed: {
+    http: 409,
+    message: 'the thread is not at this checkpoint any more',
+    retryable: false,
+    when: 'A run is to continue a state of its thread that is not the newest one.',
+  },
   thread_not_interrupted: {
     http: 422,
     message: 'no run of the thread waits for this answer',

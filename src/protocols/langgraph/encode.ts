@@ -20,14 +20,14 @@ export function encodeRun(run: RunSummary): JsonObject {
       ...(request.input === undefined ? {} : { input: request.input }),
       ...(request.config === undefined ? {} : { config: { configurable: echoConfig(request.config) } }),
     },
-    multitask_strategy: typeof strategy === 'string' ? strategy : 'reject',
+    multitask_strategy: typeof strategy === 'string' ? strategy : 'enqueue',
   };
 }
 
-type RunStatus = 'pending' | 'running' | 'success' | 'error' | 'timeout' | 'interrupted';
+export type LangGraphStatus = 'pending' | 'running' | 'success' | 'error' | 'timeout' | 'interrupted';
 
 /** Clients reconnect to a stream while the status is one of the first two. */
-export function statusOf({ phase, status }: RunSummary): RunStatus {
+export function statusOf({ phase, status }: RunSummary): LangGraphStatus {
   switch (phase) {
     case 'queued':
     case 'starting':

@@ -1,6 +1,9 @@
 import type { Protocol } from '../../contract/api/protocol.ts';
 import type { RequestOptions } from '../shared/requests.ts';
+import { createCancelOperations } from './cancel-operations.ts';
 import { encodeRun } from './encode.ts';
+import { createRunOperations } from './run-operations.ts';
+import { createRunRequests } from './run-requests.ts';
 import { answers } from './schemas.ts';
 import { createSystemOperations } from './system-operations.ts';
 
@@ -10,17 +13,18 @@ export type LangGraphOptions = RequestOptions & {
 };
 
 /** The API of LangGraph's server, for its SDKs, RemoteGraph, useStream and Agent Chat UI. */
-export function createLangGraph(_options: LangGraphOptions): Protocol {
+export function createLangGraph({ unknownFields }: LangGraphOptions): Protocol {
+  const runs = createRunRequests({ unknownFields });
   return {
     name: 'langgraph',
     prefix: '/langgraph',
-    operations: [...createSystemOperations()],
+    operations: [...createSystemOperations(), ...createRunOperations(runs), ...createCancelOperations(runs)],
     about: {
       title: 'LangGraph',
       version: '2',
       description: "The API of LangGraph's server as rungate serves it: an assistant is an agent of the config.",
       error: answers.ErrorResponse,
-      schemas: { ...answers },
+      schemas: { ...answers, RunCreateStateful: runs.stateful, RunCreateStateless: runs.stateless },
     },
     encodeError: ({ message }) => ({ detail: message }),
     encodeRun,

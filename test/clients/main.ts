@@ -23,6 +23,7 @@ const versions = {
   openapiFetch: '0.17.0',
   typescript: '5.9.3',
   intunedClient: '1.1.1',
+  agntcyAcp: '1.5.2',
 } as const;
 const pythonPackages = ['pydantic==2.14.4', 'urllib3==2.8.0', 'python-dateutil==4.0.0', 'typing-extensions==4.16.0'];
 
@@ -53,6 +54,15 @@ const generators: readonly Generator[] = [
       // A suite that cannot find its client is skipped, and proves nothing.
       if (/skipped/.test(told)) throw new Error(told);
       return `ok ${told.match(/Tests .*?(\d+) passed/)?.[1]}`;
+    },
+  },
+  {
+    name: 'agntcy-acp, unmodified',
+    versions: versions.agntcyAcp,
+    run: async ({ gateway, folder }) => {
+      const python = await createPython(folder, [`agntcy-acp==${versions.agntcyAcp}`]);
+      const told = await execute(python, [join(root, 'test/clients/acp-sdk.py'), `${gateway}/acp/v0.2`], folder);
+      return `ok ${told.match(/^ok /gm)?.length}`;
     },
   },
   {

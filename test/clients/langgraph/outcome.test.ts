@@ -42,9 +42,15 @@ test('events are compared by the order of their names and the first and last dat
   ];
   const here = there.toSpliced(1, 1, { event: 'custom', data: { step: 0 } }, { event: 'custom', data: { step: 1 } });
   expect(compareOutcomes(answered(there), answered(here))).toEqual([]);
-  expect(compareOutcomes(answered(there), answered(there.slice(0, 2)))).toEqual([
-    'events: metadata,custom,values there, metadata,custom here',
-    'custom:.step: 4 there, 0 here',
+  const swapped = [...there.slice(2), { event: 'end', data: null }, ...there.slice(0, 1)];
+  expect(compareOutcomes(answered(there), answered(swapped))).toEqual([
+    'event end: only here',
+    'order of events: metadata, custom, values there, custom, values, metadata here',
+    'data of custom .step: 0 there, 4 here',
+  ]);
+  expect(compareOutcomes(answered(there), answered(there.slice(0, 1)))).toEqual([
+    'event custom: only there',
+    'event values: only there',
   ]);
 });
 

@@ -48,19 +48,31 @@ function eventsOf(value: Json): readonly SentEvent[] | null {
     : null;
 }
 
-/** The order of the names, however often one follows itself, and the first and last data of each name. */
+/** The names, their order however often one follows itself, and the first and last data of each name. */
 function compareEvents(there: readonly SentEvent[], here: readonly SentEvent[]): readonly string[] {
-  const [wanted, seen] = [there, here].map((events) =>
-    events.map(({ event }) => event).filter((name, at, names) => name !== names[at - 1]),
-  );
-  const order = wanted?.join() === seen?.join() ? [] : [`events: ${wanted?.join()} there, ${seen?.join()} here`];
-  const names = [...new Set(there.map(({ event }) => event))];
-  const data = names.flatMap((name) => {
+  const [wanted, seen] = [namesOf(there), namesOf(here)];
+  const common = wanted.filter((name) => seen.includes(name));
+  const alone = [
+    ...wanted.filter((name) => !seen.includes(name)).map((name) => `event ${name}: only there`),
+    ...seen.filter((name) => !wanted.includes(name)).map((name) => `event ${name}: only here`),
+  ];
+  const [orderThere, orderHere] = [orderOf(there, common), orderOf(here, common)];
+  const order = orderThere === orderHere ? [] : [`order of events: ${orderThere} there, ${orderHere} here`];
+  const data = common.flatMap((name) => {
     const [left, right] = [there, here].map((events) => events.filter(({ event }) => event === name));
     return [0, -1].flatMap((at) => {
       const [one, other] = [left?.at(at), right?.at(at)];
-      return one === undefined || other === undefined ? [] : compareAnswers(one.data, other.data, `${name}:`);
+      return one === undefined || other === undefined ? [] : compareAnswers(one.data, other.data, `data of ${name} `);
     });
   });
-  return [...order, ...new Set(data)];
+  return [...alone, ...order, ...new Set(data)];
+}
+
+function namesOf(events: readonly SentEvent[]): readonly string[] {
+  return [...new Set(events.map(({ event }) => event))];
+}
+
+function orderOf(events: readonly SentEvent[], names: readonly string[]): string {
+  const named = events.map(({ event }) => event).filter((name) => names.includes(name));
+  return named.filter((name, at) => name !== named[at - 1]).join(', ');
 }

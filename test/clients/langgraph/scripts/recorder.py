@@ -35,6 +35,14 @@ async def call(name: str, make: Callable[[], Any]) -> Any:
     return value
 
 
+async def attempt(make: Callable[[], Any]) -> Any:
+    """A call that others need and that is not judged itself; one that fails gives None, and those others fail."""
+    try:
+        return await settle(make())
+    except Exception:
+        return None
+
+
 def encode(value: Any) -> Any:
     """Messages and interrupts are objects of the library."""
     for name in ("model_dump", "to_json", "_asdict"):

@@ -12,7 +12,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.pregel.remote import RemoteGraph
 from langgraph.types import Command
 from langgraph_sdk import get_sync_client
-from recorder import call
+from recorder import attempt, call
 
 url = sys.argv[1]
 
@@ -21,9 +21,9 @@ def remote(name: str) -> Any:
     return RemoteGraph(name, url=url, api_key="unused")
 
 
-def new_thread() -> dict[str, Any]:
-    thread = get_sync_client(url=url, api_key=None).threads.create()
-    return {"configurable": {"thread_id": thread["thread_id"]}}
+async def new_thread() -> dict[str, Any]:
+    thread = await attempt(get_sync_client(url=url, api_key=None).threads.create)
+    return {"configurable": {"thread_id": (thread or {}).get("thread_id", str(uuid4()))}}
 
 
 async def main() -> None:
@@ -34,16 +34,17 @@ async def main() -> None:
     await call("aget_graph with xray", lambda: echo.aget_graph(xray=True))
     await call("invoke", lambda: echo.invoke(said))
     await call("ainvoke", lambda: echo.ainvoke(said))
-    config = new_thread()
+    config = await new_thread()
     await call("invoke on a thread", lambda: echo.invoke(said, config))
     await call("get_state", lambda: echo.get_state(config))
     await call("aget_state with subgraphs", lambda: echo.aget_state(config, subgraphs=True))
     await call("get_state_history", lambda: echo.get_state_history(config, limit=5))
     await call("update_state", lambda: echo.update_state(config, {"message": "new"}, as_node="echo"))
     for mode in ["values", "updates", "messages", "custom", ["values", "updates"]]:
-        await call(f"stream, {mode}", lambda: chat.stream(talk, new_thread(), stream_mode=mode))
+        config = await new_thread()
+        await call(f"stream, {mode}", lambda: chat.stream(talk, config, stream_mode=mode))
     await call("astream, slow", lambda: slow.astream({"ms": 500}, stream_mode=["custom", "values"]))
-    config = new_thread()
+    config = await new_thread()
     await call("invoke, interrupted", lambda: approval.invoke({"question": "ok?"}, config))
     await call("get_state, interrupted", lambda: approval.get_state(config))
     await call("invoke, resumed", lambda: approval.invoke(Command(resume={"approved": True}), config))

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from langgraph_sdk import get_client, get_sync_client
-from recorder import call, settle
+from recorder import attempt, call
 
 url, mode = sys.argv[1:3]
 # A connection for each call: the dev server ends one when it answers with 500, and the next call would fail for that.
@@ -23,6 +23,10 @@ def first(items: Any, member: str) -> Any:
 
 def member(value: Any, name: str) -> Any:
     return value[name] if isinstance(value, dict) and name in value else str(uuid4())
+
+
+async def new_thread() -> str:
+    return member(await attempt(client.threads.create), "thread_id")
 
 
 async def call_assistants() -> None:
@@ -90,13 +94,13 @@ async def call_threads() -> None:
     await call("threads.get_state after the update", lambda: api.get_state(t))
     await call("threads.delete", lambda: api.delete(t))
     await call("threads.delete of none", lambda: api.delete(str(uuid4())))
-    spare = await settle(api.create())
-    await call("threads.prune", lambda: api.prune([spare["thread_id"]]))
+    spare = await new_thread()
+    await call("threads.prune", lambda: api.prune([spare]))
 
 
 async def call_runs() -> None:
     api = client.runs
-    t = member(await settle(client.threads.create()), "thread_id")
+    t = await new_thread()
     said = {"message": "hi"}
     await call("runs.wait", lambda: api.wait(t, "echo", input=said))
     await call("runs.wait, stateless", lambda: api.wait(None, "echo", input=said))
@@ -131,7 +135,7 @@ async def call_runs() -> None:
 
 async def call_streams() -> None:
     api = client.runs
-    t = member(await settle(client.threads.create()), "thread_id")
+    t = await new_thread()
     modes = ["values", "updates", "messages", "messages-tuple", "custom", "events", "debug", "tasks", "checkpoints"]
     talk = {"messages": [{"type": "human", "content": "hi"}]}
     for one in modes:
@@ -148,7 +152,7 @@ async def call_streams() -> None:
 async def call_interrupts() -> None:
     api = client.runs
     for how, answer in [("wait", {"approved": True}), ("stream", {"approved": False})]:
-        t = member(await settle(client.threads.create()), "thread_id")
+        t = await new_thread()
         make = getattr(api, how)
         more = {"stream_mode": ["values", "updates"]} if how == "stream" else {}
         await call(f"runs.{how}, interrupted", lambda: make(t, "approval", input={"question": "ok?"}, **more))
@@ -157,7 +161,7 @@ async def call_interrupts() -> None:
         await call(f"threads.get_history, interrupted by {how}", lambda: client.threads.get_history(t))
         await call(f"runs.{how}, resumed", lambda: make(t, "approval", command={"resume": answer}, **more))
         await call(f"threads.get_state, resumed by {how}", lambda: client.threads.get_state(t))
-    t = member(await settle(client.threads.create()), "thread_id")
+    t = await new_thread()
     await call("runs.wait, resumed without an interrupt", lambda: api.wait(t, "approval", command={"resume": True}))
 
 
@@ -166,8 +170,8 @@ async def call_cancels() -> None:
     slow = {"input": {"ms": 20000}}
 
     async def start(**more: Any) -> tuple[str, str]:
-        t = member(await settle(client.threads.create()), "thread_id")
-        return t, member(await settle(api.create(t, "slow", **slow, **more)), "run_id")
+        t = await new_thread()
+        return t, member(await attempt(lambda: api.create(t, "slow", **slow, **more)), "run_id")
 
     t, r = await start()
     await call("runs.create on a busy thread, reject", lambda: api.create(t, "echo", input={}, multitask_strategy="reject"))

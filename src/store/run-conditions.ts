@@ -4,7 +4,7 @@ import type { RunConditions } from '../contract/store/store.ts';
 
 export const liveStatuses: readonly RunStatus[] = ['pending', 'interrupted'];
 export const endedStatuses: readonly RunStatus[] = ['success', 'error', 'timeout'];
-const failedStatuses: readonly RunStatus[] = ['error', 'timeout'];
+export const failedStatuses: readonly RunStatus[] = ['error', 'timeout'];
 
 /** The statuses that runs may have which meet the conditions. */
 export function statusesOf({ status, statuses, phases, errcodes }: RunConditions): readonly RunStatus[] {

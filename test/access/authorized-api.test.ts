@@ -94,3 +94,27 @@ test('the API of a key for some agents passes items on as they are', async () =>
   const { api, scripted } = await openForeign();
   expect(api.items).toBe(scripted.items);
 });
+
+test('a key for some agents counts the runs of these alone, and those of another agent as none', async () => {
+  const { api, scripted } = await openForeign();
+  await api.runs.count({ tenant: 'default' });
+  expect(scripted.runs.counted).toEqual([{ tenant: 'default', agentIds: ['7f0c2f6e-0d2e-5f43-9f43-0b8f6f1d2a22'] }]);
+  expect(await api.runs.count({ tenant: 'default', agentId })).toBe(0);
+  expect(scripted.runs.counted).toHaveLength(1);
+});
+
+test.each([
+  ['http://127.0.0.1/', 'of this machine'],
+  ['ftp://a.test/', 'of a scheme that is not called'],
+])('a webhook at %s, %s, is refused when it is added and when a run is created with it', async (url) => {
+  const { api, scripted } = await openForeign();
+  const mine = '0193b3a0-6b7c-7d2e-8f00-1234567890ac';
+  const own = '7f0c2f6e-0d2e-5f43-9f43-0b8f6f1d2a22';
+  scripted.runs.byId.set(mine, runOf({ runId: mine, agentId: own }));
+  const webhook = { url, protocol: null, events: 'end' } as const;
+  const put = api.runs.putWebhook({ tenant: 'default', runId: mine }, webhook);
+  await expect(put).rejects.toMatchObject({ code: 'invalid_request' });
+  const create = api.runs.create({ tenant: 'default', agent: 'own', request: {}, webhooks: [webhook] });
+  await expect(create).rejects.toMatchObject({ code: 'invalid_request' });
+  expect([scripted.runs.created, await api.runs.webhooks({ tenant: 'default', runId: mine })]).toEqual([[], []]);
+});

@@ -208,15 +208,19 @@ describe('a SQLite store under load', { timeout: 60_000 }, () => {
   const filters: readonly (readonly [Partial<RunQuery>, RegExp])[] = [
     [{}, /COVERING INDEX runs_by_agent \(tenant=\? AND agent_id=\? AND run_id<\?\)/],
     [{ agentId: 'a' }, /COVERING INDEX runs_by_agent \(tenant=\? AND agent_id=\? AND run_id<\?\)/],
-    [{ status: 'success' }, /COVERING INDEX runs_ended \(tenant=\? AND agent_id=\? AND status=\? AND run_id<\?\)/],
+    [{ status: 'success' }, /INDEX runs_by_agent \(tenant=\? AND agent_id=\? AND run_id<\?\)/],
+    [
+      { statuses: ['error', 'timeout'] },
+      /COVERING INDEX runs_failed \(tenant=\? AND agent_id=\? AND status=\? AND run_id<\?\)/,
+    ],
     [{ threadId: null }, /INDEX runs_by_agent \(tenant=\? AND agent_id=\? AND run_id<\?\)/],
     [{ status: 'pending', agentIds: ['a', 'b'] }, /COVERING INDEX runs_live \(owner=\? AND run_id<\?\)/],
     [{ status: 'interrupted' }, /COVERING INDEX runs_live \(owner=\? AND run_id<\?\)/],
     [
       { agentId: 'a', status: 'timeout' },
-      /COVERING INDEX runs_ended \(tenant=\? AND agent_id=\? AND status=\? AND run/,
+      /COVERING INDEX runs_failed \(tenant=\? AND agent_id=\? AND status=\? AND run/,
     ],
-    [{ status: 'error' }, /COVERING INDEX runs_ended \(tenant=\? AND agent_id=\? AND status=\? AND run_id<\?\)/],
+    [{ status: 'error' }, /COVERING INDEX runs_failed \(tenant=\? AND agent_id=\? AND status=\? AND run_id<\?\)/],
     [{ threadId: 't' }, /COVERING INDEX runs_by_thread \(tenant=\? AND thread_id=\? AND run_id<\?\)/],
     [{ metadata: { a: 1 } }, /COVERING INDEX runs_by_agent .*\n.*requests USING INTEGER PRIMARY KEY/],
   ];

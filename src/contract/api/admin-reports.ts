@@ -4,6 +4,7 @@ import type { Json } from '../domain/json.ts';
 import type { MappedStatus } from '../domain/mapping.ts';
 import type { Role, RunNotes, Stop } from '../domain/operator.ts';
 import type { Run, RunPhase, RunStatus } from '../domain/run.ts';
+import type { RunWebhook } from '../domain/run-webhook.ts';
 import type { Fire, Schedule } from '../domain/schedule.ts';
 import type { Delivery } from '../domain/webhook.ts';
 import type { ReplicaReport, RunHead } from '../store/operations-store.ts';
@@ -75,6 +76,8 @@ export type RunReport = {
   readonly vendor: Json;
   readonly deliveries: readonly Omit<Delivery, 'body'>[];
   readonly webhook: string | null;
+  /** The receivers of its changes; URLs without their queries, and no secrets. */
+  readonly webhooks: readonly Pick<RunWebhook, 'id' | 'url' | 'protocol' | 'events'>[];
   /** The newest events, oldest first, without payloads. */
   readonly events: readonly (Pick<RunEvent, 'seq' | 'atMs' | 'status'> & { readonly kind: string })[];
   readonly input?: Pick<Run['request'], 'input' | 'messages' | 'config'> | undefined;

@@ -4,6 +4,7 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Store } from '../../contract/store/store.ts';
 import { translateStorageFault } from '../storage-errors.ts';
+import { webhooksOf } from '../webhooks/run-webhooks.ts';
 import { headOf, type RunFinder } from './run-finder.ts';
 import { describeTimeline } from './timeline.ts';
 
@@ -34,6 +35,9 @@ export async function reportRun(
     vendor: run.vendor ?? null,
     deliveries,
     webhook: webhook === null ? null : withoutQuery(webhook),
+    webhooks: webhooksOf(run).map(({ id, url, protocol, events: wanted }) => ({
+      ...{ id, url: withoutQuery(url), protocol, events: wanted },
+    })),
     events: events.map(({ seq, atMs, status, change }) => ({ seq, atMs, status, kind: change.kind })),
     ...(reveal.includes('input') ? { input: { input, messages, config } } : {}),
     ...(reveal.includes('output') ? { output: run.outcome } : {}),

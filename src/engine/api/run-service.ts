@@ -53,6 +53,8 @@ export class RunService implements Runs {
   readonly #large = new LargeEvents();
   readonly #readers: RecentReaders;
   readonly #webhooks: WebhookService;
+  /** Counts under way, by what is counted. */
+  readonly #counts = new Map<string, Promise<number>>();
   #draining = false;
 
   constructor(deps: RunServiceDeps) {
@@ -185,7 +187,15 @@ export class RunService implements Runs {
 
   async count(conditions: RunConditions): Promise<number> {
     checkFilter('metadata', conditions.metadata);
-    return await translateStorageFault(this.#deps.store.count(conditions));
+    // Those who ask for the same at the same time share the work, which grows with the tenant's runs.
+    const name = JSON.stringify(conditions);
+    const counting = this.#counts.get(name) ?? this.#deps.store.count(conditions);
+    this.#counts.set(name, counting);
+    try {
+      return await translateStorageFault(counting);
+    } finally {
+      this.#counts.delete(name);
+    }
   }
 
   webhooks(key: RunKey): Promise<readonly RunWebhook[]> {

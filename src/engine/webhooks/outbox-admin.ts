@@ -23,10 +23,12 @@ export function redriveDeliveries(outbox: Outbox, { runId, failed }: Which, nowM
   return outbox.redrive({ runId, states: failed ? ended : ['waiting', ...ended], nowMs });
 }
 
-function sayDelivery({ runId, seq, tenant, url, state, attempts, createdAtMs, dueAtMs, failure }: Delivery): string {
+function sayDelivery(delivery: Delivery): string {
+  const { runId, webhook, seq, tenant, url, state, attempts, createdAtMs, dueAtMs, failure } = delivery;
   const { origin, pathname } = new URL(url);
   const due = state === 'waiting' ? ` due=${dueAtMs <= createdAtMs ? 'now' : new Date(dueAtMs).toISOString()}` : '';
   const reason = failure === null ? '' : ` (${failure})`;
   const made = new Date(createdAtMs).toISOString();
-  return `${made} ${state} run=${runId} seq=${seq} tenant=${tenant} attempts=${attempts}${due} ${origin}${pathname}${reason}`;
+  const named = webhook === undefined ? '' : ` webhook=${JSON.stringify(webhook)}`;
+  return `${made} ${state} run=${runId}${named} seq=${seq} tenant=${tenant} attempts=${attempts}${due} ${origin}${pathname}${reason}`;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { roles, stopKinds } from '../../contract/domain/operator.ts';
 import { runPhases } from '../../contract/domain/run.ts';
+import { webhookEvents } from '../../contract/domain/run-webhook.ts';
 import { fireOutcomes, missedPolicies, overlapPolicies } from '../../contract/domain/schedule.ts';
 import { waitingCauses } from '../../contract/domain/waiting.ts';
 import { deliveryStates } from '../../contract/domain/webhook.ts';
@@ -90,6 +91,7 @@ const TimelineEntry = z
 const Delivery = z
   .object({
     run_id: z.string(),
+    webhook: z.string().describe("The id of the run's webhook; `default` is the one that its request names"),
     seq: count,
     tenant: z.string(),
     url: z.string().describe('Without its query, where receivers keep secrets'),
@@ -114,7 +116,15 @@ const RunReport = z
     actions: z.array(z.object({ action: z.string(), by: z.string(), at: instant, run_id: z.string().optional() })),
     timeline: z.array(TimelineEntry),
     vendor: json.describe("What is kept of the vendor's terminal answer"),
-    webhook: z.string().nullable(),
+    webhook: z.string().nullable().describe('The URL of the request, without its query'),
+    webhooks: z.array(
+      z.object({
+        id: z.string(),
+        url: z.string().describe('Without its query'),
+        protocol: z.string().nullable().describe('Whose words its bodies have'),
+        events: z.enum(webhookEvents),
+      }),
+    ),
     deliveries: z.array(Delivery),
     events: z.array(z.object({ seq: count, at: instant, status: runStatus, kind: z.string() })),
     input: anyObject.optional(),

@@ -18,6 +18,7 @@ import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { MappedStatus } from '../../contract/domain/mapping.ts';
 import type { CallNote, Stop } from '../../contract/domain/operator.ts';
+import { requestWebhookId } from '../../contract/domain/run-webhook.ts';
 import type { Delivery } from '../../contract/domain/webhook.ts';
 import { instantOf } from '../shared/answers.ts';
 
@@ -74,7 +75,7 @@ function encodeCall({ atMs, tookMs, httpStatus, fault }: CallNote): JsonObject {
 }
 
 export function encodeReport(report: RunReport): JsonObject {
-  const { row, notes, timeline, vendor, webhook, deliveries, events, input, output } = report;
+  const { row, notes, timeline, vendor, webhook, webhooks, deliveries, events, input, output } = report;
   return {
     ...encodeRow(row),
     version: report.version,
@@ -95,6 +96,7 @@ export function encodeReport(report: RunReport): JsonObject {
     })),
     vendor,
     webhook,
+    webhooks: webhooks.map((each) => ({ ...each })),
     deliveries: deliveries.map(encodeDelivery),
     events: events.map(({ seq, atMs, status, kind }) => ({ seq, at: instantOf(atMs), status, kind })),
     ...(input === undefined ? {} : { input: withoutGaps(input) }),
@@ -108,9 +110,10 @@ function withoutGaps(members: Readonly<Record<string, unknown>>): JsonObject {
 
 /** URLs are shown without their query, where receivers keep secrets. */
 export function encodeDelivery(delivery: Omit<Delivery, 'body'>): JsonObject {
-  const { runId, seq, tenant, url, state, attempts, createdAtMs, dueAtMs, endedAtMs, failure } = delivery;
+  const { runId, webhook = requestWebhookId, seq, tenant, url, state, attempts, createdAtMs } = delivery;
+  const { dueAtMs, endedAtMs, failure } = delivery;
   return {
-    ...{ run_id: runId, seq, tenant, url: publicUrl(url), state, attempts },
+    ...{ run_id: runId, webhook, seq, tenant, url: publicUrl(url), state, attempts },
     created_at: instantOf(createdAtMs),
     due_at: state === 'waiting' ? instantOf(Math.max(dueAtMs, createdAtMs)) : null,
     ended_at: instantOrNull(endedAtMs),

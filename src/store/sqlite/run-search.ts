@@ -14,12 +14,14 @@ import {
   countChunk,
   formatPlace,
   indexFor,
+  indexForCount,
   type RunIndex,
   rangeOf,
   readPlace,
   selectChanged,
   selectChunk,
   selectPlaces,
+  startOf,
 } from './run-selection.ts';
 import { loadRow, walkSlices } from './slices.ts';
 import type { Statements } from './sqlite-statements.ts';
@@ -37,8 +39,6 @@ const ownerRow = z.object({ owner: z.string() });
 
 /** Rows that are counted at once: less than a millisecond, where an index has all that is compared. */
 const countedAtOnce = 2000;
-/** Larger than every run id. */
-const beforeAll = '\u{10ffff}';
 
 /** Searches a SQLite database without holding the event loop for long. Throws SQLite's errors. */
 export class RunSearch {
@@ -77,8 +77,9 @@ export class RunSearch {
     const statement = this.#database.prepare(text);
     const pacer = new Pacer();
     let count = 0;
-    for (const range of this.#rangesOf(indexFor(conditions), conditions)) {
-      for (let before: string | null = beforeAll; before !== null; ) {
+    const index = indexForCount(conditions);
+    for (const range of this.#rangesOf(index, conditions)) {
+      for (let before: string | null = startOf(index); before !== null; ) {
         const row = countRow.parse(statement.get(...values(range, before, countedAtOnce)));
         count += row.found;
         before = row.examined < countedAtOnce ? null : row.last;
@@ -106,11 +107,11 @@ export class RunSearch {
 
   #openChanged(query: RunQuery): ChangedRuns {
     const { after, limit, offset } = query;
-    const start = after === undefined ? formatPlace(10 ** 15 - 1, beforeAll) : formatPlace(after.atMs, after.runId);
+    const start = after === undefined ? startOf('changed') : formatPlace(after.atMs, after.runId);
     const statuses = statusesOf(query);
     const isOfThread = typeof query.threadId === 'string';
     const scanned = isOfThread ? 'thread' : statuses.some((each) => liveStatuses.includes(each)) ? 'live' : null;
-    const ended = isOfThread ? [] : this.#rangesOf('ended', query);
+    const ended = isOfThread ? [] : this.#rangesOf('changed', query);
     return new ChangedRuns({
       ended: new MergedRanges(ended, this.#reader(selectChanged(query)), start),
       scan:
@@ -130,13 +131,14 @@ export class RunSearch {
     };
   }
 
-  #rangesOf(index: Exclude<RunIndex, 'changed'>, conditions: RunConditions): readonly (string | null)[] {
+  #rangesOf(index: RunIndex, conditions: RunConditions): readonly (string | null)[] {
     switch (index) {
       case 'thread':
         return [conditions.threadId ?? null];
       case 'live':
         return [null, ...this.#owners()];
-      case 'ended': {
+      case 'failed':
+      case 'changed': {
         const statuses = statusesOf(conditions).filter((status) => endedStatuses.includes(status));
         return this.#agentsOf(conditions).flatMap((agentId) => statuses.map((status) => rangeOf(status, agentId)));
       }

@@ -1,7 +1,7 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { RunStatus } from '../../contract/domain/run.ts';
 import type { RunConditions, RunQuery } from '../../contract/store/store.ts';
-import { comparedPhases, endedStatuses, liveStatuses, statusesOf } from '../run-conditions.ts';
+import { comparedPhases, endedStatuses, failedStatuses, liveStatuses, statusesOf } from '../run-conditions.ts';
 import { listEntries } from '../search-entries.ts';
 
 /**
@@ -9,18 +9,26 @@ import { listEntries } from '../search-entries.ts';
  *
  * - `thread`: runs of a thread.
  * - `live`: live runs of an owner, of all tenants.
- * - `ended`: runs of an agent that ended with a status.
+ * - `failed`: runs of an agent that failed with a status.
  * - `agent`: runs of an agent.
  * - `changed`: runs of an agent that ended with a status, in the order of their ends.
  */
-export type RunIndex = 'thread' | 'live' | 'ended' | 'agent' | 'changed';
+export type RunIndex = 'thread' | 'live' | 'failed' | 'agent' | 'changed';
 
 /** The index that serves conditions best, in the order of creation. */
 export function indexFor(conditions: RunConditions): Exclude<RunIndex, 'changed'> {
   if (typeof conditions.threadId === 'string') return 'thread';
   const statuses = statusesOf(conditions);
   if (statuses.every((status) => liveStatuses.includes(status))) return 'live';
-  return statuses.every((status) => endedStatuses.includes(status)) ? 'ended' : 'agent';
+  return statuses.every((status) => failedStatuses.includes(status)) ? 'failed' : 'agent';
+}
+
+/** The index that serves a count best. */
+export function indexForCount(conditions: RunConditions): RunIndex {
+  const index = indexFor(conditions);
+  return index === 'agent' && !statusesOf(conditions).some((status) => liveStatuses.includes(status))
+    ? 'changed'
+    : index;
 }
 
 /** A range of an index that is of one status. */
@@ -56,7 +64,7 @@ type Examined = ChunkStatement & { readonly index: RunIndex };
  */
 function examine(index: RunIndex, conditions: RunConditions, place: string): Examined {
   const { tenant, agentId, agentIds, threadId, updatedAfterMs } = conditions;
-  const isOfStatus = index === 'ended' || index === 'changed';
+  const isOfStatus = index === 'failed' || index === 'changed';
   const fixed = index === 'changed' ? 6 : isOfStatus ? 5 : 4;
   const values: SQLInputValue[] = [];
   const bind = (value: SQLInputValue): string => `?${values.push(value) + fixed}`;
@@ -95,10 +103,10 @@ function examine(index: RunIndex, conditions: RunConditions, place: string): Exa
     index,
     text,
     values: (named, before, size) => {
-      if (index !== 'changed' && index !== 'ended') return [tenant, named, before, size, ...values];
+      if (!isOfStatus) return [tenant, named, before, size, ...values];
       const [status = '', ...rest] = (named ?? '').split(' ');
       const ofAgent = [tenant, rest.join(' ')];
-      if (index === 'ended') return [...ofAgent, before, size, status, ...values];
+      if (index === 'failed') return [...ofAgent, before, size, status, ...values];
       const { atMs, runId } = readPlace(before);
       return [...ofAgent, atMs, size, status, runId, ...values];
     },
@@ -109,9 +117,9 @@ function examine(index: RunIndex, conditions: RunConditions, place: string): Exa
 const ranges: Readonly<Record<RunIndex, readonly [from: string, conditions: string]>> = {
   thread: ['runs INDEXED BY runs_by_thread', 'tenant = ?1 AND thread_id = ?2'],
   live: ['runs INDEXED BY runs_live', 'ended_at_ms IS NULL AND owner IS ?2'],
-  ended: [
-    'runs INDEXED BY runs_ended',
-    `tenant = ?1 AND agent_id = ?2 AND status IN ('success', 'error', 'timeout') AND status = ?5`,
+  failed: [
+    'runs INDEXED BY runs_failed',
+    `tenant = ?1 AND agent_id = ?2 AND status IN ('error', 'timeout') AND status = ?5`,
   ],
   agent: ['runs INDEXED BY runs_by_agent', 'tenant = ?1 AND agent_id = ?2'],
   changed: ['runs INDEXED BY runs_by_end', 'tenant = ?1 AND agent_id = ?2 AND status = ?5 AND ended_at_ms IS NOT NULL'],
@@ -132,6 +140,14 @@ function errcodeTests(
 }
 
 const examinedColumns = 'count(*) AS examined, min(run_id) AS last';
+
+/** Before which a walk of an index begins. */
+export function startOf(index: RunIndex): string {
+  return index === 'changed' ? formatPlace(10 ** placeDigits - 1, beforeAll) : beforeAll;
+}
+
+/** Larger than every run id. */
+const beforeAll = '\u{10ffff}';
 
 /** Examines runs in the order of their creation, and gives the ids of those that match. */
 export function selectChunk(query: RunQuery): ChunkStatement {
@@ -161,8 +177,12 @@ export function selectPlaces(index: 'thread' | 'live', query: RunQuery): ChunkSt
   };
 }
 
-/** Examines runs and gives the number of those that match. */
+/** Examines runs and gives the number of those that match; `last` is where the next chunk begins. */
 export function countChunk(conditions: RunConditions): ChunkStatement {
-  const { text, values } = examine(indexFor(conditions), conditions, 'NULL');
-  return { text: `SELECT ${examinedColumns}, count(*) FILTER (WHERE matched) AS found FROM (${text})`, values };
+  const index = indexForCount(conditions);
+  const { text, values } = examine(index, conditions, index === 'changed' ? placeIn('ended_at_ms') : 'runs.run_id');
+  return {
+    text: `SELECT count(*) AS examined, min(place) AS last, count(*) FILTER (WHERE matched) AS found FROM (${text})`,
+    values,
+  };
 }

@@ -3,6 +3,7 @@ import { anyAuthSchema } from './auth-section.ts';
 import { agentSchema, backendSchema } from './entry-schemas.ts';
 import { schedulesSchema } from './schedules.ts';
 import {
+  a2aSchema,
   adminSchema,
   limitsSchema,
   logSchema,
@@ -30,6 +31,7 @@ export const configSchema = z.strictObject({
   retention: retentionSchema,
   replicas: replicasSchema,
   admin: adminSchema,
+  a2a: a2aSchema,
   log: logSchema,
   tracing: tracingSchema,
   defaultAgent: z

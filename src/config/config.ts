@@ -6,6 +6,7 @@ import type { AuthConfig } from '../contract/domain/auth.ts';
 import type { Schedule } from '../contract/domain/schedule.ts';
 import { createRedactor } from '../observability/redaction.ts';
 import type {
+  a2aSchema,
   adminSchema,
   limitsSchema,
   logSchema,
@@ -78,6 +79,7 @@ export type Config = {
   readonly retention: Section<typeof retentionSchema>;
   readonly replicas: Section<typeof replicasSchema>;
   readonly admin: Section<typeof adminSchema>;
+  readonly a2a: Section<typeof a2aSchema>;
   readonly log: Section<typeof logSchema>;
   readonly tracing: Section<typeof tracingSchema>;
   /** Null: it is not configured. */

@@ -21,6 +21,7 @@ import { ConfigReader, isExtension, listNames } from './reader.ts';
 import { readSchedules } from './schedules.ts';
 import { findUrlPasswords, keepLongSecrets } from './secrets.ts';
 import {
+  a2aSchema,
   adminSchema,
   limitsSchema,
   logSchema,
@@ -89,6 +90,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
   const retention = section('retention', retentionSchema);
   const replicas = section('replicas', replicasSchema);
   const admin = section('admin', adminSchema);
+  const a2a = section('a2a', a2aSchema);
   const log = section('log', logSchema);
   const tracing = section('tracing', tracingSchema);
   const webhooks = section('webhooks', webhooksSchema);
@@ -119,7 +121,19 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
   if (openAdmin !== null) reader.report(['admin', 'host'], openAdmin);
 
   if (reader.problemCount > 0) throw new ConfigError(file, reader.listProblems());
-  if (!server || !store || !limits || !pacing || !retention || !replicas || !admin || !log || !tracing || !webhooks) {
+  if (
+    !server ||
+    !store ||
+    !limits ||
+    !pacing ||
+    !retention ||
+    !replicas ||
+    !admin ||
+    !a2a ||
+    !log ||
+    !tracing ||
+    !webhooks
+  ) {
     throw new TypeError('a section was refused without a problem');
   }
   if (auth === undefined) throw new TypeError('auth was refused without a problem');
@@ -140,6 +154,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
     retention,
     replicas,
     admin,
+    a2a,
     log,
     tracing,
     auth,

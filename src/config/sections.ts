@@ -86,6 +86,18 @@ export const serverSchema = z
   })
   .describe('Where the gateway listens and how it speaks.');
 
+export const a2aSchema = z
+  .strictObject({
+    uniqueMessageIds: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether a message with the id of an earlier one is that message, sent again, which begins no second task. Turn it off for clients that give each message the same id; then each message begins a task, also one that is sent again because its answer was lost.',
+      ),
+  })
+  .prefault({})
+  .describe('How agents are served over A2A, under `/a2a/{agent}`.');
+
 export const storeSchema = z
   .strictObject({
     url: storeUrl.default('sqlite:./data/rungate.db').meta({

@@ -146,7 +146,7 @@ export function createApp(options: AppOptions): App {
     }),
   };
   // `/acp/v0.1` is asked before the root, which has every path.
-  const sites = mounts.toSorted((a, b) => b.prefix.length - a.prefix.length);
+  const sites = [...mounts, ...mountsOfHost(mounts)].toSorted((a, b) => b.prefix.length - a.prefix.length);
   const protocolOf = (path: string) => sites.find(({ prefix }) => isUnder(path, prefix))?.protocol ?? null;
   const pages = new Set(['/', docsPath, consolePath, ...mounts.map(({ prefix }) => `${prefix}/openapi.json`)]);
   const ownDeps = {
@@ -194,4 +194,14 @@ export function createApp(options: AppOptions): App {
       sockets.drain();
     },
   };
+}
+
+/** What protocols serve under the well-known address of the host, wherever they are mounted. */
+function mountsOfHost(mounts: readonly Mount[]): readonly Mount[] {
+  return mounts.flatMap(({ protocol, prefix }) => {
+    const { hostOperations: operations } = protocol;
+    return operations === undefined || prefix === ''
+      ? []
+      : [{ protocol: { ...protocol, operations }, prefix: '/.well-known' }];
+  });
 }

@@ -31,6 +31,8 @@ export type ParseBody = () => Json | undefined | Promise<Json | undefined>;
 const readFault = z.object({ status: z.number().optional(), type: z.string().optional() });
 
 const jsonType = 'application/json';
+/** Those too that say what the JSON is of, such as `application/a2a+json`. */
+const jsonTypes = [jsonType, '+json'];
 /** A body of this many bytes is counted by its length. */
 const maxCountedWhole = 16_384;
 const arrivingRefusals: ReadonlySet<string> = new Set(['too_many_body_bytes', 'body_bytes_exhausted']);
@@ -42,11 +44,11 @@ const readNothingElse = () => Promise.resolve();
  * refusals of arriving bytes.
  */
 export function createBodyReader({ maxBodyBytes, maxJsonDepth }: BodyLimits, arriving: ArrivingBytes): BodyReader {
-  const readBytes = createBytesReader(jsonType, maxBodyBytes, arriving);
+  const readBytes = createBytesReader(jsonTypes, maxBodyBytes, arriving);
   return async (context, caller) => {
     if (!hasBody(context)) return undefined;
     // Most clients send exactly this, and a comparison costs less than parsing the header.
-    const isJson = context.headers['content-type'] === jsonType || context.is(jsonType) === jsonType;
+    const isJson = context.headers['content-type'] === jsonType || typeof context.is(jsonTypes) === 'string';
     if (!isJson) throw new GatewayError('unsupported_media_type');
     const bytes = await readBytes(context, caller);
     if (bytes.byteLength === 0) return undefined;
@@ -64,7 +66,7 @@ export function createPushReader(
   arriving: ArrivingBytes,
 ): (context: Context) => Promise<ReadPush> {
   // A push can hold the result that an answer to a poll would hold.
-  const readBytes = createBytesReader('*/*', Math.max(maxBodyBytes, maxAnswerBytes), arriving);
+  const readBytes = createBytesReader(['*/*'], Math.max(maxBodyBytes, maxAnswerBytes), arriving);
   return async (context) => {
     if (!hasBody(context)) return { text: () => '', parse: () => undefined };
     const contentType = context.headers['content-type'];
@@ -101,11 +103,11 @@ function readValue(parsed: ParsedJson): Json | undefined {
 }
 
 /**
- * Has koa-body read bodies of `type` as bytes. Its own JSON parser is off: the text is parsed by the one parser of
+ * Has koa-body read bodies of these types as bytes. Its own JSON parser is off: the text is parsed by the one parser of
  * untrusted JSON, see docs/decisions/040-koa-body-reads-text.md, and its own decoder replaces what it cannot read.
  */
 function createBytesReader(
-  type: string,
+  types: readonly string[],
   maxBodyBytes: number,
   arriving: ArrivingBytes,
 ): (context: Context, caller: string) => Promise<Uint8Array> {
@@ -116,7 +118,7 @@ function createBytesReader(
     text: true,
     // None: what is read stays bytes.
     encoding: '' as BufferEncoding,
-    textTypes: [type],
+    textTypes: [...types],
     textLimit: maxBodyBytes,
     parsedMethods: [HttpMethodEnum.POST, HttpMethodEnum.PUT, HttpMethodEnum.PATCH, HttpMethodEnum.DELETE],
   }) as unknown as Middleware;

@@ -54,14 +54,18 @@ function record(log: Log, context: Context, requestId: string, error: GatewayErr
 
 function sendError(context: Context, protocol: Protocol | null, requestId: string, error: GatewayError): void {
   const asProblem = protocol === null || wantsProblem(context);
-  context.status = error.http === 422 && !asProblem ? (protocol.refusalStatus ?? 422) : error.http;
+  const own = asProblem ? undefined : protocol.answerError?.(error, context.path);
+  const usual = error.http === 422 && !asProblem ? (protocol.refusalStatus ?? 422) : error.http;
+  context.status = own?.status ?? usual;
   context.set('Content-Type', asProblem ? problemType : jsonType);
   context.vary('Accept');
   if (error.http === 401) context.set('WWW-Authenticate', challenge(context.req));
   if (error.http === 405) setAllow(context);
   if (error.retryAfterSeconds !== undefined) context.set('Retry-After', String(error.retryAfterSeconds));
   if (error.quota !== undefined) addQuota(context, error.quota, error.retryAfterSeconds);
-  context.body = JSON.stringify(asProblem ? describeProblem(error, requestId) : protocol.encodeError(error, requestId));
+  context.body = JSON.stringify(
+    asProblem ? describeProblem(error, requestId) : (own?.body ?? protocol.encodeError(error, requestId)),
+  );
 }
 
 /**

@@ -25,6 +25,8 @@ const exposeHeaders = [
   'X-Rungate-Waiting',
 ];
 const allowHeaders = [
+  'A2A-Extensions',
+  'A2A-Version',
   'Accept',
   'Authorization',
   'Content-Type',

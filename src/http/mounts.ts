@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts';
 import type { Protocol } from '../contract/api/protocol.ts';
 import type { SealerFor } from '../contract/api/sealer.ts';
 import { readVersion } from '../observability/version.ts';
+import { createA2a } from '../protocols/a2a/protocol.ts';
 import { createAcpV01 } from '../protocols/acp-v01/protocol.ts';
 import { createAcpV02 } from '../protocols/acp-v02/protocol.ts';
 import { createAdminProtocol } from '../protocols/admin/protocol.ts';
@@ -30,6 +31,12 @@ export function mountProtocols(config: Config, sealerFor: SealerFor): readonly M
     createIntuned(),
     createRestack({ unknownFields }),
     createMcp({ sealerFor, version: readVersion(), retentionMs: config.retention.days * dayMs }),
+    createA2a({
+      uniqueMessageIds: config.a2a.uniqueMessageIds,
+      pushes: false,
+      isProtected: config.auth !== null && config.auth !== 'none',
+      defaultAgent: config.defaultAgent ?? null,
+    }),
   ];
   const mounts = protocols.map((protocol) => ({ protocol, prefix: protocol.prefix }));
   const root = protocols.find((protocol) => protocol.name === rootProtocol);

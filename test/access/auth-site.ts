@@ -114,6 +114,7 @@ export async function ask(url: string, key: string | null, method: string, path:
       'x-request-id': 'test',
       ...(key === null ? {} : { authorization: `Bearer ${key}` }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      'a2a-version': '1.0',
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });

@@ -231,7 +231,7 @@ const mistakes: readonly (readonly [string, string, string, RegExp, string?])[] 
 test('server.rootProtocol takes the protocols of runs that the gateway mounts, and none of a vendor or of operators', async () => {
   const mounts = mountProtocols(await parse(sample()), sealerFor).map(({ protocol }) => protocol);
   const names = mounts.filter(({ isForOperators }) => isForOperators !== true).map(({ name }) => name);
-  const others = ['langgraph', 'ag-ui', 'openai', 'intuned', 'restack', 'mcp'];
+  const others = ['langgraph', 'ag-ui', 'openai', 'intuned', 'restack', 'mcp', 'a2a'];
   expect([...new Set(names)]).toEqual([...protocolNames, ...others]);
   for (const name of protocolNames) {
     const config = await parse(sample());

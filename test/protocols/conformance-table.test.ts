@@ -12,7 +12,7 @@ test.each(createProtocols())('the page of $name lists every operation that it se
   expect(section).toContain(`\`${name}\`, mounted at \`${prefix}\``);
   const rows = operations.map(({ id, method, path }) => [
     `\`${id}\``,
-    `\`${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}\``,
+    `\`${method} ${path.replaceAll(/(?<=\/):(\w+)/g, '{$1}')}\``,
   ]);
   expect(readTable(section, 'operation')).toEqual(rows);
 });

@@ -47,6 +47,7 @@ export function bodyOf({ body, id }: Operation): Json | undefined {
     { threadId: 'shared', runId: 'r', messages: [{ id: 'm', role: 'user', content: '{}' }] },
     { channels: ['values', 'lifecycle'] },
     { id: 1, method: 'state.get' },
+    { message: { messageId: 'm', role: 'ROLE_USER', parts: [{ data: {} }] } },
     { namespace: ['shared'], key: 'k' },
     { namespace: ['shared'], key: 'k', value: {} },
   ];
@@ -63,5 +64,7 @@ const otherNames: Readonly<Record<string, string>> = { response_id: 'run_id', co
 
 /** A path with its parameters; what is not named is `echo`. */
 export function fill(path: string, ids: JsonObject): string {
-  return path.replace(/:(\w+)/g, (_, name: string) => String(ids[otherNames[name] ?? name] ?? places[name] ?? 'echo'));
+  return path.replace(/(?<=\/):(\w+)/g, (_, name: string) =>
+    String(ids[otherNames[name] ?? name] ?? places[name] ?? 'echo'),
+  );
 }

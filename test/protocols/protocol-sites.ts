@@ -1,4 +1,5 @@
 import type { Protocol } from '../../src/contract/api/protocol.ts';
+import { createA2a } from '../../src/protocols/a2a/protocol.ts';
 import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
 import { createAcpV02 } from '../../src/protocols/acp-v02/protocol.ts';
 import { createAgUi } from '../../src/protocols/ag-ui/protocol.ts';
@@ -22,6 +23,7 @@ export function createProtocols(unknownFields: 'reject' | 'ignore' = 'reject'): 
     createIntuned(),
     createRestack({ unknownFields }),
     createMcp({ sealerFor, version: '0.0.0', retentionMs: 86_400_000 }),
+    createA2a({ uniqueMessageIds: true, pushes: false, isProtected: false, defaultAgent: 'echo' }),
   ];
 }
 

@@ -176,11 +176,15 @@ export interface Protocol {
   /** It is no alternative to the other protocols, so that refusals do not refer to it. */
   readonly isForOperators?: boolean;
   readonly operations: readonly Operation[];
+  /** Operations under `/.well-known` of the host, wherever the protocol is mounted. */
+  readonly hostOperations?: readonly Operation[];
   readonly about: AboutProtocol;
   /** The status of a request that is not valid; left out, 422. */
   readonly refusalStatus?: 400;
   /** `requestId` names the request in the log of the gateway. */
   encodeError(error: GatewayError, requestId: string): Json;
+  /** In place of `encodeError`, where the status is not always the error's own, or the body is not the same for each path. */
+  answerError?(error: GatewayError, path: string): { readonly status: number; readonly body: Json };
   /** The body of a webhook about the run. */
   encodeRun(run: Run): Json;
 }

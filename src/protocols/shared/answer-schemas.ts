@@ -25,6 +25,7 @@ const refusalTexts = {
   400: 'The request is not valid',
   404: 'Not found',
   409: 'Conflict',
+  415: 'The content is of a type that is not taken',
   422: 'The request is not valid',
 } as const;
 

@@ -93,6 +93,48 @@ const codedVendors: readonly (readonly [string, Entry])[] = [
       variables: [],
     },
   ],
+  [
+    'temporal',
+    {
+      backend: [
+        'baseUrl: ${TEMPORAL_URL:-http://localhost:7233}',
+        'namespace: ${TEMPORAL_NAMESPACE:-default}',
+        'apiKey: ${TEMPORAL_API_KEY:-}',
+      ],
+      target: '{ workflow: MyWorkflow, taskQueue: my-task-queue }',
+      variables: [],
+    },
+  ],
+  [
+    'mcp',
+    {
+      backend: ['baseUrl: ${MCP_URL}', 'token: ${MCP_TOKEN:-}'],
+      target: '{ tool: my-tool }',
+      variables: ['MCP_URL'],
+    },
+  ],
+  [
+    'dify',
+    {
+      backend: ['baseUrl: ${DIFY_URL:-https://api.dify.ai/v1}', 'apiKey: ${DIFY_API_KEY}'],
+      target: '{}',
+      variables: ['DIFY_API_KEY'],
+    },
+  ],
+  [
+    'agentcore',
+    {
+      backend: [
+        'baseUrl: https://bedrock-agentcore.${AWS_REGION}.amazonaws.com',
+        'region: ${AWS_REGION}',
+        'accessKeyId: ${AWS_ACCESS_KEY_ID}',
+        'secretAccessKey: ${AWS_SECRET_ACCESS_KEY}',
+        'sessionToken: ${AWS_SESSION_TOKEN:-}',
+      ],
+      target: "{ agentRuntimeArn: 'arn:aws:bedrock-agentcore:eu-central-1:123456789012:runtime/my-agent' }",
+      variables: ['AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
+    },
+  ],
 ];
 
 /** The keys that the vendor's file requires, with placeholders for what stands for one account. */

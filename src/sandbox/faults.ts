@@ -1,11 +1,15 @@
 import { z } from 'zod';
 
-/** The vendors whose stand-ins share a server, each below its name. */
+/** The vendors by file whose stand-ins share a server, each below its name. */
 export const fileVendors = ['a2a', 'apify', 'browser-use', 'langgraph', 'openai-responses', 'replicate'] as const;
 export type FileVendor = (typeof fileVendors)[number];
 
+/** Vendors with an adapter of code whose stand-ins are on the same server. */
+export const codedVendors = ['agentcore', 'dify', 'mcp'] as const;
+export type SharingVendor = FileVendor | (typeof codedVendors)[number];
+
 /** The vendors that the sandbox stands in for. */
-const vendors = ['intuned', 'restack', ...fileVendors] as const;
+const vendors = ['intuned', 'restack', ...fileVendors, ...codedVendors] as const;
 export type Vendor = (typeof vendors)[number];
 
 /** What a request asks of a vendor; `other` is everything else. */

@@ -2,7 +2,7 @@ import { defaultApiKey } from './sandbox.ts';
 
 type SandboxUrls = { readonly intunedUrl: string; readonly restackUrl: string; readonly vendorsUrl: string };
 
-/** The config that `npm start` serves: agents at eight vendors, all of them in the sandbox. YAML. */
+/** The config that `npm start` serves: agents at eleven vendors, all of them in the sandbox. YAML. */
 export function sampleConfig(urls: SandboxUrls): string {
   return `server: { host: 127.0.0.1, port: 8080 }
 # The vendors end with the process, so nothing of an old run could be sent twice.
@@ -42,6 +42,20 @@ backends:
     adapter: replicate
     baseUrl: ${urls.vendorsUrl}/replicate
     token: ${defaultApiKey}
+  mcp-sandbox:
+    adapter: mcp
+    baseUrl: ${urls.vendorsUrl}/mcp
+    token: ${defaultApiKey}
+  dify-sandbox:
+    adapter: dify
+    baseUrl: ${urls.vendorsUrl}/dify
+    apiKey: ${defaultApiKey}
+  agentcore-sandbox:
+    adapter: agentcore
+    baseUrl: ${urls.vendorsUrl}/agentcore
+    region: eu-central-1
+    accessKeyId: ${defaultApiKey}
+    secretAccessKey: a-secret-of-nothing
 
 agents:
   - name: echo
@@ -249,5 +263,49 @@ agents:
         examples: [{ prompt: a red kettle }]
     mapping:
       output: "{ 'images': output[] }"
+
+  - name: look-up
+    version: 1.0.0
+    description: Calls a tool of an MCP server as a task.
+    backend: mcp-sandbox
+    target: { tool: researcher }
+    timeoutSeconds: 120
+    schemas:
+      input:
+        type: object
+        required: [topic]
+        properties: { topic: { type: string } }
+        examples: [{ topic: the price of coffee }]
+
+  - name: sign-off
+    version: 1.0.0
+    description: A workflow of Dify that waits for a form; resume it with {"action":"approve"}.
+    backend: dify-sandbox
+    target: { workflowId: ApprovalAgent }
+    timeoutSeconds: 3600
+    schemas:
+      input:
+        type: object
+        properties: { question: { type: string } }
+        examples: [{ question: Shall I send the offer? }]
+      interrupts:
+        - interrupt_type: form
+          interrupt_payload: { type: object }
+          resume_payload:
+            type: object
+            properties: { action: { enum: [approve, reject] }, inputs: { type: object } }
+
+  - name: greet
+    version: 1.0.0
+    description: Answers a message in the runtime of Amazon Bedrock AgentCore.
+    backend: agentcore-sandbox
+    target: { agentRuntimeArn: "arn:aws:bedrock-agentcore:eu-central-1:000000000000:runtime/CustomerSupportAgent" }
+    timeoutSeconds: 60
+    schemas:
+      input:
+        type: object
+        required: [message]
+        properties: { message: { type: string } }
+        examples: [{ message: Good morning. }]
 `;
 }

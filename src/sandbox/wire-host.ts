@@ -10,6 +10,8 @@ export type Headers = IncomingMessage['headers'];
 export type Reply = {
   readonly status: number;
   readonly body: Json;
+  /** Sent in place of the body, as a stream of server-sent events that ends with the last of them. */
+  readonly events?: readonly Json[];
   readonly fault?: Fault | null;
   /** It is held back for so long, unless the call comes to have another answer before, which is not held. */
   readonly holdMs?: number;
@@ -21,11 +23,14 @@ export type Call = {
   handle(body: unknown, headers: Headers): Reply;
 };
 
+/** The query with its `?`, as sent, and the headers. */
+export type Routed = { readonly query: string; readonly headers: Headers };
+
 /** One vendor's wire: no sockets, no state. */
 export type Wire = {
   readonly vendor: Vendor;
-  /** Parts of the path, decoded, and the query with its `?`, as sent; null where the vendor has no such path. */
-  route(method: string, deps: readonly string[], query: string): Call | null;
+  /** Parts of the path, decoded; null where the vendor has no such path. */
+  route(method: string, deps: readonly string[], more: Routed): Call | null;
   /** An error body in the vendor's form. */
   encodeError(status: number, message: string, code?: string): Json;
 };
@@ -67,7 +72,7 @@ export class WireHost {
       request.socket.destroy();
       return;
     }
-    const call = this.#route(request.method ?? 'GET', path);
+    const call = this.#route(request.method ?? 'GET', path, request.headers);
     const operation = call?.operation ?? 'other';
     this.#startLog.countRequest(this.#wire.vendor, operation);
     const fault = this.#faults.nextFor(this.#wire.vendor, operation);
@@ -85,7 +90,8 @@ export class WireHost {
       const reply = this.#handle(call, text, request.headers);
       const spoiling = fault ?? reply.fault ?? null;
       if (spoiling !== null) return this.#spoil(spoiling, response);
-      if (reply.holdMs === undefined) this.#send(response, reply.status, JSON.stringify(reply.body));
+      if (reply.events !== undefined) this.#stream(response, reply.status, reply.events);
+      else if (reply.holdMs === undefined) this.#send(response, reply.status, JSON.stringify(reply.body));
       else this.#hold(response, reply.holdMs, () => this.#handle(call, text, request.headers));
     });
   }
@@ -101,12 +107,12 @@ export class WireHost {
     response.on('close', () => clearInterval(timer));
   }
 
-  #route(method: string, path: string): Call | null {
+  #route(method: string, path: string, headers: Headers): Call | null {
     const end = path.indexOf('?');
     try {
       const deps = (end < 0 ? path : path.slice(0, end)).slice(1).split('/');
       const query = end < 0 ? '' : path.slice(end);
-      return this.#wire.route(method, path.includes('%') ? deps.map(decodeURIComponent) : deps, query);
+      return this.#wire.route(method, path.includes('%') ? deps.map(decodeURIComponent) : deps, { query, headers });
     } catch {
       return null;
     }
@@ -156,6 +162,12 @@ export class WireHost {
     this.#startLog.countAnswer(this.#wire.vendor, String(status));
     const page = `<html><body><h1>${status}</h1></body></html>`;
     response.writeHead(status, { 'content-type': 'text/html', 'content-length': page.length }).end(page);
+  }
+
+  #stream(response: ServerResponse, status: number, events: readonly Json[]): void {
+    this.#startLog.countAnswer(this.#wire.vendor, String(status));
+    response.writeHead(status, { 'content-type': 'text/event-stream' });
+    response.end(events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join(''));
   }
 
   #send(response: ServerResponse, status: number, text: string, retryAfterSeconds?: number): void {

@@ -78,8 +78,8 @@ describe('the first lines of README.md', () => {
     });
     const { server, agents } = await parseConfig(text, { file: 'sample', env: {}, registry: adapters });
     expect(`http://${server.host}:${server.port}`).toBe(promisedUrl);
-    expect(agents).toHaveLength(13);
-    expect(new Set(agents.map(({ backend }) => backend)).size).toBe(8);
+    expect(agents).toHaveLength(16);
+    expect(new Set(agents.map(({ backend }) => backend)).size).toBe(11);
   });
 
   test('the example answers what it shows', async (context) => {

@@ -33,7 +33,7 @@ const resumeEntry = z.looseObject({
 
 export type ResumeEntry = z.output<typeof resumeEntry>;
 
-export const onDisconnect = z.enum(['cancel', 'continue']);
+const onDisconnect = z.enum(['cancel', 'continue']);
 
 /** Requests. The protocol says of `forwardedProps` that it is the application's; one member of it is for the gateway. */
 export function createRequests({ unknownFields }: RequestOptions) {

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type FaultOrders, type FileVendor, fileVendors } from '../faults.ts';
+import { codedVendors, type FaultOrders, fileVendors, type SharingVendor } from '../faults.ts';
 import type { StartLog } from '../start-log.ts';
 import { closeServer, listen, originOf, serverOptions } from '../vendor-server.ts';
 import { WireHost } from '../wire-host.ts';
@@ -7,11 +7,14 @@ import { type StandIn, wireOf } from './stand-in.ts';
 import { VendorRuns, type VendorRunsDeps } from './vendor-runs.ts';
 
 /** A stand-in is loaded with the first request to it: most sandboxes are asked for few of them. */
-const loads: Readonly<Record<FileVendor, () => Promise<StandIn>>> = {
+const loads: Readonly<Record<SharingVendor, () => Promise<StandIn>>> = {
+  agentcore: async () => (await import('./agentcore.ts')).agentcore,
   a2a: async () => (await import('./a2a.ts')).a2a,
   apify: async () => (await import('./apify.ts')).apify,
   'browser-use': async () => (await import('./browser-use.ts')).browserUse,
+  dify: async () => (await import('./dify.ts')).dify,
   langgraph: async () => (await import('./langgraph.ts')).langgraph,
+  mcp: async () => (await import('./mcp.ts')).mcp,
   'openai-responses': async () => (await import('./openai-responses.ts')).openaiResponses,
   replicate: async () => (await import('./replicate.ts')).replicate,
 };
@@ -31,9 +34,9 @@ export class FileVendorsServer {
   readonly #options: FileVendorsServerOptions;
   readonly #keys: ReadonlySet<string | undefined>;
   readonly #server: Server;
-  readonly #hosts = new Map<FileVendor, Promise<WireHost>>();
+  readonly #hosts = new Map<SharingVendor, Promise<WireHost>>();
   readonly #loaded: WireHost[] = [];
-  readonly #refusing = new Set<FileVendor>();
+  readonly #refusing = new Set<SharingVendor>();
   #port: number;
 
   constructor(deps: FileVendorsServerDeps, options: FileVendorsServerOptions) {
@@ -57,7 +60,7 @@ export class FileVendorsServer {
   }
 
   /** Cuts the requests to one vendor, because the port is not its own, until {@link accept}. */
-  refuse(vendor: FileVendor): void {
+  refuse(vendor: SharingVendor): void {
     this.#refusing.add(vendor);
   }
 
@@ -71,7 +74,7 @@ export class FileVendorsServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [, name = '', path = '/'] = /^\/([^/?]*)(.*)$/.exec(request.url ?? '') ?? [];
-    const vendor = fileVendors.find((each) => each === name);
+    const vendor = [...fileVendors, ...codedVendors].find((each) => each === name);
     if (vendor === undefined) {
       response.writeHead(404, { 'content-type': 'application/json' }).end('{"error":"there is no such vendor"}');
       return;
@@ -80,7 +83,7 @@ export class FileVendorsServer {
     host.answer(request, response, path.startsWith('/') ? path : `/${path}`);
   }
 
-  #hostOf(vendor: FileVendor): Promise<WireHost> {
+  #hostOf(vendor: SharingVendor): Promise<WireHost> {
     const known = this.#hosts.get(vendor);
     if (known !== undefined) return known;
     const loading = this.#load(vendor);
@@ -88,7 +91,7 @@ export class FileVendorsServer {
     return loading;
   }
 
-  async #load(vendor: FileVendor): Promise<WireHost> {
+  async #load(vendor: SharingVendor): Promise<WireHost> {
     const standIn = await loads[vendor]();
     const wire = wireOf(standIn, new VendorRuns(standIn, this.#deps), this.#keys);
     const { startLog, faults } = this.#deps;

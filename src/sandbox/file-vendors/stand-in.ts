@@ -10,9 +10,15 @@ export type Asked = {
   readonly query: URLSearchParams;
   /** Undefined where there is none. */
   readonly body: Json | undefined;
+  readonly headers: Headers;
+  /** What the first call gives, again for each answer to the request: one that is held back is made many times. */
+  once<Made>(make: () => Made): Made;
 };
 
-export type Route = readonly [operation: Operation, handle: (asked: Asked) => Reply];
+/** Where a vendor has one path for all, its headers say what is asked. */
+type Named = Operation | ((headers: Headers) => Operation);
+
+export type Route = readonly [operation: Named, handle: (asked: Asked) => Reply];
 
 /** How one vendor speaks: its paths, its words and its errors. What its runs do is in {@link VendorRuns}. */
 export type StandIn = Speech & {
@@ -49,18 +55,27 @@ export function wireOf(
   return {
     vendor,
     encodeError,
-    route(method, path, query): Call | null {
+    route(method, path, { query, headers: sent }): Call | null {
       for (const each of planned) {
         const parts = each.method === method ? match(each.path, path) : null;
         if (parts === null) continue;
+        const asked = { parts, query: new URLSearchParams(query), once: rememberOne() };
+        const [named] = each.route;
         return {
-          operation: each.route[0],
-          handle: (body, headers) =>
-            handle(each.route, { parts, query: new URLSearchParams(query), body: body as Json | undefined }, headers),
+          operation: typeof named === 'function' ? named(sent) : named,
+          handle: (body, headers) => handle(each.route, { ...asked, body: body as Json | undefined, headers }, headers),
         };
       }
       return null;
     },
+  };
+}
+
+function rememberOne(): Asked['once'] {
+  let made: { readonly value: unknown } | null = null;
+  return <Made>(make: () => Made): Made => {
+    made ??= { value: make() };
+    return made.value as Made;
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import { isJsonObject } from '../../json/json-object.ts';
 import { findScript } from '../agents.ts';
-import type { FileVendor } from '../faults.ts';
+import type { SharingVendor } from '../faults.ts';
 import type { Ids } from '../ids.ts';
 import type { RunTable, SandboxRun } from '../run-table.ts';
 import type { View } from '../script.ts';
@@ -12,7 +12,7 @@ export type VendorRunsDeps = { readonly runs: RunTable; readonly ids: Ids; reado
 
 /** What {@link VendorRuns} must know of a vendor's wire. */
 export type Speech = {
-  readonly vendor: FileVendor;
+  readonly vendor: SharingVendor;
   encodeError(status: number, message: string): Json;
   /** The form of its ids. */
   readonly newId: 'nanoId' | 'responseId' | 'uuid';
@@ -35,7 +35,7 @@ export type Show = (run: SandboxRun, view: View) => Json;
 
 /** The runs at one vendor by file: what all of these vendors do, in no vendor's words. */
 export class VendorRuns {
-  readonly #vendor: FileVendor;
+  readonly #vendor: SharingVendor;
   readonly #encodeError: Speech['encodeError'];
   readonly #newId: Speech['newId'];
   readonly #runs: RunTable;

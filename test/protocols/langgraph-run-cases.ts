@@ -162,6 +162,11 @@ export const runCases: readonly Case[] = [
     ...{ operation: 'list_thread_runs', status: 200, params: known, prepare: live },
     query: `status=${status}&select=run_id&select=status&limit=5&offset=0`,
   })),
+  // As the JavaScript SDK 2.0.0 sends a list.
+  {
+    ...{ operation: 'list_thread_runs', status: 200, params: known, prepare: live },
+    query: `select=${encodeURIComponent('["run_id","status"]')}`,
+  },
   { operation: 'list_thread_runs', status: 404, params: absent },
   { operation: 'list_thread_runs', status: 422, params: known, query: 'select=secret' },
   ...ofRun('get_thread_run', everyState),

@@ -31,15 +31,11 @@ export function createCancelOperations(requests: RunRequests): readonly Operatio
       params: threadRunParams,
       query: requests.cancel,
       body: noBody,
-      answers: answersOf(
-        error,
-        { 202: { description: 'The run is cancelled', schema: z.object({}) }, ...done },
-        [404, 422],
-      ),
+      answers: answersOf(error, { 202: { description: 'The run is cancelled' }, ...done }, [404, 422]),
       handle: async (api, request) => {
         const { wait, action } = request.query;
         await api.runs.cancel(keyOf(await findRun(api, request)), { action, wait });
-        return wait ? emptyAnswer : { kind: 'json', status: 202, body: {} };
+        return wait ? emptyAnswer : { kind: 'empty', status: 202 };
       },
     }),
     operation({

@@ -15,7 +15,7 @@ export function encodeRun(run: RunSummary): JsonObject {
     assistant_id: run.agentId,
     ...encodeTimes(run),
     status: statusOf(run),
-    metadata: encodeMetadata(run) ?? {},
+    metadata: { ...encodeMetadata(run), graph_id: run.agentName, assistant_id: run.agentId },
     kwargs: {
       ...(request.input === undefined ? {} : { input: request.input }),
       ...(request.config === undefined ? {} : { config: { configurable: echoConfig(request.config) } }),

@@ -55,12 +55,13 @@ const target = unused(
   ],
 );
 
-/** One or several values in a query: repeated, or separated by commas. */
+/** One or several values in a query: repeated, separated by commas, or a list in JSON, as the JavaScript SDK 2.0.0 sends them. */
 function listOf<const Value extends string>(values: readonly Value[]) {
   const one = z.enum(values);
   return z
     .union([z.string(), z.array(z.string())])
-    .transform((given) => [given].flat().flatMap((each) => (each === '' ? [] : each.split(','))))
+    .transform((given) => [given].flat().flatMap((each) => each.replace(/^\[(.*)\]$/, '$1').split(',')))
+    .transform((names) => names.map((name) => name.replace(/^"(.*)"$/, '$1')).filter((name) => name !== ''))
     .pipe(z.array(one))
     .optional()
     .meta({

@@ -1,7 +1,7 @@
 import type { Json } from '../../../src/contract/domain/json.ts';
 import { isJsonObject } from '../../../src/json/json-object.ts';
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?:\.\d+)?$/i;
 const hash = /^[0-9a-f]{32}$/;
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/;
 

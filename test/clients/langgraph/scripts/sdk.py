@@ -142,7 +142,8 @@ async def call_streams() -> None:
         await call(f"runs.stream, {one}", lambda: api.stream(t, "chat", input=talk, stream_mode=one))
     several = ["values", "messages-tuple", "custom"]
     await call("runs.stream, three modes", lambda: api.stream(t, "chat", input=talk, stream_mode=several))
-    await call("runs.stream, slow", lambda: api.stream(t, "slow", input={"ms": 600}, stream_mode=["custom", "values"]))
+    own = await new_thread()
+    await call("runs.stream, slow", lambda: api.stream(own, "slow", input={"ms": 600}, stream_mode=["custom", "values"]))
     await call("runs.stream, stateless", lambda: api.stream(None, "echo", input={"message": "hi"}))
     await call("runs.stream that fails", lambda: api.stream(None, "fail", input={"message": "boom"}))
     await call("runs.stream of no agent", lambda: api.stream(None, "no-such-agent", input={}))

@@ -14,6 +14,8 @@ const storage = {
   removeItem: (name) => session.delete(name),
 };
 globalThis.window = { sessionStorage: storage };
+// What the hook leaves unhandled is a line in a browser's console, and no end of the page.
+process.on('unhandledRejection', (fault) => process.stderr.write(`unhandled: ${fault}\n`));
 const { useStream } = await importFrom(folder, '@langchain/langgraph-sdk/react');
 const { default: React } = await importFrom(folder, 'react');
 const { default: renderer } = await importFrom(folder, 'react-test-renderer');

@@ -188,6 +188,7 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
       callsWebhooks: callsWebhooks(next),
       hosts: servedHosts(next),
       publicUrl: next.server.publicUrl ?? null,
+      issuer: next.auth === null || next.auth === 'none' ? null : (next.auth.jwt?.issuer ?? null),
       origins: next.server.cors?.origins ?? [],
       heartbeatMs: next.server.heartbeatSeconds * 1000,
       readiness: [{ name: 'store', check: () => store.ping() }],

@@ -105,6 +105,7 @@ async function readAgent(raw: unknown, path: ConfigPath, deps: AgentReaderDeps):
     onBusyStart: entry.onBusyStart,
     capabilities: targeted.capabilities,
     mapping,
+    mcp: entry.mcp,
     ...(entry.chat === undefined ? {} : { chat: compileChat(entry.chat, mappingTimeMs) }),
     ...(adapter?.native === undefined
       ? {}

@@ -192,6 +192,17 @@ export const agentSchema = z.strictObject({
     .describe(
       'JSON Schemas, of the draft that `$schema` names (default: 2020-12). All are shown in the descriptor of the agent.',
     ),
+  mcp: z
+    .strictObject({
+      tasks: z
+        .enum(['auto', 'late', 'required', 'never'])
+        .default('auto')
+        .describe(
+          'When a call is answered with a task, for clients that take tasks. `auto`: where the run does not end at once. `late`: the same, but a question that comes at once is asked before. `required`: always, and clients of 2026-07-28 that take none are refused. `never`: the call waits.',
+        ),
+    })
+    .prefault({})
+    .describe('How the agent is called over MCP.'),
   chat: z
     .strictObject({
       input: expressionSchema.optional().meta({

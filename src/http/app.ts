@@ -27,6 +27,7 @@ import { allowOrigins, secureAnswers } from './headers.ts';
 import type { BackendStates, ReadinessCheck } from './health.ts';
 import { LargeAnswers } from './large-answers.ts';
 import { type Pushed, type PushedForAccount, routeOwn } from './own-routes.ts';
+import { ProtectedResources } from './protected-resource.ts';
 import { docsPath } from './reference.ts';
 import { recordRequests } from './request-record.ts';
 import type { Mount } from './router.ts';
@@ -71,6 +72,8 @@ export type AppOptions = {
   readonly hosts: readonly string[] | null;
   /** The public address of the gateway; null: the one that each request names. */
   readonly publicUrl: string | null;
+  /** The issuer whose tokens are accepted; null: none are. */
+  readonly issuer: string | null;
   /** Origins whose pages may read answers in a browser; `*`: all. */
   readonly origins: readonly string[];
   readonly metrics: Metrics;
@@ -168,10 +171,12 @@ export function createApp(options: AppOptions): App {
   app.on('error', (fault: unknown) => log.debug({ err: fault }, 'connection fault'));
   const { scope, tracer, logsAccess = false } = options;
   app.use(recordRequests({ scope, tracer, logsAccess, metrics, log }));
-  app.use(answerErrors({ protocolOf, elsewhere, disconnects, log }));
+  const resources = new ProtectedResources(options);
+  app.use(answerErrors({ protocolOf, elsewhere, disconnects, resources, log }));
   app.use(secureAnswers());
   app.use(admitRequests({ ...options, pages }));
   if (origins.length > 0) for (const step of allowOrigins(origins)) app.use(step);
+  app.use(resources.route());
   for (const site of sites) app.use(routeMount(site, routeDeps));
   const { sessions, isProtected } = options;
   const hasConsole = sessions !== undefined && mounts.some(({ protocol }) => protocol.isForOperators === true);

@@ -6,6 +6,7 @@ import type { Json } from '../contract/domain/json.ts';
 import type { Log } from '../contract/domain/log.ts';
 import type { Disconnects } from './disconnects.ts';
 import type { Elsewhere } from './elsewhere.ts';
+import type { ProtectedResources } from './protected-resource.ts';
 import { isUnrouted, setAllow } from './router.ts';
 
 const problemType = 'application/problem+json';
@@ -18,11 +19,12 @@ export type ErrorDeps = {
   readonly protocolOf: ProtocolOf;
   readonly elsewhere: Elsewhere;
   readonly disconnects: Disconnects;
+  readonly resources: ProtectedResources;
   readonly log: Log;
 };
 
 /** The one place where an error becomes an answer. Finds the request's id on the answer. */
-export function answerErrors({ protocolOf, elsewhere, disconnects, log }: ErrorDeps): Middleware {
+export function answerErrors({ protocolOf, elsewhere, disconnects, resources, log }: ErrorDeps): Middleware {
   return async (context, next) => {
     const requestId = context.response.get('X-Request-Id');
     try {
@@ -32,7 +34,11 @@ export function answerErrors({ protocolOf, elsewhere, disconnects, log }: ErrorD
       const known = thrown instanceof GatewayError ? thrown : new GatewayError('internal', { cause: thrown });
       const error = sayWhereElse(known, context, elsewhere);
       record(log, context, requestId, error);
-      if (context.writable && !context.headerSent) sendError(context, protocolOf(context.path), requestId, error);
+      if (context.writable && !context.headerSent) {
+        if (error.http === 401)
+          context.set('WWW-Authenticate', challenge(context.req) + resources.challengeFor(context));
+        sendError(context, protocolOf(context.path), requestId, error);
+      }
     }
     if (disconnects.drained && !context.headerSent) context.set('Connection', 'close');
   };
@@ -59,7 +65,6 @@ function sendError(context: Context, protocol: Protocol | null, requestId: strin
   context.status = own?.status ?? usual;
   context.set('Content-Type', asProblem ? problemType : jsonType);
   context.vary('Accept');
-  if (error.http === 401) context.set('WWW-Authenticate', challenge(context.req));
   if (error.http === 405) setAllow(context);
   if (error.retryAfterSeconds !== undefined) context.set('Retry-After', String(error.retryAfterSeconds));
   if (error.quota !== undefined) addQuota(context, error.quota, error.retryAfterSeconds);

@@ -133,6 +133,27 @@ test('a task asks under a key of its own, and goes on once that is answered', as
   expect(result).toMatchObject({ structuredContent: { rounds: 2 } });
 });
 
+test('an agent whose tasks are required makes one at once, and refuses clients that take none', async () => {
+  const made = await mcp.call('required', {}, { capabilities: tasking });
+  expect(made.body?.result?.resultType).toBe('task');
+  const refused = await mcp.call('required', {}, { capabilities: asking });
+  expect([refused.status, refused.body?.error?.code]).toEqual([400, -32021]);
+});
+
+test('an agent without tasks answers its calls, however long they take', async () => {
+  const { body } = await mcp.call('never', { ms: 500 }, { capabilities: tasking });
+  expect(body?.result).toMatchObject({ resultType: 'complete', structuredContent: { ms: 500 } });
+});
+
+test('an agent with late tasks asks before there is one, and a task follows the answer', async () => {
+  const capabilities = tasking;
+  const asked = await mcp.call('late', { ...question, staleMs: 800 }, { capabilities });
+  const { resultType, requestState = null } = asked.body?.result ?? {};
+  expect(resultType).toBe('input_required');
+  const more = { requestState, inputResponses: { approval: yes } };
+  expect((await mcp.call('late', question, { capabilities, more })).body?.result?.resultType).toBe('task');
+});
+
 test('a task that is cancelled says so, and cancelling it again changes nothing', async () => {
   const capabilities = tasking;
   const made = await mcp.call('hang', {}, { capabilities });

@@ -47,6 +47,13 @@ const agents: readonly JsonObject[] = [
   intuned('fail', 'fail'),
   intuned('broken', 'echo', { mapping: { output: '$error("no")' } }),
   intuned('hang', 'hang'),
+  intuned('required', 'echo', { mcp: { tasks: 'required' } }),
+  intuned('never', 'slow', { mcp: { tasks: 'never' } }),
+  { ...approval('late', approvalSchema), mcp: { tasks: 'late' } },
+  intuned('chatty', 'echo', { chat: { input: '{ "said": text }', reply: '"You said " & said' } }),
+  intuned('routed', 'echo', {
+    schemas: { input: { ...object, properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } } },
+  }),
   intuned('progress', 'progress'),
 ];
 

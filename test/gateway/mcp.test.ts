@@ -54,8 +54,8 @@ test('a session that the gateway did not give is answered with 404, so that its 
 test('agents are tools in the order of their names, with names that models take, before the tools for runs', async () => {
   const tools = toolsOf(await mcp.send('tools/list'));
   expect(tools.map(({ name }) => name)).toEqual([
-    ...['approval', 'broken', expect.stringMatching(/^dotted_name_[0-9a-f]{8}$/), 'echo', 'fail', 'hang'],
-    ...['nested', 'progress', 'word', 'get_run', 'resume_run', 'cancel_run'],
+    ...['approval', 'broken', 'chatty', expect.stringMatching(/^dotted_name_[0-9a-f]{8}$/), 'echo', 'fail', 'hang'],
+    ...['late', 'nested', 'never', 'progress', 'required', 'routed', 'word', 'get_run', 'resume_run', 'cancel_run'],
   ]);
   expect(tools.find(({ name }) => name === 'echo')).toEqual({
     name: 'echo',
@@ -199,4 +199,26 @@ test('an endpoint takes POST alone, and several messages at once are refused', a
 test('a page of another site is refused', async () => {
   const { status } = await mcp.post({ jsonrpc: '2.0', id, method: 'ping' }, { origin: 'https://evil.example' });
   expect(status).toBe(403);
+});
+
+test('an agent with a chat mapping and no schema takes a text and gives one', async () => {
+  const [tool] = toolsOf(await mcp.send('tools/list', {}, { path: '/mcp/chatty' }));
+  expect(tool?.inputSchema).toEqual({ type: 'object', properties: { text: { type: 'string' } }, required: ['text'] });
+  const { text, structuredContent } = resultOf(await mcp.call('chatty', { text: 'hello' }));
+  expect([text, structuredContent]).toEqual(['You said hello', { said: 'hello' }]);
+});
+
+test('a header that repeats an argument has to be that argument', async () => {
+  const call = async (region: string | undefined, args: JsonObject) =>
+    await mcp.call('routed', args, { headers: region === undefined ? {} : { 'mcp-param-region': region } });
+  expect((await call('eu', { region: 'eu' })).body?.result).toBeDefined();
+  expect((await call(`=?base64?${Buffer.from('à').toString('base64')}?=`, { region: 'à' })).status).toBe(200);
+  expect((await call(undefined, {})).status).toBe(200);
+  const refused = [
+    await call('us', { region: 'eu' }),
+    await call(undefined, { region: 'eu' }),
+    await call('eu', {}),
+    await call('=?base64?4A?=', { region: 'à' }),
+  ];
+  expect(refused.map(({ status, body }) => [status, body?.error?.code])).toEqual(Array(4).fill([400, -32020]));
 });

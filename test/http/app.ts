@@ -50,6 +50,7 @@ const appOptions = {
   pushed: async () => false,
   hosts: [],
   publicUrl: null,
+  issuer: null,
   origins: [],
   metrics: { count: () => {}, observe: () => {} },
   scope: new RequestScope(),

@@ -175,6 +175,8 @@ export interface Protocol {
   readonly prefix: string;
   /** It is no alternative to the other protocols, so that refusals do not refer to it. */
   readonly isForOperators?: boolean;
+  /** Its clients look for metadata that name the issuer of tokens (RFC 9728). */
+  readonly isProtectedResource?: boolean;
   readonly operations: readonly Operation[];
   /** Operations under `/.well-known` of the host, wherever the protocol is mounted. */
   readonly hostOperations?: readonly Operation[];

@@ -55,6 +55,9 @@ export type ChatRules = {
   readonly reply?: CompiledExpression | undefined;
 };
 
+/** When a call over MCP is answered with a task; left out, `auto`. */
+export type TaskPolicy = 'auto' | 'late' | 'required' | 'never';
+
 /** An entry of the config, ready to run. */
 export type Agent = {
   /** UUID v5 of the name. */
@@ -89,6 +92,7 @@ export type Agent = {
   readonly mapping: Mapping;
   /** Left out: the usual rules. */
   readonly chat?: ChatRules | undefined;
+  readonly mcp?: { readonly tasks: TaskPolicy } | undefined;
   /** Left out where clients cannot reach the vendor by its own API. */
   readonly native?: NativeAgent | undefined;
 };

@@ -2,7 +2,7 @@ import type { CreatedRun } from '../../contract/api/runs.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import { maxWaitSeconds } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
-import type { JsonObject } from '../../contract/domain/json.ts';
+import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { isJsonObject } from '../../json/json-object.ts';
 import { keyOf } from '../shared/wait-and-stream.ts';
@@ -10,9 +10,10 @@ import { findRun } from './agent-of-run.ts';
 import { applyAnswer, readElicited, readResponses } from './answers.ts';
 import type { Call, Reply } from './call.ts';
 import { type FollowOptions, followRun } from './followed-run.ts';
+import { checkParamHeaders } from './param-headers.ts';
 import { questionOf } from './questions.ts';
 import { failure } from './results.ts';
-import { invalidParams } from './rpc-error.ts';
+import { invalidParams, tasksRequired } from './rpc-error.ts';
 import { callRunTool } from './run-tool-calls.ts';
 import { isRunTool, toolNameOf } from './tool-name.ts';
 import { argumentsOf } from './tool-schemas.ts';
@@ -24,32 +25,31 @@ export const callKey = 'mcp_call';
 
 /** `tools/call`: a run of the agent, or one of the tools for runs. */
 export async function callTool(call: Call): Promise<JsonObject | Reply> {
-  const { params, api, agentName } = call;
+  const { params, api, agentName, client, request } = call;
   const name = textMember(params, 'name');
   const { arguments: args = {}, requestState } = params;
   if (!isJsonObject(args)) throw invalidParams('params/arguments must be an object');
   if (isRunTool(name)) return await callRunTool(call, name, args);
   const agent = findTool(agentsOf(api, agentName), name);
   if (agent === undefined) throw invalidParams(`there is no tool ${JSON.stringify(name.slice(0, 128))}`);
+  if (agent.mcp?.tasks === 'required' && client.isStateless && !client.takesTasks) throw tasksRequired();
+  const { schema, toInput } = argumentsOf(agent);
+  if (client.isStateless) checkParamHeaders(schema, args, request);
   const responses = readResponses(params);
   if (requestState !== undefined) return await continueCall(call, agent, responses);
-  const created = await create(call, agent, args);
+  const created = await create(call, agent, await toInput(args));
   if ('refusal' in created) return created.refusal;
   const { replayed } = created;
   const run = responses === undefined ? created.run : await answerAhead(call, agent, created.run, responses);
   return await followRun(call, run, { ...termsOf(call, agent), afterSeq: 0, isReplayed: replayed });
 }
 
-function termsOf({ client }: Call, agent: Agent): Pick<FollowOptions, 'agent' | 'tasks' | 'endsWithCall'> {
-  return { agent, tasks: 'late', endsWithCall: client.isStateless };
+function termsOf({ client }: Call, agent: Agent): Pick<FollowOptions, 'agent' | 'endsWithCall'> {
+  return { agent, endsWithCall: client.isStateless };
 }
 
 /** The run, or what is wrong with the arguments, for the model to mend. */
-async function create(
-  call: Call,
-  agent: Agent,
-  args: JsonObject,
-): Promise<CreatedRun | { readonly refusal: JsonObject }> {
+async function create(call: Call, agent: Agent, input: Json): Promise<CreatedRun | { readonly refusal: JsonObject }> {
   const { api, request, client, id } = call;
   const metadata = client.nonce === null ? undefined : { [callKey]: nameCall(client.nonce, id) };
   try {
@@ -57,7 +57,7 @@ async function create(
       tenant: request.tenant,
       agent: agent.agentId,
       idempotencyKey: request.idempotencyKey,
-      request: { input: argumentsOf(agent).toInput(args), metadata },
+      request: { input, metadata },
     });
   } catch (error) {
     if (error instanceof GatewayError && error.code === 'invalid_input') return { refusal: failure(error.message) };

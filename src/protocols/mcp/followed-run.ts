@@ -22,8 +22,6 @@ const maxWaitMs = maxWaitSeconds * 1000;
 export type FollowOptions = {
   /** Undefined where the config no longer has it. */
   readonly agent: Agent | undefined;
-  /** Whether the call may be answered with a task; `at-once`: it is not waited for. */
-  readonly tasks: 'at-once' | 'late' | 'never';
   /** Events up to this one were answered. */
   readonly afterSeq: number;
   readonly isReplayed: boolean;
@@ -34,13 +32,15 @@ export type FollowOptions = {
 /** Answers a call with what its run comes to, as soon as that is known, or with its task. */
 export async function followRun(call: Call, run: Run, options: FollowOptions): Promise<Reply> {
   const { client, api, request } = call;
-  const isTask = options.tasks !== 'never' && client.isStateless && client.takesTasks;
-  if (isTask && options.tasks === 'at-once') return task(call, run, options);
+  const policy = options.agent?.mcp?.tasks ?? 'auto';
+  const isTask = policy !== 'never' && client.isStateless && client.takesTasks;
+  if (isTask && policy === 'required') return task(call, run, options);
   const progressToken = tokenOf(call);
   const mayStream = client.takesEvents && !isTask;
   const early = mayStream && progressToken !== null ? run : await api.runs.wait(keyOf(run), shortMs, request.signal);
   if (early.phase === 'done') return await settle(call, early, options);
-  if (isTask) return task(call, early, options);
+  const asksFirst = policy === 'late' && early.status === 'interrupted' && client.canElicit;
+  if (isTask && !asksFirst) return task(call, early, options);
   const isOver = early.status === 'interrupted' && !asksOnStream(call, early, options);
   if (mayStream && !isOver) return await stream(call, early, { ...options, progressToken });
   const late = await api.runs.wait(keyOf(run), maxWaitMs, request.signal);

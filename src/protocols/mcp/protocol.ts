@@ -18,6 +18,7 @@ export function createMcp({ sealerFor, version, retentionMs }: McpOptions): Prot
   return {
     name: 'mcp',
     prefix: '/mcp',
+    isProtectedResource: true,
     operations: createOperations({ seals: new Seals(sealerFor), version, retentionMs }),
     about: {
       title: 'Model Context Protocol',

@@ -31,7 +31,7 @@ export function checkHeaders(
 }
 
 /** The text of a header's value; null where its marks say base64 and it is none. */
-function readHeaderValue(value: string): string | null {
+export function readHeaderValue(value: string): string | null {
   const trimmed = value.trim();
   const [, encoded] = /^=\?base64\?(.*)\?=$/.exec(trimmed) ?? [];
   if (encoded === undefined) return trimmed;

@@ -1,3 +1,4 @@
+import { toReply } from '../../agents/chat.ts';
 import { stringifySmall } from '../../compute/json-writer.ts';
 import { stringifySliced } from '../../compute/sliced-json.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
@@ -64,8 +65,10 @@ export async function textOf(value: Json): Promise<string> {
   return stringifySmall(value) ?? (await stringifySliced(value));
 }
 
-async function encodeOutput(value: Json, { isStateless }: ResultTerms): Promise<JsonObject> {
-  return { content: [{ type: 'text', text: await textOf(value) }], ...structuredContent(value, isStateless) };
+/** The text is the reply of an agent that has a rule for it. Else it is all of the output: models may read nothing else. */
+async function encodeOutput(value: Json, { agent, isStateless }: ResultTerms): Promise<JsonObject> {
+  const text = agent?.chat?.reply === undefined ? await textOf(value) : await toReply(agent, value);
+  return { content: [{ type: 'text', text }], ...structuredContent(value, isStateless) };
 }
 
 function encodeQuestion(interrupt: Json, { runId, agent, isStateless }: ResultTerms): JsonObject {

@@ -47,7 +47,7 @@ const runTools: Readonly<Record<RunToolName, (call: Call, args: Given) => Promis
     const { run, agent } = await findRun(call, id);
     const resumed = await call.api.runs.resume(keyOf(run), payload as Json);
     return await followRun(call, resumed, {
-      ...{ agent, tasks: 'late', afterSeq: resumed.lastSeq, isReplayed: false },
+      ...{ agent, afterSeq: resumed.lastSeq, isReplayed: false },
       endsWithCall: false,
     });
   },

@@ -1,0 +1,25 @@
+// Runs the conformance suites of the Model Context Protocol against a gateway over the sandbox, and shows that a task outlives the
+// gateway's process. The suites are installed into a cache outside the checkout, pinned.
+//
+//   npm run test:mcp
+import { findStale, runSuite, suites } from './conformance.ts';
+import { openFixtureGateway } from './fixture-gateway.ts';
+
+const gateway = await openFixtureGateway();
+const reports = [];
+try {
+  for (const suite of suites) {
+    const report = await runSuite(suite, `${gateway.url}/mcp`);
+    reports.push(report);
+    const { passed, expected, checks, wrong } = report;
+    process.stdout.write(
+      `${wrong.length === 0 ? 'ok  ' : 'FAIL'} ${suite.title}: ${passed.length} scenarios pass and ${expected.length} fail as expected; ${checks.passed} checks pass, ${checks.expected} fail as expected\n`,
+    );
+    for (const each of wrong) process.stdout.write(`       ${each}\n`);
+  }
+} finally {
+  await gateway.close();
+}
+const stale = findStale(reports);
+for (const name of stale) process.stdout.write(`FAIL ${name} is expected to fail and does not\n`);
+process.exitCode = stale.length > 0 || reports.some(({ wrong }) => wrong.length > 0) ? 1 : 0;

@@ -31,6 +31,8 @@ type Sent = {
   isAdded: boolean;
   hasPart: boolean;
   length: number;
+  /** Another text takes its place, and the reader has begun to learn that. */
+  isVoid: boolean;
   /** Null: only its length is known, because the reader came back and the partial output that held it is gone. */
   text: string | null;
 };
@@ -128,7 +130,8 @@ export class ReplyStream {
 
   /** Null: the reader has another text. */
   #deltaTo(text: string): string | null {
-    const { text: sent, length } = this.#sent;
+    const { text: sent, length, isVoid } = this.#sent;
+    if (isVoid) return null;
     // The text grows, for all that is known.
     if (sent === null) return text.length < length ? null : text.slice(length);
     const delta = toDelta(sent, text);
@@ -175,7 +178,8 @@ export class ReplyStream {
         : []),
       this.#ofItem(seq, kinds.draftItemDone, { type: 'response.output_item.done', item }),
     ];
-    Object.assign(this.#sent, { index: 1, isAdded: false, hasPart: false, text: '' } satisfies Partial<Sent>);
+    const nothing: Partial<Sent> = { index: 1, isAdded: false, hasPart: false, isVoid: false, text: '' };
+    Object.assign(this.#sent, nothing);
     return made;
   }
 
@@ -231,10 +235,12 @@ export class ReplyStream {
 
 /** What a reader has that has seen everything up to a position. */
 function sentUpTo(after: Position | null): Sent {
-  const nothing = { index: 0, isAdded: false, hasPart: false, length: 0, text: '' };
+  const nothing: Sent = { index: 0, isAdded: false, hasPart: false, isVoid: false, length: 0, text: '' };
   if (after === null) return nothing;
   const { kind, textLength } = after;
-  if (kind >= kinds.draftTextDone && kind < kinds.itemAdded) return { ...nothing, index: 1 };
+  if (kind === kinds.draftTextDone || kind === kinds.draftPartDone)
+    return { ...nothing, isAdded: true, hasPart: true, isVoid: true, text: null };
+  if (kind === kinds.draftItemDone) return { ...nothing, index: 1 };
   if (kind < kinds.itemAdded || kind === kinds.over) return nothing;
   const index = kind % 10 >= secondItem ? 1 : 0;
   const isCall = kind >= kinds.callAdded;
@@ -242,7 +248,7 @@ function sentUpTo(after: Position | null): Sent {
   const group = kind - index * secondItem;
   const hasText = group >= kinds.textDelta && textLength > 0;
   return {
-    ...{ index, isAdded: true, hasPart: group >= kinds.partAdded },
+    ...{ index, isAdded: true, hasPart: group >= kinds.partAdded, isVoid: false },
     ...(hasText ? { length: textLength, text: null } : { length: 0, text: '' }),
   };
 }

@@ -16,13 +16,14 @@ export async function startCuttingProxy(url) {
       outgoing.writeHead(answer.statusCode, answer.headers);
       let events = 0;
       answer.on('data', (chunk) => {
-        outgoing.write(chunk);
-        events += String(chunk).split('\nevent:').length;
-        // Closes both sides as a network that is gone does: no end of the answer reaches the client.
+        // What came before has reached the client. Both sides are closed as by a network that is gone, with no end of the answer.
         if (cut !== null && events >= cut) {
           outgoing.destroy();
           passed.destroy();
+          return;
         }
+        outgoing.write(chunk);
+        events += String(chunk).split(/^event:/m).length - 1;
       });
       answer.on('end', () => outgoing.end());
       answer.on('error', () => outgoing.destroy());

@@ -34,8 +34,9 @@ async function settle(answer) {
   return events;
 }
 
-/** The parts of a run's stream carry more members than the two that are compared. */
+/** Parts of a run's stream carry more members than the two that are compared; those of RemoteGraph are pairs. */
 function readPart(part) {
+  if (Array.isArray(part) && part.length === 2 && typeof part[0] === 'string') return { event: part[0], data: part[1] };
   return part !== null && typeof part === 'object' && 'event' in part ? { event: part.event, data: part.data } : part;
 }
 

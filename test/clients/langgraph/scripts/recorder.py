@@ -1,6 +1,7 @@
 """Makes one call after the other, and writes one line of JSON for each, with the whole answer."""
 
 import asyncio
+import dataclasses
 import inspect
 import json
 from typing import Any, Callable
@@ -9,6 +10,9 @@ MAX_CALL_SECONDS = 60
 
 
 def describe(part: Any) -> Any:
+    """An event of a run's stream; those of RemoteGraph are pairs."""
+    if isinstance(part, tuple) and not hasattr(part, "_fields") and len(part) == 2 and isinstance(part[0], str):
+        return {"event": part[0], "data": part[1]}
     return {"event": part.event, "data": part.data} if hasattr(part, "event") else part
 
 
@@ -45,6 +49,8 @@ async def attempt(make: Callable[[], Any]) -> Any:
 
 def encode(value: Any) -> Any:
     """Messages and interrupts are objects of the library."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
     for name in ("model_dump", "to_json", "_asdict"):
         if hasattr(value, name) and not isinstance(value, type):
             return getattr(value, name)()

@@ -17,9 +17,13 @@ async function newThread() {
   return thread?.thread_id ?? randomUUID();
 }
 
-const found = await call('assistants.search', () => assistants.search({ limit: 100 }));
+const found = await call('assistants.search', () =>
+  assistants.search({ limit: 100, sortBy: 'name', sortOrder: 'asc' }),
+);
 const echo = found?.find(({ graph_id: name }) => name === 'echo')?.assistant_id ?? randomUUID();
-await call('assistants.search as an object', () => assistants.search({ limit: 2, includePagination: true }));
+await call('assistants.search as an object', () =>
+  assistants.search({ limit: 2, sortBy: 'name', includePagination: true }),
+);
 await call('assistants.count', () => assistants.count({ graphId: 'echo' }));
 await call('assistants.get', () => assistants.get(echo));
 await call('assistants.getGraph', () => assistants.getGraph(echo, { xray: true }));

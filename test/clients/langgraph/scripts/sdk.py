@@ -31,10 +31,10 @@ async def new_thread() -> str:
 
 async def call_assistants() -> None:
     api = client.assistants
-    found = await call("assistants.search", lambda: api.search(limit=100))
+    found = await call("assistants.search", lambda: api.search(limit=100, sort_by="name", sort_order="asc"))
     await call("assistants.search by graph", lambda: api.search(graph_id="echo", sort_by="name", sort_order="asc"))
     await call("assistants.search with select", lambda: api.search(graph_id="echo", select=["assistant_id", "name"]))
-    await call("assistants.search as an object", lambda: api.search(limit=2, response_format="object"))
+    await call("assistants.search as an object", lambda: api.search(limit=2, sort_by="name", response_format="object"))
     await call("assistants.count", lambda: api.count(graph_id="echo"))
     uuid = first([one for one in found or [] if one["graph_id"] == "echo"], "assistant_id")
     await call("assistants.get", lambda: api.get(uuid))
@@ -77,7 +77,7 @@ async def call_threads() -> None:
     await call("runs.wait, first turn", lambda: client.runs.wait(t, "echo", input={"message": "a", "turn": 1}))
     await call("runs.wait, second turn", lambda: client.runs.wait(t, "echo", input={"message": "b", "turn": 2}))
     await call("threads.get after runs", lambda: api.get(t))
-    await call("threads.search by graph", lambda: api.search(metadata={"mark": mark, "graph_id": "echo"}))
+    await call("threads.search by graph", lambda: api.search(metadata={"mark": mark, "graph_id": "echo"}, sort_by="created_at"))
     await call("threads.search by values", lambda: api.search(metadata={"mark": mark}, values={"turn": 2}))
     extract = {"said": "values.message"}
     await call("threads.search with extract", lambda: api.search(metadata={"mark": mark}, extract=extract))

@@ -38,6 +38,9 @@ export function bodyOf({ body, id }: Operation): Json | undefined {
   const candidates: readonly Json[] = [
     {},
     { agent_id: 'echo' },
+    { assistant_id: 'echo' },
+    [{ assistant_id: 'echo' }],
+    { status: 'all' },
     { api: 'echo', parameters: {} },
     { eventName: 'end' },
     { values: {} },

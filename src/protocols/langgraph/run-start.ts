@@ -1,6 +1,7 @@
 import type { Api } from '../../contract/api/api.ts';
 import type { Decoded } from '../../contract/api/protocol.ts';
 import type { CreateRun, JoinThread } from '../../contract/api/runs.ts';
+import type { Agent } from '../../contract/domain/agent.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
@@ -48,7 +49,7 @@ async function create(api: Api, request: BeginRequest): Promise<Begun> {
     tenant,
     agent: agent.agentId,
     request: await decodeRequest(agent, body, threadId),
-    thread: threadId === null ? undefined : await joinThread(api, { tenant, threadId }, body),
+    thread: threadId === null ? undefined : await joinThread(api, { tenant, threadId }, body, agent),
     idempotencyKey,
   };
   const { run, replayed } = await api.runs.create(command);
@@ -59,7 +60,7 @@ async function create(api: Api, request: BeginRequest): Promise<Begun> {
  * A thread whose run waits for an answer is not busy to LangGraph: a new input takes the place of the question. Here the
  * run that asks ends with it.
  */
-async function joinThread(api: Api, key: ThreadKey, body: RunBody): Promise<JoinThread> {
+async function joinThread(api: Api, key: ThreadKey, body: RunBody, agent: Agent): Promise<JoinThread> {
   const { if_not_exists: ifNotExists, multitask_strategy: strategy } = body;
   const thread = await findThread(api, key);
   if (thread !== null) await checkCheckpoint(api, key, body);
@@ -68,8 +69,13 @@ async function joinThread(api: Api, key: ThreadKey, body: RunBody): Promise<Join
     const detail = 'it waits for an answer: send command.resume, or an input that takes the place of the question';
     throw new GatewayError('thread_busy', { detail });
   }
-  const { threadId } = key;
-  return { threadId, ifNotExists: ifNotExists ?? 'reject', whenBusy: isAsking ? 'interrupt' : (strategy ?? 'enqueue') };
+  return {
+    threadId: key.threadId,
+    ifNotExists: ifNotExists ?? 'reject',
+    whenBusy: isAsking ? 'interrupt' : (strategy ?? 'enqueue'),
+    // Lists of conversations search by them.
+    metadata: { graph_id: agent.name, assistant_id: agent.agentId },
+  };
 }
 
 async function findThread(api: Api, key: ThreadKey): Promise<Thread | null> {

@@ -28,7 +28,7 @@ export async function followRun(api: Api, run: Run, options: FollowOptions): Pro
   const isNew = lastSeen < 0;
   const narration = new Narration(api, run, {
     ...{ modes: new Set(modes), lastSeen, isEnded },
-    isFirst: isNew && startSeq === 0,
+    isFirst: (isNew && startSeq === 0) || run.partial === undefined,
   });
   // The event that the reader had last is read once more: it may have had a part of what it became.
   const events = await api.runs.watch(keyOf(run), isNew ? startSeq : Math.max(0, startSeq - 1));

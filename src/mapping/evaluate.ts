@@ -1,3 +1,4 @@
+import { guardOfCall } from '../compute/guarded-calls.ts';
 import type { Program } from '../compute/pool-thread.ts';
 import { parseSliced, stringifySliced } from '../compute/sliced-json.ts';
 import { computeThreads, createProgram } from '../compute/thread-pool.ts';
@@ -78,7 +79,8 @@ class PlacedEvaluation implements Expression {
       return queue.permit(this.#options.queueKey, () => this.#evaluation.evaluate(data, size.holdsExactNumber));
     }
     const offload = () => this.#offload(data);
-    return guard === undefined ? offload() : guard(this.#options.key, offload);
+    const inForce = guard ?? guardOfCall();
+    return inForce === undefined ? offload() : inForce(this.#options.key, offload);
   }
 
   #isInline(data: unknown, size: JsonSize): boolean {

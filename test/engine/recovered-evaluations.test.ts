@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { guardOfCall } from '../../src/compute/guarded-calls.ts';
 import { errcodes } from '../../src/contract/domain/errcodes.ts';
 import type { EvaluationGuard } from '../../src/contract/domain/evaluation.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
@@ -50,6 +51,33 @@ test.each([['reading', { read: (_observation: unknown, guard?: EvaluationGuard) 
     await rig.close();
   },
 );
+
+/** A vendor whose adapter evaluates an expression of its own in each poll, which never comes back. */
+class FatalVendor extends ScriptedVendor {
+  override async observe(): Promise<never> {
+    return await never(guardOfCall(), 'observe.status');
+  }
+}
+
+test('a run ends as 1005 after an expression of its adapter has ended the gateway three times', async () => {
+  const options: RigOptions = { vendor: new FatalVendor() };
+  let rig = await openRig(options);
+  const run = await rig.create();
+  await rig.clock.advance(20_000);
+  for (let ends = 1; ends <= 3; ends++) {
+    rig = await runAgain(rig, run, options);
+    expect(await rig.read(run)).toMatchObject({ status: 'pending', evaluations: ends });
+  }
+  rig = await runAgain(rig, run, options);
+  expect(await rig.read(run)).toMatchObject({
+    status: 'error',
+    outcome: {
+      errcode: errcodes.mappingFailed,
+      description: expect.stringContaining('its evaluation ended the gateway 3 times'),
+    },
+  });
+  await rig.close();
+});
 
 test('a run that was evaluated after a recovery is not counted any more', async () => {
   const guarded = {

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { callGuarded } from '../../src/compute/guarded-calls.ts';
+import type { EvaluationGuard } from '../../src/contract/domain/evaluation.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
 import { compileExpression } from '../../src/mapping/evaluate.ts';
 import { type Budgets, defaultBudgets } from '../../src/mapping/evaluation.ts';
@@ -78,4 +80,28 @@ test('a large result comes back from a thread as it is', async () => {
 
 test('an expression that gives nothing in a thread gives nothing', async () => {
   expect(await compile('[1..3][$ > 5]').evaluate({})).toBeUndefined();
+});
+
+test('an evaluation in a thread is guarded by the call in whose course it is, and by the guard that it is handed before that', async () => {
+  // More than is evaluated on the event loop.
+  const rows = { row: Array.from({ length: 50_000 }, () => 1) };
+  const expression = compile('$sum(row)', {}, { timeMs: 5000 });
+  const guarded: string[] = [];
+  const guard =
+    (name: string): EvaluationGuard =>
+    async (key, work) => {
+      guarded.push(`${name} ${key}`);
+      return await work();
+    };
+  expect(await expression.evaluate(rows)).toBe(50_000);
+  expect(guarded).toEqual([]);
+  // As adapters do it: some turns later, and knowing no guard.
+  const late = async () => {
+    await Promise.resolve();
+    return await expression.evaluate(rows);
+  };
+  expect(await callGuarded(guard('call'), late)).toBe(50_000);
+  expect(await callGuarded(guard('call'), async () => await expression.evaluate(rows, guard('own')))).toBe(50_000);
+  expect(await callGuarded(undefined, late)).toBe(50_000);
+  expect(guarded).toEqual(['call output', 'own output']);
 });

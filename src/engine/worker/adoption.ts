@@ -1,3 +1,4 @@
+import { callGuarded } from '../../compute/guarded-calls.ts';
 import type { FindRequest } from '../../contract/adapter/adapter.ts';
 import { UpstreamFault } from '../../contract/adapter/http.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
@@ -237,7 +238,7 @@ export class Adoption {
     this.#abort = abort;
     try {
       noteCall(this.#context);
-      return await permit.send(() => call(abort.signal));
+      return await permit.send(() => callGuarded(this.#context.handle.guard, () => call(abort.signal)));
     } catch (error) {
       if (abort.signal.aborted && error instanceof UpstreamFault) return null;
       throw error;

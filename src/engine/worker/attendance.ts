@@ -1,3 +1,4 @@
+import { callGuarded } from '../../compute/guarded-calls.ts';
 import type { Observation } from '../../contract/adapter/adapter.ts';
 import type { UpstreamRef } from '../../contract/domain/run.ts';
 import { backoffMs } from '../backoff.ts';
@@ -76,13 +77,15 @@ export class Attendance implements CallHolder {
   }
 
   async #holdWith(upstream: UpstreamRef, signal: AbortSignal): Promise<Observation | null> {
-    const { connection, agent, runPermit, deps } = this.#context;
+    const { connection, agent, handle, runPermit, deps } = this.#context;
     const permit = await runPermit.waitForCall(this.isWatched ? 'watched' : 'unwatched');
     if (permit === null) return null;
     const sentMs = deps.clock.monotonicMs();
     try {
       if (signal.aborted) return this.#giveUp();
-      const seen = await permit.send(async () => (await connection.attend?.(agent.target, upstream, signal)) ?? null);
+      const seen = await permit.send(() =>
+        callGuarded(handle.guard, async () => (await connection.attend?.(agent.target, upstream, signal)) ?? null),
+      );
       this.#noteAnswer(seen, sentMs);
       return seen;
     } catch (error) {

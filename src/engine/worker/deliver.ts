@@ -1,3 +1,4 @@
+import { callGuarded } from '../../compute/guarded-calls.ts';
 import { MappingFault } from '../../contract/domain/mapping.ts';
 import type { Run, UpstreamRef } from '../../contract/domain/run.ts';
 import { nextRetryMs } from '../pacing/pacing.ts';
@@ -41,8 +42,8 @@ export async function deliverPayload(context: RunContext): Promise<void> {
     const payload = await mapping.resume({ ...resumption, run: { run_id: runId, upstream } }, handle.guard);
     if ((await handle.record({ kind: 'deliver' })) !== 'recorded') return;
     noteCall(context);
-    const next = await permit.send(async () =>
-      connection.resume?.(target, upstream, payload, deliveryIdOf(handle.run)),
+    const next = await permit.send(() =>
+      callGuarded(handle.guard, async () => connection.resume?.(target, upstream, payload, deliveryIdOf(handle.run))),
     );
     noteAnswer(context, 'resume');
     await recordDelivery(context, next);

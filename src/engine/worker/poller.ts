@@ -1,4 +1,5 @@
 import { digest } from '../../compute/fingerprint.ts';
+import { callGuarded } from '../../compute/guarded-calls.ts';
 import type { Observation } from '../../contract/adapter/adapter.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Json } from '../../contract/domain/json.ts';
@@ -139,7 +140,7 @@ export class Poller {
   }
 
   async #pollWith(permit: Permit): Promise<void> {
-    const { agent, connection, deps } = this.#context;
+    const { agent, connection, deps, handle } = this.#context;
     const upstream = this.#upstream;
     const sentMs = deps.clock.monotonicMs();
     this.#memory.lastPollMs = sentMs;
@@ -149,7 +150,9 @@ export class Poller {
     let observation: Observation;
     try {
       noteCall(this.#context);
-      observation = await permit.send(() => connection.observe(agent.target, upstream, abort.signal));
+      observation = await permit.send(() =>
+        callGuarded(handle.guard, () => connection.observe(agent.target, upstream, abort.signal)),
+      );
     } catch (error) {
       if (!abort.signal.aborted) await this.#afterFault(error);
       return;

@@ -1,3 +1,4 @@
+import { callGuarded } from '../../compute/guarded-calls.ts';
 import type { MessageAnswer, Observation } from '../../contract/adapter/adapter.ts';
 import { UpstreamFault } from '../../contract/adapter/http.ts';
 import type { Json } from '../../contract/domain/json.ts';
@@ -25,7 +26,9 @@ export async function sendMessage(
   let answer: MessageAnswer;
   try {
     noteCall(context);
-    answer = await permit.send(() => calls.send(agent.target, session, { input, messageId: handle.run.runId }));
+    answer = await permit.send(() =>
+      callGuarded(handle.guard, () => calls.send(agent.target, session, { input, messageId: handle.run.runId })),
+    );
   } catch (error) {
     if (error instanceof UpstreamFault && (await hasEnded(context, session, error))) {
       noteFault(context, 'start', error, null);

@@ -1,3 +1,4 @@
+import { callGuarded } from '../../compute/guarded-calls.ts';
 import type { Observation, StartAnswer, StartRequest } from '../../contract/adapter/adapter.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { Json } from '../../contract/domain/json.ts';
@@ -79,14 +80,14 @@ async function startWith(context: RunContext, permit: Permit): Promise<StartResu
 
 /** Asks the vendor, once `starting` is durable. */
 export async function requestStart(context: RunContext, input: Json, permit: Permit): Promise<StartResult> {
-  const { connection, runPermit } = context;
+  const { connection, handle, runPermit } = context;
   runPermit.markStarted();
   noteQueued(context);
   const request = buildStart(context, input);
   let answer: StartAnswer;
   try {
     noteCall(context);
-    answer = await permit.send(() => connection.start(request));
+    answer = await permit.send(() => callGuarded(handle.guard, () => connection.start(request)));
   } catch (error) {
     return await settleFailedStart(context, 'start', error);
   }

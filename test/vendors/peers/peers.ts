@@ -77,7 +77,7 @@ const acp = {
     const gateway = new Child({ command: process.execPath, args: [rungate, 'serve', '--config', file] });
     return [startServer('a2a.mjs', otherPort, packages), gateway];
   },
-  list: listAcp,
+  list: (url: string) => listRuns(`${url}/acp/v0.2`),
 } as const;
 
 export const peers: readonly Peer[] = [
@@ -159,6 +159,15 @@ export const peers: readonly Peer[] = [
     backend: { adapter: 'rungate', apiKey: 'peer-key' },
   },
   {
+    ...acp,
+    name: 'agent-protocol',
+    title: 'Agent Protocol (a second rungate)',
+    backend: { adapter: 'agent-protocol', apiKey: 'peer-key' },
+    basePath: '/agent-protocol',
+    // Each run has a thread, and a search for runs without one does not show it.
+    list: (url) => listRuns(`${url}/agent-protocol`),
+  },
+  {
     name: 'mcp',
     title: 'MCP 2025-11-25, tasks',
     packages: { from: 'npm', names: ['@modelcontextprotocol/sdk@1.32.2'] },
@@ -194,8 +203,8 @@ function startServer(file: string, port: number, packages: string): Child {
   return new Child({ command: process.execPath, args: [join(packages, file), String(port)] });
 }
 
-async function listAcp(url: string): Promise<readonly ListedRun[]> {
-  const runs: readonly { run_id: string; status: string }[] = await ask(`${url}/acp/v0.2/runs/search`, { limit: 100 });
+async function listRuns(url: string): Promise<readonly ListedRun[]> {
+  const runs: readonly { run_id: string; status: string }[] = await ask(`${url}/runs/search`, { limit: 100 });
   return runs.map(({ run_id: id, status: state }) => ({ id, state }));
 }
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Answer } from '../contract/api/protocol.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
-import type { EventBatches } from '../contract/domain/event.ts';
+import type { EventBatches, SentEvent } from '../contract/domain/event.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import { boundReading } from './slow-reader.ts';
 import { encodeRetry, encodeSent, type Frame, Frames, heartbeat } from './sse-frames.ts';
@@ -17,6 +17,8 @@ type Source<Event> = {
   readonly frameOf: (event: Event) => Frame;
   readonly endsAfter?: ((event: Event) => boolean) | undefined;
   readonly onLeft?: (() => Promise<void>) | undefined;
+  /** Sent where the events cannot go on, in place of the time after which to reconnect. */
+  readonly farewell?: SentEvent | undefined;
   readonly runId?: string;
   /** Whose bytes its frames are. */
   readonly caller: string;
@@ -76,7 +78,8 @@ export class Streams {
       this.#leave(source);
       return;
     }
-    const stream = new Stream(response, source.events, this.#options.slowReaderMs);
+    const { slowReaderMs } = this.#options;
+    const stream = new Stream(response, source.events, { slowReaderMs, farewell: source.farewell });
     response.writeHead(200, streamHeaders);
     response.flushHeaders();
     this.#options.metrics.count('streams_opened');
@@ -203,15 +206,21 @@ class Stream {
   readonly #response: ServerResponse;
   readonly #events: EventBatches<unknown>;
   readonly #slowReaderMs: number;
+  readonly #farewell: SentEvent | undefined;
   /** What was written and the reader is too slow for; {@link whenTaken} has to come. */
   untaken: Buffer | null = null;
   #over = false;
   #resume: (() => void) | null = null;
 
-  constructor(response: ServerResponse, events: EventBatches<unknown>, slowReaderMs: number) {
+  constructor(
+    response: ServerResponse,
+    events: EventBatches<unknown>,
+    { slowReaderMs, farewell }: { readonly slowReaderMs: number; readonly farewell: SentEvent | undefined },
+  ) {
     this.#response = response;
     this.#events = events;
     this.#slowReaderMs = slowReaderMs;
+    this.#farewell = farewell;
     response.on('drain', () => this.#wake());
     // A write may still fail after the reader has left; there is no one to answer.
     response.on('error', () => this.stop());
@@ -263,7 +272,9 @@ class Stream {
   dismiss(retryMs: number): void {
     if (this.#over) return;
     this.stop();
-    this.#response.end(encodeRetry(retryMs));
+    const last = this.#farewell === undefined ? encodeRetry(retryMs) : encodeSent(this.#farewell);
+    // One that is large could not be sent in this turn.
+    this.#response.end(last instanceof Promise ? encodeRetry(retryMs) : last);
   }
 
   /** Drops what the reader has not taken, and the connection with it. */

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { openSite } from './site.ts';
 
 export const version = '2026-07-28';
@@ -68,9 +68,9 @@ export type Answered = {
   readonly before: readonly Rpc[];
 };
 
-/** A gateway over the sandbox whose agents are tools; `post` sends a message as it is. */
-export async function openMcp(sections: JsonObject = {}) {
-  const sandbox = await startSandbox();
+/** A gateway over a sandbox, by default its own, whose agents are tools; `post` sends a message as it is. */
+export async function openMcp(sections: JsonObject = {}, shared?: Sandbox) {
+  const sandbox = shared ?? (await startSandbox());
   const backends: JsonObject = {
     restack: { adapter: 'restack', baseUrl: sandbox.restackUrl },
     intuned: { adapter: 'intuned', baseUrl: sandbox.intunedUrl, workspaceId: 'sandbox', apiKey: 'sandbox-key' },
@@ -109,7 +109,7 @@ export async function openMcp(sections: JsonObject = {}) {
     ...{ post, send, call },
     [Symbol.asyncDispose]: async () => {
       await site[Symbol.asyncDispose]();
-      await sandbox.close();
+      if (shared === undefined) await sandbox.close();
     },
   };
 }

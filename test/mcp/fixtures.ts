@@ -79,6 +79,15 @@ const wholeSchema: JsonObject = {
   additionalProperties: false,
 };
 
+/** Works, asks, and works on: long enough to be killed in between. */
+const durable: JsonObject = {
+  ...asking('durable', { questions: [['approval', 'Go on?', { approved: { type: 'boolean' } }]] }),
+  mapping: {
+    input: '$merge([input, { "ms": 3000, "staleMs": 1500 }])',
+    interrupt: 'output.interrupt',
+  },
+};
+
 export const fixtures: readonly JsonObject[] = [
   // The first in the order of names is called without arguments.
   intuned('a_first_tool', { script: 'echo' }),
@@ -146,6 +155,7 @@ export const fixtures: readonly JsonObject[] = [
   }),
   asking('confirm_delete', { questions: [['confirm', 'Delete the file?', { confirm: { type: 'boolean' } }]] }),
   asking('multi_input', { questions: [['name', 'What is your name?', { ...name, confirm: { type: 'boolean' } }]] }),
+  durable,
   asking('test_tool_with_task', {
     questions: [['user_name', 'What is your name?', name]],
     knobs: { staleMs: 1000 },

@@ -3,11 +3,18 @@
 //
 //   npm run test:mcp
 import { findStale, runSuite, suites } from './conformance.ts';
+import { findPython, killOnPostgres, killOnSqlite, pythonClient, runSteps } from './durable.ts';
 import { openFixtureGateway } from './fixture-gateway.ts';
 
 const gateway = await openFixtureGateway();
 const reports = [];
+const proofs: readonly (readonly [title: string, prove: () => Promise<string>])[] = [
+  [`a task over kill -9 and a restart, SQLite, ${pythonClient}`, killOnSqlite],
+  [`a task over kill -9 at another replica, PostgreSQL, ${pythonClient}`, killOnPostgres],
+];
 try {
+  const lines = await runSteps(findPython(), `${gateway.url}/mcp`);
+  process.stdout.write(`ok   ${pythonClient} in both generations: ${lines.length} steps\n`);
   for (const suite of suites) {
     const report = await runSuite(suite, `${gateway.url}/mcp`);
     reports.push(report);
@@ -21,5 +28,12 @@ try {
   await gateway.close();
 }
 const stale = findStale(reports);
+let isBroken = false;
+for (const [title, prove] of proofs) {
+  const seen = await prove().catch((error: unknown) => error);
+  isBroken ||= seen instanceof Error;
+  process.stdout.write(`${seen instanceof Error ? 'FAIL' : 'ok  '} ${title}: ${String(seen)}\n`);
+}
+
 for (const name of stale) process.stdout.write(`FAIL ${name} is expected to fail and does not\n`);
-process.exitCode = stale.length > 0 || reports.some(({ wrong }) => wrong.length > 0) ? 1 : 0;
+process.exitCode = isBroken || stale.length > 0 || reports.some(({ wrong }) => wrong.length > 0) ? 1 : 0;

@@ -81,6 +81,8 @@ type AnswerBody =
       readonly waiting?: Waiting | undefined;
       /** Called when the client disconnects before the end. */
       readonly onLeft?: () => Promise<void>;
+      /** The last event where the gateway drains, in place of the time after which to reconnect; a small one. */
+      readonly farewell?: SentEvent | undefined;
     };
 
 /**

@@ -80,10 +80,12 @@ async function stream(
 ): Promise<Reply> {
   const { api } = call;
   const { progressToken, afterSeq, endsWithCall } = options;
+  const farewell = { data: await postpone(call, run) };
   const events = await api.runs.watch(keyOf(run), afterSeq);
   const error = new GatewayError('run_not_found', { detail: 'it was removed while it was under way' });
   return new Reply({
     kind: 'events',
+    farewell,
     events: new CallEvents(events, {
       progressToken,
       vanished: respondError(call, { code: rpcCodes.internal, message: error.message }),

@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { JsonObject } from '../../src/contract/domain/json.ts';
+import { type McpSite, openMcp } from './mcp-site.ts';
+import { openSite, type Site } from './site.ts';
+
+vi.setConfig({ testTimeout: 30_000 });
+
+let back: McpSite;
+let front: Site;
+
+const tool = (name: string): JsonObject => ({ name, backend: 'back', target: { tool: name } });
+
+beforeAll(async () => {
+  back = await openMcp();
+  const agents = [...['echo', 'fail', 'hang', 'required'].map(tool), { ...tool('approval') }];
+  front = await openSite({ backends: { back: { adapter: 'mcp', baseUrl: `${back.url}/mcp` } }, agents });
+});
+afterAll(async () => {
+  await front[Symbol.asyncDispose]();
+  await back[Symbol.asyncDispose]();
+});
+
+test('a gateway that is the MCP server of another gives its result, at once or by a task', async () => {
+  for (const name of ['echo', 'required'])
+    expect(await front.client.run({ agent_id: name, input: { count: 1 } })).toMatchObject({
+      type: 'result',
+      result: { count: 1 },
+    });
+});
+
+test('what failed behind another gateway fails in its words', async () => {
+  const failed = await front.client.run({ agent_id: 'fail', input: { message: 'no bread' } });
+  expect(failed).toMatchObject({ type: 'error', description: expect.stringContaining('no bread') });
+});
+
+test('a question of an agent behind another gateway is answered through both', async () => {
+  const { run_id: runId } = await front.client.create({ agent_id: 'approval', input: { question: 'Shall I?' } });
+  expect(await front.client.output(runId)).toMatchObject({
+    type: 'interrupt',
+    interrupt: { interrupt_type: 'elicitation', message: 'Shall I?', schema: { required: ['approved'] } },
+  });
+  await front.client.resume(runId, { approved: true });
+  expect(await front.client.output(runId)).toMatchObject({ type: 'result', result: { approved: true } });
+});
+
+test('a run that is cancelled in front is cancelled behind, and was started once', async () => {
+  const { run_id: runId } = await front.client.create({ agent_id: 'hang', input: { key: 'behind' } });
+  await vi.waitFor(() => expect(back.sandbox.starts().get('behind')).toBe(1));
+  await vi.waitFor(async () => expect(JSON.stringify(front.log)).toContain('run started'));
+  await fetch(`${front.client.url}/acp/v0.2/runs/${runId}/cancel`, { method: 'POST' });
+  await vi.waitFor(async () => {
+    const [run] = await back.site.client.search({ limit: 1 });
+    expect(run?.status).toBe('error');
+  });
+  expect(back.sandbox.starts().get('behind')).toBe(1);
+});

@@ -1,0 +1,128 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Child } from '../../bench/child.ts';
+import { findFreePort } from '../../bench/free-port.ts';
+import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { PostgresServer, startPostgres } from '../store/postgres-server.ts';
+import { installServer } from '../vendors/peers/packages.ts';
+import { fixtureConfig } from './fixture-gateway.ts';
+
+const main = join(import.meta.dirname, '../../src/main.ts');
+const script = join(import.meta.dirname, '../clients/mcp-client.py');
+/** MCP's client on PyPI, pinned. */
+export const pythonClient = 'mcp==2.3.0';
+const withinMs = 60_000;
+
+/** A Python with the published client. Throws where it cannot be had. */
+export function findPython(): string {
+  const installed = installServer({ from: 'pypi', names: [pythonClient] });
+  if ('unavailable' in installed) throw new Error(installed.unavailable);
+  return join(installed.directory, 'bin/python');
+}
+
+/** Runs the published client once against a gateway; the lines that it prints. */
+export async function runSteps(python: string, url: string): Promise<readonly string[]> {
+  const client = new Child({ command: python, args: [script, 'steps', url] });
+  await until(client, /answered.*answered/s);
+  const lines = client.output.trim().split('\n');
+  await client.stop();
+  return lines;
+}
+
+type Scene = { readonly sandbox: Sandbox; readonly python: string; readonly folder: string };
+
+/** The gateway is killed while the task works, and again once it has asked; it comes back at the same address. */
+export async function killOnSqlite(): Promise<string> {
+  return await withScene(async (scene) => {
+    const store = { url: `sqlite:${join(scene.folder, 'runs.db')}` };
+    const replica = await startReplica(scene, 'one', store);
+    const client = startClient(scene, 'sqlite', [replica.url]);
+    await until(client, /^task /m);
+    await replica.restart();
+    await until(client, /^status "input_required"/m);
+    await replica.restart();
+    const said = await until(client, /^result (.*)$/m);
+    await replica.stop();
+    return judge(scene, 'sqlite', said);
+  });
+}
+
+/** The replica that made the task is killed for good, and the client goes on at the other one. */
+export async function killOnPostgres(): Promise<string> {
+  const server = await startPostgres();
+  if (!(server instanceof PostgresServer)) throw new Error(server.unavailable);
+  try {
+    return await withScene(async (scene) => {
+      const store = { url: await server.createDatabase() };
+      const [one, other] = [await startReplica(scene, 'one', store), await startReplica(scene, 'other', store)];
+      const client = startClient(scene, 'postgres', [one.url, other.url]);
+      await until(client, /^task /m);
+      await one.kill();
+      const said = await until(client, /^result (.*)$/m);
+      await other.stop();
+      return judge(scene, 'postgres', said);
+    });
+  } finally {
+    await server.destroy();
+  }
+}
+
+async function withScene(play: (scene: Scene) => Promise<string>): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'rungate-mcp-'));
+  const sandbox = await startSandbox();
+  try {
+    return await play({ sandbox, python: findPython(), folder });
+  } finally {
+    await sandbox.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function judge({ sandbox }: Scene, key: string, said: string): string {
+  const starts = sandbox.starts().get(key);
+  if (starts !== 1 || !said.includes('"approved": true')) throw new Error(`${starts} starts, result ${said}`);
+  return `${said}, 1 start at the vendor`;
+}
+
+async function startReplica({ sandbox, folder }: Scene, name: string, store: { readonly url: string }) {
+  const port = await findFreePort();
+  const own = join(folder, name);
+  mkdirSync(own);
+  const file = join(own, 'rungate.yaml');
+  const replicas = { heartbeatSeconds: 1, deadAfterSeconds: 3 };
+  const server = { host: '127.0.0.1', port };
+  const log = { level: 'info' };
+  writeFileSync(file, JSON.stringify({ ...fixtureConfig(sandbox), server, store, replicas, log }));
+  let child: Child;
+  const start = async (): Promise<void> => {
+    child = new Child({ command: process.execPath, args: [main, 'serve', '--config', file], ready: /rungate listens/ });
+    await child.whenReady();
+  };
+  await start();
+  return {
+    url: `http://127.0.0.1:${port}/mcp`,
+    kill: async () => await child.kill(),
+    stop: async () => await child.stop(),
+    async restart() {
+      await child.kill();
+      await start();
+    },
+  };
+}
+
+function startClient({ python }: Scene, key: string, urls: readonly string[]): Child {
+  return new Child({ command: python, args: [script, 'task', key, ...urls] });
+}
+
+/** The first group of the pattern, else all of it, once the client has printed it. */
+async function until(client: Child, pattern: RegExp): Promise<string> {
+  const deadlineMs = performance.now() + withinMs;
+  for (;;) {
+    const found = pattern.exec(client.output);
+    if (found !== null) return found[1] ?? found[0];
+    if (performance.now() > deadlineMs) throw new Error(`the client has not said ${pattern}: ${client.output}`);
+    await sleep(20);
+  }
+}

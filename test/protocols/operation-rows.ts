@@ -16,11 +16,14 @@ export async function readOperationRows() {
   const config = await parseConfig(sample(), { file: 'x.yaml', env: {}, registry: [acme] });
   const mounts = mountProtocols(config, sealerFor).filter(({ protocol }) => protocol.isForOperators !== true);
   const rows: readonly OperationRow[] = mounts.flatMap(({ protocol, prefix }) =>
-    protocol.operations.map((operation) => ({
-      operation,
-      prefix,
-      name: `${prefix} ${operation.method} ${operation.path}`,
-    })),
+    // What is refused to everybody has nothing to hide.
+    protocol.operations
+      .filter(({ answers }) => !(501 in answers))
+      .map((operation) => ({
+        operation,
+        prefix,
+        name: `${prefix} ${operation.method} ${operation.path}`,
+      })),
   );
   const has = (pattern: RegExp) => (row: OperationRow) => pattern.test(row.operation.path);
   const isOfRun = has(/:run_id|:response_id/);
@@ -41,6 +44,8 @@ export function bodyOf({ body, id }: Operation): Json | undefined {
     { assistant_id: 'echo' },
     [{ assistant_id: 'echo' }],
     { status: 'all' },
+    { thread_ids: ['00000000-0000-4000-8000-000000000001'] },
+    { jsonrpc: '2.0', id: 1, method: 'ping' },
     { api: 'echo', parameters: {} },
     { eventName: 'end' },
     { values: {} },

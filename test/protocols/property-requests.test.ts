@@ -157,6 +157,11 @@ describe.each(createProtocols())('generated requests of $name', ({ name, prefix,
       reset(api, request.kind);
       const answer = await send(prefix, path, method, request);
       const [status, text] = [answer.status, await answer.text()];
+      // What the gateway does not do is refused whatever is sent.
+      if (answers.has(501)) {
+        expect([501, refusalStatus]).toContain(status);
+        return;
+      }
       expect(status).toBeLessThan(500);
       // The document and the gateway must agree on what a request is. No schema can say that a key is not taken at any
       // depth, and Ajv overlooks the members named so, so that this rule is judged beside the document.

@@ -107,6 +107,18 @@ export const errorTable = {
     retryable: false,
     when: 'A payload is sent to a run that does not wait for one.',
   },
+  checkpoint_not_found: {
+    http: 404,
+    message: 'the thread has no such checkpoint',
+    retryable: false,
+    when: 'The state of a thread is asked for at a checkpoint that it does not have.',
+  },
+  not_supported: {
+    http: 501,
+    message: 'the gateway does not do this',
+    retryable: false,
+    when: 'An operation of a protocol is called that has no counterpart here, such as to create an assistant.',
+  },
   checkpoint_passed: {
     http: 409,
     message: 'the thread is not at this checkpoint any more',

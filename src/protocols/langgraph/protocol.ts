@@ -1,11 +1,16 @@
 import type { Protocol } from '../../contract/api/protocol.ts';
 import type { RequestOptions } from '../shared/requests.ts';
+import { createAssistantOperations } from './assistant-operations.ts';
 import { createCancelOperations } from './cancel-operations.ts';
 import { encodeRun } from './encode.ts';
 import { createRunOperations } from './run-operations.ts';
 import { createRunRequests } from './run-requests.ts';
 import { answers } from './schemas.ts';
+import { createStateOperations } from './state-operations.ts';
 import { createSystemOperations } from './system-operations.ts';
+import { createThreadOperations } from './thread-operations.ts';
+import { createThreadRequests } from './thread-requests.ts';
+import { createUnsupportedOperations } from './unsupported-operations.ts';
 
 export type LangGraphOptions = RequestOptions & {
   /** The bound of lists that are answers of commands. */
@@ -15,10 +20,19 @@ export type LangGraphOptions = RequestOptions & {
 /** The API of LangGraph's server, for its SDKs, RemoteGraph, useStream and Agent Chat UI. */
 export function createLangGraph({ unknownFields }: LangGraphOptions): Protocol {
   const runs = createRunRequests({ unknownFields });
+  const threads = createThreadRequests({ unknownFields });
   return {
     name: 'langgraph',
     prefix: '/langgraph',
-    operations: [...createSystemOperations(), ...createRunOperations(runs), ...createCancelOperations(runs)],
+    operations: [
+      ...createSystemOperations(),
+      ...createAssistantOperations({ unknownFields }),
+      ...createThreadOperations(threads),
+      ...createStateOperations(threads),
+      ...createRunOperations(runs),
+      ...createCancelOperations(runs),
+      ...createUnsupportedOperations(),
+    ],
     about: {
       title: 'LangGraph',
       version: '2',

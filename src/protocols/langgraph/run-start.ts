@@ -11,6 +11,7 @@ import { readInterruptId } from '../shared/interrupt-ids.ts';
 import { keyOf } from '../shared/wait-and-stream.ts';
 import { decodeRequest, langgraph, readIntent } from './run-create.ts';
 import type { RunBody } from './run-requests.ts';
+import { findOpenRun } from './thread-state.ts';
 
 /** A run that a request began, resumed or ended, and the event after which its client has seen nothing. */
 export type Begun = {
@@ -63,7 +64,7 @@ async function create(api: Api, request: BeginRequest): Promise<Begun> {
 async function joinThread(api: Api, key: ThreadKey, body: RunBody, agent: Agent): Promise<JoinThread> {
   const { if_not_exists: ifNotExists, multitask_strategy: strategy } = body;
   const thread = await findThread(api, key);
-  if (thread !== null) await checkCheckpoint(api, key, body);
+  if (thread !== null) await checkCheckpoint(api, thread, body);
   const isAsking = thread?.status === 'interrupted';
   if (isAsking && (body.input === undefined || body.input === null)) {
     const detail = 'it waits for an answer: send command.resume, or an input that takes the place of the question';
@@ -88,12 +89,15 @@ async function findThread(api: Api, key: ThreadKey): Promise<Thread | null> {
 }
 
 /** Throws `checkpoint_passed` for a state that is not the newest one: a vendor cannot be put back. */
-async function checkCheckpoint(api: Api, key: ThreadKey, body: RunBody): Promise<void> {
+async function checkCheckpoint(api: Api, thread: Thread, body: RunBody): Promise<void> {
   const wanted = body.checkpoint?.checkpoint_id ?? body.checkpoint_id ?? null;
   if (wanted === null) return;
+  const key = { tenant: thread.tenant, threadId: thread.threadId };
   for await (const { rows } of api.threads.history(key, { limit: 1, beforeId: null, omitState: true })) {
     if (rows[0]?.checkpointId === wanted) return;
   }
+  // The state of a run that failed is shown under the id of the run.
+  if ((await findOpenRun(api, thread))?.runId === wanted) return;
   throw new GatewayError('checkpoint_passed');
 }
 

@@ -1,0 +1,226 @@
+import { v4 as uuidv4 } from 'uuid';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
+import { type AuthSite, keyOf, openAuthSite } from '../access/auth-site.ts';
+import { objectIn, stringIn } from '../gateway/protocols.ts';
+
+const [ours, theirs] = [keyOf('ours', { tenant: 'ours' }), keyOf('theirs', { tenant: 'theirs' })];
+
+let site: AuthSite;
+beforeAll(async () => {
+  const fail = { name: 'fail', backend: 'intuned', target: { project: 'samples', api: 'fail' } };
+  site = await openAuthSite({ sections: { auth: { keys: [ours.entry, theirs.entry] } }, agents: [fail] });
+});
+afterAll(() => site[Symbol.asyncDispose]());
+
+async function call(method: string, path: string, body?: Json, key = ours.key): Promise<Json> {
+  const answer = await site.ask(key, method, `/langgraph${path}`, body);
+  expect([path, answer.status]).toEqual([path, answer.status < 300 ? answer.status : 200]);
+  return answer.body;
+}
+
+const statusOf = async (method: string, path: string, body?: Json, key = ours.key): Promise<number> =>
+  (await site.ask(key, method, `/langgraph${path}`, body)).status;
+
+async function openThread(more: JsonObject = {}): Promise<string> {
+  return stringIn(await call('POST', '/threads', more), 'thread_id');
+}
+
+const run = (threadId: string, assistant: string, body: JsonObject) =>
+  call('POST', `/threads/${threadId}/runs/wait`, { assistant_id: assistant, ...body });
+
+const list = async (path: string, body: Json): Promise<readonly JsonObject[]> =>
+  ((await call('POST', path, body)) as readonly Json[]).map(objectIn);
+const history = (threadId: string, body: JsonObject = {}) => list(`/threads/${threadId}/history`, body);
+const idIn = ({ checkpoint = null }: JsonObject): string => stringIn(checkpoint, 'checkpoint_id');
+
+describe('threads of LangGraph', () => {
+  test('a run notes its graph on its thread, by which clients list conversations', async () => {
+    const team = uuidv4();
+    const [one, two] = [await openThread({ metadata: { team } }), await openThread({ metadata: { team } })];
+    await run(one, 'echo', { input: { n: 1 } });
+    const { assistant_id: assistant } = objectIn(await call('GET', '/assistants/echo'));
+    const noted: readonly JsonObject[] = [
+      { graph_id: 'echo', team },
+      { assistant_id: assistant ?? null, team },
+    ];
+    for (const metadata of noted) {
+      expect(
+        (await list('/threads/search', { metadata, limit: 100, offset: 0 })).map(({ thread_id: id }) => id),
+      ).toEqual([one]);
+    }
+    expect(await call('POST', '/threads/count', { metadata: { team } })).toBe(2);
+    const sorted = { metadata: { team }, sort_by: 'updated_at', sort_order: 'desc', select: ['thread_id', 'status'] };
+    const ids = [one, two].map((id) => ({ thread_id: id, status: 'idle' }));
+    expect(await list('/threads/search', sorted)).toEqual(ids);
+    expect(await list('/threads/search', { ...sorted, sort_order: 'asc' })).toEqual(ids.toReversed());
+    expect(await call('POST', '/threads/search', { ids: [two], select: ['thread_id'] })).toEqual([{ thread_id: two }]);
+  });
+
+  test('states are listed newest first, each with the one before it, and continue after a page', async () => {
+    const threadId = await openThread();
+    for (const n of [1, 2, 3]) await run(threadId, 'echo', { input: { n } });
+    const states = await history(threadId);
+    expect(states.map(({ values }) => values)).toEqual([{ n: 3 }, { n: 2 }, { n: 1 }]);
+    const ids = states.map(idIn);
+    expect(states.map(({ parent_checkpoint: parent = null }) => parent && stringIn(parent, 'checkpoint_id'))).toEqual([
+      ids[1],
+      ids[2],
+      null,
+    ]);
+    for (const { next, tasks, interrupts, metadata } of states) {
+      expect([next, tasks, interrupts]).toEqual([[], [], []]);
+      expect(metadata).toMatchObject({ graph_id: 'echo', thread_id: threadId, source: 'loop' });
+    }
+    expect((await history(threadId, { limit: 1, before: ids[0] ?? '' })).map(idIn)).toEqual([ids[1]]);
+    expect(await call('GET', `/threads/${threadId}/history?limit=2`)).toEqual(states.slice(0, 2));
+    expect(await call('GET', `/threads/${threadId}/state`)).toEqual(states[0]);
+    expect(await call('GET', `/threads/${threadId}/state/${ids[2]}`)).toEqual(states[2]);
+    const checkpoint = { thread_id: threadId, checkpoint_ns: '', checkpoint_id: ids[1] ?? '' };
+    expect(await call('POST', `/threads/${threadId}/state/checkpoint`, { checkpoint, subgraphs: true })).toEqual(
+      states[1],
+    );
+    expect(await statusOf('GET', `/threads/${threadId}/state/nothing`)).toBe(404);
+    const runId = stringIn(states[1]?.metadata ?? null, 'run_id');
+    expect((await history(threadId, { metadata: { run_id: runId } })).map(idIn)).toEqual([ids[1]]);
+    expect(await call('GET', `/threads/${threadId}/state/${runId}`)).toEqual(states[1]);
+  });
+
+  test('what a run asks is in the state, the thread and the list, under the id by which it is answered', async () => {
+    const threadId = await openThread();
+    await run(threadId, 'echo', { input: { before: true } });
+    const waited = objectIn(await run(threadId, 'approval', { input: { question: 'now?' } }));
+    const [asked] = (waited.__interrupt__ ?? []) as readonly JsonObject[];
+    expect(asked).toMatchObject({ value: { question: 'now?' } });
+    const [head, before, ...others] = await history(threadId);
+    expect(others).toEqual([]);
+    expect(head).toMatchObject({ next: ['approval'], interrupts: [asked], values: { before: true, question: 'now?' } });
+    expect(head?.tasks).toMatchObject([{ name: 'approval', error: null, interrupts: [asked] }]);
+    expect(head?.parent_checkpoint).toEqual(before?.checkpoint);
+    expect(await history(threadId, { before: idIn(head ?? {}) })).toEqual([before]);
+    expect(await call('GET', `/threads/${threadId}/state`)).toEqual(head);
+    const [task] = (head?.tasks ?? []) as readonly JsonObject[];
+    const thread = objectIn(await call('GET', `/threads/${threadId}`));
+    expect(thread).toMatchObject({ status: 'interrupted', interrupts: { [String(task?.id)]: [asked] } });
+    const found = await list('/threads/search', { ids: [threadId], status: 'interrupted', select: ['interrupts'] });
+    expect(found).toEqual([{ interrupts: thread.interrupts }]);
+    const answer = { resume: { [String(asked?.id)]: { approved: true } } };
+    await run(threadId, 'approval', { command: answer });
+    const [after] = await history(threadId);
+    expect(after).toMatchObject({ next: [], tasks: [], interrupts: [] });
+    expect(objectIn(await call('GET', `/threads/${threadId}`))).toMatchObject({ status: 'idle', interrupts: {} });
+    // Who still has the id under which the question was shown finds what became of it.
+    expect(await call('GET', `/threads/${threadId}/state/${idIn(head ?? {})}`)).toEqual(after);
+  });
+
+  test('a run that failed is the newest state, with its error, and the next one continues from there', async () => {
+    const threadId = await openThread();
+    await run(threadId, 'echo', { input: { n: 1 } });
+    const { __error__: error = null } = objectIn(await run(threadId, 'fail', { input: { message: 'boom' } }));
+    const [head] = await history(threadId);
+    expect(head).toMatchObject({ next: ['fail'], values: { n: 1, message: 'boom' } });
+    expect(head?.tasks).toMatchObject([{ name: 'fail', error: stringIn(error, 'message'), interrupts: [] }]);
+    expect(objectIn(await call('GET', `/threads/${threadId}`))).toMatchObject({ status: 'error', values: { n: 1 } });
+    const checkpoint = { thread_id: threadId, checkpoint_ns: '', checkpoint_id: idIn(head ?? {}) };
+    expect(await run(threadId, 'echo', { input: { n: 2 }, checkpoint })).toEqual({ n: 2 });
+    expect(await statusOf('POST', `/threads/${threadId}/runs`, { assistant_id: 'echo', checkpoint })).toBe(409);
+  });
+
+  test('values and messages are merged into a state, into that of an earlier checkpoint too', async () => {
+    const threadId = await openThread({ supersteps: [{ updates: [{ values: { a: 1 }, as_node: '__input__' }] }] });
+    const update = async (body: JsonObject) => objectIn(await call('POST', `/threads/${threadId}/state`, body));
+    const said = { type: 'human', content: 'hi', id: 'm-1' };
+    const first = await update({ values: { b: 2, messages: [said] } });
+    await update({ values: { messages: [{ ...said, content: 'hello' }] }, as_node: 'echo' });
+    const { values } = objectIn(await call('GET', `/threads/${threadId}/state`));
+    expect(values).toEqual({ a: 1, b: 2, messages: [{ ...said, content: 'hello' }] });
+    const forked = await update({ values: { c: 3 }, checkpoint: first.checkpoint ?? null });
+    const [head, ...earlier] = await history(threadId);
+    expect(head).toMatchObject({ values: { a: 1, b: 2, c: 3, messages: [said] }, metadata: { source: 'update' } });
+    expect(head?.checkpoint).toEqual(forked.checkpoint);
+    expect(earlier).toHaveLength(3);
+    expect(await statusOf('POST', `/threads/${threadId}/state`, { values: 7 })).toBe(422);
+  });
+
+  test('threads are made with an id or without, copied, patched and deleted, one or several', async () => {
+    const id = uuidv4();
+    expect(await openThread({ thread_id: id, metadata: { a: 1 } })).toBe(id);
+    expect(await statusOf('POST', '/threads', { thread_id: id })).toBe(409);
+    expect(await openThread({ thread_id: id, if_exists: 'do_nothing', ttl: 60 })).toBe(id);
+    expect(objectIn(await call('PATCH', `/threads/${id}`, { metadata: { b: 2 } })).metadata).toEqual({ a: 1, b: 2 });
+    await run(id, 'echo', { input: { n: 1 } });
+    const copy = objectIn(await call('POST', `/threads/${id}/copy`));
+    expect(copy).toMatchObject({ values: { n: 1 }, status: 'idle', config: {}, interrupts: {} });
+    expect(await history(stringIn(copy, 'thread_id'))).toHaveLength(1);
+    expect(await statusOf('DELETE', `/threads/${id}`)).toBe(204);
+    const ids = [stringIn(copy, 'thread_id'), await openThread(), uuidv4()];
+    expect(await call('POST', '/threads/prune', { thread_ids: ids })).toEqual({ pruned_count: 2 });
+    expect(await call('POST', '/threads/count', { ids })).toBe(0);
+  });
+
+  test('a thread that has seen nothing has an empty state and no history', async () => {
+    const threadId = await openThread();
+    expect(await history(threadId)).toEqual([]);
+    const state = objectIn(await call('GET', `/threads/${threadId}/state`));
+    expect(state).toMatchObject({ values: {}, next: [], tasks: [], checkpoint: { checkpoint_id: null } });
+    expect(objectIn(await call('GET', `/threads/${threadId}`))).toMatchObject({ values: null, interrupts: {} });
+  });
+
+  test('the states and threads of another tenant are not there', async () => {
+    const threadId = await openThread();
+    await run(threadId, 'echo', { input: { n: 1 } });
+    for (const path of ['', '/state', '/history']) {
+      expect(await statusOf('GET', `/threads/${threadId}${path}`, undefined, theirs.key)).toBe(404);
+    }
+    expect(await call('POST', '/threads/search', { ids: [threadId] }, theirs.key)).toEqual([]);
+    expect(await call('POST', '/threads/count', {}, theirs.key)).toBe(0);
+    expect(await call('POST', '/threads/prune', { thread_ids: [threadId] }, theirs.key)).toEqual({ pruned_count: 0 });
+  });
+});
+
+describe('assistants of LangGraph', () => {
+  test('agents are found by id, name, part of the name and metadata, with their total', async () => {
+    const found = await site.ask(ours.key, 'POST', '/langgraph/assistants/search', { limit: 2 });
+    expect(found.headers.get('x-pagination-total')).toBe('4');
+    expect(found.headers.get('x-pagination-next')).toBe('2');
+    const rest = await site.ask(ours.key, 'POST', '/langgraph/assistants/search', { limit: 2, offset: 2 });
+    expect(rest.headers.get('x-pagination-next')).toBeNull();
+    const all = [found.body, rest.body].flat() as readonly JsonObject[];
+    expect(all.map(({ graph_id: graph }) => graph)).toEqual(['echo', 'scrape', 'approval', 'fail']);
+    const echo = objectIn(await call('GET', '/assistants/echo'));
+    expect(echo).toMatchObject({
+      name: 'echo',
+      version: 1,
+      metadata: { created_by: 'system' },
+      config: {},
+      context: {},
+    });
+    expect(await call('GET', `/assistants/${stringIn(echo, 'assistant_id')}`)).toEqual(echo);
+    expect(await list('/assistants/search', { graph_id: 'echo' })).toEqual([echo]);
+    expect(await call('POST', '/assistants/count', { name: 'AP' })).toBe(2);
+    expect(await call('POST', '/assistants/echo/versions', {})).toEqual([echo]);
+    expect(await call('GET', '/assistants/echo/subgraphs')).toEqual({});
+  });
+
+  test('an agent is shown as a graph of one node, with the schemas of the config', async () => {
+    const { nodes, edges } = objectIn(await call('GET', '/assistants/echo/graph?xray=1'));
+    expect((nodes as readonly JsonObject[]).map(({ id }) => id)).toEqual(['__start__', 'echo', '__end__']);
+    expect((edges as readonly JsonObject[]).map(({ source, target }) => [source, target])).toEqual([
+      ['__start__', 'echo'],
+      ['echo', '__end__'],
+    ]);
+    expect(Object.keys(objectIn(await call('GET', '/assistants/echo/schemas')))).toEqual([
+      ...['graph_id', 'input_schema', 'output_schema', 'state_schema', 'config_schema', 'context_schema'],
+    ]);
+  });
+
+  test.each([
+    ['POST', '/assistants', { graph_id: 'echo' }],
+    ['DELETE', '/assistants/echo', undefined],
+    ['POST', '/runs/crons', { assistant_id: 'echo', schedule: '* * * * *' }],
+  ] as const)('%s %s is refused with 501 and the reason', async (method, path, body) => {
+    const answer = await site.ask(ours.key, method, `/langgraph${path}`, body);
+    expect(answer.status).toBe(501);
+    expect(stringIn(answer.body, 'detail')).toMatch(/^the gateway does not do this: .+ of the config/);
+  });
+});

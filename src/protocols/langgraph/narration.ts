@@ -146,8 +146,9 @@ export class Narration {
     const isNew = !this.#texts.has(id);
     const told: Told[] = [];
     if (this.#has('messages-tuple'))
-      for (const [index, piece] of this.#pieces(message, isWhole).entries())
-        told.push({ place: place + index, event: 'messages', data: [piece, about] });
+      // Whether there is a removal or not, the text has the same number.
+      for (const piece of this.#pieces(message, isWhole))
+        told.push({ place: piece.type === removal ? place : place + 1, event: 'messages', data: [piece, about] });
     if (this.#has('messages')) {
       if (isNew) told.push({ place: place + 2, event: 'messages/metadata', data: { [id]: { metadata: about } } });
       told.push({ place: place + 3, event: isWhole ? 'messages/complete' : 'messages/partial', data: [message] });
@@ -204,6 +205,8 @@ export class Narration {
 }
 
 const pieceType = 'AIMessageChunk';
+/** LangGraph's own message that takes back another one. */
+const removal = 'remove';
 const end: Told = { place: places.end, event: 'end', data: null };
 
 /** What the agent has said last: the messages after the last one of the user. */
@@ -214,5 +217,5 @@ function newMessages({ messages }: JsonObject): readonly JsonObject[] {
 }
 
 function removalOf(id: string): JsonObject {
-  return { type: 'remove', content: '', id };
+  return { type: removal, content: '', id };
 }

@@ -28,7 +28,7 @@ export async function followRun(api: Api, run: Run, options: FollowOptions): Pro
   const isNew = lastSeen < 0;
   const narration = new Narration(api, run, {
     ...{ modes: new Set(modes), lastSeen, isEnded },
-    isFirst: (isNew && startSeq === 0) || run.partial === undefined,
+    isFirst: (isNew && startSeq === 0) || hasShownNothing(run, startSeq),
   });
   // The event that the reader had last is read once more: it may have had a part of what it became.
   const events = await api.runs.watch(keyOf(run), isNew ? startSeq : Math.max(0, startSeq - 1));
@@ -49,6 +49,11 @@ export async function followRun(api: Api, run: Run, options: FollowOptions): Pro
     ...{ runId: run.runId, waiting: run.waiting, replayed, headers: headersOf(run, 'stream') },
     ...(onDisconnect === 'continue' ? {} : { onLeft: () => cancel(api, run) }),
   };
+}
+
+/** Another replica may know the run as it was before what the reader has seen. */
+function hasShownNothing({ partial, lastSeq }: Run, seenSeq: number): boolean {
+  return partial === undefined && lastSeq >= seenSeq;
 }
 
 async function cancel(api: Api, run: Run): Promise<void> {

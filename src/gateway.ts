@@ -19,6 +19,7 @@ import type { PassingBackend } from './engine/api/vendor-calls.ts';
 import { Lease } from './engine/cluster/lease.ts';
 import { createEngine } from './engine/create-engine.ts';
 import { currentAdmission } from './engine/limits/call-permit.ts';
+import { limitsOf } from './engine/limits/caps.ts';
 import { followPacing } from './engine/pacing/pacing.ts';
 import { systemClock } from './engine/system-clock.ts';
 import { followWebhooks, type WebhookOptions } from './engine/webhooks/create-dispatcher.ts';
@@ -153,6 +154,7 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
     tracer,
     currentTrace: () => scope.current,
     schedules: () => reloader.config.schedules,
+    caps: () => reloader.config.caps,
     onUnauthorised: (backend) => void rereadKeys(backend),
     self: {
       version: readVersion(),
@@ -230,6 +232,7 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
       live: engine.countRuns(),
       openStreams: apps.openStreams,
       cluster: engine.cluster(),
+      caps: engine.caps().flatMap(limitsOf),
     });
   const closeUnder = async (): Promise<void> => {
     await engine.stop();

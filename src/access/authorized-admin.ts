@@ -62,6 +62,7 @@ export class AuthorizedAdmin implements Admin {
   checkConfig = (text: string | null) => this.#view.checkConfig(text);
   reloadConfig: Admin['reloadConfig'] = () => this.#act.reloadConfig();
   schedules: Admin['schedules'] = () => this.#view.schedules();
+  caps: Admin['caps'] = () => this.#view.caps();
   stops: Admin['stops'] = () => this.#view.stops();
   stop = (name: StopName, reason: string) => this.#act.stop(name, reason);
   lift = (name: StopName) => this.#act.lift(name);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { anyAuthSchema } from './auth-section.ts';
+import { capsSchema } from './caps.ts';
 import { agentSchema, backendSchema } from './entry-schemas.ts';
 import { schedulesSchema } from './schedules.ts';
 import {
@@ -50,6 +51,7 @@ export const configSchema = z.strictObject({
     ),
   agents: z.array(agentSchema).min(1).describe('What clients can run.'),
   schedules: schedulesSchema,
+  caps: capsSchema,
 });
 
 type SectionName = keyof typeof configSchema.shape;

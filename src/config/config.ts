@@ -3,6 +3,7 @@ import type { NativeTarget } from '../agents/agent-directory.ts';
 import type { Adapter } from '../contract/adapter/adapter.ts';
 import type { Agent } from '../contract/domain/agent.ts';
 import type { AuthConfig } from '../contract/domain/auth.ts';
+import type { Cap } from '../contract/domain/cap.ts';
 import type { Schedule } from '../contract/domain/schedule.ts';
 import { createRedactor } from '../observability/redaction.ts';
 import type {
@@ -92,13 +93,14 @@ export type Config = {
   readonly backends: readonly BackendConfig[];
   readonly agents: readonly AgentConfig[];
   readonly schedules: readonly Schedule[];
+  readonly caps: readonly Cap[];
   /** Every secret of the config, for redaction. */
   readonly secrets: readonly string[];
 };
 
 /** The effective config, defaults included, with every secret redacted: plain JSON for people to read. */
 export function describeConfig(config: Config): unknown {
-  const { backends, agents, schedules, secrets, fingerprint: _fingerprint, hash: _hash, ...sections } = config;
+  const { backends, agents, schedules, caps, secrets, fingerprint: _fingerprint, hash: _hash, ...sections } = config;
   const dump = {
     ...sections,
     backends: Object.fromEntries(
@@ -108,6 +110,7 @@ export function describeConfig(config: Config): unknown {
       ]),
     ),
     schedules: schedules.map(({ times, ...schedule }) => schedule),
+    caps: caps.map(({ name: _name, ...cap }) => cap),
     agents: agents.map(({ checkInput, checkConfig, checkResume, mapping, native, chat, ...agent }) => ({
       ...agent,
       passthrough: native?.isOpen === true,

@@ -10,6 +10,7 @@ import { namedBackends } from './agent-backends.ts';
 import { readAgents } from './agents.ts';
 import { readAuth, refuseOpenAdmin, refuseOpenHost } from './auth-section.ts';
 import { readBackends } from './backends.ts';
+import { readCaps } from './caps.ts';
 import type { Config } from './config.ts';
 import { ConfigError, type ConfigPath } from './config-error.ts';
 import { rootSchema } from './config-schema.ts';
@@ -114,6 +115,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
   const agents = await readAgents(raw.agents, { backends, mappings, reader, allowed, checkTimeMs, mappingTimeMs });
   const defaultAgent = readDefaultAgent(raw.defaultAgent, agents.names, reader);
   const schedules = await readSchedules(raw.schedules, agents, reader);
+  const caps = readCaps(raw.caps, agents.names, reader);
   const auth = readAuth(raw.auth, agents.names, reader);
   const openHost = server === undefined || auth === undefined ? null : refuseOpenHost(server.host, auth);
   if (openHost !== null) reader.report(['server', 'host'], openHost);
@@ -164,6 +166,7 @@ export async function parseConfig(text: string, options: ParseOptions): Promise<
     backends: backends.backends,
     agents: agents.agents,
     schedules,
+    caps,
     secrets: [...new Set(secrets)],
   });
 }

@@ -74,12 +74,39 @@ export function QueuesPage() {
           <td class="number">${queue.waiting}${queue.complete ? '' : '+'}</td><td>${since(queue.oldest_at)}</td><td class="number">${queue.running}</td>
           <td class="number">${Number(queue.starts_per_minute.toFixed(1))}</td><td class="wide">${queue.waiting === 0 ? 'empty' : queue.empty_in_ms === null ? 'not known' : duration(queue.empty_in_ms)}</td></tr>`,
       )}</tbody></table></div>`}<//></section>
+  <${Caps} />
   <${Schedules} />
   <section><h2>Stopped</h2><${Loaded} reading=${stops}>${(/** @type {readonly any[]} */ rows) => html`
     ${rows.length === 0 && html`<p class="faint">Nothing is stopped. An agent, a backend or a tenant that is stopped starts nothing; its runs wait.</p>`}
     <ul>${rows.map((stop) => html`<li>${stop.kind} <b>${stop.name}</b>: by ${stop.by}, ${since(stop.at)} ago, “${stop.reason}” ${mayAct() && html`<button onClick=${() => liftStop(stop).then(stops.refresh)}>Start again</button>`}</li>`)}</ul>
     ${mayAct() && html`<${StopForm} refresh=${stops.refresh} />`}
   `}<//></section>`;
+}
+
+/** Left out where the config has none. */
+function Caps() {
+  const reading = useReading('caps', async () => (await read('/caps')).caps, { on: ['config'], everyMs: 10_000 });
+  if (reading.data === null || reading.data.length === 0) return null;
+  const limits = [
+    ['runs_per_hour', 'runs an hour'],
+    ['runs_per_day', 'runs a day'],
+    ['cost_per_hour', 'cost an hour'],
+    ['cost_per_day', 'cost a day'],
+  ];
+  const usedOf = (/** @type {any} */ cap, /** @type {string} */ limit) => {
+    const window = limit.endsWith('hour') ? cap.hour : cap.day;
+    return limit.startsWith('runs') ? window.runs : window.cost + cap.reserved;
+  };
+  return html`<section><h2>Caps</h2><div class="scroll"><table class="rows"><thead><tr><th>of</th><th>limit</th><th class="number">used</th><th class="number">of</th><th class="wide"></th></tr></thead>
+    <tbody>${reading.data.flatMap((/** @type {any} */ cap) =>
+      limits
+        .filter(([limit]) => cap.limits[limit ?? ''] !== null)
+        .map(
+          ([limit = '', words]) => html`<tr key=${`${cap.name} ${limit}`}><td>${cap.name}</td><td>${words}</td>
+          <td class="number">${Number(usedOf(cap, limit).toFixed(2))}</td><td class="number">${cap.limits[limit]}</td>
+          <td class="wide">${cap.reached?.limit === limit && `no room; again ${cap.reached.frees_in_ms === null ? 'once runs under way have ended' : `in ${duration(cap.reached.frees_in_ms)}`}`}</td></tr>`,
+        ),
+    )}</tbody></table></div></section>`;
 }
 
 /** Left out where the config has none. */

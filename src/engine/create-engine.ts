@@ -3,6 +3,7 @@ import type { AdminFor, ConfigAdmin } from '../contract/api/admin.ts';
 import type { ClientApi } from '../contract/api/api.ts';
 import type { AgentDirectory } from '../contract/domain/agent.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
+import type { Cap, CapReport } from '../contract/domain/cap.ts';
 import type { Clock } from '../contract/domain/clock.ts';
 import type { Log, Metrics } from '../contract/domain/log.ts';
 import type { Schedule } from '../contract/domain/schedule.ts';
@@ -25,6 +26,7 @@ import { followReplicas } from './cluster/replication.ts';
 import { takeStore } from './cluster/take-store.ts';
 import { EventBus } from './events/event-bus.ts';
 import { type BackendOptions, Backends } from './limits/backends.ts';
+import { CapReadings } from './limits/caps.ts';
 import { Stops } from './limits/stops.ts';
 import { AgentDurations } from './pacing/agent-durations.ts';
 import type { PacingOptions } from './pacing/pacing.ts';
@@ -79,6 +81,8 @@ export type EngineDeps = {
   readonly tracer?: Tracer | undefined;
   /** Those of the config in force; left out, none. */
   readonly schedules?: (() => readonly Schedule[]) | undefined;
+  /** Those of the config in force; left out, none. */
+  readonly caps?: (() => readonly Cap[]) | undefined;
   /** Called each time that a vendor refuses the credentials of a backend. */
   readonly onUnauthorised?: ((backend: string) => void) | undefined;
 };
@@ -102,6 +106,8 @@ export type Engine = {
   liveRuns(): { readonly total: number; readonly parked: number };
   /** Whether the store answered the last heartbeat, and the replicas that were read with it. */
   cluster(): { readonly isStoreUp: boolean; readonly replicas: ReturnType<Presence['countReplicas']> };
+  /** What the caps have used, some seconds ago. */
+  caps(): readonly CapReport[];
   /** How each backend is, as this process sees it. */
   backends(): readonly BackendStatus[];
   /**
@@ -196,9 +202,12 @@ export function createEngine(deps: EngineDeps): Engine {
   const accountPushes = new AccountPushReceiver({ agents, store, backends, live });
   const pushes = new PushReceiver({ agents, store, backends, live, writer, stopper, log });
   const names = new ThreadNames(store.threads);
+  const caps = deps.caps ?? (() => []);
+  const capReadings = new CapReadings({ store: store.caps, caps, log });
   const creator = new RunCreator({
     ...{ replica: lease.replica, agents, store, writer, worker, canceller, clock, names },
     idempotencyMs: deps.idempotencyMs,
+    caps,
     currentTrace: deps.currentTrace ?? (() => undefined),
   });
   const isDraining = (): boolean => presence.isDraining;
@@ -249,12 +258,14 @@ export function createEngine(deps: EngineDeps): Engine {
             canceller,
             writer,
             scheduler,
+            capReadings,
           },
           ...{ replica: lease.replica, deadAfterMs: lease.options.deadAfterMs, ...deps.self },
         });
   const stopStreaming = streamChanges({ changeStream, stops, store, live });
   const stopFollowing = followReplicas({ store, cache, bus, live, clock, log });
   const stopSweeping = sweepExpired({ store, cache, clock, log }, deps.retentionMs);
+  const stopCaps = capReadings.follow(clock);
   const stopWakes = store.wakes?.subscribe((runId) => live.get(runId)?.pollNow());
 
   return {
@@ -264,6 +275,7 @@ export function createEngine(deps: EngineDeps): Engine {
     countRuns: () => countLive(live.values()),
     liveRuns: () => ({ total: live.size, parked: live.countParked() }),
     cluster: () => ({ isStoreUp: presence.storeAwaySinceMs === null, replicas: presence.countReplicas() }),
+    caps: () => capReadings.last,
     backends: () => health.states(),
     acceptPush: (backend, token, parseBody = () => undefined) => pushes.accept(backend, token, parseBody),
     acceptAccountPush: (backend, call) => accountPushes.accept(backend, call),
@@ -294,6 +306,7 @@ export function createEngine(deps: EngineDeps): Engine {
       stopStreaming();
       stopFollowing();
       stopSweeping();
+      await stopCaps();
       stopWakes?.();
       await held.stop();
       waitNotes.stop();

@@ -76,10 +76,10 @@ export function compileMapping(layers: readonly MappingLayer[], options: Compile
 
   const { output } = expressions;
   if (problems.length === 0 && output !== undefined && status.size > 0) {
-    const { input, error, interrupt, resume, threadState } = expressions;
+    const { input, error, interrupt, resume, threadState, cost } = expressions;
     const amend = (part: JsonObject) => amendMapping(layers, part, options);
     const parts: MappingDeps = {
-      ...{ status, input, output, error, interrupt, resume, threadState, errcodes, vendorPaths },
+      ...{ status, input, output, error, interrupt, resume, threadState, cost, errcodes, vendorPaths },
       amend,
     };
     return { kind: 'compiled', mapping: new CompiledMapping(parts) };

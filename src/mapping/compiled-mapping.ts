@@ -33,6 +33,7 @@ export type MappingDeps = {
   readonly interrupt: Expression | undefined;
   readonly resume: Expression | undefined;
   readonly threadState: Expression | undefined;
+  readonly cost: Expression | undefined;
   readonly errcodes: ErrcodeTable;
   /** Members of the vendor's run that are kept of its terminal answer. */
   readonly vendorPaths: readonly string[];
@@ -75,6 +76,11 @@ export class CompiledMapping implements Mapping {
     return pickVendorWords(raw, this.#deps.vendorPaths);
   }
 
+  cost(raw: Json, guard?: EvaluationGuard): Promise<number | undefined> | undefined {
+    const { cost } = this.#deps;
+    return cost === undefined ? undefined : this.#readCost(cost, raw, guard);
+  }
+
   isFinal(vendorStatus: string): boolean | null {
     const cases = this.#deps.status.get(vendorStatus);
     if (cases === undefined) return null;
@@ -104,6 +110,10 @@ export class CompiledMapping implements Mapping {
       default:
         return assertNever(status);
     }
+  }
+
+  async #readCost(cost: Expression, raw: Json, guard?: EvaluationGuard): Promise<number | undefined> {
+    return readCost(await cost.evaluate(raw, guard));
   }
 
   #unmapped(vendorStatus: string): MappedStatus {
@@ -145,6 +155,15 @@ export class CompiledMapping implements Mapping {
       throw error;
     }
   }
+}
+
+const maxCost = 1_000_000_000;
+
+function readCost(value: Json | undefined): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  const cost = isExactNumber(value) ? Number(value.source) : value;
+  if (typeof cost === 'number' && cost >= 0 && cost <= maxCost) return cost;
+  throw new MappingFault('cost', `its result is no number from 0 to ${maxCost}`);
 }
 
 /** The request as it is. Not an expression, because every start would pay for it. */

@@ -37,6 +37,7 @@ export function boundOutput(mapping: Mapping, maxBytes: number): Mapping {
       return input === undefined || exceeds(input) !== false ? undefined : input;
     },
     describeEnd: (raw) => mapping.describeEnd(raw),
+    cost: (raw, guard) => mapping.cost(raw, guard),
     isFinal: (vendorStatus) => mapping.isFinal(vendorStatus),
     read: async (observation, guard) => boundReading(await mapping.read(observation, guard)),
     resume: async (context, guard) => bound('resume', await mapping.resume(context, guard)),

@@ -85,6 +85,11 @@ export const mappingSchema = z.strictObject(
         'Expression for the values of a thread after a successful run, from `{state, input, messages, output}`. Left out, the output.',
       examples: ['$merge([state, output])'],
     }),
+    cost: expressionSchema.optional().meta({
+      description:
+        "Expression for what a run cost, on the vendor's terminal answer: a number, in whatever unit `caps` are meant. Left out, or without a value, the cost is not known.",
+      examples: ['usage.total_cost_usd'],
+    }),
     vendor: z
       .array(vendorPath)
       .optional()
@@ -107,6 +112,6 @@ export const mappingSchema = z.strictObject(
 /** A parsed mapping: every status row is a list of cases. */
 export type MappingDocument = z.infer<typeof mappingSchema>;
 
-export const expressionKeys = ['input', 'output', 'error', 'interrupt', 'resume', 'threadState'] as const;
+export const expressionKeys = ['input', 'output', 'error', 'interrupt', 'resume', 'threadState', 'cost'] as const;
 export type ExpressionKey = (typeof expressionKeys)[number];
 export const mappingKeys: readonly string[] = Object.keys(mappingSchema.shape);

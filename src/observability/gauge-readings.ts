@@ -17,6 +17,12 @@ export type GaugeSources = {
     readonly oldestQueuedAtMs: ReadonlyMap<string, number>;
   };
   readonly openStreams: number;
+  readonly caps: readonly {
+    readonly name: string;
+    readonly limit: string;
+    readonly used: number;
+    readonly max: number;
+  }[];
   readonly cluster: {
     readonly isStoreUp: boolean;
     readonly replicas: Readonly<Record<'alive' | 'silent', number>>;
@@ -24,7 +30,7 @@ export type GaugeSources = {
 };
 
 export function readGauges(sources: GaugeSources): readonly GaugeReading[] {
-  const { version, configHash, lastReload, nowMs, backends, live, openStreams, cluster } = sources;
+  const { version, configHash, lastReload, nowMs, backends, live, openStreams, cluster, caps } = sources;
   const { byPhase, parked, oldestQueuedAtMs } = live;
   return [
     { name: 'build_info', labels: { version, node: process.versions.node, config_hash: configHash }, value: 1 },
@@ -34,6 +40,10 @@ export function readGauges(sources: GaugeSources): readonly GaugeReading[] {
     ...Object.entries(cluster.replicas).map(
       ([state, value]): GaugeReading => ({ name: 'replicas', labels: { state }, value }),
     ),
+    ...caps.flatMap(({ name: cap, limit, used, max }): readonly GaugeReading[] => [
+      { name: 'cap_used', labels: { cap, limit }, value: used },
+      { name: 'cap_max', labels: { cap, limit }, value: max },
+    ]),
     { name: 'streams_open', labels: {}, value: openStreams },
     { name: 'runs_parked', labels: {}, value: parked },
     ...byPhase.map(

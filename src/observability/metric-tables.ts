@@ -3,6 +3,7 @@ type Row = { readonly help: string; readonly labels: readonly string[] };
 /** Every counter of the gateway. A count under another name, or with other labels, goes to `unknown_counts`. */
 export const counters = {
   runs_created: { help: 'Runs that were accepted.', labels: [] },
+  runs_capped: { help: 'Runs that were refused because a cap left no room for them.', labels: ['cap'] },
   runs_ended: {
     help: 'Runs that reached their end, by status; `errcode` is empty where they succeeded.',
     labels: ['backend', 'agent', 'status', 'errcode'],
@@ -56,6 +57,11 @@ export const gauges = {
     help: 'How long the oldest run that this process drives has been waiting for its start.',
     labels: ['backend'],
   },
+  cap_used: {
+    help: 'What runs have used of a limit of a cap, with what those under way count as until their cost is known; some seconds old.',
+    labels: ['cap', 'limit'],
+  },
+  cap_max: { help: 'A limit of a cap, as the config has it.', labels: ['cap', 'limit'] },
   streams_open: { help: 'Event streams and WebSockets that are open.', labels: [] },
 } as const satisfies Readonly<Record<string, Row>>;
 

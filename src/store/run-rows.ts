@@ -73,6 +73,8 @@ const stateSchema = z.object({
   evaluations: integer.optional(),
   waiting: z.object({ cause: waitingCause, retryAtMs: z.number().nullable() }).optional().catch(undefined),
   webhooks: z.array(runWebhook).optional(),
+  caps: z.array(z.object({ name: z.string(), reserve: z.number() })).optional(),
+  cost: z.number().optional(),
   notes: runNotes.optional().catch(undefined),
   lastSeq: integer,
   startedAtMs: z.number().nullable(),
@@ -153,10 +155,11 @@ export const summaryColumns = Object.keys(summaryRowSchema.shape)
 /** The part of a run that changes and is never searched. */
 export function encodeState(run: Run, texts: LargeTexts | null = null): string {
   const { upstream, backend, startSentAtMs, named, outcome, resumption, asked, answeredInterrupt, answeredAtMs } = run;
-  const { partial, attempts, evaluations, waiting, webhooks, notes, lastSeq, startedAtMs, deadlineAtMs } = run;
+  const { partial, attempts, evaluations, waiting, webhooks, caps, cost, notes, lastSeq } = run;
+  const { startedAtMs, deadlineAtMs } = run;
   const rest = JSON.stringify({
     ...{ upstream, backend, startSentAtMs, named, resumption, asked, answeredInterrupt, answeredAtMs },
-    ...{ partial, attempts, evaluations, waiting, webhooks, notes, lastSeq, startedAtMs, deadlineAtMs },
+    ...{ partial, attempts, evaluations, waiting, webhooks, caps, cost, notes, lastSeq, startedAtMs, deadlineAtMs },
   });
   return `{"outcome":${textOf(outcome, texts)},${rest.slice(1)}`;
 }

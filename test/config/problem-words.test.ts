@@ -157,7 +157,7 @@ describe('what is said of a mistake', () => {
         '  own.yaml:4:3: agents[0].mapping: own.yaml: status["a.b[0]"]: must be a status, or a list of cases',
         '     4 |   "a.b[0]": {}',
         '       |   ^^^^^^^^',
-        '  own.yaml:5:1: agents[0].mapping: own.yaml: statsu: unknown key; known keys are status, input, output, error, interrupt, resume, threadState, vendor, errcodes; did you mean "status"?',
+        '  own.yaml:5:1: agents[0].mapping: own.yaml: statsu: unknown key; known keys are status, input, output, error, interrupt, resume, threadState, cost, vendor, errcodes; did you mean "status"?',
         '     5 | statsu: 1',
         '       | ^^^^^^',
       ]);

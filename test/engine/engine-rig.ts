@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toReply } from '../../src/agents/chat.ts';
 import type { Agent, AgentDirectory, AgentPlace } from '../../src/contract/domain/agent.ts';
+import type { Cap } from '../../src/contract/domain/cap.ts';
 import type { RunEvent } from '../../src/contract/domain/event.ts';
 import type { Log } from '../../src/contract/domain/log.ts';
 import type { Run, RunRequest } from '../../src/contract/domain/run.ts';
@@ -65,6 +66,7 @@ export type RigOptions = {
   /** Backends of the first agent in place of `scripted`, in their order. */
   readonly places?: readonly PlacedBackend[];
   readonly schedules?: () => readonly Schedule[];
+  readonly caps?: readonly Cap[];
   /** Left out, a SQLite file. */
   readonly storeUrl?: string;
   /** Left out, one of its own. */
@@ -124,6 +126,7 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
     idempotencyMs: 86_400_000,
     webhooks: options.webhooks,
     schedules: options.schedules,
+    caps: () => options.caps ?? [],
     retentionMs: options.retentionMs ?? 30 * 86_400_000,
     replyOf: toReply,
     cache: { maxRuns: 100, maxBytes: 1_000_000 },

@@ -37,6 +37,7 @@ describe.each(stores)('the admin API on $name', { timeout: 60_000 }, ({ name: st
         replicas: { heartbeatSeconds: 0.5, deadAfterSeconds: 5 },
         schedules: [{ name: 'yearly', agent: 'echo', cron: '0 0 1 1 *', timeZone: 'Europe/Berlin', overlap: 'queue' }],
         webhooks: { unsigned: true, allow: ['127.0.0.1'] },
+        caps: [{ agent: 'scrape', runsPerHour: 3, costPerDay: 2.5, reserve: 0.5 }],
       },
       ...(storeUrl === undefined ? {} : { storeUrl }),
     });
@@ -70,6 +71,16 @@ describe.each(stores)('the admin API on $name', { timeout: 60_000 }, ({ name: st
     });
     // Midnight in Berlin, in winter.
     expect(shown?.next_at).toMatch(/-12-31T23:00:00/);
+  });
+
+  test(`a cap shows what was used of it (${store})`, async () => {
+    expect(list(await tell('list_caps', { key: eye.key }), 'caps')).toEqual([
+      {
+        ...{ name: 'agent scrape', agent: 'scrape', tenant: null, reserve: 0.5, reserved: 0, reached: null },
+        ...{ hour: { runs: 0, cost: 0 }, day: { runs: 0, cost: 0 } },
+        limits: { runs_per_hour: 3, runs_per_day: null, cost_per_hour: null, cost_per_day: 2.5 },
+      },
+    ]);
   });
 
   test(`actions on runs answer as the document says (${store})`, async () => {

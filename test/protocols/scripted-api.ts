@@ -318,6 +318,7 @@ export function agentOf(changes: Partial<Agent>): Agent {
       plainInput: unused,
       input: unused,
       describeEnd: unused,
+      cost: unused,
       isFinal: unused,
       read: unused,
       resume: unused,

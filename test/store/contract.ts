@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe } from 'vitest';
 import type { Store } from '../../src/contract/store/store.ts';
 import { openStore } from '../../src/store/open.ts';
+import { describeCaps } from './contract-caps.ts';
 import { describeChanged } from './contract-changed.ts';
 import { describeClaims } from './contract-claims.ts';
 import { describeDurability } from './contract-durability.ts';
@@ -94,6 +95,7 @@ export function describeStore(name: string, subject: Subject): void {
     describeThreadTurns(bench);
     describeTickets(bench);
     describeUsage(bench);
+    describeCaps(bench);
     describeWebhooks(bench);
     describeItems(bench);
     describeOperations(bench);

@@ -1,3 +1,4 @@
+import type { CapReport } from '../domain/cap.ts';
 import type { EventBatches, SentEvent } from '../domain/event.ts';
 import type { Json, JsonObject } from '../domain/json.ts';
 import type { Actor, Stop, StopName } from '../domain/operator.ts';
@@ -122,6 +123,8 @@ export interface Admin {
   checkConfig(text: string | null): Promise<ConfigCheck>;
   reloadConfig(): Promise<ReloadOutcome>;
   schedules(): Promise<readonly ScheduleReport[]>;
+  /** What the caps of the config have used, over all replicas. */
+  caps(): Promise<readonly CapReport[]>;
   stops(): Promise<readonly Stop[]>;
   /** Nothing of that name is started from now on, by this replica at once and by all others within seconds. */
   stop(name: StopName, reason: string): Promise<Stop>;

@@ -185,6 +185,12 @@ export const errorTable = {
     retryable: true,
     when: 'The key has as many live runs as its `liveRuns` allows.',
   },
+  cap_reached: {
+    http: 429,
+    message: 'a cap on runs or on their cost is reached',
+    retryable: true,
+    when: 'A run is started, and one of the `caps` of the config leaves no room for it.',
+  },
   too_many_streams: {
     http: 429,
     message: 'the key has too many open streams',

@@ -60,6 +60,8 @@ export interface Mapping {
   plainInput(context: InputContext): Json | undefined;
   /** What is kept of the vendor's terminal answer, in its own words, within a bound. */
   describeEnd(raw: Json): JsonObject;
+  /** What the run cost, by the vendor's terminal answer; undefined: the mapping has no expression for it, or no value. */
+  cost(raw: Json, guard?: EvaluationGuard): Promise<number | undefined> | undefined;
   /** Whether a run with this status of the vendor is over; null where the mapping alone cannot tell. */
   isFinal(vendorStatus: string): boolean | null;
   read(observation: Observation, guard?: EvaluationGuard): Promise<MappedStatus>;

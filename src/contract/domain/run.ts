@@ -1,3 +1,4 @@
+import type { CapShare } from './cap.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { RunNotes } from './operator.ts';
 import type { RunWebhook } from './run-webhook.ts';
@@ -132,6 +133,10 @@ export type Run = {
   readonly waiting?: Waiting | undefined;
   /** The receivers of its changes; left out, the one that the request names, if it names one. */
   readonly webhooks?: readonly RunWebhook[] | undefined;
+  /** The caps that the run was counted with; left out: none. Its end gives back what it holds of them. */
+  readonly caps?: readonly CapShare[] | undefined;
+  /** What the vendor's terminal answer says that the run cost, by the mapping; left out where that is not known. */
+  readonly cost?: number | undefined;
   /** Left out: nothing of them is known yet. */
   readonly notes?: RunNotes | undefined;
   /** Sequence number of the newest event; the first event of a run has 1. */

@@ -1,8 +1,10 @@
+import type { Cap, CapSettlement, ReachedCap } from '../domain/cap.ts';
 import type { Change, RunEvent } from '../domain/event.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Run, RunKey, RunPhase, RunStatus, RunSummary } from '../domain/run.ts';
 import type { Admission, ThreadEffect, ThreadStore } from '../domain/thread.ts';
 import type { NewDelivery, Outbox } from '../domain/webhook.ts';
+import type { CapStore } from './cap-store.ts';
 import type { DurationStore } from './duration-store.ts';
 import type { Fence } from './fence.ts';
 import type { ItemStore } from './item-store.ts';
@@ -67,6 +69,8 @@ export type RunUpdate = {
   readonly rewrites?: readonly EventRewrite[] | undefined;
   /** What the change does to the run's thread. */
   readonly thread?: ThreadEffect | undefined;
+  /** What the end of the run does to the caps that it was counted with. */
+  readonly settlements?: readonly CapSettlement[] | undefined;
   /** What the receivers of the run's webhooks are owed for the change. */
   readonly deliveries?: readonly NewDelivery[] | undefined;
   /** Names what the vendor started for the run; no other run has it. */
@@ -99,7 +103,18 @@ export type Insertion =
   | { readonly kind: 'mismatch' }
   /** The run's thread does not exist, or has a live run. */
   | { readonly kind: 'thread-missing' }
-  | { readonly kind: 'thread-busy' };
+  | { readonly kind: 'thread-busy' }
+  /** A cap leaves no room for the run. */
+  | { readonly kind: 'capped'; readonly reached: ReachedCap };
+
+/** What decides about a new run, in its transaction: the idempotency key first. */
+export type InsertTerms = {
+  readonly idempotency?: Idempotency | undefined;
+  /** Given for a run with a thread. */
+  readonly admission?: Admission | undefined;
+  /** The run is counted with each of them, and refused where one leaves no room for it. */
+  readonly caps: readonly Cap[];
+};
 
 export type Claim = {
   readonly replica: string;
@@ -136,6 +151,7 @@ export interface Store {
   readonly schedules: ScheduleStore;
   /** Counts for keys that have limits. */
   readonly usage: UsageStore;
+  readonly caps: CapStore;
   /** What receivers of webhooks are owed. A delivery outlives its run until it was sent. */
   readonly outbox: Outbox;
   /** What clients keep under names of their choice. */
@@ -143,6 +159,8 @@ export interface Store {
   readonly threads: ThreadStore;
   /** `admission` is given for a run with a thread. Decided in one transaction, the idempotency key first. */
   insert(run: Run, events: readonly RunEvent[], idempotency?: Idempotency, admission?: Admission): Promise<Insertion>;
+  /** The same for a run under caps. */
+  insertWithin(run: Run, events: readonly RunEvent[], terms: InsertTerms): Promise<Insertion>;
   /**
    * False: the run is gone, has another version or another owner; nothing was written. Rejects with `UpstreamTaken` where
    * another run has the `upstreamKey`; nothing was written then either.

@@ -6,6 +6,7 @@ import type { Log } from '../../contract/domain/log.ts';
 import { MappingFault } from '../../contract/domain/mapping.ts';
 import type { Actor, Stop, StopName } from '../../contract/domain/operator.ts';
 import type { ReplicaRow } from '../../contract/store/operations-store.ts';
+import type { CapReadings } from '../limits/caps.ts';
 import type { Stops } from '../limits/stops.ts';
 import type { Scheduler } from '../schedules/scheduler.ts';
 import { translateStorageFault } from '../storage-errors.ts';
@@ -23,6 +24,7 @@ export type AdminDeps = Omit<RunFinderDeps, 'agents'> &
     readonly agents: AgentDirectory;
     readonly stops: Stops;
     readonly scheduler: Scheduler;
+    readonly capReadings: Pick<CapReadings, 'read'>;
     readonly presence: Presence;
     readonly changeStream: ChangeStream;
     readonly config: ConfigAdmin;
@@ -121,6 +123,7 @@ export function createAdmin(deps: AdminDeps): AdminFor {
         return outcome;
       },
       schedules: () => translateStorageFault(deps.scheduler.report()),
+      caps: () => translateStorageFault(deps.capReadings.read()),
       stops: async () => stops.all,
       stop: async (name, reason) => await putStop(name, reason, actor),
       lift: async (name) => {

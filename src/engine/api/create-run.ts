@@ -2,20 +2,24 @@ import { v7 as uuidV7 } from 'uuid';
 import type { CreateRun } from '../../contract/api/runs.ts';
 import type { Agent, Violation } from '../../contract/domain/agent.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
+import type { Cap } from '../../contract/domain/cap.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Run, RunRequest } from '../../contract/domain/run.ts';
 import type { RunTrace } from '../../contract/domain/trace.ts';
 import type { Insertion } from '../../contract/store/store.ts';
+import { capReached, capsOf, sharesOf } from '../limits/caps.ts';
 import { agentFor } from '../placement.ts';
 import { webhooksOf, withWebhook } from '../webhooks/run-webhooks.ts';
 import type { Worker } from '../worker/worker.ts';
-import { type InsertRunDeps, type JoinedThread, RunInserter } from './insert-run.ts';
+import { type InsertRunDeps, type JoinedThread, type NewRunTerms, RunInserter } from './insert-run.ts';
 import { RunIds } from './run-ids.ts';
 import type { ThreadNames } from './thread-names.ts';
 
 export type RunCreatorDeps = InsertRunDeps & {
   readonly replica: string;
   readonly worker: Worker;
+  /** Those of the config in force. */
+  readonly caps: () => readonly Cap[];
   readonly names: ThreadNames;
   /** The request in whose course a run is created; undefined outside of one. */
   readonly currentTrace: () => RunTrace | undefined;
@@ -49,8 +53,11 @@ export class RunCreator {
     refuseViolation(violation instanceof Promise ? await violation : violation);
     const joining = this.#threadFor(command, agent);
     const thread = joining instanceof Promise ? await joining : joining;
-    const run = this.#draft(command, agent, thread);
-    const insertion = await this.#insertAndBegin(run, agent, { command, thread });
+    const caps = capsOf(this.#deps.caps(), { agent: agent.name, tenant: command.tenant });
+    const shares = sharesOf(caps);
+    const draft = this.#draft(command, agent, thread);
+    const run = shares === undefined ? draft : { ...draft, caps: shares };
+    const insertion = await this.#insertAndBegin(run, agent, { command, thread, caps });
     switch (insertion.kind) {
       case 'inserted':
         return { kind: 'new', run };
@@ -62,6 +69,8 @@ export class RunCreator {
         throw new GatewayError('thread_not_found');
       case 'thread-busy':
         throw new GatewayError('thread_busy');
+      case 'capped':
+        throw capReached(insertion.reached);
       default:
         return assertNever(insertion);
     }
@@ -80,17 +89,13 @@ export class RunCreator {
   }
 
   /** The worker begins in the very turn in which the run is durable; the client does not wait for it. */
-  async #insertAndBegin(
-    draft: Run,
-    agent: Agent,
-    { command, thread }: { readonly command: CreateRun; readonly thread: JoinedThread | undefined },
-  ): Promise<Insertion> {
+  async #insertAndBegin(draft: Run, agent: Agent, terms: NewRunTerms): Promise<Insertion> {
     const { worker } = this.#deps;
     const fastStart = worker.prepare(draft, agent);
     const run = fastStart?.run ?? draft;
     let insertion: Insertion;
     try {
-      insertion = await this.#inserter.insert(run, command, thread);
+      insertion = await this.#inserter.insert(run, terms);
     } catch (error) {
       if (fastStart !== null) worker.abandon(fastStart);
       throw error;

@@ -3,6 +3,7 @@ import { fingerprint, hashMark } from '../../compute/fingerprint.ts';
 import { parseSliced, stringifySliced } from '../../compute/sliced-json.ts';
 import type { CreateRun, JoinThread, ScheduledFire } from '../../contract/api/runs.ts';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
+import type { Cap } from '../../contract/domain/cap.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Json } from '../../contract/domain/json.ts';
@@ -31,6 +32,13 @@ export type JoinedThread = Pick<JoinThread, 'ifNotExists' | 'whenBusy' | 'metada
   readonly name: string | null;
 };
 
+/** What decides about a new run. */
+export type NewRunTerms = {
+  readonly command: CreateRun;
+  readonly thread: JoinedThread | undefined;
+  readonly caps: readonly Cap[];
+};
+
 /** Live runs of one thread that an `interrupt` or a `rollback` cancels at a time. */
 const displacedBatch = 100;
 /** When a client with too many live runs may try again: one of them may have ended. */
@@ -47,17 +55,17 @@ export class RunInserter {
   }
 
   /** Rejects with `StorageFault`, and with `GatewayError` for what the client can do something about. */
-  async insert(run: Run, command: CreateRun, thread: JoinedThread | undefined): Promise<Insertion> {
+  async insert(run: Run, { command, thread, caps }: NewRunTerms): Promise<Insertion> {
     const { quota } = command;
     const unlock = this.#lockKey(command);
     let insertion: Insertion;
     try {
       if (quota !== undefined) await this.#reserve(quota, run, command);
-      insertion = await this.#deps.writer.insert(
-        run,
-        isNamed(command) ? await this.#idempotencyOf(run, command) : undefined,
-        this.#admissionOf(run, thread),
-      );
+      insertion = await this.#deps.writer.insert(run, {
+        idempotency: isNamed(command) ? await this.#idempotencyOf(run, command) : undefined,
+        admission: this.#admissionOf(run, thread),
+        caps,
+      });
     } finally {
       unlock();
     }

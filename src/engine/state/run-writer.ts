@@ -5,18 +5,19 @@ import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Log, Metrics } from '../../contract/domain/log.ts';
 import type { RunAction } from '../../contract/domain/operator.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
-import type { Admission, ThreadEffect } from '../../contract/domain/thread.ts';
+import type { ThreadEffect } from '../../contract/domain/thread.ts';
 import type { Tracer } from '../../contract/domain/trace.ts';
 import type { NewDelivery } from '../../contract/domain/webhook.ts';
 import {
   type EventRewrite,
-  type Idempotency,
   type Insertion,
+  type InsertTerms,
   type RunUpdate,
   type Store,
   UpstreamTaken,
 } from '../../contract/store/store.ts';
 import { agentOf } from '../placement.ts';
+import { settlementsOf } from './cap-settlements.ts';
 import { failedMapping, isOfGateway, needsAttention } from './outcomes.ts';
 import { runLogFields } from './run-log-fields.ts';
 import { withAction } from './run-notes.ts';
@@ -80,11 +81,11 @@ export class RunWriter {
   }
 
   /** Rejects with `StorageFault`. */
-  async insert(run: Run, idempotency?: Idempotency, admission?: Admission): Promise<Insertion> {
+  async insert(run: Run, terms: InsertTerms): Promise<Insertion> {
     const { store, metrics, onCommitted, onUnknownInsert } = this.#deps;
     let insertion: Insertion;
     try {
-      insertion = await store.insert(run, [createdEvent(run)], idempotency, admission);
+      insertion = await store.insertWithin(run, [createdEvent(run)], terms);
     } catch (error) {
       onUnknownInsert();
       throw error;
@@ -93,6 +94,7 @@ export class RunWriter {
       metrics.count('runs_created');
       onCommitted({ kind: 'created', run });
     }
+    if (insertion.kind === 'capped') metrics.count('runs_capped', { cap: insertion.reached.name });
     return insertion;
   }
 
@@ -131,6 +133,7 @@ export class RunWriter {
     const update: RunUpdate = {
       ...{ run, expectedVersion: before.version, expectedOwner: owner, events, thread, deliveries },
       upstreamKey: this.#upstreamKeyOf(run, transition),
+      settlements: settlementsOf(before, run),
       rewrites: rewritesOf(before, transition, run),
     };
     let isWritten: boolean;

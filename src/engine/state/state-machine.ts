@@ -16,8 +16,8 @@ import type { Waiting } from '../../contract/domain/waiting.ts';
 import { boundText, maxDescriptionLength } from '../../json/bound-text.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 
-/** How a run ends; `vendor` is what is kept of the vendor's terminal answer. */
-export type RunOutcome = { readonly vendor?: JsonObject } & (
+/** How a run ends; `vendor` is what is kept of the vendor's terminal answer, `cost` what it says that the run cost. */
+export type RunOutcome = { readonly vendor?: JsonObject; readonly cost?: number | undefined } & (
   | { readonly status: 'success'; readonly value: Json }
   | { readonly status: 'error' | 'timeout'; readonly errcode: number; readonly description: string }
 );
@@ -257,6 +257,7 @@ function end(run: Run, outcome: RunOutcome, nowMs: number): AppliedTransition {
     status: outcome.status,
     outcome: recorded,
     vendor: run.upstream === null && outcome.vendor === undefined ? undefined : { ...run.upstream, ...outcome.vendor },
+    cost: outcome.cost,
     ...settled,
     resumption: null,
     ...unanswered,

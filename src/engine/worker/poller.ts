@@ -20,6 +20,7 @@ import { standBackMs } from './parked-run.ts';
 import { PartialSpacing } from './partial-spacing.ts';
 import { isWatched, type RunContext } from './run-context.ts';
 import type { PollMemory } from './run-memory.ts';
+import { readTerminalAnswer } from './terminal-answer.ts';
 
 /** This many pushes of one run cause a poll at once; further ones no more often than a watched run is polled. */
 const freePushes = 3;
@@ -281,8 +282,8 @@ export class Poller {
         // message by which it is observed.
         if (awaitsSession(run, agent) && mapped.partial !== undefined) {
           this.#noteEnd(sight);
-          const vendor = agent.mapping.describeEnd(observation.raw);
-          await handle.record({ kind: 'end', outcome: { status: 'success', value: mapped.partial, vendor } });
+          const closing = await readTerminalAnswer(this.#context, observation.raw);
+          await handle.record({ kind: 'end', outcome: { status: 'success', value: mapped.partial, ...closing } });
           return;
         }
         this.#age.noteAlive(sight.sentMs);
@@ -301,7 +302,8 @@ export class Poller {
       case 'failed': {
         const { status, errcode, description } = mapped;
         this.#noteEnd(sight);
-        await this.#end({ status, errcode, description, vendor: agent.mapping.describeEnd(observation.raw) });
+        const closing = readTerminalAnswer(this.#context, observation.raw);
+        await this.#end({ status, errcode, description, ...(closing instanceof Promise ? await closing : closing) });
         return;
       }
       default:
@@ -346,11 +348,12 @@ export class Poller {
   }
 
   async #succeed(value: Json, { raw }: Observation): Promise<void> {
-    const { handle, agent } = this.#context;
-    const { partial } = handle.run;
+    const { partial } = this.#context.handle.run;
     // One value, which is stored once.
     const repeatsPartial = partial !== undefined && (await digest(value)).fingerprint === partial.fingerprint;
-    await this.#end({ status: 'success', value, vendor: agent.mapping.describeEnd(raw) }, repeatsPartial);
+    const closing = readTerminalAnswer(this.#context, raw);
+    const answer = closing instanceof Promise ? await closing : closing;
+    await this.#end({ status: 'success', value, ...answer }, repeatsPartial);
   }
 
   #count(result: string): void {

@@ -11,6 +11,7 @@ import type { RunOutcome } from '../state/state-machine.ts';
 import { noteAnswer, noteCall, noteFault } from './call-notes.ts';
 import { settleFailedStart, type UnsettledCall } from './open-call.ts';
 import type { RunContext } from './run-context.ts';
+import { readTerminalAnswer } from './terminal-answer.ts';
 
 type Message = { readonly session: UpstreamRef; readonly input: Json; readonly permit: Permit };
 
@@ -77,17 +78,18 @@ async function hasEnded(
 
 /** What the mapping makes of the answer to a call after which there is nothing left to wait for. */
 export async function finalOutcome(
-  { agent, handle }: RunContext,
+  context: RunContext,
   answer: Observation,
   call: 'a message' | 'a start that names no run',
 ): Promise<RunOutcome> {
+  const { agent, handle } = context;
   try {
     const mapped = await agent.mapping.read(answer, handle.guard);
-    const vendor = agent.mapping.describeEnd(answer.raw);
-    if (mapped.kind === 'success') return { status: 'success', value: mapped.output, vendor };
+    if (mapped.kind === 'success')
+      return { status: 'success', value: mapped.output, ...(await readTerminalAnswer(context, answer.raw)) };
     if (mapped.kind === 'failed') {
       const { status, errcode, description } = mapped;
-      return { status, errcode, description, vendor };
+      return { status, errcode, description, ...(await readTerminalAnswer(context, answer.raw)) };
     }
     return failedMapping(new MappingFault('status', `an answer to ${call} must be final, not ${mapped.kind}`));
   } catch (error) {

@@ -243,6 +243,27 @@ const Schedule = z
   })
   .meta({ id: 'Schedule' });
 
+const used = z.object({ runs: count, cost: z.number() });
+const amount = z.number().nullable();
+const Cap = z
+  .object({
+    name: z.string(),
+    agent: z.string().nullable(),
+    tenant: z.string().nullable(),
+    limits: z.object({ runs_per_hour: amount, runs_per_day: amount, cost_per_hour: amount, cost_per_day: amount }),
+    reserve: z.number().describe('What a run counts as until its cost is known'),
+    hour: used,
+    day: used,
+    reserved: z.number(),
+    reached: z
+      .object({
+        limit: z.enum(['runs_per_hour', 'runs_per_day', 'cost_per_hour', 'cost_per_day']),
+        frees_in_ms: ms.nullable().describe('Null: once runs under way have ended'),
+      })
+      .nullable(),
+  })
+  .meta({ id: 'Cap' });
+
 const ConfigCheck = z
   .object({
     problems: z.array(z.string()),
@@ -275,11 +296,12 @@ const Overview = z
 export const answers = {
   ...{ ErrorResponse, Whoami: z.object({ name: z.string(), tenant: z.string(), role: z.enum(roles) }) },
   ...{ Overview, Need, Run, RunList, RunReport, TimelineEntry, Totals, BulkOutcome },
-  ...{ Backend, Queue, Replica, Agent, Schedule, Delivery, Stop, Config, ConfigCheck },
+  ...{ Backend, Queue, Replica, Agent, Schedule, Cap, Delivery, Stop, Config, ConfigCheck },
   BackendList: z.object({ backends: z.array(Backend) }),
   QueueList: z.object({ queues: z.array(Queue) }),
   ReplicaList: z.object({ replicas: z.array(Replica) }),
   AgentList: z.object({ agents: z.array(Agent) }),
+  CapList: z.object({ caps: z.array(Cap) }),
   ScheduleList: z.object({ schedules: z.array(Schedule) }),
   DeliveryList: z.object({ deliveries: z.array(Delivery) }),
   StopList: z.object({ stops: z.array(Stop) }),

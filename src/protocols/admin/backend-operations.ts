@@ -9,6 +9,7 @@ import { answers } from './answers.ts';
 import {
   encodeAgent,
   encodeBackend,
+  encodeCap,
   encodeQueue,
   encodeReplica,
   encodeSchedule,
@@ -142,6 +143,19 @@ export const backendOperations: readonly Operation[] = [
     body: noBody,
     answers: answersOf(error, success(answers.ScheduleList), []),
     handle: async (api) => jsonAnswer({ schedules: (await api.admin.schedules()).map(encodeSchedule) }),
+  }),
+  operation({
+    id: 'list_caps',
+    method: 'GET',
+    path: '/caps',
+    summary: 'List caps',
+    description:
+      'The caps of the config with what runs have used of them in the last hour and the last day, over all replicas. `reserved` is what runs under way count as until their cost is known; `reached` is the limit that leaves no room for a run now.',
+    params: nothing,
+    query: nothing,
+    body: noBody,
+    answers: answersOf(error, success(answers.CapList), []),
+    handle: async (api) => jsonAnswer({ caps: (await api.admin.caps()).map(encodeCap) }),
   }),
   operation({
     id: 'try_mapping',

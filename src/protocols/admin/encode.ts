@@ -15,6 +15,7 @@ import type {
   ScheduleReport,
 } from '../../contract/api/admin-reports.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
+import { type CapReport, capLimits } from '../../contract/domain/cap.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { MappedStatus } from '../../contract/domain/mapping.ts';
 import type { CallNote, Stop } from '../../contract/domain/operator.ts';
@@ -216,6 +217,23 @@ export function encodeSchedule(schedule: ScheduleReport): JsonObject {
       last === null
         ? null
         : { at: instantOf(last.atMs), outcome: last.outcome, run_id: last.runId, detail: last.detail },
+  };
+}
+
+const limitNames = {
+  runsPerHour: 'runs_per_hour',
+  runsPerDay: 'runs_per_day',
+  costPerHour: 'cost_per_hour',
+  costPerDay: 'cost_per_day',
+} as const;
+
+export function encodeCap({ cap, use }: CapReport): JsonObject {
+  const { name, agent, tenant, reserve } = cap;
+  const { hour, day, reserved, reached } = use;
+  return {
+    ...{ name, agent, tenant, reserve, hour: { ...hour }, day: { ...day }, reserved },
+    limits: Object.fromEntries(capLimits.map((limit) => [limitNames[limit], cap[limit]])),
+    reached: reached === null ? null : { limit: limitNames[reached.limit], frees_in_ms: reached.freesInMs },
   };
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { arrivals } from '../../compute/arrivals.ts';
 import { readLarge } from '../../compute/turns.ts';
+import type { ReachedCap } from '../../contract/domain/cap.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Run, RunKey, RunSummary } from '../../contract/domain/run.ts';
 import type { Admission } from '../../contract/domain/thread.ts';
@@ -9,6 +10,7 @@ import {
   type Claim,
   type Idempotency,
   type Insertion,
+  type InsertTerms,
   type RunConditions,
   type RunQuery,
   type RunUpdate,
@@ -24,6 +26,7 @@ import { Announcer } from './announcer.ts';
 import { bindStatements, type StorePool } from './connections.ts';
 import { eventPayloads, isWithheld, readPieces } from './large-rows.ts';
 import type { NotificationConnection } from './notification-connection.ts';
+import { PostgresCaps } from './postgres-caps.ts';
 import { PostgresDurations } from './postgres-durations.ts';
 import { translateRows, violates, withStorageFaults } from './postgres-faults.ts';
 import { PostgresFence } from './postgres-fence.ts';
@@ -74,11 +77,7 @@ const keyAttempts = 5;
 /** An attempt fails only where another writer has changed the thread's metadata, or its run's. */
 const metadataAttempts = 100;
 
-type InsertTerms = {
-  readonly idempotency: Idempotency | undefined;
-  readonly admission: Admission | undefined;
-  readonly texts: LargeTexts | null;
-};
+type EncodedTerms = InsertTerms & { readonly texts: LargeTexts | null };
 
 /** Runs, events and threads in PostgreSQL, shared by any number of processes. Its clock is the server's. */
 export class PostgresStore implements Store {
@@ -89,6 +88,7 @@ export class PostgresStore implements Store {
   readonly wakes: PostgresWakes;
   readonly quotas: PostgresQuotas;
   readonly usage: PostgresUsage;
+  readonly caps: PostgresCaps;
   readonly schedules: PostgresSchedules;
   readonly outbox: PostgresOutbox;
   readonly items: PostgresItems;
@@ -128,6 +128,7 @@ export class PostgresStore implements Store {
     this.operations = new PostgresOperations(options);
     this.wakes = new PostgresWakes(options);
     this.quotas = new PostgresQuotas(options.pool);
+    this.caps = new PostgresCaps(options.pool);
     this.usage = new PostgresUsage(options.pool, options.origin);
     this.schedules = new PostgresSchedules(options.pool);
     this.outbox = new PostgresOutbox(options.pool);
@@ -160,15 +161,20 @@ export class PostgresStore implements Store {
     idempotency?: Idempotency,
     admission?: Admission,
   ): Promise<Insertion> {
+    return await this.insertWithin(run, events, { idempotency, admission, caps: [] });
+  }
+
+  async insertWithin(run: Run, events: readonly RunEvent[], terms: InsertTerms): Promise<Insertion> {
     this.#refuseLost();
     const writing = writeLarge(run, events);
     const texts = writing === null ? null : await writing;
-    const tryInsert = this.#prepareInsert(run, events, { idempotency, admission, texts });
+    const tryInsert = this.#prepareInsert(run, events, { ...terms, texts });
     for (let attempt = 0; attempt < keyAttempts; attempt++) {
       const verdict = await tryInsert();
       if (verdict === 'inserted') return { kind: 'inserted' };
-      const earlier = idempotency === undefined ? null : await this.#findEarlier(idempotency);
+      const earlier = terms.idempotency === undefined ? null : await this.#findEarlier(terms.idempotency);
       if (earlier !== null) return earlier;
+      if (typeof verdict === 'object') return { kind: 'capped', reached: verdict };
       // A key can expire between the two statements: then it is free.
       if (verdict !== 'key-used') return { kind: verdict };
     }
@@ -201,10 +207,14 @@ export class PostgresStore implements Store {
     const { threadId } = run;
     if (threadId === null || effect === undefined) {
       const updates = expectedOwner === undefined ? this.#foreignUpdates : this.#updates;
-      return await updates.submit(encodeUpdate(update, texts));
+      return await this.caps.update(updates, encodeUpdate(update, texts), update.settlements);
     }
     const updates = expectedOwner === undefined ? this.#foreignUpdatesInThreads : this.#updatesInThreads;
-    return await updates.submit(encodeUpdateInThread(update, { threadId, effect, texts }));
+    return await this.caps.update(
+      updates,
+      encodeUpdateInThread(update, { threadId, effect, texts }),
+      update.settlements,
+    );
   }
 
   #announce({ runId, threadId }: Run): void {
@@ -342,12 +352,15 @@ export class PostgresStore implements Store {
   #prepareInsert(
     run: Run,
     events: readonly RunEvent[],
-    { idempotency, admission, texts }: InsertTerms,
-  ): () => Promise<Exclude<Verdict, 'thread-changed'>> {
+    { idempotency, admission, caps, texts }: EncodedTerms,
+  ): () => Promise<Exclude<Verdict, 'thread-changed'> | ReachedCap> {
     const { threadId } = run;
     if (admission === undefined || threadId === null) {
       const write = encodeInsert(run, events, { idempotency, texts });
-      return async () => ((await this.#inserts.submit(write)) ? 'inserted' : 'key-used');
+      return async () => {
+        const result = await this.caps.insert(this.#inserts, write, { caps, inserted: true });
+        return typeof result === 'object' ? result : result ? 'inserted' : 'key-used';
+      };
     }
     const { metadata } = admission;
     const write = encodeInsertInThread(run, events, { threadId, admission, idempotency, texts, noted: null });
@@ -356,9 +369,8 @@ export class PostgresStore implements Store {
         const noted =
           metadata === undefined ? null : await this.threads.mergeMetadata({ tenant: run.tenant, threadId }, metadata);
         const own = { threadId, admission, idempotency, texts, noted };
-        const verdict = await this.#insertsInThreads.submit(
-          noted === null ? write : encodeInsertInThread(run, events, own),
-        );
+        const noting = noted === null ? write : encodeInsertInThread(run, events, own);
+        const verdict = await this.caps.insert(this.#insertsInThreads, noting, { caps, inserted: 'inserted' });
         if (verdict === 'inserted') this.#announcer.announceThread(threadId);
         if (verdict !== 'thread-changed') return verdict;
       }

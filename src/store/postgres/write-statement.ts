@@ -1,4 +1,4 @@
-import type { QueryResult } from 'pg';
+import type { PoolClient, QueryResult } from 'pg';
 import { sliceChars, textSlices } from '../../compute/slices.ts';
 import { Pacer } from '../../compute/turns.ts';
 import { Batches } from './batches.ts';
@@ -85,10 +85,22 @@ export type EncodedWrite = {
   readonly tables: readonly (readonly Row[])[];
 };
 
-export type Writes<Write extends EncodedWrite, Result> = Batches<Write, Result>;
+export type Writes<Write extends EncodedWrite, Result> = Pick<Batches<Write, Result>, 'submit' | 'close'> & {
+  /** Carries out one write alone, within a transaction of the caller. Throws node-postgres' errors. */
+  within(client: PoolClient, write: Write): Promise<Result>;
+};
 
 /** A statement of one array parameter that locks what a write depends on, before the snapshot of the write is taken. */
 type Lock<Write> = { readonly text: string; readonly keyOf: (write: Write) => string };
+
+type WritesOptions<Write extends EncodedWrite, Result> = {
+  readonly pool: StorePool;
+  readonly statement: WriteStatement;
+  readonly origin: string;
+  readonly lock?: Lock<Write>;
+  readonly decode: (row: unknown) => readonly [id: string, result: Result];
+  readonly absent: Result;
+};
 
 /**
  * Group commit for one statement.
@@ -96,14 +108,9 @@ type Lock<Write> = { readonly text: string; readonly keyOf: (write: Write) => st
  * @param options.decode reads one row of the result: the id of the write and its outcome.
  * @param options.absent the outcome of a write that the result does not name.
  */
-export function makeWrites<Write extends EncodedWrite, Result>(options: {
-  readonly pool: StorePool;
-  readonly statement: WriteStatement;
-  readonly origin: string;
-  readonly lock?: Lock<Write>;
-  readonly decode: (row: unknown) => readonly [id: string, result: Result];
-  readonly absent: Result;
-}): Writes<Write, Result> {
+export function makeWrites<Write extends EncodedWrite, Result>(
+  options: WritesOptions<Write, Result>,
+): Writes<Write, Result> {
   const { pool, statement, origin, lock, decode, absent } = options;
   const prepare = async (writes: readonly Write[]) => {
     const tables = statement.widths.map((_, table) => writes.flatMap((write) => write.tables[table] ?? []));
@@ -113,22 +120,33 @@ export function makeWrites<Write extends EncodedWrite, Result>(options: {
     }
     return { ...pool.prepared(statement.name), text: statement.text, values };
   };
-  const send = async (writes: readonly Write[]): Promise<QueryResult> => {
+  const sendWithin = async (client: PoolClient, writes: readonly Write[]): Promise<QueryResult> => {
     const query = await prepare(writes);
-    if (lock === undefined) return await pool.query(query);
-    return await transact(pool, 'BEGIN', async (client) => {
-      await client.query(lock.text, [writes.map(lock.keyOf)]);
-      return await client.query(query);
-    });
+    if (lock !== undefined) await client.query(lock.text, [writes.map(lock.keyOf)]);
+    return await client.query(query);
   };
-  return new Batches<Write, Result>({
+  const resultsOf = ({ rows }: QueryResult, writes: readonly Write[]): readonly Result[] => {
+    const results = new Map(rows.map(decode));
+    return writes.map((write) => results.get(write.id) ?? absent);
+  };
+  const batches = new Batches<Write, Result>({
     keysOf: (write) => write.keys,
     send: async (writes) => {
       const sinceMs = performance.now();
-      const { rows } = await send(writes);
+      const result =
+        lock === undefined
+          ? await pool.query(await prepare(writes))
+          : await transact(pool, 'BEGIN', (client) => sendWithin(client, writes));
       pool.onCommitted?.((performance.now() - sinceMs) / 1000);
-      const results = new Map(rows.map(decode));
-      return writes.map((write) => results.get(write.id) ?? absent);
+      return resultsOf(result, writes);
     },
   });
+  return {
+    submit: (write) => batches.submit(write),
+    close: () => batches.close(),
+    within: async (client, write) => {
+      const [result = absent] = resultsOf(await sendWithin(client, [write]), [write]);
+      return result;
+    },
+  };
 }

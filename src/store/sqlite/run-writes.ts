@@ -9,6 +9,7 @@ import { type EncodedEvent, encodeEvents, encodeRewrite } from '../event-rows.ts
 import { type LargeTexts, textOf } from '../large-json.ts';
 import { decodeRun, dueAtOf, encodeState, endedAtOf, vendorOf } from '../run-rows.ts';
 import { formatLines, listEntries } from '../search-entries.ts';
+import type { CapCount } from './sqlite-caps.ts';
 import { prepareDelivery } from './sqlite-outbox.ts';
 import type { Statements } from './sqlite-statements.ts';
 import { prepareAdmission, prepareEffect } from './thread-effects.ts';
@@ -40,12 +41,14 @@ export type NewRun = {
   readonly events: readonly RunEvent[];
   readonly idempotency: Idempotency | undefined;
   readonly admission: Admission | undefined;
+  /** Null: the run is under no cap. */
+  readonly caps: CapCount | null;
   readonly texts: LargeTexts | null;
 };
 
 export function prepareInsert(
   statements: Statements,
-  { run, events, idempotency, admission, texts }: NewRun,
+  { run, events, idempotency, admission, caps, texts }: NewRun,
 ): () => Insertion {
   const columns: SQLInputValue[] = [run.runId, run.tenant, run.agentId, run.agentName, run.threadId, run.phase];
   columns.push(run.status, run.owner, run.version, run.createdAtMs, run.updatedAtMs, endedAtOf(run), dueAtOf(run));
@@ -63,6 +66,8 @@ export function prepareInsert(
     if (earlier !== null) return earlier;
     const refusal = thread?.refuse() ?? null;
     if (refusal !== null) return { kind: refusal };
+    const reached = caps?.refuse() ?? null;
+    if (reached !== null) return { kind: 'capped', reached };
     if (idempotency !== undefined) {
       const { tenant, key, fingerprint, expiresAtMs } = idempotency;
       statements.storeKey.run(tenant, key, fingerprint, run.runId, expiresAtMs);
@@ -71,6 +76,7 @@ export function prepareInsert(
     const { lastInsertRowid: id } = statements.insertRun.run(...columns);
     statements.insertRequest.run(id, metadata, request);
     appendEvents(statements, run, encoded.rows, lastInThread);
+    caps?.count();
     return { kind: 'inserted' };
   };
 }

@@ -9,6 +9,7 @@ import {
   type Claim,
   type Idempotency,
   type Insertion,
+  type InsertTerms,
   type RunConditions,
   type RunQuery,
   type RunUpdate,
@@ -24,6 +25,7 @@ import { RunExpiry } from './run-expiry.ts';
 import { RunSearch } from './run-search.ts';
 import { prepareClaim, prepareExpire, prepareInsert, prepareRemove, prepareUpdate } from './run-writes.ts';
 import { isLarge } from './slices.ts';
+import { SqliteCaps } from './sqlite-caps.ts';
 import { SqliteDurations } from './sqlite-durations.ts';
 import { translateRows, withStorageFaults } from './sqlite-faults.ts';
 import { SqliteFence } from './sqlite-fence.ts';
@@ -47,6 +49,7 @@ export class SqliteStore implements Store {
   readonly wakes = null;
   readonly quotas = null;
   readonly usage: SqliteUsage;
+  readonly caps: SqliteCaps;
   readonly tickets: SqliteTickets;
   readonly operations: SqliteOperations;
   readonly schedules: SqliteSchedules;
@@ -96,6 +99,7 @@ export class SqliteStore implements Store {
     this.durations = new SqliteDurations(options.database, this.#writes);
     this.tickets = new SqliteTickets(options.database, this.#writes, secrets);
     this.operations = new SqliteOperations(options.database, this.#statements, this.#writes);
+    this.caps = new SqliteCaps(options.database);
     this.usage = new SqliteUsage(options.database, this.#writes);
     this.schedules = new SqliteSchedules(options.database, this.#writes);
     this.outbox = new SqliteOutbox(options.database, this.#writes);
@@ -110,10 +114,16 @@ export class SqliteStore implements Store {
     idempotency?: Idempotency,
     admission?: Admission,
   ): Promise<Insertion> {
+    return await this.insertWithin(run, events, { idempotency, admission, caps: [] });
+  }
+
+  async insertWithin(run: Run, events: readonly RunEvent[], terms: InsertTerms): Promise<Insertion> {
+    const { idempotency, admission } = terms;
+    const caps = terms.caps.length === 0 ? null : this.caps.prepareCount(terms.caps);
     const writing = writeLarge(run, events);
     const texts = writing === null ? null : await writing;
     const insertion = await this.#writes.submit(
-      prepareInsert(this.#statements, { run, events, idempotency, admission, texts }),
+      prepareInsert(this.#statements, { run, events, idempotency, admission, caps, texts }),
     );
     if (insertion.kind === 'inserted') this.fence?.note(run.runId, run.version);
     return insertion;
@@ -126,7 +136,14 @@ export class SqliteStore implements Store {
   }
 
   async #update(update: RunUpdate, texts: LargeTexts | null): Promise<boolean> {
-    const isWritten = await this.#writes.submit(prepareUpdate(this.#statements, update, texts));
+    const { settlements = [] } = update;
+    const settle = settlements.length === 0 ? null : this.caps.prepareSettle(settlements);
+    const write = prepareUpdate(this.#statements, update, texts);
+    const isWritten = await this.#writes.submit(() => {
+      const result = write();
+      if (result === true) settle?.();
+      return result;
+    });
     if (isWritten === null) throw new UpstreamTaken();
     if (isWritten) this.fence?.note(update.run.runId, update.run.version);
     return isWritten;

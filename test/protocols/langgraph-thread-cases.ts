@@ -78,6 +78,13 @@ export const threadCases: readonly Case[] = [
   ...states.map((prepare) => ({ ...found, body: {}, prepare })),
   { ...found, body: everything, prepare: asking },
   { ...found, body: { metadata: { graph_id: named }, limit: 100, offset: 0 }, prepare: live },
+  { ...found, body: { select: ['thread_id'], extract: { said: 'values.messages[-1].content' } }, prepare: live },
+  { ...found, status: 422, body: { extract: { tenant: 'tenant' } } },
+  {
+    ...found,
+    status: 422,
+    body: { extract: Object.fromEntries(Array.from({ length: 11 }, (_, at) => [at, 'values'])) },
+  },
   { ...found, status: 422, body: { sort_by: 'name' } },
   { ...found, status: 422, body: { limit: 1001 } },
   { operation: 'count_threads', status: 200, body: { status: 'idle', metadata: {} } },

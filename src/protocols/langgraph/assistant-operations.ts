@@ -146,9 +146,9 @@ export function createAssistantOperations({ unknownFields }: RequestOptions): re
 function encodeGraph({ name }: Agent): JsonObject {
   return {
     nodes: [
-      { id: '__start__', type: 'schema', data: '__start__' },
+      { id: '__start__', type: 'schema', data: { name: '__start__' } },
       { id: name, type: 'runnable', data: { id: ['rungate', 'agent', name], name } },
-      { id: '__end__', type: 'schema', data: '__end__' },
+      { id: '__end__', type: 'schema', data: {} },
     ],
     edges: [
       { source: '__start__', target: name, conditional: false },
@@ -174,7 +174,7 @@ function encodeAssistant({ agentId, name, description, metadata }: Agent) {
     assistant_id: agentId,
     graph_id: name,
     name,
-    description,
+    description: description === '' ? null : description,
     config: {},
     context: {},
     metadata: { created_by: 'system', ...metadata },

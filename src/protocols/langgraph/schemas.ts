@@ -39,7 +39,7 @@ const assistant = z.object({
   assistant_id: id,
   graph_id: z.string(),
   name: z.string(),
-  description: z.string(),
+  description: z.string().nullable(),
   config: anyObject,
   context: anyObject,
   metadata: anyObject,
@@ -49,7 +49,7 @@ const assistant = z.object({
 });
 
 const graph = z.object({
-  nodes: z.array(z.object({ id: z.string(), type: z.string(), data: z.union([z.string(), anyObject]) })),
+  nodes: z.array(z.object({ id: z.string(), type: z.string(), data: anyObject })),
   edges: z.array(z.object({ source: z.string(), target: z.string(), conditional: z.boolean() })),
 });
 
@@ -72,6 +72,9 @@ const thread = z.object({
   values: anyObject.nullable(),
   interrupts: z.record(z.string(), z.array(interrupt)),
 });
+
+/** What a search took out of a thread by paths. */
+const extracted = z.record(z.string(), z.union([anyValue, z.null()]));
 
 const place = z.object({
   thread_id: id,
@@ -113,7 +116,7 @@ export const answers = {
   GraphSchema: graphSchema,
   Thread: thread,
   /** A thread of which only some members were asked for. */
-  ThreadMembers: thread.partial(),
+  ThreadMembers: thread.partial().extend({ extracted: extracted.optional() }),
   ThreadState: state,
   StateUpdate: z.object({ checkpoint: place, configurable: place }),
   Run: run,

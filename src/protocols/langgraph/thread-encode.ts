@@ -5,7 +5,22 @@ import type { RowBatch, Rows } from '../../contract/store/rows.ts';
 import { encodeTimes } from '../shared/answers.ts';
 import { pickMembers } from './assistant-operations.ts';
 import { encodeState } from './state.ts';
+import { extractFrom } from './thread-extract.ts';
 import { findOpenRun, interruptsOf } from './thread-state.ts';
+
+/** What a list shows of each thread. */
+export type Shown = {
+  /** Members; left out or empty, all. */
+  readonly select?: readonly string[] | null | undefined;
+  /** Paths into the thread, by the names under which their values are shown. */
+  readonly extract?: Readonly<Record<string, string>> | null | undefined;
+};
+
+/** Whether a list needs this member of its threads. */
+export function shows({ select, extract }: Shown, member: string): boolean {
+  if (select === null || select === undefined || select.length === 0 || select.includes(member)) return true;
+  return Object.values(extract ?? {}).some((path) => path.startsWith(member));
+}
 
 /** A thread in LangGraph's words, with what its run asks. */
 export async function encodeThread(api: Api, thread: Thread): Promise<JsonObject> {
@@ -16,14 +31,17 @@ export async function encodeThread(api: Api, thread: Thread): Promise<JsonObject
 export async function* encodeThreads(
   api: Api,
   threads: Rows<Thread>,
-  select: readonly string[] | null | undefined,
+  shown: Shown,
 ): AsyncGenerator<RowBatch<JsonObject>, undefined> {
-  const isAsked = select === null || select === undefined || select.length === 0 || select.includes('interrupts');
+  const { select, extract } = shown;
+  const isAsked = shows(shown, 'interrupts');
   for await (const { rows, size } of threads) {
     const encoded: JsonObject[] = [];
     for (const thread of rows) {
       const interrupts = isAsked ? await readInterrupts(api, thread) : {};
-      encoded.push(pickMembers(encodeMembers(thread, interrupts), select));
+      const whole = encodeMembers(thread, interrupts);
+      const picked = pickMembers(whole, select);
+      encoded.push(extract ? { ...picked, extracted: extractFrom(whole, extract) } : picked);
     }
     yield { rows: encoded, size };
   }

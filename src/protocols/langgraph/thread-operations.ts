@@ -9,7 +9,7 @@ import { operation } from '../shared/operation.ts';
 import { noBody, nothing, threadParams } from '../shared/requests.ts';
 import { answers } from './schemas.ts';
 import { decodeValues } from './state-update.ts';
-import { encodeThread, encodeThreads } from './thread-encode.ts';
+import { encodeThread, encodeThreads, shows } from './thread-encode.ts';
 import { sortOf, type ThreadRequests } from './thread-requests.ts';
 
 /** Threads, without their states. */
@@ -55,11 +55,11 @@ export function createThreadOperations(requests: ThreadRequests): readonly Opera
       answers: answersOf(error, success(z.array(selected)), [422]),
       countsAsStream: true,
       handle: async (api, { body, tenant }) => {
-        const { select, limit, offset } = body;
-        const omitState = Array.isArray(select) && select.length > 0 && !select.includes('values');
+        const { limit, offset } = body;
+        const omitState = !shows(body, 'values');
         const found = api.threads.search({ ...filterOf(tenant, body), sort: sortOf(body), omitState, limit, offset });
         const answer = listAnswer(found, () => null, { limit, offset });
-        return { ...answer, rows: encodeThreads(api, found, select) };
+        return { ...answer, rows: encodeThreads(api, found, body) };
       },
     }),
     operation({

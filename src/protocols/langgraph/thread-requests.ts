@@ -2,6 +2,10 @@ import { z } from 'zod';
 import { type ThreadSort, threadStatuses } from '../../contract/domain/thread.ts';
 import { isJsonObject } from '../../json/json-object.ts';
 import { closed, flag, json, jsonObject, page, queryPage, type RequestOptions, uuid } from '../shared/requests.ts';
+import { extractPath } from './thread-extract.ts';
+
+/** As many as LangGraph takes. */
+const maxExtracted = 10;
 
 const sortKeys = {
   thread_id: 'threadId',
@@ -60,6 +64,10 @@ export function createThreadRequests({ unknownFields }: RequestOptions) {
     sort_by: z.enum(Object.keys(sortKeys) as SortKey[]).nullish(),
     sort_order: z.enum(['asc', 'desc']).nullish(),
     select: z.array(z.enum(threadMembers)).max(threadMembers.length).nullish(),
+    extract: z
+      .record(z.string(), z.string().max(500).regex(extractPath))
+      .refine((paths) => Object.keys(paths).length <= maxExtracted, `has more than ${maxExtracted} paths`)
+      .nullish(),
   };
   const stateUpdate = {
     values,

@@ -11,6 +11,8 @@ const react = ['react@19.2.6', 'react-dom@19.2.6', 'react-test-renderer@19.2.6']
 export type Client = {
   readonly name: string;
   readonly title: string;
+  /** Clients of one library make the same calls; the page shows them in one table. */
+  readonly library: string;
   readonly packages: Packages;
   readonly script: string;
   readonly args?: readonly string[];
@@ -21,6 +23,7 @@ export const clients: readonly Client[] = [
   {
     name: 'python-async',
     title: 'langgraph-sdk 0.4.14, Python, asynchronous',
+    library: 'langgraph-sdk, Python',
     packages: serverPackages.python,
     script: 'sdk.py',
     args: ['async'],
@@ -28,6 +31,7 @@ export const clients: readonly Client[] = [
   {
     name: 'python-sync',
     title: 'langgraph-sdk 0.4.14, Python, synchronous',
+    library: 'langgraph-sdk, Python',
     packages: serverPackages.python,
     script: 'sdk.py',
     args: ['sync'],
@@ -35,36 +39,42 @@ export const clients: readonly Client[] = [
   {
     name: 'javascript-2',
     title: '@langchain/langgraph-sdk 2.0.0, JavaScript',
+    library: '@langchain/langgraph-sdk, JavaScript',
     packages: javascriptPackages('2.0.0'),
     script: 'sdk.mjs',
   },
   {
     name: 'javascript-1',
     title: '@langchain/langgraph-sdk 1.15.0, JavaScript',
+    library: '@langchain/langgraph-sdk, JavaScript',
     packages: javascriptPackages('1.15.0'),
     script: 'sdk.mjs',
   },
   {
     name: 'use-stream-2',
     title: 'useStream of @langchain/langgraph-sdk 2.0.0, React',
+    library: 'useStream of @langchain/langgraph-sdk, React',
     packages: javascriptPackages('2.0.0'),
     script: 'use-stream.mjs',
   },
   {
     name: 'use-stream-1',
     title: 'useStream of @langchain/langgraph-sdk 1.15.0, React',
+    library: 'useStream of @langchain/langgraph-sdk, React',
     packages: javascriptPackages('1.15.0'),
     script: 'use-stream.mjs',
   },
   {
     name: 'remote-graph-python',
     title: 'RemoteGraph of langgraph 1.2.24, Python',
+    library: 'RemoteGraph, Python',
     packages: serverPackages.python,
     script: 'remote-graph.py',
   },
   {
     name: 'remote-graph-javascript',
     title: 'RemoteGraph of @langchain/langgraph 1.7.3, JavaScript',
+    library: 'RemoteGraph, JavaScript',
     packages: serverPackages.javascript,
     script: 'remote-graph.mjs',
   },

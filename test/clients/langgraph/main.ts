@@ -9,6 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { format } from 'prettier';
 import { root } from '../../../bench/places.ts';
 import { clients, runClient } from './clients.ts';
 import { renderPages } from './page.ts';
@@ -60,6 +61,6 @@ async function judge(report: Report): Promise<void> {
   for (const difference of report.unexplained) process.stdout.write(`unexplained: ${difference}\n`);
   process.exitCode = unused.length + report.unexplained.length > 0 ? 1 : 0;
   if (options.write !== true) return;
-  writeFileSync(reportFile, `${JSON.stringify(report, null, 1)}\n`);
+  writeFileSync(reportFile, await format(JSON.stringify(report), { parser: 'json', printWidth: 120 }));
   for (const [path, text] of Object.entries(await renderPages(report))) writeFileSync(join(root, path), text);
 }

@@ -123,4 +123,24 @@ export const reasons: readonly Reason[] = [
     calls: /threads\.search by values/,
     differences: /./,
   },
+  {
+    text: "Before its first run the state of a thread names the thread; LangGraph's servers say null.",
+    calls: /no run yet/,
+    differences: /: null there, \w+ here$/,
+  },
+  {
+    text: 'A state after an update keeps what the metadata said before.',
+    calls: /after the update/,
+    differences: /\.metadata\.\w+: only here$/,
+  },
+  {
+    text: 'The metadata of a run names the graph of the run, with a thread or without one.',
+    calls: /runs\.create/,
+    differences: /\.metadata\.graph_id: /,
+  },
+  {
+    text: "The SDK 2.0.0 sends `select` as JSON, which LangGraph's server in Python refuses and the one in JavaScript does not read.",
+    calls: /javascript-2 runs\.list$/,
+    differences: /: only there$/,
+  },
 ];

@@ -13,12 +13,18 @@ export type Row = {
   readonly reasons: readonly number[];
 };
 
-export type ClientReport = { readonly title: string; readonly rows: readonly Row[] };
+export type ClientReport = {
+  readonly title: string;
+  /** Clients of one library, whose calls are the same. */
+  readonly library: string;
+  readonly rows: readonly Row[];
+};
 
 /** What one run of all clients came to, as it is kept in `outcomes.json`. */
 export type Report = {
   readonly at: string;
   readonly clients: readonly ClientReport[];
+  readonly reasons: readonly string[];
   /** Differences that no reason explains, with client and call. */
   readonly unexplained: readonly string[];
 };
@@ -30,7 +36,7 @@ export const reportFile = join(import.meta.dirname, 'outcomes.json');
 /** Compares what the calls of each client came to, by the client's name. */
 export function makeReport(all: Readonly<Record<string, SeenByServer>>, at: string): Report {
   const unexplained: string[] = [];
-  const reports = clients.flatMap(({ name, title }) => {
+  const reports = clients.flatMap(({ name, title, library }) => {
     const seen = all[name];
     if (seen === undefined) return [];
     const calls = (seen.python ?? seen.rungate ?? []).map(({ call }) => call);
@@ -50,9 +56,9 @@ export function makeReport(all: Readonly<Record<string, SeenByServer>>, at: stri
         reasons: verdict.reasons.map((reason) => reasons.indexOf(reason) + 1).toSorted((a, b) => a - b),
       };
     });
-    return [{ title, rows }];
+    return [{ title, library, rows }];
   });
-  return { at, clients: reports, unexplained };
+  return { at, clients: reports, reasons: reasons.map(({ text }) => text), unexplained };
 }
 
 function pick(server: keyof Seen, seen: SeenByServer, index: number): Seen {

@@ -109,6 +109,37 @@ test.each([
   expect([again.isError, again.text]).toEqual([true, 'the run is not interrupted']);
 });
 
+test('answers that come with the call itself are given once the agent asks', async () => {
+  const more = { inputResponses: { approval: yes, other: yes } };
+  const ahead = await mcp.call('approval', question, { capabilities: asking, more });
+  expect(resultOf(ahead).structuredContent).toMatchObject({ approved: true });
+  const wrong = { inputResponses: { approval: 5 } };
+  expect((await mcp.call('approval', question, { capabilities: asking, more: wrong })).body?.error?.code).toBe(-32602);
+});
+
+test('get_run shows a run that works, that asks, that failed and that succeeded', async () => {
+  const show = async (runId: string, more: JsonObject = {}) =>
+    resultOf(await mcp.call('get_run', { run_id: runId, ...more }));
+  const hanging = taskOf(await mcp.call('hang', {}, { capabilities: tasking }));
+  expect((await show(hanging)).structuredContent).toMatchObject({ agent: 'hang', status: 'pending' });
+  const asked = resultOf(await mcp.call('approval', question)).runId;
+  const { text, structuredContent } = await show(asked);
+  expect([text, structuredContent]).toEqual([
+    expect.stringContaining('resume_run'),
+    expect.objectContaining({ status: 'interrupted', interrupt: expect.objectContaining(question) }),
+  ]);
+  const ended = resultOf(await mcp.call('cancel_run', { run_id: hanging }));
+  expect(ended.structuredContent).toMatchObject({ status: 'error', errcode: 1000 });
+  const slow = taskOf(await mcp.call('progress', { ms: 700 }, { capabilities: tasking }));
+  expect((await show(slow, { wait_seconds: 20 })).structuredContent).toMatchObject({ output: { ms: 700 } });
+  const refused = [
+    await show(slow, { wait_seconds: 9000 }),
+    await show('x'),
+    resultOf(await mcp.call('resume_run', { run_id: slow })),
+  ];
+  expect(refused.map(({ isError }) => isError)).toEqual([true, true, true]);
+});
+
 test('a task asks under a key of its own, and goes on once that is answered', async () => {
   const capabilities = tasking;
   const taskId = taskOf(await mcp.call('approval', { ...question, rounds: 2 }, { capabilities }));
@@ -200,6 +231,16 @@ test('an older client is asked on the stream of its call, and answers by a messa
   const { status, body } = await mcp.post({ jsonrpc: '2.0', id: asked.id ?? null, result: yes }, session);
   expect([status, body]).toEqual([202, null]);
   expect(await messages.next()).toMatchObject({ id: 1, result: { structuredContent: { approved: true } } });
+});
+
+test('an older client that cannot ask after all has said no', async () => {
+  const { session, call } = await openOlder();
+  const messages = readMessages(await call(3, 'approval', question));
+  const { id = null } = await messages.next();
+  const error = { code: -32601, message: 'no form' };
+  expect((await mcp.post({ jsonrpc: '2.0', id, error }, session)).status).toBe(202);
+  expect(await messages.next()).toMatchObject({ id: 3, result: { isError: true } });
+  expect((await mcp.post({ jsonrpc: '2.0', id, result: yes }, session)).status).toBe(202);
 });
 
 test('an older client that no longer waits cancels the run of its call, and no other', async () => {

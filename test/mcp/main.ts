@@ -3,7 +3,7 @@
 //
 //   npm run test:mcp
 import { findStale, runSuite, suites } from './conformance.ts';
-import { findPython, killOnPostgres, killOnSqlite, pythonClient, runSteps } from './durable.ts';
+import { answerElsewhere, findPython, killOnPostgres, killOnSqlite, pythonClient, runSteps } from './durable.ts';
 import { openFixtureGateway } from './fixture-gateway.ts';
 
 const gateway = await openFixtureGateway();
@@ -11,6 +11,7 @@ const reports = [];
 const proofs: readonly (readonly [title: string, prove: () => Promise<string>])[] = [
   [`a task over kill -9 and a restart, SQLite, ${pythonClient}`, killOnSqlite],
   [`a task over kill -9 at another replica, PostgreSQL, ${pythonClient}`, killOnPostgres],
+  ['a question on a stream, answered at another replica, PostgreSQL', answerElsewhere],
 ];
 try {
   const lines = await runSteps(findPython(), `${gateway.url}/mcp`);

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import type { Api } from '../../contract/api/api.ts';
 import type { Answer, Decoded, Operation } from '../../contract/api/protocol.ts';
 import { agentReference } from '../shared/agent-reference.ts';
-import { eventStream } from '../shared/answer-schemas.ts';
 import { operation } from '../shared/operation.ts';
 import { nothing } from '../shared/requests.ts';
 import { type Call, type McpDeps, Reply, respond } from './call.ts';
@@ -42,8 +41,9 @@ const shared = {
   query: nothing,
   body: messageSchema,
   takes: ['Idempotency-Key'],
+  countsAsStream: true,
   answers: {
-    ...eventStream(answers.Response),
+    200: { description: 'The response', schema: answers.Response, events: answers.Message },
     202: { description: 'The message needs no response' },
     400: { description: 'The message or its headers are not valid', schema: answers.Response },
     404: { description: 'There is no such method, session or agent', schema: answers.Response },

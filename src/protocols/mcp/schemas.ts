@@ -27,4 +27,6 @@ export const answers = {
       error: error.optional(),
     })
     .meta({ id: 'Response' }),
+  /** On a stream, before the response: progress, or a question. */
+  Message: messageSchema.meta({ id: 'Message' }),
 };

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Case } from './conformance-cases.ts';
 import { runCases } from './langgraph-run-cases.ts';
-import { assistantCases, stateCases, threadCases, unsupportedCases } from './langgraph-thread-cases.ts';
+import { assistantCases, itemCases, stateCases, threadCases, unsupportedCases } from './langgraph-thread-cases.ts';
 import { judgeByOwnDocument, readOwnDocument, untested } from './own-document.ts';
 
 const prefix = '/langgraph';
@@ -12,7 +12,15 @@ const unreached = [
   'join_thread_run_stream 204',
   'join_stateless_run_stream 204',
 ];
-const cases = [...system, ...assistantCases, ...threadCases, ...stateCases, ...unsupportedCases, ...runCases];
+const cases = [
+  ...system,
+  ...assistantCases,
+  ...threadCases,
+  ...stateCases,
+  ...itemCases,
+  ...unsupportedCases,
+  ...runCases,
+];
 
 test('every status of the document of LangGraph is tested', () => {
   expect(untested(document, cases)).toEqual(unreached);

@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
-import { busy, type Case, interrupted, live } from './conformance-cases.ts';
+import { busy, type Case, interrupted, live, storeCases } from './conformance-cases.ts';
 import { absentId, agentId, runId, runOf, type ScriptedApi } from './scripted-api.ts';
+import { itemKey } from './scripted-items.ts';
 import { checkpointId, newThreadId, threadId, threadOf } from './scripted-threads.ts';
 
 const known = { thread_id: threadId, assistant_id: agentId, checkpoint_id: checkpointId, namespace: 'a', cron_id: 'c' };
@@ -141,6 +142,19 @@ export const stateCases: readonly Case[] = [
   { ...history, prepare: live, body: { before: { configurable: { checkpoint_id: checkpointId } }, checkpoint: {} } },
   { ...history, prepare: live, body: { before: { checkpoint_id: checkpointId, thread_id: threadId } } },
   { ...history, status: 422, body: { limit: 0 } },
+];
+
+const { namespace, key } = itemKey;
+const put = { operation: 'put_item', body: { namespace, key, value: { a: 1 } } };
+
+/** The store with the members that LangGraph's clients send in addition. */
+export const itemCases: readonly Case[] = [
+  ...storeCases(),
+  { ...put, status: 204, body: { ...put.body, index: ['a'], ttl: 60 } },
+  { ...put, status: 204, body: { ...put.body, index: false, ttl: null } },
+  { ...put, status: 422, body: { ...put.body, index: 'a' } },
+  { operation: 'search_items', status: 200, body: { query: null, refresh_ttl: true, namespace_prefix: namespace } },
+  { operation: 'search_items', status: 422, body: { query: 'what tastes like this' } },
 ];
 
 const reading = ['create_assistant', 'set_latest_assistant_version', 'patch_assistant', 'create_cron'].concat([

@@ -224,3 +224,24 @@ describe('assistants of LangGraph', () => {
     expect(stringIn(answer.body, 'detail')).toMatch(/^the gateway does not do this: .+ of the config/);
   });
 });
+
+describe('the store of LangGraph', () => {
+  test('items are put, read by a namespace with periods, searched, listed and deleted, as its clients ask', async () => {
+    const item = { namespace: ['users', 'ann'], key: 'likes', value: { taste: 'sour' } };
+    expect(await statusOf('PUT', '/store/items', { ...item, index: false, ttl: null })).toBe(204);
+    const path = '/store/items?namespace=users.ann&key=likes&refresh_ttl=true';
+    expect(await call('GET', path)).toMatchObject(item);
+    const found = objectIn(await call('POST', '/store/items/search', { namespace_prefix: ['users'], query: null }));
+    expect(found.items).toMatchObject([item]);
+    expect(await call('POST', '/store/namespaces', { prefix: ['users'] })).toEqual({ namespaces: [['users', 'ann']] });
+    expect(await call('POST', '/store/namespaces', {}, theirs.key)).toEqual({ namespaces: [] });
+    expect(await statusOf('GET', path, undefined, theirs.key)).toBe(404);
+    const refused = await site.ask(ours.key, 'POST', '/langgraph/store/items/search', { query: 'sour things' });
+    expect([refused.status, refused.body]).toEqual([
+      422,
+      { detail: 'the request is not valid: query must be empty: the store finds items by members' },
+    ]);
+    expect(await statusOf('DELETE', '/store/items', { namespace: item.namespace, key: 'likes' })).toBe(204);
+    expect(await statusOf('GET', path)).toBe(404);
+  });
+});

@@ -1,10 +1,10 @@
 import type { Protocol } from '../../contract/api/protocol.ts';
+import { createItemOperations } from '../shared/item-operations.ts';
 import { jsonObject, type RequestOptions } from '../shared/requests.ts';
 import { createThreadOperations } from '../shared/thread-operations.ts';
 import { asObject } from '../shared/values.ts';
 import { createAgentOperations } from './agent-operations.ts';
 import { encodeError, encodeRun } from './encode.ts';
-import { createStoreOperations } from './item-operations.ts';
 import { agentProtocol, createRunOperations } from './run-operations.ts';
 import { answers, createRequests } from './schemas.ts';
 import { createStreamingOperations } from './streaming-operations.ts';
@@ -34,7 +34,13 @@ export function createAgentProtocol({ unknownFields, maxListBytes }: AgentProtoc
       ...threads,
       ...createRunOperations(requests),
       ...createStreamingOperations({ unknownFields, maxListBytes }),
-      ...createStoreOperations({ unknownFields }),
+      ...createItemOperations({
+        unknownFields,
+        error,
+        takesHints: false,
+        listed: answers.ListNamespaceResponse,
+        namespacesMember: null,
+      }),
     ],
     about: {
       title: 'Agent Protocol',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { agentReference } from '../shared/agent-reference.ts';
 import { anyMessage, anyObject, id, instant, runStatus } from '../shared/answer-schemas.ts';
+import { itemAnswers } from '../shared/item-operations.ts';
 import { closed, flag, json, jsonObject, page, type RequestOptions, selectInput, uuid } from '../shared/requests.ts';
 import {
   completion,
@@ -64,14 +65,6 @@ const run = z.object({
   metadata: anyObject,
 });
 
-const item = z.object({
-  namespace: z.array(z.string()),
-  key: z.string(),
-  value: anyObject,
-  created_at: instant,
-  updated_at: instant,
-});
-
 const ofRun = { run_id: id, status: runStatus };
 
 /** Schemas of answers, under the names of the protocol's own document. */
@@ -99,8 +92,7 @@ export const answers = {
     interrupt: json.optional(),
     error: error.optional(),
   }),
-  Item: item,
-  SearchItemsResponse: z.object({ items: z.array(item) }),
+  ...itemAnswers,
   ListNamespaceResponse: z.array(z.array(z.string())),
   StreamingEvent: z.looseObject({
     type: z.literal('event'),

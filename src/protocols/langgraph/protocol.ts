@@ -1,4 +1,5 @@
 import type { Protocol } from '../../contract/api/protocol.ts';
+import { createItemOperations } from '../shared/item-operations.ts';
 import type { RequestOptions } from '../shared/requests.ts';
 import { createAssistantOperations } from './assistant-operations.ts';
 import { createCancelOperations } from './cancel-operations.ts';
@@ -29,6 +30,10 @@ export function createLangGraph({ unknownFields }: LangGraphOptions): Protocol {
       ...createAssistantOperations({ unknownFields }),
       ...createThreadOperations(threads),
       ...createStateOperations(threads),
+      ...createItemOperations({
+        ...{ unknownFields, takesHints: true, error: answers.ErrorResponse, listed: answers.ListNamespaceResponse },
+        namespacesMember: 'namespaces',
+      }),
       ...createRunOperations(runs),
       ...createCancelOperations(runs),
       ...createUnsupportedOperations(),

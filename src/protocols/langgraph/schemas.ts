@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { anyObject, anyValue, id, instant, threadStatus } from '../shared/answer-schemas.ts';
+import { itemAnswers } from '../shared/item-operations.ts';
 
 /** The body of every error of LangGraph's server; its clients show the text. */
 const error = z.object({ detail: z.string() });
@@ -118,6 +119,8 @@ export const answers = {
   /** A thread of which only some members were asked for. */
   ThreadMembers: thread.partial().extend({ extracted: extracted.optional() }),
   ThreadState: state,
+  ...itemAnswers,
+  ListNamespaceResponse: z.object({ namespaces: z.array(z.array(z.string())) }),
   StateUpdate: z.object({ checkpoint: place, configurable: place }),
   Run: run,
   /** A run of which only some members were asked for. */

@@ -1,17 +1,38 @@
+import { z } from 'zod';
 import type { Operation } from '../../contract/api/protocol.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Item } from '../../contract/store/item-store.ts';
-import { answersOf, done, success } from '../shared/answer-schemas.ts';
-import { emptyAnswer, instantOf, jsonAnswer, listAnswer, rowsOf } from '../shared/answers.ts';
-import { operation } from '../shared/operation.ts';
-import { noBody, nothing, type RequestOptions } from '../shared/requests.ts';
-import { createStoreRequests } from './item-requests.ts';
-import { answers } from './schemas.ts';
+import { answersOf, anyObject, done, instant, success } from './answer-schemas.ts';
+import { emptyAnswer, instantOf, jsonAnswer, listAnswer, rowsOf } from './answers.ts';
+import { createItemRequests, type ItemRequestOptions } from './item-requests.ts';
+import { operation } from './operation.ts';
+import { noBody, nothing } from './requests.ts';
+
+/** Where the stores of the Agent Protocol and of LangGraph differ. */
+export type ItemOperationOptions = ItemRequestOptions & {
+  readonly error: z.ZodType;
+  /** The schema of a list of namespaces. */
+  readonly listed: z.ZodType;
+  /** The member of the answer that has that list; null: the answer is the list. */
+  readonly namespacesMember: string | null;
+};
+
+const item = z.object({
+  namespace: z.array(z.string()),
+  key: z.string(),
+  value: anyObject,
+  created_at: instant,
+  updated_at: instant,
+});
+
+/** Schemas of answers, which the documents of the protocols name. */
+export const itemAnswers = { Item: item, SearchItemsResponse: z.object({ items: z.array(item) }) };
 
 /** The operations of the protocol's Store: items that clients keep. */
-export function createStoreOperations(options: RequestOptions): readonly Operation[] {
-  const { ErrorResponse: error, Item: item, SearchItemsResponse: found, ListNamespaceResponse: listed } = answers;
-  const requests = createStoreRequests(options);
+export function createItemOperations(options: ItemOperationOptions): readonly Operation[] {
+  const { error, listed, namespacesMember } = options;
+  const frame = namespacesMember === null ? undefined : ([`{"${namespacesMember}":[`, ']}'] as const);
+  const requests = createItemRequests(options);
   return [
     operation({
       id: 'put_item',
@@ -61,7 +82,7 @@ export function createStoreOperations(options: RequestOptions): readonly Operati
       params: nothing,
       query: nothing,
       body: requests.search,
-      answers: answersOf(error, success(found), [422]),
+      answers: answersOf(error, success(itemAnswers.SearchItemsResponse), [422]),
       countsAsStream: true,
       handle: async (api, { body: { namespace_prefix, filter, limit, offset }, tenant }) => {
         const query = { tenant, prefix: namespace_prefix ?? [], filter: filter ?? undefined, limit, offset };
@@ -78,8 +99,13 @@ export function createStoreOperations(options: RequestOptions): readonly Operati
       body: requests.namespaces,
       answers: answersOf(error, success(listed), [422]),
       countsAsStream: true,
-      handle: async (api, { body: { max_depth: maxDepth, ...query }, tenant }) =>
-        listAnswer(rowsOf(await api.items.listNamespaces({ ...query, tenant, maxDepth })), (labels) => labels, query),
+      handle: async (api, { body: { max_depth: maxDepth, prefix, suffix, ...page }, tenant }) =>
+        listAnswer(
+          rowsOf(await api.items.listNamespaces({ tenant, prefix, suffix, ...page, maxDepth })),
+          (each) => each,
+          page,
+          frame === undefined ? {} : { frame },
+        ),
     }),
   ];
 }

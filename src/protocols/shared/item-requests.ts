@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { itemBounds, type Namespace } from '../../contract/store/item-store.ts';
-import { closed, jsonObject, page, type RequestOptions } from '../shared/requests.ts';
+import { closed, flag, jsonObject, page, type RequestOptions } from './requests.ts';
 
 const { labels, labelLength, keyLength } = itemBounds;
 
@@ -28,8 +28,24 @@ const queryNamespace = z
     },
   });
 
+export type ItemRequestOptions = RequestOptions & {
+  /** Whether the members of LangGraph's store are taken that have no effect here: `index`, `ttl`, `refresh_ttl`, no `query`. */
+  readonly takesHints: boolean;
+};
+
+const refreshTtl = { refresh_ttl: z.boolean().nullish() };
+const putHints = { index: z.union([z.literal(false), z.array(z.string())]).nullish(), ttl: z.number().nullish() };
+/** A text is a search by meaning, which would find other items than a search by members. */
+const searchHints = {
+  ...refreshTtl,
+  query: z.literal('', 'must be empty: the store finds items by members').nullish(),
+};
+
 /** Schemas of requests about items. */
-export function createStoreRequests({ unknownFields }: RequestOptions) {
+export function createItemRequests({ unknownFields, takesHints }: ItemRequestOptions) {
+  /** The handlers read none of the hints. */
+  const hinted = <Shape extends z.core.$ZodLooseShape>(shape: Shape, hints: z.core.$ZodLooseShape): Shape =>
+    takesHints ? { ...shape, ...hints } : shape;
   const search = {
     namespace_prefix: namespace.nullish(),
     filter: jsonObject.nullish(),
@@ -43,10 +59,10 @@ export function createStoreRequests({ unknownFields }: RequestOptions) {
     limit: page.limit.unwrap().default(100),
   };
   return {
-    put: closed({ namespace, key, value: jsonObject }, unknownFields),
+    put: closed(hinted({ namespace, key, value: jsonObject }, putHints), unknownFields),
     remove: closed({ namespace: namespace.default([]), key }, unknownFields),
-    get: closed({ namespace: queryNamespace, key }, unknownFields),
-    search: closed(search, unknownFields).prefault({}),
+    get: closed(hinted({ namespace: queryNamespace, key }, { refresh_ttl: flag }), unknownFields),
+    search: closed(hinted(search, searchHints), unknownFields).prefault({}),
     namespaces: closed(namespaces, unknownFields).prefault({}),
   };
 }

@@ -33,7 +33,8 @@ export function mountProtocols(config: Config, sealerFor: SealerFor): readonly M
     createMcp({ sealerFor, version: readVersion(), retentionMs: config.retention.days * dayMs }),
     createA2a({
       uniqueMessageIds: config.a2a.uniqueMessageIds,
-      pushes: false,
+      pushes: callbacks,
+      maxListBytes: config.limits.maxListBytes,
       isProtected: config.auth !== null && config.auth !== 'none',
       defaultAgent: config.defaultAgent ?? null,
     }),

@@ -42,7 +42,9 @@ describe('what is of another tenant', () => {
   }
 
   beforeAll(async () => {
-    site = await openAuthSite({ sections: { auth: { keys: [ours.entry, theirs.entry] } } });
+    site = await openAuthSite({
+      sections: { auth: { keys: [ours.entry, theirs.entry] }, webhooks: { unsigned: true } },
+    });
     const create = async (body: JsonObject) => idOf(await asThem('POST', '/runs', body), 'run_id');
     idle = idOf(await asThem('POST', '/acp/v0.2/threads', { metadata: { whose: 'theirs' } }), 'thread_id');
     thread = idOf(await asThem('POST', '/acp/v0.2/threads', {}), 'thread_id');

@@ -1,37 +1,24 @@
-import { Message, Task } from '@a2a-js/sdk';
-import {
-  type Client,
-  ClientFactory,
-  DefaultAgentCardResolver,
-  JsonRpcTransportFactory,
-  RestTransportFactory,
-} from '@a2a-js/sdk/client';
+import { Task } from '@a2a-js/sdk';
+import { ClientFactory } from '@a2a-js/sdk/client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
-import { openSite, type Site, scraper, support } from './site.ts';
+import type { JsonObject } from '../../src/contract/domain/json.ts';
+import { asking, connect, kinds, messageOf, question, requestOf, send } from './a2a-client.ts';
+import { openSite, type Site, scraper } from './site.ts';
 import { IntunedStandIn, RestackStandIn } from './stand-ins.ts';
 
 vi.setConfig({ testTimeout: 20_000 });
 
-const question = { interrupt_type: 'approval', question: 'refund?' };
-const asking: JsonObject = {
-  ...support,
-  mapping: { interrupt: 'output.interrupt' },
-  schemas: {
-    interrupts: [
-      { interrupt_type: 'approval', resume_payload: { type: 'object', properties: { answer: { type: 'string' } } } },
-    ],
-  },
-};
-
 let intuned: IntunedStandIn;
 let restack: RestackStandIn;
 let site: Site;
-let nextId = 0;
 
 beforeAll(async () => {
   [intuned, restack] = [await IntunedStandIn.open(), await RestackStandIn.open()];
-  site = await openSite({ intuned, restack, agents: [scraper, asking], sections: { defaultAgent: 'price-scraper' } });
+  site = await openSite({
+    ...{ intuned, restack },
+    agents: [scraper, asking],
+    sections: { defaultAgent: 'price-scraper' },
+  });
 });
 afterAll(async () => {
   await site[Symbol.asyncDispose]();
@@ -39,38 +26,10 @@ afterAll(async () => {
   await restack[Symbol.asyncDispose]();
 });
 
-const legacyCompat = { enabled: true };
-const kinds = [
-  ['JSON-RPC', new JsonRpcTransportFactory(), ''],
-  ['HTTP+JSON', new RestTransportFactory(), ''],
-  ['JSON-RPC in 0.3', new JsonRpcTransportFactory({ legacyCompat }), 'v0.3/'],
-] as const;
-
-async function connect([, transport, folder]: (typeof kinds)[number], agent: string): Promise<Client> {
-  const cardResolver = new DefaultAgentCardResolver(folder === '' ? {} : { legacyCompat });
-  const factory = new ClientFactory({ transports: [transport], cardResolver });
-  return await factory.createFromUrl(`${site.client.url}/a2a/${agent}/${folder}.well-known/agent-card.json`, '');
-}
-
-function messageOf(part: Json, more: JsonObject = {}) {
-  nextId += 1;
-  return Message.fromJSON({ messageId: `message-${nextId}`, role: 'ROLE_USER', parts: [part], ...more });
-}
-
-function requestOf(message: Message) {
-  return { tenant: '', message, configuration: undefined, metadata: undefined };
-}
-
-async function send(client: Client, message: Message): Promise<JsonObject> {
-  const result = await client.sendMessage(requestOf(message));
-  if (!('status' in result)) throw new Error(`a message: ${JSON.stringify(result)}`);
-  return Task.toJSON(result) as JsonObject;
-}
-
 describe.each(kinds.map((kind) => [kind[0], kind] as const))('@a2a-js/sdk over %s', (_, kind) => {
   test('@a2a-js/sdk sends data and gets the output of the task as an artifact', async () => {
     intuned.plan = () => ({ status: 'completed', result: { items: [{ price: 12.5 }], note: 'cheap' } });
-    const client = await connect(kind, 'price-scraper');
+    const client = await connect(kind, site.client.url, 'price-scraper');
     const task = await send(
       client,
       messageOf({ data: { url: 'https://shop.test/1' } }, { contextId: `shop ${kind[0]}` }),
@@ -92,7 +51,7 @@ describe.each(kinds.map((kind) => [kind[0], kind] as const))('@a2a-js/sdk over %
 
   test('@a2a-js/sdk sends a message again and gets the task of the first one', async () => {
     intuned.plan = () => ({ status: 'completed', result: {} });
-    const client = await connect(kind, 'price-scraper');
+    const client = await connect(kind, site.client.url, 'price-scraper');
     const message = messageOf({ data: { url: 'again' } });
     const before = intuned.runs.length;
     const [first, second] = [await send(client, message), await send(client, message)];
@@ -103,7 +62,7 @@ describe.each(kinds.map((kind) => [kind[0], kind] as const))('@a2a-js/sdk over %
 
   test('@a2a-js/sdk streams a task from its beginning to its end', async () => {
     intuned.plan = () => ({ status: 'completed', result: { price: 1 } });
-    const client = await connect(kind, 'price-scraper');
+    const client = await connect(kind, site.client.url, 'price-scraper');
     const seen: string[] = [];
     for await (const { payload } of client.sendMessageStream(requestOf(messageOf({ data: {} }))))
       seen.push(payload?.$case ?? '');
@@ -112,7 +71,7 @@ describe.each(kinds.map((kind) => [kind[0], kind] as const))('@a2a-js/sdk over %
 
   test('@a2a-js/sdk answers the question of a task by a text, and the task goes on', async () => {
     restack.plan = () => ({ status: 'running', output: { interrupt: question } });
-    const client = await connect(kind, 'support');
+    const client = await connect(kind, site.client.url, 'support');
     const task = await send(client, messageOf({ data: { message: 'refund me' } }));
     expect(task.status).toMatchObject({
       state: 'TASK_STATE_INPUT_REQUIRED',
@@ -136,7 +95,7 @@ describe.each(kinds.map((kind) => [kind[0], kind] as const))('@a2a-js/sdk over %
 
   test('@a2a-js/sdk cancels a task, and a task that is over is not cancelled again', async () => {
     restack.plan = () => ({ status: 'running', output: { interrupt: question } });
-    const client = await connect(kind, 'support');
+    const client = await connect(kind, site.client.url, 'support');
     const { id } = await send(client, messageOf({ data: {} }));
     const cancel = () => client.cancelTask({ tenant: '', id: String(id), metadata: undefined });
     expect(Task.toJSON(await cancel())).toMatchObject({ id, status: { state: 'TASK_STATE_CANCELED' } });
@@ -146,7 +105,7 @@ describe.each(kinds.map((kind) => [kind[0], kind] as const))('@a2a-js/sdk over %
   });
 
   test('@a2a-js/sdk gets the error of a task that is not there, and of a file', async () => {
-    const client = await connect(kind, 'price-scraper');
+    const client = await connect(kind, site.client.url, 'price-scraper');
     await expect(client.getTask({ tenant: '', id: 'no-such-task', historyLength: undefined })).rejects.toThrow(
       /not found/i,
     );
@@ -156,14 +115,14 @@ describe.each(kinds.map((kind) => [kind[0], kind] as const))('@a2a-js/sdk over %
 
   test('@a2a-js/sdk gets the end of a task that fails, with its words', async () => {
     intuned.plan = () => ({ status: 'failed', error: 'the shop is closed' });
-    const client = await connect(kind, 'price-scraper');
+    const client = await connect(kind, site.client.url, 'price-scraper');
     const { status } = await send(client, messageOf({ data: {} }));
     expect(status).toMatchObject({ state: 'TASK_STATE_FAILED', message: { role: 'ROLE_AGENT' } });
   });
 
   test('@a2a-js/sdk subscribes to a task under way and sees its end', async () => {
     restack.plan = () => ({ status: 'running', output: { interrupt: question } });
-    const client = await connect(kind, 'support');
+    const client = await connect(kind, site.client.url, 'support');
     const { id } = await send(client, messageOf({ data: {} }));
     const run = restack.runs.at(-1);
     const events = client.resubscribeTask({ tenant: '', id: String(id) });

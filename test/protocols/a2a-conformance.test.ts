@@ -40,6 +40,9 @@ const inProgress = (api: ScriptedApi) => {
   api.runs.failure = new GatewayError('idempotency_in_progress');
 };
 
+const push = { url: 'https://hooks.test/a', token: 't', authentication: { scheme: 'Bearer', credentials: 'c' } };
+const pushed = become({ webhooks: [{ ...push, id: 'c', protocol: 'a2a', events: 'progress', token: undefined }] });
+
 const sends = ['send_message', 'send_streaming_message'].flatMap((operation): readonly Case[] => [
   { operation, status: 200, params: known, body: data, prepare: end },
   { operation, status: 400, params: known, body: {}, prepare: end },
@@ -63,6 +66,20 @@ const cases: readonly Case[] = [
     { operation, status: 200, params: known, prepare: underWay },
     { operation, status: 400, params: known, prepare: become(succeeded) },
     { operation, status: 404, params: absent },
+  ]),
+  { operation: 'list_tasks', status: 200, params: known, prepare: end },
+  { operation: 'list_tasks', status: 400, params: known, query: 'pageSize=0' },
+  { operation: 'list_tasks', status: 404, params: unknownAgent },
+  { operation: 'create_push_notification_config', status: 200, params: known, body: push },
+  { operation: 'create_push_notification_config', status: 400, params: known, body: { url: 'x' } },
+  { operation: 'create_push_notification_config', status: 404, params: absent, body: push },
+  { operation: 'list_push_notification_configs', status: 200, params: known, prepare: pushed },
+  { operation: 'list_push_notification_configs', status: 400, params: known, query: 'A2A-Version=7' },
+  { operation: 'list_push_notification_configs', status: 404, params: absent },
+  ...['get_push_notification_config', 'delete_push_notification_config'].flatMap((operation): readonly Case[] => [
+    { operation, status: 200, params: { ...known, config_id: 'c' }, prepare: pushed },
+    { operation, status: 400, params: { ...known, config_id: 'c' }, query: 'A2A-Version=7' },
+    { operation, status: 404, params: { ...absent, config_id: 'c' } },
   ]),
   { operation: 'get_extended_agent_card', status: 400, params: known },
   ...['get_agent_card', 'get_legacy_agent_card'].flatMap((operation): readonly Case[] => [

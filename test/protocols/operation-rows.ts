@@ -56,6 +56,7 @@ export function bodyOf({ body, id }: Operation): Json | undefined {
     { channels: ['values', 'lifecycle'] },
     { id: 1, method: 'state.get' },
     { message: { messageId: 'm', role: 'ROLE_USER', parts: [{ data: {} }] } },
+    { url: 'https://hooks.test/a' },
     { namespace: ['shared'], key: 'k' },
     { namespace: ['shared'], key: 'k', value: {} },
   ];

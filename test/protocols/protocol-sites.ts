@@ -23,7 +23,13 @@ export function createProtocols(unknownFields: 'reject' | 'ignore' = 'reject'): 
     createIntuned(),
     createRestack({ unknownFields }),
     createMcp({ sealerFor, version: '0.0.0', retentionMs: 86_400_000 }),
-    createA2a({ uniqueMessageIds: true, pushes: false, isProtected: false, defaultAgent: 'echo' }),
+    createA2a({
+      uniqueMessageIds: true,
+      pushes: true,
+      isProtected: false,
+      defaultAgent: 'echo',
+      maxListBytes: 8_388_608,
+    }),
   ];
 }
 

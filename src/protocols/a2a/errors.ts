@@ -132,9 +132,11 @@ export function encodeRpcError(id: Json, { rpc, message, details }: DescribedErr
 }
 
 /**
- * The HTTP status of an error over JSON-RPC. What a client's HTTP library or a proxy acts on stands in the status; all
- * else is an answer like any other.
+ * The HTTP status of an error over JSON-RPC. What a client's HTTP library or a proxy acts on stands in the status, and that the
+ * address is of no agent; all else is an answer like any other.
  */
-export function rpcStatusOf({ http }: DescribedError): number {
-  return http in wordsByStatus && http !== 404 && http !== 409 ? http : http >= 500 ? http : 200;
+export function rpcStatusOf({ http, rpc }: DescribedError): number {
+  if (http >= 500) return http;
+  const isOrdinary = http === 400 || http === 409 || http === 415 || (http === 404 && rpc !== invalidRequest);
+  return isOrdinary ? 200 : http;
 }

@@ -7,7 +7,17 @@ import { noBody } from '../shared/requests.ts';
 import { taskPath } from './agent-card.ts';
 import { A2aRefusal, describeError, encodeHttpError } from './errors.ts';
 import { type MethodName, type MethodOptions, methods } from './methods.ts';
-import { agentParams, answers, methodParams, taskParams, taskQuery, versionQuery } from './schemas.ts';
+import {
+  agentParams,
+  answers,
+  listQuery,
+  methodParams,
+  pushConfigBody,
+  pushConfigParams,
+  taskParams,
+  taskQuery,
+  versionQuery,
+} from './schemas.ts';
 import { readVersion, requireCurrent, versionHeader, versionParameter } from './versions.ts';
 
 type Request = Decoded<{ readonly agent: string }, { readonly [versionParameter]?: string | undefined }, unknown>;
@@ -17,9 +27,11 @@ const error = answers.Status;
 /** The methods of 1.0 as paths of their own, under the same address as JSON-RPC. */
 export function createHttpOperations(options: MethodOptions): readonly Operation[] {
   const path = '/:agent/tasks/:run_id';
+  const pushPath = `${path}/pushNotificationConfigs`;
   const call = async (api: Api, request: Request, name: MethodName, params: unknown): Promise<Answer> =>
     await answerHttp(api, request, { name, params, options });
   const send = { method: 'POST', params: agentParams, query: versionQuery, body: methodParams.send } as const;
+  const onConfig = { params: pushConfigParams, query: versionQuery, body: noBody } as const;
   const onTask = { params: taskParams, query: versionQuery, body: noBody } as const;
   const subscribe = {
     ...onTask,
@@ -54,6 +66,21 @@ export function createHttpOperations(options: MethodOptions): readonly Operation
       takes: ['Idempotency-Key'],
       handle: async (api, request) => await call(api, request, 'SendStreamingMessage', request.body),
     }),
+    operation({
+      id: 'list_tasks',
+      method: 'GET',
+      path: '/:agent/tasks',
+      summary: 'List tasks',
+      description: 'Returns the tasks of the agent, the ones that changed last first, a page at a time.',
+      params: agentParams,
+      query: listQuery,
+      body: noBody,
+      answers: answersOf(error, success(answers.ListTasksResponse), [400, 404]),
+      handle: async (api, request) => {
+        const { [versionParameter]: _, ...params } = request.query;
+        return await call(api, request, 'ListTasks', params);
+      },
+    }),
     // Before the task itself, whose path matches this one too.
     operation({ ...subscribe, id: 'subscribe_to_task_by_get', method: 'GET' }),
     operation({
@@ -82,6 +109,57 @@ export function createHttpOperations(options: MethodOptions): readonly Operation
       handle: async (api, request) => await call(api, request, 'CancelTask', { id: request.params.run_id }),
     }),
     operation({ ...subscribe, id: 'subscribe_to_task', method: 'POST' }),
+    operation({
+      ...onTask,
+      id: 'create_push_notification_config',
+      method: 'POST',
+      path: pushPath,
+      summary: 'Create a push notification config',
+      description: 'Adds a receiver that is called with the task whenever its state changes.',
+      body: pushConfigBody,
+      answers: answersOf(error, success(answers.TaskPushNotificationConfig), [400, 404]),
+      handle: async (api, request) => {
+        const params = { ...request.body, taskId: request.params.run_id };
+        return await call(api, request, 'CreateTaskPushNotificationConfig', params);
+      },
+    }),
+    operation({
+      ...onTask,
+      id: 'list_push_notification_configs',
+      method: 'GET',
+      path: pushPath,
+      summary: 'List push notification configs',
+      description: 'Returns the receivers of the task.',
+      answers: answersOf(error, success(answers.ListTaskPushNotificationConfigsResponse), [400, 404]),
+      handle: async (api, request) =>
+        await call(api, request, 'ListTaskPushNotificationConfigs', { taskId: request.params.run_id }),
+    }),
+    operation({
+      ...onConfig,
+      id: 'get_push_notification_config',
+      method: 'GET',
+      path: `${pushPath}/:config_id`,
+      summary: 'Get a push notification config',
+      description: 'Returns one receiver of the task.',
+      answers: answersOf(error, success(answers.TaskPushNotificationConfig), [400, 404]),
+      handle: async (api, request) => {
+        const { run_id: taskId, config_id: id } = request.params;
+        return await call(api, request, 'GetTaskPushNotificationConfig', { taskId, id });
+      },
+    }),
+    operation({
+      ...onConfig,
+      id: 'delete_push_notification_config',
+      method: 'DELETE',
+      path: `${pushPath}/:config_id`,
+      summary: 'Delete a push notification config',
+      description: 'Removes a receiver of the task, which gets nothing more. One that is gone already stays so.',
+      answers: answersOf(error, success(answers.Empty), [400, 404]),
+      handle: async (api, request) => {
+        const { run_id: taskId, config_id: id } = request.params;
+        return await call(api, request, 'DeleteTaskPushNotificationConfig', { taskId, id });
+      },
+    }),
     operation({
       id: 'get_extended_agent_card',
       method: 'GET',

@@ -9,6 +9,7 @@ import { operation } from '../shared/operation.ts';
 import { json } from '../shared/requests.ts';
 import { taskPath } from './agent-card.ts';
 import { A2aRefusal, describeError, encodeRpcError, rpcStatusOf } from './errors.ts';
+import { renameFields } from './field-names.ts';
 import { ageResult } from './legacy-answers.ts';
 import { legacyMethods, renewParams } from './legacy-requests.ts';
 import { type MethodName, type MethodOptions, methods } from './methods.ts';
@@ -59,7 +60,8 @@ async function callMethod(api: Api, request: Request, options: MethodOptions): P
   if (!parsed.ok) throw new A2aRefusal('INVALID_REQUEST', parsed.issues[0]?.message, placeOf(parsed.issues[0]?.path));
   const { id, method: named } = parsed.value;
   const name = findMethod(named, version);
-  const given = version === '1.0' ? parsed.value.params : renewParams(name, parsed.value.params);
+  const { params: sent } = parsed.value;
+  const given = version === '1.0' ? sent && renameFields(sent) : renewParams(name, sent);
   const { params: schema, call } = methods[name];
   const checked = parsePlainly(schema, given ?? {}, jsonWords);
   if (!checked.ok) throw new A2aRefusal('INVALID_PARAMS', checked.issues[0]?.message, placeOf(checked.issues[0]?.path));

@@ -15,6 +15,13 @@ export function ageResult(method: MethodName, result: Json): Json {
     case 'GetTask':
     case 'CancelTask':
       return ageTask(result);
+    case 'CreateTaskPushNotificationConfig':
+    case 'GetTaskPushNotificationConfig':
+      return agePushConfig(result);
+    case 'ListTaskPushNotificationConfigs':
+      return Array.isArray(result.configs) ? result.configs.map(agePushConfig) : [];
+    case 'DeleteTaskPushNotificationConfig':
+      return null;
     default:
       return result;
   }
@@ -92,4 +99,16 @@ function agePart(part: Json): Json {
   if (isJsonObject(data)) return present({ kind: 'data', data, metadata });
   const marked = { ...(isJsonObject(metadata) ? metadata : {}), [wrapMark]: true };
   return { kind: 'data', data: { value: data }, metadata: marked };
+}
+
+function agePushConfig(config: Json): Json {
+  if (!isJsonObject(config)) return config;
+  const { taskId, authentication, ...rest } = config;
+  const aged = isJsonObject(authentication)
+    ? {
+        ...rest,
+        authentication: present({ schemes: [authentication.scheme], credentials: authentication.credentials }),
+      }
+    : rest;
+  return present({ taskId, pushNotificationConfig: aged });
 }

@@ -11,6 +11,10 @@ export const legacyMethods: Readonly<Record<string, MethodName>> = {
   'tasks/get': 'GetTask',
   'tasks/cancel': 'CancelTask',
   'tasks/resubscribe': 'SubscribeToTask',
+  'tasks/pushNotificationConfig/set': 'CreateTaskPushNotificationConfig',
+  'tasks/pushNotificationConfig/get': 'GetTaskPushNotificationConfig',
+  'tasks/pushNotificationConfig/list': 'ListTaskPushNotificationConfigs',
+  'tasks/pushNotificationConfig/delete': 'DeleteTaskPushNotificationConfig',
   'agent/getAuthenticatedExtendedCard': 'GetExtendedAgentCard',
 };
 
@@ -28,6 +32,15 @@ export function renewParams(method: MethodName, params: Json | undefined): Json 
         message: renewMessage(params.message),
         configuration: renewConfiguration(params.configuration),
       });
+    case 'CreateTaskPushNotificationConfig': {
+      const config = renewPushConfig(params.pushNotificationConfig);
+      return isJsonObject(config) ? { ...config, taskId: params.taskId ?? null } : params;
+    }
+    case 'GetTaskPushNotificationConfig':
+    case 'DeleteTaskPushNotificationConfig':
+      return present({ taskId: params.id, id: params.pushNotificationConfigId });
+    case 'ListTaskPushNotificationConfigs':
+      return present({ taskId: params.id });
     default:
       return params;
   }

@@ -5,14 +5,16 @@ import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { keyOf } from '../shared/wait-and-stream.ts';
 import { A2aRefusal } from './errors.ts';
-import { methodParams } from './schemas.ts';
+import { encodePushConfig, isPushConfig, newWebhookOf } from './push-configs.ts';
+import { methodParams, type PushConfig } from './schemas.ts';
 import { type Client, deliver, isNamed, type SendOptions, settle } from './send-message.ts';
+import { listTasks } from './task-list.ts';
 import { findTask, type TaskScope } from './task-lookup.ts';
 import { followTask, viewTask } from './task-views.ts';
 import { directMessageOf } from './tasks.ts';
 import type { Version } from './versions.ts';
 
-export type MethodOptions = SendOptions;
+export type MethodOptions = SendOptions & { readonly maxListBytes: number };
 
 export type Call = TaskScope & { readonly client: Client; readonly version: Version; readonly options: MethodOptions };
 
@@ -64,6 +66,18 @@ export const methods = {
       return { kind: 'value', value: await viewTask(call.agent, run, { historyLength }), run };
     },
   }),
+  ListTasks: method({
+    params: methodParams.list,
+    call: async (call, params) => {
+      const view = { historyLength: params.historyLength, omitArtifacts: params.includeArtifacts !== true };
+      const { api, agent, options } = call;
+      const value = await listTasks(call, params, {
+        maxListBytes: options.maxListBytes,
+        encode: async (row) => await viewTask(agent, await api.runs.get(row), view),
+      });
+      return { kind: 'value', value };
+    },
+  }),
   CancelTask: method({
     params: methodParams.task,
     call: async (call, { id }) => {
@@ -85,6 +99,43 @@ export const methods = {
       return streamOf(call, run);
     },
   }),
+  CreateTaskPushNotificationConfig: method({
+    params: methodParams.createPushConfig,
+    call: async (call, { taskId, ...config }) => {
+      const run = await findPushed(call, taskId);
+      const webhook = await call.api.runs.putWebhook(keyOf(run), newWebhookOf(config satisfies PushConfig));
+      return { kind: 'value', value: encodePushConfig(run.runId, webhook) };
+    },
+  }),
+  GetTaskPushNotificationConfig: method({
+    params: methodParams.pushConfig,
+    call: async (call, { taskId, id }) => {
+      const run = await findPushed(call, taskId);
+      const webhook = (await call.api.runs.webhooks(keyOf(run))).find((each) => each.id === id && isPushConfig(each));
+      if (webhook === undefined)
+        throw new A2aRefusal('TASK_NOT_FOUND', 'the task has no such push notification config');
+      return { kind: 'value', value: encodePushConfig(run.runId, webhook) };
+    },
+  }),
+  ListTaskPushNotificationConfigs: method({
+    params: methodParams.listPushConfigs,
+    call: async (call, { taskId }) => {
+      const run = await findPushed(call, taskId);
+      const webhooks = (await call.api.runs.webhooks(keyOf(run))).filter(isPushConfig);
+      const configs = webhooks.map((each) => encodePushConfig(run.runId, each));
+      return { kind: 'value', value: { configs, nextPageToken: '' } };
+    },
+  }),
+  DeleteTaskPushNotificationConfig: method({
+    params: methodParams.pushConfig,
+    call: async (call, { taskId, id }) => {
+      const run = await findPushed(call, taskId);
+      const isOwn = (await call.api.runs.webhooks(keyOf(run))).some((each) => each.id === id && isPushConfig(each));
+      // One that is gone already is as wanted.
+      if (isOwn) await call.api.runs.removeWebhook(keyOf(run), id);
+      return { kind: 'value', value: {} };
+    },
+  }),
   GetExtendedAgentCard: method({
     params: methodParams.nothing,
     call: async ({ version }) => {
@@ -97,4 +148,9 @@ export type MethodName = keyof typeof methods;
 
 function streamOf(call: Call, run: Run): Extract<Result, { kind: 'stream' }> {
   return { kind: 'stream', run, open: (wrap) => followTask(call, run, wrap) };
+}
+
+async function findPushed(call: Call, taskId: string): Promise<Run> {
+  if (!call.options.pushes) throw new A2aRefusal('PUSH_NOTIFICATION_NOT_SUPPORTED');
+  return await findTask(call, taskId);
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { agentReference } from '../shared/agent-reference.ts';
 import { anyObject, anyValue, instant } from '../shared/answer-schemas.ts';
-import { json, jsonObject, wholeNumber } from '../shared/requests.ts';
+import { flag, json, jsonObject, wholeNumber } from '../shared/requests.ts';
 import { versionParameter } from './versions.ts';
 
 /** Unknown members are ignored, as the protocol asks: it grows within a version. */
@@ -69,24 +69,45 @@ const state = z
   .meta({ id: 'TaskState' });
 
 const taskId = z.string().min(1).max(256);
+const pageSize = z.int().min(1).max(100);
+const pageToken = z.string().max(512);
+const timestamp = z.iso.datetime({ offset: true });
 
 /** What each method takes. Over HTTP the same members stand in the path, the query and the body. */
 export const methodParams = {
   send: z.object({ message, configuration: sendConfiguration.optional(), metadata: jsonObject.optional() }),
   get: z.object({ id: taskId, historyLength: historyLength.optional() }),
+  list: z.object({
+    contextId: z.string().max(255).optional(),
+    status: state.optional(),
+    pageSize: pageSize.optional(),
+    pageToken: pageToken.optional(),
+    historyLength: historyLength.optional(),
+    statusTimestampAfter: timestamp.optional(),
+    includeArtifacts: z.boolean().optional(),
+  }),
   task: z.object({ id: taskId }),
+  createPushConfig: pushConfig.extend({ taskId }),
+  pushConfig: z.object({ taskId, id: z.string().min(1).max(256) }),
+  listPushConfigs: z.object({ taskId }),
   nothing: z.object({}).optional(),
 } as const;
 
 export type SendParams = z.output<typeof methodParams.send>;
+export type ListParams = z.output<typeof methodParams.list>;
 export type Message = SendParams['message'];
 export type Part = Message['parts'][number];
+export type PushConfig = z.output<typeof pushConfig>;
+
+/** The body of a config, whose task stands in the path. */
+export const pushConfigBody = pushConfig;
 
 const agent = { agent: agentReference };
 const task = { ...agent, run_id: taskId };
 
 export const agentParams = z.object(agent);
 export const taskParams = z.object(task);
+export const pushConfigParams = z.object({ ...task, config_id: z.string().min(1).max(256) });
 
 const version = { [versionParameter]: z.string().max(32).optional() };
 
@@ -94,6 +115,16 @@ export const versionQuery = z.object(version);
 export const taskQuery = z.object({
   ...version,
   historyLength: wholeNumber({ minimum: 0, maximum: 1000 }).optional(),
+});
+export const listQuery = z.object({
+  ...version,
+  contextId: z.string().max(255).optional(),
+  status: state.optional(),
+  pageSize: wholeNumber({ minimum: 1, maximum: 100 }).optional(),
+  pageToken: pageToken.optional(),
+  historyLength: wholeNumber({ minimum: 0, maximum: 1000 }).optional(),
+  statusTimestampAfter: timestamp.optional(),
+  includeArtifacts: flag,
 });
 
 const rpcId = z.union([z.string().max(256), z.int(), z.null()]);
@@ -148,7 +179,20 @@ export const answers = {
     .object({ task: answeredTask.optional(), message: answeredMessage.optional() })
     .meta({ id: 'SendMessageResponse' }),
   StreamResponse: streamResponse,
+  ListTasksResponse: z
+    .object({
+      tasks: z.array(answeredTask),
+      nextPageToken: z.string(),
+      pageSize: z.int(),
+      totalSize: z.int(),
+    })
+    .meta({ id: 'ListTasksResponse' }),
+  TaskPushNotificationConfig: pushConfig,
+  ListTaskPushNotificationConfigsResponse: z
+    .object({ configs: z.array(pushConfig), nextPageToken: z.string() })
+    .meta({ id: 'ListTaskPushNotificationConfigsResponse' }),
   AgentCard: card,
+  Empty: z.object({}),
   Status: errorStatus,
   JsonRpcResponse: z
     .looseObject({

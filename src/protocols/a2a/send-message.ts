@@ -9,6 +9,7 @@ import { isJsonObject } from '../../json/json-object.ts';
 import { awaitEnd, keyOf } from '../shared/wait-and-stream.ts';
 import { A2aRefusal } from './errors.ts';
 import { type Content, keepMessage, keptMember, present, readContent } from './messages.ts';
+import { newWebhookOf } from './push-configs.ts';
 import type { Message, SendParams } from './schemas.ts';
 import { contextIdOf, findTask, type TaskScope } from './task-lookup.ts';
 
@@ -33,7 +34,8 @@ export async function deliver(
   const content = readContent(message);
   const push = configuration?.taskPushNotificationConfig;
   if (push !== undefined && !pushes) throw new A2aRefusal('PUSH_NOTIFICATION_NOT_SUPPORTED');
-  if (isNamed(message.taskId)) return await answerTask(scope, message, content);
+  const webhooks = push === undefined ? undefined : [newWebhookOf(push)];
+  if (isNamed(message.taskId)) return await answerTask(scope, message, content, webhooks);
   const { api, agent, tenant } = scope;
   const { contextId, messageId } = message;
   const command: CreateRun = {
@@ -51,6 +53,7 @@ export async function deliver(
       : undefined,
     // A space stands in no key that a client sends as a header.
     idempotencyKey: client.idempotencyKey ?? (uniqueMessageIds ? `a2a ${agent.agentId} ${messageId}` : undefined),
+    webhooks,
   };
   return await api.runs.create(command);
 }
@@ -84,13 +87,19 @@ async function inputOf(agent: Agent, message: Message, { text, data }: Content):
   return await toInput(agent, { text: text ?? '', messages: [said], data });
 }
 
-async function answerTask(scope: TaskScope, message: Message, content: Content): Promise<CreatedRun> {
+async function answerTask(
+  scope: TaskScope,
+  message: Message,
+  content: Content,
+  webhooks: CreateRun['webhooks'],
+): Promise<CreatedRun> {
   const { api, agent } = scope;
   const run = await findTask(scope, message.taskId ?? '');
   const { contextId } = message;
   if (isNamed(contextId) && contextId !== contextIdOf(run) && contextId !== run.threadId)
     throw new A2aRefusal('INVALID_PARAMS', 'is not the context of the task', 'message.contextId');
   if (run.phase === 'done') throw new A2aRefusal('UNSUPPORTED_OPERATION', 'the task is over');
+  for (const webhook of webhooks ?? []) await api.runs.putWebhook(keyOf(run), webhook);
   return { run: await api.runs.resume(keyOf(run), payloadOf(agent, run, content)), replayed: false };
 }
 

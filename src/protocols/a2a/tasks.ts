@@ -130,7 +130,15 @@ export function encodeAgentMessage(
 export function encodeArtifacts(output: Json, reply: string | null): readonly JsonObject[] {
   if (output === null) return [];
   if (isJsonObject(output) && isArtifacts(output.artifacts)) return output.artifacts;
+  if (isJsonObject(output) && isTextAlone(output))
+    return encodeArtifacts(output.text === '' ? null : (output.text ?? null), null);
   return [{ artifactId: 'output', name: 'output', parts: partsOf(output, reply) }];
+}
+
+/** An agent of this protocol without artifacts, or not with any yet. */
+function isTextAlone({ artifacts, text, ...rest }: JsonObject): boolean {
+  const isText = text === undefined || typeof text === 'string';
+  return Array.isArray(artifacts) && artifacts.length === 0 && isText && Object.keys(rest).length === 0;
 }
 
 function isArtifacts(value: Json | undefined): value is JsonObject[] {

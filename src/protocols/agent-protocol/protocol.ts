@@ -40,6 +40,7 @@ export function createAgentProtocol({ unknownFields, maxListBytes }: AgentProtoc
         takesHints: false,
         listed: answers.ListNamespaceResponse,
         namespacesMember: null,
+        readsMissing: false,
       }),
     ],
     about: {

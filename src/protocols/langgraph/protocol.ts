@@ -33,6 +33,7 @@ export function createLangGraph({ unknownFields }: LangGraphOptions): Protocol {
       ...createItemOperations({
         ...{ unknownFields, takesHints: true, error: answers.ErrorResponse, listed: answers.ListNamespaceResponse },
         namespacesMember: 'namespaces',
+        readsMissing: true,
       }),
       ...createRunOperations(runs),
       ...createCancelOperations(runs),

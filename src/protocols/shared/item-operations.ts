@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Operation } from '../../contract/api/protocol.ts';
+import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Item } from '../../contract/store/item-store.ts';
 import { answersOf, anyObject, done, instant, success } from './answer-schemas.ts';
@@ -15,6 +16,8 @@ export type ItemOperationOptions = ItemRequestOptions & {
   readonly listed: z.ZodType;
   /** The member of the answer that has that list; null: the answer is the list. */
   readonly namespacesMember: string | null;
+  /** Whether an item that is not there is read as null; else it is not found. */
+  readonly readsMissing: boolean;
 };
 
 const item = z.object({
@@ -30,7 +33,7 @@ export const itemAnswers = { Item: item, SearchItemsResponse: z.object({ items: 
 
 /** The operations of the protocol's Store: items that clients keep. */
 export function createItemOperations(options: ItemOperationOptions): readonly Operation[] {
-  const { error, listed, namespacesMember } = options;
+  const { error, listed, namespacesMember, readsMissing } = options;
   const frame = namespacesMember === null ? undefined : ([`{"${namespacesMember}":[`, ']}'] as const);
   const requests = createItemRequests(options);
   return [
@@ -70,9 +73,15 @@ export function createItemOperations(options: ItemOperationOptions): readonly Op
       params: nothing,
       query: requests.get,
       body: noBody,
-      answers: answersOf(error, success(item), [404, 422]),
-      handle: async (api, { query: { namespace, key }, tenant }) =>
-        jsonAnswer(encodeItem(await api.items.get({ tenant, namespace, key }))),
+      answers: answersOf(error, success(readsMissing ? item.nullable() : item), readsMissing ? [422] : [404, 422]),
+      handle: async (api, { query: { namespace, key }, tenant }) => {
+        try {
+          return jsonAnswer(encodeItem(await api.items.get({ tenant, namespace, key })));
+        } catch (fault) {
+          if (readsMissing && fault instanceof GatewayError && fault.code === 'item_not_found') return jsonAnswer(null);
+          throw fault;
+        }
+      },
     }),
     operation({
       id: 'search_items',

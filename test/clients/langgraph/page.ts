@@ -42,7 +42,7 @@ function listRefused(clients: readonly ClientReport[], reasons: readonly string[
   const calls = new Map<number, Set<string>>();
   for (const row of clients.flatMap(({ rows }) => rows)) {
     if (row.rungate === 'ok' || !worksThere(row)) continue;
-    for (const number of row.reasons) calls.set(number, (calls.get(number) ?? new Set()).add(`\`${row.call}\``));
+    for (const number of row.reasons) calls.set(number, (calls.get(number) ?? new Set()).add(row.call));
   }
   if (calls.size === 0) return ['- None.'];
   return [...calls].map(([number, names]) => `- ${[...names].join(', ')}. ${reasons[number - 1]}`);
@@ -74,7 +74,7 @@ function renderLibrary(library: string, reports: readonly ClientReport[]): strin
     const cell = (read: (row: Row) => string): string => [...new Set(ofCall.map(read))].join(' / ');
     const numbers = [...new Set(ofCall.flatMap((row) => row.reasons))].toSorted((a, b) => a - b);
     return [
-      `\`${call}\``,
+      call,
       cell(({ python }) => python),
       cell(({ javascript }) => javascript),
       cell(({ rungate }) => rungate),

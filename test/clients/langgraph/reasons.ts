@@ -143,4 +143,9 @@ export const reasons: readonly Reason[] = [
     calls: /javascript-2 runs\.list$/,
     differences: /: only there$/,
   },
+  {
+    text: 'Items are found by namespace and filter: a search by meaning needs an index, and is refused instead of answered by chance.',
+    calls: /store\.search_items with query/,
+    differences: /^outcome: /,
+  },
 ];

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { clients } from './clients.ts';
 import { describeOutcome, judgeCall, type Seen } from './judge.ts';
@@ -32,6 +33,10 @@ export type Report = {
 export type SeenByServer = Readonly<Partial<Record<keyof Seen, readonly Outcome[]>>>;
 
 export const reportFile = join(import.meta.dirname, 'outcomes.json');
+
+export function readReport(): Report {
+  return JSON.parse(readFileSync(reportFile, 'utf8'));
+}
 
 /** Compares what the calls of each client came to, by the client's name. */
 export function makeReport(all: Readonly<Record<string, SeenByServer>>, at: string): Report {

@@ -134,3 +134,15 @@ test('a crash between the creation and the end neither loses nor doubles what a 
   expect((await rig.read(run)).status).toBe('success');
   expect(await use(rig, cap)).toMatchObject({ reserved: 0, hour: { runs: 1, cost: 0.25 } });
 });
+
+test('a cap of a new config holds at once, and what was used under the former one counts', async () => {
+  const caps = [makeCap({ runsPerHour: 1 })];
+  const rig = await openCapped(caps);
+  await rig.create();
+  await expect(rig.create()).rejects.toMatchObject({ code: 'cap_reached' });
+  caps[0] = makeCap({ runsPerHour: 2 });
+  await rig.create();
+  await expect(rig.create()).rejects.toMatchObject({ code: 'cap_reached' });
+  caps.length = 0;
+  expect((await rig.create()).caps).toBeUndefined();
+});

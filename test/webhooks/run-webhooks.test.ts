@@ -1,8 +1,9 @@
-import { describe, expect, test, vi } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import type { NewRunWebhook } from '../../src/contract/domain/run-webhook.ts';
-import { tenant } from '../engine/engine-rig.ts';
+import { openRig, tenant } from '../engine/engine-rig.ts';
+import { PostgresServer, startPostgres } from '../store/postgres-server.ts';
 import { Receiver } from './receiver.ts';
-import { type HookRig, keyOf, openHooks } from './rig.ts';
+import { type HookRig, keyOf, openHooks, poll } from './rig.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -235,5 +236,34 @@ describe('webhooks of a run', () => {
     await expect(runsOf(hooks).putWebhook(foreign, hook('https://a.test/'))).rejects.toThrow('no such run');
     await expect(runsOf(hooks).removeWebhook(foreign, '3')).rejects.toThrow('no such run');
     expect(await runsOf(hooks).webhooks(keyOf(run))).toHaveLength(16);
+  });
+});
+
+const started = await startPostgres();
+const reason = started instanceof PostgresServer ? null : started.unavailable;
+
+describe.skipIf(reason !== null)(`webhooks over replicas${reason === null ? '' : ` (${reason})`}`, () => {
+  const server = started as PostgresServer;
+  afterAll(async () => {
+    if (reason === null) await server.destroy();
+  });
+
+  test('a webhook that one replica adds to a run that another drives gets what the other writes', async () => {
+    await using receiver = await Receiver.open();
+    const storeUrl = await server.createDatabase();
+    await using hooks = await openHooks({ rig: { storeUrl } });
+    const other = await openRig({ storeUrl, clock: hooks.rig.clock });
+    const run = await hooks.rig.create();
+    await expect.poll(async () => (await hooks.rig.read(run)).phase, poll).toBe('running');
+    await other.engine.api.runs.putWebhook(keyOf(run), hook(receiver.url, { id: 'b' }));
+    expect((await hooks.rig.engine.api.runs.webhooks(keyOf(run))).map(({ id }) => id)).toEqual(['b']);
+    hooks.rig.vendor.observeScript.splice(0, 9, { status: 'success', output: 'x' });
+    await expect
+      .poll(async () => {
+        await hooks.rig.clock.advance(1000);
+        return receiver.statuses;
+      }, poll)
+      .toEqual(['success']);
+    await other.close();
   });
 });

@@ -74,6 +74,8 @@ export type RunReport = {
   readonly timeline: readonly TimelineEntry[];
   /** What is kept of the vendor's terminal answer: the raw side of the outcome. */
   readonly vendor: Json;
+  /** What the run cost, by its mapping; null: not known. */
+  readonly cost: number | null;
   readonly deliveries: readonly Omit<Delivery, 'body'>[];
   readonly webhook: string | null;
   /** The receivers of its changes; URLs without their queries, and no secrets. */

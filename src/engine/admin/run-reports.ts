@@ -33,6 +33,7 @@ export async function reportRun(
     traceId: trace?.context?.traceparent.split('-')[1] ?? null,
     timeline: describeTimeline(run, events, deliveries),
     vendor: run.vendor ?? null,
+    cost: run.cost ?? null,
     deliveries,
     webhook: webhook === null ? null : withoutQuery(webhook),
     webhooks: webhooksOf(run).map(({ id, url, protocol, events: wanted }) => ({

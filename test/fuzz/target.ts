@@ -18,6 +18,7 @@ export const prefixes = [
   '/ag-ui',
   '/intuned/api/v1/workspace',
   '/restack',
+  '/a2a',
   '/mcp',
   '',
 ];

@@ -26,7 +26,7 @@ export function createA2a(options: A2aOptions): Protocol {
       version: '1.0',
       description:
         'The Agent2Agent protocol as rungate serves it: one address for each agent, for JSON-RPC and for HTTP+JSON.',
-      error: answers.Status,
+      error: answers.Error,
       schemas: { ...answers, JsonRpcRequest: rpcRequest },
     },
     refusalStatus: 400,

@@ -173,6 +173,15 @@ const card = z
   .looseObject({ name: z.string(), description: z.string(), version: z.string() })
   .meta({ id: 'AgentCard' });
 
+const rpcAnswer = z
+  .looseObject({
+    jsonrpc: z.literal('2.0'),
+    id: rpcId,
+    result: anyValue.optional(),
+    error: z.object({ code: z.int(), message: z.string(), data: z.array(anyObject).optional() }).optional(),
+  })
+  .meta({ id: 'JsonRpcResponse' });
+
 export const answers = {
   Task: answeredTask,
   SendMessageResponse: z
@@ -194,12 +203,7 @@ export const answers = {
   AgentCard: card,
   Empty: z.object({}),
   Status: errorStatus,
-  JsonRpcResponse: z
-    .looseObject({
-      jsonrpc: z.literal('2.0'),
-      id: rpcId,
-      result: anyValue.optional(),
-      error: z.object({ code: z.int(), message: z.string(), data: z.array(anyObject).optional() }).optional(),
-    })
-    .meta({ id: 'JsonRpcResponse' }),
+  JsonRpcResponse: rpcAnswer,
+  /** By the binding. */
+  Error: z.union([errorStatus, rpcAnswer]).meta({ id: 'Error' }),
 };

@@ -168,6 +168,17 @@ export const peers: readonly Peer[] = [
     list: (url) => listRuns(`${url}/agent-protocol`),
   },
   {
+    ...acp,
+    name: 'rungate-a2a',
+    title: 'rungate (a second one, over A2A)',
+    backend: { adapter: 'a2a' },
+    basePath: '/a2a/agent',
+    target: {},
+    live: ['TASK_STATE_SUBMITTED', 'TASK_STATE_WORKING'],
+    pushes: false,
+    list: (url) => listA2a(`${url}/a2a/agent`),
+  },
+  {
     name: 'mcp',
     title: 'MCP 2025-11-25, tasks',
     packages: { from: 'npm', names: ['@modelcontextprotocol/sdk@1.32.2'] },

@@ -1,0 +1,42 @@
+// Calls a gateway over the sandbox by A2A's published Python client and through LiteLLM's proxy, and shows that a task outlives
+// the gateway's process. The packages are installed into a cache outside the checkout, pinned.
+//
+//   npm run test:a2a
+import { join } from 'node:path';
+import { Child } from '../../../bench/child.ts';
+import { installServer } from '../../vendors/peers/packages.ts';
+import { killOnPostgres, killOnSqlite } from './durable.ts';
+import { callThroughLitellm, litellmPackages } from './litellm.ts';
+import { openGateway } from './site.ts';
+
+const pythonClient = ['a2a-sdk==1.3.0'];
+
+async function runPython(url: string): Promise<string> {
+  const installed = installServer({ from: 'pypi', names: pythonClient });
+  if ('unavailable' in installed) throw new Error(installed.unavailable);
+  const command = join(installed.directory, 'bin', 'python');
+  const client = new Child({ command, args: [join(import.meta.dirname, 'a2a-client.py'), url], ready: /all steps/ });
+  await client.whenReady();
+  const steps = client.output.match(/^ok /gm)?.length;
+  await client.stop();
+  return `${steps} steps in both bindings, with streams and without`;
+}
+
+const gateway = await openGateway();
+const proofs: readonly (readonly [title: string, prove: () => Promise<string>])[] = [
+  [pythonClient.join(), () => runPython(gateway.url)],
+  [litellmPackages.join(' '), () => callThroughLitellm(gateway.url)],
+  ['a task over kill -9 and a restart, SQLite, @a2a-js/sdk', killOnSqlite],
+  ['a task over kill -9 at another replica, PostgreSQL, @a2a-js/sdk', killOnPostgres],
+];
+let isBroken = false;
+try {
+  for (const [title, prove] of proofs) {
+    const seen = await prove().catch((error: unknown) => error);
+    isBroken ||= seen instanceof Error;
+    process.stdout.write(`${seen instanceof Error ? 'FAIL' : 'ok  '} ${title}: ${String(seen)}\n`);
+  }
+} finally {
+  await gateway.close();
+}
+process.exitCode = isBroken ? 1 : 0;

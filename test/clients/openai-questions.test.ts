@@ -63,6 +63,24 @@ describe('questions to the SDK of OpenAI', () => {
     expect(thanks.output_text).toBe('You are welcome.');
   });
 
+  test('a creation that is repeated with its Idempotency-Key gives the question, although it was answered since', async () => {
+    own.keepRunning({ interrupt: question });
+    const create = () =>
+      own.client.responses.create(
+        { model: 'support', input: 'Refund once.' },
+        { headers: { 'Idempotency-Key': 'refund-1' } },
+      );
+    const { id, output } = await create();
+    const [call] = output;
+    if (call?.type !== 'function_call') throw new Error('no call');
+    const answering = own.client.responses.create({ input: [outputOf(call, '{"approved":true}')] });
+    const upstream = await own.runOf('Refund once.');
+    await upstream.gotEvent();
+    complete(upstream, { reply: 'Refunded.' });
+    expect((await answering).output_text).toBe('Refunded.');
+    expect(await create()).toMatchObject({ id, status: 'completed', output });
+  });
+
   test('an answer is streamed, with no previous response named', async () => {
     const { call } = await asked();
     const upstream = await own.runOf('Refund me.');

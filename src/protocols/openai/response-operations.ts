@@ -45,19 +45,21 @@ export function createResponseOperations(requests: Requests): readonly Operation
       countsAsStream: true,
       handle: async (api, request) => {
         const { background, stream } = request.body;
-        const begun = await begin(api, request);
-        const { run, key, replayed } = begun;
+        const { run, key, replayed } = await begin(api, request);
+        // A run that an earlier request made may have asked, and been answered, since then.
+        const segmentAt = async (now: Run): Promise<Segment> =>
+          replayed ? await segmentOf(api, now, key.fromSeq) : { key, run: now, answered: null };
         const cancel = async () => {
           await api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false });
         };
         if (stream === true) {
-          const answer = await follow(api, await segmentOf(api, run, key.fromSeq), null);
+          const answer = await follow(api, await segmentAt(run), null);
           return { ...answer, replayed, ...(background === true ? {} : { onLeft: cancel }) };
         }
-        if (background === true) return await answerWith(api, await segmentOf(api, run, key.fromSeq), replayed);
+        if (background === true) return await answerWith(api, await segmentAt(run), replayed);
         const ended = await awaitEnd(api, keyOf(run), request);
         if (ended.status === 'pending' && request.clientLeft()) await cancel();
-        return await answerWith(api, await segmentOf(api, ended, key.fromSeq), replayed);
+        return await answerWith(api, await segmentAt(ended), replayed);
       },
     }),
     operation({

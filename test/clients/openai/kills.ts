@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import OpenAI from 'openai';
+import type { Response, ResponseStreamEvent } from 'openai/resources/responses/responses';
+import { RungateProcess } from '../../gateway/process.ts';
+import { support, writeConfig } from '../../gateway/site.ts';
+import { RestackStandIn } from '../../gateway/stand-ins.ts';
+import type { VendorRun } from '../../gateway/vendor.ts';
+
+const text = { type: 'object', required: ['message'], properties: { message: { type: 'string' } } };
+const agent = { ...support, mapping: { interrupt: 'output.interrupt' }, schemas: { input: text } };
+const question = { question: 'Refund 12.50?' };
+/** What the agent shows, one by one; each is where a round may kill. */
+const shown = ['Once', 'Once upon', 'Once upon a time'];
+const whole = 'Once upon a time.';
+const connectWithinMs = 60_000;
+
+/** Where gateways keep their runs: a file that one process has, or a database of two replicas. */
+export type Place = { readonly name: string; readonly storeUrl: string | null };
+
+export type Tally = { readonly kills: number; readonly starts: number; readonly responses: number };
+
+/** The SDK creates responses in the background, their gateway is killed, and the next one is asked to go on. */
+export async function surviveKills({ name, storeUrl }: Place, rounds: number): Promise<Tally> {
+  const folder = mkdtempSync(join(tmpdir(), 'rungate-openai-'));
+  await using restack = await RestackStandIn.open();
+  restack.plan = () => ({ status: 'running' });
+  const file = join(folder, 'rungate.yaml');
+  const sections = {
+    store: { url: storeUrl ?? `sqlite:${join(folder, 'runs.db')}` },
+    replicas: { heartbeatSeconds: 0.5, deadAfterSeconds: 2 },
+    pacing: { floorMs: 20, watchedCeilingMs: 100, ceilingMs: 200 },
+  };
+  writeFileSync(file, writeConfig({ restack, agents: [agent], keeps: true, sections }, folder));
+  const serve = () => new RungateProcess(['serve', '--config', file, '--port', '0'], folder);
+  const gateways = storeUrl === null ? [serve()] : [serve(), serve()];
+  const site = { restack, kills: 0, responses: 0, serve, gateways };
+  try {
+    for (let round = 0; round < rounds; round += 1) {
+      for (let at = 0; at < shown.length; at += 1) await streamOn(site, `${name} ${round} text ${at}`, at);
+      await answerAfterKill(site, `${name} ${round} question`);
+      await cancelAfterKill(site, `${name} ${round} cancel`);
+    }
+  } finally {
+    for (const gateway of gateways) await gateway[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return { kills: site.kills, starts: restack.count('start'), responses: site.responses };
+}
+
+type Site = {
+  readonly restack: RestackStandIn;
+  readonly serve: () => RungateProcess;
+  readonly gateways: RungateProcess[];
+  kills: number;
+  responses: number;
+};
+
+async function clientOf(gateway: RungateProcess | undefined): Promise<OpenAI> {
+  const { url } = (await gateway?.client()) ?? { url: '' };
+  return new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
+}
+
+/** Ends the gateway in use as a power cut would; gives a client of the other replica, or of the process that comes after. */
+async function killFirst(site: Site): Promise<OpenAI> {
+  const killed = site.gateways.shift();
+  killed?.kill('SIGKILL');
+  await killed?.exit();
+  site.kills += 1;
+  site.gateways.push(site.serve());
+  return await clientOf(site.gateways[0]);
+}
+
+async function create(site: Site, input: string): Promise<{ readonly made: Response; readonly client: OpenAI }> {
+  const client = await clientOf(site.gateways[0]);
+  const made = await client.responses.create({ model: 'support', input, background: true });
+  site.responses += 1;
+  return { made, client };
+}
+
+async function upstreamOf({ restack }: Site, input: string): Promise<VendorRun> {
+  const isOurs = ({ asked }: VendorRun) => JSON.stringify(asked.body).includes(`"${input}"`);
+  await restack.bell.until(() => restack.runs.some(isOurs));
+  const found = restack.runs.filter(isOurs);
+  assert.equal(found.length, 1, `${input} was started ${found.length} times`);
+  return found[0] as VendorRun;
+}
+
+async function streamOn(site: Site, input: string, killAt: number): Promise<void> {
+  const { made, client } = await create(site, input);
+  const upstream = await upstreamOf(site, input);
+  const seen: ResponseStreamEvent[] = [];
+  upstream.say({ status: 'running', output: { reply: shown[0] ?? '' } });
+  for await (const event of await client.responses.retrieve(made.id, { stream: true })) {
+    seen.push(event);
+    const at = shown.indexOf(textOf(seen));
+    if (at === killAt) break;
+    if (at >= 0) upstream.say({ status: 'running', output: { reply: shown[at + 1] ?? '' } });
+  }
+  const next = await killFirst(site);
+  upstream.say({ status: 'completed', output: { reply: whole } });
+  const last = seen.at(-1)?.sequence_number ?? 0;
+  const rest: ResponseStreamEvent[] = [];
+  const options = { timeout: connectWithinMs };
+  for await (const event of await next.responses.retrieve(made.id, { stream: true, starting_after: last }, options))
+    rest.push(event);
+  assert.equal(textOf(seen) + textOf(rest), whole);
+  assert.equal(rest.at(-1)?.type, 'response.completed');
+  assert.ok(rest.every(({ sequence_number: number }) => number > last));
+  const response = await next.responses.retrieve(made.id);
+  assert.deepEqual([response.status, response.output_text], ['completed', whole]);
+  await upstreamOf(site, input);
+}
+
+async function answerAfterKill(site: Site, input: string): Promise<void> {
+  const { made, client } = await create(site, input);
+  const upstream = await upstreamOf(site, input);
+  upstream.say({ status: 'running', output: { interrupt: question } });
+  const asked = await settle(client, made.id);
+  const [call] = asked.output;
+  assert.equal(call?.type, 'function_call');
+  const next = await killFirst(site);
+  const answering = next.responses.create(
+    {
+      previous_response_id: made.id,
+      background: true,
+      input: [{ type: 'function_call_output', call_id: call.call_id, output: '{"approved":true}' }],
+    },
+    { timeout: connectWithinMs },
+  );
+  const { id } = await answering;
+  site.responses += 1;
+  await upstream.gotEvent();
+  const last = await killFirst(site);
+  upstream.say({ status: 'completed', output: { reply: 'Refunded.' } });
+  const answer = await settle(last, id);
+  assert.deepEqual([answer.status, answer.output_text], ['completed', 'Refunded.']);
+  assert.equal(upstream.events.length, 1);
+  assert.equal((await last.responses.retrieve(made.id)).output[0]?.type, 'function_call');
+}
+
+async function cancelAfterKill(site: Site, input: string): Promise<void> {
+  const { made, client } = await create(site, input);
+  // A start without an answer is in doubt, and ends as failed.
+  await until(client, made.id, ({ status }) => status === 'in_progress');
+  const next = await killFirst(site);
+  assert.equal((await next.responses.cancel(made.id)).status, 'cancelled');
+  assert.equal((await next.responses.retrieve(made.id)).status, 'cancelled');
+  await upstreamOf(site, input);
+}
+
+/** The response once it is over. */
+async function settle(client: OpenAI, id: string): Promise<Response> {
+  return await until(client, id, ({ status }) => status !== 'queued' && status !== 'in_progress');
+}
+
+async function until(client: OpenAI, id: string, holds: (response: Response) => boolean): Promise<Response> {
+  const deadline = Date.now() + connectWithinMs;
+  for (;;) {
+    const response = await client.responses.retrieve(id);
+    if (holds(response)) return response;
+    if (Date.now() > deadline) throw new Error(`${id} is still ${response.status}`);
+    await sleep(50);
+  }
+}
+
+function textOf(events: readonly ResponseStreamEvent[]): string {
+  return events.map((event) => (event.type === 'response.output_text.delta' ? event.delta : '')).join('');
+}

@@ -41,6 +41,16 @@ const allowHeaders = [
   'X-Api-Key',
   'X-Auth-Scheme',
   'X-Request-Id',
+  // OpenAI's SDK sends them with every request, in a page too.
+  'X-Stainless-Arch',
+  'X-Stainless-Helper-Method',
+  'X-Stainless-Lang',
+  'X-Stainless-OS',
+  'X-Stainless-Package-Version',
+  'X-Stainless-Retry-Count',
+  'X-Stainless-Runtime',
+  'X-Stainless-Runtime-Version',
+  'X-Stainless-Timeout',
 ];
 const allowMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const preflightSeconds = 600;

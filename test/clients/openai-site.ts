@@ -12,6 +12,9 @@ const interrupts = [{ interrupt_type: 'approval', interrupt_payload: {}, resume_
 
 export const question = { interrupt_type: 'approval', question: 'Refund 12.50?' };
 
+/** Of a page that may use the gateway. */
+const origin = 'https://app.example';
+
 const agents: readonly JsonObject[] = [
   { ...support, mapping: { interrupt: 'output.interrupt' }, schemas: { input: message, output: {}, interrupts } },
   {
@@ -36,12 +39,22 @@ export class OpenAiSite {
 
   static async open(): Promise<OpenAiSite> {
     const restack = await RestackStandIn.open();
-    return new OpenAiSite(restack, await openSite({ restack, agents }));
+    const sections = { server: { port: 0, cors: { origins: [origin] } } };
+    return new OpenAiSite(restack, await openSite({ restack, agents, sections }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.site[Symbol.asyncDispose]();
     await this.restack[Symbol.asyncDispose]();
+  }
+
+  /** Names of headers that a page of another origin may send, in lower case. */
+  async allowedHeaders(): Promise<readonly string[]> {
+    const { headers } = await fetch(`${this.site.client.url}/v1/responses`, {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'POST' },
+    });
+    return (headers.get('access-control-allow-headers') ?? '').toLowerCase().split(/, ?/);
   }
 
   keepRunning(output: Json = null): void {

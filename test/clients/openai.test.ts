@@ -228,6 +228,37 @@ describe('conversations of the SDK of OpenAI', () => {
     await own.client.responses.cancel(id);
   });
 
+  test('a run with an Idempotency-Key outlives its client, which gets its result when it comes again', async () => {
+    const headers = { 'Idempotency-Key': 'order-18' };
+    const create = (signal?: AbortSignal) =>
+      own.client.responses.create({ model: 'support', input: 'Wait for me.' }, { headers, ...(signal && { signal }) });
+    const cut = new AbortController();
+    const aborted = create(cut.signal);
+    const upstream = await own.runOf('Wait for me.');
+    cut.abort();
+    await expect(aborted).rejects.toBeInstanceOf(OpenAI.APIUserAbortError);
+    const again = create();
+    await upstream.polled(2);
+    complete(upstream, { reply: 'Here you are.' });
+    expect(await again).toMatchObject({ status: 'completed', output_text: 'Here you are.' });
+  });
+
+  test('a page may send the headers that the SDK sends', async () => {
+    const sent: string[] = [];
+    const client = new OpenAI({
+      ...{ baseURL: `${own.site.client.url}/v1`, apiKey: 'none' },
+      fetch: async (url, init) => {
+        sent.push(...new Headers(init?.headers).keys());
+        return await fetch(url, init);
+      },
+    });
+    await client.models.list();
+    const allowed = await own.allowedHeaders();
+    const plain = ['accept', 'content-type', 'user-agent'];
+    expect(sent.filter((name) => !plain.includes(name) && !allowed.includes(name))).toEqual([]);
+    expect(sent).toContain('x-stainless-lang');
+  });
+
   test('a creation that is repeated with its Idempotency-Key starts one run', async () => {
     own.answerWith({ reply: 'Once.' });
     const headers = { 'Idempotency-Key': 'order-17' };

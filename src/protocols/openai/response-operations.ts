@@ -36,7 +36,7 @@ export function createResponseOperations(requests: Requests): readonly Operation
       path: '/responses',
       summary: 'Create a response',
       description:
-        'Makes a run, or answers the question of one. With `background: true` it is answered at once, with `stream: true` with events, else when the run is over or asks. A client that disconnects before that cancels the run, unless it is in the background.',
+        'Makes a run, or answers the question of one. With `background: true` it is answered at once, with `stream: true` with events, else when the run is over or asks. A client that disconnects before that cancels the run, unless it is in the background or has an `Idempotency-Key`.',
       params: nothing,
       query: nothing,
       body: requests.create,
@@ -49,16 +49,18 @@ export function createResponseOperations(requests: Requests): readonly Operation
         // A run that an earlier request made may have asked, and been answered, since then.
         const segmentAt = async (now: Run): Promise<Segment> =>
           replayed ? await segmentOf(api, now, key.fromSeq) : { key, run: now, answered: null };
+        // A client that comes again with the same key wants the run of the first time.
+        const outlivesClient = background === true || request.idempotencyKey !== undefined;
         const cancel = async () => {
           await api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false });
         };
         if (stream === true) {
           const answer = await follow(api, await segmentAt(run), null);
-          return { ...answer, replayed, ...(background === true ? {} : { onLeft: cancel }) };
+          return { ...answer, replayed, ...(outlivesClient ? {} : { onLeft: cancel }) };
         }
         if (background === true) return await answerWith(api, await segmentAt(run), replayed);
         const ended = await awaitEnd(api, keyOf(run), request);
-        if (ended.status === 'pending' && request.clientLeft()) await cancel();
+        if (ended.status === 'pending' && !outlivesClient && request.clientLeft()) await cancel();
         return await answerWith(api, await segmentAt(ended), replayed);
       },
     }),

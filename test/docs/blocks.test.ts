@@ -35,6 +35,7 @@ const notRun = [
   'docs/operate/webhooks.md: needs a config with a store; examples/webhooks runs both commands',
   'docs/protocols/intuned.md: shows what changes in a client',
   'docs/protocols/intuned.md: shows what changes in a client',
+  'docs/protocols/langgraph.md: shows what changes in a client',
   'docs/quickstart.md: needs accounts at both vendors',
   'docs/quickstart.md: starts what the following blocks talk to',
   'docs/vendors/peers.md: installs servers from package registries',

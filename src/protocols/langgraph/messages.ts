@@ -29,11 +29,6 @@ export function encodeMessage(message: Json, fallbackId: string): JsonObject {
   };
 }
 
-/** Whether a list is one of messages, in whichever of the forms that LangGraph's clients send. */
-export function areMessages(value: Json | undefined): value is readonly Json[] {
-  return Array.isArray(value) && value.every((each: Json) => decodeMessage(each) !== null);
-}
-
 /** Messages of a client in the words of the other protocols; null for what is no list of messages. */
 export function decodeMessages(value: Json | undefined): readonly JsonObject[] | null {
   if (!Array.isArray(value)) return null;
@@ -41,9 +36,8 @@ export function decodeMessages(value: Json | undefined): readonly JsonObject[] |
   return decoded.includes(null) ? null : (decoded as readonly JsonObject[]);
 }
 
-/** A text is what the user says; a pair has the author first; a constructor has the message in its arguments. */
+/** A pair has the author first; a constructor has the message in its arguments. A text alone may be anything of an agent's own. */
 function decodeMessage(message: Json): JsonObject | null {
-  if (typeof message === 'string') return { role: 'user', content: message };
   if (Array.isArray(message)) {
     const [author, content] = message as readonly Json[];
     const isPair = message.length === 2 && typeof author === 'string' && isContent(content);

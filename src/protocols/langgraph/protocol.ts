@@ -3,7 +3,7 @@ import { createItemOperations } from '../shared/item-operations.ts';
 import type { RequestOptions } from '../shared/requests.ts';
 import { createAssistantOperations } from './assistant-operations.ts';
 import { createCancelOperations } from './cancel-operations.ts';
-import { encodeRun } from './encode.ts';
+import { encodeDelivery } from './run-answers.ts';
 import { createRunOperations } from './run-operations.ts';
 import { createRunRequests } from './run-requests.ts';
 import { answers } from './schemas.ts';
@@ -47,6 +47,6 @@ export function createLangGraph({ unknownFields }: LangGraphOptions): Protocol {
       schemas: { ...answers, RunCreateStateful: runs.stateful, RunCreateStateless: runs.stateless },
     },
     encodeError: ({ message }) => ({ detail: message }),
-    encodeRun,
+    encodeRun: encodeDelivery,
   };
 }

@@ -5,6 +5,7 @@ import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { interruptId } from '../shared/interrupt-ids.ts';
 import { readStateAfter, readThread } from './context.ts';
+import { encodeRun } from './encode.ts';
 import { encodeFailure } from './failures.ts';
 import { headersOf } from './run-stream.ts';
 import { encodeState, stateBefore } from './state.ts';
@@ -47,6 +48,27 @@ async function encodeEnd(api: Api, run: Run): Promise<JsonObject> {
     }
     case 'error':
       return { __error__: encodeFailure(outcome) };
+    default:
+      return assertNever(outcome);
+  }
+}
+
+/** The body of a webhook: the run, and what it has given, asks or failed of. */
+export function encodeDelivery(run: Run): JsonObject {
+  const { runId, threadId, outcome, lastSeq } = run;
+  const told = encodeRun(run);
+  switch (outcome?.kind) {
+    case 'result':
+      return { ...told, values: encodeState({ values: outcome.value, messages: [] }, threadId ?? runId) };
+    case 'interrupt':
+      return {
+        ...told,
+        values: { __interrupt__: [{ id: interruptId({ runId, seq: lastSeq }), value: outcome.payload }] },
+      };
+    case 'error':
+      return { ...told, error: encodeFailure(outcome) };
+    case undefined:
+      return told;
     default:
       return assertNever(outcome);
   }

@@ -310,6 +310,28 @@ test('runs set the agent on the metadata of their thread, by which lists of conv
   expect(body).toMatchObject({ metadata: { graph_id: 'talk', assistant_id } });
 });
 
+test('a run continues the newest state of its thread, also after one that failed, and no older one', async () => {
+  const client = site.client();
+  const threadId = await site.newThread();
+  const head = async () => (await client.threads.getHistory(threadId, { limit: 1 }))[0]?.checkpoint.checkpoint_id ?? '';
+  const run = async (checkpointId: string) =>
+    await client.runs.wait(threadId, 'talk', {
+      input: said('hi'),
+      checkpoint: { checkpoint_id: checkpointId, checkpoint_ns: '', checkpoint_map: null },
+      raiseError: false,
+    });
+  site.plan(done('hello'));
+  await client.runs.wait(threadId, 'talk', { input: said('hi') });
+  const first = await head();
+  site.plan({ status: 'failed', error: 'out of tea' });
+  expect(await run(first)).toMatchObject({ __error__: { message: 'out of tea' } });
+  const second = await head();
+  expect(second).not.toBe(first);
+  site.plan(done('again'));
+  expect(await run(second)).toMatchObject({ reply: 'again' });
+  await expect(run(first)).rejects.toThrow(/409.*not at this checkpoint any more/);
+});
+
 test('answers name their run and where it goes on without the mount, as the clients add it themselves', async () => {
   site.plan(done('hello'));
   const body = { assistant_id: 'talk', input: { message: 'hi' } };

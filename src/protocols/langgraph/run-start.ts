@@ -94,7 +94,8 @@ async function checkCheckpoint(api: Api, thread: Thread, body: RunBody): Promise
   if (wanted === null) return;
   const key = { tenant: thread.tenant, threadId: thread.threadId };
   for await (const { rows } of api.threads.history(key, { limit: 1, beforeId: null, omitState: true })) {
-    if (rows[0]?.checkpointId === wanted) return;
+    // It may be known by the run that has left it, from when that run was open.
+    if (rows.some(({ checkpointId, runId }) => checkpointId === wanted || runId === wanted)) return;
   }
   // The state of a run that failed is shown under the id of the run.
   if ((await findOpenRun(api, thread))?.runId === wanted) return;

@@ -71,12 +71,29 @@ function serveOperation(operation: Operation, { protocol, prefix }: Mount, deps:
     const body = takesBody ? parsePart(operation.body, await readBody(context, caller), hintOf) : undefined;
     const parts = { params, query, body, tenant, publicUrl };
     const request = new OperationRequest(context, disconnects, parts);
-    const answer = await operation.handle(api, request);
-    const canRepeat = context.method === 'GET' || answer.kind === 'list';
-    const again = { ...parts, isAgain: true };
-    const askAgain = () => operation.handle(api, new OperationRequest(context, disconnects, again));
-    // Not awaited here, so that the answer is not kept while it waits for its turn.
-    return answers.send(context, answer, { prefix, caller, askAgain: canRepeat ? askAgain : null });
+    const work = async (): Promise<void> => {
+      const answer = await operation.handle(api, request);
+      const canRepeat = context.method === 'GET' || answer.kind === 'list';
+      const again = { ...parts, isAgain: true };
+      const askAgain = () => operation.handle(api, new OperationRequest(context, disconnects, again));
+      // Not awaited here, so that the answer is not kept while it waits for its turn.
+      return answers.send(context, answer, { prefix, caller, askAgain: canRepeat ? askAgain : null });
+    };
+    const isCounted = typeof countsAsStream === 'function' && countsAsStream(body);
+    return isCounted ? countStream(context, { principal, api }, work) : work();
+  }
+
+  /** Counted before the work is done: no run is created for a reader that cannot be served. */
+  async function countStream(context: Context, caller: Caller, work: () => Promise<void>): Promise<void> {
+    const closeStream = await accessControl.openStream(caller);
+    try {
+      await work();
+    } catch (error) {
+      closeStream();
+      throw error;
+    }
+    if (context.res.closed) closeStream();
+    else whenOver(context.req, context.res, closeStream);
   }
 
   async function openConversation(context: Context, caller: Caller): Promise<void> {
@@ -101,17 +118,8 @@ function serveOperation(operation: Operation, { protocol, prefix }: Mount, deps:
     const caller = entering instanceof Promise ? await entering : entering;
     if (operation.openConversation !== undefined && sockets.isUpgrade(context.req))
       return await openConversation(context, caller);
-    if (!countsAsStream) return await handle(context, caller);
-    // Before the work is done: no run is created for a reader that cannot be served.
-    const closeStream = await accessControl.openStream(caller);
-    try {
-      await handle(context, caller);
-    } catch (error) {
-      closeStream();
-      throw error;
-    }
-    if (context.res.closed) closeStream();
-    else whenOver(context.req, context.res, closeStream);
+    if (countsAsStream !== true) return await handle(context, caller);
+    await countStream(context, caller, () => handle(context, caller));
   };
 }
 

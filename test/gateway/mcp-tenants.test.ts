@@ -6,10 +6,11 @@ import { readMessages } from './mcp-stream.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
-const [owner, other, narrow] = [
+const [owner, other, narrow, single] = [
   keyOf('owner', { tenant: 'acme' }),
   keyOf('other', { tenant: 'umbrella' }),
   keyOf('narrow', { tenant: 'acme', agents: ['echo'] }),
+  keyOf('single', { tenant: 'acme', limits: { streams: 1 } }),
 ];
 const as = ({ key }: { readonly key: string }) => ({ authorization: `Bearer ${key}` });
 const question = { question: 'Shall I order?' };
@@ -17,7 +18,7 @@ const yes = { action: 'accept', content: { approved: true } };
 
 let mcp: McpSite;
 beforeAll(async () => {
-  mcp = await openMcp({ auth: { keys: [owner, other, narrow].map(({ entry }) => entry) } });
+  mcp = await openMcp({ auth: { keys: [owner, other, narrow, single].map(({ entry }) => entry) } });
 });
 afterAll(async () => {
   await mcp[Symbol.asyncDispose]();
@@ -83,4 +84,21 @@ test('the question on a stream is answered by its own tenant alone', async () =>
   expect((await mcp.post(answer, as(other))).status).toBe(400);
   expect((await mcp.post(answer, as(owner))).status).toBe(202);
   expect(await messages.next()).toMatchObject({ id: 1, result: { structuredContent: { approved: true } } });
+});
+
+test('a key that may have one stream makes one call at a time, and sends other messages while it waits', async () => {
+  const headers = as(single);
+  const waiting = mcp.call('hang', { key: 'single' }, { headers });
+  await vi.waitFor(() => expect(mcp.sandbox.starts().get('single')).toBe(1));
+  expect((await mcp.call('echo', {}, { headers })).status).toBe(429);
+  expect((await mcp.send('tools/list', {}, { headers })).status).toBe(200);
+  const answer = { jsonrpc: '2.0', id: 'x', result: {} };
+  expect((await mcp.post(answer, headers)).status).toBe(400);
+  // Of the same tenant, and without a limit.
+  const admin = { ...as(owner), 'content-type': 'application/json' };
+  const send = async (path: string, body: string) =>
+    await fetch(`${mcp.url}/acp/v0.2/runs/${path}`, { method: 'POST', headers: admin, body });
+  const [run] = (await (await send('search', '{"status":"pending","limit":1}')).json()) as { run_id: string }[];
+  expect((await send(`${run?.run_id}/cancel`, '')).status).toBeLessThan(300);
+  expect(resultOf(await waiting).isError).toBe(true);
 });

@@ -164,8 +164,8 @@ export type Operation<Params = unknown, Query = unknown, Body = unknown> = {
   readonly answers: Readonly<Record<number, AnswerShape>>;
   /** The headers that the operation reads, for its document. */
   readonly takes?: readonly ('Idempotency-Key' | 'Last-Event-ID')[];
-  /** It may wait long, or answer much: while it is under way, it counts as an open stream of its caller. */
-  readonly countsAsStream?: true;
+  /** It may wait long, or answer much, for this body: while it is under way, it counts as an open stream of its caller. */
+  readonly countsAsStream?: true | ((body: Body) => boolean);
   handle(api: Api, request: Decoded<Params, Query, Body>): Promise<Answer>;
   /** Handles requests to upgrade to a WebSocket; left out, they are answered like any other. */
   readonly openConversation?: OpenConversation<Params>;

@@ -41,7 +41,8 @@ const shared = {
   query: nothing,
   body: messageSchema,
   takes: ['Idempotency-Key'],
-  countsAsStream: true,
+  // A call may wait long. The answer to what it asks is taken beside it.
+  countsAsStream: ({ method }: SentMessage) => method === 'tools/call',
   answers: {
     200: { description: 'The response', schema: answers.Response, events: answers.Message },
     202: { description: 'The message needs no response' },

@@ -81,6 +81,12 @@ async function open(assistantId, options = {}) {
   return opened;
 }
 
+/** What a page noticed, which is part of what a call comes to: a page that shows an error has failed, whatever it shows besides. */
+function noticed({ seen: { errors } }) {
+  if (errors.length > 0) throw new Error(errors.join('; '));
+  return errors;
+}
+
 const texts = ({ messages }) => messages.map(({ type, content }) => [type, content]);
 const say = (content) => ({ messages: [{ type: 'human', content }] });
 const isIdle = ({ isLoading }) => !isLoading;
@@ -89,12 +95,12 @@ let talk = await open('chat');
 await call('submit', async () => {
   await talk.chat.submit(say('hi'));
   await talk.until('the answer', (chat) => isIdle(chat) && chat.messages.length === 2);
-  return { texts: texts(talk.chat), errors: talk.seen.errors };
+  return { texts: texts(talk.chat), errors: noticed(talk) };
 });
 await call('a second turn', async () => {
   await talk.chat.submit(say('ho'));
   await talk.until('the answer', (chat) => isIdle(chat) && chat.messages.length === 4);
-  return { texts: texts(talk.chat), errors: talk.seen.errors };
+  return { texts: texts(talk.chat), errors: noticed(talk) };
 });
 await call('onThreadId and onCreated', () => Promise.resolve({ threadId: talk.seen.threadId, run: talk.seen.runs[0] }));
 await call('history', async () => {
@@ -108,7 +114,7 @@ await call('reload', async () => {
   talk.close();
   talk = await open('chat', { threadId });
   await talk.until('what was said', ({ messages }) => messages.length === 4);
-  return { texts: texts(talk.chat), errors: talk.seen.errors };
+  return { texts: texts(talk.chat), errors: noticed(talk) };
 });
 talk.close();
 
@@ -116,7 +122,7 @@ let asked = await open('approval');
 await call('interrupt', async () => {
   await asked.chat.submit({ question: 'ok?' });
   await asked.until('the question', (chat) => isIdle(chat) && chat.interrupt !== undefined);
-  return { question: asked.chat.interrupt.value.question, errors: asked.seen.errors };
+  return { question: asked.chat.interrupt.value.question, errors: noticed(asked) };
 });
 await call('reload of a question', async () => {
   const { threadId } = asked.seen;
@@ -128,7 +134,7 @@ await call('reload of a question', async () => {
 await call('resume', async () => {
   await asked.chat.submit(undefined, { command: { resume: { approved: true } } });
   await asked.until('the end', (chat) => isIdle(chat) && chat.values.approved === true);
-  return { approved: asked.chat.values.approved, interrupt: asked.chat.interrupt ?? null, errors: asked.seen.errors };
+  return { approved: asked.chat.values.approved, interrupt: asked.chat.interrupt ?? null, errors: noticed(asked) };
 });
 asked.close();
 
@@ -144,7 +150,7 @@ await call('joinStream', async () => {
   await joined.chat.joinStream(runId);
   await joined.until('the end', (chat) => isIdle(chat) && chat.values.ms === 1500);
   joined.close();
-  return { ms: joined.chat.values.ms, errors: joined.seen.errors };
+  return { ms: joined.chat.values.ms, errors: noticed(joined) };
 });
 await call('reconnect after a cut', async () => {
   const page = await open('slow', { onUpdateEvent: () => {} });
@@ -153,7 +159,7 @@ await call('reconnect after a cut', async () => {
   await page.chat.submit({ ms: 3000 }, { streamResumable: true, onDisconnect: 'continue' });
   await page.until('the end', (chat) => isIdle(chat) && chat.values.ms === 3000);
   page.close();
-  return { ms: page.chat.values.ms, errors: page.seen.errors, calls: proxy.takeCalls() };
+  return { ms: page.chat.values.ms, errors: noticed(page), calls: proxy.takeCalls() };
 });
 await call('reconnect after a reload', async () => {
   const page = await open('slow', { reconnectOnMount: true });
@@ -166,7 +172,7 @@ await call('reconnect after a reload', async () => {
   await again.until('the run', ({ isLoading }) => isLoading);
   await again.until('the end', (chat) => isIdle(chat) && chat.values.ms === 3000);
   await submitted;
-  const result = { ms: again.chat.values.ms, errors: again.seen.errors, calls: proxy.takeCalls() };
+  const result = { ms: again.chat.values.ms, errors: noticed(again), calls: proxy.takeCalls() };
   again.close();
   return result;
 });

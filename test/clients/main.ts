@@ -24,6 +24,7 @@ const versions = {
   typescript: '5.9.3',
   intunedClient: '1.1.1',
   agntcyAcp: '1.5.2',
+  copilotKit: '1.75.0',
 } as const;
 const pythonPackages = ['pydantic==2.14.4', 'urllib3==2.8.0', 'python-dateutil==4.0.0', 'typing-extensions==4.16.0'];
 
@@ -62,6 +63,21 @@ const generators: readonly Generator[] = [
     run: async ({ gateway, folder }) => {
       const python = await createPython(folder, [`agntcy-acp==${versions.agntcyAcp}`]);
       const told = await execute(python, [join(root, 'test/clients/acp-sdk.py'), `${gateway}/acp/v0.2`], folder);
+      return `ok ${told.match(/^ok /gm)?.length}`;
+    },
+  },
+  {
+    name: 'CopilotKit, unmodified',
+    versions: versions.copilotKit,
+    run: async ({ gateway, folder }) => {
+      writeFileSync(join(folder, 'package.json'), '{ "type": "module", "private": true }\n');
+      const packages = [`@copilotkit/runtime@${versions.copilotKit}`];
+      await install('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', ...packages], folder);
+      const told = await execute(
+        process.execPath,
+        [join(root, 'test/clients/copilotkit.mjs'), gateway, folder],
+        folder,
+      );
       return `ok ${told.match(/^ok /gm)?.length}`;
     },
   },

@@ -44,6 +44,7 @@ const notRun = [
   'examples/postgres-compose/README.md: needs a PostgreSQL server; test/docs/examples.test.ts runs it on an embedded one',
   'test/clients/README.md: installs a client from a package registry',
   'test/clients/README.md: installs a client from a package registry',
+  'test/clients/README.md: installs a client from a package registry',
 ];
 
 function runnable(language: string): readonly { readonly name: string; readonly block: Block }[] {

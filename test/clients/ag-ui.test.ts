@@ -169,6 +169,8 @@ describe('an interrupt', () => {
       result: { reply: 'Refunded.' },
     });
     expect(upstream.events).toHaveLength(1);
+    const started = ({ events: [first] }: Client) => (first?.metadata as JsonObject | undefined)?.rungate;
+    expect([started(client), started(again)]).toMatchObject([{ replayed: false }, { replayed: true }]);
   });
 
   test('a question that the client gives up cancels the run', async () => {
@@ -360,7 +362,7 @@ describe('a request', () => {
       const [, rest = ''] = whole.split(`id: ${id}\n`);
       expect(await read(id)).toBe(rest.slice(rest.indexOf('\n\n') + 2));
     }
-    expect(await read('-1')).toBe(whole);
+    expect(await read('-1')).toBe(whole.replace('"replayed":false', '"replayed":true'));
     const refused = await ask(site.client.url, 'POST', '/ag-ui/support', body, { 'last-event-id': '7' });
     expect(refused).toMatchObject({ status: 422, body: { type: 'RUN_ERROR', code: 'invalid_request' } });
   });

@@ -10,7 +10,16 @@ import { agentOf, eventOf, runOf } from './scripted-api.ts';
 const run = runOf({ threadId: '0193b3a0-6b7c-7d2e-8f00-00000000beef' });
 
 function turnOf(changes: Partial<Turn> = {}): Turn {
-  return { run, agent: agentOf({}), threadId: 't', runId: 'r', afterSeq: 0, known: new Map(), ...changes };
+  return {
+    run,
+    agent: agentOf({}),
+    threadId: 't',
+    runId: 'r',
+    afterSeq: 0,
+    replayed: false,
+    known: new Map(),
+    ...changes,
+  };
 }
 
 function eventsOf(changes: readonly Change[]): readonly RunEvent[] {

@@ -38,6 +38,8 @@ export type Turn = {
   readonly parentRunId?: string | undefined;
   /** The number of the interrupt that this part follows; 0: it is the first. */
   readonly afterSeq: number;
+  /** An earlier request began it, or gave the answer that it follows. */
+  readonly replayed: boolean;
   /** The texts of messages that the client has already, by their ids. */
   readonly known: ReadonlyMap<string, string>;
 };
@@ -71,8 +73,8 @@ export class TurnEvents {
   /** What comes before the first event of the run: nothing for a reader that goes on. */
   get before(): readonly SentEvent[] {
     if (this.#from !== null) return [];
-    const { run, threadId, runId, parentRunId, afterSeq } = this.#turn;
-    const ids = { run_id: run.runId, thread_id: run.threadId, agent_id: run.agentId };
+    const { run, threadId, runId, parentRunId, afterSeq, replayed } = this.#turn;
+    const ids = { run_id: run.runId, thread_id: run.threadId, agent_id: run.agentId, replayed };
     const started = {
       type: 'RUN_STARTED',
       threadId,

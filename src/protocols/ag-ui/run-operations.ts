@@ -63,7 +63,7 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
   ];
 }
 
-function turnOf(agent: Agent, body: RunInput, { run, afterSeq }: FoundTurn): Turn {
+function turnOf(agent: Agent, body: RunInput, { run, afterSeq, replayed }: FoundTurn): Turn {
   const prefix = messagePrefix({ run, afterSeq });
   const own = body.messages.filter(({ id, role }) => role === 'assistant' && id.startsWith(prefix));
   return {
@@ -73,6 +73,7 @@ function turnOf(agent: Agent, body: RunInput, { run, afterSeq }: FoundTurn): Tur
     runId: body.runId,
     parentRunId: body.parentRunId ?? undefined,
     afterSeq,
+    replayed,
     known: new Map(own.map(({ id, content }) => [id, typeof content === 'string' ? content : ''])),
   };
 }

@@ -150,23 +150,30 @@ describe('webhooks of a run', () => {
     ]);
   });
 
-  test('a delivery whose webhook is gone, as where the process died while it was removed, is given up at once', async () => {
-    await using receiver = await Receiver.open();
-    await using hooks = await openHooks();
-    receiver.plan = () => 503;
-    const run = await hooks.start(receiver.url);
-    hooks.rig.vendor.observeScript.splice(0, 9, { status: 'running', question: 'buy?' });
-    await hooks.rig.clock.advance(2000);
-    await hooks.tried(run, [1]);
-    const stored = await hooks.rig.store.find(keyOf(run));
-    if (stored === null) throw new Error('the run is gone');
-    const changed = { ...stored, webhooks: [], version: stored.version + 1 };
-    await hooks.rig.store.update({ run: changed, expectedVersion: stored.version, events: [] });
-    await hooks.rig.clock.advance(5000);
-    const [delivery] = await hooks.tried(run, [2]);
-    expect(delivery).toMatchObject({ state: 'failed', failure: 'its webhook was removed' });
-    expect(receiver.received).toHaveLength(1);
-  });
+  const moved = { id: 'default', url: 'https://b.test/', protocol: null, events: 'end' } as const;
+  test.each([
+    ['is gone', []],
+    ['has another URL', [moved]],
+  ])(
+    'a delivery whose webhook %s, as where the process died over the change, is given up at once',
+    async (_, webhooks) => {
+      await using receiver = await Receiver.open();
+      await using hooks = await openHooks();
+      receiver.plan = () => 503;
+      const run = await hooks.start(receiver.url);
+      hooks.rig.vendor.observeScript.splice(0, 9, { status: 'running', question: 'buy?' });
+      await hooks.rig.clock.advance(2000);
+      await hooks.tried(run, [1]);
+      const stored = await hooks.rig.store.find(keyOf(run));
+      if (stored === null) throw new Error('the run is gone');
+      const changed = { ...stored, webhooks, version: stored.version + 1 };
+      await hooks.rig.store.update({ run: changed, expectedVersion: stored.version, events: [] });
+      await hooks.rig.clock.advance(5000);
+      const [delivery] = await hooks.tried(run, [2]);
+      expect(delivery).toMatchObject({ state: 'failed', failure: 'its webhook was removed' });
+      expect(receiver.received).toHaveLength(1);
+    },
+  );
 
   test('a webhook that is added to a run that has ended is kept and called for nothing', async () => {
     await using receiver = await Receiver.open();

@@ -5,7 +5,7 @@ import { keyOf, openAuthSite } from '../access/auth-site.ts';
 import { blocks } from './markdown-blocks.ts';
 
 const key = keyOf('page');
-const snippets = blocks.filter(({ language }) => language === 'js');
+const snippets = blocks.filter(({ language, attributes }) => language === 'js' && attributes['no-run'] === undefined);
 
 test('the pages have one snippet for browsers', () => {
   expect(snippets.map(({ page }) => page)).toEqual(['docs/protocols/README.md']);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ThreadEvent } from '../../src/contract/domain/event.ts';
 import type { RunPhase } from '../../src/contract/domain/run.ts';
-import { encodeThreadEvent } from '../../src/protocols/agent-protocol/streaming-events.ts';
+import { encodeThreadEvent } from '../../src/protocols/shared/thread-stream/streaming-events.ts';
 import { runId } from './scripted-api.ts';
 
 const channels = ['values', 'messages', 'lifecycle', 'input', 'custom'];

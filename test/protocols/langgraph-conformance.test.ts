@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Case } from './conformance-cases.ts';
+import { type Case, streamingCases } from './conformance-cases.ts';
 import { runCases } from './langgraph-run-cases.ts';
 import { assistantCases, itemCases, stateCases, threadCases, unsupportedCases } from './langgraph-thread-cases.ts';
 import { judgeByOwnDocument, readOwnDocument, untested } from './own-document.ts';
@@ -11,6 +11,8 @@ const unreached = [
   // A reader that has it all is answered so; test/protocols/langgraph-streams.test.ts does it.
   'join_thread_run_stream 204',
   'join_stateless_run_stream 204',
+  // test/protocols/agent-protocol-thread-socket.test.ts opens one, of the same operation.
+  'open_thread_websocket_stream 101',
 ];
 const cases = [
   ...system,
@@ -18,6 +20,7 @@ const cases = [
   ...threadCases,
   ...stateCases,
   ...itemCases,
+  ...streamingCases(),
   ...unsupportedCases,
   ...runCases,
 ];

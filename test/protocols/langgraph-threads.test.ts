@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { type AuthSite, keyOf, openAuthSite } from '../access/auth-site.ts';
 import { objectIn, stringIn } from '../gateway/protocols.ts';
+import { ThreadStreamReader } from './thread-stream-reader.ts';
 
 const [ours, theirs] = [keyOf('ours', { tenant: 'ours' }), keyOf('theirs', { tenant: 'theirs' })];
 
@@ -235,13 +236,39 @@ describe('the store of LangGraph', () => {
     expect(found.items).toMatchObject([item]);
     expect(await call('POST', '/store/namespaces', { prefix: ['users'] })).toEqual({ namespaces: [['users', 'ann']] });
     expect(await call('POST', '/store/namespaces', {}, theirs.key)).toEqual({ namespaces: [] });
-    expect(await statusOf('GET', path, undefined, theirs.key)).toBe(404);
+    expect(await call('GET', path, undefined, theirs.key)).toBeNull();
     const refused = await site.ask(ours.key, 'POST', '/langgraph/store/items/search', { query: 'sour things' });
     expect([refused.status, refused.body]).toEqual([
       422,
       { detail: 'the request is not valid: query must be empty: the store finds items by members' },
     ]);
     expect(await statusOf('DELETE', '/store/items', { namespace: item.namespace, key: 'likes' })).toBe(204);
-    expect(await statusOf('GET', path)).toBe(404);
+    expect(await call('GET', path)).toBeNull();
+  });
+});
+
+describe('the events and commands of a thread, as the newer clients of LangGraph have them', () => {
+  test('a command starts the first run of a thread that is only named by its client, and its events are read', async () => {
+    const threadId = uuidv4();
+    const send = async (method: string, params: JsonObject): Promise<JsonObject> =>
+      objectIn(await call('POST', `/threads/${threadId}/commands`, { id: 1, method, params }));
+    expect(await statusOf('POST', `/threads/${threadId}/commands`, { id: 1, method: 'state.get' })).toBe(404);
+    const { result = null } = await send('run.start', { assistant_id: 'echo', input: { n: 1 } });
+    const url = `${site.url}/langgraph/threads/${threadId}/stream/events`;
+    const asUs = { authorization: `Bearer ${ours.key}` };
+    const reader = await ThreadStreamReader.open(url, { channels: ['values', 'lifecycle'], since: 0 }, asUs);
+    const frames = await reader.take(4);
+    await reader.leave();
+    expect(frames.map(({ event }) => event)).toEqual(['lifecycle', 'lifecycle', 'values', 'lifecycle']);
+    expect(objectIn(frames[2]?.data.params ?? null)).toMatchObject({
+      run_id: stringIn(result, 'run_id'),
+      data: { n: 1 },
+    });
+    expect(await send('state.get', {})).toMatchObject({ result: { values: { n: 1 } } });
+    const absent = `/threads/${uuidv4()}/stream/events`;
+    expect(await statusOf('POST', absent, { channels: ['values'] })).toBe(404);
+    expect(await statusOf('POST', `/threads/${threadId}/stream/events`, { channels: ['values'] }, theirs.key)).toBe(
+      404,
+    );
   });
 });

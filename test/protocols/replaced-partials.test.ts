@@ -4,7 +4,7 @@ import type { Run } from '../../src/contract/domain/run.ts';
 import * as acpV01 from '../../src/protocols/acp-v01/encode.ts';
 import * as acpV02 from '../../src/protocols/acp-v02/encode.ts';
 import * as agentProtocol from '../../src/protocols/agent-protocol/encode.ts';
-import { encodeThreadEvent } from '../../src/protocols/agent-protocol/streaming-events.ts';
+import { encodeThreadEvent } from '../../src/protocols/shared/thread-stream/streaming-events.ts';
 import { makeRun } from '../store/runs.ts';
 
 const runId = '0190c3a8-0000-7000-8000-000000000001';

@@ -1,9 +1,10 @@
 import { assertNever } from '../../contract/domain/assert-never.ts';
-import { errorTable, type GatewayError } from '../../contract/domain/errors.ts';
+import type { GatewayError } from '../../contract/domain/errors.ts';
 import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Outcome, Run, RunSummary } from '../../contract/domain/run.ts';
 import { encodeTimes } from '../shared/answers.ts';
+import { encodeErrorMetadata } from '../shared/error-metadata.ts';
 import { encodePhase, isUpdate } from '../shared/phase-update.ts';
 import { encodeCreation, type RunCreateEncoding, streamModesOf } from '../shared/run-create.ts';
 import { encodeMetadata } from '../shared/run-metadata.ts';
@@ -107,16 +108,5 @@ export function encodingFor({ request }: Run): StreamEncoding {
 
 /** The protocol's `ErrorResponse`. */
 export function encodeError(error: GatewayError): JsonObject {
-  const { path, detail, retryAfterSeconds } = error;
-  const { retryable } = errorTable[error.code];
-  return {
-    code: error.code,
-    message: error.message,
-    metadata: {
-      retryable,
-      ...(path === undefined ? {} : { path }),
-      ...(detail === undefined ? {} : { detail }),
-      ...(retryAfterSeconds === undefined ? {} : { retry_after_seconds: retryAfterSeconds }),
-    },
-  };
+  return { code: error.code, message: error.message, metadata: encodeErrorMetadata(error) };
 }

@@ -2,12 +2,12 @@ import type { Protocol } from '../../contract/api/protocol.ts';
 import { createItemOperations } from '../shared/item-operations.ts';
 import { jsonObject, type RequestOptions } from '../shared/requests.ts';
 import { createThreadOperations } from '../shared/thread-operations.ts';
+import { createStreamingOperations } from '../shared/thread-stream/streaming-operations.ts';
 import { asObject } from '../shared/values.ts';
 import { createAgentOperations } from './agent-operations.ts';
 import { encodeError, encodeRun } from './encode.ts';
 import { agentProtocol, createRunOperations } from './run-operations.ts';
 import { answers, createRequests } from './schemas.ts';
-import { createStreamingOperations } from './streaming-operations.ts';
 
 export type AgentProtocolOptions = RequestOptions & {
   /** The bound of lists that are answers of commands. */
@@ -33,7 +33,10 @@ export function createAgentProtocol({ unknownFields, maxListBytes }: AgentProtoc
       ...createAgentOperations(requests),
       ...threads,
       ...createRunOperations(requests),
-      ...createStreamingOperations({ unknownFields, maxListBytes }),
+      ...createStreamingOperations({
+        ...{ unknownFields, error, maxListBytes, protocol: agentProtocol },
+        ...{ path: '/stream', createsThreads: false },
+      }),
       ...createItemOperations({
         unknownFields,
         error,

@@ -12,6 +12,7 @@ import {
   streamModes,
 } from '../shared/run-create.ts';
 import { threadSchemas } from '../shared/thread-operations.ts';
+import { streamingAnswers } from '../shared/thread-stream/streaming-operations.ts';
 
 export const modes = ['values', 'messages', 'updates', 'custom'] as const;
 
@@ -94,22 +95,7 @@ export const answers = {
   }),
   ...itemAnswers,
   ListNamespaceResponse: z.array(z.array(z.string())),
-  StreamingEvent: z.looseObject({
-    type: z.literal('event'),
-    eventId: z.string(),
-    seq: z.int().min(0),
-    method: z.string(),
-    params: anyObject,
-  }),
-  StreamingCommandResponse: z.union([
-    z.looseObject({ type: z.literal('success'), id: z.int().min(0), result: anyObject }),
-    z.looseObject({
-      type: z.literal('error'),
-      id: z.int().min(0).nullable(),
-      error: z.string(),
-      message: z.string(),
-    }),
-  ]),
+  ...streamingAnswers,
   ErrorResponse: error,
   // An event of a run's stream; its name says which one: `values`, `messages`, `custom`, `interrupt` or `error`.
   StreamEventData: z.union([

@@ -1,9 +1,11 @@
 import type { Protocol } from '../../contract/api/protocol.ts';
 import { createItemOperations } from '../shared/item-operations.ts';
 import type { RequestOptions } from '../shared/requests.ts';
+import { createStreamingOperations } from '../shared/thread-stream/streaming-operations.ts';
 import { createAssistantOperations } from './assistant-operations.ts';
 import { createCancelOperations } from './cancel-operations.ts';
 import { encodeDelivery } from './run-answers.ts';
+import { langgraph } from './run-create.ts';
 import { createRunOperations } from './run-operations.ts';
 import { createRunRequests } from './run-requests.ts';
 import { answers } from './schemas.ts';
@@ -19,7 +21,7 @@ export type LangGraphOptions = RequestOptions & {
 };
 
 /** The API of LangGraph's server, for its SDKs, RemoteGraph, useStream and Agent Chat UI. */
-export function createLangGraph({ unknownFields }: LangGraphOptions): Protocol {
+export function createLangGraph({ unknownFields, maxListBytes }: LangGraphOptions): Protocol {
   const runs = createRunRequests({ unknownFields });
   const threads = createThreadRequests({ unknownFields });
   return {
@@ -37,6 +39,10 @@ export function createLangGraph({ unknownFields }: LangGraphOptions): Protocol {
       }),
       ...createRunOperations(runs),
       ...createCancelOperations(runs),
+      ...createStreamingOperations({
+        ...{ unknownFields, error: answers.ErrorResponse, maxListBytes, protocol: langgraph },
+        ...{ path: '/stream/events', createsThreads: true },
+      }),
       ...createUnsupportedOperations(),
     ],
     about: {

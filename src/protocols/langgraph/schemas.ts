@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { anyObject, anyValue, id, instant, threadStatus } from '../shared/answer-schemas.ts';
 import { itemAnswers } from '../shared/item-operations.ts';
+import { streamingAnswers } from '../shared/thread-stream/streaming-operations.ts';
 
 /** The body of every error of LangGraph's server; its clients show the text. */
 const error = z.object({ detail: z.string() });
@@ -120,6 +121,7 @@ export const answers = {
   ThreadMembers: thread.partial().extend({ extracted: extracted.optional() }),
   ThreadState: state,
   ...itemAnswers,
+  ...streamingAnswers,
   ListNamespaceResponse: z.object({ namespaces: z.array(z.array(z.string())) }),
   StateUpdate: z.object({ checkpoint: place, configurable: place }),
   Run: run,

@@ -8,6 +8,10 @@ const durable = 'The answer comes once the run is stored; the start at the vendo
 const reconnect =
   'Every event has a number. A reader that was cut off sends the last one as `Last-Event-ID` and misses nothing.';
 
+const threadEvents = `Streams the events of all runs of the thread, on the channels that the body names, as server-sent events. ${reconnect}`;
+const threadSocket =
+  'Opens a WebSocket on the thread: commands go in, their answers and the events of the subscribed channels come out.';
+
 /** One paragraph for each operation, by method and path; protocols that share a path share its meaning. */
 const descriptions: Readonly<Record<string, string>> = {
   'POST /agents/search':
@@ -60,9 +64,10 @@ const descriptions: Readonly<Record<string, string>> = {
     'Cancels the run of the thread. `action=rollback` removes it as well, so that the thread is as before it; with `wait=true` the answer comes after the vendor was asked to stop.',
   'DELETE /threads/:thread_id/runs/:run_id':
     'Removes the run of the thread with its events. A live run is cancelled first.',
-  'POST /threads/:thread_id/stream': `Streams the events of all runs of the thread, on the channels that the body names, as server-sent events. ${reconnect}`,
-  'GET /threads/:thread_id/stream':
-    'Opens a WebSocket on the thread: commands go in, their answers and the events of the subscribed channels come out.',
+  'POST /threads/:thread_id/stream': threadEvents,
+  'POST /threads/:thread_id/stream/events': threadEvents,
+  'GET /threads/:thread_id/stream': threadSocket,
+  'GET /threads/:thread_id/stream/events': threadSocket,
   'POST /threads/:thread_id/commands':
     'Carries out one command on the thread, such as starting a run or answering an interrupt. What follows from it comes on the event stream of the thread.',
 

@@ -1,29 +1,57 @@
-import type { Operation } from '../../contract/api/protocol.ts';
-import { GatewayError } from '../../contract/domain/errors.ts';
-import { answersOf, eventStream, success } from '../shared/answer-schemas.ts';
-import { jsonAnswer } from '../shared/answers.ts';
-import { operation } from '../shared/operation.ts';
-import { noBody, nothing, type RequestOptions, threadParams } from '../shared/requests.ts';
-import { createCommands, encodeFault, encodeSuccess, execute } from './commands.ts';
+import { z } from 'zod';
+import type { Operation } from '../../../contract/api/protocol.ts';
+import { GatewayError } from '../../../contract/domain/errors.ts';
+import { answersOf, anyObject, eventStream, success } from '../answer-schemas.ts';
+import { jsonAnswer } from '../answers.ts';
+import { operation } from '../operation.ts';
+import { noBody, nothing, type RequestOptions, threadParams } from '../requests.ts';
+import { type CommandOptions, createCommands, encodeFault, encodeSuccess, execute } from './commands.ts';
 import { ThreadConversation } from './conversation.ts';
-import { answers } from './schemas.ts';
 import { CommandFault, createCommandParams, eventStreamRequest, streamingCommand } from './streaming-requests.ts';
 import { watchThread } from './thread-event-filter.ts';
 
 /** Statuses of refusals that answer the command itself; every other error is one of the request. */
 const refused: ReadonlySet<number> = new Set([403, 409, 422]);
 
+/** Schemas of answers, which the documents of the protocols name. */
+export const streamingAnswers = {
+  StreamingEvent: z.looseObject({
+    type: z.literal('event'),
+    eventId: z.string(),
+    seq: z.int().min(0),
+    method: z.string(),
+    params: anyObject,
+  }),
+  StreamingCommandResponse: z.union([
+    z.looseObject({ type: z.literal('success'), id: z.int().min(0), result: anyObject }),
+    z.looseObject({
+      type: z.literal('error'),
+      id: z.int().min(0).nullable(),
+      error: z.string(),
+      message: z.string(),
+    }),
+  ]),
+};
+
+/** Where the Agent Protocol and LangGraph differ. */
+export type StreamingOptions = RequestOptions &
+  CommandOptions & {
+    readonly error: z.ZodType;
+    /** Of the events, below `/threads/:thread_id`. */
+    readonly path: string;
+  };
+
 /** A thread's events and commands, as the Agent Protocol streams them. */
-export function createStreamingOperations(
-  options: RequestOptions & { readonly maxListBytes: number },
-): readonly Operation[] {
-  const { ErrorResponse: error, StreamingCommandResponse: response, StreamingEvent: event } = answers;
-  const commands = createCommands(createCommandParams(options), options.maxListBytes);
+export function createStreamingOperations(options: StreamingOptions): readonly Operation[] {
+  const { StreamingCommandResponse: response, StreamingEvent: event } = streamingAnswers;
+  const { error, createsThreads } = options;
+  const path = `/threads/:thread_id${options.path}`;
+  const commands = createCommands(createCommandParams(options), options);
   return [
     operation({
       id: 'open_thread_sse_stream',
       method: 'POST',
-      path: '/threads/:thread_id/stream',
+      path,
       summary: 'Open Thread SSE Stream',
       params: threadParams,
       query: nothing,
@@ -38,7 +66,7 @@ export function createStreamingOperations(
     operation({
       id: 'open_thread_websocket_stream',
       method: 'GET',
-      path: '/threads/:thread_id/stream',
+      path,
       summary: 'Open Thread WebSocket Stream',
       params: threadParams,
       query: nothing,
@@ -50,7 +78,7 @@ export function createStreamingOperations(
       },
       openConversation: async (api, { params, tenant }, peer) => {
         const target = { tenant, threadId: params.thread_id };
-        await api.threads.get(target);
+        if (!createsThreads) await api.threads.get(target);
         return new ThreadConversation(commands, target, peer);
       },
     }),
@@ -66,7 +94,7 @@ export function createStreamingOperations(
       answers: answersOf(error, success(response), [404, 422]),
       handle: async (api, { params, body, tenant, idempotencyKey }) => {
         const target = { tenant, threadId: params.thread_id, idempotencyKey };
-        await api.threads.get(target);
+        if (!createsThreads) await api.threads.get(target);
         try {
           return jsonAnswer(encodeSuccess(body.id, await execute(commands, api, target, body)));
         } catch (fault) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { agentReference } from '../shared/agent-reference.ts';
-import { closed, json, jsonObject, type RequestOptions, uuid } from '../shared/requests.ts';
-import { completion, creationFields, inputMessages } from '../shared/run-create.ts';
+import { agentReference } from '../agent-reference.ts';
+import { closed, json, jsonObject, type RequestOptions, uuid } from '../requests.ts';
+import { completion, creationFields, inputMessages } from '../run-create.ts';
 
 const channels = [
   'values',

@@ -1,13 +1,12 @@
 import type { z } from 'zod';
-import type { Api } from '../../contract/api/api.ts';
-import type { ErrorCode, GatewayError } from '../../contract/domain/errors.ts';
-import type { JsonObject } from '../../contract/domain/json.ts';
-import type { ThreadKey } from '../../contract/domain/thread.ts';
-import { refuseDropping } from '../shared/decisive-members.ts';
-import { readInterruptId } from '../shared/interrupt-ids.ts';
-import { decodeCreation } from '../shared/run-create.ts';
-import { encodeError } from './encode.ts';
-import { agentProtocol } from './run-operations.ts';
+import type { Api } from '../../../contract/api/api.ts';
+import type { ErrorCode, GatewayError } from '../../../contract/domain/errors.ts';
+import type { JsonObject } from '../../../contract/domain/json.ts';
+import type { ThreadKey } from '../../../contract/domain/thread.ts';
+import { refuseDropping } from '../decisive-members.ts';
+import { encodeErrorMetadata } from '../error-metadata.ts';
+import { readInterruptId } from '../interrupt-ids.ts';
+import { decodeCreation } from '../run-create.ts';
 import { forkState, getState, listCheckpoints } from './state-commands.ts';
 import { CommandFault, type CommandParams, parseParams, type StreamingCommand } from './streaming-requests.ts';
 
@@ -16,6 +15,14 @@ export type CommandTarget = ThreadKey & { readonly idempotencyKey?: string | und
 
 type Command = (api: Api, target: CommandTarget, params: unknown) => Promise<JsonObject>;
 export type Commands = ReadonlyMap<string, Command>;
+
+export type CommandOptions = {
+  /** The protocol's name, kept as the origin of its runs. */
+  readonly protocol: string;
+  /** Whether the thread is made by the first run in it. */
+  readonly createsThreads: boolean;
+  readonly maxListBytes: number;
+};
 
 const noMembers: ReadonlySet<string> = new Set();
 
@@ -41,9 +48,10 @@ const unsupported: Readonly<Record<string, string>> = {
 };
 
 /** The commands that are supported, over the same use cases as the ordinary operations. */
-export function createCommands(schemas: CommandParams, maxListBytes: number): Commands {
+export function createCommands(schemas: CommandParams, options: CommandOptions): Commands {
+  const { maxListBytes, protocol } = options;
   return new Map<string, Command>([
-    ['run.start', (api, target, params) => startRun(api, target, parseParams(schemas.start, params))],
+    ['run.start', (api, target, params) => startRun(api, target, parseParams(schemas.start, params), options)],
     ['input.respond', (api, target, params) => answerInterrupt(api, target, parseParams(schemas.respond, params))],
     ['state.get', (api, target, params) => getState(api, target, parseParams(schemas.get, params))],
     [
@@ -51,7 +59,7 @@ export function createCommands(schemas: CommandParams, maxListBytes: number): Co
       (api, target, params) =>
         listCheckpoints(api, target, { ...parseParams(schemas.list, params), maxBytes: maxListBytes }),
     ],
-    ['state.fork', (api, target, params) => forkState(api, target, parseParams(schemas.fork, params))],
+    ['state.fork', (api, target, params) => forkState(api, target, parseParams(schemas.fork, params), protocol)],
   ]);
 }
 
@@ -80,8 +88,8 @@ export function encodeSuccess(id: number, result: JsonObject): JsonObject {
 /** `StreamingErrorResponse`; the id is null where it could not be read. */
 export function encodeFault(id: number | null, fault: CommandFault | GatewayError): JsonObject {
   if (fault instanceof CommandFault) return { type: 'error', id, error: fault.code, message: fault.message };
-  const { metadata = {} } = encodeError(fault);
-  return { type: 'error', id, error: faultCodes[fault.code] ?? fault.code, message: fault.message, meta: metadata };
+  const meta = encodeErrorMetadata(fault);
+  return { type: 'error', id, error: faultCodes[fault.code] ?? fault.code, message: fault.message, meta };
 }
 
 /** A busy thread refuses the run, as it does one that is created by the ordinary operation. */
@@ -89,14 +97,15 @@ async function startRun(
   api: Api,
   { tenant, threadId, idempotencyKey }: CommandTarget,
   { assistant_id: assistant, agent_id: agent = assistant, ...body }: z.output<CommandParams['start']>,
+  { protocol, createsThreads }: CommandOptions,
 ): Promise<JsonObject> {
   if (assistant !== undefined && assistant !== agent)
     throw new CommandFault('invalid_argument', 'params/assistant_id: is another agent than agent_id');
   const { run } = await api.runs.create({
     tenant,
     agent,
-    request: decodeCreation(body, agentProtocol),
-    thread: { threadId, ifNotExists: 'reject', whenBusy: 'reject' },
+    request: decodeCreation(body, protocol),
+    thread: { threadId, ifNotExists: createsThreads ? 'create' : 'reject', whenBusy: 'reject' },
     idempotencyKey,
   });
   return { run_id: run.runId };

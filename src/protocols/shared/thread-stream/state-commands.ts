@@ -1,12 +1,11 @@
 import type { z } from 'zod';
-import type { Api } from '../../contract/api/api.ts';
-import type { Json, JsonObject } from '../../contract/domain/json.ts';
-import type { Checkpoint, Thread, ThreadKey } from '../../contract/domain/thread.ts';
-import type { Rows } from '../../contract/store/rows.ts';
-import { instantOf } from '../shared/answers.ts';
-import { decodeCreation } from '../shared/run-create.ts';
-import { asObject } from '../shared/values.ts';
-import { agentProtocol } from './run-operations.ts';
+import type { Api } from '../../../contract/api/api.ts';
+import type { Json, JsonObject } from '../../../contract/domain/json.ts';
+import type { Checkpoint, Thread, ThreadKey } from '../../../contract/domain/thread.ts';
+import type { Rows } from '../../../contract/store/rows.ts';
+import { instantOf } from '../answers.ts';
+import { decodeCreation } from '../run-create.ts';
+import { asObject } from '../values.ts';
 import { CommandFault, type CommandParams } from './streaming-requests.ts';
 
 /** `state.get`: the newest checkpoint, with its messages among the values. */
@@ -63,6 +62,7 @@ export async function forkState(
   api: Api,
   { tenant, threadId }: ThreadKey,
   { checkpoint_id: checkpointId, ...body }: z.output<CommandParams['fork']>,
+  protocol: string,
 ): Promise<JsonObject> {
   const source = await api.threads.get({ tenant, threadId });
   const from = await api.threads.findCheckpoint({ tenant, threadId }, checkpointId);
@@ -72,7 +72,7 @@ export async function forkState(
   const key = { tenant, threadId: fork.threadId };
   try {
     await api.threads.patch(key, { values: from.values, messages: from.messages, mode: 'replace' });
-    const request = decodeCreation(body, agentProtocol);
+    const request = decodeCreation(body, protocol);
     const thread = { threadId: fork.threadId, ifNotExists: 'reject', whenBusy: 'reject' } as const;
     const { run } = await api.runs.create({ tenant, agent, request, thread });
     return { run_id: run.runId, thread_id: fork.threadId };

@@ -1,7 +1,7 @@
-import type { Api } from '../../contract/api/api.ts';
-import type { EventBatches, SentEvent, ThreadEvent } from '../../contract/domain/event.ts';
-import type { JsonObject } from '../../contract/domain/json.ts';
-import type { ThreadKey } from '../../contract/domain/thread.ts';
+import type { Api } from '../../../contract/api/api.ts';
+import type { EventBatches, SentEvent, ThreadEvent } from '../../../contract/domain/event.ts';
+import type { JsonObject } from '../../../contract/domain/json.ts';
+import type { ThreadKey } from '../../../contract/domain/thread.ts';
 import { encodeThreadEvent, threadSeqAt } from './streaming-events.ts';
 import type { EventFilter } from './streaming-requests.ts';
 

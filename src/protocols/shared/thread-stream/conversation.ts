@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { Api } from '../../contract/api/api.ts';
-import type { Conversation, Peer } from '../../contract/api/protocol.ts';
-import { GatewayError } from '../../contract/domain/errors.ts';
-import type { JsonObject } from '../../contract/domain/json.ts';
-import type { ThreadKey } from '../../contract/domain/thread.ts';
+import type { Api } from '../../../contract/api/api.ts';
+import type { Conversation, Peer } from '../../../contract/api/protocol.ts';
+import { GatewayError } from '../../../contract/domain/errors.ts';
+import type { JsonObject } from '../../../contract/domain/json.ts';
+import type { ThreadKey } from '../../../contract/domain/thread.ts';
 import { type Commands, encodeFault, encodeSuccess, execute } from './commands.ts';
 import {
   CommandFault,

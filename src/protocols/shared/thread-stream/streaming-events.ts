@@ -1,10 +1,10 @@
-import { assertNever } from '../../contract/domain/assert-never.ts';
-import type { ThreadEvent } from '../../contract/domain/event.ts';
-import type { Json, JsonObject } from '../../contract/domain/json.ts';
-import { isJsonObject } from '../../json/json-object.ts';
-import { interruptId } from '../shared/interrupt-ids.ts';
-import { encodePhase } from '../shared/phase-update.ts';
-import { asObject, messagesOf } from '../shared/values.ts';
+import { assertNever } from '../../../contract/domain/assert-never.ts';
+import type { ThreadEvent } from '../../../contract/domain/event.ts';
+import type { Json, JsonObject } from '../../../contract/domain/json.ts';
+import { isJsonObject } from '../../../json/json-object.ts';
+import { interruptId } from '../interrupt-ids.ts';
+import { encodePhase } from '../phase-update.ts';
+import { asObject, messagesOf } from '../values.ts';
 import type { EventFilter } from './streaming-requests.ts';
 
 /** The protocol's names for authors that other protocols call differently. */

@@ -27,7 +27,7 @@ export function encodeRun(run: RunSummary): JsonObject {
 export type LangGraphStatus = 'pending' | 'running' | 'success' | 'error' | 'timeout' | 'interrupted';
 
 /** Clients reconnect to a stream while the status is one of the first two. */
-export function statusOf({ phase, status }: RunSummary): LangGraphStatus {
+function statusOf({ phase, status }: RunSummary): LangGraphStatus {
   switch (phase) {
     case 'queued':
     case 'starting':

@@ -13,11 +13,11 @@ export function encodeMessages(messages: readonly Json[], threadId: string, from
 }
 
 /** The id of a message that has none of its own: as long as a conversation only grows, the same in every answer. */
-export function messageId(threadId: string, at: number): string {
+function messageId(threadId: string, at: number): string {
   return `${threadId}.${at}`;
 }
 
-export function encodeMessage(message: Json, fallbackId: string): JsonObject {
+function encodeMessage(message: Json, fallbackId: string): JsonObject {
   if (!isJsonObject(message)) return { type: 'human', content: asText(message), id: fallbackId };
   const { role, type, content = '', id, ...rest } = message;
   const author = typeof role === 'string' ? (types[role] ?? role) : typeof type === 'string' ? type : 'ai';

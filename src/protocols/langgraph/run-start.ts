@@ -113,8 +113,9 @@ async function resume(api: Api, request: BeginRequest, given: Json): Promise<Beg
     interrupt: interrupt ?? { runId, seq: lastSeq },
   });
   const { webhook } = request.body;
+  // Under one id, so that a run that asks often does not come to the bound of its webhooks.
   if (webhook !== undefined && webhook !== null)
-    await api.runs.putWebhook(keyOf(run), { url: webhook, protocol: langgraph, events: 'status' });
+    await api.runs.putWebhook(keyOf(run), { id: 'resume', url: webhook, protocol: langgraph, events: 'status' });
   return { run, replayed: false, afterSeq, isEnded: false };
 }
 

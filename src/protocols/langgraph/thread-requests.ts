@@ -16,7 +16,7 @@ const sortKeys = {
 } as const satisfies Readonly<Record<string, ThreadSort['by']>>;
 type SortKey = keyof typeof sortKeys;
 
-export const threadMembers = [
+const threadMembers = [
   ...['thread_id', 'created_at', 'updated_at', 'metadata', 'status', 'config', 'values', 'interrupts'],
 ] as const;
 

@@ -22,7 +22,7 @@ export type ThreadSlice = {
 };
 
 /** The time by which a walk for this sort goes, and the sort if an index has its order. */
-export function walkOf(sort: ThreadSort): 'createdAt' | 'updatedAt' {
+function walkOf(sort: ThreadSort): 'createdAt' | 'updatedAt' {
   return sort.by === 'updatedAt' ? 'updatedAt' : 'createdAt';
 }
 

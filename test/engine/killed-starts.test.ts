@@ -98,7 +98,9 @@ test.each([
     const { points } = await live(adopt, Number.POSITIVE_INFINITY, afterMs);
     const places = points.passed;
     // A run of this kind passes a dozen places, and the story is of use only if it passes those around its start.
-    expect(places).toEqual(expect.arrayContaining(['after insert', 'before start', 'after start', 'after update']));
+    expect(places).toEqual(
+      expect.arrayContaining(['after insertWithin', 'before start', 'after start', 'after update']),
+    );
     expect(places.length).toBeGreaterThan(8);
     const told: string[] = [];
     for (const [at, place] of places.entries()) {
@@ -120,7 +122,7 @@ function expected(adopt: AdoptionKind, places: readonly string[], at: number): s
   const place = places[at] ?? '';
   const sent = places.indexOf('before start');
   const recorded = places.indexOf('after update', places.indexOf('after start'));
-  if (place === 'before insert') return 'no run, executed 0';
+  if (place === 'before insertWithin') return 'no run, executed 0';
   const isUnsettled = at >= sent && at < recorded;
   // Also between the durable `starting` and the call, where only the dead process knew that nothing was sent.
   const isStarting = at >= startingAt(places) && at < sent;
@@ -133,5 +135,5 @@ function expected(adopt: AdoptionKind, places: readonly string[], at: number): s
 /** Where `starting` is durable: with the insert of a run that is started at once, or with the last write before its start. */
 function startingAt(places: readonly string[]): number {
   const sent = places.indexOf('before start');
-  return places.slice(0, sent).findLastIndex((place) => place === 'after insert' || place === 'after update');
+  return places.slice(0, sent).findLastIndex((place) => place === 'after insertWithin' || place === 'after update');
 }

@@ -200,10 +200,10 @@ describe('a schedule', () => {
       { cron: '0 0 * * 1' },
       {
         wrapStore: (store) => {
-          const insert = store.insert.bind(store);
-          store.insert = (run, events, idempotency, admission) => {
-            kept.push(idempotency?.expiresAtMs);
-            return insert(run, events, idempotency, admission);
+          const insert = store.insertWithin.bind(store);
+          store.insertWithin = (run, events, terms) => {
+            kept.push(terms.idempotency?.expiresAtMs);
+            return insert(run, events, terms);
           };
           return store;
         },
@@ -233,7 +233,10 @@ describe('a schedule', () => {
       places.push(points.where);
     }
     expect(places).toEqual(
-      expect.arrayContaining(['before insert', 'after insert', 'before schedules.decide', 'after schedules.decide']),
+      expect.arrayContaining([
+        ...['before insertWithin', 'after insertWithin'],
+        ...['before schedules.decide', 'after schedules.decide'],
+      ]),
     );
   });
 });

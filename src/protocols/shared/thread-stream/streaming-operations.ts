@@ -94,7 +94,7 @@ export function createStreamingOperations(options: StreamingOptions): readonly O
       answers: answersOf(error, success(response), [404, 422]),
       handle: async (api, { params, body, tenant, idempotencyKey }) => {
         const target = { tenant, threadId: params.thread_id, idempotencyKey };
-        if (!createsThreads) await api.threads.get(target);
+        if (!createsThreads || body.method !== 'run.start') await api.threads.get(target);
         try {
           return jsonAnswer(encodeSuccess(body.id, await execute(commands, api, target, body)));
         } catch (fault) {

@@ -140,7 +140,7 @@ describe('the sample config', () => {
     expect(config.backends['intuned-sandbox']?.baseUrl).toBe(sandbox.intunedUrl);
     expect(config.backends['restack-sandbox']?.baseUrl).toBe(sandbox.restackUrl);
     expect(config.backends['apify-sandbox']?.baseUrl).toBe(`${sandbox.vendorsUrl}/apify`);
-    expect(config.agents).toHaveLength(13);
+    expect(config.agents).toHaveLength(16);
     expect(config.agents.map(({ name }) => name)).toContain(config.defaultAgent);
     for (const { backend } of config.agents) expect(Object.keys(config.backends)).toContain(backend);
   });

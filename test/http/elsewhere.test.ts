@@ -14,7 +14,7 @@ test.each([
   ['POST', `/runs/${runId}/cancel`, 404, `POST /runs/${runId}/cancel is served ${both}`],
   ['POST', `/threads/${threadId}/runs`, 404, `POST /threads/${threadId}/runs is served under /acp/v0.2`],
   ['PUT', '/acp/v0.2/store/items', 404, 'PUT /store/items is served under /agent-protocol'],
-  ['PATCH', `/threads/${threadId}`, 405, `PATCH /threads/${threadId} is served ${both}`],
+  ['PATCH', `/threads/${threadId}`, 405, `PATCH /threads/${threadId} is served ${three}`],
   ['GET', `/acp/v0.2/runs/${runId}/output`, 404, `GET /runs/${runId}/output is served under /acp/v0.1`],
   [
     'GET',
@@ -37,7 +37,7 @@ test.each([
   ['/acp/v0.2/runs', 'if_not_exists', 'POST /runs takes it under /agent-protocol'],
   ['/agent-protocol/runs', 'after_seconds', 'POST /runs takes it under /acp/v0.2'],
   ['/acp/v0.2/runs/search', 'thread_id', 'POST /runs/search takes it under /agent-protocol'],
-  ['/threads', 'if_exists', `POST /threads takes it ${both}`],
+  ['/threads', 'if_exists', `POST /threads takes it ${three}`],
   ['/acp/v0.2/agents/search', 'metadata', 'POST /agents/search takes it under /agent-protocol'],
 ])('POST %s with %s is refused and says which protocol takes the member', async (path, member, where) => {
   await using site = await openProtocols();

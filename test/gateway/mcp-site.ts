@@ -52,7 +52,21 @@ const agents: readonly JsonObject[] = [
   { ...approval('late', approvalSchema), mcp: { tasks: 'late' } },
   intuned('chatty', 'echo', { chat: { input: '{ "said": text }', reply: '"You said " & said' } }),
   intuned('routed', 'echo', {
-    schemas: { input: { ...object, properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } } },
+    schemas: {
+      input: {
+        ...object,
+        properties: {
+          region: { type: 'string', 'x-mcp-header': 'Region' },
+          where: {
+            ...object,
+            properties: {
+              shelf: { type: 'integer', 'x-mcp-header': 'Shelf' },
+              'cold.one': { type: 'boolean', 'x-mcp-header': 'Is.Cold' },
+            },
+          },
+        },
+      },
+    },
   }),
   intuned('progress', 'progress'),
 ];

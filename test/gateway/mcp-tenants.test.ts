@@ -27,7 +27,7 @@ afterAll(async () => {
 test('a request without a key is refused, with a body of JSON-RPC', async () => {
   const { status, headers, body } = await mcp.send('tools/list');
   expect([status, headers.get('www-authenticate')]).toEqual([401, 'Bearer realm="rungate"']);
-  expect(body).toMatchObject({ jsonrpc: '2.0', error: { code: -32000, data: { code: 'unauthorized' } } });
+  expect(body).toMatchObject({ jsonrpc: '2.0', error: { code: 401, data: { code: 'unauthorized' } } });
 });
 
 test('a key sees the tools of its agents alone, and calls no others', async () => {

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../contract/domain/json.ts';
 import { isJsonObject } from '../../json/json-object.ts';
 import { checkHeaders, type RequestHeaders } from './request-headers.ts';
 import { handshakeVersions, metaKeys, statelessVersion, tasksExtension } from './revisions.ts';
-import { headerMismatch, invalidParams, RpcError, rpcCodes, unsupportedVersion } from './rpc-error.ts';
+import { headerMismatch, invalidMessage, invalidParams, RpcError, rpcCodes, unsupportedVersion } from './rpc-error.ts';
 import type { Seals } from './seals.ts';
 import { type Message, metaOf } from './wire.ts';
 
@@ -34,7 +34,8 @@ export async function readClient(message: Message, request: RequestHeaders, seal
   if (header === undefined) throw headerMismatch('MCP-Protocol-Version is missing');
   if (named !== undefined && named !== header) throw headerMismatch(`MCP-Protocol-Version is not the version in _meta`);
   if (header !== statelessVersion) throw unsupportedVersion(header);
-  if (message.kind !== 'response') checkHeaders(message, request);
+  if (message.kind === 'response') throw invalidMessage('this revision has no requests of servers to answer');
+  checkHeaders(message, request);
   const capabilities = metaOf(params)[metaKeys.capabilities];
   if (named === undefined) throw invalidParams(`params/_meta/${metaKeys.version} is required`, 400);
   if (!isJsonObject(capabilities)) throw invalidParams(`params/_meta/${metaKeys.capabilities} must be an object`, 400);

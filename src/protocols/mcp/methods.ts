@@ -3,8 +3,10 @@ import { type Call, type Method, Reply, respond, serverInfo } from './call.ts';
 import { callTool } from './call-tool.ts';
 import { canElicit } from './client.ts';
 import { handshakeVersions, supportedVersions, tasksExtension } from './revisions.ts';
+import { invalidParams } from './rpc-error.ts';
 import { cancelTask, getTask, updateTask } from './task-methods.ts';
 import { agentsOf, describeTools } from './tools.ts';
+import { textMember } from './wire.ts';
 
 /** How long a list may be kept: agents come and go with the config. */
 const listMs = 30_000;
@@ -34,14 +36,16 @@ function discovery(): JsonObject {
   return { supportedVersions, capabilities: { tools: {}, extensions: { [tasksExtension]: {} } }, instructions };
 }
 
-function listTools({ api, agentName, client }: Call): JsonObject {
+function listTools({ api, agentName, client, params: { cursor = '' } }: Call): JsonObject {
+  // Lists are whole, so that no answer has had one.
+  if (cursor !== '' && cursor !== null) throw invalidParams('params/cursor is not one that this gateway gave');
   return { tools: describeTools(agentsOf(api, agentName), client.isStateless) };
 }
 
 /** The session's id holds what the handshake said, so that no replica has to remember it. */
 async function initialize(call: Call): Promise<Reply> {
-  const { protocolVersion, capabilities } = call.params;
-  const asked = typeof protocolVersion === 'string' ? protocolVersion : '';
+  const { capabilities } = call.params;
+  const asked = textMember(call.params, 'protocolVersion');
   const version = handshakeVersions.includes(asked) ? asked : (handshakeVersions[0] ?? '');
   const isObject = typeof capabilities === 'object' && capabilities !== null;
   const session = { version, canElicit: isObject && canElicit(capabilities as JsonObject) };

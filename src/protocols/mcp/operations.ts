@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { Api } from '../../contract/api/api.ts';
 import type { Answer, Decoded, Operation } from '../../contract/api/protocol.ts';
+import type { Json } from '../../contract/domain/json.ts';
+import { isJsonObject } from '../../json/json-object.ts';
 import { agentReference } from '../shared/agent-reference.ts';
 import { operation } from '../shared/operation.ts';
 import { nothing } from '../shared/requests.ts';
@@ -9,8 +11,8 @@ import { type Client, readClient } from './client.ts';
 import { handshakeMethods, statelessMethods } from './methods.ts';
 import { takeNotification, takeResponse } from './other-messages.ts';
 import { answerError, RpcError, rpcCodes } from './rpc-error.ts';
-import { answers, messageSchema, type SentMessage } from './schemas.ts';
-import { readMessage } from './wire.ts';
+import { answers, anyMessage } from './schemas.ts';
+import { idOf, type Message, readMessage } from './wire.ts';
 
 /** One endpoint for all agents of a key, and one for each of them. */
 export function createOperations(deps: McpDeps): readonly Operation[] {
@@ -39,29 +41,35 @@ const shared = {
   description:
     'Takes one message of JSON-RPC 2.0 as the Model Context Protocol has them, of 2026-07-28 or of a revision with a handshake. A request is answered with JSON, or with a stream whose last event is the response.',
   query: nothing,
-  body: messageSchema,
+  body: anyMessage,
   takes: ['Idempotency-Key'],
   // A call may wait long. The answer to what it asks is taken beside it.
-  countsAsStream: ({ method }: SentMessage) => method === 'tools/call',
+  countsAsStream: (body: Json) => isJsonObject(body) && body.method === 'tools/call',
   answers: {
     200: { description: 'The response', schema: answers.Response, events: answers.Message },
     202: { description: 'The message needs no response' },
-    400: { description: 'The message or its headers are not valid', schema: answers.Response },
+    400: {
+      description: 'The body is no message, or the message or its headers are not valid',
+      schema: answers.Response,
+    },
     404: { description: 'There is no such method, session or agent', schema: answers.Response },
-    422: { description: 'It is no message of JSON-RPC 2.0', schema: answers.Response },
   },
 } as const;
 
-type Request = Decoded<unknown, unknown, SentMessage>;
+type Request = Decoded<unknown, unknown, Json>;
 
 async function handle(deps: McpDeps, api: Api, request: Request, agentName: string | undefined): Promise<Answer> {
   const target = { ...deps, api, request, agentName };
-  // An address without an agent is wrong, whatever is sent to it.
-  if (agentName !== undefined) api.agents.get(agentName);
-  let id: Call['id'] | null = null;
+  const id = idOf(request.body);
+  let message: Message;
   try {
-    const message = readMessage(request.body);
-    if (message.kind === 'request') id = message.id;
+    message = readMessage(request.body);
+  } catch (error) {
+    return answerError(id, error, request.requestId);
+  }
+  // An address without an agent is wrong, whichever message is sent to it.
+  if (agentName !== undefined) api.agents.get(agentName);
+  try {
     const client = await readClient(message, request, deps.seals);
     if (message.kind === 'notification') return await takeNotification(target, client, message);
     if (message.kind === 'response') return await takeResponse(target, client, message);

@@ -27,6 +27,7 @@ export function createMcp({ sealerFor, version, retentionMs }: McpOptions): Prot
       error: answers.Response,
       schemas: answers,
     },
+    refusalStatus: 400,
     encodeError,
     encodeRun: (run) => encodeTask(run, { retentionMs }),
   };

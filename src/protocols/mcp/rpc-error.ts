@@ -11,8 +11,6 @@ export const rpcCodes = {
   methodNotFound: -32601,
   invalidParams: -32602,
   internal: -32603,
-  /** Of the range that JSON-RPC leaves to servers: the gateway's own refusals, named in `data`. */
-  refused: -32000,
   headerMismatch: -32020,
   missingCapability: -32021,
   unsupportedVersion: -32022,
@@ -36,9 +34,11 @@ export class RpcError extends Error {
   }
 }
 
-export function invalidMessage(reason: string, code: number = rpcCodes.invalidRequest): RpcError {
-  return new RpcError(code, `the message is not valid: ${reason}`, {
-    http: code === rpcCodes.invalidRequest ? 400 : 200,
+/** `isDocumented`: the schema of messages says so too. */
+export function invalidMessage(reason: string, { isDocumented = true } = {}): RpcError {
+  return new RpcError(rpcCodes.invalidRequest, `the message is not valid: ${reason}`, {
+    http: 400,
+    ...(isDocumented ? { data: { code: 'invalid_request', retryable: false } } : {}),
   });
 }
 
@@ -108,7 +108,8 @@ function describe(
   requestId: string,
 ): { readonly code: number; readonly message: string } & JsonObject {
   return {
-    code: codesByError[error.code] ?? rpcCodes.refused,
+    // -32000 and those next to it mean other things to clients. What JSON-RPC has no code for has its HTTP status.
+    code: codesByError[error.code] ?? error.http,
     message: error.message,
     data: { code: error.code, retryable: errorTable[error.code].retryable, request_id: requestId },
   };

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { anyObject } from '../shared/answer-schemas.ts';
-import { jsonObject } from '../shared/requests.ts';
+import { json, jsonObject } from '../shared/requests.ts';
 
-const messageId = z.union([z.string().max(16_384), z.number()]);
+/** Of requests; JSON-RPC allows fractions and null too, which the protocol forbids. */
+export const messageId = z.union([z.string().max(16_384), z.int()]);
 
 /** What clients send: a request, a notification, or the answer to a question. */
 export const messageSchema = z.looseObject({
@@ -14,6 +15,11 @@ export const messageSchema = z.looseObject({
   error: jsonObject.optional(),
 });
 export type SentMessage = z.output<typeof messageSchema>;
+
+/** Documents a message and takes any body, so that the answer to a malformed one can carry its id. */
+export const anyMessage = json
+  .refine((body) => body !== undefined, 'is required')
+  .meta({ override: { $ref: '#/components/schemas/Message' } });
 
 const error = z.looseObject({ code: z.int(), message: z.string(), data: anyObject.optional() });
 
@@ -27,6 +33,6 @@ export const answers = {
       error: error.optional(),
     })
     .meta({ id: 'Response' }),
-  /** On a stream, before the response: progress, or a question. */
+  /** Sent by clients and, before the response of a stream, by the gateway: progress, or a question. */
   Message: messageSchema.meta({ id: 'Message' }),
 };

@@ -48,7 +48,7 @@ export async function watchRun(client: GatewayClient, runId: string): Promise<nu
 }
 
 /** Changes until the stream is cut off. It begins with `reset`. */
-async function* readChanges(client: GatewayClient, signal: AbortSignal) {
+export async function* readChanges(client: GatewayClient, signal: AbortSignal) {
   const { body } = await client.open({ path: '/admin/v1/stream', headers: { accept: 'text/event-stream' }, signal });
   if (body === null) return;
   const events = body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());

@@ -83,8 +83,8 @@ async function readingStore<T>(file: string, read: (source: RunSource) => Promis
       list: async (query) => {
         const asked = runList.safeParse(JSON.parse(JSON.stringify(query)));
         if (!asked.success) throw new CommandFailure(z.prettifyError(asked.error), exitCodes.failed);
-        const { limit, cursor = null, ...filter } = asked.data;
-        const page = await saying(finder.find({ ...selectionOf(filter), limit, cursor }));
+        const { limit, cursor = null, run_id: runIds, ...filter } = asked.data;
+        const page = await saying(finder.find({ ...selectionOf(filter), runIds, limit, cursor }));
         return answers.RunList.parse(encodePage(page));
       },
       show: async (id, isRevealed) => {

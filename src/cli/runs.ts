@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { answers } from '../protocols/admin/answers.ts';
 import { type Command, CommandFailure, type CommandLine, exitCodes, say, UsageError } from './command.ts';
 import { watchRun } from './followed-run.ts';
+import { watchRuns } from './followed-runs.ts';
 import { GatewayClient, gatewayFlags } from './gateway-client.ts';
 import { filterFlags, readFilter } from './run-filter.ts';
 import { renderReport } from './run-report.ts';
@@ -32,6 +33,10 @@ export const runs: Command = {
     },
     { call: 'runs watch ID', help: ['follow a run; the exit code says how it ended'] },
     {
+      call: 'runs watch [FILTER] [--json]',
+      help: ['follow all runs that match, a line for each change, until', 'Ctrl-C'],
+    },
+    {
       call: 'runs cancel ID... | FILTER [--dry-run] [--yes] [--max N]',
       help: ['end live runs, after a count and a question'],
     },
@@ -59,7 +64,7 @@ export const runs: Command = {
       case 'show':
         return await show(line);
       case 'watch':
-        return await watchRun(await GatewayClient.find(line), oneId(line));
+        return await watch(line);
       case 'cancel':
       case 'replay':
         return await act(line, line.action);
@@ -137,6 +142,15 @@ async function show(line: CommandLine): Promise<number> {
   const id = oneId(line);
   const { value, text } = await readingRuns(line, async (source) => await source.show(id, line.isSet('reveal')));
   return await say(line.isSet('json') ? `${text}\n` : renderReport(value, text));
+}
+
+async function watch(line: CommandLine): Promise<number> {
+  const filter = readFilter(line);
+  if (line.operands.length === 0) {
+    return await watchRuns(await GatewayClient.find(line), { filter, isJson: line.isSet('json') });
+  }
+  if (Object.keys(filter).length > 0) throw new UsageError('runs watch takes an id or a filter, and not both');
+  return await watchRun(await GatewayClient.find(line), oneId(line));
 }
 
 /** Runs that are sent with one request. */

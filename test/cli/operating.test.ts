@@ -66,6 +66,50 @@ test('a run that is watched prints its timeline once, and the exit code is that 
   expect([again.code, again.out.trimEnd().split('\n').at(-1)]).toEqual([0, 'success']);
 });
 
+test('all runs that match are watched, live ones from their state on, and each to its end', async () => {
+  const before = await detached('approval', { question: 'before' });
+  await using watching = new RungateProcess(
+    ['runs', 'watch', '--backend', 'restack-sandbox', '--json', '--url', url],
+    folder,
+  );
+  const lineOf = (id: string, state: string) => new RegExp(`("run_id":"${id}".*${state})`);
+  await watching.said(lineOf(before, '"phase":"interrupted"'));
+  const other = await detached('scrape', { url: 'http://shop', seconds: 1 });
+  await rungate('runs', 'watch', other);
+  const during = await detached('approval', { question: 'during' });
+  await watching.said(lineOf(during, '"phase":"interrupted"'));
+  await rungate('runs', 'cancel', before, during, '--yes');
+  await watching.said(lineOf(before, '"phase":"done"'));
+  await watching.said(lineOf(during, '"phase":"done"'));
+  watching.kill('SIGINT');
+  const { code, out, err } = await watching.exit();
+  expect([code, err]).toEqual([0, '']);
+  expect(out).not.toContain(other);
+  const shown = out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { run_id: string; phase: string; status: string });
+  expect(shown.filter(({ run_id: id }) => id === before).map(({ phase, status }) => [phase, status])).toEqual([
+    ['interrupted', 'interrupted'],
+    ['done', 'error'],
+  ]);
+});
+
+test('a run that a filter has chosen is shown to its end, though it does not match any more', async () => {
+  const id = await detached('approval', { question: 'then?' });
+  await using watching = new RungateProcess(['runs', 'watch', '--phase', 'interrupted', '--url', url], folder);
+  await watching.said(new RegExp(`(${id}  approval of \\S+ +interrupted)`));
+  await rungate('runs', 'cancel', id, '--yes');
+  await watching.said(new RegExp(`(${id}  approval of \\S+ +error +1000 )`));
+  watching.kill('SIGTERM');
+  expect((await watching.exit()).code).toBe(0);
+});
+
+test('an id and a filter are refused together by runs watch', async () => {
+  const { code, err } = await rungate('runs', 'watch', '00000000-0000-7000-8000-000000000000', '--live');
+  expect([code, err]).toEqual([2, expect.stringContaining('runs watch takes an id or a filter, and not both')]);
+});
+
 test('a run is shown with its timeline, and with its input and output where they are asked for', async () => {
   const id = await detached('echo', { secret: 'teapot' });
   await rungate('runs', 'watch', id);

@@ -28,6 +28,7 @@ const notRun = [
   'CONTRIBUTING.md: clones and installs',
   'README.md: starts what the following blocks talk to',
   'docs/operate/backup.md: needs a PostgreSQL server',
+  'docs/operate/command-line.md: runs until Ctrl-C',
   'docs/operate/deploy.md: builds an image, which the packaging tests do',
   'docs/operate/deploy.md: installs a package and serves until it is stopped',
   'docs/operate/deploy.md: needs a file from an earlier version',

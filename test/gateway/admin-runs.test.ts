@@ -62,6 +62,25 @@ describe.each(stores.filter(([, makeUrl]) => makeUrl !== null))('runs of all ten
     expect(row).toMatchObject({ tenant: 'acme', agent: 'echo', backend: 'intuned', phase: 'done', owner: null });
   });
 
+  test(`runs that are named by their ids are found where they match the other conditions too (${store})`, async () => {
+    const find = async (query: string) => rowsOf(await admin('GET', `/runs?${query}`)).map(({ run_id: id }) => id);
+    const { done, failed, asking } = ids;
+    const unknown = '00000000-0000-7000-8000-00000000000f';
+    expect(await find(`run_id=${done},${unknown},${asking},${done}`)).toEqual([asking, done]);
+    expect(await find(`run_id=${failed}&run_id=${done}&agent=scrape`)).toEqual([failed]);
+    expect(await find(`run_id=${done},${failed},${asking}&live=true`)).toEqual([asking]);
+    expect(await find(`run_id=${done},${failed}&live=true`)).toEqual([]);
+    expect(await find(`run_id=${done},${asking}&tenant=acme&agent=echo`)).toEqual([done]);
+    expect(await find(`run_id=${done},${failed}&text=blue`)).toEqual([done]);
+    expect(await find(`run_id=${done}&older_than=1h`)).toEqual([]);
+    const [row = {} as Row] = rowsOf(await admin('GET', `/runs?run_id=${done}`));
+    const { runId: vendorId } = row.vendor_ids as { readonly runId: string };
+    expect(await find(`run_id=${done}&vendor_id=${vendorId}`)).toEqual([done]);
+    expect(await find(`run_id=${failed}&vendor_id=${vendorId}`)).toEqual([]);
+    const many = Array.from({ length: 101 }, () => done).join(',');
+    expect((await admin('GET', `/runs?run_id=${many}`)).status).toBe(422);
+  });
+
   test(`pages go on where the last one ended (${store})`, async () => {
     const seen: string[] = [];
     for (let cursor: Json = ''; cursor !== null; ) {

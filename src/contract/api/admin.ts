@@ -44,6 +44,8 @@ export type RunSelection = {
 };
 
 export type RunListQuery = RunSelection & {
+  /** Only these, whatever their age; at most {@link adminBounds.ids}. */
+  readonly runIds?: readonly string[] | undefined;
   /** 1 to 200. */
   readonly limit: number;
   readonly cursor: string | null;
@@ -83,7 +85,9 @@ export type DeliverySelection = {
 };
 
 /** Bounds of requests. */
-export const adminBounds = { pageSize: 200, bulk: 1000, textLength: 200, reasonLength: 500, deliveries: 1000 } as const;
+export const adminBounds = {
+  ...{ pageSize: 200, ids: 100, bulk: 1000, textLength: 200, reasonLength: 500, deliveries: 1000 },
+} as const;
 
 /**
  * What operators see and do, over all tenants, in no protocol's words. Every method throws `GatewayError`: `role_required`

@@ -34,8 +34,9 @@ export class RunFinder {
     this.#deps = deps;
   }
 
-  async find({ limit, cursor, vendorId, ...selection }: RunListQuery): Promise<RunPage> {
+  async find({ limit, cursor, vendorId, runIds, ...selection }: RunListQuery): Promise<RunPage> {
     const filter = this.filterOf(selection);
+    if (runIds !== undefined) return await this.#findByIds(runIds, filter, vendorId);
     if (vendorId !== undefined) return await this.#findByVendorId(vendorId, filter);
     const walk = { filter, before: cursor, maxExamined, limit };
     const { runs, examined, next } = await translateStorageFault(this.#deps.store.operations.walkRuns(walk));
@@ -105,6 +106,24 @@ export class RunFinder {
     };
   }
 
+  /** A walk that begins at the run itself looks at nothing else, so that one filter means the same wherever it is used. */
+  async #findByIds(runIds: readonly string[], filter: RunFilter, vendorId: string | undefined): Promise<RunPage> {
+    if (vendorId !== undefined) {
+      const { runs } = await this.#findByVendorId(vendorId, filter);
+      const named = runs.filter(({ runId }) => runIds.includes(runId));
+      return { runs: named, examined: named.length, nextCursor: null };
+    }
+    const { operations } = this.#deps.store;
+    const found: RunRow[] = [];
+    for (const runId of new Set(runIds)) {
+      const walk = { filter, before: idAfter(runId), maxExamined: 1, limit: 1 };
+      const { runs } = await translateStorageFault(operations.walkRuns(walk));
+      found.push(...runs.filter((run) => run.runId === runId).map((run) => this.rowOf(run)));
+    }
+    const newestFirst = found.toSorted((one, other) => (one.runId < other.runId ? 1 : -1));
+    return { runs: newestFirst, examined: found.length, nextCursor: null };
+  }
+
   /** An id means something to the account alone that gave it, so each account is asked for. */
   async #findByVendorId(vendorId: string, filter: RunFilter): Promise<RunPage> {
     const { agents, store } = this.#deps;
@@ -139,6 +158,11 @@ export function headOf(run: Run): RunHead {
     error: outcome?.kind === 'error' ? { errcode: outcome.errcode, description: outcome.description } : null,
     metadata: request.metadata ?? {},
   };
+}
+
+/** The smallest text above an id among texts of its length. */
+function idAfter(runId: string): string {
+  return `${runId.slice(0, -1)}${String.fromCharCode(runId.charCodeAt(runId.length - 1) + 1)}`;
 }
 
 /** Whether a run that was found in another way passes a filter; its text is left aside. */

@@ -22,7 +22,7 @@ function unitMs(written: string): number {
 }
 
 /** One value or several, separated by commas or given several times. */
-function listOf<Item extends z.ZodType>(item: Item) {
+function listOf<Item extends z.ZodType>(item: Item, max = 20) {
   return z
     .preprocess(
       (given) =>
@@ -31,7 +31,7 @@ function listOf<Item extends z.ZodType>(item: Item) {
           : Array.isArray(given)
             ? given.flatMap((each: unknown) => (typeof each === 'string' ? each.split(',') : [each]))
             : given,
-      z.array(item).min(1).max(20),
+      z.array(item).min(1).max(max),
     )
     .optional();
 }
@@ -72,6 +72,7 @@ const bodyFilter = z.strictObject({
 
 export const runList = z.strictObject({
   ...queryFilter,
+  run_id: listOf(uuid, adminBounds.ids),
   limit: wholeNumberOr(50, { minimum: 1, maximum: adminBounds.pageSize }),
   cursor: uuid.optional(),
 });

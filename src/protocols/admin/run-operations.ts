@@ -27,14 +27,14 @@ export const runOperations: readonly Operation[] = [
     path: '/runs',
     summary: 'List runs of all tenants',
     description:
-      'Runs that match every parameter, newest first. A page looks at a bounded number of runs: it may have fewer than `limit`, or none, and still a `next_cursor`, which asks for what follows.',
+      'Runs that match every parameter, newest first. A page looks at a bounded number of runs: it may have fewer than `limit`, or none, and still a `next_cursor`, which asks for what follows. With `run_id`, up to 100 of them separated by commas, those of these runs that match, however old, on one page.',
     params: nothing,
     query: runList,
     body: noBody,
     answers: answersOf(error, success(answers.RunList), [404, 422]),
     countsAsStream: true,
-    handle: async (api, { query: { limit, cursor = null, ...filter } }) =>
-      jsonAnswer(encodePage(await api.admin.findRuns({ ...selectionOf(filter), limit, cursor }))),
+    handle: async (api, { query: { limit, cursor = null, run_id: runIds, ...filter } }) =>
+      jsonAnswer(encodePage(await api.admin.findRuns({ ...selectionOf(filter), runIds, limit, cursor }))),
   }),
   operation({
     id: 'count_runs',

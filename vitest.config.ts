@@ -1,9 +1,16 @@
 import { defineConfig } from 'vitest/config';
+import { heavyProofs } from './test/heavy.ts';
+import { LongestFirst } from './test/longest-first.ts';
 
 // biome-ignore lint/style/noDefaultExport: vitest reads its config from the default export.
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    // `npm test` runs the first, `npm run test:heavy` the second, and `npx vitest run` both.
+    projects: [
+      { extends: true, test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: [...heavyProofs] } },
+      { extends: true, test: { name: 'heavy', include: [...heavyProofs] } },
+    ],
+    sequence: { sequencer: LongestFirst },
     // Most tests wait for sockets, databases and children: three share two cores better than one per spare core.
     maxWorkers: 3,
     // Files share processes, and so the modules of the code: loading them anew for each file takes a third of the time.

@@ -2,6 +2,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { errorTable } from '../src/contract/domain/errors.ts';
+import { heavyProofs } from './heavy.ts';
+import { seconds } from './longest-first.ts';
 import { exportedNames, functionsIn, isDeclarative, lineOf, parseSource, parseText } from './source-syntax.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -196,6 +198,11 @@ describe('architecture', () => {
     const long = all.filter((file) => readFileSync(join(root, file), 'utf8').split('\n').length > maxLines);
     expect(long).toEqual([]);
     expect(all.filter((file) => /\b(utils?|helpers?|common|misc)\b/.test(file))).toEqual([]);
+  });
+
+  test('the heavy proofs and the longest tests are files that exist', () => {
+    const files = filesUnder('test', /\.test\.ts$/);
+    expect([...heavyProofs, ...Object.keys(seconds)].filter((file) => !files.includes(file))).toEqual([]);
   });
 
   test('the contract holds types, error classes and constant tables, and no other code', () => {

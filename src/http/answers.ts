@@ -82,8 +82,9 @@ export class Answers {
     if (written !== null) this.#sendWritten(context, caller, written);
   }
 
-  #sendWritten(context: Context, caller: string, { buffers, next }: WrittenList): void {
+  #sendWritten(context: Context, caller: string, { buffers, next, total }: WrittenList): void {
     context.status = 200;
+    if (total !== null) context.set('X-Pagination-Total', `${total}`);
     if (next !== null) {
       context.set('X-Pagination-Next', next.value);
       if (context.method === 'GET' || context.method === 'HEAD') context.set('Link', linkToNext(context, next));

@@ -8,6 +8,8 @@ export type WrittenList = {
   readonly buffers: readonly Buffer[];
   /** Null: nothing follows. */
   readonly next: NextPage | null;
+  /** Null: the answer does not say how many there are. */
+  readonly total: number | null;
 };
 
 /** How often the bytes of an answer may be read for it: what is left out of the rows has to be read with them. */
@@ -66,7 +68,7 @@ class ListWriter {
  * @param bounds.maxSmall a list of more bytes is given up, and null; null: no list is.
  */
 export async function writeList(
-  { rows, limit, next, frame = ['[', ']'], isReversed = false }: ListAnswer,
+  { rows, limit, next, total, frame = ['[', ']'], isReversed = false }: ListAnswer,
   { maxBytes, maxSmall }: { readonly maxBytes: number; readonly maxSmall: number | null },
 ): Promise<WrittenList | null> {
   const pacer = new Pacer();
@@ -93,7 +95,12 @@ export async function writeList(
     if (isCut) break;
   }
   const { count, last } = writer;
-  return { buffers: writer.end(frame), next: isCut || count >= limit ? next(count, last) : null };
+  const mayContinue = isCut || count >= limit;
+  return {
+    buffers: writer.end(frame),
+    next: mayContinue ? next(count, last) : null,
+    total: total?.(count, mayContinue) ?? null,
+  };
 }
 
 const comma = Buffer.from(',');

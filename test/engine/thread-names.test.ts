@@ -8,12 +8,15 @@ beforeEach(async () => {
 });
 afterEach(() => rig.close());
 
-const joinAs = (ref: ThreadRef, more: { tenant?: string; ifNotExists?: 'create' | 'reject' } = {}) =>
+type Join = { tenant?: string; ifNotExists?: 'create' | 'reject'; idempotencyKey?: string };
+
+const joinAs = (ref: ThreadRef, more: Join = {}) =>
   rig.engine.api.runs.create({
     tenant: more.tenant ?? tenant,
     agent: undefined,
     request: {},
     thread: { ...ref, ifNotExists: more.ifNotExists ?? 'create', whenBusy: 'enqueue' },
+    idempotencyKey: more.idempotencyKey,
   });
 
 describe('threads that clients name', () => {
@@ -27,6 +30,34 @@ describe('threads that clients name', () => {
     expect(key).toEqual({ tenant, threadId: first.threadId });
     expect(await rig.engine.api.threads.get(key)).toMatchObject({ name: 'ctx-1', threadId: first.threadId });
     expect((await rig.read(second)).request.threadName).toBe('ctx-1');
+  });
+
+  test('an idempotency key makes one run in the thread of a name, also where the requests come at once and after a restart', async () => {
+    const again = () => joinAs({ name: 'ctx-1' }, { idempotencyKey: 'k-1' });
+    const made = await Promise.allSettled([again(), again(), again()]);
+    // One that comes while the first is being carried out is refused, and may be sent again.
+    const refusals = made.flatMap((each) => (each.status === 'rejected' ? [each.reason.code] : []));
+    expect(refusals).toEqual(refusals.map(() => 'idempotency_in_progress'));
+    const answers = [...made.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])), await again()];
+    rig = await rig.crash();
+    answers.push(await again());
+    expect(new Set(answers.map(({ run }) => run.runId)).size).toBe(1);
+    expect(answers.map(({ replayed }) => replayed).filter((replayed) => !replayed)).toHaveLength(1);
+    const { threadId } = await rig.engine.api.threads.keyOf(tenant, { name: 'ctx-1' });
+    expect(answers.map(({ run }) => run.threadId)).toEqual(answers.map(() => threadId));
+    const found = [];
+    for await (const { rows } of rig.engine.api.runs.search({ tenant, threadId, limit: 10, offset: 0 }))
+      found.push(...rows);
+    expect(found.map(({ runId }) => runId)).toEqual([answers[0]?.run.runId]);
+  });
+
+  test('an idempotency key that made a run in one thread is refused for another name, and makes no thread of it', async () => {
+    await joinAs({ name: 'ctx-1' }, { idempotencyKey: 'k-1' });
+    await expect(joinAs({ name: 'ctx-2' }, { idempotencyKey: 'k-1' })).rejects.toMatchObject({
+      code: 'idempotency_mismatch',
+    });
+    const key = await rig.engine.api.threads.keyOf(tenant, { name: 'ctx-2' });
+    await expect(rig.engine.api.threads.get(key)).rejects.toMatchObject({ code: 'thread_not_found' });
   });
 
   test('a name is the same thread after a restart', async () => {

@@ -183,7 +183,7 @@ const threadEvents: readonly ThreadEvent[] = [
 ];
 
 /** A thread with a run that waits for an answer, a history, and events of every kind. */
-function streamed(api: ScriptedApi): void {
+export function streamed(api: ScriptedApi): void {
   live(api);
   api.runs.byId.set(runId, runOf({ ...interrupted, threadId, lastSeq: 3 }));
   api.threads.byId.set(threadId, threadOf({ values: { price: 9.5 }, messages: said, activeRunId: runId }));

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
-import { busy, type Case, interrupted, live, storeCases } from './conformance-cases.ts';
+import { busy, type Case, interrupted, live, storeCases, streamed } from './conformance-cases.ts';
 import { absentId, agentId, runId, runOf, type ScriptedApi } from './scripted-api.ts';
 import { itemKey } from './scripted-items.ts';
 import { checkpointId, newThreadId, threadId, threadOf } from './scripted-threads.ts';
@@ -100,6 +100,13 @@ export const threadCases: readonly Case[] = [
   { operation: 'delete_thread', status: 404, params: absent },
   { operation: 'delete_thread', status: 409, params: known, prepare: busy },
   { operation: 'delete_thread', status: 422, params: malformed },
+  ...ofOne('join_thread_stream', { prepare: streamed }),
+  ...[
+    'stream_mode=run_modes',
+    'stream_modes=lifecycle,state_update',
+    'stream_mode=lifecycle&stream_mode=run_modes',
+  ].map((query) => ({ operation: 'join_thread_stream', status: 200, params: known, query, prepare: streamed })),
+  { operation: 'join_thread_stream', status: 422, params: known, query: 'stream_mode=values' },
   ...ofOne('copy_thread'),
   { operation: 'copy_thread', status: 200, params: known, body: {}, prepare: live },
 ];

@@ -58,6 +58,27 @@ describe('threads of LangGraph', () => {
     expect(await call('POST', '/threads/search', { ids: [two], select: ['thread_id'] })).toEqual([{ thread_id: two }]);
   });
 
+  test('a page of a search of threads says how many there are up to its end, and where the next one begins', async () => {
+    const team = uuidv4();
+    for (let made = 0; made < 3; made += 1) await openThread({ metadata: { team } });
+    const page = async (offset: number, limit: number) => {
+      const { headers } = await site.ask(ours.key, 'POST', '/langgraph/threads/search', {
+        ...{ metadata: { team }, select: ['thread_id'], offset, limit },
+      });
+      return [headers.get('x-pagination-total'), headers.get('x-pagination-next')];
+    };
+    expect([await page(0, 2), await page(2, 2), await page(0, 10), await page(9, 10)]).toEqual([
+      ...[
+        ['3', '2'],
+        ['3', null],
+      ],
+      ...[
+        ['3', null],
+        ['9', null],
+      ],
+    ]);
+  });
+
   test('states are listed newest first, each with the one before it, and continue after a page', async () => {
     const threadId = await openThread();
     for (const n of [1, 2, 3]) await run(threadId, 'echo', { input: { n } });

@@ -141,7 +141,9 @@ export class ScriptedThreads implements Threads {
   async *history(key: ThreadKey, query: HistoryQuery): AsyncGenerator<RowBatch<Checkpoint>, undefined> {
     await this.get(key);
     this.asked.push(query);
-    yield* rowsOf(this.checkpoints);
+    // An id that is not there has none before it.
+    const at = this.checkpoints.findIndex(({ checkpointId: each }) => each === query.beforeId);
+    yield* rowsOf(query.beforeId === null ? this.checkpoints : at < 0 ? [] : this.checkpoints.slice(at + 1));
   }
 }
 

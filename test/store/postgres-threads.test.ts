@@ -65,6 +65,9 @@ function describeReplicas(server: PostgresServer): void {
       await here.remove(mark, 1);
       // The thread by its removal and by the run that it got.
       await expectHeard([ofThread(kept), ofRun(mark)], [ofRun(last), ofThread(kept)]);
+      const { version, ...patched } = (await here.threads.findThread(kept)) ?? kept;
+      expect(await here.threads.updateThread({ ...patched, version: version + 1 }, version, null)).toBe(true);
+      await expectHeard([ofThread(kept)], []);
     });
 
     test('a replica of version 0.1.0 hears the runs and threads of a newer one, and is heard by it', async () => {

@@ -96,6 +96,8 @@ export type ListAnswer = {
   readonly limit: number;
   /** The parameter that asks for the page after so many rows, the last of which is given. */
   readonly next: (count: number, last: Json) => NextPage;
+  /** What `X-Pagination-Total` says after so many rows; left out, there is no such header. */
+  readonly total?: ((count: number, mayContinue: boolean) => number) | undefined;
   /** The text before and after the rows; `[` and `]` where it is left out. */
   readonly frame?: readonly [before: string, after: string];
   /** The rows are answered in the opposite order, though the first that is read is the one that always comes. */

@@ -41,6 +41,8 @@ export type WatchThread = {
   readonly afterSeq: number | null;
   /** Only events of runs of these agents; left out, of all. */
   readonly agentIds?: readonly string[] | undefined;
+  /** An empty batch says that the thread may have changed otherwise than by an event, such as by a patch. */
+  readonly hasEmptyBatches?: boolean | undefined;
 };
 
 /** The answer to what a thread's run asks. */

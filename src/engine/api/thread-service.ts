@@ -111,8 +111,10 @@ export class ThreadService implements Threads {
           }
         : null;
       const changed = checkpoint === null ? next : { ...next, values, messages };
-      if (await translateStorageFault(this.#deps.store.threads.updateThread(changed, thread.version, checkpoint)))
-        return changed;
+      if (!(await translateStorageFault(this.#deps.store.threads.updateThread(changed, thread.version, checkpoint))))
+        continue;
+      this.#deps.bus.notifyThread(thread.threadId);
+      return changed;
     }
   }
 
@@ -158,13 +160,13 @@ export class ThreadService implements Threads {
     return await translateStorageFault(this.#deps.store.threads.findCheckpoint(key.threadId, { checkpointId }));
   }
 
-  async watch(key: ThreadKey, { afterSeq, agentIds }: WatchThread): Promise<EventBatches<ThreadEvent>> {
+  async watch(key: ThreadKey, { afterSeq, ...options }: WatchThread): Promise<EventBatches<ThreadEvent>> {
     const { store, bus } = this.#deps;
     const { version } = await this.get(key);
     const first = afterSeq === null ? await translateStorageFault(store.threads.firstLiveSeq(key)) : null;
     // An event's number is never above the thread version that wrote it.
     const start = afterSeq ?? (first === null ? version : Math.min(version, first - 1));
-    return new ThreadEventStream(store, bus, key, { afterSeq: start, agentIds });
+    return new ThreadEventStream(store, bus, key, { ...options, afterSeq: start });
   }
 
   async stateAfterRun(key: RunKey): Promise<Checkpoint | null> {

@@ -1,3 +1,4 @@
+import type { WatchThread } from '../../contract/api/threads.ts';
 import type { EventBatches, ThreadEvent } from '../../contract/domain/event.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
 import type { Store } from '../../contract/store/store.ts';
@@ -17,6 +18,7 @@ export class ThreadEventStream implements EventBatches<ThreadEvent> {
   readonly #store: Store;
   readonly #key: ThreadKey;
   readonly #agentIds: readonly string[] | undefined;
+  readonly #hasEmptyBatches: boolean;
   readonly #unsubscribe: () => void;
   #lastSeq: number;
   /** The store may hold events that the reader lacks. */
@@ -28,12 +30,13 @@ export class ThreadEventStream implements EventBatches<ThreadEvent> {
     store: Store,
     bus: EventBus,
     key: ThreadKey,
-    from: { readonly afterSeq: number; readonly agentIds?: readonly string[] | undefined },
+    from: Omit<WatchThread, 'afterSeq'> & { readonly afterSeq: number },
   ) {
     this.#store = store;
     this.#key = key;
     this.#lastSeq = from.afterSeq;
     this.#agentIds = from.agentIds;
+    this.#hasEmptyBatches = from.hasEmptyBatches === true;
     this.#unsubscribe = bus.subscribeThread(key.threadId, () => {
       this.#behind = true;
       this.#rouse();
@@ -58,6 +61,7 @@ export class ThreadEventStream implements EventBatches<ThreadEvent> {
           return { done: false, value: events };
         }
         if (await this.#isGone()) break;
+        if (this.#hasEmptyBatches) return { done: false, value: [] };
       } else {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;

@@ -30,6 +30,20 @@ export async function readThread(api: Api, { tenant, threadId }: Run): Promise<S
   }
 }
 
+/**
+ * The state that a run begins with: that of its thread, or, once the run is over, the one before what it has left. Empty where
+ * that is not known any more, as for a run that failed.
+ */
+export async function readStateBefore(api: Api, run: Run): Promise<State> {
+  const { tenant, threadId, runId, phase } = run;
+  if (phase !== 'done' || threadId === null) return await readThread(api, run);
+  const left = await api.threads.stateAfterRun({ tenant, runId });
+  if (left === null) return emptyState;
+  const older = api.threads.history({ tenant, threadId }, { limit: 1, beforeId: left.checkpointId });
+  for await (const { rows } of older) for (const state of rows) return state;
+  return emptyState;
+}
+
 /** Whether the run was asked in messages, so that its answer is one. */
 export function isChat({ request }: Run): boolean {
   return (request.messages ?? []).length > 0;

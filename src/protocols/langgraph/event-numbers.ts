@@ -1,3 +1,5 @@
+import type { SentEvent } from '../../contract/domain/event.ts';
+
 /**
  * One event of a run becomes several of a stream. Their numbers begin at a multiple of this, and each has its own place, so
  * that it has the same number for every reader whatever its modes, and a reader that comes back gets the rest once.
@@ -35,4 +37,12 @@ export function seqOf(number: number): number {
 /** Whether a reader whose last number this is has begun with what follows it, so that it lacks only the input. */
 export function lacksInput(number: number): boolean {
   return number % numbersPerEvent === places.metadata;
+}
+
+/** Events with their numbers, as far as a reader with this last number lacks them. */
+export function sendAfter(
+  lastSeen: number,
+  events: readonly (Omit<SentEvent, 'id'> & { readonly at: number })[],
+): readonly SentEvent[] {
+  return events.filter(({ at }) => at > lastSeen).map(({ at, ...event }) => ({ id: `${at}`, ...event }));
 }

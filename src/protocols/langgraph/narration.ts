@@ -9,11 +9,11 @@ import { contentText, ownMessages } from '../../json/conversation.ts';
 import { interruptId } from '../shared/interrupt-ids.ts';
 import { encodePhase } from '../shared/phase-update.ts';
 import { asObject } from '../shared/values.ts';
-import { findAgent, isChat, readStateAfter, readThread } from './context.ts';
-import { numberOf, places } from './event-numbers.ts';
+import { findAgent, isChat, readStateAfter, readStateBefore, readThread } from './context.ts';
+import { numberOf, places, sendAfter } from './event-numbers.ts';
 import { encodeFailure } from './failures.ts';
 import type { StreamMode } from './run-requests.ts';
-import { emptyState, encodeState, type State, stateAfter, stateBefore } from './state.ts';
+import { encodeState, type State, stateAfter, stateBefore } from './state.ts';
 
 export type NarrationOptions = {
   readonly modes: ReadonlySet<StreamMode>;
@@ -24,7 +24,7 @@ export type NarrationOptions = {
 };
 
 /** An event of a stream, without its number. */
-type Told = { readonly place: number; readonly event: string; readonly data: Json };
+export type Narrated = { readonly place: number; readonly event: string; readonly data: Json };
 
 /** A run's events for one reader, in LangGraph's words. */
 export class Narration {
@@ -49,35 +49,37 @@ export class Narration {
 
   /** The state that the run begins with, or goes on with. */
   async input(): Promise<JsonObject> {
-    // What was before a run that is over may be gone, or is its own result.
-    const state = this.#run.phase === 'done' ? emptyState : await this.#stateBefore();
-    return encodeState(stateBefore(state, this.#run.request), this.#threadId);
+    return encodeState(stateBefore(await this.#stateBefore(), this.#run.request), this.#threadId);
   }
 
   /** What the reader gets for an event, as far as it has not. */
   readonly expand = async (event: RunEvent): Promise<readonly SentEvent[]> => {
-    const told = await this.#tell(event);
-    return told
-      .map(({ place, ...sent }) => ({ number: numberOf(event.seq, place), ...sent }))
-      .filter(({ number }) => number > this.#options.lastSeen)
-      .map(({ number, event: name, data }) => ({ id: `${number}`, event: name, data }));
+    const narrated = (await this.narrate(event)).map(({ place, ...each }) => ({
+      at: numberOf(event.seq, place),
+      ...each,
+    }));
+    return sendAfter(this.#options.lastSeen, narrated);
   };
 
-  async #tell(event: RunEvent): Promise<readonly Told[]> {
+  /** What an event becomes, in the order of the places. */
+  async narrate(event: RunEvent): Promise<readonly Narrated[]> {
     const { change } = event;
     switch (change.kind) {
       case 'phase':
+        // Other runs change the state until the run has the thread.
+        this.#before = null;
         return this.#has('custom') ? [{ place: places.custom, event: 'custom', data: encodePhase(change) }] : [];
       case 'replaced':
         return [];
       case 'partial':
-        return await this.#tellPartial(change.value);
+        return await this.#narratePartial(change.value);
       case 'interrupt':
-        return await this.#tellInterrupt(event, change.payload);
+        return await this.#narrateInterrupt(event, change.payload);
       case 'result':
-        return [...(await this.#tellResult(change.value)), end];
+        return [...(await this.#narrateResult(change.value)), end];
       case 'error': {
-        if (this.#options.isEnded && change.errcode === errcodes.cancelled) return [...(await this.#tellState()), end];
+        if (this.#options.isEnded && change.errcode === errcodes.cancelled)
+          return [...(await this.#narrateState()), end];
         return [{ place: places.error, event: 'error', data: encodeFailure(change) }, end];
       }
       default:
@@ -85,7 +87,7 @@ export class Narration {
     }
   }
 
-  async #tellPartial(partial: Json): Promise<readonly Told[]> {
+  async #narratePartial(partial: Json): Promise<readonly Narrated[]> {
     const agent = findAgent(this.#api, this.#run);
     const reply = isChat(this.#run) ? await toPartialReply(agent, partial) : null;
     const state = stateAfter(await this.#stateBefore(), this.#run.request, partial, reply);
@@ -95,11 +97,11 @@ export class Narration {
     return [
       ...(this.#has('values') ? [{ place: places.values, event: 'values', data: values }] : []),
       ...(this.#has('custom') ? [{ place: places.custom, event: 'custom', data: partial }] : []),
-      ...(isSaid ? this.#tellMessage(message, { at: 0, isWhole: false }) : []),
+      ...(isSaid ? this.#narrateMessage(message, { at: 0, isWhole: false }) : []),
     ];
   }
 
-  async #tellInterrupt({ runId, seq }: RunEvent, payload: Json): Promise<readonly Told[]> {
+  async #narrateInterrupt({ runId, seq }: RunEvent, payload: Json): Promise<readonly Narrated[]> {
     // One that was answered is no question any more.
     if (seq < this.#run.lastSeq) return [];
     const asked: JsonObject = { __interrupt__: [{ id: interruptId({ runId, seq }), value: payload }] };
@@ -114,7 +116,7 @@ export class Narration {
     ];
   }
 
-  async #tellResult(output: Json): Promise<readonly Told[]> {
+  async #narrateResult(output: Json): Promise<readonly Narrated[]> {
     const state = await readStateAfter(this.#api, this.#run, output);
     const values = encodeState(state, this.#threadId);
     const said = isChat(this.#run) || ownMessages(output) !== null ? newMessages(values) : [];
@@ -123,38 +125,40 @@ export class Narration {
     return [
       ...(this.#has('updates') ? [{ place: places.updates, event: 'updates', data: update }] : []),
       ...this.#takeBack(said),
-      ...said.slice(0, places.maxMessages).flatMap((message, at) => this.#tellMessage(message, { at, isWhole: true })),
+      ...said
+        .slice(0, places.maxMessages)
+        .flatMap((message, at) => this.#narrateMessage(message, { at, isWhole: true })),
       ...(this.#has('values') ? [{ place: places.result, event: 'values', data: values }] : []),
     ];
   }
 
   /** The thread's state as it is, where the run has left none. */
-  async #tellState(): Promise<readonly Told[]> {
+  async #narrateState(): Promise<readonly Narrated[]> {
     if (!this.#has('values')) return [];
     const state = await readThread(this.#api, this.#run);
     return [{ place: places.result, event: 'values', data: encodeState(state, this.#threadId) }];
   }
 
   /** A message in both of its forms: pieces that the reader puts together, and what is said so far. */
-  #tellMessage(
+  #narrateMessage(
     message: JsonObject,
     { at, isWhole }: { readonly at: number; readonly isWhole: boolean },
-  ): readonly Told[] {
+  ): readonly Narrated[] {
     const place = places.messages + at * places.perMessage;
     const about = this.#about();
     const id = String(message.id);
     const isNew = !this.#texts.has(id);
-    const told: Told[] = [];
+    const narrated: Narrated[] = [];
     if (this.#has('messages-tuple'))
       // Whether there is a removal or not, the text has the same number.
       for (const piece of this.#pieces(message, isWhole))
-        told.push({ place: piece.type === removal ? place : place + 1, event: 'messages', data: [piece, about] });
+        narrated.push({ place: piece.type === removal ? place : place + 1, event: 'messages', data: [piece, about] });
     if (this.#has('messages')) {
-      if (isNew) told.push({ place: place + 2, event: 'messages/metadata', data: { [id]: { metadata: about } } });
-      told.push({ place: place + 3, event: isWhole ? 'messages/complete' : 'messages/partial', data: [message] });
+      if (isNew) narrated.push({ place: place + 2, event: 'messages/metadata', data: { [id]: { metadata: about } } });
+      narrated.push({ place: place + 3, event: isWhole ? 'messages/complete' : 'messages/partial', data: [message] });
     }
     this.#texts.set(id, contentText(message.content));
-    return told;
+    return narrated;
   }
 
   /**
@@ -180,7 +184,7 @@ export class Narration {
   }
 
   /** A message that a partial output had, and the result has not. */
-  #takeBack(said: readonly JsonObject[]): readonly Told[] {
+  #takeBack(said: readonly JsonObject[]): readonly Narrated[] {
     if (!this.#has('messages-tuple')) return [];
     const lost = [...this.#texts.keys()].filter((id) => !said.some((message) => message.id === id));
     return lost
@@ -199,7 +203,7 @@ export class Narration {
 
   /** Only the run itself changes the state while it has the thread. */
   #stateBefore(): Promise<State> {
-    this.#before ??= readThread(this.#api, this.#run);
+    this.#before ??= readStateBefore(this.#api, this.#run);
     return this.#before;
   }
 }
@@ -207,7 +211,7 @@ export class Narration {
 const pieceType = 'AIMessageChunk';
 /** LangGraph's own message that takes back another one. */
 const removal = 'remove';
-const end: Told = { place: places.end, event: 'end', data: null };
+const end: Narrated = { place: places.end, event: 'end', data: null };
 
 /** What the agent has said last: the messages after the last one of the user. */
 function newMessages({ messages }: JsonObject): readonly JsonObject[] {

@@ -5,6 +5,7 @@ import { isJsonObject } from '../../json/json-object.ts';
 import { agentReference } from '../shared/agent-reference.ts';
 import { asksNothing } from '../shared/decisive-members.ts';
 import { closed, flag, json, jsonObject, queryPage, type RequestOptions, uuid, webhook } from '../shared/requests.ts';
+import { listOf } from './query-lists.ts';
 
 /** `messages` and `messages-tuple` are two forms of the same; of the last five a vendor reports nothing. */
 export const streamModes = [
@@ -54,23 +55,6 @@ const target = unused(
     { type: 'array', items: { type: 'string', enum: ['__end__'] } },
   ],
 );
-
-/** One or several values in a query: repeated, separated by commas, or a list in JSON, as the JavaScript SDK 2.0.0 sends them. */
-function listOf<const Value extends string>(values: readonly Value[]) {
-  const one = z.enum(values);
-  return z
-    .union([z.string(), z.array(z.string())])
-    .transform((given) => [given].flat().flatMap((each) => each.replace(/^\[(.*)\]$/, '$1').split(',')))
-    .transform((names) => names.map((name) => name.replace(/^"(.*)"$/, '$1')).filter((name) => name !== ''))
-    .pipe(z.array(one))
-    .optional()
-    .meta({
-      override: ({ jsonSchema }) => {
-        for (const member of Object.keys(jsonSchema)) Reflect.deleteProperty(jsonSchema, member);
-        Object.assign(jsonSchema, { type: 'array', items: { type: 'string', enum: values } });
-      },
-    });
-}
 
 const command = z.looseObject({ resume: json.optional(), update: noUpdate, goto: target });
 

@@ -3,7 +3,7 @@ import type { Api } from '../../contract/api/api.ts';
 import type { Operation } from '../../contract/api/protocol.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Thread, ThreadFilter, ThreadKey } from '../../contract/domain/thread.ts';
-import { answersOf, done, success } from '../shared/answer-schemas.ts';
+import { answersOf, done, eventStream, success } from '../shared/answer-schemas.ts';
 import { emptyAnswer, jsonAnswer, listAnswer } from '../shared/answers.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing, threadParams } from '../shared/requests.ts';
@@ -11,6 +11,7 @@ import { answers } from './schemas.ts';
 import { decodeValues } from './state-update.ts';
 import { encodeThread, encodeThreads, shows } from './thread-encode.ts';
 import { sortOf, type ThreadRequests } from './thread-requests.ts';
+import { followThread } from './thread-stream.ts';
 
 /** Threads, without their states. */
 export function createThreadOperations(requests: ThreadRequests): readonly Operation[] {
@@ -48,7 +49,7 @@ export function createThreadOperations(requests: ThreadRequests): readonly Opera
       path: '/threads/search',
       summary: 'Search Threads',
       description:
-        'Lists threads by ids, metadata, values and status, in the order of `sort_by`, page by page. An empty body lists all of them, newest first.',
+        'Lists threads by ids, metadata, values and status, in the order of `sort_by`, page by page. An empty body lists all of them, newest first. `X-Pagination-Total` is how many there are up to the end of the page, and one more where more may follow.',
       params: nothing,
       query: nothing,
       body: requests.search,
@@ -59,7 +60,9 @@ export function createThreadOperations(requests: ThreadRequests): readonly Opera
         const omitState = !shows(body, 'values');
         const found = api.threads.search({ ...filterOf(tenant, body), sort: sortOf(body), omitState, limit, offset });
         const answer = listAnswer(found, () => null, { limit, offset });
-        return { ...answer, rows: encodeThreads(api, found, body) };
+        // As LangGraph's server counts: one more where more may follow, because counting them all costs as much as reading them.
+        const total = (count: number, mayContinue: boolean): number => offset + count + Number(mayContinue);
+        return { ...answer, total, rows: encodeThreads(api, found, body) };
       },
     }),
     operation({
@@ -135,6 +138,24 @@ export function createThreadOperations(requests: ThreadRequests): readonly Opera
       handle: async (api, { params, tenant }) => {
         await api.threads.delete({ tenant, threadId: params.thread_id });
         return emptyAnswer;
+      },
+    }),
+    operation({
+      id: 'join_thread_stream',
+      method: 'GET',
+      path: '/threads/:thread_id/stream',
+      summary: 'Join Thread Stream',
+      description:
+        "Streams the runs of the thread one after the other, those to come too: `run_modes` has each in the modes that it was made with, `lifecycle` their beginnings and ends alone, `state_update` the states that clients write. It begins with the thread's oldest live run, or after `Last-Event-ID`, where `-1` is the beginning of the thread.",
+      params: threadParams,
+      query: requests.stream,
+      body: noBody,
+      takes: ['Last-Event-ID'],
+      answers: answersOf(error, eventStream(answers.StreamData), [404, 422]),
+      handle: async (api, { params, query, tenant, lastSeen }) => {
+        const asked = query.stream_mode ?? query.stream_modes ?? [];
+        const modes = asked.length === 0 ? (['run_modes'] as const) : asked;
+        return await followThread(api, { tenant, threadId: params.thread_id }, { modes, lastSeen });
       },
     }),
     operation({

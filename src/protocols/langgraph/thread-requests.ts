@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type ThreadSort, threadStatuses } from '../../contract/domain/thread.ts';
 import { isJsonObject } from '../../json/json-object.ts';
 import { closed, flag, json, jsonObject, page, queryPage, type RequestOptions, uuid } from '../shared/requests.ts';
+import { listOf } from './query-lists.ts';
 import { extractPath } from './thread-extract.ts';
 
 /** As many as LangGraph takes. */
@@ -45,6 +46,11 @@ const filter = {
   status: z.enum(threadStatuses).nullish(),
 };
 
+const threadStreamModes = ['run_modes', 'lifecycle', 'state_update'] as const;
+/** What a stream of a thread has: its runs whole, their beginnings and ends, the states that clients write. */
+export type ThreadStreamMode = (typeof threadStreamModes)[number];
+const streamMode = listOf(threadStreamModes);
+
 /** Schemas of requests about threads and their states. */
 export function createThreadRequests({ unknownFields }: RequestOptions) {
   const metadata = jsonObject.nullish();
@@ -86,6 +92,8 @@ export function createThreadRequests({ unknownFields }: RequestOptions) {
       unknownFields,
     ),
     state: closed({ subgraphs: flag }, unknownFields),
+    /** The SDKs send `stream_mode`; LangGraph's document says `stream_modes`. */
+    stream: closed({ stream_mode: streamMode, stream_modes: streamMode }, unknownFields),
     stateAt: closed({ checkpoint, subgraphs: z.union([z.boolean(), z.string()]).nullish() }, unknownFields),
     stateUpdate: closed(stateUpdate, unknownFields),
     history: closed({ limit: page.limit, ...history }, unknownFields).prefault({}),

@@ -135,7 +135,7 @@ export class PostgresStore implements Store {
     this.items = new PostgresItems(options.pool);
     this.fence = new PostgresFence(options.pool);
     const { pool, origin } = options;
-    this.threads = new PostgresThreads(pool, origin);
+    this.threads = new PostgresThreads({ pool, origin, announcer: this.#announcer });
     const decode = (row: unknown) => [runIdRow.parse(row).run_id, true] as const;
     const ofRun = { text: lockThreadsOfRuns, keyOf: (write: EncodedWrite) => write.id };
     const shared = { pool, origin, decode, absent: false };

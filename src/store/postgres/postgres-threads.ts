@@ -17,6 +17,7 @@ import type { Rows } from '../../contract/store/rows.ts';
 import { decodeThreadEvents } from '../event-rows.ts';
 import { listEntries } from '../search-entries.ts';
 import { decodeCheckpoint, decodeLarge, decodeThread, encodeMetadata, mergeMetadata } from '../thread-rows.ts';
+import type { Announcer } from './announcer.ts';
 import { bindStatements, type StorePool, transact } from './connections.ts';
 import { findSecret } from './deployment-secrets.ts';
 import { eventPayloads, isWithheld, readPieces } from './large-rows.ts';
@@ -51,18 +52,27 @@ const metadataRow = z.object({ metadata: z.string() });
 const firstRow = z.object({ first: z.number().nullable() });
 const removalRow = z.object({ removal: z.enum(['removed', 'missing', 'busy']) });
 
+export type PostgresThreadsDeps = {
+  readonly pool: StorePool;
+  /** Names this store in its notifications. */
+  readonly origin: string;
+  readonly announcer: Announcer;
+};
+
 /** Threads and checkpoints in PostgreSQL. `PostgresStore` writes what a run does to its thread, with the run. */
 export class PostgresThreads implements ThreadStore {
   readonly #pool: StorePool;
   readonly #origin: string;
+  readonly #announcer: Announcer;
   readonly #query: ReturnType<typeof bindStatements<typeof threadLookups>>;
   readonly #inserts: Writes<EncodedWrite, boolean>;
   readonly #updates: Writes<ThreadWrite, boolean>;
   readonly #acquisitions: Writes<ThreadWrite, boolean>;
 
-  constructor(pool: StorePool, origin: string) {
+  constructor({ pool, origin, announcer }: PostgresThreadsDeps) {
     this.#pool = pool;
     this.#origin = origin;
+    this.#announcer = announcer;
     this.#query = bindStatements(pool, threadLookups, { prefix: 'thread', prepared: 'all' });
     const decode = (row: unknown): readonly [string, boolean] => [threadIdRow.parse(row).thread_id, true];
     this.#inserts = makeWrites({ pool, origin, statement: insertThreads, decode, absent: false });
@@ -94,7 +104,9 @@ export class PostgresThreads implements ThreadStore {
   }
 
   async updateThread(thread: Thread, expectedVersion: number, checkpoint: Checkpoint | null): Promise<boolean> {
-    return await this.#updates.submit(encodeUpdateThread(thread, expectedVersion, checkpoint));
+    const isWritten = await this.#updates.submit(encodeUpdateThread(thread, expectedVersion, checkpoint));
+    if (isWritten) this.#announcer.announceThread(thread.threadId);
+    return isWritten;
   }
 
   searchThreads(query: ThreadQuery): Rows<Thread> {

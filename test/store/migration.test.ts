@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -7,6 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { Store } from '../../src/contract/store/store.ts';
 import { readMigrations } from '../../src/store/migrations.ts';
 import { openStore } from '../../src/store/open.ts';
+import { openDatabase, pageBytes } from '../../src/store/sqlite/database.ts';
 import { PostgresServer, startPostgres } from './postgres-server.ts';
 import { silentLog } from './runs.ts';
 import { endRun, insertRun } from './threads.ts';
@@ -242,3 +243,28 @@ describe.each(subjects)('a %s database of version 0.1.0', { timeout: 60_000 }, (
     },
   );
 });
+
+test('the schema of a new SQLite file is written with one commit', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'rungate-migration-'));
+  const file = join(folder, 'new.db');
+  const database = openDatabase(file, 'full');
+  try {
+    // The table of migrations, and all of them.
+    expect(countCommits(readFileSync(`${file}-wal`))).toBe(2);
+    expect(database.prepare('SELECT count(*) AS count FROM migrations').get()).toEqual({
+      count: readMigrations('sqlite').length,
+    });
+  } finally {
+    database.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+/** Frames of a write-ahead log that end a transaction: their header has the size of the database in pages. */
+function countCommits(log: Buffer): number {
+  const [logHeader, frameHeader] = [32, 24];
+  let commits = 0;
+  for (let at = logHeader; at + frameHeader <= log.length; at += frameHeader + pageBytes)
+    if (log.readUInt32BE(at + 4) > 0) commits += 1;
+  return commits;
+}

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Book, KnownRun } from './book.ts';
 import type { Chance } from './chance.ts';
-import { askedAgents, unsettledSeconds } from './config.ts';
+import { askedAgents, overdueSeconds, unsettledSeconds } from './config.ts';
 import type { Answer } from './front.ts';
 import { isFinal, readOutput } from './output.ts';
 import { inBatches } from './parallel.ts';
@@ -40,8 +40,8 @@ export async function settle(deps: AuditDeps, signal: AbortSignal): Promise<void
   const { book, pushes } = deps;
   const ends = book.live.map(({ acknowledgedAtMs, plan }) => acknowledgedAtMs + plan.lengthMs);
   const latestMs = Math.max(performance.now(), ...ends) + graceMs;
-  // What never arrived at a vendor that only calls is settled when its time is over.
-  const untilMs = pushes ? latestMs + unsettledSeconds * 1000 : latestMs;
+  // What never arrived at a vendor that only calls is settled when its time is over; later where no gateway was up then.
+  const untilMs = pushes ? latestMs + (unsettledSeconds + overdueSeconds) * 1000 : latestMs;
   while (book.live.length > 0 && performance.now() < untilMs && !signal.aborted) {
     await inBatches(book.live, parallel, (run) => readEnd(run, deps).then(() => {}));
     if (book.live.length > 0) await sleep(lookEveryMs);

@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { cancelledBackend, deadlineSeconds } from './sleepers.ts';
 
 export type ConfigOptions = {
   readonly storeUrl: string;
@@ -9,18 +10,27 @@ export type ConfigOptions = {
   readonly deadAfterSeconds: number;
   /** Where the vendors reach the gateways; null: they do not call. */
   readonly publicUrl: string | null;
+  /** Whether there are runs that are meant to sleep. */
+  readonly hasSleepers: boolean;
 };
 
 /** A start that never arrived at a vendor that only calls is known to be lost when its run's time is over. */
 export const unsettledSeconds = 90;
+/** How long a gateway that finds such a run after that time waits for the vendor's call all the same. */
+export const overdueSeconds = 600;
 const requestTimeoutSeconds = 3;
+/** Long enough for a run that sleeps in proportion to its age to be parked for many seconds. */
+const sleepingCeilingMs = 20_000;
 
 /** Agents whose vendor can be asked what became of a start, also where it does not call. */
-export const askedAgents: readonly string[] = ['desk', 'order', 'broken', 'approval', 'tagged', 'held', 'torn'];
+export const askedAgents: readonly string[] = [
+  ...['desk', 'order', 'broken', 'approval', 'tagged', 'held', 'torn'],
+  ...['asleep-watched', 'asleep-polled', 'asleep-cancelled', 'asleep-expiring'],
+];
 
 /** What the gateways of a torture serve: agents of both vendors, a quick pace, short leases. */
 export function makeConfig(options: ConfigOptions): string {
-  const { storeUrl, intunedUrl, restackUrl, taggedUrl, deadAfterSeconds, publicUrl } = options;
+  const { storeUrl, intunedUrl, restackUrl, taggedUrl, deadAfterSeconds, publicUrl, hasSleepers } = options;
   const intuned = (name: string, api: string, backend = 'intuned') => ({
     name,
     backend,
@@ -56,19 +66,21 @@ export function makeConfig(options: ConfigOptions): string {
     },
     ...(publicUrl === null ? {} : { push: { publicUrl } }),
   };
+  const asked = {
+    ...{ adapter: 'restack', baseUrl: restackUrl, requestTimeoutSeconds },
+    idempotencyHeader: 'Idempotency-Key',
+  };
   return stringify({
-    server: { host: '127.0.0.1', port: 0, heartbeatSeconds: 1 },
+    server: { host: '127.0.0.1', port: 0, heartbeatSeconds: 1, metrics: true },
     store: { url: storeUrl, ...(options.notifyUrl !== undefined && { notifyUrl: options.notifyUrl }) },
-    pacing: { floorMs: 50, watchedCeilingMs: 300, ceilingMs: 1500 },
+    pacing: { floorMs: 50, watchedCeilingMs: 300, ceilingMs: hasSleepers ? sleepingCeilingMs : 1500 },
     replicas: { heartbeatSeconds: deadAfterSeconds / 4, deadAfterSeconds },
     backends: {
       intuned: account,
       // A vendor that says "later" slows all of an account, and how soon runs are taken over would be its figure.
       'intuned-limited': account,
-      restack: {
-        ...{ adapter: 'restack', baseUrl: restackUrl, requestTimeoutSeconds },
-        idempotencyHeader: 'Idempotency-Key',
-      },
+      restack: asked,
+      [cancelledBackend]: asked,
       // Fewer held calls than there are runs, so that some are polled.
       tagged: { adapter: 'tagged', baseUrl: taggedUrl, requestTimeoutSeconds, maxHeldCalls: 4 },
     },
@@ -86,6 +98,11 @@ export function makeConfig(options: ConfigOptions): string {
       tagged('held', { agent: 'echo', isHeld: true }),
       tagged('torn', { agent: 'fail', isHeld: true }),
       restack('approval', { agent: 'approve' }, { interrupt: 'output.interrupt' }),
+      intuned('asleep-pushed', 'echo'),
+      restack('asleep-watched', { agent: 'echo' }),
+      restack('asleep-polled', { agent: 'echo' }),
+      { ...restack('asleep-cancelled', { agent: 'echo' }), backend: cancelledBackend },
+      { ...restack('asleep-expiring', { agent: 'echo' }), timeoutSeconds: deadlineSeconds },
     ],
   });
 }

@@ -55,7 +55,7 @@ export class Customers {
   burst(count: number, chance: Chance): void {
     for (let at = 0; at < count; at += 1) {
       const plan = this.#draw(chance);
-      if (plan.answer === null) this.#track(this.#create(plan, chance).then(() => {}));
+      if (plan.answer === null) this.#track(this.create(plan, chance).then(() => {}));
     }
   }
 
@@ -68,7 +68,7 @@ export class Customers {
   async #shop(chance: Chance): Promise<void> {
     await sleep(chance.between(0, 300));
     while (this.#open) {
-      const run = await this.#create(this.#draw(chance), chance);
+      const run = await this.create(this.#draw(chance), chance);
       if (run !== null) await this.#follow(run, chance);
       await sleep(chance.between(0, 50));
     }
@@ -94,15 +94,15 @@ export class Customers {
         continue;
       }
       const lengthMs = chance.between(maxStay.minMs, maxStay.maxMs);
-      const run = await this.#create(drawLongPlan(chance, this.#nextKey(), lengthMs), chance);
+      const run = await this.create(drawLongPlan(chance, this.#nextKey(), lengthMs), chance);
       if (run !== null) this.#stock.push(performance.now() + lengthMs);
     }
   }
 
   /** The run as it was acknowledged; null when the create died and could not be repeated. */
-  async #create(plan: Plan, chance: Chance): Promise<KnownRun | null> {
+  async create(plan: Plan, chance: Chance, isKeyed = chance.happens(keyedShare)): Promise<KnownRun | null> {
     const { book } = this.#deps;
-    const idempotencyKey = chance.happens(keyedShare) ? `"${plan.key}"` : undefined;
+    const idempotencyKey = isKeyed ? `"${plan.key}"` : undefined;
     for (;;) {
       const runId = await this.#post(plan, idempotencyKey, chance);
       if (runId !== null) {

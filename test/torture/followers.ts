@@ -23,7 +23,7 @@ export async function pollRun(run: KnownRun, blocking: boolean, deps: FollowerDe
   const query = blocking ? `?block_timeout=${blockSeconds}` : '';
   const blockMs = blocking ? blockSeconds * 1000 : 0;
   for (;;) {
-    const answer = await askOnce(run, `/output${query}`, blockMs, deps);
+    const answer = await askOnce(run, `/output${query}`, deps, { blockMs });
     if (answer?.status === 404) return;
     if (answer?.status === 200) {
       const output = readOutput(answer.body);
@@ -104,11 +104,11 @@ async function answerInterrupt(run: KnownRun, round: number, deps: FollowerDeps)
   const { answer } = run.plan;
   if (answer === null) return;
   for (;;) {
-    const now = await askOnce(run, '/output', 0, deps);
+    const now = await askOnce(run, '/output', deps);
     if (now?.status === 200) {
       const shown = readOutput(now.body);
       if (shown.type !== 'interrupt' || shown.interrupt.round !== round) return;
-      const reply = await askOnce(run, '', 0, deps, answer(round));
+      const reply = await askOnce(run, '', deps, { body: answer(round) });
       if (reply?.status === 200 || reply?.status === 409) return;
     } else if (now?.status === 204 || now?.status === 404) {
       return;
@@ -118,12 +118,11 @@ async function answerInterrupt(run: KnownRun, round: number, deps: FollowerDeps)
 }
 
 /** One request about a run to any gateway; null when no answer came. */
-async function askOnce(
+export async function askOnce(
   run: KnownRun,
   path: string,
-  blockMs: number,
   { replicaSet, book, chance, signal }: FollowerDeps,
-  body?: Parameters<typeof readOutput>[0],
+  { blockMs = 0, body }: { readonly blockMs?: number; readonly body?: Parameters<typeof readOutput>[0] } = {},
 ): Promise<Answer | null> {
   const client = await replicaSet.client(chance, signal);
   const method = body === undefined ? 'GET' : 'POST';

@@ -41,6 +41,14 @@ export class GatewayClient {
     return { status: statusCode, replayed, body: text === '' ? null : json.parse(JSON.parse(text)) };
   }
 
+  /** The sum of a metric over the series that have the label; all where it is empty. */
+  async sumOf(name: string, label: string): Promise<number> {
+    const options = { headersTimeout: patienceMs, bodyTimeout: patienceMs };
+    const { body } = await this.#pool.request({ method: 'GET', path: '/metrics', ...options });
+    const lines = (await body.text()).split('\n').filter((line) => /^rungate_(\w+)/.exec(line)?.[1] === name);
+    return lines.filter((line) => line.includes(label)).reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+
   /** The events of a run after one; ends when the gateway ends them. An answer that is no stream is given instead. */
   async listen(
     runId: string,

@@ -31,6 +31,8 @@ export type Judgement = 'right' | 'unknown start' | 'wrong';
 export function judgeOutput({ expected }: Plan, output: Output): Judgement {
   if (output.type === 'error') {
     if (output.errcode === errcodes.startUnknown) return 'unknown start';
+    if (expected.type === 'ended')
+      return output.errcode === expected.errcode && output.status === expected.status ? 'right' : 'wrong';
     if (expected.type !== 'error' || output.status !== 'error') return 'wrong';
     return output.errcode === expected.errcode && output.description === expected.description ? 'right' : 'wrong';
   }

@@ -1,10 +1,13 @@
 import type { JsonObject } from '../../src/contract/domain/json.ts';
 import type { Chance } from './chance.ts';
+import type { Sleeper } from './sleepers.ts';
 
 /** How the vendor ends a run, in the words of the run's output. */
 export type Expected =
   | { readonly type: 'result'; readonly result: JsonObject }
-  | { readonly type: 'error'; readonly errcode: number; readonly description: string };
+  | { readonly type: 'error'; readonly errcode: number; readonly description: string }
+  /** The gateway ends it. */
+  | { readonly type: 'ended'; readonly status: 'error' | 'timeout'; readonly errcode: number };
 
 /** A run to be made, and how it has to end. */
 export type Plan = {
@@ -29,6 +32,8 @@ export type PlanRules = {
 };
 
 const rounds = 2;
+/** For the vendor, of a run that is ended by the gateway. */
+const foreverMs = 3_600_000;
 
 /** A run of any kind, from some milliseconds to several seconds. */
 export function drawPlan(chance: Chance, key: string, rules: PlanRules): Plan {
@@ -59,6 +64,14 @@ export function drawPlan(chance: Chance, key: string, rules: PlanRules): Plan {
 /** A run that stays in flight for long, at either vendor. */
 export function drawLongPlan(chance: Chance, key: string, lengthMs: number): Plan {
   return echoing(chance.pick(['echo', 'desk', 'order', 'tagged', 'held']), { key, ms: lengthMs });
+}
+
+/** A run that sleeps, at an agent that serves only those of its kind. */
+export function makeSleepingPlan(sleeper: Sleeper, key: string, lengthMs: number): Plan {
+  const input = { key, ms: sleeper.end === null ? lengthMs : foreverMs };
+  const expected: Expected =
+    sleeper.end === null ? { type: 'result', result: input } : { type: 'ended', ...sleeper.end };
+  return { key, agent: sleeper.agent, input, lengthMs, expected, answer: null };
 }
 
 function echoing(agent: string, input: JsonObject & { readonly key: string; readonly ms: number }): Plan {

@@ -32,6 +32,13 @@ export class ReplicaSet {
     await Promise.all(this.gateways.map((gateway) => gateway.kill()));
   }
 
+  /** A metric of all that answer, in all. */
+  async sumOf(name: string, label = ''): Promise<number> {
+    const clients = this.gateways.filter(({ isPaused }) => !isPaused).flatMap(({ client }) => client ?? []);
+    const sums = await Promise.all(clients.map((client) => client.sumOf(name, label).catch(() => 0)));
+    return sums.reduce((sum, each) => sum + each, 0);
+  }
+
   get bootsMs(): readonly number[] {
     return this.gateways.flatMap(({ bootsMs }) => bootsMs);
   }

@@ -17,6 +17,12 @@ export type Report = {
   readonly 'recovery samples': number;
   /** Runs that no gateway had polled when the wait for their recovery ended. */
   readonly 'recovery given up': number;
+  /** Mean number of runs that were parked in all gateways when a round began. */
+  readonly 'parked at a round': number;
+  /** Runs that something woke while no gateway was disturbed, and that went on at once. */
+  readonly 'woken in time': string;
+  /** Those that went on too late. */
+  readonly 'woken late': number;
   readonly 'ended as unknown start': number;
   /** Of runs whose vendor could be asked what became of their start. */
   readonly 'results lost': number;
@@ -49,6 +55,7 @@ export function isClean(report: Report): boolean {
     report['streams with a gap or a repeat'] === 0 &&
     report['unexpected answers'] === 0 &&
     report['died by itself'] === 0 &&
+    report['woken late'] === 0 &&
     report['results lost'] * 1000 <= report.acknowledged
   );
 }

@@ -17,6 +17,8 @@ export type RoundDeps = {
   readonly deadAfterMs: number;
 };
 
+/** Long enough for runs to be woken in it, and for that to be seen. */
+const quietMs = 18_000;
 const burstShare = 0.5;
 /** Of kills of a single gateway that are followed by another one before it has recovered. */
 const againShare = 0.15;
@@ -85,6 +87,12 @@ export async function startByLink(deps: RoundDeps, copies: Copies): Promise<void
   await deps.replicaSet.startAll();
   await awaitMoment(deps);
   await copies.link();
+}
+
+/** Nothing is done to the gateways while sleeping runs are woken. */
+export async function leaveAlone(deps: RoundDeps): Promise<void> {
+  await deps.replicaSet.startAll();
+  await sleep(quietMs);
 }
 
 /** Some quiet or busy moment, at random. */

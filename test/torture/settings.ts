@@ -14,6 +14,8 @@ const schema = z
       .optional(),
     /** Long runs that are kept in flight besides those of the clients. */
     live: count.min(0).max(50_000).default(0),
+    /** Runs that are kept asleep until a push, a client, a cancellation, their deadline or a poll that is due wakes them. */
+    parked: count.min(0).max(1000).default(0),
     clients: count.min(1).max(500).default(24),
     /** How long the vendors take for the runs of the clients, at most. */
     maxMs: count.min(10).max(60_000).default(5000),
@@ -39,7 +41,7 @@ const schema = z
 
 export type Settings = z.infer<typeof schema>;
 
-export const usage = `npm run torture -- [--rounds N] [--store sqlite|postgres] [--replicas R] [--seed S] [--live L]
+export const usage = `npm run torture -- [--rounds N] [--store sqlite|postgres] [--replicas R] [--seed S] [--live L] [--parked P]
                     [--clients C] [--longest-ms MS] [--dead-after-seconds T]
                     [--pushes yes|no] [--copies SHARE]
                     [--pooler none|pgbouncer] [--failover yes|no]
@@ -61,6 +63,7 @@ export function readSettings(argv: readonly string[]): Settings {
       replicas: text,
       seed: text,
       live: text,
+      parked: text,
       copies: text,
       clients: text,
       'longest-ms': text,

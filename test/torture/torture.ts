@@ -10,20 +10,24 @@ import { makeConfig } from './config.ts';
 import { Copies } from './copies.ts';
 import { Customers } from './customers.ts';
 import { makeDatabase } from './database.ts';
+import { Disturbances } from './disturbances.ts';
 import { GatewayProcess } from './gateway-process.ts';
 import { percentiles, RecoveryMeter } from './meter.ts';
 import { Owners } from './owners.ts';
 import { openPushRelay } from './push-relay.ts';
 import { ReplicaSet } from './replica-set.ts';
 import type { Report } from './report.ts';
-import { hitReplicas, killAndRestart, type RoundDeps, startByLink, startOnCopy } from './rounds.ts';
+import { hitReplicas, killAndRestart, leaveAlone, type RoundDeps, startByLink, startOnCopy } from './rounds.ts';
 import { SandboxProcess } from './sandbox-process.ts';
 import type { Settings } from './settings.ts';
+import { Sleepers } from './sleepers.ts';
 import { spoilStarts } from './start-faults.ts';
 
 const lastStreamsMs = 15_000;
 const maxReplays = 300;
 const maxDetails = 10;
+/** Of rounds, where runs sleep. */
+const quietShare = 0.15;
 
 /** Takes what must be undone, undoes it in reverse. */
 type Undo = (() => Promise<void> | void)[];
@@ -74,7 +78,10 @@ async function torture(
   undo.push(() => relay?.close());
   const publicUrl = relay?.url ?? null;
   const configOf = (storeUrl: string, notifyUrl?: string): string =>
-    makeConfig({ storeUrl, notifyUrl, intunedUrl, restackUrl, taggedUrl, deadAfterSeconds, publicUrl });
+    makeConfig({
+      ...{ storeUrl, notifyUrl, intunedUrl, restackUrl, taggedUrl, deadAfterSeconds, publicUrl },
+      hasSleepers: settings.parked > 0,
+    });
   writeFileSync(configFile, configOf(database.url, database.notifyUrl));
 
   const names = Array.from({ length: settings.replicas }, (_, at) => `gateway-${at + 1}`);
@@ -99,6 +106,9 @@ async function torture(
   const customers = new Customers({ replicaSet, book, chanceOf, rules, signal });
   await customers.keepLive(settings.live);
   customers.start(settings.clients);
+  const disturbances = new Disturbances();
+  const sleepers = new Sleepers({ customers, replicaSet, book, sandbox, disturbances, chanceOf, signal });
+  sleepers.start(settings.parked);
 
   const copies = new Copies({
     ...{ folder, database, children, replicaSet, book, chance: chanceOf('copies') },
@@ -112,14 +122,21 @@ async function torture(
   const spoiler = chanceOf('spoilt answers');
   let hits = 0;
   let spoilt = 0;
+  let parked = 0;
   for (let round = 1; round <= settings.rounds; round += 1) {
     stop.throwIfAborted();
     spoilt += await spoilStarts(sandbox, spoiler);
     const kind = chanceOf(`round ${round}`).next();
-    if (round === Math.ceil(settings.rounds / 2)) await database.failOver?.();
-    if (kind < settings.copies) await startOnCopy(deps, copies);
+    parked += await replicaSet.sumOf('runs_parked');
+    const failsOver = database.failOver !== undefined && round === Math.ceil(settings.rounds / 2);
+    const isQuiet = settings.parked > 0 && !failsOver && kind >= 1 - quietShare;
+    const subside = isQuiet ? null : disturbances.begin(Date.now());
+    if (failsOver) await database.failOver?.();
+    if (isQuiet) await leaveAlone(deps);
+    else if (kind < settings.copies) await startOnCopy(deps, copies);
     else if (kind < 2 * settings.copies && database.file !== null) await startByLink(deps, copies);
     else hits += owners === null ? await killAndRestart(deps) : await hitReplicas(deps, owners);
+    subside?.(Date.now());
     if (round % 10 === 0)
       say(
         `round ${round} of ${settings.rounds}: ${book.all.length} runs, ${book.live.length} without an end that was seen`,
@@ -129,7 +146,7 @@ async function torture(
   const pushes = relay !== null;
   const auditParts: AuditDeps = { replicaSet, book, sandbox, chance: chanceOf('audit'), pushes, maxReplays };
   await replicaSet.startAll();
-  const closing = customers.close();
+  const closing = Promise.all([customers.close(), sleepers.close()]);
   await settle(auditParts, stop);
   await Promise.race([closing, sleep(lastStreamsMs, undefined, { signal: ended.signal }).catch(() => {})]);
   ended.abort();
@@ -137,7 +154,7 @@ async function torture(
   stop.throwIfAborted();
   const findings = await audit(auditParts);
   const seconds = Math.round((performance.now() - begunMs) / 1000);
-  return makeReport(settings, { book, replicaSet, copies, meter, findings, hits, spoilt, seconds });
+  return makeReport(settings, { book, replicaSet, copies, meter, findings, sleepers, hits, spoilt, parked, seconds });
 }
 
 function makeReport(
@@ -148,12 +165,15 @@ function makeReport(
     readonly meter: RecoveryMeter;
     readonly copies: Copies;
     readonly findings: Findings;
+    readonly sleepers: Sleepers;
     readonly hits: number;
     readonly spoilt: number;
+    /** Over all rounds. */
+    readonly parked: number;
     readonly seconds: number;
   },
 ): Report {
-  const { book, replicaSet, meter, copies, findings } = results;
+  const { book, replicaSet, meter, copies, findings, sleepers } = results;
   const lists: readonly (readonly [name: string, lines: readonly string[]])[] = [
     ['lost', findings.lost],
     ['started twice', findings.startedTwice],
@@ -163,6 +183,7 @@ function makeReport(
     ['stream', [...book.gapped.values()]],
     ['unexpected', book.unexpected],
     ['died by itself', replicaSet.diedAlone],
+    ['woken late', sleepers.late],
   ];
   return {
     rounds,
@@ -179,6 +200,11 @@ function makeReport(
     'boot p50/p99': percentiles(replicaSet.bootsMs),
     'recovery samples': meter.samplesMs.length,
     'recovery given up': meter.neglected,
+    'parked at a round': Math.round(results.parked / rounds),
+    'woken in time': Object.entries(sleepers.inTime)
+      .map(([waking, count]) => `${waking} ${count}`)
+      .join(', '),
+    'woken late': sleepers.late.length,
     'ended as unknown start': findings.unknownStarts,
     'results lost': findings.resultsLost.length,
     'starts with a spoilt answer': results.spoilt,

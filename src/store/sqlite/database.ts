@@ -1,7 +1,7 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { z } from 'zod';
 import { StorageFault } from '../../contract/store/store.ts';
-import { readMigrations, selectPending } from '../migrations.ts';
+import { type Migration, readMigrations, selectPending } from '../migrations.ts';
 
 const versionRow = z.object({ version: z.number().nullable() });
 
@@ -70,15 +70,21 @@ function migrate(database: DatabaseSync): void {
   );
   const row = database.prepare('SELECT coalesce(max(version), 0) AS version FROM migrations').get();
   const { version: current } = z.object({ version: z.number() }).parse(row);
-  for (const { version, name, sql } of selectPending(readMigrations('sqlite'), current)) {
-    database.exec('BEGIN IMMEDIATE');
-    try {
+  const pending = selectPending(readMigrations('sqlite'), current);
+  // A new file is made with one commit. In one with runs each step is a commit of its own: the log of several may not fit.
+  for (const steps of current === 0 ? [pending] : pending.map((step) => [step])) applySteps(database, steps);
+}
+
+function applySteps(database: DatabaseSync, steps: readonly Migration[]): void {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    for (const { version, name, sql } of steps) {
       database.exec(sql);
       database.prepare('INSERT INTO migrations VALUES (?, ?, ?)').run(version, name, Date.now());
-      database.exec('COMMIT');
-    } catch (error) {
-      if (database.isTransaction) database.exec('ROLLBACK');
-      throw error;
     }
+    database.exec('COMMIT');
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
   }
 }

@@ -107,6 +107,9 @@ function describeRow(row: VendorMapping['status'][string]): string {
   return row.map(({ when, is }) => (when === undefined ? code(is) : `${code(is)} where ${code(when)}`)).join(', else ');
 }
 
-function title(name: string): string {
-  return `${name.slice(0, 1).toUpperCase()}${name.slice(1).replaceAll('-', ' ')}`;
+const properNames: Readonly<Record<string, string>> = { agentcore: 'AgentCore', mcp: 'MCP' };
+
+/** An adapter as the manual calls it. */
+export function title(name: string): string {
+  return properNames[name] ?? `${name.slice(0, 1).toUpperCase()}${name.slice(1).replaceAll('-', ' ')}`;
 }

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { adapters } from '../../adapters/index.ts';
+import { title } from '../../schema/generate/errors-page.ts';
 import { renderExample } from '../../schema/generate/example.ts';
 import { generateFiles, root } from '../../schema/generate/files.ts';
 import { describeParts } from '../../src/config/config-parts.ts';
@@ -102,8 +103,7 @@ describe('docs/errors.md', () => {
 
   test.each(adapters.map(({ name }) => name))('docs/errors.md has the statuses and errcodes of %s', (name) => {
     const mapping = mappingSchema.parse(parseYaml(readFileSync(join(root, `mappings/${name}.yaml`), 'utf8')));
-    const title = `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
-    const section = readSection(page('docs/errors.md'), title);
+    const section = readSection(page('docs/errors.md'), title(name));
     const words = readTable(section, 'errcode').map(([errcode, word]) => [
       readCode(word ?? '')[0] ?? 'default',
       Number(errcode),

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { actOnce, observeRun } from '../../adapters/call-rules.ts';
 import { vendorFileSchema } from '../../adapters/http/schema.ts';
 import { adapters } from '../../adapters/index.ts';
+import { title } from '../../schema/generate/errors-page.ts';
 import { listVendors, shippedVendors } from '../../src/config/vendor-files.ts';
 import { classifyFault } from '../../src/upstream/fault-rule.ts';
 import { casesSchema } from '../../src/vendors/case-schema.ts';
@@ -12,7 +13,7 @@ import { readPage } from './pages.ts';
 /** Vendors as the manual calls them. */
 const vendors = adapters.map((adapter) => ({
   adapter,
-  title: `${adapter.name.slice(0, 1).toUpperCase()}${adapter.name.slice(1)}`,
+  title: title(adapter.name),
   page: readPage(`docs/vendors/${adapter.name}.md`),
 }));
 

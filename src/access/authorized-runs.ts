@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { ClientApi } from '../contract/api/api.ts';
-import type { CancelOptions, CreatedRun, CreateRun, JoinThread, Runs } from '../contract/api/runs.ts';
+import type {
+  CancelOptions,
+  CreatedRun,
+  CreateRun,
+  JoinThread,
+  ResumedRun,
+  ResumeOptions,
+  Runs,
+} from '../contract/api/runs.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { EventBatches, RunEvent } from '../contract/domain/event.ts';
 import type { Json } from '../contract/domain/json.ts';
@@ -64,9 +72,9 @@ export class AuthorizedRuns implements Runs {
     return await this.#api.runs.watch(key, afterSeq);
   }
 
-  async resume(key: RunKey, payload: Json): Promise<Run> {
+  async resume(key: RunKey, payload: Json, { action: _, ...options }: ResumeOptions = {}): Promise<ResumedRun> {
     await this.#check(key);
-    return await this.#api.runs.resume(key, payload);
+    return await this.#api.runs.resume(key, payload, options);
   }
 
   async cancel(key: RunKey, options: CancelOptions): Promise<Run> {

@@ -1,12 +1,6 @@
 import type { ClientApi } from '../contract/api/api.ts';
-import type {
-  CreateThread,
-  ResumedThread,
-  ResumeThread,
-  ThreadPatch,
-  Threads,
-  WatchThread,
-} from '../contract/api/threads.ts';
+import type { ResumedRun } from '../contract/api/runs.ts';
+import type { CreateThread, ResumeThread, ThreadPatch, Threads, WatchThread } from '../contract/api/threads.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { EventBatches, ThreadEvent } from '../contract/domain/event.ts';
 import type { RunKey } from '../contract/domain/run.ts';
@@ -69,7 +63,7 @@ export class AuthorizedThreads implements Threads {
     return await this.#api.threads.patch(key, patch);
   }
 
-  async resume(command: ResumeThread): Promise<ResumedThread> {
+  async resume(command: ResumeThread): Promise<ResumedRun> {
     await this.#check(command.key);
     // A visible thread may have runs of agents that are not.
     const agentIds = this.#scope.visibleIds;

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { Change, RunEvent, ThreadEvent } from '../contract/domain/event.ts';
-import type { Json } from '../contract/domain/json.ts';
+import type { Json, JsonObject } from '../contract/domain/json.ts';
 import { type Outcome, type Run, runPhases, runStatuses } from '../contract/domain/run.ts';
 import { waitingCauses } from '../contract/domain/waiting.ts';
 import { type EventRewrite, StorageFault } from '../contract/store/store.ts';
+import { isJsonObject } from '../json/json-object.ts';
 import { type LargeTexts, parseLarge, textOf } from './large-json.ts';
 import { decodeState } from './run-rows.ts';
 
@@ -25,6 +26,7 @@ const changeSchema = z.discriminatedUnion('kind', [
     note: z.string().optional(),
     // A later version may know more of them.
     waiting: z.enum(waitingCauses).optional().catch(undefined),
+    answer: z.object({ payload: json, extra: z.custom<JsonObject>(isJsonObject).optional() }).optional(),
   }),
   z.object({ kind: z.literal('partial'), value: json.optional() }),
   z.object({ kind: z.literal('interrupt'), payload: json.optional() }),

@@ -2,7 +2,14 @@ import { z } from 'zod';
 import { omitMembers, parseSliced } from '../compute/sliced-json.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
 import type { RunNotes } from '../contract/domain/operator.ts';
-import { type Run, type RunRequest, type RunSummary, runPhases, runStatuses } from '../contract/domain/run.ts';
+import {
+  type Run,
+  type RunRequest,
+  type RunSummary,
+  runPhases,
+  runStatuses,
+  type TakenAnswer,
+} from '../contract/domain/run.ts';
 import { type RunWebhook, webhookEvents } from '../contract/domain/run-webhook.ts';
 import { waitingCauses } from '../contract/domain/waiting.ts';
 import { StorageFault } from '../contract/store/store.ts';
@@ -52,6 +59,13 @@ const runWebhook = z.object({
   authentication: z.object({ scheme: z.string(), credentials: z.string() }).optional(),
 } satisfies Record<keyof RunWebhook, z.ZodType>);
 
+const takenAnswer = z.object({
+  questionSeq: integer,
+  mark: z.string().optional(),
+  fingerprint: z.string(),
+  isUndelivered: z.literal(true).optional(),
+} satisfies Record<keyof TakenAnswer, z.ZodType>);
+
 const stateSchema = z.object({
   upstream: upstreamRef.nullable(),
   backend: z.string().optional(),
@@ -68,6 +82,7 @@ const stateSchema = z.object({
   asked: z.object({ payload: z.string(), sighting: z.string() }).optional(),
   answeredInterrupt: z.string().nullable(),
   answeredAtMs: z.number().optional(),
+  answers: z.array(takenAnswer).optional(),
   partial: z.object({ seq: integer, fingerprint: z.string(), chars: integer, atMs: z.number() }).optional(),
   attempts: integer,
   evaluations: integer.optional(),
@@ -155,11 +170,24 @@ export const summaryColumns = Object.keys(summaryRowSchema.shape)
 /** The part of a run that changes and is never searched. */
 export function encodeState(run: Run, texts: LargeTexts | null = null): string {
   const { upstream, backend, startSentAtMs, named, outcome, resumption, asked, answeredInterrupt, answeredAtMs } = run;
-  const { partial, attempts, evaluations, waiting, webhooks, caps, cost, notes, lastSeq } = run;
+  const { answers, partial, attempts, evaluations, waiting, webhooks, caps, cost, notes, lastSeq } = run;
   const { startedAtMs, deadlineAtMs } = run;
   const rest = JSON.stringify({
     ...{ upstream, backend, startSentAtMs, named, resumption, asked, answeredInterrupt, answeredAtMs },
-    ...{ partial, attempts, evaluations, waiting, webhooks, caps, cost, notes, lastSeq, startedAtMs, deadlineAtMs },
+    ...{
+      answers,
+      partial,
+      attempts,
+      evaluations,
+      waiting,
+      webhooks,
+      caps,
+      cost,
+      notes,
+      lastSeq,
+      startedAtMs,
+      deadlineAtMs,
+    },
   });
   return `{"outcome":${textOf(outcome, texts)},${rest.slice(1)}`;
 }

@@ -17,7 +17,7 @@ const transitions: { readonly [Kind in RunTransition['kind']]: Extract<RunTransi
   interrupt: { kind: 'interrupt', payload: {} },
   clear: { kind: 'clear' },
   forget: { kind: 'forget' },
-  resume: { kind: 'resume', payload: {} },
+  resume: { kind: 'resume', answer: { payload: {} }, taken: { fingerprint: '{}' } },
   deliver: { kind: 'deliver' },
   redeliver: { kind: 'redeliver' },
   delivered: { kind: 'delivered' },

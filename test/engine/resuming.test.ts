@@ -27,7 +27,7 @@ describe('interrupts', () => {
 
   test('a run is resumed once, and the answered interrupt does not interrupt it again', async () => {
     const { run, key } = await interruptedRun();
-    expect(await rig.engine.api.runs.resume(key, { ok: true })).toMatchObject({ status: 'pending' });
+    expect(await rig.engine.api.runs.resume(key, { ok: true })).toMatchObject({ run: { status: 'pending' } });
     await rig.clock.advance(20_000);
     expect(rig.vendor.resumptions).toEqual([{ answer: { ok: true } }]);
     expect((await rig.read(run)).status).toBe('pending');

@@ -41,7 +41,7 @@ const steps: Readonly<Record<RunTransition['kind'], RunTransition>> = {
   interrupt: { kind: 'interrupt', payload: 'p' },
   clear: { kind: 'clear' },
   forget: { kind: 'forget' },
-  resume: { kind: 'resume', payload: 'yes' },
+  resume: { kind: 'resume', answer: { payload: 'yes' }, taken: { mark: 'm-1', fingerprint: '"yes"' } },
   deliver: { kind: 'deliver' },
   redeliver: { kind: 'redeliver' },
   delivered: { kind: 'delivered' },
@@ -149,6 +149,22 @@ describe('the state machine of a run', () => {
   });
 });
 
+test('a run remembers its newest answers, and which of them did not reach the vendor', () => {
+  let asked = runIn('interrupted');
+  for (let at = 0; at < 40; at += 1) {
+    const taken = { mark: `m-${at}`, fingerprint: `${at}` };
+    const resumed = applyTransition(asked, { kind: 'resume', answer: { payload: at }, taken }, 2000)?.run;
+    if (resumed === undefined) throw new Error('refused');
+    asked = { ...resumed, phase: 'interrupted' };
+  }
+  const { answers = [] } = asked;
+  expect(answers.map(({ mark }) => mark)).toEqual(Array.from({ length: 32 }, (_, at) => `m-${at + 8}`));
+  expect(answers.map(({ questionSeq }) => questionSeq)).toEqual(Array.from({ length: 32 }, (_, at) => at + 12));
+  const lost = applyTransition({ ...asked, phase: 'delivering' }, steps.undelivered, 2000)?.run;
+  expect(lost?.answers?.filter((each) => each.isUndelivered)).toEqual([{ ...answers.at(-1), isUndelivered: true }]);
+  expect(applyTransition(runIn('delivering'), steps.undelivered, 2000)?.run.answers).toBeUndefined();
+});
+
 test('a start that is sent again keeps the time at which it was sent first, and one that is settled leaves nothing behind', () => {
   const asked = { ...runIn('starting'), startSentAtMs: 1500, named: upstream };
   expect(applyTransition(asked, steps.begin, 2000)?.run).toMatchObject({ startSentAtMs: 1500, named: upstream });
@@ -177,8 +193,13 @@ const written: readonly (readonly [RunPhase, RunTransition, object, object | nul
   [
     'interrupted',
     steps.resume,
-    { outcome: null, attempts: 0, resumption: { payload: 'yes', interrupt: { question: 'go?' } } },
-    phaseEvent('resuming'),
+    {
+      outcome: null,
+      attempts: 0,
+      resumption: { payload: 'yes', interrupt: { question: 'go?' } },
+      answers: [{ mark: 'm-1', fingerprint: '"yes"', questionSeq: 4 }],
+    },
+    { ...phaseEvent('resuming'), answer: { payload: 'yes' } },
   ],
   ['resuming', steps.deliver, {}, null],
   ['delivering', steps.redeliver, { attempts: 4 }, null],

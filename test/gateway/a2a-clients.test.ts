@@ -1,4 +1,4 @@
-import { Task } from '@a2a-js/sdk';
+import { Role, Task } from '@a2a-js/sdk';
 import { ClientFactory } from '@a2a-js/sdk/client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
@@ -78,7 +78,8 @@ describe.each(kinds.map((kind) => [kind[0], kind] as const))('@a2a-js/sdk over %
       message: { role: 'ROLE_AGENT', parts: [{ text: 'refund?' }, { data: question }] },
     });
     const run = restack.runs.at(-1);
-    const answering = send(client, messageOf({ text: 'yes' }, { taskId: String(task.id) }));
+    const answer = messageOf({ text: 'yes' }, { taskId: String(task.id) });
+    const answering = send(client, answer);
     const event = await run?.gotEvent();
     expect(event?.body).toMatchObject({ eventInput: { answer: 'yes' } });
     run?.say({ status: 'completed', output: { reply: 'done' } });
@@ -88,6 +89,20 @@ describe.each(kinds.map((kind) => [kind[0], kind] as const))('@a2a-js/sdk over %
       status: { state: 'TASK_STATE_COMPLETED' },
       artifacts: [{ artifactId: 'output', parts: [{ text: 'done' }, { data: { reply: 'done' } }] }],
     });
+    // The client lost the answer to its answer.
+    const again = await send(client, answer);
+    expect(again).toMatchObject({ id: task.id, status: { state: 'TASK_STATE_COMPLETED' } });
+    expect(run?.events).toHaveLength(1);
+    const { messageId } = answer;
+    expect(again.history).toMatchObject([
+      { role: 'ROLE_USER', parts: [{ data: { message: 'refund me' } }] },
+      { role: 'ROLE_AGENT', parts: [{ text: 'refund?' }, { data: question }] },
+      { role: 'ROLE_USER', parts: [{ text: 'yes' }], messageId, taskId: task.id, contextId: task.contextId },
+    ]);
+    const other = { ...messageOf({ text: 'no' }, { taskId: String(task.id) }), messageId };
+    await expect(send(client, other)).rejects.toThrow(/was used before/);
+    const read = await client.getTask({ tenant: '', id: String(task.id), historyLength: 2 });
+    expect(read.history.map(({ role }) => role)).toEqual([Role.ROLE_AGENT, Role.ROLE_USER]);
     await expect(send(client, messageOf({ text: 'more' }, { taskId: String(task.id) }))).rejects.toMatchObject({
       message: expect.stringContaining('the task is over'),
     });

@@ -100,7 +100,9 @@ describe('the stream of a thread', () => {
     const response = { approved: true };
     const answer = { namespace: [], interrupt_id: interrupt_id ?? null, response };
     expect(await command(site, threadId, 'input.respond', answer)).toMatchObject({ type: 'success', id: 3 });
-    expect(await command(site, threadId, 'input.respond', answer)).toMatchObject({ error: 'no_such_interrupt' });
+    const another = { ...answer, response: { approved: false } };
+    expect(await command(site, threadId, 'input.respond', another)).toMatchObject({ error: 'no_such_interrupt' });
+    expect(await command(site, threadId, 'input.respond', answer)).toMatchObject({ result: { run_id } });
     const answered = await reader.take(1);
     expect(shown(answered)).toEqual([['input.answered', { interrupt_ids: [interrupt_id] }]]);
     const rest: ThreadFrame[] = [];

@@ -126,9 +126,9 @@ function resumable(api: ScriptedApi): void {
   const { resume, cancel } = api.runs;
   const over = runOf({ ...succeeded, threadId });
   api.runs.resume = async (key, payload) => {
-    await resume.call(api.runs, key, payload);
+    const resumed = await resume.call(api.runs, key, payload);
     api.runs.byId.set(runId, over);
-    return over;
+    return { ...resumed, run: over };
   };
   api.runs.cancel = async (key, options) => {
     await cancel.call(api.runs, key, options);

@@ -3,7 +3,7 @@ import { AuthorizedAdmin } from '../../src/access/authorized-admin.ts';
 import { anonymous } from '../../src/access/principals.ts';
 import type { AgentQuery, Agents } from '../../src/contract/api/agents.ts';
 import type { Api } from '../../src/contract/api/api.ts';
-import type { CancelOptions, CreatedRun, CreateRun, Runs } from '../../src/contract/api/runs.ts';
+import type { CancelOptions, CreatedRun, CreateRun, ResumedRun, Runs } from '../../src/contract/api/runs.ts';
 import type { VendorAnswer, VendorCall, VendorCalls } from '../../src/contract/api/vendor-calls.ts';
 import type { Agent } from '../../src/contract/domain/agent.ts';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
@@ -165,11 +165,11 @@ export class ScriptedRuns implements Runs {
     return stream;
   }
 
-  async resume(key: RunKey, payload: Json): Promise<Run> {
+  async resume(key: RunKey, payload: Json): Promise<ResumedRun> {
     const run = await this.get(key);
     if (run.status !== 'interrupted') throw new GatewayError('run_not_interrupted');
     this.resumed.push(payload);
-    return { ...run, status: 'pending', phase: 'resuming' };
+    return { run: { ...run, status: 'pending', phase: 'resuming' }, afterSeq: run.lastSeq, replayed: false };
   }
 
   async cancel(key: RunKey, options: CancelOptions): Promise<Run> {
@@ -245,7 +245,7 @@ export class ScriptedApi implements Api {
   readonly agents = new ScriptedAgents();
   readonly threads = new ScriptedThreads((idOrName) => this.agents.get(idOrName), {
     get: (key) => this.runs.get(key),
-    resume: (key, payload) => this.runs.resume(key, payload),
+    resume: (...resumption) => this.runs.resume(...resumption),
   });
   readonly runs: ScriptedRuns;
   readonly items = new ScriptedItems();

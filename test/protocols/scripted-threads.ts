@@ -1,11 +1,5 @@
-import type {
-  CreateThread,
-  ResumedThread,
-  ResumeThread,
-  ThreadPatch,
-  Threads,
-  WatchThread,
-} from '../../src/contract/api/threads.ts';
+import type { ResumedRun } from '../../src/contract/api/runs.ts';
+import type { CreateThread, ResumeThread, ThreadPatch, Threads, WatchThread } from '../../src/contract/api/threads.ts';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
 import type { EventBatches, ThreadEvent } from '../../src/contract/domain/event.ts';
 import type { Json } from '../../src/contract/domain/json.ts';
@@ -29,7 +23,7 @@ export const checkpointId = '0193b3a0-6b7c-7d2e-8f00-cccccccccccc';
 
 type ScriptedRunCalls = {
   get(key: RunKey): Promise<Run>;
-  resume(key: RunKey, payload: Json): Promise<Run>;
+  resume(key: RunKey, payload: Json): Promise<ResumedRun>;
 };
 
 /** Threads over a map, with one of them in it; commands and queries are recorded. */
@@ -98,7 +92,7 @@ export class ScriptedThreads implements Threads {
     return { tenant, threadId: this.ids.get(name) ?? (/^[0-9a-f-]{36}$/i.test(name) ? name : newThreadId) };
   }
 
-  async resume({ key, payload, interrupt }: ResumeThread): Promise<ResumedThread> {
+  async resume({ key, payload, interrupt }: ResumeThread): Promise<ResumedRun> {
     const { activeRunId } = await this.get(key);
     if (activeRunId === null || (interrupt !== undefined && interrupt.runId !== activeRunId))
       throw new GatewayError('thread_not_interrupted');
@@ -106,7 +100,7 @@ export class ScriptedThreads implements Threads {
     const { status, lastSeq } = await this.#runs.get(runKey);
     if (status !== 'interrupted' || (interrupt !== undefined && interrupt.seq !== lastSeq))
       throw new GatewayError('thread_not_interrupted');
-    return { run: await this.#runs.resume(runKey, payload), afterSeq: lastSeq };
+    return await this.#runs.resume(runKey, payload);
   }
 
   async copy(key: ThreadKey): Promise<Thread> {

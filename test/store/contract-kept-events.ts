@@ -137,7 +137,7 @@ export function describeKeptEvents(bench: () => Bench): void {
         );
     });
 
-    test(`an interrupt of a run ${name} keeps its payload, before and after the run has left it`, async () => {
+    test(`an interrupt of a run ${name} keeps its payload, and its answer is kept with the event that follows`, async () => {
       const running = await partial(await start(await insert(inThread)), 'half');
       const outcome = { kind: 'interrupt', payload: value } as const;
       const asked = await write(running, { phase: 'interrupted', status: 'interrupted', outcome }, outcome);
@@ -145,10 +145,13 @@ export function describeKeptEvents(bench: () => Bench): void {
       expect(before.at(-1)?.change).toEqual(outcome);
       if (inThread) expect((await threadEvents(asked)).at(-1)?.change).toEqual(outcome);
       const resumed = { phase: 'resuming', status: 'pending', outcome: null } as const;
-      const left = await write(asked, resumed, { kind: 'phase', phase: 'resuming' }, [{ seq: 4, change: outcome }]);
+      const answer = { payload: value, extra: { said: value } };
+      const going = { kind: 'phase', phase: 'resuming', answer } as const;
+      const left = await write(asked, resumed, going, [{ seq: 4, change: outcome }]);
       const after = await readEvery(bench().store, left);
       expect(after.slice(0, 4)).toEqual(before);
-      if (inThread) expect((await threadEvents(left)).at(-2)?.change).toEqual(outcome);
+      expect(after.slice(4).map(({ change }) => change)).toEqual([going]);
+      if (inThread) expect((await threadEvents(left)).slice(-2).map(({ change }) => change)).toEqual([outcome, going]);
     });
 
     test(`a refused update of a run ${name} rewrites no event`, async () => {

@@ -38,6 +38,10 @@ export function describeRuns(bench: () => Bench): void {
         asked: { payload: '"go?"', sighting: 'sha256:00' },
         answeredInterrupt: '{"a":1}',
         answeredAtMs: 1_700_000_000_001,
+        answers: [
+          { questionSeq: 3, fingerprint: 'sha256:01', mark: 'm-1', isUndelivered: true },
+          { questionSeq: 8, fingerprint: '[1]' },
+        ],
         attempts: 3,
         waiting: { cause: 'rate-limited', retryAtMs: 1_700_000_000_002 },
         lastSeq: 9,

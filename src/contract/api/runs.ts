@@ -43,6 +43,25 @@ export type JoinThread = ThreadRef & {
 /** `replayed`: an earlier request with the same idempotency key made the run. */
 export type CreatedRun = { readonly run: Run; readonly replayed: boolean };
 
+export type ResumeOptions = {
+  /** The client's name for this answer: the same answer under the same name is taken once. */
+  readonly mark?: string | undefined;
+  /** The event of the question that is answered; left out, the open one is meant. */
+  readonly questionSeq?: number | undefined;
+  /** What answers must have in common to be the same; left out, the payload. */
+  readonly identity?: Json | undefined;
+  /** Kept with the answer, for protocols to read. */
+  readonly extra?: JsonObject | undefined;
+  /** An operator does it, and it is noted. */
+  readonly action?: RunAction | undefined;
+};
+
+/**
+ * `replayed`: the answer was taken before. `afterSeq`: the number of the event that asked; what the client has not seen yet
+ * follows it.
+ */
+export type ResumedRun = { readonly run: Run; readonly afterSeq: number; readonly replayed: boolean };
+
 export type CancelOptions = {
   /** `rollback` removes the run too, so that its thread is as it was before. */
   readonly action: 'interrupt' | 'rollback';
@@ -61,8 +80,12 @@ export interface Runs {
   wait(key: RunKey, blockMs: number, signal: AbortSignal): Promise<Run>;
   /** The run's events after `afterSeq`, in order and without a gap, up to the terminal one or the run's removal. */
   watch(key: RunKey, afterSeq: number): Promise<EventBatches<RunEvent>>;
-  /** Accepts the payload of an interrupted run; durable when it resolves. `action`: an operator does it, and it is noted. */
-  resume(key: RunKey, payload: Json, action?: RunAction): Promise<Run>;
+  /**
+   * Accepts the payload of an interrupted run; durable when it resolves. An answer that was taken before, by its mark or its
+   * question, gives the run as it is. Throws `run_not_interrupted` where the run does not ask, or not this; `question_answered`
+   * where the question has another answer; `idempotency_mismatch` where the mark was used for another answer.
+   */
+  resume(key: RunKey, payload: Json, options?: ResumeOptions): Promise<ResumedRun>;
   /** Ends a live run as cancelled; a run that is done stays as it is. */
   cancel(key: RunKey, options: CancelOptions): Promise<Run>;
   /** Cancels a live run, then removes it; resolves with the run as it was at its end. */

@@ -1,6 +1,6 @@
 import type { EventBatches, ThreadEvent } from '../domain/event.ts';
 import type { Json, JsonObject } from '../domain/json.ts';
-import type { Run, RunKey } from '../domain/run.ts';
+import type { RunKey } from '../domain/run.ts';
 import type {
   Checkpoint,
   HistoryQuery,
@@ -11,6 +11,7 @@ import type {
   ThreadRef,
 } from '../domain/thread.ts';
 import type { Rows } from '../store/rows.ts';
+import type { ResumedRun, ResumeOptions, Runs } from './runs.ts';
 
 export type CreateThread = {
   readonly tenant: string;
@@ -46,7 +47,7 @@ export type WatchThread = {
 };
 
 /** The answer to what a thread's run asks. */
-export type ResumeThread = {
+export type ResumeThread = Omit<ResumeOptions, 'questionSeq' | 'action'> & {
   readonly key: ThreadKey;
   readonly payload: Json;
   /** The run and the event of the interrupt that the client saw; left out, the open one is meant. */
@@ -54,9 +55,6 @@ export type ResumeThread = {
   /** Only a run of these agents; left out, of any. */
   readonly agentIds?: readonly string[] | undefined;
 };
-
-/** `afterSeq`: the number of the event that asked; what the client has not seen yet follows it. */
-export type ResumedThread = { readonly run: Run; readonly afterSeq: number };
 
 /** The use cases of threads, in no protocol's words. Every method throws `GatewayError`. */
 export interface Threads {
@@ -69,10 +67,12 @@ export interface Threads {
   count(filter: ThreadFilter): Promise<number>;
   patch(key: ThreadKey, patch: ThreadPatch): Promise<Thread>;
   /**
-   * Resumes the thread's interrupted run; durable when it resolves. Throws `thread_not_found`, `thread_not_interrupted` where no
-   * run of it asks, or not that any more, and `run_not_interrupted` where another answer came first.
+   * Resumes the thread's interrupted run; durable when it resolves. An answer that was taken before gives the run as it is,
+   * as in {@link Runs.resume}: one without an `interrupt` only while its run has the thread. Throws `thread_not_found`;
+   * `thread_not_interrupted` where no run of it asks, or not that any more; `run_not_interrupted` where another answer came
+   * first; `question_answered` and `idempotency_mismatch` like {@link Runs.resume}.
    */
-  resume(command: ResumeThread): Promise<ResumedThread>;
+  resume(command: ResumeThread): Promise<ResumedRun>;
   copy(key: ThreadKey): Promise<Thread>;
   /** 409 while a run of the thread is live. Removes its runs too. */
   delete(key: ThreadKey): Promise<void>;

@@ -107,6 +107,12 @@ export const errorTable = {
     retryable: false,
     when: 'A payload is sent to a run that does not wait for one.',
   },
+  question_answered: {
+    http: 409,
+    message: 'the question has another answer already',
+    retryable: false,
+    when: 'An answer names the question that it is for, and that was answered before, otherwise.',
+  },
   checkpoint_not_found: {
     http: 404,
     message: 'the thread has no such checkpoint',
@@ -135,7 +141,7 @@ export const errorTable = {
     http: 422,
     message: 'the idempotency key was used before, for another request',
     retryable: false,
-    when: 'The `Idempotency-Key` was used for another request within `limits.idempotencyHours`.',
+    when: 'The `Idempotency-Key` was used for another request within `limits.idempotencyHours`, or for another answer to the same run.',
   },
   idempotency_in_progress: {
     http: 409,

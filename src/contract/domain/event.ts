@@ -1,6 +1,9 @@
-import type { Json } from './json.ts';
+import type { Json, JsonObject } from './json.ts';
 import type { RunPhase, RunStatus } from './run.ts';
 import type { WaitingCause } from './waiting.ts';
+
+/** What a client answered. `extra` has members that the engine does not read, in the words of the answer's protocol. */
+export type GivenAnswer = { readonly payload: Json; readonly extra?: JsonObject | undefined };
 
 /** What changed. `result` and `error` are terminal: nothing follows them. Of partial outputs a run keeps the last one. */
 export type Change =
@@ -10,6 +13,8 @@ export type Change =
       readonly note?: string | undefined;
       /** The phase is as before, and the run waits. */
       readonly waiting?: WaitingCause | undefined;
+      /** What made the run go on; present in `resuming`, except where an earlier version wrote the event. */
+      readonly answer?: GivenAnswer | undefined;
     }
   | { readonly kind: 'partial'; readonly value: Json }
   /** Was a partial output, until a later one took its place. */

@@ -85,6 +85,18 @@ export type PartialMark = {
   readonly atMs: number;
 };
 
+/** An answer that was taken, by which the same one is known when it comes again. Its payload is in the event. */
+export type TakenAnswer = {
+  /** The event of the question; that of the answer follows it. */
+  readonly questionSeq: number;
+  /** The client's own name of the answer; left out where it gave none. */
+  readonly mark?: string | undefined;
+  /** Equal answers have the same. */
+  readonly fingerprint: string;
+  /** It did not reach the vendor, or may not have: the same answer is taken again once the vendor asks anew. */
+  readonly isUndelivered?: true | undefined;
+};
+
 /** A payload that a client sent to an interrupted run. */
 export type Resumption = { readonly payload: Json; readonly interrupt: Json };
 
@@ -118,6 +130,8 @@ export type Run = {
   readonly answeredInterrupt: string | null;
   /** When the vendor took that answer; left out where it is not known. */
   readonly answeredAtMs?: number | undefined;
+  /** The newest answers, oldest first; left out: the run was never answered, or by an earlier version. */
+  readonly answers?: readonly TakenAnswer[] | undefined;
   /** What is kept of the vendor's terminal answer, with the ids of its run; left out before the end. */
   readonly vendor?: JsonObject | undefined;
   /** Left out where the run has shown no partial output. */

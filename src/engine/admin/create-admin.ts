@@ -78,7 +78,8 @@ export function createAdmin(deps: AdminDeps): AdminFor {
         const found = await translateStorageFault(store.findOfAnyTenant(runId));
         if (found === null) throw new GatewayError('run_not_found');
         const { tenant } = found;
-        await deps.runs.resume({ tenant, runId }, payload, { action: 'resume', by: actor.name, atMs: clock.nowMs() });
+        const action = { action: 'resume', by: actor.name, atMs: clock.nowMs() } as const;
+        await deps.runs.resume({ tenant, runId }, payload, { action });
         act('run resumed by an operator', { run_id: runId, tenant });
       },
       backends: async () => reports.all(await readReplicas()),

@@ -1,12 +1,10 @@
 import { LinkedList } from '../../collections/linked-list.ts';
-import type { CancelOptions, CreatedRun, CreateRun, Runs } from '../../contract/api/runs.ts';
-import type { ResumedThread } from '../../contract/api/threads.ts';
+import type { CancelOptions, CreatedRun, CreateRun, ResumedRun, ResumeOptions, Runs } from '../../contract/api/runs.ts';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { EventBatches, RunEvent } from '../../contract/domain/event.ts';
 import type { Json } from '../../contract/domain/json.ts';
-import type { RunAction } from '../../contract/domain/operator.ts';
 import type { Run, RunKey, RunSummary } from '../../contract/domain/run.ts';
 import type { NewRunWebhook, RunWebhook } from '../../contract/domain/run-webhook.ts';
 import type { Rows } from '../../contract/store/rows.ts';
@@ -17,13 +15,13 @@ import { RecentReaders } from '../events/recent-readers.ts';
 import { RunEventStream } from '../events/run-event-stream.ts';
 import { agentOf } from '../placement.ts';
 import type { RunCache } from '../state/run-cache.ts';
-import { withAction } from '../state/run-notes.ts';
 import type { RunWriter } from '../state/run-writer.ts';
 import { translateRowFaults, translateStorageFault } from '../storage-errors.ts';
 import type { Canceller } from '../worker/canceller.ts';
 import type { LiveRuns } from '../worker/live-runs.ts';
 import type { UpstreamStopper } from '../worker/upstream-stopper.ts';
-import { type RunCreator, refuseViolation } from './create-run.ts';
+import { AnswerTaker } from './answer-taker.ts';
+import type { RunCreator } from './create-run.ts';
 import { checkFilter } from './search-filter.ts';
 import { WebhookService } from './webhook-service.ts';
 
@@ -53,6 +51,7 @@ export class RunService implements Runs {
   readonly #large = new LargeEvents();
   readonly #readers: RecentReaders;
   readonly #webhooks: WebhookService;
+  readonly #answers: AnswerTaker;
   /** Counts under way, by what is counted. */
   readonly #counts = new Map<string, Promise<number>>();
   #draining = false;
@@ -61,6 +60,7 @@ export class RunService implements Runs {
     this.#deps = deps;
     this.#readers = new RecentReaders(deps.bus, deps.clock);
     this.#webhooks = new WebhookService(deps);
+    this.#answers = new AnswerTaker(deps);
   }
 
   /** Refuses new runs and resumptions from now on, and ends every wait. */
@@ -117,35 +117,23 @@ export class RunService implements Runs {
     return new RunEventStream({ store, bus, large: this.#large }, key, afterSeq);
   }
 
-  async resume(key: RunKey, payload: Json, action?: RunAction): Promise<Run> {
+  async resume(key: RunKey, payload: Json, options: ResumeOptions = {}): Promise<ResumedRun> {
     this.#refuseWhenDraining();
-    return await this.#answer(await this.#read(key), payload, action);
+    return this.#withWaitingIn(await this.#answers.take(key, payload, options));
   }
 
   /** Resumes the run that has a thread: see {@link Threads.resume}. */
   async answerInterrupt(
     key: RunKey,
     payload: Json,
-    { seq, agentIds }: { readonly seq?: number | undefined; readonly agentIds?: readonly string[] | undefined },
-  ): Promise<ResumedThread> {
+    options: ResumeOptions & { readonly threadId: string; readonly agentIds?: readonly string[] | undefined },
+  ): Promise<ResumedRun> {
     this.#refuseWhenDraining();
-    const found = await translateStorageFault(this.#deps.cache.find(key));
-    // The newest event of an interrupted run is that of its interrupt.
-    const isAsked = found?.phase === 'interrupted' && (seq === undefined || seq === found.lastSeq);
-    if (found === null || !isAsked || agentIds?.includes(found.agentId) === false)
-      throw new GatewayError('thread_not_interrupted');
-    return { run: await this.#answer(found, payload), afterSeq: found.lastSeq };
+    return this.#withWaitingIn(await this.#answers.takeOfThread(key, payload, options));
   }
 
-  async #answer(run: Run, payload: Json, action?: RunAction): Promise<Run> {
-    if (run.phase !== 'interrupted' || run.outcome?.kind !== 'interrupt') throw new GatewayError('run_not_interrupted');
-    refuseViolation((await this.#deps.agents.find(run.agentId)?.checkResume(run.outcome.payload, payload)) ?? null);
-    const written = await translateStorageFault(
-      this.#deps.writer.write(action === undefined ? run : withAction(run, action), { kind: 'resume', payload }),
-    );
-    // The first answer takes the interrupt; a second one must not reach the vendor.
-    if (written.kind !== 'written') throw new GatewayError('run_not_interrupted');
-    return this.#withWaiting(written.run);
+  #withWaitingIn(resumed: ResumedRun): ResumedRun {
+    return { ...resumed, run: this.#withWaiting(resumed.run) };
   }
 
   async cancel(key: RunKey, options: CancelOptions): Promise<Run> {

@@ -1,12 +1,6 @@
 import { v7 as uuidV7 } from 'uuid';
-import type {
-  CreateThread,
-  ResumedThread,
-  ResumeThread,
-  ThreadPatch,
-  Threads,
-  WatchThread,
-} from '../../contract/api/threads.ts';
+import type { ResumedRun } from '../../contract/api/runs.ts';
+import type { CreateThread, ResumeThread, ThreadPatch, Threads, WatchThread } from '../../contract/api/threads.ts';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
@@ -118,16 +112,16 @@ export class ThreadService implements Threads {
     }
   }
 
-  async resume({ key, payload, interrupt, agentIds }: ResumeThread): Promise<ResumedThread> {
+  async resume({ key, payload, interrupt, ...options }: ResumeThread): Promise<ResumedRun> {
     const thread = await translateStorageFault(this.#deps.store.threads.findThread(key, { omitState: true }));
     if (thread === null) throw new GatewayError('thread_not_found');
     // Of a thread's live runs only the one that has the thread was started, so no other can be interrupted.
-    const runId = thread.activeRunId;
-    if (runId === null || (interrupt !== undefined && interrupt.runId !== runId))
-      throw new GatewayError('thread_not_interrupted');
+    const runId = interrupt?.runId ?? thread.activeRunId;
+    if (runId === null) throw new GatewayError('thread_not_interrupted');
     return await this.#deps.runs.answerInterrupt({ tenant: key.tenant, runId }, payload, {
-      seq: interrupt?.seq,
-      agentIds,
+      ...options,
+      threadId: key.threadId,
+      questionSeq: interrupt?.seq,
     });
   }
 

@@ -37,6 +37,10 @@ function isLarge({ change }: RunEvent): boolean {
       return measureJson(change.value, small) === null;
     case 'interrupt':
       return measureJson(change.payload, small) === null;
+    case 'phase':
+      return (
+        change.answer !== undefined && measureJson([change.answer.payload, change.answer.extra ?? null], small) === null
+      );
     default:
       return false;
   }

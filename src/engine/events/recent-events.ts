@@ -84,6 +84,10 @@ function measure({ change }: RunEvent): number | null {
       return measureJson(change.payload, { maxNodes, maxChars })?.chars ?? null;
     case 'error':
       return change.description.length;
+    case 'phase':
+      return change.answer === undefined
+        ? 0
+        : (measureJson([change.answer.payload, change.answer.extra ?? null], { maxNodes, maxChars })?.chars ?? null);
     default:
       return 0;
   }

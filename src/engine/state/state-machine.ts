@@ -1,6 +1,6 @@
 import { type Digest, shortenCanonical } from '../../compute/fingerprint.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
-import type { Change, RunEvent } from '../../contract/domain/event.ts';
+import type { Change, GivenAnswer, RunEvent } from '../../contract/domain/event.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type {
   Outcome,
@@ -9,6 +9,7 @@ import type {
   Run,
   RunPhase,
   RunStatus,
+  TakenAnswer,
   UpstreamRef,
 } from '../../contract/domain/run.ts';
 import type { Session } from '../../contract/domain/thread.ts';
@@ -39,7 +40,7 @@ export type RunTransition =
   | { readonly kind: 'clear' }
   /** The vendor's run has changed since the answer, so that an equal interrupt is a new one. */
   | { readonly kind: 'forget' }
-  | { readonly kind: 'resume'; readonly payload: Json }
+  | { readonly kind: 'resume'; readonly answer: GivenAnswer; readonly taken: Pick<TakenAnswer, 'mark' | 'fingerprint'> }
   /** About to send the accepted payload. */
   | { readonly kind: 'deliver' }
   | { readonly kind: 'redeliver' }
@@ -164,9 +165,10 @@ export function applyTransition(run: Run, transition: RunTransition, nowMs: numb
           phase: 'resuming',
           outcome: null,
           attempts: 0,
-          resumption: { payload: transition.payload, interrupt: interruptOf(run) },
+          resumption: { payload: transition.answer.payload, interrupt: interruptOf(run) },
+          answers: [...(run.answers ?? []), { ...transition.taken, questionSeq: run.lastSeq }].slice(-maxAnswers),
         },
-        { kind: 'phase', phase: 'resuming' },
+        { kind: 'phase', phase: 'resuming', answer: transition.answer },
         nowMs,
       );
     case 'deliver':
@@ -195,7 +197,7 @@ export function applyTransition(run: Run, transition: RunTransition, nowMs: numb
     case 'undelivered':
       return withEvent(
         run,
-        { ...unanswered, phase: 'running', resumption: null, attempts: 0 },
+        { ...unanswered, phase: 'running', resumption: null, attempts: 0, answers: withoutDelivery(run.answers) },
         { kind: 'phase', phase: 'running', note: boundText(transition.note, maxDescriptionLength) },
         nowMs,
       );
@@ -231,6 +233,15 @@ export function createdEvent(run: Run): RunEvent {
 /** The outward status that goes with a phase; `done` has its own. */
 function statusIn(phase: RunPhase): RunStatus {
   return phase === 'interrupted' ? 'interrupted' : 'pending';
+}
+
+/** Of one run. An older answer that comes again is one to a run that does not ask. */
+const maxAnswers = 32;
+
+/** The last answer is that of the delivery under way. */
+function withoutDelivery(answers: Run['answers']): Run['answers'] {
+  const last = answers?.at(-1);
+  return last === undefined ? answers : [...(answers ?? []).slice(0, -1), { ...last, isUndelivered: true }];
 }
 
 /** No interrupt waits for the end of its echo. */

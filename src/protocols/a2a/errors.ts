@@ -82,6 +82,8 @@ function describeGatewayError(error: GatewayError): DescribedError {
   if (error.code === 'run_not_found') return describeRefusal(new A2aRefusal('TASK_NOT_FOUND'));
   if (error.code === 'run_not_interrupted')
     return describeRefusal(new A2aRefusal('UNSUPPORTED_OPERATION', 'the task does not wait for a message'));
+  if (error.code === 'question_answered')
+    return describeRefusal(new A2aRefusal('UNSUPPORTED_OPERATION', error.message));
   if (error.code === 'idempotency_mismatch')
     return describeRefusal(
       new A2aRefusal('INVALID_PARAMS', 'was used before, for another message', 'message.messageId'),

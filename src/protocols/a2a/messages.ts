@@ -1,3 +1,4 @@
+import type { GivenAnswer } from '../../contract/domain/event.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { RunSummary } from '../../contract/domain/run.ts';
 import { isJsonObject } from '../../json/json-object.ts';
@@ -70,6 +71,23 @@ export const keptMember = 'a2a_message';
 function keptMessageOf({ request: { origin } }: RunSummary): JsonObject | undefined {
   const kept = origin?.extra[keptMember];
   return isJsonObject(kept) ? kept : undefined;
+}
+
+/** An answer to the question of a task, as it was sent; in another protocol, as it would have been. */
+export function encodeAnswer(
+  { payload, extra }: GivenAnswer,
+  ids: { readonly taskId: string; readonly contextId: string },
+  seq: number,
+): JsonObject {
+  const kept = extra?.[keptMember];
+  const data = [{ data: payload }];
+  return {
+    messageId: `${ids.taskId}.${seq}`,
+    role: 'ROLE_USER',
+    parts: data,
+    ...(isJsonObject(kept) ? kept : {}),
+    ...ids,
+  };
 }
 
 /** The message that began a run; of a run of another protocol, one that would have. */

@@ -48,7 +48,7 @@ export const methods = {
       const { historyLength } = params.configuration ?? {};
       const message = isNamed(params.message.taskId) ? null : directMessageOf(settled);
       const value: JsonObject =
-        message === null ? { task: await viewTask(call.agent, settled, { historyLength }) } : { message };
+        message === null ? { task: await viewTask(call, settled, { historyLength }) } : { message };
       return { kind: 'value', value, run: settled, replayed };
     },
   }),
@@ -63,17 +63,17 @@ export const methods = {
     params: methodParams.get,
     call: async (call, { id, historyLength }) => {
       const run = await findTask(call, id, 'poll');
-      return { kind: 'value', value: await viewTask(call.agent, run, { historyLength }), run };
+      return { kind: 'value', value: await viewTask(call, run, { historyLength }), run };
     },
   }),
   ListTasks: method({
     params: methodParams.list,
     call: async (call, params) => {
       const view = { historyLength: params.historyLength, omitArtifacts: params.includeArtifacts !== true };
-      const { api, agent, options } = call;
+      const { api, options } = call;
       const value = await listTasks(call, params, {
         maxListBytes: options.maxListBytes,
-        encode: async (row) => await viewTask(agent, await api.runs.get(row), view),
+        encode: async (row) => await viewTask(call, await api.runs.get(row), view),
       });
       return { kind: 'value', value };
     },
@@ -88,7 +88,7 @@ export const methods = {
       // It may have ended by itself meanwhile.
       if (phase === 'done' && (outcome?.kind !== 'error' || outcome.errcode !== errcodes.cancelled))
         throw new A2aRefusal('TASK_NOT_CANCELABLE', 'it is over');
-      return { kind: 'value', value: await viewTask(call.agent, run), run };
+      return { kind: 'value', value: await viewTask(call, run), run };
     },
   }),
   SubscribeToTask: method({

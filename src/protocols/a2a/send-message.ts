@@ -3,6 +3,7 @@ import { findTextPlace } from '../../agents/text-property.ts';
 import type { Decoded } from '../../contract/api/protocol.ts';
 import type { CreatedRun, CreateRun } from '../../contract/api/runs.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
+import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { isJsonObject } from '../../json/json-object.ts';
@@ -35,7 +36,10 @@ export async function deliver(
   const push = configuration?.taskPushNotificationConfig;
   if (push !== undefined && !pushes) throw new A2aRefusal('PUSH_NOTIFICATION_NOT_SUPPORTED');
   const webhooks = push === undefined ? undefined : [newWebhookOf(push)];
-  if (isNamed(message.taskId)) return await answerTask(scope, message, content, webhooks);
+  if (isNamed(message.taskId)) {
+    const mark = client.idempotencyKey ?? (uniqueMessageIds ? `${a2a} ${message.messageId}` : undefined);
+    return await answerTask(scope, { message, content, webhooks, mark });
+  }
   const { api, agent, tenant } = scope;
   const { contextId, messageId } = message;
   const command: CreateRun = {
@@ -87,20 +91,34 @@ async function inputOf(agent: Agent, message: Message, { text, data }: Content):
   return await toInput(agent, { text: text ?? '', messages: [said], data });
 }
 
-async function answerTask(
-  scope: TaskScope,
-  message: Message,
-  content: Content,
-  webhooks: CreateRun['webhooks'],
-): Promise<CreatedRun> {
+type TaskAnswer = {
+  readonly message: Message;
+  readonly content: Content;
+  readonly webhooks: CreateRun['webhooks'];
+  /** Names the answer; undefined: it is known by nothing but its task. */
+  readonly mark: string | undefined;
+};
+
+async function answerTask(scope: TaskScope, { message, content, webhooks, mark }: TaskAnswer): Promise<CreatedRun> {
   const { api, agent } = scope;
   const run = await findTask(scope, message.taskId ?? '');
   const { contextId } = message;
   if (isNamed(contextId) && contextId !== contextIdOf(run) && contextId !== run.threadId)
     throw new A2aRefusal('INVALID_PARAMS', 'is not the context of the task', 'message.contextId');
-  if (run.phase === 'done') throw new A2aRefusal('UNSUPPORTED_OPERATION', 'the task is over');
-  for (const webhook of webhooks ?? []) await api.runs.putWebhook(keyOf(run), webhook);
-  return { run: await api.runs.resume(keyOf(run), payloadOf(agent, run, content)), replayed: false };
+  const isOver = run.phase === 'done';
+  for (const webhook of isOver ? [] : (webhooks ?? [])) await api.runs.putWebhook(keyOf(run), webhook);
+  try {
+    return await api.runs.resume(keyOf(run), payloadOf(agent, run, content), {
+      mark,
+      // The payload depends on what is asked, which is over when the message comes again.
+      identity: present(content),
+      extra: { [keptMember]: keepMessage(message) },
+    });
+  } catch (error) {
+    if (isOver && error instanceof GatewayError && error.code === 'run_not_interrupted')
+      throw new A2aRefusal('UNSUPPORTED_OPERATION', 'the task is over');
+    throw error;
+  }
 }
 
 /** What an interrupted agent gets of a message: its data, else its text where the schema of the answer has a place for one. */

@@ -5,18 +5,27 @@ import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Run, RunSummary } from '../../contract/domain/run.ts';
 import { expandEvents } from '../shared/expand-events.ts';
 import { keyOf } from '../shared/wait-and-stream.ts';
+import { readHistory } from './history.ts';
 import { encodeEvent } from './stream-events.ts';
 import { contextIdOf, type TaskScope } from './task-lookup.ts';
 import { encodeTask, type TaskParts } from './tasks.ts';
 
-export type TaskView = Pick<TaskParts, 'historyLength' | 'omitArtifacts'>;
+export type TaskView = Pick<TaskParts, 'omitArtifacts'> & {
+  /** How many messages are shown, the newest ones; left out, all. */
+  readonly historyLength?: number | undefined;
+};
 
 /** A run as a task, with the text of its output. */
-export async function viewTask(agent: Agent, run: Run, view: TaskView = {}): Promise<JsonObject> {
+export async function viewTask(
+  { api, agent }: Pick<TaskScope, 'api' | 'agent'>,
+  run: Run,
+  { historyLength, ...view }: TaskView = {},
+): Promise<JsonObject> {
   const { outcome } = run;
   const reply =
     outcome?.kind !== 'result' || view.omitArtifacts === true ? null : await replyOf(agent, run, outcome.value);
-  return encodeTask(run, { ...view, contextId: contextIdOf(run), reply });
+  const history = await readHistory(api, run, historyLength);
+  return encodeTask(run, { ...view, contextId: contextIdOf(run), reply, history });
 }
 
 /** An output that has no text of its own is shown as data alone, except to clients that take texts only. */
@@ -37,7 +46,7 @@ export async function followTask(
   wrap: (response: JsonObject) => Json,
 ): Promise<EventBatches<SentEvent>> {
   const ids = { taskId: run.runId, contextId: contextIdOf(run) };
-  const task = await viewTask(agent, run);
+  const task = await viewTask({ api, agent }, run);
   // The task does not show a partial output, so the last one follows it.
   const partialSeq = run.phase === 'done' ? undefined : run.partial?.seq;
   const events = await api.runs.watch(keyOf(run), partialSeq === undefined ? run.lastSeq : partialSeq - 1);

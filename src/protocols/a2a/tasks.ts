@@ -51,13 +51,16 @@ export type TaskParts = {
   readonly contextId: string;
   /** The output as a text; null where it has none of its own. */
   readonly reply: string | null;
-  /** How many messages are shown; left out, all. */
-  readonly historyLength?: number | undefined;
+  /** The messages that are shown, oldest first; left out, the first one. */
+  readonly history?: readonly JsonObject[] | undefined;
   readonly omitArtifacts?: boolean | undefined;
 };
 
 /** A run as a task. A partial output is no part of it: streams show those. */
-export function encodeTask(run: Run, { contextId, reply, historyLength, omitArtifacts }: TaskParts): JsonObject {
+export function encodeTask(
+  run: Run,
+  { contextId, reply, history = [encodeFirstMessage(run, contextId)], omitArtifacts }: TaskParts,
+): JsonObject {
   const { runId: id, outcome, phase, lastSeq, updatedAtMs } = run;
   const ids = { taskId: id, contextId };
   const isDone = phase === 'done';
@@ -73,7 +76,7 @@ export function encodeTask(run: Run, { contextId, reply, historyLength, omitArti
       timestamp: instantOf(updatedAtMs),
     },
     artifacts: omitArtifacts === true || artifacts.length === 0 ? undefined : artifacts,
-    history: historyLength === 0 ? undefined : [encodeFirstMessage(run, contextId)],
+    history: history.length === 0 ? undefined : history,
     metadata: encodeMetadata(run),
   });
 }

@@ -120,9 +120,12 @@ export function createRunOperations(requests: Requests): readonly Operation[] {
       params: runParams,
       query: nothing,
       body: requests.resumePayload,
+      takes: ['Idempotency-Key'],
       answers: answersOf(error, success(run), [404, 409, 422]),
-      handle: async (api, { params, body, tenant }) =>
-        runAnswer(await api.runs.resume({ tenant, runId: params.run_id }, body)),
+      handle: async (api, { params, body, tenant, idempotencyKey: mark }) => {
+        const resumed = await api.runs.resume({ tenant, runId: params.run_id }, body, { mark });
+        return runAnswer(resumed.run, { replayed: resumed.replayed });
+      },
     }),
     operation({
       id: 'delete_run',

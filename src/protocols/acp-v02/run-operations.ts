@@ -181,8 +181,13 @@ export function createRunOperations<Base, One extends { readonly run_id: string 
       params: runParams,
       query: nothing,
       body: requests.resume,
+      takes: ['Idempotency-Key'],
       answers: answersOf(error, success(site.run), [404, 409, 422]),
-      handle: async (api, request) => runAnswer(await api.runs.resume(keyOf(await find(api, request)), request.body)),
+      handle: async (api, request) => {
+        const { body, idempotencyKey: mark } = request;
+        const resumed = await api.runs.resume(keyOf(await find(api, request)), body, { mark });
+        return runAnswer(resumed.run, { replayed: resumed.replayed });
+      },
     }),
     operation({
       id: `delete_${noun}`,

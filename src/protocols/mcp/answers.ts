@@ -23,7 +23,8 @@ export function readElicited(value: Json | undefined): Elicited {
 /** Goes on with an interrupted run as a person answered: who does not want to answer does not want the run. */
 export async function applyAnswer({ api }: Pick<Call, 'api'>, run: Run, question: Question, value: Json): Promise<Run> {
   const elicited = readElicited(value);
-  if (elicited.action === 'accept') return await api.runs.resume(keyOf(run), question.toPayload(elicited.content));
+  if (elicited.action === 'accept')
+    return (await api.runs.resume(keyOf(run), question.toPayload(elicited.content), {})).run;
   return await api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false });
 }
 

@@ -73,6 +73,7 @@ const codesByError: Partial<Readonly<Record<ErrorCode, number>>> = {
   agent_forbidden: rpcCodes.invalidParams,
   run_not_found: rpcCodes.invalidParams,
   run_not_interrupted: rpcCodes.invalidParams,
+  question_answered: rpcCodes.invalidParams,
   internal: rpcCodes.internal,
 };
 

@@ -45,9 +45,11 @@ const runTools: Readonly<Record<RunToolName, (call: Call, args: Given) => Promis
   resume_run: async (call, { run_id: id, payload }) => {
     if (payload === undefined) return failure('the arguments are not valid: payload is required');
     const { run, agent } = await findRun(call, id);
-    const resumed = await call.api.runs.resume(keyOf(run), payload as Json);
+    const { run: resumed, replayed: isReplayed } = await call.api.runs.resume(keyOf(run), payload as Json, {
+      mark: call.request.idempotencyKey,
+    });
     return await followRun(call, resumed, {
-      ...{ agent, afterSeq: resumed.lastSeq, isReplayed: false },
+      ...{ agent, afterSeq: resumed.lastSeq, isReplayed },
       endsWithCall: false,
     });
   },

@@ -150,8 +150,8 @@ async function begin(api: Api, request: CreateRequest): Promise<Begun> {
     return { run, replayed, key: { runId: run.runId, fromSeq: 0 } };
   }
   const { run, seq, payload } = creation;
-  const resumed = await api.runs.resume(keyOf(run), payload);
-  return { run: resumed, replayed: false, key: { runId: run.runId, fromSeq: seq } };
+  const { run: resumed, replayed } = await api.runs.resume(keyOf(run), payload, { mark: request.idempotencyKey });
+  return { run: resumed, replayed, key: { runId: run.runId, fromSeq: seq } };
 }
 
 async function answerWith(api: Api, segment: Segment, replayed = false): Promise<Answer> {

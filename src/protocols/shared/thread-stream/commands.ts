@@ -36,6 +36,7 @@ const faultCodes: Partial<Readonly<Record<ErrorCode, string>>> = {
   run_not_found: 'no_such_run',
   run_not_interrupted: 'no_such_interrupt',
   thread_not_interrupted: 'no_such_interrupt',
+  question_answered: 'no_such_interrupt',
   internal: 'unknown_error',
 };
 

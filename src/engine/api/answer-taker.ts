@@ -1,0 +1,103 @@
+import { fingerprint } from '../../compute/fingerprint.ts';
+import type { ResumedRun, ResumeOptions } from '../../contract/api/runs.ts';
+import type { AgentDirectory } from '../../contract/domain/agent.ts';
+import { GatewayError } from '../../contract/domain/errors.ts';
+import type { Json } from '../../contract/domain/json.ts';
+import type { Run, RunKey, TakenAnswer } from '../../contract/domain/run.ts';
+import type { RunCache } from '../state/run-cache.ts';
+import { withAction } from '../state/run-notes.ts';
+import type { RunWriter } from '../state/run-writer.ts';
+import { translateStorageFault } from '../storage-errors.ts';
+import { refuseViolation } from './create-run.ts';
+
+export type AnswerTakerDeps = {
+  readonly agents: AgentDirectory;
+  readonly cache: RunCache;
+  readonly writer: RunWriter;
+};
+
+/** The run's answer, or why it is not taken. */
+type Taken = ResumedRun | 'not found' | 'not asked' | 'another came first';
+
+/** Takes answers to the questions of runs: each once, however often it comes. */
+export class AnswerTaker {
+  readonly #deps: AnswerTakerDeps;
+
+  constructor(deps: AnswerTakerDeps) {
+    this.#deps = deps;
+  }
+
+  /** See {@link Runs.resume}. */
+  async take(key: RunKey, payload: Json, options: ResumeOptions): Promise<ResumedRun> {
+    const taken = await this.#take(key, payload, options, () => true);
+    if (typeof taken === 'object') return taken;
+    throw new GatewayError(taken === 'not found' ? 'run_not_found' : 'run_not_interrupted');
+  }
+
+  /** See {@link Threads.resume}. Only a run of this thread, and of one of these agents. */
+  async takeOfThread(
+    key: RunKey,
+    payload: Json,
+    {
+      threadId,
+      agentIds,
+      ...options
+    }: ResumeOptions & { readonly threadId: string; readonly agentIds?: readonly string[] | undefined },
+  ): Promise<ResumedRun> {
+    const isMeant = (run: Run): boolean => run.threadId === threadId && agentIds?.includes(run.agentId) !== false;
+    const taken = await this.#take(key, payload, options, isMeant);
+    if (typeof taken === 'object') return taken;
+    throw new GatewayError(taken === 'another came first' ? 'run_not_interrupted' : 'thread_not_interrupted');
+  }
+
+  async #take(key: RunKey, payload: Json, options: ResumeOptions, isMeant: (run: Run) => boolean): Promise<Taken> {
+    const named = { mark: options.mark, fingerprint: await fingerprint(options.identity ?? payload) };
+    let firstAsked: number | null = null;
+    for (;;) {
+      const run = await translateStorageFault(this.#deps.cache.find(key));
+      if (run === null || !isMeant(run)) return 'not found';
+      const asked = run.phase === 'interrupted' ? run.lastSeq : null;
+      const isAsked = asked !== null && asked === (options.questionSeq ?? asked);
+      const before = findTaken(run, named, options.questionSeq);
+      if (before !== null && !(before.isUndelivered && isAsked))
+        return { run, afterSeq: before.questionSeq, replayed: true };
+      // An answer that another write held up is not one to a later question.
+      if (asked === null || !isAsked || asked !== (firstAsked ?? asked))
+        return firstAsked === null ? 'not asked' : 'another came first';
+      firstAsked = asked;
+      const written = await this.#write(run, payload, options, named);
+      if (written !== null) return { run: written, afterSeq: asked, replayed: false };
+    }
+  }
+
+  /** Null: the run has changed since it was read. The first answer takes the interrupt; a second one must not reach the vendor. */
+  async #write(
+    run: Run,
+    payload: Json,
+    { action, extra }: ResumeOptions,
+    taken: Pick<TakenAnswer, 'mark' | 'fingerprint'>,
+  ): Promise<Run | null> {
+    const { agents, writer } = this.#deps;
+    const asked = run.outcome?.kind === 'interrupt' ? run.outcome.payload : null;
+    refuseViolation((await agents.find(run.agentId)?.checkResume(asked, payload)) ?? null);
+    const answer = extra === undefined ? { payload } : { payload, extra };
+    const written = await translateStorageFault(
+      writer.write(action === undefined ? run : withAction(run, action), { kind: 'resume', answer, taken }),
+    );
+    return written.kind === 'written' ? written.run : null;
+  }
+}
+
+/** The same answer, as it was taken before; null: it was not. Throws where its mark or its question has another answer. */
+function findTaken(
+  { answers = [] }: Run,
+  { mark, fingerprint: own }: Pick<TakenAnswer, 'mark' | 'fingerprint'>,
+  questionSeq: number | undefined,
+): TakenAnswer | null {
+  const marked = mark === undefined ? undefined : answers.findLast((each) => each.mark === mark);
+  if (marked !== undefined && marked.fingerprint !== own) throw new GatewayError('idempotency_mismatch');
+  const ofQuestion = answers.find((each) => each.questionSeq === questionSeq);
+  if (marked === undefined && ofQuestion !== undefined && ofQuestion.fingerprint !== own)
+    throw new GatewayError('question_answered');
+  return marked ?? ofQuestion ?? null;
+}

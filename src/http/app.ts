@@ -31,7 +31,7 @@ import { ProtectedResources } from './protected-resource.ts';
 import { docsPath } from './reference.ts';
 import { recordRequests } from './request-record.ts';
 import type { Mount } from './router.ts';
-import { isUnder } from './router.ts';
+import { isUnder, mountRouters } from './router.ts';
 import { routeMount } from './routes.ts';
 import { boundAnswer } from './slow-reader.ts';
 import { Sockets } from './sockets.ts';
@@ -177,12 +177,16 @@ export function createApp(options: AppOptions): App {
   app.use(admitRequests({ ...options, pages }));
   if (origins.length > 0) for (const step of allowOrigins(origins)) app.use(step);
   app.use(resources.route());
-  for (const site of sites) app.use(routeMount(site, routeDeps));
   const { sessions, isProtected } = options;
   const hasConsole = sessions !== undefined && mounts.some(({ protocol }) => protocol.isForOperators === true);
-  if (hasConsole) app.use(routeConsole({ accessControl, sessions, isProtected }));
-  app.use(routeTickets(mounts, routeDeps));
-  app.use(routeOwn(ownDeps, { ...options, hasConsole }));
+  app.use(
+    mountRouters([
+      ...sites.map((site) => routeMount(site, routeDeps)),
+      ...(hasConsole ? [routeConsole({ accessControl, sessions, isProtected })] : []),
+      routeTickets(mounts, routeDeps),
+      routeOwn(ownDeps, { ...options, hasConsole }),
+    ]),
+  );
   const handle = app.callback();
   const answer: RequestListener = (request, response) => {
     void handle(request, response).then(() => boundAnswer(response, slowReaderMs, unsent));

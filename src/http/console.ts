@@ -3,12 +3,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Context, Middleware } from 'koa';
+import type { Context } from 'koa';
 import type { AccessControl } from '../access/access-control.ts';
 import { type ConsoleSessions, sessionCookie, sessionPath } from '../access/console-sessions.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import { setJson } from './answers.ts';
-import { createRouter, mountRouter } from './router.ts';
+import { createRouter, type Site } from './router.ts';
 
 export const consolePath = '/console';
 const filesPath = `${consolePath}/files`;
@@ -62,7 +62,7 @@ export type ConsoleDeps = {
 };
 
 /** The console: a page that shows and does what the admin API has, and the sessions of its readers. */
-export function routeConsole({ accessControl, sessions, isProtected }: ConsoleDeps): Middleware {
+export function routeConsole({ accessControl, sessions, isProtected }: ConsoleDeps): Site {
   const router = createRouter(consolePath, { strict: false });
   const files = listFiles();
   const showPage = (context: Context): void => send(context, 'text/html; charset=utf-8', page);
@@ -99,7 +99,7 @@ export function routeConsole({ accessControl, sessions, isProtected }: ConsoleDe
     setSession(context, '', 0);
     context.status = 204;
   });
-  return mountRouter(consolePath, router);
+  return { prefix: consolePath, router };
 }
 
 /** Only the origin knows whether the browser speaks TLS, which may end at a proxy. */

@@ -1,4 +1,4 @@
-import type { Context, Middleware } from 'koa';
+import type { Context } from 'koa';
 import type { PushCall } from '../contract/adapter/push.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { MetricsPage } from '../observability/metrics.ts';
@@ -7,7 +7,7 @@ import type { ParseBody, ReadPush } from './body.ts';
 import { type HealthDeps, readReadiness } from './health.ts';
 import { createHomePage, type HomeOptions } from './home-page.ts';
 import { addReference, type ReferenceOptions } from './reference.ts';
-import { createRouter, mountRouter } from './router.ts';
+import { createRouter, type Site } from './router.ts';
 
 /**
  * Resolves with true if the token is one that a start carried; its run is observed then.
@@ -30,7 +30,7 @@ export type OwnRouteDeps = HealthDeps & {
 const metricsTypes = ['text/plain', 'text/plain;version=0.0.4', 'application/openmetrics-text;version=1.0.0'];
 
 /** The gateway's own routes, as opposed to those of a protocol. They ask for no key. */
-export function routeOwn(deps: OwnRouteDeps, options: HomeOptions & ReferenceOptions): Middleware {
+export function routeOwn(deps: OwnRouteDeps, options: HomeOptions & ReferenceOptions): Site {
   const router = createRouter('', { strict: true });
   const { pushed, pushedForAccount, readPush, renderMetrics } = deps;
 
@@ -82,7 +82,7 @@ export function routeOwn(deps: OwnRouteDeps, options: HomeOptions & ReferenceOpt
   });
 
   addReference(router, options);
-  return mountRouter('', router);
+  return { prefix: '', router };
 }
 
 function flattenHeaders(headers: Context['headers']): Readonly<Record<string, string>> {

@@ -21,13 +21,33 @@ export function createRouter(prefix: string, options: { readonly strict: boolean
   return new Router({ ...options, prefix, sensitive: true, exclusive: 'specificity', methods: METHODS });
 }
 
-/** The router's routes, OPTIONS and 405, for paths below `prefix`; other paths go to the next step at once. */
-export function mountRouter(prefix: string, router: Router): Middleware {
+/** A router and the paths that it is asked for. */
+export type Site = { readonly prefix: string; readonly router: Router };
+
+/**
+ * The routes, OPTIONS and 405 of several routers in one step. Each router below whose prefix the path lies is asked in turn; a
+ * path that none of them has goes to the next step.
+ */
+export function mountRouters(sites: readonly Site[]): Middleware {
+  const steps = sites.map(({ prefix, router }) => ({ prefix, answer: answerBy(router) }));
+  return (context, next) => {
+    const { path } = context;
+    const goOn = (from: number): Promise<unknown> => {
+      for (let at = from; at < steps.length; at += 1) {
+        const step = steps[at];
+        if (step !== undefined && isUnder(path, step.prefix)) return step.answer(context, () => goOn(at + 1));
+      }
+      return next();
+    };
+    return goOn(0);
+  };
+}
+
+function answerBy(router: Router): (context: Context, next: () => Promise<unknown>) => Promise<unknown> {
   const routes = router.routes() as unknown as Middleware;
   const allowed = router.allowedMethods(refusals) as unknown as Middleware;
   return (context, next) => {
-    if (!isUnder(context.path, prefix)) return next();
-    const answer = allowed(context, () => routes(context, next));
+    const answer: Promise<unknown> = allowed(context, () => routes(context, next));
     return context.method === 'OPTIONS' ? answer.then(() => completeOptions(context)) : answer;
   };
 }

@@ -11,7 +11,7 @@ import { type Elsewhere, membersOf } from './elsewhere.ts';
 import { OperationRequest } from './request.ts';
 import { type MemberHint, maxNameLength, nameCaller, parseParams, parsePart } from './request-parts.ts';
 import { noteOperation } from './request-record.ts';
-import { createRouter, type Mount, mountRouter } from './router.ts';
+import { createRouter, type Mount, type Site } from './router.ts';
 import type { Sockets } from './sockets.ts';
 import { streamType } from './sse.ts';
 import { readTicket, takesTicket } from './ticket-route.ts';
@@ -28,15 +28,15 @@ export type RouteDeps = {
   readonly publicUrl: string | null;
 };
 
-/** A protocol's operations as one router. A path that it does not have goes to the next step. */
-export function routeMount({ protocol, prefix }: Mount, deps: RouteDeps): Middleware {
+/** A protocol's operations as one router. */
+export function routeMount({ protocol, prefix }: Mount, deps: RouteDeps): Site {
   const router = createRouter(prefix, { strict: false });
   for (const each of protocol.operations) {
     const step = serveOperation(each, { protocol, prefix }, deps);
     // The router's types say more of a context than Koa's do, and less of its state.
     router.register(escapeColons(each.path), [each.method], step as unknown as Parameters<typeof router.register>[2]);
   }
-  return mountRouter(prefix, router);
+  return { prefix, router };
 }
 
 /** A colon after a name, as in `/runs:cancel`, begins no parameter. */
@@ -71,11 +71,11 @@ function serveOperation(operation: Operation, { protocol, prefix }: Mount, deps:
     const body = takesBody ? parsePart(operation.body, await readBody(context, caller), hintOf) : undefined;
     const parts = { params, query, body, tenant, publicUrl };
     const request = new OperationRequest(context, disconnects, parts);
+    const askAgain = () =>
+      operation.handle(api, new OperationRequest(context, disconnects, { ...parts, isAgain: true }));
     const work = async (): Promise<void> => {
       const answer = await operation.handle(api, request);
       const canRepeat = context.method === 'GET' || answer.kind === 'list';
-      const again = { ...parts, isAgain: true };
-      const askAgain = () => operation.handle(api, new OperationRequest(context, disconnects, again));
       // Not awaited here, so that the answer is not kept while it waits for its turn.
       return answers.send(context, answer, { prefix, caller, askAgain: canRepeat ? askAgain : null });
     };

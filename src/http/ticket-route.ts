@@ -1,4 +1,4 @@
-import type { Context, Middleware } from 'koa';
+import type { Context } from 'koa';
 import { z } from 'zod';
 import type { AccessControl } from '../access/access-control.ts';
 import { readCredential } from '../access/credentials.ts';
@@ -8,7 +8,7 @@ import { uuid } from '../protocols/shared/requests.ts';
 import { setJson } from './answers.ts';
 import type { BodyReader } from './body.ts';
 import { nameCaller, parsePart } from './request-parts.ts';
-import { createRouter, type Mount, mountRouter } from './router.ts';
+import { createRouter, type Mount, type Site } from './router.ts';
 import { streamType } from './sse.ts';
 
 export type TicketRouteDeps = { readonly accessControl: AccessControl; readonly readBody: BodyReader };
@@ -17,7 +17,7 @@ export type TicketRouteDeps = { readonly accessControl: AccessControl; readonly 
 const request = z.strictObject({ run_id: uuid, path: z.string().max(2048).optional() });
 
 /** `POST /stream-tickets`: a URL with which a client that cannot send headers opens the stream of one run. */
-export function routeTickets(mounts: readonly Mount[], { accessControl, readBody }: TicketRouteDeps): Middleware {
+export function routeTickets(mounts: readonly Mount[], { accessControl, readBody }: TicketRouteDeps): Site {
   const router = createRouter('', { strict: true });
   const streams = mounts.flatMap(({ protocol, prefix }) =>
     protocol.operations.filter(takesTicket).map(({ path }) => streamPattern(prefix + path)),
@@ -39,7 +39,7 @@ export function routeTickets(mounts: readonly Mount[], { accessControl, readBody
     const answer = { ticket, url: `${path}?ticket=${ticket}`, open_before: new Date(openBeforeMs).toISOString() };
     setJson(context, JSON.stringify(answer));
   });
-  return mountRouter('', router);
+  return { prefix: '', router };
 }
 
 /** Whether an operation streams one run, so that a ticket opens it. */

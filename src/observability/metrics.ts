@@ -64,13 +64,14 @@ export function createMetrics({ processMetrics }: MetricsOptions): MetricsRegist
   return {
     count: (name, labels = {}) => {
       const found = counted.get(name as CounterName);
-      if (found?.series.takes(labels)) found.counter.inc(found.series.bound(labels));
-      else countUnknown(name);
+      const bounded = found?.series.bound(labels);
+      if (found === undefined || bounded === undefined) return countUnknown(name);
+      found.counter.inc(bounded);
     },
     observe: (name, value, labels = {}, trace) => {
       const found = observed.get(name as HistogramName);
-      if (!found?.series.takes(labels)) return countUnknown(name);
-      const bounded = found.series.bound(labels);
+      const bounded = found?.series.bound(labels);
+      if (found === undefined || bounded === undefined) return countUnknown(name);
       // A clock that is set back makes no run end before its beginning.
       const positive = Math.max(0, value);
       found.histogram.observe({ labels: bounded, value: positive, exemplarLabels: exemplarOf(trace) });
@@ -85,41 +86,44 @@ export function createMetrics({ processMetrics }: MetricsOptions): MetricsRegist
   };
 }
 
+const noLabels: Labels = {};
+
 /** Only a trace that is sampled can be looked up. */
 function exemplarOf(trace: TraceContext | undefined): Labels {
-  if (trace === undefined) return {};
+  if (trace === undefined) return noLabels;
   const [, traceId = '', spanId = '', flags = '0'] = trace.traceparent.split('-');
-  return (Number.parseInt(flags, 16) & 1) === 1 ? { trace_id: traceId, span_id: spanId } : {};
+  return (Number.parseInt(flags, 16) & 1) === 1 ? { trace_id: traceId, span_id: spanId } : noLabels;
 }
 
 /** At most {@link maxSeries} combinations of label values, and one more for all others together. */
 class BoundedSeries {
   readonly #labels: readonly string[];
   readonly #others: Labels;
-  readonly #seen = new Set<string>();
+  /** The labels of each series, by their values: nearly every count is of a series that is known. */
+  readonly #seen = new Map<string, Labels>();
 
   constructor(labels: readonly string[]) {
     this.#labels = labels;
     this.#others = Object.fromEntries(labels.map((label) => [label, 'other']));
   }
 
-  takes(labels: Labels): boolean {
-    return (
-      Object.keys(labels).length === this.#labels.length && this.#labels.every((label) => labels[label] !== undefined)
-    );
-  }
-
-  bound(labels: Labels): Labels {
-    return this.#hasPlaceFor(labels) ? labels : this.#others;
-  }
-
-  #hasPlaceFor(labels: Labels): boolean {
-    if (this.#labels.length === 0) return true;
-    const key = JSON.stringify(this.#labels.map((label) => labels[label]));
-    if (this.#seen.has(key)) return true;
-    if (this.#seen.size >= maxSeries) return false;
-    this.#seen.add(key);
-    return true;
+  /** The labels to count under; undefined for labels that the metric does not have. */
+  bound(labels: Labels): Labels | undefined {
+    let given = 0;
+    for (const label in labels) given += Object.hasOwn(this.#others, label) ? 1 : Number.NaN;
+    if (given !== this.#labels.length) return undefined;
+    let key = '';
+    for (const label of this.#labels) {
+      const value = labels[label];
+      if (value === undefined) return undefined;
+      // With its length, so that no two combinations have one text.
+      key += `${value.length}:${value}`;
+    }
+    const seen = this.#seen.get(key);
+    if (seen !== undefined) return seen;
+    if (this.#seen.size >= maxSeries) return this.#others;
+    this.#seen.set(key, labels);
+    return labels;
   }
 }
 

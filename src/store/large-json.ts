@@ -12,13 +12,18 @@ const bounds = { maxNodes: 4000, maxChars: 1_048_576 };
 /** JSON of large parts of a write, by the part: written in slices before the write is put together. */
 export type LargeTexts = ReadonlyMap<object, string>;
 
-/** The texts of a run's large parts and of those of its new events; null where there are none, as nearly always. */
-export function writeLarge(run: Run, events: readonly RunEvent[]): Promise<LargeTexts> | null {
+/** The texts of the large parts of a run and its new events; null where there are none, as nearly always. */
+export function writeLarge(
+  run: Run,
+  events: readonly RunEvent[],
+  { isNew }: { readonly isNew: boolean },
+): Promise<LargeTexts> | null {
   const parts: object[] = [];
   const add = (part: object | null): void => {
     if (part !== null && measureJson(part, bounds) === null) parts.push(part);
   };
-  add(run.request);
+  // An update leaves the request as it is.
+  if (isNew) add(run.request);
   add(run.outcome);
   // What an end says is said by the run.
   for (const { change } of events) if (change !== run.outcome) add(change);

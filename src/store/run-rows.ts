@@ -172,22 +172,28 @@ export function encodeState(run: Run, texts: LargeTexts | null = null): string {
   const { upstream, backend, startSentAtMs, named, outcome, resumption, asked, answeredInterrupt, answeredAtMs } = run;
   const { answers, partial, attempts, evaluations, waiting, webhooks, caps, cost, notes, lastSeq } = run;
   const { startedAtMs, deadlineAtMs } = run;
+  // One literal: each object that is spread into another one is made first, and most of these members are absent.
   const rest = JSON.stringify({
-    ...{ upstream, backend, startSentAtMs, named, resumption, asked, answeredInterrupt, answeredAtMs },
-    ...{
-      answers,
-      partial,
-      attempts,
-      evaluations,
-      waiting,
-      webhooks,
-      caps,
-      cost,
-      notes,
-      lastSeq,
-      startedAtMs,
-      deadlineAtMs,
-    },
+    upstream,
+    backend,
+    startSentAtMs,
+    named,
+    resumption,
+    asked,
+    answeredInterrupt,
+    answeredAtMs,
+    answers,
+    partial,
+    attempts,
+    evaluations,
+    waiting,
+    webhooks,
+    caps,
+    cost,
+    notes,
+    lastSeq,
+    startedAtMs,
+    deadlineAtMs,
   });
   return `{"outcome":${textOf(outcome, texts)},${rest.slice(1)}`;
 }

@@ -57,6 +57,31 @@ test('a count under a wrong name or with wrong labels does not throw and is show
   ]);
 });
 
+test('a count with a label too many is unknown, also where the rest names a series that was counted', async () => {
+  const metrics = openMetrics();
+  metrics.count('polls', { backend: 'a', result: 'ok' });
+  metrics.count('polls', { backend: 'a', result: 'ok', kind: 'b' });
+  metrics.count('polls', { backend: 'a', constructor: 'ok' });
+  expect(await readSeries(metrics)).toEqual([
+    { name: 'polls', labels: { backend: 'a', result: 'ok' }, value: 1 },
+    { name: 'unknown_counts', labels: { name: 'polls' }, value: 2 },
+  ]);
+});
+
+test('values that are the same when written one after the other are counted apart', async () => {
+  const metrics = openMetrics();
+  for (const [backend, result] of [
+    ['a', '1:b'],
+    ['a1:', 'b'],
+    ['a', '1:b'],
+  ] as const)
+    metrics.count('polls', { backend, result });
+  expect((await readSeries(metrics)).map(({ labels, value }) => [labels.backend, labels.result, value])).toEqual([
+    ['a', '1:b', 2],
+    ['a1:', 'b', 1],
+  ]);
+});
+
 test('a counter keeps a bounded number of series and loses no count', async () => {
   const metrics = openMetrics();
   for (let n = 0; n < 1500; n++) metrics.count('unmapped_status', { agent: `agent-${n}` });

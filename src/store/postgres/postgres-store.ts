@@ -166,7 +166,7 @@ export class PostgresStore implements Store {
 
   async insertWithin(run: Run, events: readonly RunEvent[], terms: InsertTerms): Promise<Insertion> {
     this.#refuseLost();
-    const writing = writeLarge(run, events);
+    const writing = writeLarge(run, events, { isNew: true });
     const texts = writing === null ? null : await writing;
     const tryInsert = this.#prepareInsert(run, events, { ...terms, texts });
     for (let attempt = 0; attempt < keyAttempts; attempt++) {
@@ -183,7 +183,7 @@ export class PostgresStore implements Store {
 
   async update(update: RunUpdate): Promise<boolean> {
     this.#refuseLost();
-    const writing = writeLarge(update.run, update.events);
+    const writing = writeLarge(update.run, update.events, { isNew: false });
     if (writing === null) return await this.#update(update, null);
     return await arrivals.follow(writing.then((texts) => this.#update(update, texts)));
   }

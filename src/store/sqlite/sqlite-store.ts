@@ -120,7 +120,7 @@ export class SqliteStore implements Store {
   async insertWithin(run: Run, events: readonly RunEvent[], terms: InsertTerms): Promise<Insertion> {
     const { idempotency, admission } = terms;
     const caps = terms.caps.length === 0 ? null : this.caps.prepareCount(terms.caps);
-    const writing = writeLarge(run, events);
+    const writing = writeLarge(run, events, { isNew: true });
     const texts = writing === null ? null : await writing;
     const insertion = await this.#writes.submit(
       prepareInsert(this.#statements, { run, events, idempotency, admission, caps, texts }),
@@ -130,7 +130,7 @@ export class SqliteStore implements Store {
   }
 
   async update(update: RunUpdate): Promise<boolean> {
-    const writing = writeLarge(update.run, update.events);
+    const writing = writeLarge(update.run, update.events, { isNew: false });
     if (writing === null) return await this.#update(update, null);
     return await arrivals.follow(writing.then((texts) => this.#update(update, texts)));
   }

@@ -13,7 +13,7 @@ export function statusesOf({ status, statuses, phases, errcodes }: RunConditions
       (status === undefined || each === status) &&
       (statuses === undefined || statuses.includes(each)) &&
       (phases === undefined || phases.some((phase) => statusesIn(phase).includes(each))) &&
-      (errcodes === undefined || failedStatuses.includes(each)),
+      (errcodes === undefined || failedStatuses.includes(each) || statuses?.includes(each) === true),
   );
 }
 

@@ -150,7 +150,9 @@ export const runRowSchema = z.object({
 });
 type RunRow = z.infer<typeof runRowSchema>;
 
-const summaryRowSchema = runRowSchema.omit({ owner: true, version: true, state: true });
+const summaryRowSchema = runRowSchema
+  .omit({ owner: true, version: true, state: true })
+  .extend({ errcode: z.number().nullish() });
 
 /** Columns of `runs` and `requests` that {@link decodeRun} reads, for a select list. */
 export const runColumns = [
@@ -161,11 +163,16 @@ export const runColumns = [
   .concat('requests.request')
   .join(', ');
 
-/** Columns of `runs` that a list shows; the request comes with them. */
-export const summaryColumns = Object.keys(summaryRowSchema.shape)
-  .filter((column) => column !== 'request')
-  .map((column) => `runs.${column}`)
-  .join(', ');
+/**
+ * What a list shows of `runs`; the request comes with it.
+ *
+ * @param errcode reads the errcode from the state of a run that failed, which is small.
+ */
+export function summaryColumns(errcode: string): string {
+  const columns = Object.keys(summaryRowSchema.shape).filter((column) => column !== 'request' && column !== 'errcode');
+  const ofFailed = `CASE WHEN runs.status IN ('error', 'timeout') THEN ${errcode} END AS errcode`;
+  return [...columns.map((column) => `runs.${column}`), ofFailed].join(', ');
+}
 
 /** The part of a run that changes and is never searched. */
 export function encodeState(run: Run, texts: LargeTexts | null = null): string {
@@ -317,5 +324,6 @@ function summaryOf(columns: z.output<typeof summaryRowSchema>, request: RunReque
     createdAtMs: columns.created_at_ms,
     updatedAtMs: columns.updated_at_ms,
     ...decodeVendor(columns.vendor),
+    ...(typeof columns.errcode === 'number' ? { errcode: columns.errcode } : {}),
   };
 }

@@ -214,7 +214,10 @@ describe.each(Object.keys(clients) as (keyof typeof clients)[])('@langchain/lang
       client().runs.stream(threadId, 'talk', { command: { goto: '__end__' } as never, streamMode: ['values'] }),
     );
     expect(names(parts)).toEqual(['metadata', 'values', 'end']);
-    expect((await client().runs.list(threadId, { status: 'interrupted' })).length).toBe(0);
+    // The run is one that was cancelled, and asks nothing any more.
+    expect((await client().runs.list(threadId, { status: 'interrupted' })).length).toBe(1);
+    expect(await client().threads.get(threadId)).toMatchObject({ status: 'idle', interrupts: {} });
+    expect(await client().threads.getState(threadId)).toMatchObject({ next: [], tasks: [] });
   });
 
   test('a new input takes the place of a question that is not answered', async () => {
@@ -260,14 +263,22 @@ describe.each(Object.keys(clients) as (keyof typeof clients)[])('@langchain/lang
     const [first, second, third] = [await create(), await create(), await create()];
     await client().runs.cancel(threadId, first, true);
     await client().runs.cancel(threadId, first);
-    expect(await statusOf(first)).toBe('error');
+    expect(await statusOf(first)).toBe('interrupted');
     await cancelMany({ threadId, runIds: [second] });
     expect([await statusOf(second), await statusOf(third)]).toEqual([
-      'error',
+      'interrupted',
       expect.stringMatching(/pending|running/),
     ]);
     await cancelMany({ status: 'all' });
-    expect(await statusOf(third)).toBe('error');
+    expect(await statusOf(third)).toBe('interrupted');
+    const cancelled = [third, second, first];
+    const ids = async (status?: 'interrupted' | 'error') =>
+      (await client().runs.list(threadId, status === undefined ? {} : { status })).map(({ run_id: id }) => id);
+    expect([await ids(), await ids('interrupted'), await ids('error')]).toEqual([cancelled, cancelled, []]);
+    expect((await client().runs.list(threadId)).map(({ status }) => status)).toEqual(Array(3).fill('interrupted'));
+    expect(await client().runs.join(threadId, first)).toEqual({});
+    const streamed = await collect(client().runs.joinStream(threadId, first, { streamMode: 'values' } as never));
+    expect(names(streamed).slice(-2)).toEqual(['values', 'end']);
     const fourth = await create();
     await client().runs.cancel(threadId, fourth, false, 'rollback');
     await expect(statusOf(fourth)).rejects.toThrow(/404/);

@@ -33,7 +33,7 @@ function matches(
     (status === undefined || run.status === status) &&
     (statuses === undefined || statuses.includes(run.status)) &&
     (phases === undefined || phases.includes(run.phase)) &&
-    (errcodes === undefined || (errcode !== null && errcodes.includes(errcode))) &&
+    (errcodes === undefined || (errcode === null ? statuses !== undefined : errcodes.includes(errcode))) &&
     (notErrcodes === undefined || errcode === null || !notErrcodes.includes(errcode)) &&
     (updatedAfterMs === undefined || run.updatedAtMs > updatedAfterMs) &&
     (metadata === undefined || run.request.metadata?.part === metadata.part)
@@ -60,6 +60,9 @@ const questions: readonly Partial<RunConditions>[] = [
   { phases: ['running', 'done'], agentId: 'agent-a' },
   { phases: ['interrupted'], threadId: null },
   { errcodes: [1000] },
+  { errcodes: [1000], statuses: ['interrupted', 'error'] },
+  { errcodes: [1000, 1001], statuses: ['success', 'timeout'], agentId: 'agent-a' },
+  { errcodes: [1000], statuses: ['interrupted', 'error'], threadId: 'thread-1' },
   { status: 'error', notErrcodes: [1000, 1003] },
   { notErrcodes: [1000, 1001] },
   { updatedAfterMs: 5030 },
@@ -133,7 +136,13 @@ export function describeChanged(bench: () => Bench): void {
         const name = JSON.stringify(question);
         const expected = runs.filter((run) => matches(run, { tenant, ...question }));
         expect(idsOf(await find({ ...question, order: 'updated' })), name).toEqual(idsOf(expected.toSorted(byChange)));
-        expect(idsOf(await find(question)), name).toEqual(idsOf(expected.toSorted(byCreation)));
+        const found = await find(question);
+        expect(idsOf(found), name).toEqual(idsOf(expected.toSorted(byCreation)));
+        const codes = expected.toSorted(byCreation).map((run) => errcodeOf(run) ?? undefined);
+        expect(
+          found.map(({ errcode }) => errcode),
+          name,
+        ).toEqual(codes);
         expect(await bench().store.count({ tenant, ...question }), name).toBe(expected.length);
       }
     });

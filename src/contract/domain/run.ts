@@ -180,7 +180,10 @@ export type RunSummary = Pick<
   | 'vendor'
   | 'createdAtMs'
   | 'updatedAtMs'
->;
+> & {
+  /** Why the run failed; left out for one that did not, and in a whole run, whose outcome has it. */
+  readonly errcode?: number | undefined;
+};
 
 /** Identifies a run within its tenant. */
 export type RunKey = { readonly tenant: string; readonly runId: string };

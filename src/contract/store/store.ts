@@ -32,7 +32,7 @@ export type RunConditions = {
   readonly phases?: readonly RunPhase[] | undefined;
   /** Runs with one of these statuses. */
   readonly statuses?: readonly RunStatus[] | undefined;
-  /** Runs that failed with one of these errcodes. */
+  /** Of runs that failed, those with one of these errcodes. Others are left out unless `statuses` has theirs. */
   readonly errcodes?: readonly number[] | undefined;
   /** No runs that failed with one of these errcodes. */
   readonly notErrcodes?: readonly number[] | undefined;

@@ -78,8 +78,8 @@ export class Narration {
       case 'result':
         return [...(await this.#narrateResult(change.value)), end];
       case 'error': {
-        if (this.#options.isEnded && change.errcode === errcodes.cancelled)
-          return [...(await this.#narrateState()), end];
+        if (change.errcode === errcodes.cancelled)
+          return this.#options.isEnded ? [...(await this.#narrateState()), end] : [end];
         return [{ place: places.error, event: 'error', data: encodeFailure(change) }, end];
       }
       default:

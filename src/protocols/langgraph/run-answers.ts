@@ -5,7 +5,7 @@ import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { interruptId } from '../shared/interrupt-ids.ts';
 import { readStateAfter, readThread } from './context.ts';
-import { encodeRun } from './encode.ts';
+import { encodeRun, isCancelled } from './encode.ts';
 import { encodeFailure } from './failures.ts';
 import { headersOf } from './run-stream.ts';
 import { encodeState, stateBefore } from './state.ts';
@@ -24,12 +24,13 @@ export async function answerWait(
 ): Promise<Answer> {
   const { runId, waiting } = run;
   return {
-    ...{ kind: 'json', status: 200, body: isEnded ? await encodeThread(api, run) : await encodeEnd(api, run) },
+    ...{ kind: 'json', status: 200 },
+    body: isEnded || isCancelled(run) ? await encodeThread(api, run) : await encodeEnd(api, run),
     ...{ runId, replayed, waiting, headers: headersOf(run, 'join') },
   };
 }
 
-/** The state that a run leaves which its client has told to end. */
+/** The state of the thread, which a run that was cancelled leaves as it was. */
 async function encodeThread(api: Api, run: Run): Promise<JsonObject> {
   return encodeState(await readThread(api, run), run.threadId ?? run.runId);
 }

@@ -1,7 +1,9 @@
 import type { Api } from '../../contract/api/api.ts';
 import type { ListAnswer } from '../../contract/api/protocol.ts';
+import { errcodes } from '../../contract/domain/errcodes.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
-import type { RunPhase, RunStatus, RunSummary } from '../../contract/domain/run.ts';
+import type { RunSummary } from '../../contract/domain/run.ts';
+import type { RunConditions } from '../../contract/store/store.ts';
 import { listAnswer } from '../shared/answers.ts';
 import { encodeRun, type LangGraphStatus } from './encode.ts';
 
@@ -14,7 +16,7 @@ export type RunListQuery = {
   readonly select?: readonly string[] | undefined;
 };
 
-type Selection = { readonly phases?: readonly RunPhase[]; readonly status?: RunStatus };
+type Selection = Pick<RunConditions, 'phases' | 'status' | 'statuses' | 'errcodes' | 'notErrcodes'>;
 
 /** Runs of a thread, newest first. */
 export function listRuns(api: Api, query: RunListQuery): ListAnswer {
@@ -27,13 +29,17 @@ export function listRuns(api: Api, query: RunListQuery): ListAnswer {
   return listAnswer(api.runs.search({ tenant, threadId, ...selection, limit, offset }), encode, { limit, offset });
 }
 
-/** Two of LangGraph's statuses are one here, and told apart by the phase. */
+/** A status of LangGraph by phase and errcode: `pending` and `running` are one status here, and so are `error` and a cancellation. */
 export function selectionOf(status: LangGraphStatus): Selection {
   switch (status) {
     case 'pending':
       return { phases: ['queued', 'starting'] };
     case 'running':
       return { phases: ['running', 'resuming', 'delivering'] };
+    case 'interrupted':
+      return { statuses: ['interrupted', 'error'], errcodes: [errcodes.cancelled] };
+    case 'error':
+      return { status, notErrcodes: [errcodes.cancelled] };
     default:
       return { status };
   }

@@ -1,10 +1,10 @@
 import type { Api } from '../../contract/api/api.ts';
-import { errcodes } from '../../contract/domain/errcodes.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { SentEvent, ThreadEvent } from '../../contract/domain/event.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
 import { streamModesOf } from '../shared/run-create.ts';
+import { isCancelled } from './encode.ts';
 import { numberOf, places, sendAfter } from './event-numbers.ts';
 import { Narration } from './narration.ts';
 import { isStreamMode, type StreamMode } from './run-requests.ts';
@@ -98,8 +98,8 @@ function isBeginning({ startedAtMs }: Run, { atMs }: ThreadEvent): boolean {
 }
 
 /** Whether the run was cancelled before its turn, perhaps in the middle of another one. */
-function isSkipped({ startedAtMs, outcome }: Run): boolean {
-  return startedAtMs === null && outcome?.kind === 'error' && outcome.errcode === errcodes.cancelled;
+function isSkipped(run: Run): boolean {
+  return run.startedAtMs === null && isCancelled(run);
 }
 
 function endOf({ runId, threadSeq, change }: ThreadEvent): readonly NumberedEvent[] {

@@ -8,23 +8,24 @@ import { type Paged, readInBatches } from '../row-batches.ts';
 import { decodeSummary, summaryColumns } from '../run-rows.ts';
 import { checkpointColumns, decodeCheckpoint, decodeLarge, stateless } from '../thread-rows.ts';
 import { pageText } from './paged-text.ts';
-import { selectCount, selectRunIds } from './run-selection.ts';
+import { errcode, selectCount, selectRunIds } from './run-selection.ts';
 
 const runKey = z.object({ run_id: z.string() });
 const changedRow = z.object({ updated_at_ms: z.number() });
 const countRow = z.object({ count: z.number() });
 const checkpointKey = z.object({ checkpoint_id: z.string() });
 
+const columns = summaryColumns(`${errcode}::float8`);
 /** Names of columns as a subselect gives them. */
-const runHeads = summaryColumns.replaceAll(/\bruns\./g, '');
+const runHeads = columns.replace(/CASE .* AS errcode$/s, 'errcode').replaceAll(/\bruns\./g, '');
 
-const runsByIds = `SELECT ${summaryColumns}, requests.request FROM runs JOIN requests USING (run_id)
+const runsByIds = `SELECT ${columns}, requests.request FROM runs JOIN requests USING (run_id)
   WHERE run_id = ANY ($1::text[])`;
 
 /** Rejects with node-postgres' errors. */
 export function searchRuns(pool: Pool, query: RunQuery): Rows<RunSummary> {
   const { text, values } = selectRunIds(query);
-  const select = `SELECT ${summaryColumns}, requests.request
+  const select = `SELECT ${columns}, requests.request
     FROM (${text}) AS page JOIN runs USING (run_id) JOIN requests USING (run_id)`;
   const order = query.order === 'updated' ? 'updated_at_ms DESC, run_id DESC' : 'run_id DESC';
   const page = pageText(select, { heads: runHeads, payloads: ['request'], order });

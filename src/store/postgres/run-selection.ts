@@ -27,7 +27,7 @@ function agentsOf({ agentId, agentIds }: RunConditions, tenant: string, bind: Bi
 }
 
 /** PostgreSQL reads no JSON with an escape that is no text of its own, wherever it stands. */
-const errcode = `(regexp_replace(runs.state, '\\\\u(0000|d[89a-f][0-9a-f]{2})', '\\\\ufffd', 'gi')::json
+export const errcode = `(regexp_replace(runs.state, '\\\\u(0000|d[89a-f][0-9a-f]{2})', '\\\\ufffd', 'gi')::json
   #>> '{outcome,errcode}')::bigint`;
 
 /** What no index answers, and the join that it needs. */
@@ -38,11 +38,12 @@ function restOf(conditions: RunConditions, bind: Bind): { readonly join: string;
   const phases = comparedPhases(conditions);
   if (phases !== undefined) tests.push(`phase = ANY (${bind(phases)}::text[])`);
   // Only the state of a run that failed is known to be small.
-  const ofFailed = (given: readonly number[], otherwise: boolean): string =>
+  const ofFailed = (given: readonly number[], negation: '' | 'NOT ', otherwise: boolean): string =>
     `CASE WHEN status IN ('error', 'timeout')
-      THEN ${otherwise ? 'NOT ' : ''}${errcode} = ANY (${bind(given)}::bigint[]) ELSE ${otherwise} END`;
-  if (conditions.errcodes !== undefined) tests.push(ofFailed(conditions.errcodes, false));
-  if (conditions.notErrcodes !== undefined) tests.push(ofFailed(conditions.notErrcodes, true));
+      THEN ${negation}${errcode} = ANY (${bind(given)}::bigint[]) ELSE ${otherwise} END`;
+  if (conditions.errcodes !== undefined)
+    tests.push(ofFailed(conditions.errcodes, '', conditions.statuses !== undefined));
+  if (conditions.notErrcodes !== undefined) tests.push(ofFailed(conditions.notErrcodes, 'NOT ', true));
   return { join: entries.length === 0 ? '' : 'JOIN requests USING (run_id)', tests };
 }
 

@@ -127,15 +127,15 @@ const ranges: Readonly<Record<RunIndex, readonly [from: string, conditions: stri
 
 /** Only the state of a run that failed is known to be small. */
 function errcodeTests(
-  { errcodes, notErrcodes }: RunConditions,
+  { errcodes, notErrcodes, statuses }: RunConditions,
   oneOf: (column: string, given: readonly SQLInputValue[]) => string,
 ): readonly string[] {
-  const test = (given: readonly number[], otherwise: 0 | 1): string =>
+  const test = (given: readonly number[], negation: '' | 'NOT ', otherwise: 0 | 1): string =>
     `CASE WHEN runs.status IN ('error', 'timeout')
-      THEN ${otherwise === 1 ? 'NOT ' : ''}${oneOf("json_extract(runs.state, '$.outcome.errcode')", given)} ELSE ${otherwise} END`;
+      THEN ${negation}${oneOf("json_extract(runs.state, '$.outcome.errcode')", given)} ELSE ${otherwise} END`;
   return [
-    ...(errcodes === undefined ? [] : [test(errcodes, 0)]),
-    ...(notErrcodes === undefined ? [] : [test(notErrcodes, 1)]),
+    ...(errcodes === undefined ? [] : [test(errcodes, '', statuses === undefined ? 0 : 1)]),
+    ...(notErrcodes === undefined ? [] : [test(notErrcodes, 'NOT ', 1)]),
   ];
 }
 

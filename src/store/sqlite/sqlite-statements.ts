@@ -45,7 +45,7 @@ const texts = {
   weighRun: `SELECT octet_length(runs.state) + octet_length(requests.request) AS size FROM runs
     JOIN requests ON requests.id = runs.id WHERE runs.run_id = ?`,
   eventSource: `SELECT ${eventSourceColumns} FROM runs WHERE run_id = ?`,
-  findSummary: `SELECT ${summaryColumns}, requests.request FROM runs JOIN requests ON requests.id = runs.id
+  findSummary: `SELECT ${summaryColumns("json_extract(runs.state, '$.outcome.errcode')")}, requests.request FROM runs JOIN requests ON requests.id = runs.id
     WHERE runs.run_id = ? AND runs.tenant = ?`,
   findOfAnyTenant: `${selectRun} WHERE runs.run_id = ?`,
   events: `SELECT seq, at_ms, status, change FROM events

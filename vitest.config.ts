@@ -11,6 +11,7 @@ export default defineConfig({
       { extends: true, test: { name: 'heavy', include: [...heavyProofs] } },
     ],
     sequence: { sequencer: LongestFirst },
+    globalSetup: ['test/temporary-folder.ts'],
     // Most tests wait for sockets, databases and children: three share two cores better than one per spare core.
     maxWorkers: 3,
     // Files share processes, and so the modules of the code: loading them anew for each file takes a third of the time.

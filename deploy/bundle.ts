@@ -34,6 +34,11 @@ const formats = {
 
 /** All bundles are in one folder, with the folders that they read next to them. */
 const placePattern = /new URL\(\s*['"](\.\.?\/[^'"]+)['"],\s*import\.meta\.url\s*\)/g;
+/**
+ * Sources load the gateway for one command alone. A bundle is one file, of which nothing is left out, and an import that may come late
+ * makes variables of all constants in what it imports.
+ */
+const latePattern = /const (\{ \w+ \}) = await import\((['"]\.\.\/gateway\.ts['"])\);/g;
 /** What a module may still ask about itself. */
 const knownMeta = /import\.meta\.url\b/g;
 
@@ -94,10 +99,11 @@ function moveUrls(root: string, places: Set<string>): Plugin {
           places.add(relative(root, place));
           return `new URL('./${nameOf(place)}', import.meta.url)`;
         });
+        const late = [...text.matchAll(latePattern)].map(([, names, place]) => `import ${names} from ${place};\n`);
         if (contents.replaceAll(knownMeta, '').includes('import.meta')) {
           throw new Error(`${path} uses import.meta in a way that a bundle cannot carry out`);
         }
-        return { contents, loader: 'ts' };
+        return { contents: contents.replaceAll(latePattern, '') + late.join(''), loader: 'ts' };
       });
     },
   };

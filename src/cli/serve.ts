@@ -4,7 +4,6 @@ import { adapters } from '../../adapters/index.ts';
 import type { Config } from '../config/config.ts';
 import type { ReadConfig } from '../config/config-admin.ts';
 import { loadConfig, parseConfig } from '../config/load.ts';
-import { startGateway } from '../gateway.ts';
 import { createLog, openPrettyLines, type ProcessLog } from '../observability/log.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { type Command, configFlag, exitCodes, portFlag, say } from './command.ts';
@@ -58,6 +57,8 @@ async function serveSandbox({ port }: Overrides, keepCode: () => void): Promise<
 type Surroundings = { readonly read?: ReadConfig; readonly sandbox?: Sandbox; readonly keepCode: () => void };
 
 async function serveConfig(config: Config, { read, sandbox, keepCode }: Surroundings): Promise<number> {
+  // Half of all modules, which other commands do without. A bundle has them loaded already.
+  const { startGateway } = await import('../gateway.ts');
   const log = await openLog(config);
   const onReload = ({ log: { level }, secrets }: Config) => log.adopt({ level, secrets });
   const gateway = await startGateway(config, log, { read, onReload });

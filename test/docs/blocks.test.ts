@@ -12,15 +12,13 @@ import { parseConfig } from '../../src/config/load.ts';
 import { parseVendor } from '../../src/config/vendor-files.ts';
 import { compileMapping } from '../../src/mapping/compile.ts';
 import { runCases } from '../../src/vendors/vendor-cases.ts';
-import { RungateProcess } from '../gateway/process.ts';
+import { compileCache, RungateProcess } from '../gateway/process.ts';
 import { type Block, blocks, findMissing, nameOf, parseBlocks, promisedOutput } from './markdown-blocks.ts';
 import { parseMermaid } from './mermaid.ts';
 import { root } from './pages.ts';
 
 const run = promisify(execFile);
 const main = join(root, 'src/main.ts');
-/** What Node compiled for one process serves the next. */
-const compileCache = join(tmpdir(), 'node-compile-cache');
 const sandboxUrl = 'http://127.0.0.1:8080';
 
 /** Blocks that no test can run, with the reason in their info string. A new one needs a line here. */

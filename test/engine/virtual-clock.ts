@@ -5,6 +5,20 @@ type Timer = { readonly atMs: number; readonly callback: () => void };
 /** Turns of the event loop that a chain of writes needs at most to come to rest; each group commit takes one. */
 const settlingTurns = 40;
 
+/** Kinds of resources that are there for as long as the test runs: Vitest's channel, and timers of real time. */
+const lastingKinds = new Set(['PipeWrap', 'TTYWrap', 'Timeout']);
+
+/** Requests stay in Node's list until their memory is collected, so only more of them than before say that one is under way. */
+function isRequest(kind: string): boolean {
+  return kind === 'FSReqPromise' || kind === 'CloseReq';
+}
+
+/** Whether only timers can move anything on: no turn is asked for, and no file, socket or thread is at work. */
+function isAtRest(requestsBefore: number): boolean {
+  const others = process.getActiveResourcesInfo().filter((kind) => !lastingKinds.has(kind));
+  return others.length <= requestsBefore && others.every(isRequest);
+}
+
 /** Time that stands still until a test moves it. */
 export class VirtualClock implements Clock {
   #nowMs = 0;
@@ -40,7 +54,11 @@ export class VirtualClock implements Clock {
 
   /** Runs everything that is ready, without moving time. */
   async settle(): Promise<void> {
-    for (let turn = 0; turn < settlingTurns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    const before = process.getActiveResourcesInfo().filter(isRequest).length;
+    for (let turn = 0; turn < settlingTurns; turn += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (turn > 0 && isAtRest(before)) return;
+    }
   }
 
   /** Moves time on timer by timer, with the consequences of each before the next. */

@@ -1,14 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Bell } from './bell.ts';
 import { AcpClient, refuseSecrets } from './client.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-/** Node's own place for what it compiled: the second process starts in half the time of the first. */
-const compileCache = join(tmpdir(), 'node-compile-cache');
+/** What Node compiled for one process, so that the second starts in half the time of the first. It outlives the tests. */
+export const compileCache = fileURLToPath(new URL('../../node_modules/.cache/compiled', import.meta.url));
 
 /** Ends the process when its parent is gone for any reason, because nothing may outlive its test. */
 const watchdog = "data:text/javascript,process.stdin.on('end', () => process.exit(9)).resume().unref?.()";
@@ -27,7 +26,8 @@ export class RungateProcess implements AsyncDisposable {
   constructor(args: readonly string[], folder: string, env: Readonly<Record<string, string>> = {}) {
     this.#child = spawn(process.execPath, ['--import', watchdog, main, ...args], {
       cwd: folder,
-      env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache, ...env },
+      // Locks of databases are in the temporary folder.
+      env: { PATH: process.env.PATH, TMPDIR: tmpdir(), NODE_COMPILE_CACHE: compileCache, ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     this.#exited = once(this.#child, 'close').then(() => {

@@ -140,6 +140,10 @@ describe('the packed package', () => {
     expect(code).toMatch(/^async function startGateway\(/m);
   });
 
+  test('the package loads the gateway as a whole, so that its constants stay constants', () => {
+    expect(textOf('dist/rungate.cjs')).not.toContain('init_gateway');
+  });
+
   test('all code of the package is ASCII, so that V8 keeps it with one byte a character', () => {
     const code = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).match(/^package\/dist\/[^/]+\.[cm]js$/gm);
     expect(code?.length).toBeGreaterThan(5);

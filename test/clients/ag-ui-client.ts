@@ -2,12 +2,14 @@ import { HttpAgent, type HttpAgentConfig, type RunAgentParameters } from '@ag-ui
 import type { BaseEvent, RunFinishedEvent } from '@ag-ui/core';
 import { EventSchema } from '@ag-ui/core/schemas';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
+import { Bell } from '../gateway/bell.ts';
 import { ask, objectIn, stringIn } from '../gateway/protocols.ts';
 
 /** The published client, unmodified, and what it was sent. */
 export class AgUiClient {
   readonly agent: HttpAgent;
   readonly #gateway: string;
+  readonly #bell = new Bell();
   events: BaseEvent[] = [];
 
   constructor(gateway: string, config: HttpAgentConfig) {
@@ -26,12 +28,18 @@ export class AgUiClient {
       onEvent: ({ event }) => {
         EventSchema.parse(event);
         this.events.push(event);
+        this.#bell.ring();
       },
     });
     return {
       ...answer,
       finished: this.events.at(-1) as RunFinishedEvent & { readonly code?: string; readonly message?: string },
     };
+  }
+
+  /** Resolves once the run under way has what is looked for. */
+  async received(has: () => boolean): Promise<void> {
+    await this.#bell.until(has);
   }
 
   kinds(): readonly string[] {

@@ -34,6 +34,7 @@ test('a thread is resumed by the run that asks, and its events go on after the q
   const events = await rig.events(run);
   expect(events[afterSeq - 1]?.change).toEqual({ kind: 'interrupt', payload: 'sure?' });
   expect(kindsOf(events.slice(afterSeq))).not.toContain('interrupt');
+  expect(events[afterSeq]?.change).toEqual({ kind: 'phase', phase: 'resuming', answer: { payload: 'yes' } });
   rig.vendor.observeScript.splice(0, Number.POSITIVE_INFINITY, { status: 'success', output: 'done' });
   await rig.clock.advance(5000);
   expect(await rig.read(run)).toMatchObject({ status: 'success', outcome: { value: 'done' } });
@@ -57,6 +58,21 @@ test('of several answers to one question exactly one is taken', async () => {
   for (const each of settled) {
     if (each.status === 'rejected') expect(each.reason.code).toMatch(/^(?:run|thread)_not_interrupted$/);
   }
+  await rig.clock.advance(5000);
+  expect(rig.vendor.resumptions).toHaveLength(1);
+});
+
+test('an answer is taken although the run is written to at the same moment', async () => {
+  const { runId } = await interruptedRun();
+  const url = 'https://example.com/';
+  const { runs, threads } = rig.engine.api;
+  const puts = ['a', 'b', 'c'].map((id) =>
+    runs.putWebhook({ tenant, runId }, { id, url, protocol: null, events: 'status' }),
+  );
+  const resuming = threads.resume({ key, payload: 'yes' });
+  await Promise.all(puts);
+  expect(await resuming).toMatchObject({ run: { runId, phase: 'resuming' } });
+  expect(await runs.webhooks({ tenant, runId })).toHaveLength(3);
   await rig.clock.advance(5000);
   expect(rig.vendor.resumptions).toHaveLength(1);
 });

@@ -5,6 +5,7 @@ import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
+import { eventAfter } from '../shared/event-after.ts';
 import { interruptId, readInterruptId } from '../shared/interrupt-ids.ts';
 import { keyOf } from '../shared/wait-and-stream.ts';
 import { encodeInterrupt } from './encode.ts';
@@ -90,20 +91,25 @@ export async function answerTurn(
   if (entry === undefined || asked === null || others.length > 0) throw notAsked();
   const key = await api.threads.keyOf(tenant, { name: body.threadId });
   const run = await findAsked(api, key, asked, agent);
-  if (run.status !== 'interrupted' || run.lastSeq !== asked.seq) return { run, afterSeq: asked.seq, replayed: true };
-  if (entry.status === 'cancelled') {
+  const { seq } = asked;
+  if (entry.status === 'resolved') {
+    try {
+      const resumed = await api.runs.resume(keyOf(run), entry.payload ?? null, { questionSeq: seq });
+      return { run: resumed.run, afterSeq: seq, replayed: resumed.replayed };
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      if (error.code === 'question_answered') throw answeredOtherwise();
+      if (error.code !== 'run_not_interrupted') throw error;
+    }
+  } else if (run.status === 'interrupted' && run.lastSeq === seq) {
     const ended = await api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false });
-    return { run: ended, afterSeq: asked.seq, replayed: false };
+    return { run: ended, afterSeq: seq, replayed: false };
   }
-  try {
-    const { run: resumed } = await api.threads.resume({ key, payload: entry.payload ?? null, interrupt: asked });
-    return { run: resumed, afterSeq: asked.seq, replayed: false };
-  } catch (error) {
-    if (!(error instanceof GatewayError)) throw error;
-    if (error.code !== 'run_not_interrupted' && error.code !== 'thread_not_interrupted') throw error;
-    // Another answer came first.
-    return { run: await api.runs.get(keyOf(run)), afterSeq: asked.seq, replayed: true };
-  }
+  const now = await api.runs.get(keyOf(run));
+  const change = (await eventAfter(api, now, seq))?.change;
+  // The run ended with its question, which its stream says.
+  if (change === undefined || change.kind !== 'phase') return { run: now, afterSeq: seq, replayed: true };
+  throw change.phase === 'resuming' ? answeredOtherwise() : notAsked();
 }
 
 /** The run of the thread and the agent that has asked. */
@@ -118,6 +124,14 @@ async function findAsked(api: Api, { tenant, threadId }: ThreadKey, asked: RunPl
   const isIts = run.threadId === threadId && run.agentId === agent.agentId && run.lastSeq >= asked.seq;
   if (!isIts) throw notAsked();
   return run;
+}
+
+/** Who gave another answer must not take what followed for an effect of it. */
+function answeredOtherwise(): TurnRefusal {
+  return new TurnRefusal(
+    'question_answered',
+    'the interrupt was answered before, with something else: the first answer counts, and the same answer again streams what followed from it',
+  );
 }
 
 function notAsked(): TurnRefusal {

@@ -73,7 +73,15 @@ const response = z.object({
   user: z.null(),
 });
 
-const inputItem = z.object({
+const functionCallOutput = z.object({
+  id: z.string(),
+  type: z.literal('function_call_output'),
+  call_id: z.string(),
+  output: z.string(),
+  status: z.literal('completed'),
+});
+
+const inputMessage = z.object({
   id: z.string(),
   type: z.literal('message'),
   status: z.literal('completed'),
@@ -86,6 +94,8 @@ const inputItem = z.object({
     }),
   ),
 });
+
+const inputItem = z.union([inputMessage, functionCallOutput]);
 
 /** Every event of a stream. Members of single kinds of events are left open. */
 const streamEvent = z.looseObject({

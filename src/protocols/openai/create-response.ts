@@ -5,7 +5,7 @@ import type { Decoded } from '../../contract/api/protocol.ts';
 import type { CreateRun, JoinThread } from '../../contract/api/runs.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
-import type { JsonObject } from '../../contract/domain/json.ts';
+import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { readCallId, readConversationId, readResponseId } from './ids.ts';
 import { type ReadInput, readInput } from './input-items.ts';
@@ -18,12 +18,7 @@ export type CreateRequest = Decoded<unknown, unknown, CreateBody>;
 /** What a creation asks of the engine: a run, or the answer to a question of one. */
 export type Creation =
   | { readonly kind: 'run'; readonly command: CreateRun }
-  | {
-      readonly kind: 'answer';
-      readonly run: Run;
-      readonly seq: number;
-      readonly payload: NonNullable<ReadInput['answer']>['payload'];
-    };
+  | { readonly kind: 'answer'; readonly run: Run; readonly seq: number; readonly payload: Json };
 
 /** Rejects with `GatewayError`. */
 export async function decodeCreation(api: Api, request: CreateRequest): Promise<Creation> {
@@ -69,9 +64,19 @@ async function decodeAnswer(
   const { model } = body;
   if (typeof model === 'string' && api.agents.get(model).agentId !== run.agentId)
     refuse('model', `is another agent than ${run.agentName}, which made the function call`);
-  if (openQuestionOf(run)?.seq !== seq)
-    refuse('input', `answers ${callId}, which waits for no output: it was answered before, or the run has gone on`);
   return { kind: 'answer', run, seq, payload };
+}
+
+/** The refusal of an answer that is not taken. OpenAI's SDKs would repeat one with 409. */
+export function refusalOfAnswer(error: GatewayError, callId: string): GatewayError {
+  const reasons: Partial<Record<typeof error.code, string>> = {
+    question_answered: 'it was answered before, with something else',
+    run_not_interrupted: 'the run has gone on',
+  };
+  const reason = reasons[error.code];
+  if (reason === undefined) return error;
+  const detail = `answers ${callId}, which waits for no output: ${reason}`;
+  return new GatewayError('unfit_request', { path: 'input', detail });
 }
 
 function messagesOf(agent: Agent, input: ReadInput, instructions: string | null): readonly JsonObject[] {

@@ -3,7 +3,9 @@ import { parseJsonSliced } from '../../compute/sliced-json.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { RunSummary } from '../../contract/domain/run.ts';
+import { callIdsOf } from './ids.ts';
 import type { InputItem } from './schemas.ts';
+import type { Question } from './segment.ts';
 
 /** What a request says. */
 export type ReadInput = {
@@ -40,9 +42,11 @@ function textOf(content: string | readonly object[]): string {
   return contentText(content as Json);
 }
 
+const payloadRules = { maxDepth: 100, protoKeys: 'refuse' } as const;
+
 /** Payloads are JSON; what is none is a text. */
 async function readPayload(text: string): Promise<Json> {
-  const parsed = await parseJsonSliced(text, { maxDepth: 100, protoKeys: 'refuse' });
+  const parsed = await parseJsonSliced(text, payloadRules);
   if (parsed.kind === 'json') return parsed.value;
   if (parsed.kind === 'malformed') return text;
   throw new GatewayError('unfit_request', { path: 'input', detail: 'has an output with a key that is not taken' });
@@ -61,4 +65,12 @@ export function encodeInputItems({ runId, request }: RunSummary): readonly JsonO
     const block = { type, text: contentText(content), ...(type === 'output_text' ? { annotations: [] } : {}) };
     return { id: `msg_${runId}_in_${index}`, type: 'message', status: 'completed', role, content: [block] };
   });
+}
+
+/** The item that answered a question, as a text that is read as the same payload. */
+export async function encodeAnswerItem(runId: string, { seq, payload }: Question): Promise<JsonObject> {
+  const { call_id } = callIdsOf(runId, seq);
+  const isPlain = typeof payload === 'string' && (await parseJsonSliced(payload, payloadRules)).kind === 'malformed';
+  const output = isPlain ? payload : JSON.stringify(payload);
+  return { id: `fco_${runId}_${seq}`, type: 'function_call_output', status: 'completed', call_id, output };
 }

@@ -5,15 +5,17 @@ import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { answersOf, success } from '../shared/answer-schemas.ts';
 import { jsonAnswer } from '../shared/answers.ts';
+import { eventAfter } from '../shared/event-after.ts';
 import { expandEvents } from '../shared/expand-events.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing } from '../shared/requests.ts';
 import { awaitEnd, keyOf } from '../shared/wait-and-stream.ts';
 import { answers } from './answers.ts';
-import { type CreateRequest, decodeCreation } from './create-response.ts';
+import { type CreateRequest, decodeCreation, refusalOfAnswer } from './create-response.ts';
 import { encodeSegment, extraOf, replierOf } from './encode.ts';
-import { type ResponseKey, readResponseId, responseIdOf } from './ids.ts';
-import { encodeInputItems } from './input-items.ts';
+import { callIdsOf, type ResponseKey, readResponseId, responseIdOf } from './ids.ts';
+import { encodeAnswerItem, encodeInputItems } from './input-items.ts';
+import { pageOf } from './pages.ts';
 import { ReplyStream } from './reply-stream.ts';
 import { type Requests, responseParams } from './schemas.ts';
 import { findSegment, type Segment, segmentOf } from './segment.ts';
@@ -128,16 +130,15 @@ export function createResponseOperations(requests: Requests): readonly Operation
       method: 'GET',
       path: '/responses/:response_id/input_items',
       summary: 'List the input items of a response',
-      description:
-        'Lists the messages that made the run, newest first. The answer to a question is passed on to the agent and not kept.',
+      description: 'Lists the messages that made the run, or the output that answered its question, newest first.',
       params: responseParams,
       query: requests.inputItems,
       body: noBody,
       answers: answersOf(error, success(answers.InputItemList), [400, 404]),
       handle: async (api, { params, query, tenant }) => {
-        const { run, key } = await findSegment(api, { ...readResponseId(params.response_id), tenant });
-        const items = key.fromSeq === 0 ? encodeInputItems(run) : [];
-        return jsonAnswer(pageOf(query.order === 'asc' ? items : items.toReversed(), query));
+        const segment = await findSegment(api, { ...readResponseId(params.response_id), tenant });
+        const items = await inputItemsOf(api, segment);
+        return jsonAnswer(await pageOf(query.order === 'asc' ? items : items.toReversed(), query));
       },
     }),
   ];
@@ -150,8 +151,21 @@ async function begin(api: Api, request: CreateRequest): Promise<Begun> {
     return { run, replayed, key: { runId: run.runId, fromSeq: 0 } };
   }
   const { run, seq, payload } = creation;
-  const { run: resumed, replayed } = await api.runs.resume(keyOf(run), payload, { mark: request.idempotencyKey });
-  return { run: resumed, replayed, key: { runId: run.runId, fromSeq: seq } };
+  try {
+    const { idempotencyKey: mark } = request;
+    const { run: resumed, replayed } = await api.runs.resume(keyOf(run), payload, { mark, questionSeq: seq });
+    return { run: resumed, replayed, key: { runId: run.runId, fromSeq: seq } };
+  } catch (error) {
+    throw error instanceof GatewayError ? refusalOfAnswer(error, callIdsOf(run.runId, seq).call_id) : error;
+  }
+}
+
+async function inputItemsOf(api: Api, { run, key }: Pick<Segment, 'run' | 'key'>): Promise<readonly JsonObject[]> {
+  if (key.fromSeq === 0) return encodeInputItems(run);
+  const change = (await eventAfter(api, run, key.fromSeq))?.change;
+  // Version 0.2 kept no answers.
+  if (change?.kind !== 'phase' || change.answer === undefined) return [];
+  return [await encodeAnswerItem(run.runId, { seq: key.fromSeq, payload: change.answer.payload })];
 }
 
 async function answerWith(api: Api, segment: Segment, replayed = false): Promise<Answer> {
@@ -191,18 +205,4 @@ function readPosition(startingAfter: number | undefined, { run, key, answered }:
     path: 'starting_after',
     detail: 'must be the sequence_number of an event of the response',
   });
-}
-
-type Paging = { readonly limit?: number | undefined; readonly after?: string | undefined };
-
-function pageOf(items: readonly JsonObject[], { limit = 20, after }: Paging): JsonObject {
-  const rest = after === undefined ? items : items.slice(items.findIndex(({ id }) => id === after) + 1);
-  const data = rest.slice(0, limit);
-  return {
-    object: 'list',
-    data,
-    first_id: data[0]?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
-    has_more: rest.length > limit,
-  };
 }

@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import OpenAI from 'openai';
 import type { Response, ResponseStreamEvent } from 'openai/resources/responses/responses';
-import { RungateProcess } from '../../gateway/process.ts';
-import { support, writeConfig } from '../../gateway/site.ts';
+import { KilledGateways, type KillPlace, startedOnce } from '../../gateway/killed-gateways.ts';
+import { support } from '../../gateway/site.ts';
 import { RestackStandIn } from '../../gateway/stand-ins.ts';
-import type { VendorRun } from '../../gateway/vendor.ts';
 
 const text = { type: 'object', required: ['message'], properties: { message: { type: 'string' } } };
 const agent = { ...support, mapping: { interrupt: 'output.interrupt' }, schemas: { input: text } };
@@ -18,80 +14,49 @@ const shown = ['Once', 'Once upon', 'Once upon a time'];
 const whole = 'Once upon a time.';
 const connectWithinMs = 60_000;
 
-/** Where gateways keep their runs: a file that one process has, or a database of two replicas. */
-export type Place = { readonly name: string; readonly storeUrl: string | null };
-
 export type Tally = { readonly kills: number; readonly starts: number; readonly responses: number };
 
 /** The SDK creates responses in the background, their gateway is killed, and the next one is asked to go on. */
-export async function surviveKills({ name, storeUrl }: Place, rounds: number): Promise<Tally> {
-  const folder = mkdtempSync(join(tmpdir(), 'rungate-openai-'));
+export async function surviveKills(place: KillPlace, rounds: number): Promise<Tally> {
   await using restack = await RestackStandIn.open();
   restack.plan = () => ({ status: 'running' });
-  const file = join(folder, 'rungate.yaml');
-  const sections = {
-    store: { url: storeUrl ?? `sqlite:${join(folder, 'runs.db')}` },
-    replicas: { heartbeatSeconds: 0.5, deadAfterSeconds: 2 },
+  await using gateways = await KilledGateways.open(place, {
     pacing: { floorMs: 20, watchedCeilingMs: 100, ceilingMs: 200 },
-  };
-  writeFileSync(file, writeConfig({ restack, agents: [agent], keeps: true, sections }, folder));
-  const serve = () => new RungateProcess(['serve', '--config', file, '--port', '0'], folder);
-  const gateways = storeUrl === null ? [serve()] : [serve(), serve()];
-  const site = { restack, kills: 0, responses: 0, serve, gateways };
-  try {
-    for (let round = 0; round < rounds; round += 1) {
-      for (let at = 0; at < shown.length; at += 1) await streamOn(site, `${name} ${round} text ${at}`, at);
-      await answerAfterKill(site, `${name} ${round} question`);
-      await cancelAfterKill(site, `${name} ${round} cancel`);
-    }
-  } finally {
-    for (const gateway of gateways) await gateway[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true, force: true });
+    backends: { restack: { adapter: 'restack', baseUrl: restack.origin } },
+    agents: [agent],
+  });
+  const site = { restack, gateways, responses: 0 };
+  for (let round = 0; round < rounds; round += 1) {
+    const named = `${place.name} ${round}`;
+    for (let at = 0; at < shown.length; at += 1) await streamOn(site, `${named} text ${at}`, at);
+    await answerAfterKill(site, `${named} question`);
+    await cancelAfterKill(site, `${named} cancel`);
   }
-  return { kills: site.kills, starts: restack.count('start'), responses: site.responses };
+  return { kills: gateways.kills, starts: restack.count('start'), responses: site.responses };
 }
 
-type Site = {
-  readonly restack: RestackStandIn;
-  readonly serve: () => RungateProcess;
-  readonly gateways: RungateProcess[];
-  kills: number;
-  responses: number;
-};
+type Site = { readonly restack: RestackStandIn; readonly gateways: KilledGateways; responses: number };
 
-async function clientOf(gateway: RungateProcess | undefined): Promise<OpenAI> {
-  const { url } = (await gateway?.client()) ?? { url: '' };
-  return new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
+/** A client of the gateway in use. */
+function clientOf({ gateways }: Site): OpenAI {
+  return new OpenAI({ baseURL: `${gateways.url}/v1`, apiKey: 'none', maxRetries: 0 });
 }
 
-/** Ends the gateway in use as a power cut would; gives a client of the other replica, or of the process that comes after. */
 async function killFirst(site: Site): Promise<OpenAI> {
-  const killed = site.gateways.shift();
-  killed?.kill('SIGKILL');
-  await killed?.exit();
-  site.kills += 1;
-  site.gateways.push(site.serve());
-  return await clientOf(site.gateways[0]);
+  await site.gateways.kill();
+  return clientOf(site);
 }
 
 async function create(site: Site, input: string): Promise<{ readonly made: Response; readonly client: OpenAI }> {
-  const client = await clientOf(site.gateways[0]);
+  const client = clientOf(site);
   const made = await client.responses.create({ model: 'support', input, background: true });
   site.responses += 1;
   return { made, client };
 }
 
-async function upstreamOf({ restack }: Site, input: string): Promise<VendorRun> {
-  const isOurs = ({ asked }: VendorRun) => JSON.stringify(asked.body).includes(`"${input}"`);
-  await restack.bell.until(() => restack.runs.some(isOurs));
-  const found = restack.runs.filter(isOurs);
-  assert.equal(found.length, 1, `${input} was started ${found.length} times`);
-  return found[0] as VendorRun;
-}
-
 async function streamOn(site: Site, input: string, killAt: number): Promise<void> {
   const { made, client } = await create(site, input);
-  const upstream = await upstreamOf(site, input);
+  const upstream = await startedOnce(site.restack, input);
   const seen: ResponseStreamEvent[] = [];
   upstream.say({ status: 'running', output: { reply: shown[0] ?? '' } });
   for await (const event of await client.responses.retrieve(made.id, { stream: true })) {
@@ -112,12 +77,12 @@ async function streamOn(site: Site, input: string, killAt: number): Promise<void
   assert.ok(rest.every(({ sequence_number: number }) => number > last));
   const response = await next.responses.retrieve(made.id);
   assert.deepEqual([response.status, response.output_text], ['completed', whole]);
-  await upstreamOf(site, input);
+  await startedOnce(site.restack, input);
 }
 
 async function answerAfterKill(site: Site, input: string): Promise<void> {
   const { made, client } = await create(site, input);
-  const upstream = await upstreamOf(site, input);
+  const upstream = await startedOnce(site.restack, input);
   upstream.say({ status: 'running', output: { interrupt: question } });
   const asked = await settle(client, made.id);
   const [call] = asked.output;
@@ -149,7 +114,7 @@ async function cancelAfterKill(site: Site, input: string): Promise<void> {
   const next = await killFirst(site);
   assert.equal((await next.responses.cancel(made.id)).status, 'cancelled');
   assert.equal((await next.responses.retrieve(made.id)).status, 'cancelled');
-  await upstreamOf(site, input);
+  await startedOnce(site.restack, input);
 }
 
 /** The response once it is over. */

@@ -11,9 +11,9 @@ import { startGateway } from '../../../src/gateway.ts';
 import { createLog } from '../../../src/observability/log.ts';
 import { sampleConfig } from '../../../src/sandbox/sample-config.ts';
 import { startSandbox } from '../../../src/sandbox/sandbox.ts';
-import { startPostgres } from '../../store/postgres-server.ts';
+import { type KillPlace, playInEachPlace } from '../../gateway/killed-gateways.ts';
 import { installServer, type Packages } from '../../vendors/peers/packages.ts';
-import { type Place, surviveKills } from './kills.ts';
+import { surviveKills } from './kills.ts';
 
 type Client = { readonly script: string; readonly packages: Packages };
 
@@ -34,7 +34,7 @@ const { values, positionals } = parseArgs({
 const isAsked = (part: string): boolean => positionals.length === 0 || positionals.includes(part);
 
 if (isAsked('clients')) await tryClients();
-if (isAsked('kills')) await tryKills(Number(values.rounds));
+if (isAsked('kills')) await playInEachPlace((place) => tryPlace(place, Number(values.rounds)));
 
 async function tryClients(): Promise<void> {
   const sandbox = await startSandbox();
@@ -63,18 +63,7 @@ async function runClient({ script, packages }: Client, url: string): Promise<str
   return `${title}\n${stdout.trimEnd().replaceAll(/^/gm, '  ')}`;
 }
 
-async function tryKills(rounds: number): Promise<void> {
-  await tryPlace({ name: 'sqlite', storeUrl: null }, rounds);
-  const postgres = await startPostgres();
-  if ('unavailable' in postgres) throw new Error(postgres.unavailable);
-  try {
-    await tryPlace({ name: 'postgres', storeUrl: await postgres.createDatabase() }, rounds);
-  } finally {
-    await postgres.stop();
-  }
-}
-
-async function tryPlace(place: Place, rounds: number): Promise<void> {
+async function tryPlace(place: KillPlace, rounds: number): Promise<void> {
   const { kills, starts, responses } = await surviveKills(place, rounds);
   say(
     `${place.name}: ${responses} responses over ${kills} kills, ${starts} starts at the vendor, none lost, none twice`,

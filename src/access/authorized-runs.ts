@@ -5,6 +5,7 @@ import type {
   CreatedRun,
   CreateRun,
   JoinThread,
+  QuestionAnswers,
   ResumedRun,
   ResumeOptions,
   Runs,
@@ -75,6 +76,11 @@ export class AuthorizedRuns implements Runs {
   async resume(key: RunKey, payload: Json, { action: _, ...options }: ResumeOptions = {}): Promise<ResumedRun> {
     await this.#check(key);
     return await this.#api.runs.resume(key, payload, options);
+  }
+
+  async answer(key: RunKey, answers: QuestionAnswers): Promise<Run> {
+    await this.#check(key);
+    return await this.#api.runs.answer(key, answers);
   }
 
   async cancel(key: RunKey, options: CancelOptions): Promise<Run> {

@@ -1,7 +1,8 @@
 import type { Adapter } from '../contract/adapter/adapter.ts';
-import type { Agent, AgentSchemas, Check } from '../contract/domain/agent.ts';
+import type { Agent, AgentSchemas, Check, Violation } from '../contract/domain/agent.ts';
 import type { JsonObject } from '../contract/domain/json.ts';
 import { isJsonObject } from '../json/json-object.ts';
+import { listQuestions } from '../json/listed-questions.ts';
 import type { Exceptions } from '../upstream/ssrf-address.ts';
 import { refuseProxyUrl, refuseUrl } from '../upstream/ssrf-url.ts';
 import { compileCheck, joinChecks, rememberEmpty, wrapZodCheck } from '../validation/json-schema.ts';
@@ -68,10 +69,30 @@ export async function compileInputChecks(
 
 /** Apart from where the checks are compiled: an agent would keep the text of its config with the variables there. */
 function checkByInterrupt(resumptions: ReadonlyMap<string, Check>): Agent['checkResume'] {
-  return (interrupt, payload) => {
+  const checkOne: Agent['checkResume'] = (interrupt, payload) => {
     const type = isJsonObject(interrupt) ? interrupt.interrupt_type : undefined;
     return typeof type === 'string' ? (resumptions.get(type)?.(payload) ?? null) : null;
   };
+  return (interrupt, payload) => {
+    const questions = listQuestions(interrupt);
+    if (questions === null) return checkOne(interrupt, payload);
+    if (!isJsonObject(payload))
+      return { path: 'payload', message: 'must be an object with an answer to each question' };
+    const checks = questions.map(
+      ({ id, question }): Check =>
+        () =>
+          within(id, Object.hasOwn(payload, id) ? checkOne(question, payload[id] ?? null) : missing),
+    );
+    return joinChecks((given) => checkOne(interrupt, given), ...checks)(payload);
+  };
+}
+
+const missing: Violation = { path: 'payload', message: 'is required: every question needs an answer' };
+
+/** The violation of one answer as one of all of them. */
+function within(id: string, found: ReturnType<Check>): ReturnType<Check> {
+  if (found instanceof Promise) return found.then((violation) => within(id, violation));
+  return found === null ? null : { ...found, path: found.path.replace(/^payload/, `payload/${id}`) };
 }
 
 function runUrlsOf(adapter: Adapter): NonNullable<Adapter['urlsOf']> {

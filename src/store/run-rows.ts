@@ -79,6 +79,7 @@ const stateSchema = z.object({
     ])
     .nullable(),
   resumption: z.object({ payload: json, interrupt: json }).nullable(),
+  partialAnswers: jsonObject.optional(),
   asked: z.object({ payload: z.string(), sighting: z.string() }).optional(),
   answeredInterrupt: z.string().nullable(),
   answeredAtMs: z.number().optional(),
@@ -177,7 +178,8 @@ export function summaryColumns(errcode: string): string {
 /** The part of a run that changes and is never searched. */
 export function encodeState(run: Run, texts: LargeTexts | null = null): string {
   const { upstream, backend, startSentAtMs, named, outcome, resumption, asked, answeredInterrupt, answeredAtMs } = run;
-  const { answers, partial, attempts, evaluations, waiting, webhooks, caps, cost, notes, lastSeq } = run;
+  const { answers, partialAnswers, partial, attempts, evaluations, waiting, webhooks, caps, cost, notes, lastSeq } =
+    run;
   const { startedAtMs, deadlineAtMs } = run;
   // One literal: each object that is spread into another one is made first, and most of these members are absent.
   const rest = JSON.stringify({
@@ -190,6 +192,7 @@ export function encodeState(run: Run, texts: LargeTexts | null = null): string {
     answeredInterrupt,
     answeredAtMs,
     answers,
+    partialAnswers,
     partial,
     attempts,
     evaluations,

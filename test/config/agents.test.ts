@@ -60,6 +60,14 @@ describe('the agents of a config', () => {
     expect(parsed?.checkResume({ interrupt_type: 'any' }, {})).toBeNull();
     expect(parsed?.checkResume({ interrupt_type: 'other' }, {})).toBeNull();
     expect(parsed?.checkResume('yes-no', {})).toBeNull();
+    const questions: Json = [{ id: 'a', interrupt_type: 'yes-no' }, { id: 'b' }];
+    const several = { interrupt_type: 'any', questions };
+    expect(parsed?.checkResume(several, { a: { ok: 1 }, b: 2 })).toBeNull();
+    expect(parsed?.checkResume(several, { a: {}, b: 2 })).toEqual({ path: 'payload/a/ok', message: 'is required' });
+    expect(parsed?.checkResume(several, { a: { ok: 1 } })).toMatchObject({ path: 'payload/b' });
+    expect(parsed?.checkResume(several, 'yes')).toMatchObject({ path: 'payload' });
+    const doubled = { interrupt_type: 'any', questions: [{ id: 'a' }, { id: 'a' }] };
+    expect(parsed?.checkResume(doubled, 'yes')).toBeNull();
     expect(parsed?.schemas.interrupts[0]).toEqual({
       type: 'yes-no',
       interruptPayload: {},

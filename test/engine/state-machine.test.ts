@@ -270,6 +270,14 @@ test('an evaluation of a run that was evaluated before is counted on', () => {
   expect(counted?.run.evaluations).toBe(3);
 });
 
+test('answers to some of the questions stay while the others are open, and no longer', () => {
+  const asking = { ...runIn('interrupted'), partialAnswers: { size: 'M' } };
+  for (const kind of ['evaluate', 'evaluated'] as const)
+    expect(applyTransition(asking, { kind }, 2000)?.run.partialAnswers).toEqual({ size: 'M' });
+  for (const kind of ['clear', 'resume', 'end'] as const)
+    expect(applyTransition(asking, steps[kind], 2000)?.run.partialAnswers).toBeUndefined();
+});
+
 test('an answered interrupt is forgotten by the transition forget', () => {
   const asked = { payload: '"p"', sighting: '{}' };
   const answered = { ...runIn('running'), asked, answeredInterrupt: '"p"', answeredAtMs: 1500 };

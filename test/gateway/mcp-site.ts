@@ -49,6 +49,20 @@ const agents: readonly JsonObject[] = [
   intuned('hang', 'hang'),
   intuned('required', 'echo', { mcp: { tasks: 'required' } }),
   intuned('never', 'slow', { mcp: { tasks: 'never' } }),
+  {
+    ...approval('several', {}),
+    mapping: {
+      interrupt: `output.interrupt ? { 'interrupt_type': 'approval', 'questions': [
+        { 'id': 'size', 'interrupt_type': 'choice', 'message': 'Which size?' },
+        { 'id': 'note', 'message': 'Any note?', 'schema': { 'type': 'object', 'properties': { 'words': { 'type': 'string' } } } }
+      ] }`,
+    },
+    schemas: {
+      interrupts: [
+        { interrupt_type: 'choice', interrupt_payload: {}, resume_payload: { type: 'string', enum: ['S', 'M'] } },
+      ],
+    },
+  },
   { ...approval('late', approvalSchema), mcp: { tasks: 'late' } },
   intuned('chatty', 'echo', { chat: { input: '{ "said": text }', reply: '"You said " & said' } }),
   intuned('routed', 'echo', {

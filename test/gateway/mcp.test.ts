@@ -55,7 +55,19 @@ test('agents are tools in the order of their names, with names that models take,
   const tools = toolsOf(await mcp.send('tools/list'));
   expect(tools.map(({ name }) => name)).toEqual([
     ...['approval', 'broken', 'chatty', expect.stringMatching(/^dotted_name_[0-9a-f]{8}$/), 'echo', 'fail', 'hang'],
-    ...['late', 'nested', 'never', 'progress', 'required', 'routed', 'word', 'get_run', 'resume_run', 'cancel_run'],
+    ...[
+      'late',
+      'nested',
+      'never',
+      'progress',
+      'required',
+      'routed',
+      'several',
+      'word',
+      'get_run',
+      'resume_run',
+      'cancel_run',
+    ],
   ]);
   expect(tools.find(({ name }) => name === 'echo')).toEqual({
     name: 'echo',

@@ -51,6 +51,17 @@ function asking(name: string, { questions, knobs = {}, tasks = 'auto' }: Asking)
   };
 }
 
+/** Asks several questions at once, by their ids. */
+function askingAtOnce(name: string, questions: Readonly<Record<string, JsonObject>>): JsonObject {
+  const listed = Object.entries(questions).map(([id, question]) => ({ id, ...question }));
+  const interrupt = `output.interrupt ? { 'interrupt_type': 'several', 'questions': ${JSON.stringify(listed)} }`;
+  return { ...asking(name, { questions: [] }), mapping: { interrupt }, schemas: {} };
+}
+
+function object(properties: JsonObject): JsonObject {
+  return { type: 'object', properties, required: Object.keys(properties) };
+}
+
 const text = { type: 'string' };
 const yes = { ok: { type: 'boolean' } };
 const name = { name: text };
@@ -154,7 +165,10 @@ export const fixtures: readonly JsonObject[] = [
     tasks: 'required',
   }),
   asking('confirm_delete', { questions: [['confirm', 'Delete the file?', { confirm: { type: 'boolean' } }]] }),
-  asking('multi_input', { questions: [['name', 'What is your name?', { ...name, confirm: { type: 'boolean' } }]] }),
+  askingAtOnce('multi_input', {
+    name: { message: 'What is your name?', schema: object(name) },
+    confirm: { message: 'Is that so?', schema: object({ confirm: { type: 'boolean' } }) },
+  }),
   durable,
   asking('test_tool_with_task', {
     questions: [['user_name', 'What is your name?', name]],

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { flattenForm } from '../../src/protocols/mcp/forms.ts';
-import { messageOf, questionOf } from '../../src/protocols/mcp/questions.ts';
+import { messageOf, questionsOf } from '../../src/protocols/mcp/questions.ts';
 import { toolNameOf } from '../../src/protocols/mcp/tool-name.ts';
 import { argumentsOf } from '../../src/protocols/mcp/tool-schemas.ts';
 import { agentOf } from './scripted-api.ts';
@@ -58,6 +58,7 @@ test.each<[string, Json, string]>([
   ['a text', 'Go?', 'Go?'],
   ['its message', { prompt: 'P', message: 'M' }, 'M'],
   ['its question', { question: 'Q', other: 1 }, 'Q'],
+  ['what its value asks', { interrupt_type: 'input', value: { question: 'Q' } }, 'Q'],
   ['its JSON', { sum: 3 }, '{"sum":3}'],
 ])('an interrupt asks with %s', (_, interrupt, message) => {
   expect(messageOf(interrupt)).toBe(message);
@@ -69,8 +70,8 @@ test('an interrupt that is too large to show asks with words about it', () => {
 
 test('the schema of an interrupt itself counts where the agent declares none', () => {
   const interrupt = { message: 'M', schema: object({ a: text }) };
-  expect(questionOf(undefined, interrupt)).toMatchObject({ key: 'answer', params: { message: 'M' } });
-  expect(questionOf(undefined, { message: 'M' })).toBeNull();
+  expect(questionsOf(undefined, interrupt)).toMatchObject([{ key: 'answer', params: { message: 'M' } }]);
+  expect(questionsOf(undefined, { message: 'M' })).toBeNull();
 });
 
 test.each<[string, JsonObject, JsonObject]>([

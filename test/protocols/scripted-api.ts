@@ -3,7 +3,14 @@ import { AuthorizedAdmin } from '../../src/access/authorized-admin.ts';
 import { anonymous } from '../../src/access/principals.ts';
 import type { AgentQuery, Agents } from '../../src/contract/api/agents.ts';
 import type { Api } from '../../src/contract/api/api.ts';
-import type { CancelOptions, CreatedRun, CreateRun, ResumedRun, Runs } from '../../src/contract/api/runs.ts';
+import type {
+  CancelOptions,
+  CreatedRun,
+  CreateRun,
+  QuestionAnswers,
+  ResumedRun,
+  Runs,
+} from '../../src/contract/api/runs.ts';
 import type { VendorAnswer, VendorCall, VendorCalls } from '../../src/contract/api/vendor-calls.ts';
 import type { Agent } from '../../src/contract/domain/agent.ts';
 import { GatewayError } from '../../src/contract/domain/errors.ts';
@@ -170,6 +177,10 @@ export class ScriptedRuns implements Runs {
     if (run.status !== 'interrupted') throw new GatewayError('run_not_interrupted');
     this.resumed.push(payload);
     return { run: { ...run, status: 'pending', phase: 'resuming' }, afterSeq: run.lastSeq, replayed: false };
+  }
+
+  async answer(key: RunKey, { answers }: QuestionAnswers): Promise<Run> {
+    return (await this.resume(key, answers)).run;
   }
 
   async cancel(key: RunKey, options: CancelOptions): Promise<Run> {

@@ -35,6 +35,7 @@ export function describeRuns(bench: () => Bench): void {
         upstream: { runId: 'V1StGXR8_Z5jdHi6B-myT', agentId: 'agent-1' },
         outcome: { kind: 'interrupt', payload: oddJson },
         resumption: { payload: [oddJson], interrupt: null },
+        partialAnswers: { odd: oddJson },
         asked: { payload: '"go?"', sighting: 'sha256:00' },
         answeredInterrupt: '{"a":1}',
         answeredAtMs: 1_700_000_000_001,

@@ -69,6 +69,9 @@ export type CancelOptions = {
   readonly wait: boolean;
 };
 
+/** `seq`: the event that asks; `answers`: by the ids of the questions, of which unknown ones are ignored. */
+export type QuestionAnswers = { readonly seq: number; readonly answers: JsonObject };
+
 /** The use cases of runs, in no protocol's words. Every method throws `GatewayError`. */
 export interface Runs {
   /** Durable when it resolves; the start at the vendor is not awaited. */
@@ -86,6 +89,11 @@ export interface Runs {
    * where the question has another answer; `idempotency_mismatch` where the mark was used for another answer.
    */
   resume(key: RunKey, payload: Json, options?: ResumeOptions): Promise<ResumedRun>;
+  /**
+   * Accepts answers to some of the questions that an interrupted run lists, and resumes it once it has all; durable when it
+   * resolves. The first answer to a question counts.
+   */
+  answer(key: RunKey, answers: QuestionAnswers): Promise<Run>;
   /** Ends a live run as cancelled; a run that is done stays as it is. */
   cancel(key: RunKey, options: CancelOptions): Promise<Run>;
   /** Cancels a live run, then removes it; resolves with the run as it was at its end. */

@@ -124,6 +124,8 @@ export type Run = {
   readonly outcome: Outcome | null;
   /** Present in `resuming` and `delivering`. */
   readonly resumption: Resumption | null;
+  /** Answers to some of the questions that the run's interrupt lists, by their ids; left out while there are none. */
+  readonly partialAnswers?: JsonObject | undefined;
   /** What the vendor showed with the run's interrupt, until its answer is out of date; left out, it is not known. */
   readonly asked?: Question | undefined;
   /** Fingerprint of the last interrupt payload that was answered, so that the vendor's echo does not interrupt again. */

@@ -1,9 +1,10 @@
 import { fingerprint } from '../../compute/fingerprint.ts';
-import type { ResumedRun, ResumeOptions } from '../../contract/api/runs.ts';
+import type { QuestionAnswers, ResumedRun, ResumeOptions } from '../../contract/api/runs.ts';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
-import type { Json } from '../../contract/domain/json.ts';
+import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Run, RunKey, TakenAnswer } from '../../contract/domain/run.ts';
+import { type ListedQuestion, listQuestions } from '../../json/listed-questions.ts';
 import type { RunCache } from '../state/run-cache.ts';
 import { withAction } from '../state/run-notes.ts';
 import type { RunWriter } from '../state/run-writer.ts';
@@ -48,6 +49,39 @@ export class AnswerTaker {
     const taken = await this.#take(key, payload, options, isMeant);
     if (typeof taken === 'object') return taken;
     throw new GatewayError(taken === 'another came first' ? 'run_not_interrupted' : 'thread_not_interrupted');
+  }
+
+  /** See {@link Runs.answer}. */
+  async takeSome(key: RunKey, { seq, answers }: QuestionAnswers): Promise<Run> {
+    for (;;) {
+      const run = await translateStorageFault(this.#deps.cache.find(key));
+      if (run === null) throw new GatewayError('run_not_found');
+      const asked = run.outcome?.kind === 'interrupt' ? run.outcome.payload : undefined;
+      const questions = listQuestions(asked);
+      if (run.phase !== 'interrupted' || run.lastSeq !== seq || questions === null)
+        throw new GatewayError('run_not_interrupted');
+      const merged = await this.#merge(run, questions, answers);
+      const isWhole = questions.every(({ id }) => Object.hasOwn(merged, id));
+      if (!isWhole && Object.keys(merged).length === Object.keys(run.partialAnswers ?? {}).length) return run;
+      const written = isWhole
+        ? await this.#write(run, merged, {}, { fingerprint: await fingerprint(merged) })
+        : await translateStorageFault(this.#deps.writer.amend({ ...run, partialAnswers: merged }));
+      if (written !== null) return written;
+    }
+  }
+
+  /** With the answers that the run has: the first answer to a question counts. */
+  async #merge(run: Run, questions: readonly ListedQuestion[], answers: JsonObject): Promise<JsonObject> {
+    const merged: Record<string, Json> = { ...run.partialAnswers };
+    for (const { id, question } of questions) {
+      if (Object.hasOwn(merged, id) || !Object.hasOwn(answers, id)) continue;
+      const given = answers[id] ?? null;
+      const alone = { questions: [question] };
+      const agent = this.#deps.agents.find(run.agentId);
+      refuseViolation((await agent?.checkResume(alone, { [id]: given })) ?? null);
+      merged[id] = given;
+    }
+    return merged;
   }
 
   async #take(key: RunKey, payload: Json, options: ResumeOptions, isMeant: (run: Run) => boolean): Promise<Taken> {

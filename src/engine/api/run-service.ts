@@ -1,5 +1,13 @@
 import { LinkedList } from '../../collections/linked-list.ts';
-import type { CancelOptions, CreatedRun, CreateRun, ResumedRun, ResumeOptions, Runs } from '../../contract/api/runs.ts';
+import type {
+  CancelOptions,
+  CreatedRun,
+  CreateRun,
+  QuestionAnswers,
+  ResumedRun,
+  ResumeOptions,
+  Runs,
+} from '../../contract/api/runs.ts';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
@@ -120,6 +128,11 @@ export class RunService implements Runs {
   async resume(key: RunKey, payload: Json, options: ResumeOptions = {}): Promise<ResumedRun> {
     this.#refuseWhenDraining();
     return this.#withWaitingIn(await this.#answers.take(key, payload, options));
+  }
+
+  async answer(key: RunKey, answers: QuestionAnswers): Promise<Run> {
+    this.#refuseWhenDraining();
+    return this.#withWaiting(await this.#answers.takeSome(key, answers));
   }
 
   /** Resumes the run that has a thread: see {@link Threads.resume}. */

@@ -52,7 +52,8 @@ export class WebhookService {
       const before = webhooksOf(run);
       const after = change(before);
       if (after === before) return [before, after];
-      if (await translateStorageFault(this.#deps.writer.amend({ ...run, webhooks: after }))) return [before, after];
+      const written = await translateStorageFault(this.#deps.writer.amend({ ...run, webhooks: after }));
+      if (written !== null) return [before, after];
     }
   }
 

@@ -167,15 +167,15 @@ export class RunWriter {
   }
 
   /**
-   * Writes a change that is no news of the run: no event, and `updatedAtMs` stays. False: the run has changed since it was read,
+   * Writes a change that is no news of the run: no event, and `updatedAtMs` stays. Null: the run has changed since it was read,
    * and nothing was written. Rejects with `StorageFault`.
    */
-  async amend(changed: Run): Promise<boolean> {
+  async amend(changed: Run): Promise<Run | null> {
     const { store, onCommitted } = this.#deps;
     const run: Run = { ...changed, version: changed.version + 1 };
-    if (!(await store.update({ run, expectedVersion: changed.version, events: [] }))) return false;
+    if (!(await store.update({ run, expectedVersion: changed.version, events: [] }))) return null;
     onCommitted({ kind: 'changed', run, events: [], owesDelivery: false });
-    return true;
+    return run;
   }
 
   /** False: the run changed since it was read. */

@@ -272,6 +272,7 @@ function end(run: Run, outcome: RunOutcome, nowMs: number): AppliedTransition {
     ...settled,
     resumption: null,
     ...unanswered,
+    partialAnswers: undefined,
     evaluations: undefined,
     waiting: undefined,
     owner: null,
@@ -294,7 +295,10 @@ function withEvent(run: Run, fields: Partial<Run>, change: Change, nowMs: number
 function changed(run: Run, fields: Partial<Run>, lastSeq: number, nowMs: number): Run {
   const phase = fields.phase ?? run.phase;
   const at = { lastSeq, version: run.version + 1, updatedAtMs: nowMs };
-  return { ...run, evaluations: undefined, waiting: undefined, ...fields, status: statusIn(phase), ...at };
+  // Answers are for the questions that are open.
+  const partialAnswers = phase === 'interrupted' ? run.partialAnswers : undefined;
+  const gone = { partialAnswers, evaluations: undefined, waiting: undefined };
+  return { ...run, ...gone, ...fields, status: statusIn(phase), ...at };
 }
 
 function eventOf(run: Run, change: Change, atMs: number): RunEvent {

@@ -20,12 +20,28 @@ export function readElicited(value: Json | undefined): Elicited {
   return { action, content };
 }
 
-/** Goes on with an interrupted run as a person answered: who does not want to answer does not want the run. */
-export async function applyAnswer({ api }: Pick<Call, 'api'>, run: Run, question: Question, value: Json): Promise<Run> {
-  const elicited = readElicited(value);
-  if (elicited.action === 'accept')
-    return (await api.runs.resume(keyOf(run), question.toPayload(elicited.content), {})).run;
-  return await api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false });
+/**
+ * Goes on with an interrupted run as a person answered its open questions, or some of them; `keyFor` says under which name an
+ * answer stands. A person who declines to answer declines the run. Null where none of the questions is answered.
+ */
+export async function applyAnswers(
+  { api }: Pick<Call, 'api'>,
+  { run, questions }: { readonly run: Run; readonly questions: readonly Question[] },
+  responses: JsonObject,
+  keyFor: (question: Question) => string = ({ key }) => key,
+): Promise<Run | null> {
+  const answered = questions.filter((question) => Object.hasOwn(responses, keyFor(question)));
+  const [first] = answered;
+  if (first === undefined) return null;
+  const payloads: Record<string, Json> = {};
+  for (const question of answered) {
+    const elicited = readElicited(responses[keyFor(question)]);
+    if (elicited.action !== 'accept') return await api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false });
+    payloads[question.key] = question.toPayload(elicited.content);
+  }
+  return first.isListed
+    ? await api.runs.answer(keyOf(run), { seq: run.lastSeq, answers: payloads })
+    : (await api.runs.resume(keyOf(run), payloads[first.key] ?? null, {})).run;
 }
 
 /** The `inputResponses` of a request; undefined where it has none. Throws `RpcError`. */

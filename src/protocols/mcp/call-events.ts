@@ -7,8 +7,8 @@ import { encodePhase, isUpdate } from '../shared/phase-update.ts';
 
 export type ProgressToken = string | number;
 
-/** The message that an event becomes; `isLast`: nothing follows it. */
-export type Encoded = { readonly message: JsonObject | null; readonly isLast: boolean };
+/** The messages that an event becomes; `isLast`: nothing follows them. */
+export type Encoded = { readonly messages: readonly JsonObject[]; readonly isLast: boolean };
 
 export type CallEventOptions = {
   /** Null: the client asked for no progress. */
@@ -46,8 +46,8 @@ export class CallEvents implements EventBatches<SentEvent> {
     }
     const value: SentEvent[] = [];
     for (const event of batch.value) {
-      const { message, isLast } = await this.#encode(event);
-      if (message !== null) value.push({ data: message });
+      const { messages, isLast } = await this.#encode(event);
+      value.push(...messages.map((data) => ({ data })));
       if (!isLast) continue;
       await this.return();
       break;
@@ -67,7 +67,10 @@ export class CallEvents implements EventBatches<SentEvent> {
       case 'replaced':
       case 'partial': {
         const { progressToken } = this.#options;
-        return { message: progressToken === null ? null : encodeProgress(progressToken, seq, change), isLast: false };
+        return {
+          messages: progressToken === null ? [] : [encodeProgress(progressToken, seq, change)],
+          isLast: false,
+        };
       }
       case 'interrupt':
       case 'result':

@@ -7,11 +7,11 @@ import type { Run } from '../../contract/domain/run.ts';
 import { isJsonObject } from '../../json/json-object.ts';
 import { keyOf } from '../shared/wait-and-stream.ts';
 import { findRun } from './agent-of-run.ts';
-import { applyAnswer, readElicited, readResponses } from './answers.ts';
+import { applyAnswers, readElicited, readResponses } from './answers.ts';
 import type { Call, Reply } from './call.ts';
 import { type FollowOptions, followRun } from './followed-run.ts';
 import { checkParamHeaders } from './param-headers.ts';
-import { questionOf } from './questions.ts';
+import { openQuestionsOf } from './questions.ts';
 import { failure } from './results.ts';
 import { invalidParams, tasksRequired } from './rpc-error.ts';
 import { callRunTool } from './run-tool-calls.ts';
@@ -92,9 +92,8 @@ async function answerAhead(call: Call, agent: Agent, run: Run, responses: JsonOb
   return asked.status === 'interrupted' ? await answer(call, agent, asked, responses) : asked;
 }
 
-/** The run as it was where the question has no answer among them: then it is asked again. */
+/** The run as it was where none of its questions has an answer among them: they are asked again, like those that are left. */
 async function answer(call: Call, agent: Agent, run: Run, responses: JsonObject): Promise<Run> {
-  const question = run.outcome?.kind === 'interrupt' ? questionOf(agent, run.outcome.payload) : null;
-  const given = question === null ? undefined : responses[question.key];
-  return question === null || given === undefined ? run : await applyAnswer(call, run, question, given);
+  const questions = openQuestionsOf(agent, run) ?? [];
+  return (await applyAnswers(call, { run, questions }, responses)) ?? run;
 }

@@ -7,10 +7,10 @@ import type { Outcome, Run } from '../../contract/domain/run.ts';
 import { keyOf } from '../shared/wait-and-stream.ts';
 import { type Call, Reply, respond, respondError } from './call.ts';
 import { CallEvents, type Encoded, type ProgressToken } from './call-events.ts';
-import { questionOf } from './questions.ts';
+import { openQuestionsOf, type Question, questionsOf } from './questions.ts';
 import { endOf } from './results.ts';
 import { rpcCodes } from './rpc-error.ts';
-import { elicit, encodeTask } from './tasks.ts';
+import { elicit, elicitAll, encodeTask } from './tasks.ts';
 import { metaOf } from './wire.ts';
 
 /** A run that ends within this time is answered as such, also where its client takes tasks. */
@@ -105,13 +105,15 @@ async function concludeEvent(
 ): Promise<Encoded> {
   const outcome = change as Outcome;
   // It was answered before this call looked at the run.
-  if (outcome.kind === 'interrupt' && seq < run.lastSeq) return { message: null, isLast: false };
-  if (outcome.kind === 'interrupt' && asks(call, outcome.payload, options)) {
-    const { params } = questionOf(options.agent, outcome.payload) ?? { params: {} };
-    const id = await call.seals.sealQuestion({ tenant: run.tenant, runId: run.runId, seq });
-    return { message: { jsonrpc: '2.0', id, ...elicit(params) }, isLast: false };
-  }
-  return { message: await conclude(call, { run, outcome, seq }, options), isLast: true };
+  if (outcome.kind === 'interrupt' && seq < run.lastSeq) return { messages: [], isLast: false };
+  const questions = outcome.kind === 'interrupt' ? questionsOnStream(call, outcome.payload, options) : null;
+  if (questions === null) return { messages: [await conclude(call, { run, outcome, seq }, options)], isLast: true };
+  const { tenant, runId } = run;
+  const asked = questions.map(async ({ key, params }): Promise<JsonObject> => {
+    const id = await call.seals.sealQuestion({ tenant, runId, seq, key });
+    return { jsonrpc: '2.0', id, ...elicit(params) };
+  });
+  return { messages: await Promise.all(asked), isLast: false };
 }
 
 type Concluded = { readonly run: Run; readonly outcome: Outcome; readonly seq: number };
@@ -121,11 +123,11 @@ async function conclude(call: Call, { run, outcome, seq }: Concluded, { agent }:
   const { client, seals } = call;
   const { runId, tenant } = run;
   if (outcome.kind === 'interrupt' && client.isStateless && client.canElicit) {
-    const question = questionOf(agent, outcome.payload);
-    if (question !== null)
+    const questions = run.lastSeq === seq ? openQuestionsOf(agent, run) : questionsOf(agent, outcome.payload);
+    if (questions !== null)
       return respond(call, {
         resultType: 'input_required',
-        inputRequests: { [question.key]: elicit(question.params) },
+        inputRequests: elicitAll(questions),
         requestState: await seals.sealState({ tenant, runId, seq }),
       });
   }
@@ -135,13 +137,13 @@ async function conclude(call: Call, { run, outcome, seq }: Concluded, { agent }:
     : respond(call, { ...end.result, _meta: { [runIdKey]: runId } });
 }
 
-/** Whether an interrupt is a question on the stream of the call, whose answer comes as a message of its own. */
-function asks({ client }: Call, interrupt: Json, { agent }: FollowOptions): boolean {
-  return !client.isStateless && client.canElicit && questionOf(agent, interrupt) !== null;
+/** The questions of an interrupt that are put on the stream of the call, and are answered by messages of their own. */
+function questionsOnStream({ client }: Call, interrupt: Json, { agent }: FollowOptions): readonly Question[] | null {
+  return client.isStateless || !client.canElicit ? null : questionsOf(agent, interrupt);
 }
 
 function asksOnStream(call: Call, { outcome }: Run, options: FollowOptions): boolean {
-  return outcome?.kind === 'interrupt' && asks(call, outcome.payload, options);
+  return outcome?.kind === 'interrupt' && questionsOnStream(call, outcome.payload, options) !== null;
 }
 
 function markOf({ waiting }: Run, { isReplayed }: FollowOptions) {

@@ -3,11 +3,11 @@ import { GatewayError } from '../../contract/domain/errors.ts';
 import type { RunSummary } from '../../contract/domain/run.ts';
 import { keyOf } from '../shared/wait-and-stream.ts';
 import { agentOf, findRun } from './agent-of-run.ts';
-import { applyAnswer } from './answers.ts';
+import { applyAnswers } from './answers.ts';
 import type { Call } from './call.ts';
 import { callKey, nameCall } from './call-tool.ts';
 import type { Client } from './client.ts';
-import { questionOf } from './questions.ts';
+import { openQuestionsOf } from './questions.ts';
 import { RpcError, rpcCodes } from './rpc-error.ts';
 import type { Message } from './wire.ts';
 
@@ -48,15 +48,15 @@ export async function takeResponse(
   if (round === null) throw unasked();
   const call: Call = { ...target, client, id, method: '', params: {} };
   const { run } = await findRun(call, round.runId);
-  if (run.status !== 'interrupted' || run.lastSeq !== round.seq || run.outcome?.kind !== 'interrupt') return accepted;
+  if (run.status !== 'interrupted' || run.lastSeq !== round.seq) return accepted;
   // A client that cannot ask has said no for its person.
   if (result === null) {
     await api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false });
     return accepted;
   }
-  const question = questionOf(agentOf(api, run), run.outcome.payload);
+  const questions = openQuestionsOf(agentOf(api, run), run) ?? [];
   try {
-    if (question !== null) await applyAnswer(call, run, question, result);
+    await applyAnswers(call, { run, questions }, { [round.key ?? '']: result });
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code !== 'run_not_interrupted') throw error;
   }

@@ -1,14 +1,18 @@
 import { stringifySmall } from '../../compute/json-writer.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
+import type { Run } from '../../contract/domain/run.ts';
 import { boundText } from '../../json/bound-text.ts';
 import { isJsonObject } from '../../json/json-object.ts';
+import { listQuestions } from '../../json/listed-questions.ts';
 import { flattenForm } from './forms.ts';
 
 /** An interrupt as a question to a person. */
 export type Question = {
   /** Names it among the questions of one answer. */
   readonly key: string;
+  /** The interrupt lists several, and this is one of them. */
+  readonly isListed: boolean;
   /** Parameters of `elicitation/create`. */
   readonly params: JsonObject;
   /** The payload that the content of an accepted form is. */
@@ -20,12 +24,29 @@ const askingMembers = ['message', 'question', 'prompt', 'text', 'title', 'descri
 const maxMessage = 4000;
 const defaultKey = 'answer';
 
-/** The question that an interrupt puts; null where no form holds its answer. */
-export function questionOf(agent: Agent | undefined, interrupt: Json): Question | null {
+/** The question or the questions that an interrupt puts; null where no forms hold their answers. */
+export function questionsOf(agent: Agent | undefined, interrupt: Json): readonly Question[] | null {
+  const listed = listQuestions(interrupt);
+  if (listed === null) {
+    const question = formOf(agent, interrupt, typeOf(interrupt) ?? defaultKey);
+    return question === null ? null : [question];
+  }
+  const questions = listed.map(({ id, question }) => formOf(agent, question, id)).filter((each) => each !== null);
+  return questions.length === listed.length ? questions.map((each) => ({ ...each, isListed: true })) : null;
+}
+
+/** The questions of an interrupted run that have no answer yet; null where no forms hold their answers. */
+export function openQuestionsOf(agent: Agent | undefined, { status, outcome, partialAnswers = {} }: Run) {
+  if (status !== 'interrupted' || outcome?.kind !== 'interrupt') return null;
+  return questionsOf(agent, outcome.payload)?.filter(({ key }) => !Object.hasOwn(partialAnswers, key)) ?? null;
+}
+
+function formOf(agent: Agent | undefined, interrupt: Json, key: string): Question | null {
   const form = flattenForm(schemaOf(agent, interrupt));
   if (form === null) return null;
   return {
-    key: typeOf(interrupt) ?? defaultKey,
+    key,
+    isListed: false,
     params: { mode: 'form', message: messageOf(interrupt), requestedSchema: form.schema },
     toPayload: form.toPayload,
   };
@@ -36,8 +57,14 @@ export function schemaOf(agent: Agent | undefined, interrupt: Json): JsonObject 
   const type = typeOf(interrupt);
   const declared = agent?.schemas.interrupts.find((each) => each.type === type)?.resumePayload;
   if (declared !== undefined && Object.keys(declared).length > 0) return declared;
-  const own = isJsonObject(interrupt) ? interrupt.schema : undefined;
-  return isJsonObject(own) ? own : undefined;
+  for (const within of [interrupt, isJsonObject(interrupt) ? interrupt.value : undefined]) {
+    const own = isJsonObject(within) ? within.schema : undefined;
+    if (isJsonObject(own)) return own;
+  }
+  const listed = listQuestions(interrupt);
+  if (listed === null) return undefined;
+  const properties = listed.map(({ id, question }) => [id, schemaOf(agent, question) ?? {}] as const);
+  return { type: 'object', properties: Object.fromEntries(properties), required: listed.map(({ id }) => id) };
 }
 
 /** What an interrupt asks, in words. */
@@ -48,6 +75,11 @@ export function messageOf(interrupt: Json): string {
       const said = interrupt[name];
       if (typeof said === 'string' && said !== '') return boundText(said, maxMessage);
     }
+  // Where interrupts are values of a program, as LangGraph's are.
+  const value = isJsonObject(interrupt) ? interrupt.value : undefined;
+  if (typeof value === 'string' || isJsonObject(value)) return messageOf(value);
+  const listed = listQuestions(interrupt);
+  if (listed !== null) return boundText(listed.map(({ question }) => messageOf(question)).join('\n'), maxMessage);
   return boundText(stringifySmall(interrupt) ?? 'The agent asks a question that is too long to show.', maxMessage);
 }
 

@@ -14,7 +14,6 @@ export const messageSchema = z.looseObject({
   result: jsonObject.optional(),
   error: jsonObject.optional(),
 });
-export type SentMessage = z.output<typeof messageSchema>;
 
 /** Documents a message and takes any body, so that the answer to a malformed one can carry its id. */
 export const anyMessage = json

@@ -2,13 +2,21 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Sealer, SealerFor } from '../../contract/api/sealer.ts';
 
-/** Where a call stands: the run, and the event with the question that its client is asked; 0: none is asked. */
-export type Round = { readonly tenant: string; readonly runId: string; readonly seq: number };
+/**
+ * Where a call stands: the run, and the event with the question that its client is asked; 0: none is asked. `key`: of one
+ * question, where each is asked and answered by itself.
+ */
+export type Round = {
+  readonly tenant: string;
+  readonly runId: string;
+  readonly seq: number;
+  readonly key?: string | undefined;
+};
 
 /** What a handshake said that later requests do not repeat. */
 export type Session = { readonly nonce: string; readonly version: string; readonly canElicit: boolean };
 
-const roundTuple = z.tuple([z.string(), z.string(), z.int()]);
+const roundTuple = z.tuple([z.string(), z.string(), z.int()]).rest(z.string());
 const sessionTuple = z.tuple([z.string(), z.string(), z.boolean()]);
 
 /**
@@ -60,12 +68,12 @@ export class Seals {
   }
 }
 
-function encodeRound({ tenant, runId, seq }: Round): string {
-  return JSON.stringify([tenant, runId, seq]);
+function encodeRound({ tenant, runId, seq, key }: Round): string {
+  return JSON.stringify([tenant, runId, seq, ...(key === undefined ? [] : [key])]);
 }
 
 function readRound(text: string | null, tenant: string): Round | null {
   if (text === null) return null;
-  const [owner, runId, seq] = roundTuple.parse(JSON.parse(text));
-  return owner === tenant ? { tenant, runId, seq } : null;
+  const [owner, runId, seq, key] = roundTuple.parse(JSON.parse(text));
+  return owner === tenant ? { tenant, runId, seq, key } : null;
 }

@@ -2,9 +2,9 @@ import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import { keyOf } from '../shared/wait-and-stream.ts';
 import { findRun } from './agent-of-run.ts';
-import { applyAnswer, readResponses } from './answers.ts';
+import { applyAnswers, readResponses } from './answers.ts';
 import type { Call } from './call.ts';
-import { questionOf } from './questions.ts';
+import { openQuestionsOf } from './questions.ts';
 import { invalidParams, tasksRequired } from './rpc-error.ts';
 import { encodeDetailedTask, taskKey } from './tasks.ts';
 import { textMember } from './wire.ts';
@@ -20,13 +20,9 @@ export async function updateTask(call: Call): Promise<JsonObject> {
   const { run, agent } = await findTask(call, 'get');
   const responses = readResponses(call.params);
   if (responses === undefined) throw invalidParams('params/inputResponses is required');
-  const { outcome, status, lastSeq } = run;
-  const question =
-    status === 'interrupted' && outcome?.kind === 'interrupt' ? questionOf(agent, outcome.payload) : null;
-  const given = question === null ? undefined : responses[taskKey(question.key, lastSeq)];
-  if (question === null || given === undefined) return {};
+  const questions = openQuestionsOf(agent, run) ?? [];
   try {
-    await applyAnswer(call, run, question, given);
+    await applyAnswers(call, { run, questions }, responses, ({ key }) => taskKey(key, run.lastSeq));
   } catch (error) {
     // Another client was faster.
     if (!(error instanceof GatewayError) || error.code !== 'run_not_interrupted') throw error;

@@ -3,7 +3,7 @@ import { errcodes } from '../../contract/domain/errcodes.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { instantOf } from '../shared/answers.ts';
-import { messageOf, questionOf } from './questions.ts';
+import { messageOf, openQuestionsOf, type Question } from './questions.ts';
 import { endOf, isBroken } from './results.ts';
 
 /** Between looks of a client, as a share of the time that a run takes already. */
@@ -40,9 +40,8 @@ export async function encodeDetailedTask(run: Run, terms: TaskTerms): Promise<Js
   const task = encodeTask(run, terms);
   if (run.status === 'pending' || run.outcome === null || task.status === 'cancelled') return task;
   if (run.outcome.kind === 'interrupt') {
-    const question = terms.canElicit ? questionOf(terms.agent, run.outcome.payload) : null;
-    const asked = question === null ? {} : { [taskKey(question.key, run.lastSeq)]: elicit(question.params) };
-    return { ...task, inputRequests: asked };
+    const questions = terms.canElicit ? openQuestionsOf(terms.agent, run) : null;
+    return { ...task, inputRequests: elicitAll(questions ?? [], (key) => taskKey(key, run.lastSeq)) };
   }
   const end = await endOf(run.outcome, { runId: run.runId, agent: terms.agent, isStateless: true });
   if (end.kind === 'error') return { ...task, error: end.error };
@@ -52,6 +51,11 @@ export async function encodeDetailedTask(run: Run, terms: TaskTerms): Promise<Js
 /** A question of a task has a key of its own for all of the task's life, so that an answer to an older one is known as such. */
 export function taskKey(key: string, seq: number): string {
   return `${key}.${seq}`;
+}
+
+/** The `inputRequests` that put questions. */
+export function elicitAll(questions: readonly Question[], nameOf = (key: string) => key): JsonObject {
+  return Object.fromEntries(questions.map(({ key, params }) => [nameOf(key), elicit(params)]));
 }
 
 export function elicit(params: JsonObject): JsonObject {

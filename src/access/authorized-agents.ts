@@ -19,6 +19,10 @@ export class AuthorizedAgents implements Agents {
     return agent;
   }
 
+  onChanged(listener: () => void): () => void {
+    return this.#agents.onChanged(listener);
+  }
+
   search(query: AgentQuery): readonly Agent[] {
     if (this.#scope.usable === null) return this.#agents.search(query);
     const { offset, limit } = query;

@@ -4,6 +4,7 @@ import type { ChatContext, ReplyDelta, Said } from '../contract/domain/chat.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
 import { MappingFault } from '../contract/domain/mapping.ts';
+import { contentText } from '../json/conversation.ts';
 import { isJsonObject } from '../json/json-object.ts';
 import { findReplyText } from './reply-text.ts';
 import { findTextPlace } from './text-property.ts';
@@ -43,8 +44,15 @@ export function getsMessages({ schemas, chat }: ChatAgent): boolean {
 
 /** The reply in an output, by the agent's `chat.reply`, else by the usual rule, else its JSON. Never rejects. */
 export async function toReply(agent: ReplyingAgent, output: Json): Promise<string> {
-  const own = await evaluateReply(agent, output);
+  return await toWords(await evaluateReply(agent, output), output);
+}
+
+/** The reply, given what the agent's own rule makes of the output. */
+export async function toWords(own: Json | undefined, output: Json): Promise<string> {
   if (typeof own === 'string') return own;
+  // Blocks of content, such as texts and images, of which the texts can be said.
+  const said = Array.isArray(own) && own.every(isJsonObject) ? contentText(own) : '';
+  if (said !== '') return said;
   return own === undefined ? (findReplyText(output) ?? (await stringifySliced(output))) : await stringifySliced(own);
 }
 
@@ -65,8 +73,8 @@ export function toDelta(previous: string, next: string): ReplyDelta {
   return { kind: 'anew', text: next };
 }
 
-/** A rule that fails on an output gives way to the usual one: a result must reach its reader. */
-async function evaluateReply({ chat }: ReplyingAgent, output: Json): Promise<Json | undefined> {
+/** What the agent's own rule makes of an output. A rule that fails on it gives way to the usual one: a result must reach its reader. */
+export async function evaluateReply({ chat }: ReplyingAgent, output: Json): Promise<Json | undefined> {
   try {
     return (await chat?.reply?.evaluate(output)) ?? undefined;
   } catch (error) {

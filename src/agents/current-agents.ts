@@ -9,6 +9,8 @@ export class CurrentAgents implements AgentDirectory {
   /** By {@link placeKey}. */
   readonly #retired = new Map<string, Agent>();
 
+  readonly #listeners = new Set<() => void>();
+
   constructor(first: AgentDirectory) {
     this.#current = first;
   }
@@ -31,6 +33,11 @@ export class CurrentAgents implements AgentDirectory {
     return null;
   }
 
+  onReplaced(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
   /** Puts the agents of another config into force. */
   replace(next: AgentDirectory): void {
     const kept = new Set(next.all.flatMap((agent) => placesOf(agent).map(keyOf)));
@@ -38,6 +45,7 @@ export class CurrentAgents implements AgentDirectory {
       if (!kept.has(keyOf(place))) this.#retired.set(keyOf(place), place);
     for (const key of kept) this.#retired.delete(key);
     this.#current = next;
+    for (const listener of this.#listeners) listener();
   }
 }
 

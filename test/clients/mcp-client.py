@@ -1,6 +1,7 @@
 """Drives the gateway with MCP's own Python client, as it is published. See README.md beside this file.
 
     python mcp-client.py steps URL           lists tools, calls, follows progress, answers a question
+    python mcp-client.py follow TASK URL     goes on with a task that there is
     python mcp-client.py task KEY URL [URL]  has the tool `durable` make a task, and goes on with it wherever the gateway answers
 """
 
@@ -123,5 +124,7 @@ async def make(key: str, urls: list[str]) -> None:
 
 if sys.argv[1] == "steps":
     asyncio.run(steps(sys.argv[2]))
+elif sys.argv[1] == "follow":
+    asyncio.run(follow(sys.argv[3:], sys.argv[2]))
 else:
     asyncio.run(make(sys.argv[2], sys.argv[3:]))

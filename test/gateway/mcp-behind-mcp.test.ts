@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
-import { type McpSite, openMcp } from './mcp-site.ts';
+import { type McpSite, openMcp, type Rpc, stateless, version } from './mcp-site.ts';
 import { openSite, type Site } from './site.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -12,7 +12,7 @@ const tool = (name: string): JsonObject => ({ name, backend: 'back', target: { t
 
 beforeAll(async () => {
   back = await openMcp();
-  const agents = [...['echo', 'fail', 'hang', 'required'].map(tool), { ...tool('approval') }];
+  const agents = [...['blocks', 'echo', 'fail', 'hang', 'required'].map(tool), { ...tool('approval') }];
   front = await openSite({ backends: { back: { adapter: 'mcp', baseUrl: `${back.url}/mcp` } }, agents });
 });
 afterAll(async () => {
@@ -26,6 +26,20 @@ test('a gateway that is the MCP server of another gives its result, at once or b
       type: 'result',
       result: { count: 1 },
     });
+});
+
+test('pictures of a tool behind another gateway are content of the outer one', async () => {
+  const image = { type: 'image', data: 'aGk=', mimeType: 'image/png' };
+  const output = await front.client.run({ agent_id: 'blocks', input: { content: [image] } });
+  expect(output).toMatchObject({ type: 'result', result: { content: [image] } });
+  const headers = { 'content-type': 'application/json', 'mcp-protocol-version': version, 'mcp-method': 'tools/call' };
+  const params = { name: 'blocks', arguments: { content: [image] } };
+  const answer = await fetch(`${front.client.url}/mcp`, {
+    method: 'POST',
+    headers: { ...headers, 'mcp-name': 'blocks' },
+    body: JSON.stringify(stateless('tools/call', params, {})),
+  });
+  expect(((await answer.json()) as Rpc).result?.content).toEqual([image]);
 });
 
 test('what failed behind another gateway fails in its words', async () => {

@@ -38,6 +38,7 @@ const agents: readonly JsonObject[] = [
     schemas: { input: { ...object, properties: { count: { type: 'integer' } } }, output: object },
   }),
   intuned('dotted.name', 'echo'),
+  intuned('blocks', 'echo'),
   {
     name: 'word',
     backend: 'restack',
@@ -65,6 +66,11 @@ const agents: readonly JsonObject[] = [
   },
   { ...approval('late', approvalSchema), mcp: { tasks: 'late' } },
   intuned('chatty', 'echo', { chat: { input: '{ "said": text }', reply: '"You said " & said' } }),
+  intuned('pictured', 'echo', {
+    chat: {
+      reply: `[{ 'type': 'text', 'text': title }, { 'type': 'image', 'mimeType': 'image/png', 'data': $substringAfter(screenshot, 'base64,') }]`,
+    },
+  }),
   intuned('routed', 'echo', {
     schemas: {
       input: {

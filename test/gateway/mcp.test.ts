@@ -24,7 +24,7 @@ test('a server that is discovered names its revisions, tools and tasks, and itse
       result: {
         resultType: 'complete',
         supportedVersions: [version, '2025-11-25', '2025-06-18', '2025-03-26'],
-        capabilities: { tools: {}, extensions: { 'io.modelcontextprotocol/tasks': {} } },
+        capabilities: { tools: { listChanged: true }, extensions: { 'io.modelcontextprotocol/tasks': {} } },
         instructions: expect.any(String),
         ttlMs: 30_000,
         cacheScope: 'private',
@@ -54,20 +54,9 @@ test('a session that the gateway did not give is answered with 404, so that its 
 test('agents are tools in the order of their names, with names that models take, before the tools for runs', async () => {
   const tools = toolsOf(await mcp.send('tools/list'));
   expect(tools.map(({ name }) => name)).toEqual([
-    ...['approval', 'broken', 'chatty', expect.stringMatching(/^dotted_name_[0-9a-f]{8}$/), 'echo', 'fail', 'hang'],
-    ...[
-      'late',
-      'nested',
-      'never',
-      'progress',
-      'required',
-      'routed',
-      'several',
-      'word',
-      'get_run',
-      'resume_run',
-      'cancel_run',
-    ],
+    ...['approval', 'blocks', 'broken', 'chatty', expect.stringMatching(/^dotted_name_[0-9a-f]{8}$/), 'echo', 'fail'],
+    ...['hang', 'late', 'nested', 'never', 'pictured', 'progress', 'required', 'routed', 'several', 'word'],
+    ...['get_run', 'resume_run', 'cancel_run'],
   ]);
   expect(tools.find(({ name }) => name === 'echo')).toEqual({
     name: 'echo',
@@ -197,4 +186,36 @@ test('a header that repeats a nested argument is held to it, and whole numbers a
   expect(await call({ 'mcp-param-shelf': '43', 'mcp-param-is.cold': 'true' }, args)).toBe(400);
   expect(await call({ 'mcp-param-shelf': '42', 'mcp-param-is.cold': 'True' }, args)).toBe(400);
   expect(await call({ 'mcp-param-shelf': '42' }, {})).toBe(400);
+});
+
+const image = { type: 'image', data: 'aGk=', mimeType: 'image/png' };
+
+test('an output that is blocks of content passes as they are, and anything else as a text', async () => {
+  const file = { type: 'resource', resource: { uri: 'file:///a.md', mimeType: 'text/markdown', text: '# A' } };
+  const content = [{ type: 'text', text: 'Here' }, image, { ...image, type: 'audio' }, file];
+  const { body } = await mcp.call('blocks', { content });
+  expect(body?.result).toEqual(expect.objectContaining({ content, resultType: 'complete' }));
+  expect(body?.result).not.toHaveProperty('structuredContent');
+  const others: readonly JsonObject[] = [
+    { content, title: 'more than content' },
+    { content: [{ ...image, data: 'not base64!' }] },
+    { content: [{ type: 'image', source: {} }] },
+    { content: [] },
+  ];
+  for (const other of others) {
+    const { text, structuredContent } = resultOf(await mcp.call('blocks', other));
+    expect([text, structuredContent]).toEqual([JSON.stringify(other), other]);
+  }
+});
+
+test('an agent whose reply is blocks gives its picture as one, and its text to protocols of texts', async () => {
+  const args = { title: 'The page', screenshot: 'data:image/png;base64,aGk=' };
+  const { body } = await mcp.call('pictured', args);
+  expect(body?.result).toMatchObject({ content: [{ type: 'text', text: 'The page' }, image], structuredContent: args });
+  const { run_id: runId } = await mcp.site.client.create({ agent_id: 'pictured', input: args });
+  await mcp.site.client.output(runId);
+  const answer = await fetch(`${mcp.url}/v1/responses/resp_${runId}`);
+  const said = await answer.text();
+  expect([answer.status, said]).toEqual([200, expect.stringContaining('The page')]);
+  expect(said).not.toContain('"text":"[');
 });

@@ -51,6 +51,81 @@ export async function killOnSqlite(): Promise<string> {
   });
 }
 
+const maxKillsPerTask = 3;
+/** A call, its start and its task's first looks fall into this time, and so does a kill. */
+const startingMs = 400;
+const workingMs = 2500;
+
+/**
+ * Kills the gateway at random moments: while a call is under way, which its client repeats under the same `Idempotency-Key`, and
+ * while its task works, asks and goes on.
+ */
+export async function killAtRandom(rounds: number): Promise<string> {
+  return await withScene(async (scene) => {
+    const replica = await startReplica(scene, 'one', { url: `sqlite:${join(scene.folder, 'runs.db')}` });
+    let kills = 0;
+    const killWithin = async (withinMs: number): Promise<void> => {
+      await sleep(Math.random() * withinMs);
+      await replica.restart();
+      kills += 1;
+    };
+    for (let round = 1; round <= rounds; round += 1) {
+      const key = `random-${round}`;
+      const [first] = await Promise.all([callOnce(replica.url, key).catch(() => null), killWithin(startingMs)]);
+      const taskId = first ?? (await callOnce(replica.url, key));
+      const client = startFollower(scene, taskId, [replica.url]);
+      for (let left = maxKillsPerTask; left > 0 && !/^result /m.test(client.output); left -= 1)
+        await killWithin(workingMs);
+      judge(scene, key, await until(client, /^result (.*)$/m));
+      await client.stop();
+    }
+    await replica.stop();
+    return `${rounds} tasks, ${kills} kills, the right result and 1 start at the vendor each`;
+  });
+}
+
+/** Makes the task of a key, or finds the one that an earlier call has made. */
+async function callOnce(url: string, key: string): Promise<string> {
+  const meta = 'io.modelcontextprotocol';
+  const capabilities = { elicitation: {}, extensions: { [`${meta}/tasks`]: {} } };
+  const _meta = { [`${meta}/protocolVersion`]: '2026-07-28', [`${meta}/clientCapabilities`]: capabilities };
+  const answer = await post(
+    url,
+    { id: 1, method: 'tools/call', params: { name: 'durable', arguments: { key }, _meta } },
+    {
+      ...{ 'idempotency-key': key, 'mcp-protocol-version': '2026-07-28' },
+      ...{ 'mcp-method': 'tools/call', 'mcp-name': 'durable' },
+    },
+  );
+  const { result } = (await answer.json()) as { result?: { taskId?: string } };
+  if (result?.taskId === undefined) throw new Error(`the call got ${answer.status} ${JSON.stringify(result)}`);
+  return result.taskId;
+}
+
+/** A gateway in front of another, each as the MCP server of the next; both are killed while the task works and once it has asked. */
+export async function killBehind(): Promise<string> {
+  return await withScene(async (scene) => {
+    const inner = await startReplica(scene, 'inner', { url: `sqlite:${join(scene.folder, 'inner.db')}` });
+    const front = {
+      pacing: { floorMs: 5, watchedCeilingMs: 20, ceilingMs: 40 },
+      backends: { back: { adapter: 'mcp', baseUrl: inner.url } },
+      agents: [{ name: 'durable', backend: 'back', target: { tool: 'durable' } }],
+    };
+    const outer = await startReplica(scene, 'outer', { url: `sqlite:${join(scene.folder, 'outer.db')}` }, front);
+    const client = startClient(scene, 'behind', [outer.url]);
+    await until(client, /^task /m);
+    await inner.restart();
+    await outer.restart();
+    await until(client, /^status "input_required"/m);
+    await outer.restart();
+    await inner.restart();
+    const said = await until(client, /^result (.*)$/m);
+    await outer.stop();
+    await inner.stop();
+    return judge(scene, 'behind', said);
+  });
+}
+
 /** The replica that made the task is killed for good, and the client goes on at the other one. */
 export async function killOnPostgres(): Promise<string> {
   return await withReplicas(async (scene, one, other) => {
@@ -122,7 +197,12 @@ function judge({ sandbox }: Scene, key: string, said: string): string {
   return `${said}, 1 start at the vendor`;
 }
 
-async function startReplica({ sandbox, folder }: Scene, name: string, store: { readonly url: string }) {
+async function startReplica(
+  { sandbox, folder }: Scene,
+  name: string,
+  store: { readonly url: string },
+  config: JsonObject = fixtureConfig(sandbox),
+) {
   const port = await findFreePort();
   const own = join(folder, name);
   mkdirSync(own);
@@ -130,7 +210,7 @@ async function startReplica({ sandbox, folder }: Scene, name: string, store: { r
   const replicas = { heartbeatSeconds: 1, deadAfterSeconds: 3 };
   const server = { host: '127.0.0.1', port };
   const log = { level: 'info' };
-  writeFileSync(file, JSON.stringify({ ...fixtureConfig(sandbox), server, store, replicas, log }));
+  writeFileSync(file, JSON.stringify({ ...config, server, store, replicas, log }));
   let child: Child;
   const start = async (): Promise<void> => {
     child = new Child({ command: process.execPath, args: [main, 'serve', '--config', file], ready: /rungate listens/ });
@@ -150,6 +230,11 @@ async function startReplica({ sandbox, folder }: Scene, name: string, store: { r
 
 function startClient({ python }: Scene, key: string, urls: readonly string[]): Child {
   return new Child({ command: python, args: [script, 'task', key, ...urls] });
+}
+
+/** Goes on with a task that there is. */
+function startFollower({ python }: Scene, taskId: string, urls: readonly string[]): Child {
+  return new Child({ command: python, args: [script, 'follow', taskId, ...urls] });
 }
 
 /** The first group of the pattern, else all of it, once the client has printed it. */

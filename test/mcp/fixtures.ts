@@ -68,6 +68,13 @@ const name = { name: text };
 const options = ['option1', 'option2', 'option3'];
 const titled = [1, 2, 3].map((at) => ({ const: `value${at}`, title: `Option ${at}` }));
 
+const image = { type: 'image', data: 'aGk=', mimeType: 'image/png' };
+const audio = { type: 'audio', data: 'aGk=', mimeType: 'audio/wav' };
+const resource = {
+  type: 'resource',
+  resource: { uri: 'test://embedded', mimeType: 'text/plain', text: 'An embedded resource' },
+};
+
 /** A schema with keywords that gateways are known to drop. */
 const wholeSchema: JsonObject = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -103,6 +110,13 @@ export const fixtures: readonly JsonObject[] = [
   // The first in the order of names is called without arguments.
   intuned('a_first_tool', { script: 'echo' }),
   intuned('test_simple_text', { script: 'echo', mapping: { output: '"This is a simple text response for testing."' } }),
+  intuned('test_image_content', { script: 'echo', mapping: { output: JSON.stringify([image]) } }),
+  intuned('test_audio_content', { script: 'echo', mapping: { output: JSON.stringify([audio]) } }),
+  intuned('test_embedded_resource', { script: 'echo', mapping: { output: JSON.stringify([resource]) } }),
+  intuned('test_multiple_content_types', {
+    script: 'echo',
+    mapping: { output: JSON.stringify([{ type: 'text', text: 'Several' }, image, resource]) },
+  }),
   intuned('test_error_handling', { script: 'fail' }),
   intuned('test_tool_with_progress', { script: 'progress', mapping: { input: '{ "ms": 400 }' } }),
   intuned('test_logging_tool', { script: 'echo' }),

@@ -87,6 +87,10 @@ export class ScriptedAgents implements Agents {
     return agent;
   }
 
+  onChanged(): () => void {
+    return () => {};
+  }
+
   search(query: AgentQuery): readonly Agent[] {
     this.searched.push(query);
     return [...this.byId.values()].filter(({ name }) => query.name === undefined || query.name === name);

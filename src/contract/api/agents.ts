@@ -11,5 +11,7 @@ export type AgentQuery = {
 export interface Agents {
   /** Throws `GatewayError` `agent_not_found`. */
   get(idOrName: string): Agent;
+  /** Calls `listener` whenever a reload has put agents into force, until the result is called. */
+  onChanged(listener: () => void): () => void;
   search(query: AgentQuery): readonly Agent[];
 }

@@ -107,4 +107,6 @@ export interface AgentDirectory {
    * never changes.
    */
   findRetired?(agentId: string, backend: string | undefined): Agent | null;
+  /** Calls `listener` whenever other agents are in force, until the result is called. Left out where the config never changes. */
+  onReplaced?(listener: () => void): () => void;
 }

@@ -16,6 +16,10 @@ export class AgentService implements Agents {
     return agent;
   }
 
+  onChanged(listener: () => void): () => void {
+    return this.#directory.onReplaced?.(listener) ?? (() => {});
+  }
+
   search({ name, version, offset, limit }: AgentQuery): readonly Agent[] {
     return this.#directory.all
       .filter((agent) => name === undefined || agent.name === name)

@@ -2,6 +2,7 @@ import type { JsonObject } from '../../contract/domain/json.ts';
 import { type Call, type Method, Reply, respond, serverInfo } from './call.ts';
 import { callTool } from './call-tool.ts';
 import { canElicit } from './client.ts';
+import { listen } from './listen.ts';
 import { handshakeVersions, supportedVersions, tasksExtension } from './revisions.ts';
 import { invalidParams } from './rpc-error.ts';
 import { cancelTask, getTask, updateTask } from './task-methods.ts';
@@ -19,6 +20,7 @@ export const statelessMethods: ReadonlyMap<string, Method> = new Map<string, Met
   ['server/discover', async () => ({ ...discovery(), ...cacheable })],
   ['tools/list', async (call) => ({ ...listTools(call), ...cacheable })],
   ['tools/call', callTool],
+  ['subscriptions/listen', listen],
   ['tasks/get', getTask],
   ['tasks/update', updateTask],
   ['tasks/cancel', cancelTask],
@@ -32,8 +34,10 @@ export const handshakeMethods: ReadonlyMap<string, Method> = new Map<string, Met
   ['tools/call', callTool],
 ]);
 
+const capabilities: JsonObject = { tools: { listChanged: true }, extensions: { [tasksExtension]: {} } };
+
 function discovery(): JsonObject {
-  return { supportedVersions, capabilities: { tools: {}, extensions: { [tasksExtension]: {} } }, instructions };
+  return { supportedVersions, capabilities, instructions };
 }
 
 function listTools({ api, agentName, client, params: { cursor = '' } }: Call): JsonObject {

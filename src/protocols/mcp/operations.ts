@@ -43,8 +43,9 @@ const shared = {
   query: nothing,
   body: anyMessage,
   takes: ['Idempotency-Key'],
-  // A call may wait long. The answer to what it asks is taken beside it.
-  countsAsStream: (body: Json) => isJsonObject(body) && body.method === 'tools/call',
+  // They may wait long. The answer to what a call asks is a message of its own.
+  countsAsStream: (body: Json) =>
+    isJsonObject(body) && (body.method === 'tools/call' || body.method === 'subscriptions/listen'),
   answers: {
     200: { description: 'The response', schema: answers.Response, events: answers.Message },
     202: { description: 'The message needs no response' },

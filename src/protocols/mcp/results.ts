@@ -1,4 +1,4 @@
-import { toReply } from '../../agents/chat.ts';
+import { evaluateReply, toWords } from '../../agents/chat.ts';
 import { stringifySmall } from '../../compute/json-writer.ts';
 import { stringifySliced } from '../../compute/sliced-json.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
@@ -6,6 +6,7 @@ import { assertNever } from '../../contract/domain/assert-never.ts';
 import { errcodes } from '../../contract/domain/errcodes.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Outcome } from '../../contract/domain/run.ts';
+import { contentOf, readBlocks } from './content.ts';
 import { messageOf, schemaOf } from './questions.ts';
 import { rpcCodes } from './rpc-error.ts';
 import { outputSchemaOf, structuredContent } from './tool-schemas.ts';
@@ -65,10 +66,22 @@ export async function textOf(value: Json): Promise<string> {
   return stringifySmall(value) ?? (await stringifySliced(value));
 }
 
-/** The text is the reply of an agent that has a rule for it. Else it is all of the output: models may read nothing else. */
+/**
+ * The content is what the agent's own rule makes of the output: a text, or blocks such as images. Without a rule it is the output
+ * where that is blocks, and else all of it as a text: models may read nothing else.
+ */
 async function encodeOutput(value: Json, { agent, isStateless }: ResultTerms): Promise<JsonObject> {
-  const text = agent?.chat?.reply === undefined ? await textOf(value) : await toReply(agent, value);
-  return { content: [{ type: 'text', text }], ...structuredContent(value, isStateless) };
+  if (agent?.chat?.reply !== undefined) {
+    const own = await evaluateReply(agent, value);
+    const content = readBlocks(own) ?? [{ type: 'text', text: await toWords(own, value) }];
+    return { content, ...structuredContent(value, isStateless) };
+  }
+  const blocks = contentOf(value);
+  if (blocks === null)
+    return { content: [{ type: 'text', text: await textOf(value) }], ...structuredContent(value, isStateless) };
+  // The same bytes twice are of no use, except to a client that holds them to a schema.
+  const hasSchema = agent !== undefined && outputSchemaOf(agent, isStateless) !== undefined;
+  return { content: blocks, ...(hasSchema ? structuredContent(value, isStateless) : {}) };
 }
 
 function encodeQuestion(interrupt: Json, { runId, agent, isStateless }: ResultTerms): JsonObject {

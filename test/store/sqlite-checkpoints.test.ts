@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { openStore } from '../../src/store/open.ts';
-import { taskFor } from '../../src/store/sqlite/checkpoints.ts';
+import { Checkpoints, isWorthThread, taskFor } from '../../src/store/sqlite/checkpoints.ts';
 import { openDatabase } from '../../src/store/sqlite/database.ts';
 import { makeRun, silentLog } from './runs.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'rungate-checkpoints-'));
 afterAll(() => rmSync(directory, { recursive: true }));
+
+/** Lets other threads and their messages have a turn. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** The worker of a database that it shares with the test. */
 async function startWorker(name: string) {
@@ -69,6 +72,63 @@ describe('checkpoints of a SQLite store', { timeout: 60_000 }, () => {
     await ask('copy and cut');
     expect(statSync(`${file}-wal`).size).toBe(0);
     await close();
+  });
+
+  test('a thread is started for many commits, a log that has grown large, and what is old', () => {
+    const small = () => 4_000_000;
+    expect(isWorthThread({ commits: 99, sinceMs: 0 }, 599_999, small)).toBe(false);
+    expect(isWorthThread({ commits: 100, sinceMs: 0 }, 0, small)).toBe(true);
+    expect(isWorthThread({ commits: 1, sinceMs: 0 }, 600_000, small)).toBe(true);
+    expect(isWorthThread({ commits: 1, sinceMs: 0 }, 0, () => 4_194_304)).toBe(true);
+  });
+
+  test('a store that writes little has no thread for its checkpoints, and one that writes much has one until it is idle', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval', 'clearTimeout', 'performance'] });
+    try {
+      const file = join(directory, 'threads.db');
+      const database = openDatabase(file, 'full');
+      database.exec('PRAGMA wal_autocheckpoint = 0; CREATE TABLE filler (bytes BLOB)');
+      let [threads, answers, ends] = [0, 0, 0];
+      const listen = (worker: Worker): void => {
+        threads += 1;
+        worker.on('message', () => {
+          answers += 1;
+        });
+        worker.once('exit', () => {
+          ends += 1;
+        });
+      };
+      process.on('worker', listen);
+      const checkpoints = new Checkpoints({ file, log: silentLog, onLost: () => expect.unreachable() });
+      vi.advanceTimersByTime(3000);
+      checkpoints.note();
+      vi.advanceTimersByTime(500_000);
+      await turn();
+      expect(threads).toBe(0);
+      database.prepare('INSERT INTO filler VALUES (zeroblob(?))').run(5_000_000);
+      vi.advanceTimersByTime(100);
+      while (answers < 1) await turn();
+      expect(statSync(file).size).toBeGreaterThan(5_000_000);
+      vi.advanceTimersByTime(60_000);
+      checkpoints.note();
+      // It is asked again and again whether the log is large, and at last to cut it.
+      let looks = 0;
+      for (; ends === 0; looks += 1) {
+        const before = answers;
+        vi.advanceTimersByTime(100);
+        while (answers === before && ends === 0) await turn();
+      }
+      expect(looks).toBeGreaterThanOrEqual(100);
+      checkpoints.note();
+      vi.advanceTimersByTime(500_000);
+      await turn();
+      expect(threads).toBe(1);
+      process.off('worker', listen);
+      await checkpoints.close();
+      database.close();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('checkpoints move writes into the database file while the store is open', async () => {

@@ -22,8 +22,8 @@ export type Sleeper = {
   readonly ms: readonly [min: number, max: number];
 };
 
-/** Of the agent whose runs are ended by it. */
-export const deadlineSeconds = 30;
+/** Of the agent whose runs are ended by it. Late enough for their sleep to be many seconds by then. */
+export const deadlineSeconds = 90;
 /** Whose runs are all cancelled, so that those which it still has are those which are not yet. */
 export const cancelledBackend = 'cancelled';
 

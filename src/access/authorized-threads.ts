@@ -66,8 +66,10 @@ export class AuthorizedThreads implements Threads {
   async resume(command: ResumeThread): Promise<ResumedRun> {
     await this.#check(command.key);
     // A visible thread may have runs of agents that are not.
-    const agentIds = this.#scope.visibleIds;
-    return await this.#api.threads.resume(agentIds === null ? command : { ...command, agentIds });
+    const visible = this.#scope.visibleIds;
+    if (visible === null) return await this.#api.threads.resume(command);
+    const agentIds = command.agentIds?.filter((agentId) => visible.includes(agentId)) ?? visible;
+    return await this.#api.threads.resume({ ...command, agentIds });
   }
 
   async copy(key: ThreadKey): Promise<Thread> {

@@ -165,6 +165,21 @@ describe('open streams', () => {
     return { status: answer.status, headers: answer.headers, leave: () => leave.abort(), text: () => answer.text() };
   }
 
+  test('calls of A2A that answer at once are no streams, and those that stream are', async () => {
+    await using site = await open(reader);
+    const runId = idOf(await site.ask(reader.key, 'POST', '/runs', waiting));
+    const headers = { authorization: `Bearer ${reader.key}`, 'a2a-version': '1.0', 'content-type': 'application/json' };
+    const call = async (method: string) => {
+      const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { id: runId } });
+      return await fetch(`${site.url}/a2a/approval`, { method: 'POST', headers, body });
+    };
+    const stream = await call('SubscribeToTask');
+    expect([stream.status, (await call('SubscribeToTask')).status, (await call('GetTask')).status]).toEqual([
+      200, 429, 200,
+    ]);
+    await stream.body?.cancel();
+  });
+
   test('streams above the limit are refused until one is closed', async () => {
     const free = keyOf('free');
     await using site = await open(reader, free);

@@ -202,6 +202,10 @@ describe.each(Object.keys(clients) as (keyof typeof clients)[])('@langchain/lang
     upstream.say(done('fine'));
     const [run] = await client().runs.list(threadId);
     expect(await client().runs.join(threadId, run?.run_id ?? '')).toMatchObject({ reply: 'fine' });
+    // The same answer again leads to its run; another one to the same question does not.
+    const [again, other] = both[0]?.status === 'fulfilled' ? ['yes', 'no'] : ['no', 'yes'];
+    expect(await answer({ [id]: again })).toMatchObject({ run_id: run?.run_id, status: 'success' });
+    await expect(answer({ [id]: other })).rejects.toThrow(/409.*another answer/);
     expect(upstream.events).toHaveLength(1);
     await expect(answer('again')).rejects.toThrow(/422/);
   });

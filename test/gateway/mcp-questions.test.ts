@@ -53,6 +53,17 @@ test('an answer that comes twice is given once, and both callers get the result'
   expect(resultOf(first).structuredContent).toMatchObject({ rounds: 1 });
 });
 
+test('an answer that differs from the one that was taken is refused, and the run stays as it is', async () => {
+  const asked = await ask();
+  const first = await answer(asked, { approval: yes });
+  const no = { action: 'accept', content: { approved: false } };
+  expect((await answer(asked, { approval: no })).body?.error).toMatchObject({
+    code: -32602,
+    message: expect.stringContaining('the question has another answer already'),
+  });
+  expect((await answer(asked, { approval: yes })).body?.result).toEqual(first.body?.result);
+});
+
 test('a second question has a state of its own, and the state of the first does not answer it', async () => {
   const asked = await ask({ ...question, rounds: 2 });
   const again = await answer(asked, { approval: yes });

@@ -4,6 +4,7 @@ import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Run, RunKey, TakenAnswer } from '../../contract/domain/run.ts';
+import type { Store } from '../../contract/store/store.ts';
 import { type ListedQuestion, listQuestions } from '../../json/listed-questions.ts';
 import type { RunCache } from '../state/run-cache.ts';
 import { withAction } from '../state/run-notes.ts';
@@ -13,6 +14,7 @@ import { refuseViolation } from './create-run.ts';
 
 export type AnswerTakerDeps = {
   readonly agents: AgentDirectory;
+  readonly store: Pick<Store, 'find'>;
   readonly cache: RunCache;
   readonly writer: RunWriter;
 };
@@ -86,11 +88,13 @@ export class AnswerTaker {
 
   async #take(key: RunKey, payload: Json, options: ResumeOptions, isMeant: (run: Run) => boolean): Promise<Taken> {
     const named = { mark: options.mark, fingerprint: await fingerprint(options.identity ?? payload) };
+    const { cache, store } = this.#deps;
     let firstAsked: number | null = null;
     for (;;) {
-      const run = await translateStorageFault(this.#deps.cache.find(key));
+      // What memory knew was overtaken.
+      const run: Run | null = await translateStorageFault(firstAsked === null ? cache.find(key) : store.find(key));
       if (run === null || !isMeant(run)) return 'not found';
-      const asked = run.phase === 'interrupted' ? run.lastSeq : null;
+      const asked: number | null = run.phase === 'interrupted' ? run.lastSeq : null;
       const isAsked = asked !== null && asked === (options.questionSeq ?? asked);
       const before = findTaken(run, named, options.questionSeq);
       if (before !== null && !(before.isUndelivered && isAsked))

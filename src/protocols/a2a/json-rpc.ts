@@ -31,10 +31,16 @@ export function createRpcOperation(options: MethodOptions): Operation {
     query: versionQuery,
     body: json.meta({ description: 'A request of JSON-RPC 2.0.' }) as z.ZodType<Json>,
     answers: { 200: { description: 'An answer of JSON-RPC 2.0', schema: answers.JsonRpcResponse } },
-    countsAsStream: true,
+    countsAsStream: (body) => isJsonObject(body) && streaming.has(String(body.method)),
     handle: async (api, request) => await answerRpc(api, request, options),
   });
 }
+
+/** What these answer with is a stream, in both versions. */
+const streaming: ReadonlySet<string> = new Set([
+  ...['SendStreamingMessage', 'SubscribeToTask'],
+  ...['message/stream', 'tasks/resubscribe'],
+]);
 
 async function answerRpc(api: Api, request: Request, options: MethodOptions): Promise<Answer> {
   const id = isJsonObject(request.body) && isId(request.body.id) ? request.body.id : null;

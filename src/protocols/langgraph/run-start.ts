@@ -103,20 +103,22 @@ async function checkCheckpoint(api: Api, thread: Thread, body: RunBody): Promise
 }
 
 async function resume(api: Api, request: BeginRequest, given: Json): Promise<Begun> {
-  const { tenant } = request;
-  const asked = await findAsking(api, request);
-  const { runId, lastSeq } = asked;
+  const { tenant, threadId, body, idempotencyKey: mark } = request;
   const { payload, interrupt } = readAnswer(given);
-  const { run, afterSeq } = await api.threads.resume({
-    key: { tenant, threadId: asked.threadId ?? '' },
-    payload,
-    interrupt: interrupt ?? { runId, seq: lastSeq },
+  // An answer that may have been taken before need not find a run that asks.
+  const isKnown = interrupt !== null || mark !== undefined;
+  const asked = isKnown && threadId !== null ? null : await findAsking(api, request);
+  const { run, afterSeq, replayed } = await api.threads.resume({
+    key: { tenant, threadId: threadId ?? '' },
+    ...{ payload, mark },
+    interrupt: interrupt ?? (asked === null ? undefined : { runId: asked.runId, seq: asked.lastSeq }),
+    agentIds: [api.agents.get(body.assistant_id).agentId],
   });
   const { webhook } = request.body;
   // Under one id, so that a run that asks often does not come to the bound of its webhooks.
   if (webhook !== undefined && webhook !== null)
     await api.runs.putWebhook(keyOf(run), { id: 'resume', url: webhook, protocol: langgraph, events: 'status' });
-  return { run, replayed: false, afterSeq, isEnded: false };
+  return { run, replayed, afterSeq, isEnded: false };
 }
 
 /** An answer alone, or under the id of the interrupt that it is for. */

@@ -1,3 +1,4 @@
+import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { isJsonObject } from '../../json/json-object.ts';
@@ -34,14 +35,52 @@ export async function applyAnswers(
   const [first] = answered;
   if (first === undefined) return null;
   const payloads: Record<string, Json> = {};
+  let content: JsonObject = {};
   for (const question of answered) {
     const elicited = readElicited(responses[keyFor(question)]);
     if (elicited.action !== 'accept') return await api.runs.cancel(keyOf(run), { action: 'interrupt', wait: false });
     payloads[question.key] = question.toPayload(elicited.content);
+    ({ content } = elicited);
   }
-  return first.isListed
-    ? await api.runs.answer(keyOf(run), { seq: run.lastSeq, answers: payloads })
-    : (await api.runs.resume(keyOf(run), payloads[first.key] ?? null, {})).run;
+  const { lastSeq: questionSeq } = run;
+  if (first.isListed) return await api.runs.answer(keyOf(run), { seq: questionSeq, answers: payloads });
+  const options = { questionSeq, mark: markOf(questionSeq), identity: content };
+  return (await api.runs.resume(keyOf(run), payloads[first.key] ?? null, options)).run;
+}
+
+/** Of an answer that is a form as a whole, which can be compared with another one. */
+function markOf(questionSeq: number): string {
+  return `mcp ${questionSeq}`;
+}
+
+/**
+ * Looks at an answer that comes after its question was closed. One that was taken passes, and so does one to a question that
+ * another protocol has answered; throws `question_answered` where a person has answered the form otherwise.
+ */
+export async function checkLateAnswer(
+  { api }: Pick<Call, 'api'>,
+  run: Run,
+  questionSeq: number,
+  responses: JsonObject,
+): Promise<void> {
+  const taken = run.answers?.find((each) => each.questionSeq === questionSeq);
+  // The question, which knew the name of its answer, is gone.
+  const [value, ...others] = Object.values(responses);
+  if (taken?.mark !== markOf(questionSeq) || value === undefined || others.length > 0) return;
+  const elicited = readElicited(value);
+  if (elicited.action !== 'accept') return;
+  try {
+    await api.runs.resume(keyOf(run), elicited.content, { questionSeq, identity: elicited.content });
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code !== 'run_not_interrupted') throw error;
+  }
+}
+
+const late: ReadonlySet<string> = new Set(['run_not_interrupted', 'question_answered', 'idempotency_mismatch']);
+
+/** Whether another client's answer came first. */
+export function isLate(error: unknown): boolean {
+  return error instanceof GatewayError && late.has(error.code);
 }
 
 /** The `inputResponses` of a request; undefined where it has none. Throws `RpcError`. */

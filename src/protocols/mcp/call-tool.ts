@@ -7,7 +7,7 @@ import type { Run } from '../../contract/domain/run.ts';
 import { isJsonObject } from '../../json/json-object.ts';
 import { keyOf } from '../shared/wait-and-stream.ts';
 import { findRun } from './agent-of-run.ts';
-import { applyAnswers, readElicited, readResponses } from './answers.ts';
+import { applyAnswers, checkLateAnswer, readElicited, readResponses } from './answers.ts';
 import type { Call, Reply } from './call.ts';
 import { type FollowOptions, followRun } from './followed-run.ts';
 import { checkParamHeaders } from './param-headers.ts';
@@ -78,8 +78,9 @@ async function continueCall(call: Call, agent: Agent, responses: JsonObject | un
   if (run.agentId !== agent.agentId)
     throw invalidParams(`params/requestState is not one of the tool ${toolNameOf(agent)}`);
   const terms = { ...termsOf(call, agent), isReplayed: false };
-  // What was answered already, by this client or another, is not answered again: the client gets what came of it.
   const isOpen = run.status === 'interrupted' && run.lastSeq === state.seq;
+  // What was answered already is not answered again: the client gets what came of it.
+  if (!isOpen && responses !== undefined) await checkLateAnswer(call, run, state.seq, responses);
   if (!isOpen || responses === undefined) return await followRun(call, run, { ...terms, afterSeq: state.seq });
   const next = await answer(call, agent, run, responses);
   return await followRun(call, next, { ...terms, afterSeq: next.lastSeq });

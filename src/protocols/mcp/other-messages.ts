@@ -1,9 +1,8 @@
 import type { Answer } from '../../contract/api/protocol.ts';
-import { GatewayError } from '../../contract/domain/errors.ts';
 import type { RunSummary } from '../../contract/domain/run.ts';
 import { keyOf } from '../shared/wait-and-stream.ts';
 import { agentOf, findRun } from './agent-of-run.ts';
-import { applyAnswers } from './answers.ts';
+import { applyAnswers, isLate } from './answers.ts';
 import type { Call } from './call.ts';
 import { callKey, nameCall } from './call-tool.ts';
 import type { Client } from './client.ts';
@@ -58,7 +57,7 @@ export async function takeResponse(
   try {
     await applyAnswers(call, { run, questions }, { [round.key ?? '']: result });
   } catch (error) {
-    if (!(error instanceof GatewayError) || error.code !== 'run_not_interrupted') throw error;
+    if (!isLate(error)) throw error;
   }
   return accepted;
 }

@@ -2,7 +2,7 @@ import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import { keyOf } from '../shared/wait-and-stream.ts';
 import { findRun } from './agent-of-run.ts';
-import { applyAnswers, readResponses } from './answers.ts';
+import { applyAnswers, isLate, readResponses } from './answers.ts';
 import type { Call } from './call.ts';
 import { openQuestionsOf } from './questions.ts';
 import { invalidParams, tasksRequired } from './rpc-error.ts';
@@ -25,7 +25,7 @@ export async function updateTask(call: Call): Promise<JsonObject> {
     await applyAnswers(call, { run, questions }, responses, ({ key }) => taskKey(key, run.lastSeq));
   } catch (error) {
     // Another client was faster.
-    if (!(error instanceof GatewayError) || error.code !== 'run_not_interrupted') throw error;
+    if (!isLate(error)) throw error;
   }
   return {};
 }

@@ -9,7 +9,7 @@ import { vendorHeaders } from '../vendor.ts';
 
 const connections = 50;
 const input = { url: 'https://shop.example/kettles/42', depth: 2 };
-const startPath = '/api/v1/workspace/bench/projects/bench/run/start';
+export const startPath = '/api/v1/workspace/bench/projects/bench/run/start';
 const fewRounds = 2;
 const listens = /listens: (\S+)/;
 
@@ -95,7 +95,7 @@ export function describe(name: string, results: readonly LoadResult[]): readonly
 }
 
 /** What Node or Koa put into every answer by themselves. */
-const ownHeaders = ['connection', 'content-length', 'date', 'keep-alive', 'transfer-encoding'];
+export const ownHeaders = ['connection', 'content-length', 'date', 'keep-alive', 'transfer-encoding'];
 
 /** Koa with nothing behind it, which gives the same answer as the gateway: the same headers, the same body. */
 export async function startBareKoa(answered: { readonly headers: Headers; readonly body: string }) {

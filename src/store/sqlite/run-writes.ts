@@ -114,9 +114,10 @@ export function prepareUpdate(
   return () => {
     if (upstreamKey !== undefined && statements.hasUpstream.get(upstreamKey, run.runId) !== undefined) return null;
     // The end of a run always moves it within the indexes.
-    const isInPlace = run.phase !== 'done' && statements.updateRunInPlace.run(...columns).changes === 1;
-    if (!isInPlace && statements.updateRun.run(...columns, vendor).changes === 0) return false;
-    if (upstreamKey !== undefined) statements.setUpstream.run(run.runId, upstreamKey);
+    if (!updateInPlace(statements, update, columns)) {
+      if (statements.updateRun.run(...columns, vendor).changes === 0) return false;
+      if (upstreamKey !== undefined) statements.setUpstream.run(run.runId, upstreamKey);
+    }
     for (const [seq, change] of rewrites) {
       if (change === null) statements.removeEvent.run(run.runId, seq);
       else statements.rewriteEvent.run(run.runId, seq, change);
@@ -125,6 +126,18 @@ export function prepareUpdate(
     for (const store of owe) store();
     return true;
   };
+}
+
+/** Whether the run could be written without a change of its entries in the indexes; its end always moves it. */
+function updateInPlace(
+  { updateRunInPlace, updateStartedRun }: Statements,
+  { run, upstreamKey }: RunUpdate,
+  columns: readonly SQLInputValue[],
+): boolean {
+  if (run.phase === 'done') return false;
+  const { changes } =
+    upstreamKey === undefined ? updateRunInPlace.run(...columns) : updateStartedRun.run(...columns, upstreamKey);
+  return changes === 1;
 }
 
 export function prepareRemove(statements: Statements, key: RunKey, expectedVersion: number): () => boolean {

@@ -7,6 +7,10 @@ import { threadTexts } from './sqlite-thread-statements.ts';
 
 const selectRun = `SELECT ${runColumns} FROM runs JOIN requests ON requests.id = runs.id`;
 
+const setInPlace = 'phase = ?4, version = ?7, updated_at_ms = ?8, state = ?10, implied = implied | ?12';
+const whereInPlace = `WHERE run_id = ?1 AND tenant = ?2 AND version = ?3 AND status = ?5 AND owner IS ?6 AND ended_at_ms IS ?9
+  AND (?11 IS NULL OR owner = ?11)`;
+
 const texts = {
   ...threadTexts,
   insertDelivery,
@@ -26,10 +30,9 @@ const texts = {
   updateRun: `UPDATE runs SET phase = ?4, status = ?5, owner = ?6, version = ?7, updated_at_ms = ?8, ended_at_ms = ?9,
     state = ?10, implied = implied | ?12, vendor = ?13 WHERE run_id = ?1 AND tenant = ?2 AND version = ?3 AND (?11 IS NULL OR owner = ?11)`,
   // SQLite rewrites the entry of every index that a SET names, changed or not. This one names no indexed column.
-  updateRunInPlace: `UPDATE runs SET phase = ?4, version = ?7, updated_at_ms = ?8, state = ?10,
-    implied = implied | ?12
-    WHERE run_id = ?1 AND tenant = ?2 AND version = ?3 AND status = ?5 AND owner IS ?6 AND ended_at_ms IS ?9
-    AND (?11 IS NULL OR owner = ?11)`,
+  updateRunInPlace: `UPDATE runs SET ${setInPlace} ${whereInPlace}`,
+  /** The same of a run that the vendor has started: one statement, because it is one of every run. */
+  updateStartedRun: `UPDATE runs SET ${setInPlace}, upstream_key = ?13 ${whereInPlace}`,
   hasUpstream: 'SELECT 1 FROM runs WHERE upstream_key = ? AND run_id <> ?',
   findByUpstream: 'SELECT run_id AS runId FROM runs WHERE upstream_key = ?',
   setUpstream: 'UPDATE runs SET upstream_key = ?2 WHERE run_id = ?1',

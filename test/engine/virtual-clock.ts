@@ -5,8 +5,8 @@ type Timer = { readonly atMs: number; readonly callback: () => void };
 /** Turns of the event loop that a chain of writes needs at most to come to rest; each group commit takes one. */
 const settlingTurns = 40;
 
-/** Kinds of resources that are there for as long as the test runs: Vitest's channel, and timers of real time. */
-const lastingKinds = new Set(['PipeWrap', 'TTYWrap', 'Timeout']);
+/** Kinds of resources that are there for as long as the test runs: Vitest's channel, timers of real time, and servers that are children. */
+const lastingKinds = new Set(['PipeWrap', 'TTYWrap', 'Timeout', 'ProcessWrap']);
 
 /** Requests stay in Node's list until their memory is collected, so only more of them than before say that one is under way. */
 function isRequest(kind: string): boolean {

@@ -48,13 +48,17 @@ export type SleepersDeps = {
   readonly book: Book;
   readonly sandbox: Pick<SandboxProcess, 'notes'>;
   readonly disturbances: Disturbances;
+  /** A waking that takes longer is late. */
+  readonly maxWakeMs: number;
   readonly chanceOf: (name: string) => Chance;
   /** Fires when nothing is to be waited for any more. */
   readonly signal: AbortSignal;
 };
 
 /** From what wakes a run to its end as a client reads it, on a machine with other work. */
-const maxWakeMs = 5000;
+export const maxWakeMs = 5000;
+/** A gateway finds after that time at the latest what another one has announced in vain. */
+export const sweepMs = 5000;
 /** A watcher comes this long before its run ends. */
 const watcherMs = 2500;
 const lookEveryMs = 250;
@@ -143,7 +147,8 @@ export class Sleepers {
   async #judge({ runId, plan, judgement }: KnownRun, { waking }: Sleeper, causedAtMs: number | null): Promise<void> {
     const seenAtMs = Date.now();
     if (causedAtMs === null || judgement === 'unknown start') return;
-    if (!this.#deps.disturbances.isQuiet(causedAtMs - maxWakeMs, Math.min(seenAtMs, causedAtMs + maxWakeMs))) return;
+    const { disturbances, maxWakeMs } = this.#deps;
+    if (!disturbances.isQuiet(causedAtMs - sweepMs, Math.min(seenAtMs, causedAtMs + maxWakeMs))) return;
     const tookMs = seenAtMs - causedAtMs;
     if (tookMs <= maxWakeMs) this.inTime[waking] += 1;
     else if (this.late.length < maxDetails)
@@ -184,7 +189,7 @@ export class Sleepers {
 
   /** Waits until the gateways have no more of the cancelled runs than are not cancelled yet, as long as it may take. */
   async #awaitGone(cancelledAtMs: number): Promise<void> {
-    while (Date.now() < cancelledAtMs + 2 * maxWakeMs) {
+    while (Date.now() < cancelledAtMs + 2 * this.#deps.maxWakeMs) {
       if ((await this.#deps.replicaSet.sumOf('runs_live', `backend="${cancelledBackend}"`)) <= this.#uncancelled)
         return;
       await this.#pause(lookEveryMs);

@@ -20,7 +20,7 @@ import type { Report } from './report.ts';
 import { hitReplicas, killAndRestart, leaveAlone, type RoundDeps, startByLink, startOnCopy } from './rounds.ts';
 import { SandboxProcess } from './sandbox-process.ts';
 import type { Settings } from './settings.ts';
-import { Sleepers } from './sleepers.ts';
+import { maxWakeMs, Sleepers, sweepMs } from './sleepers.ts';
 import { spoilStarts } from './start-faults.ts';
 
 const lastStreamsMs = 15_000;
@@ -107,7 +107,11 @@ async function torture(
   await customers.keepLive(settings.live);
   customers.start(settings.clients);
   const disturbances = new Disturbances();
-  const sleepers = new Sleepers({ customers, replicaSet, book, sandbox, disturbances, chanceOf, signal });
+  const maxWaitMs = settings.replicas > 1 ? maxWakeMs + sweepMs : maxWakeMs;
+  const sleepers = new Sleepers({
+    ...{ customers, replicaSet, book, sandbox, disturbances, chanceOf, signal },
+    maxWakeMs: maxWaitMs,
+  });
   sleepers.start(settings.parked);
 
   const copies = new Copies({

@@ -6,6 +6,7 @@ import type { EventBatches, ThreadEvent } from '../contract/domain/event.ts';
 import type { RunKey } from '../contract/domain/run.ts';
 import type {
   Checkpoint,
+  CheckpointCounts,
   HistoryQuery,
   Thread,
   ThreadFilter,
@@ -85,6 +86,11 @@ export class AuthorizedThreads implements Threads {
   async *history(key: ThreadKey, query: HistoryQuery): AsyncGenerator<RowBatch<Checkpoint>, undefined> {
     await this.#check(key);
     yield* this.#api.threads.history(key, query);
+  }
+
+  async countCheckpoints(key: ThreadKey, beforeId: string | null): Promise<CheckpointCounts> {
+    await this.#check(key);
+    return await this.#api.threads.countCheckpoints(key, beforeId);
   }
 
   async findCheckpoint(key: ThreadKey, checkpointId: string): Promise<Checkpoint | null> {

@@ -1,7 +1,13 @@
 import { z } from 'zod';
 import { parseSliced } from '../compute/sliced-json.ts';
 import type { Json, JsonObject } from '../contract/domain/json.ts';
-import { type Checkpoint, type Session, type Thread, threadStatuses } from '../contract/domain/thread.ts';
+import {
+  type Checkpoint,
+  type CheckpointCounts,
+  type Session,
+  type Thread,
+  threadStatuses,
+} from '../contract/domain/thread.ts';
 import { StorageFault } from '../contract/store/store.ts';
 import { readJson } from '../json/exact-number.ts';
 import { isJsonObject } from '../json/json-object.ts';
@@ -166,4 +172,11 @@ async function parseState<Row>(empty: Row, texts: z.output<typeof stateTexts>): 
   } catch (cause) {
     throw new StorageFault('a state in the database cannot be read', cause);
   }
+}
+
+const countsRow = z.object({ alls: integer, runs: integer });
+
+export function decodeCounts(row: unknown): CheckpointCounts {
+  const { alls, runs } = countsRow.parse(row);
+  return { runs, patches: alls - runs };
 }

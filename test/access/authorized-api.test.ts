@@ -53,6 +53,7 @@ const ofThread: Readonly<Record<string, (api: Api) => Promise<unknown>>> = {
   copy: ({ threads }) => threads.copy(thread),
   delete: ({ threads }) => threads.delete(thread),
   history: ({ threads }) => all(threads.history(thread, { limit: 1, beforeId: null })),
+  countCheckpoints: ({ threads }) => threads.countCheckpoints(thread, null),
   findCheckpoint: ({ threads }) => threads.findCheckpoint(thread, 'any'),
   watch: ({ threads }) => threads.watch(thread, { afterSeq: 0 }),
   resume: ({ threads }) => threads.resume({ key: thread, payload: 'yes' }),

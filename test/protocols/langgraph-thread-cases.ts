@@ -70,7 +70,8 @@ const steps = (values: Json): Json => ({
 
 export const threadCases: readonly Case[] = [
   { ...create },
-  { ...create, body: { thread_id: newThreadId, metadata: { team: 'a' }, if_exists: 'do_nothing', ttl: { ttl: 5 } } },
+  { ...create, body: { thread_id: newThreadId, metadata: { team: 'a' }, if_exists: 'do_nothing', ttl: null } },
+  ...[5, { ttl: 5, strategy: 'delete' }].map((ttl) => ({ ...create, status: 422, body: { ttl } })),
   { ...create, body: { thread_id: threadId, if_exists: 'do_nothing', metadata: null, supersteps: [] } },
   { ...create, body: steps({ messages: [{ type: 'human', content: 'hi' }], a: 1 }) },
   { ...create, status: 409, body: { thread_id: threadId } },
@@ -94,7 +95,7 @@ export const threadCases: readonly Case[] = [
   { operation: 'prune_threads', status: 200, body: { thread_ids: [threadId], strategy: 'delete' }, prepare: busy },
   { operation: 'prune_threads', status: 422, body: { thread_ids: [threadId], strategy: 'keep_latest' } },
   ...states.flatMap((prepare) => ofOne('get_thread', { prepare })),
-  ...ofOne('patch_thread', { body: { metadata: { b: 2 }, ttl: 60 } }),
+  ...ofOne('patch_thread', { body: { metadata: { b: 2 }, ttl: null } }),
   { operation: 'patch_thread', status: 200, params: known, body: {}, prepare: live },
   { operation: 'delete_thread', status: 204, params: known, prepare: live },
   { operation: 'delete_thread', status: 404, params: absent },
@@ -160,7 +161,8 @@ export const itemCases: readonly Case[] = [
   ...storeCases().map((each) =>
     each.operation === 'get_item' && each.status === 404 ? { ...each, status: 200 } : each,
   ),
-  { ...put, status: 204, body: { ...put.body, index: ['a'], ttl: 60 } },
+  { ...put, status: 204, body: { ...put.body, index: ['a'] } },
+  { ...put, status: 422, body: { ...put.body, ttl: 60 } },
   { ...put, status: 204, body: { ...put.body, index: false, ttl: null } },
   { ...put, status: 422, body: { ...put.body, index: 'a' } },
   { operation: 'search_items', status: 200, body: { query: null, refresh_ttl: true, namespace_prefix: namespace } },

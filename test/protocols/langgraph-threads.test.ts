@@ -82,30 +82,57 @@ describe('threads of LangGraph', () => {
   test('states are listed newest first, each with the one before it, and continue after a page', async () => {
     const threadId = await openThread();
     for (const n of [1, 2, 3]) await run(threadId, 'echo', { input: { n } });
-    const states = await history(threadId);
-    expect(states.map(({ values }) => values)).toEqual([{ n: 3 }, { n: 2 }, { n: 1 }]);
+    await call('POST', `/threads/${threadId}/state`, { values: { by: 'hand' } });
+    const states = await history(threadId, { limit: 100 });
+    const shown = states.map(({ metadata = null, next = null, values = null }) => {
+      const { step = null, source = null } = objectIn(metadata);
+      return [step, source, next, values] as const;
+    });
+    // As LangGraph counts: a run of one node has its input, the state that it begins with, and the one that it leaves.
+    expect(shown).toEqual([
+      [8, 'update', [], { n: 3, by: 'hand' }],
+      ...[3, 2, 1].flatMap((n) => [
+        [n * 3 - 2, 'loop', [], { n }],
+        [n * 3 - 3, 'loop', ['echo'], { n }],
+        [n * 3 - 4, 'input', ['__start__'], n === 1 ? {} : { n: n - 1 }],
+      ]),
+    ]);
     const ids = states.map(idIn);
+    expect(new Set(ids).size).toBe(10);
     expect(states.map(({ parent_checkpoint: parent = null }) => parent && stringIn(parent, 'checkpoint_id'))).toEqual([
-      ids[1],
-      ids[2],
+      ...ids.slice(1),
       null,
     ]);
-    for (const { next, tasks, interrupts, metadata } of states) {
-      expect([next, tasks, interrupts]).toEqual([[], [], []]);
-      expect(metadata).toMatchObject({ graph_id: 'echo', thread_id: threadId, source: 'loop' });
+    const results = states.map(({ tasks }) =>
+      (tasks as readonly JsonObject[]).map(({ name, result }) => [name, result]),
+    );
+    expect(results).toEqual([[], ...[3, 2, 1].flatMap((n) => [[], [['echo', { n }]], [['__start__', { n }]]])]);
+    for (const { interrupts, metadata } of states) {
+      expect(interrupts).toEqual([]);
+      expect(metadata).toMatchObject({ graph_id: 'echo', thread_id: threadId });
     }
-    expect((await history(threadId, { limit: 1, before: ids[0] ?? '' })).map(idIn)).toEqual([ids[1]]);
+    // Whatever the size of the pages is, and wherever they begin.
+    for (const [at, id] of ids.entries()) {
+      expect(await history(threadId, { limit: 2, before: id })).toEqual(states.slice(at + 1, at + 3));
+      expect(await call('GET', `/threads/${threadId}/state/${id}`)).toEqual(states[at]);
+    }
+    expect(await history(threadId, { before: 'nothing' })).toEqual([]);
     expect(await call('GET', `/threads/${threadId}/history?limit=2`)).toEqual(states.slice(0, 2));
     expect(await call('GET', `/threads/${threadId}/state`)).toEqual(states[0]);
-    expect(await call('GET', `/threads/${threadId}/state/${ids[2]}`)).toEqual(states[2]);
     const checkpoint = { thread_id: threadId, checkpoint_ns: '', checkpoint_id: ids[1] ?? '' };
     expect(await call('POST', `/threads/${threadId}/state/checkpoint`, { checkpoint, subgraphs: true })).toEqual(
       states[1],
     );
     expect(await statusOf('GET', `/threads/${threadId}/state/nothing`)).toBe(404);
     const runId = stringIn(states[1]?.metadata ?? null, 'run_id');
-    expect((await history(threadId, { metadata: { run_id: runId } })).map(idIn)).toEqual([ids[1]]);
+    expect((await history(threadId, { metadata: { run_id: runId } })).map(idIn)).toEqual(ids.slice(1, 4));
     expect(await call('GET', `/threads/${threadId}/state/${runId}`)).toEqual(states[1]);
+    // A run that was removed has taken its input with it; the steps are as before.
+    expect(await statusOf('DELETE', `/threads/${threadId}/runs/${runId}`)).toBe(204);
+    const fewer = await history(threadId, { limit: 100 });
+    expect(fewer.map(idIn)).toEqual([...ids.slice(0, 2), ...ids.slice(4)]);
+    expect(fewer[1]).toEqual({ ...states[1], parent_checkpoint: states[4]?.checkpoint });
+    expect(await statusOf('GET', `/threads/${threadId}/state/${ids[2]}`)).toBe(404);
   });
 
   test('what a run asks is in the state, the thread and the list, under the id by which it is answered', async () => {
@@ -114,12 +141,22 @@ describe('threads of LangGraph', () => {
     const waited = objectIn(await run(threadId, 'approval', { input: { question: 'now?' } }));
     const [asked] = (waited.__interrupt__ ?? []) as readonly JsonObject[];
     expect(asked).toMatchObject({ value: { question: 'now?' } });
-    const [head, before, ...others] = await history(threadId);
-    expect(others).toEqual([]);
+    const [head, input, before, ...others] = await history(threadId);
+    expect(others.map(idIn)).toEqual(['begun', 'input'].map((part) => `${idIn(before ?? {})}.${part}`));
+    expect(input).toMatchObject({
+      next: ['__start__'],
+      values: { before: true },
+      metadata: { source: 'input', step: 2 },
+    });
+    expect(input?.tasks).toMatchObject([{ name: '__start__', result: { question: 'now?' } }]);
+    expect(input?.parent_checkpoint).toEqual(before?.checkpoint);
+    expect(head?.metadata).toMatchObject({ source: 'loop', step: 3 });
     expect(head).toMatchObject({ next: ['approval'], interrupts: [asked], values: { before: true, question: 'now?' } });
     expect(head?.tasks).toMatchObject([{ name: 'approval', error: null, interrupts: [asked] }]);
-    expect(head?.parent_checkpoint).toEqual(before?.checkpoint);
-    expect(await history(threadId, { before: idIn(head ?? {}) })).toEqual([before]);
+    expect(head?.parent_checkpoint).toEqual(input?.checkpoint);
+    expect(await history(threadId, { before: idIn(head ?? {}) })).toEqual([input, before, ...others]);
+    expect(await history(threadId, { limit: 1, before: idIn(input ?? {}) })).toEqual([before]);
+    expect(await call('GET', `/threads/${threadId}/state/${idIn(input ?? {})}`)).toEqual(input);
     expect(await call('GET', `/threads/${threadId}/state`)).toEqual(head);
     const [task] = (head?.tasks ?? []) as readonly JsonObject[];
     const thread = objectIn(await call('GET', `/threads/${threadId}`));
@@ -168,12 +205,22 @@ describe('threads of LangGraph', () => {
     const id = uuidv4();
     expect(await openThread({ thread_id: id, metadata: { a: 1 } })).toBe(id);
     expect(await statusOf('POST', '/threads', { thread_id: id })).toBe(409);
-    expect(await openThread({ thread_id: id, if_exists: 'do_nothing', ttl: 60 })).toBe(id);
+    expect(await openThread({ thread_id: id, if_exists: 'do_nothing', ttl: null })).toBe(id);
+    for (const [method, path] of [
+      ['POST', '/threads'],
+      ['PATCH', `/threads/${id}`],
+    ] as const) {
+      const refused = await site.ask(ours.key, method, `/langgraph${path}`, { ttl: { ttl: 60, strategy: 'delete' } });
+      expect([refused.status, stringIn(refused.body, 'detail')]).toEqual([
+        422,
+        expect.stringMatching(/ttl.*kept until they are deleted/),
+      ]);
+    }
     expect(objectIn(await call('PATCH', `/threads/${id}`, { metadata: { b: 2 } })).metadata).toEqual({ a: 1, b: 2 });
     await run(id, 'echo', { input: { n: 1 } });
     const copy = objectIn(await call('POST', `/threads/${id}/copy`));
     expect(copy).toMatchObject({ values: { n: 1 }, status: 'idle', config: {}, interrupts: {} });
-    expect(await history(stringIn(copy, 'thread_id'))).toHaveLength(1);
+    expect(await history(stringIn(copy, 'thread_id'))).toHaveLength(3);
     expect(await statusOf('DELETE', `/threads/${id}`)).toBe(204);
     const ids = [stringIn(copy, 'thread_id'), await openThread(), uuidv4()];
     expect(await call('POST', '/threads/prune', { thread_ids: ids })).toEqual({ pruned_count: 2 });

@@ -6,6 +6,7 @@ import type { Json } from '../../src/contract/domain/json.ts';
 import type { Run, RunKey } from '../../src/contract/domain/run.ts';
 import type {
   Checkpoint,
+  CheckpointCounts,
   HistoryQuery,
   Thread,
   ThreadFilter,
@@ -119,6 +120,14 @@ export class ScriptedThreads implements Threads {
     await this.#runs.get(key);
     const { runId } = key;
     return this.checkpoints.find((each) => each.runId === runId) ?? null;
+  }
+
+  async countCheckpoints(key: ThreadKey, beforeId: string | null): Promise<CheckpointCounts> {
+    await this.get(key);
+    const at = this.checkpoints.findIndex(({ checkpointId: each }) => each === beforeId);
+    const older = beforeId === null ? this.checkpoints : at < 0 ? [] : this.checkpoints.slice(at + 1);
+    const runs = older.filter((each) => each.runId !== null).length;
+    return { runs, patches: older.length - runs };
   }
 
   async findCheckpoint(key: ThreadKey, wanted: string): Promise<Checkpoint | null> {

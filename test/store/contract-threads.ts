@@ -187,6 +187,26 @@ export function describeThreads(bench: () => Bench): void {
       expect(await all(store.threads.checkpoints(makeThread().threadId, { limit: 9, beforeId: null }))).toEqual([]);
     });
 
+    test('checkpoints are counted by who left them, those of runs apart from those of patches', async () => {
+      const { store, thread, history } = await makeHistory(5);
+      const { threadId } = thread ?? makeThread();
+      await makeHistory(2);
+      const counts = (beforeId: string | null) => store.threads.countCheckpoints(threadId, beforeId);
+      expect(await counts(null)).toEqual({ runs: 2, patches: 3 });
+      const ofEach = await Promise.all(history.map(({ checkpointId }) => counts(checkpointId)));
+      expect(ofEach.map(({ runs, patches }) => [runs, patches])).toEqual([
+        ...[
+          [2, 2],
+          [1, 2],
+          [1, 1],
+          [0, 1],
+          [0, 0],
+        ],
+      ]);
+      expect(await counts(uuidv4())).toEqual({ runs: 0, patches: 0 });
+      expect(await store.threads.countCheckpoints(uuidv4(), null)).toEqual({ runs: 0, patches: 0 });
+    });
+
     test('a checkpoint is found by its id and by the run that left it, in its own thread only', async () => {
       const { store, thread, written } = await makeHistory(4);
       const other = await makeHistory(1);

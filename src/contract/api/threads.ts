@@ -3,6 +3,7 @@ import type { Json, JsonObject } from '../domain/json.ts';
 import type { RunKey } from '../domain/run.ts';
 import type {
   Checkpoint,
+  CheckpointCounts,
   HistoryQuery,
   Thread,
   ThreadFilter,
@@ -78,6 +79,8 @@ export interface Threads {
   delete(key: ThreadKey): Promise<void>;
   /** Checkpoints, newest first. */
   history(key: ThreadKey, query: HistoryQuery): Rows<Checkpoint>;
+  /** How many checkpoints are older than this one; null: how many there are. */
+  countCheckpoints(key: ThreadKey, beforeId: string | null): Promise<CheckpointCounts>;
   /** Null: the thread has no such checkpoint. */
   findCheckpoint(key: ThreadKey, checkpointId: string): Promise<Checkpoint | null>;
   /** The state that a run left behind. Null: the run has no thread, or left none. */

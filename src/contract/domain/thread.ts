@@ -94,6 +94,9 @@ export type ThreadQuery = ThreadFilter & {
   readonly offset: number;
 };
 
+/** How many checkpoints of a thread runs have left, and how many patches. */
+export type CheckpointCounts = { readonly runs: number; readonly patches: number };
+
 /** A page of a thread's checkpoints. */
 export type HistoryQuery = {
   readonly limit: number;
@@ -148,6 +151,8 @@ export interface ThreadStore {
   countThreads(filter: ThreadFilter): Promise<number>;
   /** Newest first. */
   checkpoints(threadId: string, query: HistoryQuery): Rows<Checkpoint>;
+  /** How many checkpoints are older than this one; null: how many there are. */
+  countCheckpoints(threadId: string, beforeId: string | null): Promise<CheckpointCounts>;
   /** A new thread with the source's state and checkpoints (with new ids). Null: there is no such source. */
   copyThread(source: ThreadKey, copy: { readonly threadId: string; readonly nowMs: number }): Promise<Thread | null>;
   /** The checkpoint with the id, or the one that the run left; null when the thread has no such checkpoint. */

@@ -8,6 +8,7 @@ import type { EventBatches, ThreadEvent } from '../../contract/domain/event.ts';
 import type { RunKey } from '../../contract/domain/run.ts';
 import type {
   Checkpoint,
+  CheckpointCounts,
   HistoryQuery,
   Thread,
   ThreadFilter,
@@ -147,6 +148,11 @@ export class ThreadService implements Threads {
     const thread = await translateStorageFault(this.#deps.store.threads.findThread(key, { omitState: true }));
     if (thread === null) throw new GatewayError('thread_not_found');
     yield* translateRowFaults(this.#deps.store.threads.checkpoints(key.threadId, query));
+  }
+
+  async countCheckpoints(key: ThreadKey, beforeId: string | null): Promise<CheckpointCounts> {
+    await this.get(key);
+    return await translateStorageFault(this.#deps.store.threads.countCheckpoints(key.threadId, beforeId));
   }
 
   async findCheckpoint(key: ThreadKey, checkpointId: string): Promise<Checkpoint | null> {

@@ -93,7 +93,7 @@ const task = z.object({
   path: z.array(z.string()),
   checkpoint: z.null(),
   state: z.null(),
-  result: z.null(),
+  result: anyObject.nullable(),
 });
 
 const state = z.object({

@@ -12,9 +12,11 @@ import { operation } from '../shared/operation.ts';
 import { noBody, nothing, threadParams } from '../shared/requests.ts';
 import { hasMembers } from './assistant-operations.ts';
 import { answers } from './schemas.ts';
+import { encodePlace } from './state-entries.ts';
 import { decodeValues } from './state-update.ts';
+import { findState, listStates, readState } from './thread-history.ts';
 import type { ThreadRequests } from './thread-requests.ts';
-import { encodePlace, findState, listStates, readOpenThread, readState } from './thread-state.ts';
+import { readOpenThread } from './thread-state.ts';
 
 const stateParams = threadParams.extend({ checkpoint_id: z.string().min(1).max(256) });
 const listedState = z.object({ checkpoint: z.object({ checkpoint_id: z.string() }) });

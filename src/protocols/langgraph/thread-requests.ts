@@ -34,8 +34,13 @@ const before = z
   })
   .meta({ override: {} });
 
-/** Retention is the gateway's: a thread's own time to live is accepted and has no effect. */
-const ttl = json.optional();
+/** Refused, because a client that sends one relies on the thread being gone. */
+const ttl = json
+  .refine((value) => value === null, 'must be null: threads are kept until they are deleted')
+  .optional()
+  .meta({ override: { type: 'null' } });
+/** What is there is kept whole: the states of a thread show each of its runs, which need the one before. */
+const strategy = z.literal('delete', 'must be delete: a thread is kept with all of its states, or not at all');
 /** One object, or several that are merged in their order. */
 const values = z.union([jsonObject, z.array(jsonObject), z.null()]).optional();
 const update = z.looseObject({ values, command: z.null().optional(), as_node: z.string().nullish() });
@@ -87,10 +92,7 @@ export function createThreadRequests({ unknownFields }: RequestOptions) {
     patch: closed({ metadata, ttl }, unknownFields),
     search: closed(search, unknownFields).prefault({}),
     count: closed(filter, unknownFields).prefault({}),
-    prune: closed(
-      { thread_ids: z.array(uuid).min(1).max(1000), strategy: z.literal('delete').default('delete') },
-      unknownFields,
-    ),
+    prune: closed({ thread_ids: z.array(uuid).min(1).max(1000), strategy: strategy.default('delete') }, unknownFields),
     state: closed({ subgraphs: flag }, unknownFields),
     /** The SDKs send `stream_mode`; LangGraph's document says `stream_modes`. */
     stream: closed({ stream_mode: streamMode, stream_modes: streamMode }, unknownFields),

@@ -4,9 +4,10 @@ import type { SentEvent } from '../../contract/domain/event.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
 import { expandEvents } from '../shared/expand-events.ts';
 import { seqOf } from './event-numbers.ts';
+import { findState } from './thread-history.ts';
 import { ThreadNarration } from './thread-narration.ts';
 import type { ThreadStreamMode } from './thread-requests.ts';
-import { findState, readOpenThread } from './thread-state.ts';
+import { readOpenThread } from './thread-state.ts';
 
 /** Updates that one change of a thread shows at most. */
 const maxUpdates = 100;

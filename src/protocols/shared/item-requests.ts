@@ -29,12 +29,15 @@ const queryNamespace = z
   });
 
 export type ItemRequestOptions = RequestOptions & {
-  /** Whether the members of LangGraph's store are taken that have no effect here: `index`, `ttl`, `refresh_ttl`, no `query`. */
+  /** Whether the members of LangGraph's store are taken that have no effect here: `index`, `refresh_ttl`, no `query`, no `ttl`. */
   readonly takesHints: boolean;
 };
 
 const refreshTtl = { refresh_ttl: z.boolean().nullish() };
-const putHints = { index: z.union([z.literal(false), z.array(z.string())]).nullish(), ttl: z.number().nullish() };
+const putHints = {
+  index: z.union([z.literal(false), z.array(z.string())]).nullish(),
+  ttl: z.null('must be null: items are kept until they are deleted').optional(),
+};
 /** A text is a search by meaning, which would find other items than a search by members. */
 const searchHints = {
   ...refreshTtl,

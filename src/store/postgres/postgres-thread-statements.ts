@@ -97,6 +97,10 @@ export const threadLookups = {
   threadEvents: takeFitting(threadEvents, 'thread_seq'),
   firstLiveSeq: `SELECT min(thread_seq) AS first FROM runs JOIN events USING (run_id) WHERE runs.tenant = $1
     AND runs.thread_id = $2 AND runs.ended_at_ms IS NULL AND events.thread_id = $2 AND seq = 1`,
+  countCheckpoints: `WITH place AS (SELECT CASE WHEN $2::text IS NULL THEN 9223372036854775807 ELSE
+      (SELECT position FROM checkpoints WHERE thread_id = $1 AND checkpoint_id = $2) END AS bound)
+    SELECT count(*)::float8 AS alls, count(run_id)::float8 AS runs FROM checkpoints, place
+    WHERE thread_id = $1 AND position < bound`,
   checkpointByRun: withholdLarge(checkpointByRun, 'row'),
 } as const;
 

@@ -5,6 +5,7 @@ import type { ThreadEvent } from '../../contract/domain/event.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type {
   Checkpoint,
+  CheckpointCounts,
   HistoryQuery,
   Thread,
   ThreadEventQuery,
@@ -16,7 +17,14 @@ import type {
 import type { Rows } from '../../contract/store/rows.ts';
 import { decodeThreadEvents } from '../event-rows.ts';
 import { listEntries } from '../search-entries.ts';
-import { decodeCheckpoint, decodeLarge, decodeThread, encodeMetadata, mergeMetadata } from '../thread-rows.ts';
+import {
+  decodeCheckpoint,
+  decodeCounts,
+  decodeLarge,
+  decodeThread,
+  encodeMetadata,
+  mergeMetadata,
+} from '../thread-rows.ts';
 import type { Announcer } from './announcer.ts';
 import { bindStatements, type StorePool, transact } from './connections.ts';
 import { findSecret } from './deployment-secrets.ts';
@@ -119,6 +127,10 @@ export class PostgresThreads implements ThreadStore {
 
   checkpoints(threadId: string, query: HistoryQuery): Rows<Checkpoint> {
     return translateRows(listCheckpoints(this.#pool, threadId, query));
+  }
+
+  async countCheckpoints(threadId: string, beforeId: string | null): Promise<CheckpointCounts> {
+    return decodeCounts((await this.#query('countCheckpoints', [threadId, beforeId])).rows[0]);
   }
 
   async findCheckpoint(

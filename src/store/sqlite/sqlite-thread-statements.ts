@@ -75,6 +75,13 @@ export const threadTexts = {
   checkpointsOf: 'SELECT id FROM checkpoints WHERE thread = ? ORDER BY id',
   history: `SELECT id, 1 AS matched FROM checkpoints
     WHERE thread = (SELECT id FROM threads WHERE thread_id = ?1) AND id < ?2 ORDER BY id DESC LIMIT ?3`,
+  // Each count reads one index alone.
+  countCheckpoints: `WITH place AS (SELECT threads.id AS thread, CASE WHEN ?2 IS NULL THEN 9223372036854775807 ELSE
+      (SELECT checkpoints.id FROM checkpoints WHERE thread = threads.id AND checkpoint_id = ?2) END AS bound
+    FROM threads WHERE thread_id = ?1)
+    SELECT (SELECT count(*) FROM checkpoints, place WHERE checkpoints.thread = place.thread AND checkpoints.id < bound) AS alls,
+      (SELECT count(*) FROM checkpoints, place WHERE checkpoints.thread = place.thread AND run_id IS NOT NULL
+        AND checkpoints.id < bound) AS runs`,
   placeOfCheckpoint: `SELECT id FROM checkpoints
     WHERE thread = (SELECT id FROM threads WHERE thread_id = ?1) AND checkpoint_id = ?2`,
   // An id is free again once its checkpoint was removed, so the thread is compared too.

@@ -4,6 +4,7 @@ import { readLarge } from '../../compute/turns.ts';
 import type { ThreadEvent } from '../../contract/domain/event.ts';
 import type {
   Checkpoint,
+  CheckpointCounts,
   HistoryQuery,
   Thread,
   ThreadEventQuery,
@@ -14,7 +15,7 @@ import type {
 } from '../../contract/domain/thread.ts';
 import type { Rows } from '../../contract/store/rows.ts';
 import { decodeThreadEvents } from '../event-rows.ts';
-import { decodeCheckpoint, decodeLarge, decodeThread } from '../thread-rows.ts';
+import { decodeCheckpoint, decodeCounts, decodeLarge, decodeThread } from '../thread-rows.ts';
 import type { DeploymentSecrets } from './deployment-secrets.ts';
 import { countFitting, isLarge, loadRow, sliceOf, walkSlices } from './slices.ts';
 import { translateRows, withStorageFaults } from './sqlite-faults.ts';
@@ -110,6 +111,10 @@ export class SqliteThreads implements ThreadStore {
       ...{ limit, offset: 0, isIndexed: true },
     });
     return translateRows(rows);
+  }
+
+  async countCheckpoints(threadId: string, beforeId: string | null): Promise<CheckpointCounts> {
+    return await withStorageFaults(() => decodeCounts(this.#statements.countCheckpoints.get(threadId, beforeId)));
   }
 
   async findCheckpoint(

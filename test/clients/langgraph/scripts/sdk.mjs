@@ -83,6 +83,16 @@ const slow = await call('runs.create, slow', () =>
   runs.create(fresh, 'slow', { input: { ms: 600 }, streamResumable: true }),
 );
 await call('runs.joinStream', () => runs.joinStream(fresh, slow?.run_id ?? randomUUID(), { lastEventId: '-1' }));
+/** The stream of a thread as far as its first run; it has no end of its own. */
+async function* untilDone(parts) {
+  for await (const part of parts) {
+    yield part;
+    if (part.event === 'metadata' && part.data.status === 'run_done') return;
+  }
+}
+const joined = await newThread();
+await runs.create(joined, 'slow', { input: { ms: 1500 }, streamMode: ['values', 'custom'] });
+await call('threads.joinStream', () => untilDone(threads.joinStream(joined, { streamMode: ['run_modes'] })));
 await call('runs.wait, if_not_exists', () => runs.wait(randomUUID(), 'echo', { input: said, ifNotExists: 'create' }));
 
 const asked = await newThread();

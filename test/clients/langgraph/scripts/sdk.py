@@ -25,6 +25,28 @@ def member(value: Any, name: str) -> Any:
     return value[name] if isinstance(value, dict) and name in value else str(uuid4())
 
 
+def is_done(part: Any) -> bool:
+    return part.event == "metadata" and part.data.get("status") == "run_done"
+
+
+def until_done(parts: Any) -> Any:
+    """The stream of a thread as far as its first run; it has no end of its own."""
+
+    async def follow() -> Any:
+        async for part in parts:
+            yield part
+            if is_done(part):
+                return
+
+    def iterate() -> Any:
+        for part in parts:
+            yield part
+            if is_done(part):
+                return
+
+    return follow() if hasattr(parts, "__aiter__") else iterate()
+
+
 async def new_thread() -> str:
     return member(await attempt(client.threads.create), "thread_id")
 
@@ -148,6 +170,11 @@ async def call_streams() -> None:
     await call("runs.stream that fails", lambda: api.stream(None, "fail", input={"message": "boom"}))
     await call("runs.stream of no agent", lambda: api.stream(None, "no-such-agent", input={}))
     await call("threads.get_state of a chat", lambda: client.threads.get_state(t))
+    for modes in [["run_modes"], ["lifecycle"]]:
+        own = await new_thread()
+        await attempt(lambda: api.create(own, "slow", input={"ms": 1500}, stream_mode=["values", "custom"]))
+        joined = {"stream_mode": modes, "params": {"stream_modes": modes[0]}}
+        await call(f"threads.join_stream, {modes[0]}", lambda: until_done(client.threads.join_stream(own, **joined)))
 
 
 async def call_interrupts() -> None:

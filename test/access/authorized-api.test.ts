@@ -40,6 +40,7 @@ const ofRun: Readonly<Record<string, (api: Api) => Promise<unknown>>> = {
   wait: ({ runs }) => runs.wait(key, 0, AbortSignal.abort()),
   watch: ({ runs }) => runs.watch(key, 0),
   resume: ({ runs }) => runs.resume(key, 'yes'),
+  answer: ({ runs }) => runs.answer(key, { seq: 1, answers: {} }),
   cancel: ({ runs }) => runs.cancel(key, { action: 'rollback', wait: false }),
   delete: ({ runs }) => runs.delete(key),
   webhooks: ({ runs }) => runs.webhooks(key),

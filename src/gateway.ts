@@ -24,7 +24,7 @@ import { followPacing } from './engine/pacing/pacing.ts';
 import { systemClock } from './engine/system-clock.ts';
 import { followWebhooks, type WebhookOptions } from './engine/webhooks/create-dispatcher.ts';
 import { type AppOptions, createApp } from './http/app.ts';
-import { callsWebhooks, mountAdmin, mountProtocols } from './http/mounts.ts';
+import { callsWebhooks, Mounts, mountAdmin } from './http/mounts.ts';
 import type { Mount } from './http/router.ts';
 import { ServedApps } from './http/served-apps.ts';
 import { listen } from './http/server.ts';
@@ -112,9 +112,11 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
       }),
   });
 
+  const allMounts = new Mounts((purpose) => new SharedSigner(store.tickets, purpose));
+
   function build(next: Config): Generation {
     const connections = pool.connect(next.backends, termsOf(next));
-    const mounts = mountProtocols(next, (purpose) => new SharedSigner(store.tickets, purpose));
+    const mounts = allMounts.of(next);
     return {
       mounts,
       agents: buildAgents({ ...next, maxOutputBytes: next.limits.maxOutputBytes }, connections),

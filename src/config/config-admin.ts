@@ -12,7 +12,7 @@ import type { Reloader } from './reloader.ts';
 export type ReadConfig = (text: string | null) => Promise<Config>;
 
 export type ConfigAdminDeps = {
-  readonly reloader: Pick<Reloader, 'config' | 'inForceSinceMs' | 'last' | 'reload'>;
+  readonly reloader: Pick<Reloader, 'config' | 'inForceSinceMs' | 'last' | 'history' | 'reload'>;
   /** Null: it was read from no file. */
   readonly read: ReadConfig | null;
 };
@@ -33,7 +33,8 @@ export function createConfigAdmin({ reloader, read }: ConfigAdminDeps): ConfigAd
     },
     current: () => {
       const { config, inForceSinceMs: loadedAtMs } = reloader;
-      return { file: config.file, hash: config.hash, loadedAtMs, effective: effectiveConfig(config) };
+      const effective = effectiveConfig(config);
+      return { file: config.file, hash: config.hash, loadedAtMs, effective, history: reloader.history };
     },
     check: async (text) => {
       const before = effectiveConfig(reloader.config);
@@ -46,10 +47,10 @@ export function createConfigAdmin({ reloader, read }: ConfigAdminDeps): ConfigAd
         throw error;
       }
     },
-    reload: async (): Promise<ReloadOutcome> => {
+    reload: async (by): Promise<ReloadOutcome> => {
       const { hash } = reloader.config;
       if (read === null) return { isApplied: false, hash, problems: ['this gateway was not started from a file'] };
-      const { kind, ...result } = await reloader.reload('an operator');
+      const { kind, ...result } = await reloader.reload(`the operator ${by}`);
       return { ...result, isApplied: kind !== 'refused' };
     },
   };

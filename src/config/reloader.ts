@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { ReloadRecord } from '../contract/api/admin-reports.ts';
 import type { Log } from '../contract/domain/log.ts';
+import { boundText } from '../json/bound-text.ts';
 import type { Config } from './config.ts';
 import { ConfigError, formatProblems } from './config-error.ts';
 
@@ -28,19 +30,29 @@ export type LastReload = {
   readonly problems: readonly string[];
 };
 
+/** Records that are kept, and what is kept of the problems of one. */
+const maxHistory = 50;
+const maxProblems = 20;
+const maxProblemLength = 2000;
+
 /** Puts a changed config into force while the gateway runs. */
 export class Reloader {
   readonly #deps: ReloaderDeps;
   #config: Config;
   #inForceSinceMs = Date.now();
   #last: LastReload = { atMs: Date.now(), isTaken: true, problems: [] };
+  /** Newest first. */
+  #history: readonly ReloadRecord[];
   #newest: Promise<unknown> = Promise.resolve();
-  /** A reload that has not begun to read. */
-  #waiting: Promise<ReloadResult> | null = null;
+  /** A reload that has not begun to read, and what asks for it. */
+  #waiting: { readonly causes: Set<string>; readonly result: Promise<ReloadResult> } | null = null;
 
   constructor(deps: ReloaderDeps, config: Config) {
     this.#deps = deps;
     this.#config = config;
+    const { hash } = config;
+    const start = { atMs: Date.now(), times: 1, cause: 'the start of the process' };
+    this.#history = [{ ...start, outcome: 'started', hashBefore: null, hash, problems: [] }];
   }
 
   /** The config in force. */
@@ -56,16 +68,29 @@ export class Reloader {
     return this.#last;
   }
 
+  /** What became of reloads since the process started, newest first; at most 50 are kept. */
+  get history(): readonly ReloadRecord[] {
+    return this.#history;
+  }
+
   /** Reads and applies the config, one at a time. One that waits reads what all who ask for it have changed. Never rejects. */
   reload(cause: string): Promise<ReloadResult> {
-    if (this.#waiting !== null) return this.#waiting;
-    const waiting = this.#newest.then(async () => {
+    if (this.#waiting !== null) {
+      this.#waiting.causes.add(cause);
+      return this.#waiting.result;
+    }
+    const causes = new Set([cause]);
+    const result = this.#newest.then(async () => {
       this.#waiting = null;
-      return await this.#reload(cause);
+      const all = [...causes].join(', ');
+      const before = this.#config.hash;
+      const done = await this.#reload(all);
+      this.#note(all, before, done);
+      return done;
     });
-    this.#waiting = waiting;
-    this.#newest = waiting;
-    return waiting;
+    this.#waiting = { causes, result };
+    this.#newest = result;
+    return result;
   }
 
   async #reload(cause: string): Promise<ReloadResult> {
@@ -95,6 +120,17 @@ export class Reloader {
       log.error({ err: error, cause }, 'a reload failed; the config before stays in force');
       return this.#refuse(cause, [error instanceof Error ? error.message : String(error)]);
     }
+  }
+
+  /** One that is asked for again and again, as by a vendor that refuses the credentials, must not push out the others. */
+  #note(cause: string, hashBefore: string, { kind: outcome, hash, problems }: ReloadResult): void {
+    const kept = problems.slice(0, maxProblems).map((problem) => boundText(problem, maxProblemLength));
+    const record = { cause, outcome, hashBefore, hash, problems: kept };
+    const [newest, ...older] = this.#history;
+    const { atMs: _at, times = 0, ...same } = newest ?? {};
+    const isAgain = outcome !== 'applied' && isDeepStrictEqual(same, record);
+    const next = { atMs: Date.now(), times: isAgain ? times + 1 : 1, ...record };
+    this.#history = [next, ...(isAgain ? older : this.#history)].slice(0, maxHistory);
   }
 
   #refuse(cause: string, problems: readonly string[]): ReloadResult {

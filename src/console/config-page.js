@@ -45,6 +45,13 @@ export function ConfigPage() {
       html`<div class="scroll"><table class="rows"><thead><tr><th>where</th><th>now</th><th class="wide">after a reload</th></tr></thead>
       <tbody>${check.changes.map(({ path, before, after }) => html`<tr><td><code>${path}</code></td><td><code>${JSON.stringify(before)}</code></td><td class="wide"><code>${JSON.stringify(after)}</code></td></tr>`)}</tbody></table></div>`
     }
+    <h3>Reloads of this replica</h3>
+    <div class="scroll"><table class="rows" data-history><thead><tr><th>when</th><th>what became of it</th><th>asked by</th><th>config</th><th class="wide">why</th></tr></thead>
+    <tbody>${config.history.map(
+      (/** @type {any} */ { at, times, cause, outcome, hash_before: before, hash, problems }) =>
+        html`<tr><td>${since(at)} ago${times > 1 ? `, ${times} times` : ''}</td><td><${State} of=${outcome === 'refused' ? 'error' : 'success'} text=${outcome} /></td>
+        <td>${cause}</td><td><code>${before === null || before === hash ? hash : `${before} → ${hash}`}</code></td><td class="wide">${problems.map((/** @type {string} */ problem) => html`<pre class="problem">${problem}</pre>`)}</td></tr>`,
+    )}</tbody></table></div>
     <h3>Effective, without secrets</h3><${Json} value=${config.effective} />
   `}<//></section>`;
 }

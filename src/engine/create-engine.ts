@@ -284,6 +284,7 @@ export function createEngine(deps: EngineDeps): Engine {
       health.renew(changed);
       worker.renew(changed);
       scheduler.wake();
+      changeStream.note('config', 'config', () => ({}));
       // What is not there is learned, and no run waits for it.
       void durations.load(agents.all.map((agent) => agent.agentId)).catch((error: unknown) => {
         log.warn({ err: error }, 'store unavailable; the durations of earlier runs were not read');

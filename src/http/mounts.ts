@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.ts';
 import type { Protocol } from '../contract/api/protocol.ts';
 import type { SealerFor } from '../contract/api/sealer.ts';
@@ -17,32 +18,59 @@ import type { Mount } from './router.ts';
 
 const dayMs = 86_400_000;
 
-/** Every protocol under its own prefix, and the one that the config names at the root too. */
-export function mountProtocols(config: Config, sealerFor: SealerFor): readonly Mount[] {
+/** What the protocols take from a config. Two configs with equal options are served by the same mounts. */
+type MountOptions = ReturnType<typeof optionsOf>;
+
+/** Protocols have schemas for every operation, two megabytes in all, so a reload keeps those that it changes nothing of. */
+export class Mounts {
+  readonly #sealerFor: SealerFor;
+  #known: { readonly options: MountOptions; readonly mounts: readonly Mount[] } | null = null;
+
+  constructor(sealerFor: SealerFor) {
+    this.#sealerFor = sealerFor;
+  }
+
+  /** Every protocol under its own prefix, and the one that the config names at the root too. */
+  of(config: Config): readonly Mount[] {
+    const options = optionsOf(config);
+    if (this.#known === null || !isDeepStrictEqual(options, this.#known.options))
+      this.#known = { options, mounts: mountProtocols(options, this.#sealerFor) };
+    return this.#known.mounts;
+  }
+}
+
+function optionsOf(config: Config) {
   const { unknownFields, rootProtocol } = config.server;
-  const callbacks = callsWebhooks(config);
+  const { maxBlockSeconds, maxListBytes } = config.limits;
+  return {
+    ...{ unknownFields, rootProtocol, maxBlockSeconds, maxListBytes, callbacks: callsWebhooks(config) },
+    retentionMs: config.retention.days * dayMs,
+    uniqueMessageIds: config.a2a.uniqueMessageIds,
+    isProtected: config.auth !== null && config.auth !== 'none',
+    defaultAgent: config.defaultAgent ?? null,
+    servesAdmin: servesAdmin(config),
+  };
+}
+
+function mountProtocols(options: MountOptions, sealerFor: SealerFor): readonly Mount[] {
+  const { unknownFields, callbacks, maxListBytes, retentionMs, rootProtocol } = options;
+  const { maxBlockSeconds, uniqueMessageIds, isProtected, defaultAgent } = options;
   const protocols: readonly Protocol[] = [
-    createAcpV01({ maxBlockSeconds: config.limits.maxBlockSeconds, unknownFields, callbacks }),
+    createAcpV01({ maxBlockSeconds, unknownFields, callbacks }),
     createAcpV02({ unknownFields, callbacks }),
-    createAgentProtocol({ unknownFields, maxListBytes: config.limits.maxListBytes }),
-    createLangGraph({ unknownFields, maxListBytes: config.limits.maxListBytes }),
+    createAgentProtocol({ unknownFields, maxListBytes }),
+    createLangGraph({ unknownFields, maxListBytes }),
     createAgUi({ unknownFields }),
     createOpenAi({ unknownFields }),
     createIntuned(),
     createRestack({ unknownFields }),
-    createMcp({ sealerFor, version: readVersion(), retentionMs: config.retention.days * dayMs }),
-    createA2a({
-      uniqueMessageIds: config.a2a.uniqueMessageIds,
-      pushes: callbacks,
-      maxListBytes: config.limits.maxListBytes,
-      isProtected: config.auth !== null && config.auth !== 'none',
-      defaultAgent: config.defaultAgent ?? null,
-    }),
+    createMcp({ sealerFor, version: readVersion(), retentionMs }),
+    createA2a({ uniqueMessageIds, pushes: callbacks, maxListBytes, isProtected, defaultAgent }),
   ];
   const mounts = protocols.map((protocol) => ({ protocol, prefix: protocol.prefix }));
   const root = protocols.find((protocol) => protocol.name === rootProtocol);
   if (root === undefined) throw new TypeError(`no protocol ${rootProtocol} is mounted`);
-  return [...mounts, ...(servesAdmin(config) ? mountAdmin() : []), { protocol: root, prefix: '' }];
+  return [...mounts, ...(options.servesAdmin ? mountAdmin() : []), { protocol: root, prefix: '' }];
 }
 
 export function mountAdmin(): readonly Mount[] {

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/config/config-error.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { protocolNames } from '../../src/config/sections.ts';
-import { mountProtocols } from '../../src/http/mounts.ts';
+import { Mounts } from '../../src/http/mounts.ts';
 import { sealerFor } from '../http/held-tickets.ts';
 import { acme, parse, refuse, sample, words } from './vendors.ts';
 
@@ -229,13 +229,13 @@ const mistakes: readonly (readonly [string, string, string, RegExp, string?])[] 
 ];
 
 test('server.rootProtocol takes the protocols of runs that the gateway mounts, and none of a vendor or of operators', async () => {
-  const mounts = mountProtocols(await parse(sample()), sealerFor).map(({ protocol }) => protocol);
+  const mounts = new Mounts(sealerFor).of(await parse(sample())).map(({ protocol }) => protocol);
   const names = mounts.filter(({ isForOperators }) => isForOperators !== true).map(({ name }) => name);
   const others = ['langgraph', 'ag-ui', 'openai', 'intuned', 'restack', 'mcp', 'a2a'];
   expect([...new Set(names)]).toEqual([...protocolNames, ...others]);
   for (const name of protocolNames) {
     const config = await parse(sample());
-    const served = mountProtocols({ ...config, server: { ...config.server, rootProtocol: name } }, sealerFor);
+    const served = new Mounts(sealerFor).of({ ...config, server: { ...config.server, rootProtocol: name } });
     expect(served.find(({ prefix }) => prefix === '')?.protocol.name).toBe(name);
   }
 });

@@ -89,8 +89,45 @@ describe.skipIf(noBrowser !== null)('the operations in Chromium', { timeout: 90_
     await page.getByRole('button', { name: 'Reload', exact: true }).click();
     await page.getByText('Reloaded.').waitFor();
     await expect.poll(() => hash.textContent()).not.toBe(before);
+    const history = page.locator('[data-history] tbody tr');
+    await expect.poll(() => history.count()).toBe(3);
+    expect(await history.nth(0).textContent()).toMatch(
+      new RegExp(`applied.*the operator .*${before} → ${await hash.textContent()}`),
+    );
+    expect(await history.nth(1).textContent()).toMatch(/refused.*the operator .*restack-sandbx/s);
+    expect(await history.nth(2).textContent()).toMatch(/started.*the start of the process/);
     await page.keyboard.press('6');
     await page.getByText('Says what it is told.').waitFor();
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  test('the page of queues shows what caps have used and when a full one has room again, and follows a reload of them', async () => {
+    await using site = await openSample();
+    const { page, faults } = await openPage(browser);
+    const create = async () => (await ask(site.url, null, 'POST', '/runs', { agent_id: 'echo', input: {} })).status;
+    const reload = async () => {
+      const { body } = await ask(site.url, null, 'POST', '/admin/v1/config:reload');
+      expect(body).toMatchObject({ applied: true });
+    };
+    const row = (limit: string) => page.locator('tr', { hasText: 'agent echo' }).filter({ hasText: limit });
+    const cellsOf = async (limit: string) => await row(limit).locator('td').allTextContents();
+    await page.goto(`${site.url}/console/queues`);
+    await page.getByText('● live').waitFor();
+    expect(await page.getByRole('heading', { name: 'Caps' }).count()).toBe(0);
+    site.edit('agents:\n', 'caps: [{ agent: echo, runsPerHour: 2, runsPerDay: 40 }]\nagents:\n');
+    await reload();
+    await row('runs an hour').waitFor();
+    expect(await cellsOf('runs an hour')).toEqual(['agent echo', 'runs an hour', '0', '2', '']);
+    expect([await create(), await create(), await create()]).toEqual([200, 200, 429]);
+    await page.reload();
+    await row('runs an hour').getByText('no room; again in').waitFor();
+    expect((await cellsOf('runs an hour')).slice(0, 4)).toEqual(['agent echo', 'runs an hour', '2', '2']);
+    expect(await cellsOf('runs a day')).toEqual(['agent echo', 'runs a day', '2', '40', '']);
+    site.edit('runsPerHour: 2', 'runsPerHour: 3');
+    await reload();
+    await expect.poll(() => cellsOf('runs an hour')).toEqual(['agent echo', 'runs an hour', '2', '3', '']);
+    expect([await create(), await create()]).toEqual([200, 429]);
     expect(faults).toEqual([]);
     await page.close();
   });

@@ -1,7 +1,9 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of the config
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { queryObjects } from 'node:v8';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { queryObjects, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test, vi } from 'vitest';
 import { Document } from 'yaml';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
@@ -11,6 +13,9 @@ import { scraper } from './site.ts';
 import { IntunedStandIn, secrets } from './stand-ins.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
 
 const patience = { interval: 10, timeout: 15_000 };
 const other: JsonObject = { ...scraper, name: 'other' };
@@ -41,6 +46,62 @@ describe('a reload', () => {
     expect((await site.reloadText('agents: [')).kind).toBe('refused');
     expect(await statusOf(site.client.url, 'price-scraper')).toBe(200);
     expect(site.log.filter((line) => line.msg === 'config refused; the one before stays in force')).toHaveLength(2);
+  });
+
+  test('operators see which reloads were taken or refused, by whom and why, and one that comes again and again as one', async () => {
+    await using intuned = await IntunedStandIn.open();
+    await using site = await openReloadSite({ intuned, agents: [scraper] });
+    const admin = async (method: string, path: string) =>
+      (await (await fetch(`${site.client.url}/admin/v1${path}`, { method })).json()) as JsonObject;
+    const { hash: first } = await admin('GET', '/config');
+    const { hash: second } = await site.reload({ intuned, agents: [scraper, other] });
+    for (let n = 0; n < 3; n += 1) await site.reloadText('agents: [');
+    expect(await admin('POST', '/config:reload')).toMatchObject({ applied: false, hash: second });
+    expect((await site.reload({ intuned, agents: [scraper] })).hash).toBe(first);
+    await admin('POST', '/config:reload');
+    const { history } = (await admin('GET', '/config')) as { readonly history: readonly JsonObject[] };
+    const why = [expect.stringContaining('agents')];
+    expect(history.map(({ at, ...record }) => ({ ...record, at: typeof at }))).toEqual(
+      [
+        {
+          outcome: 'unchanged',
+          cause: 'the operator anonymous',
+          hash_before: first,
+          hash: first,
+          times: 1,
+          problems: [],
+        },
+        { outcome: 'applied', cause: 'the test', hash_before: second, hash: first, times: 1, problems: [] },
+        ...[
+          { outcome: 'refused', cause: 'the operator anonymous', times: 1, problems: why },
+          { outcome: 'refused', cause: 'the test', times: 3, problems: why },
+        ].map((refused) => ({ ...refused, hash_before: second, hash: second })),
+        { outcome: 'applied', cause: 'the test', hash_before: first, hash: second, times: 1, problems: [] },
+        {
+          outcome: 'started',
+          cause: 'the start of the process',
+          hash_before: null,
+          hash: first,
+          times: 1,
+          problems: [],
+        },
+      ].map((record) => ({ ...record, at: 'string' })),
+    );
+    expect(site.log.filter(({ msg }) => msg === 'config reloaded').map(({ cause }) => cause)).toEqual([
+      'the test',
+      'the test',
+    ]);
+  });
+
+  test('no more than fifty reloads are kept for operators', async () => {
+    await using intuned = await IntunedStandIn.open();
+    await using site = await openReloadSite({ intuned, agents: [scraper] });
+    for (let n = 0; n < 55; n += 1) await site.reloadText(`agents: [ # ${n}\nlost${n}: [`);
+    const { history } = (await (await fetch(`${site.client.url}/admin/v1/config`)).json()) as {
+      readonly history: readonly JsonObject[];
+    };
+    expect(history).toHaveLength(50);
+    expect(history.at(-1)).toMatchObject({ outcome: 'refused', times: 1 });
   });
 
   test.each([
@@ -131,6 +192,29 @@ describe('a reload', () => {
     for (const { run_id: runId } of [...runs, third]) expect((await site.client.output(runId)).status).toBe('success');
   });
 
+  test('a reload changes caps for the next run, and what was used of a cap stays with it', async () => {
+    await using intuned = await IntunedStandIn.open();
+    const capped = (runsPerHour: number | null) => ({
+      intuned,
+      agents: [scraper],
+      sections: { caps: runsPerHour === null ? [] : [{ agent: 'price-scraper', runsPerHour }] },
+    });
+    await using site = await openReloadSite(capped(1));
+    const { url } = site.client;
+    const used = async () => {
+      const { caps } = (await (await fetch(`${url}/admin/v1/caps`)).json()) as { readonly caps: readonly JsonObject[] };
+      return caps.map(({ hour, limits }) => [(hour as JsonObject).runs, (limits as JsonObject).runs_per_hour]);
+    };
+    const create = () => statusOf(url, 'price-scraper');
+    expect([await create(), await create(), await used()]).toEqual([200, 429, [[1, 1]]]);
+    expect((await site.reload(capped(3))).kind).toBe('applied');
+    expect([await create(), await create(), await create(), await used()]).toEqual([200, 200, 429, [[3, 3]]]);
+    expect((await site.reload(capped(2))).kind).toBe('applied');
+    expect([await create(), await used()]).toEqual([429, [[3, 2]]]);
+    expect((await site.reload(capped(null))).kind).toBe('applied');
+    expect([await create(), await used()]).toEqual([200, []]);
+  });
+
   test('a file with a key that the vendor refuses is read again by itself', async () => {
     await using intuned = await IntunedStandIn.open();
     const backend = { apiKey: '${FILE:key.txt}', ...{ requestTimeoutSeconds: 5 } };
@@ -150,7 +234,7 @@ describe('a reload', () => {
     expect(JSON.stringify(site.log)).not.toContain(secrets.apiKey);
   });
 
-  test('neither the agents nor the text of earlier configs stay in memory after their runs', async () => {
+  test('neither the agents nor the text of earlier configs stay in memory after their runs', { timeout: 120_000 }, async () => {
     await using intuned = await IntunedStandIn.open();
     intuned.plan = () => ({ status: 'completed', result: 1 });
     const variant = (n: number) => ({
@@ -171,6 +255,27 @@ describe('a reload', () => {
     // A timer that all runs share may keep the one that set it.
     expect(counts.at(-1)).toBeLessThanOrEqual((counts[0] ?? 0) + 3);
     expect(queryObjects(Document, { format: 'count' })).toBeLessThanOrEqual(textsBefore);
+  });
+
+  test('the heap is as large after many reloads as after few', { timeout: 120_000 }, async () => {
+    await using intuned = await IntunedStandIn.open();
+    const variant = (n: number) => ({ intuned, agents: [scraper], backend: { maxConcurrentRuns: 10 + n } });
+    await using site = await openReloadSite(variant(0));
+    const usedKb = async () => {
+      // Finalizers of the first collection free what the second one takes.
+      for (let n = 0; n < 2; n += 1) {
+        collect();
+        await nextTurn();
+      }
+      return process.memoryUsage().heapUsed / 1000;
+    };
+    let before = 0;
+    for (let n = 1; n <= 20; n += 1) {
+      expect((await site.reload(variant(n))).kind).toBe('applied');
+      if (n === 5) before = await usedKb();
+    }
+    // One HTTP side takes 900 kB, and what V8 compiles in the meantime some hundred.
+    expect(((await usedKb()) - before) / 15).toBeLessThan(150);
   });
 
   test('clients are let in by the keys in force from the next request on', async () => {

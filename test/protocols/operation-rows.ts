@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseConfig } from '../../src/config/load.ts';
 import type { Operation } from '../../src/contract/api/protocol.ts';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
-import { mountProtocols } from '../../src/http/mounts.ts';
+import { Mounts } from '../../src/http/mounts.ts';
 import { acme, sample } from '../config/vendors.ts';
 import { sealerFor } from '../http/held-tickets.ts';
 
@@ -14,7 +14,7 @@ export type OperationRow = { readonly operation: Operation; readonly prefix: str
  */
 export async function readOperationRows() {
   const config = await parseConfig(sample(), { file: 'x.yaml', env: {}, registry: [acme] });
-  const mounts = mountProtocols(config, sealerFor).filter(({ protocol }) => protocol.isForOperators !== true);
+  const mounts = new Mounts(sealerFor).of(config).filter(({ protocol }) => protocol.isForOperators !== true);
   const rows: readonly OperationRow[] = mounts.flatMap(({ protocol, prefix }) =>
     // What is refused to everybody has nothing to hide.
     protocol.operations

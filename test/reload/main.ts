@@ -7,7 +7,9 @@ import { RungateProcess } from '../gateway/process.ts';
 import { scraper, writeConfig } from '../gateway/site.ts';
 import { IntunedStandIn, secrets } from '../gateway/stand-ins.ts';
 
-// Reloads a gateway over and over while streams are open and runs go on. Nothing may be lost, cut or refused.
+// Reloads a gateway over and over while streams are open and runs go on. Nothing may be lost, cut or refused, and nothing of
+// earlier configs may stay in its memory. What is in memory is what is left after a collection: the resident memory also grows
+// when V8 compiles what has become hot, and with the cache of runs, which is small here.
 // `npm run test:reload -- --reloads 1000 --streams 200`
 
 const { values } = parseArgs({
@@ -19,6 +21,20 @@ const { values } = parseArgs({
 const [reloads, streams] = [Number(values.reloads), Number(values.streams)];
 /** A reload that is not seen within this is lost. */
 const patienceMs = 30_000;
+/** Bytes of the heap by which it may have grown since the first hundred reloads. */
+const maxGrowth = 8_000_000;
+/** Loaded into the gateway: a signal makes it say how large its heap is after a collection. */
+const heapReader = `
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc');
+let nth = 0;
+process.on('SIGUSR2', () => {
+  collect();
+  nth += 1;
+  process.stdout.write(JSON.stringify({ heap: nth, used: process.memoryUsage().heapUsed }) + '\\n');
+});`;
 const otherKey = 'ik_other-0a1b2c3d4e/y';
 
 const folder = mkdtempSync(join(tmpdir(), 'rungate-reloads-'));
@@ -45,6 +61,7 @@ function writeVariant(n: number): void {
   };
   const sections = {
     server: { port: 0, metrics: true },
+    limits: { cacheRuns: 100 },
     log: { level: 'warn' },
     pacing: { floorMs: 20, watchedCeilingMs: 200, ceilingMs: 400 },
   };
@@ -68,7 +85,9 @@ function isShort(body: unknown): boolean {
 }
 
 writeVariant(0);
-const gateway = new RungateProcess(['serve', '--config', file, '--port', '0'], folder);
+const gateway = new RungateProcess(['serve', '--config', file, '--port', '0'], folder, {
+  NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(heapReader)}`,
+});
 const { url } = await gateway.client();
 const failures: string[] = [];
 let isOver = false;
@@ -114,6 +133,14 @@ async function readMetric(name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
 }
 
+const heaps: number[] = [];
+
+/** Bytes in use after a collection, one after the other. */
+async function readHeap(): Promise<void> {
+  gateway.kill('SIGUSR2');
+  heaps.push(Number(await gateway.said(new RegExp(`"heap":${heaps.length + 1},"used":(\\d+)`))));
+}
+
 let hash = await readHash();
 
 async function readHash(): Promise<string | undefined> {
@@ -144,10 +171,13 @@ for (let n = 1; n <= reloads && failures.length === 0; n += 1) {
   writeVariant(n);
   gateway.kill('SIGHUP');
   await awaitChange();
-  if (n % 100 === 0)
+  if (n % 100 === 0) {
+    await readHeap();
+    const [used, resident] = [heaps.at(-1) ?? 0, await readMetric('process_resident_memory_bytes')];
     process.stdout.write(
-      `${n} reloads, ${done} short runs, ${Math.round((await readMetric('process_resident_memory_bytes')) / 1e6)} MB\n`,
+      `${n} reloads, ${done} short runs, heap ${(used / 1e6).toFixed(1)} MB, resident ${Math.round(resident / 1e6)} MB\n`,
     );
+  }
 }
 const tookS = (performance.now() - sinceMs) / 1000;
 isOver = true;
@@ -160,14 +190,24 @@ gateway.kill('SIGTERM');
 const { out, code } = await gateway.exit();
 const applied = out.split('"config reloaded"').length - 1;
 const refused = out.split('"config refused').length - 1;
+const growth = heaps.length < 2 ? 0 : (heaps.at(-1) ?? 0) - (heaps[0] ?? 0);
 const report = {
   ...{ reloads, applied, refused, tookS: Math.round(tookS), streams, shortRuns: done, starts: vendor.runs.length },
-  ...{ expectedStarts: done + streams, residentBefore, residentAfter, lastTaken: taken, exitCode: code, failures },
+  ...{
+    expectedStarts: done + streams,
+    residentBefore,
+    residentAfter,
+    growth,
+    lastTaken: taken,
+    exitCode: code,
+    failures,
+  },
 };
 process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
 
 await vendor[Symbol.asyncDispose]();
-const isClean = failures.length === 0 && refused === 0 && report.starts === report.expectedStarts && code === 0;
+const isComplete = failures.length === 0 && refused === 0 && report.starts === report.expectedStarts;
+const isClean = isComplete && growth <= maxGrowth && code === 0;
 
 rmSync(folder, { recursive: true, force: true });
 process.exitCode = isClean ? 0 : 1;

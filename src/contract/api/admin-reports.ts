@@ -171,8 +171,26 @@ export type ConfigReport = {
   readonly loadedAtMs: number;
   /** Defaults included, secrets taken out. */
   readonly effective: Json;
+  /** Reloads of this process, newest first; the last is its start, unless there were more than are kept. */
+  readonly history: readonly ReloadRecord[];
   /** How the file differs now; null: it was not compared. */
   readonly check: ConfigCheck | null;
+};
+
+/** What became of a reload, or of several with the same cause and end in a row. */
+export type ReloadRecord = {
+  /** Of the newest of them. */
+  readonly atMs: number;
+  readonly times: number;
+  /** Who or what asked: an operator, a signal, a backend whose vendor refuses the credentials. */
+  readonly cause: string;
+  readonly outcome: 'started' | 'applied' | 'unchanged' | 'refused';
+  /** Of the config in force before; null: there was none. */
+  readonly hashBefore: string | null;
+  /** Of the config in force after it. Secrets are not hashed, so a reload that changes them alone keeps it. */
+  readonly hash: string;
+  /** Why it was refused. */
+  readonly problems: readonly string[];
 };
 
 /** What the file would change. */

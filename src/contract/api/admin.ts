@@ -146,7 +146,8 @@ export interface ConfigAdmin {
   current(): Omit<ConfigReport, 'check'>;
   /** What the file would change, or `text` in its place. Changes nothing. */
   check(text: string | null): Promise<ConfigCheck>;
-  reload(): Promise<ReloadOutcome>;
+  /** `by`: the operator who asks for it. */
+  reload(by: string): Promise<ReloadOutcome>;
 }
 
 /** The use cases as one person uses them: what is done is logged, and noted with the run, under this name. */

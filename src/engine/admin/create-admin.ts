@@ -118,9 +118,9 @@ export function createAdmin(deps: AdminDeps): AdminFor {
       }),
       checkConfig: (text) => config.check(text),
       reloadConfig: async () => {
-        const outcome = await config.reload();
+        const outcome = await config.reload(actor.name);
         act('config reload asked for', { applied: outcome.isApplied, config_hash: outcome.hash });
-        changeStream.note('config', outcome.hash, () => ({}));
+        changeStream.note('config', 'config', () => ({}));
         return outcome;
       },
       schedules: () => translateStorageFault(deps.scheduler.report()),

@@ -273,8 +273,23 @@ const ConfigCheck = z
   })
   .meta({ id: 'ConfigCheck' });
 
+const ReloadRecord = z
+  .object({
+    at: instant.describe('Of the newest, where it stands for several in a row'),
+    times: count,
+    cause: z.string().describe('Who or what asked: an operator, a signal, a vendor that refuses the credentials'),
+    outcome: z.enum(['started', 'applied', 'unchanged', 'refused']),
+    hash_before: z.string().nullable(),
+    hash: z.string().describe('Of the config in force afterwards; secrets do not change it'),
+    problems: z.array(z.string()).describe('Why it was refused'),
+  })
+  .meta({ id: 'ReloadRecord' });
+
 const Config = z
-  .object({ file: z.string(), hash: z.string(), loaded_at: instant, effective: json, check: ConfigCheck.nullable() })
+  .object({
+    ...{ file: z.string(), hash: z.string(), loaded_at: instant, effective: json, check: ConfigCheck.nullable() },
+    history: z.array(ReloadRecord).describe('Reloads of the replica that answers, newest first; 50 are kept'),
+  })
   .meta({ id: 'Config' });
 
 const Need = z
@@ -297,7 +312,7 @@ const Overview = z
 export const answers = {
   ...{ ErrorResponse, Whoami: z.object({ name: z.string(), tenant: z.string(), role: z.enum(roles) }) },
   ...{ Overview, Need, Run, RunList, RunReport, TimelineEntry, Totals, BulkOutcome },
-  ...{ Backend, Queue, Replica, Agent, Schedule, Cap, Delivery, Stop, Config, ConfigCheck },
+  ...{ Backend, Queue, Replica, Agent, Schedule, Cap, Delivery, Stop, Config, ConfigCheck, ReloadRecord },
   BackendList: z.object({ backends: z.array(Backend) }),
   QueueList: z.object({ queues: z.array(Queue) }),
   ReplicaList: z.object({ replicas: z.array(Replica) }),

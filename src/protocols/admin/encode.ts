@@ -242,9 +242,12 @@ export function encodeCheck({ problems, hash, changes }: ConfigCheck): JsonObjec
   return { problems: [...problems], hash, changes: changes.map((each) => ({ ...each })) };
 }
 
-export function encodeConfig({ file, hash, loadedAtMs, effective, check }: ConfigReport): JsonObject {
+export function encodeConfig({ file, hash, loadedAtMs, effective, history, check }: ConfigReport): JsonObject {
   return {
     ...{ file, hash, loaded_at: instantOf(loadedAtMs), effective },
+    history: history.map(({ atMs, hashBefore, problems, ...record }) => ({
+      ...{ ...record, at: instantOf(atMs), hash_before: hashBefore, problems: [...problems] },
+    })),
     check: check === null ? null : encodeCheck(check),
   };
 }

@@ -72,7 +72,7 @@ const otherOperations: readonly Operation[] = [
     path: '/config',
     summary: 'Show the config in force',
     description:
-      'The effective config without its secrets, and its hash. With `compare=true` the file is read anew, and what a reload would change is shown.',
+      'The effective config without its secrets, its hash, and the reloads of the replica that answers. With `compare=true` the file is read anew, and what a reload would change is shown.',
     params: nothing,
     query: configQuery,
     body: noBody,

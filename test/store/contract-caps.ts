@@ -97,6 +97,37 @@ export function describeCaps(bench: () => Bench): void {
       expect(await use(cap)).toMatchObject({ hour: { runs: 1 } });
     });
 
+    test('room that a repeated request does not need is left to the runs that are written together with it', async () => {
+      const cap = makeCap({ runsPerHour: 4, reserve: 1, costPerDay: 100 });
+      const { store } = bench();
+      const first = makeRun();
+      const idempotency = { tenant: first.tenant, key: 'k', fingerprint: 'f', expiresAtMs: Date.now() + 60_000 };
+      const repeat = async (run: Run) => (await store.insertWithin(run, [], { caps: [cap], idempotency })).kind;
+      expect(await repeat(first)).toBe('inserted');
+      const { threadId } = makeThread();
+      const admission = { create: makeThread({ threadId }), refuseBusy: true };
+      const inThread = makeRun({ threadId });
+      const kinds = await Promise.all([
+        // Written alone, so that the others are written together after it.
+        repeat(makeRun()),
+        repeat(makeRun()),
+        store.insertWithin(inThread, [makeEvent(inThread)], { caps: [cap], admission }).then(({ kind }) => kind),
+        ...Array.from({ length: 4 }, async () => (await tryRun([cap])).insertion.kind),
+      ]);
+      expect(kinds).toEqual(['replayed', 'replayed', 'inserted', 'inserted', 'inserted', 'capped', 'capped']);
+      expect(await use(cap)).toMatchObject({ hour: { runs: 4 }, reserved: 4 });
+    });
+
+    test('a run that cannot be written is refused alone, and those that are written together with it are counted', async () => {
+      const cap = makeCap({ runsPerHour: 10 });
+      const { store } = bench();
+      const known = await tryRun([cap]);
+      const tries = [known.run, makeRun(), makeRun()].map((run) => store.insertWithin(run, [], { caps: [cap] }));
+      const settled = await Promise.allSettled([store.insertWithin(makeRun(), [], { caps: [cap] }), ...tries]);
+      expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+      expect(await use(cap)).toMatchObject({ hour: { runs: 4 } });
+    });
+
     test('a run that its thread refuses is not counted, and one in a thread is', async () => {
       const { store } = bench();
       const cap = makeCap({ runsPerHour: 2, reserve: 1, costPerDay: 10 });

@@ -5,7 +5,7 @@ const maxBatch = 200;
 // An unreachable server must lead to faults, not to a queue that fills the memory.
 const maxPending = 50_000;
 // Operations that arrive while this many statements are under way are gathered for the next one.
-const maxInFlight = 3;
+const usualInFlight = 3;
 const maxCollisionRetries = 5;
 
 type Pending<Op, Result> = {
@@ -26,6 +26,7 @@ type Pending<Op, Result> = {
 export class Batches<Op, Result> {
   readonly #send: (ops: readonly Op[]) => Promise<readonly Result[]>;
   readonly #keysOf: (op: Op) => readonly string[];
+  readonly #maxInFlight: number;
   #pending: Pending<Op, Result>[] = [];
   readonly #inFlight = new Set<Promise<void>>();
   #scheduled = false;
@@ -34,13 +35,16 @@ export class Batches<Op, Result> {
   /**
    * @param options.send runs one statement; resolves to its results in the order of the operations.
    * @param options.keysOf names the rows that an operation writes: one statement can write a row only once.
+   * @param options.maxInFlight how many statements may be under way; left out, three.
    */
   constructor(options: {
     readonly send: (ops: readonly Op[]) => Promise<readonly Result[]>;
     readonly keysOf: (op: Op) => readonly string[];
+    readonly maxInFlight?: number | undefined;
   }) {
     this.#send = options.send;
     this.#keysOf = options.keysOf;
+    this.#maxInFlight = options.maxInFlight ?? usualInFlight;
   }
 
   /** Rejects with `StorageFault`. */
@@ -70,7 +74,7 @@ export class Batches<Op, Result> {
   }
 
   #flush(): void {
-    while (this.#pending.length > 0 && this.#inFlight.size < maxInFlight) {
+    while (this.#pending.length > 0 && this.#inFlight.size < this.#maxInFlight) {
       const sent = this.#settle(this.#takeBatch()).then(() => {
         this.#inFlight.delete(sent);
         this.#flush();

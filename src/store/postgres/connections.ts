@@ -239,6 +239,15 @@ export async function transact<T>(pool: Pool, begin: string, work: (client: Pool
   }
 }
 
+/** Locks names until the commit, in their order. Two transactions that lock them in the same order cannot wait for each other. */
+export async function lockNames(client: PoolClient, names: readonly string[]): Promise<void> {
+  await client.query(
+    `SELECT pg_advisory_xact_lock(hashtextextended(name, 1)) FROM unnest($1::text[]) WITH ORDINALITY AS named (name, place)
+      ORDER BY place`,
+    [names.map((name) => `rungate ${name}`)],
+  );
+}
+
 /** Locks a name until the commit: a count under it is right only while no other transaction adds to it. */
 export async function lockName(client: PoolClient, name: string): Promise<void> {
   await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 1))', [`rungate ${name}`]);

@@ -340,7 +340,7 @@ export class PostgresStore implements Store {
     this.#closing ??= (async () => {
       const runs = [this.#inserts, this.#updates, this.#foreignUpdates, this.#removals];
       const inThreads = [this.#insertsInThreads, this.#updatesInThreads, this.#foreignUpdatesInThreads];
-      await Promise.all([...runs, ...inThreads, this.threads].map((writes) => writes.close()));
+      await Promise.all([...runs, ...inThreads, this.threads, this.caps].map((writes) => writes.close()));
       await this.#announcer.close();
       this.#connection.close();
       await this.#pool.end();

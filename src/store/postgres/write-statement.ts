@@ -86,8 +86,11 @@ export type EncodedWrite = {
 };
 
 export type Writes<Write extends EncodedWrite, Result> = Pick<Batches<Write, Result>, 'submit' | 'close'> & {
-  /** Carries out one write alone, within a transaction of the caller. Throws node-postgres' errors. */
-  within(client: PoolClient, write: Write): Promise<Result>;
+  /**
+   * Carries out writes, of which no two have a key in common, within a transaction of the caller. Gives their results in
+   * their order. Throws node-postgres' errors.
+   */
+  within(client: PoolClient, writes: readonly Write[]): Promise<readonly Result[]>;
 };
 
 /** A statement of one array parameter that locks what a write depends on, before the snapshot of the write is taken. */
@@ -144,9 +147,6 @@ export function makeWrites<Write extends EncodedWrite, Result>(
   return {
     submit: (write) => batches.submit(write),
     close: () => batches.close(),
-    within: async (client, write) => {
-      const [result = absent] = resultsOf(await sendWithin(client, [write]), [write]);
-      return result;
-    },
+    within: async (client, writes) => resultsOf(await sendWithin(client, writes), writes),
   };
 }

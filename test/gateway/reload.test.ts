@@ -234,7 +234,9 @@ describe('a reload', () => {
     expect(JSON.stringify(site.log)).not.toContain(secrets.apiKey);
   });
 
-  test('neither the agents nor the text of earlier configs stay in memory after their runs', { timeout: 120_000 }, async () => {
+  test('neither the agents nor the text of earlier configs stay in memory after their runs', {
+    timeout: 120_000,
+  }, async () => {
     await using intuned = await IntunedStandIn.open();
     intuned.plan = () => ({ status: 'completed', result: 1 });
     const variant = (n: number) => ({

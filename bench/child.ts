@@ -13,6 +13,8 @@ export type ChildOptions = {
   readonly args: readonly string[];
   /** Seen in its output once it takes requests; left out, it is taken to be ready at once. */
   readonly ready?: RegExp;
+  /** Left out: {@link startWithinMs}. */
+  readonly readyWithinMs?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
 };
@@ -34,10 +36,12 @@ function exitOnSignal(): void {
 export class Child {
   readonly #process: ChildProcess;
   readonly #ready: RegExp;
+  readonly #readyWithinMs: number;
   #output = '';
 
-  constructor({ command, args, ready = /^/, env = {}, cwd }: ChildOptions) {
+  constructor({ command, args, ready = /^/, readyWithinMs = startWithinMs, env = {}, cwd }: ChildOptions) {
     this.#ready = ready;
+    this.#readyWithinMs = readyWithinMs;
     this.#process = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env }, cwd });
     const keep = (chunk: Buffer): void => {
       this.#output = `${this.#output}${chunk}`.slice(-20_000);
@@ -64,7 +68,7 @@ export class Child {
 
   /** The match of the `ready` expression in its output. Rejects when the process ends before it. */
   async whenReady(): Promise<RegExpExecArray> {
-    const deadlineMs = performance.now() + startWithinMs;
+    const deadlineMs = performance.now() + this.#readyWithinMs;
     for (;;) {
       const match = this.#ready.exec(this.#output);
       if (match !== null) return match;

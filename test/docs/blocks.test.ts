@@ -36,6 +36,7 @@ const notRun = [
   'docs/protocols/intuned.md: shows what changes in a client',
   'docs/protocols/intuned.md: shows what changes in a client',
   'docs/protocols/langgraph.md: shows what changes in a client',
+  'docs/protocols/mcp.md: runs a package from a registry',
   'docs/quickstart.md: needs accounts at both vendors',
   'docs/quickstart.md: starts what the following blocks talk to',
   'docs/vendors/peers.md: installs servers from package registries',

@@ -121,6 +121,7 @@ test('a client that cannot ask gets the questions in words, with a schema of the
   const { text, runId } = resultOf(await mcp.call('several'));
   expect(text).toContain('Which size?\nAny note?');
   expect(text).toContain('"required":["size","note"]');
+  expect(resultOf(await mcp.call('get_run', { run_id: runId })).text).toBe(text);
   const payload = { size: 'M', note: { words: 'in blue' } };
   expect(resultOf(await mcp.call('resume_run', { run_id: runId, payload })).structuredContent).toEqual(both);
 });

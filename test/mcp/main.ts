@@ -10,6 +10,7 @@ import {
   findPython,
   killAtRandom,
   killBehind,
+  killBetweenAnswers,
   killOnPostgres,
   killOnSqlite,
   pythonClient,
@@ -26,6 +27,7 @@ const proofs: readonly (readonly [title: string, prove: () => Promise<string>])[
   [`a task over kill -9 and a restart, SQLite, ${pythonClient}`, killOnSqlite],
   [`a task over kill -9 at another replica, PostgreSQL, ${pythonClient}`, killOnPostgres],
   ['tasks over kill -9 at random moments, SQLite', async () => await killAtRandom(Number(values.rounds))],
+  ['the first answer of two over kill -9, SQLite', killBetweenAnswers],
   [`a task over kill -9 of a gateway and of the one behind it, ${pythonClient}`, killBehind],
   ['a question on a stream, answered at another replica, PostgreSQL', answerElsewhere],
 ];

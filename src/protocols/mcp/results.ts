@@ -84,14 +84,19 @@ async function encodeOutput(value: Json, { agent, isStateless }: ResultTerms): P
   return { content: blocks, ...(hasSchema ? structuredContent(value, isStateless) : {}) };
 }
 
-function encodeQuestion(interrupt: Json, { runId, agent, isStateless }: ResultTerms): JsonObject {
+/** What an interrupted run asks and how to answer it, for a model to read. */
+export function sayQuestion(interrupt: Json, { runId, agent }: Omit<ResultTerms, 'isStateless'>): string {
   const schema = schemaOf(agent, interrupt);
   const form = schema === undefined ? null : stringifySmall(schema);
-  const text = [
+  return [
     `The run ${runId} is interrupted and asks: ${messageOf(interrupt)}`,
     `Answer it with the tool resume_run, with run_id and payload.`,
     ...(form === null ? [] : [`JSON Schema of the payload: ${form}`]),
   ].join('\n');
+}
+
+function encodeQuestion(interrupt: Json, { runId, agent, isStateless }: ResultTerms): JsonObject {
+  const text = sayQuestion(interrupt, { runId, agent });
   // Where the tool has a schema, clients refuse a result without structured content that is no failure.
   const isRefused = agent !== undefined && outputSchemaOf(agent, isStateless) !== undefined;
   return { content: [{ type: 'text', text }], ...(isRefused ? { isError: true } : {}) };

@@ -3,10 +3,10 @@ import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { keyOf } from '../shared/wait-and-stream.ts';
-import { findRun } from './agent-of-run.ts';
+import { agentOf, findRun } from './agent-of-run.ts';
 import type { Call, Reply } from './call.ts';
 import { followRun } from './followed-run.ts';
-import { endOf, failure, textOf } from './results.ts';
+import { failure, sayQuestion, textOf } from './results.ts';
 import { maxWaitSeconds } from './run-tools.ts';
 import type { RunToolName } from './tool-name.ts';
 
@@ -60,7 +60,7 @@ const runTools: Readonly<Record<RunToolName, (call: Call, args: Given) => Promis
 };
 
 /** The run as it is, in words and as data. */
-async function showRun({ client: { isStateless } }: Call, run: Run): Promise<JsonObject> {
+async function showRun({ api }: Call, run: Run): Promise<JsonObject> {
   const { runId, agentName, status, phase, outcome } = run;
   const head = { run_id: runId, agent: agentName, status, phase };
   if (status === 'pending' || outcome === null)
@@ -73,6 +73,6 @@ async function showRun({ client: { isStateless } }: Call, run: Run): Promise<Jso
     const text = `The run ${runId} ended as ${status}: ${outcome.description}`;
     return { content: [{ type: 'text', text }], structuredContent: { ...head, errcode: outcome.errcode } };
   }
-  const end = await endOf(outcome, { runId, agent: undefined, isStateless });
-  return end.kind === 'error' ? head : { ...end.result, structuredContent: { ...head, interrupt: outcome.payload } };
+  const text = sayQuestion(outcome.payload, { runId, agent: agentOf(api, run) });
+  return { content: [{ type: 'text', text }], structuredContent: { ...head, interrupt: outcome.payload } };
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
-import { type McpSite, openMcp, type Rpc, stateless, version } from './mcp-site.ts';
+import { eventually, type McpSite, openMcp, type Rpc, stateless, version } from './mcp-site.ts';
 import { openSite, type Site } from './site.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -59,10 +59,10 @@ test('a question of an agent behind another gateway is answered through both', a
 
 test('a run that is cancelled in front is cancelled behind, and was started once', async () => {
   const { run_id: runId } = await front.client.create({ agent_id: 'hang', input: { key: 'behind' } });
-  await vi.waitFor(() => expect(back.sandbox.starts().get('behind')).toBe(1));
-  await vi.waitFor(async () => expect(JSON.stringify(front.log)).toContain('run started'));
+  await eventually(() => expect(back.sandbox.starts().get('behind')).toBe(1));
+  await eventually(async () => expect(JSON.stringify(front.log)).toContain('run started'));
   await fetch(`${front.client.url}/acp/v0.2/runs/${runId}/cancel`, { method: 'POST' });
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const [run] = await back.site.client.search({ limit: 1 });
     expect(run?.status).toBe('error');
   });

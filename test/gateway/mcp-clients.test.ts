@@ -5,7 +5,7 @@ import { CallToolResultSchema, ElicitRequestSchema } from '@modelcontextprotocol
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
-import { type McpSite, openMcp, tasking, version } from './mcp-site.ts';
+import { eventually, type McpSite, openMcp, tasking, version } from './mcp-site.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -98,10 +98,10 @@ test.each(clients)('%s cancels the run of a call that it gives up', async (name,
   const giving = new AbortController();
   const key = `given up by ${name}`;
   const called = client.call('hang', { key }, { signal: giving.signal });
-  await vi.waitFor(() => expect(mcp.sandbox.starts().get(key)).toBe(1));
+  await eventually(() => expect(mcp.sandbox.starts().get(key)).toBe(1));
   giving.abort();
   await expect(called).rejects.toThrow();
-  const found = await vi.waitFor(async () => {
+  const found = await eventually(async () => {
     const { body } = await mcp.site.client.ask('POST', '/runs/search', { limit: 1, select: ['input'] });
     const [run] = body as JsonObject[];
     expect(run).toMatchObject({ status: 'error' });

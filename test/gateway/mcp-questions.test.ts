@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
-import { type Answered, asking, type McpSite, openMcp, resultOf, tasking } from './mcp-site.ts';
+import { type Answered, asking, eventually, type McpSite, openMcp, resultOf, tasking } from './mcp-site.ts';
 import { readMessages } from './mcp-stream.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -166,7 +166,7 @@ test('a task asks under a key of its own, and goes on once that is answered', as
   expect(await update({ approval: yes, 'approval.1': yes })).toMatchObject({ resultType: 'complete' });
   expect(Object.keys((await look('input_required')).inputRequests as JsonObject)).toEqual([first]);
   await update({ [first]: yes });
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const [second] = Object.keys((await look('input_required')).inputRequests as JsonObject);
     expect(second).not.toBe(first);
     await update({ [first]: yes, [String(second)]: yes });
@@ -269,7 +269,7 @@ test('a client of 2026-07-28 that leaves its call cancels the run', async () => 
   const leaving = new AbortController();
   const key = { 'idempotency-key': 'left' };
   const left = mcp.call('hang', { key: 'left' }, { headers: key, signal: leaving.signal });
-  await vi.waitFor(() => expect(mcp.sandbox.starts().get('left')).toBe(1));
+  await eventually(() => expect(mcp.sandbox.starts().get('left')).toBe(1));
   leaving.abort();
   await expect(left).rejects.toThrow();
   const { isError, text } = resultOf(await mcp.call('hang', { key: 'left' }, { headers: key }));

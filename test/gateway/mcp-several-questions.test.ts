@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
-import { type Answered, asking, type McpSite, openMcp, resultOf, tasking } from './mcp-site.ts';
+import { type Answered, asking, eventually, type McpSite, openMcp, resultOf, tasking } from './mcp-site.ts';
 import { readMessages } from './mcp-stream.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -56,7 +56,7 @@ async function makeTask() {
   const capabilities = tasking;
   const taskId = String((await mcp.call('several', {}, { capabilities })).body?.result?.taskId);
   const get = async () => await mcp.send('tasks/get', { taskId }, { capabilities });
-  const asked = await vi.waitFor(async () => {
+  const asked = await eventually(async () => {
     const seen = await get();
     expect(seen.body?.result?.status).toBe('input_required');
     return seen;
@@ -75,7 +75,7 @@ test('a task stays with the questions that are left, however often one of them i
   const seen = await get();
   expect([seen.body?.result?.status, keysOf(seen)]).toEqual(['input_required', [sizeKey]]);
   await update({ [sizeKey]: size });
-  await vi.waitFor(async () =>
+  await eventually(async () =>
     expect((await get()).body?.result).toMatchObject({ status: 'completed', result: { structuredContent: both } }),
   );
 });
@@ -83,7 +83,7 @@ test('a task stays with the questions that are left, however often one of them i
 test('answers to different questions that come at the same time are both kept, and resume the run once', async () => {
   const { get, update, sizeKey, noteKey } = await makeTask();
   await Promise.all([update({ [sizeKey]: size }), update({ [noteKey]: note }), update({ [noteKey]: note })]);
-  await vi.waitFor(async () =>
+  await eventually(async () =>
     expect((await get()).body?.result).toMatchObject({ status: 'completed', result: { structuredContent: both } }),
   );
 });

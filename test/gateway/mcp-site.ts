@@ -1,3 +1,4 @@
+import { vi } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { openSite } from './site.ts';
@@ -90,6 +91,11 @@ const agents: readonly JsonObject[] = [
   }),
   intuned('progress', 'progress'),
 ];
+
+/** What the check gives once it throws no more, also where the machine is busy. */
+export async function eventually<T>(check: () => T | Promise<T>): Promise<T> {
+  return await vi.waitFor(check, { timeout: 20_000 });
+}
 
 /** One message of JSON-RPC. */
 export type Rpc = JsonObject & { readonly result?: JsonObject; readonly error?: JsonObject };

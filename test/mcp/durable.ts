@@ -100,8 +100,8 @@ async function send(url: string, method: string, params: JsonObject, headers: Re
   const _meta = { [`${meta}/protocolVersion`]: '2026-07-28', [`${meta}/clientCapabilities`]: capabilities };
   const routed = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, ...headers };
   const answer = await post(url, { id: 1, method, params: { ...params, _meta } }, routed);
-  const { result } = (await answer.json()) as { result?: JsonObject };
-  if (result === undefined) throw new Error(`${method} got ${answer.status}`);
+  const { result, error } = (await answer.json()) as { result?: JsonObject; error?: JsonObject };
+  if (result === undefined) throw new Error(`${method} got ${answer.status} ${JSON.stringify(error)}`);
   return result;
 }
 

@@ -13,7 +13,8 @@ export function fixtureConfig({ restackUrl, intunedUrl }: Sandbox): JsonObject {
     pacing: { floorMs: 5, watchedCeilingMs: 20, ceilingMs: 40 },
     log: { level: 'error' },
     backends: {
-      restack: { adapter: 'restack', baseUrl: restackUrl },
+      // The stand-in knows a start again, so that one whose answer dies with the gateway is sent again.
+      restack: { adapter: 'restack', baseUrl: restackUrl, idempotencyHeader: 'Idempotency-Key' },
       intuned: { adapter: 'intuned', baseUrl: intunedUrl, workspaceId: 'sandbox', apiKey: 'sandbox-key' },
     },
     agents: fixtures,

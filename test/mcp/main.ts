@@ -55,4 +55,5 @@ for (const [title, prove] of proofs) {
 }
 
 for (const name of stale) process.stdout.write(`FAIL ${name} is expected to fail and does not\n`);
-process.exitCode = isBroken || stale.length > 0 || reports.some(({ wrong }) => wrong.length > 0) ? 1 : 0;
+// Ends what a proof that failed has left running, too.
+process.exit(isBroken || stale.length > 0 || reports.some(({ wrong }) => wrong.length > 0) ? 1 : 0);

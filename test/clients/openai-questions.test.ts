@@ -1,7 +1,9 @@
 import OpenAI from 'openai';
+import type { ConversationItem } from 'openai/resources/conversations/items';
 import type { Response, ResponseFunctionToolCall } from 'openai/resources/responses/responses';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
+import { ask, stringIn } from '../gateway/protocols.ts';
 import { complete, eventsOf, lastNumber, messageTypes, OpenAiSite, question, typesOf } from './openai-site.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -68,6 +70,35 @@ describe('questions to the SDK of OpenAI', () => {
     own.answerWith({ reply: 'You are welcome.' });
     const thanks = await own.client.responses.create({ input: 'Thanks.', previous_response_id: answer.id });
     expect(thanks.output_text).toBe('You are welcome.');
+
+    // The conversation has all of it, page by page, in either order.
+    const run = await ask(own.site.client.url, 'GET', `/acp/v0.2/runs/${response.id.replace('resp_', '')}`);
+    const conversation = `conv_${stringIn(run.body, 'thread_id')}`;
+    const read = async (order: 'asc' | 'desc') => {
+      const items: ConversationItem[] = [];
+      const query = { limit: 2, order } as const;
+      for await (const item of own.client.conversations.items.list(conversation, query)) items.push(item);
+      return items;
+    };
+    const items = await read('asc');
+    expect(items.map(({ type }) => type)).toEqual([
+      ...['message', 'function_call', 'function_call_output', 'message'],
+      ...['message', 'message'],
+    ]);
+    expect(items.slice(1, 4)).toEqual([...response.output, ...given, ...answer.output]);
+    expect((await read('desc')).toReversed()).toEqual(items);
+    const [first] = items;
+    const { id = '' } = first as { readonly id?: string };
+    const found = await own.client.conversations.items.retrieve(id, { conversation_id: conversation });
+    expect(found).toEqual(first);
+    const elsewhere = await own.client.conversations.create({ metadata: { team: 'a' } });
+    expect((await own.client.conversations.items.list(elsewhere.id)).data).toEqual([]);
+    const foreign = own.client.conversations.items.retrieve(id, { conversation_id: elsewhere.id });
+    await expect(foreign).rejects.toMatchObject({ status: 404, code: 'item_not_found' });
+    const renamed = await own.client.conversations.update(elsewhere.id, { metadata: { topic: 'refunds' } });
+    expect(renamed.metadata).toEqual({ team: 'a', topic: 'refunds' });
+    const added = own.client.conversations.items.create(elsewhere.id, { items: [{ role: 'user', content: 'x' }] });
+    await expect(added).rejects.toThrow('an agent hears what is said in a response');
   });
 
   test('a creation that is repeated with its Idempotency-Key gives the question, although it was answered since', async () => {

@@ -1,6 +1,5 @@
 import OpenAI from 'openai';
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
-import { vi } from 'vitest';
 import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { openSite, type Site, support } from '../gateway/site.ts';
 import { RestackStandIn } from '../gateway/stand-ins.ts';
@@ -68,11 +67,9 @@ export class OpenAiSite {
 
   /** The vendor's newest run of such an input. */
   async runOf(text: string): Promise<VendorRun> {
-    return await vi.waitFor(() => {
-      const found = this.restack.runs.findLast(({ asked }) => JSON.stringify(asked.body).includes(text));
-      if (found === undefined) throw new Error(`no run of ${text}`);
-      return found;
-    });
+    return await this.restack.bell.until(() =>
+      this.restack.runs.findLast(({ asked }) => JSON.stringify(asked.body).includes(text)),
+    );
   }
 }
 

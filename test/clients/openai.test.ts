@@ -53,7 +53,8 @@ describe('the SDK of OpenAI', () => {
   test('a run that another protocol made is a response too', async () => {
     own.answerWith({ reply: 'Hello.' });
     const { run_id: runId } = await own.site.client.create({ agent_id: 'support', input: { message: 'hi' } });
-    await vi.waitFor(async () => expect((await own.client.responses.retrieve(runId)).status).toBe('completed'));
+    const isOver = async () => expect((await own.client.responses.retrieve(runId)).status).toBe('completed');
+    await vi.waitFor(isOver, { timeout: 20_000 });
     expect(await own.client.responses.retrieve(runId)).toMatchObject({ id: `resp_${runId}`, output_text: 'Hello.' });
     const listed = await own.client.responses.inputItems.list(`resp_${runId}`);
     expect(listed.data).toMatchObject([{ content: [{ text: '{"message":"hi"}' }] }]);
@@ -71,6 +72,15 @@ describe('the SDK of OpenAI', () => {
       ],
     });
     expect(response).toMatchObject({ output_text: 'Ada.', instructions: 'Be brief.' });
+    const { inputItems } = own.client.responses;
+    const listed = await inputItems.list(response.id, { order: 'asc' });
+    expect(listed.data).toMatchObject(['system', 'user', 'assistant', 'user'].map((role) => ({ role })));
+    const paged: unknown[] = [];
+    for await (const item of inputItems.list(response.id, { limit: 1, include: ['reasoning.encrypted_content'] }))
+      paged.push(item);
+    expect(paged).toEqual(listed.data.toReversed());
+    const behind = inputItems.list(response.id, { after: 'msg_1' });
+    await expect(behind).rejects.toMatchObject({ status: 400, param: 'after' });
     expect(own.restack.runs.at(-1)?.asked.body).toMatchObject({
       input: {
         messages: [

@@ -10,6 +10,7 @@ import { threadId } from './scripted-threads.ts';
 
 const response = { response_id: `resp_${runId}` };
 const conversation = { conversation_id: `conv_${threadId}` };
+const item = { ...conversation, item_id: `msg_${runId}_in_0` };
 const absent = { response_id: `resp_${absentId}`, conversation_id: `conv_${absentId}`, model: 'nobody' };
 const malformed = { response_id: 'resp_1', conversation_id: 'conv_1', model: 'x'.repeat(257) };
 /** The scripted agent takes no text, so that a text is its input. */
@@ -76,6 +77,24 @@ const cases: readonly Case[] = [
   { operation: 'create_conversation', status: 200, body: { metadata: { team: 'a' } } },
   { operation: 'create_conversation', status: 400, body: { items: [{ role: 'user', content: 'hi' }] } },
   ...reads('get_conversation', conversation),
+  ...reads('list_conversation_items', conversation),
+  ...[succeeded, failed, interrupted].map(
+    (changes): Case => ({
+      ...{ operation: 'list_conversation_items', status: 200, params: conversation, query: 'order=asc' },
+      prepare: become(changes),
+    }),
+  ),
+  { operation: 'list_conversation_items', status: 400, params: conversation, query: 'after=msg_1' },
+  { operation: 'get_conversation_item', status: 200, params: item, prepare: become({ ...succeeded, threadId }) },
+  { operation: 'get_conversation_item', status: 404, params: { ...item, item_id: 'msg_1' } },
+  { operation: 'get_conversation_item', status: 400, params: { ...item, ...malformed } },
+  { operation: 'create_conversation_items', status: 400, params: conversation, body: { items: [{}] } },
+  { operation: 'create_conversation_items', status: 404, params: absent, body: { items: [{}] } },
+  { operation: 'delete_conversation_item', status: 400, params: item },
+  { operation: 'delete_conversation_item', status: 404, params: { ...item, ...absent } },
+  { operation: 'update_conversation', status: 200, params: conversation, body: { metadata: { team: 'a' } } },
+  { operation: 'update_conversation', status: 400, params: conversation, body: { metadata: 1 } },
+  { operation: 'update_conversation', status: 404, params: absent, body: { metadata: null } },
   ...reads('delete_conversation', conversation),
   { operation: 'delete_conversation', status: 409, params: conversation, prepare: busy },
 ];

@@ -50,7 +50,7 @@ export const errorTable = {
     http: 404,
     message: 'no such item',
     retryable: false,
-    when: 'The store has no item under this namespace and key.',
+    when: 'The store has no item under this namespace and key, or the conversation none with this id.',
   },
   thread_state_missing: {
     http: 409,

@@ -2,10 +2,10 @@ import type { Api } from '../../contract/api/api.ts';
 import type { CreatedRun } from '../../contract/api/runs.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
+import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Json, JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
-import { eventAfter } from '../shared/event-after.ts';
 import { interruptId, readInterruptId } from '../shared/interrupt-ids.ts';
 import { keyOf } from '../shared/wait-and-stream.ts';
 import { encodeInterrupt } from './encode.ts';
@@ -110,6 +110,18 @@ export async function answerTurn(
   // The run ended with its question, which its stream says.
   if (change === undefined || change.kind !== 'phase') return { run: now, afterSeq: seq, replayed: true };
   throw change.phase === 'resuming' ? answeredOtherwise() : notAsked();
+}
+
+/** The event that follows the one with the number `seq`, of those that the run had when it was read; null: there was none. */
+async function eventAfter(api: Api, run: Run, seq: number): Promise<RunEvent | null> {
+  if (run.lastSeq <= seq) return null;
+  const events = await api.runs.watch(keyOf(run), seq);
+  try {
+    const batch = await events.next();
+    return batch.done === true ? null : (batch.value[0] ?? null);
+  } finally {
+    await events.return();
+  }
 }
 
 /** The run of the thread and the agent that has asked. */

@@ -5,6 +5,8 @@ const seconds = z.int();
 const list = <Item extends z.ZodType>(item: Item) =>
   z.object({ object: z.literal('list'), data: z.array(item), has_more: z.boolean() });
 
+const pageEnds = { first_id: z.string().nullable(), last_id: z.string().nullable() };
+
 const error = z.object({
   error: z.object({ message: z.string(), type: z.string(), param: z.string().nullable(), code: z.string() }),
 });
@@ -96,6 +98,7 @@ const inputMessage = z.object({
 });
 
 const inputItem = z.union([inputMessage, functionCallOutput]);
+const conversationItem = z.union([inputItem, outputItem]);
 
 /** Every event of a stream. Members of single kinds of events are left open. */
 const streamEvent = z.looseObject({
@@ -125,7 +128,9 @@ export const answers = {
   Response: response,
   ResponseStreamEvent: streamEvent,
   ResponseDeleted: deleted('response'),
-  InputItemList: list(inputItem).extend({ first_id: z.string().nullable(), last_id: z.string().nullable() }),
+  InputItemList: list(inputItem).extend(pageEnds),
+  ConversationItem: conversationItem,
+  ConversationItemList: list(conversationItem).extend(pageEnds),
   Conversation: conversation,
   ConversationDeleted: deleted('conversation.deleted'),
 };

@@ -45,6 +45,13 @@ export function readCallId(text: string): { readonly runId: string; readonly seq
   return { runId: runId.toLowerCase(), seq: Number(seq) };
 }
 
+const itemIdPattern = new RegExp(`^(?:msg|fc|fco)_(${uuid})(?:_|$)`);
+
+/** The run that an item belongs to; null for what is no id of an item. */
+export function runIdOfItem(itemId: string): string | null {
+  return itemIdPattern.exec(itemId)?.[1] ?? null;
+}
+
 export function conversationIdOf(threadId: string): string {
   return `conv_${threadId}`;
 }

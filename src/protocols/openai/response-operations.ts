@@ -1,11 +1,9 @@
 import type { Api } from '../../contract/api/api.ts';
 import type { Answer, Operation } from '../../contract/api/protocol.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
-import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import { answersOf, success } from '../shared/answer-schemas.ts';
 import { jsonAnswer } from '../shared/answers.ts';
-import { eventAfter } from '../shared/event-after.ts';
 import { expandEvents } from '../shared/expand-events.ts';
 import { operation } from '../shared/operation.ts';
 import { noBody, nothing } from '../shared/requests.ts';
@@ -14,9 +12,9 @@ import { answers } from './answers.ts';
 import { type CreateRequest, decodeCreation, refusalOfAnswer } from './create-response.ts';
 import { encodeSegment, extraOf, replierOf } from './encode.ts';
 import { callIdsOf, type ResponseKey, readResponseId, responseIdOf } from './ids.ts';
-import { encodeAnswerItem, encodeInputItems } from './input-items.ts';
 import { pageOf } from './pages.ts';
 import { ReplyStream } from './reply-stream.ts';
+import { inputItemsOf } from './run-items.ts';
 import { type Requests, responseParams } from './schemas.ts';
 import { findSegment, type Segment, segmentOf } from './segment.ts';
 import { type Position, readSequenceNumber } from './sequence.ts';
@@ -132,12 +130,12 @@ export function createResponseOperations(requests: Requests): readonly Operation
       summary: 'List the input items of a response',
       description: 'Lists the messages that made the run, or the output that answered its question, newest first.',
       params: responseParams,
-      query: requests.inputItems,
+      query: requests.items,
       body: noBody,
       answers: answersOf(error, success(answers.InputItemList), [400, 404]),
       handle: async (api, { params, query, tenant }) => {
-        const segment = await findSegment(api, { ...readResponseId(params.response_id), tenant });
-        const items = await inputItemsOf(api, segment);
+        const { run, key } = await findSegment(api, { ...readResponseId(params.response_id), tenant });
+        const items = await inputItemsOf(api, run, key.fromSeq);
         return jsonAnswer(await pageOf(query.order === 'asc' ? items : items.toReversed(), query));
       },
     }),
@@ -158,14 +156,6 @@ async function begin(api: Api, request: CreateRequest): Promise<Begun> {
   } catch (error) {
     throw error instanceof GatewayError ? refusalOfAnswer(error, callIdsOf(run.runId, seq).call_id) : error;
   }
-}
-
-async function inputItemsOf(api: Api, { run, key }: Pick<Segment, 'run' | 'key'>): Promise<readonly JsonObject[]> {
-  if (key.fromSeq === 0) return encodeInputItems(run);
-  const change = (await eventAfter(api, run, key.fromSeq))?.change;
-  // Version 0.2 kept no answers.
-  if (change?.kind !== 'phase' || change.answer === undefined) return [];
-  return [await encodeAnswerItem(run.runId, { seq: key.fromSeq, payload: change.answer.payload })];
 }
 
 async function answerWith(api: Api, segment: Segment, replayed = false): Promise<Answer> {

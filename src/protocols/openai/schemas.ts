@@ -20,6 +20,21 @@ const withoutEffect = {
   prompt_cache_retention: z.string().nullish(),
   safety_identifier: z.string().nullish(),
   user: z.string().nullish(),
+  context_management: z.array(jsonObject).nullish(),
+  background_options: jsonObject.nullish(),
+  image: jsonObject.nullish(),
+};
+
+/** Says of a member why it cannot be carried out: it must not be dropped either. Clients may write null for none. */
+function refused(reason: string) {
+  return z.null(reason).optional();
+}
+
+/** What would change what runs, or what its client may rely on. */
+const withoutPlace = {
+  prompt: refused('names a prompt that is kept at OpenAI'),
+  moderation: refused('asks for checks of the input and the output, which nothing here makes'),
+  access_programs: refused('asks for a program of access at OpenAI'),
 };
 
 const textBlock = z.looseObject({
@@ -65,9 +80,15 @@ export const responseParams = z.object({
 export const conversationParams = z.object({ conversation_id: conversationId });
 export const modelParams = z.object({ model: z.string().min(1).max(256).meta({ description: 'Name of an agent.' }) });
 
+export const itemParams = conversationParams.extend({ item_id: z.string().min(1).max(200) });
+
 const queryFlag = z.enum(['true', 'false']).optional();
 const included = z.union([z.string(), z.array(z.string())]).optional();
 const includes = { include: included, 'include[]': included };
+
+const conversationMetadata = z.record(z.string().max(64), z.string().max(512));
+export const noItems =
+  'cannot be added: an agent hears what is said in a response, and a conversation has nothing else';
 
 export function createRequests({ unknownFields }: RequestOptions) {
   return {
@@ -94,6 +115,7 @@ export function createRequests({ unknownFields }: RequestOptions) {
           .nullish()
           .meta({ description: 'An agent has an output of its own, so that no other format can be asked for.' }),
         ...withoutEffect,
+        ...withoutPlace,
       },
       unknownFields,
     ),
@@ -106,7 +128,7 @@ export function createRequests({ unknownFields }: RequestOptions) {
       },
       unknownFields,
     ),
-    inputItems: closed(
+    items: closed(
       {
         limit: wholeNumber({ minimum: 1, maximum: 100 }).optional(),
         order: z.enum(['asc', 'desc']).optional(),
@@ -117,11 +139,14 @@ export function createRequests({ unknownFields }: RequestOptions) {
     ),
     conversation: closed(
       {
-        metadata: z.record(z.string().max(64), z.string().max(512)).nullish(),
-        items: z.array(z.never()).nullish().meta({ description: 'Conversations begin empty.' }),
+        metadata: conversationMetadata.nullish(),
+        items: z.array(z.never(noItems)).nullish().meta({ description: 'Conversations begin empty.' }),
       },
       unknownFields,
     ).prefault({}),
+    conversationUpdate: closed({ metadata: conversationMetadata.nullable() }, unknownFields),
+    item: closed({ ...includes }, unknownFields),
+    newItems: z.looseObject({ items: z.array(jsonObject) }),
   };
 }
 

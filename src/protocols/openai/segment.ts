@@ -1,12 +1,14 @@
 import type { Api } from '../../contract/api/api.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
-import type { RunEvent } from '../../contract/domain/event.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import type { Run, RunKey } from '../../contract/domain/run.ts';
 import type { ResponseKey } from './ids.ts';
 
 /** A run's question: the number of its event, and the payload. */
 export type Question = { readonly seq: number; readonly payload: Json };
+
+/** A question with what it was answered; undefined where version 0.2 wrote the answer. */
+export type AnsweredQuestion = Question & { readonly answer: Json | undefined };
 
 /** The part of a run that a response is. */
 export type Segment = {
@@ -24,11 +26,15 @@ export async function findSegment(api: Api, key: ResponseKey & RunKey, read: 'ge
 
 export async function segmentOf(api: Api, run: Run, fromSeq: number): Promise<Segment> {
   const key = { runId: run.runId, fromSeq };
-  // What nearly every response is: no event is read for it.
-  if (fromSeq === 0 && !mayHaveBeenAnswered(api, run)) return { key, run, answered: null };
-  const questions = await knownAnswered(api, run);
+  const questions = await answeredOf(api, run);
   if (fromSeq > 0 && !questions.some(({ seq }) => seq === fromSeq)) throw new GatewayError('run_not_found');
   return { key, run, answered: questions.find(({ seq }) => seq > fromSeq) ?? null };
+}
+
+/** The questions of a run that were answered, in their order. */
+export async function answeredOf(api: Api, run: Run): Promise<readonly AnsweredQuestion[]> {
+  // Of nearly every run no event is read.
+  return mayHaveBeenAnswered(api, run) ? await knownAnswered(api, run) : [];
 }
 
 /** The question that the run waits with; null where it waits for none. */
@@ -52,35 +58,31 @@ function mayHaveBeenAnswered(api: Api, { lastSeq, agentId }: Run): boolean {
 }
 
 /** By the run as it was read: it is never changed, and one that is done stays the same object while it is cached. */
-const answeredByRun = new WeakMap<Run, readonly Question[]>();
+const answeredByRun = new WeakMap<Run, readonly AnsweredQuestion[]>();
 
-async function knownAnswered(api: Api, run: Run): Promise<readonly Question[]> {
+async function knownAnswered(api: Api, run: Run): Promise<readonly AnsweredQuestion[]> {
   const known = answeredByRun.get(run) ?? (await readAnswered(api, run));
   answeredByRun.set(run, known);
   return known;
 }
 
-/** The questions that were answered, by the events that the run has now. */
-async function readAnswered(api: Api, run: Run): Promise<readonly Question[]> {
-  const answered: Question[] = [];
+/** By the events that the run has now; none comes between a question and its answer. */
+async function readAnswered(api: Api, run: Run): Promise<readonly AnsweredQuestion[]> {
+  const answered: AnsweredQuestion[] = [];
   let open: Question | null = null;
   const events = await api.runs.watch({ tenant: run.tenant, runId: run.runId }, 0);
   try {
     for (;;) {
       const batch = await events.next();
       if (batch.done === true) return answered;
-      for (const event of batch.value) {
-        if (isAnswer(event) && open !== null) answered.push(open);
-        open = event.change.kind === 'interrupt' ? { seq: event.seq, payload: event.change.payload } : null;
-        if (event.seq >= run.lastSeq) return answered;
+      for (const { seq, change } of batch.value) {
+        if (open !== null && change.kind === 'phase' && change.phase === 'resuming')
+          answered.push({ ...open, answer: change.answer?.payload });
+        open = change.kind === 'interrupt' ? { seq, payload: change.payload } : null;
+        if (seq >= run.lastSeq) return answered;
       }
     }
   } finally {
     await events.return();
   }
-}
-
-/** No event comes between a question and its answer. */
-function isAnswer({ change }: RunEvent): boolean {
-  return change.kind === 'phase' && change.phase === 'resuming';
 }

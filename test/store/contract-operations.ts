@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { Stop } from '../../src/contract/domain/operator.ts';
 import type { Run } from '../../src/contract/domain/run.ts';
 import type { ReplicaReport, RunFilter } from '../../src/contract/store/operations-store.ts';
+import type { Store } from '../../src/contract/store/store.ts';
 import type { Bench } from './contract.ts';
 import { makeRun, nextVersion } from './runs.ts';
 
@@ -214,6 +215,7 @@ export function describeOperations(bench: () => Bench): void {
 
     test('another process is told of stops and drains, and the own one is not', async () => {
       const [one, other] = [bench().store, await bench().openSecond()];
+      if (one !== other) await hearFrom(other, one);
       const heard = vi.fn();
       const own = vi.fn();
       const end = other.operations.onChange(heard);
@@ -226,4 +228,13 @@ export function describeOperations(bench: () => Bench): void {
       expect(own).not.toHaveBeenCalled();
     });
   });
+}
+
+/** Waits until the listener has heard all that the other store has said, which is a hello when it opens. */
+async function hearFrom({ wakes }: Store, listener: Store): Promise<void> {
+  const heard = vi.fn();
+  const end = listener.wakes?.subscribe(heard);
+  await wakes?.wakeRun('any-run');
+  await vi.waitFor(() => expect(heard).toHaveBeenCalled(), { timeout: 20_000 });
+  end?.();
 }

@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import { heavyProofs } from './test/heavy.ts';
+import { generatedCases, heavyProofs } from './test/heavy.ts';
 import { LongestFirst } from './test/longest-first.ts';
 
 // biome-ignore lint/style/noDefaultExport: vitest reads its config from the default export.
@@ -8,7 +8,14 @@ export default defineConfig({
     // `npm test` runs the first, `npm run test:heavy` the second, and `npx vitest run` both.
     projects: [
       { extends: true, test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: [...heavyProofs] } },
-      { extends: true, test: { name: 'heavy', include: [...heavyProofs] } },
+      {
+        extends: true,
+        test: {
+          name: 'heavy',
+          include: [...heavyProofs, ...generatedCases],
+          env: { RUNGATE_TEST_ALL_CASES: 'yes' },
+        },
+      },
     ],
     sequence: { sequencer: LongestFirst },
     globalSetup: ['test/temporary-folder.ts'],

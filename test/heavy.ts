@@ -23,3 +23,6 @@ export const heavyProofs: readonly string[] = [
   'test/store/postgres-failover.test.ts',
   'test/webhooks/killed.test.ts',
 ];
+
+/** Tests of generated cases: `npm test` tries a third of them, and the heavy tests, which set `RUNGATE_TEST_ALL_CASES`, all. */
+export const generatedCases: readonly string[] = ['test/protocols/property-requests.test.ts'];

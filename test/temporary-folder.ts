@@ -4,6 +4,8 @@ import { join } from 'node:path';
 // Vitest calls `setup` before the tests and `teardown` after them. Where Linux has room for files in memory, the temporary folder of
 // the tests is there: they wait for no disk, which takes a third of their time, and leave nothing behind. Databases sync as ever, and
 // what a killed process wrote is still there. `TMPDIR` names another folder.
+//
+// What tests may copy instead of making it is there too, in `RUNGATE_TEST_TEMPLATES`.
 
 const memory = '/dev/shm';
 const minFreeBytes = 4 * 1024 ** 3;
@@ -21,6 +23,7 @@ export function setup(): void {
   // The embedded PostgreSQL runs as another user.
   mkdirSync(folder, { mode: 0o755 });
   process.env.TMPDIR = folder;
+  process.env.RUNGATE_TEST_TEMPLATES = folder;
 }
 
 export function teardown(): void {

@@ -33,6 +33,7 @@ const notRun = [
   'docs/operate/reload.md: sends a signal to a process',
   'docs/operate/webhooks.md: needs a config with a store; examples/webhooks runs both commands',
   "docs/protocols/a2a.md: is a config of LiteLLM's proxy",
+  'docs/protocols/a2a.md: is a part of the kit',
   'docs/protocols/intuned.md: shows what changes in a client',
   'docs/protocols/intuned.md: shows what changes in a client',
   'docs/protocols/langgraph.md: shows what changes in a client',

@@ -1,73 +1,65 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import assert from 'node:assert/strict';
 import { Message, type Task } from '@a2a-js/sdk';
 import { type Client, ClientFactory } from '@a2a-js/sdk/client';
-import { Child } from '../../../bench/child.ts';
-import { findFreePort } from '../../../bench/free-port.ts';
-import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
-import { PostgresServer, startPostgres } from '../../store/postgres-server.ts';
-import { siteConfig } from './site.ts';
+import { KilledGateways, type KillPlace, startedOnce } from '../../gateway/killed-gateways.ts';
+import { support } from '../../gateway/site.ts';
+import { RestackStandIn } from '../../gateway/stand-ins.ts';
 
-const main = join(import.meta.dirname, '../../../src/main.ts');
 const completed = 3;
 const working = 2;
+const agent = { ...support, mapping: { interrupt: 'output.interrupt' } };
+const question = { interrupt_type: 'approval', text: 'refund?' };
 
-type Scene = { readonly sandbox: Sandbox; readonly folder: string };
-
-/** The gateway is killed while the client streams a task, and comes back at the same address. */
-export async function killOnSqlite(): Promise<string> {
-  return await withScene(async (scene) => {
-    const store = { url: `sqlite:${join(scene.folder, 'runs.db')}` };
-    const replica = await startReplica(scene, 'one', store);
-    const client = await new ClientFactory().createFromUrl(replica.url);
-    const task = await startAndCut(client, 'sqlite', () => replica.kill());
-    await replica.start();
-    const seen = await goOn(client, task.id);
-    await replica.stop();
-    return judge(scene, 'sqlite', seen);
+/**
+ * The gateway is killed while the client streams a task, and again while its answer to the task's question is on its way. With
+ * PostgreSQL the other replica takes over each time.
+ */
+export async function outliveKills(place: KillPlace): Promise<string> {
+  await using restack = await RestackStandIn.open();
+  restack.plan = () => ({ status: 'running' });
+  await using gateways = await KilledGateways.open(place, {
+    pacing: { floorMs: 20, watchedCeilingMs: 100, ceilingMs: 200 },
+    backends: { restack: { adapter: 'restack', baseUrl: restack.origin } },
+    agents: [agent],
   });
+  const connect = async (): Promise<Client> =>
+    await new ClientFactory().createFromUrl(`${gateways.url}/a2a/support/.well-known/agent-card.json`, '');
+  const input = `message ${place.name}`;
+  const { id } = await startAndCut(await connect(), input, () => gateways.kill());
+  const upstream = await startedOnce(restack, input);
+  let client = await connect();
+  assert.equal((await client.getTask({ tenant: '', id, historyLength: 0 })).status?.state, working);
+  const asked = follow(client, id);
+  upstream.say({ status: 'running', output: { interrupt: question } });
+  assert.deepEqual([(await asked)[0], (await asked).at(-1)], ['task', 'statusUpdate']);
+  const answer = Message.fromJSON({
+    ...{ messageId: `answer ${place.name}`, role: 'ROLE_USER', parts: [{ text: 'yes' }], taskId: id },
+  });
+  // Sent again to the gateway that came after the kill, the answer is the same one.
+  const lost = client.sendMessage(request(answer)).catch(() => null);
+  await upstream.gotEvent();
+  await gateways.kill();
+  await lost;
+  client = await connect();
+  const answered = client.sendMessage(request(answer));
+  upstream.say({ status: 'completed', output: { reply: 'done' } });
+  const end = (await answered) as Task;
+  assert.equal(end.status?.state, completed);
+  assert.deepEqual([end.artifacts.length, end.history.length, upstream.events.length], [1, 3, 1]);
+  await startedOnce(restack, input);
+  return `${gateways.kills} kills; the task worked, asked, took one answer sent twice, and completed; 1 start at the vendor`;
 }
 
-/** The replica that began the task is killed for good, and a client of the other one goes on. */
-export async function killOnPostgres(): Promise<string> {
-  const server = await startPostgres();
-  if (!(server instanceof PostgresServer)) throw new Error(server.unavailable);
-  try {
-    return await withScene(async (scene) => {
-      const store = { url: await server.createDatabase() };
-      const [one, other] = [await startReplica(scene, 'one', store), await startReplica(scene, 'other', store)];
-      const client = await new ClientFactory().createFromUrl(one.url);
-      const task = await startAndCut(client, 'postgres', () => one.kill());
-      const seen = await goOn(await new ClientFactory().createFromUrl(other.url), task.id);
-      await other.stop();
-      return judge(scene, 'postgres', seen);
-    });
-  } finally {
-    await server.destroy();
-  }
-}
-
-async function withScene(play: (scene: Scene) => Promise<string>): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'rungate-a2a-'));
-  const sandbox = await startSandbox();
-  try {
-    return await play({ sandbox, folder });
-  } finally {
-    await sandbox.close();
-    rmSync(folder, { recursive: true, force: true });
-  }
+function request(message: Message) {
+  return { tenant: '', message, configuration: undefined, metadata: undefined };
 }
 
 /** Begins a task by a stream, which the kill cuts once the vendor works. */
-async function startAndCut(client: Client, key: string, kill: () => Promise<void>): Promise<Task> {
-  const parts = [{ data: { url: 'https://shop.example/kettles', seconds: 6, key } }];
-  const message = Message.fromJSON({ messageId: `message-${key}`, role: 'ROLE_USER', parts });
+async function startAndCut(client: Client, input: string, kill: () => Promise<void>): Promise<Task> {
+  const message = Message.fromJSON({ messageId: input, role: 'ROLE_USER', parts: [{ data: { message: input } }] });
   let task: Task | undefined;
   try {
-    for await (const { payload } of client.sendMessageStream({
-      ...{ tenant: '', message, configuration: undefined, metadata: undefined },
-    })) {
+    for await (const { payload } of client.sendMessageStream(request(message))) {
       if (payload?.$case === 'task') task = payload.value;
       if (payload?.$case === 'statusUpdate' && payload.value.status?.state === working) await kill();
     }
@@ -79,47 +71,9 @@ async function startAndCut(client: Client, key: string, kill: () => Promise<void
   return task;
 }
 
-/** The state of the task after the kill, its stream from there on, and its result. */
-async function goOn(client: Client, id: string): Promise<readonly string[]> {
-  const now = await client.getTask({ tenant: '', id, historyLength: 0 });
-  const seen = [`${now.status?.state}`];
-  for await (const { payload } of client.resubscribeTask({ tenant: '', id })) seen.push(payload?.$case ?? '');
-  const end = await client.getTask({ tenant: '', id, historyLength: 0 });
-  if (end.status?.state !== completed || end.artifacts.length !== 1) throw new Error(JSON.stringify(end));
+/** What a client that subscribes sees of a task until it asks or ends. */
+async function follow(client: Client, id: string): Promise<readonly (string | undefined)[]> {
+  const seen: (string | undefined)[] = [];
+  for await (const { payload } of client.resubscribeTask({ tenant: '', id })) seen.push(payload?.$case);
   return seen;
-}
-
-function judge({ sandbox }: Scene, key: string, seen: readonly string[]): string {
-  const starts = sandbox.starts().get(key);
-  const isWhole = seen[1] === 'task' && seen.at(-1) === 'statusUpdate' && seen.at(-2) === 'artifactUpdate';
-  if (starts !== 1 || !isWhole) throw new Error(`${starts} starts; ${seen.join(', ')}`);
-  return `state ${seen[0]} after the kill, then ${seen.slice(1).join(', ')}; 1 start at the vendor`;
-}
-
-async function startReplica({ sandbox, folder }: Scene, name: string, store: { readonly url: string }) {
-  const port = await findFreePort();
-  const own = join(folder, name);
-  mkdirSync(own);
-  const file = join(own, 'rungate.yaml');
-  const replicas = { heartbeatSeconds: 1, deadAfterSeconds: 3 };
-  const config = {
-    ...siteConfig(sandbox),
-    server: { host: '127.0.0.1', port },
-    store,
-    replicas,
-    log: { level: 'info' },
-  };
-  writeFileSync(file, JSON.stringify(config));
-  let child: Child;
-  const start = async (): Promise<void> => {
-    child = new Child({ command: process.execPath, args: [main, 'serve', '--config', file], ready: /rungate listens/ });
-    await child.whenReady();
-  };
-  await start();
-  return {
-    url: `http://127.0.0.1:${port}`,
-    start,
-    kill: async () => await child.kill(),
-    stop: async () => await child.stop(),
-  };
 }

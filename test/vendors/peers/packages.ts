@@ -4,7 +4,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'rungate-vendors');
-const installWithinMs = 420_000;
+/** A large package of PyPI takes minutes on a machine that does other work too. */
+const installWithinMs = 1_500_000;
 
 /** Pinned, so that the table names what was seen. */
 export type Packages = { readonly from: 'npm' | 'pypi'; readonly names: readonly string[] };
@@ -18,9 +19,14 @@ export function installServer({ from, names }: Packages): Installed {
     if (!existsSync(directory)) install(directory, from, names);
     return { directory };
   } catch (error) {
-    const text = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
-    return { unavailable: `${names.join(', ')} cannot be installed: ${text.trim().split('\n').at(-1)}` };
+    return { unavailable: `${names.join(', ')} cannot be installed: ${reasonOf(error)}` };
   }
+}
+
+/** Nothing is on stderr where the installer took too long. */
+function reasonOf(error: unknown): string {
+  const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
+  return (said === '' ? String(error) : said).split('\n').at(-1) ?? '';
 }
 
 function install(directory: string, from: Packages['from'], names: readonly string[]): void {
@@ -33,7 +39,7 @@ function install(directory: string, from: Packages['from'], names: readonly stri
   } else {
     // Its scripts name the directory that it was made in; `python -m` works wherever it is moved to.
     execute('python3', ['-m', 'venv', '.'], part);
-    execute(join(part, 'bin', 'python'), ['-m', 'pip', 'install', '--quiet', ...names], part);
+    execute(join(part, 'bin', 'python'), ['-m', 'pip', 'install', '--quiet', '--no-compile', ...names], part);
   }
   renameSync(part, directory);
 }

@@ -144,7 +144,10 @@ export async function killBehind(): Promise<string> {
     };
     const outer = await startReplica(scene, 'outer', { url: `sqlite:${join(scene.folder, 'outer.db')}` }, front);
     const client = startClient(scene, 'behind', [outer.url]);
-    await until(client, /^task /m);
+    const taskId = await until(client, /^task "(.*)"$/m);
+    // A call of MCP that was not answered cannot be sent again: its run would end as 1002, rightly so.
+    const look = async () => await send(outer.url, 'tasks/get', { taskId }, { 'mcp-name': taskId });
+    while ((await look()).statusMessage !== 'running') await sleep(20);
     await inner.restart();
     await outer.restart();
     await until(client, /^status "input_required"/m);

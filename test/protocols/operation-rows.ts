@@ -59,6 +59,7 @@ export function bodyOf({ body, id }: Operation): Json | undefined {
     { url: 'https://hooks.test/a' },
     { namespace: ['shared'], key: 'k' },
     { namespace: ['shared'], key: 'k', value: {} },
+    { items: [{}] },
   ];
   const found = candidates.find((candidate) => body.safeParse(candidate).success);
   if (found === undefined) throw new Error(`${id} takes none of the bodies: add one that it takes`);

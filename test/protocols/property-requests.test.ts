@@ -153,7 +153,7 @@ describe.each(createProtocols())('generated requests of $name', ({ name, prefix,
     document = new ProtocolDocument(source);
   });
 
-  test.each(served)('$id answers every generated request as its document says', { timeout: 20_000 }, async ({ id }) => {
+  test.each(served)('$id answers every generated request as its document says', async ({ id }) => {
     const operation = document.find(id);
     const { path, method, answers } = operation;
     const judge = async (request: Sent): Promise<void> => {

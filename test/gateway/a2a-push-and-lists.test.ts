@@ -38,6 +38,28 @@ async function pushedOf(id: string, state: string) {
   );
 }
 
+test('a receiver at a private address is refused with its place in the request, and begins nothing', async () => {
+  const starts = intuned.runs.length;
+  const message = { messageId: 'private', role: 'ROLE_USER', parts: [{ data: {} }] };
+  const configuration = { taskPushNotificationConfig: { url: 'http://169.254.169.254/latest' } };
+  const answer = await fetch(`${site.client.url}/a2a/price-scraper/message:send`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'a2a-version': '1.0' },
+    body: JSON.stringify({ message, configuration }),
+  });
+  const { error } = (await answer.json()) as { error: { message: string; details: readonly object[] } };
+  expect([answer.status, error.message]).toEqual([
+    400,
+    'the request is not valid: configuration/taskPushNotificationConfig/url must not lead to a private address',
+  ]);
+  expect(error.details).toContainEqual(
+    expect.objectContaining({
+      fieldViolations: [expect.objectContaining({ field: 'configuration.taskPushNotificationConfig.url' })],
+    }),
+  );
+  expect(intuned.runs.length).toBe(starts);
+});
+
 describe.each(kinds.map((kind) => [kind[0], kind] as const))('push notifications over %s', (_, kind) => {
   test('a receiver that a message names gets the task at each step, with its token and its credentials', async () => {
     restack.plan = () => ({ status: 'running', output: { interrupt: question } });

@@ -59,7 +59,18 @@ export async function deliver(
     idempotencyKey: client.idempotencyKey ?? (uniqueMessageIds ? `a2a ${agent.agentId} ${messageId}` : undefined),
     webhooks,
   };
-  return await api.runs.create(command);
+  return await namingPush(() => api.runs.create(command));
+}
+
+/** Calls with a push notification config; an error that names its URL names the place of it in the message's request. */
+async function namingPush<Result>(call: () => Promise<Result>): Promise<Result> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code !== 'invalid_request' || error.path !== 'url') throw error;
+    const detail = error.detail?.slice('url '.length);
+    throw new GatewayError(error.code, { path: `configuration/taskPushNotificationConfig/${error.path}`, detail });
+  }
 }
 
 /** The task once it is over or asks, unless the client wants it at once. */
@@ -106,7 +117,8 @@ async function answerTask(scope: TaskScope, { message, content, webhooks, mark }
   if (isNamed(contextId) && contextId !== contextIdOf(run) && contextId !== run.threadId)
     throw new A2aRefusal('INVALID_PARAMS', 'is not the context of the task', 'message.contextId');
   const isOver = run.phase === 'done';
-  for (const webhook of isOver ? [] : (webhooks ?? [])) await api.runs.putWebhook(keyOf(run), webhook);
+  for (const webhook of isOver ? [] : (webhooks ?? []))
+    await namingPush(() => api.runs.putWebhook(keyOf(run), webhook));
   try {
     return await api.runs.resume(keyOf(run), payloadOf(agent, run, content), {
       mark,

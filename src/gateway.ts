@@ -161,7 +161,8 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
     self: {
       version: readVersion(),
       config: createConfigAdmin({ reloader, read }),
-      adapterOf: (name) => reloader.config.backends.find((backend) => backend.name === name)?.adapter.name ?? '',
+      adapterOf: (name) => backendOf(reloader.config, name)?.adapter.name ?? '',
+      consoleUrlOf: (name) => backendOf(reloader.config, name)?.consoleUrl ?? null,
     },
   });
   const first = describeApp(config);
@@ -273,6 +274,10 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
     await closeUnder();
     throw error;
   }
+}
+
+function backendOf({ backends }: Config, name: string): BackendConfig | undefined {
+  return backends.find((backend) => backend.name === name);
 }
 
 function hasAdminListener({ admin }: Config): boolean {

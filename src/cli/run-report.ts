@@ -31,12 +31,13 @@ export function renderReport(report: Report, text: string): string {
           .join(', '),
       ),
     ],
+    ["vendor's page", report.vendor_url === null ? null : printable(report.vendor_url)],
     ['request', report.request_id === null ? null : printable(report.request_id)],
     ['trace', report.trace_id],
     ['looks', report.looks === null ? null : `${report.looks.count}, ${report.looks.failed} failed`],
   ];
   const lines = facts.flatMap(([name, value]) =>
-    value === null || value === '' ? [] : [`${paint('dim', name.padEnd(13))}${value}`],
+    value === null || value === '' ? [] : [`${paint('dim', name.padEnd(14))}${value}`],
   );
   return `${lines.join('\n')}\n\n${renderTimeline(report.timeline)}${revealed(text)}`;
 }

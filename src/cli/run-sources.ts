@@ -78,6 +78,7 @@ async function readingStore<T>(file: string, read: (source: RunSource) => Promis
     // No process drives them: what they wait for is as it was recorded.
     live: { waitingFor: () => undefined },
   });
+  const consoleUrlOf = (name: string) => config.backends.find((backend) => backend.name === name)?.consoleUrl ?? null;
   try {
     return await read({
       list: async (query) => {
@@ -89,7 +90,7 @@ async function readingStore<T>(file: string, read: (source: RunSource) => Promis
       },
       show: async (id, isRevealed) => {
         const report = encodeReport(
-          await saying(reportRun({ store, finder }, id, isRevealed ? ['input', 'output'] : [])),
+          await saying(reportRun({ store, finder, consoleUrlOf }, id, isRevealed ? ['input', 'output'] : [])),
         );
         return { value: answers.RunReport.parse(report), text: JSON.stringify(report) };
       },

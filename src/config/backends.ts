@@ -115,6 +115,7 @@ function readBackend(
     push: shared.push ?? null,
     passthrough: shared.passthrough,
     startRefusal: shared.startRefusal,
+    consoleUrl: shared.consoleUrl ?? null,
     ...own,
     ...accountsOf(adapter, baseUrl, own),
   };

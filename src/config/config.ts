@@ -43,6 +43,8 @@ export type BackendConfig = {
   /** What makes no run is passed on. */
   readonly passthrough: boolean;
   readonly startRefusal: 'run' | 'hold';
+  /** The vendor's own page of a run, with names of its ids in braces; null: there is none. */
+  readonly consoleUrl: string | null;
   readonly settings: unknown;
   /** Replaces `settings`, which are undefined then, where each tenant has its own. */
   readonly settingsByTenant: Readonly<Record<string, unknown>> | null;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { maxWaitSeconds } from '../contract/domain/clock.ts';
 import { expressionSchema } from '../mapping/schema.ts';
 import { nameSchema } from '../validation/name-schema.ts';
-import { baseUrl, count, jsonObject, seconds } from './value-schemas.ts';
+import { baseUrl, count, jsonObject, pageTemplate, seconds } from './value-schemas.ts';
 
 /** The keys that every backend has; the others belong to its adapter. */
 export const backendSchema = z.strictObject({
@@ -75,6 +75,11 @@ export const backendSchema = z.strictObject({
     .describe(
       "What a client of the vendor's own API learns of a start that the vendor refuses: `run`, the start is answered as soon as it is stored, and the run fails; `hold`, the answer waits for the vendor for up to two seconds, and a refusal within that time is the answer.",
     ),
+  consoleUrl: pageTemplate.optional().meta({
+    description:
+      "The vendor's own page of a run, to which the console and `rungate runs show` link. `{runId}`, and any other id that the vendor gives a run, stands for it.",
+    examples: ['https://console.vendor.example/runs/{runId}'],
+  }),
   credentialsByTenant: z
     .record(nameSchema, z.record(z.string(), z.unknown()))
     .optional()

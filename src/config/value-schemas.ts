@@ -26,6 +26,21 @@ export const baseUrl = z.string().transform((text, context) => {
   return url.href.replace(/\/+$/, '');
 });
 
+/** A URL with names in braces behind its host. What is put there cannot change where it leads. */
+export const pageTemplate = z
+  .string()
+  .max(2000)
+  .refine(
+    (text) => /^https?:\/\/[^/?#{}\s\\]+[/?#]/i.test(text),
+    'must begin with http:// or https://, a host and a slash',
+  )
+  .refine((text) => {
+    const url = URL.parse(text.replaceAll(/\{\w+\}/g, 'id'));
+    return url !== null && url.username === '' && url.password === '';
+  }, 'must be a URL without credentials')
+  .refine((text) => /\{\w+\}/.test(text), 'must have the name of an id in braces, such as {runId}')
+  .refine((text) => !/[{}]/.test(text.replaceAll(/\{\w+\}/g, '')), 'has a brace that belongs to no name');
+
 export const storeUrl = z.string().refine(isStoreUrl, 'must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE');
 
 export const postgresUrl = z

@@ -113,6 +113,7 @@ function Facts({ run }) {
     ${row('agent', html`<a href=${linkTo('agents', run.agent)}>${run.agent}</a>`)}
     ${row('backend', run.backend && html`<a href=${linkTo('backends', run.backend)}>${run.backend}</a>`)}
     ${Object.entries(run.vendor_ids ?? {}).map(([name, id]) => row(`vendor’s ${name}`, html`<code>${id}</code>`))}
+    ${row('vendor’s page', run.vendor_url && html`<a href=${run.vendor_url} target="_blank" rel="noopener noreferrer" data-vendor-page>${run.vendor_url}</a>`)}
     ${row('tenant', run.tenant)}${row('replica', run.owner)}${row('thread', run.thread_id)}
     ${row('created', `${run.created_at}, ${since(run.created_at)} ago`)}${row('deadline', run.deadline_at)}
     ${row('attempts to start', run.attempts)}${row('request', run.request_id)}${row('trace', run.trace_id)}

@@ -92,6 +92,8 @@ export type EngineSelf = {
   readonly config: ConfigAdmin;
   /** The vendor's product, by the name of a backend. */
   readonly adapterOf: (backend: string) => string;
+  /** The template of the vendor's page of a run; null: the backend has none. */
+  readonly consoleUrlOf: (backend: string) => string | null;
 };
 
 export type Engine = {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readListeners } from '../../src/config/listeners.ts';
+import { openAuthSite } from '../access/auth-site.ts';
 import { RungateProcess } from '../gateway/process.ts';
 import { captured } from './captured.ts';
 
@@ -48,6 +49,17 @@ test('a run that fails exits with 10 and shows what its vendor said without esca
 test('a run that asks something exits with 12 and prints the question', async () => {
   const { code, out } = await rungate('run', 'approval', '-i', '{"question":"sure?"}');
   expect([code, (JSON.parse(out) as { question: string }).question]).toEqual([12, 'sure?']);
+});
+
+test("a run is shown with a link to its vendor's page where its backend has one", async () => {
+  await using site = await openAuthSite({ backend: { consoleUrl: 'https://console.vendor.example/{runId}' } });
+  const { body } = await site.ask(null, 'POST', '/runs', { agent_id: 'echo', input: {} });
+  const { run_id: id } = body as { readonly run_id: string };
+  await site.ask(null, 'GET', `/runs/${id}/output?block_timeout=20`);
+  const { out } = await captured(['runs', 'show', id, '--url', site.url]);
+  const [, vendorId = ''] = /runId (\S+)/.exec(out) ?? [];
+  expect(vendorId).not.toBe('');
+  expect(out).toMatch(new RegExp(`^vendor's page +https://console\\.vendor\\.example/${vendorId}$`, 'm'));
 });
 
 test('a run that is watched prints its timeline once, and the exit code is that of its status', async () => {

@@ -49,14 +49,22 @@ describe.skipIf(noBrowser !== null)('the runs in Chromium', { timeout: 90_000 },
     await page.close();
   });
 
-  test('a failed run says whose fault it was, in the words of the vendor, and shows its timeline', async () => {
-    await using site = await openAuthSite({ agents });
+  test("a failed run says whose fault it was in the words of the vendor, links to the vendor's page, and shows its timeline", async () => {
+    const backend = { consoleUrl: 'http://console.vendor.example/runs/{runId}?from=rungate' };
+    await using site = await openAuthSite({ agents, backend });
     const failed = await create(site, 'fail', { message: 'The page did not load.', code: 'ERR_PAGE' });
     const { page, faults } = await openPage(browser);
     await page.goto(`${site.url}/console/runs/${failed}`);
     const verdict = page.locator('[data-verdict]');
     await verdict.getByText('the vendor’s fault').waitFor();
     expect(await verdict.textContent()).toContain('The page did not load.');
+    const link = page.locator('[data-vendor-page]');
+    const { vendor_ids: ids } = (await admin(site, `/runs/${failed}`)) as { readonly vendor_ids: JsonObject };
+    expect(await link.getAttribute('href')).toBe(`http://console.vendor.example/runs/${ids.runId}?from=rungate`);
+    expect([await link.getAttribute('rel'), await link.getAttribute('target')]).toEqual([
+      'noopener noreferrer',
+      '_blank',
+    ]);
     for (const kind of ['accepted', 'start', 'end']) await page.locator(`tr[data-kind="${kind}"]`).first().waitFor();
     // Payloads are hidden until they are asked for, and the log has who asked.
     expect(await page.locator('pre', { hasText: 'ERR_PAGE' }).count()).toBeLessThan(2);

@@ -74,6 +74,8 @@ export type RunReport = {
   readonly timeline: readonly TimelineEntry[];
   /** What is kept of the vendor's terminal answer: the raw side of the outcome. */
   readonly vendor: Json;
+  /** The vendor's own page of the run; null: its backend names none, or the run has no id there yet. */
+  readonly vendorUrl: string | null;
   /** What the run cost, by its mapping; null: not known. */
   readonly cost: number | null;
   readonly deliveries: readonly Omit<Delivery, 'body'>[];

@@ -28,6 +28,7 @@ export type AdminDeps = Omit<RunFinderDeps, 'agents'> &
     readonly presence: Presence;
     readonly changeStream: ChangeStream;
     readonly config: ConfigAdmin;
+    readonly consoleUrlOf: (backend: string) => string | null;
     readonly version: string;
     readonly deadAfterMs: number;
     readonly log: Log;
@@ -53,7 +54,7 @@ export function createAdmin(deps: AdminDeps): AdminFor {
       findRuns: (query) => finder.find(query),
       countRuns: (selection) => finder.count(selection),
       findRun: async (runId, reveal) => {
-        const report = await reportRun({ store, finder }, runId, reveal);
+        const report = await reportRun({ store, finder, consoleUrlOf: deps.consoleUrlOf }, runId, reveal);
         if (reveal.length > 0) act('payloads shown', { run_id: runId, tenant: report.row.tenant, shown: reveal });
         return report;
       },

@@ -12,9 +12,15 @@ import { describeTimeline } from './timeline.ts';
 const maxEvents = 200;
 const maxDeliveries = 50;
 
+export type ReportDeps = {
+  readonly store: Store;
+  readonly finder: RunFinder;
+  readonly consoleUrlOf: (backend: string) => string | null;
+};
+
 /** One run with all that is known of it; payloads only as far as they are revealed. Rejects with `GatewayError`. */
 export async function reportRun(
-  { store, finder }: { readonly store: Store; readonly finder: RunFinder },
+  { store, finder, consoleUrlOf }: ReportDeps,
   runId: string,
   reveal: readonly Reveal[],
 ): Promise<RunReport> {
@@ -25,14 +31,17 @@ export async function reportRun(
   );
   const deliveries = found.map(({ body: _, ...delivery }) => delivery);
   const { input, messages, config, trace, webhook = null } = run.request;
+  const row = finder.rowOf(headOf(run));
+  const page = row.backend === undefined ? null : consoleUrlOf(row.backend);
   return {
-    row: finder.rowOf(headOf(run)),
+    row,
     version: run.version,
     notes: run.notes ?? {},
     requestId: trace?.requestId ?? null,
     traceId: trace?.context?.traceparent.split('-')[1] ?? null,
     timeline: describeTimeline(run, events, deliveries),
     vendor: run.vendor ?? null,
+    vendorUrl: page === null || row.upstream === null ? null : vendorPageOf(page, row.upstream),
     cost: run.cost ?? null,
     deliveries,
     webhook: webhook === null ? null : withoutQuery(webhook),
@@ -55,4 +64,19 @@ async function readEvents(store: Store, { runId, lastSeq }: Run): Promise<readon
 function withoutQuery(url: string): string {
   const parsed = URL.parse(url);
   return parsed === null ? '' : parsed.origin + parsed.pathname;
+}
+
+/** A part of a template that stands for one of the ids that the vendor gave the run. */
+const placeholder = /\{(\w+)\}/g;
+
+/**
+ * The vendor's own page of a run: a template such as `https://console.example/runs/{runId}` with the ids in the place of
+ * their names. Null where the run does not have one of them yet, or where one would lead to another page.
+ */
+export function vendorPageOf(template: string, ids: Readonly<Record<string, string>>): string | null {
+  const names = [...template.matchAll(placeholder)].map(([, name = '']) => name);
+  // A URL takes these for steps up, encoded or not.
+  const isSafe = (id: string | undefined): boolean => id !== undefined && id !== '' && id !== '.' && id !== '..';
+  if (!names.every((name) => Object.hasOwn(ids, name) && isSafe(ids[name]))) return null;
+  return template.replaceAll(placeholder, (_, name: string) => encodeURIComponent((ids[name] ?? '').toWellFormed()));
 }

@@ -116,6 +116,7 @@ const RunReport = z
     actions: z.array(z.object({ action: z.string(), by: z.string(), at: instant, run_id: z.string().optional() })),
     timeline: z.array(TimelineEntry),
     vendor: json.describe("What is kept of the vendor's terminal answer"),
+    vendor_url: z.string().nullable().describe("The vendor's own page of the run; null: none is known"),
     cost: z.number().nullable().describe('What the run cost, by its mapping; null: not known'),
     webhook: z.string().nullable().describe('The URL of the request, without its query'),
     webhooks: z.array(

@@ -96,6 +96,7 @@ export function encodeReport(report: RunReport): JsonObject {
       ...{ at: instantOf(atMs), kind, text, took_ms: tookMs, fault },
     })),
     vendor,
+    vendor_url: report.vendorUrl,
     cost: report.cost,
     webhook,
     webhooks: webhooks.map((each) => ({ ...each })),

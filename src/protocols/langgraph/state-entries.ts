@@ -17,14 +17,20 @@ type EarlierPart = 'begun' | 'input';
 /** Where a state stands in its history. */
 type Place = { readonly id: string | null; readonly parentId: string | null; readonly step: number };
 
+/** UUIDs of versions that no checkpoint and no run has, because clients take ids of states for UUIDs. */
+const versions: Readonly<Record<EarlierPart, string>> = { input: '6', begun: '8' };
+const placeOfVersion = 14;
+
 export function idOfPart(id: string, part: EarlierPart): string {
-  return `${id}.${part}`;
+  return `${id.slice(0, placeOfVersion)}${versions[part]}${id.slice(placeOfVersion + 1)}`;
 }
 
 /** The checkpoint or the run that an id names, and which of its earlier states; null: none of them. */
-export function readStateId(id: string): { readonly id: string; readonly part: EarlierPart | null } {
-  const [, owner, part] = /^(.+)\.(begun|input)$/.exec(id) ?? [];
-  return owner === undefined ? { id, part: null } : { id: owner, part: part === 'begun' ? part : 'input' };
+export function readStateId(stateId: string): { readonly id: string; readonly part: EarlierPart | null } {
+  const version = stateId.charAt(placeOfVersion);
+  const part = version === versions.input ? 'input' : version === versions.begun ? 'begun' : null;
+  const id = part === null ? stateId : `${stateId.slice(0, placeOfVersion)}7${stateId.slice(placeOfVersion + 1)}`;
+  return { id, part };
 }
 
 /** Encodes the states of one thread. */

@@ -19,7 +19,7 @@ export const reasons: readonly Reason[] = [
     differences: /^outcome: ok there, 501 here$/,
   },
   {
-    text: 'A thread that asks nothing cannot be resumed, and the client is told.',
+    text: "A thread that asks nothing cannot be resumed, and the client is told: its answer would reach nothing. LangGraph's servers make a run that does nothing.",
     calls: /resumed without an interrupt/,
     differences: /^outcome: /,
   },
@@ -27,11 +27,6 @@ export const reasons: readonly Reason[] = [
     text: "A run that is rolled back is removed, as by LangGraph's server in JavaScript; the one in Python still shows it.",
     calls: /rolled back/,
     differences: /^outcome: ok there, 404 here$/,
-  },
-  {
-    text: 'A run that was cancelled is an `error` with the errcode 1000: `interrupted` is a run that waits for an answer.',
-    calls: /cancelled|stop/,
-    differences: /\.status: "interrupted" there, "error" here$|\.__error__: only here$/,
   },
   {
     text: 'A run that failed names the kind of its errcode, and the errcode, where LangGraph names a class of its own.',
@@ -47,7 +42,7 @@ export const reasons: readonly Reason[] = [
   },
   {
     text: "`custom` tells the phase of a run too, and a vendor's partial output is sent as `custom` and as `values`.",
-    calls: /custom|slow|three modes/,
+    calls: /custom|slow|three modes|threads\.join_?stream/i,
     differences: /^event custom: only here$|^order of events: |^data of custom |^\[\]: 0 there, \d here$/,
   },
   {
@@ -87,11 +82,6 @@ export const reasons: readonly Reason[] = [
     calls: /state|history/i,
     differences:
       /metadata\.(?:step|source): |^\[3\]\.(?:step|source): |\[3\]\.(?:step|source): |parent_?(?:checkpoint|Config)\b|\[5\]: object there, null here$/,
-  },
-  {
-    text: 'So a history has fewer states.',
-    calls: /history/i,
-    differences: /^\[\]: |^\[1\]/,
   },
   {
     text: 'Members without a value are null or empty here and left out there, or the other way round.',
@@ -147,5 +137,10 @@ export const reasons: readonly Reason[] = [
     text: 'Items are found by namespace and filter: a search by meaning needs an index, and is refused instead of answered by chance.',
     calls: /store\.search_items with query/,
     differences: /^outcome: /,
+  },
+  {
+    text: 'A time to live is refused instead of ignored: threads and items are kept until they are deleted. What the refused calls would have made is not in the lists that follow.',
+    calls: /with ttl|threads\.(?:search|count)|store\.search_items/,
+    differences: /^outcome: ok there, 422 here$|^\[\]: 4 there, 3 here$|^\.: 4 there, 3 here$|^\.items\[\]: |^\[2\]\./,
   },
 ];

@@ -92,7 +92,11 @@ async function* untilDone(parts) {
 }
 const joined = await newThread();
 await runs.create(joined, 'slow', { input: { ms: 1500 }, streamMode: ['values', 'custom'] });
-await call('threads.joinStream', () => untilDone(threads.joinStream(joined, { streamMode: ['run_modes'] })));
+// The client leaves the connection open otherwise, and this process would wait for it.
+const enough = new AbortController();
+const { signal } = enough;
+await call('threads.joinStream', () => untilDone(threads.joinStream(joined, { streamMode: ['run_modes'], signal })));
+enough.abort();
 await call('runs.wait, if_not_exists', () => runs.wait(randomUUID(), 'echo', { input: said, ifNotExists: 'create' }));
 
 const asked = await newThread();

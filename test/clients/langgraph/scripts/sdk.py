@@ -4,6 +4,7 @@ usage: sdk.py URL async|sync
 """
 
 import asyncio
+import inspect
 import sys
 from typing import Any
 from uuid import uuid4
@@ -33,7 +34,8 @@ def until_done(parts: Any) -> Any:
     """The stream of a thread as far as its first run; it has no end of its own."""
 
     async def follow() -> Any:
-        async for part in parts:
+        # The asynchronous client promises this stream.
+        async for part in await parts:
             yield part
             if is_done(part):
                 return
@@ -44,7 +46,7 @@ def until_done(parts: Any) -> Any:
             if is_done(part):
                 return
 
-    return follow() if hasattr(parts, "__aiter__") else iterate()
+    return follow() if inspect.isawaitable(parts) else iterate()
 
 
 async def new_thread() -> str:

@@ -191,7 +191,10 @@ describe.each(createProtocols())('generated requests of $name', ({ name, prefix,
   const depths = ['{"__proto__":0}', '{"input":{"__proto__":{}}}', '[{"a":[{"__proto__":null}]}]'];
   test.each(takesBody)('$id refuses the key __proto__ at any depth', async ({ id }) => {
     const { path, method } = document.find(id);
-    const params = { run_id: runId, thread_id: threadId, agent_id: agentId, response_id: runId };
+    const params = {
+      ...{ run_id: runId, thread_id: threadId, agent_id: agentId },
+      ...{ response_id: runId, conversation_id: `conv_${threadId}` },
+    };
     for (const text of depths) {
       reset(api, 0);
       const answer = await send(prefix, path, method, { kind: 0, params, query: {}, body: JSON.parse(text) as Json });

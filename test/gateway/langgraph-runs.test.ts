@@ -370,3 +370,16 @@ test('a request that is sent again with its key gets the run of the first one', 
   expect(second.headers.get('idempotent-replayed')).toBe('true');
   expect(second.headers.get('content-location')).toBe(first.headers.get('content-location'));
 });
+
+test('a command that starts a run gives the agent what its chat mapping makes of the messages', async () => {
+  site.plan(done('hello'));
+  const threadId = await site.newThread();
+  const started = site.nextStart();
+  const { status, body } = await ask(site.url, 'POST', `/threads/${threadId}/commands`, {
+    id: 1,
+    method: 'run.start',
+    params: { assistant_id: 'talk', input: said('hi', 'h-1') },
+  });
+  expect([status, body]).toMatchObject([200, { type: 'success', id: 1 }]);
+  expect((await started).asked.body).toEqual({ input: { message: 'hi' } });
+});

@@ -5,7 +5,7 @@ import { createStreamingOperations } from '../shared/thread-stream/streaming-ope
 import { createAssistantOperations } from './assistant-operations.ts';
 import { createCancelOperations } from './cancel-operations.ts';
 import { encodeDelivery } from './run-answers.ts';
-import { langgraph } from './run-create.ts';
+import { decodeInput, langgraph } from './run-create.ts';
 import { createRunOperations } from './run-operations.ts';
 import { createRunRequests } from './run-requests.ts';
 import { answers } from './schemas.ts';
@@ -41,7 +41,7 @@ export function createLangGraph({ unknownFields, maxListBytes }: LangGraphOption
       ...createCancelOperations(runs),
       ...createStreamingOperations({
         ...{ unknownFields, error: answers.ErrorResponse, maxListBytes, protocol: langgraph },
-        ...{ path: '/stream/events', createsThreads: true },
+        ...{ path: '/stream/events', createsThreads: true, decodeInput },
       }),
       ...createUnsupportedOperations(),
     ],

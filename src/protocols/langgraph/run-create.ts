@@ -63,7 +63,10 @@ function configOf(configurable: JsonObject, context: JsonObject, threadId: strin
 }
 
 /** Messages become what the agent takes, by its chat mapping; any other input passes as it is. */
-async function decodeInput(agent: Agent, input: Json | undefined): Promise<Pick<RunRequest, 'input' | 'messages'>> {
+export async function decodeInput(
+  agent: Agent,
+  input: Json | undefined,
+): Promise<Pick<RunRequest, 'input' | 'messages'>> {
   const { messages: given, ...rest } = isJsonObject(input) ? input : {};
   const messages = decodeMessages(given);
   if (messages === null || messages.length === 0) return { input: input ?? undefined };

@@ -1,7 +1,9 @@
 import type { z } from 'zod';
 import type { Api } from '../../../contract/api/api.ts';
+import type { Agent } from '../../../contract/domain/agent.ts';
 import type { ErrorCode, GatewayError } from '../../../contract/domain/errors.ts';
-import type { JsonObject } from '../../../contract/domain/json.ts';
+import type { Json, JsonObject } from '../../../contract/domain/json.ts';
+import type { RunRequest } from '../../../contract/domain/run.ts';
 import type { ThreadKey } from '../../../contract/domain/thread.ts';
 import { refuseDropping } from '../decisive-members.ts';
 import { encodeErrorMetadata } from '../error-metadata.ts';
@@ -22,6 +24,8 @@ export type CommandOptions = {
   /** Whether the thread is made by the first run in it. */
   readonly createsThreads: boolean;
   readonly maxListBytes: number;
+  /** What the agent takes of what the client calls input; as it is, unless said. Rejects with `GatewayError`. */
+  readonly decodeInput?: (agent: Agent, input: Json | undefined) => Promise<Pick<RunRequest, 'input' | 'messages'>>;
 };
 
 const noMembers: ReadonlySet<string> = new Set();
@@ -98,14 +102,17 @@ async function startRun(
   api: Api,
   { tenant, threadId, idempotencyKey }: CommandTarget,
   { assistant_id: assistant, agent_id: agent = assistant, ...body }: z.output<CommandParams['start']>,
-  { protocol, createsThreads }: CommandOptions,
+  { protocol, createsThreads, decodeInput }: CommandOptions,
 ): Promise<JsonObject> {
   if (assistant !== undefined && assistant !== agent)
     throw new CommandFault('invalid_argument', 'params/assistant_id: is another agent than agent_id');
+  const request = decodeCreation(body, protocol);
+  const decoded =
+    decodeInput === undefined || agent === undefined ? {} : await decodeInput(api.agents.get(agent), body.input);
   const { run } = await api.runs.create({
     tenant,
     agent,
-    request: decodeCreation(body, protocol),
+    request: { ...request, ...decoded },
     thread: { threadId, ifNotExists: createsThreads ? 'create' : 'reject', whenBusy: 'reject' },
     idempotencyKey,
   });

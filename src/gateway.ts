@@ -234,6 +234,8 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
       backends: engine.backends(),
       live: engine.countRuns(),
       openStreams: apps.openStreams,
+      webhooksWaiting: engine.webhooksWaiting(),
+      budgetsLeft: engine.budgetsLeft(),
       cluster: engine.cluster(),
       caps: engine.caps().flatMap(limitsOf),
     });

@@ -40,6 +40,7 @@ import { type Commit, RunWriter } from './state/run-writer.ts';
 import { type ReplyOf, ThreadEffects } from './state/thread-effects.ts';
 import { createWebhookDispatcher, type WebhookOptions } from './webhooks/create-dispatcher.ts';
 import { outboxEntriesOf } from './webhooks/outbox-entry.ts';
+import { WaitingCount } from './webhooks/waiting-count.ts';
 import { AccountPushReceiver } from './worker/account-push-receiver.ts';
 import { BackendHealth, type BackendStatus } from './worker/backend-health.ts';
 import { Canceller } from './worker/canceller.ts';
@@ -110,6 +111,10 @@ export type Engine = {
   cluster(): { readonly isStoreUp: boolean; readonly replicas: ReturnType<Presence['countReplicas']> };
   /** What the caps have used, some seconds ago. */
   caps(): readonly CapReport[];
+  /** Deliveries of webhooks that wait, some seconds ago; of all replicas. */
+  webhooksWaiting(): number;
+  /** Requests that this process may still send to each backend with a budget. */
+  budgetsLeft(): ReadonlyMap<string, number>;
   /** How each backend is, as this process sees it. */
   backends(): readonly BackendStatus[];
   /**
@@ -268,6 +273,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const stopFollowing = followReplicas({ store, cache, bus, live, clock, log });
   const stopSweeping = sweepExpired({ store, cache, clock, log }, deps.retentionMs);
   const stopCaps = capReadings.follow(clock);
+  const waitingCount = new WaitingCount({ outbox: store.outbox, clock, log });
   const stopWakes = store.wakes?.subscribe((runId) => live.get(runId)?.pollNow());
 
   return {
@@ -278,6 +284,8 @@ export function createEngine(deps: EngineDeps): Engine {
     liveRuns: () => ({ total: live.size, parked: live.countParked() }),
     cluster: () => ({ isStoreUp: presence.storeAwaySinceMs === null, replicas: presence.countReplicas() }),
     caps: () => capReadings.last,
+    webhooksWaiting: () => waitingCount.last,
+    budgetsLeft: () => backends.budgetsLeft(),
     backends: () => health.states(),
     acceptPush: (backend, token, parseBody = () => undefined) => pushes.accept(backend, token, parseBody),
     acceptAccountPush: (backend, call) => accountPushes.accept(backend, call),
@@ -310,6 +318,7 @@ export function createEngine(deps: EngineDeps): Engine {
       stopFollowing();
       stopSweeping();
       await stopCaps();
+      await waitingCount.stop();
       stopWakes?.();
       await held.stop();
       waitNotes.stop();

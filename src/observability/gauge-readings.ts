@@ -17,6 +17,8 @@ export type GaugeSources = {
     readonly oldestQueuedAtMs: ReadonlyMap<string, number>;
   };
   readonly openStreams: number;
+  readonly webhooksWaiting: number;
+  readonly budgetsLeft: ReadonlyMap<string, number>;
   readonly caps: readonly {
     readonly name: string;
     readonly limit: string;
@@ -45,6 +47,10 @@ export function readGauges(sources: GaugeSources): readonly GaugeReading[] {
       { name: 'cap_max', labels: { cap, limit }, value: max },
     ]),
     { name: 'streams_open', labels: {}, value: openStreams },
+    { name: 'webhooks_waiting', labels: {}, value: sources.webhooksWaiting },
+    ...[...sources.budgetsLeft].map(
+      ([backend, value]): GaugeReading => ({ name: 'budget_tokens', labels: { backend }, value }),
+    ),
     { name: 'runs_parked', labels: {}, value: parked },
     ...byPhase.map(
       ({ backend, phase, count }): GaugeReading => ({ name: 'runs_live', labels: { backend, phase }, value: count }),

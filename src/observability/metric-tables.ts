@@ -62,6 +62,14 @@ export const gauges = {
     labels: ['cap', 'limit'],
   },
   cap_max: { help: 'A limit of a cap, as the config has it.', labels: ['cap', 'limit'] },
+  budget_tokens: {
+    help: 'Requests that this process may still send to a backend within the window of its `requestsPerSecond`; absent where it has none.',
+    labels: ['backend'],
+  },
+  webhooks_waiting: {
+    help: 'Deliveries of webhooks that are not made yet, of all processes on the database, up to 100,000; some seconds old.',
+    labels: [],
+  },
   streams_open: { help: 'Event streams and WebSockets that are open.', labels: [] },
 } as const satisfies Readonly<Record<string, Row>>;
 

@@ -214,6 +214,17 @@ test('calls that pass on count against the budget of the backend', async () => {
   expect(performance.now() - beganMs).toBeGreaterThan(1900);
 });
 
+test.each([
+  ['one request in 100 seconds, which is spent', 0.01, '0'],
+  ['a thousand requests a second', 1000, '(?:9\\d\\d|1000)'],
+])('metrics show what is left of a budget of %s', async (_title, requestsPerSecond, left) => {
+  const sections = { server: { port: 0, metrics: true } };
+  await using site = await openPassing({ backend: { requestsPerSecond }, sections });
+  expect((await site.ask('GET', '/projects/shop/jobs')).status).toBe(200);
+  const text = await (await fetch(`${site.site.client.url}/metrics`)).text();
+  expect(text).toMatch(new RegExp(`rungate_budget_tokens\\{backend="intuned"\\} ${left}\n`));
+});
+
 test('a key that is limited to agents reaches the rest of the API only by one with passthrough', async () => {
   const [whole, narrow, wide] = [
     keyOf('whole'),

@@ -193,6 +193,8 @@ test.concurrent('metrics are shown where the config says so, and nowhere else', 
   expect(text).toContain('rungate_runs_created_total 2\n');
   expect(text).toMatch(/rungate_runs_live\{backend="intuned",phase="(?:starting|running)"\} 1\n/);
   expect(text).toContain('rungate_runs_parked 0\n');
+  expect(text).toContain('rungate_webhooks_waiting 0\n');
+  expect(text).not.toContain('rungate_budget_tokens{');
   expect(text).toMatch(/rungate_runs_ended_total\{[^}]*status="success",errcode=""\} 1\n/);
   expect(await closed.client.ask('GET', '/metrics')).toMatchObject({ status: 404 });
   expect(await open.client.ask('POST', '/metrics')).toMatchObject({ status: 405 });

@@ -170,6 +170,16 @@ export class Backends {
     return [...this.#backends.values()].map(stateOf);
   }
 
+  /** Requests that this process may still send to each backend with a budget within its window. */
+  budgetsLeft(): ReadonlyMap<string, number> {
+    const left = new Map<string, number>();
+    for (const [name, { accounts }] of this.#backends) {
+      const budgets = [...accounts.values()].flatMap(({ callQueue }) => callQueue.budgetLeft ?? []);
+      if (budgets.length > 0) left.set(name, sum(budgets));
+    }
+    return left;
+  }
+
   /** What is used of a backend's budget by this process; null: there is no such backend. */
   usageOf(name: string): BackendUsage | null {
     const backend = this.#backends.get(name);

@@ -181,6 +181,11 @@ export class CallQueue {
     return this.#limit?.inUse(this.#clock.monotonicMs()) ?? 0;
   }
 
+  /** Requests that this process may still send within the window; null: there is no such budget. */
+  get budgetLeft(): number | null {
+    return this.#limit === null ? null : Math.max(0, this.#limit.permits - this.inUse);
+  }
+
   /** Requests that this process wants to send within a second: those of the last second and the queued ones. */
   get demand(): number {
     return this.inUse + (this.#limit === null ? 0 : this.waiting);

@@ -4,6 +4,7 @@ import type { Run } from '../../contract/domain/run.ts';
 import {
   type Delivery,
   deliveryStates,
+  maxCountedDeliveries,
   type NewDelivery,
   type Outbox,
   type Settlement,
@@ -14,6 +15,7 @@ import { bindStatements, type StorePool } from './connections.ts';
 import { outboxStatements } from './postgres-outbox-statements.ts';
 import type { Row } from './write-statement.ts';
 
+const countRow = z.object({ waiting: z.number() });
 const nextRow = z.object({ receiver: z.string(), wait_ms: z.number() });
 
 /** A row of the parameter table of deliveries that comes with a run's update. */
@@ -55,6 +57,10 @@ export class PostgresOutbox implements Outbox {
   async settle({ runId, webhook = '', seq, dueAtMs }: Delivery, settlement: Settlement): Promise<boolean> {
     const name = [runId, webhook, seq];
     return (await this.#query('settle', [...name, dueAtMs, ...changeFor(settlement)])).rows.length > 0;
+  }
+
+  async countWaiting(): Promise<number> {
+    return countRow.parse((await this.#query('countWaiting', [maxCountedDeliveries])).rows[0]).waiting;
   }
 
   async forget(runId: string, webhook = ''): Promise<void> {

@@ -23,6 +23,7 @@ const texts = {
   returnAll: 'UPDATE deliveries SET taken = 0, due_at_ms = 0 WHERE taken = 1',
   nextReceiver: `SELECT receiver, due_at_ms FROM deliveries WHERE ended_at_ms IS NULL AND receiver > ?
     ORDER BY receiver, due_at_ms LIMIT 1`,
+  countWaiting: `SELECT count(*) AS waiting FROM (SELECT 1 FROM deliveries WHERE ended_at_ms IS NULL LIMIT ?)`,
   heads: `SELECT ${deliveryColumns} FROM deliveries
     WHERE ended_at_ms IS NULL AND receiver = ? AND due_at_ms <= ? AND NOT EXISTS (
       SELECT 1 FROM deliveries AS earlier WHERE earlier.run_id = deliveries.run_id

@@ -5,6 +5,7 @@ import type { Run } from '../../contract/domain/run.ts';
 import {
   type Delivery,
   deliveryStates,
+  maxCountedDeliveries,
   type NewDelivery,
   type Outbox,
   type Settlement,
@@ -15,6 +16,7 @@ import { withStorageFaults } from './sqlite-faults.ts';
 import { prepareOutbox } from './sqlite-outbox-statements.ts';
 import type { WriteQueue } from './write-queue.ts';
 
+const countRow = z.object({ waiting: z.number() });
 const nextRow = z.object({ receiver: z.string(), due_at_ms: z.number() });
 const idRow = z.object({ id: z.number() });
 
@@ -91,6 +93,12 @@ export class SqliteOutbox implements Outbox {
       else this.#statements.follow.run(runId, webhook, settlement.kind === 'retry' ? nowMs + settlement.delayMs : 0);
       return true;
     });
+  }
+
+  async countWaiting(): Promise<number> {
+    return await withStorageFaults(
+      () => countRow.parse(this.#statements.countWaiting.get(maxCountedDeliveries)).waiting,
+    );
   }
 
   async forget(runId: string, webhook = ''): Promise<void> {

@@ -6,7 +6,7 @@ import { createLog } from '../../../src/observability/log.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
 
 /** The config of a gateway over the sandbox, but for its store. */
-export function siteConfig({ intunedUrl, restackUrl }: Sandbox): JsonObject {
+function siteConfig({ intunedUrl, restackUrl }: Sandbox): JsonObject {
   return {
     server: { port: 0 },
     pacing: { floorMs: 20, watchedCeilingMs: 100, ceilingMs: 200 },

@@ -54,7 +54,8 @@ function sayWhereElse(error: GatewayError, { method, path }: Context, elsewhere:
 function record(log: Log, context: Context, requestId: string, error: GatewayError): void {
   const { method, path } = context;
   const fields = { request_id: requestId, method, path, code: error.code, err: error.cause };
-  if (error.http >= 500) log.error(fields, 'request failed');
+  // What the gateway does not do, it refuses: nothing has gone wrong.
+  if (error.http >= 500 && error.code !== 'not_supported') log.error(fields, 'request failed');
   else log.debug(fields, 'request refused');
 }
 

@@ -5,10 +5,20 @@ import { expect, test } from 'vitest';
 import { adapters } from '../../adapters/index.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { startGateway } from '../../src/gateway.ts';
+import { Mounts } from '../../src/http/mounts.ts';
 import { createLog } from '../../src/observability/log.ts';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { acme, sample } from '../config/vendors.ts';
+import { sealerFor } from '../http/held-tickets.ts';
 import { fuzz } from './fuzz.ts';
 import { authorization, fuzzConfig, prefixes } from './target.ts';
+
+test('the fuzzer asks for the documents of every protocol of clients', async () => {
+  const config = await parseConfig(sample(), { file: 'x.yaml', env: {}, registry: [acme] });
+  const mounted = new Mounts(sealerFor).of(config).filter(({ protocol }) => protocol.isForOperators !== true);
+  const missing = mounted.map(({ prefix }) => prefix).filter((prefix) => !prefixes.includes(prefix));
+  expect(missing).toEqual([]);
+});
 
 /** The short form of `npm run fuzz`; the seed is fixed, so that what fails here fails again. */
 test('generated and spoilt requests are answered, and by the documents', { timeout: 120_000 }, async () => {

@@ -31,12 +31,15 @@ function judgeAnswer(
   document: ProtocolDocument,
 ): string | null {
   const { operation } = request;
-  if (status >= 500) return `was answered with ${status} ${text}`;
+  const isOffRoad = request.method !== null || !isInPlace(request);
+  // Of an operation that the document says is not done here; another method, or another path, may have met one of those.
+  const met = isOffRoad ? document.operations : [operation];
+  const isRefused = status === 501 && met.some(({ answers }) => answers.has(501));
+  if (status >= 500 && !isRefused) return `was answered with ${status} ${text}`;
   // An answer to HEAD is its head alone (RFC 9110, section 9.3.2).
   if (request.method === 'HEAD') return text === '' ? null : `was answered with a body: ${text.slice(0, 200)}`;
   const type = String(headers['content-type'] ?? '');
   if (type === 'application/problem+json') return judgeProblem(text, status);
-  const isOffRoad = request.method !== null || !isInPlace(request);
   if (status < 300 && !isOffRoad && !operation.answers.has(status))
     return `was answered with ${status}, which no document knows`;
   if (text === '' && type !== 'text/event-stream')

@@ -20,6 +20,7 @@ export const prefixes = [
   '/restack',
   '/a2a',
   '/mcp',
+  '/langgraph',
   '/v1',
   '',
 ];

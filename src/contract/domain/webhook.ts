@@ -61,9 +61,6 @@ export type DeliveryQuery = {
   readonly limit: number;
 };
 
-/** A larger backlog is not counted to its end. */
-export const maxCountedDeliveries = 100_000;
-
 /**
  * The deliveries of a store. New ones are written by `Store.update`, in the transaction of the change they announce.
  * `nowMs` counts where one process has the store; a shared store uses its own clock. Rejects with
@@ -96,8 +93,8 @@ export interface Outbox {
   settle(claimed: Delivery, settlement: Settlement, nowMs: number): Promise<boolean>;
   /** Removes what a webhook of a run is owed and what became of its deliveries: the webhook is gone, or has another URL. */
   forget(runId: string, webhook: string | undefined): Promise<void>;
-  /** How many deliveries wait for an attempt or are being made; {@link maxCountedDeliveries} where there are more. */
-  countWaiting(): Promise<number>;
+  /** How many deliveries wait for an attempt or are being made; `max` where there are more. */
+  countWaiting(max: number): Promise<number>;
   /** Newest first. */
   list(query: DeliveryQuery): Promise<readonly Delivery[]>;
   /** Makes deliveries in these states wait again, due now; resolves with their number. */

@@ -9,6 +9,8 @@ export type WaitingCountDeps = {
   readonly log: Log;
 };
 
+/** A larger backlog is not counted to its end. */
+const maxCounted = 100_000;
 const readMs = 15_000;
 
 /** How many deliveries wait, read again and again, for metrics, which are rendered at once. */
@@ -19,7 +21,7 @@ export class WaitingCount {
   constructor({ outbox, clock, log }: WaitingCountDeps) {
     this.#stop = repeat(clock, 0, async () => {
       try {
-        this.#last = await outbox.countWaiting();
+        this.#last = await outbox.countWaiting(maxCounted);
       } catch (err) {
         log.debug({ err }, 'store unavailable; waiting webhooks were not counted');
       }

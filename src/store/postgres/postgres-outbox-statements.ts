@@ -51,7 +51,7 @@ export const outboxStatements = {
     )
     SELECT receiver, due_at_ms - ${nowMs} AS wait_ms FROM walk ORDER BY step`,
 
-  countWaiting: `SELECT count(*)::int AS waiting FROM (SELECT 1 FROM deliveries WHERE ended_at_ms IS NULL LIMIT $1) AS some`,
+  countWaiting: `SELECT count(*)::int AS waiting FROM (SELECT 1 FROM deliveries WHERE ended_at_ms IS NULL LIMIT $1) AS counted`,
 
   claim: `WITH heads AS MATERIALIZED (
       SELECT head.run_id, head.webhook, head.seq FROM unnest($1::text[]) AS wanted (receiver) CROSS JOIN LATERAL (

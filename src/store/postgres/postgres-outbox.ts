@@ -4,7 +4,6 @@ import type { Run } from '../../contract/domain/run.ts';
 import {
   type Delivery,
   deliveryStates,
-  maxCountedDeliveries,
   type NewDelivery,
   type Outbox,
   type Settlement,
@@ -59,8 +58,8 @@ export class PostgresOutbox implements Outbox {
     return (await this.#query('settle', [...name, dueAtMs, ...changeFor(settlement)])).rows.length > 0;
   }
 
-  async countWaiting(): Promise<number> {
-    return countRow.parse((await this.#query('countWaiting', [maxCountedDeliveries])).rows[0]).waiting;
+  async countWaiting(max: number): Promise<number> {
+    return countRow.parse((await this.#query('countWaiting', [max])).rows[0]).waiting;
   }
 
   async forget(runId: string, webhook = ''): Promise<void> {

@@ -5,7 +5,6 @@ import type { Run } from '../../contract/domain/run.ts';
 import {
   type Delivery,
   deliveryStates,
-  maxCountedDeliveries,
   type NewDelivery,
   type Outbox,
   type Settlement,
@@ -95,10 +94,8 @@ export class SqliteOutbox implements Outbox {
     });
   }
 
-  async countWaiting(): Promise<number> {
-    return await withStorageFaults(
-      () => countRow.parse(this.#statements.countWaiting.get(maxCountedDeliveries)).waiting,
-    );
+  async countWaiting(max: number): Promise<number> {
+    return await withStorageFaults(() => countRow.parse(this.#statements.countWaiting.get(max)).waiting);
   }
 
   async forget(runId: string, webhook = ''): Promise<void> {

@@ -1,10 +1,15 @@
 /**
- * Tests that kill and pause processes, take databases away, put copies back, flood, or fill memory: 19 files that need half of the
- * time of all. `npm run test:heavy` runs them, `npm test` all others.
+ * Tests that kill and pause processes, take databases away, put copies back, flood, fill memory, or drive a browser: 24 files that need
+ * half of the time of all. `npm run test:heavy` runs them, `npm test` all others.
  */
 export const heavyProofs: readonly string[] = [
   'test/siege.test.ts',
   'test/torture.test.ts',
+  'test/console/now.test.ts',
+  'test/console/operations.test.ts',
+  'test/console/runs.test.ts',
+  'test/console/stream.test.ts',
+  'test/docs/browsers.test.ts',
   'test/gateway/clock-steps.test.ts',
   'test/gateway/reload.test.ts',
   'test/gateway/resident-memory.test.ts',

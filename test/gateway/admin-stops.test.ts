@@ -85,6 +85,8 @@ describe.each(stores.filter(([, makeUrl]) => makeUrl !== null))('on %s', { timeo
       ...(storeUrl === undefined ? {} : { storeUrl }),
     });
     const heldId = await create(site, 'held');
+    // A start that is under way may be cut by the cancel.
+    await vi.waitFor(() => expect(site.sandbox.stats().starts).toBe(1), patience);
     const runId = await create(site, 'echo');
     const waitsFor = async (cause: string) =>
       await vi.waitFor(async () => expect(await show(site, runId)).toMatchObject({ waiting: { cause } }), patience);

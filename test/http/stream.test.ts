@@ -120,12 +120,15 @@ describe('a stream', () => {
     const reader = await site.raw(request);
     reader.socket.pause();
     const feed = await openFeed(site);
-    await goRound(site, 100);
-    const pulled = feed.pulls;
-    // What the system's own socket buffers hold is beyond us; most of the events must not have been asked for.
+    // The system's own buffers take some events, and grow for a while on a busy machine.
+    let pulled = -1;
+    while (pulled !== feed.pulls) {
+      pulled = feed.pulls;
+      await goRound(site, 40);
+    }
+    // Most of the events must not have been asked for.
+    expect(pulled).toBeGreaterThan(0);
     expect(pulled).toBeLessThan(events / 2);
-    await goRound(site, 20);
-    expect(feed.pulls).toBe(pulled);
     reader.socket.resume();
     const ids = dechunk(await reader.ended).matchAll(/^id: (\d+)$/gm);
     expect(Array.from(ids, ([, id]) => Number(id))).toEqual(Array.from({ length: events }, (_, index) => index + 1));

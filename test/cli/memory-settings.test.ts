@@ -40,7 +40,7 @@ describe.runIf(process.platform === 'linux')('the memory settings of a gateway',
     expect(words.slice(1, 1 + memorySettings.execArgv.length)).toEqual(memorySettings.execArgv);
     expect(env).toEqual(expect.arrayContaining(wanted));
     expect(await stop(child)).toEqual([0, null]);
-  }, 30_000);
+  }, 60_000);
 
   test.each(['MALLOC_ARENA_MAX', 'GLIBC_TUNABLES'])(
     'serve leaves the memory of a process alone whose operator has set %s',
@@ -50,7 +50,7 @@ describe.runIf(process.platform === 'linux')('the memory settings of a gateway',
       expect(env.filter((line) => line.startsWith('MALLOC_') && line !== 'MALLOC_ARENA_MAX=')).toEqual([]);
       expect(await stop(child)).toEqual([0, null]);
     },
-    30_000,
+    60_000,
   );
 
   test("an operator's own flag of V8 counts more than the one of the settings", async () => {
@@ -58,7 +58,7 @@ describe.runIf(process.platform === 'linux')('the memory settings of a gateway',
     const { child, words } = await serve({ flags: [own] });
     expect(words.lastIndexOf(own)).toBeGreaterThan(words.indexOf('--max-semi-space-size=8'));
     expect(await stop(child)).toEqual([0, null]);
-  }, 30_000);
+  }, 60_000);
 
   test('a process with the settings gives back large buffers that were freed and the heap of an ended thread', async () => {
     const flags = [...memorySettings.execArgv, '--expose-gc', taker];
@@ -69,5 +69,5 @@ describe.runIf(process.platform === 'linux')('the memory settings of a gateway',
     expect(thread - after).toBeGreaterThan(60 * mebibyte);
     // Other versions of V8 keep the heap of an ended thread for a while.
     if (memorySettings.execArgv.length > 1) expect(ended - after).toBeLessThan(30 * mebibyte);
-  }, 30_000);
+  }, 60_000);
 });

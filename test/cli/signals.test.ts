@@ -88,6 +88,6 @@ describe('a process whose terminal closes', () => {
         child.kill('SIGKILL');
       }
     },
-    30_000,
+    60_000,
   );
 });

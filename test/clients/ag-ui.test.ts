@@ -5,7 +5,7 @@ import { ask } from '../gateway/protocols.ts';
 import type { AgUiClient } from './ag-ui-client.ts';
 import { AgUiSite, complete } from './ag-ui-site.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 let own: AgUiSite;
 

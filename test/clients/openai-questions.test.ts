@@ -6,7 +6,7 @@ import type { JsonObject } from '../../src/contract/domain/json.ts';
 import { ask, stringIn } from '../gateway/protocols.ts';
 import { complete, eventsOf, lastNumber, messageTypes, OpenAiSite, question, typesOf } from './openai-site.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 let own: OpenAiSite;
 

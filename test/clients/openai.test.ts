@@ -5,7 +5,7 @@ import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { ask } from '../gateway/protocols.ts';
 import { complete, eventsOf, lastNumber, messageTypes, OpenAiSite, textOf, typesOf } from './openai-site.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 let own: OpenAiSite;
 

@@ -38,5 +38,5 @@ test.each([
     await ended.promise;
     expect(shown).toEqual([{ hello: 'page' }]);
   },
-  30_000,
+  60_000,
 );

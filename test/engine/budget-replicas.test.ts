@@ -141,6 +141,6 @@ function describeReplicas(server: PostgresServer): void {
       const kinds: string[] = [];
       for await (const events of stream ?? []) kinds.push(...events.map((event) => event.change.kind));
       expect(kinds.at(-1)).toBe('result');
-    }, 30_000);
+    }, 60_000);
   });
 }

@@ -4,7 +4,7 @@ import { asking, connect, kinds, messageOf, question, requestOf, send } from './
 import { openSite, type Site, scraper } from './site.ts';
 import { IntunedStandIn, RestackStandIn } from './stand-ins.ts';
 
-vi.setConfig({ testTimeout: 20_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 let intuned: IntunedStandIn;
 let restack: RestackStandIn;

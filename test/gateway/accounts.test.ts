@@ -51,7 +51,7 @@ test.each(Object.entries(troubles))(
         backends: { intuned: { state } },
         accounts: [{ backend: 'intuned', tenants: ['red', 'crimson'], state }],
       });
-    }, 20_000);
+    }, 60_000);
     const metrics = await (await fetch(`${site.client.url}/metrics`)).text();
     expect(metrics).toContain(`rungate_backend_accounts{backend="intuned",state="${state}"} 1`);
 

@@ -4,7 +4,7 @@ import { reply } from './manners.ts';
 import { openSite, order, scraper, support } from './site.ts';
 import { IntunedStandIn, RestackStandIn } from './stand-ins.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 const stoppable = {
   ...support,

@@ -30,7 +30,7 @@ test('a run whose agent, command or start is in a member that the protocol lacks
   expect(intuned.runs).toEqual([]);
   const { agent_id: named } = await site.client.create({ assistant_id: 'graph', input: {} });
   expect((await site.client.ask('GET', '/agents/graph')).body).toMatchObject({ agent_id: named });
-}, 20_000);
+}, 60_000);
 
 test.each(['assistant_id', 'graph_id', 'checkpoint_id', 'checkpoint_ns', 'checkpoint_map'])(
   'config.configurable.%s is refused unless the schema of the agent has it',

@@ -5,7 +5,7 @@ import { type Answering, breakOff, hangUp, neverReply, reply } from './manners.t
 import { openSite, scraper, support } from './site.ts';
 import { IntunedStandIn, RestackStandIn } from './stand-ins.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 let rig: FaultRig;
 let strict: FaultRig;

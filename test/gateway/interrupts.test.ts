@@ -5,7 +5,7 @@ import { hangUp, reply } from './manners.ts';
 import { openSite, support } from './site.ts';
 import { type RestackShape, RestackStandIn } from './stand-ins.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 /** A number that a double cannot hold. */
 const exact = readJson('9007199254740993');

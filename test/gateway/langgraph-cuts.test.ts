@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { CuttingProxy } from './cutting-proxy.ts';
 import { clients, LangGraphSite, type Part } from './langgraph-site.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 let site: LangGraphSite;
 beforeAll(async () => {

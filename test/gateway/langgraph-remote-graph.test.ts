@@ -3,7 +3,7 @@ import { RemoteGraph } from '@langchain/langgraph/remote';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { LangGraphSite } from './langgraph-site.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 let site: LangGraphSite;
 beforeAll(async () => {

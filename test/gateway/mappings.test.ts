@@ -3,7 +3,7 @@ import type { JsonObject } from '../../src/contract/domain/json.ts';
 import { openSite, scraper, support } from './site.ts';
 import { IntunedStandIn, RestackStandIn } from './stand-ins.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 async function openBoth(agents: readonly JsonObject[], sections: JsonObject = {}) {
   const [intuned, restack] = [await IntunedStandIn.open(), await RestackStandIn.open()];

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../src/contract/domain/json.ts';
 import { eventually, type McpSite, openMcp, type Rpc, stateless, version } from './mcp-site.ts';
 import { openSite, type Site } from './site.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 let back: McpSite;
 let front: Site;

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
 import { eventually, type McpSite, openMcp, tasking, version } from './mcp-site.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 let mcp: McpSite;
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import type { JsonObject } from '../../src/contract/domain/json.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { openMcp, resultOf } from './mcp-site.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 let sandbox: Sandbox;
 let folder: string;

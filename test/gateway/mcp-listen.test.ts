@@ -7,7 +7,7 @@ import { readMessages } from './mcp-stream.ts';
 import { openReloadSite, type ReloadSite } from './reload-rig.ts';
 import type { SiteOptions } from './site.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 let sandbox: Sandbox;
 let site: ReloadSite;

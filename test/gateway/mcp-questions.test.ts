@@ -3,7 +3,7 @@ import type { JsonObject } from '../../src/contract/domain/json.ts';
 import { type Answered, asking, eventually, type McpSite, openMcp, resultOf, tasking } from './mcp-site.ts';
 import { readMessages } from './mcp-stream.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 let mcp: McpSite;
 beforeAll(async () => {

@@ -4,7 +4,7 @@ import { keyOf } from '../access/auth-site.ts';
 import { asking, type McpSite, openMcp, resultOf, tasking, toolsOf } from './mcp-site.ts';
 import { readMessages } from './mcp-stream.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 const [owner, other, narrow, single] = [
   keyOf('owner', { tenant: 'acme' }),

@@ -4,7 +4,7 @@ import type { Asked } from './manners.ts';
 import { openSite, scraper, support } from './site.ts';
 import { IntunedStandIn, RestackStandIn } from './stand-ins.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 async function openIntuned(sections: JsonObject = {}) {
   const intuned = await IntunedStandIn.open();

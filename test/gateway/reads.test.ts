@@ -5,7 +5,7 @@ import { hangUp, reply } from './manners.ts';
 import { openSite, scraper } from './site.ts';
 import { IntunedStandIn } from './stand-ins.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 test.concurrent('the newest finished runs are read from memory, and live ones are not', async () => {
   await using intuned = await IntunedStandIn.open();

@@ -5,7 +5,7 @@ import type { AcpClient } from './client.ts';
 import { openSite, type Site, scraper, support } from './site.ts';
 import { IntunedStandIn, RestackStandIn } from './stand-ins.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 const absent = '019eb3a0-0000-7000-8000-000000000000';
 const input = {

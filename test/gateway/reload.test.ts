@@ -12,7 +12,7 @@ import { openReloadSite } from './reload-rig.ts';
 import { scraper } from './site.ts';
 import { IntunedStandIn, secrets } from './stand-ins.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;

@@ -3,7 +3,7 @@ import { ask, stringIn } from './protocols.ts';
 import { openSite, type Site, scraper } from './site.ts';
 import { IntunedStandIn } from './stand-ins.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 /** Every character that some reader of lines takes for the end of one. */
 const lineEnds = 'a\u0085b\u2028c\u2029d\ne\rf\u000bg\u000ch\u001ci';

@@ -5,7 +5,7 @@ import { IntunedStandIn, RestackStandIn } from './stand-ins.ts';
 import type { StreamEvent } from './stream-reader.ts';
 import type { VendorRun } from './vendor.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 const twenty = Array.from({ length: 20 }, (_, index) => index);
 

@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../../src/contract/domain/json.ts';
 import { TestFrontend } from '../adapters/temporal-frontend.ts';
 import { openSite, type Site } from './site.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 const target = { workflow: 'Greet', taskQueue: 'q' };
 const asking = { ...target, state: 'waiting_for', stateTimeoutSeconds: 1, resumeName: 'approve' };
@@ -41,13 +41,13 @@ describe.each(['http', 'grpc'] as const)('over %s', (transport) => {
   /** A run whose workflow the frontend has. */
   async function begin(agent?: string) {
     const run = await create(agent);
-    await expect.poll(() => frontend.workflows.has(idOf(run)), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => frontend.workflows.has(idOf(run)), { timeout: 30_000 }).toBe(true);
     return run;
   }
   /** And whose end is awaited by a held call. */
   async function attended() {
     const run = await begin();
-    await expect.poll(() => frontend.methods(), { timeout: 10_000 }).toContain('GetWorkflowExecutionHistory');
+    await expect.poll(() => frontend.methods(), { timeout: 30_000 }).toContain('GetWorkflowExecutionHistory');
     return run;
   }
 
@@ -76,7 +76,7 @@ describe.each(['http', 'grpc'] as const)('over %s', (transport) => {
     const run = await begin('chat');
     expect(await site.client.output(run.run_id)).toMatchObject({ type: 'interrupt', interrupt: { amount: 12 } });
     await site.client.resume(run.run_id, { ok: true });
-    await expect.poll(() => frontend.methods(), { timeout: 10_000 }).toContain('UpdateWorkflowExecution');
+    await expect.poll(() => frontend.methods(), { timeout: 30_000 }).toContain('UpdateWorkflowExecution');
     frontend.complete(idOf(run), { approved: true });
     expect(await site.client.output(run.run_id)).toMatchObject({ result: { approved: true } });
     const updates = frontend.received.filter(({ method }) => method === 'UpdateWorkflowExecution');
@@ -91,7 +91,7 @@ describe.each(['http', 'grpc'] as const)('over %s', (transport) => {
     const before = frontend.methods().filter((method) => method === 'QueryWorkflow').length;
     frontend.answerQuery = () => Promise.reject(new Error('never answered')).catch(() => new Promise<Json>(() => {}));
     await expect
-      .poll(() => frontend.methods().filter((method) => method === 'QueryWorkflow').length, { timeout: 10_000 })
+      .poll(() => frontend.methods().filter((method) => method === 'QueryWorkflow').length, { timeout: 30_000 })
       .toBeGreaterThan(before + 1);
     expect((await site.client.read(run.run_id)).status).toBe('interrupted');
   });
@@ -103,13 +103,13 @@ describe.each(['http', 'grpc'] as const)('over %s', (transport) => {
     const run = await begin(agent);
     await expect.poll(async () => (await site.client.read(run.run_id)).status).toBe('pending');
     await site.client.ask('DELETE', `/runs/${run.run_id}`);
-    await expect.poll(() => frontend.methods(), { timeout: 10_000 }).toContain(method);
+    await expect.poll(() => frontend.methods(), { timeout: 30_000 }).toContain(method);
   });
 
   test('a workflow that does not end by its cancel is terminated after the grace', async () => {
     const run = await begin('stubborn');
     await site.client.ask('DELETE', `/runs/${run.run_id}`);
-    await expect.poll(() => statusOf(idOf(run)), { timeout: 10_000 }).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED');
+    await expect.poll(() => statusOf(idOf(run)), { timeout: 30_000 }).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED');
     const stops = frontend.methods().filter((method) => /Cancel|Terminate/.test(method));
     expect(stops).toEqual(['RequestCancelWorkflowExecution', 'TerminateWorkflowExecution']);
   });
@@ -159,7 +159,7 @@ describe.each(['http', 'grpc'] as const)('over %s', (transport) => {
     frontend.after = ({ method }) => method !== 'StartWorkflowExecution' || new Promise<boolean>(() => {});
     const run = await begin('terminated');
     await site.client.ask('DELETE', `/runs/${run.run_id}`);
-    await expect.poll(() => statusOf(idOf(run)), { timeout: 10_000 }).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED');
+    await expect.poll(() => statusOf(idOf(run)), { timeout: 30_000 }).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED');
     expect(starts()).toBe(1);
   });
 

@@ -4,7 +4,7 @@ import { codedVendors } from '../../src/sandbox/faults.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { openSite, type Site } from '../gateway/site.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 const scripts = ['echo', 'fail', 'hang', 'approve', 'vanish', 'nothing'] as const;
 type Vendor = (typeof codedVendors)[number];

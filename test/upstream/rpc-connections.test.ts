@@ -183,7 +183,7 @@ describe('time and giving up', () => {
         ({ body }) => body,
         () => null,
       );
-    await expect.poll(ask, { timeout: 10_000 }).toBe('pong');
+    await expect.poll(ask, { timeout: 30_000 }).toBe('pong');
     expect(vendor.accepted).toBe(2);
   });
 

@@ -7,7 +7,7 @@ import { openSite, scraper, writeConfig } from '../gateway/site.ts';
 import { IntunedStandIn } from '../gateway/stand-ins.ts';
 import { Receiver, secret, verify } from './receiver.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 const webhooks = { secrets: [secret], allow: ['127.0.0.1'] };
 const patience = { interval: 50, timeout: 20_000 };

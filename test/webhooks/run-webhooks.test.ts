@@ -5,7 +5,7 @@ import { PostgresServer, startPostgres } from '../store/postgres-server.ts';
 import { Receiver } from './receiver.ts';
 import { type HookRig, keyOf, openHooks, poll } from './rig.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 const hook = (url: string, difference: Partial<NewRunWebhook> = {}): NewRunWebhook => ({
   ...{ url, protocol: 'acp-0.1', events: 'status' },

@@ -5,7 +5,7 @@ import { openRig } from '../engine/engine-rig.ts';
 import { olderSecret, Receiver, secret } from './receiver.ts';
 import { type HookRig, keyOf, openHooks, poll } from './rig.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 describe('deliveries', () => {
   test('a receiver gets every change of the outward status, in order and signed', async () => {

@@ -1,9 +1,6 @@
-import { adapters } from '../../adapters/index.ts';
-import { parseConfig } from '../../src/config/load.ts';
 import type { JsonObject } from '../../src/contract/domain/json.ts';
-import { startGateway } from '../../src/gateway.ts';
-import { createLog } from '../../src/observability/log.ts';
-import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
+import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { openOverSandbox } from '../gateway/over-sandbox.ts';
 import { fixtures } from './fixtures.ts';
 
 /** The config of a gateway whose agents are the fixtures, but for its store. */
@@ -23,16 +20,7 @@ export function fixtureConfig({ restackUrl, intunedUrl }: Sandbox): JsonObject {
 
 /** A gateway in this process whose tools are the fixtures. */
 export async function openFixtureGateway() {
-  const sandbox = await startSandbox();
-  const text = JSON.stringify({ ...fixtureConfig(sandbox), store: { url: 'sqlite::memory:' } });
-  const config = await parseConfig(text, { file: 'fixtures.yaml', env: {}, registry: adapters });
-  const destination = { write: (line: string) => void process.stderr.write(line) };
-  const gateway = await startGateway(config, createLog({ level: 'error', secrets: config.secrets, destination }));
-  return {
-    url: gateway.url,
-    async close() {
-      await gateway.stop();
-      await sandbox.close();
-    },
-  };
+  return await openOverSandbox((sandbox) =>
+    JSON.stringify({ ...fixtureConfig(sandbox), store: { url: 'sqlite::memory:' } }),
+  );
 }

@@ -44,7 +44,7 @@ try {
     for (const each of wrong) process.stdout.write(`       ${each}\n`);
   }
 } finally {
-  await gateway.close();
+  await gateway[Symbol.asyncDispose]();
 }
 const stale = reports.length === 0 ? [] : findStale(reports);
 let isBroken = false;

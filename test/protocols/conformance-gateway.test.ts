@@ -1,33 +1,11 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { adapters } from '../../adapters/index.ts';
-import { parseConfig } from '../../src/config/load.ts';
-import { startGateway } from '../../src/gateway.ts';
-import { createLog } from '../../src/observability/log.ts';
-import { sampleConfig } from '../../src/sandbox/sample-config.ts';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { openOverSandbox, sampleInMemory } from '../gateway/over-sandbox.ts';
 import { documentsAbsent } from './acp-documents.ts';
 import { parseEvents } from './event-lines.ts';
 import { ProtocolDocument } from './protocol-document.ts';
 
 const json = { 'content-type': 'application/json' };
-
-/** A whole gateway over the vendors' stand-ins. */
-async function openGateway(): Promise<AsyncDisposable & { readonly url: string }> {
-  const sandbox = await startSandbox();
-  const text = sampleConfig(sandbox)
-    .replace('port: 8080', 'port: 0')
-    .replace('sqlite:./data/rungate.db', 'sqlite::memory:');
-  const config = await parseConfig(text, { file: 'sample.yaml', env: {}, registry: adapters });
-  const gateway = await startGateway(config, createLog({ level: 'silent', secrets: [] }));
-  return {
-    url: gateway.url,
-    [Symbol.asyncDispose]: async () => {
-      await gateway.stop();
-      await sandbox.close();
-    },
-  };
-}
 
 const created = z.object({ run_id: z.string() });
 const sentEvents = z.object({
@@ -39,7 +17,7 @@ const sentEvents = z.object({
 });
 
 test('a run of a vendor is shown by three protocols at once, the same in different words', async () => {
-  await using gateway = await openGateway();
+  await using gateway = await openOverSandbox(sampleInMemory);
   const body = JSON.stringify({
     agent_id: 'scrape',
     input: { url: 'https://shop.test/1', seconds: 0.5 },
@@ -72,7 +50,7 @@ test('a run of a vendor is shown by three protocols at once, the same in differe
 test.skipIf(documentsAbsent !== null)(
   `a thread made in one protocol is read in the others (${documentsAbsent ?? 'documents present'})`,
   async () => {
-    await using gateway = await openGateway();
+    await using gateway = await openOverSandbox(sampleInMemory);
     const send = async (method: string, path: string, sent?: object): Promise<unknown> => {
       const init = sent === undefined ? {} : { headers: json, body: JSON.stringify(sent) };
       const answer = await fetch(`${gateway.url}${path}`, { method, ...init });

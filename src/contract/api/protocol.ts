@@ -32,9 +32,9 @@ export type Decoded<Params, Query, Body> = {
 };
 
 /**
- * An answer, in the protocol's words. `waiting` becomes the `X-Rungate-Waiting` header. `runId` becomes the `Content-Location` header, `replayed` the
- * `Idempotent-Replayed` one; `headers` replace what the gateway says by itself. `lasting`: this same object is answered
- * repeatedly, so its text is worth caching.
+ * An answer, in the protocol's words. `waiting` becomes the `X-Rungate-Waiting` header, `runId` the `Content-Location` header,
+ * `replayed` the `Idempotent-Replayed` one; `headers` replace what the gateway says by itself. `lasting`: this same object is
+ * answered repeatedly, so its text is worth caching.
  */
 export type Answer = AnswerBody & { readonly headers?: Readonly<Record<string, string>> | undefined };
 

@@ -4,6 +4,7 @@ import type { Agent } from '../../contract/domain/agent.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
+import { foundOrNull } from '../shared/found-or-null.ts';
 import { emptyState, type State, stateAfter } from './state.ts';
 
 type ChatAgent = Pick<Agent, 'name' | 'version' | 'schemas' | 'chat'>;
@@ -21,13 +22,8 @@ export function findAgent(api: Api, { agentId, agentName }: Run): ChatAgent {
 /** The state of a run's thread as it is now; empty where it has none. */
 export async function readThread(api: Api, { tenant, threadId }: Run): Promise<State> {
   if (threadId === null) return emptyState;
-  try {
-    return await api.threads.get({ tenant, threadId });
-  } catch (error) {
-    // A thread may be removed while a stream of its run is read.
-    if (error instanceof GatewayError && error.code === 'thread_not_found') return emptyState;
-    throw error;
-  }
+  // A thread may be removed while a stream of its run is read.
+  return (await foundOrNull(api.threads.get({ tenant, threadId }), 'thread_not_found')) ?? emptyState;
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Json } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Thread, ThreadKey } from '../../contract/domain/thread.ts';
 import { isJsonObject } from '../../json/json-object.ts';
+import { foundOrNull } from '../shared/found-or-null.ts';
 import { readInterruptId } from '../shared/interrupt-ids.ts';
 import { keyOf } from '../shared/wait-and-stream.ts';
 import { decodeRequest, langgraph, readIntent } from './run-create.ts';
@@ -63,7 +64,7 @@ async function create(api: Api, request: BeginRequest): Promise<Begun> {
  */
 async function joinThread(api: Api, key: ThreadKey, body: RunBody, agent: Agent): Promise<JoinThread> {
   const { if_not_exists: ifNotExists, multitask_strategy: strategy } = body;
-  const thread = await findThread(api, key);
+  const thread = await foundOrNull(api.threads.get(key), 'thread_not_found');
   if (thread !== null) await checkCheckpoint(api, thread, body);
   const isAsking = thread?.status === 'interrupted';
   if (isAsking && (body.input === undefined || body.input === null)) {
@@ -77,15 +78,6 @@ async function joinThread(api: Api, key: ThreadKey, body: RunBody, agent: Agent)
     // Lists of conversations search by them.
     metadata: { graph_id: agent.name, assistant_id: agent.agentId },
   };
-}
-
-async function findThread(api: Api, key: ThreadKey): Promise<Thread | null> {
-  try {
-    return await api.threads.get(key);
-  } catch (error) {
-    if (error instanceof GatewayError && error.code === 'thread_not_found') return null;
-    throw error;
-  }
 }
 
 /** Throws `checkpoint_passed` for a state that is not the newest one: a vendor cannot be put back. */

@@ -1,15 +1,17 @@
 import type { Api } from '../../contract/api/api.ts';
-import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Checkpoint, ThreadKey } from '../../contract/domain/thread.ts';
 import type { RowBatch } from '../../contract/store/rows.ts';
+import { foundOrNull } from '../shared/found-or-null.ts';
 import { emptyState } from './state.ts';
 import { idOfPart, readStateId, StateEncoder } from './state-entries.ts';
 import type { OpenThread } from './thread-state.ts';
 
 /** The step of a thread's first state, as LangGraph counts. */
 const firstStep = -1;
+/** Of a run: its input and two more, as a graph of one node has. A patch has one. */
+const stepsOfRun = 3;
 
 /** What has states of its own: the open run, or a checkpoint. */
 type Owner = { readonly run: Run } | { readonly checkpoint: Checkpoint };
@@ -71,6 +73,8 @@ class ThreadHistory {
   readonly #open: OpenThread;
   readonly #encoder: StateEncoder;
   readonly #key: ThreadKey;
+  /** Steps of what is older than the checkpoint that was encoded last; null before the first. */
+  #olderSteps: number | null = null;
 
   constructor(api: Api, open: OpenThread) {
     const { tenant, threadId } = open.thread;
@@ -101,20 +105,23 @@ class ThreadHistory {
     return { owner: { checkpoint }, at: part === null ? 0 : part === 'begun' ? 1 : 2 };
   }
 
-  /** The states of an owner, newest first. `previous`: the checkpoint before them; null where there is none. */
+  /**
+   * The states of an owner, newest first. `previous`: the checkpoint before them; null where there is none. Owners are encoded one
+   * after the other, from newer to older ones, so that their steps are counted once.
+   */
   async encode(owner: Owner, previous: Checkpoint | null): Promise<readonly JsonObject[]> {
     const parentId = previous?.checkpointId ?? null;
     const before = previous ?? emptyState;
     if ('run' in owner) {
       const { run } = owner;
-      const step = await this.#stepAfter(null);
+      const step = await this.#firstStepOf(null);
       const input = { id: idOfPart(run.runId, 'input'), parentId, step };
       const begun = { id: run.runId, parentId: input.id, step: step + 1 };
       return [this.#encoder.encodeBegun(before, run, begun), this.#encoder.encodeInput(before, run, input)];
     }
     const { checkpoint } = owner;
     const { checkpointId: id, runId } = checkpoint;
-    const step = await this.#stepAfter(id);
+    const step = await this.#firstStepOf(checkpoint);
     const run = runId === null ? null : await this.#findRun(runId);
     if (runId === null) return [this.#encoder.encodeCheckpoint(checkpoint, { id, parentId, step })];
     // The run may have been removed since, and its steps with it.
@@ -128,30 +135,28 @@ class ThreadHistory {
     ];
   }
 
-  /** The step that follows what is older than a checkpoint: a run has two besides its input, as a graph of one node has. */
-  async #stepAfter(beforeId: string | null): Promise<number> {
+  /** The first step of a checkpoint, or of the open run: that which follows all older ones. */
+  async #firstStepOf(checkpoint: Checkpoint | null): Promise<number> {
+    if (checkpoint === null) return firstStep + (await this.#countSteps(null));
+    // Counted anew after the open run, which may have left its checkpoint meanwhile.
+    if (this.#olderSteps === null) this.#olderSteps = await this.#countSteps(checkpoint.checkpointId);
+    else this.#olderSteps -= checkpoint.runId === null ? 1 : stepsOfRun;
+    return firstStep + this.#olderSteps;
+  }
+
+  async #countSteps(beforeId: string | null): Promise<number> {
     const { runs, patches } = await this.#api.threads.countCheckpoints(this.#key, beforeId);
-    return firstStep + runs * 3 + patches;
+    return runs * stepsOfRun + patches;
   }
 
   async #findLeft(runId: string): Promise<Checkpoint | null> {
     const { tenant, threadId } = this.#key;
-    try {
-      const left = await this.#api.threads.stateAfterRun({ tenant, runId });
-      return left?.threadId === threadId ? left : null;
-    } catch (error) {
-      if (error instanceof GatewayError && error.code === 'run_not_found') return null;
-      throw error;
-    }
+    const left = await foundOrNull(this.#api.threads.stateAfterRun({ tenant, runId }), 'run_not_found');
+    return left?.threadId === threadId ? left : null;
   }
 
   /** Null where it was removed, or is of an agent that the caller may not see. */
   async #findRun(runId: string): Promise<Run | null> {
-    try {
-      return await this.#api.runs.get({ tenant: this.#key.tenant, runId });
-    } catch (error) {
-      if (error instanceof GatewayError && error.code === 'run_not_found') return null;
-      throw error;
-    }
+    return await foundOrNull(this.#api.runs.get({ tenant: this.#key.tenant, runId }), 'run_not_found');
   }
 }

@@ -1,8 +1,8 @@
 import type { Api } from '../../contract/api/api.ts';
-import { GatewayError } from '../../contract/domain/errors.ts';
 import type { SentEvent, ThreadEvent } from '../../contract/domain/event.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
+import { foundOrNull } from '../shared/found-or-null.ts';
 import { streamModesOf } from '../shared/run-create.ts';
 import { isCancelled } from './encode.ts';
 import { numberOf, places, sendAfter } from './event-numbers.ts';
@@ -68,22 +68,16 @@ export class ThreadNarration {
 
   /** Null where the run was removed since. */
   async #openRun(event: ThreadEvent): Promise<OpenRun | null> {
-    const run = await this.#find(event.runId);
+    const run = await foundOrNull(
+      this.#api.runs.get({ tenant: this.#key.tenant, runId: event.runId }),
+      'run_not_found',
+    );
     if (run === null) return null;
     const { lastSeen } = this.#options;
     const options = { modes: new Set(modesOf(run)), lastSeen, isEnded: false, isFirst: isBeginning(run, event) };
     const opened = { run, narration: new Narration(this.#api, run, options) };
     this.#open.set(run.runId, opened);
     return opened;
-  }
-
-  async #find(runId: string): Promise<Run | null> {
-    try {
-      return await this.#api.runs.get({ tenant: this.#key.tenant, runId });
-    } catch (error) {
-      if (error instanceof GatewayError && error.code === 'run_not_found') return null;
-      throw error;
-    }
   }
 }
 

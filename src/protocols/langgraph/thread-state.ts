@@ -1,8 +1,8 @@
 import type { Api } from '../../contract/api/api.ts';
-import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Thread, ThreadKey } from '../../contract/domain/thread.ts';
+import { foundOrNull } from '../shared/found-or-null.ts';
 import { interruptId } from '../shared/interrupt-ids.ts';
 
 /** A thread and the run in it that has not left its state: one that is live, asks, or failed last. */
@@ -27,14 +27,9 @@ export async function findOpenRun(
   if (status === 'idle') return null;
   const runId = activeRunId ?? (await findNewestRun(api, { tenant, threadId }));
   if (runId === null) return null;
-  try {
-    const run = await api.runs.get({ tenant, runId });
-    return run.status === 'success' ? null : run;
-  } catch (error) {
-    // It may have been removed since, or be of an agent that the caller may not see.
-    if (error instanceof GatewayError && error.code === 'run_not_found') return null;
-    throw error;
-  }
+  // It may have been removed since, or be of an agent that the caller may not see.
+  const run = await foundOrNull(api.runs.get({ tenant, runId }), 'run_not_found');
+  return run?.status === 'success' ? null : run;
 }
 
 async function findNewestRun(api: Api, { tenant, threadId }: ThreadKey): Promise<string | null> {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { GatewayError } from '../../contract/domain/errors.ts';
 import type { EventBatches, RunEvent } from '../../contract/domain/event.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Run } from '../../contract/domain/run.ts';
+import { foundOrNull } from '../shared/found-or-null.ts';
 import { keyOf } from '../shared/wait-and-stream.ts';
 import { agentOf, findRun } from './agent-of-run.ts';
 import { type Call, Reply, respond } from './call.ts';
@@ -55,33 +55,33 @@ export async function listen(call: Call): Promise<Reply> {
 async function findAll(call: Call, ids: readonly string[]): Promise<readonly Run[]> {
   const runs: Run[] = [];
   for (const id of new Set(ids)) {
-    const run = await orNone(findRun(call, id));
+    const run = await foundOrNull(findRun(call, id), 'run_not_found');
     if (run !== null) runs.push(run.run);
   }
   return runs;
 }
 
-/** Tells of a task as it is, and of each change until it is over. Rejects never. */
+/** Notifies of a task as it is, and of each change until it is over. Never rejects. */
 async function followTask(call: Call, run: Run, notifications: Notifications): Promise<void> {
   try {
-    const events = await orNone(call.api.runs.watch(keyOf(run), run.lastSeq));
+    const events = await foundOrNull(call.api.runs.watch(keyOf(run), run.lastSeq), 'run_not_found');
     if (events === null) return;
     notifications.onClosed(() => void events.return());
-    await tellOf(call, run, notifications);
+    await notifyOfTask(call, run, notifications);
     while (run.phase !== 'done' && !notifications.isOver) {
       const changes = await nextChanges(events);
       if (changes === null) return;
       if (!changes.some(isNews)) continue;
-      const now = await orNone(call.api.runs.get(keyOf(run)));
+      const now = await foundOrNull(call.api.runs.get(keyOf(run)), 'run_not_found');
       if (now === null) return;
-      await tellOf(call, now, notifications);
+      await notifyOfTask(call, now, notifications);
     }
   } catch (fault) {
     notifications.fail(fault);
   }
 }
 
-async function tellOf(call: Call, run: Run, notifications: Notifications): Promise<void> {
+async function notifyOfTask(call: Call, run: Run, notifications: Notifications): Promise<void> {
   const { client, retentionMs, api } = call;
   const task = await encodeDetailedTask(run, { agent: agentOf(api, run), canElicit: client.canElicit, retentionMs });
   await notifications.put(notify(call, 'notifications/tasks', task));
@@ -99,14 +99,4 @@ function isNews({ change }: RunEvent): boolean {
 
 function notify({ id }: Call, method: string, params: JsonObject): JsonObject {
   return { jsonrpc: '2.0', method, params: { ...params, _meta: { [metaKeys.subscriptionId]: id } } };
-}
-
-/** Null for what is not there, or no longer. */
-async function orNone<T>(found: Promise<T>): Promise<T | null> {
-  try {
-    return await found;
-  } catch (error) {
-    if (error instanceof GatewayError && error.code === 'run_not_found') return null;
-    throw error;
-  }
 }

@@ -3,6 +3,7 @@ import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
 import type { Run, RunKey, RunSummary } from '../../contract/domain/run.ts';
 import type { ThreadKey } from '../../contract/domain/thread.ts';
+import { foundOrNull } from '../shared/found-or-null.ts';
 import { encodeCall, encodeSegment } from './encode.ts';
 import { runIdOfItem } from './ids.ts';
 import { encodeAnswerItem, encodeInputItems } from './input-items.ts';
@@ -33,8 +34,8 @@ async function itemsOf(api: Api, run: Run): Promise<readonly JsonObject[]> {
 export type ItemOrder = 'asc' | 'desc';
 
 /**
- * The items of all runs of a conversation. Runs before the one with the item `after` are not read; the items of its run come from the first.
- * Rejects with `thread_not_found`.
+ * The items of all runs of a conversation. Runs before the one with the item `after` are not read; the items of its run come
+ * from the first. Rejects with `thread_not_found`.
  */
 export async function* conversationItems(
   api: Api,
@@ -64,13 +65,8 @@ export async function findItem(api: Api, key: ThreadKey, itemId: string): Promis
 
 /** None where the run is gone, or belongs to another thread than it should. */
 async function readItems(api: Api, key: RunKey, threadId?: string): Promise<readonly JsonObject[]> {
-  try {
-    const run = await api.runs.get(key);
-    return threadId === undefined || run.threadId === threadId ? await itemsOf(api, run) : [];
-  } catch (error) {
-    if (error instanceof GatewayError && error.code === 'run_not_found') return [];
-    throw error;
-  }
+  const run = await foundOrNull(api.runs.get(key), 'run_not_found');
+  return run !== null && (threadId === undefined || run.threadId === threadId) ? await itemsOf(api, run) : [];
 }
 
 const runsAtOnce = 1000;

@@ -37,9 +37,9 @@ const report = z.discriminatedUnion('kind', [
 type Pending = { readonly commits: number; readonly sinceMs: number };
 
 /**
- * Runs checkpoints in a worker thread, which lives while there is work for it: when the log is large, and otherwise now and then. Copying it after every few commits
- * would write pages again and again that the next commits change, and sync two files each time. A failed checkpoint is
- * logged and repeated. When the worker itself ends, `onLost` is called once.
+ * Runs checkpoints in a worker thread, which lives while there is work for it: when the log is large, and otherwise now and
+ * then. Copying it after every few commits would write pages again and again that the next commits change, and sync two files
+ * each time. A failed checkpoint is logged and repeated. When the worker itself ends, `onLost` is called once.
  */
 export class Checkpoints {
   readonly #file: string;

@@ -14,8 +14,8 @@ import { prepareDelivery } from './sqlite-outbox.ts';
 import type { Statements } from './sqlite-statements.ts';
 import { prepareAdmission, prepareEffect } from './thread-effects.ts';
 
-// Each function encodes its arguments now, what is large before (see `large-json.ts`), and returns the work to do inside a transaction: a value that is not JSON fails
-// its own caller, and later changes that the caller makes are not written.
+// Each function encodes its arguments now, what is large before (see `large-json.ts`), and returns the work to do inside a
+// transaction: a value that is not JSON fails its own caller, and later changes that the caller makes are not written.
 
 const idRow = z.object({ id: z.number() });
 const removedRow = idRow.extend({ thread_id: z.string().nullable(), ended_at_ms: z.number().nullable() });

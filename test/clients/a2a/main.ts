@@ -44,6 +44,6 @@ try {
     process.stdout.write(`${seen instanceof Error ? 'FAIL' : 'ok  '} ${title}: ${String(seen)}\n`);
   }
 } finally {
-  await gateway.close();
+  await gateway[Symbol.asyncDispose]();
 }
 process.exitCode = isBroken ? 1 : 0;

@@ -1,9 +1,6 @@
-import { adapters } from '../../../adapters/index.ts';
-import { parseConfig } from '../../../src/config/load.ts';
 import type { JsonObject } from '../../../src/contract/domain/json.ts';
-import { startGateway } from '../../../src/gateway.ts';
-import { createLog } from '../../../src/observability/log.ts';
-import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
+import type { Sandbox } from '../../../src/sandbox/sandbox.ts';
+import { openOverSandbox } from '../../gateway/over-sandbox.ts';
 
 /** The config of a gateway over the sandbox, but for its store. */
 function siteConfig({ intunedUrl, restackUrl }: Sandbox): JsonObject {
@@ -36,16 +33,7 @@ function siteConfig({ intunedUrl, restackUrl }: Sandbox): JsonObject {
 
 /** A gateway in this process, over the sandbox. */
 export async function openGateway() {
-  const sandbox = await startSandbox();
-  const text = JSON.stringify({ ...siteConfig(sandbox), store: { url: 'sqlite::memory:' } });
-  const config = await parseConfig(text, { file: 'a2a.yaml', env: {}, registry: adapters });
-  const destination = { write: (line: string) => void process.stderr.write(line) };
-  const gateway = await startGateway(config, createLog({ level: 'error', secrets: config.secrets, destination }));
-  return {
-    url: gateway.url,
-    async close() {
-      await gateway.stop();
-      await sandbox.close();
-    },
-  };
+  return await openOverSandbox((sandbox) =>
+    JSON.stringify({ ...siteConfig(sandbox), store: { url: 'sqlite::memory:' } }),
+  );
 }

@@ -1,30 +1,18 @@
 import assert from 'node:assert/strict';
 import type { RunAgentParameters } from '@ag-ui/client';
 import type { RunFinishedEvent } from '@ag-ui/core';
-import { KilledGateways, type KillPlace, startedOnce } from '../../gateway/killed-gateways.ts';
-import { support } from '../../gateway/site.ts';
-import { RestackStandIn } from '../../gateway/stand-ins.ts';
+import { type KillPlace, startedOnce } from '../../gateway/killed-gateways.ts';
 import { AgUiClient } from '../ag-ui-client.ts';
-
-const text = { type: 'object', required: ['message'], properties: { message: { type: 'string' } } };
-const agent = { ...support, mapping: { interrupt: 'output.interrupt' }, schemas: { input: text } };
-/** What the agent shows, one by one; each is where a round may kill. */
-const shown = ['Once', 'Once upon', 'Once upon a time'];
-const whole = 'Once upon a time.';
+import { type KilledSite, openKilledSite, shown, whole } from '../killed-site.ts';
 
 export type Tally = { readonly kills: number; readonly starts: number; readonly runs: number };
 
-type Site = { readonly restack: RestackStandIn; readonly gateways: KilledGateways; runs: number };
+type Site = Pick<KilledSite, 'restack' | 'gateways'> & { runs: number };
 
 /** The client's gateway is killed in the middle of its runs, and it asks again as its protocol says: the same ids and message. */
 export async function surviveKills(place: KillPlace, rounds: number): Promise<Tally> {
-  await using restack = await RestackStandIn.open();
-  restack.plan = () => ({ status: 'running' });
-  await using gateways = await KilledGateways.open(place, {
-    pacing: { floorMs: 20, watchedCeilingMs: 100, ceilingMs: 200 },
-    backends: { restack: { adapter: 'restack', baseUrl: restack.origin } },
-    agents: [agent],
-  });
+  await using opened = await openKilledSite(place);
+  const { restack, gateways } = opened;
   const site = { restack, gateways, runs: 0 };
   for (let round = 0; round < rounds; round += 1) {
     const named = `${place.name} ${round}`;

@@ -2,29 +2,18 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import OpenAI from 'openai';
 import type { Response, ResponseStreamEvent } from 'openai/resources/responses/responses';
-import { KilledGateways, type KillPlace, startedOnce } from '../../gateway/killed-gateways.ts';
-import { support } from '../../gateway/site.ts';
-import { RestackStandIn } from '../../gateway/stand-ins.ts';
+import { type KillPlace, startedOnce } from '../../gateway/killed-gateways.ts';
+import { type KilledSite, openKilledSite, shown, whole } from '../killed-site.ts';
 
-const text = { type: 'object', required: ['message'], properties: { message: { type: 'string' } } };
-const agent = { ...support, mapping: { interrupt: 'output.interrupt' }, schemas: { input: text } };
 const question = { question: 'Refund 12.50?' };
-/** What the agent shows, one by one; each is where a round may kill. */
-const shown = ['Once', 'Once upon', 'Once upon a time'];
-const whole = 'Once upon a time.';
 const connectWithinMs = 60_000;
 
 export type Tally = { readonly kills: number; readonly starts: number; readonly responses: number };
 
 /** The SDK creates responses in the background, their gateway is killed, and the next one is asked to go on. */
 export async function surviveKills(place: KillPlace, rounds: number): Promise<Tally> {
-  await using restack = await RestackStandIn.open();
-  restack.plan = () => ({ status: 'running' });
-  await using gateways = await KilledGateways.open(place, {
-    pacing: { floorMs: 20, watchedCeilingMs: 100, ceilingMs: 200 },
-    backends: { restack: { adapter: 'restack', baseUrl: restack.origin } },
-    agents: [agent],
-  });
+  await using opened = await openKilledSite(place);
+  const { restack, gateways } = opened;
   const site = { restack, gateways, responses: 0 };
   for (let round = 0; round < rounds; round += 1) {
     const named = `${place.name} ${round}`;
@@ -35,7 +24,7 @@ export async function surviveKills(place: KillPlace, rounds: number): Promise<Ta
   return { kills: gateways.kills, starts: restack.count('start'), responses: site.responses };
 }
 
-type Site = { readonly restack: RestackStandIn; readonly gateways: KilledGateways; responses: number };
+type Site = Pick<KilledSite, 'restack' | 'gateways'> & { responses: number };
 
 /** A client of the gateway in use. */
 function clientOf({ gateways }: Site): OpenAI {

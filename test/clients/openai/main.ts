@@ -5,13 +5,8 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { adapters } from '../../../adapters/index.ts';
-import { parseConfig } from '../../../src/config/load.ts';
-import { startGateway } from '../../../src/gateway.ts';
-import { createLog } from '../../../src/observability/log.ts';
-import { sampleConfig } from '../../../src/sandbox/sample-config.ts';
-import { startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { type KillPlace, playInEachPlace } from '../../gateway/killed-gateways.ts';
+import { openOverSandbox, sampleInMemory } from '../../gateway/over-sandbox.ts';
 import { installServer, type Packages } from '../../vendors/peers/packages.ts';
 import { surviveKills } from './kills.ts';
 
@@ -37,18 +32,8 @@ if (isAsked('clients')) await tryClients();
 if (isAsked('kills')) await playInEachPlace((place) => tryPlace(place, Number(values.rounds)));
 
 async function tryClients(): Promise<void> {
-  const sandbox = await startSandbox();
-  const text = sampleConfig(sandbox)
-    .replace('port: 8080', 'port: 0')
-    .replace('sqlite:./data/rungate.db', 'sqlite::memory:');
-  const config = await parseConfig(text, { file: 'sample.yaml', env: {}, registry: adapters });
-  const gateway = await startGateway(config, createLog({ level: 'silent', secrets: [] }));
-  try {
-    for (const client of clients) say(await runClient(client, gateway.url));
-  } finally {
-    await gateway.stop();
-    await sandbox.close();
-  }
+  await using gateway = await openOverSandbox(sampleInMemory);
+  for (const client of clients) say(await runClient(client, gateway.url));
 }
 
 async function runClient({ script, packages }: Client, url: string): Promise<string> {

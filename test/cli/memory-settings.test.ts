@@ -1,9 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { memorySettings } from '../../src/cli/memory-settings.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -11,9 +13,14 @@ const taker = fileURLToPath(new URL('./memory-taker.ts', import.meta.url));
 const run = promisify(execFile);
 const mebibyte = 1024 * 1024;
 
+/** The sandbox keeps its database below the folder that it is started in. */
+const folder = mkdtempSync(join(tmpdir(), 'rungate-memory-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
 /** A served sandbox once it listens, and what the kernel says that it runs with. */
 async function serve(options: { readonly env?: NodeJS.ProcessEnv; readonly flags?: readonly string[] }) {
   const child = spawn(process.execPath, [...(options.flags ?? []), main, 'serve', '--sandbox', '--port', '0'], {
+    cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env },
   });

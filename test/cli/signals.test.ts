@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { awaitStop, takeHangups } from '../../src/cli/signals.ts';
 
 function openSource() {
@@ -68,10 +71,14 @@ describe('the signals that stop a command', () => {
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 describe('a process whose terminal closes', () => {
+  /** The sandbox keeps its database below the folder that it is started in. */
+  const folder = mkdtempSync(join(tmpdir(), 'rungate-signals-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
   test.each([['sandbox'], ['serve', '--sandbox', '--port', '0']])(
     'rungate %s goes on after SIGHUP and ends with SIGTERM',
     async (...words) => {
-      const child = spawn(process.execPath, [main, ...words], { stdio: ['ignore', 'pipe', 'ignore'] });
+      const child = spawn(process.execPath, [main, ...words], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] });
       try {
         let said = '';
         for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {

@@ -218,7 +218,7 @@ class Estimate {
     }
     if (reading.has(name)) {
       this.steps += all.units;
-      return listed({ ...all, units: 2 * all.units }, turns);
+      return listed({ ...all, units: 2 * all.units, items: listing.has(name) ? all.units : all.items }, turns);
     }
     const chars = 8 * all.units;
     const [subject = nothing, other = nothing, third = nothing] = given;
@@ -312,6 +312,8 @@ const reading: ReadonlySet<string> = new Set(
     'encodeUrl encodeUrlComponent decodeUrl decodeUrlComponent append keys lookup merge reverse spread zip'
   ).split(' '),
 );
+/** Those of them that make an array of the members of an object. */
+const listing: ReadonlySet<string> = new Set(['keys', 'spread']);
 /** Where it is not one. */
 const arity: Readonly<Record<string, number>> = {
   ...{ substring: 2, substringBefore: 2, substringAfter: 2, contains: 2, split: 2, match: 2, replace: 3, pad: 2 },

@@ -56,6 +56,15 @@ describe('the estimate of work', () => {
     expect(estimate(doubled, { s: 'text' })).toBeGreaterThan(2 ** 20);
   });
 
+  test.each(['$spread($)', '$keys($)', '$spread(*)', '$keys($merge($))'])(
+    'counts what is made of the members of an object as items: %s',
+    (text) => {
+      const members = Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`k${n}`, { b: n }]));
+      expect(estimate(`(${text})^($)`, members)).toBeGreaterThan(400 * Math.log2(400));
+      expect(estimate(`$map(${text}, function($x) { $keys($$) })`, members)).toBeGreaterThan(400 * 400);
+    },
+  );
+
   const part = fc.letrec<{ any: string }>((tie) => ({
     any: fc.oneof(
       { maxDepth: 4 },

@@ -54,7 +54,11 @@ export class AuthorizedRuns implements Runs {
     });
   }
 
-  async get(key: RunKey): Promise<Run> {
+  get(key: RunKey): Promise<Run> {
+    return this.#scope.visibleIds === null ? this.#api.runs.get(key) : this.#getVisible(key);
+  }
+
+  async #getVisible(key: RunKey): Promise<Run> {
     return this.#scope.checkRun(await this.#api.runs.get(key));
   }
 

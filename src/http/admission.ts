@@ -48,7 +48,11 @@ export function admitRequests({ hosts, origins, isProtected, pages }: AdmissionO
     return served;
   }
 
-  function checkHosts({ req, path }: Context): void {
+  function checkHosts(context: Context): void {
+    const { req } = context;
+    const { host } = req.headers;
+    if (host !== undefined && known.get(host) === true && namesPath(req)) return;
+    const { path } = context;
     if (anyHostPaths.has(path) || pushPath.test(path)) return;
     for (const host of hostsOf(req)) if (!isServed(host)) throw refuseHost(host);
   }
@@ -88,12 +92,19 @@ function refuseSecondHost(context: Context): void {
 }
 
 /** Every host that the request names: that of the target where it is a whole URL (RFC 9112, section 3.2.2), and of `Host`. */
-function* hostsOf({ url = '', headers: { host }, socket }: IncomingMessage): Generator<string> {
-  if (!url.startsWith('/') && url !== '*') yield URL.parse(url)?.host ?? '';
+function* hostsOf(request: IncomingMessage): Generator<string> {
+  const { url = '', headers, socket } = request;
+  const { host } = headers;
+  if (!namesPath(request)) yield URL.parse(url)?.host ?? '';
   if (host !== undefined) yield host;
   // No browser speaks HTTP/1.0, which has no such header; scripts of this machine may.
   else if (!isLoopbackHost(socket.remoteAddress ?? ''))
     throw new GatewayError('host_forbidden', { detail: 'the request names no host' });
+}
+
+/** Whether the target is no whole URL. */
+function namesPath({ url = '' }: IncomingMessage): boolean {
+  return url.startsWith('/') || url === '*';
 }
 
 /** Whether a page of this origin may call the gateway: one of its own, or of an origin in `server.cors.origins`. */

@@ -43,7 +43,6 @@ export class Answers {
     if (answer.headers !== undefined) context.set(answer.headers);
     switch (answer.kind) {
       case 'json':
-        context.status = answer.status;
         return this.#sendJson(context, answer, reader);
       case 'list':
         return this.#sendList(context, answer, reader);
@@ -96,6 +95,8 @@ export class Answers {
     const { body, lasting = false } = answer;
     const known = lasting && typeof body === 'object' && body !== null ? this.#texts.get(body) : undefined;
     const text = known ?? stringifySmall(body);
+    // Koa gives a text 200 by itself.
+    if (text === null || answer.status !== 200) context.status = answer.status;
     if (text === null) return this.#deps.large.sendJson(context, answer, reader);
     if (known === undefined && lasting && typeof body === 'object' && body !== null) this.#texts.set(body, text);
     setJson(context, text, answer.contentType);

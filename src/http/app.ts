@@ -176,7 +176,7 @@ export function createApp(options: AppOptions): App {
   app.use(secureAnswers());
   app.use(admitRequests({ ...options, pages }));
   if (origins.length > 0) for (const step of allowOrigins(origins)) app.use(step);
-  app.use(resources.route());
+  if (options.issuer !== null) app.use(resources.route());
   const { sessions, isProtected } = options;
   const hasConsole = sessions !== undefined && mounts.some(({ protocol }) => protocol.isForOperators === true);
   app.use(

@@ -99,7 +99,7 @@ export function routeConsole({ accessControl, sessions, isProtected }: ConsoleDe
     setSession(context, '', 0);
     context.status = 204;
   });
-  return { prefix: consolePath, router };
+  return { prefix: consolePath, routers: router };
 }
 
 /** Only the origin knows whether the browser speaks TLS, which may end at a proxy. */

@@ -26,13 +26,13 @@ export type ErrorDeps = {
 /** The one place where an error becomes an answer. Finds the request's id on the answer. */
 export function answerErrors({ protocolOf, elsewhere, disconnects, resources, log }: ErrorDeps): Middleware {
   return async (context, next) => {
-    const requestId = context.response.get('X-Request-Id');
     try {
       await next();
       if (isUnrouted(context)) throw new GatewayError('route_not_found');
     } catch (thrown) {
       const known = thrown instanceof GatewayError ? thrown : new GatewayError('internal', { cause: thrown });
       const error = sayWhereElse(known, context, elsewhere);
+      const requestId = context.response.get('X-Request-Id');
       record(log, context, requestId, error);
       if (context.writable && !context.headerSent) {
         if (error.http === 401)

@@ -2,13 +2,13 @@ import cors from '@koa/cors';
 import type { Middleware } from 'koa';
 
 /** Answers are data: no browser may take one for a page, run it, frame it, keep it, or send its address elsewhere. */
-const securityHeaders = {
-  'X-Content-Type-Options': 'nosniff',
-  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-  'Referrer-Policy': 'no-referrer',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  'Cache-Control': 'no-store',
-};
+const securityHeaders = new Map([
+  ['X-Content-Type-Options', 'nosniff'],
+  ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
+  ['Referrer-Policy', 'no-referrer'],
+  ['Cross-Origin-Resource-Policy', 'same-origin'],
+  ['Cache-Control', 'no-store'],
+]);
 
 /** The headers of an answer that a page of another origin may read. */
 const exposeHeaders = [
@@ -58,7 +58,7 @@ const preflightSeconds = 600;
 /** Sets the security headers of every answer, errors too; a later step may replace them. */
 export function secureAnswers(): Middleware {
   return (context, next) => {
-    context.set(securityHeaders);
+    context.res.setHeaders(securityHeaders);
     return next();
   };
 }

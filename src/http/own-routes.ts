@@ -82,7 +82,7 @@ export function routeOwn(deps: OwnRouteDeps, options: HomeOptions & ReferenceOpt
   });
 
   addReference(router, options);
-  return { prefix: '', router };
+  return { prefix: '', routers: router };
 }
 
 function flattenHeaders(headers: Context['headers']): Readonly<Record<string, string>> {

@@ -31,9 +31,10 @@ export function recordRequests(deps: RequestRecordDeps): Middleware {
       typeof headers.traceparent === 'string' ? headers.traceparent : undefined,
       headers.tracestate,
     );
-    const span = unattended.test(context.path)
-      ? undefined
-      : tracer?.begin('request', { parent: given, kind: 'server' });
+    const span =
+      tracer === undefined || unattended.test(context.path)
+        ? undefined
+        : tracer.begin('request', { parent: given, kind: 'server' });
     const trace = { requestId, context: span?.context ?? given };
     await scope.run(trace, next);
     const operation = operationOf(context);

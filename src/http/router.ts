@@ -21,21 +21,29 @@ export function createRouter(prefix: string, options: { readonly strict: boolean
   return new Router({ ...options, prefix, sensitive: true, exclusive: 'specificity', methods: METHODS });
 }
 
-/** A router and the paths that it is asked for. */
-export type Site = { readonly prefix: string; readonly router: Router };
+/** Routers and the paths that they are asked for. */
+export type Site = {
+  readonly prefix: string;
+  /** By the first segment below the prefix, or one for every path: a router tries all of its routes, one after the other. */
+  readonly routers: ReadonlyMap<string, Router> | Router;
+};
+
+type Step = (context: Context, next: () => Promise<unknown>) => Promise<unknown>;
 
 /**
  * The routes, OPTIONS and 405 of several routers in one step. Each router below whose prefix the path lies is asked in turn; a
  * path that none of them has goes to the next step.
  */
 export function mountRouters(sites: readonly Site[]): Middleware {
-  const steps = sites.map(({ prefix, router }) => ({ prefix, answer: answerBy(router) }));
+  const places = sites.map(({ prefix, routers }) => ({ prefix, below: `${prefix}/`, stepFor: chooseStep(routers) }));
   return (context, next) => {
     const { path } = context;
     const goOn = (from: number): Promise<unknown> => {
-      for (let at = from; at < steps.length; at += 1) {
-        const step = steps[at];
-        if (step !== undefined && isUnder(path, step.prefix)) return step.answer(context, () => goOn(at + 1));
+      for (let at = from; at < places.length; at += 1) {
+        const place = places[at];
+        if (place === undefined || !(path.startsWith(place.below) || path === place.prefix)) continue;
+        const step = place.stepFor(path, place.below.length);
+        if (step !== undefined) return step(context, () => goOn(at + 1));
       }
       return next();
     };
@@ -43,13 +51,28 @@ export function mountRouters(sites: readonly Site[]): Middleware {
   };
 }
 
-function answerBy(router: Router): (context: Context, next: () => Promise<unknown>) => Promise<unknown> {
+/** The step for a path by its segment at `from`; undefined: none of the routers has such a path. */
+function chooseStep(routers: Site['routers']): (path: string, from: number) => Step | undefined {
+  if (routers instanceof Router) {
+    const step = answerBy(routers);
+    return () => step;
+  }
+  const steps = new Map([...routers].map(([segment, router]) => [segment, answerBy(router)]));
+  return (path, from) => {
+    const end = path.indexOf('/', from);
+    return steps.get(path.slice(from, end === -1 ? undefined : end));
+  };
+}
+
+function answerBy(router: Router): Step {
   const routes = router.routes() as unknown as Middleware;
   const allowed = router.allowedMethods(refusals) as unknown as Middleware;
-  return (context, next) => {
-    const answer: Promise<unknown> = allowed(context, () => routes(context, next));
-    return context.method === 'OPTIONS' ? answer.then(() => completeOptions(context)) : answer;
+  // Only a path without a route for the method goes on here.
+  const refuse = async (context: Context, next: () => Promise<unknown>): Promise<void> => {
+    await allowed(context, next);
+    if (context.method === 'OPTIONS') completeOptions(context);
   };
+  return (context, next) => routes(context, () => refuse(context, next));
 }
 
 export function isUnder(path: string, prefix: string): boolean {

@@ -1,7 +1,8 @@
+import type { Router } from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { z } from 'zod';
 import type { AccessControl, Caller } from '../access/access-control.ts';
-import type { Operation } from '../contract/api/protocol.ts';
+import type { Answer, Operation } from '../contract/api/protocol.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
 import { refuseDropping } from '../protocols/shared/decisive-members.ts';
 import type { Answers } from './answers.ts';
@@ -28,15 +29,22 @@ export type RouteDeps = {
   readonly publicUrl: string | null;
 };
 
-/** A protocol's operations as one router. */
+/** A protocol's operations as a router for each first segment of their paths, or as one where that is a parameter. */
 export function routeMount({ protocol, prefix }: Mount, deps: RouteDeps): Site {
-  const router = createRouter(prefix, { strict: false });
-  for (const each of protocol.operations) {
-    const step = serveOperation(each, { protocol, prefix }, deps);
-    // The router's types say more of a context than Koa's do, and less of its state.
-    router.register(escapeColons(each.path), [each.method], step as unknown as Parameters<typeof router.register>[2]);
+  const { operations } = protocol;
+  if (operations.some(({ path }) => path.startsWith('/:'))) return { prefix, routers: routeAll(operations) };
+  const bySegment = Map.groupBy(operations, ({ path }) => path.split('/', 2)[1] ?? '');
+  return { prefix, routers: new Map([...bySegment].map(([segment, some]) => [segment, routeAll(some)])) };
+
+  function routeAll(some: readonly Operation[]): Router {
+    const router = createRouter(prefix, { strict: false });
+    for (const each of some) {
+      const step = serveOperation(each, { protocol, prefix }, deps);
+      // The router's types say more of a context than Koa's do, and less of its state.
+      router.register(escapeColons(each.path), [each.method], step as unknown as Parameters<typeof router.register>[2]);
+    }
+    return router;
   }
-  return { prefix, router };
 }
 
 /** A colon after a name, as in `/runs:cancel`, begins no parameter. */
@@ -73,14 +81,14 @@ function serveOperation(operation: Operation, { protocol, prefix }: Mount, deps:
     const request = new OperationRequest(context, disconnects, parts);
     const askAgain = () =>
       operation.handle(api, new OperationRequest(context, disconnects, { ...parts, isAgain: true }));
-    const work = async (): Promise<void> => {
-      const answer = await operation.handle(api, request);
+    const send = (answer: Answer): Promise<void> | undefined => {
       const canRepeat = context.method === 'GET' || answer.kind === 'list';
-      // Not awaited here, so that the answer is not kept while it waits for its turn.
       return answers.send(context, answer, { prefix, caller, askAgain: canRepeat ? askAgain : null });
     };
-    const isCounted = typeof countsAsStream === 'function' && countsAsStream(body);
-    return isCounted ? countStream(context, { principal, api }, work) : work();
+    if (typeof countsAsStream === 'function' && countsAsStream(body))
+      return countStream(context, { principal, api }, async () => send(await operation.handle(api, request)));
+    // Not awaited, so that the answer is not kept while it waits for its turn.
+    return send(await operation.handle(api, request));
   }
 
   /** Counted before the work is done: no run is created for a reader that cannot be served. */
@@ -108,18 +116,24 @@ function serveOperation(operation: Operation, { protocol, prefix }: Mount, deps:
     });
   }
 
-  return async (context) => {
+  function answerCaller(context: Context, caller: Caller): Promise<void> {
+    if (operation.openConversation !== undefined && sockets.isUpgrade(context.req))
+      return openConversation(context, caller);
+    if (countsAsStream !== true) return handle(context, caller);
+    return countStream(context, caller, () => handle(context, caller));
+  }
+
+  return (context) => {
     noteOperation(context, label);
     const ticket = isTicketed ? readTicket(context) : null;
     const entering =
       ticket === null
         ? accessControl.enter(context.req, context.res)
         : accessControl.enterWithTicket(ticket, context.path, context.res);
-    const caller = entering instanceof Promise ? await entering : entering;
-    if (operation.openConversation !== undefined && sockets.isUpgrade(context.req))
-      return await openConversation(context, caller);
-    if (countsAsStream !== true) return await handle(context, caller);
-    await countStream(context, caller, () => handle(context, caller));
+    // A promise turn that is not needed is a part of every request.
+    return entering instanceof Promise
+      ? entering.then((caller) => answerCaller(context, caller))
+      : answerCaller(context, entering);
   };
 }
 

@@ -39,7 +39,7 @@ export function routeTickets(mounts: readonly Mount[], { accessControl, readBody
     const answer = { ticket, url: `${path}?ticket=${ticket}`, open_before: new Date(openBeforeMs).toISOString() };
     setJson(context, JSON.stringify(answer));
   });
-  return { prefix: '', router };
+  return { prefix: '', routers: router };
 }
 
 /** Whether an operation streams one run, so that a ticket opens it. */

@@ -13,6 +13,7 @@ import type { CapCount } from './sqlite-caps.ts';
 import { prepareDelivery } from './sqlite-outbox.ts';
 import type { Statements } from './sqlite-statements.ts';
 import { prepareAdmission, prepareEffect } from './thread-effects.ts';
+import type { UpstreamKeys } from './upstream-keys.ts';
 
 // Each function encodes its arguments now, what is large before (see `large-json.ts`), and returns the work to do inside a
 // transaction: a value that is not JSON fails its own caller, and later changes that the caller makes are not written.
@@ -91,7 +92,7 @@ function findEarlier(statements: Statements, { tenant, key, fingerprint }: Idemp
 
 /** The work gives null where another run has the upstream run. */
 export function prepareUpdate(
-  statements: Statements,
+  { statements, upstreams }: { readonly statements: Statements; readonly upstreams: UpstreamKeys },
   update: RunUpdate,
   texts: LargeTexts | null,
 ): () => boolean | null {
@@ -112,12 +113,14 @@ export function prepareUpdate(
   const vendor = vendorOf(run);
   const owe = (update.deliveries ?? []).map((each) => prepareDelivery(statements.insertDelivery, each));
   return () => {
-    if (upstreamKey !== undefined && statements.hasUpstream.get(upstreamKey, run.runId) !== undefined) return null;
+    const holder = upstreamKey === undefined ? null : upstreams.find(upstreamKey);
+    if (holder !== null && holder !== run.runId) return null;
     // The end of a run always moves it within the indexes.
     if (!updateInPlace(statements, update, columns)) {
       if (statements.updateRun.run(...columns, vendor).changes === 0) return false;
       if (upstreamKey !== undefined) statements.setUpstream.run(run.runId, upstreamKey);
     }
+    if (upstreamKey !== undefined && holder === null) upstreams.note(upstreamKey, run.runId);
     for (const [seq, change] of rewrites) {
       if (change === null) statements.removeEvent.run(run.runId, seq);
       else statements.rewriteEvent.run(run.runId, seq, change);

@@ -33,8 +33,6 @@ const texts = {
   updateRunInPlace: `UPDATE runs SET ${setInPlace} ${whereInPlace}`,
   /** The same of a run that the vendor has started: one statement, because it is one of every run. */
   updateStartedRun: `UPDATE runs SET ${setInPlace}, upstream_key = ?13 ${whereInPlace}`,
-  hasUpstream: 'SELECT 1 FROM runs WHERE upstream_key = ? AND run_id <> ?',
-  findByUpstream: 'SELECT run_id AS runId FROM runs WHERE upstream_key = ?',
   setUpstream: 'UPDATE runs SET upstream_key = ?2 WHERE run_id = ?1',
   isVersion: 'SELECT 1 FROM runs WHERE run_id = ? AND tenant = ? AND version = ?',
   removeRun: `DELETE FROM runs WHERE run_id = ? AND tenant = ? AND version = ?

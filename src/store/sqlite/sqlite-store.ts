@@ -37,6 +37,7 @@ import { prepareStatements, type Statements } from './sqlite-statements.ts';
 import { SqliteThreads } from './sqlite-threads.ts';
 import { SqliteTickets } from './sqlite-tickets.ts';
 import { SqliteUsage } from './sqlite-usage.ts';
+import { UpstreamKeys } from './upstream-keys.ts';
 import { WriteQueue } from './write-queue.ts';
 
 /**
@@ -57,6 +58,7 @@ export class SqliteStore implements Store {
   readonly items: SqliteItems;
   readonly fence: SqliteFence | null;
   readonly #statements: Statements;
+  readonly #upstreams: UpstreamKeys;
   readonly #search: RunSearch;
   readonly #expiry: RunExpiry;
   readonly #writes: WriteQueue;
@@ -90,6 +92,7 @@ export class SqliteStore implements Store {
       },
       refusal: () => this.fence?.fault ?? null,
     });
+    this.#upstreams = new UpstreamKeys(options.database, this.#writes);
     this.fence = place === undefined ? null : new SqliteFence({ ...place, database, writes: this.#writes });
     const secrets = new DeploymentSecrets(options.database, this.#writes);
     this.threads = new SqliteThreads({
@@ -138,13 +141,14 @@ export class SqliteStore implements Store {
   async #update(update: RunUpdate, texts: LargeTexts | null): Promise<boolean> {
     const { settlements = [] } = update;
     const settle = settlements.length === 0 ? null : this.caps.prepareSettle(settlements);
-    const write = prepareUpdate(this.#statements, update, texts);
+    const write = prepareUpdate({ statements: this.#statements, upstreams: this.#upstreams }, update, texts);
     const isWritten = await this.#writes.submit(() => {
       const result = write();
       if (result === true) settle?.();
       return result;
     });
     if (isWritten === null) throw new UpstreamTaken();
+    if (update.upstreamKey !== undefined) this.#upstreams.sortWhenMany();
     if (isWritten) this.fence?.note(update.run.runId, update.run.version);
     return isWritten;
   }
@@ -175,10 +179,7 @@ export class SqliteStore implements Store {
   }
 
   async findByUpstream(upstreamKey: string): Promise<string | null> {
-    return await withStorageFaults(() => {
-      const row = this.#statements.findByUpstream.get(upstreamKey) as { readonly runId: string } | undefined;
-      return row?.runId ?? null;
-    });
+    return await withStorageFaults(() => this.#upstreams.find(upstreamKey));
   }
 
   async findOfAnyTenant(runId: string): Promise<Run | null> {

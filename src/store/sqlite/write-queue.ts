@@ -7,6 +7,8 @@ const maxBatch = 500;
 // A lasting lock must lead to faults, not to a queue that fills the memory.
 const maxPending = 50_000;
 const busyRetryMs = 5;
+/** Of a transaction that follows one of several writes: more of them are likely to come, and share its pages and its sync. */
+const spacingMs = 2;
 
 type Write = {
   /** Runs inside the transaction, and once more if another write failed: it must have no effect outside the database. */
@@ -18,7 +20,8 @@ type Write = {
 type Outcome = { readonly write: Write; readonly value?: unknown; readonly fault?: StorageFault };
 
 /**
- * Group commit: the writes of one event-loop turn share a transaction, and each promise resolves after its COMMIT.
+ * Group commit: the writes of one event-loop turn share a transaction, and each promise resolves after its COMMIT. A write
+ * that comes alone does not wait; those of a busy gateway wait for each other up to {@link spacingMs}.
  *
  * A write that fails by itself (a constraint) is rolled back to its savepoint and does not harm the others. When the
  * database fails, the whole batch is rejected and nothing of it is written. There is one exception, which no database can
@@ -35,6 +38,8 @@ export class WriteQueue {
   readonly #commit: StatementSync;
   #pending: Write[] = [];
   #scheduled = false;
+  /** When the next transaction may begin, in milliseconds of the monotonic clock. */
+  #nextMs = 0;
   #busySinceMs: number | null = null;
   #isRefused = false;
   #closed = false;
@@ -95,7 +100,9 @@ export class WriteQueue {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.#flush());
+    const waitMs = this.#nextMs - performance.now();
+    if (waitMs > 0) setTimeout(() => this.#flush(), waitMs);
+    else setImmediate(() => this.#flush());
   }
 
   #flush(): void {
@@ -118,7 +125,9 @@ export class WriteQueue {
       const fault = toStorageFault(error);
       outcomes = batch.map((write) => ({ write, fault }));
     }
-    const tookMs = performance.now() - sinceMs;
+    const nowMs = performance.now();
+    const tookMs = nowMs - sinceMs;
+    this.#nextMs = batch.length > 1 ? nowMs + spacingMs : 0;
     this.#busySinceMs = null;
     this.#pending = this.#pending.slice(batch.length);
     if (this.#pending.length > 0) this.#schedule();

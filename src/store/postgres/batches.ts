@@ -7,6 +7,10 @@ const maxPending = 50_000;
 // Operations that arrive while this many statements are under way are gathered for the next one.
 const usualInFlight = 3;
 const maxCollisionRetries = 5;
+/** A statement and its commit cost the server as much as several of the rows that they carry. */
+const gatherMs = 10;
+/** A batch of fewer operations is not worth a wait. */
+const minGathered = 8;
 
 type Pending<Op, Result> = {
   readonly op: Op;
@@ -16,7 +20,8 @@ type Pending<Op, Result> = {
 
 /**
  * Group commit: the operations of one event-loop turn go out as one statement, which is one transaction and one round
- * trip. Each promise resolves after the commit.
+ * trip. Each promise resolves after the commit. While many are submitted, those of some turns are gathered, so that few
+ * statements carry them; an operation among few goes out at once.
  *
  * When a batch fails, each operation is tried alone, so that one bad operation does not harm the others. When the
  * connection breaks while the server commits, the outcome is unknown: the whole batch is rejected and may still be found
@@ -31,6 +36,8 @@ export class Batches<Op, Result> {
   readonly #inFlight = new Set<Promise<void>>();
   #scheduled = false;
   #closed = false;
+  /** Before this instant of the monotonic clock nothing goes out. */
+  #gatherUntilMs = 0;
 
   /**
    * @param options.send runs one statement; resolves to its results in the order of the operations.
@@ -67,17 +74,22 @@ export class Batches<Op, Result> {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    const flush = (): void => {
       this.#scheduled = false;
       this.#flush();
-    });
+    };
+    const waitMs = this.#gatherUntilMs - performance.now();
+    if (waitMs > 0) setTimeout(flush, waitMs);
+    else setImmediate(flush);
   }
 
   #flush(): void {
+    if (this.#pending.length >= minGathered) this.#gatherUntilMs = performance.now() + gatherMs;
     while (this.#pending.length > 0 && this.#inFlight.size < this.#maxInFlight) {
       const sent = this.#settle(this.#takeBatch()).then(() => {
         this.#inFlight.delete(sent);
-        this.#flush();
+        if (this.#closed) this.#flush();
+        else if (this.#pending.length > 0) this.#schedule();
       });
       this.#inFlight.add(sent);
     }

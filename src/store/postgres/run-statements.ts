@@ -11,9 +11,10 @@ import { oweDeliveries, owedColumns } from './postgres-outbox-statements.ts';
 import { defineWrite, type EncodedWrite, nowMs, type Row } from './write-statement.ts';
 
 /** Parameter tables, as {@link defineWrite} takes them. */
-export const insertColumns = `run_id text, tenant text, agent_id text, agent_name text, thread_id text, phase text,
+const rowColumns = `run_id text, tenant text, agent_id text, agent_name text, thread_id text, phase text,
   status text, owner text, version bigint, created_at_ms bigint, updated_at_ms bigint, ended_at_ms bigint, due_at_ms bigint, state text,
-  implied integer, request text, metadata text, key_tenant text, key text, fingerprint text, key_expires_at_ms bigint`;
+  implied integer, request text, metadata text`;
+export const insertColumns = `${rowColumns}, key_tenant text, key text, fingerprint text, key_expires_at_ms bigint`;
 export const updateColumns = `run_id text, tenant text, expected_version bigint, expected_owner text, phase text,
   status text, owner text, version bigint, updated_at_ms bigint, ended_at_ms bigint, state text, upstream_key text,
   implied integer, vendor text`;
@@ -24,6 +25,16 @@ export const eventColumns = 'run_id text, seq bigint, at_ms bigint, status text,
 export type Numbering = { readonly columns: string; readonly join: string };
 const unnumbered: Numbering = { columns: 'NULL, NULL', join: '' };
 
+const insertRows = (
+  from: string,
+): string => `INSERT INTO runs (run_id, tenant, agent_id, agent_name, thread_id, phase, status,
+      owner, version, created_at_ms, updated_at_ms, ended_at_ms, due_at_ms, state, implied)
+    SELECT run_id, tenant, agent_id, agent_name, thread_id, phase, status,
+      owner, version, created_at_ms, updated_at_ms, ended_at_ms, due_at_ms, state, implied FROM ${from}`;
+
+const insertRequests = (from: string): string => `INSERT INTO requests (run_id, metadata, request)
+    SELECT run_id, string_to_array(metadata, E'\\n'), request FROM ${from}`;
+
 /** Common table expressions that insert the runs of `source` whose key is free, as `stored`, with their events. */
 export const storeRuns = (source: string, event: string, { columns, join } = unnumbered): string => `taken AS (
     INSERT INTO idempotency AS used (tenant, key, fingerprint, run_id, expires_at_ms)
@@ -33,15 +44,10 @@ export const storeRuns = (source: string, event: string, { columns, join } = unn
       expires_at_ms = excluded.expires_at_ms WHERE used.expires_at_ms <= ${nowMs}
     RETURNING run_id
   ), stored AS (
-    INSERT INTO runs (run_id, tenant, agent_id, agent_name, thread_id, phase, status, owner, version,
-      created_at_ms, updated_at_ms, ended_at_ms, due_at_ms, state, implied)
-    SELECT run_id, tenant, agent_id, agent_name, thread_id, phase, status, owner, version,
-      created_at_ms, updated_at_ms, ended_at_ms, due_at_ms, state, implied
-    FROM ${source} WHERE key IS NULL OR run_id IN (SELECT run_id FROM taken)
+    ${insertRows(`${source} WHERE key IS NULL OR run_id IN (SELECT run_id FROM taken)`)}
     RETURNING run_id, agent_id, thread_id, updated_at_ms
   ), asked AS (
-    INSERT INTO requests (run_id, metadata, request)
-    SELECT run_id, string_to_array(metadata, E'\\n'), request FROM ${source} JOIN stored USING (run_id)
+    ${insertRequests(`${source} JOIN stored USING (run_id)`)}
   ), recorded AS (
     INSERT INTO events (run_id, seq, at_ms, status, change, thread_id, thread_seq)
     SELECT run_id, seq, at_ms, event.status, change, ${columns} FROM ${event} JOIN stored USING (run_id) ${join}
@@ -51,14 +57,8 @@ export const storeRuns = (source: string, event: string, { columns, join } = unn
 export const forgetUpstreams = `unnamed AS (DELETE FROM upstreams USING gone
     WHERE upstreams.upstream_key = gone.upstream_key AND upstreams.run_id = gone.run_id)`;
 
-/** Names of the parameter tables of {@link changeRuns}. */
-type ChangeTables = { readonly event: string; readonly rewrite: string; readonly owed: string };
-
-/** Common table expressions that update the runs of `input`, as `changed`, with their events and deliveries. */
-export const changeRuns = (
-  { event, rewrite, owed }: ChangeTables,
-  { columns, join } = unnumbered,
-): string => `changed AS (
+/** Common table expressions that update the runs of `input`, as `changed`, with what the vendor started for them. */
+const changeRows = `changed AS (
     UPDATE runs SET phase = input.phase, status = input.status, owner = input.owner, version = input.version,
       updated_at_ms = input.updated_at_ms, ended_at_ms = input.ended_at_ms, state = input.state,
       upstream_key = coalesce(input.upstream_key, runs.upstream_key), implied = runs.implied | input.implied,
@@ -73,7 +73,16 @@ export const changeRuns = (
     WHERE input.upstream_key IS NOT NULL AND input.upstream_key IS DISTINCT FROM before.upstream_key
   ), unnamed AS (DELETE FROM upstreams USING named WHERE upstreams.upstream_key = named.old_key
   ), taken AS (INSERT INTO upstreams (upstream_key, run_id) SELECT upstream_key, run_id FROM named
-  ), recorded AS (
+  )`;
+
+/** Names of the parameter tables of {@link changeRuns}. */
+type ChangeTables = { readonly event: string; readonly rewrite: string; readonly owed: string };
+
+/** The same with their events and deliveries. */
+export const changeRuns = (
+  { event, rewrite, owed }: ChangeTables,
+  { columns, join } = unnumbered,
+): string => `${changeRows}, recorded AS (
     INSERT INTO events (run_id, seq, at_ms, status, change, thread_id, thread_seq)
     SELECT run_id, seq, at_ms, event.status, change, ${columns} FROM ${event} JOIN changed USING (run_id) ${join}
   ), rewrites AS MATERIALIZED (
@@ -86,15 +95,36 @@ export const changeRuns = (
     WHERE events.run_id = rewrites.run_id AND events.seq = rewrites.seq AND rewrites.change IS NULL
   ), ${oweDeliveries(owed)}`;
 
+/** Runs without a key whose events follow from them. */
+const insertPlainRuns = defineWrite(
+  'insert plain',
+  { input: rowColumns },
+  ({ input }) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
+  ), asked AS (
+    ${insertRequests('input')}
+  )
+  ${insertRows('input')} RETURNING run_id`,
+);
+
 export const insertRuns = defineWrite(
   'insert',
   { input: insertColumns, event: eventColumns },
   ({ input, event }) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
   ), ${storeRuns('input', event)}
   SELECT run_id FROM stored`,
+  { plain: insertPlainRuns },
 );
 
 const tables = { input: updateColumns, event: eventColumns, rewrite: rewriteColumns, owed: owedColumns };
+
+/** Updates whose events follow from the run, of which no receiver is owed anything. */
+const updatePlainRuns = defineWrite(
+  'update plain',
+  { input: updateColumns },
+  ({ input }) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
+  ), ${changeRows}
+  SELECT run_id FROM changed`,
+);
 
 /** Updates by the loops of this process; what they changed is announced after the commit. */
 export const updateRuns = defineWrite(
@@ -103,6 +133,7 @@ export const updateRuns = defineWrite(
   ({ input, ...others }) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
   ), ${changeRuns(others)}
   SELECT run_id FROM changed`,
+  { plain: updatePlainRuns },
 );
 
 /** Updates of runs that may belong to another replica, which must hear of them: notified with the commit. */

@@ -18,6 +18,11 @@ export type WriteStatement = {
   readonly widths: readonly number[];
   /** Whether the last parameter is the name of the store, for its notifications. */
   readonly notifies: boolean;
+  /**
+   * The same for writes that have rows of the first table alone, and nothing but null in the columns that this one has not: most
+   * batches. The server prepares every part of a statement, whether or not it has rows: that costs as much as several runs.
+   */
+  readonly plain: WriteStatement | null;
 };
 
 /**
@@ -28,6 +33,7 @@ export function defineWrite<const Tables extends Readonly<Record<string, string>
   name: string,
   tables: Tables,
   write: (from: Readonly<Record<keyof Tables, string>>, origin: string) => string,
+  { plain = null }: { readonly plain?: WriteStatement | null } = {},
 ): WriteStatement {
   const widths: number[] = [];
   let next = 1;
@@ -40,7 +46,7 @@ export function defineWrite<const Tables extends Readonly<Record<string, string>
   const origin = `$${next}::text`;
   const text = write(Object.fromEntries(from), origin);
   // The server refuses parameters that the statement does not use.
-  return { name, text, widths, notifies: text.includes(origin) };
+  return { name, text, widths, notifies: text.includes(origin), plain };
 }
 
 /** The rows of a statement's tables as the arrays that it takes. */
@@ -48,6 +54,15 @@ function toArrays(statement: WriteStatement, tables: readonly (readonly Row[])[]
   return statement.widths.flatMap((width, table) =>
     Array.from({ length: width }, (_, column) => (tables[table] ?? []).map((row) => row[column] ?? null)),
   );
+}
+
+function suffices({ widths: [width = 0] }: WriteStatement, writes: readonly EncodedWrite[]): boolean {
+  return writes.every(({ tables: [rows = [], ...others] }) => {
+    return (
+      others.every(({ length }) => length === 0) &&
+      rows.every((row) => row.every((cell, at) => at < width || cell === null))
+    );
+  });
 }
 
 function isLarge(cell: Cell): boolean {
@@ -114,8 +129,9 @@ type WritesOptions<Write extends EncodedWrite, Result> = {
 export function makeWrites<Write extends EncodedWrite, Result>(
   options: WritesOptions<Write, Result>,
 ): Writes<Write, Result> {
-  const { pool, statement, origin, lock, decode, absent } = options;
+  const { pool, statement: whole, origin, lock, decode, absent } = options;
   const prepare = async (writes: readonly Write[]) => {
+    const statement = whole.plain !== null && suffices(whole.plain, writes) ? whole.plain : whole;
     const tables = statement.widths.map((_, table) => writes.flatMap((write) => write.tables[table] ?? []));
     const values: unknown[] = [...toArrays(statement, tables), ...(statement.notifies ? [origin] : [])];
     for (const [at, cells] of values.entries()) {

@@ -134,6 +134,6 @@ function encodeWaiting({ cause, retryAtMs }: Waiting): string {
 
 /** Answers with JSON text. Koa would add a charset, which JSON does not have (RFC 8259, section 11). */
 export function setJson(context: Context, text: string, contentType = 'application/json'): void {
-  context.set('Content-Type', contentType);
+  context.res.setHeader('Content-Type', contentType);
   context.body = text;
 }

@@ -25,8 +25,9 @@ export function recordRequests(deps: RequestRecordDeps): Middleware {
   return async (context, next) => {
     const sinceMs = performance.now();
     const requestId = ids.read(context.req);
-    context.set('X-Request-Id', requestId);
-    const { headers } = context.req;
+    const { req, res } = context;
+    res.setHeader('X-Request-Id', requestId);
+    const { headers } = req;
     const given = parseTraceContext(
       typeof headers.traceparent === 'string' ? headers.traceparent : undefined,
       headers.tracestate,
@@ -39,9 +40,11 @@ export function recordRequests(deps: RequestRecordDeps): Middleware {
     await scope.run(trace, next);
     const operation = operationOf(context);
     const tookMs = performance.now() - sinceMs;
-    const labels = { operation: operation ?? 'other', code: String(context.status) };
+    const { statusCode: status } = res;
+    const labels = { operation: operation ?? 'other', code: String(status) };
     deps.metrics.observe('http_request_duration_seconds', tookMs / 1000, labels, trace.context);
-    const { method, path, status } = context;
+    if (span === undefined && !deps.logsAccess) return;
+    const { method, path } = context;
     span?.end(
       { 'http.request.method': method, 'url.path': path, 'http.response.status_code': status, operation },
       status >= 500 ? `answered with ${status}` : undefined,

@@ -24,9 +24,15 @@ export function createRouter(prefix: string, options: { readonly strict: boolean
 /** Routers and the paths that they are asked for. */
 export type Site = {
   readonly prefix: string;
-  /** By the first segment below the prefix, or one for every path: a router tries all of its routes, one after the other. */
-  readonly routers: ReadonlyMap<string, Router> | Router;
+  /** A table, or one for every path. */
+  readonly routers: RouterTable | Router;
 };
+
+/**
+ * By the first segment of a path below the prefix, and by the number of its segments: a router tries all of its routes, one
+ * after the other.
+ */
+export type RouterTable = ReadonlyMap<string, ReadonlyMap<number, Router>>;
 
 type Step = (context: Context, next: () => Promise<unknown>) => Promise<unknown>;
 
@@ -51,17 +57,29 @@ export function mountRouters(sites: readonly Site[]): Middleware {
   };
 }
 
-/** The step for a path by its segment at `from`; undefined: none of the routers has such a path. */
+/** The step for a path by its segments from `from` on; undefined: none of the routers has such a path. */
 function chooseStep(routers: Site['routers']): (path: string, from: number) => Step | undefined {
   if (routers instanceof Router) {
     const step = answerBy(routers);
     return () => step;
   }
-  const steps = new Map([...routers].map(([segment, router]) => [segment, answerBy(router)]));
+  const steps = new Map(
+    [...routers].map(([first, byCount]) => [
+      first,
+      new Map([...byCount].map(([count, router]) => [count, answerBy(router)])),
+    ]),
+  );
   return (path, from) => {
     const end = path.indexOf('/', from);
-    return steps.get(path.slice(from, end === -1 ? undefined : end));
+    return steps.get(path.slice(from, end === -1 ? undefined : end))?.get(countSegments(path, from));
   };
+}
+
+/** Paths may end with a slash, which begins no segment. */
+function countSegments(path: string, from: number): number {
+  let count = 1;
+  for (let at = path.indexOf('/', from); at !== -1 && at < path.length - 1; at = path.indexOf('/', at + 1)) count += 1;
+  return count;
 }
 
 function answerBy(router: Router): Step {

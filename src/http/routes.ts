@@ -29,12 +29,15 @@ export type RouteDeps = {
   readonly publicUrl: string | null;
 };
 
-/** A protocol's operations as a router for each first segment of their paths, or as one where that is a parameter. */
+/** A protocol's operations as a table of routers, or as one router where the first segment of a path is a parameter. */
 export function routeMount({ protocol, prefix }: Mount, deps: RouteDeps): Site {
   const { operations } = protocol;
   if (operations.some(({ path }) => path.startsWith('/:'))) return { prefix, routers: routeAll(operations) };
-  const bySegment = Map.groupBy(operations, ({ path }) => path.split('/', 2)[1] ?? '');
-  return { prefix, routers: new Map([...bySegment].map(([segment, some]) => [segment, routeAll(some)])) };
+  const table = [...Map.groupBy(operations, ({ path }) => path.split('/', 2)[1] ?? '')].map(([first, some]) => {
+    const byCount = Map.groupBy(some, ({ path }) => path.split('/').length - 1);
+    return [first, new Map([...byCount].map(([count, equal]) => [count, routeAll(equal)]))] as const;
+  });
+  return { prefix, routers: new Map(table) };
 
   function routeAll(some: readonly Operation[]): Router {
     const router = createRouter(prefix, { strict: false });

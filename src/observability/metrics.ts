@@ -95,12 +95,16 @@ function exemplarOf(trace: TraceContext | undefined): Labels {
   return (Number.parseInt(flags, 16) & 1) === 1 ? { trace_id: traceId, span_id: spanId } : noLabels;
 }
 
+/** A series, and those whose labels begin with the same values, by the value that comes next. */
+type Seen = { labels: Labels | null; readonly byValue: Map<string, Seen> };
+
 /** At most {@link maxSeries} combinations of label values, and one more for all others together. */
 class BoundedSeries {
   readonly #labels: readonly string[];
   readonly #others: Labels;
-  /** The labels of each series, by their values: nearly every count is of a series that is known. */
-  readonly #seen = new Map<string, Labels>();
+  /** Nearly every count is of a series that is known. */
+  readonly #seen: Seen = { labels: null, byValue: new Map() };
+  #size = 0;
 
   constructor(labels: readonly string[]) {
     this.#labels = labels;
@@ -112,17 +116,26 @@ class BoundedSeries {
     let given = 0;
     for (const label in labels) given += Object.hasOwn(this.#others, label) ? 1 : Number.NaN;
     if (given !== this.#labels.length) return undefined;
-    let key = '';
+    let seen: Seen | undefined = this.#seen;
     for (const label of this.#labels) {
       const value = labels[label];
       if (value === undefined) return undefined;
-      // With its length, so that no two combinations have one text.
-      key += `${value.length}:${value}`;
+      seen = seen?.byValue.get(value);
     }
-    const seen = this.#seen.get(key);
-    if (seen !== undefined) return seen;
-    if (this.#seen.size >= maxSeries) return this.#others;
-    this.#seen.set(key, labels);
+    return seen?.labels ?? this.#add(labels);
+  }
+
+  #add(labels: Labels): Labels {
+    if (this.#size >= maxSeries) return this.#others;
+    this.#size += 1;
+    let seen = this.#seen;
+    for (const label of this.#labels) {
+      const value = labels[label] ?? '';
+      const next = seen.byValue.get(value) ?? { labels: null, byValue: new Map() };
+      seen.byValue.set(value, next);
+      seen = next;
+    }
+    seen.labels = labels;
     return labels;
   }
 }

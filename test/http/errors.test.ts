@@ -35,6 +35,18 @@ describe('routes', () => {
     expect(new Set(answer.headers.get('allow')?.split(', '))).toEqual(new Set(allow.split(', ')));
   });
 
+  test.each([
+    ['/runs/', 'POST, OPTIONS'],
+    ['/acp/v0.1/runs/', 'POST, OPTIONS'],
+    [`/runs/${runId}/`, 'HEAD, GET, POST, DELETE, OPTIONS'],
+    [`/runs/${runId}/output/`, 'HEAD, GET, OPTIONS'],
+  ])('%s, with one slash at its end, is the path without it, and with two none', async (path, allow) => {
+    await using site = await openSite();
+    const answer = await site.fetch(path, { method: 'OPTIONS' });
+    expect(new Set(answer.headers.get('allow')?.split(', '))).toEqual(new Set(allow.split(', ')));
+    expect((await site.fetch(`${path}/`, { method: 'OPTIONS' })).status).toBe(404);
+  });
+
   test('OPTIONS is answered with the methods that a path takes', async () => {
     await using site = await openSite();
     const answer = await site.fetch(`/runs/${runId}/output`, { method: 'OPTIONS' });

@@ -86,7 +86,8 @@ export class RunService implements Runs {
   }
 
   async get(key: RunKey): Promise<Run> {
-    return this.#withWaiting(await this.#read(key));
+    // Most runs that clients ask for are at hand, and need no further promise.
+    return this.#withWaiting(this.#deps.cache.peek(key) ?? (await this.#read(key)));
   }
 
   async poll(key: RunKey): Promise<Run> {

@@ -5,12 +5,12 @@ import { StorageFault } from '../contract/store/store.ts';
 const retryAfterSeconds = 1;
 
 /** Turns a `StorageFault` into the error that clients get. */
-export async function translateStorageFault<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw translate(error);
-  }
+export function translateStorageFault<T>(work: Promise<T>): Promise<T> {
+  return work.catch(rethrow);
+}
+
+function rethrow(error: unknown): never {
+  throw translate(error);
 }
 
 /** The same rows; a `StorageFault` becomes the error that clients get. */

@@ -29,7 +29,7 @@ export class CallRecords {
       tracer !== undefined && this.#isSampled(purpose)
         ? tracer.begin(purpose, { parent, kind: 'client', attributes: { backend, 'http.request.method': method } })
         : null;
-    return new CallRecord({ ...this.#deps, purpose, parent, span });
+    return new CallRecord(this.#deps, { purpose, parent, span });
   }
 
   #isSampled(purpose: string): boolean {
@@ -39,7 +39,7 @@ export class CallRecords {
   }
 }
 
-type CallUnderWay = CallRecordDeps & {
+type CallUnderWay = {
   readonly purpose: string;
   readonly parent: TraceContext | undefined;
   readonly span: Span | null;
@@ -47,10 +47,12 @@ type CallUnderWay = CallRecordDeps & {
 
 /** A call under way. */
 export class CallRecord {
+  readonly #deps: CallRecordDeps;
   readonly #call: CallUnderWay;
   readonly #sentMs = performance.now();
 
-  constructor(call: CallUnderWay) {
+  constructor(deps: CallRecordDeps, call: CallUnderWay) {
+    this.#deps = deps;
     this.#call = call;
   }
 
@@ -65,7 +67,8 @@ export class CallRecord {
 
   /** Also reports the span of a look that was not sampled, because what failed is what is looked for. */
   failed(error: unknown): void {
-    const { span, tracer, purpose, parent, backend } = this.#call;
+    const { span, purpose, parent } = this.#call;
+    const { tracer, backend } = this.#deps;
     const fault = error instanceof UpstreamFault ? error : null;
     const failure = fault?.message ?? 'defect';
     const attributes = { 'http.response.status_code': fault?.httpStatus ?? undefined, 'error.type': fault?.kind };
@@ -87,8 +90,9 @@ export class CallRecord {
   }
 
   #observe(outcome: string): void {
-    const { metrics, backend, purpose } = this.#call;
+    const { metrics, backend } = this.#deps;
     const seconds = (performance.now() - this.#sentMs) / 1000;
-    metrics.observe('vendor_call_duration_seconds', seconds, { backend, operation: purpose, outcome }, this.context);
+    const labels = { backend, operation: this.#call.purpose, outcome };
+    metrics.observe('vendor_call_duration_seconds', seconds, labels, this.context);
   }
 }

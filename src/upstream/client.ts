@@ -6,11 +6,11 @@ import {
   UpstreamFault,
 } from '../contract/adapter/http.ts';
 import type { HttpClient } from '../contract/adapter/http-client.ts';
-import type { RequestAdmission } from '../contract/adapter/request-admission.ts';
+import type { AdmittedRequest, RequestAdmission } from '../contract/adapter/request-admission.ts';
 import type { RpcAnswer, RpcCall } from '../contract/adapter/rpc.ts';
 import type { Log, Redactor } from '../contract/domain/log.ts';
 import { CallPlaces } from './call-place.ts';
-import type { CallRecords } from './call-record.ts';
+import type { CallRecord, CallRecords } from './call-record.ts';
 import { authorizeRequest, CallWriter, type WrittenRequest } from './call-request.ts';
 import { classifyFault } from './fault-rule.ts';
 import { type ReadOptions, readAnswer } from './read-answer.ts';
@@ -35,6 +35,8 @@ export type ClientOptions = {
   readonly maxHeldRpcs?: (() => number) | undefined;
   /** Left out, nothing is recorded, and no trace is handed on. */
   readonly records?: CallRecords | undefined;
+  /** What each call passes when it begins, where it may throw an {@link UpstreamFault}, and when it is over. */
+  readonly doors?: { enter(): void; leave(): void } | undefined;
 };
 
 /** Sends one request and never rejects; an answered address that is not trusted is checked when it is connected to. */
@@ -55,10 +57,9 @@ type AnyCall = CallRule & {
 /** Turns what came over the wire into the call's answer; throws or rejects with the {@link UpstreamFault} that it amounts to. */
 type Read<C, A> = (call: C, result: HttpResult, asked: ReadOptions) => A | Promise<A>;
 
-/** A written request, and how its answer is read. */
-type Exchange<C, A> = {
-  readonly request: WrittenRequest;
-  readonly isTrusted: boolean;
+/** How calls of one kind are written and read. */
+type Kind<C, A> = {
+  readonly write: (call: C) => { readonly request: WrittenRequest; readonly isTrusted: boolean };
   readonly read: Read<C, A>;
   readonly statusOf: (answer: A) => number;
 };
@@ -82,74 +83,68 @@ export function createClient(options: ClientOptions, send: Transport): HttpClien
     return known;
   }
 
-  async function perform<C extends AnyCall, A>(call: C, exchange: Exchange<C, A>): Promise<A> {
-    const { isTrusted } = exchange;
-    const url = exchange.request.origin + exchange.request.path;
-    let { request } = exchange;
-    let asked: ReadOptions = { redactor, maxAnswerBytes, url };
-    if (call.authorize !== undefined && isTrusted) {
-      const made = authorizeRequest(request, call.authorize);
-      const authorized = made instanceof Promise ? await made : made;
-      request = authorized.request;
-      asked = { ...asked, redactor: redactorFor(authorized.secrets) };
-    }
-    // Requests to hosts that are not the vendor's own neither count against its budget nor say anything about it. Asked
-    // after the credentials, whose own request may have to go first.
-    const admission = isTrusted ? options.admission?.() : undefined;
-    const entered = admission?.enter(call.signal);
-    const gated = entered instanceof Promise ? await entered : entered;
-    if (gated === null) throw giveUp(call);
-    const record = isTrusted ? options.records?.begin(call.purpose, request.method, admission?.trace) : undefined;
-    const traced = record?.context === undefined ? request : addHeaders(request, record.context);
+  // One function from the request to the answer: each further one that is awaited would keep half a kilobyte for every call
+  // under way.
+  async function perform<C extends AnyCall, A>(call: C, { write, read, statusOf }: Kind<C, A>): Promise<A> {
+    options.doors?.enter();
+    let admitted: AdmittedRequest | null | undefined;
+    let record: CallRecord | undefined;
     try {
-      const answer = await sendAndRead(call, { ...exchange, request: traced }, asked);
-      gated?.settle(null);
-      record?.answered(exchange.statusOf(answer));
+      const written = write(call);
+      const { isTrusted } = written;
+      let { request } = written;
+      let asked: ReadOptions = { redactor, maxAnswerBytes, url: request.origin + request.path };
+      if (call.authorize !== undefined && isTrusted) {
+        const made = authorizeRequest(request, call.authorize);
+        const authorized = made instanceof Promise ? await made : made;
+        request = authorized.request;
+        asked = { ...asked, redactor: redactorFor(authorized.secrets) };
+      }
+      // Requests to hosts that are not the vendor's own neither count against its budget nor say anything about it. Asked
+      // after the credentials, whose own request may have to go first.
+      const admission = isTrusted ? options.admission?.() : undefined;
+      const entered = admission?.enter(call.signal);
+      admitted = entered instanceof Promise ? await entered : entered;
+      if (admitted === null) throw giveUp(call);
+      record = isTrusted ? options.records?.begin(call.purpose, request.method, admission?.trace) : undefined;
+      if (record?.context !== undefined) request = addHeaders(request, record.context);
+      const { signal, holdMs = 0, events } = call;
+      const result = await send(request, { signal, isTrusted, holdMs, isEnough: events?.isEnough });
+      let answer: A;
+      try {
+        // Awaits of their own, so that an ordinary answer takes no further turn.
+        const plain = isPacked(result) ? await unpackAnswer(result, maxAnswerBytes) : result;
+        const reading = read(call, plain, asked);
+        answer = reading instanceof Promise ? await reading : reading;
+      } finally {
+        if (result.kind === 'answer') result.leave?.();
+      }
+      admitted?.settle(null);
+      record?.answered(statusOf(answer));
       return answer;
     } catch (error) {
-      gated?.settle(error);
+      admitted?.settle(error);
       record?.failed(error);
+      noteFault(call, error);
       throw error;
-    }
-  }
-
-  async function sendAndRead<C extends AnyCall, A>(
-    call: C,
-    { request, isTrusted, read }: Exchange<C, A>,
-    asked: ReadOptions,
-  ): Promise<A> {
-    const { signal, holdMs = 0, events } = call;
-    const result = await send(request, { signal, isTrusted, holdMs, isEnough: events?.isEnough });
-    try {
-      // Awaits of their own, so that an ordinary answer takes no further turn.
-      const plain = isPacked(result) ? await unpackAnswer(result, maxAnswerBytes) : result;
-      const answer = read(call, plain, asked);
-      return answer instanceof Promise ? await answer : answer;
     } finally {
-      if (result.kind === 'answer') result.leave?.();
+      options.doors?.leave();
     }
   }
 
-  async function callVendor<T>(call: HttpCall<T>): Promise<HttpAnswer<T>> {
-    try {
+  const http = {
+    write: <T>(call: HttpCall<T>) => {
       const place = places.find(call.base, call);
-      const request = writer.write(call, place);
-      return await perform(call, { request, isTrusted: place.isTrusted, read: readAnswer<T>, statusOf: httpStatusOf });
-    } catch (error) {
-      noteFault(call, error);
-      throw error;
-    }
-  }
-
-  async function callRpc<T>(call: RpcCall<T>): Promise<RpcAnswer<T>> {
-    try {
-      const request = writer.writeRpc(call, places.find(undefined, call));
-      return await perform(call, { request, isTrusted: true, read: readRpcAnswer<T>, statusOf: rpcStatusOf });
-    } catch (error) {
-      noteFault(call, error);
-      throw error;
-    }
-  }
+      return { request: writer.write(call, place), isTrusted: place.isTrusted };
+    },
+    read: readAnswer,
+    statusOf: httpStatusOf,
+  };
+  const rpc = {
+    write: <T>(call: RpcCall<T>) => ({ request: writer.writeRpc(call, places.find(undefined, call)), isTrusted: true }),
+    read: readRpcAnswer,
+    statusOf: rpcStatusOf,
+  };
 
   function noteFault({ purpose }: AnyCall, error: unknown): void {
     if (!(error instanceof UpstreamFault)) return;
@@ -160,8 +155,8 @@ export function createClient(options: ClientOptions, send: Transport): HttpClien
 
   return {
     maxAnswerBytes,
-    call: callVendor,
-    rpc: callRpc,
+    call: <T>(call: HttpCall<T>) => perform<HttpCall<T>, HttpAnswer<T>>(call, http),
+    rpc: <T>(call: RpcCall<T>) => perform<RpcCall<T>, RpcAnswer<T>>(call, rpc),
     maxHeldRpcs: options.maxHeldRpcs ?? (() => 0),
     warn: (fields, message) => log?.warn(fields, message),
     // A backslash has the redactor look at every text: an unpacked value has no source.

@@ -1,7 +1,6 @@
 import { Agent, type Dispatcher, Pool } from 'undici';
-import { type HttpCall, UpstreamFault } from '../contract/adapter/http.ts';
+import { UpstreamFault } from '../contract/adapter/http.ts';
 import type { HttpClient, TlsOptions } from '../contract/adapter/http-client.ts';
-import type { RpcCall } from '../contract/adapter/rpc.ts';
 import { type ClientOptions, createClient } from './client.ts';
 import { buildHoldingConnector } from './connector.ts';
 import { Deadlines } from './deadlines.ts';
@@ -98,34 +97,25 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
   }
 
   const maxHeldRpcs = (): number => rpcPool.maxHeld();
-  const client = createClient({ ...options, exceptions, maxHeldRpcs }, (request, { isTrusted, holdMs, ...own }) => {
-    if (request.framed !== undefined) return rpcPool.send(request, own.signal, holdMs);
-    const pool = isTrusted ? poolOf(request.origin) : guardedPool();
-    return sendRequest(pool, request as Dispatcher.DispatchOptions, limitsOf(holdMs), own);
+  const doors = {
+    enter(): void {
+      if (idle !== undefined)
+        throw new UpstreamFault({ consequence: 'retry', kind: 'aborted', message: 'the gateway is closing' });
+      underWay += 1;
+    },
+    leave(): void {
+      underWay -= 1;
+      if (underWay === 0) idle?.resolve();
+    },
+  };
+  const client = createClient({ ...options, exceptions, maxHeldRpcs, doors }, (request, own) => {
+    if (request.framed !== undefined) return rpcPool.send(request, own.signal, own.holdMs);
+    const pool = own.isTrusted ? poolOf(request.origin) : guardedPool();
+    return sendRequest(pool, request as Dispatcher.DispatchOptions, limitsOf(own.holdMs), own);
   });
 
-  function releaseClosing(): void {
-    idle?.resolve();
-  }
-
-  async function whileOpen<A>(make: () => Promise<A>): Promise<A> {
-    if (idle !== undefined)
-      throw new UpstreamFault({ consequence: 'retry', kind: 'aborted', message: 'the gateway is closing' });
-    underWay += 1;
-    try {
-      return await make();
-    } finally {
-      underWay -= 1;
-      if (underWay === 0) releaseClosing();
-    }
-  }
-
   return {
-    client: {
-      ...client,
-      call: <T>(each: HttpCall<T>) => whileOpen(() => client.call(each)),
-      rpc: <T>(each: RpcCall<T>) => whileOpen(() => client.rpc(each)),
-    },
+    client,
     async close() {
       idle ??= Promise.withResolvers();
       if (underWay > 0) await idle.promise;

@@ -68,9 +68,11 @@ export function sendRequest(
   });
 }
 
-class ExchangeHandler implements Dispatcher.DispatchHandler {
+const once = { once: true } as const;
+
+class ExchangeHandler implements Dispatcher.DispatchHandler, EventListenerObject {
   readonly #limits: SendOptions;
-  readonly #stopListening: () => void;
+  readonly #signal: AbortSignal | undefined;
   readonly #resolve: (result: HttpResult) => void;
   readonly #stopClock: () => void;
   #controller: Dispatcher.DispatchController | null = null;
@@ -93,10 +95,14 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#body = body;
     this.#resolve = resolve;
     this.#stopClock = limits.deadlines.add(() => this.#stop('timeout'));
-    const onAbort = (): void => this.#stop('aborted');
-    this.#stopListening = () => signal?.removeEventListener('abort', onAbort);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    this.#signal = signal;
+    signal?.addEventListener('abort', this, once);
     if (signal?.aborted === true) this.#stop('aborted');
+  }
+
+  /** The signal fired. */
+  handleEvent(): void {
+    this.#stop('aborted');
   }
 
   /** Whether a byte of the request may have left. */
@@ -204,7 +210,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#chunks = [];
     if (result.kind === 'failed' || result.leave === undefined) this.#arrival?.leave();
     this.#stopClock();
-    this.#stopListening();
+    this.#signal?.removeEventListener('abort', this);
     this.#resolve(result);
   }
 

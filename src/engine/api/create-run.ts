@@ -11,7 +11,7 @@ import { capReached, capsOf, sharesOf } from '../limits/caps.ts';
 import { agentFor } from '../placement.ts';
 import { webhooksOf, withWebhook } from '../webhooks/run-webhooks.ts';
 import type { Worker } from '../worker/worker.ts';
-import { type InsertRunDeps, type JoinedThread, type NewRunTerms, RunInserter } from './insert-run.ts';
+import { type InsertRunDeps, type JoinedThread, RunInserter } from './insert-run.ts';
 import { RunIds } from './run-ids.ts';
 import type { ThreadNames } from './thread-names.ts';
 
@@ -56,11 +56,23 @@ export class RunCreator {
     const caps = capsOf(this.#deps.caps(), { agent: agent.name, tenant: command.tenant });
     const shares = sharesOf(caps);
     const draft = this.#draft(command, agent, thread);
-    const run = shares === undefined ? draft : { ...draft, caps: shares };
-    const insertion = await this.#insertAndBegin(run, agent, { command, thread, caps });
+    const drafted = shares === undefined ? draft : { ...draft, caps: shares };
+    const { worker } = this.#deps;
+    const fastStart = worker.prepare(drafted, agent);
+    const run = fastStart?.run ?? drafted;
+    let insertion: Insertion;
+    try {
+      insertion = await this.#inserter.insert(run, { command, thread, caps });
+    } catch (error) {
+      if (fastStart !== null) worker.abandon(fastStart);
+      throw error;
+    }
+    // The worker begins in the very turn in which the run is durable; the client does not wait for it.
+    if (insertion.kind === 'inserted') worker.begin(run, agent, fastStart);
+    else if (fastStart !== null) worker.abandon(fastStart);
     switch (insertion.kind) {
       case 'inserted':
-        return { kind: 'new', run };
+        return { kind: 'new', run: drafted };
       case 'replayed':
         return insertion;
       case 'mismatch':
@@ -86,23 +98,6 @@ export class RunCreator {
     const terms = { ifNotExists, whenBusy, metadata };
     if (thread.threadId !== undefined) return { threadId: thread.threadId, name: null, ...terms };
     return this.#deps.names.resolve(tenant, thread).then((named) => ({ ...named, ...terms }));
-  }
-
-  /** The worker begins in the very turn in which the run is durable; the client does not wait for it. */
-  async #insertAndBegin(draft: Run, agent: Agent, terms: NewRunTerms): Promise<Insertion> {
-    const { worker } = this.#deps;
-    const fastStart = worker.prepare(draft, agent);
-    const run = fastStart?.run ?? draft;
-    let insertion: Insertion;
-    try {
-      insertion = await this.#inserter.insert(run, terms);
-    } catch (error) {
-      if (fastStart !== null) worker.abandon(fastStart);
-      throw error;
-    }
-    if (insertion.kind === 'inserted') worker.begin(run, agent, fastStart);
-    else if (fastStart !== null) worker.abandon(fastStart);
-    return insertion;
   }
 
   #agentFor({ agent: idOrName, agents: usable }: CreateRun): Agent {

@@ -55,7 +55,14 @@ export class RunInserter {
   }
 
   /** Rejects with `StorageFault`, and with `GatewayError` for what the client can do something about. */
-  async insert(run: Run, { command, thread, caps }: NewRunTerms): Promise<Insertion> {
+  insert(run: Run, terms: NewRunTerms): Promise<Insertion> {
+    const { command, thread, caps } = terms;
+    // Most runs have nothing to wait for but their write.
+    const isPlain = command.quota === undefined && thread === undefined && !isNamed(command);
+    return isPlain ? this.#deps.writer.insert(run, { caps }) : this.#insertGuarded(run, terms);
+  }
+
+  async #insertGuarded(run: Run, { command, thread, caps }: NewRunTerms): Promise<Insertion> {
     const { quota } = command;
     const unlock = this.#lockKey(command);
     let insertion: Insertion;

@@ -4,7 +4,7 @@ import type { TraceContext } from '../../contract/domain/trace.ts';
 
 /** The right to make one call of an adapter. It counts against the budget until it is sent or released. */
 export interface Permit {
-  /** Makes the call. The results of its requests update the health of the account. */
+  /** Makes the call, and throws what it throws. The results of its requests update the health of the account. */
   send<T>(call: () => Promise<T>): Promise<T>;
   /** Does nothing once the call was sent. */
   release(): void;
@@ -52,12 +52,24 @@ export class CallPermit implements Permit, RequestAdmission {
     this.#request.abandon();
   }
 
-  async send<T>(call: () => Promise<T>): Promise<T> {
+  send<T>(call: () => Promise<T>): Promise<T> {
     this.#isOpen = false;
     this.#unclaimed = this.#request;
     this.#request.begin();
+    let answer: Promise<T>;
     try {
-      const answer = await current.run(this, call);
+      answer = current.run(this, call);
+    } catch (error) {
+      this.#settle(error);
+      throw error;
+    }
+    // A request that is under way already settles itself.
+    return this.#unclaimed === null ? answer : this.#settleAfter(answer);
+  }
+
+  async #settleAfter<T>(call: Promise<T>): Promise<T> {
+    try {
+      const answer = await call;
       this.#settle(null);
       return answer;
     } catch (error) {

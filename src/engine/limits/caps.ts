@@ -18,6 +18,7 @@ const readMs = 15_000;
 
 /** The caps that a run of an agent by a tenant is counted with. */
 export function capsOf(caps: readonly Cap[], { agent, tenant }: { agent: string; tenant: string }): readonly Cap[] {
+  if (caps.length === 0) return caps;
   return caps.filter(
     (cap) => (cap.agent === null || cap.agent === agent) && (cap.tenant === null || cap.tenant === tenant),
   );

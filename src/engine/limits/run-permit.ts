@@ -129,7 +129,7 @@ export class RunPermit implements Caller {
     try {
       const signal = AbortSignal.any([this.signal, wait.signal]);
       if (!concurrency.tryAcquire(this.#runId) && !(await this.#waitForSlot(signal))) return null;
-      const permit = wait.signal.aborted ? null : await this.#waitForCall('start', signal);
+      const permit = wait.signal.aborted ? null : await this.waitForCall('start', signal);
       if (permit === null) this.leave();
       return permit;
     } finally {
@@ -179,15 +179,14 @@ export class RunPermit implements Caller {
     return this.#entry === null ? callQueue.accountHindrance() : callQueue.hindrance(this.#urgency);
   }
 
-  /** Waits for the turn of one call. Null: the run is over. */
-  async waitForCall(urgency: Urgency): Promise<Permit | null> {
-    return await this.#waitForCall(urgency);
+  /** The right to make one call now, or once it is the run's turn. Null: the run is over. */
+  waitForCall(urgency: Urgency, signal?: AbortSignal): Permit | Promise<Permit | null> {
+    const free = this.#isOver ? null : this.#account.callQueue.tryEnter(urgency, this);
+    return free ?? this.#waitForCall(urgency, signal);
   }
 
   async #waitForCall(urgency: Urgency, signal?: AbortSignal): Promise<Permit | null> {
     const { callQueue } = this.#account;
-    const free = this.#isOver ? null : callQueue.tryEnter(urgency, this);
-    if (free !== null) return free;
     const hindrance = callQueue.hindrance(urgency);
     const sinceMs = this.#account.clock.monotonicMs();
     this.#urgency = urgency;

@@ -72,6 +72,11 @@ export class RunHandle {
     return this.#watch?.guard;
   }
 
+  /** Evaluations of the run's mapping are counted, because an earlier process may have ended in one. */
+  get countsEvaluations(): boolean {
+    return this.#watch !== null;
+  }
+
   /** A turn of the run is over, and the process lives. */
   async settleEvaluations(): Promise<void> {
     if (this.#watch === null || !(await this.#watch.settle())) return;

@@ -102,22 +102,26 @@ export class RunWriter {
    * Writes one transition. A run loop names its replica as `owner`, so that it cannot write to a run that another replica
    * has claimed. `guard` stands around the evaluation of the thread's state. Rejects with `StorageFault`.
    */
-  async write(run: Run, transition: RunTransition, owner?: string, guard?: EvaluationGuard): Promise<WriteResult> {
-    const { threads, clock, log } = this.#deps;
-    const applied = applyTransition(run, transition, clock.nowMs());
-    if (applied === null) return { kind: 'refused' };
-    if (run.threadId === null)
-      return await this.#commit({ before: run, transition, applied, owner, thread: undefined });
+  write(run: Run, transition: RunTransition, owner?: string, guard?: EvaluationGuard): Promise<WriteResult> {
+    const applied = applyTransition(run, transition, this.#deps.clock.nowMs());
+    if (applied === null) return Promise.resolve({ kind: 'refused' });
+    const write: Write = { before: run, transition, applied, owner, thread: undefined };
+    return run.threadId === null ? this.#commit(write) : this.#commitInThread(write, run.threadId, guard);
+  }
+
+  async #commitInThread(write: Write, threadId: string, guard: EvaluationGuard | undefined): Promise<WriteResult> {
+    const { threads, log } = this.#deps;
+    const { before, transition, applied, owner } = write;
     let thread: ThreadEffect;
     try {
-      thread = await threads.effectOf(applied.run, run.threadId, transition, guard);
+      thread = await threads.effectOf(applied.run, threadId, transition, guard);
     } catch (error) {
       // The vendor has done its work, but the thread's state cannot be derived from it: that is how the run ends.
       const session = transition.kind === 'end' ? { session: transition.session } : {};
-      return await this.write(run, { kind: 'end', outcome: failedMapping(error), ...session }, owner);
+      return await this.write(before, { kind: 'end', outcome: failedMapping(error), ...session }, owner);
     }
     const lost = await threads.sessionLostBy(applied.run, thread);
-    const written = await this.#commit({ before: run, transition, applied, owner, thread });
+    const written = await this.#commit({ ...write, thread });
     if (written.kind === 'written' && lost !== null) {
       threads
         .endIfLost(applied.run, lost)
@@ -131,7 +135,12 @@ export class RunWriter {
     const { run, events } = applied;
     const deliveries = deliveriesOf(before, run);
     const update: RunUpdate = {
-      ...{ run, expectedVersion: before.version, expectedOwner: owner, events, thread, deliveries },
+      run,
+      expectedVersion: before.version,
+      expectedOwner: owner,
+      events,
+      thread,
+      deliveries,
       upstreamKey: this.#upstreamKeyOf(run, transition),
       settlements: settlementsOf(before, run),
       rewrites: rewritesOf(before, transition, run),

@@ -5,7 +5,6 @@ import { assertNever } from '../../contract/domain/assert-never.ts';
 import type { Json } from '../../contract/domain/json.ts';
 import { type MappedStatus, MappingFault } from '../../contract/domain/mapping.ts';
 import type { UpstreamRef } from '../../contract/domain/run.ts';
-import type { Permit } from '../limits/call-permit.ts';
 import { nextPollMs } from '../pacing/pacing.ts';
 import { RunAge } from '../pacing/run-age.ts';
 import { awaitsSession } from '../sessions/sessions.ts';
@@ -86,9 +85,8 @@ export class Poller {
   }
 
   /** Has the vendor hold a call where that is possible, and polls where it is not, or is due all the same. */
-  async observe(): Promise<void> {
-    if (this.#untilHeldMs() <= 0 && this.#untilDueMs() > 0) await this.#attend();
-    else await this.#poll();
+  observe(): Promise<void> {
+    return this.#untilHeldMs() <= 0 && this.#untilDueMs() > 0 ? this.#attend() : this.#poll();
   }
 
   /** A run is polled first where it was pushed, where little is known of it, and while its polls fail. */
@@ -119,37 +117,18 @@ export class Poller {
   }
 
   async #poll(): Promise<void> {
+    const { agent, connection, handle, runPermit } = this.#context;
     // A pushed run's poll is likely to show a change, so it goes before those that only might.
-    const permit = await this.#context.runPermit.waitForCall(
-      this.#memory.isPushed || this.#isWatched ? 'watched' : 'unwatched',
-    );
+    const turn = runPermit.waitForCall(this.#memory.isPushed || this.#isWatched ? 'watched' : 'unwatched');
+    const permit = turn instanceof Promise ? await turn : turn;
     if (permit === null) return;
-    try {
-      if (this.#memory.isPushed) {
-        this.#memory.pushedPolls += 1;
-        this.#context.runPermit.notePush();
-      }
-      this.#memory.isPushed = false;
-      await this.#pollWith(permit);
-    } finally {
-      permit.release();
-    }
-  }
-
-  get #isWatched(): boolean {
-    return isWatched(this.#context);
-  }
-
-  async #pollWith(permit: Permit): Promise<void> {
-    const { agent, connection, deps, handle } = this.#context;
-    const upstream = this.#upstream;
-    const sentMs = deps.clock.monotonicMs();
-    this.#memory.lastPollMs = sentMs;
-    this.#memory.random = deps.clock.random();
     const abort = new AbortController();
-    this.#abort = abort;
+    let sentMs: number;
     let observation: Observation;
     try {
+      sentMs = this.#notePoll();
+      this.#abort = abort;
+      const upstream = this.#upstream;
       noteCall(this.#context);
       observation = await permit.send(() =>
         callGuarded(handle.guard, () => connection.observe(agent.target, upstream, abort.signal)),
@@ -161,9 +140,27 @@ export class Poller {
       // From here on the poll is not cut short: what it records may be what ends the run. And a run spends most of its
       // life between two polls: nothing of the last one is kept.
       this.#abort = null;
+      permit.release();
     }
     this.#count('answered');
     await this.#read(observation, { sentMs, isPoll: true });
+  }
+
+  /** Notes that a poll is sent now, and when that is. */
+  #notePoll(): number {
+    const { deps, runPermit } = this.#context;
+    if (this.#memory.isPushed) {
+      this.#memory.pushedPolls += 1;
+      runPermit.notePush();
+    }
+    this.#memory.isPushed = false;
+    this.#memory.lastPollMs = deps.clock.monotonicMs();
+    this.#memory.random = deps.clock.random();
+    return this.#memory.lastPollMs;
+  }
+
+  get #isWatched(): boolean {
+    return isWatched(this.#context);
   }
 
   /** Takes in what the answer to a start shows, as if the run had been polled now. */

@@ -161,7 +161,7 @@ export class RunLoop implements LiveRun {
     const isOverdue = leftMs <= 0 && this.#origin?.kind === 'recovered';
     if (isOverdue) this.#overdueSinceMs = deps.clock.monotonicMs();
     this.#armDeadline(isOverdue && mayHaveResult(handle.run.phase) ? overdueMs : Math.max(0, leftMs));
-    this.#working = this.#begin();
+    this.#working = this.#work();
   }
 
   #untilDeadlineMs(): number {
@@ -170,27 +170,27 @@ export class RunLoop implements LiveRun {
     return handle.createdMonotonicMs + deadlineAtMs - createdAtMs - deps.clock.monotonicMs();
   }
 
-  async #begin(): Promise<void> {
-    const origin = this.#origin;
-    this.#origin = null;
-    if (origin !== null) await this.#guarded(() => this.#enter(origin));
-    await this.#work();
-  }
-
-  /** Takes turn after turn until the run sleeps. Most live runs do: their loop is not kept, or a timer without a call stack. */
+  /**
+   * Takes turn after turn until the run sleeps. Most live runs do: their loop is not kept, or a timer without a call stack. While a
+   * call is under way, few functions wait for it: each keeps half a kilobyte for as long.
+   */
   async #work(): Promise<void> {
     const { handle } = this.#context;
-    while (!handle.isOver) {
-      this.#movesTo ??= this.#renewal?.agentNow(this.#run, this.#context.agent) ?? null;
-      if (this.#movesTo !== null) return this.#move(this.#movesTo);
-      const waitMs = this.#untilTurnMs();
-      if (waitMs <= 0) await this.#guarded(() => this.#takeTurn());
-      else if (this.#mayPark(waitMs)) {
-        this.#working = null;
-        return this.#park(waitMs);
-      } else if (handle.wakeAfter(waitMs, () => this.#resume())) {
-        this.#working = null;
-        return;
+    while (this.#origin !== null || !handle.isOver) {
+      if (this.#origin === null) {
+        this.#movesTo ??= this.#renewal?.agentNow(this.#run, this.#context.agent) ?? null;
+        if (this.#movesTo !== null) return this.#move(this.#movesTo);
+        const waitMs = this.#untilTurnMs();
+        if (waitMs > 0) {
+          if (this.#sleeps(waitMs)) return;
+          continue;
+        }
+      }
+      try {
+        await this.#takeTurn();
+        if (handle.countsEvaluations) await handle.settleEvaluations();
+      } catch (error) {
+        await this.#recover(error);
       }
     }
     this.#stopUnsettled();
@@ -234,31 +234,34 @@ export class RunLoop implements LiveRun {
     deps.stopper.stopUnsettled(handle.run, agent, () => adoption.cancelAtVendor(), adoption.unsettledMs);
   }
 
+  /** False: the run was woken before. */
+  #sleeps(waitMs: number): boolean {
+    const parks = this.#mayPark(waitMs);
+    if (!parks && !this.#context.handle.wakeAfter(waitMs, () => this.#resume())) return false;
+    this.#working = null;
+    if (parks) this.#park(waitMs);
+    return true;
+  }
+
   #resume(): void {
     this.#working = this.#work();
   }
 
-  async #enter(origin: RunOrigin): Promise<void> {
+  #enter(origin: RunOrigin): Promise<void> | undefined {
     switch (origin.kind) {
       case 'new':
-        return;
+        return undefined;
       case 'fast-start': {
         const { input, permit } = origin.fastStart;
-        let result: StartResult;
-        try {
-          result = await requestStart(this.#context, input, permit);
-        } finally {
-          permit.release();
-        }
-        return await this.#takeStart(result);
+        return this.#takeStart(requestStart(this.#context, input, permit));
       }
       case 'recovered':
-        if (origin.isUnsent) return await this.#postponeUnsent();
-        return await this.#settleOpenCall('the gateway stopped during the call');
+        if (origin.isUnsent) return this.#postponeUnsent();
+        return this.#settleOpenCall('the gateway stopped during the call');
       case 'parked':
-        return await this.#recordOwedWait();
+        return this.#context.memory.owesWait ? this.#recordOwedWait() : undefined;
       default:
-        assertNever(origin);
+        return assertNever(origin);
     }
   }
 
@@ -270,7 +273,6 @@ export class RunLoop implements LiveRun {
 
   async #recordOwedWait(): Promise<void> {
     const { memory, wait } = this.#context;
-    if (!memory.owesWait) return;
     memory.owesWait = false;
     await wait.record();
   }
@@ -289,18 +291,13 @@ export class RunLoop implements LiveRun {
   }
 
   /** A defect of ours in one turn must neither end the loop nor repeat a call of unknown outcome. */
-  async #guarded(turn: () => Promise<void>): Promise<void> {
+  async #recover(error: unknown): Promise<void> {
     const { handle, log } = this.#context;
-    try {
-      await turn();
-      await handle.settleEvaluations();
-    } catch (error) {
-      log.error({ err: error }, 'a turn of a run failed; the run goes on');
-      await this.#settleOpenCall('the gateway failed during the call').catch((second: unknown) =>
-        log.error({ err: second }, 'an open call could not be settled'),
-      );
-      await handle.sleepThrough(defectPauseMs);
-    }
+    log.error({ err: error }, 'a turn of a run failed; the run goes on');
+    await this.#settleOpenCall('the gateway failed during the call').catch((second: unknown) =>
+      log.error({ err: second }, 'an open call could not be settled'),
+    );
+    await handle.sleepThrough(defectPauseMs);
   }
 
   /** Settles a run that is found in the middle of a call, without knowing whether the vendor was reached. */
@@ -321,11 +318,13 @@ export class RunLoop implements LiveRun {
     this.#adoption ??= new Adoption(this.#context, reason);
   }
 
-  async #takeStart(result: StartResult): Promise<void> {
-    if (result?.kind === 'moved') this.#movesTo = result.agent;
-    if (result?.kind === 'unsettled') this.#noteUnsettled(result.reason);
-    this.#poller.restart({ resumed: false });
-    if (result?.kind === 'seen') await this.#poller.take(result.observation);
+  #takeStart(start: Promise<StartResult>): Promise<void> {
+    return start.then((result) => {
+      if (result?.kind === 'moved') this.#movesTo = result.agent;
+      if (result?.kind === 'unsettled') this.#noteUnsettled(result.reason);
+      this.#poller.restart({ resumed: false });
+      return result?.kind === 'seen' ? this.#poller.take(result.observation) : undefined;
+    });
   }
 
   /** Runs outside the loop, because a call to a slow vendor must not delay the deadline. */
@@ -344,6 +343,8 @@ export class RunLoop implements LiveRun {
     this.#noteUnsettled('the gateway lost track of the call');
     await this.#adoption?.takeTurn();
     const { phase } = this.#run;
+    // What was found is polled first.
+    if (phase === 'starting') this.#settleOverdue();
     if (phase === 'starting' || phase === 'done') return;
     this.#adoption = null;
     // What was found may have ended long ago.
@@ -364,31 +365,33 @@ export class RunLoop implements LiveRun {
     this.#armDeadline(0);
   }
 
-  async #takeTurn(): Promise<void> {
+  #takeTurn(): Promise<void> | undefined {
+    const origin = this.#origin;
+    if (origin !== null) {
+      this.#origin = null;
+      return this.#enter(origin);
+    }
     const { phase } = this.#run;
     // What the vendor does not have is not begun past its deadline.
     if (this.#overdueSinceMs !== null && !mayHaveResult(phase)) {
       this.#settleOverdue();
-      return await this.#context.handle.sleep(defectPauseMs);
+      return this.#context.handle.sleep(defectPauseMs);
     }
     switch (phase) {
       case 'queued':
-        return await this.#takeStart(await startRun(this.#context));
+        return this.#takeStart(startRun(this.#context));
       case 'starting':
-        await this.#settleStart();
-        // What was found is polled first.
-        if (this.#run.phase === 'starting') this.#settleOverdue();
-        return;
+        return this.#settleStart();
       case 'resuming':
       case 'delivering':
-        await deliverPayload(this.#context);
-        return this.#poller.restart({ resumed: true });
+        return deliverPayload(this.#context).then(() => this.#poller.restart({ resumed: true }));
       case 'running':
-      case 'interrupted':
-        await this.#poller.observe();
-        return this.#settleOverdue();
+      case 'interrupted': {
+        const look = this.#poller.observe();
+        return this.#overdueSinceMs === null ? look : look.then(() => this.#settleOverdue());
+      }
       case 'done':
-        return;
+        return undefined;
       default:
         return assertNever(phase);
     }

@@ -78,18 +78,22 @@ async function startWith(context: RunContext, permit: Permit): Promise<StartResu
   return await sendMessage(context, { session, input, permit });
 }
 
-/** Asks the vendor, once `starting` is durable. */
+/** Asks the vendor, once `starting` is durable. Uses the permit, or releases it. */
 export async function requestStart(context: RunContext, input: Json, permit: Permit): Promise<StartResult> {
   const { connection, handle, runPermit } = context;
-  runPermit.markStarted();
-  noteQueued(context);
-  const request = buildStart(context, input);
   let answer: StartAnswer;
   try {
-    noteCall(context);
-    answer = await permit.send(() => callGuarded(handle.guard, () => connection.start(request)));
-  } catch (error) {
-    return await settleFailedStart(context, 'start', error);
+    runPermit.markStarted();
+    noteQueued(context);
+    const request = buildStart(context, input);
+    try {
+      noteCall(context);
+      answer = await permit.send(() => callGuarded(handle.guard, () => connection.start(request)));
+    } catch (error) {
+      return await settleFailedStart(context, 'start', error);
+    }
+  } finally {
+    permit.release();
   }
   return await takeAnswer(context, answer);
 }

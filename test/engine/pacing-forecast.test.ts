@@ -76,6 +76,41 @@ describe('a forecast', () => {
   });
 });
 
+describe('watched runs that end within milliseconds', () => {
+  /** Polls a run, and the lag of the last one, as means over runs that come after the agent's first 500. */
+  function pace(durationMs: number) {
+    const history = new DurationHistory();
+    const random = seededRandom(durationMs + 1);
+    const [runs, callMs] = [1000, 1];
+    let [polls, lagMs] = [0, 0];
+    for (let run = 0; run < runs; run += 1) {
+      let [ageMs, aliveMs] = [0, 0];
+      for (let ended = false; !ended; ) {
+        const facts = { ...calm, watched: true, ageMs, forecast: history.forecast, random: random() };
+        const polledMs = ageMs + nextPollMs(facts, limits);
+        ageMs = polledMs + callMs;
+        ended = polledMs >= durationMs;
+        if (ended) history.note({ aliveMs, endedMs: ageMs }, run * 100, random);
+        else aliveMs = polledMs;
+        if (run < runs / 2) continue;
+        polls += 1;
+        if (ended) lagMs += ageMs - durationMs;
+      }
+    }
+    return { polls: polls / (runs / 2), lagMs: lagMs / (runs / 2) };
+  }
+
+  test('runs that end at once are polled once, after a few milliseconds, and not at an age that earlier polls suggest', () => {
+    const { polls, lagMs } = pace(0);
+    expect(polls).toBe(1);
+    expect(lagMs).toBeLessThan(5);
+  });
+
+  test('runs that take some milliseconds are polled once nearly always', () => {
+    for (const durationMs of [5, 12, 30, 60]) expect(pace(durationMs).polls).toBeLessThan(1.25);
+  });
+});
+
 describe('planned polls', () => {
   test('planned polls are placed where runs end: none long before, several around, ever fewer after', () => {
     const polls = pollsUntil(forecastOf(drawRuns(narrow, 200, seededRandom(4))), 600_000);

@@ -75,6 +75,8 @@ function blur(sorted: readonly number[]): Bend[] {
   });
 }
 
+/** An end that the first poll shows by this age: the wait for the poll and its call may be most of that time. */
+const soonMs = 16;
 /** How often a duration is drawn from the forecast instead of evenly. */
 const forecastShare = 0.8;
 
@@ -91,6 +93,8 @@ export function drawDurationMs(
   const { aliveMs, endedMs } = seen;
   const byForecast = random() < forecastShare;
   const share = random();
+  // Such polls are all that the forecast was made of. Polls come earlier from run to run, until one of them finds a run live.
+  if (aliveMs === 0 && endedMs <= soonMs) return (endedMs / 2) * share;
   if (forecast === null || !byForecast) return aliveMs + (endedMs - aliveMs) * share;
   const from = interpolate(forecast.agesMs, forecast.ended, aliveMs);
   const until = interpolate(forecast.agesMs, forecast.ended, endedMs);

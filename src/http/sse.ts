@@ -101,7 +101,7 @@ export class Streams {
 
   async #pump<Event>(stream: Stream, source: Source<Event>): Promise<void> {
     const { events, frameOf, endsAfter, runId, caller } = source;
-    events.tap?.((news) => takeAtOnce(stream, source, news));
+    events.tap?.((news, isEnd) => takeAtOnce(stream, source, { news, isEnd }));
     try {
       for (;;) {
         let result: IteratorResult<readonly Event[], undefined> | null = await events.next();
@@ -167,26 +167,38 @@ export class Streams {
   }
 }
 
+type News<Event> = { readonly news: readonly Event[]; readonly isEnd: boolean };
+
 /**
- * Writes small events in the turn in which they come: a thousand readers have one before a thousand promises are settled.
- * Gives those that are left; null: the reader has all. Never throws.
+ * Writes small events in the turn in which they come, and sends them: of a thousand readers the first has them before they
+ * are written for the last one, and all have them before a thousand promises are settled. Gives those that are left; null:
+ * the reader has all. Never throws.
  */
-function takeAtOnce<Event>(
+function takeAtOnce<Event>(stream: Stream, source: Source<Event>, news: News<Event>): readonly Event[] | null {
+  stream.cork();
+  try {
+    return writeAtOnce(stream, source, news);
+  } finally {
+    stream.uncork();
+  }
+}
+
+function writeAtOnce<Event>(
   stream: Stream,
   { frameOf, endsAfter }: Source<Event>,
-  events: readonly Event[],
+  { news, isEnd }: News<Event>,
 ): readonly Event[] | null {
-  for (const [at, event] of events.entries()) {
+  for (let at = 0; at < news.length; at += 1) {
+    const event = news[at] as Event;
     const frame = tryFrame(frameOf, event);
-    if (frame === undefined || frame instanceof Promise || stream.isSlow) return events.slice(at);
-    const isTaken = frame === null || stream.write(frame);
-    if (endsAfter?.(event) === true) {
-      stream.end();
+    if (frame === undefined || frame instanceof Promise || stream.isSlow) return news.slice(at);
+    if (endsAfter?.(event) === true || (isEnd && at === news.length - 1 && stream.hasRoomFor(frame))) {
+      stream.end(frame);
       return null;
     }
-    if (!isTaken) {
+    if (frame !== null && !stream.write(frame)) {
       stream.untaken = frame;
-      return events.slice(at + 1);
+      return news.slice(at + 1);
     }
   }
   return null;
@@ -234,6 +246,21 @@ class Stream {
     return this.#response.writableNeedDrain;
   }
 
+  /** Whether a frame would leave the reader one that is not slow. */
+  hasRoomFor(frame: Buffer | null): boolean {
+    const { writableLength, writableHighWaterMark } = this.#response;
+    return frame === null || writableLength + frame.length < writableHighWaterMark;
+  }
+
+  /** Gathers what is written until {@link uncork} sends it, where Node would send it at the end of the turn. */
+  cork(): void {
+    this.#response.socket?.cork();
+  }
+
+  uncork(): void {
+    this.#response.socket?.uncork();
+  }
+
   /** False: the reader is slow; {@link whenTaken} comes before more is written. */
   write(frame: Buffer): boolean {
     return this.#over || this.#response.write(frame);
@@ -260,12 +287,12 @@ class Stream {
     if (!this.#over && !this.#response.writableNeedDrain) this.#response.write(heartbeat);
   }
 
-  /** Ends the answer after its last event. */
-  end(): void {
+  /** Ends the answer after its last event, the frame of which may come with the end. */
+  end(frame: Buffer | null = null): void {
     if (this.#over) return;
     this.#over = true;
+    this.#response.end(frame);
     void this.#events.return();
-    this.#response.end();
   }
 
   /** Ends the answer before the run does. */

@@ -1,3 +1,5 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import type { RunEvent } from '../../src/contract/domain/event.ts';
 import { eventOf, runId, type ScriptedStream, until } from '../protocols/scripted-api.ts';
@@ -7,7 +9,7 @@ const request = `GET /runs/${runId}/stream HTTP/1.1\r\nHost: localhost\r\nConnec
 const phase = eventOf(1, { kind: 'phase', phase: 'queued' });
 const terminal = eventOf(2, { kind: 'result', value: 'done' }, 'success');
 
-type Take = (events: readonly RunEvent[]) => readonly RunEvent[] | null;
+type Take = (events: readonly RunEvent[], isEnd?: boolean) => readonly RunEvent[] | null;
 
 /** A raw reader whose events are offered to it in the turn in which they come. */
 async function openTapped(site: Site) {
@@ -32,6 +34,39 @@ test('news is written to a waiting reader in the turn in which it comes, and the
   expect(idsOf(await reader.ended)).toEqual([1, 2]);
   await feed.closed;
   expect(site.app.openStreams).toBe(0);
+});
+
+test('news has left the process when the turn in which it comes is over', async () => {
+  await using site = await openSite();
+  const sockets: Socket[] = [];
+  const keep = (message: unknown): void => void sockets.push((message as { readonly socket: Socket }).socket);
+  subscribe('net.server.socket', keep);
+  const { reader, feed, take } = await openTapped(site).finally(() => unsubscribe('net.server.socket', keep));
+  const [socket] = sockets;
+  expect(take([phase, { ...phase, seq: 2 }])).toBeNull();
+  expect([socket?.writableLength, socket?.writableCorked]).toEqual([0, 0]);
+  feed.give(null);
+  expect(idsOf(await reader.ended)).toEqual([1, 2]);
+});
+
+test('the last event ends its stream in the same turn', async () => {
+  await using site = await openSite();
+  const { reader, feed, take } = await openTapped(site);
+  expect(take([phase, terminal], true)).toBeNull();
+  await feed.closed;
+  expect(idsOf(await reader.ended)).toEqual([1, 2]);
+  expect(site.app.openStreams).toBe(0);
+});
+
+test('a last event that leaves its reader behind is waited for like any other', async () => {
+  await using site = await openSite();
+  const { reader, feed, take } = await openTapped(site);
+  const partial = eventOf(1, { kind: 'partial', value: 'x'.repeat(40_000) });
+  const last = eventOf(2, { kind: 'result', value: 'x'.repeat(40_000) }, 'success');
+  expect(take([partial, last], true)).toEqual([]);
+  expect(site.app.openStreams).toBe(1);
+  feed.give(null);
+  expect(idsOf(await reader.ended)).toEqual([1, 2]);
 });
 
 test('a large event is left to be handed over, with what follows it', async () => {

@@ -47,9 +47,9 @@ export interface EventBatches<Event> extends AsyncIterableIterator<readonly Even
   return(): Promise<IteratorReturnResult<undefined>>;
   /**
    * Lets a reader that waits in `next` take news in the turn in which they come. `take` gives null when it took all, and
-   * otherwise what `next` has to hand over, which may be nothing.
+   * otherwise what `next` has to hand over, which may be nothing. `isEnd`: nothing follows these events.
    */
-  tap?(take: (events: readonly Event[]) => readonly Event[] | null): void;
+  tap?(take: (events: readonly Event[], isEnd: boolean) => readonly Event[] | null): void;
 }
 
 /** One server-sent event, prepared for one reader; without `id` or `event` it has no such line. */

@@ -34,7 +34,7 @@ export class RunEventStream implements EventBatches<RunEvent> {
   /** Set while the reader has everything and waits. */
   #hand: ((batch: Batch | Promise<Batch>) => void) | null = null;
 
-  #take: ((events: readonly RunEvent[]) => readonly RunEvent[] | null) | null = null;
+  #take: ((events: readonly RunEvent[], isEnd: boolean) => readonly RunEvent[] | null) | null = null;
 
   constructor(
     { store, bus, large }: { readonly store: Store; readonly bus: EventBus; readonly large: LargeEvents },
@@ -61,7 +61,7 @@ export class RunEventStream implements EventBatches<RunEvent> {
     });
   }
 
-  tap(take: (events: readonly RunEvent[]) => readonly RunEvent[] | null): void {
+  tap(take: (events: readonly RunEvent[], isEnd: boolean) => readonly RunEvent[] | null): void {
     this.#take = take;
   }
 
@@ -161,7 +161,7 @@ export class RunEventStream implements EventBatches<RunEvent> {
       return;
     }
     const batch = this.#giveWaiting();
-    const left = this.#take === null ? batch.value : this.#take(batch.value);
+    const left = this.#take === null ? batch.value : this.#take(batch.value, this.#ended);
     // The last event may have ended the stream, and with it this wait.
     if ((left === null && !this.#ended) || this.#hand === null) return;
     this.#hand = null;

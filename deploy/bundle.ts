@@ -39,6 +39,11 @@ const placePattern = /new URL\(\s*['"](\.\.?\/[^'"]+)['"],\s*import\.meta\.url\s
  * makes variables of all constants in what it imports.
  */
 const latePattern = /const (\{ \w+ \}) = await import\((['"]\.\.\/gateway\.ts['"])\);/g;
+/**
+ * Packages in another form. depd's own asks V8, as soon as it is loaded, for the line that it is called from, for which V8 keeps the places of all
+ * lines of the bundle; the one for browsers says nothing of deprecated calls, of which a bundle has none that its users could mend.
+ */
+const alias = { depd: 'depd/lib/browser/index.js' };
 /** What a module may still ask about itself. */
 const knownMeta = /import\.meta\.url\b/g;
 
@@ -59,6 +64,7 @@ export async function bundle({ root, entry, outfile }: BundleOptions): Promise<B
     format,
     target: 'node24',
     absWorkingDir: root,
+    alias,
     define: formats[format].define,
     banner: { js: formats[format].banner },
     plugins: [moveUrls(root, places)],

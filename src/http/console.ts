@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { AccessControl } from '../access/access-control.ts';
 import { type ConsoleSessions, sessionCookie, sessionPath } from '../access/console-sessions.ts';
@@ -62,7 +63,11 @@ export type ConsoleDeps = {
 };
 
 /** The console: a page that shows and does what the admin API has, and the sessions of its readers. */
-export function routeConsole({ accessControl, sessions, isProtected }: ConsoleDeps): Site {
+export function routeConsole(deps: ConsoleDeps): Site {
+  return { prefix: consolePath, createRouters: () => createConsoleRouter(deps) };
+}
+
+function createConsoleRouter({ accessControl, sessions, isProtected }: ConsoleDeps): Router {
   const router = createRouter(consolePath, { strict: false });
   const files = listFiles();
   const showPage = (context: Context): void => send(context, 'text/html; charset=utf-8', page);
@@ -99,7 +104,7 @@ export function routeConsole({ accessControl, sessions, isProtected }: ConsoleDe
     setSession(context, '', 0);
     context.status = 204;
   });
-  return { prefix: consolePath, routers: router };
+  return router;
 }
 
 /** Only the origin knows whether the browser speaks TLS, which may end at a proxy. */

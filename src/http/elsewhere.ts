@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Operation } from '../contract/api/protocol.ts';
+import type { Operation, Protocol } from '../contract/api/protocol.ts';
 import type { Mount } from './router.ts';
 import { isUnder } from './router.ts';
 
@@ -11,21 +11,21 @@ type Place = { readonly prefix: string; readonly operation: Operation; readonly 
  * the wrong base URL. It is asked for refusals only.
  */
 export class Elsewhere {
-  /** By the name of their protocol; the root's stands under its own prefix too. */
-  readonly #places = new Map<string, readonly Place[]>();
   readonly #mounts: readonly Mount[];
+  #known: ReadonlyMap<string, readonly Place[]> | undefined;
 
   constructor(mounts: readonly Mount[]) {
     this.#mounts = mounts;
-    for (const { protocol, prefix } of mounts) {
-      if (prefix === '') continue;
-      this.#places.set(
-        protocol.name,
-        protocol.operations
-          .filter(isTelling)
-          .map((operation) => ({ prefix, operation, pattern: patternOf(operation) })),
-      );
-    }
+  }
+
+  /** By the name of their protocol; the root's stands under its own prefix too. Made with the first refusal. */
+  get #places(): ReadonlyMap<string, readonly Place[]> {
+    this.#known ??= new Map(
+      this.#mounts
+        .filter(({ prefix }) => prefix !== '')
+        .map(({ protocol, prefix }) => [protocol.name, placesOf(protocol, prefix)]),
+    );
+    return this.#known;
   }
 
   /**
@@ -63,6 +63,10 @@ export class Elsewhere {
   #others(name: string | undefined): readonly Place[] {
     return [...this.#places].flatMap(([other, places]) => (other === name ? [] : places));
   }
+}
+
+function placesOf({ operations }: Protocol, prefix: string): readonly Place[] {
+  return operations.filter(isTelling).map((operation) => ({ prefix, operation, pattern: patternOf(operation) }));
 }
 
 /** A path that is all parameters looks like any other. */

@@ -1,3 +1,4 @@
+import type { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { PushCall } from '../contract/adapter/push.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
@@ -31,6 +32,10 @@ const metricsTypes = ['text/plain', 'text/plain;version=0.0.4', 'application/ope
 
 /** The gateway's own routes, as opposed to those of a protocol. They ask for no key. */
 export function routeOwn(deps: OwnRouteDeps, options: HomeOptions & ReferenceOptions): Site {
+  return { prefix: '', createRouters: () => createOwnRouter(deps, options) };
+}
+
+function createOwnRouter(deps: OwnRouteDeps, options: HomeOptions & ReferenceOptions): Router {
   const router = createRouter('', { strict: true });
   const { pushed, pushedForAccount, readPush, renderMetrics } = deps;
 
@@ -82,7 +87,7 @@ export function routeOwn(deps: OwnRouteDeps, options: HomeOptions & ReferenceOpt
   });
 
   addReference(router, options);
-  return { prefix: '', routers: router };
+  return router;
 }
 
 function flattenHeaders(headers: Context['headers']): Readonly<Record<string, string>> {

@@ -24,8 +24,8 @@ export function createRouter(prefix: string, options: { readonly strict: boolean
 /** Routers and the paths that they are asked for. */
 export type Site = {
   readonly prefix: string;
-  /** A table, or one for every path. */
-  readonly routers: RouterTable | Router;
+  /** A table, or one for every path. Called with the first request: few gateways are asked in every protocol. */
+  readonly createRouters: () => RouterTable | Router;
 };
 
 /**
@@ -41,14 +41,24 @@ type Step = (context: Context, next: () => Promise<unknown>) => Promise<unknown>
  * path that none of them has goes to the next step.
  */
 export function mountRouters(sites: readonly Site[]): Middleware {
-  const places = sites.map(({ prefix, routers }) => ({ prefix, below: `${prefix}/`, stepFor: chooseStep(routers) }));
+  const places = sites.map(({ prefix, createRouters }) => {
+    const below = `${prefix}/`;
+    let choose: ReturnType<typeof chooseStep> | undefined;
+    return {
+      ...{ prefix, below },
+      stepFor(path: string) {
+        choose ??= chooseStep(createRouters());
+        return choose(path, below.length);
+      },
+    };
+  });
   return (context, next) => {
     const { path } = context;
     const goOn = (from: number): Promise<unknown> => {
       for (let at = from; at < places.length; at += 1) {
         const place = places[at];
         if (place === undefined || !(path.startsWith(place.below) || path === place.prefix)) continue;
-        const step = place.stepFor(path, place.below.length);
+        const step = place.stepFor(path);
         if (step !== undefined) return step(context, () => goOn(at + 1));
       }
       return next();
@@ -58,7 +68,7 @@ export function mountRouters(sites: readonly Site[]): Middleware {
 }
 
 /** The step for a path by its segments from `from` on; undefined: none of the routers has such a path. */
-function chooseStep(routers: Site['routers']): (path: string, from: number) => Step | undefined {
+function chooseStep(routers: RouterTable | Router): (path: string, from: number) => Step | undefined {
   if (routers instanceof Router) {
     const step = answerBy(routers);
     return () => step;

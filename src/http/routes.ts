@@ -12,7 +12,7 @@ import { type Elsewhere, membersOf } from './elsewhere.ts';
 import { OperationRequest } from './request.ts';
 import { type MemberHint, maxNameLength, nameCaller, parseParams, parsePart } from './request-parts.ts';
 import { noteOperation } from './request-record.ts';
-import { createRouter, type Mount, type Site } from './router.ts';
+import { createRouter, type Mount, type RouterTable, type Site } from './router.ts';
 import type { Sockets } from './sockets.ts';
 import { streamType } from './sse.ts';
 import { readTicket, takesTicket } from './ticket-route.ts';
@@ -31,13 +31,17 @@ export type RouteDeps = {
 
 /** A protocol's operations as a table of routers, or as one router where the first segment of a path is a parameter. */
 export function routeMount({ protocol, prefix }: Mount, deps: RouteDeps): Site {
-  const { operations } = protocol;
-  if (operations.some(({ path }) => path.startsWith('/:'))) return { prefix, routers: routeAll(operations) };
-  const table = [...Map.groupBy(operations, ({ path }) => path.split('/', 2)[1] ?? '')].map(([first, some]) => {
-    const byCount = Map.groupBy(some, ({ path }) => path.split('/').length - 1);
-    return [first, new Map([...byCount].map(([count, equal]) => [count, routeAll(equal)]))] as const;
-  });
-  return { prefix, routers: new Map(table) };
+  return { prefix, createRouters };
+
+  function createRouters(): RouterTable | Router {
+    const { operations } = protocol;
+    if (operations.some(({ path }) => path.startsWith('/:'))) return routeAll(operations);
+    const table = [...Map.groupBy(operations, ({ path }) => path.split('/', 2)[1] ?? '')].map(([first, some]) => {
+      const byCount = Map.groupBy(some, ({ path }) => path.split('/').length - 1);
+      return [first, new Map([...byCount].map(([count, equal]) => [count, routeAll(equal)]))] as const;
+    });
+    return new Map(table);
+  }
 
   function routeAll(some: readonly Operation[]): Router {
     const router = createRouter(prefix, { strict: false });

@@ -1,3 +1,4 @@
+import type { Router } from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
 import type { AccessControl } from '../access/access-control.ts';
@@ -17,7 +18,11 @@ export type TicketRouteDeps = { readonly accessControl: AccessControl; readonly 
 const request = z.strictObject({ run_id: uuid, path: z.string().max(2048).optional() });
 
 /** `POST /stream-tickets`: a URL with which a client that cannot send headers opens the stream of one run. */
-export function routeTickets(mounts: readonly Mount[], { accessControl, readBody }: TicketRouteDeps): Site {
+export function routeTickets(mounts: readonly Mount[], deps: TicketRouteDeps): Site {
+  return { prefix: '', createRouters: () => createTicketRouter(mounts, deps) };
+}
+
+function createTicketRouter(mounts: readonly Mount[], { accessControl, readBody }: TicketRouteDeps): Router {
   const router = createRouter('', { strict: true });
   const streams = mounts.flatMap(({ protocol, prefix }) =>
     protocol.operations.filter(takesTicket).map(({ path }) => streamPattern(prefix + path)),
@@ -39,7 +44,7 @@ export function routeTickets(mounts: readonly Mount[], { accessControl, readBody
     const answer = { ticket, url: `${path}?ticket=${ticket}`, open_before: new Date(openBeforeMs).toISOString() };
     setJson(context, JSON.stringify(answer));
   });
-  return { prefix: '', routers: router };
+  return router;
 }
 
 /** Whether an operation streams one run, so that a ticket opens it. */

@@ -57,12 +57,11 @@ function toArrays(statement: WriteStatement, tables: readonly (readonly Row[])[]
 }
 
 function suffices({ widths: [width = 0] }: WriteStatement, writes: readonly EncodedWrite[]): boolean {
-  return writes.every(({ tables: [rows = [], ...others] }) => {
-    return (
+  return writes.every(
+    ({ tables: [rows = [], ...others] }) =>
       others.every(({ length }) => length === 0) &&
-      rows.every((row) => row.every((cell, at) => at < width || cell === null))
-    );
-  });
+      rows.every((row) => row.findLastIndex((cell) => cell !== null) < width),
+  );
 }
 
 function isLarge(cell: Cell): boolean {

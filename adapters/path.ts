@@ -21,11 +21,21 @@ export function writePath(
   return query.length === 0 ? path : `${path}?${new URLSearchParams(query.map(([name, value]) => [name, value]))}`;
 }
 
+/** Templates as they were read: text and the names of parts take turns. They come from adapters and configs, which are few. */
+const pieces = new Map<string, readonly string[]>();
+
 /** Puts parts in the place of `{name}`, percent-encoded; throws `TypeError` for a name without a part. */
 export function fillPath(template: string, parts: Readonly<Record<string, string | undefined>>): string {
-  return template.replace(/\{(\w+)\}/g, (_whole, name: string) => {
-    const part = parts[name];
-    if (part === undefined) throw new TypeError(`the path ${template} needs a ${name}`);
-    return encodeURIComponent(part.toWellFormed());
-  });
+  let read = pieces.get(template);
+  if (read === undefined) {
+    read = template.split(/\{(\w+)\}/);
+    pieces.set(template, read);
+  }
+  let path = read[0] ?? '';
+  for (let at = 1; at < read.length; at += 2) {
+    const part = parts[read[at] ?? ''];
+    if (part === undefined) throw new TypeError(`the path ${template} needs a ${read[at]}`);
+    path += encodeURIComponent(part.toWellFormed()) + (read[at + 1] ?? '');
+  }
+  return path;
 }

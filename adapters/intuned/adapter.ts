@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { StartAnswer, StartRequest } from '../../src/contract/adapter/adapter.ts';
+import type { UpstreamRef } from '../../src/contract/domain/run.ts';
 import { defineAdapter } from '../define-adapter.ts';
 import { writePath } from '../path.ts';
 import { reachJobs } from './jobs.ts';
@@ -39,13 +40,7 @@ export const intuned = defineAdapter({
       ownsSink,
       adoption: runAdoption,
 
-      async start(request: StartRequest<Target>): Promise<StartAnswer> {
-        try {
-          return { upstream: await callsOf(request.target).start(request) };
-        } catch (error) {
-          throw judgeStartFault(error);
-        }
-      },
+      start: (request: StartRequest<Target>) => callsOf(request.target).start(request).then(answerOf, refuseStart),
 
       observe: (target, upstream, signal) => callsOf(target).observe(target, upstream, signal),
 
@@ -71,3 +66,11 @@ export const intuned = defineAdapter({
     };
   },
 });
+
+function answerOf(upstream: UpstreamRef): StartAnswer {
+  return { upstream };
+}
+
+function refuseStart(error: unknown): never {
+  throw judgeStartFault(error);
+}

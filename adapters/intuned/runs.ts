@@ -19,29 +19,23 @@ import {
 
 /** Runs of an API of a project, which have no cancel. */
 export function reachRuns({ http, workspaceId, shared }: Reach) {
+  const start = { ...shared, ...actOnce, purpose: 'start', method: 'POST', answer: startAnswer } as const;
+  const statusOf = ({ status }: { readonly status: string }) => status;
+  const look = { ...shared, ...observeRun, purpose: 'observe', method: 'GET', answer: resultAnswer, statusOf } as const;
   return {
     async start(request: StartRequest<Target>): Promise<UpstreamRef> {
       const { body } = await http.call({
-        ...shared,
-        ...actOnce,
-        purpose: 'start',
-        method: 'POST',
+        ...start,
         path: fillPath(paths.startRun, { workspaceId, project: request.target.project }),
         body: buildStart(request),
-        answer: startAnswer,
       });
       return { runId: body.runId };
     },
 
     async observe({ project }: Target, { runId }: UpstreamRef, signal?: AbortSignal): Promise<Observation> {
       const { body, raw } = await http.call({
-        ...shared,
-        ...observeRun,
-        purpose: 'observe',
-        method: 'GET',
+        ...look,
         path: fillPath(paths.getRun, { workspaceId, project, runId }),
-        answer: resultAnswer,
-        statusOf: ({ status }) => status,
         signal,
       });
       refuseOther(runId, body.runId);

@@ -92,12 +92,15 @@ export class CompiledMapping implements Mapping {
     const { status: vendorStatus, raw } = observation;
     const cases = this.#deps.status.get(vendorStatus);
     if (cases === undefined) return this.#unmapped(vendorStatus);
-    const status = await choose(cases, raw, guard);
+    const [first] = cases;
+    const status = first?.when === undefined ? first?.is : await choose(cases, raw, guard);
     switch (status) {
       case undefined:
         return this.#unmapped(vendorStatus);
       case 'pending':
-        return await this.#readPending(raw, guard);
+        return this.#deps.interrupt === undefined
+          ? { kind: 'pending', partial: await this.#readPartial(raw, guard) }
+          : await this.#readPending(raw, guard);
       case 'interrupted':
         return { kind: 'interrupted', payload: (await this.#deps.interrupt?.evaluate(raw, guard)) ?? {} };
       case 'success':
@@ -145,16 +148,24 @@ export class CompiledMapping implements Mapping {
     return output === undefined ? {} : output;
   }
 
-  async #readPartial(raw: Json, guard?: EvaluationGuard): Promise<Json | undefined> {
+  /** A promise only where the expression needs one. */
+  #readPartial(raw: Json, guard?: EvaluationGuard): Json | undefined | Promise<Json | undefined> {
     try {
-      const partial = await this.#deps.output.evaluate(raw, guard);
-      return isNothing(partial) ? undefined : partial;
+      const partial = this.#deps.output.evaluate(raw, guard);
+      return partial instanceof Promise ? partial.then(partialOf, withoutOutput) : partialOf(partial);
     } catch (error) {
-      // An expression may fail on a missing output and still work on the finished run.
-      if (error instanceof MappingFault && !(error instanceof BudgetFault)) return undefined;
-      throw error;
+      return withoutOutput(error);
     }
   }
+}
+
+function partialOf(partial: Json | undefined): Json | undefined {
+  return isNothing(partial) ? undefined : partial;
+}
+
+/** An expression may fail on a missing output and still work on the finished run. */
+function withoutOutput(error: unknown): undefined {
+  if (!(error instanceof MappingFault) || error instanceof BudgetFault) throw error;
 }
 
 const maxCost = 1_000_000_000;

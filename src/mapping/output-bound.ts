@@ -39,7 +39,7 @@ export function boundOutput(mapping: Mapping, maxBytes: number): Mapping {
     describeEnd: (raw) => mapping.describeEnd(raw),
     cost: (raw, guard) => mapping.cost(raw, guard),
     isFinal: (vendorStatus) => mapping.isFinal(vendorStatus),
-    read: async (observation, guard) => boundReading(await mapping.read(observation, guard)),
+    read: (observation, guard) => mapping.read(observation, guard).then(boundReading),
     resume: async (context, guard) => bound('resume', await mapping.resume(context, guard)),
     amend: (part) => {
       const amended = mapping.amend(part);

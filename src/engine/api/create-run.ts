@@ -113,12 +113,9 @@ export class RunCreator {
   #draft({ tenant, request: asked, thread, webhooks }: CreateRun, agent: Agent, joined: JoinedThread | undefined): Run {
     const nowMs = this.#deps.clock.nowMs();
     const hasOwnThread = joined !== undefined && thread === undefined;
-    const request: RunRequest = {
-      ...asked,
-      ...(joined === undefined || joined.name === null ? {} : { threadName: joined.name }),
-      ...(hasOwnThread && asked.onCompletion === undefined ? { onCompletion: 'delete' } : {}),
-      trace: this.#deps.currentTrace(),
-    };
+    let request: RunRequest = { ...asked, trace: this.#deps.currentTrace() };
+    if (joined !== undefined && joined.name !== null) request = { ...request, threadName: joined.name };
+    if (hasOwnThread && asked.onCompletion === undefined) request = { ...request, onCompletion: 'delete' };
     return {
       runId: this.#ids.next(nowMs),
       tenant,

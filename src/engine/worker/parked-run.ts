@@ -1,3 +1,4 @@
+import type { ListNode } from '../../collections/linked-list.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { Run, RunPhase } from '../../contract/domain/run.ts';
@@ -54,6 +55,8 @@ export class ParkedRun implements LiveRun {
   readonly deadlineMs: number;
   /** When it is read again, by the monotonic clock; null while it is being read. */
   dueMs: number | null = null;
+  /** Among the runs that are read then. */
+  place: ListNode<ParkedRun> | null = null;
   readonly #parking: Parking;
 
   constructor(parking: Parking, { run, agent, memory }: ParkedRunOptions) {

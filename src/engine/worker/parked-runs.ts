@@ -1,3 +1,4 @@
+import { LinkedList } from '../../collections/linked-list.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Waiting } from '../../contract/domain/waiting.ts';
 import { StorageFault, type Store } from '../../contract/store/store.ts';
@@ -26,7 +27,7 @@ const batch = 100;
 const storageRetryMs = 500;
 const defectRetryMs = 5000;
 
-type Slot = { readonly runs: Set<ParkedRun>; readonly cancel: () => void };
+type Slot = { readonly runs: LinkedList<ParkedRun>; readonly cancel: () => void };
 
 /** The parked runs of this process, on a wheel of slots in time. The store is the truth: a run is read before it goes on. */
 export class ParkedRuns implements Parking {
@@ -107,16 +108,20 @@ export class ParkedRuns implements Parking {
     const stepMs = 2 ** Math.floor(Math.log2(Math.max(1, Math.min(delayMs * earlyShare, maxEarlyMs))));
     const dueMs = Math.floor((nowMs + delayMs) / stepMs) * stepMs;
     const slot = this.#slots.get(dueMs) ?? this.#openSlot(dueMs, nowMs);
-    slot.runs.add(parked);
+    parked.place = slot.runs.add(parked);
     parked.dueMs = dueMs;
   }
 
   #openSlot(dueMs: number, nowMs: number): Slot {
-    const runs = new Set<ParkedRun>();
+    const runs = new LinkedList<ParkedRun>();
     const cancel = this.#deps.clock.schedule(dueMs - nowMs, () => {
       this.#slots.delete(dueMs);
-      for (const parked of runs) parked.dueMs = null;
-      void this.#wake([...runs].filter((parked) => !this.#standsBack(parked)));
+      const due = runs.items();
+      for (const parked of due) {
+        parked.dueMs = null;
+        parked.place = null;
+      }
+      void this.#wake(due.filter((parked) => !this.#standsBack(parked)));
     });
     const slot = { runs, cancel };
     this.#slots.set(dueMs, slot);
@@ -124,11 +129,13 @@ export class ParkedRuns implements Parking {
   }
 
   #take(parked: ParkedRun): void {
-    const { dueMs } = parked;
+    const { dueMs, place } = parked;
     parked.dueMs = null;
+    parked.place = null;
     const slot = dueMs === null ? undefined : this.#slots.get(dueMs);
-    slot?.runs.delete(parked);
-    if (dueMs === null || slot?.runs.size !== 0) return;
+    if (dueMs === null || slot === undefined || place === null) return;
+    slot.runs.remove(place);
+    if (slot.runs.oldest !== null) return;
     slot.cancel();
     this.#slots.delete(dueMs);
   }

@@ -11,7 +11,7 @@ import type { LiveRun, Renewal, UnknownStatus } from './live-runs.ts';
 import { isWorthParking, minParkMs } from './parked-run.ts';
 import { Poller } from './poller.ts';
 import { isWatched, type RunContext, RunLog, type WorkerDeps } from './run-context.ts';
-import { mayHaveResult, memoryFor, type RunLoopOptions, type RunOrigin } from './run-origin.ts';
+import { mayHaveResult, memoryFor, type RunLoopExits, type RunLoopOptions, type RunOrigin } from './run-origin.ts';
 import { RunWait, unknownStatusOf } from './run-wait.ts';
 import { requestStart, type StartResult, startRun } from './start-run.ts';
 import type { WaitLook } from './wait-notes.ts';
@@ -32,7 +32,7 @@ const over = 'the run is over';
 export class RunLoop implements LiveRun {
   readonly #context: RunContext;
   readonly #poller: Poller;
-  readonly #options: Pick<RunLoopOptions, 'onOver' | 'onPark' | 'onMove'>;
+  readonly #exits: RunLoopExits;
   /** Null while the run has no start that is not settled. */
   #adoption: Adoption | null = null;
   /** Null once it is dealt with. */
@@ -46,8 +46,7 @@ export class RunLoop implements LiveRun {
   /** Null while the run sleeps. */
   #working: Promise<void> | null = null;
 
-  constructor(deps: WorkerDeps, options: RunLoopOptions) {
-    const { run, agent, origin } = options;
+  constructor(deps: WorkerDeps, exits: RunLoopExits, { run, agent, origin }: RunLoopOptions) {
     const fastStart = origin.kind === 'fast-start' ? origin.fastStart : null;
     const log = fastStart?.log ?? new RunLog(deps.log, run, agent);
     const memory = memoryFor(run, origin, deps.clock);
@@ -58,7 +57,7 @@ export class RunLoop implements LiveRun {
     this.#context = { deps, agent, connection: agent.connectionFor(run.tenant), handle, runPermit, wait, memory, log };
     this.#poller = new Poller(this.#context);
     this.#origin = origin.kind === 'new' ? null : origin;
-    this.#options = options;
+    this.#exits = exits;
   }
 
   get runId(): string {
@@ -195,13 +194,13 @@ export class RunLoop implements LiveRun {
     }
     this.#stopUnsettled();
     this.#leaveBackend();
-    this.#options.onOver(this);
+    this.#exits.onOver(this);
   }
 
   /** Nothing is kept of the backend but what is remembered of the run. */
   #move(agent: Agent): void {
     this.#leaveBackend();
-    this.#options.onMove({ run: this.#run, agent, memory: this.#context.memory });
+    this.#exits.onMove({ run: this.#run, agent, memory: this.#context.memory });
   }
 
   #leaveBackend(): void {
@@ -221,7 +220,7 @@ export class RunLoop implements LiveRun {
   #park(waitMs: number): void {
     const { agent, memory } = this.#context;
     this.#cancelDeadline();
-    this.#options.onPark({ run: this.#run, agent, memory }, Math.min(waitMs, this.#untilDeadlineMs()));
+    this.#exits.onPark({ run: this.#run, agent, memory }, Math.min(waitMs, this.#untilDeadlineMs()));
   }
 
   /** A run that was ended here before it was known what its start has made. */

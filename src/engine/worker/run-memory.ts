@@ -62,10 +62,15 @@ export function beginMemory(run: Run, clock: Clock, pollWithinMs: number | null)
   // The wall clock is read once, and only for a run that another process may have created.
   const createdMonotonicMs = isRecovered ? nowMs - Math.max(0, clock.nowMs() - run.createdAtMs) : nowMs;
   const { sinceMs, aliveAtMs, isFirstStretch } = beginAge(run, createdMonotonicMs, isRecovered);
+  const notes = beginNotes(run);
+  // One literal without spreads, so that all have one hidden class and no second object for their members.
   return {
     createdMonotonicMs,
     mayEndProcess: isRecovered,
-    ...beginNotes(run),
+    sentAtMs: notes.sentAtMs,
+    sentMonotonicMs: notes.sentMonotonicMs,
+    start: notes.start,
+    looks: notes.looks,
     isHeld: false,
     longestWait: null,
     sinceMs,

@@ -45,6 +45,10 @@ export type RunLoopOptions = {
   readonly run: Run;
   readonly agent: Agent;
   readonly origin: RunOrigin;
+};
+
+/** How a loop is left. */
+export type RunLoopExits = {
   /** Called once, when the loop has nothing left to do. */
   readonly onOver: (loop: LiveRun) => void;
   /** Called instead where the run sleeps for so long that its loop is not kept. */

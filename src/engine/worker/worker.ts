@@ -7,7 +7,7 @@ import type { LiveRuns, Renewal } from './live-runs.ts';
 import { ParkedRuns } from './parked-runs.ts';
 import type { WorkerDeps } from './run-context.ts';
 import { RunLoop } from './run-loop.ts';
-import type { RunLoopOptions, RunOrigin } from './run-origin.ts';
+import type { RunLoopExits, RunOrigin } from './run-origin.ts';
 
 /**
  * Recovered runs are first polled this far apart, so that a restart is no stampede; and no further, so that the last of a
@@ -93,19 +93,17 @@ export class Worker {
   }
 
   #drive(run: Run, agent: Agent, origin: RunOrigin): void {
-    const loop = new RunLoop(this.#deps, {
-      ...{ run, agent, origin },
-      ...{ onOver: this.#forget, onPark: this.#park, onMove: this.#move },
-    });
+    const loop = new RunLoop(this.#deps, this.#exits, { run, agent, origin });
     this.#live.set(loop);
     loop.start();
   }
 
-  // One function for all loops.
-  readonly #forget: RunLoopOptions['onOver'] = (loop) => this.#live.delete(loop);
-  readonly #move: RunLoopOptions['onMove'] = ({ run, agent, memory }) =>
-    this.#drive(run, agent, { kind: 'parked', memory });
-  readonly #park: RunLoopOptions['onPark'] = (parked, delayMs) => this.#parked.park(parked, delayMs);
+  /** One for all loops. */
+  readonly #exits: RunLoopExits = {
+    onOver: (loop) => this.#live.delete(loop),
+    onPark: (parked, delayMs) => this.#parked.park(parked, delayMs),
+    onMove: ({ run, agent, memory }) => this.#drive(run, agent, { kind: 'parked', memory }),
+  };
 
   /** Goes on with every live run as the config in force has its agent; `changed` are the backends with another account or other limits. */
   renew(changed: ReadonlySet<string>): void {

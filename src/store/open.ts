@@ -26,7 +26,8 @@ export type StoreOptions = {
  * Opens the store that a URL names, and brings its schema up to date.
  *
  * - `sqlite:./data/rungate.db`, with `?synchronous=normal` (a power cut may cost the last commits) and
- *   `?busyTimeoutMs=2000` (how long a write waits for another program's lock); `sqlite::memory:` for tests.
+ *   `?busyTimeoutMs=2000` (how long a write waits for another program's lock), `?spacingMs=2` (how long transactions of several
+ *   writes stay apart); `sqlite::memory:` for tests.
  * - `postgres://user:password@host/database`, with the options of libpq that node-postgres knows, and several hosts
  *   (`host:5432,other:5432`) of which the one that takes writes is used.
  *

@@ -102,7 +102,7 @@ async function build(folder: string, clock: VirtualClock, vendor: ScriptedVendor
   const logged: Logged[] = [];
   const counts = new Map<string, number>();
   const log = recordingLog(logged);
-  const opened = await openStore(options.storeUrl ?? `sqlite:${join(folder, 'runs.db')}`, { log });
+  const opened = await openStore(options.storeUrl ?? `sqlite:${join(folder, 'runs.db')}?spacingMs=0`, { log });
   const store = options.wrapStore?.(opened) ?? opened;
   const agent = agentOver(vendor, options);
   const mortal = clock.mortal();

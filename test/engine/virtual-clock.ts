@@ -19,20 +19,11 @@ function isAtRest(requestsBefore: number): boolean {
   return others.length <= requestsBefore && others.every(isRequest);
 }
 
-/** A timer of real time that is longer moves nothing on that a test waits for. */
-const patienceMs = 50;
-
-function countTimeouts(): number {
-  return process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
-}
-
 /** Time that stands still until a test moves it. */
 export class VirtualClock implements Clock {
   #nowMs = 0;
   #wallOffsetMs = Date.UTC(2026, 0, 1);
   readonly #timers = new Set<Timer>();
-  /** Timers of real time that nothing here waits for: that of the test itself, and what turns out to last. */
-  #lastingTimeouts = 1;
 
   nowMs(): number {
     return this.#nowMs + this.#wallOffsetMs;
@@ -61,22 +52,12 @@ export class VirtualClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Runs everything that is ready, without moving time: writes that SQLite lets wait for a few milliseconds of real time too. */
+  /** Runs everything that is ready, without moving time. */
   async settle(): Promise<void> {
     const before = process.getActiveResourcesInfo().filter(isRequest).length;
-    let untilMs = performance.now() + patienceMs;
-    for (let turn = 0; turn < settlingTurns; ) {
+    for (let turn = 0; turn < settlingTurns; turn += 1) {
       await new Promise((resolve) => setImmediate(resolve));
-      if (turn > 0 && isAtRest(before)) {
-        const timeouts = countTimeouts();
-        const isAtEnd = timeouts <= this.#lastingTimeouts || performance.now() >= untilMs;
-        if (!isAtEnd) continue;
-        this.#lastingTimeouts = timeouts;
-        return;
-      } else {
-        turn += 1;
-        untilMs = performance.now() + patienceMs;
-      }
+      if (turn > 0 && isAtRest(before)) return;
     }
   }
 

@@ -14,11 +14,12 @@ import { toStorageFault } from './sqlite-faults.ts';
 import { SqliteFence } from './sqlite-fence.ts';
 import { SqliteOutbox } from './sqlite-outbox.ts';
 import { SqliteStore } from './sqlite-store.ts';
-import { WriteQueue } from './write-queue.ts';
+import { usualSpacingMs, WriteQueue } from './write-queue.ts';
 
 const optionsSchema = z.strictObject({
   synchronous: z.enum(['full', 'normal']).default('full'),
   busyTimeoutMs: z.coerce.number().int().min(0).max(60_000).default(2000),
+  spacingMs: z.coerce.number().int().min(0).max(1000).default(usualSpacingMs),
 });
 
 type Place = z.infer<typeof optionsSchema> & { readonly file: string };
@@ -28,10 +29,11 @@ export function openSqliteStore(
   url: string,
   { log, onCommitted }: { readonly log: Log; readonly onCommitted?: ((seconds: number) => void) | undefined },
 ): Store {
-  const { file, synchronous, busyTimeoutMs } = parseUrl(url);
+  const { file, synchronous, busyTimeoutMs, spacingMs } = parseUrl(url);
   if (file === ':memory:') {
     const database = openDatabase(file, synchronous);
-    return new SqliteStore({ database, busyTimeoutMs, onCommit: () => {}, onCommitted, close: () => database.close() });
+    const close = () => database.close();
+    return new SqliteStore({ database, busyTimeoutMs, spacingMs, onCommit: () => {}, onCommitted, close });
   }
   let lock: FileLock | null = null;
   try {
@@ -52,6 +54,7 @@ export function openSqliteStore(
     return new SqliteStore({
       database,
       busyTimeoutMs,
+      spacingMs,
       place: { path, given: file, lock: held },
       onCommit: () => checkpoints.note(),
       onCommitted,

@@ -71,6 +71,7 @@ export class SqliteStore implements Store {
   constructor(options: {
     readonly database: DatabaseSync;
     readonly busyTimeoutMs: number;
+    readonly spacingMs?: number | undefined;
     readonly onCommit: () => void;
     readonly onCommitted?: ((seconds: number) => void) | undefined;
     /** Closes the database, after the last write. */

@@ -8,7 +8,7 @@ const maxBatch = 500;
 const maxPending = 50_000;
 const busyRetryMs = 5;
 /** Of a transaction that follows one of several writes: more of them are likely to come, and share its pages and its sync. */
-const spacingMs = 2;
+export const usualSpacingMs = 2;
 
 type Write = {
   /** Runs inside the transaction, and once more if another write failed: it must have no effect outside the database. */
@@ -21,7 +21,7 @@ type Outcome = { readonly write: Write; readonly value?: unknown; readonly fault
 
 /**
  * Group commit: the writes of one event-loop turn share a transaction, and each promise resolves after its COMMIT. A write
- * that comes alone does not wait; those of a busy gateway wait for each other up to {@link spacingMs}.
+ * that comes alone does not wait; those of a busy gateway wait for each other up to `spacingMs`.
  *
  * A write that fails by itself (a constraint) is rolled back to its savepoint and does not harm the others. When the
  * database fails, the whole batch is rejected and nothing of it is written. There is one exception, which no database can
@@ -31,6 +31,7 @@ type Outcome = { readonly write: Write; readonly value?: unknown; readonly fault
 export class WriteQueue {
   readonly #database: DatabaseSync;
   readonly #busyTimeoutMs: number;
+  readonly #spacingMs: number;
   readonly #onCommit: () => void;
   readonly #onCommitted: ((seconds: number) => void) | undefined;
   readonly #refusal: () => StorageFault | null;
@@ -47,6 +48,8 @@ export class WriteQueue {
   constructor(options: {
     readonly database: DatabaseSync;
     readonly busyTimeoutMs: number;
+    /** Left out: {@link usualSpacingMs}. */
+    readonly spacingMs?: number | undefined;
     readonly onCommit: () => void;
     /** Called with how long each transaction took, once its writes are settled. */
     readonly onCommitted?: ((seconds: number) => void) | undefined;
@@ -55,6 +58,7 @@ export class WriteQueue {
   }) {
     this.#database = options.database;
     this.#busyTimeoutMs = options.busyTimeoutMs;
+    this.#spacingMs = options.spacingMs ?? usualSpacingMs;
     this.#onCommit = options.onCommit;
     this.#onCommitted = options.onCommitted;
     this.#refusal = options.refusal ?? (() => null);
@@ -127,7 +131,7 @@ export class WriteQueue {
     }
     const nowMs = performance.now();
     const tookMs = nowMs - sinceMs;
-    this.#nextMs = batch.length > 1 ? nowMs + spacingMs : 0;
+    this.#nextMs = batch.length > 1 ? nowMs + this.#spacingMs : 0;
     this.#busySinceMs = null;
     this.#pending = this.#pending.slice(batch.length);
     if (this.#pending.length > 0) this.#schedule();

@@ -12,8 +12,9 @@ import { makeRun, nextVersion, silentLog } from './runs.ts';
 const directory = mkdtempSync(join(tmpdir(), 'rungate-upstreams-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** More than are sorted in together. */
-const many = 8400;
+/** So many are sorted in together. */
+const enough = 16_384;
+const many = enough + 200;
 const together = 200;
 
 let made = 0;
@@ -38,7 +39,7 @@ async function startMany(store: Store, from: number, to: number): Promise<readon
 
 /** Each of these writes lets one more slice be sorted in. */
 async function letSort(store: Store): Promise<void> {
-  for (let n = 0; n < together; n += 1) await store.insert(makeRun(), []);
+  for (let n = 0; n < 2 * together; n += 1) await store.insert(makeRun(), []);
 }
 
 function count(file: string) {
@@ -52,7 +53,7 @@ function count(file: string) {
 async function expectUnique(store: Store, runs: readonly Run[]): Promise<void> {
   const other = makeRun();
   await store.insert(other, []);
-  for (let n = 0; n < runs.length; n += 97) {
+  for (let n = 0; n < runs.length; n += 197) {
     expect(await store.findByUpstream(keyOf(n))).toBe(runs[n]?.runId);
     await expect(start(store, other, keyOf(n))).rejects.toThrow(UpstreamTaken);
   }
@@ -66,7 +67,7 @@ describe('ids of vendors in a SQLite file', () => {
     let runs = await startMany(store, 0, many);
     await letSort(store);
     const { sorted, unsorted } = count(file);
-    expect(sorted).toBeGreaterThanOrEqual(8192);
+    expect(sorted).toBeGreaterThanOrEqual(enough);
     expect(sorted + unsorted).toBe(many);
     runs = [...runs, ...(await startMany(store, many, many + 1))];
     await expectUnique(store, runs);
@@ -91,7 +92,7 @@ describe('ids of vendors in a SQLite file', () => {
   test('a run that is removed while ids are sorted in leaves no id behind', async () => {
     const file = makeFile();
     const store = await open(file);
-    const runs = await startMany(store, 0, 8192);
+    const runs = await startMany(store, 0, enough);
     // Its last start has begun to sort them in, so each removal shares a transaction with a slice.
     await Promise.all(runs.map((run) => store.remove(run, run.version + 1)));
     await letSort(store);
@@ -102,16 +103,16 @@ describe('ids of vendors in a SQLite file', () => {
   test('a file that is closed before all ids are sorted in has each of them once', async () => {
     const file = makeFile();
     const first = await open(file);
-    const runs = await startMany(first, 0, 8192);
+    const runs = await startMany(first, 0, enough);
     await first.close();
     const { unsorted } = count(file);
     expect(unsorted).toBeGreaterThan(0);
     const second = await open(file);
     await expectUnique(second, runs);
-    await startMany(second, 8192, 8193);
+    await startMany(second, enough, enough + 1);
     await letSort(second);
     await second.close();
-    expect(count(file)).toEqual({ sorted: 8193, unsorted: 0 });
+    expect(count(file)).toEqual({ sorted: enough + 1, unsorted: 0 });
   });
 
   test('a write that shares a transaction with a failing one keeps its id, and the failing one has none', async () => {

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { prepareAll } from './database.ts';
 import type { WriteQueue } from './write-queue.ts';
 
-/** So many keys are sorted in together: they share pages of the index. In memory they are half a megabyte. */
-const enough = 8192;
+/** So many keys are sorted in together: they share pages of the index. In memory they are a megabyte. */
+const enough = 16_384;
 /** Keys that one transaction sorts in: some tenths of a millisecond. */
 const sliceSize = 128;
 

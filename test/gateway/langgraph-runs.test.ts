@@ -310,9 +310,12 @@ describe.each(Object.keys(clients) as (keyof typeof clients)[])('@langchain/lang
     await expect(client().runs.create(threadId, 'talk', before)).rejects.toThrow(/422.*interrupt_before decides where/);
     await expect(client().runs.create(threadId, 'count', { input: said('hi') })).rejects.toThrow(/422.*chat\.input/);
     site.plan({ status: 'running' });
+    const started = site.nextStart();
     const { run_id } = await client().runs.create(threadId, 'talk', { input: said('hi') });
     const second = { input: said('hi'), multitaskStrategy: 'reject' as const };
     await expect(client().runs.create(threadId, 'talk', second)).rejects.toThrow(/409.*has a run that is not done/);
+    // Or the start that the next test waits for would be this one.
+    await started;
     await client().runs.cancel(threadId, run_id, true);
   });
 });

@@ -100,6 +100,19 @@ describe('ids of vendors in a SQLite file', () => {
     expect(count(file)).toEqual({ sorted: 0, unsorted: 0 });
   });
 
+  test('ids whose runs were removed do not have each later id sorted in alone', async () => {
+    const file = makeFile();
+    const store = await open(file);
+    const runs = await startMany(store, 0, enough - 1);
+    await Promise.all(runs.map((run) => store.remove(run, run.version + 1)));
+    for (const n of [0, 1]) {
+      await startMany(store, n, n + 1);
+      await letSort(store);
+    }
+    await store.close();
+    expect(count(file)).toEqual({ sorted: 1, unsorted: 1 });
+  });
+
   test('a file that is closed before all ids are sorted in has each of them once', async () => {
     const file = makeFile();
     const first = await open(file);
@@ -113,6 +126,36 @@ describe('ids of vendors in a SQLite file', () => {
     await letSort(second);
     await second.close();
     expect(count(file)).toEqual({ sorted: enough + 1, unsorted: 0 });
+  });
+
+  test('an id that comes while ids are sorted in is kept, also for a run whose first one or whose number was among them', async () => {
+    const file = makeFile();
+    const first = await open(file);
+    await startMany(first, 0, enough - 2);
+    const [changed, removed, next] = [makeRun(), makeRun(), makeRun()];
+    await first.insert(changed, []);
+    await first.insert(removed, []);
+    // These two are sorted in before all others; the ids after them belong before the place that the sorting has reached.
+    await start(first, changed, '!3');
+    await start(first, removed, '!4');
+    const changedTwice = nextVersion(nextVersion(changed));
+    await first.update({ run: changedTwice, expectedVersion: 2, events: [], upstreamKey: '!1' });
+    // The newest run leaves its number to the next one.
+    expect(await first.remove(removed, 2)).toBe(true);
+    await first.insert(next, []);
+    await start(first, next, '!2');
+    await letSort(first);
+    await first.close();
+    expect(count(file)).toEqual({ sorted: enough - 2, unsorted: 2 });
+
+    const second = await open(file);
+    const found = await Promise.all(['!1', '!2', '!3', '!4'].map((key) => second.findByUpstream(key)));
+    expect(found).toEqual([changed.runId, next.runId, null, null]);
+    const other = makeRun();
+    await second.insert(other, []);
+    for (const key of ['!1', '!2']) await expect(start(second, other, key)).rejects.toThrow(UpstreamTaken);
+    expect(await start(second, other, '!3')).toBe(true);
+    await second.close();
   });
 
   test('a write that shares a transaction with a failing one keeps its id, and the failing one has none', async () => {

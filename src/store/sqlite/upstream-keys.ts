@@ -8,15 +8,19 @@ const enough = 16_384;
 /** Keys that one transaction sorts in: some tenths of a millisecond. */
 const sliceSize = 128;
 
-// The temporary tables of SQLite are in memory, and are rolled back with the transaction like all others.
-const memory = `CREATE TEMP TABLE newest_upstreams (key TEXT PRIMARY KEY, run INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  INSERT OR REPLACE INTO newest_upstreams
-    SELECT upstream_key, id FROM unsorted_upstreams JOIN runs ON id = run WHERE upstream_key IS NOT NULL;
-  CREATE TEMP TRIGGER forget_upstream AFTER DELETE ON main.runs WHEN old.upstream_key IS NOT NULL BEGIN
+const forget = `BEGIN
     DELETE FROM newest_upstreams WHERE key = old.upstream_key AND run = old.id;
     DELETE FROM upstreams WHERE key = old.upstream_key AND run = old.id;
     DELETE FROM unsorted_upstreams WHERE run = old.id;
   END`;
+
+// The temporary tables of SQLite are in memory, and are rolled back with the transaction like all others.
+const memory = `CREATE TEMP TABLE newest_upstreams (key TEXT PRIMARY KEY, run INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT OR REPLACE INTO newest_upstreams
+    SELECT upstream_key, id FROM unsorted_upstreams JOIN runs ON id = run WHERE upstream_key IS NOT NULL;
+  CREATE TEMP TRIGGER forget_removed AFTER DELETE ON main.runs WHEN old.upstream_key IS NOT NULL ${forget};
+  CREATE TEMP TRIGGER forget_replaced AFTER UPDATE OF upstream_key ON main.runs
+    WHEN old.upstream_key IS NOT NULL AND old.upstream_key IS NOT new.upstream_key ${forget}`;
 
 const texts = {
   count: 'SELECT count(*) AS keys FROM newest_upstreams',
@@ -28,7 +32,9 @@ const texts = {
   next: 'SELECT key, run FROM newest_upstreams WHERE key > ? ORDER BY key LIMIT ?',
   sortIn: 'INSERT OR REPLACE INTO upstreams VALUES (?, ?)',
   forgetKey: 'DELETE FROM newest_upstreams WHERE key = ?',
-  forgetRun: 'DELETE FROM unsorted_upstreams WHERE run = ?',
+  // A run may have got another key while its first one was sorted in, and another run its number.
+  forgetRun: `DELETE FROM unsorted_upstreams WHERE run = ?1
+    AND NOT EXISTS (SELECT 1 FROM runs JOIN newest_upstreams ON key = upstream_key WHERE id = ?1)`,
 } as const;
 
 const countRow = z.object({ keys: z.number() });
@@ -42,7 +48,7 @@ const keyRow = z.object({ key: z.string(), run: z.number() });
 export class UpstreamKeys {
   readonly #statements: ReturnType<typeof prepareAll<typeof texts>>;
   readonly #writes: WriteQueue;
-  /** About how many are in memory: a transaction may have been rolled back. */
+  /** At least how many are in memory: some may have been rolled back, or removed with their runs. */
   #newest: number;
   #isSorting = false;
 
@@ -50,7 +56,7 @@ export class UpstreamKeys {
     database.exec(memory);
     this.#statements = prepareAll(database, texts);
     this.#writes = writes;
-    this.#newest = countRow.parse(this.#statements.count.get()).keys;
+    this.#newest = this.#count();
   }
 
   /** The id of the run that has the key. */
@@ -90,7 +96,6 @@ export class UpstreamKeys {
           if (forgetKey.run(key).changes === 1) sortIn.run(key, run);
         }
       });
-      this.#newest -= slice.length;
       for (const { run } of slice) runs.push(run);
       last = newest.key;
     }
@@ -101,5 +106,10 @@ export class UpstreamKeys {
         for (const run of slice) forgetRun.run(run);
       });
     }
+    this.#newest = this.#count();
+  }
+
+  #count(): number {
+    return countRow.parse(this.#statements.count.get()).keys;
   }
 }

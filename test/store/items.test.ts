@@ -46,7 +46,7 @@ describe('items in SQLite', () => {
   });
 
   test('a search past many items gives other work its turn', async () => {
-    const writes = Array.from({ length: 3000 }, (_, n) =>
+    const writes = Array.from({ length: 8000 }, (_, n) =>
       store.items.put({ tenant: 'main', namespace: ['a', `${n}`], key: 'k', value: { n }, nowMs: 0 }),
     );
     await Promise.all(writes);

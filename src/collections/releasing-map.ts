@@ -33,6 +33,11 @@ export class ReleasingMap<K, V extends object> {
   }
 
   /** In the order in which the keys came. */
+  *entries(): Generator<[K, V]> {
+    for (const [key, { value }] of this.#cells) if (value !== undefined) yield [key, value];
+  }
+
+  /** In the order in which the keys came. */
   *values(): Generator<V> {
     for (const { value } of this.#cells.values()) if (value !== undefined) yield value;
   }

@@ -13,6 +13,7 @@ import type { Store } from '../contract/store/store.ts';
 import { ChangeStream } from './admin/change-stream.ts';
 import { createAdmin } from './admin/create-admin.ts';
 import { Presence } from './admin/presence.ts';
+import { streamChanges } from './admin/stream-changes.ts';
 import { AgentService } from './api/agent-service.ts';
 import { RunCreator } from './api/create-run.ts';
 import { ItemService } from './api/item-service.ts';
@@ -23,8 +24,10 @@ import { PassedCalls, type PassingBackend } from './api/vendor-calls.ts';
 import { HeldRuns } from './cluster/held-runs.ts';
 import type { Lease } from './cluster/lease.ts';
 import { followReplicas } from './cluster/replication.ts';
+import { SharedWatches } from './cluster/shared-watches.ts';
 import { takeStore } from './cluster/take-store.ts';
 import { EventBus } from './events/event-bus.ts';
+import { RemoteWatchers } from './events/remote-watchers.ts';
 import { type BackendOptions, Backends } from './limits/backends.ts';
 import { CapReadings } from './limits/caps.ts';
 import { Stops } from './limits/stops.ts';
@@ -146,9 +149,16 @@ export function createEngine(deps: EngineDeps): Engine {
       else cache.keep(run);
       live.refresh(runId, run);
     },
-    onRunWatched: (runId) => live.get(runId)?.wake(),
-    onThreadWatched: (threadId) => live.wakeThread(threadId),
+    onRunWatched: (runId) => {
+      live.get(runId)?.wake();
+      sharedWatches.noteRun(runId);
+    },
+    onThreadWatched: (threadId) => {
+      live.wakeThread(threadId);
+      sharedWatches.noteThread(threadId);
+    },
   });
+  const remoteWatchers = new RemoteWatchers(clock);
   const dispatcher =
     deps.webhooks === undefined ? null : createWebhookDispatcher({ store, clock, log, metrics, tracer }, deps.webhooks);
   const faults = new FaultRecorder(metrics, clock);
@@ -193,7 +203,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const durations = new AgentDurations({ store: store.durations, clock, log });
   const worker = new Worker(
     {
-      ...{ replica: lease.replica, store, writer, bus, canceller, stopper, clock },
+      ...{ replica: lease.replica, store, writer, bus, remoteWatchers, canceller, stopper, clock },
       ...{ pacing: deps.pacing, backends, stops, onWait, durations, faults, health, log, metrics, tracer },
       evaluationTurns: new EvaluationTurns(),
     },
@@ -271,6 +281,7 @@ export function createEngine(deps: EngineDeps): Engine {
         });
   const stopStreaming = streamChanges({ changeStream, stops, store, live });
   const stopFollowing = followReplicas({ store, cache, bus, live, clock, log });
+  const sharedWatches = new SharedWatches({ wakes: store.wakes, bus, live, remote: remoteWatchers, clock });
   const stopSweeping = sweepExpired({ store, cache, clock, log }, deps.retentionMs);
   const stopCaps = capReadings.follow(clock);
   const waitingCount = new WaitingCount({ outbox: store.outbox, clock, log });
@@ -316,6 +327,7 @@ export function createEngine(deps: EngineDeps): Engine {
       await presence.stop();
       stopStreaming();
       stopFollowing();
+      sharedWatches.stop();
       stopSweeping();
       await stopCaps();
       await waitingCount.stop();
@@ -350,31 +362,6 @@ function describeReplica({ self, clock }: EngineDeps, { counts, total, health, p
     parkedRuns: counts.parked,
     isDraining: presence.isDraining,
     backends: Object.fromEntries(health.states().map(({ name, state }) => [name, state])),
-  };
-}
-
-type Streamed = {
-  readonly changeStream: ChangeStream;
-  readonly stops: Stops;
-  readonly store: Store;
-  readonly live: LiveRuns;
-};
-
-/** Brings changes to the streams of operators, and wakes queued runs when a stop is lifted. Returns a function that ends that. */
-function streamChanges({ changeStream, stops, store, live }: Streamed): () => void {
-  const endStops = stops.onChange(({ added, lifted }) => {
-    for (const stop of added) changeStream.note('stop', `${stop.kind} ${stop.name}`, () => ({ stop: { ...stop } }));
-    for (const { kind, name } of lifted) changeStream.note('lift', `${kind} ${name}`, () => ({ stop: { kind, name } }));
-    if (lifted.length > 0) for (const run of live.values()) if (run.phase === 'queued') run.wake();
-  });
-  const endForeign = store.shared
-    ? store.subscribe((change) => {
-        if (change.kind === 'run') changeStream.noteRun(change.id, undefined);
-      })
-    : () => {};
-  return () => {
-    endStops();
-    endForeign();
   };
 }
 

@@ -213,6 +213,24 @@ export function describeOperations(bench: () => Bench): void {
       expect((await other.operations.replicas())[0]).toMatchObject({ report: { isDraining: true }, shouldDrain: true });
     });
 
+    test('another process is told what clients watch here, each once, and the own one is not', async () => {
+      const [one, other] = [bench().store, await bench().openSecond()];
+      if (one.wakes === null) return expect(other.wakes).toBeNull();
+      await hearFrom(other, one);
+      const [heard, own] = [vi.fn(), vi.fn()];
+      const end = other.wakes?.onWatched(heard);
+      one.wakes.onWatched(own);
+      const watched = Array.from(
+        { length: 400 },
+        (_, at) => ({ kind: at < 300 ? 'run' : 'thread', id: `id-${at}` }) as const,
+      );
+      for (const each of [...watched, ...watched]) one.wakes.announceWatched(each);
+      await vi.waitFor(() => expect(heard).toHaveBeenCalledTimes(400), { timeout: 20_000 });
+      expect(heard.mock.calls.flat()).toEqual(expect.arrayContaining(watched));
+      end?.();
+      expect(own).not.toHaveBeenCalled();
+    });
+
     test('another process is told of stops and drains, and the own one is not', async () => {
       const [one, other] = [bench().store, await bench().openSecond()];
       if (one !== other) await hearFrom(other, one);

@@ -88,6 +88,10 @@ export class EventBus {
     return this.#watched.has(runId) || (threadId !== null && this.#threads.has(threadId));
   }
 
+  isThreadWatched(threadId: string): boolean {
+    return this.#threads.has(threadId);
+  }
+
   /** What is known of the events of a watched run; undefined where it is not watched. */
   recentOf(runId: string): RecentEvents | undefined {
     return this.#watched.get(runId)?.recent;
@@ -97,6 +101,11 @@ export class EventBus {
     return this.#watched.get(runId)?.key;
   }
 
+  threadIds(): readonly string[] {
+    return [...this.#threads.keys()];
+  }
+
+  /** Of the watched runs. */
   keys(): readonly RunKey[] {
     return [...this.#watched.values()].map((entry) => entry.key);
   }

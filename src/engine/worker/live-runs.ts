@@ -126,6 +126,11 @@ export class LiveRuns {
     if (threadId !== null && (run === null || run.phase === 'done')) this.wakeThread(threadId);
   }
 
+  /** Whether this process drives a run of the thread. */
+  hasThread(threadId: string): boolean {
+    return this.#byThread.has(threadId);
+  }
+
   /** Wakes a thread's runs in the order in which they came, so that the first of them gets the thread. */
   wakeThread(threadId: string): void {
     for (const runId of [...(this.#byThread.get(threadId) ?? [])]) this.#runs.get(runId)?.wake();

@@ -4,6 +4,7 @@ import type { Log, Metrics } from '../../contract/domain/log.ts';
 import type { Run } from '../../contract/domain/run.ts';
 import type { Tracer } from '../../contract/domain/trace.ts';
 import type { EventBus } from '../events/event-bus.ts';
+import type { RemoteWatchers } from '../events/remote-watchers.ts';
 import type { Backends } from '../limits/backends.ts';
 import type { RunPermit } from '../limits/run-permit.ts';
 import type { Stops } from '../limits/stops.ts';
@@ -23,6 +24,7 @@ type LogFields = Parameters<Log['info']>[0];
 /** What all live runs of a process share. */
 export type WorkerDeps = RunHandleDeps & {
   readonly bus: EventBus;
+  readonly remoteWatchers: RemoteWatchers;
   readonly canceller: Canceller;
   readonly stopper: UpstreamStopper;
   readonly pacing: PacingOptions;
@@ -55,10 +57,10 @@ export type RunContext = {
   readonly log: Log;
 };
 
-/** Whether a client in this process watches the run or its thread. */
+/** Whether a client watches the run or its thread, at whichever replica. */
 export function isWatched({ deps, handle }: RunContext): boolean {
   const { runId, threadId } = handle.run;
-  return deps.bus.isWatched(runId, threadId);
+  return deps.bus.isWatched(runId, threadId) || deps.remoteWatchers.isWatched(runId, threadId);
 }
 
 /** Names a run in every line. The log beneath is made when a line is written, which for most live runs is never. */

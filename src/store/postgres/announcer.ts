@@ -1,28 +1,37 @@
 import type { NotificationConnection } from './notification-connection.ts';
-import { changeChannel, formatChanges } from './notifications.ts';
+import { formatChanges } from './notifications.ts';
 
 /** Long enough for the changes of several commits, and short beside what a client notices. */
 const gatherMs = 4;
 
+export type AnnouncerOptions = {
+  readonly connection: NotificationConnection;
+  /** Names this store. */
+  readonly origin: string;
+  readonly channel: string;
+};
+
 /**
- * Publishes what this store has written, after the commit: a notification within a transaction holds a lock of the whole server
- * until that is on the disk. What is announced within a few milliseconds goes out together.
+ * Publishes ids of runs and threads outside of transactions: those that this store has written, after the commit, since a
+ * notification within a transaction holds a lock of the whole server until that is on the disk, and those that clients watch here.
+ * What is announced within a few milliseconds goes out together.
  *
- * An announcement may be lost, with the connection or with the process. So it is right only for changes of which others
- * learn all the same, by the sweep that reads what is watched. Nothing is announced while no other store listens.
+ * An announcement may be lost, with the connection or with the process. So it is right only for what others learn all the
+ * same, by a sweep. Nothing is announced while no other store listens.
  */
 export class Announcer {
   readonly #connection: NotificationConnection;
   readonly #origin: string;
+  readonly #channel: string;
   readonly #runs = new Set<string>();
   readonly #threads = new Set<string>();
   #timer: NodeJS.Timeout | null = null;
   #sending: Promise<void> | null = null;
 
-  /** @param options.origin names this store. */
-  constructor(options: { readonly connection: NotificationConnection; readonly origin: string }) {
+  constructor(options: AnnouncerOptions) {
     this.#connection = options.connection;
     this.#origin = options.origin;
+    this.#channel = options.channel;
   }
 
   announceRun(runId: string): void {
@@ -61,6 +70,6 @@ export class Announcer {
     const messages = formatChanges(this.#origin, { runs: [...this.#runs], threads: [...this.#threads] });
     this.#runs.clear();
     this.#threads.clear();
-    await this.#connection.send(changeChannel, messages).catch(() => {});
+    await this.#connection.send(this.#channel, messages).catch(() => {});
   }
 }

@@ -1,8 +1,16 @@
 import type { Client, QueryConfig } from 'pg';
 import type { Log } from '../../contract/domain/log.ts';
 import { StorageFault, type StoreChange } from '../../contract/store/store.ts';
+import type { Watched } from '../../contract/store/wake-signals.ts';
 import { connectClient } from './connections.ts';
-import { changeChannel, operationsChannel, parseChanges, parseWake, wakeChannel } from './notifications.ts';
+import {
+  changeChannel,
+  operationsChannel,
+  parseChanges,
+  parseWake,
+  wakeChannel,
+  watchChannel,
+} from './notifications.ts';
 import type { Primary } from './primary.ts';
 
 const firstRetryMs = 100;
@@ -12,7 +20,7 @@ const probeMs = 15_000;
 
 /** A notification that is lost with the server is read by the next sweep, so it waits for no disk and no standby. */
 const begin = `SET synchronous_commit = off; LISTEN ${changeChannel}; LISTEN ${wakeChannel};
-  LISTEN ${operationsChannel}`;
+  LISTEN ${operationsChannel}; LISTEN ${watchChannel}`;
 /**
  * Connections as this one, of other stores. Where the server does not tell what a connection is for, because it is another user's, it
  * counts.
@@ -24,6 +32,7 @@ const send = 'SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payloads 
 
 type ChangeCallback = (change: StoreChange) => void;
 type WakeCallback = (runId: string) => void;
+type WatchedCallback = (watched: Watched) => void;
 
 /**
  * Sends notifications and listens for those of other stores, on a connection of its own that is opened anew when it breaks.
@@ -35,6 +44,7 @@ export class NotificationConnection {
   readonly #log: Log;
   readonly #onChange = new Set<ChangeCallback>();
   readonly #onWake = new Set<WakeCallback>();
+  readonly #onWatched = new Set<WatchedCallback>();
   readonly #onOperation = new Set<() => void>();
   #client: Client | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -110,6 +120,10 @@ export class NotificationConnection {
     return subscribe(this.#onWake, callback);
   }
 
+  onWatched(callback: WatchedCallback): () => void {
+    return subscribe(this.#onWatched, callback);
+  }
+
   onOperation(callback: () => void): () => void {
     return subscribe(this.#onOperation, callback);
   }
@@ -129,6 +143,9 @@ export class NotificationConnection {
     else if (channel === wakeChannel) {
       const runId = parseWake(payload, this.#origin);
       if (runId !== null) for (const callback of this.#onWake) callback(runId);
+    } else if (channel === watchChannel) {
+      for (const watched of parseChanges(payload, this.#origin))
+        for (const callback of this.#onWatched) callback(watched);
     } else for (const change of parseChanges(payload, this.#origin)) this.#publish(change);
   }
 

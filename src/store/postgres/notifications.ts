@@ -1,5 +1,7 @@
 import type { StoreChange } from '../../contract/store/store.ts';
 
+type Named = Exclude<StoreChange, { kind: 'missed' }>;
+
 /**
  * Changes are published on this channel as `origin id,id,… threads`: the store that made them, the ids of runs, then
  * those of threads, and how many of the ids are threads. Replicas of version 0.1.0 send and read the first two parts
@@ -9,6 +11,9 @@ export const changeChannel = 'rungate_runs';
 
 /** Wake signals for the loops of runs are published on this channel as `origin id`. */
 export const wakeChannel = 'rungate_nudges';
+
+/** What clients watch is published on this channel, in the form of changes, for the replicas that drive it. */
+export const watchChannel = 'rungate_watched';
 
 /** Changes of stops and drains are published on this channel, as the origin alone. */
 export const operationsChannel = 'rungate_operations';
@@ -50,8 +55,8 @@ export function formatChanges(
   return messages;
 }
 
-/** Reads a message of the change channel; empty for one of this store's own. */
-export function parseChanges(payload: string, ownOrigin: string): readonly StoreChange[] {
+/** Reads a message of the change or the watch channel; empty for one of this store's own. */
+export function parseChanges(payload: string, ownOrigin: string): readonly Named[] {
   const [origin, listed = '', threadCount] = payload.split(' ');
   if (origin === ownOrigin) return [];
   const ids = listed.split(',');
@@ -67,6 +72,6 @@ export function parseWake(payload: string, ownOrigin: string): string | null {
   return origin === ownOrigin ? null : runId;
 }
 
-function changeOf(kind: 'run' | 'thread'): (id: string) => StoreChange {
+function changeOf(kind: Named['kind']): (id: string) => Named {
   return (id) => ({ kind, id });
 }

@@ -26,6 +26,7 @@ import { Announcer } from './announcer.ts';
 import { bindStatements, type StorePool } from './connections.ts';
 import { eventPayloads, isWithheld, readPieces } from './large-rows.ts';
 import type { NotificationConnection } from './notification-connection.ts';
+import { changeChannel } from './notifications.ts';
 import { PostgresCaps } from './postgres-caps.ts';
 import { PostgresDurations } from './postgres-durations.ts';
 import { translateRows, violates, withStorageFaults } from './postgres-faults.ts';
@@ -121,7 +122,7 @@ export class PostgresStore implements Store {
     const prepared = ['find', 'findAll', 'events', 'findKey'] as const;
     this.#query = bindStatements(options.pool, statements, { prefix: 'run', prepared });
     this.#connection = options.connection;
-    this.#announcer = new Announcer(options);
+    this.#announcer = new Announcer({ ...options, channel: changeChannel });
     this.#origin = options.origin;
     this.tickets = new PostgresTickets(options.pool);
     this.durations = new PostgresDurations(options.pool);
@@ -341,7 +342,7 @@ export class PostgresStore implements Store {
       const runs = [this.#inserts, this.#updates, this.#foreignUpdates, this.#removals];
       const inThreads = [this.#insertsInThreads, this.#updatesInThreads, this.#foreignUpdatesInThreads];
       await Promise.all([...runs, ...inThreads, this.threads, this.caps].map((writes) => writes.close()));
-      await this.#announcer.close();
+      await Promise.all([this.#announcer.close(), this.wakes.close()]);
       this.#connection.close();
       await this.#pool.end();
     })();

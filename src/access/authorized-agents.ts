@@ -1,3 +1,4 @@
+import { quoteUnknown } from '../collections/nearest-word.ts';
 import type { AgentQuery, Agents } from '../contract/api/agents.ts';
 import type { Agent } from '../contract/domain/agent.ts';
 import { GatewayError } from '../contract/domain/errors.ts';
@@ -14,8 +15,12 @@ export class AuthorizedAgents implements Agents {
   }
 
   get(idOrName: string): Agent {
-    const agent = this.#agents.get(idOrName);
-    if (!this.#scope.mayUse(agent)) throw new GatewayError('agent_not_found');
+    const { usable } = this.#scope;
+    if (usable === null) return this.#agents.get(idOrName);
+    const agent = this.#find(idOrName);
+    // One answer for agents that are hidden and for those that do not exist, which names none of the others.
+    if (agent === null || !this.#scope.mayUse(agent))
+      throw new GatewayError('agent_not_found', { detail: quoteUnknown(idOrName, usable) });
     return agent;
   }
 
@@ -28,5 +33,14 @@ export class AuthorizedAgents implements Agents {
     const { offset, limit } = query;
     const found = this.#agents.search({ ...query, offset: 0, limit: Number.MAX_SAFE_INTEGER });
     return found.filter((agent) => this.#scope.mayUse(agent)).slice(offset, offset + limit);
+  }
+
+  #find(idOrName: string): Agent | null {
+    try {
+      return this.#agents.get(idOrName);
+    } catch (error) {
+      if (error instanceof GatewayError && error.code === 'agent_not_found') return null;
+      throw error;
+    }
   }
 }

@@ -13,6 +13,13 @@ export function findNearest(word: string, known: Iterable<string>): string | und
   return findMisspelt(word, words) ?? (wanted.length < minBeginning ? undefined : findLonger(wanted, words));
 }
 
+/** A name that is none of the known ones, quoted and cut, with the nearest of those. */
+export function quoteUnknown(name: string, known: Iterable<string>): string {
+  const quoted = JSON.stringify(name.length > maxLength ? `${name.slice(0, maxLength)}…` : name);
+  const nearest = findNearest(name, known);
+  return nearest === undefined ? quoted : `${quoted}; did you mean "${nearest}"?`;
+}
+
 /** The known word of which `word` is a misspelling or another spelling, if any. */
 export function findMisspelt(word: string, known: Iterable<string>): string | undefined {
   if (word === '' || word.length > maxLength) return undefined;

@@ -33,9 +33,7 @@ export class Elsewhere {
    * operations with fewer parameters, because the path also looks like one of this protocol.
    */
   ofPath(method: string, path: string, maxParams = Number.POSITIVE_INFINITY): string | undefined {
-    const own = this.#mounts
-      .filter(({ prefix }) => isUnder(path, prefix))
-      .toSorted((a, b) => b.prefix.length - a.prefix.length)[0];
+    const own = this.#mountOf(path);
     const rest = path.slice(own?.prefix.length ?? 0);
     const found = this.#others(own?.protocol.name).filter(
       ({ pattern, operation }) => pattern.test(rest) && countParams(operation) < maxParams,
@@ -48,6 +46,33 @@ export class Elsewhere {
       return undefined;
     const offers = found.map(({ prefix, operation }) => `${operation.method} under ${prefix}`);
     return offers.length === 0 ? undefined : `${rest} is served with ${list(offers)}`;
+  }
+
+  /** What an own path of a client has become, such as `POST /v1/responses takes the texts as its "input"`. */
+  replacementOf(path: string): string | undefined {
+    const own = this.#mountOf(path);
+    for (const { protocol, prefix } of own === undefined ? this.#mounts : [own, ...this.#mounts]) {
+      const rest = path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;
+      const replacement = protocol.replacements?.[rest];
+      if (replacement !== undefined) return replacement.replace(' /', ` ${prefix}/`);
+    }
+    return undefined;
+  }
+
+  /** Which operation lists agents, such as `GET /v1/models`: the protocol's own, or that of another where it has none. */
+  ofAgents(path: string): string | undefined {
+    const own = this.#mountOf(path);
+    for (const { protocol, prefix } of own === undefined ? this.#mounts : [own, ...this.#mounts]) {
+      const listing = protocol.operations.find(({ listsAgents }) => listsAgents === true);
+      if (listing !== undefined) return `${listing.method} ${prefix}${listing.path}`;
+    }
+    return undefined;
+  }
+
+  #mountOf(path: string): Mount | undefined {
+    return this.#mounts
+      .filter(({ prefix }) => isUnder(path, prefix))
+      .toSorted((a, b) => b.prefix.length - a.prefix.length)[0];
   }
 
   /** Which protocols take a member of a body or a query that this protocol's operation on the same path does not have. */

@@ -4,6 +4,7 @@ import type { Protocol } from '../contract/api/protocol.ts';
 import { errorTable, GatewayError, type Quota } from '../contract/domain/errors.ts';
 import type { Json } from '../contract/domain/json.ts';
 import type { Log } from '../contract/domain/log.ts';
+import { boundText, maxWordLength } from '../json/bound-text.ts';
 import type { Disconnects } from './disconnects.ts';
 import type { Elsewhere } from './elsewhere.ts';
 import type { ProtectedResources } from './protected-resource.ts';
@@ -44,11 +45,30 @@ export function answerErrors({ protocolOf, elsewhere, disconnects, resources, lo
   };
 }
 
-/** A path or a method that only another protocol has is refused with the place where it is served. */
-function sayWhereElse(error: GatewayError, { method, path }: Context, elsewhere: Elsewhere): GatewayError {
+/**
+ * Names what was asked for, and where the gateway has it or lists what it has: a path or a method that only another protocol
+ * serves, and an agent that is none.
+ */
+function sayWhereElse(error: GatewayError, context: Context, elsewhere: Elsewhere): GatewayError {
+  const { method, path } = context;
+  if (error.code === 'agent_not_found') {
+    const list = error.detail === undefined ? undefined : elsewhere.ofAgents(path);
+    if (list === undefined) return error;
+    const sentences = error.detail?.endsWith('?') === true ? ' ' : '; ';
+    return new GatewayError(error.code, { detail: `${error.detail}${sentences}${list} lists them` });
+  }
   if (error.code !== 'route_not_found' && error.code !== 'method_not_allowed') return error;
-  const detail = elsewhere.ofPath(method, path);
-  return detail === undefined ? error : new GatewayError(error.code, { detail });
+  const place = elsewhere.ofPath(method, path);
+  if (place !== undefined) return new GatewayError(error.code, { detail: place });
+  if (error.detail !== undefined) return error;
+  if (error.code === 'method_not_allowed') {
+    setAllow(context);
+    const taken = context.response.get('Allow').replace(/(, )?OPTIONS/, '');
+    return new GatewayError(error.code, { detail: `it takes ${taken}, and not ${method}` });
+  }
+  const replacement = elsewhere.replacementOf(path);
+  const asked = `${method} ${boundText(path, maxWordLength)}`;
+  return new GatewayError(error.code, { detail: replacement === undefined ? asked : `${asked}; ${replacement}` });
 }
 
 function record(log: Log, context: Context, requestId: string, error: GatewayError): void {

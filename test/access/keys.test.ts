@@ -123,7 +123,14 @@ describe('a key that is for some agents', () => {
     const [hidden, missing] = await Promise.all(
       ['echo', 'nothing'].map((name) => as(narrow.key)('GET', `/agents/${name}`)),
     );
-    expect([hidden?.status, hidden?.body]).toEqual([404, missing?.body]);
+    const named = (name: string) => `no such agent: "${name}"; POST /agents/search lists them`;
+    expect([hidden?.status, hidden?.body, missing?.status, missing?.body]).toEqual([
+      ...[404, named('echo')],
+      ...[404, named('nothing')],
+    ]);
+    // The nearest name is one that the key may use.
+    expect((await as(narrow.key)('GET', '/agents/ech')).body).toBe(named('ech'));
+    expect((await as(narrow.key)('GET', '/agents/scrap')).body).toContain('did you mean "scrape"?');
   });
 
   test('a key for some agents sees no runs of other agents of its tenant', async () => {

@@ -77,7 +77,9 @@ test('an API of no agent is not found where no agent has passthrough, and in no 
     {
       code: 'not-found',
       category: 'user',
-      message: 'no such agent',
+      message: expect.stringMatching(
+        /^no such agent: project "shop", api "[^"]+"; POST \/\S*agents\/search lists them$/,
+      ),
       retirable: false,
       correlationId: expect.any(String),
     },

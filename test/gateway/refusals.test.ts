@@ -19,6 +19,9 @@ const input = {
   },
 };
 
+const takes = (methods: string, asked: string) =>
+  `the path does not take this method: it takes ${methods}, and not ${asked}`;
+
 let intuned: IntunedStandIn;
 let restack: RestackStandIn;
 let site: Site;
@@ -106,8 +109,15 @@ describe('a request that is refused', () => {
       422,
       'the request is not valid: input must be an object, is a string',
     ],
-    ['POST', '/runs', { agent_id: 'nobody' }, 404, 'no such agent'],
-    ['POST', '/runs', { agent_id: absent }, 404, 'no such agent'],
+    ['POST', '/runs', { agent_id: 'nobody' }, 404, 'no such agent: "nobody"; POST /agents/search lists them'],
+    [
+      'POST',
+      '/runs',
+      { agent_id: 'suport' },
+      404,
+      'no such agent: "suport"; did you mean "support"? POST /agents/search lists them',
+    ],
+    ['POST', '/runs', { agent_id: absent }, 404, `no such agent: "${absent}"; POST /agents/search lists them`],
     ['POST', '/runs/search', { limit: 1001 }, 422, 'the request is not valid: limit must be at most 1000'],
     [
       'POST',
@@ -116,17 +126,17 @@ describe('a request that is refused', () => {
       422,
       'the request is not valid: status must be pending or success or error or timeout or interrupted',
     ],
-    ['GET', '/runs', undefined, 405, 'the path does not take this method'],
-    ['PATCH', '/runs', undefined, 405, 'the path does not take this method'],
-    ['GET', '/runs/search', undefined, 405, 'the path does not take this method'],
-    ['PUT', `/runs/${absent}`, undefined, 405, 'the path does not take this method'],
-    ['POST', `/runs/${absent}/output`, {}, 405, 'the path does not take this method'],
-    ['DELETE', `/runs/${absent}/stream`, undefined, 405, 'the path does not take this method'],
-    ['POST', '/agents/support', {}, 405, 'the path does not take this method'],
-    ['GET', '/agents', undefined, 404, 'no such path'],
-    ['GET', '/', undefined, 404, 'no such path'],
-    ['GET', `/runs/${absent}/nothing`, undefined, 404, 'no such path'],
-    ['GET', '/acp/v0.1/nothing', undefined, 404, 'no such path'],
+    ['GET', '/runs', undefined, 405, takes('POST', 'GET')],
+    ['PATCH', '/runs', undefined, 405, takes('POST', 'PATCH')],
+    ['GET', '/runs/search', undefined, 405, takes('POST', 'GET')],
+    ['PUT', `/runs/${absent}`, undefined, 405, takes('HEAD, GET, POST, DELETE', 'PUT')],
+    ['POST', `/runs/${absent}/output`, {}, 405, takes('HEAD, GET', 'POST')],
+    ['DELETE', `/runs/${absent}/stream`, undefined, 405, takes('HEAD, GET', 'DELETE')],
+    ['POST', '/agents/support', {}, 405, takes('HEAD, GET', 'POST')],
+    ['GET', '/agents', undefined, 404, 'no such path: GET /agents'],
+    ['GET', '/', undefined, 404, 'no such path: GET /'],
+    ['GET', `/runs/${absent}/nothing`, undefined, 404, `no such path: GET /runs/${absent}/nothing`],
+    ['GET', '/acp/v0.1/nothing', undefined, 404, 'no such path: GET /acp/v0.1/nothing'],
     ['POST', '/agents/search', { limit: 0 }, 422, 'the request is not valid: limit must be at least 1'],
   ];
   const anyRun: readonly (readonly [string, string, Json | undefined])[] = [

@@ -49,10 +49,11 @@ test.each([
 });
 
 test.each([
-  ['GET', '/nowhere', 404, 'no such path'],
-  ['GET', '/acp/v0.2/acp/v0.1/runs', 404, 'no such path'],
-  ['PUT', '/runs', 405, 'the path does not take this method'],
-])('%s %s, which no protocol has, is refused as before', async (method, path, status, message) => {
+  ['GET', '/nowhere', 404, 'no such path: GET /nowhere'],
+  ['GET', '/acp/v0.2/acp/v0.1/runs', 404, 'no such path: GET /acp/v0.2/acp/v0.1/runs'],
+  ['GET', `/${'x'.repeat(300)}`, 404, `no such path: GET /${'x'.repeat(199)}… (301 characters)`],
+  ['PUT', '/runs', 405, 'the path does not take this method: it takes POST, and not PUT'],
+])('%s %s, which no protocol has, is refused by its name', async (method, path, status, message) => {
   await using site = await openProtocols();
   const answer = await site.fetch(path, { method });
   expect([answer.status, await answer.json()]).toEqual([status, message]);
@@ -65,3 +66,17 @@ test('a member that no protocol has is refused with the nearest word, and a wron
   const wrong = await site.post('/agent-protocol/runs', { on_completion: 'x' });
   expect(await wrong.text()).toContain('on_completion must be delete or keep"');
 });
+
+test.each([
+  ['/v1/chat/completions', 'POST /v1/chat/completions; POST /v1/responses takes the texts as its "input"'],
+  ['/chat/completions', 'POST /chat/completions; POST /v1/responses takes the texts as its "input"'],
+  ['/v1/completions', 'POST /v1/completions; POST /v1/responses takes the prompt as its "input"'],
+])(
+  'POST %s, which clients of OpenAI may call, is refused with what the gateway has in its place',
+  async (path, words) => {
+    await using site = await openProtocols();
+    const answer = await site.post(path, { model: 'echo' });
+    expect(answer.status).toBe(404);
+    expect(await answer.text()).toContain(JSON.stringify(`no such path: ${words}`).slice(1, -1));
+  },
+);

@@ -16,7 +16,7 @@ describe('routes', () => {
     async (path) => {
       await using site = await openSite();
       const answer = await site.fetch(path);
-      expect([answer.status, await answer.json()]).toEqual([404, 'no such path']);
+      expect([answer.status, await answer.json()]).toEqual([404, `no such path: GET ${path}`]);
     },
   );
 
@@ -31,7 +31,13 @@ describe('routes', () => {
   ])('%s %s is answered with 405 and the methods that the path takes', async (method, path, allow) => {
     await using site = await openSite();
     const answer = await site.fetch(path, { method });
-    expect([answer.status, await answer.json()]).toEqual([405, 'the path does not take this method']);
+    const said: unknown = await answer.json();
+    expect([answer.status, said]).toEqual([
+      405,
+      expect.stringMatching(/^the path does not take this method: it takes /),
+    ]);
+    for (const each of allow.split(', ')) if (each !== 'OPTIONS') expect(said).toContain(each);
+    expect(said).toMatch(new RegExp(`, and not ${method}$`));
     expect(new Set(answer.headers.get('allow')?.split(', '))).toEqual(new Set(allow.split(', ')));
   });
 

@@ -38,7 +38,8 @@ describe('paths', () => {
       for (const method of ['PUT', 'DELETE', 'PROPFIND']) {
         const answer = await site.fetch(path, { method });
         expect([answer.status, answer.headers.get('allow')]).toEqual([405, allow]);
-        expect(await answer.json()).toBe('the path does not take this method');
+        const taken = allow.replace(', OPTIONS', '');
+        expect(await answer.json()).toBe(`the path does not take this method: it takes ${taken}, and not ${method}`);
       }
     },
   );
@@ -116,7 +117,11 @@ describe('the home page', () => {
     async (other) => {
       await using site = await openSite({ agents: [agent] });
       const answer = await site.fetch('/', { headers: { accept: other } });
-      expect([answer.status, answer.headers.get('vary'), await answer.json()]).toEqual([404, 'Accept', 'no such path']);
+      expect([answer.status, answer.headers.get('vary'), await answer.json()]).toEqual([
+        404,
+        'Accept',
+        'no such path: GET /',
+      ]);
     },
   );
 });

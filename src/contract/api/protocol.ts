@@ -164,6 +164,8 @@ export type Operation<Params = unknown, Query = unknown, Body = unknown> = {
   readonly body: ZodType<Body>;
   /** By status, errors included, as in the protocol's own document. */
   readonly answers: Readonly<Record<number, AnswerShape>>;
+  /** Refusals of unknown agents refer to it. */
+  readonly listsAgents?: boolean;
   /** The headers that the operation reads, for its document. */
   readonly takes?: readonly ('Idempotency-Key' | 'Last-Event-ID')[];
   /** It may wait long, or answer much, for this body: while it is under way, it counts as an open stream of its caller. */
@@ -185,6 +187,8 @@ export interface Protocol {
   /** Operations under `/.well-known` of the host, wherever the protocol is mounted. */
   readonly hostOperations?: readonly Operation[];
   readonly about: AboutProtocol;
+  /** What the gateway has in place of paths that clients of this protocol know and it does not have. */
+  readonly replacements?: Readonly<Record<string, string>>;
   /** The status of a request that is not valid; left out, 422. */
   readonly refusalStatus?: 400;
   /** `requestId` names the request in the log of the gateway. */

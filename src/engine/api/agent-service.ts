@@ -1,3 +1,4 @@
+import { quoteUnknown } from '../../collections/nearest-word.ts';
 import type { AgentQuery, Agents } from '../../contract/api/agents.ts';
 import type { Agent, AgentDirectory } from '../../contract/domain/agent.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
@@ -12,7 +13,7 @@ export class AgentService implements Agents {
 
   get(idOrName: string): Agent {
     const agent = this.#directory.find(idOrName);
-    if (agent === null) throw new GatewayError('agent_not_found');
+    if (agent === null) throw agentNotFound(idOrName, this.#directory);
     return agent;
   }
 
@@ -26,4 +27,10 @@ export class AgentService implements Agents {
       .filter((agent) => version === undefined || agent.version === version)
       .slice(offset, offset + limit);
   }
+}
+
+/** Names what was asked for. To be told only to those who may use all agents. */
+export function agentNotFound(idOrName: string, { all }: AgentDirectory): GatewayError {
+  const names = all.map(({ name }) => name);
+  return new GatewayError('agent_not_found', { detail: quoteUnknown(idOrName, names) });
 }

@@ -11,6 +11,7 @@ import { capReached, capsOf, sharesOf } from '../limits/caps.ts';
 import { agentFor } from '../placement.ts';
 import { webhooksOf, withWebhook } from '../webhooks/run-webhooks.ts';
 import type { Worker } from '../worker/worker.ts';
+import { agentNotFound } from './agent-service.ts';
 import { type InsertRunDeps, type JoinedThread, RunInserter } from './insert-run.ts';
 import { RunIds } from './run-ids.ts';
 import type { ThreadNames } from './thread-names.ts';
@@ -106,7 +107,7 @@ export class RunCreator {
     if (agent === null && idOrName === undefined) throw new GatewayError('agent_required');
     // A key that is limited to some agents must not learn which others exist.
     if (usable !== undefined && (agent === null || !usable.has(agent.name))) throw new GatewayError('agent_forbidden');
-    if (agent === null) throw new GatewayError('agent_not_found');
+    if (agent === null) throw agentNotFound(idOrName ?? '', agents);
     return agent;
   }
 

@@ -24,6 +24,7 @@ import { agentOf } from '../placement.ts';
 import type { RunCache } from '../state/run-cache.ts';
 import { translateRowFaults, translateStorageFault } from '../storage-errors.ts';
 import type { UpstreamStopper } from '../worker/upstream-stopper.ts';
+import { agentNotFound } from './agent-service.ts';
 import { emptyThread } from './empty-thread.ts';
 import type { RunService } from './run-service.ts';
 import { checkFilter } from './search-filter.ts';
@@ -185,7 +186,7 @@ export class ThreadService implements Threads {
 
   #agentIdOf(idOrName: string): string {
     const agent = this.#deps.agents.find(idOrName);
-    if (agent === null) throw new GatewayError('agent_not_found');
+    if (agent === null) throw agentNotFound(idOrName, this.#deps.agents);
     return agent.agentId;
   }
 

@@ -19,6 +19,7 @@ export function createAgentOperations(requests: Requests): readonly Operation[] 
       id: 'search_agents',
       method: 'POST',
       path: '/agents/search',
+      listsAgents: true,
       summary: 'Search Agents',
       params: nothing,
       query: nothing,

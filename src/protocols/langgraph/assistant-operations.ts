@@ -51,6 +51,7 @@ export function createAssistantOperations({ unknownFields }: RequestOptions): re
       id: 'search_assistants',
       method: 'POST',
       path: '/assistants/search',
+      listsAgents: true,
       summary: 'Search Assistants',
       description:
         'Lists the agents that the caller may use, by graph, part of their name and metadata. `X-Pagination-Total` is how many match.',

@@ -19,6 +19,7 @@ export function createModelOperations(): readonly Operation[] {
       id: 'list_models',
       method: 'GET',
       path: '/models',
+      listsAgents: true,
       summary: 'List models',
       description: 'Lists the agents that the key may use.',
       params: nothing,

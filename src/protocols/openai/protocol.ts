@@ -27,6 +27,10 @@ export function createOpenAi(options: RequestOptions): Protocol {
       error: answers.ErrorResponse,
       schemas: { ...answers },
     },
+    replacements: {
+      '/chat/completions': 'POST /responses takes the texts as its "input"',
+      '/completions': 'POST /responses takes the prompt as its "input"',
+    },
     refusalStatus: 400,
     encodeError,
     encodeRun,

@@ -58,6 +58,7 @@ export function createAgentOperations(options: AgentOperationOptions): readonly 
       id: 'search_agents',
       method: 'POST',
       path: '/agents/search',
+      listsAgents: true,
       summary: 'Search Agents',
       params: nothing,
       query: nothing,

@@ -2,6 +2,7 @@ import type { Api } from '../../contract/api/api.ts';
 import type { Agent } from '../../contract/domain/agent.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
 import type { JsonObject } from '../../contract/domain/json.ts';
+import { boundText, maxWordLength } from '../../json/bound-text.ts';
 
 export type NativeQuery = {
   readonly tenant: string;
@@ -29,6 +30,13 @@ export function findNativeAgent(api: Api, { tenant, vendor, place, named }: Nati
     if (!native.isOpen) return { agent, target };
     open = { agent, target };
   }
-  if (open === null) throw new GatewayError('agent_not_found');
+  if (open === null) throw new GatewayError('agent_not_found', { detail: quoteTarget(named) });
   return open;
+}
+
+/** Such as `project "shop", api "scrape"`; a text of the request is cut. */
+function quoteTarget(named: JsonObject): string {
+  return Object.entries(named)
+    .map(([name, value]) => `${name} ${JSON.stringify(boundText(String(value), maxWordLength))}`)
+    .join(', ');
 }

@@ -4,6 +4,7 @@ import { findNearest } from '../collections/nearest-word.ts';
 import { ConfigError, formatProblems } from '../config/config-error.ts';
 import { type Command, CommandFailure, CommandLine, exitCodes, say, UsageError, usualConfigFile } from './command.ts';
 import { commands, renderCommandHelp, renderHelp } from './commands.ts';
+import { describeSystemError } from './system-errors.ts';
 import { version } from './version.ts';
 
 /**
@@ -48,7 +49,7 @@ export async function carryOut(words: readonly string[], keepCode = () => {}): P
 }
 
 /** What `rungate` alone says where there is nothing to serve. */
-const howToBegin = `there is no ./${usualConfigFile} to serve. "rungate serve --sandbox" shows what rungate does over stand-ins of vendors; "rungate init" writes a config to begin with`;
+const howToBegin = `there is no ./${usualConfigFile} to serve. "rungate serve --sandbox" shows what rungate does over stand-ins of vendors; "rungate init VENDOR" writes a config to begin with`;
 
 type Found = { readonly command: Command | undefined; readonly isHelp: boolean; readonly isVersion: boolean };
 
@@ -111,16 +112,16 @@ function explain(error: unknown, words: readonly string[]): number {
     error instanceof UsageError ||
     (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))
   ) {
-    // The help of the command that was meant, where one was.
+    // The help of the command that was meant, where one was. That of all would push what is wrong off the screen.
     const command = commands.find(({ name }) => words.includes(name));
-    const help = command === undefined ? renderHelp() : renderCommandHelp(command);
+    const help = command === undefined ? 'rungate --help lists the commands\n' : renderCommandHelp(command);
     process.stderr.write(`rungate: ${error.message}\n\n${help}`);
     return exitCodes.usage;
   }
   const said =
     error instanceof ConfigError
       ? formatProblems(error.file, error.problems, paintForTerminal)
-      : `rungate: ${error instanceof Error ? error.message : String(error)}`;
+      : `rungate: ${describeSystemError(error) ?? (error instanceof Error ? error.message : String(error))}`;
   process.stderr.write(`${said}\n`);
   return error instanceof CommandFailure ? error.exitCode : exitCodes.failed;
 }

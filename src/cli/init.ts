@@ -1,4 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the config that is written has placeholders
+import { existsSync } from 'node:fs';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +7,7 @@ import { readMember, type VendorFile } from '../../adapters/http/schema.ts';
 import { findNearest } from '../collections/nearest-word.ts';
 import { loadShippedVendors } from '../config/vendor-files.ts';
 import { variableOf } from '../vendors/made-up-values.ts';
-import { type Command, say, UsageError, usualConfigFile } from './command.ts';
+import { type Command, CommandFailure, exitCodes, say, UsageError, usualConfigFile } from './command.ts';
 
 /** Of the repository, and of the package: what runs a gateway elsewhere. */
 const deployFolder = fileURLToPath(new URL('../../deploy', import.meta.url));
@@ -46,21 +47,23 @@ export const init: Command = {
     });
     const file = line.text('file') ?? usualConfigFile;
     const isComposed = line.isSet('compose');
+    const copied = Object.entries(copies).flatMap(([flag, paths]) => (line.isSet(flag) ? paths : []));
+    const targets = copied.map((path) => join(dirname(file), path));
+    // Nothing that is there is overwritten, and nothing is written where something is in the way.
+    const kept = [file, ...targets].filter((path) => existsSync(path));
+    if (kept.length > 0)
+      throw new CommandFailure(`nothing is overwritten, and there is ${kept.join(', ')} already`, exitCodes.failed);
     await mkdir(dirname(file), { recursive: true });
-    // Nothing that is there is overwritten.
     await writeFile(file, renderConfig(chosen, isComposed), { flag: 'wx' });
-    const written = [file];
-    for (const [flag, paths] of Object.entries(copies)) {
-      if (!line.isSet(flag)) continue;
-      for (const path of paths) {
-        const target = join(dirname(file), path);
-        await cp(join(deployFolder, path), target, { recursive: true, force: false, errorOnExist: true });
-        written.push(target);
-      }
-    }
+    for (const path of copied)
+      await cp(join(deployFolder, path), join(dirname(file), path), {
+        recursive: true,
+        force: false,
+        errorOnExist: true,
+      });
     const variables = [...new Set(chosen.flatMap(([, { variables: own }]) => own))];
     const next = variables.length === 0 ? '' : `set ${variables.join(', ')}, then `;
-    return await say(`${written.join(', ')} written; ${next}rungate check ${file} --connect\n`);
+    return await say(`${[file, ...targets].join(', ')} written; ${next}rungate check ${file} --connect\n`);
   },
 };
 

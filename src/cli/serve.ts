@@ -6,7 +6,7 @@ import type { ReadConfig } from '../config/config-admin.ts';
 import { loadConfig, parseConfig } from '../config/load.ts';
 import { createLog, openPrettyLines, type ProcessLog } from '../observability/log.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
-import { type Command, configFlag, exitCodes, portFlag, say } from './command.ts';
+import { type Command, configFlag, exitCodes, portFlag, say, UsageError } from './command.ts';
 import { awaitStop, takeHangups } from './signals.ts';
 
 /** `rungate serve`: the gateway, over a config or over the sandbox. */
@@ -26,6 +26,8 @@ export const serve: Command = {
     // From the first step on; once there is a log, it has them too.
     takeHangups(() => undefined);
     const overrides: Overrides = { host: line.text('host'), port: line.port };
+    const unused = ['host', 'config'].find((flag) => line.isSet('sandbox') && line.text(flag) !== undefined);
+    if (unused !== undefined) throw new UsageError(`--sandbox brings its own config, so that --${unused} has no use`);
     if (line.isSet('sandbox')) return await serveSandbox(overrides, line.keepCode);
     const { configFile: file, keepCode } = line;
     const options = { file, env: process.env, registry: adapters };

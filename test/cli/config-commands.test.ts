@@ -189,7 +189,7 @@ test('the config that init writes for every vendor is valid, and nothing that is
     expect([name, await captured(['check', file, '--no-env'])]).toMatchObject([name, { code: 0 }]);
   }
   const again = await captured(['init', 'apify', '--file', join(folder, 'init-all.yaml')]);
-  expect([again.code, again.err]).toEqual([1, expect.stringContaining('EEXIST')]);
+  expect([again.code, again.err]).toEqual([1, expect.stringContaining('init-all.yaml already')]);
   expect((await captured(['init', 'apfy'])).err).toContain('did you mean "apify"?');
 });
 

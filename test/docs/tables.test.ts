@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { runPhases, runStatuses } from '../../src/contract/domain/run.ts';
 import { waitingCauses } from '../../src/contract/domain/waiting.ts';
 import { createAcpV01 } from '../../src/protocols/acp-v01/protocol.ts';
+import { sampleConfig } from '../../src/sandbox/sample-config.ts';
 import { createProtocols } from '../protocols/protocol-sites.ts';
 import { readCode, readSection, readTable } from './markdown.ts';
 import { listFiles, pages, readPage, root } from './pages.ts';
@@ -44,6 +45,14 @@ test.each(['README.md', 'docs/protocols/README.md'])('the protocols in %s are th
   expect(table.map(([, prefix, version]) => [prefix, version])).toEqual(
     createProtocols().map(({ prefix, about }) => [`\`${prefix}\``, about.version]),
   );
+});
+
+test('the sample agents in the quickstart are those of the sandbox', () => {
+  const agents = [
+    ...sampleConfig({ intunedUrl: '', restackUrl: '', vendorsUrl: '' }).matchAll(/^ {2}- name: (\S+)$/gm),
+  ].map(([, name]) => `\`${name}\``);
+  expect(agents.length).toBeGreaterThan(10);
+  expect(readTable(readPage('docs/quickstart.md'), 'agent').map(([name]) => name)).toEqual(agents);
 });
 
 test('the newest version in the changelog is that of the package', () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Log } from '../../contract/domain/log.ts';
-import type { Store } from '../../contract/store/store.ts';
+import { StorageFault, type Store } from '../../contract/store/store.ts';
 import { readMigrations, selectPending } from '../migrations.ts';
 import { choosePrimary, connectClient, StorePool } from './connections.ts';
 import { NotificationConnection } from './notification-connection.ts';
@@ -67,6 +67,13 @@ export async function openPostgresStore(url: string, { log, notifyUrl, onCommitt
     return new PostgresStore({ pool, connection, origin });
   } catch (error) {
     connection.close();
-    throw toStorageFault(error);
+    throw sayWhatToLookAt(toStorageFault(error));
   }
+}
+
+/** Of what Node says about the way to the server; the server's own words say enough. */
+function sayWhatToLookAt(fault: StorageFault): StorageFault {
+  const isUnreachable = /\b(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ECONNRESET)\b|timeout/i;
+  if (!isUnreachable.test(fault.message)) return fault;
+  return new StorageFault(`${fault.message}; is the server up, and its address that of store.url?`, fault);
 }

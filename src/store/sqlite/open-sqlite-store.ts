@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
@@ -39,6 +39,8 @@ export function openSqliteStore(
   try {
     mkdirSync(dirname(file), { recursive: true });
     const path = resolveFile(file);
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+      throw new StorageFault(`${file} is a folder; the URL of a store names a file, such as sqlite:./data/rungate.db`);
     const held = new FileLock(path);
     lock = held;
     const database = openDatabase(path, synchronous);
@@ -67,7 +69,8 @@ export function openSqliteStore(
     });
   } catch (error) {
     lock?.release();
-    throw toStorageFault(error);
+    if (error instanceof StorageFault) throw error;
+    throw new StorageFault(`${file} cannot be opened: ${toStorageFault(error).message}`, error);
   }
 }
 

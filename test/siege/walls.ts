@@ -1,6 +1,7 @@
 import type { Wall } from './wall.ts';
 import { wallsOfBytes } from './walls-of-bytes.ts';
 import { wallsOfHttp2 } from './walls-of-http2.ts';
+import { wallsOfWaking } from './walls-of-waking.ts';
 
 export const walls: readonly Wall[] = [
   {
@@ -352,4 +353,5 @@ export const walls: readonly Wall[] = [
   },
   ...wallsOfBytes,
   ...wallsOfHttp2,
+  ...wallsOfWaking,
 ];

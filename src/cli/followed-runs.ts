@@ -74,7 +74,11 @@ class FollowedRuns {
 
   /** Changes that come while runs are read are read together. Throws what reading has thrown. */
   async take({ kind, at, run_id: runId }: Change): Promise<void> {
-    if (kind === 'reset') await this.#begin(at);
+    if (kind === 'reset') {
+      // All is read anew, so that what could not be read of a gateway that has ended is not missed.
+      this.#failure = null;
+      await this.#begin(at);
+    }
     if (kind === 'run' && runId !== undefined) this.#due.add(runId);
     if (this.#failure !== null) {
       const failure = this.#failure;

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readListeners } from '../../src/config/listeners.ts';
+import { sampleConfig } from '../../src/sandbox/sample-config.ts';
+import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import { openAuthSite } from '../access/auth-site.ts';
 import { RungateProcess } from '../gateway/process.ts';
 import { captured } from './captured.ts';
@@ -115,6 +117,45 @@ test('a run that a filter has chosen is shown to its end, though it does not mat
   await watching.said(new RegExp(`(${id}  approval of \\S+ +error +1000 )`));
   watching.kill('SIGTERM');
   expect((await watching.exit()).code).toBe(0);
+});
+
+test('a watch outlives a gateway that is killed, and shows what has changed until it is served again', async () => {
+  const sandbox = await startSandbox();
+  const file = join(folder, 'watched.yaml');
+  writeFileSync(file, sampleConfig(sandbox).replace('port: 8080', 'port: 0').replace('./data/', `${folder}/watched/`));
+  const serve = (port: string) => new RungateProcess(['serve', '--config', file, '--port', port], folder);
+  const first = serve('0');
+  const client = await first.client();
+  const ask = async (question: string) =>
+    (await client.ask('POST', '/runs', { agent_id: 'approval', input: { question } })).body as { run_id: string };
+  const kept = (await ask('kept')).run_id;
+  const ended = (await ask('ended')).run_id;
+  await using watching = new RungateProcess(['runs', 'watch', '--json', '--url', client.url], folder);
+  const lineOf = (id: string, state: string) => new RegExp(`("run_id":"${id}".*${state})`);
+  for (const id of [kept, ended]) await watching.said(lineOf(id, '"phase":"interrupted"'));
+  first.kill('SIGKILL');
+  await first.exit();
+  await using second = serve(new URL(client.url).port);
+  await second.client();
+  // The watcher pauses before it asks again, so that it sees none of this happen.
+  await client.ask('POST', `/acp/v0.2/runs/${ended}/cancel`);
+  const between = (await ask('between')).run_id;
+  const brief = await client.ask('POST', '/runs', { agent_id: 'echo', input: {} });
+  const { run_id: passed } = brief.body as { run_id: string };
+  await client.ask('GET', `/runs/${passed}/output?block_timeout=20`);
+  await watching.said(lineOf(ended, '"phase":"done"'));
+  await watching.said(lineOf(passed, '"phase":"done"'));
+  await watching.said(lineOf(between, '"phase":"interrupted"'));
+  await client.ask('POST', `/acp/v0.2/runs/${kept}/cancel`);
+  await watching.said(lineOf(kept, '"phase":"done"'));
+  watching.kill('SIGINT');
+  const { code, out, err } = await watching.exit();
+  expect([code, err]).toEqual([0, expect.stringMatching(/^(no gateway answers at \S+: [^\n]+; trying again\n)?$/)]);
+  const phasesOf = (id: string) =>
+    [...out.matchAll(new RegExp(`"run_id":"${id}".*?"phase":"(\\w+)"`, 'g'))].map(([, phase]) => phase);
+  expect([phasesOf(kept).at(-1), phasesOf(ended).at(-1)]).toEqual(['done', 'done']);
+  expect(phasesOf(kept).filter((phase) => phase === 'done')).toHaveLength(1);
+  await sandbox.close();
 });
 
 test('an id and a filter are refused together by runs watch', async () => {

@@ -13,7 +13,7 @@ import type { BackendConfig, Config } from './config/config.ts';
 import { createConfigAdmin, type ReadConfig } from './config/config-admin.ts';
 import { Reloader, type ReloadResult } from './config/reloader.ts';
 import type { AgentDirectory } from './contract/domain/agent.ts';
-import type { Log } from './contract/domain/log.ts';
+import type { Log, Verbosity } from './contract/domain/log.ts';
 import type { Run } from './contract/domain/run.ts';
 import type { PassingBackend } from './engine/api/vendor-calls.ts';
 import { Lease } from './engine/cluster/lease.ts';
@@ -58,6 +58,8 @@ export type GatewayOptions = {
   readonly read?: ReadConfig | undefined;
   /** Called when another config is in force. */
   readonly onReload?: ((config: Config) => void) | undefined;
+  /** Of the log; left out, it keeps to its level. */
+  readonly verbosity?: Verbosity | undefined;
 };
 
 const cacheBytes = 32 * 1024 * 1024;
@@ -161,6 +163,7 @@ export async function startGateway(config: Config, log: Log, options: GatewayOpt
     self: {
       version: readVersion(),
       config: createConfigAdmin({ reloader, read }),
+      verbosity: options.verbosity,
       adapterOf: (name) => backendOf(reloader.config, name)?.adapter.name ?? '',
       consoleUrlOf: (name) => backendOf(reloader.config, name)?.consoleUrl ?? null,
     },

@@ -6,6 +6,7 @@ import { createCompletion } from './completion.ts';
 import { drain } from './drain.ts';
 import { init } from './init.ts';
 import { key } from './key.ts';
+import { log } from './log.ts';
 import { mapping } from './mapping.ts';
 import { reload } from './reload.ts';
 import { restore } from './restore.ts';
@@ -31,6 +32,7 @@ export const commands: readonly Command[] = [
   top,
   backends,
   drain,
+  log,
   schema,
   vendor,
   key,

@@ -63,7 +63,7 @@ async function serveConfig(config: Config, { read, sandbox, keepCode }: Surround
   const { startGateway } = await import('../gateway.ts');
   const log = await openLog(config);
   const onReload = ({ log: { level }, secrets }: Config) => log.adopt({ level, secrets });
-  const gateway = await startGateway(config, log, { read, onReload });
+  const gateway = await startGateway(config, log, { read, onReload, verbosity: log });
   takeHangups((signal) => {
     if (read !== undefined) void gateway.reload(signal);
     else log.info({ signal }, 'signal ignored; there is no config file to read again');

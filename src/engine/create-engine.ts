@@ -5,7 +5,7 @@ import type { AgentDirectory } from '../contract/domain/agent.ts';
 import { assertNever } from '../contract/domain/assert-never.ts';
 import type { Cap, CapReport } from '../contract/domain/cap.ts';
 import type { Clock } from '../contract/domain/clock.ts';
-import type { Log, Metrics } from '../contract/domain/log.ts';
+import type { Log, Metrics, Verbosity } from '../contract/domain/log.ts';
 import type { Schedule } from '../contract/domain/schedule.ts';
 import type { RunTrace, Tracer } from '../contract/domain/trace.ts';
 import type { ReplicaReport } from '../contract/store/operations-store.ts';
@@ -94,6 +94,8 @@ export type EngineDeps = {
 export type EngineSelf = {
   readonly version: string;
   readonly config: ConfigAdmin;
+  /** Left out, the log keeps to its level. */
+  readonly verbosity?: Verbosity | undefined;
   /** The vendor's product, by the name of a backend. */
   readonly adapterOf: (backend: string) => string;
   /** The template of the vendor's page of a run; null: the backend has none. */

@@ -1,5 +1,5 @@
 import { destination, type Logger, pino, stdTimeFunctions } from 'pino';
-import type { Log } from '../contract/domain/log.ts';
+import type { Log, Verbosity } from '../contract/domain/log.ts';
 import { createRedactor, type LogRedactor } from './redaction.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -10,17 +10,20 @@ export type LogOptions = {
   readonly secrets: readonly string[];
   /** Takes whole lines. Default: standard output. */
   readonly destination?: LineSink | undefined;
+  /** A clock that is never set back. */
+  readonly monotonicMs?: (() => number) | undefined;
 };
 
 /** `flush` writes what was gathered. */
 export type LineSink = { write(line: string): void; flush?(): void };
 
 /** The log of a process. Lines are gathered for a moment: call `flush` before printing anything past the log. */
-export type ProcessLog = Log & {
-  flush(): void;
-  /** Goes on with the settings of another config, in its children too. Secrets of earlier ones stay out of every line. */
-  adopt(options: Pick<LogOptions, 'level' | 'secrets'>): void;
-};
+export type ProcessLog = Log &
+  Verbosity & {
+    flush(): void;
+    /** Goes on with the settings of another config, in its children too. Secrets of earlier ones stay out of every line. */
+    adopt(options: Pick<LogOptions, 'level' | 'secrets'>): void;
+  };
 
 type Fields = Readonly<Record<string, unknown>>;
 type Level = Exclude<LogLevel, 'silent'>;
@@ -43,7 +46,13 @@ export function createLog(options: LogOptions): ProcessLog {
     stream,
   );
   return new RedactingLog(
-    { logger, sink: stream, secrets: options.secrets, redactor: createRedactor(options.secrets) },
+    {
+      ...{ logger, sink: stream, secrets: options.secrets, redactor: createRedactor(options.secrets) },
+      // Writes whatever it is given: what is written is decided before.
+      everything: logger.child({}, { level: 'debug' }),
+      wideUntil: new Map(),
+      monotonicMs: options.monotonicMs ?? (() => performance.now()),
+    },
     {},
   );
 }
@@ -87,6 +96,8 @@ export async function openPrettyLines(): Promise<LineSink> {
   return { write: (line) => void process.stdout.write(render(JSON.parse(line))) };
 }
 
+/** Runs that are logged whole at the same time; the first is left out for a further one. */
+const maxWide = 100;
 /** Those of configs long gone are left out in the end. */
 const maxSecrets = 10_000;
 
@@ -94,6 +105,10 @@ const maxSecrets = 10_000;
 type Output = {
   readonly logger: Logger;
   readonly sink: LineSink;
+  readonly everything: Logger;
+  /** Until when which runs are logged whole; under `null` everything. Empty but for minutes of a bad night. */
+  readonly wideUntil: Map<string | null, number>;
+  readonly monotonicMs: () => number;
   secrets: readonly string[];
   redactor: LogRedactor;
 };
@@ -135,16 +150,34 @@ class RedactingLog implements ProcessLog {
     output.redactor = createRedactor(output.secrets);
   }
 
+  widen({ runId, forMs }: Parameters<Verbosity['widen']>[0]): void {
+    const { wideUntil, monotonicMs } = this.#output;
+    wideUntil.delete(runId);
+    if (forMs === 0) return;
+    const [oldest] = wideUntil.keys();
+    if (wideUntil.size >= maxWide && oldest !== undefined) wideUntil.delete(oldest);
+    wideUntil.set(runId, monotonicMs() + forMs);
+  }
+
   child(fields: Fields): Log {
     return new RedactingLog(this.#output, { ...this.#bound, ...fields });
   }
 
   #write(level: Level, fields: Fields, message: string): void {
-    const { logger, redactor } = this.#output;
-    if (!logger.isLevelEnabled(level)) return;
+    const { logger, redactor, everything } = this.#output;
+    const isUsual = logger.isLevelEnabled(level);
+    if (!isUsual && !this.#isWide(fields)) return;
     const clean = redactor.value({ ...this.#bound, ...fields });
-    logger[level](Object(clean), redactor.text(message));
+    (isUsual ? logger : everything)[level](Object(clean), redactor.text(message));
     // May explain an end that follows at once, even a kill.
     if (level === 'warn' || level === 'error') this.flush();
+  }
+
+  #isWide({ run_id: own = this.#bound.run_id }: Fields): boolean {
+    const { wideUntil, monotonicMs } = this.#output;
+    if (wideUntil.size === 0) return false;
+    const nowMs = monotonicMs();
+    for (const [runId, untilMs] of wideUntil) if (untilMs <= nowMs) wideUntil.delete(runId);
+    return wideUntil.has(null) || (typeof own === 'string' && wideUntil.has(own));
   }
 }

@@ -79,7 +79,7 @@ export async function openAuthSite(options: AuthSiteOptions = {}): Promise<AuthS
     lines += line;
   };
   const log = createLog({ level: 'debug', secrets: config.secrets, destination: { write } });
-  const gateways = [await startGateway(config, log)];
+  const gateways = [await startGateway(config, log, { verbosity: log })];
   const url = (): string => gateways[0]?.url ?? '';
   return {
     get url() {
@@ -90,13 +90,13 @@ export async function openAuthSite(options: AuthSiteOptions = {}): Promise<AuthS
     log: () => lines,
     ask: (key, method, path, body) => ask(url(), key, method, path, body),
     twin: async () => {
-      const gateway = await startGateway(config, log);
+      const gateway = await startGateway(config, log, { verbosity: log });
       gateways.push(gateway);
       return gateway;
     },
     restart: async () => {
       await gateways.shift()?.stop();
-      gateways.unshift(await startGateway(config, log));
+      gateways.unshift(await startGateway(config, log, { verbosity: log }));
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(gateways.map((gateway) => gateway.stop()));

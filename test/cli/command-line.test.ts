@@ -90,6 +90,8 @@ const mistakes: readonly (readonly [string, string])[] = [
   ['runs cancel --live x', 'runs cancel takes ids or a filter, and not both'],
   ['backends pause', 'backends pause takes the name of a backend'],
   ['backends pause x', 'backends pause takes --reason TEXT, which its queued runs show'],
+  ['log debug --for 2h', '--for takes a time from 1s to 1h, such as 90s or 10m, not 2h'],
+  ['log', 'log takes debug'],
   ['check a b', 'unexpected: b'],
   ['mapping try', 'mapping try takes the name of an agent'],
   ['mapping try x', '--raw FILE is missing'],

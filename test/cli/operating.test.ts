@@ -232,6 +232,25 @@ test('a drain takes nothing new until it is undone', async () => {
   expect((await rungate('run', 'echo')).code).toBe(0);
 });
 
+test('a run is logged whole for a while, and a run that is not there is not', async () => {
+  const id = await detached('approval', { question: 'logged?' });
+  await rungate('runs', 'watch', id);
+  const { code, out, err } = await rungate('log', 'debug', '--run', id, '--for', '90s');
+  expect([code, out, err]).toEqual([
+    0,
+    expect.stringMatching(/^\S+ logs all that it does with \S+, until \S+Z\n$/),
+    '',
+  ]);
+  await rungate('runs', 'cancel', id, '--yes');
+  expect((await rungate('log', 'debug', '--json')).out).toMatch(/"run_id": ?null/);
+  // This line is of the level debug, and the gateway has another.
+  const logged = await detached('echo', {});
+  await gateway.said(new RegExp(`"level":"debug"[^\\n]*"run_id":"${logged}"[^\\n]*(run started at the vendor)`));
+  expect((await rungate('log', 'debug', '--undo')).out).toMatch(/ logs as its level says again\n$/);
+  const absent = await rungate('log', 'debug', '--run', '00000000-0000-7000-8000-000000000000');
+  expect([absent.code, absent.err]).toEqual([1, expect.stringContaining('no such run')]);
+});
+
 test('a reload that is refused exits with 1 and says why', async () => {
   const { code, err } = await rungate('reload');
   expect([code, err]).toEqual([1, expect.stringMatching(/rungate: refused; the config [\da-f]+ stays in force\n$/)]);

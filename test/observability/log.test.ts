@@ -56,6 +56,48 @@ describe('the log', () => {
     expect(lines.every((line) => line.endsWith('}\n'))).toBe(true);
   });
 
+  test('one run is logged whole for its time, whatever the level, and others are not', () => {
+    const lines: string[] = [];
+    let nowMs = 1000;
+    const destination = { write: (line: string) => lines.push(line) };
+    const log = createLog({ level: 'warn', secrets, destination, monotonicMs: () => nowMs });
+    const said = () => lines.splice(0).map((line) => (JSON.parse(line) as { msg: string }).msg);
+    const ofRun = log.child({ run_id: 'a' });
+    const speak = () => {
+      ofRun.debug({}, 'bound');
+      log.debug({ run_id: 'a', key: 'sk-live-4711' }, 'given');
+      ofRun.debug({ run_id: 'b' }, 'another');
+      log.info({}, 'nobody');
+    };
+    speak();
+    expect(said()).toEqual([]);
+    log.widen({ runId: 'a', forMs: 500 });
+    speak();
+    expect(lines.join('')).not.toContain('4711');
+    expect(said()).toEqual(['bound', 'given']);
+    nowMs += 499;
+    log.adopt({ level: 'error', secrets });
+    speak();
+    expect(said()).toEqual(['bound', 'given']);
+    nowMs += 1;
+    speak();
+    expect(said()).toEqual([]);
+    log.widen({ runId: null, forMs: 500 });
+    speak();
+    expect(said()).toEqual(['bound', 'given', 'another', 'nobody']);
+    log.widen({ runId: null, forMs: 0 });
+    speak();
+    expect(said()).toEqual([]);
+  });
+
+  test('of more runs than a hundred the first is no longer logged whole', () => {
+    const lines: string[] = [];
+    const log = createLog({ level: 'silent', secrets, destination: { write: (line) => lines.push(line) } });
+    for (let n = 0; n <= 100; n += 1) log.widen({ runId: `${n}`, forMs: 60_000 });
+    for (const run_id of ['0', '1', '100']) log.debug({ run_id }, 'x');
+    expect(lines.map((line) => (JSON.parse(line) as { run_id: string }).run_id)).toEqual(['1', '100']);
+  });
+
   test('the log leaves out lines below its level', () => {
     const { log, entries } = record('warn');
     log.debug({}, 'a');

@@ -158,6 +158,18 @@ export type ReplicaState = {
   readonly report: ReplicaReport | null;
 };
 
+/** What the log of one replica says more of. */
+export type WideLog = {
+  /** The one that answers, whose log it is. */
+  readonly replica: string;
+  /** Null: of everything. */
+  readonly runId: string | null;
+  /** Null: of nothing any more. */
+  readonly untilMs: number | null;
+  /** The replica that drives the run, if any does. */
+  readonly owner: string | null;
+};
+
 export type AgentReport = Pick<Agent, 'agentId' | 'name' | 'version' | 'description' | 'metadata' | 'schemas'> & {
   readonly backends: readonly { readonly name: string; readonly weight: number }[];
   readonly tenants: readonly string[] | null;

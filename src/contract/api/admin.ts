@@ -21,6 +21,7 @@ import type {
   RunTotals,
   ScheduleReport,
   Whoami,
+  WideLog,
 } from './admin-reports.ts';
 
 /** Which runs an operator means, over all tenants; what is left out does not matter. Names are those of the config. */
@@ -86,7 +87,15 @@ export type DeliverySelection = {
 
 /** Bounds of requests. */
 export const adminBounds = {
-  ...{ pageSize: 200, ids: 100, bulk: 1000, textLength: 200, reasonLength: 500, deliveries: 1000 },
+  ...{
+    pageSize: 200,
+    ids: 100,
+    bulk: 1000,
+    wideLogSeconds: 3600,
+    textLength: 200,
+    reasonLength: 500,
+    deliveries: 1000,
+  },
 } as const;
 
 /**
@@ -116,6 +125,8 @@ export interface Admin {
   replicas(): Promise<readonly ReplicaState[]>;
   /** A replica that drains takes no new runs and claims none; what it has goes on. */
   setDrain(replica: string, shouldDrain: boolean): Promise<ReplicaState>;
+  /** Lets the replica that answers log all it does, with one run or at all, for a while; 0 ms end that. */
+  widenLog(scope: { readonly runId: string | null; readonly forMs: number }): Promise<WideLog>;
   /** Newest first. */
   deliveries(selection: DeliverySelection & { readonly limit: number }): Promise<readonly Delivery[]>;
   redrive(selection: DeliverySelection): Promise<number>;

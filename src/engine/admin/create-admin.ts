@@ -2,7 +2,7 @@ import type { AdminFor, ConfigAdmin, TryMapping } from '../../contract/api/admin
 import type { AgentReport, BackendReport, MappingTrial, ReplicaState } from '../../contract/api/admin-reports.ts';
 import type { Agent, AgentDirectory } from '../../contract/domain/agent.ts';
 import { GatewayError } from '../../contract/domain/errors.ts';
-import type { Log } from '../../contract/domain/log.ts';
+import type { Log, Verbosity } from '../../contract/domain/log.ts';
 import { MappingFault } from '../../contract/domain/mapping.ts';
 import type { Actor, Stop, StopName } from '../../contract/domain/operator.ts';
 import type { ReplicaRow } from '../../contract/store/operations-store.ts';
@@ -32,6 +32,8 @@ export type AdminDeps = Omit<RunFinderDeps, 'agents'> &
     readonly version: string;
     readonly deadAfterMs: number;
     readonly log: Log;
+    /** Left out, the log keeps to its level. */
+    readonly verbosity?: Verbosity | undefined;
   };
 
 const owed = ['waiting', 'failed', 'stopped'] as const;
@@ -100,6 +102,15 @@ export function createAdmin(deps: AdminDeps): AdminFor {
         if (row === undefined) throw replicaNotFound(replica);
         changeStream.note('replica', replica, () => ({}));
         return describeReplica(row, deps);
+      },
+      widenLog: async ({ runId, forMs }) => {
+        if (deps.verbosity === undefined) throw new GatewayError('not_supported');
+        const run = runId === null ? null : await translateStorageFault(store.findOfAnyTenant(runId));
+        if (runId !== null && run === null) throw new GatewayError('run_not_found');
+        deps.verbosity.widen({ runId, forMs });
+        act('log widened', { of_run: runId ?? 'all', for_ms: forMs });
+        const untilMs = forMs === 0 ? null : clock.nowMs() + forMs;
+        return { replica: deps.replica, runId, untilMs, owner: run?.phase === 'done' ? null : (run?.owner ?? null) };
       },
       deliveries: ({ runId, states, limit }) =>
         translateStorageFault(

@@ -13,6 +13,7 @@ import type {
   RunRow,
   RunTotals,
   ScheduleReport,
+  WideLog,
 } from '../../contract/api/admin-reports.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import { type CapReport, capLimits } from '../../contract/domain/cap.ts';
@@ -174,6 +175,10 @@ export function encodeQueue(queue: QueueReport): JsonObject {
     empty_in_ms: queue.emptyInMs,
     complete: queue.isComplete,
   };
+}
+
+export function encodeWideLog({ replica, runId, untilMs, owner }: WideLog): JsonObject {
+  return { replica, run_id: runId, until: instantOrNull(untilMs), owner };
 }
 
 export function encodeReplica(state: ReplicaState): JsonObject {

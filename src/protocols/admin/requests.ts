@@ -116,6 +116,11 @@ export const stopParams = z.object({ kind: z.enum(stopKinds), name });
 export const nameParams = z.object({ name });
 export const replicaParams = z.object({ replica: name });
 
+export const wideLog = z.strictObject({
+  run_id: uuid.optional(),
+  seconds: z.number().int().min(0).max(adminBounds.wideLogSeconds).default(300),
+});
+
 export const configQuery = z.strictObject({ compare: flag });
 /** `text`: the config to check in place of the file. */
 export const configText = z.strictObject({ text: z.string().min(1).max(1_000_000).optional() }).optional();

@@ -144,7 +144,7 @@ export class RunHandle {
         if (this.isOver) return 'overtaken';
       } catch (error) {
         if (!(error instanceof StorageFault)) throw error;
-        this.#log.warn({ err: error, transition: transition.kind }, 'store unavailable; the transition is retried');
+        writer.noteRetry(this.#log, transition, error);
         if (this.#released && !this.#isInCall) return 'unsaved';
         await delay(clock, backoffMs(storageBackoff, failures, clock.random()));
         failures += 1;

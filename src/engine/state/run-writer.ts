@@ -1,3 +1,4 @@
+import { Repeats } from '../../collections/repeats.ts';
 import type { AgentDirectory } from '../../contract/domain/agent.ts';
 import type { Clock } from '../../contract/domain/clock.ts';
 import type { EvaluationGuard } from '../../contract/domain/evaluation.ts';
@@ -13,6 +14,7 @@ import {
   type Insertion,
   type InsertTerms,
   type RunUpdate,
+  type StorageFault,
   type Store,
   UpstreamTaken,
 } from '../../contract/store/store.ts';
@@ -72,9 +74,12 @@ type Write = {
   readonly thread: ThreadEffect | undefined;
 };
 
+const retryOptions = { repeatMs: 60_000, maxTimes: 5, maxKinds: 100 };
+
 /** The only place that writes runs: applies a transition, writes it conditionally, and announces it once it is durable. */
 export class RunWriter {
   readonly #deps: RunWriterDeps;
+  readonly #retries = new Repeats(retryOptions);
 
   constructor(deps: RunWriterDeps) {
     this.#deps = deps;
@@ -107,6 +112,13 @@ export class RunWriter {
     if (applied === null) return Promise.resolve({ kind: 'refused' });
     const write: Write = { before: run, transition, applied, owner, thread: undefined };
     return run.threadId === null ? this.#commit(write) : this.#commitInThread(write, run.threadId, guard);
+  }
+
+  /** Says that a transition waits for the store: not of each, because every live run has one, twice a second. */
+  noteRetry(log: Log, { kind }: RunTransition, err: StorageFault): void {
+    const heldBack = this.#retries.admit(kind, 'store', this.#deps.clock.monotonicMs());
+    const fields = { err, transition: kind, ...(heldBack === null || heldBack === 0 ? {} : { suppressed: heldBack }) };
+    log[heldBack === null ? 'debug' : 'warn'](fields, 'store unavailable; the transition is retried');
   }
 
   async #commitInThread(write: Write, threadId: string, guard: EvaluationGuard | undefined): Promise<WriteResult> {
@@ -148,6 +160,7 @@ export class RunWriter {
     let isWritten: boolean;
     try {
       isWritten = await store.update(update);
+      this.#retries.noteWell('store');
     } catch (error) {
       if (error instanceof UpstreamTaken) return { kind: 'taken' };
       throw error;

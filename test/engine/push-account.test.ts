@@ -107,6 +107,8 @@ describe('calls of a vendor for a whole account', () => {
     let wake = (_runId: string): void => {};
     const wakes = {
       wakeRun: async () => {},
+      announceWatched: () => {},
+      onWatched: () => () => {},
       subscribe: (onWake: typeof wake) => {
         wake = onWake;
         return () => {};

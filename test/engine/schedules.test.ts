@@ -1,6 +1,5 @@
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { CronTimes } from '../../src/config/cron-times.ts';
-import { GatewayError } from '../../src/contract/domain/errors.ts';
 import type { Fire, Schedule } from '../../src/contract/domain/schedule.ts';
 import type { Store } from '../../src/contract/store/store.ts';
 import { PostgresServer, startPostgres } from '../store/postgres-server.ts';
@@ -172,8 +171,8 @@ describe('a schedule', () => {
   test('a run that cannot be made is recorded with the reason, and the next time is tried again', async () => {
     const rig = await openAt({ agent: 'nobody' });
     await rig.clock.advance(2 * hourMs + minuteMs);
-    const { code } = new GatewayError('agent_not_found');
-    expect(await lastOf(rig)).toEqual({ atMs: newYear + 2 * hourMs, outcome: 'refused', runId: null, detail: code });
+    const detail = 'agent_not_found: "nobody"';
+    expect(await lastOf(rig)).toEqual({ atMs: newYear + 2 * hourMs, outcome: 'refused', runId: null, detail });
     expect(rig.logged.filter(({ message }) => message === 'schedule made no run')).toHaveLength(2);
     await rig.close();
   });

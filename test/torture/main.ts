@@ -16,13 +16,16 @@
  * - recovery: for each run that was live when its owner was killed or paused, how long until the vendor was asked for
  *   it again (or started, where it had not been), or its end could be read. On SQLite it counts from the start of the
  *   new process, its boot included; with replicas from the kill. A new kill during a recovery takes no samples.
+ * - recovery given up: nothing of this within half a minute. Not so a run of which a start was cut off at a vendor that
+ *   only calls: a living gateway has it, waits for that call, and may neither ask for it nor start it again. It is
+ *   counted as left to a vendor's call, and is no sample.
  * - copies and links: in some rounds an old copy of the database is made while the gateways go on, and a gateway is
  *   started on it, in another place or in that of the original: it must refuse, and once the operator decided to observe,
  *   it may start nothing. In others a second gateway is started by a hard or symbolic link, or without the lock. What
  *   is not refused is an unexpected answer.
  * - unexpected answers, died by itself: a gateway that answers what the protocol does not have, or ends unasked.
  *
- * Exit code 0 when all of them but acknowledged, recovery and unknown starts are 0, 1 when not, 2 when the torture
+ * Exit code 0 when all of them but acknowledged, recovery, those left to a call and unknown starts are 0, 1 when not, 2 when the torture
  * itself could not be carried out.
  */
 import { ZodError, z } from 'zod';

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import type { Json } from '../../src/contract/domain/json.ts';
 import type { Book, KnownRun } from './book.ts';
 import type { Chance } from './chance.ts';
+import { askedAgents } from './config.ts';
 import { isFinal, readOutput } from './output.ts';
 import { inBatches } from './parallel.ts';
 import type { ReplicaSet } from './replica-set.ts';
@@ -14,6 +17,9 @@ type Unattended = {
   readonly needsLook: boolean;
 };
 
+const waiting = z.object({ cause: z.string() }).nullable();
+const runReport = z.looseObject({ phase: z.string(), owner: z.string().nullable(), waiting });
+const replicaList = z.looseObject({ replicas: z.array(z.looseObject({ replica: z.string(), alive: z.boolean() })) });
 const lookEveryMs = 60;
 const parallel = 16;
 const patienceWithLooksMs = 10_000;
@@ -30,7 +36,9 @@ export type MeterDeps = {
 export class RecoveryMeter {
   readonly samplesMs: number[] = [];
   /** Runs that no gateway had polled when the wait ended; each counts as one sample of that length. */
-  neglected = 0;
+  readonly neglected: string[] = [];
+  /** Runs that a gateway has taken over and may not poll; they are no samples. */
+  leftToCalls = 0;
   readonly #deps: MeterDeps;
 
   constructor(deps: MeterDeps) {
@@ -66,8 +74,14 @@ export class RecoveryMeter {
       if (Date.now() - sinceMs > patienceMs) break;
       await sleep(lookEveryMs);
     }
-    this.neglected += waiting.size;
-    for (const _ of waiting) this.samplesMs.push(Date.now() - sinceMs);
+    for (const each of waiting) {
+      if (await this.#isLeftToCall(each)) {
+        this.leftToCalls += 1;
+        continue;
+      }
+      this.samplesMs.push(Date.now() - sinceMs);
+      this.neglected.push(await this.#describe(each));
+    }
   }
 
   /** When a run that need not be looked at was started, or was seen to have ended; null: it has no such sign yet. */
@@ -79,6 +93,36 @@ export class RecoveryMeter {
     const started = notes.find(({ runId }) => !vendorRunIds.includes(runId));
     if (started !== undefined) return started.startedAtMs;
     return (await this.#hasReadableEnd(run)) ? Date.now() : null;
+  }
+
+  /**
+   * Whether a living gateway has the run and waits for its vendor's call: of a start that was cut off nothing else tells what
+   * became of it, and there is no call where it never arrived.
+   */
+  async #isLeftToCall({ run: { runId, plan }, needsLook }: Unattended): Promise<boolean> {
+    if (needsLook || askedAgents.includes(plan.agent)) return false;
+    const { owner, phase, waiting } = runReport.parse(await this.#ask(`/admin/v1/runs/${runId}`));
+    const { replicas } = replicaList.parse(await this.#ask('/admin/v1/replicas'));
+    const isOwned = replicas.some(({ replica, alive }) => alive && replica === owner);
+    return isOwned && phase === 'starting' && waiting?.cause === 'start-unsettled';
+  }
+
+  /** What any gateway says of a run and its vendor, in words. */
+  async #describe({ run: { runId, plan }, needsLook }: Unattended): Promise<string> {
+    const [notes, report] = await Promise.all([
+      this.#deps.sandbox.notes(plan.key),
+      this.#ask(`/admin/v1/runs/${runId}`),
+    ]);
+    const { phase, owner, waiting } = runReport.parse(report);
+    const here = `${phase}, owner ${owner}, waits for ${waiting?.cause ?? 'nothing'}`;
+    const there = notes.map(({ status, observes }) => `${status} after ${observes} looks`).join(', ') || 'no start';
+    return `${runId} ${plan.agent} ${plan.key}: ${here}; its vendor: ${there}${needsLook ? '' : '; no look is owed'}`;
+  }
+
+  async #ask(path: string): Promise<Json> {
+    const { replicaSet, chance, signal } = this.#deps;
+    const client = await replicaSet.responsiveClient(chance, signal);
+    return (await client.call('GET', path)).body;
   }
 
   async #hasReadableEnd({ runId }: KnownRun): Promise<boolean> {

@@ -17,6 +17,8 @@ export type Report = {
   readonly 'recovery samples': number;
   /** Runs that no gateway had polled when the wait for their recovery ended. */
   readonly 'recovery given up': number;
+  /** Runs that were taken over in time, and that nothing but their vendor's call can bring forward. */
+  readonly "left to a vendor's call": number;
   /** Mean number of runs that were parked in all gateways when a round began. */
   readonly 'parked at a round': number;
   /** Runs that something woke while no gateway was disturbed, and that went on at once. */
@@ -56,6 +58,7 @@ export function isClean(report: Report): boolean {
     report['unexpected answers'] === 0 &&
     report['died by itself'] === 0 &&
     report['woken late'] === 0 &&
+    report['recovery given up'] === 0 &&
     report['results lost'] * 1000 <= report.acknowledged
   );
 }

@@ -188,6 +188,7 @@ function makeReport(
     ['unexpected', book.unexpected],
     ['died by itself', replicaSet.diedAlone],
     ['woken late', sleepers.late],
+    ['recovery given up', meter.neglected],
   ];
   return {
     rounds,
@@ -203,7 +204,8 @@ function makeReport(
     'recovery p50/p99': percentiles(meter.samplesMs),
     'boot p50/p99': percentiles(replicaSet.bootsMs),
     'recovery samples': meter.samplesMs.length,
-    'recovery given up': meter.neglected,
+    'recovery given up': meter.neglected.length,
+    "left to a vendor's call": meter.leftToCalls,
     'parked at a round': Math.round(results.parked / rounds),
     'woken in time': Object.entries(sleepers.inTime)
       .map(([waking, count]) => `${waking} ${count}`)

@@ -120,3 +120,23 @@ test('a resume that failed and is made again may make the new run then', async (
   await rig.clock.advance(5000);
   expect(await rig.read(run)).toMatchObject({ phase: 'running', upstream: { runId: 'second' } });
 });
+
+test('the store is told whether what the vendor started for a run is the first', async () => {
+  await rig.close();
+  const told: (boolean | undefined)[] = [];
+  rig = await openRig({
+    wrapStore: (store) => {
+      const update = store.update.bind(store);
+      store.update = (change) => {
+        if (change.upstreamKey !== undefined) told.push(change.isFirstUpstream);
+        return update(change);
+      };
+      return store;
+    },
+  });
+  const run = await interruptedRun();
+  rig.vendor.resumeScript.push({ runId: 'second' });
+  await resume(run);
+  await rig.clock.advance(2000);
+  expect(told).toEqual([true, false]);
+});

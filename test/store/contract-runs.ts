@@ -227,6 +227,31 @@ export function describeRuns(bench: () => Bench): void {
       expect(await start(again, f, 'l')).toBe(true);
     });
 
+    test('a run that goes on as another upstream run gives back the first one, and keeps what it has otherwise', async () => {
+      const { store } = bench();
+      const run = makeRun();
+      const other = makeRun();
+      for (const each of [run, other]) await store.insert(each, []);
+      const start = (before: Run, upstreamKey: string, isFirstUpstream: boolean) =>
+        store.update({
+          run: nextVersion(before),
+          expectedVersion: before.version,
+          events: [],
+          upstreamKey,
+          isFirstUpstream,
+        });
+      const holders = () => Promise.all(['first', 'second'].map((key) => store.findByUpstream(key)));
+      expect(await start(run, 'first', true)).toBe(true);
+      await expect(start(other, 'first', true)).rejects.toThrow(UpstreamTaken);
+      expect(await store.find(other)).toEqual(other);
+      expect(await start(nextVersion(run), 'first', false)).toBe(true);
+      expect(await holders()).toEqual([run.runId, null]);
+      expect(await start(nextVersion(nextVersion(run)), 'second', false)).toBe(true);
+      expect(await holders()).toEqual([null, run.runId]);
+      expect(await start(other, 'first', true)).toBe(true);
+      expect(await holders()).toEqual([other.runId, run.runId]);
+    });
+
     test('events of a run come back in order, all of them, after a number, and in pages', async () => {
       const { store } = bench();
       const run = makeRun({ lastSeq: 6 });

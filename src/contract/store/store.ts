@@ -75,6 +75,8 @@ export type RunUpdate = {
   readonly deliveries?: readonly NewDelivery[] | undefined;
   /** Names what the vendor started for the run; no other run has it. */
   readonly upstreamKey?: string | undefined;
+  /** No earlier version of the run has had an `upstreamKey`, so that none is given back. */
+  readonly isFirstUpstream?: boolean | undefined;
 };
 
 /**

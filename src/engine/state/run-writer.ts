@@ -154,6 +154,8 @@ export class RunWriter {
       thread,
       deliveries,
       upstreamKey: this.#upstreamKeyOf(run, transition),
+      // In a thread a session of the vendor may have given it one while it was queued.
+      isFirstUpstream: before.upstream === null && before.named === undefined && before.threadId === null,
       settlements: settlementsOf(before, run),
       rewrites: rewritesOf(before, transition, run),
     };

@@ -48,6 +48,8 @@ export type StorePoolOptions = {
    */
   readonly keepsSession: boolean;
   readonly log: Log;
+  /** By their names, the numbers of row types, which are the database's own. */
+  readonly rowTypes: ReadonlyMap<string, number>;
   /** Called with how long each statement that writes runs took. */
   readonly onCommitted?: ((seconds: number) => void) | undefined;
 };
@@ -57,9 +59,10 @@ export class StorePool extends Pool {
   readonly #keepsSession: boolean;
   readonly #primary: Primary;
   readonly #open = new Set<ClientBase>();
+  readonly #rowTypes: ReadonlyMap<string, number>;
   readonly onCommitted: ((seconds: number) => void) | undefined;
 
-  constructor({ primary, keepsSession, log, onCommitted }: StorePoolOptions) {
+  constructor({ primary, keepsSession, log, rowTypes, onCommitted }: StorePoolOptions) {
     const config = { ...clientConfig, ...(keepsSession && { statement_timeout: statementTimeoutMs }) };
     super({
       ...config,
@@ -68,6 +71,7 @@ export class StorePool extends Pool {
       onConnect: (client) => this.#welcome(client),
     });
     this.#keepsSession = keepsSession;
+    this.#rowTypes = rowTypes;
     this.onCommitted = onCommitted;
     this.#primary = primary;
     this.on('error', (error) => log.warn({ err: error }, 'idle database connection lost'));
@@ -78,6 +82,13 @@ export class StorePool extends Pool {
   /** The name under which a query is prepared once per connection; nothing where it cannot be. */
   prepared(name: string): { readonly name?: string } {
     return this.#keepsSession ? { name } : {};
+  }
+
+  /** The number of a row type. */
+  oidOf(rowType: string): number {
+    const oid = this.#rowTypes.get(rowType);
+    if (oid === undefined) throw new StorageFault(`PostgreSQL: the database has no type ${rowType}`);
+    return oid;
   }
 
   async #welcome(client: ClientBase): Promise<void> {

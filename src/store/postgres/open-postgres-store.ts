@@ -14,12 +14,17 @@ const lockId = 7_240_519_385_112;
 const lockTimeoutMs = 120_000;
 
 const versionRow = z.object({ version: z.number() });
+const typeRow = z.object({ name: z.string(), oid: z.number() });
+
+/** Those that are found under their plain names. */
+const rowTypes = `SELECT typname AS name, pg_type.oid FROM pg_type JOIN pg_class ON pg_class.oid = typrelid
+  WHERE relkind = 'c' AND pg_type_is_visible(pg_type.oid)`;
 
 /**
- * Brings the schema up to date, all of it or nothing. Replicas that start together wait for one another. Throws
- * node-postgres' errors, and `StorageFault` when the database is newer than the program.
+ * Brings the schema up to date, all of it or nothing. Replicas that start together wait for one another. Gives the numbers
+ * of its row types. Throws node-postgres' errors, and `StorageFault` when the database is newer than the program.
  */
-async function migrateDatabase(primary: Primary): Promise<void> {
+async function migrateDatabase(primary: Primary): Promise<ReadonlyMap<string, number>> {
   const client = await connectClient(primary, { query_timeout: lockTimeoutMs }, (each) => {
     // Without a listener a connection that breaks here would end the process; the query under way reports it.
     each.on('error', () => {});
@@ -37,6 +42,8 @@ async function migrateDatabase(primary: Primary): Promise<void> {
       await client.query('INSERT INTO rungate_migrations (version, name) VALUES ($1, $2)', [version, name]);
     }
     await client.query('COMMIT');
+    const types = (await client.query(rowTypes)).rows.map((row) => typeRow.parse(row));
+    return new Map(types.map(({ name, oid }) => [name, oid]));
   } finally {
     await client.end();
   }
@@ -61,9 +68,9 @@ export async function openPostgresStore(url: string, { log, notifyUrl, onCommitt
   const connection = new NotificationConnection({ primary: notifyPrimary, origin, log });
   try {
     await choosePrimary(primary);
-    await migrateDatabase(primary);
+    const rowTypes = await migrateDatabase(primary);
     await connection.open();
-    const pool = new StorePool({ primary, keepsSession: notifyUrl === undefined, log, onCommitted });
+    const pool = new StorePool({ primary, keepsSession: notifyUrl === undefined, log, rowTypes, onCommitted });
     return new PostgresStore({ pool, connection, origin });
   } catch (error) {
     connection.close();

@@ -8,16 +8,18 @@ import { listEntries } from '../search-entries.ts';
 import { countNotified, notify } from './notifications.ts';
 import { encodeDelivery } from './postgres-outbox.ts';
 import { oweDeliveries, owedColumns } from './postgres-outbox-statements.ts';
-import { defineWrite, type EncodedWrite, nowMs, type Row } from './write-statement.ts';
+import { definePlainWrite, defineWrite, type EncodedWrite, nowMs, type Row } from './write-statement.ts';
 
 /** Parameter tables, as {@link defineWrite} takes them. */
 const rowColumns = `run_id text, tenant text, agent_id text, agent_name text, thread_id text, phase text,
   status text, owner text, version bigint, created_at_ms bigint, updated_at_ms bigint, ended_at_ms bigint, due_at_ms bigint, state text,
   implied integer, request text, metadata text`;
 export const insertColumns = `${rowColumns}, key_tenant text, key text, fingerprint text, key_expires_at_ms bigint`;
-export const updateColumns = `run_id text, tenant text, expected_version bigint, expected_owner text, phase text,
+const plainUpdateColumns = `run_id text, tenant text, expected_version bigint, expected_owner text, phase text,
   status text, owner text, version bigint, updated_at_ms bigint, ended_at_ms bigint, state text, upstream_key text,
   implied integer, vendor text`;
+/** `may_rename`: the vendor started something for the run before, perhaps; null where it did not. */
+export const updateColumns = `${plainUpdateColumns}, may_rename boolean`;
 export const rewriteColumns = 'run_id text, seq bigint, change text';
 export const eventColumns = 'run_id text, seq bigint, at_ms bigint, status text, change text';
 
@@ -57,20 +59,23 @@ export const storeRuns = (source: string, event: string, { columns, join } = unn
 export const forgetUpstreams = `unnamed AS (DELETE FROM upstreams USING gone
     WHERE upstreams.upstream_key = gone.upstream_key AND upstreams.run_id = gone.run_id)`;
 
-/** Common table expressions that update the runs of `input`, as `changed`, with what the vendor started for them. */
-const changeRows = `changed AS (
+/** A common table expression that updates the runs of `source`, which is known as `input`, as `changed`. */
+const changeRows = (source: string): string => `changed AS (
     UPDATE runs SET phase = input.phase, status = input.status, owner = input.owner, version = input.version,
       updated_at_ms = input.updated_at_ms, ended_at_ms = input.ended_at_ms, state = input.state,
       upstream_key = coalesce(input.upstream_key, runs.upstream_key), implied = runs.implied | input.implied,
       vendor = coalesce(input.vendor, runs.vendor)
-    FROM input WHERE runs.run_id = input.run_id AND runs.tenant = input.tenant
+    FROM ${source} WHERE runs.run_id = input.run_id AND runs.tenant = input.tenant
       AND runs.version = input.expected_version
       AND (input.expected_owner IS NULL OR runs.owner = input.expected_owner)
-    RETURNING runs.run_id
-  ), named AS MATERIALIZED (
-    SELECT input.run_id, input.upstream_key, before.upstream_key AS old_key
-    FROM input JOIN changed ON changed.run_id = input.run_id JOIN runs AS before ON before.run_id = input.run_id
-    WHERE input.upstream_key IS NOT NULL AND input.upstream_key IS DISTINCT FROM before.upstream_key
+    RETURNING runs.run_id, input.upstream_key
+  )`;
+
+/** Common table expressions that name what the vendor started for the runs of `changed`, in place of what it started before. */
+const renameUpstreams = `named AS MATERIALIZED (
+    SELECT changed.run_id, changed.upstream_key, before.upstream_key AS old_key
+    FROM changed JOIN runs AS before ON before.run_id = changed.run_id
+    WHERE changed.upstream_key IS NOT NULL AND changed.upstream_key IS DISTINCT FROM before.upstream_key
   ), unnamed AS (DELETE FROM upstreams USING named WHERE upstreams.upstream_key = named.old_key
   ), taken AS (INSERT INTO upstreams (upstream_key, run_id) SELECT upstream_key, run_id FROM named
   )`;
@@ -82,7 +87,7 @@ type ChangeTables = { readonly event: string; readonly rewrite: string; readonly
 export const changeRuns = (
   { event, rewrite, owed }: ChangeTables,
   { columns, join } = unnumbered,
-): string => `${changeRows}, recorded AS (
+): string => `${changeRows('input')}, ${renameUpstreams}, recorded AS (
     INSERT INTO events (run_id, seq, at_ms, status, change, thread_id, thread_seq)
     SELECT run_id, seq, at_ms, event.status, change, ${columns} FROM ${event} JOIN changed USING (run_id) ${join}
   ), rewrites AS MATERIALIZED (
@@ -96,10 +101,10 @@ export const changeRuns = (
   ), ${oweDeliveries(owed)}`;
 
 /** Runs without a key whose events follow from them. */
-const insertPlainRuns = defineWrite(
+export const insertPlainRuns = definePlainWrite(
   'insert plain',
-  { input: rowColumns },
-  ({ input }) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
+  { rowType: 'run_insert_1', columns: rowColumns },
+  (input) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
   ), asked AS (
     ${insertRequests('input')}
   )
@@ -117,12 +122,16 @@ export const insertRuns = defineWrite(
 
 const tables = { input: updateColumns, event: eventColumns, rewrite: rewriteColumns, owed: owedColumns };
 
-/** Updates whose events follow from the run, of which no receiver is owed anything. */
-const updatePlainRuns = defineWrite(
+/**
+ * Updates whose events follow from the run, of which no receiver is owed anything. What the vendor started for a run is
+ * the first that it started.
+ */
+export const updatePlainRuns = definePlainWrite(
   'update plain',
-  { input: updateColumns },
-  ({ input }) => `WITH input AS MATERIALIZED (SELECT * FROM ${input}
-  ), ${changeRows}
+  { rowType: 'run_update_1', columns: plainUpdateColumns },
+  (input) => `WITH ${changeRows(input)}, taken AS (
+    INSERT INTO upstreams (upstream_key, run_id) SELECT upstream_key, run_id FROM changed WHERE upstream_key IS NOT NULL
+  )
   SELECT run_id FROM changed`,
 );
 
@@ -168,13 +177,15 @@ export function encodeInsert(
 }
 
 export function encodeUpdate(update: RunUpdate, texts: LargeTexts | null): EncodedWrite {
-  const { run, expectedVersion, expectedOwner, events, rewrites = [], deliveries = [], upstreamKey = null } = update;
+  const { run, expectedVersion, expectedOwner, events, rewrites = [], deliveries = [] } = update;
+  const { upstreamKey = null, isFirstUpstream = false } = update;
   const { runId, tenant, phase, status, owner, version, updatedAtMs } = run;
   const condition = [runId, tenant, expectedVersion, expectedOwner ?? null];
   const encoded = encodeEvents(run, events, { isNew: false, texts });
+  const mayRename = upstreamKey !== null && !isFirstUpstream ? true : null;
   const cells = [
     ...[...condition, phase, status, owner, version, updatedAtMs, endedAtOf(run), encodeState(run, texts)],
-    ...[upstreamKey, encoded.implied, vendorOf(run)],
+    ...[upstreamKey, encoded.implied, vendorOf(run), mayRename],
   ];
   const owed = deliveries.map(encodeDelivery);
   // Two writes of one upstream run must not fail their whole batch.

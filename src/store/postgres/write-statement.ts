@@ -2,13 +2,13 @@ import type { PoolClient, QueryResult } from 'pg';
 import { sliceChars, textSlices } from '../../compute/slices.ts';
 import { Pacer } from '../../compute/turns.ts';
 import { Batches } from './batches.ts';
+import { type Cell, type Column, encodeRows, type Row, readColumn } from './binary-rows.ts';
 import { type StorePool, transact } from './connections.ts';
 
 /** Now, by the server's clock. */
 export const nowMs = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
 
-export type Cell = string | number | boolean | null;
-export type Row = readonly Cell[];
+export type { Row } from './binary-rows.ts';
 
 /** A statement that takes parameter tables, one array per column, and writes for many callers at once. */
 export type WriteStatement = {
@@ -22,7 +22,16 @@ export type WriteStatement = {
    * The same for writes that have rows of the first table alone, and nothing but null in the columns that this one has not: most
    * batches. The server prepares every part of a statement, whether or not it has rows: that costs as much as several runs.
    */
-  readonly plain: WriteStatement | null;
+  readonly plain: PlainStatement | null;
+};
+
+/** A statement whose only parameter is an array of a row type. */
+export type PlainStatement = {
+  readonly name: string;
+  readonly text: string;
+  readonly rowType: string;
+  /** In the order of the row type. */
+  readonly columns: readonly Column[];
 };
 
 /**
@@ -33,7 +42,7 @@ export function defineWrite<const Tables extends Readonly<Record<string, string>
   name: string,
   tables: Tables,
   write: (from: Readonly<Record<keyof Tables, string>>, origin: string) => string,
-  { plain = null }: { readonly plain?: WriteStatement | null } = {},
+  { plain = null }: { readonly plain?: PlainStatement | null } = {},
 ): WriteStatement {
   const widths: number[] = [];
   let next = 1;
@@ -49,6 +58,20 @@ export function defineWrite<const Tables extends Readonly<Record<string, string>
   return { name, text, widths, notifies: text.includes(origin), plain };
 }
 
+/** The same with a row type, whose columns are declared as in its migration. `input` is an item of a FROM clause. */
+export function definePlainWrite(
+  name: string,
+  { rowType, columns }: { readonly rowType: string; readonly columns: string },
+  write: (input: string) => string,
+): PlainStatement {
+  return {
+    name,
+    text: write(`unnest($1::${rowType}[]) AS input`),
+    rowType,
+    columns: columns.split(',').map((column) => readColumn(column)),
+  };
+}
+
 /** The rows of a statement's tables as the arrays that it takes. */
 function toArrays(statement: WriteStatement, tables: readonly (readonly Row[])[]): readonly (readonly Cell[])[] {
   return statement.widths.flatMap((width, table) =>
@@ -56,11 +79,12 @@ function toArrays(statement: WriteStatement, tables: readonly (readonly Row[])[]
   );
 }
 
-function suffices({ widths: [width = 0] }: WriteStatement, writes: readonly EncodedWrite[]): boolean {
+/** What is large is formatted in slices, which a row type's array is not. */
+function suffices({ columns }: PlainStatement, writes: readonly EncodedWrite[]): boolean {
   return writes.every(
     ({ tables: [rows = [], ...others] }) =>
       others.every(({ length }) => length === 0) &&
-      rows.every((row) => row.findLastIndex((cell) => cell !== null) < width),
+      rows.every((row) => row.findLastIndex((cell) => cell !== null) < columns.length && !row.some(isLarge)),
   );
 }
 
@@ -130,13 +154,18 @@ export function makeWrites<Write extends EncodedWrite, Result>(
 ): Writes<Write, Result> {
   const { pool, statement: whole, origin, lock, decode, absent } = options;
   const prepare = async (writes: readonly Write[]) => {
-    const statement = whole.plain !== null && suffices(whole.plain, writes) ? whole.plain : whole;
-    const tables = statement.widths.map((_, table) => writes.flatMap((write) => write.tables[table] ?? []));
-    const values: unknown[] = [...toArrays(statement, tables), ...(statement.notifies ? [origin] : [])];
+    const { plain } = whole;
+    if (plain !== null && suffices(plain, writes)) {
+      const rows = writes.flatMap(({ tables: [first = []] }) => first);
+      const values = [encodeRows(plain.columns, pool.oidOf(plain.rowType), rows)];
+      return { ...pool.prepared(plain.name), text: plain.text, values };
+    }
+    const tables = whole.widths.map((_, table) => writes.flatMap((write) => write.tables[table] ?? []));
+    const values: unknown[] = [...toArrays(whole, tables), ...(whole.notifies ? [origin] : [])];
     for (const [at, cells] of values.entries()) {
       if (Array.isArray(cells) && cells.some(isLarge)) values[at] = await formatArray(cells);
     }
-    return { ...pool.prepared(statement.name), text: statement.text, values };
+    return { ...pool.prepared(whole.name), text: whole.text, values };
   };
   const sendWithin = async (client: PoolClient, writes: readonly Write[]): Promise<QueryResult> => {
     const query = await prepare(writes);

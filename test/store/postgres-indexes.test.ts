@@ -1,11 +1,12 @@
 import { Client } from 'pg';
 import { afterAll, describe, expect, test, vi } from 'vitest';
+import type { Run } from '../../src/contract/domain/run.ts';
 import { type Store, UpstreamTaken } from '../../src/contract/store/store.ts';
 import { readMigrations } from '../../src/store/migrations.ts';
 import { openStore } from '../../src/store/open.ts';
 import { PostgresServer, startPostgres } from './postgres-server.ts';
 import { all } from './rows.ts';
-import { makeRun, nextVersion, silentLog } from './runs.ts';
+import { makeDone, makeRun, nextVersion, silentLog } from './runs.ts';
 
 const started = await startPostgres();
 const reason = started instanceof PostgresServer ? null : started.unavailable;
@@ -42,6 +43,28 @@ describe.skipIf(reason !== null)(
           new URL(url).pathname.slice(1),
         );
       await vi.waitFor(async () => expect(await count()).toEqual([{ updates: 2, within: 2 }]), { timeout: 30_000 });
+    });
+
+    test('a page has room for the starts and the ends of all runs that began in it', async () => {
+      const url = await server.createDatabase();
+      const store = await open(url);
+      const runs = Array.from({ length: 100 }, () => makeRun({ phase: 'starting' }));
+      await Promise.all(runs.map((run) => store.insert(run, [])));
+      const upstream = { runId: 'as long as ids of vendors are, at most of them' };
+      const running = runs.map((run) => nextVersion(run, { phase: 'running', upstream, startedAtMs: run.createdAtMs }));
+      const write = (run: Run) => store.update({ run, expectedVersion: run.version - 1, events: [] });
+      // At once, so that what each write leaves behind is still there at the next one.
+      await Promise.all(running.map(write));
+      await Promise.all(running.map((run) => write(makeDone(run, run.createdAtMs))));
+      const count = async () =>
+        await server.query(
+          `SELECT n_tup_upd::int AS updates, n_tup_hot_upd::int AS within, n_tup_newpage_upd::int AS moved
+            FROM pg_stat_user_tables WHERE relname = 'runs'`,
+          new URL(url).pathname.slice(1),
+        );
+      await vi.waitFor(async () => expect(await count()).toEqual([{ updates: 200, within: 100, moved: 0 }]), {
+        timeout: 30_000,
+      });
     });
 
     test('what the vendor started for runs of the schema before keeps belonging to them, and they are found as before', async () => {

@@ -246,8 +246,11 @@ export class PostgresFence implements Fence {
   /** A server that refuses a part, as services with another storage do, is identified by the others. */
   async #identityColumns(): Promise<string> {
     if (this.#identity !== null) return this.#identity;
+    const parts = [...placeParts, timelinePart];
     const allowed: string[] = [];
-    for (const part of [...placeParts, timelinePart]) allowed.push((await this.#answers(part)) ? part : `''`);
+    // A start waits for each question, and PostgreSQL itself answers them all.
+    if (await this.#answers(parts.join(', '))) allowed.push(...parts);
+    else for (const part of parts) allowed.push((await this.#answers(part)) ? part : `''`);
     const timeline = allowed.pop() ?? `''`;
     this.#identity = `concat_ws('/', ${allowed.join(', ')}) AS place, ${timeline} AS timeline`;
     return this.#identity;

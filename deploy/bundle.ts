@@ -41,9 +41,12 @@ const placePattern = /new URL\(\s*['"](\.\.?\/[^'"]+)['"],\s*import\.meta\.url\s
 const latePattern = /const (\{ \w+ \}) = await import\((['"]\.\.\/gateway\.ts['"])\);/g;
 /**
  * Packages in another form. depd's own asks V8, as soon as it is loaded, for the line that it is called from, for which V8 keeps the places of all
- * lines of the bundle; the one for browsers says nothing of deprecated calls, of which a bundle has none that its users could mend.
+ * lines of the bundle; the one for browsers says nothing of deprecated calls, of which a bundle has none that its users could mend. Of mime-db, which is
+ * data, there are three in two versions; the newest is enough for all that read it.
  */
-const alias = { depd: 'depd/lib/browser/index.js' };
+const alias = { depd: 'depd/lib/browser/index.js', 'mime-db': 'mime-db' };
+/** pino asks for the line as well, for transports, of which there is none. */
+const callerPattern = /\/pino\/lib\/caller\.js$/;
 /** What a module may still ask about itself. */
 const knownMeta = /import\.meta\.url\b/g;
 
@@ -98,6 +101,7 @@ function moveUrls(root: string, places: Set<string>): Plugin {
   return {
     name: 'move-urls',
     setup: ({ onLoad }) => {
+      onLoad({ filter: callerPattern }, () => ({ contents: 'module.exports = () => [];' }));
       onLoad({ filter: /\.ts$/ }, async ({ path }) => {
         const text = await readFile(path, 'utf8');
         const contents = text.replaceAll(placePattern, (_, target: string) => {

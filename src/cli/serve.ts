@@ -1,5 +1,4 @@
 import { flushCompileCache } from 'node:module';
-import { setFlagsFromString } from 'node:v8';
 import { adapters } from '../../adapters/index.ts';
 import type { Config } from '../config/config.ts';
 import type { ReadConfig } from '../config/config-admin.ts';
@@ -7,6 +6,7 @@ import { loadConfig, parseConfig } from '../config/load.ts';
 import { createLog, openPrettyLines, type ProcessLog } from '../observability/log.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { type Command, configFlag, exitCodes, portFlag, say, UsageError } from './command.ts';
+import { settleMemory } from './memory-settings.ts';
 import { awaitStop, takeHangups } from './signals.ts';
 
 /** `rungate serve`: the gateway, over a config or over the sandbox. */
@@ -76,9 +76,7 @@ async function serveConfig(config: Config, { read, sandbox, keepCode }: Surround
   // Node writes its cache when a process exits, which a process that is killed does not do.
   flushCompileCache();
   keepCode();
-  // V8 lets what is garbage grow to a multiple of what is in use before it looks; large payloads made half a gigabyte of it.
-  // Not from the beginning, because a start leaves little garbage behind.
-  setFlagsFromString('--heap-growing-percent=50');
+  settleMemory();
   const signal = await stop;
   log.info({ signal }, 'rungate stops');
   await gateway.stop();

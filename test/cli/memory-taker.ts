@@ -2,6 +2,11 @@
 import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { restartWithMemorySettings, settleMemory } from '../../src/cli/memory-settings.ts';
+
+// The process has the settings already, as one that was started anew.
+restartWithMemorySettings();
+settleMemory();
 
 const seen: number[] = [];
 const note = (): void => void seen.push(process.memoryUsage.rss());

@@ -12,8 +12,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
+import { memorySettings } from '../../src/cli/memory-settings.ts';
 import { Dockerfile } from './dockerfile.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -151,9 +152,38 @@ describe('the packed package', () => {
       expect([file, /[^\0-\x7f]/.exec(textOf(file.slice('package/'.length)))]).toEqual([file, null]);
   });
 
+  test('what a start does not need is not in the package: types of files twice, and the lines of the bundle', () => {
+    const code = textOf('dist/rungate.cjs');
+    expect(code.match(/^ {2}"[^"]*mime-db\/db\.json"/gm)).toHaveLength(1);
+    // Node computes the places of all lines of the bundle for it.
+    expect(code).not.toContain('getCallSites()');
+  });
+
   test('the thread that every gateway on SQLite keeps has no package in it', () => {
     expect(textOf('dist/checkpoint-worker.mjs')).not.toContain('node_modules');
   });
+
+  test.runIf(process.platform === 'linux' && memorySettings.inStart.length > 0)(
+    'a gateway that is at rest after its start is made small long before V8 would do it by itself',
+    async () => {
+      execFileSync('tar', ['-xzf', tarball, '-C', folder, 'package']);
+      const words = ['--trace-gc', join(folder, 'package/bin/rungate.cjs'), 'serve', '--sandbox', '--port', '0'];
+      const gateway = spawn(process.execPath, words, {
+        cwd: folder,
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: { PATH: process.env.PATH, HOME: folder, XDG_CACHE_HOME: join(folder, 'cache-of-rest') },
+      });
+      onTestFinished(() => void gateway.kill('SIGKILL'));
+      let printed = '';
+      for await (const chunk of gateway.stdout.setEncoding('utf8')) {
+        printed += String(chunk);
+        if (printed.includes('Mark-Compact (reduce)')) break;
+      }
+      expect(printed).toMatch(/rungate listens[\s\S]+Mark-Compact \(reduce\)/);
+    },
+    // By itself, V8 waits for thirty seconds.
+    28_000,
+  );
 
   test('installed without a registry it serves a run, its documents and its threads', async () => {
     const prefix = join(folder, 'prefix');

@@ -14,8 +14,8 @@ export const webhooks: Command = {
       help: ['show what receivers of webhooks are owed, newest first'],
     },
     {
-      call: 'webhooks --config FILE redrive [--run ID] [--failed]',
-      help: ['try again what was given up or waits, of a run or of all;', 'a running gateway begins within seconds'],
+      call: 'webhooks --config FILE redrive --failed | --run ID [--failed]',
+      help: ['try again what was given up, or all that a run is owed;', 'a running gateway begins within seconds'],
     },
   ],
   flags: {

@@ -178,7 +178,10 @@ describe.concurrent('rungate serve', () => {
     using here = openFolder();
     here.write(right);
     const taken = await here.run('serve', '--config', here.file, '--port', String(port));
-    expect([taken.code, taken.err]).toEqual([1, expect.stringContaining(`address already in use 127.0.0.1:${port}`)]);
+    expect([taken.code, taken.err]).toEqual([
+      1,
+      expect.stringContaining(`another program listens on 127.0.0.1:${port};`),
+    ]);
     server.close();
     await using first = here.start('serve', '--config', here.file, '--port', '0');
     await first.client();

@@ -38,14 +38,14 @@ const flags = flagsByNode[process.versions.node.split('.')[0] ?? ''];
 /**
  * Settings by which a process gives back the memory of large payloads. They can be made only before it starts.
  *
- * - glibc maps what is larger than 256 KiB by itself and unmaps it when it is freed. By default it learns from the first
- *   large buffer to keep those that follow, up to 32 MiB each.
+ * - glibc maps what is larger than 16 KiB by itself, unless it has room for it, and unmaps it when it is freed. By default it learns
+ *   from the first large buffer to keep those that follow, up to 32 MiB each. With 256 KiB it kept what V8's compilers had used.
  * - glibc has two arenas, and not eight for each processor, of which each keeps what was freed in it.
  * - V8 keeps two times 16 MiB for young values in place of two times 32, and pages that it has freed for a second. At rest it
  *   keeps less than that.
  */
 export const memorySettings: Settings = {
-  env: { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '262144', MALLOC_TRIM_THRESHOLD_: '1048576' },
+  env: { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '16384', MALLOC_TRIM_THRESHOLD_: '1048576' },
   execArgv: ['--max-semi-space-size=16', ...(flags?.atOnce ?? [])],
   inStart: flags?.inStart ?? [],
 };

@@ -92,4 +92,25 @@ describe.runIf(process.platform === 'linux')('the memory settings of a gateway',
     // Other versions of V8 keep the heap of an ended thread for a while.
     if (memorySettings.inStart.length > 0) expect(ended - after).toBeLessThan(30 * mebibyte);
   }, 60_000);
+
+  test('a process with the settings gives back buffers of 20 KiB that were freed, with small ones between them in use', async () => {
+    const script = `
+      const rss = () => process.memoryUsage.rss();
+      const held = [], freed = [];
+      const before = rss();
+      for (let i = 0; i < 3000; i += 1) {
+        freed.push(Buffer.allocUnsafeSlow(20480).fill(1));
+        if (i % 50 === 0) held.push(Buffer.allocUnsafeSlow(2000).fill(1));
+      }
+      const full = rss();
+      freed.length = 0;
+      gc();
+      setTimeout(() => console.log(JSON.stringify([before, full, rss(), held.length])), 200);
+    `;
+    const flags = [...memorySettings.execArgv, '--expose-gc', '-e', script];
+    const { stdout } = await run(process.execPath, flags, { env: { ...process.env, ...memorySettings.env } });
+    const [before = 0, full = 0, after = 0] = JSON.parse(stdout) as number[];
+    expect(full - before).toBeGreaterThan(50 * mebibyte);
+    expect(after - before).toBeLessThan(20 * mebibyte);
+  }, 60_000);
 });

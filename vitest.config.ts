@@ -1,11 +1,11 @@
 import { defineConfig } from 'vitest/config';
-import { generatedCases, heavyProofs } from './test/heavy.ts';
+import { alone, generatedCases, heavyProofs } from './test/heavy.ts';
 import { LongestFirst } from './test/longest-first.ts';
 
 // biome-ignore lint/style/noDefaultExport: vitest reads its config from the default export.
 export default defineConfig({
   test: {
-    // `npm test` runs the first, `npm run test:heavy` the second, and `npx vitest run` both.
+    // `npm test` runs the first, `npm run test:heavy` the others, and `npx vitest run` all.
     projects: [
       { extends: true, test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: [...heavyProofs] } },
       {
@@ -13,9 +13,11 @@ export default defineConfig({
         test: {
           name: 'heavy',
           include: [...heavyProofs, ...generatedCases],
+          exclude: [...alone],
           env: { RUNGATE_TEST_ALL_CASES: 'yes' },
         },
       },
+      { extends: true, test: { name: 'alone', include: [...alone], sequence: { groupOrder: 1 } } },
     ],
     sequence: { sequencer: LongestFirst },
     globalSetup: ['test/temporary-folder.ts'],

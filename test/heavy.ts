@@ -29,5 +29,8 @@ export const heavyProofs: readonly string[] = [
   'test/webhooks/killed.test.ts',
 ];
 
+/** Those of them that load both processors by themselves, and wait for what is answered under that load: they run after the others. */
+export const alone: readonly string[] = ['test/siege.test.ts'];
+
 /** Tests of generated cases: `npm test` tries a third of them, and the heavy tests, which set `RUNGATE_TEST_ALL_CASES`, all. */
 export const generatedCases: readonly string[] = ['test/protocols/property-requests.test.ts'];

@@ -54,7 +54,7 @@ export class AuthorizedAdmin implements Admin {
   queues: Admin['queues'] = () => this.#view.queues();
   replicas: Admin['replicas'] = () => this.#view.replicas();
   setDrain = (replica: string, shouldDrain: boolean) => this.#act.setDrain(replica, shouldDrain);
-  widenLog: Admin['widenLog'] = (scope) => this.#act.widenLog(scope);
+  setDebugLog: Admin['setDebugLog'] = (scope) => this.#act.setDebugLog(scope);
   deliveries: Admin['deliveries'] = (selection) => this.#view.deliveries(selection);
   redrive = (selection: DeliverySelection) => this.#act.redrive(selection);
   agents: Admin['agents'] = () => this.#view.agents();

@@ -1,10 +1,10 @@
 import { adminBounds } from '../contract/api/admin.ts';
 import { answers } from '../protocols/admin/answers.ts';
+import { duration } from '../protocols/admin/requests.ts';
 import { type Command, exitCodes, say, UsageError } from './command.ts';
 import { GatewayClient, gatewayFlags } from './gateway-client.ts';
 
 const usualTime = '5m';
-const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
 
 /** `rungate log`: a running gateway logs more for a while. */
 export const log: Command = {
@@ -31,7 +31,7 @@ export const log: Command = {
     const seconds = line.isSet('undo') ? 0 : secondsOf(line.text('for') ?? usualTime);
     const client = await GatewayClient.find(line);
     const body = JSON.stringify({ run_id: line.text('run'), seconds });
-    const { value, text } = await client.ask(answers.WideLog, { method: 'POST', path: '/admin/v1/log:debug', body });
+    const { value, text } = await client.ask(answers.DebugLog, { method: 'POST', path: '/admin/v1/log:debug', body });
     if (line.isSet('json')) return await say(`${text}\n`);
     const { replica, run_id: runId, until, owner } = value;
     const what = runId === null ? 'all that it does' : `all that it does with ${runId}`;
@@ -43,8 +43,7 @@ export const log: Command = {
 };
 
 function secondsOf(time: string): number {
-  const [, digits, unit = 's'] = /^(\d{1,5})([smh]?)$/.exec(time) ?? [];
-  const seconds = Number(digits) * (unitSeconds[unit] ?? 1);
-  if (seconds >= 1 && seconds <= adminBounds.wideLogSeconds) return seconds;
+  const seconds = (duration.safeParse(time).data ?? 0) / 1000;
+  if (seconds >= 1 && seconds <= adminBounds.debugLogSeconds) return seconds;
   throw new UsageError(`--for takes a time from 1s to 1h, such as 90s or 10m, not ${time}`);
 }

@@ -1,3 +1,4 @@
+import { duration } from '../protocols/admin/requests.ts';
 import { type CommandLine, type Flag, UsageError } from './command.ts';
 
 /** Flags that say which runs are meant, in the order of the help. */
@@ -43,7 +44,7 @@ export function readFilter(line: CommandLine): Readonly<Record<string, string>> 
   }
   for (const flag of ['older', 'younger']) {
     const age = line.text(flag);
-    if (age !== undefined && !/^\d{1,7}[smhd]?$/.test(age))
+    if (age !== undefined && !duration.safeParse(age).success)
       throw new UsageError(`--${flag} takes a duration such as 90s, 10m, 2h or 7d, not ${age}`);
   }
   return query;

@@ -50,8 +50,7 @@ export class Elsewhere {
 
   /** What an own path of a client has become, such as `POST /v1/responses takes the texts as its "input"`. */
   replacementOf(path: string): string | undefined {
-    const own = this.#mountOf(path);
-    for (const { protocol, prefix } of own === undefined ? this.#mounts : [own, ...this.#mounts]) {
+    for (const { protocol, prefix } of this.#mountsFor(path)) {
       const rest = path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;
       const replacement = protocol.replacements?.[rest];
       if (replacement !== undefined) return replacement.replace(' /', ` ${prefix}/`);
@@ -61,12 +60,17 @@ export class Elsewhere {
 
   /** Which operation lists agents, such as `GET /v1/models`: the protocol's own, or that of another where it has none. */
   ofAgents(path: string): string | undefined {
-    const own = this.#mountOf(path);
-    for (const { protocol, prefix } of own === undefined ? this.#mounts : [own, ...this.#mounts]) {
+    for (const { protocol, prefix } of this.#mountsFor(path)) {
       const listing = protocol.operations.find(({ listsAgents }) => listsAgents === true);
       if (listing !== undefined) return `${listing.method} ${prefix}${listing.path}`;
     }
     return undefined;
+  }
+
+  /** The one of the path before all. */
+  #mountsFor(path: string): readonly Mount[] {
+    const own = this.#mountOf(path);
+    return own === undefined ? this.#mounts : [own, ...this.#mounts];
   }
 
   #mountOf(path: string): Mount | undefined {

@@ -50,7 +50,7 @@ export function createLog(options: LogOptions): ProcessLog {
       ...{ logger, sink: stream, secrets: options.secrets, redactor: createRedactor(options.secrets) },
       // Writes whatever it is given: what is written is decided before.
       everything: logger.child({}, { level: 'debug' }),
-      wideUntil: new Map(),
+      debugUntil: new Map(),
       monotonicMs: options.monotonicMs ?? (() => performance.now()),
     },
     {},
@@ -97,7 +97,7 @@ export async function openPrettyLines(): Promise<LineSink> {
 }
 
 /** Runs that are logged whole at the same time; the first is left out for a further one. */
-const maxWide = 100;
+const maxDebugged = 100;
 /** Those of configs long gone are left out in the end. */
 const maxSecrets = 10_000;
 
@@ -107,7 +107,7 @@ type Output = {
   readonly sink: LineSink;
   readonly everything: Logger;
   /** Until when which runs are logged whole; under `null` everything. Empty but for minutes of a bad night. */
-  readonly wideUntil: Map<string | null, number>;
+  readonly debugUntil: Map<string | null, number>;
   readonly monotonicMs: () => number;
   secrets: readonly string[];
   redactor: LogRedactor;
@@ -150,13 +150,13 @@ class RedactingLog implements ProcessLog {
     output.redactor = createRedactor(output.secrets);
   }
 
-  widen({ runId, forMs }: Parameters<Verbosity['widen']>[0]): void {
-    const { wideUntil, monotonicMs } = this.#output;
-    wideUntil.delete(runId);
+  raise({ runId, forMs }: Parameters<Verbosity['raise']>[0]): void {
+    const { debugUntil, monotonicMs } = this.#output;
+    debugUntil.delete(runId);
     if (forMs === 0) return;
-    const [oldest] = wideUntil.keys();
-    if (wideUntil.size >= maxWide && oldest !== undefined) wideUntil.delete(oldest);
-    wideUntil.set(runId, monotonicMs() + forMs);
+    const [oldest] = debugUntil.keys();
+    if (debugUntil.size >= maxDebugged && oldest !== undefined) debugUntil.delete(oldest);
+    debugUntil.set(runId, monotonicMs() + forMs);
   }
 
   child(fields: Fields): Log {
@@ -166,18 +166,18 @@ class RedactingLog implements ProcessLog {
   #write(level: Level, fields: Fields, message: string): void {
     const { logger, redactor, everything } = this.#output;
     const isUsual = logger.isLevelEnabled(level);
-    if (!isUsual && !this.#isWide(fields)) return;
+    if (!isUsual && !this.#isDebugged(fields)) return;
     const clean = redactor.value({ ...this.#bound, ...fields });
     (isUsual ? logger : everything)[level](Object(clean), redactor.text(message));
     // May explain an end that follows at once, even a kill.
     if (level === 'warn' || level === 'error') this.flush();
   }
 
-  #isWide({ run_id: own = this.#bound.run_id }: Fields): boolean {
-    const { wideUntil, monotonicMs } = this.#output;
-    if (wideUntil.size === 0) return false;
+  #isDebugged({ run_id: own = this.#bound.run_id }: Fields): boolean {
+    const { debugUntil, monotonicMs } = this.#output;
+    if (debugUntil.size === 0) return false;
     const nowMs = monotonicMs();
-    for (const [runId, untilMs] of wideUntil) if (untilMs <= nowMs) wideUntil.delete(runId);
-    return wideUntil.has(null) || (typeof own === 'string' && wideUntil.has(own));
+    for (const [runId, untilMs] of debugUntil) if (untilMs <= nowMs) debugUntil.delete(runId);
+    return debugUntil.has(null) || (typeof own === 'string' && debugUntil.has(own));
   }
 }

@@ -14,7 +14,7 @@ const bodies: Readonly<Record<string, Json>> = {
   cancel_runs: { run_ids: [runId] },
   replay_runs: { run_ids: [runId] },
   redrive_deliveries: {},
-  widen_log: {},
+  set_debug_log: {},
   check_config: {},
   pause_backend: { reason: 'the vendor asked' },
   try_mapping: { agent: 'echo', status: 'completed', raw: {} },
@@ -27,7 +27,7 @@ const acting = new Set([
   ...['cancel_runs', 'replay_runs', 'pause_backend', 'resume_backend', 'probe_backend', 'drain_replica'],
   ...[
     'undrain_replica',
-    'widen_log',
+    'set_debug_log',
     'put_stop',
     'lift_stop',
     'redrive_deliveries',

@@ -238,14 +238,14 @@ describe.each(stores)('the admin API on $name', { timeout: 60_000 }, ({ name: st
 
   test(`the log says all of a run for a while, and of none that is not there (${store})`, async () => {
     const body = { run_id: doneId, seconds: 60 };
-    const { status, body: said } = await tell('widen_log', { body });
+    const { status, body: said } = await tell('set_debug_log', { body });
     expect([status, said]).toEqual([
       200,
       { replica: expect.any(String), run_id: doneId, until: expect.stringMatching(/Z$/), owner: null },
     ]);
-    expect((await tell('widen_log', { body: { ...body, seconds: 0 } })).body).toMatchObject({ until: null });
-    expect((await tell('widen_log', { body: { run_id: absent } })).status).toBe(404);
-    expect((await tell('widen_log', { body: { seconds: 3601 } })).status).toBe(422);
+    expect((await tell('set_debug_log', { body: { ...body, seconds: 0 } })).body).toMatchObject({ until: null });
+    expect((await tell('set_debug_log', { body: { run_id: absent } })).status).toBe(404);
+    expect((await tell('set_debug_log', { body: { seconds: 3601 } })).status).toBe(422);
   });
 
   test(`the stream of changes begins with a reset, shows runs, and goes on after the last id (${store})`, async () => {

@@ -71,7 +71,7 @@ describe('the log', () => {
     };
     speak();
     expect(said()).toEqual([]);
-    log.widen({ runId: 'a', forMs: 500 });
+    log.raise({ runId: 'a', forMs: 500 });
     speak();
     expect(lines.join('')).not.toContain('4711');
     expect(said()).toEqual(['bound', 'given']);
@@ -82,10 +82,10 @@ describe('the log', () => {
     nowMs += 1;
     speak();
     expect(said()).toEqual([]);
-    log.widen({ runId: null, forMs: 500 });
+    log.raise({ runId: null, forMs: 500 });
     speak();
     expect(said()).toEqual(['bound', 'given', 'another', 'nobody']);
-    log.widen({ runId: null, forMs: 0 });
+    log.raise({ runId: null, forMs: 0 });
     speak();
     expect(said()).toEqual([]);
   });
@@ -93,7 +93,7 @@ describe('the log', () => {
   test('of more runs than a hundred the first is no longer logged whole', () => {
     const lines: string[] = [];
     const log = createLog({ level: 'silent', secrets, destination: { write: (line) => lines.push(line) } });
-    for (let n = 0; n <= 100; n += 1) log.widen({ runId: `${n}`, forMs: 60_000 });
+    for (let n = 0; n <= 100; n += 1) log.raise({ runId: `${n}`, forMs: 60_000 });
     for (const run_id of ['0', '1', '100']) log.debug({ run_id }, 'x');
     expect(lines.map((line) => (JSON.parse(line) as { run_id: string }).run_id)).toEqual(['1', '100']);
   });

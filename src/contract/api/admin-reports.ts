@@ -159,7 +159,7 @@ export type ReplicaState = {
 };
 
 /** What the log of one replica says more of. */
-export type WideLog = {
+export type DebugLog = {
   /** The one that answers, whose log it is. */
   readonly replica: string;
   /** Null: of everything. */

@@ -10,6 +10,7 @@ import type {
   BulkOutcome,
   ConfigCheck,
   ConfigReport,
+  DebugLog,
   MappingTrial,
   Overview,
   QueueReport,
@@ -21,7 +22,6 @@ import type {
   RunTotals,
   ScheduleReport,
   Whoami,
-  WideLog,
 } from './admin-reports.ts';
 
 /** Which runs an operator means, over all tenants; what is left out does not matter. Names are those of the config. */
@@ -91,7 +91,7 @@ export const adminBounds = {
     pageSize: 200,
     ids: 100,
     bulk: 1000,
-    wideLogSeconds: 3600,
+    debugLogSeconds: 3600,
     textLength: 200,
     reasonLength: 500,
     deliveries: 1000,
@@ -126,7 +126,7 @@ export interface Admin {
   /** A replica that drains takes no new runs and claims none; what it has goes on. */
   setDrain(replica: string, shouldDrain: boolean): Promise<ReplicaState>;
   /** Lets the replica that answers log all it does, with one run or at all, for a while; 0 ms end that. */
-  widenLog(scope: { readonly runId: string | null; readonly forMs: number }): Promise<WideLog>;
+  setDebugLog(scope: { readonly runId: string | null; readonly forMs: number }): Promise<DebugLog>;
   /** Newest first. */
   deliveries(selection: DeliverySelection & { readonly limit: number }): Promise<readonly Delivery[]>;
   redrive(selection: DeliverySelection): Promise<number>;

@@ -15,7 +15,7 @@ export interface Log {
 /** Lets the log of this process say more for a while, whatever its level. */
 export interface Verbosity {
   /** `runId` null: all of it. `forMs` 0: as its level says again. A process that ends forgets it. */
-  widen(scope: { readonly runId: string | null; readonly forMs: number }): void;
+  raise(scope: { readonly runId: string | null; readonly forMs: number }): void;
 }
 
 /** Removes known secrets from what leaves the process or enters it. */

@@ -103,12 +103,12 @@ export function createAdmin(deps: AdminDeps): AdminFor {
         changeStream.note('replica', replica, () => ({}));
         return describeReplica(row, deps);
       },
-      widenLog: async ({ runId, forMs }) => {
+      setDebugLog: async ({ runId, forMs }) => {
         if (deps.verbosity === undefined) throw new GatewayError('not_supported');
         const run = runId === null ? null : await translateStorageFault(store.findOfAnyTenant(runId));
         if (runId !== null && run === null) throw new GatewayError('run_not_found');
-        deps.verbosity.widen({ runId, forMs });
-        act('log widened', { of_run: runId ?? 'all', for_ms: forMs });
+        deps.verbosity.raise({ runId, forMs });
+        act('debug log set', { of_run: runId ?? 'all', for_ms: forMs });
         const untilMs = forMs === 0 ? null : clock.nowMs() + forMs;
         return { replica: deps.replica, runId, untilMs, owner: run?.phase === 'done' ? null : (run?.owner ?? null) };
       },

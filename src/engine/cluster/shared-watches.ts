@@ -1,5 +1,4 @@
 import type { Clock } from '../../contract/domain/clock.ts';
-import type { RunKey } from '../../contract/domain/run.ts';
 import type { WakeSignals } from '../../contract/store/wake-signals.ts';
 import type { EventBus } from '../events/event-bus.ts';
 import type { RemoteWatchers } from '../events/remote-watchers.ts';
@@ -10,7 +9,7 @@ export type SharedWatchesDeps = {
   readonly wakes: WakeSignals | null;
   readonly bus: Pick<EventBus, 'isWatched' | 'isThreadWatched' | 'keys' | 'threadIds'>;
   readonly live: {
-    get(runId: string): (RunKey & { wake(): void }) | undefined;
+    get(runId: string): { wake(): void } | undefined;
     hasThread(threadId: string): boolean;
     wakeThread(threadId: string): void;
   };

@@ -85,7 +85,7 @@ export class EventBus {
   }
 
   isWatched(runId: string, threadId: string | null = null): boolean {
-    return this.#watched.has(runId) || (threadId !== null && this.#threads.has(threadId));
+    return this.#watched.has(runId) || (threadId !== null && this.isThreadWatched(threadId));
   }
 
   isThreadWatched(threadId: string): boolean {

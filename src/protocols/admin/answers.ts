@@ -207,14 +207,14 @@ const Replica = z
   })
   .meta({ id: 'Replica' });
 
-const WideLog = z
+const DebugLog = z
   .object({
     replica: z.string().describe('Whose log it is'),
     run_id: z.string().nullable(),
     until: instant.nullable(),
     owner: z.string().nullable().describe('The replica that drives the run'),
   })
-  .meta({ id: 'WideLog' });
+  .meta({ id: 'DebugLog' });
 
 const Agent = z
   .object({
@@ -322,7 +322,7 @@ const Overview = z
 export const answers = {
   ...{ ErrorResponse, Whoami: z.object({ name: z.string(), tenant: z.string(), role: z.enum(roles) }) },
   ...{ Overview, Need, Run, RunList, RunReport, TimelineEntry, Totals, BulkOutcome },
-  ...{ Backend, Queue, Replica, Agent, Schedule, Cap, Delivery, Stop, WideLog, Config, ConfigCheck, ReloadRecord },
+  ...{ Backend, Queue, Replica, Agent, Schedule, Cap, Delivery, Stop, DebugLog, Config, ConfigCheck, ReloadRecord },
   BackendList: z.object({ backends: z.array(Backend) }),
   QueueList: z.object({ queues: z.array(Queue) }),
   ReplicaList: z.object({ replicas: z.array(Replica) }),

@@ -4,6 +4,7 @@ import type {
   BulkOutcome,
   ConfigCheck,
   ConfigReport,
+  DebugLog,
   MappingTrial,
   Overview,
   QueueReport,
@@ -13,7 +14,6 @@ import type {
   RunRow,
   RunTotals,
   ScheduleReport,
-  WideLog,
 } from '../../contract/api/admin-reports.ts';
 import { assertNever } from '../../contract/domain/assert-never.ts';
 import { type CapReport, capLimits } from '../../contract/domain/cap.ts';
@@ -177,7 +177,7 @@ export function encodeQueue(queue: QueueReport): JsonObject {
   };
 }
 
-export function encodeWideLog({ replica, runId, untilMs, owner }: WideLog): JsonObject {
+export function encodeDebugLog({ replica, runId, untilMs, owner }: DebugLog): JsonObject {
   return { replica, run_id: runId, until: instantOrNull(untilMs), owner };
 }
 

@@ -7,8 +7,8 @@ import { operation } from '../shared/operation.ts';
 import { noBody, nothing } from '../shared/requests.ts';
 import { answers } from './answers.ts';
 import { backendOperations } from './backend-operations.ts';
-import { encodeCheck, encodeConfig, encodeDelivery, encodeOverview, encodeWideLog } from './encode.ts';
-import { configQuery, configText, deliveryList, redrive, wideLog } from './requests.ts';
+import { encodeCheck, encodeConfig, encodeDebugLog, encodeDelivery, encodeOverview } from './encode.ts';
+import { configQuery, configText, debugLog, deliveryList, redrive } from './requests.ts';
 import { runOperations } from './run-operations.ts';
 
 const error = answers.ErrorResponse;
@@ -40,7 +40,7 @@ const otherOperations: readonly Operation[] = [
     handle: async (api) => jsonAnswer(encodeOverview(await api.admin.overview())),
   }),
   operation({
-    id: 'widen_log',
+    id: 'set_debug_log',
     method: 'POST',
     path: '/log:debug',
     summary: 'Log all that is done, for a while',
@@ -48,10 +48,10 @@ const otherOperations: readonly Operation[] = [
       'The replica that answers logs all that it does with `run_id`, or at all without it, whatever its level, for `seconds` (300); 0 ends that. `owner` is the replica that drives the run, whose log has most of it.',
     params: nothing,
     query: nothing,
-    body: wideLog,
-    answers: answersOf(error, success(answers.WideLog), [404, 422]),
+    body: debugLog,
+    answers: answersOf(error, success(answers.DebugLog), [404, 422]),
     handle: async (api, { body: { run_id: runId = null, seconds } }) =>
-      jsonAnswer(encodeWideLog(await api.admin.widenLog({ runId, forMs: seconds * 1000 }))),
+      jsonAnswer(encodeDebugLog(await api.admin.setDebugLog({ runId, forMs: seconds * 1000 }))),
   }),
   operation({
     id: 'list_deliveries',

@@ -10,7 +10,7 @@ const name = z.string().min(1).max(256);
 const text = z.string().min(1).max(adminBounds.textLength);
 
 /** Such as `90s`, `10m`, `2h` or `7d`; a number alone is seconds. Gives milliseconds. */
-const duration = z
+export const duration = z
   .string({ error: 'must be given once' })
   .regex(/^\d{1,7}[smhd]?$/, 'must be a duration such as 90s, 10m, 2h or 7d')
   .transform((written) => Number.parseInt(written, 10) * unitMs(written));
@@ -116,9 +116,9 @@ export const stopParams = z.object({ kind: z.enum(stopKinds), name });
 export const nameParams = z.object({ name });
 export const replicaParams = z.object({ replica: name });
 
-export const wideLog = z.strictObject({
+export const debugLog = z.strictObject({
   run_id: uuid.optional(),
-  seconds: z.number().int().min(0).max(adminBounds.wideLogSeconds).default(300),
+  seconds: z.number().int().min(0).max(adminBounds.debugLogSeconds).default(300),
 });
 
 export const configQuery = z.strictObject({ compare: flag });
